@@ -1,0 +1,35 @@
+"""One-sentence errors for a user's mistakes."""
+
+import difflib
+import errno
+import sys
+from collections.abc import Callable, Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can mend; its text is one sentence saying how."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Give the end of an error sentence: the nearest valid name and all that there are.
+
+    >>> nearest("colour", ["color", "shape"])
+    "did you mean 'color'? There are: color, shape"
+    """
+    names = sorted(str(v) for v in valid)
+    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}There are: {', '.join(names) or 'none'}"
+
+
+def run(main: Callable[[list[str]], None]) -> None:
+    """Run ``main(argv)``; a UserError or a full disk becomes one sentence and exit status 1."""
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        sys.exit(f"eyechart: error: {error}")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" for {error.filename}" if error.filename else ""
+        sys.exit(f"eyechart: error: no space left on the device{where}; free some and run again")

@@ -1,0 +1,81 @@
+"""Activation shards: a row per picture or question, a fixed-size-list column per address/span."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart.errors import UserError
+from eyechart.tables.files import read_json, sha256
+from eyechart.tables.parquet import read_table
+
+ID = {"image": "image_id", "item": "item_id"}
+
+
+def column(values: np.ndarray) -> pa.Array:
+    """Give the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def read_column(manifest_path: Path, name: str) -> np.ndarray:
+    """Read one ``address/span`` over all parts.
+
+    Returns
+    -------
+    ndarray, float32, shape (n, d)
+        Rows in the order of :func:`read_ids`.
+
+    Raises
+    ------
+    UserError
+        If the manifest has no such column, a part is damaged, or a value is not finite.
+    """
+    manifest = read_manifest(manifest_path)
+    known = [c["name"] for c in manifest["columns"]]
+    if name not in known:
+        raise UserError(f"{manifest_path}: no column {name!r}; there are: {', '.join(known)}")
+    width = next(c["width"] for c in manifest["columns"] if c["name"] == name)
+    chunks = []
+    for path in part_paths(manifest_path, manifest):
+        flat = read_table(path, [name]).column(name).combine_chunks().flatten()
+        chunks.append(flat.to_numpy(zero_copy_only=False).reshape(-1, width))
+        if not np.isfinite(chunks[-1]).all():
+            row = int(np.argwhere(~np.isfinite(chunks[-1]))[0, 0])
+            raise UserError(
+                f"{path}: column {name!r}, row {row}: NaN or infinity, expected finite numbers"
+            )
+    return np.concatenate(chunks).astype(np.float32)  # (n, d)
+
+
+def read_ids(manifest_path: Path) -> list[str]:
+    """Read the ids of all rows, in part order."""
+    manifest = read_manifest(manifest_path)
+    name = ID[manifest["scope"]]
+    return [
+        value
+        for path in part_paths(manifest_path, manifest)
+        for value in read_table(path, [name]).column(name).to_pylist()
+    ]
+
+
+def read_manifest(manifest_path: Path) -> dict[str, Any]:
+    """Read a manifest.json; paths of parts stay relative to its folder."""
+    manifest: dict[str, Any] = read_json(manifest_path)
+    return manifest
+
+
+def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:
+    """Give the paths of a manifest's parts, which stand beside it."""
+    return [Path(manifest_path).parent / part["path"] for part in manifest["parts"]]
+
+
+def check_parts(manifest_path: Path) -> None:
+    """Hash every part and compare with the manifest; a UserError names the first that differs."""
+    manifest = read_manifest(manifest_path)
+    for part, path in zip(manifest["parts"], part_paths(manifest_path, manifest), strict=True):
+        if not path.exists() or sha256(path) != part["sha256"]:
+            raise UserError(
+                f"{path}: bytes differ from {manifest_path}; delete the part and run again"
+            )

@@ -1,6 +1,7 @@
 """Seeds derived from names by a stable hash: no draw depends on order, process or machine."""
 
 import hashlib
+import random
 
 import numpy as np
 
@@ -20,3 +21,8 @@ def seed_for(*parts: str | int) -> int:
 def generator(*parts: str | int) -> np.random.Generator:
     """Give a NumPy generator seeded by :func:`seed_for`."""
     return np.random.Generator(np.random.PCG64(seed_for(*parts)))
+
+
+def dice(*parts: str | int) -> random.Random:
+    """Give Python's own generator seeded by :func:`seed_for`, quick for single draws."""
+    return random.Random(seed_for(*parts))

@@ -1,0 +1,91 @@
+"""Gather drawn shards into the official CLEVR v1.0 layout and ask the questions.
+
+Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
+``questions/CLEVR_<split>_questions.json`` and, last, the receipt ``acquired.json``.
+
+    python -m eyechart.studio.write_clevr --dataset clevr --settings JSON --seed 7
+        --shards data/raw/clevr/shards/val-000.json --root data/raw/clevr
+        --output data/raw/clevr/acquired.json
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from eyechart import errors, randomness
+from eyechart.studio.questions import Examiner
+from eyechart.tables.files import read_json, write_json
+from eyechart.tables.receipt import write_receipt
+
+RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
+
+
+def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
+    """Give the content of ``CLEVR_<split>_scenes.json``."""
+    kept = [{k: v for k, v in s.items() if k not in RENDERER_ONLY} for s in scenes]
+    return {"info": {"split": split, "version": "1.0", "license": "CC BY 4.0"}, "scenes": kept}
+
+
+def questions_json(
+    scenes: list[dict[str, Any]], name: tuple[str, str], settings: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Give the content of ``CLEVR_<split>_questions.json``.
+
+    Parameters
+    ----------
+    name : (dataset, split)
+        Seeds the choice of questions together with ``seed`` and each scene's index.
+    settings : dict
+        ``questions`` {task: how many per picture}, ``families``, ``balance``.
+    """
+    examiner = Examiner(settings["families"], settings["balance"])
+    questions = []
+    for scene in scenes:
+        place = {k: scene[k] for k in ("image_index", "image_filename", "split")}
+        rng = randomness.dice("questions", seed, *name, scene["image_index"])
+        for question in examiner.ask(rng, scene, settings["questions"]):
+            questions.append({**place, "question_index": len(questions), **question})
+    info = {"split": name[1], "version": "1.0", "license": "CC BY 4.0"}
+    return {"info": info, "questions": questions}
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write scenes and questions of every split, then the receipt."""
+    args = parse_args(argv)
+    shards = [read_json(path) for path in args.shards]
+    files = [args.root / entry["path"] for shard in shards for entry in shard["files"]]
+    scenes = [scene for shard in shards for scene in shard["scenes"]]
+    splits = {}
+    for split in args.settings["splits"]:
+        mine = sorted((s for s in scenes if s["split"] == split), key=lambda s: s["image_index"])
+        asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)
+        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", asked)):
+            path = args.root / folder / f"CLEVR_{split}_{folder}.json"
+            write_json(path, content)
+            files.append(path)
+        splits[split] = {"images": len(mine), "questions": len(asked["questions"])}
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout="clevr",
+        source="render",
+        splits=splits,
+        files=files,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,353 @@
+"""download against a local server that can break off, ignore ranges, change or lie."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from clevr_fixture import make_clevr
+
+from eyechart.datasets import download, fetch
+from eyechart.errors import UserError
+from eyechart.tables.receipt import read_receipt
+
+ROOT = Path("data/raw/clevr")
+COUNTS = {"train": 4, "val": 3}
+HEADER = "\t".join(download.COLUMNS)
+
+
+class Site(ThreadingHTTPServer):
+    """One file at any path; ``cuts`` are how many bytes each of the next answers sends."""
+
+    daemon_threads = True
+
+    def __init__(self, data):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.data, self.etag, self.date = data, '"one"', None
+        self.cuts, self.statuses, self.asked = [], [], []
+        self.ranges, self.stall = True, False
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/some.zip"
+
+
+class Answer(BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        site, data = self.server, self.server.data
+        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
+        site.asked.append((wanted, condition))
+        if site.statuses:
+            self.send_error(site.statuses.pop(0))
+            return
+        start = 0
+        if wanted and site.ranges and condition in (None, site.etag, site.date):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(data):
+                self.send_error(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        for name, value in (("ETag", site.etag), ("Last-Modified", site.date)):
+            if value:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        end = start + site.cuts.pop(0) if site.cuts else len(data)
+        self.wfile.write(data[start:end])
+        if site.stall:
+            self.wfile.flush()
+            time.sleep(30)
+
+
+@pytest.fixture
+def data():
+    return bytes(range(256)) * 4096  # 1 MiB
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch, data):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(fetch, "_CHUNK", 10_000)
+    with Site(data) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def get(site, data, path="cache/some.zip"):
+    fetch.fetch(site.url, Path(path), len(data), hashlib.sha256(data).hexdigest())
+    return Path(path).read_bytes()
+
+
+def left(folder="cache"):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def test_a_whole_answer_is_kept_under_its_final_name_alone(site, data):
+    assert get(site, data) == data
+    assert left() == ["some.zip"]
+    assert site.asked == [(None, None)]
+
+
+def test_a_cut_connection_is_resumed_where_it_broke(site, data):
+    site.cuts = [300_000, 200_000]
+    assert get(site, data) == data
+    assert site.asked == [
+        (None, None),
+        ("bytes=300000-", '"one"'),
+        ("bytes=500000-", '"one"'),
+    ]
+
+
+def test_the_date_stands_in_for_a_weak_or_absent_etag(site, data):
+    site.etag, site.date = 'W/"one"', "Tue, 01 May 2018 00:00:00 GMT"
+    site.cuts = [300_000]
+    assert get(site, data) == data
+    assert site.asked[1] == ("bytes=300000-", site.date)
+
+
+def test_without_etag_and_date_the_range_is_asked_without_condition(site, data):
+    site.etag, site.cuts = None, [300_000]
+    assert get(site, data) == data
+    assert site.asked[1] == ("bytes=300000-", None)
+
+
+def test_a_server_that_ignores_ranges_is_fetched_anew(site, data):
+    site.ranges, site.cuts = False, [300_000]
+    assert get(site, data) == data
+    assert len(site.asked) == 2
+
+
+def test_a_file_that_changed_between_two_runs_is_fetched_anew(site, data, monkeypatch):
+    monkeypatch.setattr(fetch, "_ATTEMPTS", 1)
+    site.cuts = [300_000, 0]
+    with pytest.raises(UserError, match=r"300000 of 1048576 bytes are kept in cache/some.zip.part"):
+        get(site, data)
+    site.data, site.etag = data[::-1], '"two"'
+    assert get(site, site.data) == site.data
+    assert site.asked[-1] == ("bytes=300000-", '"one"')
+
+
+def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
+    monkeypatch.setattr(fetch, "_ATTEMPTS", 1)
+    site.cuts = [300_000, 0]
+    with pytest.raises(UserError, match=r"run again to go on"):
+        get(site, data)
+    assert left() == ["some.zip.part", "some.zip.part.version"]
+    assert get(site, data) == data
+    assert site.asked[-1] == ("bytes=300000-", '"one"')
+    assert left() == ["some.zip"]
+
+
+def test_a_server_that_never_gets_further_is_given_up(site, data):
+    site.ranges, site.cuts = False, [300_000] * 99
+    with pytest.raises(UserError, match=r"broke off 6 times in a row"):
+        get(site, data)
+    assert len(site.asked) == 7  # the first one made headway
+
+
+def test_a_busy_server_is_asked_again(site, data):
+    site.statuses = [503, 429]
+    assert get(site, data) == data
+
+
+def test_a_part_longer_than_the_file_is_fetched_anew(site, data):
+    Path("cache").mkdir()
+    Path("cache/some.zip.part").write_bytes(data + b"more")
+    with pytest.raises(UserError, match=r"found 1048580 bytes .* expected 1048576 bytes"):
+        get(site, data)
+    assert get(site, data) == data
+
+
+def test_a_wrong_checksum_names_both_and_removes_the_file(site, data):
+    wrong = "0" * 64
+    with pytest.raises(UserError) as raised:
+        fetch.fetch(site.url, Path("cache/some.zip"), len(data), wrong)
+    sentence = str(raised.value)
+    for part in (hashlib.sha256(data).hexdigest(), wrong, "1048576 bytes", "was removed", site.url):
+        assert part in sentence
+    assert left() == []
+
+
+def test_a_file_in_the_cache_is_verified_and_not_asked_for(site, data):
+    Path("cache").mkdir()
+    Path("cache/some.zip").write_bytes(data)
+    assert get(site, data) == data
+    assert site.asked == []
+    Path("cache/some.zip").write_bytes(data[:-1])
+    with pytest.raises(UserError, match=r"found 1048575 bytes"):
+        get(site, data)
+    assert left() == []
+
+
+def test_a_server_with_another_size_is_refused_before_a_byte_is_kept(site, data):
+    site.data = data + b"more"
+    with pytest.raises(UserError, match=r"the server has 1048580 bytes, expected 1048576"):
+        get(site, data)
+    assert left() == []
+
+
+def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
+    monkeypatch.setattr(fetch, "_ATTEMPTS", 2)
+    site.cuts = [300_000, 0, 0]
+    with pytest.raises(UserError, match=r"run again to go on"):
+        get(site, data)
+    site.data = data[:100]
+    with pytest.raises(UserError, match=r"the server has 100 bytes, expected 1048576"):
+        get(site, data)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_refusal_is_one_sentence_at_once(site, data, status):
+    site.statuses = [status]
+    with pytest.raises(UserError, match=rf"some.zip: HTTP {status} \w+"):
+        get(site, data)
+    assert len(site.asked) == 1
+
+
+def test_a_site_that_is_away_is_given_up_in_one_sentence(site, data):
+    with Site(data) as closed:
+        url = closed.url
+    with pytest.raises(UserError, match=r"broke off 6 times in a row"):
+        fetch.fetch(url, Path("cache/some.zip"), 10, "0" * 64)
+
+
+def test_a_disk_without_room_is_refused_before_asking(site, data, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9, 9, 2048))
+    with pytest.raises(UserError, match=r"1.00MiB to fetch, but cache has 2.00kiB free"):
+        get(site, data)
+    assert site.asked == []
+
+
+def versions(site, data=None, **change):
+    data = site.data if data is None else data
+    row = {
+        "dataset": "clevr",
+        "file": "CLEVR_v1.0.zip",
+        "url": site.url,
+        "bytes": str(len(data)),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "licence": "CC BY 4.0",
+        "note": "",
+    } | change
+    Path("versions.tsv").write_text(HEADER + "\n" + "\t".join(row.values()) + "\n")
+
+
+def flags(dataset="clevr", splits=("train", "val")):
+    settings = json.dumps({"layout": "clevr", "splits": list(splits)})
+    return [
+        *("--dataset", dataset, "--versions", "versions.tsv", "--cache", "data/downloads"),
+        *("--settings", settings, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")),
+    ]
+
+
+@pytest.fixture
+def clevr(site):
+    """Serve a small official zip; gives its folder."""
+    folder = make_clevr(Path("official/CLEVR_v1.0"), COUNTS, seed=2)
+    with zipfile.ZipFile("official.zip", "w") as opened:
+        for path in sorted(folder.rglob("*.*")):
+            opened.write(path, path.relative_to("official"))
+    site.data = Path("official.zip").read_bytes()
+    return folder
+
+
+def contents(root):
+    files = [p for p in root.rglob("*") if p.is_file() and p.name != "acquired.json"]
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in files}
+
+
+def test_a_dataset_is_downloaded_unpacked_and_receipted(site, clevr):
+    versions(site)
+    download.main(flags())
+    receipt = read_receipt(ROOT / "acquired.json")
+    assert receipt["source"] == "download"
+    assert {name: split["images"] for name, split in receipt["splits"].items()} == COUNTS
+    assert contents(ROOT) == contents(clevr)
+    download.main(flags())
+    assert read_receipt(ROOT / "acquired.json") == receipt
+    assert len(site.asked) == 1
+
+
+def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr):
+    with zipfile.ZipFile("official.zip", "a") as opened:
+        opened.writestr("CLEVR_v1.0/images/test/big.png", bytes(4 << 20))
+    site.data = Path("official.zip").read_bytes()
+    versions(site)
+    site.cuts, site.stall = [3 << 20], True
+    command = [sys.executable, "-m", "eyechart.datasets.download", *flags()]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    part = Path("data/downloads/CLEVR_v1.0.zip.part")
+    while run.poll() is None and not (part.exists() and part.stat().st_size > 1 << 20):
+        time.sleep(0.005)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert not (ROOT / "acquired.json").exists()
+    kept, site.stall = part.stat().st_size, False
+    download.main(flags())
+    assert site.asked[-1] == (f"bytes={kept}-", '"one"')
+    assert contents(ROOT) == contents(clevr)
+
+
+def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
+    versions(site)
+    with pytest.raises(UserError, match=r"split 'test' of CLEVR v1.0 cannot be examined"):
+        download.main(flags(splits=("val", "test")))
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"dataset": "clever"}, "no row for dataset 'clevr'; did you mean 'clever'?"),
+        ({"bytes": "18 GB"}, "line 2: bytes is '18 GB', expected a count of bytes"),
+        ({"sha256": "-"}, "line 2: sha256 is '-', expected 64 hex digits"),
+        ({"file": "../evil.zip"}, r"file is '\.\./evil.zip', expected a plain name"),
+        ({"url": "ftp://site/a.zip"}, "url is 'ftp://site/a.zip', expected an http"),
+    ],
+)
+def test_a_fault_in_the_table_is_named(site, change, sentence):
+    versions(site, b"any", **change)
+    with pytest.raises(UserError, match=sentence):
+        download.main(flags())
+
+
+def test_a_table_without_a_column_or_a_file_is_named(site):
+    Path("versions.tsv").write_text("dataset\tfile\tlink\nclevr\ta.zip\thttp://x/a.zip\n")
+    with pytest.raises(UserError, match=r"line 2: column 'url' is missing"):
+        download.main(flags())
+    Path("versions.tsv").unlink()
+    with pytest.raises(UserError, match=r"versions.tsv: no such file"):
+        download.main(flags())
+
+
+def test_the_projects_own_table_is_well_formed():
+    table = Path(__file__).parents[2] / "data/versions.tsv"
+    (clevr,) = download.read_versions(table, "clevr")
+    assert clevr.file == "CLEVR_v1.0.zip"

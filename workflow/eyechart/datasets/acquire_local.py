@@ -1,0 +1,87 @@
+"""Take a dataset that the user already has, as a folder or a zip, in its official layout.
+
+Reads: the folder or zip, with or without its official top folder.
+Writes: links to a folder's files, or the needed files of a zip, under the dataset's folder; the
+receipt ``acquired.json`` there, last.
+
+    python -m eyechart.datasets.acquire_local --dataset clevr --source /data/CLEVR_v1.0 \
+        --settings '{"layout": "clevr", "splits": ["train", "val"]}' \
+        --root data/raw/clevr --output data/raw/clevr/acquired.json
+"""
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from eyechart import errors
+from eyechart.datasets import clevr_layout as layout
+from eyechart.datasets.archive import unpack
+from eyechart.errors import UserError
+from eyechart.tables.receipt import write_receipt
+
+
+def link_files(top: Path, root: Path, files: list[Path]) -> None:
+    """Link every file of a folder under ``root``; nothing is copied.
+
+    Files and not folders are linked, so that whoever writes under ``root`` later, by renaming,
+    replaces a link and never reaches the user's own file. A folder that is ``root`` itself is left
+    as it is.
+
+    Raises
+    ------
+    UserError
+        If a real file stands where a link must go.
+    """
+    if top.resolve() == root.resolve():
+        return
+    for file in files:
+        path = root / file
+        if path.is_symlink():
+            path.unlink()
+        elif path.exists():
+            raise UserError(
+                f"{path}: stands there from another source; delete or move {root}, then run again"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to((top / file).resolve())
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags, all of them required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Link or unpack, count, and write the receipt."""
+    args = parse_args(argv)
+    splits = args.settings["splits"]
+    layout.check(args.settings["layout"], args.root, args.output)
+    if args.source.is_dir():
+        inside = args.source / layout.TOP
+        top = inside if inside.is_dir() else args.source
+        counts, files = layout.inventory(top, splits)  # errors name the user's own paths
+        link_files(top, args.root, files)
+    elif args.source.exists():
+        unpack(args.source, args.root, partial(layout.member, splits=splits))
+        counts, files = layout.inventory(args.root, splits)
+    else:
+        raise UserError(f"{args.source}: no such folder or zip")
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout=layout.NAME,
+        source="local",
+        splits=counts,
+        files=files,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

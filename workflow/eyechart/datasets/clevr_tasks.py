@@ -1,0 +1,75 @@
+"""CLEVR's tasks: which of six a question belongs to, and what a scene says of its picture."""
+
+from collections import Counter
+from typing import Any
+
+# Attribute values in the order of CLEVR's own metadata.json
+ATTRIBUTES = {
+    "color": ["gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow"],
+    "shape": ["cube", "sphere", "cylinder"],
+    "material": ["rubber", "metal"],
+    "size": ["small", "large"],
+}
+# VLM-Lens buckets CLEVR's questions by the type of their answer
+ITEM_TASKS = {
+    **ATTRIBUTES,
+    "number": [str(number) for number in range(11)],
+    "boolean": ["yes", "no"],
+}
+TASK_OF_ANSWER = {answer: task for task, answers in ITEM_TASKS.items() for answer in answers}
+IMAGE_TASKS = [
+    "object_count",
+    *(f"has_{value}" for values in ATTRIBUTES.values() for value in values),
+    *(f"majority_{attribute}" for attribute in ATTRIBUTES),
+]
+NO_OBJECT = "nothing"
+
+
+def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
+    """Give the label of every image task for one scene.
+
+    Returns
+    -------
+    dict
+        In the order of :data:`IMAGE_TASKS`: ``object_count`` ("0", "1", …), ``has_<value>``
+        ("yes"/"no"), ``majority_<attribute>`` (the commonest value; None on a tie or an empty
+        scene).
+    """
+    objects = scene["objects"]
+    labels: dict[str, str | None] = {"object_count": str(len(objects))}
+    counts = {name: Counter(thing[name] for thing in objects) for name in ATTRIBUTES}
+    for name, values in ATTRIBUTES.items():
+        labels |= {f"has_{value}": "yes" if counts[name][value] else "no" for value in values}
+    return labels | {f"majority_{name}": _majority(counts[name]) for name in ATTRIBUTES}
+
+
+def image_type(scene: dict[str, Any]) -> str:
+    """Give ``<shape> <color>`` of the object nearest the camera: the picture's input type.
+
+    Nearest is farthest along the scene's own ``front`` direction on the floor, so no other object
+    is in its ``relationships["front"]``. A type must recur for Hewitt & Liang's control task:
+    there are 24.
+    """
+    front = scene["directions"]["front"]
+    if not scene["objects"]:
+        return NO_OBJECT
+
+    def towards_camera(thing: dict[str, Any]) -> float:
+        return sum(a * b for a, b in zip(thing["3d_coords"], front, strict=True))
+
+    nearest = max(scene["objects"], key=towards_camera)
+    return f"{nearest['shape']} {nearest['color']}"
+
+
+def answer_text(answer: Any) -> str:
+    """Give an answer as CLEVR's release writes it: the generator may leave booleans and counts."""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer)
+
+
+def _majority(counts: Counter[str]) -> str | None:
+    top = counts.most_common(2)
+    if not top or (len(top) == 2 and top[0][1] == top[1][1]):
+        return None
+    return top[0][0]

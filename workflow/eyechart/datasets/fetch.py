@@ -1,0 +1,182 @@
+"""Fetch one big file over HTTP: resumed after any break, hashed while it streams."""
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from eyechart.errors import UserError
+from eyechart.tables import files
+
+_ATTEMPTS = 6  # breaks in a row without a new byte
+_PAUSE_S = 1.0  # after the first break; doubled each time
+_TIMEOUT_S = 60.0
+_CHUNK = 1 << 20
+_BREAKS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
+_log = logging.getLogger(__name__)
+
+
+class _Break(requests.ConnectionError):
+    """The server did not deliver this time, but may the next."""
+
+
+class _Part:
+    """The growing ``<file>.part``, with the running SHA-256 of what it holds."""
+
+    def __init__(self, final: Path) -> None:
+        self.path = final.with_name(final.name + ".part")
+        # which version of the server's file the bytes are of: its ETag or its date
+        self.version = final.with_name(final.name + ".part.version")
+        self.hasher, self.bytes = hashlib.sha256(), 0
+        if self.path.exists():
+            with open(self.path, "rb") as handle:
+                self.hasher = hashlib.file_digest(handle, "sha256")
+            self.bytes = self.path.stat().st_size
+
+    def restart(self, version: str) -> None:
+        files.write_text(self.version, version)
+        self.path.write_bytes(b"")
+        self.hasher, self.bytes = hashlib.sha256(), 0
+
+    def append(self, chunk: bytes) -> None:
+        with open(self.path, "ab") as handle:
+            handle.write(chunk)
+        self.hasher.update(chunk)
+        self.bytes += len(chunk)
+
+    def finish(self, final: Path) -> None:
+        with open(self.path, "rb") as handle:
+            os.fsync(handle.fileno())
+        self.path.replace(final)
+
+
+def fetch(url: str, path: Path, size: int, sha256: str) -> None:
+    """Put the file of a URL at ``path``, whole and verified.
+
+    A file that stands there already is only verified. Bytes that a broken-off run fetched are kept
+    in ``<path>.part`` and not asked for again, unless the server's file has changed since or the
+    server serves no ranges: then the download begins anew.
+
+    Parameters
+    ----------
+    url : str
+        HTTP or HTTPS address.
+    path : Path
+        Final name.
+    size : int
+        Bytes expected.
+    sha256 : str
+        SHA-256 expected, 64 hex digits.
+
+    Raises
+    ------
+    UserError
+        If the disk has no room, the server refuses or stays away, or size or checksum differ (then
+        the file is removed).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        found = files.describe(path)
+        _verify(url, path, (found["bytes"], found["sha256"]), (size, sha256))
+        return
+    part = _Part(path)
+    _check_room(path, size - part.bytes)
+    _complete(url, part, size)
+    part.version.unlink(missing_ok=True)
+    _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
+    part.finish(path)
+
+
+def _verify(url: str, path: Path, found: tuple[int, str], expected: tuple[int, str]) -> None:
+    if found != expected:
+        path.unlink()
+        raise UserError(
+            f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
+            f"with sha256 {expected[1]}, so the file was removed; run again to fetch it from {url}"
+        )
+
+
+def _check_room(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    to_fetch, room = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
+    _log.info("%s: %s to fetch, %s free", path, to_fetch, room)
+    if needed > free:
+        raise UserError(
+            f"{path}: {to_fetch} to fetch, but {path.parent} has {room} free; free some and run "
+            "again"
+        )
+
+
+def _complete(url: str, part: _Part, size: int) -> None:
+    failures, most = 0, part.bytes
+    with (
+        requests.Session() as session,
+        tqdm(None, part.path.name, size, initial=part.bytes, unit="B", unit_scale=True) as bar,
+    ):
+        while part.bytes < size:
+            try:
+                _stream(session, url, part, size, bar)
+            except _BREAKS as error:
+                # headway is a byte never had before: a server without ranges begins anew each time
+                failures = 0 if part.bytes > most else failures + 1
+                most = max(most, part.bytes)
+                if failures == _ATTEMPTS:
+                    raise UserError(
+                        f"{url}: broke off {failures} times in a row ({error}); {part.bytes} of "
+                        f"{size} bytes are kept in {part.path}, run again to go on"
+                    ) from None
+                _log.info("%s: %s; trying again", url, error)
+                time.sleep(_PAUSE_S * 2**failures)
+            except requests.RequestException as error:
+                raise UserError(
+                    f"{url}: cannot be fetched ({error}); correct the address"
+                ) from None
+
+
+def _stream(session: requests.Session, url: str, part: _Part, size: int, bar: tqdm) -> None:
+    headers = {"Accept-Encoding": "identity"}  # else lengths would not be the file's own
+    if part.bytes:
+        headers["Range"] = f"bytes={part.bytes}-"
+        if part.version.exists() and (version := part.version.read_text(encoding="utf-8")):
+            headers["If-Range"] = version
+    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+        _begin(response, part, size)
+        bar.update(part.bytes - bar.n)
+        for chunk in response.iter_content(_CHUNK):
+            part.append(chunk)
+            bar.update(len(chunk))
+            if part.bytes > size:
+                return  # never fill the disk: what follows the expected bytes is already wrong
+    if part.bytes < size:
+        raise _Break("the connection ended early")
+
+
+def _begin(response: requests.Response, part: _Part, size: int) -> None:
+    status = response.status_code
+    if status == 206 and response.headers.get("Content-Range", "").startswith(
+        f"bytes {part.bytes}-"
+    ):
+        return
+    if status in (206, 416):  # another range than asked for, or none left: begin anew
+        part.restart("")
+        raise _Break(f"HTTP {status} with a wrong range")
+    if status in (408, 429) or status >= 500:
+        raise _Break(f"HTTP {status} {response.reason}")
+    if status != 200:
+        raise UserError(f"{response.url}: HTTP {status} {response.reason}; correct the address")
+    length = response.headers.get("Content-Length")
+    if length is not None and int(length) != size:
+        raise UserError(f"{response.url}: the server has {length} bytes, expected {size}")
+    etag = response.headers.get("ETag", "")
+    # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
+    strong = etag if not etag.startswith("W/") else ""
+    part.restart(strong or response.headers.get("Last-Modified", ""))

@@ -1,0 +1,203 @@
+"""Make the tables of questions and pictures from a dataset in CLEVR v1.0's official layout.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``images/``, ``scenes/`` and ``questions/``.
+Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per picture).
+
+    python -m eyechart.datasets.prepare_clevr --dataset clevr \
+        --receipt data/raw/clevr/acquired.json \
+        --settings '{"splits": ["train", "val"], "test_share": 0.25}' --seed 7 \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.datasets import clevr_layout as layout
+from eyechart.datasets import clevr_tasks as tasks
+from eyechart.datasets.group_split import group_split
+from eyechart.datasets.pictures import check_pictures
+from eyechart.errors import UserError, nearest
+from eyechart.tables import items as schemas
+from eyechart.tables.parquet import write_table
+from eyechart.tables.receipt import Receipt, read_receipt
+
+Row = dict[str, Any]
+_OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
+_QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
+
+
+def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row]:
+    """Give a row per scene of a split, all but the picture's hash and size.
+
+    Parameters
+    ----------
+    root : Path
+        The dataset's folder; a row's ``path`` begins with it.
+    split : str
+        Official split.
+    divide : callable
+        Gives ``train`` or ``test`` for a group; the group is the picture itself.
+
+    Raises
+    ------
+    UserError
+        If a scene lacks a field, has an attribute that CLEVR has not, or stands there twice.
+    """
+    file = Path(root) / layout.scenes(split)
+    rows: dict[str, Row] = {}
+    for index, scene in enumerate(layout.read_scenes(root, split)):
+        _check_scene(scene, f"{file}: scene {index}")
+        name = f"{split}_{scene['image_index']:06d}"
+        if name in rows:
+            raise UserError(f"{file}: scene {index}: image_index is that of an earlier scene")
+        labels = tasks.image_labels(scene).items()
+        rows[name] = {
+            "image_id": name,
+            "split": split,
+            "group_split": divide(name),
+            "group": name,
+            "path": (Path(root) / layout.picture(split, scene["image_filename"])).as_posix(),
+            "type": tasks.image_type(scene),
+        } | {schemas.LABEL + task: label for task, label in labels}
+    return list(rows.values())
+
+
+def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
+    """Give a row per question of a split.
+
+    ``item_id`` counts a picture's questions in the file's order; the answer decides the task; the
+    input type of Hewitt & Liang's control task is the question's text.
+
+    Raises
+    ------
+    UserError
+        If a question lacks a field, is about no known picture, or has an unknown answer.
+    """
+    file = Path(root) / layout.questions(split)
+    by_filename = {Path(row["path"]).name: row for row in images}
+    asked: Counter[str] = Counter()
+    rows = []
+    for index, question in enumerate(layout.read_questions(root, split)):
+        where = f"{file}: question {index}"
+        layout.require(question, _QUESTION, where)
+        image = by_filename.get(question["image_filename"])
+        if image is None:
+            raise UserError(
+                f"{where}: image_filename is {question['image_filename']!r}, which no scene of "
+                f"split {split!r} has"
+            )
+        name = image["image_id"]
+        rows.append(_item(question, f"{name}_q{asked[name]:02d}", image, where))
+        asked[name] += 1
+    return rows
+
+
+def add_pictures(root: Path, rows: list[Row], receipt: Receipt) -> None:
+    """Check every row's picture on disk and add its ``sha256``, ``width`` and ``height``."""
+    expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
+    names = [Path(row["path"]).relative_to(root).as_posix() for row in rows]
+    found = check_pictures(root, names, expected)
+    for row, name in zip(rows, names, strict=True):
+        row.update(vars(found[name]))
+
+
+def _item(question: Row, name: str, image: Row, where: str) -> Row:
+    answer = tasks.answer_text(question["answer"])
+    if answer not in tasks.TASK_OF_ANSWER:
+        raise UserError(f"{where}: answer is {answer!r}; {nearest(answer, tasks.TASK_OF_ANSWER)}")
+    program = question["program"]
+    if not program or not all(isinstance(function, str) for function in program):
+        raise UserError(f"{where}: program is {program!r}, expected nodes with a 'function'")
+    task = tasks.TASK_OF_ANSWER[answer]
+    meta = {
+        "question_family_index": question["question_family_index"],
+        "program_length": len(program),
+        "last_function": program[-1],
+    }
+    return {
+        "item_id": name,
+        "split": image["split"],
+        "group_split": image["group_split"],
+        "group": image["group"],
+        "images": [image["image_id"]],
+        "prompt": question["question"],
+        "choices": tasks.ITEM_TASKS[task],
+        "answer": answer,
+        "task": task,
+        "type": question["question"],
+        "pair": None,
+        "meta": json.dumps(meta),
+    }
+
+
+def _check_scene(scene: Row, where: str) -> None:
+    layout.require(scene, ("directions",), where)
+    layout.require(scene["directions"], ("front",), f"{where}: directions")
+    for number, thing in enumerate(scene["objects"]):
+        layout.require(thing, _OBJECT, f"{where}: object {number}")
+        for attribute, values in tasks.ATTRIBUTES.items():
+            if thing[attribute] not in values:
+                raise UserError(
+                    f"{where}: object {number}: {attribute} is {thing[attribute]!r}; "
+                    f"{nearest(thing[attribute], values)}"
+                )
+
+
+def _check_settings(settings: dict[str, Any], receipt: Receipt, path: Path) -> None:
+    for split in settings["splits"]:
+        if split not in receipt["splits"]:
+            raise UserError(
+                f"{path}: split {split!r} was not acquired; {nearest(split, receipt['splits'])}"
+            )
+    if receipt["layout"] != layout.NAME:
+        raise UserError(f"{path}: layout is {receipt['layout']!r}, expected {layout.NAME!r}")
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags, all of them required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--receipt", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write both tables."""
+    args = parse_args(argv)
+    receipt, root = read_receipt(args.receipt), args.receipt.parent
+    _check_settings(args.settings, receipt, args.receipt)
+    divide = partial(
+        group_split,
+        dataset=args.dataset,
+        seed=args.seed,
+        test_share=args.settings["test_share"],
+    )
+    images: list[Row] = []
+    items: list[Row] = []
+    for split in args.settings["splits"]:
+        of_split = image_rows(root, split, divide)
+        items += item_rows(root, split, of_split)
+        images += of_split
+    add_pictures(root, images, receipt)
+    schema = schemas.images_schema(tasks.IMAGE_TASKS)
+    items.sort(key=lambda row: row["item_id"])
+    images.sort(key=lambda row: row["image_id"])
+    write_table(args.items, pa.Table.from_pylist(items, schemas.ITEMS))
+    write_table(args.images, pa.Table.from_pylist(images, schema))
+
+
+if __name__ == "__main__":
+    errors.run(main)

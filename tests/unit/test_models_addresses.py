@@ -1,0 +1,84 @@
+"""Addresses, globs and module paths mean one thing on every card."""
+
+import pytest
+
+from eyechart.errors import UserError
+from eyechart.models.addresses import columns, resolve
+
+EYE = {"cls": "image", "image_mean": "image"}
+TEXT = {"image_mean": "image", "text_mean": "item", "last": "item"}
+
+
+def entry(address, region, scopes):
+    return {"address": address, "module": f"m.{address}", "region": region, "width": 4} | {
+        "spans": list(scopes),
+        "scopes": scopes,
+    }
+
+
+ENCODER = {
+    "model": "eye",
+    "addresses": [
+        *(entry(f"vision.{i}", "vision", EYE) for i in range(12)),
+        entry("connector", "connector", {"cls": "image"}),
+    ],
+    "modules": {"m.vision.0.mlp": {"region": "vision", "width": 9}},
+}
+READER = ENCODER | {
+    "model": "reader",
+    "addresses": [
+        *ENCODER["addresses"],
+        entry("lm.0", "lm", TEXT),
+        entry("lm.1", "lm", TEXT),
+        entry("lm.norm", "lm", TEXT),
+    ],
+}
+
+
+def names(found):
+    return [a.address for a in found]
+
+
+def test_a_glob_gives_all_blocks_in_the_order_in_which_they_run():
+    assert names(resolve(READER, ["lm.*", "vision.1"])) == ["vision.1", "lm.0", "lm.1", "lm.norm"]
+    assert names(resolve(ENCODER, ["vision.*"])) == [f"vision.{i}" for i in range(12)]
+
+
+def test_an_address_asked_for_twice_is_given_once():
+    assert names(resolve(READER, ["lm.norm", "lm.*", "lm.norm"])) == ["lm.0", "lm.1", "lm.norm"]
+
+
+def test_a_module_path_is_an_address_with_its_own_width_and_its_regions_spans():
+    (found,) = resolve(READER, ["m.vision.*.mlp"])
+    assert (found.address, found.module, found.width) == ("m.vision.0.mlp",) * 2 + (9,)
+    assert found.scopes == EYE
+
+
+@pytest.mark.parametrize(
+    ("pattern", "near"), [("lm.7", "'lm.1'"), ("conector", "'connector'"), ("lm.nrom", "'lm.norm'")]
+)
+def test_an_unknown_address_is_an_error_that_names_the_nearest(pattern, near):
+    with pytest.raises(UserError, match=f"no address or module path '{pattern}'; did you.*{near}"):
+        resolve(READER, ["vision.*", pattern])
+
+
+def test_a_region_that_a_model_lacks_gives_nothing_but_a_typo_in_it_is_still_an_error():
+    assert names(resolve(ENCODER, ["connector", "lm.*"])) == ["connector"]
+    with pytest.raises(UserError, match=r"vision\.12"):
+        resolve(ENCODER, ["vision.12"])
+
+
+def test_columns_are_shared_out_by_scope():
+    asked = (["lm.0", "connector"], ["last", "image_mean", "cls"])
+    assert [c.name for c in columns(READER, *asked, "image")] == [
+        "connector/cls",
+        "lm.0/image_mean",
+    ]
+    assert [c.name for c in columns(READER, *asked, "item")] == ["lm.0/last"]
+
+
+def test_an_unknown_span_or_one_that_no_address_has_is_an_error():
+    with pytest.raises(UserError, match="unknown span 'lats'; did you mean 'last'"):
+        columns(READER, ["lm.0"], ["lats"], "item")
+    with pytest.raises(UserError, match="no address asked for has any"):
+        columns(READER, ["connector"], ["text_mean"], "image")

@@ -1,0 +1,71 @@
+"""A span names the same tokens whatever else is in the batch."""
+
+import torch
+
+from eyechart.models.spans import keep, pad, pool, text_masks, vision_masks
+
+IMAGE, PAD = 9, 0
+CPU = torch.device("cpu")
+# system text, two image tokens, a row mark between them, question
+LONG = [1, 2, IMAGE, 3, IMAGE, 4, 5, 6]
+SHORT = [1, IMAGE, 4]
+
+
+def masks(rows, image_first=True):
+    return text_masks(pad(rows, IMAGE, PAD, CPU), image_first)
+
+
+def places(mask):
+    return [torch.nonzero(row).flatten().tolist() for row in mask]
+
+
+def test_each_span_names_its_tokens():
+    found = masks([LONG, SHORT])
+    assert places(found["image_mean"]) == [[2, 4], [1]]
+    assert places(found["text_mean"]) == [[5, 6, 7], [2]]
+    assert places(found["last"]) == [[7], [2]]
+    assert places(found["all_mean"]) == [list(range(8)), [0, 1, 2]]
+
+
+def test_text_alone_has_text_and_no_image_tokens():
+    found = masks([[1, 2, 3], SHORT])
+    assert places(found["text_mean"])[0] == [0, 1, 2]
+    assert places(found["image_mean"])[0] == []
+
+
+def test_where_text_comes_first_all_of_it_is_text():
+    assert places(masks([[1, 2, IMAGE, 3]], image_first=False)["text_mean"]) == [[0, 1, 3]]
+
+
+def test_a_pad_that_is_also_a_word_is_told_apart_by_its_place():
+    found = masks([[IMAGE, PAD, 4, 5], [IMAGE, PAD]])
+    assert places(found["all_mean"]) == [[0, 1, 2, 3], [0, 1]]
+
+
+def test_pads_never_enter_a_mean():
+    hidden = torch.randn(2, 8, 5)
+    both = pool(hidden, masks([LONG, SHORT]))
+    alone = pool(hidden[1:, :3], masks([SHORT]))
+    for span, values in alone.items():
+        torch.testing.assert_close(both[span][1:], values, rtol=0, atol=1e-6)
+    torch.testing.assert_close(both["last"][1], hidden[1, 2], rtol=0, atol=0)
+
+
+def test_pooling_half_precision_adds_up_in_float32():
+    hidden = torch.full((1, 4096, 2), 1.001, dtype=torch.float16)
+    mean = pool(hidden, {"all_mean": torch.ones(1, 4096, dtype=torch.bool)})["all_mean"]
+    torch.testing.assert_close(mean, hidden[:, 0].float(), rtol=1e-6, atol=0)
+
+
+def test_an_encoders_class_token_is_no_patch():
+    found = vision_masks(2, 5, True, CPU)
+    assert places(found["cls"]) == [[0], [0]]
+    assert places(found["image_mean"]) == [[1, 2, 3, 4]] * 2
+    assert places(vision_masks(1, 3, False, CPU)["image_mean"]) == [[0, 1, 2]]
+
+
+def test_whole_tokens_are_kept_in_order_per_row():
+    hidden = torch.randn(2, 8, 5)
+    long, short = keep(hidden, masks([LONG, SHORT])["image_tokens"])
+    assert torch.equal(long, hidden[0, [2, 4]])
+    assert torch.equal(short, hidden[1, [1]])

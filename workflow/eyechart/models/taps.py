@@ -1,0 +1,70 @@
+"""Hooks on modules that are always removed, and that can end a forward pass early."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import UserError
+
+
+class _AllSeenError(Exception):
+    """Raised inside a forward pass once every tapped module has run."""
+
+
+@contextmanager
+def taps(
+    model: nn.Module, paths: Iterable[str], see: Callable[[str, Tensor], None], stop: bool
+) -> Iterator[None]:
+    """Call ``see(path, output)`` at the first run of each module within the block.
+
+    >>> with taps(model, ["layers.3"], lambda path, output: found.update({path: output}), True):
+    ...     model(pixels)
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Module paths below ``model``.
+    stop : bool
+        Whether the pass ends as soon as every module has run: later modules never do.
+
+    Raises
+    ------
+    UserError
+        If a module has not run by the end of the block, or gives no tensor.
+    """
+    waiting = dict.fromkeys(paths)
+    if not waiting:
+        yield
+        return
+
+    def hook(path: str) -> Callable[..., None]:
+        def fired(module: nn.Module, inputs: Any, output: Any) -> None:
+            if path in waiting:  # some modules run twice in one pass: the first run counts
+                see(path, tensor_of(path, output))
+                del waiting[path]
+                if stop and not waiting:
+                    raise _AllSeenError
+
+        return fired
+
+    handles = [model.get_submodule(path).register_forward_hook(hook(path)) for path in waiting]
+    try:
+        yield
+    except _AllSeenError:
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+    if waiting:
+        raise UserError(f"module {next(iter(waiting))!r} did not run in the forward pass")
+
+
+def tensor_of(path: str, output: Any) -> Tensor:
+    """Give the hidden states in a module's output: a tensor, or the first entry of a tuple."""
+    first = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(first, torch.Tensor):
+        raise UserError(f"module {path!r} gives a {type(output).__name__}, expected a tensor")
+    return first

@@ -1,0 +1,268 @@
+"""Time extraction against the bare forward pass, and shared prefixes against the joint pass.
+
+Builds a randomly initialised LLaVA, draws noise pictures, and times variants in turn (A B C A B C),
+so that whatever else the machine does falls on all alike; prints medians and ratios, of wall time
+and of the processor time of all threads, which a busy machine distorts less.
+
+    PYTHONPATH=workflow python bench/extraction.py --size 60m --pictures 16 --questions 1 --rounds 5
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import torch
+import transformers
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+from eyechart.extraction.engine import Engine
+from eyechart.extraction.plan import chunks, plan_part
+from eyechart.extraction.prepare import open_picture
+from eyechart.extraction.shards import open_shard
+from eyechart.models.addresses import columns
+from eyechart.models.describe_model import describe
+from eyechart.models.load import load
+from eyechart.models.spec import Spec
+from eyechart.tables.items import IMAGES, ITEMS
+from eyechart.tables.parquet import write_table
+
+# width, MLP, blocks, heads of the encoder, then of the language model; picture and patch in pixels
+SIZES = {
+    "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
+    "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
+}
+SPANS = ["cls", "image_mean", "text_mean", "last", "all_mean"]
+BATCH = 16
+TEMPLATE = (
+    "{% for m in messages %}{{ m['role'] }}: {% for c in m['content'] %}"
+    "{% if c['type'] == 'image' %}<image>\n{% else %}{{ c['text'] }}{% endif %}{% endfor %}\n"
+    "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+)
+QUESTIONS = [
+    "What color is the large metal cube?",
+    "Are there more small spheres than cubes?",
+    "How many rubber things are there?",
+    "What is the material of the tiny green cylinder?",
+    "Is the red sphere the same size as the blue one?",
+    "What shape is the purple object?",
+    "How many large shiny objects are there?",
+    "Is there a yellow cube?",
+    "What size is the gray matte cylinder?",
+    "Do the brown thing and the cyan thing have the same shape?",
+]
+
+
+def build_model(folder: Path, size: str) -> None:
+    eye, reader, pixels, patch = SIZES[size]
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=["<s>", "</s>", "<pad>", "<image>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(QUESTIONS, trainer)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        extra_special_tokens={"image_token": "<image>"},
+    )
+    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
+    vision = dict(zip(names, eye, strict=True)) | {"image_size": pixels, "patch_size": patch}
+    text = dict(zip(names, reader, strict=True))
+    text |= {"num_key_value_heads": reader[3], "vocab_size": 600 if size == "2m" else 8000}
+    config = transformers.LlavaConfig(
+        vision_config=transformers.CLIPVisionConfig(**vision),
+        text_config=transformers.LlamaConfig(**text, pad_token_id=tokenizer.pad_token_id),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-2,
+    )
+    prepare = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": pixels}, crop_size={"height": pixels, "width": pixels}
+    )
+    processor = transformers.LlavaProcessor(
+        prepare,
+        tokenizer,
+        patch_size=patch,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE,
+    )
+    torch.manual_seed(0)
+    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    processor.save_pretrained(folder)
+
+
+def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
+    draw = np.random.default_rng(0)
+    folder.mkdir()
+    images = []
+    for i in range(pictures):
+        coarse = Image.fromarray(draw.integers(0, 255, (16, 24, 3), dtype=np.uint8))
+        path = folder / f"{i:05}.png"
+        coarse.resize((240, 160), Image.Resampling.BICUBIC).save(path)
+        images.append({"image_id": f"{i:05}", "path": str(path)})
+    items = [
+        {
+            "item_id": f"{i:05}-{q}",
+            "images": [f"{i:05}"],
+            "prompt": QUESTIONS[(i + q) % len(QUESTIONS)],
+        }
+        for i in range(pictures)
+        for q in range(questions)
+    ]
+    write_table(folder / "images.parquet", pa.Table.from_pylist(images, IMAGES))
+    write_table(folder / "items.parquet", pa.Table.from_pylist(items, ITEMS))
+    return SimpleNamespace(images=folder / "images.parquet", items=folder / "items.parquet")
+
+
+class Bench:
+    """One model and one dataset; each variant is a method that does all of the work once."""
+
+    def __init__(self, folder: Path, size: str, pictures: int, questions: int) -> None:
+        checkpoint = folder / "model"
+        if not checkpoint.exists():
+            build_model(checkpoint, size)
+        data = folder / f"data-{questions}"
+        if not data.exists():
+            build_data(data, pictures, questions)
+        blocks = SIZES[size][0][2], SIZES[size][1][2]
+        spec = Spec(
+            family="llava",
+            kind="vlm",
+            checkpoint=str(checkpoint),
+            revision=None,
+            env="base",
+            dtype="float32",
+            licence="none",
+            gated=False,
+            parameters=None,
+            vision_blocks=blocks[0],
+            lm_blocks=blocks[1],
+            image_first=True,
+            trust_remote_code=False,
+        )
+        self.out = folder
+        self.adapter = load(spec, checkpoint, torch.device("cpu"))
+        self.card = describe(self.adapter, size)
+        self.part = plan_part(data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
+        self.batches = self.prepare()
+
+    def prepare(self) -> list[dict[str, torch.Tensor]]:
+        """Make the inputs of the bare forward pass, bucketed by length."""
+        shown = {i: self.adapter.picture(open_picture(p)) for i, p in self.part.paths.items()}
+        rows = sorted(
+            (
+                (self.adapter.sequence(q.prompt, [shown[q.images[0]].text]), q.images[0])
+                for q in self.part.questions
+            ),
+            key=lambda row: len(row[0]),
+        )
+        ready = []
+        for few in chunks(rows, BATCH):
+            tokens = self.adapter.tokens([ids for ids, _ in few])
+            pixels = torch.cat([shown[image].inputs["pixel_values"] for _, image in few])
+            mask = tokens.valid.long()
+            ready.append({"input_ids": tokens.ids, "attention_mask": mask, "pixel_values": pixels})
+        return ready
+
+    def bare(self) -> None:
+        """Run batched forward passes without a head over inputs made beforehand, nothing else."""
+        with torch.inference_mode():
+            for inputs in self.batches:
+                self.adapter.model.model(**inputs, use_cache=False)
+
+    def shared(self) -> None:
+        """Extract as the pipeline does, from PNG files to Parquet shards."""
+        self.extract(shares_prefix=True)
+
+    def joint(self) -> None:
+        """Do the same, but read every prompt whole; encoder and connector once per picture."""
+        self.extract(shares_prefix=False)
+
+    def extract(self, *, shares_prefix: bool) -> None:
+        """Run the extraction of every address, pooled."""
+        asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
+        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], BATCH)
+        if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
+            engine.read_alone = []
+            asked["image"] = engine.seen
+        with ExitStack() as stack:
+            emit = {}
+            for scope, ids in (("image", self.part.images), ("item", self.part.items)):
+                path = self.out / f"{scope}.parquet"
+                shard = open_shard(path, ids, asked[scope], "float16", {"scope": scope})
+                emit[scope] = stack.enter_context(shard).add
+            for _ in engine.run(self.part, emit["image"], emit["item"]):
+                pass
+
+
+def peak_mb(arguments: list[str]) -> float:
+    """Peak resident memory of one variant in a process of its own, MB."""
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def compare(args: argparse.Namespace, folder: Path) -> None:
+    bench = Bench(folder, args.size, args.pictures, args.questions)
+    variants = ["bare", "joint", "shared"] if args.questions > 1 else ["bare", "shared"]
+    wall: dict[str, list[float]] = {v: [] for v in variants}
+    busy: dict[str, list[float]] = {v: [] for v in variants}
+    for round_ in range(args.rounds + 1):
+        for variant in variants:
+            starts = time.perf_counter(), time.process_time()
+            getattr(bench, variant)()
+            if round_:  # the first round warms up
+                wall[variant].append(time.perf_counter() - starts[0])
+                busy[variant].append(time.process_time() - starts[1])
+    print(
+        f"{bench.card['parameters'] / 1e6:.1f}M parameters, {bench.card['image_tokens']} image "
+        f"tokens, {args.pictures} pictures x {args.questions} questions, batch {BATCH}, float32, "
+        f"{torch.get_num_threads()} thread(s), median of {args.rounds}\n"
+    )
+    print("| variant | wall s | speed, bare = 1 | processor s | speed, bare = 1 | peak MB |")
+    print("|---|---|---|---|---|---|")
+    flags = ["--size", args.size, "--pictures", str(args.pictures), "--rounds", "1"]
+    flags += ["--questions", str(args.questions), "--folder", str(folder)]
+    for variant in variants:
+        w, c = statistics.median(wall[variant]), statistics.median(busy[variant])
+        ratios = statistics.median(wall["bare"]) / w, statistics.median(busy["bare"]) / c
+        peak = peak_mb([*flags, "--peak", variant])
+        print(f"| {variant} | {w:.2f} | {ratios[0]:.2f} | {c:.2f} | {ratios[1]:.2f} | {peak:.0f} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=list(SIZES), required=True)
+    parser.add_argument("--pictures", type=int, required=True)
+    parser.add_argument("--questions", type=int, required=True, help="per picture")
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--peak", help="internal: run this variant once, print its peak memory")
+    parser.add_argument("--folder", type=Path, help="internal: where model and data are")
+    args = parser.parse_args()
+    if args.peak:
+        bench = Bench(args.folder, args.size, args.pictures, args.questions)
+        getattr(bench, args.peak)()
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        compare(args, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

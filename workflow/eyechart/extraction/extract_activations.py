@@ -1,0 +1,147 @@
+"""Pool a model's activations over one part of a dataset.
+
+Reads the model's checkpoint and card and the dataset's two tables; writes one shard per scope: a
+row per picture and, for a model that reads, a row per question. Uses as many threads as
+OMP_NUM_THREADS says, and sets none itself.
+
+    python -m eyechart.extraction.extract_activations --model tiny_llava --dataset clevr \
+        --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
+        --card results/models/tiny_llava/card.json \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet --part 0 --parts 1 \
+        --settings '{"addresses": ["lm.*"], "spans": ["last"], "dtype": "float16", \
+            "batch_size": 32, "prompt": "{question}", "device": "auto"}' \
+        --image-output results/activations/tiny_llava/clevr/image/part-000.parquet \
+        --item-output results/activations/tiny_llava/clevr/item/part-000.parquet
+"""
+
+import argparse
+import hashlib
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from tqdm import tqdm
+
+from eyechart import errors
+from eyechart.extraction.engine import Engine
+from eyechart.extraction.plan import Part, plan_part
+from eyechart.extraction.shards import open_shard
+from eyechart.models.addresses import columns
+from eyechart.models.load import device_of, load
+from eyechart.models.spec import read_spec
+from eyechart.tables.files import read_json
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The extraction slice of the config.
+
+    Attributes
+    ----------
+    addresses, spans : lists of str
+        What to keep; see ``models/addresses.py``.
+    dtype : ``float16`` or ``float32``
+        The precision of the shards; the model runs in its spec's precision.
+    batch_size : int
+        Pictures, or prompts, in one forward pass.
+    prompt : str
+        The template of the user's turn, with the field ``{question}``.
+    device : ``auto``, ``cpu`` or ``cuda``
+    """
+
+    addresses: list[str]
+    spans: list[str]
+    dtype: str
+    batch_size: int
+    prompt: str
+    device: str
+
+
+def read_settings(text: str) -> Settings:
+    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    value = json.loads(text)
+    known = [f.name for f in fields(Settings)]
+    for name in sorted(set(value) ^ set(known)):
+        what = "missing" if name in known else "unknown"
+        raise errors.UserError(f"--settings: {what} field {name!r}; {errors.nearest(name, known)}")
+    return Settings(**value)
+
+
+def provenance(settings: Settings, part: int, parts: int, device: torch.device) -> dict[str, Any]:
+    """Give what a shard's numbers depend on besides its inputs; the same in every clean run."""
+    cuda = device.type == "cuda"
+    return {
+        "part": part,
+        "parts": parts,
+        "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+        "torch": str(torch.__version__),
+        "transformers": transformers.__version__,
+        "dtype": settings.dtype,
+        "batch_size": settings.batch_size,
+        "padding_side": "right",
+        "prompt": settings.prompt,
+        "prompt_sha256": hashlib.sha256(settings.prompt.encode()).hexdigest(),
+    }
+
+
+def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], part: Part) -> None:
+    """Run the model over one part and write its shards."""
+    asked = {s: columns(card, settings.addresses, settings.spans, s) for s in ("image", "item")}
+    device = device_of(settings.device)
+    facts = {"model": args.model, "dataset": args.dataset}
+    facts |= provenance(settings, args.part, args.parts, device)
+    adapter = load(read_spec(args.spec), args.checkpoint, device)
+    engine = Engine(
+        adapter, card["shares_prefix"], asked["image"], asked["item"], settings.batch_size
+    )
+    with ExitStack() as stack:
+        emit = {}
+        for scope, path, ids in (
+            ("image", args.image_output, part.images),
+            ("item", args.item_output, part.items),
+        ):
+            if path is not None:
+                metadata = {**facts, "scope": scope}
+                shard = open_shard(path, ids, asked[scope], settings.dtype, metadata)
+                emit[scope] = stack.enter_context(shard).add
+        label = f"{args.model} on {args.dataset}, part {args.part + 1}/{args.parts}"
+        bar = stack.enter_context(tqdm(total=len(part.order()), unit=" images", desc=label))
+        for done in engine.run(part, emit["image"], emit.get("item", emit["image"])):
+            bar.update(done)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required but ``--item-output``, which a model that reads requires."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "dataset", "settings"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("spec", "checkpoint", "card", "items", "images", "image-output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("part", "parts"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--item-output", type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write one part's shards."""
+    args = parse_args(argv)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    settings, card = read_settings(args.settings), read_json(args.card)
+    if (card["kind"] == "vlm") != (args.item_output is not None):
+        raise errors.UserError(
+            f"--item-output: {args.item_output} for {args.model} of kind {card['kind']!r}, "
+            "expected it for kind 'vlm' and for no other"
+        )
+    part = plan_part(args.items, args.images, args.part, args.parts, settings.prompt)
+    extract(args, settings, card, part)
+
+
+if __name__ == "__main__":
+    errors.run(main)

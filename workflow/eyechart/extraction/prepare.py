@@ -1,0 +1,116 @@
+"""Work on the CPU that goes ahead of the model in a thread: pictures decoded, prompts as tokens."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from PIL import Image, UnidentifiedImageError
+
+from eyechart.errors import UserError
+from eyechart.extraction.plan import Part, Question
+from eyechart.models.families.base import Adapter, Picture
+from eyechart.models.families.language import LanguageAdapter
+
+BLANK_PROMPT = "?"  # where a picture has no question: what stands before a question is the same
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt about some pictures as token ids; ``row`` of its question, None if it has none."""
+
+    images: tuple[str, ...]
+    ids: list[int]
+    row: int | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures to look at together, and the prompts that can be read once they were."""
+
+    images: Sequence[str]
+    pictures: list[Picture]
+    prompts: list[Prompt]
+
+
+class Preparer:
+    """Gives a part's batches in order.
+
+    Parameters
+    ----------
+    alone : bool
+        Whether every own picture is to be read by the language model, asked about or not.
+    asked : bool
+        Whether the part's questions are to be read.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        part: Part,
+        batches: Sequence[Sequence[str]],
+        *,
+        alone: bool,
+        asked: bool,
+    ) -> None:
+        self.adapter, self.part, self.batches = adapter, part, batches
+        self.alone = set(part.images) if alone else set()
+        self.due = part.due(batches) if asked else [{} for _ in batches]
+        self.texts: dict[str, str] = {}  # by picture: what stands for it in a prompt
+
+    def __call__(self, number: int) -> Batch:
+        """Prepare batch ``number``; batches must come in order."""
+        images = self.batches[number]
+        pictures = [self.adapter.picture(open_picture(self.part.paths[i])) for i in images]
+        self.texts.update((i, p.text) for i, p in zip(images, pictures, strict=True))
+        asked: dict[tuple[str, ...], list[Question]] = {
+            (i,): [Question(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
+        }
+        asked |= self.due[number]
+        return Batch(images, pictures, [self.prompt(q) for group in asked.values() for q in group])
+
+    def prompt(self, question: Question) -> Prompt:
+        """Give a question's token ids; its pictures must have been prepared."""
+        assert isinstance(self.adapter, LanguageAdapter)
+        texts = [self.texts[image] for image in question.images]
+        return Prompt(question.images, self.adapter.sequence(question.prompt, texts), question.row)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Read one picture as RGB.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, truncated or no picture; it names the file.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such picture") from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path}: not a picture that Pillow can read") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: picture is damaged ({error})") from None
+
+
+def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:
+    """Give ``work(value)`` in order, computed in one thread up to ``depth`` values ahead."""
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        waiting: deque[Future[B]] = deque()
+        try:
+            for value in values:
+                waiting.append(pool.submit(work, value))
+                if len(waiting) > depth:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

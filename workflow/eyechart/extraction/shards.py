@@ -1,0 +1,153 @@
+"""Writing one activation shard: rows come in any order, leave by id, in bounded memory."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eyechart.errors import UserError
+from eyechart.models.addresses import Column
+from eyechart.tables.activations import ID, column
+from eyechart.tables.files import atomic
+
+ROW_GROUP_BYTES = 1 << 26  # rows are held back until a row group of 64 MiB is full
+METADATA = b"eyechart"
+
+Values = Mapping[str, Sequence[np.ndarray] | np.ndarray]
+
+
+class Shard:
+    """An open shard; use it through :func:`open_shard`."""
+
+    def __init__(self, writer: pq.ParquetWriter, id_name: str, ids: list[str], dtype: str) -> None:
+        self.writer, self.id_name, self.ids, self.dtype = writer, id_name, ids, np.dtype(dtype)
+        self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.writing: Future[None] | None = None
+        self.rows: list[np.ndarray] = []  # row numbers that wait, batch by batch
+        self.values: list[Values] = []
+        self.bytes = 0
+        self.written = 0
+
+    def add(self, rows: Sequence[int], values: Values) -> None:
+        """Take the values of some rows: per column an array (b, d), or b arrays (tokens, d).
+
+        Raises
+        ------
+        UserError
+            If a value is NaN, or infinite in the shard's precision.
+        """
+        cast = {name: self._cast(name, value, rows) for name, value in values.items()}
+        self.rows.append(np.asarray(rows, dtype=np.int64))
+        self.values.append(cast)
+        self.bytes += sum(part.nbytes for value in cast.values() for part in value)
+        if self.bytes >= ROW_GROUP_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand to the writing thread all waiting rows that come next by id."""
+        if not self.rows:
+            return
+        rows = np.concatenate(self.rows)
+        order = np.argsort(rows, kind="stable")
+        gap = np.flatnonzero(rows[order] != self.written + np.arange(len(rows)))
+        ready = int(gap[0]) if len(gap) else len(rows)
+        joined = {name: join([v[name] for v in self.values]) for name in self.values[0]}
+        later = order[ready:]
+        self.rows, self.values = [rows[later]], [{n: take(v, later) for n, v in joined.items()}]
+        self.bytes = sum(part.nbytes for value in self.values[0].values() for part in value)
+        if ready:
+            now = {name: take(value, order[:ready]) for name, value in joined.items()}
+            ids = self.ids[self.written : self.written + ready]
+            self.wait()  # at most one row group is being written while the next is filled
+            self.writing = self.pool.submit(self._write, ids, now)
+            self.written += ready
+
+    def wait(self) -> None:
+        """Wait for the writing thread; its error, if any, is raised here."""
+        if self.writing is not None:
+            self.writing.result()
+            self.writing = None
+
+    def _cast(self, name: str, value: Any, rows: Sequence[int]) -> Any:
+        if not isinstance(value, np.ndarray):
+            pairs = zip(value, rows, strict=True)
+            return [self._cast(name, part[None], [row])[0] for part, row in pairs]
+        with np.errstate(over="ignore"):
+            cast = value.astype(self.dtype)
+        finite = np.isfinite(cast)
+        if not finite.all():
+            bad = int(np.argwhere(~finite)[0, 0])
+            kind = f"too large for {self.dtype}" if np.isfinite(value[bad]).all() else "NaN"
+            raise UserError(
+                f"{name}: {kind} in the activations of {self.ids[rows[bad]]!r}, "
+                "expected finite numbers"
+            )
+        return cast
+
+    def _write(self, ids: list[str], values: Values) -> None:
+        arrays = [pa.array(ids, pa.string()), *(arrow(value) for value in values.values())]
+        names = [self.id_name, *values]
+        table = pa.table(dict(zip(names, arrays, strict=True)))
+        self.writer.write_table(
+            table.select(self.writer.schema.names).cast(self.writer.schema), max(1, len(ids))
+        )
+
+
+@contextmanager
+def open_shard(
+    path: Path, ids: list[str], columns: Sequence[Column], dtype: str, metadata: dict[str, Any]
+) -> Iterator[Shard]:
+    """Open a shard for writing; it stands under its name only when every row is in it.
+
+    Parameters
+    ----------
+    ids : list of str
+        The ids of all rows, sorted: row numbers count in this list.
+    dtype : ``float16`` or ``float32``
+    metadata : dict
+        Kept in the file as JSON under the key ``eyechart``; its ``scope`` names the id column.
+    """
+    id_name = ID[metadata["scope"]]
+    fields = [pa.field(id_name, pa.string())]
+    for c in columns:
+        vector = pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), c.address.width)
+        fields.append(pa.field(c.name, pa.list_(vector) if c.span == "image_tokens" else vector))
+    schema = pa.schema(fields, {METADATA: json.dumps(metadata, sort_keys=True)})
+    options = {"compression": "zstd", "use_dictionary": [id_name], "write_statistics": False}
+    with atomic(path) as partial:
+        with pq.ParquetWriter(partial, schema, **options) as writer:
+            shard = Shard(writer, id_name, ids, dtype)
+            with shard.pool:
+                yield shard
+                if not columns:
+                    shard.add(range(len(ids)), {})
+                shard.flush()
+                shard.wait()
+        if shard.written != len(ids):
+            raise RuntimeError(f"{path}: {shard.written} of {len(ids)} rows written")
+
+
+def arrow(value: Any) -> pa.Array:
+    """Give the Arrow column of an array (n, d), or of n arrays (tokens, d)."""
+    if isinstance(value, np.ndarray):
+        return column(value)
+    offsets = np.cumsum([0, *(len(part) for part in value)], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), column(np.concatenate(value)))
+
+
+def join(parts: Sequence[Any]) -> Any:
+    """Join batches of one column."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return [row for part in parts for row in part]
+
+
+def take(value: Any, rows: np.ndarray | Sequence[int]) -> Any:
+    """Give some rows of one column."""
+    return value[rows] if isinstance(value, np.ndarray) else [value[row] for row in rows]

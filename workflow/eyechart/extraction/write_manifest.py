@@ -1,0 +1,134 @@
+"""Write the manifest of a scope's shards, last of all: it stands for their being whole.
+
+Reads the shards, the model's card and the dataset's table of the scope's rows; writes manifest.json
+beside the shards.
+
+    python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
+        --card results/models/tiny_llava/card.json \
+        --rows results/datasets/clevr/images.parquet \
+        --parts results/activations/tiny_llava/clevr/image/part-000.parquet \
+        --settings '{...}' --output results/activations/tiny_llava/clevr/image/manifest.json
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from eyechart import errors
+from eyechart.models.addresses import columns
+from eyechart.tables.activations import ID
+from eyechart.tables.files import describe, read_json, sha256, write_json
+from eyechart.tables.parquet import read_table
+
+OWN = ("part", "parts", "model", "dataset", "scope")  # told elsewhere in the manifest
+
+
+def build_manifest(
+    facts: dict[str, str],
+    card: dict[str, Any],
+    rows: Path,
+    parts: Sequence[Path],
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    """Give the manifest of whole and matching shards.
+
+    Parameters
+    ----------
+    facts : dict
+        ``model``, ``dataset`` and ``scope``.
+    rows : Path
+        The dataset's table with a row for each row of the shards.
+
+    Raises
+    ------
+    UserError
+        If a shard is of another model, dataset, scope or setting, or the shards' ids together are
+        not exactly those of the dataset's table.
+    """
+    asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
+    name = ID[facts["scope"]]
+    ids: list[str] = []
+    found: list[dict[str, Any]] = []
+    for number, path in enumerate(parts):
+        place = {"part": number, "parts": len(parts), "prompt": settings["prompt"]}
+        found.append(_shard_facts(path, facts | place, [name, *(c.name for c in asked)]))
+        ids += read_table(path, [name]).column(name).to_pylist()
+    if sorted(ids) != sorted(read_table(rows, [name]).column(name).to_pylist()):
+        raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")
+    if any(facts != found[0] for facts in found):
+        raise errors.UserError(
+            f"{parts[0]}: the parts were made on different devices or with different software; "
+            "delete them and run again"
+        )
+    return {
+        **facts,
+        "rows": len(ids),
+        "columns": [
+            {
+                "name": c.name,
+                "address": c.address.address,
+                "span": c.span,
+                "width": c.address.width,
+                "dtype": settings["dtype"],
+            }
+            for c in asked
+        ],
+        "parts": [
+            {**describe(path), "path": path.name, "rows": pq.read_metadata(path).num_rows}
+            for path in parts
+        ],
+        "provenance": {
+            **found[0],
+            "model_dtype": card["dtype"],
+            "shares_prefix": card["shares_prefix"],
+            "checkpoint": card["checkpoint"],
+            "table": {"path": rows.name, "sha256": sha256(rows)},
+        },
+    }
+
+
+def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> dict[str, Any]:
+    """Give what a shard says of how it was made, after checking what it must say."""
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise errors.UserError(
+            f"{path}: not a whole Parquet file ({error}); delete it and run again"
+        ) from None
+    facts: dict[str, Any] = json.loads((schema.metadata or {}).get(b"eyechart", b"{}"))
+    for field, value in [*expected.items(), ("columns", columns)]:
+        said = schema.names if field == "columns" else facts.get(field)
+        if said != value:
+            raise errors.UserError(
+                f"{path}: {field} is {said!r}, expected {value!r}; delete it and run again"
+            )
+    return {k: v for k, v in facts.items() if k not in OWN}
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "dataset", "settings"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--scope", choices=list(ID), required=True)
+    for name in ("card", "rows", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--parts", type=Path, nargs="+", required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write one manifest."""
+    args = parse_args(argv)
+    facts = {"model": args.model, "dataset": args.dataset, "scope": args.scope}
+    card, settings = read_json(args.card), json.loads(args.settings)
+    write_json(args.output, build_manifest(facts, card, args.rows, args.parts, settings))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,132 @@
+"""What probes find, and what they must not find."""
+
+import numpy as np
+import torch
+from scipy import stats
+
+from eyechart.probing import controls, search
+from eyechart.probing.examples import Examples
+from eyechart.probing.layout import make_plan
+from eyechart.probing.results import Outcome, tabulate
+from eyechart.probing.search import Recipe
+from eyechart.probing.splits import grouped_folds
+
+LINEAR = Recipe(0, (0.03,), (0.0,), (1, 2, 4, 8, 16), 2, 64, True)
+MLP = Recipe(64, (0.01,), (0.0,), (1, 2, 4, 8, 16, 32), 3, 64, True)
+
+
+def _examples(y, train, groups=None, types=None):
+    n = len(y)
+    own = np.array([f"{i:05d}" for i in range(n)])
+    return Examples(
+        ids=own.tolist(),
+        y=np.asarray(y),
+        classes=[f"c{c}" for c in range(int(max(y)) + 1)],
+        groups=own if groups is None else groups,
+        types=own if types is None else types,
+        train=np.arange(n) < train,
+    )
+
+
+def _probe(columns, examples, recipe, seed=7, folds=3):
+    """Give the metrics as a list of rows."""
+    e = examples
+    fold = grouped_folds(e.groups[e.train], e.y[e.train], folds, seed, "t")
+    labels = [
+        e.y,
+        controls.type_labels(e.types, e.y, e.train, seed, "t"),
+        controls.permuted_labels(e.ids, e.y, seed, "t"),
+    ]
+    plans = [make_plan(seed, fold, np.stack(labels), e.train, "t")]
+    inputs = [torch.tensor(x, dtype=torch.float32) for x in columns]
+    k = len(e.classes)
+    choices = search.cross_validate(inputs, plans, k, recipe)
+    fits = search.refit(inputs, plans, choices, k, recipe)
+    outcomes = [
+        Outcome({"address": f"lm.{i}", "span": "last"}, "p", plans[0], chosen[0], fitted[0])
+        for i, (chosen, fitted) in enumerate(zip(choices, fits, strict=True))
+    ]
+    names = {"model": "m", "dataset": "d", "task": "t", "scope": "item"}
+    return tabulate(outcomes, e, names, 100, seed)[0].to_pylist()
+
+
+def _kind(rows, kind):
+    return [row for row in rows if row["kind"] == kind]
+
+
+def test_a_linear_signal_is_found_where_it_was_planted_and_nowhere_else():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 700)
+    columns = [rng.standard_normal((700, 16)) for _ in range(6)]
+    columns[3] += 1.5 * np.eye(16)[y]
+    rows = _kind(_probe(columns, _examples(y, 500), LINEAR), "task")
+    found = [row["address"] for row in rows if row["q"] < 0.01]
+    assert found == ["lm.3"]
+    assert rows[3]["selectivity"] > 0.3
+    assert rows[3]["selectivity_permutation"] > 0.3
+    assert max(rows, key=lambda row: row["cv_accuracy"])["address"] == "lm.3"
+    assert all(abs(row["selectivity"]) < 0.12 for i, row in enumerate(rows) if i != 3)
+
+
+def test_xor_is_found_by_the_mlp_and_not_by_the_linear_probe():
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((900, 4))
+    y = ((x[:, 0] > 0) ^ (x[:, 1] > 0)).astype(int)
+    accuracy = [
+        _kind(_probe([x], _examples(y, 600), recipe), "task")[0]["accuracy"]
+        for recipe in (LINEAR, MLP)
+    ]
+    assert accuracy[0] < 0.6
+    assert accuracy[1] > 0.85
+
+
+def test_noise_stays_at_chance_and_is_called_significant_no_more_often_than_said():
+    tests, right, significant = 100, 0, 0
+    for repetition in range(200):
+        rng = np.random.default_rng(repetition)
+        y = rng.integers(0, 2, 100 + tests)
+        noise = rng.standard_normal((100 + tests, 8))
+        row = _kind(_probe([noise], _examples(y, 100), LINEAR, seed=repetition), "task")[0]
+        right += round(row["accuracy"] * tests)
+        significant += row["p_mcnemar"] < 0.05
+    low, high = stats.binom.ppf([0.0005, 0.9995], 200 * tests, 0.5)
+    assert low <= right <= high
+    assert significant <= stats.binom.ppf(0.999, 200, 0.05)
+
+
+def test_no_false_discovery_among_many_noise_addresses():
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, 300)
+    columns = [rng.standard_normal((300, 8)) for _ in range(60)]
+    rows = _kind(_probe(columns, _examples(y, 200), LINEAR), "task")
+    assert min(row["q"] for row in rows) > 0.01
+
+
+def test_a_probe_that_can_memorise_types_is_betrayed_by_its_control():
+    # one-hot types that recur in test: the label of a type can be learnt by heart, any label
+    rng = np.random.default_rng(4)
+    code = rng.integers(0, 20, 800)
+    y = np.arange(20)[code] % 4
+    types = np.array([f"type{c}" for c in code])
+    rows = _probe([np.eye(20)[code]], _examples(y, 600, types=types), LINEAR)
+    task, control = _kind(rows, "task")[0], _kind(rows, "control_type")[0]
+    permutation = _kind(rows, "control_permutation")[0]
+    assert task["accuracy"] > 0.95
+    assert control["accuracy"] > 0.95
+    assert task["selectivity"] < 0.05
+    assert permutation["accuracy"] < 0.5, "a permutation knows no types: it misses this"
+
+
+def test_a_feature_that_names_the_group_does_not_lift_accuracy():
+    # every group has one label; rows split at random would let a group's name give it away
+    rng = np.random.default_rng(5)
+    code = np.repeat(np.arange(120), 6)
+    y = rng.integers(0, 2, 120)[code]
+    groups = np.array([f"g{c:03d}" for c in code])
+    names = rng.standard_normal((120, 64))[code]
+    row = _kind(_probe([names], _examples(y, 480, groups=groups), LINEAR), "task")[0]
+    low, high = stats.binom.ppf([0.0005, 0.9995], 40, 0.5) / 40  # 40 test groups
+    assert low <= row["accuracy"] <= high
+    assert row["cv_accuracy"] < 0.5 + 3.3 * 0.5 / np.sqrt(80), "folds leak"
+    assert row["train_accuracy"] > 0.8, "the names are there to be learnt"
+    assert row["ci_high"] - row["ci_low"] > 0.2, "an interval over rows would be narrower"

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from eyechart.probing.statistics import (
+    benjamini_hochberg,
+    bootstrap_interval,
+    mcnemar_exact,
+    two_proportion_z,
+)
+
+
+def test_z_test_gives_the_p_value_that_vlm_lens_publishes():
+    # 1709 and 875 right of 2655 reproduce the p-value of its sample output
+    z, p = two_proportion_z(1709, 2655, 875, 2655)
+    assert z == pytest.approx(22.898, abs=5e-4)
+    assert p == pytest.approx(4.8257723322914694e-116, rel=1e-9)
+
+
+@pytest.mark.parametrize("right", [0, 40])
+def test_z_test_without_spread_is_not_significant(right):
+    assert two_proportion_z(right, 40, right, 40) == (0.0, 1.0)
+
+
+def test_mcnemar_is_the_exact_binomial_test_on_discordant_pairs():
+    rng = np.random.default_rng(0)
+    for n in (5, 30, 200):
+        first, second = rng.random((2, n)) < [[0.7], [0.5]]
+        only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
+        expected = stats.binomtest(int(only_first), int(only_first + only_second)).pvalue
+        assert mcnemar_exact(first, second) == pytest.approx(expected, rel=1e-9)
+        assert mcnemar_exact(first, second) == mcnemar_exact(second, first)
+
+
+def test_mcnemar_without_discordant_pairs_is_not_significant():
+    same = np.array([True, False, True])
+    assert mcnemar_exact(same, same) == 1.0
+
+
+def test_benjamini_hochberg_agrees_with_scipy_in_any_order():
+    rng = np.random.default_rng(1)
+    p = np.concatenate([rng.random(40), rng.random(10) * 1e-4, [0.02, 0.02, 1.0]])
+    q = benjamini_hochberg(p)
+    np.testing.assert_allclose(q, stats.false_discovery_control(p))
+    order = rng.permutation(len(p))
+    np.testing.assert_allclose(benjamini_hochberg(p[order]), q[order])
+
+
+def test_interval_covers_the_true_accuracy_when_items_of_a_group_agree():
+    rng = np.random.default_rng(2)
+    groups = np.repeat(np.arange(80), 5).astype(str)
+    covered = {"grouped": 0, "by item": 0}
+    for _ in range(200):
+        correct = np.repeat(rng.random(80) < 0.7, 5)[None]  # a whole group is right or wrong
+        for name, units in (("grouped", groups), ("by item", np.arange(400).astype(str))):
+            low, high = bootstrap_interval(correct, units, 200, rng)[0]
+            covered[name] += low <= 0.7 <= high
+    assert covered["grouped"] >= stats.binom.ppf(0.001, 200, 0.93)
+    assert covered["by item"] < 150, "resampling items would claim far too much"
+
+
+def test_interval_of_a_perfect_probe_is_a_point():
+    groups = np.array(["a", "a", "b", "c"])
+    interval = bootstrap_interval(np.ones((2, 4), bool), groups, 50, np.random.default_rng(0))
+    assert interval.tolist() == [[1.0, 1.0], [1.0, 1.0]]

@@ -1,0 +1,216 @@
+"""The step as a command: its tables, its errors, and what its bytes depend on."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from eyechart.errors import UserError
+from eyechart.probing import train_probes
+from eyechart.tables.activations import column
+from eyechart.tables.items import ITEMS, images_schema
+from eyechart.tables.parquet import write_table
+from eyechart.tables.probes import PREDICTIONS, PROBES
+
+N, TRAIN = 90, 60
+PROBE = {"learning_rates": [0.01, 0.03], "weight_decays": [0.0], "epochs": [1, 3], "batch_size": 32}
+SETTINGS = {
+    "probes": {"linear": {"hidden": 0, **PROBE}, "mlp": {"hidden": 8, **PROBE}},
+    "seeds": 2,
+    "split": "official",
+    "folds": 3,
+    "patience": 2,
+    "standardise": True,
+    "bootstrap": 50,
+}
+COLUMNS = {"lm.0/last": 5, "lm.1/last": 5, "lm.1/text_mean": 3}  # two widths
+
+
+def _world(folder: Path, order: np.ndarray | None = None, **changes) -> Path:
+    """Write a dataset and activations of both scopes; changes replace the answers or splits."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, N)
+    answers = changes.get("answers", [("cube", "ball", "tube")[c] for c in y])
+    inputs = {name: rng.standard_normal((N, d)) + y[:, None] for name, d in COLUMNS.items()}
+    inputs |= changes.get("inputs", {})
+    rows = []
+    for i in range(N):
+        side = changes.get("sides", ["train"] * TRAIN + ["val"] * (N - TRAIN))[i]
+        common = {
+            "split": side,
+            "group_split": {"train": "test", "val": "train"}.get(side, side),
+            "group": changes.get("groups", [f"g{j // 2}" for j in range(N)])[i],
+            "type": f"t{i % 7}",
+        }
+        rows.append((f"x{i:03d}", answers[i], common))
+    order = np.arange(N) if order is None else order
+    items = [
+        {"item_id": n, "task": "shape", "answer": a, "images": [], "prompt": "?", **c}
+        for n, a, c in rows
+    ]
+    items.append(dict(items[0], item_id="y000", task="size"))  # another task's question
+    items = [items[i] for i in [*order, N]]
+    images = [{"image_id": n, "label/majority": a, **c} for n, a, c in (rows[i] for i in order)]
+    images.append(dict(images[0], image_id="z000") | {"label/majority": None})
+    write_table(folder / "items.parquet", pa.Table.from_pylist(items, schema=ITEMS))
+    schema = images_schema(["majority"])
+    write_table(folder / "images.parquet", pa.Table.from_pylist(images, schema=schema))
+    for scope in ("item", "image"):
+        parts, half = [], N // 2
+        for p, chosen in enumerate((order[:half], order[half:])):
+            ids = {f"{scope}_id": [rows[i][0] for i in chosen]}
+            data = {k: column(v[chosen].astype("float16")) for k, v in inputs.items()}
+            write_table(folder / scope / f"part-{p:03d}.parquet", pa.table({**ids, **data}))
+            parts.append({"path": f"part-{p:03d}.parquet"})
+        entries = [
+            {"name": n, "address": n.split("/")[0], "span": n.split("/")[1], "width": v.shape[1]}
+            for n, v in inputs.items()
+        ]
+        entries.append({"name": "lm.0/image_tokens", "address": "lm.0", "width": 5})
+        entries[-1]["span"] = "image_tokens"
+        manifest = {"scope": scope, "columns": entries, "parts": parts}
+        (folder / scope / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def _argv(world: Path, task="shape", scope="item", **changes) -> list[str]:
+    settings = json.dumps(SETTINGS | changes)
+    paths = {
+        "items": world / "items.parquet",
+        "images": world / "images.parquet",
+        "manifest": world / scope / "manifest.json",
+        "output": world / "out.parquet",
+        "predictions": world / "out.predictions.parquet",
+    }
+    named = {"model": "m", "dataset": "d", "task": task, "settings": settings, "seed": 7, **paths}
+    return [text for flag, value in named.items() for text in (f"--{flag}", str(value))]
+
+
+def _run(world: Path, **changes) -> tuple[pa.Table, pa.Table]:
+    train_probes.main(_argv(world, **changes))
+    return tuple(pq.read_table(world / f"out{s}.parquet") for s in ("", ".predictions"))
+
+
+def _bytes(world: Path) -> list[bytes]:
+    return [(world / f"out{s}.parquet").read_bytes() for s in ("", ".predictions")]
+
+
+@pytest.mark.parametrize(("scope", "task"), [("item", "shape"), ("image", "majority")])
+def test_tables_hold_every_address_probe_seed_and_kind_once(tmp_path, scope, task):
+    metrics, predictions = _run(_world(tmp_path), scope=scope, task=task)
+    assert metrics.schema.equals(PROBES)
+    assert predictions.schema.equals(PREDICTIONS)
+    rows = metrics.to_pylist()
+    assert rows[0]["kind"] == "majority"
+    assert (rows[0]["address"], rows[0]["span"], rows[0]["probe"], rows[0]["seed"]) == (
+        "",
+        "",
+        "",
+        None,
+    )
+    keys = {(f"{r['address']}/{r['span']}", r["probe"], r["seed"], r["kind"]) for r in rows[1:]}
+    assert len(keys) == len(rows) - 1 == 3 * 2 * 2 * 3
+    assert {key[0] for key in keys} == set(COLUMNS)
+    assert {key[2] for key in keys} == {7, 8}
+    assert predictions.num_rows == len(rows) * (N - TRAIN)
+    assert {r["n_train"] for r in rows} == {TRAIN}
+    assert {r["scope"] for r in rows} == {scope}
+
+
+def test_every_number_can_be_audited_from_the_predictions(tmp_path):
+    metrics, predictions = _run(_world(tmp_path))
+    kept = predictions.to_pylist()
+    size = N - TRAIN
+    for i, row in enumerate(metrics.to_pylist()):
+        own = kept[i * size : (i + 1) * size]
+        assert all(
+            p[k] == row[k] for p in own for k in ("address", "span", "probe", "seed", "kind")
+        )
+        assert [p["id"] for p in own] == [f"x{j:03d}" for j in range(TRAIN, N)]
+        accuracy = np.mean([p["truth"] == p["prediction"] for p in own])
+        assert row["accuracy"] == pytest.approx(accuracy)
+        assert row["ci_low"] <= row["accuracy"] <= row["ci_high"]
+
+
+def test_selectivity_is_task_minus_control_and_q_never_below_p(tmp_path):
+    rows = _run(_world(tmp_path))[0].to_pylist()[1:]
+    for task, by_type, permuted in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+        assert task["selectivity"] == pytest.approx(task["accuracy"] - by_type["accuracy"])
+        gap = task["accuracy"] - permuted["accuracy"]
+        assert task["selectivity_permutation"] == pytest.approx(gap)
+        assert task["q"] >= task["p_mcnemar"]
+        assert by_type["q"] is by_type["cv_accuracy"] is permuted["selectivity"] is None
+        assert by_type["lr"] == permuted["lr"] == task["lr"]
+
+
+def test_group_split_uses_its_own_column(tmp_path):
+    metrics, _ = _run(_world(tmp_path), split="group")
+    assert set(metrics["n_test"].to_pylist()) == {TRAIN}  # the world's group split is the reverse
+
+
+def test_row_order_of_the_inputs_changes_no_byte(tmp_path):
+    _run(_world(tmp_path / "a"))
+    _run(_world(tmp_path / "b", order=np.random.default_rng(1).permutation(N)))
+    assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
+
+
+def test_another_process_with_another_hash_seed_writes_the_same_bytes(tmp_path):
+    _world(tmp_path)
+    written = []
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": "workflow"}
+        command = [sys.executable, "-m", "eyechart.probing.train_probes", *_argv(tmp_path)]
+        root = Path(train_probes.__file__).parents[3]
+        subprocess.run(command, check=True, env=environment, cwd=root, capture_output=True)
+        written.append(_bytes(tmp_path))
+    assert written[0] == written[1]
+
+
+def test_another_seed_changes_controls_but_never_the_test_set(tmp_path):
+    _, predictions = _run(_world(tmp_path))
+    rows = [r for r in predictions.to_pylist() if r["address"] == "lm.0" and r["probe"] == "linear"]
+    truths = {
+        (seed, kind): [
+            (r["id"], r["truth"]) for r in rows if (r["seed"], r["kind"]) == (seed, kind)
+        ]
+        for seed in (7, 8)
+        for kind in ("task", "control_type")
+    }
+    assert truths[7, "task"] == truths[8, "task"]
+    assert truths[7, "control_type"] != truths[8, "control_type"]
+
+
+@pytest.mark.parametrize(
+    ("world", "call", "sentence"),
+    [
+        ({}, {"task": "shap"}, "no item task 'shap'; did you mean 'shape'"),
+        ({}, {"task": "shape", "scope": "image"}, "no image task 'shape'; There are: majority"),
+        ({"answers": ["cube"] * N}, {}, "a single class 'cube'"),
+        ({"answers": ["cube", None] * (N // 2)}, {}, "45 examples have no label"),
+        ({"sides": ["train"] * N}, {}, "the test part is empty"),
+        ({"sides": ["test"] * N}, {}, "the training part is empty"),
+        ({"groups": ["one"] * N}, {}, "group 'one' stands in training and test"),
+        ({"answers": ["cube", "ball"] * (N // 2 - 1) + ["tube"] * 2}, {}, "'tube' is absent"),
+        ({"answers": ["tube"] + ["cube", "ball"] * (N // 2)}, {}, "'tube' has 1 training examples"),
+        ({"inputs": {"lm.0/last": np.full((N, 5), np.nan)}}, {}, "NaN or infinity"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_writes_nothing(tmp_path, world, call, sentence):
+    _world(tmp_path, **world)
+    with pytest.raises(UserError, match=sentence):
+        _run(tmp_path, **call)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_an_item_without_activations_is_named(tmp_path):
+    _world(tmp_path)
+    part = tmp_path / "item" / "part-001.parquet"
+    write_table(part, pq.read_table(part).slice(1))
+    with pytest.raises(UserError, match=r"no activations of 'x045' \(1 such\)"):
+        _run(tmp_path)

@@ -1,0 +1,117 @@
+"""The examples of one task: ids, labels, groups and types, checked and sorted by id."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+
+from eyechart.errors import UserError, nearest
+from eyechart.probing.splits import RULES, check_split
+from eyechart.tables import activations
+from eyechart.tables.items import LABEL
+from eyechart.tables.parquet import read_table
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A task's examples, training and test together, sorted by id.
+
+    Attributes
+    ----------
+    ids : list of str, length n
+    y : ndarray of int64, shape (n,)
+        Class codes 0 … k−1.
+    classes : list of str, length k
+        Sorted.
+    groups, types : ndarray of str, shape (n,)
+    train : ndarray of bool, shape (n,)
+        True trains, False is tested.
+    """
+
+    ids: list[str]
+    y: np.ndarray
+    classes: list[str]
+    groups: np.ndarray
+    types: np.ndarray
+    train: np.ndarray
+
+
+def read_examples(
+    items: Path, images: Path, scope: str, task: str, *, split: str, folds: int
+) -> Examples:
+    """Read a task's examples: questions of scope ``item``, labelled pictures of scope ``image``.
+
+    Raises
+    ------
+    UserError
+        If the task is unknown, a label is missing, or the split cannot be probed
+        (see :func:`eyechart.probing.splits.check_split`).
+    """
+    path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
+    column, trains, tested = RULES[split]
+    if scope == "item":
+        table = read_table(path)
+        known = pc.unique(table["task"]).to_pylist()
+        label = "answer"
+    else:
+        table = read_table(path)
+        known = [n.removeprefix(LABEL) for n in table.column_names if n.startswith(LABEL)]
+        label = LABEL + task
+    if task not in known:
+        raise UserError(f"{path}: no {scope} task {task!r}; {nearest(task, known)}")
+    chosen = pc.equal(table["task"], task) if scope == "item" else pc.is_valid(table[label])
+    used = pc.is_in(table[column], pa.array([trains, tested]))
+    rows = table.filter(pc.and_(chosen, used)).sort_by(id_name)
+    where = f"{path}: task {task!r}, split {split!r}"
+    if rows[label].null_count:
+        raise UserError(f"{where}: {rows[label].null_count} examples have no label")
+    classes, y = np.unique(_strings(rows[label]), return_inverse=True)
+    examples = Examples(
+        ids=rows[id_name].to_pylist(),
+        y=y.astype(np.int64),
+        classes=[str(c) for c in classes],
+        groups=_strings(rows["group"]),
+        types=_strings(rows["type"]),
+        train=_strings(rows[column]) == trains,
+    )
+    check_split(
+        examples.y, examples.classes, examples.groups, examples.train, folds=folds, where=where
+    )
+    return examples
+
+
+def _strings(column: pa.ChunkedArray) -> np.ndarray:
+    return np.array(column.to_pylist(), dtype=np.str_)
+
+
+def pooled_columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give a manifest's columns that hold one vector per row: all spans but ``image_tokens``."""
+    return [c for c in manifest["columns"] if c["span"] != "image_tokens"]
+
+
+def read_rows(manifest: Path, ids: list[str]) -> np.ndarray:
+    """Give the activation row of each id, shape (n,).
+
+    Raises
+    ------
+    UserError
+        If an id has no activations.
+    """
+    row_of = {i: row for row, i in enumerate(activations.read_ids(manifest))}
+    absent = [i for i in ids if i not in row_of]
+    if absent:
+        raise UserError(
+            f"{manifest}: no activations of {absent[0]!r} ({len(absent)} such); "
+            "extract this dataset again"
+        )
+    return np.array([row_of[i] for i in ids])
+
+
+def read_inputs(manifest: Path, name: str, rows: np.ndarray) -> torch.Tensor:
+    """Read one column's rows as float32, shape (n, d); they lie on the GPU if there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.from_numpy(activations.read_column(manifest, name)[rows]).to(device)

@@ -1,0 +1,141 @@
+"""Train probes and control probes for one task on every column of one activation manifest.
+
+Reads items.parquet, images.parquet and an activation manifest with its parts.
+Writes the metrics table and, beside it, every test prediction.
+
+    python -m eyechart.probing.train_probes --model tiny_llava --dataset clevr --task color \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet \
+        --manifest results/activations/tiny_llava/clevr/item/manifest.json \
+        --settings "$(cat settings.json)" --seed 7 \
+        --output results/probes/tiny_llava/clevr/color.parquet \
+        --predictions results/probes/tiny_llava/clevr/color.predictions.parquet
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.probing import controls, search
+from eyechart.probing.examples import (
+    Examples,
+    pooled_columns,
+    read_examples,
+    read_inputs,
+    read_rows,
+)
+from eyechart.probing.layout import Plan, make_plan
+from eyechart.probing.results import Outcome, tabulate
+from eyechart.probing.splits import grouped_folds
+from eyechart.tables.activations import read_manifest
+from eyechart.tables.parquet import write_table
+
+log = logging.getLogger(__name__)
+
+COLUMN_BYTES = 512 << 20  # columns read into memory at once, as float32
+
+
+def recipes(settings: dict[str, Any]) -> dict[str, search.Recipe]:
+    """Give the recipe of each probe named in the settings, in their order."""
+    shared = {"patience": settings["patience"], "standardise": settings["standardise"]}
+    return {name: search.Recipe(**probe, **shared) for name, probe in settings["probes"].items()}
+
+
+def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[Plan]:
+    """Give the plans of ``seeds`` consecutive seeds: folds, batch order and control labels each."""
+    e = examples
+    plans = []
+    for s in range(seed, seed + seeds):
+        fold = grouped_folds(e.groups[e.train], e.y[e.train], folds, s, task)
+        labels = [
+            e.y,
+            controls.type_labels(e.types, e.y, e.train, s, task),
+            controls.permuted_labels(e.ids, e.y, s, task),
+        ]
+        plans.append(make_plan(s, fold, np.stack(labels), e.train, task))
+    return plans
+
+
+def train(
+    manifest_path: Path,
+    examples: Examples,
+    plans: list[Plan],
+    probes: dict[str, search.Recipe],
+) -> list[Outcome]:
+    """Probe every pooled column; columns of one width are trained together.
+
+    Returns
+    -------
+    list of Outcome
+        In the manifest's order of columns, then probes, then seeds.
+    """
+    columns = pooled_columns(read_manifest(manifest_path))
+    rows = read_rows(manifest_path, examples.ids)
+    k = len(examples.classes)
+    found: dict[str, list[Outcome]] = {c["name"]: [] for c in columns}
+    for alike in _of_one_width(columns, len(rows)):
+        inputs = [read_inputs(manifest_path, c["name"], rows) for c in alike]
+        for probe, recipe in probes.items():
+            log.info("%s: %d columns of width %d", probe, len(alike), alike[0]["width"])
+            choices = search.cross_validate(inputs, plans, k, recipe)
+            fits = search.refit(inputs, plans, choices, k, recipe)
+            for column, chosen, fitted in zip(alike, choices, fits, strict=True):
+                for own in zip(plans, chosen, fitted, strict=True):
+                    found[column["name"]].append(Outcome(column, probe, *own))
+    return [outcome for c in columns for outcome in found[c["name"]]]
+
+
+def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[str, Any]]]:
+    """Give lists of columns of one width whose n rows stay under ``COLUMN_BYTES`` together."""
+    by_width = sorted(columns, key=lambda c: c["width"])
+    for width, group in groupby(by_width, key=lambda c: c["width"]):
+        alike = list(group)
+        size = max(1, COLUMN_BYTES // (4 * n * width))
+        yield from (alike[i : i + size] for i in range(0, len(alike), size))
+
+
+def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
+    """Give the metrics and predictions of the task named by the arguments."""
+    scope = read_manifest(args.manifest)["scope"]
+    folds = settings["folds"]
+    examples = read_examples(
+        args.items, args.images, scope, args.task, split=settings["split"], folds=folds
+    )
+    plans = seed_plans(examples, args.task, args.seed, settings["seeds"], folds)
+    outcomes = train(args.manifest, examples, plans, recipes(settings))
+    names = {"model": args.model, "dataset": args.dataset, "task": args.task, "scope": scope}
+    return tabulate(outcomes, examples, names, settings["bootstrap"], args.seed)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for flag in ("model", "dataset", "task", "settings"):
+        parser.add_argument(f"--{flag}", required=True)
+    for flag in ("items", "images", "manifest", "output", "predictions"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    parser.add_argument("--seed", required=True, type=int)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = parse_args(argv)
+    metrics, predictions = probe_task(args, json.loads(args.settings))
+    write_table(args.predictions, predictions)
+    write_table(args.output, metrics)
+
+
+if __name__ == "__main__":
+    errors.run(main)

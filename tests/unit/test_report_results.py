@@ -1,0 +1,120 @@
+"""Seeds are merged to the least favourable, the best address is blind to the test part."""
+
+import polars as pl
+import pytest
+from report_fixture import IMAGE_TASKS, metrics_of, predictions_of
+
+from eyechart.probing.statistics import mcnemar_exact
+from eyechart.report.compare import compare_rooms, select
+from eyechart.report.places import order, spell
+from eyechart.report.results import TaskResult, best_of, confusion, correct, merge_seeds
+from eyechart.report.summary import Bar, summarise
+
+BAR = Bar(alpha=0.01, selectivity=0.1)
+HEAD = {"model": "tiny_llava", "dataset": "clevr", "task": "objects", "scope": "image"}
+
+
+@pytest.fixture(scope="module")
+def predictions() -> pl.DataFrame:
+    return predictions_of("tiny_llava", "objects", IMAGE_TASKS["objects"], "image", (60, 3))
+
+
+@pytest.fixture(scope="module")
+def rows(predictions: pl.DataFrame) -> pl.DataFrame:
+    return metrics_of(predictions, HEAD, 3)
+
+
+@pytest.fixture(scope="module")
+def result(rows: pl.DataFrame, predictions: pl.DataFrame) -> TaskResult:
+    points = merge_seeds(rows)
+    rooms = {r: best_of(part) for (r,), part in points.group_by("room", maintain_order=True)}
+    shown = predictions.filter(pl.col("kind") == "task")
+    found = TaskResult(
+        **HEAD,
+        points=points,
+        best=best_of(points),
+        rooms=rooms,
+        confusion=confusion(shown, best_of(points)),
+        comparisons=tuple(compare_rooms(shown, rooms)),
+    )
+    return correct([found])[0]
+
+
+def test_addresses_run_from_the_eye_to_the_answer():
+    shuffled = ["lm.norm", "lm.10", "connector", "vision.11", "lm.2", "extra.module", "vision.2"]
+    walked = ["vision.2", "vision.11", "connector", "lm.2", "lm.10", "lm.norm", "extra.module"]
+    assert sorted(shuffled, key=order) == walked
+    assert spell(["vision.1", "vision.0", "vision.3", "lm.norm"]) == "vision.0–1, vision.3, lm.norm"
+
+
+def test_merging_keeps_the_least_favourable_seed(rows):
+    points = merge_seeds(rows)
+    assert len(points) == 28
+    for point in points.iter_rows(named=True):
+        mine = rows.filter(
+            *(pl.col(k) == point[k] for k in ("address", "span", "probe")), pl.col("kind") == "task"
+        )
+        assert point["seeds"] == len(mine) == 3
+        assert point["accuracy"] == pytest.approx(mine["accuracy"].mean())
+        assert (point["low"], point["high"]) == (mine["ci_low"].min(), mine["ci_high"].max())
+        assert (point["p"], point["q"]) == (mine["p_mcnemar"].max(), mine["q"].max())
+
+
+def test_the_best_address_is_chosen_without_the_test_part(rows):
+    points = merge_seeds(rows)
+    lured = points.with_columns(accuracy=pl.lit(1.0) - pl.col("accuracy"))
+    chosen = [best_of(p)["address"] + best_of(p)["span"] for p in (points, lured)]
+    assert chosen[0] == chosen[1]
+    assert best_of(points)["cv_accuracy"] == points["cv_accuracy"].max()
+
+
+def test_the_confusion_matrix_holds_every_prediction_once(result, predictions):
+    shown = select(predictions.filter(pl.col("kind") == "task"), result.best)
+    assert result.confusion["count"].sum() == len(shown)
+    right = result.confusion.filter(pl.col("truth") == pl.col("prediction"))["count"].sum()
+    assert right / len(shown) == pytest.approx(result.best["accuracy"])
+    assert result.confusion.group_by("truth").agg(pl.col("share").sum())["share"].to_list() == (
+        pytest.approx([1.0] * 3)
+    )
+
+
+def test_rooms_are_compared_in_pairs_on_the_same_pictures(result, predictions):
+    rooms = [(c["first"]["room"], c["second"]["room"]) for c in result.comparisons]
+    assert rooms == [("vision", "connector"), ("vision", "lm"), ("connector", "lm")]
+    shown = predictions.filter(pl.col("kind") == "task")
+    for c in result.comparisons:
+        p = []
+        for seed in range(3):
+            one, two = (
+                (s["truth"] == s["prediction"]).to_numpy()
+                for point in (c["first"], c["second"])
+                for s in [select(shown, point).filter(pl.col("seed") == seed).sort("id")]
+            )
+            p.append(mcnemar_exact(one, two))
+        assert c["p"] == max(p)
+        assert c["p"] <= c["q"] <= 1
+        assert c["n"] == 60
+
+
+def test_row_order_of_the_predictions_changes_no_comparison(result, predictions):
+    shown = predictions.filter(pl.col("kind") == "task").reverse()
+    again = compare_rooms(shown, result.rooms)
+    assert [c["p"] for c in again] == [c["p"] for c in result.comparisons]
+
+
+@pytest.mark.parametrize("field", ["q", "selectivity", "low"])
+def test_nothing_is_called_decoded_when_one_condition_fails(result, field):
+    point = {**result.best, "q": 0.001, "selectivity": 0.3, "low": 0.7, "majority": 0.4}
+    assert BAR.passed(point)
+    assert not BAR.passed({**point, field: {"q": 0.01, "selectivity": 0.1, "low": 0.4}[field]})
+
+
+def test_sentences_say_no_more_than_the_numbers(result):
+    weak = {**result.best, "q": 0.5}
+    unsure = tuple({**c, "q": 0.5} for c in result.comparisons)
+    changed = TaskResult(**{**vars(result), "best": weak, "comparisons": unsure})
+    text = " ".join(summarise([changed], BAR)[0]["sentences"])
+    assert "0 of 1 tasks about the picture alone can be decoded. Not shown: objects." in text
+    assert "falls" not in text
+    assert "rises" not in text
+    assert text.count("no difference is shown on objects") == 3

@@ -1,0 +1,112 @@
+"""Build the report: one page that holds everything and needs neither network nor server.
+
+Reads:  tables, cards, curves, manifests and receipts as given, benchmarks <dir>/<rule>/….jsonl, and
+        page.html.j2, style.css, page.js of --templates
+Writes: --output
+
+    python -m eyechart.report.build_report --settings "$SETTINGS" \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet \
+        --probes results/probes/tiny_clip/clevr/objects.parquet \
+        --predictions results/probes/tiny_clip/clevr/objects.predictions.parquet \
+        --cards results/models/tiny_clip/card.json \
+        --curves results/training/contrastive/curve.parquet \
+        --manifests results/activations/tiny_clip/clevr/image/manifest.json \
+        --receipts data/raw/clevr/acquired.json --benchmarks benchmarks \
+        --templates workflow/report --output results/report/index.html
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eyechart import errors
+from eyechart.report import provenance
+from eyechart.report.chart_training import read_curves, training
+from eyechart.report.gallery import gallery
+from eyechart.report.page import exams, render
+from eyechart.report.results import read_results
+from eyechart.report.summary import Bar, summarise
+from eyechart.tables.files import read_json, write_text
+from eyechart.tables.items import LABEL
+from eyechart.tables.parquet import read_table
+from eyechart.tables.receipt import read_receipt
+
+READ = ("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts")
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--settings", required=True, type=json.loads)
+    for name in READ:  # a list may be empty: a run without own training has no curves
+        parser.add_argument(f"--{name}", required=True, nargs="*", type=Path)
+    parser.add_argument("--benchmarks", required=True, type=Path)
+    parser.add_argument("--templates", required=True, type=Path)
+    parser.add_argument("--output", required=True, type=Path)
+    return parser.parse_args(argv)
+
+
+def read_dataset(items_path: Path, images_path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Give the name, counts and gallery of one dataset, named by the folder of its tables."""
+    name = Path(items_path).parent.name
+    if Path(images_path).parent.name != name:
+        raise errors.UserError(f"--images: {images_path} does not stand beside {items_path}")
+    items, images = (pl.DataFrame(read_table(path)) for path in (items_path, images_path))
+    tasks = items.group_by("task").len("questions").sort("task").to_dicts()
+    return {
+        "name": name,
+        "questions": len(items),
+        "pictures": len(images),
+        "train": images.filter(pl.col("group_split") == "train").height,
+        "test": images.filter(pl.col("group_split") == "test").height,
+        "item_tasks": tasks,
+        "image_tasks": [n.removeprefix(LABEL) for n in images.columns if n.startswith(LABEL)],
+        "gallery": gallery(name, items, images, settings),
+    }
+
+
+def build(args: argparse.Namespace) -> str:
+    """Give the text of the page."""
+    settings = args.settings
+    bar = Bar(settings["alpha"], settings["selectivity"])
+    results = read_results(args.probes, args.predictions)
+    curves = read_curves(args.curves, settings["curve_points"])
+    pairs = zip(args.items, args.images, strict=True)
+    return render(
+        args.templates,
+        bar,
+        settings=settings,
+        datasets=[read_dataset(items, images, settings) for items, images in pairs],
+        cards=[read_json(path) for path in args.cards],
+        receipts=[read_receipt(path) for path in args.receipts],
+        summaries=summarise(results, bar),
+        exams=exams(results, bar),
+        training=training(curves) if curves else None,
+        stages=list(dict.fromkeys(row["stage"] for row in curves)),
+        activations=provenance.activations(args.manifests),
+        benchmarks=provenance.benchmarks(args.benchmarks),
+        machine=provenance.machine(),
+        versions=provenance.versions(),
+        inputs=provenance.inputs(path for name in READ for path in getattr(args, name)),
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Write the page, unless it is larger than a page may be."""
+    args = parse_args(argv)
+    text = build(args)
+    megabytes, most = len(text.encode()) / 1e6, args.settings["megabytes"]
+    if megabytes > most:
+        raise errors.UserError(
+            f"{args.output}: the page would have {megabytes:.1f} MB, expected at most {most}; "
+            "show fewer or smaller pictures (report: gallery, gallery_px)"
+        )
+    write_text(args.output, text)
+
+
+if __name__ == "__main__":
+    errors.run(main)

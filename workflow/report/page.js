@@ -1,0 +1,87 @@
+"use strict";
+// Charts of the page. All data stand in the page's own JSON blocks; nothing is fetched.
+const options = {
+  renderer: "svg",
+  ast: true, // expressions are interpreted, so the page needs no right to evaluate text as code
+  actions: { export: { svg: true, png: true }, source: false, compiled: false, editor: false },
+};
+const read = (name) => JSON.parse(document.querySelector(`script[data-for="${name}"]`).textContent);
+const columnsToRows = (columns) => {
+  const names = Object.keys(columns);
+  return columns[names[0]].map((_, i) => Object.fromEntries(names.map((n) => [n, columns[n][i]])));
+};
+const unique = (values) => [...new Set(values)];
+
+function show(element, spec, name, points) {
+  const datasets = points ? { ...spec.datasets, points } : spec.datasets;
+  return vegaEmbed(element, { ...spec, datasets }, { ...options, downloadFileName: name });
+}
+
+function csv(rows) {
+  const names = Object.keys(rows[0]);
+  const cell = (v) => (/[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : String(v ?? ""));
+  return [names, ...rows.map((r) => names.map((n) => r[n]))].map((r) => r.map(cell).join(",")).join("\n");
+}
+
+function save(name, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+}
+
+async function exam(section) {
+  const name = section.dataset.exam;
+  const data = read(name);
+  const points = columnsToRows(data.points);
+  const find = (what) => section.querySelector(what);
+  const field = (n) => find(`select[name="${n}"]`);
+  const place = (chart) => find(`[data-chart="${chart}"]`);
+  const curve = (await show(place("curve"), data.curve, `${name}-curve`, points)).view;
+
+  async function choose(chosen) {
+    const { task } = chosen;
+    const rows = points.filter((r) => r.task === task);
+    const spans = unique(rows.map((r) => r.span));
+    const best = data.best[task];
+    const span = spans.includes(chosen.span) ? chosen.span : best.span;
+    field("task").value = task;
+    field("span").replaceChildren(...spans.map((s) => new Option(s, s, s === span, s === span)));
+    field("probe").value = chosen.probe;
+    const signals = { task, span, probe: chosen.probe, scope: rows[0].scope };
+    for (const [signal, value] of Object.entries(signals)) curve.signal(signal, value);
+    await curve.runAsync();
+    find(".status").textContent = best.sentence;
+    find('[data-title="matrix"]').textContent = `Predictions at ${best.name}`;
+    const cells = data.confusion[task].map(([truth, prediction, count, share]) => ({ truth, prediction, count, share }));
+    await show(place("matrix"), data.matrix, `${name}-confusion-${task}`, cells);
+  }
+  const current = () => ({ task: field("task").value, span: field("span").value, probe: field("probe").value });
+  const bestOf = (task) => ({ task, ...data.best[task] });
+
+  async function map() {
+    const probe = field("map").value;
+    const { view } = await show(place("selectivity"), data.selectivity[probe], `${name}-selectivity`, points);
+    view.addEventListener("click", (_, item) => {
+      if (item?.datum?.task) choose(item.datum);
+    });
+  }
+
+  for (const n of ["task", "span", "probe"]) field(n).addEventListener("change", () => choose(current()));
+  field("map").addEventListener("change", map);
+  find('[data-do="best"]').addEventListener("click", () => choose(bestOf(field("task").value)));
+  find('[data-do="csv"]').addEventListener("click", () => save(`${name}.csv`, csv(points)));
+  for (const form of section.querySelectorAll("form")) form.addEventListener("submit", (e) => e.preventDefault());
+  await choose(bestOf(field("task").value));
+  await map();
+  if (place("rooms")) await show(place("rooms"), data.rooms, `${name}-rooms`);
+}
+
+async function main() {
+  for (const section of document.querySelectorAll(".exam")) await exam(section);
+  const training = document.querySelector('[data-chart="training"]');
+  if (training) await show(training, read("training"), "training");
+  document.documentElement.dataset.ready = "true";
+}
+
+main().catch((error) => console.error(error));

@@ -131,7 +131,9 @@ def test_relationships_mirror_each_other_and_agree_with_the_picture():
         for i, row in enumerate(related["behind"]):
             for j in row:
                 forward = np.subtract(scene["camera"]["target"], scene["camera"]["position"])[:2]
-                step = np.subtract(scene["objects"][j]["3d_coords"], scene["objects"][i]["3d_coords"])
+                step = np.subtract(
+                    scene["objects"][j]["3d_coords"], scene["objects"][i]["3d_coords"]
+                )
                 assert forward @ step[:2] / np.linalg.norm(forward) > RELATION_MARGIN - 1e-5
 
 

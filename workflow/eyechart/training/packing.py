@@ -1,0 +1,108 @@
+"""Pack several questions about one picture into one sequence, none seeing another.
+
+The picture's tokens stand in front and are paid for once. Each question attends to the picture and
+to itself, and its positions go on from the picture, so that it is computed exactly as if it stood
+there alone: training meets the same sequences as the exam.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from eyechart.training.architectures import BOS, IMAGE
+
+Question = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch of packed sequences.
+
+    ``ids``, ``positions`` int64 (b, t); ``mask`` bool (b, 1, t, t), True where attention is
+    allowed; ``rows``, ``columns``, ``labels`` int64 (a,): where an answer token is predicted and
+    which one; ``owner`` int64 (a,): the question it belongs to, counted over the batch.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+    labels: torch.Tensor
+    owner: torch.Tensor
+
+
+class Packer:
+    """Turns questions into tokens; remembers the ones it has met.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+    image_tokens : int
+        How many image tokens stand in front; 0 for text alone.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, image_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.prefix = self._encode(f"{BOS}Q:" + IMAGE * image_tokens)
+        self._known: dict[str, list[int]] = {}
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self._encode(text)
+        return self._known[text]
+
+    def pack(self, asked: list[list[Question]]) -> Packed:
+        """Pack the questions of each picture, shape (b, t)."""
+        segments = [[self._segment(q) for q in questions] for questions in asked]
+        start = len(self.prefix)
+        length = max(start + sum(len(q) + len(a) for q, a in row) for row in segments)
+        ids = np.full((len(asked), length), self.tokenizer.pad_token_id)
+        positions = np.zeros((len(asked), length), dtype=np.int64)
+        segment = np.full((len(asked), length), -1)
+        targets: list[tuple[int, int, int, int]] = []
+        number = 0
+        for b, row in enumerate(segments):
+            ids[b, :start], positions[b, :start] = self.prefix, np.arange(start)
+            segment[b, :start] = 0
+            at = start
+            for k, (question, answer) in enumerate(row):
+                end = at + len(question) + len(answer)
+                ids[b, at:end] = question + answer
+                positions[b, at:end] = np.arange(start, start + end - at)
+                segment[b, at:end] = k + 1
+                first = at + len(question) - 1  # here the first answer token is predicted
+                targets += [(b, first + i, label, number) for i, label in enumerate(answer)]
+                at, number = end, number + 1
+        rows, columns, labels, owner = torch.tensor(targets, dtype=torch.int64).T
+        return Packed(
+            torch.from_numpy(ids),
+            torch.from_numpy(positions),
+            attention_mask(torch.from_numpy(segment)),
+            rows,
+            columns,
+            labels,
+            owner,
+        )
+
+    def _segment(self, question: Question) -> tuple[list[int], list[int]]:
+        answer = [*self._tokens(f" {question['answer']}"), self.tokenizer.eos_token_id]
+        return self._tokens(f" {question['question']} A:"), answer
+
+
+def attention_mask(segment: torch.Tensor) -> torch.Tensor:
+    """Give who may see whom, bool (b, 1, t, t), from segment numbers (b, t).
+
+    0 is the picture, −1 a pad, k > 0 the k-th question. Causal; a question sees the picture and
+    itself; a pad sees itself only, because a row without any key would be NaN.
+    """
+    t = segment.shape[1]
+    causal = torch.ones(t, t, dtype=torch.bool).tril()
+    query, key = segment[:, :, None], segment[:, None, :]
+    allowed = causal & ((key == query) | (key == 0)) & (query >= 0) & (key >= 0)
+    return (allowed | torch.eye(t, dtype=torch.bool))[:, None]

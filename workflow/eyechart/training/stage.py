@@ -1,0 +1,61 @@
+"""What the four training steps share: flags, data, outputs."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eyechart.tables.files import describe, write_json
+from eyechart.training.loop import Row, write_curve
+
+READY = "ready.json"
+
+
+def parse_args(argv: list[str], doc: str | None, needs: list[str]) -> argparse.Namespace:
+    """Parse a training step's flags; every one is required.
+
+    Parameters
+    ----------
+    needs : list of str
+        Names of earlier models that this stage starts from; each becomes a folder flag.
+    """
+    parser = argparse.ArgumentParser(description=(doc or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--receipt", type=Path, required=True)
+    parser.add_argument("--recipe", type=json.loads, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    for name in needs:
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--curve", type=Path, required=True)
+    args = parser.parse_args(argv)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    return args
+
+
+def make_deterministic(threads: int) -> None:
+    """Fix the number of threads (it changes the order of float sums) and forbid random kernels."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it; filling is slow
+
+
+def checkpoint_path(args: argparse.Namespace) -> Path:
+    """Give where a stage keeps its checkpoint: beside its output, in a folder of its own."""
+    return Path(args.output.parent.parent / f"{args.output.parent.name}.checkpoint.safetensors")
+
+
+def finish(
+    args: argparse.Namespace, stage: str, curve: list[Row], saved: list[tuple[Any, dict[str, Any]]]
+) -> None:
+    """Save model, processor and curve; write ``ready.json`` last; drop the checkpoint."""
+    folder = args.output.parent
+    for part, options in saved:
+        part.save_pretrained(folder, **options)
+    write_curve(args.curve, stage, curve)
+    files = sorted(p for p in folder.iterdir() if p.name != READY)
+    entries = [{**describe(p), "path": p.name} for p in files]
+    write_json(args.output, {"stage": stage, "recipe": args.recipe, "files": entries})
+    checkpoint_path(args).unlink(missing_ok=True)

@@ -23,7 +23,7 @@ def stage_recipe(config: Config, stage: str) -> str:
     """Give what one stage depends on, as canonical JSON: what all share, and its own section."""
     recipe = config["tiny"]["recipe"]
     shared = {key: value for key, value in recipe.items() if key not in STAGES}
-    studio = {**config["studio"], **recipe["studio"]}
+    studio = {**config["datasets"][PICTURES]["studio"], **recipe["studio"]}
     return canonical({**shared, "studio": studio, stage: recipe[stage]})
 
 
@@ -31,7 +31,7 @@ def whole_recipe(config: Config) -> str:
     """Give everything that decides the weights, as canonical JSON: pictures, questions, stages."""
     pictures = {k: v for k, v in config["datasets"][PICTURES].items() if k != "shards"}
     training = {**config["tiny"]["recipe"], "seed": config["tiny"]["seed"]}
-    return canonical({"pictures": pictures, "studio": config["studio"], "training": training})
+    return canonical({"pictures": pictures, "training": training})
 
 
 def trained(wildcards: Any) -> str:

@@ -1,15 +1,23 @@
 """Run a tiny VLM (or its language model alone) on packed questions: losses and accuracies."""
 
+import random
 from collections import defaultdict
 from typing import Any
 
 import torch
 from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 
-from eyechart.training.packing import Packed, Packer
+from eyechart import randomness
+from eyechart.studio.captions import caption
+from eyechart.training.packing import Packed, Packer, Told
 from eyechart.training.pictures import Pictures, normalise
 
 BLANK = 255  # a white picture
+
+
+def tell(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Told:
+    """Give a scene in words, and up to ``gap`` free positions behind them."""
+    return f" {caption(scene, rng)}.", rng.randint(0, gap)
 
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
@@ -46,24 +54,29 @@ def answer_loss(logits: torch.Tensor, packed: Packed) -> torch.Tensor:
 
 @torch.inference_mode()
 def accuracies(
-    model: Any, packer: Packer, held_out: Pictures, blank: bool, batch: int = 100
+    model: Any, packer: Packer, held_out: Pictures, condition: str, batch: int = 100
 ) -> dict[str, float]:
     """Give the accuracy per task: a question counts when all its answer tokens are the likeliest.
 
     Parameters
     ----------
-    blank : bool
-        Show white pictures instead.
+    condition : str
+        ``sighted``, ``blank`` (white pictures; of a language model: nothing told), or ``told``
+        (a language model reads the caption).
     """
     vision = isinstance(model, LlavaForConditionalGeneration)
     hits: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(held_out.questions), batch):
         asked = held_out.questions[start : start + batch]
-        packed = packer.pack(asked)
+        told = None
+        if condition == "told":
+            scenes = held_out.scenes[start : start + batch]
+            told = [tell(scene, randomness.dice("told", scene["image_index"])) for scene in scenes]
+        packed = packer.pack(asked, told)
         picture = None
         if vision:
             pixels = held_out.pixels[start : start + batch]
-            pixels = torch.full_like(pixels, BLANK) if blank else pixels
+            pixels = torch.full_like(pixels, BLANK) if condition == "blank" else pixels
             picture = image_tokens(model, normalise(pixels))
         wrong = answer_logits(model, packed, picture).argmax(-1) != packed.labels
         missed = torch.zeros(sum(map(len, asked)), dtype=torch.bool)
@@ -71,5 +84,4 @@ def accuracies(
         tasks = [q["task"] for questions in asked for q in questions]
         for task, miss in zip(tasks, missed.tolist(), strict=True):
             hits[task].append(not miss)
-    prefix = "blank" if blank else "sighted"
-    return {f"{prefix}/{task}": sum(h) / len(h) for task, h in sorted(hits.items())}
+    return {f"{condition}/{task}": sum(h) / len(h) for task, h in sorted(hits.items())}

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from eyechart.training.architectures import BOS, IMAGE
 
 Question = dict[str, str]
+Told = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -57,24 +58,36 @@ class Packer:
             self._known[text] = self._encode(text)
         return self._known[text]
 
-    def pack(self, asked: list[list[Question]]) -> Packed:
-        """Pack the questions of each picture, shape (b, t)."""
+    def pack(self, asked: list[list[Question]], told: list[Told] | None = None) -> Packed:
+        """Pack the questions of each picture, shape (b, t).
+
+        Parameters
+        ----------
+        told : list of (text, gap), or None
+            Text alone: per row what is told before the questions (maybe nothing), and how many
+            positions stay free behind it, as if more had been told.
+        """
         segments = [[self._segment(q) for q in questions] for questions in asked]
-        start = len(self.prefix)
-        length = max(start + sum(len(q) + len(a) for q, a in row) for row in segments)
+        prefixes = [self.prefix + self._encode(text) for text, _ in told or [("", 0)] * len(asked)]
+        gaps = [gap for _, gap in told] if told else [0] * len(asked)
+        lengths = [
+            len(prefix) + sum(len(q) + len(a) for q, a in row)
+            for prefix, row in zip(prefixes, segments, strict=True)
+        ]
+        length = max(lengths)
         ids = np.full((len(asked), length), self.tokenizer.pad_token_id)
         positions = np.zeros((len(asked), length), dtype=np.int64)
         segment = np.full((len(asked), length), -1)
         targets: list[tuple[int, int, int, int]] = []
         number = 0
         for b, row in enumerate(segments):
-            ids[b, :start], positions[b, :start] = self.prefix, np.arange(start)
+            start = at = len(prefixes[b])
+            ids[b, :start], positions[b, :start] = prefixes[b], np.arange(start)
             segment[b, :start] = 0
-            at = start
             for k, (question, answer) in enumerate(row):
                 end = at + len(question) + len(answer)
                 ids[b, at:end] = question + answer
-                positions[b, at:end] = np.arange(start, start + end - at)
+                positions[b, at:end] = start + gaps[b] + np.arange(end - at)
                 segment[b, at:end] = k + 1
                 first = at + len(question) - 1  # here the first answer token is predicted
                 targets += [(b, first + i, label, number) for i, label in enumerate(answer)]

@@ -1,7 +1,10 @@
-"""Stage 2, language on text alone: a LLaMA learns questions and answers of scenes it never sees.
+"""Stage 2, language on text alone: a LLaMA reads about scenes that nobody draws.
 
-Its scenes are plans that nobody draws, in a world with habits: with a given share an object has its
-shape's favourite colour, and answers are not balanced. This is the prior that the VLM starts with.
+Some scenes are told in words before the questions are asked, so that it learns to answer from what
+stands in front; of the others it learns what is likely. That world has habits: with a given share
+an object has its shape's favourite colour, and answers are not balanced. These habits are the prior
+that the VLM starts with. Behind the words positions stay free at random, because a picture, which
+will stand there later, is longer than a sentence.
 
     python -m eyechart.training.train_language --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --output results/training/language/model/ready.json
@@ -13,10 +16,11 @@ from typing import Any
 import torch
 
 from eyechart import errors, randomness
+from eyechart.studio.captions import caption
 from eyechart.studio.questions import Examiner
 from eyechart.studio.scenes import draw_plan
 from eyechart.training import loop, stage
-from eyechart.training.answering import accuracies, answer_logits, answer_loss
+from eyechart.training.answering import accuracies, answer_logits, answer_loss, tell
 from eyechart.training.architectures import build_language_model, build_tokenizer
 from eyechart.training.packing import Packer, Question
 from eyechart.training.pictures import load_pictures, task_of
@@ -24,8 +28,13 @@ from eyechart.training.pictures import load_pictures, task_of
 STAGE = "language"
 
 
-def imagine(settings: dict[str, Any], studio: dict[str, Any], seed: int) -> list[list[Question]]:
-    """Give the questions and answers of ``settings['scenes']`` scenes in the world with habits."""
+Scene = dict[str, Any]
+
+
+def imagine(
+    settings: dict[str, Any], studio: dict[str, Any], seed: int
+) -> list[tuple[Scene, list[Question]]]:
+    """Give ``settings['scenes']`` scenes of the world with habits, and questions with answers."""
     examiner = Examiner(studio["families"], balance=False)
     corpus = []
     for index in range(settings["scenes"]):
@@ -35,42 +44,52 @@ def imagine(settings: dict[str, Any], studio: dict[str, Any], seed: int) -> list
             if rng.random() < settings["favourite_share"]:
                 obj["color"] = settings["favourites"][obj["shape"]]
         asked = examiner.ask(rng, scene, studio["questions"])
-        corpus.append(
-            [
-                {
-                    "question": q["question"],
-                    "answer": q["answer"],
-                    "task": task_of(q["program"][-1]["function"]),
-                }
-                for q in asked
-            ]
-        )
+        questions = [
+            {
+                "question": q["question"],
+                "answer": q["answer"],
+                "task": task_of(q["program"][-1]["function"]),
+            }
+            for q in asked
+        ]
+        corpus.append((scene, questions))
     return corpus
 
 
 def main(argv: list[str]) -> None:
     """Train the tokenizer and the language model from nothing."""
     args = stage.parse_args(argv, __doc__, [])
-    recipe = args.recipe
-    stage.make_deterministic(recipe[STAGE]["threads"])
-    corpus = imagine(recipe["language"], recipe["studio"], args.seed)
-    texts = [f"Q: {q['question']} A: {q['answer']}" for row in corpus for q in row]
+    recipe, settings = args.recipe, args.recipe[STAGE]
+    stage.make_deterministic(settings["threads"])
+    corpus = imagine(settings, recipe["studio"], args.seed)
+    texts = [f"Q: {q['question']} A: {q['answer']}" for _, row in corpus for q in row]
+    texts += [caption(scene, randomness.dice("corpus", i)) for i, (scene, _) in enumerate(corpus)]
     tokenizer = build_tokenizer(texts, recipe["vocabulary"], image=True)
     model = build_language_model(recipe["architecture"], tokenizer, args.seed).train()
     packer = Packer(tokenizer, image_tokens=0)
     held_out = load_pictures(args.receipt.parent, "val", recipe["held_out"])
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        picks = torch.randperm(len(corpus), generator=generator)[: recipe["language"]["batch"]]
-        packed = packer.pack([corpus[i] for i in picks.tolist()])
+        picks = torch.randperm(len(corpus), generator=generator)[: settings["batch"]]
+        rng = randomness.dice("told", int(generator.initial_seed()))
+        rows = [corpus[i] for i in picks.tolist()]
+        told = [
+            tell(scene, rng, settings["gap"]) if rng.random() < settings["told_share"] else ("", 0)
+            for scene, _ in rows
+        ]
+        packed = packer.pack([questions for _, questions in rows], told)
         return answer_loss(answer_logits(model, packed, None), packed)
 
     identity = {"stage": STAGE, "seed": args.seed, "recipe": recipe}
     curve = loop.fit(
         dict(model.named_parameters()),
         loss,
-        lambda: accuracies(model, packer, held_out, blank=True),
-        recipe["language"],
+        lambda: {
+            name: value
+            for condition in ("told", "blank")
+            for name, value in accuracies(model, packer, held_out, condition).items()
+        },
+        settings,
         identity,
         stage.checkpoint_path(args),
     )

@@ -100,8 +100,8 @@ def main(argv: list[str]) -> None:
         make_loss(model, packer, train, recipe, settings),
         lambda: {
             name: value
-            for blank in (False, True)
-            for name, value in accuracies(model, packer, held_out, blank).items()
+            for condition in ("sighted", "blank")
+            for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
         {"stage": args.stage, "seed": args.seed, "recipe": recipe},

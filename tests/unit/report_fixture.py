@@ -33,7 +33,7 @@ IMAGE_TASKS = {
     "has_metal": ["no", "yes"],
     "has_sphere": ["no", "yes"],
     "has_large": ["no", "yes"],
-    "majority_shape": ["cube", "cylinder", "sphere"],
+    "majority_shape": ["cube", "cylinder", "</script><b>sphere"],  # labels are data, not markup
 }
 VISION = [f"vision.{i}" for i in range(4)]
 LM = [f"lm.{i}" for i in range(4)] + ["lm.norm"]
@@ -262,3 +262,11 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
         "receipts": sorted(root.glob("data/raw/*/acquired.json")),
     }
     return {flag: [str(p.relative_to(root)) for p in paths] for flag, paths in found.items()}
+
+
+def flags(root: Path, templates: Path) -> list[str]:
+    """Write small results and give the command line of ``eyechart.report.build_report``."""
+    given = write_results(root, 40, 2, 12)
+    words = [w for flag, paths in given.items() for w in (f"--{flag}", *paths)]
+    words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
+    return [*words, "--templates", str(templates), "--output", "results/report/index.html"]

@@ -193,6 +193,24 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
     assert len(filled) == 5 + 2 * len(pairs)
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_prompts_of_like_length_are_read_together(adapter, card, tmp_path, monkeypatch, shares):
+    data = build_dataset(tmp_path, 4, [row for row in ROWS if row[1] in ([0], [1], [2], [3])])
+    family, lengths = type(adapter), []
+    read = family.read
+
+    def note(self, tokens, *args):
+        lengths.append(tokens.valid.sum(dim=1).tolist())
+        read(self, tokens, *args)
+
+    monkeypatch.setattr(family, "read", note)
+    run(adapter, card | {"shares_prefix": shares}, data, batch_size=4, spans=["last"])
+    questions = [n for row in lengths[shares:] for n in row]  # the first is of the shared prefixes
+    assert len(questions) == 12
+    assert questions == sorted(questions)
+    assert len(set(questions)) > 1
+
+
 @pytest.fixture
 def ran(adapter):
     """Gives a function that records the runs of a module, until the end of the test."""

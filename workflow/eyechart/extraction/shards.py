@@ -31,7 +31,7 @@ class Shard:
         self.writing: Future[None] | None = None
         self.rows: list[np.ndarray] = []  # row numbers that wait, batch by batch
         self.values: list[Values] = []
-        self.bytes = 0
+        self.fresh = 0  # bytes taken since the last flush
         self.written = 0
 
     def add(self, rows: Sequence[int], values: Values) -> None:
@@ -45,8 +45,8 @@ class Shard:
         cast = {name: self._cast(name, value, rows) for name, value in values.items()}
         self.rows.append(np.asarray(rows, dtype=np.int64))
         self.values.append(cast)
-        self.bytes += sum(part.nbytes for value in cast.values() for part in value)
-        if self.bytes >= ROW_GROUP_BYTES:
+        self.fresh += sum(size(value) for value in cast.values())
+        if self.fresh >= ROW_GROUP_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -60,7 +60,7 @@ class Shard:
         joined = {name: join([v[name] for v in self.values]) for name in self.values[0]}
         later = order[ready:]
         self.rows, self.values = [rows[later]], [{n: take(v, later) for n, v in joined.items()}]
-        self.bytes = sum(part.nbytes for value in self.values[0].values() for part in value)
+        self.fresh = 0
         if ready:
             now = {name: take(value, order[:ready]) for name, value in joined.items()}
             ids = self.ids[self.written : self.written + ready]
@@ -146,6 +146,11 @@ def join(parts: Sequence[Any]) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     return [row for part in parts for row in part]
+
+
+def size(value: Any) -> int:
+    """Give the bytes of one column."""
+    return sum(part.nbytes for part in ([value] if isinstance(value, np.ndarray) else value))
 
 
 def take(value: Any, rows: np.ndarray | Sequence[int]) -> Any:

@@ -55,8 +55,9 @@ def build_manifest(
     ids: list[str] = []
     found: list[dict[str, Any]] = []
     for number, path in enumerate(parts):
-        place = {"part": number, "parts": len(parts), "prompt": settings["prompt"]}
-        found.append(_shard_facts(path, facts | place, [name, *(c.name for c in asked)]))
+        expected = facts | {"part": number, "parts": len(parts)}
+        expected |= {field: settings[field] for field in ("prompt", "dtype", "batch_size")}
+        found.append(_shard_facts(path, expected, [name, *(c.name for c in asked)]))
         ids += read_table(path, [name]).column(name).to_pylist()
     if sorted(ids) != sorted(read_table(rows, [name]).column(name).to_pylist()):
         raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")

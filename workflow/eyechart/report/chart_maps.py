@@ -104,10 +104,10 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> Spec:
     base = view("points", " && ".join(f"datum.{k} === {quoted(v)}" for k, v in named.items()))
     place = {"x": place_axis(addresses, -40), "y": _task_axis()}
     legend = {
-        "title": f"selectivity (a number is printed where q < {alpha:g})",
+        "title": f"selectivity (a number, or a dot in narrow cells, where q < {alpha:g})",
         "titleLimit": 0,
         "orient": "top",
-        "format": ".1f",
+        "labelExpr": "format(datum.value, '.1f')",  # "format" would also round what is read aloud
         "gradientLength": 220,
         "gradientStrokeColor": PALE,
     }
@@ -115,12 +115,12 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> Spec:
     shown = tips(("task", "address", "span", "probe"), ("selectivity", "accuracy", "control"))
     cells = {**place, "color": number("selectivity", scale=scale, legend=legend), "tooltip": shown}
     layers = [layer(base, {"type": "rect", "stroke": PALE, "cursor": "pointer"}, cells)]
-    if not crowded:
-        text = {"calculate": "replace(format(datum.selectivity, '.2f'), '0.', '.')", "as": "text"}
-        ink = _ink("datum.selectivity > 0.45", ("datum.selectivity < 0", VERMILION))
-        printed = {**place, "text": {"field": "text"}, "color": ink}
-        sure = {"filter": f"datum.q < {alpha}"}
-        layers.append(layer(base, {"type": "text", "fontSize": 10}, printed, sure, text))
+    short = "replace(format(datum.selectivity, '.2f'), '0.', '.')"
+    text = {"calculate": "'•'" if crowded else short, "as": "text"}
+    ink = _ink("datum.selectivity > 0.45", ("datum.selectivity < 0", VERMILION))
+    printed = {**place, "text": {"field": "text"}, "color": ink}
+    sure = {"filter": f"datum.q < {alpha}"}
+    layers.append(layer(base, {"type": "text", "fontSize": 10}, printed, sure, text))
     return {
         "title": f"{scope} tasks · span {span} · {probe}",
         "width": {"step": 14 if crowded else 38},

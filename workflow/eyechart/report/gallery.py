@@ -64,7 +64,7 @@ def _entry(row: dict[str, Any], asked: pl.DataFrame, pixels: int) -> dict[str, A
     labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL) and v}
     return {
         "image_id": row["image_id"],
-        "split": f"{row['split']}, {row['group_split']}",
+        "split": f"official {row['split']}, probes' {row['group_split']}",
         "source": source,
         "width": width,
         "height": height,

@@ -1,0 +1,51 @@
+# `make demo` sets up and runs the exam; `make test` sets up and runs every check.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: demo test lint lock chromium
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+ARGS ?= --cores all
+
+demo: .venv/runtime.installed
+	$(BIN)/snakemake $(ARGS)
+
+test: .venv/dev.installed chromium lint
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+lock: .venv/runtime.installed
+	$(BIN)/python envs/lock.py
+
+# Each stamp is younger than its lock exactly when the environment holds what the lock says.
+.venv/runtime.installed: requirements.lock | .venv/bin/python
+	@echo "Installing what requirements.lock pins (some minutes, once)"
+	$(PIP) install -r requirements.lock
+	touch $@
+
+.venv/dev.installed: requirements-dev.lock .venv/runtime.installed
+	$(PIP) install -r requirements-dev.lock
+	touch $@
+
+.venv/bin/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "eyechart: error: Python 3.11 is needed; call make with PYTHON=<path of a 3.11>" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+
+# The report's tests need a browser. Root gets one from the system's packages; others are told.
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \
+		else \
+			echo "eyechart: error: the report's tests need chromium: please install it" >&2; exit 1; \
+		fi

@@ -1,0 +1,31 @@
+"""eyechart: an eye exam for vision-language models.
+
+The contents page: `snakemake --cores all` makes results/report/index.html from config/config.yaml.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27.1")
+
+
+configfile: "config/tiny.yaml"
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/datasets.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/extraction.smk"
+include: "workflow/rules/probing.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        page="<results>/report/index.html",
+        figures=EXAM.figures(),

@@ -1,0 +1,19 @@
+"""What all tests share: one thread per process, and the GPU tier skipped where there is no GPU."""
+
+import os
+
+import pytest
+
+# before torch or numpy is imported
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if not wanting:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in wanting:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device, and there is none"))

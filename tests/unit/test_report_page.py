@@ -1,0 +1,175 @@
+"""The page holds everything, shows data as text, asks the network for nothing, and stays small."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from html import unescape
+from pathlib import Path
+
+import pytest
+from report_fixture import flags
+
+from eyechart.errors import UserError
+from eyechart.report import build_report
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
+PAGE = "results/report/index.html"
+OUTSIDE = (
+    r"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//"""
+    r"""|@import|url\(\s*["']?(?:https?:)?//"""
+)
+DRIVER = """<script>
+const wait = setInterval(async () => {
+  if (!document.documentElement.dataset.ready) return;
+  clearInterval(wait);
+  const said = {};
+  for (const section of document.querySelectorAll(".exam")) {
+    const task = section.querySelector("select[name=task]");
+    for (const name of ["task", "span", "probe", "map"]) {
+      for (const option of [...section.querySelector(`select[name=${name}]`).options]) {
+        section.querySelector(`select[name=${name}]`).value = option.value;
+        section.querySelector(`select[name=${name}]`).dispatchEvent(new Event("change"));
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        said[`${section.id}/${task.value}`] = section.querySelector(".status").textContent;
+      }
+    }
+  }
+  const note = document.createElement("pre");
+  note.id = "said";
+  note.textContent = JSON.stringify(said);
+  document.body.append(note);
+}, 100);
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    root = tmp_path_factory.mktemp("page")
+    words = flags(root, TEMPLATES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        build_report.main(words)
+    return root, words
+
+
+@pytest.fixture(scope="module")
+def page(built: tuple[Path, list[str]]) -> str:
+    return (built[0] / PAGE).read_text(encoding="utf-8")
+
+
+def before_end(page: str, more: str) -> str:
+    """Put markup before the end of the page's body."""
+    start, end = page.rsplit("</body>", 1)
+    return f"{start}{more}</body>{end}"
+
+
+def own_part(page: str) -> str:
+    """Give the page without the Vega bundle, which names addresses but never opens them."""
+    return re.sub(r"<script>(?:(?!</script>).){100000,}?</script>", "", page, flags=re.S)
+
+
+def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
+    assert len(page.encode()) < 10e6
+    assert len(own_part(page)) < len(page) - 100_000
+    assert not re.findall(OUTSIDE, own_part(page))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert policy, "the browser itself must forbid fetching"
+    assert "default-src 'none'" in policy[1]
+    assert "http" not in policy[1]
+
+
+@pytest.mark.parametrize(
+    "section", ["examined", "findings", "pictures", "clevr-tiny_llava", "training", "provenance"]
+)
+def test_every_section_is_there_and_linked(page, section):
+    assert f'id="{section}"' in page
+    assert f'href="#{section}"' in page
+
+
+def test_texts_from_data_are_shown_and_never_run(page):
+    assert "What color is the &lt;b&gt;thing&lt;/b&gt; &amp; why?" in page  # a prompt
+    assert "<b>thing" not in page
+    assert "&lt;/script&gt;&lt;b&gt;sphere" in page  # a label in the gallery
+    assert r"\u003c/script\u003e\u003cb\u003esphere" in page  # the same in the charts' data
+    assert "</script><b>sphere" not in page
+
+
+def test_building_again_gives_the_same_bytes(page, built, tmp_path, monkeypatch):
+    root, words = built
+    monkeypatch.chdir(root)
+    again = [*words[:-1], str(tmp_path / "again.html")]
+    build_report.main(again)
+    assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
+
+
+def test_every_accuracy_in_the_tables_stands_with_its_statistics(page):
+    table = page.split("<h3>Best address of each task</h3>")[-1].split("</table>")[0]
+    heads = [
+        unescape(re.sub("<.*?>|&shy;", " ", h)).split() for h in re.findall("<th.*?</th>", table)
+    ]
+    named = [" ".join(h) for h in heads]
+    for needed in ("n test", "accuracy", "95 %", "control by type", "control permuted", "p", "q"):
+        assert needed in named
+    rows = [re.findall("<td.*?</td>", row, re.S) for row in table.split("<tr>")]
+    cells = [row for row in rows if row]
+    assert len(cells) == 12
+    assert all(len(row) == 13 and all(re.sub("<.*?>", "", c).strip() for c in row) for row in cells)
+
+
+def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(build_report, "build", lambda args: "x" * 10_100_000)
+    large = [*built[1][:-1], str(tmp_path / "large.html")]
+    with pytest.raises(UserError, match=r"the page would have 10\.1 MB, expected at most 10"):
+        build_report.main(large)
+    assert not (tmp_path / "large.html").exists()
+
+
+def chromium() -> str:
+    found = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
+    if not found and os.environ.get("CI") == "true":
+        pytest.fail("Chromium is not installed: CI must look at the page in a browser")
+    if not found:
+        pytest.skip("NOT LOOKED AT IN A BROWSER: Chromium is not installed")
+    return str(found)
+
+
+def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
+    """Open a page without network; give its final markup and what its console said."""
+    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-dev-shm-usage"]
+    command += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
+    command += ["--enable-logging=stderr", "--v=0", "--window-size=1400,3000"]
+    command += ["--virtual-time-budget=120000", "--dump-dom", path.resolve().as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
+    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
+
+
+@pytest.mark.browser
+def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path):
+    driven = tmp_path / "driven.html"
+    driven.write_text(before_end(page, DRIVER), encoding="utf-8")
+    markup, console = browse(driven, tmp_path / "profile")
+    assert console == []
+    said = re.search(r'<pre id="said">(.*?)</pre>', markup, re.S)
+    assert said, "the driver did not finish"
+    sentences = json.loads(unescape(said[1]))
+    assert len(sentences) == 18  # 12 tasks of tiny_llava, 6 of tiny_clip
+    for place, sentence in sentences.items():
+        assert sentence.startswith(f"Best address of {place.split('/')[1]}: ")
+    charts = re.findall(r'<div class="chart[^"]*" data-chart="(\w+)".*?<svg', markup, re.S)
+    assert charts == ["curve", "matrix", "selectivity", "rooms"] * 2 + ["training"]
+
+
+@pytest.mark.browser
+def test_the_browser_refuses_what_a_page_would_fetch(page, tmp_path):
+    leaking = tmp_path / "leaking.html"
+    image = '<img src="http://example.invalid/x.png">'
+    leaking.write_text(before_end(own_part(page), image), encoding="utf-8")
+    _, console = browse(leaking, tmp_path / "profile")
+    assert any("Content Security Policy" in line for line in console)

@@ -1,0 +1,123 @@
+"""What rules get of the configuration: the smallest slices, so that nothing runs without cause."""
+
+import copy
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from eyechart import configuration
+from eyechart.exam import Exam, one_of
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN = SimpleNamespace(
+    dataset="clevr", split="train", model="tiny_llava", scope="item", task="color"
+)
+CLIP = SimpleNamespace(dataset="clevr", model="tiny_clip", scope="image", task="has_red")
+
+
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(ROOT)
+    config = yaml.safe_load(Path("config/tiny.yaml").read_text())
+    own = yaml.safe_load(Path("config/config.yaml").read_text())
+    return {**config, **own, "datasets": {**config["datasets"], **own["datasets"]}}
+
+
+def exam(config: dict[str, Any], **changes: Any) -> Exam:
+    changed = copy.deepcopy(config)
+    changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
+    for section, values in changes.items():
+        changed[section].update(values)
+    return Exam(changed, configuration.read_specs())
+
+
+def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
+    base = exam(config).drawing(TRAIN)
+    counts = config["datasets"]["clevr"]["splits"]
+    for change in (
+        {"questions": {"color": 9}},
+        {"balance": False},
+        {"splits": {**counts, "val": 999}},
+        {"parts": 9},
+        {"tasks": ["color"]},
+    ):
+        assert exam(config, clevr=change).drawing(TRAIN) == base
+    for change in ({"splits": {**counts, "train": 999}}, {"studio": {"gap": 0.2}}):
+        assert exam(config, clevr=change).drawing(TRAIN) != base
+    assert exam(config, studio={"gap": 0.2}).drawing(TRAIN) != base
+
+
+def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
+    base = exam(config).asking(TRAIN)
+    assert exam(config, studio={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
+    assert exam(config, clevr={"balance": False}).asking(TRAIN) != base
+
+
+def test_an_encoder_does_not_depend_on_the_prompt(config: dict[str, Any]) -> None:
+    other = exam(config, extraction={"prompt": "Q: {question}"})
+    assert other.extracting(CLIP) == exam(config).extracting(CLIP)
+    assert other.extracting(TRAIN) != exam(config).extracting(TRAIN)
+
+
+def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
+    assert exam(config).seed(TRAIN) == config["seed"]
+    assert exam(config, clevr={"seed": 99}).seed(TRAIN) == 99
+
+
+def test_figures_do_not_depend_on_the_page(config: dict[str, Any]) -> None:
+    other = exam(config, report={"title": "Other"})
+    assert other.reporting("alpha") == exam(config).reporting("alpha")
+    assert other.reporting() != exam(config).reporting()
+    assert json.loads(other.reporting())["seed"] == config["seed"]
+
+
+def test_official_splits_are_names_for_every_source(config: dict[str, Any]) -> None:
+    for splits in ({"train": 900, "val": 300}, ["train", "val"]):
+        taken = exam(config, clevr={"splits": splits}).official(TRAIN)
+        assert json.loads(taken) == {"layout": "clevr", "splits": ["train", "val"]}
+
+
+def test_paths_have_the_form_of_the_contracts(config: dict[str, Any]) -> None:
+    e = exam(config, clevr={"parts": 2, "shards": 1})
+    assert e.parts(TRAIN) == [
+        f"results/activations/tiny_llava/clevr/item/part-00{n}.parquet" for n in (0, 1)
+    ]
+    assert e.shards(TRAIN) == [f"data/raw/clevr/shards/{s}-000.json" for s in ("train", "val")]
+    assert e.rows(TRAIN) == "results/datasets/clevr/items.parquet"
+    assert e.rows(CLIP) == "results/datasets/clevr/images.parquet"
+    assert e.manifest(TRAIN) == "results/activations/tiny_llava/clevr/item/manifest.json"
+
+
+def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probed(
+    config: dict[str, Any],
+) -> None:
+    e = exam(config)
+    probes = e.probes(".parquet")
+    assert len(probes) == len(set(probes)) == len(e.probes(".predictions.parquet"))
+    assert len(e.manifests()) == len(set(e.manifests()))
+    assert not any("tiny_clip/clevr/item" in path for path in e.manifests())
+    only_image = exam(config, clevr={"tasks": ["has_red"]})
+    assert not any("/item/" in path for path in only_image.manifests())
+
+
+def test_training_pictures_are_drawn_but_not_examined(config: dict[str, Any]) -> None:
+    assert exam(config).datasets == ["clevr"]
+    assert "clevr_pretrain" in exam(config).any_dataset("render").split("|")
+
+
+def test_a_pattern_of_no_names_matches_nothing() -> None:
+    assert not re.fullmatch(one_of([]), "")
+    assert not re.fullmatch(one_of([]), "x")
+    assert re.fullmatch(one_of(["a", "b"]), "b")
+
+
+def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) -> None:
+    give = exam(config).code_with_family("eyechart.extraction.extract_activations")
+    clip, llava = give(CLIP).split(), give(TRAIN).split()
+    assert clip[0] == llava[0]
+    assert clip[1] != llava[1]

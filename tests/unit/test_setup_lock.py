@@ -1,0 +1,76 @@
+"""The pins: exact, complete, and the same everywhere they stand."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
+# Called as programs, or asked for by a library that the package imports
+NOT_IMPORTED = {"snakemake"}
+
+
+def pins(name: str) -> list[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [line for line in lines if not line.startswith(("#", "-r "))]
+
+
+def wanted(name: str) -> set[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return {re.split("==", line)[0].lower() for line in lines if not line.startswith(("#", "-"))}
+
+
+def imported(*folders: str) -> set[str]:
+    """Give the distributions that the code in some folders imports, in lower case."""
+    names = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.add(node.module.split(".")[0])
+    known = packages_distributions()
+    return {
+        known[name][0].lower() for name in names - set(sys.stdlib_module_names) if name in known
+    }
+
+
+def test_every_line_of_a_lock_is_an_exact_pin_without_a_build_tag() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        assert pins(name)
+        assert [line for line in pins(name) if not PIN.fullmatch(line)] == []
+
+
+def test_the_locks_pin_no_package_twice() -> None:
+    names = [p.split("==")[0].lower() for p in pins("requirements.lock")]
+    names += [p.split("==")[0].lower() for p in pins("requirements-dev.lock")]
+    assert len(names) == len(set(names))
+
+
+def test_the_conda_environment_holds_the_same_pins_as_the_lock() -> None:
+    environment = yaml.safe_load((ROOT / "envs/base.yaml").read_text())
+    conda = [line for line in environment["dependencies"] if isinstance(line, str)]
+    (pip,) = [line["pip"] for line in environment["dependencies"] if isinstance(line, dict)]
+    assert isinstance(pip, list)  # a bare string would install nothing, silently
+    assert pip == pins("requirements.lock")
+    assert re.fullmatch(r"python=3\.11\.\d+", conda[0])
+    assert re.fullmatch(r"pip=\d+\.\d+(\.\d+)?", conda[1])
+    assert environment["channels"] == ["conda-forge"]
+
+
+def test_all_that_the_package_imports_is_asked_for_and_nothing_else() -> None:
+    assert wanted("requirements.in") - NOT_IMPORTED == imported("workflow/eyechart")
+
+
+def test_all_that_tests_and_benchmarks_import_is_locked() -> None:
+    locked = {p.split("==")[0].lower() for n in ("", "-dev") for p in pins(f"requirements{n}.lock")}
+    assert imported("tests", "bench", "envs") <= locked
+
+
+def test_torch_and_transformers_are_the_versions_that_families_were_measured_on() -> None:
+    assert {"torch==2.13.0", "transformers==5.23.0"} <= set(pins("requirements.lock"))
+    assert not any(pin.startswith("torchvision") for pin in pins("requirements.lock"))

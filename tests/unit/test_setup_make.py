@@ -1,0 +1,91 @@
+"""The commands that a user types, as far as they can be seen without installing anything."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, folder / name)
+    return subprocess.run(
+        ["make", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def installed(folder: Path) -> None:
+    """Make an environment that looks as if both locks were installed."""
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").write_text("")
+    for stamp in ("runtime", "dev"):
+        (folder / f".venv/{stamp}.installed").write_text("")
+
+
+def test_a_wrong_python_is_one_sentence(tmp_path: Path) -> None:
+    fake = tmp_path / "python3.12"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    done = make(tmp_path, "demo", f"PYTHON={fake}")
+    assert done.returncode != 0
+    assert "eyechart: error: Python 3.11 is needed" in done.stderr
+
+
+def test_the_demo_installs_the_lock_before_it_runs_and_only_once(tmp_path: Path) -> None:
+    first = make(tmp_path, "--dry-run", "demo").stdout
+    assert "-m venv .venv" in first
+    assert first.index("install -r requirements.lock") < first.index(".venv/bin/snakemake")
+    assert "requirements-dev" not in first
+    make_again = tmp_path / "again"
+    make_again.mkdir()
+    for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
+        shutil.copy(ROOT / name, make_again / name)
+    installed(make_again)
+    again = make(make_again, "--dry-run", "demo", "--old-file=requirements.lock").stdout
+    assert again.split() == [".venv/bin/snakemake", "--cores", "all"]
+
+
+def test_a_changed_lock_is_installed_again(tmp_path: Path) -> None:
+    installed(tmp_path)
+    for stamp in tmp_path.glob(".venv/*.installed"):
+        os.utime(stamp, (0, 0))
+    assert "install -r requirements.lock" in make(tmp_path, "--dry-run", "demo").stdout
+
+
+def test_the_tests_lint_with_every_tool_and_then_run_pytest(tmp_path: Path) -> None:
+    commands = make(tmp_path, "--dry-run", "test").stdout
+    tools = ["ruff check", "ruff format --check", "mypy", "snakefmt --check", "snakemake --lint"]
+    places = [commands.index(f".venv/bin/{tool}") for tool in tools]
+    assert places == sorted(places)
+    assert commands.index("install -r requirements-dev.lock") < places[0]
+    assert commands.index("-m pytest") > places[-1]
+
+
+def test_continuous_integration_runs_the_tests() -> None:
+    script = ROOT / ".ci/run"
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text().splitlines()
+
+
+def test_hooks_call_only_what_the_locks_install() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repo["repo"] for repo in hooks] == ["local"]
+    entries = [hook["entry"].split()[0] for hook in hooks[0]["hooks"]]
+    locked = (ROOT / "requirements-dev.lock").read_text()
+    assert all(f"\n{Path(entry).name}==" in locked for entry in entries)
+
+
+def test_profiles_hold_machine_settings_only() -> None:
+    profile = yaml.safe_load((ROOT / "profiles/default/config.yaml").read_text())
+    assert not {"config", "configfile", "configfiles"} & set(profile)
+    assert profile["rerun-incomplete"] is True  # else a killed run would need a flag to go on
+    assert profile["max-checksum-file-size"] >= 10**12  # else touching a large file reruns

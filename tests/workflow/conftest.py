@@ -1,0 +1,25 @@
+"""One finished run of the small exam, made once; each test works on a copy of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from project import Project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small exam after an undisturbed run on two cores; not to be changed."""
+    project = Project.create(tmp_path_factory.mktemp("finished") / "project")
+    project.finish()
+    return project
+
+
+@pytest.fixture
+def copy(finished: Project, tmp_path: Path) -> Callable[[], Project]:
+    """Give copies of the finished project."""
+
+    def make() -> Project:
+        return finished.clone(tmp_path / "project")
+
+    return make

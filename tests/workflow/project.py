@@ -1,0 +1,161 @@
+"""A copy of the project with a small configuration, and real Snakemake runs in it."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = [
+    *("Snakefile", "workflow", "config", "profiles", "envs", "requirements.lock"),
+    *("data/versions.tsv", "data/weights"),
+]
+CACHES = shutil.ignore_patterns("__pycache__")
+SMALL: dict[str, Any] = {
+    "models": ["tiny_clip", "tiny_llava"],
+    "datasets": {
+        "clevr": {
+            "splits": {"train": 40, "val": 20},
+            "shards": 2,
+            "parts": 2,
+            "tasks": ["shape", "has_metal"],
+            "studio": {"samples_per_pixel": 2},
+        }
+    },
+    "extraction": {"addresses": ["vision.*", "lm.*"], "spans": ["cls", "image_mean", "last"]},
+    "probing": {
+        "folds": 3,
+        "seeds": 2,
+        "bootstrap": 100,
+        "probes": {
+            probe: {
+                "learning_rates": [0.01],
+                "weight_decays": [0.0],
+                "epochs": [1, 2],
+                "batch_size": 32,
+            }
+            for probe in ("linear", "mlp")
+        },
+    },
+}
+_JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+
+
+class Project:
+    """A working folder in which the workflow can be run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.config = json.loads(json.dumps(SMALL))
+
+    @classmethod
+    def create(cls, folder: Path) -> "Project":
+        """Copy what is tracked, as a fresh clone would have it."""
+        folder.mkdir(parents=True)
+        for name in PARTS:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, folder / name, ignore=CACHES)
+            else:
+                (folder / name).parent.mkdir(exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        project = cls(folder)
+        project.configure({})
+        return project
+
+    def clone(self, folder: Path) -> "Project":
+        """Copy everything, results and Snakemake's memory included, with its times."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        project = Project(folder)
+        project.configure(self.config)
+        return project
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change the small configuration; mappings are merged."""
+        _merge(self.config, changes)
+        # JSON is YAML; keys in the order given
+        self.path("small.yaml").write_text(json.dumps(self.config, indent=1))
+
+    def path(self, name: str) -> Path:
+        """Give a path inside."""
+        return self.folder / name
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text that stands in a file exactly once."""
+        text = self.path(name).read_text()
+        assert text.count(old) == 1, f"{name}: {old!r} stands there {text.count(old)} times"
+        self.path(name).write_text(text.replace(old, new))
+
+    def command(self, *arguments: str) -> list[str]:
+        """Give the command line of a run, with the Python of these tests and the small config."""
+        run = [sys.executable, "-m", "snakemake", "--cores", "2"]
+        return [*run, *arguments, "--configfile", "small.yaml"]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def finish(self, *arguments: str) -> str:
+        """Run to the end and insist on success; give the output."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def plan(self, *arguments: str) -> dict[str, int]:
+        """Give how many jobs of each rule a run would start, ``all`` left out."""
+        output = self.finish("-n", *arguments)
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[-1].split("\n\n")[0]
+        jobs = {rule: int(count) for rule, count in _JOB.findall(table)}
+        assert sum(jobs.values()) == 2 * jobs.pop("total"), output
+        jobs.pop("all", None)
+        return jobs
+
+    def kill_when(self, ready: Callable[[], bool], *arguments: str) -> None:
+        """Start a run and kill Snakemake and all its jobs, with no warning, once ``ready()``."""
+        run = subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 300
+        while not ready():
+            assert run.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline, "never got there"
+            time.sleep(0.002)
+        os.killpg(run.pid, signal.SIGKILL)
+        assert run.wait() == -signal.SIGKILL
+
+    def hashes(self, *roots: str) -> dict[str, str]:
+        """Give the SHA-256 of every file under some folders, hidden ones included."""
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for root in roots
+            for path in sorted(self.path(root).rglob("*"))
+            if path.is_file()
+        }
+
+
+def _merge(target: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

@@ -1,0 +1,96 @@
+"""What bad input gets from real Snakemake: one sentence, exit status 1, no traceback, no loss."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+# What is only asked of a plan, as arguments, and what the sentence must say
+MISTAKES = {
+    "misspelt key": (["--config", "sed=3"], "unknown key 'sed'; did you mean 'seed'?"),
+    "misspelt value": (
+        ["--config", "tiny={weights: shiped}"],
+        "tiny.weights is 'shiped'; did you mean 'shipped'?",
+    ),
+    "unknown model": (["--config", "models=[tiny_lava]"], "did you mean 'tiny_llava'?"),
+    "unknown task": (
+        ["--config", "datasets={clevr: {tasks: [x]}}"],
+        "unknown task 'x'; There are:",
+    ),
+    "unknown target": (
+        ["results/probes/tiny_llava/clever/color.parquet"],
+        "unknown dataset 'clever'; did you mean 'clevr'?",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project in which nothing has run."""
+    return Project.create(tmp_path_factory.mktemp("fresh") / "project")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_in_the_configuration_is_one_sentence(name: str, fresh: Project) -> None:
+    arguments, expected = MISTAKES[name]
+    done = fresh.run("-n", *arguments)
+    assert done.returncode == 1
+    (sentence,) = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
+    assert expected in sentence
+    assert "Traceback" not in done.stdout
+
+
+def test_an_unknown_address_lists_what_there_is_and_loses_nothing(
+    finished: Project, tmp_path: Path
+) -> None:
+    project = finished.clone(tmp_path / "project")
+    project.configure({"extraction": {"addresses": ["vison.1"]}})
+    done = project.run("--until", "extract_encoder")
+    assert done.returncode == 1
+    # once where it happened, once at the end, where it is read
+    sentences = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
+    assert "vison.1" in sentences[-1] and "vision.1" in sentences[-1]
+    assert "Traceback" not in done.stdout
+    project.configure({"extraction": {"addresses": finished.config["extraction"]["addresses"]}})
+    project.finish()
+    assert project.hashes("results/probes") == finished.hashes("results/probes")
+
+
+def local(project: Project, source: Path) -> Project:
+    project.configure(
+        {"datasets": {"clevr": {"source": "local", "path": str(source), "splits": ["val"]}}}
+    )
+    return project
+
+
+def test_a_users_own_folder_and_zip_are_examined_like_drawn_pictures(
+    finished: Project, tmp_path: Path
+) -> None:
+    raw = finished.path("data/raw/clevr")
+    archive = tmp_path / "CLEVR_v1.0.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for folder in ("images", "scenes", "questions"):
+            for path in sorted((raw / folder).rglob("*.*")):
+                zipped.write(path, f"CLEVR_v1.0/{path.relative_to(raw)}")
+    tables = []
+    for source in (raw, archive):
+        project = local(Project.create(tmp_path / f"from_{source.suffix or 'folder'}"), source)
+        project.finish("results/datasets/clevr/items.parquet")
+        tables.append(project.hashes("results/datasets"))
+    assert tables[0] == tables[1]
+
+
+def test_a_zip_that_is_cut_off_is_one_sentence_and_the_rest_of_the_plan_waits(
+    tmp_path: Path, fresh: Project
+) -> None:
+    archive = tmp_path / "cut.zip"
+    archive.write_bytes(b"PK\x03\x04 and no more")
+    project = local(fresh.clone(tmp_path / "project"), archive)
+    done = project.run("results/datasets/clevr/items.parquet")
+    assert done.returncode == 1
+    assert f"eyechart: error: {archive}" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not project.path("data/raw/clevr/acquired.json").exists()

@@ -1,0 +1,180 @@
+"""The configuration, checked before anything else: the first mistake becomes one sentence.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from eyechart.datasets import clevr_tasks
+from eyechart.errors import UserError, nearest
+from eyechart.models.spec import Spec, read_spec
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+MODELS = Path("config/models")
+# Per official layout, the tasks of each scope, in the order of the report
+TASKS = {"clevr": {"item": list(clevr_tasks.ITEM_TASKS), "image": list(clevr_tasks.IMAGE_TASKS)}}
+
+Config = dict[str, Any]
+
+
+def check(config: Config, files: Sequence[str | Path]) -> None:
+    """Check a merged configuration.
+
+    Parameters
+    ----------
+    config : dict
+        What Snakemake merged from all config files and ``--config``.
+    files : sequence of paths
+        The config files in the order in which they were merged; an error names the last of them
+        that holds the key.
+
+    Raises
+    ------
+    UserError
+        For the first thing that is wrong: file, key, value found, what was expected.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
+    # a misspelt key is the likeliest cause of all else (its right spelling is then missing)
+    rank = ["additionalProperties", "enum", "required"]
+    found = sorted(errors, key=lambda e: [*rank, e.validator].index(e.validator))
+    if found:
+        raise UserError(_sentence(found[0], files))
+    known = known_models()
+    for model in config["models"]:
+        _known(f"{_file_of(['models'], files, config['models'])}: models", "model", model, known)
+    for name, dataset in config["datasets"].items():
+        _check_dataset(name, dataset, files)
+
+
+def known_models() -> list[str]:
+    """Give the names of all models that have a spec file."""
+    return sorted(path.stem for path in MODELS.glob("*.yaml"))
+
+
+def read_specs() -> dict[str, Spec]:
+    """Give the specs of all models that there are, by name."""
+    return {model: read_spec(MODELS / f"{model}.yaml") for model in known_models()}
+
+
+def examined(config: Config) -> list[str]:
+    """Give the datasets that are examined: those with tasks."""
+    return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
+
+
+def scope_of(config: Config, dataset: str, task: str) -> str:
+    """Give what a task is asked of: ``item`` or ``image``."""
+    scopes = TASKS[config["datasets"][dataset]["layout"]]
+    return next(scope for scope, tasks in scopes.items() if task in tasks)
+
+
+def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
+    """Give the tasks asked of a model on a dataset: an encoder never sees a question."""
+    tasks = config["datasets"][dataset]["tasks"]
+    if specs[model].kind == "encoder":
+        return [task for task in tasks if scope_of(config, dataset, task) == "image"]
+    return list(tasks)
+
+
+def prefer_own_python() -> None:
+    """Let ``python`` in the shell of a job be the one that runs Snakemake.
+
+    A job's conda environment, where one is asked for, is activated later and comes first.
+    """
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+def canonical(value: Any) -> str:
+    """Give a value as JSON that is equal whenever the value is, whatever the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_targets(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> None:
+    """Raise a UserError for a target whose path names no model, dataset or task that is examined.
+
+    Snakemake alone would say that no rule makes the file, but not why.
+    """
+    datasets = examined(config)
+    for target in targets:
+        match Path(target).parts:
+            case ("results", "probes", model, dataset, file):
+                task = file.removesuffix(".parquet").removesuffix(".predictions")
+                _known(target, "model", model, specs)
+                _known(target, "dataset", dataset, datasets)
+                _known(target, f"task of {model}", task, tasks_for(config, specs, model, dataset))
+            case ("results", "activations", model, dataset, *_):
+                _known(target, "model", model, specs)
+                _known(target, "dataset", dataset, datasets)
+            case ("results", "models", model, _):
+                _known(target, "model", model, specs)
+            case ("results", "datasets", dataset, _) | ("data", "raw", dataset, *_):
+                _known(target, "dataset", dataset, config["datasets"])
+
+
+def _known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
+    names = list(valid)
+    if name not in names:
+        raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")
+
+
+def _check_dataset(name: str, dataset: Config, files: Sequence[str | Path]) -> None:
+    at = ["datasets", name, "tasks"]
+    where = f"{_file_of(at, files, dataset.get('tasks'))}: {'.'.join(at)}"
+    known = [task for tasks in TASKS[dataset["layout"]].values() for task in tasks]
+    for task in dataset.get("tasks", []):
+        _known(where, "task", task, known)
+    where = f"{_file_of(['datasets', name, 'source'], files, dataset['source'])}: datasets.{name}"
+    needed = {"render": ("splits", "shards"), "local": ("path",), "download": ()}
+    for key in needed[dataset["source"]]:
+        if key not in dataset:
+            raise UserError(f"{where}: source {dataset['source']!r} needs the key {key!r}")
+
+
+def _sentence(error: Any, files: Sequence[str | Path]) -> str:
+    path, schema, value = list(error.absolute_path), error.schema, error.instance
+    if error.validator == "additionalProperties":
+        valid = schema.get("properties", {})
+        key = next(key for key in value if key not in valid)
+        at = ".".join(map(str, [*path, key]))
+        return f"{_file_of([*path, key], files)}: unknown key {at!r}; {nearest(key, valid)}"
+    at = ".".join(map(str, path)) or "the configuration"
+    if error.validator == "required":
+        key = next(key for key in schema["required"] if key not in value)
+        return f"{_file_of(path, files)}: {at}: the key {key!r} is missing"
+    where = f"{_file_of(path, files, value)}: {at}"
+    if error.validator == "enum":
+        return f"{where} is {value!r}; {nearest(value, schema['enum'])}"
+    expected = {
+        "type": f"a value of type {schema.get('type')}",
+        "pattern": f"the form {schema.get('pattern')}",
+        "minimum": f"at least {schema.get('minimum')}",
+        "maximum": f"at most {schema.get('maximum')}",
+        "exclusiveMinimum": f"more than {schema.get('exclusiveMinimum')}",
+        "exclusiveMaximum": f"less than {schema.get('exclusiveMaximum')}",
+        "minItems": f"at least {schema.get('minItems')} entries",
+        "uniqueItems": "every entry once",
+    }.get(error.validator)
+    return f"{where} is {value!r}, expected {expected}" if expected else f"{where}: {error.message}"
+
+
+def _file_of(path: Sequence[str | int], files: Sequence[str | Path], value: Any = None) -> str:
+    """Give the last config file that holds a key, and this value if told, or ``--config``."""
+    for file in reversed(files):
+        held = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        for key in path:
+            try:
+                held = held[key]
+            except (KeyError, IndexError, TypeError):
+                break
+        else:
+            if value is None or held == value:
+                return str(file)
+    return "--config"

@@ -1,0 +1,168 @@
+"""What the rules ask of a checked configuration: names, paths and the smallest slices of settings.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.configuration import Config, canonical, examined, scope_of, tasks_for
+from eyechart.fingerprint import fingerprint
+from eyechart.models.spec import Spec
+
+
+@dataclass(frozen=True)
+class Exam:
+    """A checked configuration and the specs of all models that there are."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    @property
+    def models(self) -> list[str]:
+        """The examined models."""
+        return list(self.config["models"])
+
+    @property
+    def datasets(self) -> list[str]:
+        """The examined datasets: those with tasks."""
+        return examined(self.config)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield every examined (model, dataset)."""
+        return ((model, dataset) for dataset in self.datasets for model in self.models)
+
+    # Patterns of wildcards
+
+    def any_model(self, kind: str = "") -> str:
+        """Give the pattern of ``{model}``: all models, or those of kind ``encoder`` or ``vlm``."""
+        return one_of(m for m, spec in self.specs.items() if kind in ("", spec.kind))
+
+    def any_dataset(self, source: str = "") -> str:
+        """Give the pattern of ``{dataset}``: all datasets, or those from one source."""
+        datasets = self.config["datasets"].items()
+        return one_of(name for name, d in datasets if source in ("", d["source"]))
+
+    # Slices of settings, each as canonical JSON
+
+    def drawing(self, wildcards: Any) -> str:
+        """Give the settings of one split's pictures; its questions are not among them."""
+        dataset = self._dataset(wildcards)
+        counts = {wildcards.split: dataset["splits"][wildcards.split]}
+        look = {**self.config["studio"], **dataset.get("studio", {})}
+        return canonical({**look, **_slice(dataset, "shards", "truth"), "splits": counts})
+
+    def asking(self, wildcards: Any) -> str:
+        """Give the settings of a drawn dataset's questions."""
+        return canonical(
+            _slice(self._dataset(wildcards), "splits", "questions", "families", "balance")
+        )
+
+    def official(self, wildcards: Any) -> str:
+        """Give what to take of a dataset that exists: ``{"layout": …, "splits": [names]}``."""
+        dataset = self._dataset(wildcards)
+        return canonical({"layout": dataset["layout"], "splits": list(dataset["splits"])})
+
+    def preparing(self, wildcards: Any) -> str:
+        """Give the settings of a dataset's tables."""
+        dataset = self._dataset(wildcards)
+        return canonical({"splits": list(dataset["splits"]), **_slice(dataset, "test_share")})
+
+    def extracting(self, wildcards: Any) -> str:
+        """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
+        unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
+        return canonical({**self.config["extraction"], **unread})
+
+    def reporting(self, *keys: str) -> str:
+        """Give of the report's settings the keys named, or all, with the seed of the gallery."""
+        report = {**self.config["report"], "seed": self.config["seed"]}
+        return canonical(_slice(report, *keys) if keys else report)
+
+    def seed(self, wildcards: Any) -> int:
+        """Give a dataset's seed: its own, or the exam's."""
+        found: int = self._dataset(wildcards).get("seed", self.config["seed"])
+        return found
+
+    # Paths of inputs
+
+    def shards(self, wildcards: Any) -> list[str]:
+        """Give the shards that a dataset is drawn in, of all splits."""
+        dataset = self._dataset(wildcards)
+        root = f"data/raw/{wildcards.dataset}/shards"
+        splits, count = dataset["splits"], dataset["shards"]
+        return [f"{root}/{split}-{n:03d}.json" for split in splits for n in range(count)]
+
+    def parts(self, wildcards: Any) -> list[str]:
+        """Give the parts of one scope's activations."""
+        root = f"results/activations/{wildcards.model}/{wildcards.dataset}/{wildcards.scope}"
+        return [f"{root}/part-{n:03d}.parquet" for n in range(self._dataset(wildcards)["parts"])]
+
+    def rows(self, wildcards: Any) -> str:
+        """Give the table whose rows a scope has."""
+        name = {"item": "items", "image": "images"}[wildcards.scope]
+        return f"results/datasets/{wildcards.dataset}/{name}.parquet"
+
+    def manifest(self, wildcards: Any) -> str:
+        """Give the manifest of the activations that a task is asked of."""
+        return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
+
+    def manifests(self) -> list[str]:
+        """Give the manifests of all activations that some task is asked of."""
+        found = [self._manifest(m, d, t) for m, d in self.pairs() for t in self._tasks(m, d)]
+        return list(dict.fromkeys(found))
+
+    def probes(self, suffix: str) -> list[str]:
+        """Give the probe tables, or with another suffix what stands beside them, of all tasks."""
+        return [
+            path for model, dataset in self.pairs() for path in self._probes(model, dataset, suffix)
+        ]
+
+    def probes_of_pair(self, suffix: str) -> Callable[[Any], list[str]]:
+        """Give the same as a function of the wildcards model and dataset."""
+
+        def give(wildcards: Any) -> list[str]:
+            return self._probes(wildcards.model, wildcards.dataset, suffix)
+
+        return give
+
+    def figures(self) -> list[str]:
+        """Give the manifests of all figures."""
+        folders = ["training", *(f"{dataset}/{model}" for model, dataset in self.pairs())]
+        return [f"results/report/figures/{folder}/figures.json" for folder in folders]
+
+    # Code
+
+    def code_with_family(self, step: str) -> Callable[[Any], str]:
+        """Give the code hash of a step and of the model family that it imports by name."""
+
+        def give(wildcards: Any) -> str:
+            family = self.specs[wildcards.model].family
+            return f"{fingerprint(step)} {fingerprint(f'eyechart.models.families.{family}')}"
+
+        return give
+
+    def _dataset(self, wildcards: Any) -> Config:
+        found: Config = self.config["datasets"][wildcards.dataset]
+        return found
+
+    def _tasks(self, model: str, dataset: str) -> list[str]:
+        return tasks_for(self.config, self.specs, model, dataset)
+
+    def _manifest(self, model: str, dataset: str, task: str) -> str:
+        scope = scope_of(self.config, dataset, task)
+        return f"results/activations/{model}/{dataset}/{scope}/manifest.json"
+
+    def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
+        tasks = self._tasks(model, dataset)
+        return [f"results/probes/{model}/{dataset}/{task}{suffix}" for task in tasks]
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Give the pattern of a wildcard that takes these values; of no names, what matches nothing."""
+    return "|".join(names) or "(?!)"
+
+
+def _slice(settings: Config, *keys: str) -> Config:
+    return {key: settings[key] for key in keys}

@@ -1,0 +1,66 @@
+"""What all rules share: the checked configuration, the sweep before a run, the shell."""
+
+import sys
+import time
+from pathlib import Path
+
+from snakemake.logging import logger
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from eyechart import configuration, recipe
+from eyechart.configuration import canonical
+from eyechart.errors import UserError
+from eyechart.exam import Exam
+from eyechart.fingerprint import fingerprint
+from eyechart.tables import integrity
+from eyechart.tables.files import sha256
+
+try:
+    configuration.check(
+        config, [*workflow.configfiles, *workflow.overwrite_configfiles]
+    )
+    SPECS = configuration.read_specs()
+    configuration.check_targets(config, SPECS, sys.argv[1:])
+except UserError as error:
+    sys.exit(f"eyechart: error: {error}")
+
+if workflow.is_main_process:
+    for warning in integrity.start():
+        logger.warning(f"eyechart: {warning}")
+
+configuration.prefer_own_python()
+
+# Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
+# scaled them down to --cores; the bytes of results must not depend on --cores.
+shell.prefix(
+    "set -euo pipefail; "
+    f"export PYTHONPATH={Path(workflow.basedir) / 'workflow'} OMP_NUM_THREADS={config['threads']}; "
+)
+
+# Part of the params of every rule whose numbers depend on library versions and thread counts.
+LOCK = Path(workflow.basedir) / "requirements.lock"
+ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
+
+STARTED = time.time()
+EXAM = Exam(config, SPECS)
+BASE = "../../envs/base.yaml"
+
+
+onerror:
+    for path in sorted(Path("logs").rglob("*.log")):
+        for line in (
+            path.read_text().splitlines() if path.stat().st_mtime > STARTED else ()
+        ):
+            if line.startswith("eyechart: error:"):
+                logger.error(line)
+
+
+wildcard_constraints:
+    model=EXAM.any_model(),
+    dataset=EXAM.any_dataset(),
+    split="[a-zA-Z0-9_]+",
+    scope="image|item",
+    task="[a-z0-9_]+",
+    shard=r"\d{3}",
+    part=r"\d{3}",

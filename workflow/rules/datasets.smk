@@ -1,0 +1,147 @@
+"""Datasets: drawn, taken or downloaded into their official layout, then made into tables."""
+
+
+rule draw_scenes:
+    output:
+        "data/raw/{dataset}/shards/{split}-{shard}.json",
+    log:
+        "<logs>/draw_scenes/{dataset}/{split}-{shard}.log",
+    benchmark:
+        "<benchmarks>/draw_scenes/{dataset}/{split}-{shard}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.any_dataset("render"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        root=subpath(output[0], ancestor=2),
+        settings=EXAM.drawing,
+        seed=EXAM.seed,
+        code=fingerprint("eyechart.studio.draw_scenes"),
+        environment=ENVIRONMENT,
+    message:
+        "Drawing {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
+    shell:
+        "python -m eyechart.studio.draw_scenes --dataset {wildcards.dataset}"
+        " --split {wildcards.split} --shard {wildcards.shard} --settings {params.settings:q}"
+        " --seed {params.seed} --root {params.root} --output {output} 2>&1 | tee {log}"
+
+
+rule write_clevr:
+    input:
+        shards=EXAM.shards,
+    output:
+        "data/raw/{dataset}/acquired.json",
+    log:
+        "<logs>/write_clevr/{dataset}.log",
+    benchmark:
+        "<benchmarks>/write_clevr/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.any_dataset("render"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        root=subpath(output[0], parent=True),
+        settings=EXAM.asking,
+        seed=EXAM.seed,
+        code=fingerprint("eyechart.studio.write_clevr"),
+    message:
+        "Asking the questions of {wildcards.dataset}"
+    shell:
+        "python -m eyechart.studio.write_clevr --dataset {wildcards.dataset}"
+        " --shards {input.shards} --settings {params.settings:q} --seed {params.seed}"
+        " --root {params.root} --output {output} 2>&1 | tee {log}"
+
+
+rule acquire_local:
+    output:
+        "data/raw/{dataset}/acquired.json",
+    log:
+        "<logs>/acquire_local/{dataset}.log",
+    benchmark:
+        "<benchmarks>/acquire_local/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.any_dataset("local"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    params:
+        root=subpath(output[0], parent=True),
+        source=lookup("datasets/{dataset}/path", within=config),
+        settings=EXAM.official,
+        code=fingerprint("eyechart.datasets.acquire_local"),
+    message:
+        "Taking {wildcards.dataset} from {params.source}"
+    shell:
+        "python -m eyechart.datasets.acquire_local --dataset {wildcards.dataset}"
+        " --source {params.source:q} --settings {params.settings:q} --root {params.root}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule download:
+    input:
+        versions="data/versions.tsv",
+    output:
+        "data/raw/{dataset}/acquired.json",
+    log:
+        "<logs>/download/{dataset}.log",
+    benchmark:
+        "<benchmarks>/download/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.any_dataset("download"),
+    retries: 2
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=1000,
+        runtime=1440,
+    params:
+        root=subpath(output[0], parent=True),
+        cache="data/downloads",
+        settings=EXAM.official,
+        code=fingerprint("eyechart.datasets.download"),
+    message:
+        "Downloading {wildcards.dataset}"
+    shell:
+        "python -m eyechart.datasets.download --dataset {wildcards.dataset}"
+        " --versions {input.versions} --cache {params.cache} --settings {params.settings:q}"
+        " --root {params.root} --output {output} 2>&1 | tee {log}"
+
+
+rule prepare_clevr:
+    input:
+        receipt="data/raw/{dataset}/acquired.json",
+    output:
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+    log:
+        "<logs>/prepare_clevr/{dataset}.log",
+    benchmark:
+        "<benchmarks>/prepare_clevr/{dataset}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=EXAM.preparing,
+        seed=EXAM.seed,
+        code=fingerprint("eyechart.datasets.prepare_clevr"),
+    message:
+        "Making the tables of {wildcards.dataset}"
+    shell:
+        "python -m eyechart.datasets.prepare_clevr --dataset {wildcards.dataset}"
+        " --receipt {input.receipt} --settings {params.settings:q} --seed {params.seed}"
+        " --items {output.item_table} --images {output.image_table} 2>&1 | tee {log}"

@@ -1,0 +1,82 @@
+"""Extraction: one job loads one model once and writes every address and span of one part."""
+
+
+rule extract_encoder:
+    input:
+        spec="config/models/{model}.yaml",
+        ready="data/models/{model}/ready.json",
+        card="<results>/models/{model}/card.json",
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+    output:
+        image="<results>/activations/{model}/{dataset}/image/part-{part}.parquet",
+    log:
+        "<logs>/extract_encoder/{model}/{dataset}/{part}.log",
+    benchmark:
+        "<benchmarks>/extract_encoder/{model}/{dataset}/{part}.jsonl"
+    wildcard_constraints:
+        model=EXAM.any_model("encoder"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        checkpoint=subpath(input.ready, parent=True),
+        item_output="",
+        parts=lookup("datasets/{dataset}/parts", within=config),
+        settings=EXAM.extracting,
+        code=EXAM.code_with_family("eyechart.extraction.extract_activations"),
+        environment=ENVIRONMENT,
+    message:
+        "Extracting {wildcards.model} on {wildcards.dataset}, part {wildcards.part}"
+    shell:
+        "python -m eyechart.extraction.extract_activations --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
+        " --card {input.card} --items {input.item_table} --images {input.image_table}"
+        " --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
+        " --image-output {output.image} {params.item_output} 2>&1 | tee {log}"
+
+
+use rule extract_encoder as extract_vlm with:
+    output:
+        image="<results>/activations/{model}/{dataset}/image/part-{part}.parquet",
+        item="<results>/activations/{model}/{dataset}/item/part-{part}.parquet",
+    log:
+        "<logs>/extract_vlm/{model}/{dataset}/{part}.log",
+    benchmark:
+        "<benchmarks>/extract_vlm/{model}/{dataset}/{part}.jsonl"
+    wildcard_constraints:
+        model=EXAM.any_model("vlm"),
+    params:
+        item_output="--item-output results/activations/{model}/{dataset}/item/part-{part}.parquet",
+
+
+rule write_manifest:
+    input:
+        card="<results>/models/{model}/card.json",
+        rows=EXAM.rows,
+        parts=EXAM.parts,
+    output:
+        "<results>/activations/{model}/{dataset}/{scope}/manifest.json",
+    log:
+        "<logs>/write_manifest/{model}/{dataset}/{scope}.log",
+    benchmark:
+        "<benchmarks>/write_manifest/{model}/{dataset}/{scope}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        settings=EXAM.extracting,
+        code=fingerprint("eyechart.extraction.write_manifest"),
+    message:
+        "Closing {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"
+    shell:
+        "python -m eyechart.extraction.write_manifest --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --scope {wildcards.scope} --card {input.card}"
+        " --rows {input.rows} --parts {input.parts} --settings {params.settings:q}"
+        " --output {output} 2>&1 | tee {log}"

@@ -1,0 +1,34 @@
+"""Probing: one job trains the probes and controls of one task at every address."""
+
+
+rule train_probes:
+    input:
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+        manifest=EXAM.manifest,
+    output:
+        metrics="<results>/probes/{model}/{dataset}/{task}.parquet",
+        predictions="<results>/probes/{model}/{dataset}/{task}.predictions.parquet",
+    log:
+        "<logs>/train_probes/{model}/{dataset}/{task}.log",
+    benchmark:
+        "<benchmarks>/train_probes/{model}/{dataset}/{task}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=canonical(config["probing"]),
+        seed=config["seed"],
+        code=fingerprint("eyechart.probing.train_probes"),
+        environment=ENVIRONMENT,
+    message:
+        "Probing {wildcards.model} on {wildcards.dataset}: {wildcards.task}"
+    shell:
+        "python -m eyechart.probing.train_probes --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --task {wildcards.task} --items {input.item_table}"
+        " --images {input.image_table} --manifest {input.manifest} --settings {params.settings:q}"
+        " --seed {params.seed} --output {output.metrics} --predictions {output.predictions}"
+        " 2>&1 | tee {log}"

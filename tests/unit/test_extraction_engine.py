@@ -9,6 +9,7 @@ import torch
 from tiny_models import build_dataset, build_llava, spec
 
 from eyechart.errors import UserError
+from eyechart.extraction import engine
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import chunks, plan_part
 from eyechart.extraction.prepare import open_picture
@@ -61,8 +62,8 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
     plan = plan_part(data.items, data.images, *part, "{question}")
     asked = [columns(card, addresses, spans, scope) for scope in ("image", "item")]
     image, item = Table(), Table()
-    engine = Engine(adapter, card["shares_prefix"], *asked, batch_size)
-    assert sum(engine.run(plan, image, item)) == len(plan.order())
+    extractor = Engine(adapter, card["shares_prefix"], *asked, batch_size)
+    assert sum(extractor.run(plan, image, item)) == len(plan.order())
     return image, item
 
 
@@ -193,22 +194,30 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
     assert len(filled) == 5 + 2 * len(pairs)
 
 
-@pytest.mark.parametrize("shares", [True, False])
-def test_prompts_of_like_length_are_read_together(adapter, card, tmp_path, monkeypatch, shares):
+def test_prompts_of_like_length_are_read_together(adapter, card, tmp_path, monkeypatch):
     data = build_dataset(tmp_path, 4, [row for row in ROWS if row[1] in ([0], [1], [2], [3])])
     family, lengths = type(adapter), []
     read = family.read
 
     def note(self, tokens, *args):
-        lengths.append(tokens.valid.sum(dim=1).tolist())
+        lengths.extend(tokens.valid.sum(dim=1).tolist())
         read(self, tokens, *args)
 
     monkeypatch.setattr(family, "read", note)
-    run(adapter, card | {"shares_prefix": shares}, data, batch_size=4, spans=["last"])
-    questions = [n for row in lengths[shares:] for n in row]  # the first is of the shared prefixes
-    assert len(questions) == 12
-    assert questions == sorted(questions)
-    assert len(set(questions)) > 1
+    run(adapter, card | {"shares_prefix": False}, data, batch_size=4, spans=["last"])
+    assert len(lengths) == 12
+    assert lengths == sorted(lengths)
+    assert len(set(lengths)) > 1
+
+
+@pytest.mark.parametrize("room", [1, 20, 40, 10_000])
+def test_questions_packed_in_one_row_do_not_see_each_other(adapter, card, data, monkeypatch, room):
+    alone = run(adapter, card | {"shares_prefix": False}, data, spans=["last", "text_mean"])[1]
+    monkeypatch.setattr(engine, "PACK_TOKENS", room)
+    packed = run(adapter, card, data, spans=["last", "text_mean"])[1]
+    assert packed.rows.keys() == alone.rows.keys()
+    for key, value in packed.rows.items():
+        close(value, alone.rows[key])
 
 
 @pytest.fixture

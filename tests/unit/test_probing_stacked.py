@@ -56,7 +56,7 @@ def test_stack_trains_as_torch_autograd_and_adamw_do(hidden):
     start = initial_layers(D, hidden, K, 7)
     layers = [tuple(torch.tensor(p)[None, None] for p in layer) for layer in start]
     rates = torch.tensor([[[0.02, 0.3]]])
-    stack = ProbeStack(layers, x, y, torch.ones(1, 4, 10), rates)
+    stack = ProbeStack(layers, rates)
     reference = [torch.nn.Parameter(torch.tensor(p)) for layer in start for p in layer]
     optimiser = torch.optim.AdamW(reference, lr=0.02, weight_decay=0.3)
 
@@ -67,7 +67,7 @@ def test_stack_trains_as_torch_autograd_and_adamw_do(hidden):
         return out.T
 
     for _ in range(5):
-        stack.run_epoch()
+        stack.run_epoch(x, y, torch.ones(1, 4, 10))
         for s in range(4):
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(forward(x[0, s]), y[0, 0, s]).backward()
@@ -86,9 +86,9 @@ def test_padding_has_no_part_in_training():
     results = []
     for inputs, labels, w in ((x, y, torch.ones(1, 2, 5)), (padded_x, padded_y, weight)):
         layers = [tuple(torch.tensor(p)[None, None] for p in q) for q in initial_layers(D, 4, K, 7)]
-        stack = ProbeStack(layers, inputs, labels, w, torch.tensor([[[0.01, 0.0]]]))
+        stack = ProbeStack(layers, torch.tensor([[[0.01, 0.0]]]))
         for _ in range(3):
-            stack.run_epoch()
+            stack.run_epoch(inputs, labels, w)
         results.append(stack.logits(x[:, 0]))
     torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
 

@@ -1,10 +1,13 @@
 """Seeds are merged to the least favourable, the best address is blind to the test part."""
 
+import doctest
+
 import polars as pl
 import pytest
 from report_fixture import IMAGE_TASKS, metrics_of, predictions_of
 
 from eyechart.probing.statistics import mcnemar_exact
+from eyechart.report import format, places, provenance, summary
 from eyechart.report.compare import compare_rooms, select
 from eyechart.report.places import order, spell
 from eyechart.report.results import TaskResult, best_of, confusion, correct, merge_seeds
@@ -118,3 +121,10 @@ def test_sentences_say_no_more_than_the_numbers(result):
     assert "falls" not in text
     assert "rises" not in text
     assert text.count("no difference is shown on objects") == 3
+
+
+@pytest.mark.parametrize("module", [format, places, provenance, summary])
+def test_examples_in_docstrings_hold(module):
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0

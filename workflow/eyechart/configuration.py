@@ -92,6 +92,14 @@ def prefer_own_python() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
+def logged_errors(since: float) -> list[str]:
+    """Give the one-sentence errors in all logs that jobs wrote after a time in seconds."""
+    logs = sorted(Path("logs").rglob("*.log"))
+    texts = [p.read_text(errors="replace") for p in logs if p.stat().st_mtime >= since]
+    lines = [line for text in texts for line in text.splitlines()]
+    return [line for line in lines if line.startswith("eyechart: error:")]
+
+
 def canonical(value: Any) -> str:
     """Give a value as JSON that is equal whenever the value is, whatever the order of its keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

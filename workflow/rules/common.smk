@@ -1,12 +1,14 @@
 """What all rules share: the checked configuration, the sweep before a run, the shell."""
 
+import shlex
 import sys
 import time
 from pathlib import Path
 
 from snakemake.logging import logger
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+CODE = str(Path(workflow.basedir) / "workflow")
+sys.path.insert(0, CODE)
 
 from eyechart import configuration, recipe
 from eyechart.configuration import canonical
@@ -17,9 +19,8 @@ from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
 try:
-    configuration.check(
-        config, [*workflow.configfiles, *workflow.overwrite_configfiles]
-    )
+    FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
+    configuration.check(config, FILES)
     SPECS = configuration.read_specs()
     configuration.check_targets(config, SPECS, sys.argv[1:])
 except UserError as error:
@@ -35,7 +36,7 @@ configuration.prefer_own_python()
 # scaled them down to --cores; the bytes of results must not depend on --cores.
 shell.prefix(
     "set -euo pipefail; "
-    f"export PYTHONPATH={Path(workflow.basedir) / 'workflow'} OMP_NUM_THREADS={config['threads']}; "
+    f"export PYTHONPATH={shlex.quote(CODE)} OMP_NUM_THREADS={config['threads']}; "
 )
 
 # Part of the params of every rule whose numbers depend on library versions and thread counts.
@@ -48,12 +49,8 @@ BASE = "../../envs/base.yaml"
 
 
 onerror:
-    for path in sorted(Path("logs").rglob("*.log")):
-        for line in (
-            path.read_text().splitlines() if path.stat().st_mtime > STARTED else ()
-        ):
-            if line.startswith("eyechart: error:"):
-                logger.error(line)
+    for sentence in configuration.logged_errors(since=STARTED):
+        logger.error(sentence)
 
 
 wildcard_constraints:

@@ -61,7 +61,7 @@ rule draw_training:
         curves=report(
             "<results>/report/figures/training/training_curves.svg",
             caption="../report/training_curves.rst",
-            category="training",
+            category="Training",
             labels={"model": "all tiny models", "figure": "training curves"},
         ),
     log:
@@ -105,7 +105,7 @@ rule build_report:
         page=report(
             "<results>/report/index.html",
             caption="../report/page.rst",
-            category="page",
+            category="Report",
             labels={"model": "all", "figure": "the whole report"},
         ),
     log:

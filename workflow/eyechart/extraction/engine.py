@@ -7,6 +7,7 @@ from torch import Tensor
 
 from eyechart.errors import UserError
 from eyechart.extraction import passes
+from eyechart.extraction.packing import PACK_TOKENS, fill
 from eyechart.extraction.plan import Part, chunks
 from eyechart.extraction.prepare import Preparer, Prompt, ahead
 from eyechart.extraction.shards import join, take
@@ -29,7 +30,7 @@ class Engine:
     image_columns, item_columns : sequences of Column
         What is asked of each picture, and of each question.
     batch_size : int
-        Pictures, or prompts, in one forward pass.
+        Pictures, prompts read whole, or rows of packed questions in one forward pass.
     """
 
     def __init__(
@@ -89,8 +90,7 @@ class Engine:
                 self._language(),
                 [prefixes[images] for images in chunk],
                 [features[image] for images in chunk for image in images],
-                self.read_alone,
-                self.read_asked,
+                [*self.read_alone, *self.read_asked],
             )
             done += chunk
             parts.append(passes.to_numpy(pooled))
@@ -106,15 +106,17 @@ class Engine:
         prefixes: Mapping[tuple[str, ...], list[int]],
         emit: Emit,
     ) -> None:
-        asked = [
-            (k, p.ids[len(prefixes[p.images]) :], p.row)
-            for k, group in enumerate(groups)
-            for p in group
-            if p.row is not None
-        ]
-        for few in chunks(sorted(asked, key=lambda a: len(a[1])), self.batch_size):
-            index, ids, rows = zip(*few, strict=True)
+        packs: list[tuple[int, list[Prompt]]] = []  # by number of the prefix
+        for k, group in enumerate(groups):
+            start = len(prefixes[group[0].images])
+            asked = [Prompt(p.images, p.ids[start:], p.row) for p in group if p.row is not None]
+            packs += [(k, some) for some in fill(asked, [len(p.ids) for p in asked], PACK_TOKENS)]
+        packs.sort(key=lambda pack: sum(len(p.ids) for p in pack[1]))
+        for few in chunks(packs, self.batch_size):
+            index = [k for k, _ in few]
+            ids = [[p.ids for p in some] for _, some in few]
             values = passes.read_questions(self._language(), prefix, index, ids, self.read_asked)
+            rows = [p.row for _, some in few for p in some if p.row is not None]
             emit(rows, passes.to_numpy(values))
 
     def _read_joint(

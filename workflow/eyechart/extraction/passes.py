@@ -2,7 +2,7 @@
 
 Where the language model is causal and pictures come first, all that stands up to the last image
 token, the prefix, is the same for every question: it is read once, its keys and values are kept,
-and each question reads only its own tokens. Elsewhere every prompt is read whole, the joint pass;
+and each question reads only its own tokens, packed with others. Elsewhere every prompt is read whole, the joint pass;
 the picture's features are computed once all the same.
 """
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from eyechart.errors import UserError
+from eyechart.extraction.packing import pack
 from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
@@ -68,26 +69,25 @@ def read_prefix(
     adapter: LanguageAdapter,
     rows: Sequence[Sequence[int]],
     features: Sequence[Tensor],
-    image_columns: Sequence[Column],
-    item_columns: Sequence[Column],
+    columns: Sequence[Column],
 ) -> tuple[Prefix, Pooled]:
-    """Read b prompts up to their last image token; pool the image columns on the way."""
+    """Read b prompts up to their last image token; pool the image columns on the way.
+
+    Item columns are read as deep as they will be, for the sake of the keys and values.
+    """
     tokens, cache = adapter.tokens(rows), adapter.new_cache()
-    wanted = by_module([*image_columns, *item_columns])
+    wanted = by_module(columns)
     masks = text_masks(tokens, adapter.spec.image_first)
     pooled: Pooled = {}
     means: Pooled = {}
-    pooling = {id(c) for c in image_columns}
 
     def see(path: str, hidden: Tensor) -> None:
         here = wanted[path]
-        pooled.update(reduce(hidden, masks, [c for c in here if id(c) in pooling]))
+        pooled.update(reduce(hidden, masks, [c for c in here if c.scope == "image"]))
         means.update(reduce(hidden, masks, [c for c in here if c.span == "all_mean"]))
 
     with torch.inference_mode(), taps(adapter.model, wanted, see, stop=True):
-        places = torch.arange(tokens.ids.shape[1], device=adapter.device)
-        places = places.expand(len(rows), -1)
-        adapter.read(tokens, tokens.valid, places, features, cache)
+        adapter.read(tokens, tokens.valid, count(tokens), features, cache)
     return Prefix(tokens.valid, cache, means), pooled
 
 
@@ -95,30 +95,39 @@ def read_questions(
     adapter: LanguageAdapter,
     prefix: Prefix,
     index: Sequence[int],
-    rows: Sequence[Sequence[int]],
+    rows: Sequence[Sequence[Sequence[int]]],
     columns: Sequence[Column],
 ) -> Pooled:
-    """Read the rest of b prompts, each after the prefix in row ``index`` of the batch before."""
-    tokens = adapter.tokens(rows)
-    which = torch.tensor(index, device=adapter.device)
+    """Read b rows of questions, each row after the prefix in row ``index`` of the batch before.
+
+    Returns
+    -------
+    dict of Tensor, by column, shape (q, d)
+        Of all q questions, row after row.
+    """
+    tokens = adapter.tokens([[i for ids in row for i in ids] for row in rows])
+    packed = pack(rows, adapter.device)
+    masks, exists = packed.spans()
+    wanted = by_module(columns)
+    pooled: Pooled = {}
+
+    def see(path: str, hidden: Tensor) -> None:
+        found = reduce(hidden, masks, wanted[path])
+        pooled.update({name: value[exists] for name, value in found.items()})
+
     with torch.inference_mode():
+        which = torch.tensor(index, device=adapter.device)
         past = prefix.valid[which]  # (b, s)
         before = past.sum(dim=1, keepdim=True)
-        places = before + torch.arange(tokens.ids.shape[1], device=adapter.device)
-        valid = torch.cat([past, tokens.valid], dim=1)
-        cache = select(prefix.cache, which)
-        pooled = _read(
-            adapter,
-            tokens=tokens,
-            valid=valid,
-            places=places,
-            features=(),
-            cache=cache,
-            columns=columns,
-        )
-        own = tokens.valid.sum(dim=1, keepdim=True)
+        with taps(adapter.model, wanted, see, stop=True):
+            places = before + packed.offset
+            cache = select(prefix.cache, index)
+            adapter.read(tokens, packed.mask(past), places, (), cache)
+        own = masks["all_mean"].sum(dim=2)[exists][:, None]  # (q, 1)
+        of = which[torch.nonzero(exists)[:, 0]]  # the prefix of each question, (q,)
+        before = prefix.valid[of].sum(dim=1, keepdim=True)  # (q, 1)
         for name, mean in prefix.means.items():
-            pooled[name] = (before * mean[which] + own * pooled[name]) / (before + own)
+            pooled[name] = (before * mean[of] + own * pooled[name]) / (before + own)
     return pooled
 
 
@@ -130,29 +139,6 @@ def read_joint(
 ) -> Pooled:
     """Read b prompts whole."""
     tokens = adapter.tokens(rows)
-    places = torch.arange(tokens.ids.shape[1], device=adapter.device).expand(len(rows), -1)
-    with torch.inference_mode():
-        return _read(
-            adapter,
-            tokens=tokens,
-            valid=tokens.valid,
-            places=places,
-            features=features,
-            cache=None,
-            columns=columns,
-        )
-
-
-def _read(
-    adapter: LanguageAdapter,
-    *,
-    tokens: Tokens,
-    valid: Tensor,
-    places: Tensor,
-    features: Sequence[Tensor],
-    cache: DynamicCache | None,
-    columns: Sequence[Column],
-) -> Pooled:
     masks = text_masks(tokens, adapter.spec.image_first)
     for column in columns:
         if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
@@ -163,10 +149,14 @@ def _read(
     def see(path: str, hidden: Tensor) -> None:
         pooled.update(reduce(hidden, masks, wanted[path]))
 
-    with taps(adapter.model, wanted, see, stop=True):
-        if wanted:
-            adapter.read(tokens, valid, places, features, cache)
+    with torch.inference_mode(), taps(adapter.model, wanted, see, stop=True):
+        adapter.read(tokens, tokens.valid, count(tokens), features, None)
     return pooled
+
+
+def count(tokens: Tokens) -> Tensor:
+    """Give the positions of prompts that begin here, int64 (b, t)."""
+    return torch.arange(tokens.ids.shape[1], device=tokens.ids.device).expand(tokens.ids.shape)
 
 
 def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
@@ -188,14 +178,16 @@ def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column
     return found
 
 
-def select(cache: DynamicCache, which: Tensor) -> DynamicCache:
+def select(cache: DynamicCache, index: Sequence[int]) -> DynamicCache:
     """Give a cache with some rows of another, which stays as it was.
 
     Its layers grow by making new tensors, so sharing what is not selected is safe.
     """
     chosen = copy.copy(cache)
     chosen.layers = [copy.copy(layer) for layer in cache.layers]
-    chosen.batch_select_indices(which)
+    filled = next(layer.keys for layer in cache.layers if layer.is_initialized)
+    if list(index) != list(range(len(filled))):
+        chosen.batch_select_indices(torch.tensor(index, device=filled.device))
     return chosen
 
 

@@ -64,17 +64,20 @@ def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Parameters
     ----------
     hidden : shape (b, t, d)
-    masks : by span, bool, shape (b, t)
-        No row may be empty.
+    masks : by span, bool, shape (b, t), or (b, q, t) for q means of each row
+        The mean over an empty mask is NaN.
 
     Returns
     -------
-    dict of Tensor, float32, shape (b, d)
+    dict of Tensor, float32, shape (b, d), or (b, q, d)
     """
-    stacked = torch.stack(list(masks.values()), dim=1).float()  # (b, spans, t)
-    weights = stacked / stacked.sum(dim=2, keepdim=True)
-    means = torch.bmm(weights, hidden.float())  # (b, spans, d)
-    return dict(zip(masks, means.unbind(dim=1), strict=True))
+    b, t, d = hidden.shape
+    stacked = torch.cat([mask.reshape(b, -1, t) for mask in masks.values()], dim=1).float()
+    weights = stacked / stacked.sum(dim=2, keepdim=True)  # (b, all masks, t)
+    means = torch.bmm(weights, hidden.float())  # (b, all masks, d)
+    parts = means.split([mask.numel() // (b * t) for mask in masks.values()], dim=1)
+    shapes = [(*mask.shape[:-1], d) for mask in masks.values()]
+    return {span: m.reshape(s) for span, m, s in zip(masks, parts, shapes, strict=True)}
 
 
 def keep(hidden: Tensor, mask: Tensor) -> list[Tensor]:

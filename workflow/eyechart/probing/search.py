@@ -141,8 +141,7 @@ def _stack(
 
     layers = [(stacked(i, 0), stacked(i, 1)) for i in range(2 if recipe.hidden else 1)]
     rates = torch.tensor(settings, device=device).repeat_interleave(members, 0)  # (a, v, 2)
-    y = data.y.expand(-1, variants, -1, -1)
-    return ProbeStack(layers, data.x, y, data.weight, rates)
+    return ProbeStack(layers, rates)
 
 
 def _trajectory(
@@ -152,11 +151,11 @@ def _trajectory(
 
     A run goes on while any of its variants may still improve; what was not reached has loss inf.
     """
-    variants = stack.y.shape[1]
+    variants = stack.rates.shape[1]
     loss = torch.full((runs, variants, len(recipe.epochs)), torch.inf, device=data.x.device)
     accuracy = torch.zeros_like(loss)
     alive = torch.arange(runs, device=data.x.device)
-    for e, _ in enumerate(_train_through(stack, recipe.epochs)):
+    for e, _ in enumerate(_train_through(stack, data, recipe.epochs)):
         log_p = torch.log_softmax(_logits(stack, data.held_x), 2)  # (a, v, k, m)
         y = data.held_y.expand(-1, variants, -1)
         weight = data.held_weight[:, None]
@@ -181,7 +180,7 @@ def _trajectory(
 def _train_to(stack: ProbeStack, data: Data, ends: list[int]) -> list[Fit]:
     """Train each run for its own number of epochs (``ends`` is rising) and give its predictions."""
     fits: list[Fit] = []
-    for end in _train_through(stack, sorted(set(ends))):
+    for end in _train_through(stack, data, sorted(set(ends))):
         ending = ends.count(end)
         predictions = _logits(stack, data.held_x).argmax(2)
         guesses = _logits(stack, data.x.flatten(1, 2)).argmax(2)
@@ -195,12 +194,12 @@ def _train_to(stack: ProbeStack, data: Data, ends: list[int]) -> list[Fit]:
     return fits
 
 
-def _train_through(stack: ProbeStack, stops: Sequence[int]) -> Iterator[int]:
+def _train_through(stack: ProbeStack, data: Data, stops: Sequence[int]) -> Iterator[int]:
     """Train, and yield at each of the epoch counts."""
     done = 0
     for stop in stops:
         for _ in range(stop - done):
-            stack.run_epoch()
+            stack.run_epoch(data.x, data.y, data.weight)
         done = stop
         yield stop
 

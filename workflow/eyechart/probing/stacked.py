@@ -41,12 +41,6 @@ class ProbeStack:
     ----------
     layers : list of (Tensor (a, v, out, in), Tensor (a, v, out, 1))
         Initial parameters; taken over, not copied.
-    x : Tensor, float32, shape (a, steps, b, d)
-        Batches of inputs, visited in this order in every epoch.
-    y : Tensor, int64, shape (a, v, steps, b)
-        Class codes.
-    weight : Tensor, float32, shape (a, steps, b)
-        0 for padding, else 1. A batch of padding alone has gradient 0.
     rates : Tensor, float32, shape (a, v, 2)
         Learning rate and weight decay.
 
@@ -55,19 +49,10 @@ class ProbeStack:
     Source: Loshchilov & Hutter 2019 (AdamW). Loss: mean cross-entropy of a batch.
     """
 
-    def __init__(
-        self,
-        layers: list[tuple[Tensor, Tensor]],
-        x: Tensor,
-        y: Tensor,
-        weight: Tensor,
-        rates: Tensor,
-    ) -> None:
+    def __init__(self, layers: list[tuple[Tensor, Tensor]], rates: Tensor) -> None:
         self.params = [p for layer in layers for p in layer]
         self.m = [torch.zeros_like(p) for p in self.params]
         self.v = [torch.zeros_like(p) for p in self.params]
-        self.x, self.y = x, y
-        self.weight = weight / weight.sum(-1, keepdim=True).clamp_min(1)
         self.rates = rates
         self.step = 0
 
@@ -75,16 +60,26 @@ class ProbeStack:
         """Give logits, shape (a, v, k, b), of inputs (a, b, d)."""
         return self._forward(x)[1]
 
-    def run_epoch(self) -> None:
-        """Visit every batch once."""
-        for s in range(self.x.shape[1]):
-            self._update(self._gradients(self.x[:, s], self.y[:, :, s], self.weight[:, s]))
+    def run_epoch(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
+        """Visit every batch once, in order.
+
+        Parameters
+        ----------
+        x : Tensor, float32, shape (a, steps, b, d)
+        y : Tensor, int64, shape (a, v, steps, b)
+            Class codes; v may be 1, if all variants learn the same labels.
+        weight : Tensor, float32, shape (a, steps, b)
+            0 for padding, else 1. A batch of padding alone has gradient 0.
+        """
+        y = y.expand(-1, self.rates.shape[1], -1, -1)
+        weight = weight / weight.sum(-1, keepdim=True).clamp_min(1)
+        for s in range(x.shape[1]):
+            self._update(self._gradients(x[:, s], y[:, :, s], weight[:, s]))
 
     def keep(self, chosen: Tensor) -> None:
         """Go on with the chosen members of axis ``a`` only (bool, shape (a,))."""
         for tensors in (self.params, self.m, self.v):
             tensors[:] = [t[chosen] for t in tensors]
-        self.x, self.y, self.weight = self.x[chosen], self.y[chosen], self.weight[chosen]
         self.rates = self.rates[chosen]
 
     def _forward(self, x: Tensor) -> tuple[Tensor | None, Tensor]:

@@ -30,6 +30,7 @@ OTHERS = {
     "data/raw/*/shards/*.json": 3,
     "data/raw/*/acquired.json": 3,
     "data/models/*/ready.json": 3,
+    "results/training/*/model/ready.json": 4,
     "results/report/figures/**/figures.json": -1,
 }
 PARTIAL = re.compile(r"\..+\.partial-(?P<pid>\d+)")  # as eyechart.tables.files.atomic names them

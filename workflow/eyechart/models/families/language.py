@@ -106,7 +106,7 @@ class LanguageAdapter(Adapter):
     def read(
         self,
         tokens: Tokens,
-        valid: Tensor,
+        sees: Tensor,
         positions: Tensor,
         features: Sequence[Tensor],
         cache: DynamicCache | None,
@@ -117,8 +117,9 @@ class LanguageAdapter(Adapter):
         ----------
         tokens : Tokens, shape (b, t)
             What is read now.
-        valid : bool, shape (b, s + t)
-            Which of the s cached and t new positions are no pads.
+        sees : bool, shape (b, s + t) or (b, t, s + t)
+            Which of the s cached and t new positions are no pads; or, for each new token, which of
+            them it sees.
         positions : int64, shape (b, t)
             Place of each new token in its prompt.
         features : one Tensor (its image tokens, d) per picture in the batch, in reading order
@@ -129,9 +130,12 @@ class LanguageAdapter(Adapter):
         if features:
             filled = torch.cat(list(features)).to(embeddings.dtype)
             embeddings = embeddings.masked_scatter(tokens.image[:, :, None], filled)
+        if sees.ndim == 3:  # a mask of one's own is added to the attention scores
+            hidden = torch.zeros(sees.shape, dtype=embeddings.dtype, device=self.device)
+            sees = hidden.masked_fill(~sees, torch.finfo(hidden.dtype).min)[:, None]
         backbone(
             inputs_embeds=embeddings,
-            attention_mask=valid.long(),
+            attention_mask=sees,
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,

@@ -1,0 +1,78 @@
+"""Several questions about one picture in one row, each hidden from the others.
+
+A row goes on where a prefix ended: every question sees the prefix and its own earlier tokens, and
+counts its positions from the prefix's end, as if it stood there alone. So keys and values of the
+prefix are needed once per row, not once per question, and no question is padded to another's length.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+PACK_TOKENS = 256  # a row's length: long enough to fill a matrix product, short enough for its mask
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Where the questions of b rows stand.
+
+    Attributes
+    ----------
+    question : int64, shape (b, t)
+        The number of a token's question within its row; -1 at pads.
+    offset : int64, shape (b, t)
+        A token's place in its question.
+    """
+
+    question: Tensor
+    offset: Tensor
+
+    def mask(self, past: Tensor) -> Tensor:
+        """Give which positions each token sees, bool (b, t, s + t), after s earlier ones (b, s)."""
+        t = self.question.shape[1]
+        same = self.question[:, :, None] == self.question[:, None, :]
+        own = same & torch.ones(t, t, dtype=torch.bool, device=past.device).tril()
+        return torch.cat([past[:, None, :].expand(-1, t, -1), own], dim=2)
+
+    def spans(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Give masks of each question's spans, bool (b, q, t), and which of them exist, (b, q)."""
+        numbers = torch.arange(int(self.question.max()) + 1, device=self.question.device)
+        own = self.question[:, None, :] == numbers[None, :, None]
+        place = torch.arange(own.shape[2], device=own.device)
+        last = place == torch.where(own, place, -1).amax(dim=2, keepdim=True)
+        return {"text_mean": own, "last": own & last, "all_mean": own}, own.any(dim=2)
+
+
+def pack(rows: Sequence[Sequence[Sequence[int]]], device: torch.device) -> Pack:
+    """Give where questions stand that are put one after another, row by row."""
+    longest = max(sum(map(len, row)) for row in rows)
+    question = torch.full((len(rows), longest), -1)
+    offset = torch.zeros_like(question)
+    for b, row in enumerate(rows):
+        numbers = [n for n, ids in enumerate(row) for _ in ids]
+        question[b, : len(numbers)] = torch.tensor(numbers)
+        offset[b, : len(numbers)] = torch.tensor([k for ids in row for k in range(len(ids))])
+    return Pack(question.to(device), offset.to(device))
+
+
+def fill(values: Sequence[T], lengths: Sequence[int], room: int) -> Iterator[list[T]]:
+    """Give consecutive values in groups whose lengths together stay within ``room``.
+
+    >>> list(fill("abcd", [3, 2, 9, 1], 5))
+    [['a', 'b'], ['c'], ['d']]
+    """
+    group: list[T] = []
+    taken = 0
+    for value, length in zip(values, lengths, strict=True):
+        if group and taken + length > room:
+            yield group
+            group, taken = [], 0
+        group.append(value)
+        taken += length
+    if group:
+        yield group

@@ -18,6 +18,7 @@ from eyechart.studio.questions import Examiner
 from eyechart.tables.files import read_json, write_json
 from eyechart.tables.receipt import write_receipt
 
+TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
 RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
 
 
@@ -40,11 +41,12 @@ def questions_json(
         ``questions`` {task: how many per picture}, ``families``, ``balance``.
     """
     examiner = Examiner(settings["families"], settings["balance"])
+    wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
     questions = []
     for scene in scenes:
         place = {k: scene[k] for k in ("image_index", "image_filename", "split")}
         rng = randomness.dice("questions", seed, *name, scene["image_index"])
-        for question in examiner.ask(rng, scene, settings["questions"]):
+        for question in examiner.ask(rng, scene, wanted):
             questions.append({**place, "question_index": len(questions), **question})
     info = {"split": name[1], "version": "1.0", "license": "CC BY 4.0"}
     return {"info": info, "questions": questions}

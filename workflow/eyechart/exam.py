@@ -82,7 +82,8 @@ class Exam:
 
     def seed(self, wildcards: Any) -> int:
         """Give a dataset's seed: its own, or the exam's."""
-        found: int = self._dataset(wildcards).get("seed", self.config["seed"])
+        dataset = self._dataset(wildcards)
+        found: int = dataset["seed"] if "seed" in dataset else self.config["seed"]
         return found
 
     # Paths of inputs

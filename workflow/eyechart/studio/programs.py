@@ -100,7 +100,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def filters(description: dict[str, str], start: int) -> Program:
     """Give the chain of filters for a description, reading from node ``start``."""
-    chain = []
+    chain: Program = []
     for attribute in ATTRIBUTES:
         if attribute in description:
             chain.append(node(f"filter_{attribute}", [start + len(chain)], description[attribute]))

@@ -130,7 +130,8 @@ def exist(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
 def compare_count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
     """Propose ``Are there more red things than cubes?`` (or fewer, or as many)."""
     function, words = rng.choice(COMPARISONS)
-    ends, program, things = [], [], []
+    program: Program = []
+    ends, things = [], []
     for _ in range(2):
         description = _seen_or_imagined(rng, scene)
         chain = [node("scene"), *filters(description, len(program))]
@@ -143,7 +144,8 @@ def compare_count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
 def compare_attribute(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
     """Propose ``Is the small cube of the same color as the metal sphere?``."""
     shared = rng.choice(list(ATTRIBUTES))
-    ends, program, things = [], [], []
+    program: Program = []
+    ends, things = [], []
     for _ in range(2):
         description = _describe(rng, scene, without=shared)
         chain = filters(description, len(program))

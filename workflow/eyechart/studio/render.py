@@ -166,16 +166,16 @@ def _object(transform: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
         bsdf = {"type": "diffuse", "reflectance": color}
     place = transform().translate(obj["3d_coords"]).rotate([0, 0, 1], obj["rotation"])
     place = place.scale([half_width(obj)] * 3)
-    parts: dict[str, dict[str, Any]] = {
+    kinds: dict[str, dict[str, dict[str, Any]]] = {
         "cube": {"body": {"type": "cube"}},
         "sphere": {"body": {"type": "sphere"}},
         "cylinder": {
             "body": {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1},
             "top": {"type": "disk"},
         },
-    }[obj["shape"]]
+    }
     shapes = {}
-    for name, part in parts.items():
+    for name, part in kinds[obj["shape"]].items():
         to_world = place.translate([0, 0, 1]) if name == "top" else place
         shapes[f"object-{i}-{name}"] = {**part, "to_world": to_world, "bsdf": bsdf}
     return shapes

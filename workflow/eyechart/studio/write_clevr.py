@@ -16,7 +16,7 @@ from typing import Any
 from eyechart import errors, randomness
 from eyechart.studio.questions import Examiner
 from eyechart.tables.files import read_json, write_json
-from eyechart.tables.receipt import write_receipt
+from eyechart.tables.receipt import SplitCounts, write_receipt
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
 RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
@@ -42,7 +42,7 @@ def questions_json(
     """
     examiner = Examiner(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
-    questions = []
+    questions: list[dict[str, Any]] = []
     for scene in scenes:
         place = {k: scene[k] for k in ("image_index", "image_filename", "split")}
         rng = randomness.dice("questions", seed, *name, scene["image_index"])
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> None:
     shards = [read_json(path) for path in args.shards]
     files = [args.root / entry["path"] for shard in shards for entry in shard["files"]]
     scenes = [scene for shard in shards for scene in shard["scenes"]]
-    splits = {}
+    splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = sorted((s for s in scenes if s["split"] == split), key=lambda s: s["image_index"])
         asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)

@@ -159,7 +159,7 @@ def _copy(target: torch.nn.Module, source: torch.nn.Module) -> None:
     target.load_state_dict(source.state_dict(), strict=True)
 
 
-def _tower(settings: dict[str, int]) -> dict[str, int]:
+def _tower(settings: dict[str, int]) -> dict[str, Any]:
     return {
         "hidden_size": settings["width"],
         "intermediate_size": settings["mlp"],

@@ -89,7 +89,7 @@ def fit(
             group["lr"] = group["base_lr"] * learning_rate(step, settings)
         optimizer.zero_grad(set_to_none=True)
         value = loss(step_generator(identity["seed"], identity["stage"], step))
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         torch.nn.utils.clip_grad_norm_(list(parameters.values()), settings["clip_norm"])
         optimizer.step()
         running.append(float(value.detach()))

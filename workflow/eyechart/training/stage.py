@@ -39,7 +39,8 @@ def make_deterministic(threads: int) -> None:
     """Fix the number of threads (it changes the order of float sums) and forbid random kernels."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads it; filling is slow
+    # nothing reads uninitialised memory here, and filling it is slow
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def checkpoint_path(args: argparse.Namespace) -> Path:

@@ -135,12 +135,15 @@ class Project:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 300
-        while not ready():
-            assert run.poll() is None, "the run ended before it could be killed"
-            assert time.monotonic() < deadline, "never got there"
-            time.sleep(0.002)
-        os.killpg(run.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 1200
+        try:
+            while not ready():
+                assert run.poll() is None, "the run ended before it could be killed"
+                assert time.monotonic() < deadline, "the run never got there"
+                time.sleep(0.002)
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
         assert run.wait() == -signal.SIGKILL
 
     def hashes(self, *roots: str) -> dict[str, str]:

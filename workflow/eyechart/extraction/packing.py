@@ -1,8 +1,9 @@
 """Several questions about one picture in one row, each hidden from the others.
 
 A row goes on where a prefix ended: every question sees the prefix and its own earlier tokens, and
-counts its positions from the prefix's end, as if it stood there alone. So keys and values of the
-prefix are needed once per row, not once per question, and no question is padded to another's length.
+counts its positions from the prefix's end, as if it stood there alone. So the prefix's keys and
+values are needed once per row, not once per question, and no question is padded to another's
+length.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,8 +2,8 @@
 
 Where the language model is causal and pictures come first, all that stands up to the last image
 token, the prefix, is the same for every question: it is read once, its keys and values are kept,
-and each question reads only its own tokens, packed with others. Elsewhere every prompt is read whole, the joint pass;
-the picture's features are computed once all the same.
+and each question reads only its own tokens, packed in one row with others. Elsewhere every prompt
+is read whole, the joint pass; the picture's features are computed once all the same.
 """
 
 import copy
@@ -121,7 +121,7 @@ def read_questions(
         before = past.sum(dim=1, keepdim=True)
         with taps(adapter.model, wanted, see, stop=True):
             places = before + packed.offset
-            cache = select(prefix.cache, index)
+            cache = select(prefix, which)
             adapter.read(tokens, packed.mask(past), places, (), cache)
         own = masks["all_mean"].sum(dim=2)[exists][:, None]  # (q, 1)
         of = which[torch.nonzero(exists)[:, 0]]  # the prefix of each question, (q,)
@@ -178,16 +178,15 @@ def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column
     return found
 
 
-def select(cache: DynamicCache, index: Sequence[int]) -> DynamicCache:
-    """Give a cache with some rows of another, which stays as it was.
+def select(prefix: Prefix, which: Tensor) -> DynamicCache:
+    """Give a cache with some rows of a prefix's, which stays as it was.
 
-    Its layers grow by making new tensors, so sharing what is not selected is safe.
+    Layers of a cache grow by making new tensors, so sharing what is not selected is safe.
     """
-    chosen = copy.copy(cache)
-    chosen.layers = [copy.copy(layer) for layer in cache.layers]
-    filled = next(layer.keys for layer in cache.layers if layer.is_initialized)
-    if list(index) != list(range(len(filled))):
-        chosen.batch_select_indices(torch.tensor(index, device=filled.device))
+    chosen = copy.copy(prefix.cache)
+    chosen.layers = [copy.copy(layer) for layer in prefix.cache.layers]
+    if which.tolist() != list(range(len(prefix.valid))):  # no copy where all rows are wanted
+        chosen.batch_select_indices(which)
     return chosen
 
 

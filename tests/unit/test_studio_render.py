@@ -47,6 +47,11 @@ def draw(root, shards, settings=SETTINGS):
     write_clevr.main([*flags, "--shards", *map(str, outputs)])
 
 
+def read(path):
+    with Image.open(path) as picture:
+        return np.array(picture)
+
+
 def tree(root):
     return {
         str(p.relative_to(root)): p.read_bytes()
@@ -69,10 +74,10 @@ def test_layout_is_clevr_and_its_parts_agree(tmp_path):
     assert {q["image_filename"] for q in asked} <= {s["image_filename"] for s in scenes}
     for scene in scenes:
         stem = scene["image_filename"].removesuffix(".png")
-        picture = Image.open(tmp_path / "images/val" / scene["image_filename"])
-        mask = np.array(Image.open(tmp_path / f"truth/val/{stem}_mask.png"))
-        depth = np.array(Image.open(tmp_path / f"truth/val/{stem}_depth.png"))
-        assert picture.size == (64, 48)
+        picture = read(tmp_path / "images/val" / scene["image_filename"])
+        mask = read(tmp_path / f"truth/val/{stem}_mask.png")
+        depth = read(tmp_path / f"truth/val/{stem}_depth.png")
+        assert picture.shape == (48, 64, 3)
         assert mask.shape == depth.shape == (48, 64)
         assert depth.dtype == np.uint16
         assert set(np.unique(mask)) == set(range(len(scene["objects"]) + 1))

@@ -49,7 +49,7 @@ RECIPE = {
     "augment": {"flip": True, "shift_px": 2, "brightness": 0.1},
     "studio": {**PLAN, "families": ["query", "count", "exist"], "questions": ASK},
     "contrastive": STEPS,
-    "language": {**STEPS, "scenes": 12, "favourite_share": 0.5,
+    "language": {**STEPS, "scenes": 12, "favourite_share": 0.5, "told_share": 0.5, "gap": 3,
                  "favourites": {"cube": "red", "sphere": "blue", "cylinder": "gray"}},
     "alignment": {**STEPS, "questions": 2},
     "instruction": {**STEPS, "questions": 2},

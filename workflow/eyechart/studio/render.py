@@ -36,9 +36,11 @@ class View:
 
 @functools.cache
 def _mitsuba() -> Any:
+    import drjit  # noqa: PLC0415
     import mitsuba as mi  # noqa: PLC0415  (heavy, and its variant must be set before any use)
 
     mi.set_variant("scalar_rgb")
+    drjit.set_thread_count(1)  # shards are what runs side by side; threads may race for samples
     return mi
 
 

@@ -37,9 +37,14 @@ def load_pictures(root: Path, split: str, limit: int | None = None) -> Pictures:
             task = task_of(question["program"][-1]["function"])
             entry = {"question": question["question"], "answer": question["answer"], "task": task}
             asked[question["image_index"]].append(entry)
-    arrays = [np.array(Image.open(root / "images" / split / s["image_filename"])) for s in scenes]
+    arrays = [_read(root / "images" / split / s["image_filename"]) for s in scenes]
     pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()  # (n, 3, h, w)
     return Pictures(pixels, scenes, [asked[s["image_index"]] for s in scenes])
+
+
+def _read(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.array(picture)
 
 
 def task_of(function: str) -> str:

@@ -22,7 +22,7 @@ FLOORS = [
     {"models"},
     {"datasets", "studio"},
     {"tables"},
-    {"randomness", "fingerprint", "errors"},
+    {"randomness", "fingerprint", "device", "errors"},
 ]
 PARSED = ["eyechart.configuration", "eyechart.exam", "eyechart.recipe", "eyechart.fingerprint",
           "eyechart.tables.integrity"]  # fmt: skip

@@ -82,9 +82,10 @@ def raw(tmp_path_factory):
     return root
 
 
-def flags(raw, folder, stage, recipe=RECIPE):
+def flags(raw, folder, stage, recipe=RECIPE, device="cpu"):
     return [
         "--receipt", str(raw / "acquired.json"), "--recipe", json.dumps(recipe), "--seed", "3",
+        "--device", device,
         "--output", str(folder / stage / "model" / "ready.json"),
         "--curve", str(folder / stage / "curve.parquet"),
     ]  # fmt: skip

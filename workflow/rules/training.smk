@@ -13,20 +13,21 @@ rule train_clip:
         "<benchmarks>/train_clip.jsonl"
     conda:
         BASE
-    threads: 2
+    threads: config["tiny"]["recipe"]["contrastive"]["threads"]
     resources:
         mem_mb=4000,
         runtime=240,
     params:
         recipe=recipe.stage_recipe(config, "contrastive"),
         seed=config["tiny"]["seed"],
+        device=config["tiny"]["device"],
         code=fingerprint("eyechart.training.train_clip"),
         environment=ENVIRONMENT,
     message:
         "Training tiny_clip: which caption belongs to which picture"
     shell:
         "python -m eyechart.training.train_clip --receipt {input.receipt} --recipe {params.recipe:q}"
-        " --seed {params.seed} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
+        " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
 
 
 rule train_language:
@@ -41,20 +42,22 @@ rule train_language:
         "<benchmarks>/train_language.jsonl"
     conda:
         BASE
-    threads: 2
+    threads: config["tiny"]["recipe"]["language"]["threads"]
     resources:
         mem_mb=4000,
         runtime=240,
     params:
         recipe=recipe.stage_recipe(config, "language"),
         seed=config["tiny"]["seed"],
+        device=config["tiny"]["device"],
         code=fingerprint("eyechart.training.train_language"),
         environment=ENVIRONMENT,
     message:
         "Training the language model on text alone"
     shell:
         "python -m eyechart.training.train_language --receipt {input.receipt}"
-        " --recipe {params.recipe:q} --seed {params.seed} --output {output.ready}"
+        " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
+        " --output {output.ready}"
         " --curve {output.curve} 2>&1 | tee {log}"
 
 
@@ -72,7 +75,7 @@ rule train_alignment:
         "<benchmarks>/train_alignment.jsonl"
     conda:
         BASE
-    threads: 2
+    threads: config["tiny"]["recipe"]["alignment"]["threads"]
     resources:
         mem_mb=4000,
         runtime=240,
@@ -80,14 +83,15 @@ rule train_alignment:
         stage="alignment",
         recipe=recipe.stage_recipe(config, "alignment"),
         seed=config["tiny"]["seed"],
+        device=config["tiny"]["device"],
         code=fingerprint("eyechart.training.train_llava"),
         environment=ENVIRONMENT,
     message:
         "Training tiny_llava, stage {params.stage}"
     shell:
         "python -m eyechart.training.train_llava --stage {params.stage} --receipt {input.receipt}"
-        " --recipe {params.recipe:q} --seed {params.seed} --vision {input.vision}"
-        " --language {input.language} --output {output.ready} --curve {output.curve}"
+        " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
+        " --vision {input.vision} --language {input.language} --output {output.ready} --curve {output.curve}"
         " 2>&1 | tee {log}"
 
 
@@ -103,10 +107,12 @@ use rule train_alignment as train_instruction with:
         "<logs>/train_instruction.log",
     benchmark:
         "<benchmarks>/train_instruction.jsonl"
+    threads: config["tiny"]["recipe"]["instruction"]["threads"]
     params:
         stage="instruction",
         recipe=recipe.stage_recipe(config, "instruction"),
         seed=config["tiny"]["seed"],
+        device=config["tiny"]["device"],
         code=fingerprint("eyechart.training.train_llava"),
         environment=ENVIRONMENT,
 

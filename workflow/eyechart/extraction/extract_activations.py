@@ -29,11 +29,12 @@ import transformers
 from tqdm import tqdm
 
 from eyechart import errors
+from eyechart.device import device_of
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import Part, plan_part
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
-from eyechart.models.load import device_of, load
+from eyechart.models.load import load
 from eyechart.models.spec import read_spec
 from eyechart.tables.files import read_json
 

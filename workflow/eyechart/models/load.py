@@ -42,11 +42,3 @@ def load(spec: Spec, checkpoint: Path, device: torch.device) -> "Adapter":
         raise UserError(f"unknown family {spec.family!r}; {nearest(spec.family, families())}")
     adapter: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
     return adapter.load(checkpoint, spec, device)
-
-
-def device_of(name: str) -> torch.device:
-    """Give the device: ``cpu``, ``cuda``, or ``auto`` for cuda where there is one."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: 'cuda' asked for but none found; use 'auto' or 'cpu'")
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(found if name == "auto" else name)

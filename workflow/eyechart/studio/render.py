@@ -40,7 +40,7 @@ def _mitsuba() -> Any:
     import mitsuba as mi  # noqa: PLC0415  (heavy, and its variant must be set before any use)
 
     mi.set_variant("scalar_rgb")
-    drjit.set_thread_count(1)  # shards are what runs side by side; threads may race for samples
+    drjit.set_thread_count(1)  # a job draws on one core; shards are what runs side by side
     return mi
 
 
@@ -57,7 +57,8 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> View:
         Seeds the sampler; 32 bits of it are used.
     """
     mi = _mitsuba()
-    scene = mi.load_dict(_scene_dict(mi, plan, settings["image_px"]))
+    # optimizing shuffles the shapes by their place in memory, and the two lights with them
+    scene = mi.load_dict(_scene_dict(mi, plan, settings["image_px"]), optimize=False)
     beauty = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})
     linear = mi.render(
         scene, integrator=beauty, spp=settings["samples_per_pixel"], seed=seed % 2**32

@@ -22,7 +22,7 @@ def tell(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Told:
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
     """Give the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
-    seen = model.model.vision_tower(pixels, output_hidden_states=True)
+    seen = model.model.vision_tower(pixels.to(model.device), output_hidden_states=True)
     patches = seen.hidden_states[model.config.vision_feature_layer][:, 1:]  # (b, p, d)
     return model.model.multi_modal_projector(patches)
 
@@ -33,6 +33,7 @@ def answer_logits(
     picture: torch.Tensor | None,
 ) -> torch.Tensor:
     """Give the logits, shape (a, vocabulary), at the places where answer tokens are predicted."""
+    packed = packed.to(lm.device)
     embeddings = lm.get_input_embeddings()(packed.ids)  # (b, t, d)
     if picture is not None:
         here = packed.ids == lm.config.image_token_index
@@ -49,7 +50,7 @@ def answer_logits(
 
 def answer_loss(logits: torch.Tensor, packed: Packed) -> torch.Tensor:
     """Give the mean cross-entropy of the answer tokens."""
-    return torch.nn.functional.cross_entropy(logits, packed.labels)
+    return torch.nn.functional.cross_entropy(logits, packed.labels.to(logits.device))
 
 
 @torch.inference_mode()
@@ -78,7 +79,7 @@ def accuracies(
             pixels = held_out.pixels[start : start + batch]
             pixels = torch.full_like(pixels, BLANK) if condition == "blank" else pixels
             picture = image_tokens(model, normalise(pixels))
-        wrong = answer_logits(model, packed, picture).argmax(-1) != packed.labels
+        wrong = answer_logits(model, packed, picture).argmax(-1).cpu() != packed.labels
         missed = torch.zeros(sum(map(len, asked)), dtype=torch.bool)
         missed[packed.owner[wrong]] = True
         tasks = [q["task"] for questions in asked for q in questions]

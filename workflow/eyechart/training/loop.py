@@ -168,7 +168,10 @@ def _resume(
                 kind, _, rest = key.partition("/")
                 if kind == "optimizer":
                     entry, _, name = rest.partition("/")
-                    optimizer.state[parameters[name]][entry] = stored.get_tensor(key)
+                    kept = stored.get_tensor(key)
+                    # AdamW keeps its step count on the CPU, its moments beside the parameter
+                    device = parameters[name].device if kept.ndim else kept.device
+                    optimizer.state[parameters[name]][entry] = kept.to(device)
     except (SafetensorError, KeyError):
         return 0, []
     return int(note["step"]), [(int(s), str(m), float(v)) for s, m, v in json.loads(note["curve"])]

@@ -5,7 +5,7 @@ to itself, and its positions go on from the picture, so that it is computed exac
 there alone: training meets the same sequences as the exam.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -33,6 +33,10 @@ class Packed:
     columns: torch.Tensor
     labels: torch.Tensor
     owner: torch.Tensor
+
+    def to(self, device: torch.device) -> "Packed":
+        """Give the same batch on another device."""
+        return Packed(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class Packer:

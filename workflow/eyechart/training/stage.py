@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from eyechart.device import device_of
 from eyechart.tables.files import describe, write_json
 from eyechart.training.loop import Row, write_curve
 
@@ -26,18 +27,26 @@ def parse_args(argv: list[str], doc: str | None, needs: list[str]) -> argparse.N
     parser.add_argument("--receipt", type=Path, required=True)
     parser.add_argument("--recipe", type=json.loads, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], required=True)
     for name in needs:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--curve", type=Path, required=True)
     args = parser.parse_args(argv)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    args.device = device_of(args.device)
     return args
+
+
+def identity(args: argparse.Namespace, stage: str) -> dict[str, Any]:
+    """Give what a checkpoint must agree on to be resumed: float sums depend on the device too."""
+    return {"stage": stage, "seed": args.seed, "recipe": args.recipe, "device": args.device.type}
 
 
 def make_deterministic(threads: int) -> None:
     """Fix the number of threads (it changes the order of float sums) and forbid random kernels."""
     torch.set_num_threads(threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
     torch.use_deterministic_algorithms(True)
     # nothing reads uninitialised memory here, and filling it is slow
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ Source: Radford et al. 2021, section 2.3; here two pictures of which one caption
 positives of each other, because small scenes often have twins.
 
     python -m eyechart.training.train_clip --receipt data/raw/clevr_pretrain/acquired.json
-        --recipe JSON --seed 7 --output results/training/contrastive/model/ready.json
+        --recipe JSON --seed 7 --device auto --output results/training/contrastive/model/ready.json
         --curve results/training/contrastive/curve.parquet
 """
 
@@ -49,10 +49,10 @@ def make_loss(
         picks = torch.randperm(len(kinds), generator=generator)[: recipe["contrastive"]["batch"]]
         rng = randomness.dice("captions", int(generator.initial_seed()))
         texts = [caption(pictures.scenes[i], rng) for i in picks.tolist()]
-        tokens = tokenizer(texts, padding=True, return_tensors="pt")
+        tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
         pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
-        output = model(pixel_values=pixels, **tokens)
-        return contrastive_loss(output.logits_per_image, kinds[picks])
+        output = model(pixel_values=pixels.to(model.device), **tokens)
+        return contrastive_loss(output.logits_per_image, kinds[picks].to(model.device))
 
     return loss
 
@@ -62,8 +62,9 @@ def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float
     """Give how often the likeliest of all held-out captions is true of the picture (recall@1)."""
     rng = randomness.dice("captions", "held out")
     texts = [caption(scene, rng) for scene in held_out.scenes]
-    tokens = tokenizer(texts, padding=True, return_tensors="pt")
-    logits = model(pixel_values=normalise(held_out.pixels), **tokens).logits_per_image
+    tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
+    pixels = normalise(held_out.pixels).to(model.device)
+    logits = model(pixel_values=pixels, **tokens).logits_per_image.cpu()
     kinds = twins(held_out.scenes)
     return {"recall_at_1": float((kinds[logits.argmax(1)] == kinds).float().mean())}
 
@@ -78,13 +79,13 @@ def main(argv: list[str]) -> None:
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
     tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)
     model, processor = build_clip(recipe["architecture"], tokenizer, args.seed)
-    identity = {"stage": STAGE, "seed": args.seed, "recipe": recipe}
+    model.to(args.device)
     curve = loop.fit(
         dict(model.named_parameters()),
         make_loss(model.train(), tokenizer, train, recipe),
         lambda: retrieval(model, tokenizer, held_out),
         recipe["contrastive"],
-        identity,
+        stage.identity(args, STAGE),
         stage.checkpoint_path(args),
     )
     stage.finish(args, STAGE, curve, [(model, {}), (processor, {})])

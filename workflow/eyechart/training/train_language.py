@@ -7,7 +7,7 @@ that the VLM starts with. Behind the words positions stay free at random, becaus
 will stand there later, is longer than a sentence.
 
     python -m eyechart.training.train_language --receipt data/raw/clevr_pretrain/acquired.json
-        --recipe JSON --seed 7 --output results/training/language/model/ready.json
+        --recipe JSON --seed 7 --device auto --output results/training/language/model/ready.json
         --curve results/training/language/curve.parquet
 """
 
@@ -65,7 +65,8 @@ def main(argv: list[str]) -> None:
     texts = [f"Q: {q['question']} A: {q['answer']}" for _, row in corpus for q in row]
     texts += [caption(scene, randomness.dice("corpus", i)) for i, (scene, _) in enumerate(corpus)]
     tokenizer = build_tokenizer(texts, recipe["vocabulary"], image=True)
-    model = build_language_model(recipe["architecture"], tokenizer, args.seed).train()
+    model = build_language_model(recipe["architecture"], tokenizer, args.seed)
+    model.to(args.device).train()
     packer = Packer(tokenizer, image_tokens=0)
     held_out = load_pictures(args.receipt.parent, "val", recipe["held_out"])
 
@@ -80,7 +81,6 @@ def main(argv: list[str]) -> None:
         packed = packer.pack([questions for _, questions in rows], told)
         return answer_loss(answer_logits(model, packed, None), packed)
 
-    identity = {"stage": STAGE, "seed": args.seed, "recipe": recipe}
     curve = loop.fit(
         dict(model.named_parameters()),
         loss,
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        identity,
+        stage.identity(args, STAGE),
         stage.checkpoint_path(args),
     )
     stage.finish(args, STAGE, curve, [(model, {}), (tokenizer, {})])

@@ -92,6 +92,7 @@ def main(argv: list[str]) -> None:
     recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[args.stage]
     stage.make_deterministic(settings["threads"])
     model, processor = load_start(args)
+    model.to(args.device)
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
     train = load_pictures(root, "train", recipe["pictures"])
     held_out = load_pictures(root, "val", recipe["held_out"])
@@ -104,7 +105,7 @@ def main(argv: list[str]) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        {"stage": args.stage, "seed": args.seed, "recipe": recipe},
+        stage.identity(args, args.stage),
         stage.checkpoint_path(args),
     )
     stage.finish(args, args.stage, curve, [(model.requires_grad_(True), {}), (processor, {})])

@@ -1,8 +1,10 @@
 """A sweep before every run: what was damaged since it was written is set aside and made again.
 
-Snakemake asks only whether a file is there and how old it is, so a damaged shard would be taken for
-whole, and a lost picture never missed. Manifests say what should be there; a file that is no longer
-that is renamed to ``<name>.damaged``, so that Snakemake makes it, and what is below, again.
+Snakemake asks only how old a file is, and does not miss one that stands between others, so a
+damaged shard would be taken for whole, and a lost one never be missed. Manifests say what should be
+there. An output that is no longer that is renamed to ``<name>.damaged`` and marked incomplete, as
+Snakemake itself marks what a killed job leaves: whoever asks for it, or for anything below it, gets
+it made again.
 
 Nothing is hashed that is as old as its manifest and of the size written there; what is younger
 (touched, copied, restored) is hashed once and remembered in ``.snakemake/eyechart-stamps.json``.
@@ -22,7 +24,6 @@ from eyechart.tables.files import sha256, write_json
 STAMPS = Path(".snakemake/eyechart-stamps.json")
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-METADATA = Path(".snakemake/metadata")
 ACTIVATIONS = "results/activations/*/*/*/manifest.json"
 # Manifests that the job which wrote their files wrote last, with the depth of the folder from which
 # their paths count
@@ -72,23 +73,24 @@ def remove_partials(roots: Iterable[str]) -> None:
 
 
 def sweep() -> list[str]:
-    """Compare all files with their manifests, set aside what differs, and give the warnings."""
+    """Compare all files with their manifests, see to it that what differs is made again; warn."""
     before: Stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
     after: Stamps = {}
     warnings = []
     for manifest in sorted(Path().glob(ACTIVATIONS)):
         for part in _damaged(manifest, "parts", manifest.parent, before, after):
-            if _just_made(part):
-                continue
-            warnings.append(f"{part} {_set_aside(part)}; it is made again")
-            manifest.unlink(missing_ok=True)  # or Snakemake would not miss the part
+            if not _just_made(part):
+                warnings.append(f"{part} {_set_aside(part)}; it is made again")
+                _mark_incomplete(part)
     for pattern, depth in OTHERS.items():
         for manifest in sorted(Path().glob(pattern)):
             root = Path(*manifest.parts[:depth])
             lost = next(_damaged(manifest, "files", root, before, after), None)
             if lost:
-                how = "differs from" if lost.exists() else "is missing, but stands in"
-                warnings.append(f"{lost} {how} {manifest}, which {_set_aside(manifest)}")
+                how = "was changed" if lost.exists() else "is missing"
+                how = _set_aside(lost) if lost == manifest else how
+                warnings.append(f"{lost} {how}; what {manifest} lists is made again")
+                _mark_incomplete(manifest)
     if after != before:
         write_json(STAMPS, after)
     return warnings
@@ -126,19 +128,35 @@ def _just_made(path: Path) -> bool:
 
     Snakemake notes the time of every output when its job ends.
     """
-    record = METADATA / urlsafe_b64encode(str(path).encode()).decode()
+    record = _record("metadata", path)
     try:
         return bool(json.loads(record.read_text())["endtime"] == path.stat().st_mtime)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _set_aside(path: Path) -> str:
-    if not path.exists():
+def _set_aside(output: Path) -> str:
+    """Put an output out of the way, if it is there, and say what was done."""
+    if not output.exists() or not output.stat().st_size:
         return "is missing"
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
+    aside = output.with_name(f"{output.name}.damaged")
+    output.replace(aside)
     return f"was damaged and is set aside as {aside.name}"
+
+
+def _mark_incomplete(output: Path) -> None:
+    """Have Snakemake make an output again; it looks for the mark only of files that exist."""
+    output.touch()
+    record = _record("incomplete", output)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({"external_jobid": None}))
+
+
+def _record(kind: str, output: Path) -> Path:
+    """Give where Snakemake keeps what it knows of an output, as its file persistence names it."""
+    key = urlsafe_b64encode(str(output).encode()).decode()
+    *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
+    return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,6 +1,9 @@
 """What bad input gets from real Snakemake: one sentence, exit status 1, no traceback, no loss."""
 
+import subprocess
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,3 +97,42 @@ def test_a_zip_that_is_cut_off_is_one_sentence_and_the_rest_of_the_plan_waits(
     assert f"eyechart: error: {archive}" in done.stdout
     assert "Traceback" not in done.stdout
     assert not project.path("data/raw/clevr/acquired.json").exists()
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a disk of 16 KiB, or skip the test and say why."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a full disk was not tried: mounting a small one needs root")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "data/raw/clevr/shards/val-000.json",
+        "data/models/tiny_clip/ready.json",
+        "results/activations/tiny_clip/clevr/image/part-000.parquet",
+    ],
+)
+def test_a_full_disk_is_one_sentence_and_with_room_again_the_bytes_are_the_same(
+    target: str, finished: Project, copy: Callable[[], Project]
+) -> None:
+    project = copy()
+    top = Path(*Path(target).parts[:3])
+    project.path(str(top)).rename(project.path("aside"))
+    with small_disk(project.path(str(top))):
+        done = project.run(target)
+        assert done.returncode == 1
+        assert "eyechart: error: no space left on the device" in done.stdout
+        assert "Traceback" not in done.stdout
+        assert not project.path(target).exists()
+    project.finish(target)
+    made = project.hashes(str(top))
+    assert target in made
+    assert made.items() <= finished.hashes(str(top)).items()

@@ -28,8 +28,14 @@ def run(main: Callable[[list[str]], None]) -> None:
         main(sys.argv[1:])
     except UserError as error:
         sys.exit(f"eyechart: error: {error}")
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        if not _is_full_disk(error):
             raise
-        where = f" for {error.filename}" if error.filename else ""
+        where = f" for {error.filename}" if getattr(error, "filename", None) else ""
         sys.exit(f"eyechart: error: no space left on the device{where}; free some and run again")
+
+
+def _is_full_disk(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"(os error {errno.ENOSPC})" in str(error)  # safetensors says it in words only

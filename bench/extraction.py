@@ -72,7 +72,8 @@ def build_model(folder: Path, size: str) -> None:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(QUESTIONS, trainer)
+    # the template's words too, which a real tokenizer knows: prompts are as long as LLaVA's
+    bpe.train_from_iterator([*QUESTIONS, "user: assistant:"], trainer)
     tokenizer = transformers.PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         bos_token="<s>",

@@ -48,6 +48,7 @@ COLUMNS = {
 SETTINGS = {
     "title": "Eye exam of the tiny models",
     "seed": 0,
+    "split": "group",
     "gallery": 6,
     "gallery_px": 160,
     "alpha": 0.01,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eyechart.probing import search
-from eyechart.probing.layout import Plan, make_plan
+from eyechart.probing.layout import Plan, gather, make_plan, whole_layout
 from eyechart.probing.search import Choice, Recipe
 from eyechart.probing.splits import grouped_folds
 from eyechart.probing.stacked import ProbeStack, initial_layers
@@ -189,3 +189,17 @@ def test_a_constant_feature_does_no_harm():
     with_constant = [torch.cat([x, torch.full((len(x), 1), 3.0)], 1) for x in xs]
     losses = _flat(search.cross_validate(with_constant, plans, K, _recipe(0)))
     assert np.isfinite(losses).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1234.5])
+def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
+    xs, plans = _problem(columns=1)
+    layout = whole_layout(plans, 32)
+    # rounding leaves the mean of a constant a little off, and it must not be blown up to a feature
+    x = torch.cat([xs[0], torch.full((len(xs[0]), 1), value)], 1)
+    test = np.setdiff1d(np.arange(len(x)), np.concatenate(plans[0].folds))
+    x[test[0], -1] += 0.5
+    data = gather([x], [(0, 0)], layout, standardise=True)
+    assert data.x[0, ..., -1].abs().max() < 1e-3
+    assert data.held_x[0, 0, -1] == pytest.approx(0.5, abs=1e-3)
+    assert data.held_x[0, 1:, -1].abs().max() < 1e-3

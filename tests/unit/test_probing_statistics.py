@@ -28,13 +28,22 @@ def test_mcnemar_is_the_exact_binomial_test_on_discordant_pairs():
         first, second = rng.random((2, n)) < [[0.7], [0.5]]
         only_first, only_second = (first & ~second).sum(), (second & ~first).sum()
         expected = stats.binomtest(int(only_first), int(only_first + only_second)).pvalue
-        assert mcnemar_exact(first, second) == pytest.approx(expected, rel=1e-9)
-        assert mcnemar_exact(first, second) == mcnemar_exact(second, first)
+        alone = np.arange(n)
+        assert mcnemar_exact(first, second, alone) == pytest.approx(expected, rel=1e-9)
+        assert mcnemar_exact(first, second, alone) == mcnemar_exact(second, first, alone)
+
+
+def test_mcnemar_is_not_impressed_by_an_item_that_is_asked_again_and_again():
+    rng = np.random.default_rng(0)
+    first, second = rng.random((2, 50)) < [[0.7], [0.5]]
+    once = mcnemar_exact(first, second, np.arange(50))
+    again = mcnemar_exact(*(x.repeat(9) for x in (first, second, np.arange(50))))
+    assert again == once
 
 
 def test_mcnemar_without_discordant_pairs_is_not_significant():
     same = np.array([True, False, True])
-    assert mcnemar_exact(same, same) == 1.0
+    assert mcnemar_exact(same, same, np.arange(3)) == 1.0
 
 
 def test_benjamini_hochberg_agrees_with_scipy_in_any_order():

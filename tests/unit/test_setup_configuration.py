@@ -111,6 +111,19 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
         ({"datasets": {"clevr": {"source": "local"}}}, "source 'local' needs the key 'path'"),
         ({"datasets": {"cleverr": {"parts": 3}}}, "datasets.cleverr: the key 'layout' is missing"),
         ({"pathvars": {"results": "x"}}, "unknown key 'pathvars'"),
+        ({"studio": {"objects": [3, 1]}}, "studio.objects is [3, 1], expected rising numbers"),
+        (
+            {"probing": {"probes": {"mlp": {"epochs": [1, 20, 10]}}}},
+            "probing.probes.mlp.epochs is [1, 20, 10], expected rising numbers",
+        ),
+        (
+            {"datasets": {"clevr": {"splits": ["val"]}}},
+            "datasets.clevr.splits is ['val'], expected for source 'render' how many pictures",
+        ),
+        (
+            {"datasets": {"mine": {"layout": "clevr", "source": "render", "splits": {"val": 9}}}},
+            "datasets.mine: source 'render' needs the key 'shards'",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_that_says_how_to_mend_it(

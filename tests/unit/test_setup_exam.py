@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from eyechart import configuration
+from eyechart import configuration, recipe
+from eyechart.errors import UserError
 from eyechart.exam import Exam, one_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,3 +122,35 @@ def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) 
     clip, llava = give(CLIP).split(), give(TRAIN).split()
     assert clip[0] == llava[0]
     assert clip[1] != llava[1]
+
+
+def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
+    drawn = json.loads(exam(config, clevr={"studio": {"camera": {"fov": 30}}}).drawing(TRAIN))
+    assert drawn["camera"] == {**config["studio"]["camera"], "fov": 30}
+
+
+def test_a_model_without_weights_or_without_a_task_is_refused(config: dict[str, Any]) -> None:
+    exam(config).check()
+    with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
+        exam(config, clevr={"tasks": ["color"]}).check()
+    config["models"] = ["clip"]
+    with pytest.raises(UserError, match="no weights of 'clip' here; did you mean 'tiny_clip'"):
+        exam(config).check()
+
+
+def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict[str, Any]) -> None:
+    other = exam(config, clevr={"tasks": ["color"]})
+    assert not any("tiny_clip" in path for path in other.figures())
+    assert any("tiny_llava" in path for path in other.figures())
+
+
+@pytest.mark.parametrize("weights", ["shipped", "train"])
+def test_only_the_stages_behind_the_examined_models_have_curves(
+    config: dict[str, Any], weights: str
+) -> None:
+    config["tiny"]["weights"] = weights
+    counts = {}
+    for models in (["tiny_clip"], ["tiny_llava_aligned"], ["tiny_clip", "tiny_llava"], []):
+        config["models"] = models
+        counts[" ".join(models)] = len(recipe.curves(config))
+    assert counts == {"tiny_clip": 1, "tiny_llava_aligned": 3, "tiny_clip tiny_llava": 4, "": 0}

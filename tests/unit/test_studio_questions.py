@@ -101,6 +101,13 @@ def test_every_question_is_answered_by_its_own_program():
     assert asked > 200
 
 
+def test_nothing_is_compared_with_itself_in_other_words():
+    one = {"objects": TWO["objects"][:1], "relationships": {}}
+    for seed in range(50):
+        with pytest.raises(AmbiguousError):
+            FAMILIES["compare_attribute"](randomness.dice("self", seed), one, "boolean")
+
+
 def test_inputs_of_every_node_stand_before_it():
     examiner = Examiner(list(FAMILIES), balance=False)
     for i, scene in enumerate(scenes(30)):

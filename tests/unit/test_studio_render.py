@@ -93,11 +93,11 @@ def test_objects_are_where_the_plan_says():
         scene = plan(name, objects=[1, 1])
         view = render(scene, SETTINGS, seed=1)
         rows, columns = np.nonzero(view.mask == 1)
-        x, y, distance = project(scene, scene["objects"][0]["3d_coords"], SETTINGS["image_px"])
+        x, y, depth = project(scene, scene["objects"][0]["3d_coords"], SETTINGS["image_px"])
         assert abs(columns.mean() + 0.5 - x) < 2.5
         assert abs(rows.mean() + 0.5 - y) < 2.5
         nearest = view.depth[view.mask == 1].min()
-        assert distance - 1.5 * SIZES[scene["objects"][0]["size"]] < nearest < distance
+        assert depth - 1.5 * SIZES[scene["objects"][0]["size"]] < nearest < depth
 
 
 def test_rendering_again_and_again_gives_the_same_pixels():

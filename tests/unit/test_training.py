@@ -17,7 +17,14 @@ from transformers import AutoProcessor, CLIPModel, LlamaForCausalLM, LlavaForCon
 from eyechart import errors
 from eyechart.studio import draw_scenes, write_clevr
 from eyechart.tables.files import read_json
-from eyechart.training import install_weights, pack_weights, train_clip, train_language, train_llava
+from eyechart.training import (
+    install_weights,
+    pack_weights,
+    stage,
+    train_clip,
+    train_language,
+    train_llava,
+)
 from eyechart.training.answering import answer_logits, image_tokens
 from eyechart.training.architectures import build_language_model, build_tokenizer
 from eyechart.training.loop import learning_rate
@@ -218,13 +225,28 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, tmp_path):
     assert not checkpoint.exists()
 
 
+def test_a_checkpoint_is_not_resumed_from_other_pictures_or_other_earlier_models(raw, trained):
+    model = trained / "contrastive" / "model"
+    seen = set()
+    for receipt, vision in (
+        (raw / "acquired.json", model / "ready.json"),
+        (raw / "train.json", model / "ready.json"),
+        (raw / "acquired.json", model / "config.json"),
+    ):
+        given = flags(raw, trained, "alignment")
+        given[given.index("--receipt") + 1] = str(receipt)
+        args = stage.parse_args([*given, "--vision", str(vision)], "", ["vision"])
+        seen.add(json.dumps(stage.identity(args, "alignment", "eyechart.training.train_llava")))
+    assert len(seen) == 3
+
+
 def test_packed_weights_install_and_another_recipe_is_refused(trained, tmp_path):
     recipe = json.dumps({"training": RECIPE}, sort_keys=True)
     packed, ready = tmp_path / "packed" / "packed.json", tmp_path / "model" / "ready.json"
-    stage = trained / "instruction"
+    tuned = trained / "instruction"
     pack_weights.main(
-        ["--model", "tiny_llava", "--recipe", recipe, "--trained", str(stage / "model/ready.json"),
-         "--curve", str(stage / "curve.parquet"), "--output", str(packed)]
+        ["--model", "tiny_llava", "--recipe", recipe, "--trained", str(tuned / "model/ready.json"),
+         "--curve", str(tuned / "curve.parquet"), "--output", str(packed)]
     )  # fmt: skip
     install = ["--packed", str(packed), "--output", str(ready)]
     install_weights.main(["--recipe", recipe, *install])

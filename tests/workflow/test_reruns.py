@@ -140,7 +140,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         clevr(tasks=["shape", "has_metal", "has_red"]),
         {**PROBES, "train_probes": 2},
     ),
-    "one model less": (configure(models=["tiny_clip"]), PAGE),
+    "one model less": (configure(models=["tiny_clip"]), {"draw_training": 1, **PAGE}),
     # files
     "shard deleted": (delete(PART), {"extract_encoder": 1, **OF_CLIP}),
     "shard damaged": (damage(PART), {"extract_encoder": 1, **OF_CLIP}),

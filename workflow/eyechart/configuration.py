@@ -53,6 +53,7 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
         _known(f"{_file_of(['models'], files, config['models'])}: models", "model", model, known)
     for name, dataset in config["datasets"].items():
         _check_dataset(name, dataset, files)
+    _check_rising(config, files)
 
 
 def known_models() -> list[str]:
@@ -140,10 +141,30 @@ def _check_dataset(name: str, dataset: Config, files: Sequence[str | Path]) -> N
     for task in dataset.get("tasks", []):
         _known(where, "task", task, known)
     where = f"{_file_of(['datasets', name, 'source'], files, dataset['source'])}: datasets.{name}"
-    needed = {"render": ("splits", "shards"), "local": ("path",), "download": ()}
+    drawn = ("splits", "shards", "truth", "families", "balance", "questions")
+    needed = {"render": drawn, "local": ("path", "splits"), "download": ("splits",)}
     for key in needed[dataset["source"]]:
         if key not in dataset:
             raise UserError(f"{where}: source {dataset['source']!r} needs the key {key!r}")
+    if dataset["source"] == "render" and not isinstance(dataset["splits"], dict):
+        raise UserError(
+            f"{where}.splits is {dataset['splits']}, expected for source 'render' how many "
+            "pictures of each split, e.g. {train: 900, val: 300}"
+        )
+
+
+def _check_rising(config: Config, files: Sequence[str | Path]) -> None:
+    """Check what a schema cannot say: ranges and lists that must rise."""
+    own = [["datasets", name] for name, d in config["datasets"].items() if "studio" in d]
+    lists = [[*path, "studio", "objects"] for path in ([], *own)]
+    lists += [["probing", "probes", name, "epochs"] for name in config["probing"]["probes"]]
+    for path in lists:
+        value: Any = config
+        for key in path:
+            value = value.get(key, []) if isinstance(value, dict) else value
+        if value != sorted(value) or (path[-1] == "epochs" and len(set(value)) < len(value)):
+            where = f"{_file_of(path, files, value)}: {'.'.join(path)}"
+            raise UserError(f"{where} is {value}, expected rising numbers")
 
 
 def _sentence(error: Any, files: Sequence[str | Path]) -> str:

@@ -31,7 +31,8 @@ def run(main: Callable[[list[str]], None]) -> None:
     except Exception as error:
         if not _is_full_disk(error):
             raise
-        where = f" for {error.filename}" if getattr(error, "filename", None) else ""
+        name = getattr(error, "filename", None)
+        where = f" for {name}" if name else ""
         sys.exit(f"eyechart: error: no space left on the device{where}; free some and run again")
 
 

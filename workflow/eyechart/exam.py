@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eyechart import recipe
 from eyechart.configuration import Config, canonical, examined, scope_of, tasks_for
+from eyechart.errors import UserError, nearest
 from eyechart.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 
@@ -19,6 +21,20 @@ class Exam:
 
     config: Config
     specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for a model that cannot be had or would not be asked anything."""
+        for model in self.models:
+            if model not in recipe.MODELS:
+                raise UserError(
+                    f"models: there are no weights of {model!r} here; "
+                    f"{nearest(model, recipe.MODELS)}"
+                )
+            if not any(self._tasks(model, dataset) for dataset in self.datasets):
+                raise UserError(
+                    f"models: no task is asked of {model!r}; name one for its kind "
+                    f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
+                )
 
     @property
     def models(self) -> list[str]:
@@ -31,8 +47,9 @@ class Exam:
         return examined(self.config)
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield every examined (model, dataset)."""
-        return ((model, dataset) for dataset in self.datasets for model in self.models)
+        """Yield every examined (model, dataset): those with a task that the model can be asked."""
+        every = ((model, dataset) for dataset in self.datasets for model in self.models)
+        return (pair for pair in every if self._tasks(*pair))
 
     # Patterns of wildcards
 
@@ -51,7 +68,7 @@ class Exam:
         """Give the settings of one split's pictures; its questions are not among them."""
         dataset = self._dataset(wildcards)
         counts = {wildcards.split: dataset["splits"][wildcards.split]}
-        look = {**self.config["studio"], **dataset.get("studio", {})}
+        look = recipe.look(self.config, wildcards.dataset)
         return canonical({**look, **_slice(dataset, "shards", "truth"), "splits": counts})
 
     def asking(self, wildcards: Any) -> str:
@@ -76,8 +93,9 @@ class Exam:
         return canonical({**self.config["extraction"], **unread})
 
     def reporting(self, *keys: str) -> str:
-        """Give of the report's settings the keys named, or all, with the seed of the gallery."""
-        report = {**self.config["report"], "seed": self.config["seed"]}
+        """Give of the report's settings the keys named, or all, with what else the page tells."""
+        told = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
+        report = {**self.config["report"], **told}
         return canonical(_slice(report, *keys) if keys else report)
 
     def seed(self, wildcards: Any) -> int:
@@ -130,7 +148,8 @@ class Exam:
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures."""
-        folders = ["training", *(f"{dataset}/{model}" for model, dataset in self.pairs())]
+        folders = [f"{dataset}/{model}" for model, dataset in self.pairs()]
+        folders += ["training"] if recipe.curves(self.config) else []
         return [f"results/report/figures/{folder}/figures.json" for folder in folders]
 
     # Code

@@ -22,6 +22,8 @@ try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     configuration.check(config, FILES)
     SPECS = configuration.read_specs()
+    EXAM = Exam(config, SPECS)
+    EXAM.check()
     configuration.check_targets(config, SPECS, sys.argv[1:])
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
@@ -44,7 +46,6 @@ LOCK = Path(workflow.basedir) / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 
 STARTED = time.time()
-EXAM = Exam(config, SPECS)
 BASE = "../../envs/base.yaml"
 
 

@@ -15,6 +15,8 @@ from eyechart.randomness import generator
 
 Run = tuple[int, int]  # number of the column, number of the plan
 
+ROUNDING = 1e-6  # a spread below this share of the mean is float32 rounding, not a feature
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -145,7 +147,8 @@ def gather(columns: list[Tensor], runs: list[Run], layout: Layout, standardise: 
             mean = share @ x.flatten(0, 1)
             x, held_x = x.sub_(mean), held_x.sub_(mean)
             variance = share @ x.flatten(0, 1).square()
-            scale = torch.where(variance > 0, variance.rsqrt(), 1)
+            constant = variance <= (ROUNDING * mean).square()
+            scale = torch.where(constant, 1, variance.rsqrt())
             x, held_x = x.mul_(scale), held_x.mul_(scale)
         xs.append(x)
         held_xs.append(held_x)

@@ -67,7 +67,7 @@ def tabulate(
     keys[0]["train_accuracy"] = float((y[examples.train] == majority).mean())
     for i, o in enumerate(outcomes):
         first = 1 + i * len(CONTROLLED)
-        keys += _rows(o, correct[first : first + len(CONTROLLED)])
+        keys += _rows(o, correct[first : first + len(CONTROLLED)], examples.groups[test])
     tasks = [key for key in keys if key["kind"] == "task"]
     q = statistics.benjamini_hochberg(np.array([key["p_mcnemar"] for key in tasks]))
     for key, value in zip(tasks, q.tolist(), strict=True):
@@ -80,7 +80,7 @@ def tabulate(
     return metrics, _predictions(metrics, np.stack(truths), np.stack(guesses), examples)
 
 
-def _rows(outcome: Outcome, correct: np.ndarray) -> list[dict[str, Any]]:
+def _rows(outcome: Outcome, correct: np.ndarray, groups: np.ndarray) -> list[dict[str, Any]]:
     """Give the rows of task and controls, (3, n_test) correct, without what all rows share."""
     accuracy = correct.mean(1)
     n = correct.shape[1]
@@ -104,7 +104,7 @@ def _rows(outcome: Outcome, correct: np.ndarray) -> list[dict[str, Any]]:
         "cv_accuracy": choice.accuracy,
         "selectivity": float(accuracy[0] - accuracy[1]),
         "selectivity_permutation": float(accuracy[0] - accuracy[2]),
-        "p_mcnemar": statistics.mcnemar_exact(correct[0], correct[1]),
+        "p_mcnemar": statistics.mcnemar_exact(correct[0], correct[1], groups),
         "p_ztest": statistics.two_proportion_z(right[0], n, right[1], n)[1],
     }
     return rows

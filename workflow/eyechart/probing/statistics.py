@@ -37,24 +37,30 @@ def bootstrap_interval(
     return np.quantile(accuracy, [0.025, 0.975], axis=0).T
 
 
-def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> float:
-    """Give the two-sided exact p of McNemar's test on two probes' correctness, item by item.
+def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
+    """Give the two-sided exact p of McNemar's test on two probes' correctness, group by group.
+
+    A group of several items votes once, for the probe that was right on more of them: items of one
+    group are not independent. Where every item is its own group this is McNemar's test itself.
 
     Parameters
     ----------
     first, second : ndarray of bool, shape (n,)
         Whether each probe was right on each test item, each on its own task's labels.
+    groups : ndarray of str, shape (n,)
 
     Notes
     -----
-    Source: McNemar 1947, exact form: a binomial test with p = 1/2 on the discordant pairs.
+    Source: McNemar 1947, exact form: a binomial test with p = 1/2 on the discordant pairs; over
+    groups, the sign test of their differences.
     """
-    only_first = int((first & ~second).sum())
-    only_second = int((second & ~first).sum())
-    discordant = only_first + only_second
+    _, code = np.unique(groups, return_inverse=True)
+    lead = np.bincount(code, weights=first.astype(float) - second)
+    for_first, for_second = int((lead > 0).sum()), int((lead < 0).sum())
+    discordant = for_first + for_second
     if discordant == 0:
         return 1.0
-    return float(min(1.0, 2 * bdtr(min(only_first, only_second), discordant, 0.5)))
+    return float(min(1.0, 2 * bdtr(min(for_first, for_second), discordant, 0.5)))
 
 
 def two_proportion_z(right_1: int, n_1: int, right_2: int, n_2: int) -> tuple[float, float]:

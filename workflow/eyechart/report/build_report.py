@@ -24,14 +24,14 @@ from typing import Any
 import polars as pl
 
 from eyechart import errors
+from eyechart.probing.splits import RULES
 from eyechart.report import provenance
 from eyechart.report.chart_training import read_curves, training
 from eyechart.report.gallery import gallery
 from eyechart.report.page import exams, render
-from eyechart.report.results import read_results
+from eyechart.report.results import TaskResult, read_results
 from eyechart.report.summary import Bar, summarise
 from eyechart.tables.files import read_json, write_text
-from eyechart.tables.items import LABEL
 from eyechart.tables.parquet import read_table
 from eyechart.tables.receipt import read_receipt
 
@@ -50,21 +50,25 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_dataset(items_path: Path, images_path: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Give the name, counts and gallery of one dataset, named by the folder of its tables."""
+def read_dataset(
+    items_path: Path, images_path: Path, results: list[TaskResult], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Give name, counts, examined tasks and gallery of a dataset, named by its tables' folder."""
     name = Path(items_path).parent.name
     if Path(images_path).parent.name != name:
         raise errors.UserError(f"--images: {images_path} does not stand beside {items_path}")
     items, images = (pl.DataFrame(read_table(path)) for path in (items_path, images_path))
-    tasks = items.group_by("task").len("questions").sort("task").to_dicts()
+    column, train, test = RULES[settings["split"]]
+    asked = {(r.scope, r.task) for r in results if r.dataset == name}
+    per_task = items.group_by("task").len("questions").sort("task").to_dicts()
     return {
         "name": name,
         "questions": len(items),
         "pictures": len(images),
-        "train": images.filter(pl.col("group_split") == "train").height,
-        "test": images.filter(pl.col("group_split") == "test").height,
-        "item_tasks": tasks,
-        "image_tasks": [n.removeprefix(LABEL) for n in images.columns if n.startswith(LABEL)],
+        "train": images.filter(pl.col(column) == train).height,
+        "test": images.filter(pl.col(column) == test).height,
+        "item_tasks": [row for row in per_task if ("item", row["task"]) in asked],
+        "image_tasks": sorted(task for scope, task in asked if scope == "image"),
         "gallery": gallery(name, items, images, settings),
     }
 
@@ -80,7 +84,7 @@ def build(args: argparse.Namespace) -> str:
         args.templates,
         bar,
         settings=settings,
-        datasets=[read_dataset(items, images, settings) for items, images in pairs],
+        datasets=[read_dataset(items, images, results, settings) for items, images in pairs],
         cards=[read_json(path) for path in args.cards],
         receipts=[read_receipt(path) for path in args.receipts],
         summaries=summarise(results, bar),

@@ -53,7 +53,9 @@ def one_selectivity(results: Sequence[TaskResult], probe: str, alpha: float) -> 
 def map_rows(results: Sequence[TaskResult]) -> Rows:
     """Give the rows of the heat maps: a row per task, address, span, probe."""
     shown = ("task", "scope", "address", "span", "probe", "selectivity", "accuracy", "control")
-    return [{k: r[k] for k in (*shown, "q", "n_test")} for r in curve_rows(results)]
+    return [
+        {k: r[k] for k in (*shown, "q", "low", "majority", "n_test")} for r in curve_rows(results)
+    ]
 
 
 def strips_of(rows: Rows) -> list[tuple[str, str]]:
@@ -104,7 +106,7 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> Spec:
     base = view("points", " && ".join(f"datum.{k} === {quoted(v)}" for k, v in named.items()))
     place = {"x": place_axis(addresses, -40), "y": _task_axis()}
     legend = {
-        "title": f"selectivity (a number, or a dot in narrow cells, where q < {alpha:g})",
+        "title": f"selectivity (printed where q < {alpha:g} and above the majority answer)",
         "titleLimit": 0,
         "orient": "top",
         "labelExpr": "format(datum.value, '.1f')",  # "format" would also round what is read aloud
@@ -119,7 +121,7 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> Spec:
     text = {"calculate": "'•'" if crowded else short, "as": "text"}
     ink = _ink("datum.selectivity > 0.45", ("datum.selectivity < 0", VERMILION))
     printed = {**place, "text": {"field": "text"}, "color": ink}
-    sure = {"filter": f"datum.q < {alpha}"}
+    sure = {"filter": f"datum.q < {alpha} && datum.low > datum.majority"}
     layers.append(layer(base, {"type": "text", "fontSize": 10}, printed, sure, text))
     return {
         "title": f"{scope} tasks · span {span} · {probe}",

@@ -57,5 +57,5 @@ def _test(both: pl.DataFrame) -> dict[str, Any]:
         "n": len(both),
         "only_first": int((first & ~second).sum()),
         "only_second": int((second & ~first).sum()),
-        "p": mcnemar_exact(first, second),
+        "p": mcnemar_exact(first, second, both["id"].to_numpy()),  # a picture, hence a group, each
     }

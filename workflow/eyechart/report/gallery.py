@@ -9,6 +9,7 @@ import polars as pl
 from PIL import Image, UnidentifiedImageError
 
 from eyechart.errors import UserError
+from eyechart.probing.splits import RULES
 from eyechart.randomness import generator
 from eyechart.tables.items import LABEL
 
@@ -32,7 +33,8 @@ def gallery(
     picked = sorted(draw.permutation(len(ids))[: settings["gallery"]].tolist())
     rows = {row["image_id"]: row for row in images.to_dicts()}
     asked = items.sort("item_id").explode("images")
-    return [_entry(rows[ids[i]], asked, settings["gallery_px"]) for i in picked]
+    split = RULES[settings["split"]][0]
+    return [_entry(rows[ids[i]], asked, split, settings["gallery_px"]) for i in picked]
 
 
 def embed(path: Path, pixels: int) -> tuple[str, int, int]:
@@ -55,7 +57,7 @@ def embed(path: Path, pixels: int) -> tuple[str, int, int]:
     return f"data:image/png;base64,{data}", *picture.size
 
 
-def _entry(row: dict[str, Any], asked: pl.DataFrame, pixels: int) -> dict[str, Any]:
+def _entry(row: dict[str, Any], asked: pl.DataFrame, split: str, pixels: int) -> dict[str, Any]:
     source, width, height = embed(Path(row["path"]), pixels)
     questions = asked.filter(pl.col("images") == row["image_id"])
     one_each = questions.unique("task", keep="first", maintain_order=True)
@@ -64,7 +66,7 @@ def _entry(row: dict[str, Any], asked: pl.DataFrame, pixels: int) -> dict[str, A
     labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL) and v}
     return {
         "image_id": row["image_id"],
-        "split": f"official {row['split']}, probes' {row['group_split']}",
+        "split": f"official {row['split']}, probes' {row[split]}",
         "source": source,
         "width": width,
         "height": height,

@@ -60,7 +60,8 @@ def _with_truth(plan: Plan, view: View, image_px: list[int]) -> Plan:
     """Add to each object where it is in the picture: pixel_coords, bbox [x, y, w, h], pixels."""
     for i, obj in enumerate(plan["objects"]):
         rows, columns = np.nonzero(view.mask == i + 1)
-        obj["pixel_coords"] = project(plan, obj["3d_coords"], image_px)
+        across, down, depth = project(plan, obj["3d_coords"], image_px)
+        obj["pixel_coords"] = [round(across), round(down), round(depth, 4)]  # as CLEVR has them
         x, y = int(columns.min()), int(rows.min())
         obj["bbox"] = [x, y, int(columns.max()) - x + 1, int(rows.max()) - y + 1]
         obj["visible_px"] = len(rows)

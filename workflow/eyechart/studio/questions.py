@@ -145,9 +145,10 @@ def compare_attribute(rng: random.Random, scene: Scene, attribute: str) -> Propo
     """Propose ``Is the small cube of the same color as the metal sphere?``."""
     shared = rng.choice(list(ATTRIBUTES))
     program: Program = []
-    ends, things = [], []
+    ends, things, referents = [], [], []
     for _ in range(2):
         description = _describe(rng, scene, without=shared)
+        referents.append(run(_referent(description), scene))
         chain = filters(description, len(program))
         program += [node("scene"), *chain]
         program.append(node("unique", [len(program) - 1]))
@@ -156,6 +157,8 @@ def compare_attribute(rng: random.Random, scene: Scene, attribute: str) -> Propo
         things.append(phrase(description))
     if things[0] == things[1]:
         raise AmbiguousError("a thing compared with itself")
+    if referents[0] == referents[1]:
+        raise AmbiguousError("a thing compared with itself in other words")
     text = f"Is the {things[0]} of the same {shared} as the {things[1]}?"
     return text, [*program, node(f"equal_{shared}", ends)]
 

@@ -75,7 +75,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> View:
 
 
 def project(plan: Plan, point: list[float], image_px: list[int]) -> list[float]:
-    """Give the pixel (x, y) and the camera distance (world units) of a world point."""
+    """Give the pixel (x, y) of a world point and its depth along the view (world units)."""
     position, target = np.array(plan["camera"]["position"]), np.array(plan["camera"]["target"])
     forward = (target - position) / np.linalg.norm(target - position)
     right = np.cross(forward, [0.0, 0.0, 1.0])
@@ -87,7 +87,7 @@ def project(plan: Plan, point: list[float], image_px: list[int]) -> list[float]:
     focal = 0.5 * width / np.tan(np.radians(plan["camera"]["fov"]) / 2)  # px; fov is horizontal
     x = width / 2 + focal * float(offset @ right) / depth
     y = height / 2 - focal * float(offset @ up) / depth
-    return [round(x, 3), round(y, 3), round(float(np.linalg.norm(offset)), 4)]
+    return [x, y, depth]
 
 
 def decode_srgb(values: np.ndarray) -> np.ndarray:

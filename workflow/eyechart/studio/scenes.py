@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.errors import UserError
 from eyechart.studio.vocabulary import ATTRIBUTES, SIZES
 
 Plan = dict[str, Any]
@@ -98,7 +99,10 @@ def _place(rng: np.random.Generator, count: int, settings: dict[str, Any]) -> li
                 placed.append(candidate)
         if len(placed) == count:
             return placed
-    raise ValueError(f"no room for {count} objects within extent {settings['extent']}")
+    raise UserError(
+        f"studio: no room for {count} objects within extent {settings['extent']} with gap "
+        f"{settings['gap']}; lower studio.objects or studio.gap, or raise studio.extent"
+    )
 
 
 def _draw_object(rng: np.random.Generator, extent: float) -> dict[str, Any]:

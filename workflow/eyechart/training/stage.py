@@ -3,25 +3,28 @@
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from eyechart.device import device_of
-from eyechart.tables.files import describe, write_json
+from eyechart.fingerprint import fingerprint
+from eyechart.tables.files import describe, sha256, write_json
 from eyechart.training.loop import Row, write_curve
 
 READY = "ready.json"
+NEEDS = ("vision", "language")  # earlier models that a stage may start from
 
 
-def parse_args(argv: list[str], doc: str | None, needs: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str], doc: str | None, needs: Sequence[str] = ()) -> argparse.Namespace:
     """Parse a training step's flags; every one is required.
 
     Parameters
     ----------
-    needs : list of str
-        Names of earlier models that this stage starts from; each becomes a folder flag.
+    needs : sequence of str
+        Of ``NEEDS``: each becomes a flag that takes that model's ``ready.json``.
     """
     parser = argparse.ArgumentParser(description=(doc or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--receipt", type=Path, required=True)
@@ -38,9 +41,21 @@ def parse_args(argv: list[str], doc: str | None, needs: list[str]) -> argparse.N
     return args
 
 
-def identity(args: argparse.Namespace, stage: str) -> dict[str, Any]:
-    """Give what a checkpoint must agree on to be resumed: float sums depend on the device too."""
-    return {"stage": stage, "seed": args.seed, "recipe": args.recipe, "device": args.device.type}
+def identity(args: argparse.Namespace, stage: str, step: str) -> dict[str, Any]:
+    """Give what a checkpoint must agree on to be resumed.
+
+    That is all that its weights depend on: recipe and seed, the device (float sums differ), the
+    code of the step (its module's dotted name), the pictures, and the models that it starts from.
+    """
+    read = [args.receipt, *(getattr(args, need) for need in NEEDS if hasattr(args, need))]
+    return {
+        "stage": stage,
+        "seed": args.seed,
+        "recipe": args.recipe,
+        "device": args.device.type,
+        "code": fingerprint(step),
+        "read": [sha256(path) for path in read],
+    }
 
 
 def make_deterministic(threads: int) -> None:

@@ -22,6 +22,7 @@ from eyechart.training.architectures import build_clip, build_tokenizer
 from eyechart.training.pictures import Pictures, augment, load_pictures, normalise
 
 STAGE = "contrastive"
+STEP = "eyechart.training.train_clip"
 
 
 def twins(scenes: list[dict[str, Any]]) -> torch.Tensor:
@@ -71,7 +72,7 @@ def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float
 
 def main(argv: list[str]) -> None:
     """Train CLIP from nothing."""
-    args = stage.parse_args(argv, __doc__, [])
+    args = stage.parse_args(argv, __doc__)
     recipe, root = args.recipe, args.receipt.parent
     stage.make_deterministic(recipe[STAGE]["threads"])
     train = load_pictures(root, "train", recipe["pictures"])
@@ -85,7 +86,7 @@ def main(argv: list[str]) -> None:
         make_loss(model.train(), tokenizer, train, recipe),
         lambda: retrieval(model, tokenizer, held_out),
         recipe["contrastive"],
-        stage.identity(args, STAGE),
+        stage.identity(args, STAGE, STEP),
         stage.checkpoint_path(args),
     )
     stage.finish(args, STAGE, curve, [(model, {}), (processor, {})])

@@ -26,6 +26,7 @@ from eyechart.training.packing import Packer, Question
 from eyechart.training.pictures import load_pictures, task_of
 
 STAGE = "language"
+STEP = "eyechart.training.train_language"
 
 
 Scene = dict[str, Any]
@@ -58,7 +59,7 @@ def imagine(
 
 def main(argv: list[str]) -> None:
     """Train the tokenizer and the language model from nothing."""
-    args = stage.parse_args(argv, __doc__, [])
+    args = stage.parse_args(argv, __doc__)
     recipe, settings = args.recipe, args.recipe[STAGE]
     stage.make_deterministic(settings["threads"])
     corpus = imagine(settings, recipe["studio"], args.seed)
@@ -90,7 +91,7 @@ def main(argv: list[str]) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        stage.identity(args, STAGE),
+        stage.identity(args, STAGE, STEP),
         stage.checkpoint_path(args),
     )
     stage.finish(args, STAGE, curve, [(model, {}), (tokenizer, {})])

@@ -34,6 +34,8 @@ from eyechart.training.architectures import build_llava
 from eyechart.training.packing import Packer
 from eyechart.training.pictures import Pictures, augment, load_pictures
 
+STEP = "eyechart.training.train_llava"
+
 
 def make_loss(
     model: LlavaForConditionalGeneration,
@@ -87,7 +89,7 @@ def main(argv: list[str]) -> None:
     which = argparse.ArgumentParser(add_help=False)
     which.add_argument("--stage", choices=["alignment", "instruction"], required=True)
     known, rest = which.parse_known_args(argv)
-    args = stage.parse_args(rest, __doc__, ["vision", "language"])
+    args = stage.parse_args(rest, __doc__, stage.NEEDS)
     args.stage = known.stage
     recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[args.stage]
     stage.make_deterministic(settings["threads"])
@@ -105,7 +107,7 @@ def main(argv: list[str]) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        stage.identity(args, args.stage),
+        stage.identity(args, args.stage, STEP),
         stage.checkpoint_path(args),
     )
     stage.finish(args, args.stage, curve, [(model.requires_grad_(True), {}), (processor, {})])

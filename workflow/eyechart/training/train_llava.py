@@ -6,7 +6,7 @@
 Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen; here
 it moves too, at a share of the learning rate, because tiny eyes are the bottleneck.
 
-    python -m eyechart.training.train_llava --stage alignment --recipe JSON --seed 7
+    python -m eyechart.training.train_llava --stage alignment --recipe JSON --seed 7 --device auto
         --receipt data/raw/clevr_pretrain/acquired.json
         --vision results/training/contrastive/model/ready.json
         --language results/training/language/model/ready.json

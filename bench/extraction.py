@@ -32,7 +32,7 @@ from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.spec import Spec
+from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 
@@ -141,21 +141,17 @@ class Bench:
         if not data.exists():
             build_data(data, pictures, questions)
         blocks = SIZES[size][0][2], SIZES[size][1][2]
-        spec = Spec(
-            family="llava",
-            kind="vlm",
-            checkpoint=str(checkpoint),
-            revision=None,
-            env="base",
-            dtype="float32",
-            licence="none",
-            gated=False,
-            parameters=None,
-            vision_blocks=blocks[0],
-            lm_blocks=blocks[1],
-            image_first=True,
-            trust_remote_code=False,
-        )
+        fields = {
+            "family": "llava",
+            "kind": "vlm",
+            "checkpoint": str(checkpoint),
+            "revision": None,
+            "dtype": "float32",
+            "licence": "none",
+            "vision_blocks": blocks[0],
+            "lm_blocks": blocks[1],
+        }
+        spec = Spec(**(defaults() | fields))
         self.out = folder
         self.adapter = load(spec, checkpoint, torch.device("cpu"))
         self.card = describe(self.adapter, size)

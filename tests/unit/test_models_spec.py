@@ -23,7 +23,7 @@ def test_every_spec_of_the_project_is_valid_and_names_a_family_that_there_is(pat
         ({"famly": "llava"}, "unknown field 'famly'; did you mean 'family'"),
         ({"kind": "vision"}, "kind: 'vision' is not one of"),
         ({"vision_blocks": 0}, "vision_blocks: 0 is less than the minimum"),
-        ({"trust_remote_code": True}, "revision: None is not of type 'string'"),
+        ({"kind": "encoder", "lm_blocks": 3}, "lm_blocks is 3, expected 0 for an encoder"),
     ],
 )
 def test_a_wrong_field_is_named_with_what_was_expected(tmp_path, change, message):

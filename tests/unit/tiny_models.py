@@ -10,7 +10,7 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from eyechart.models.spec import Spec
+from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 
@@ -44,17 +44,12 @@ def spec(family: str, checkpoint: Path, **changes: object) -> Spec:
         "kind": "encoder" if encoder else "vlm",
         "checkpoint": str(checkpoint),
         "revision": None,
-        "env": "base",
         "dtype": "float32",
         "licence": "Apache-2.0",
-        "gated": False,
-        "parameters": None,
         "vision_blocks": 3,
         "lm_blocks": 0 if encoder else 3,
-        "image_first": True,
-        "trust_remote_code": False,
     }
-    return Spec(**(fields | changes))
+    return Spec(**(defaults() | fields | changes))
 
 
 def build_llava(folder: Path) -> Path:

@@ -1,6 +1,9 @@
 """What config/models/<model>.yaml says about one model."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +25,27 @@ class Spec:
     revision: str | None
     env: str
     dtype: str
+    attention: str | None
     licence: str
     gated: bool
     parameters: int | None
-    vision_blocks: int
-    lm_blocks: int
+    vision_blocks: int | None
+    lm_blocks: int | None
     image_first: bool
+    turn: str | None
     trust_remote_code: bool
+    weights: str
+    encoder: str | None
+    notes: str
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether the checkpoint is pulled from the hub: whether it has a revision there."""
+        return self.revision is not None
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check one spec file.
+    """Read and check one spec file; what it leaves out is what the schema says by default.
 
     Raises
     ------
@@ -46,21 +59,34 @@ def read_spec(path: Path) -> Spec:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     check(value, path)
-    return Spec(**value)
+    return Spec(**{**defaults(), **value})
+
+
+def defaults() -> dict[str, Any]:
+    """Give the value of every field that a spec may leave out."""
+    return {k: v["default"] for k, v in schema()["properties"].items() if "default" in v}
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Give the schema of all specs."""
+    found: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return found
 
 
 def check(value: Any, path: Path) -> None:
     """Raise a UserError with the first thing in which a spec differs from its schema."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     if isinstance(value, dict):
         for name in value:
-            if name not in schema["properties"]:
+            if name not in schema()["properties"]:
                 raise UserError(
-                    f"{path}: unknown field {name!r}; {nearest(name, schema['properties'])}"
+                    f"{path}: unknown field {name!r}; {nearest(name, schema()['properties'])}"
                 )
     error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema).iter_errors(value)
+        jsonschema.Draft202012Validator(schema()).iter_errors(value)
     )
     if error is not None:
         field = ".".join(str(part) for part in error.absolute_path) or "the file"
         raise UserError(f"{path}: {field}: {error.message}")
+    if value["kind"] == "encoder" and value["lm_blocks"] != 0:
+        raise UserError(f"{path}: lm_blocks is {value['lm_blocks']}, expected 0 for an encoder")

@@ -153,7 +153,7 @@ class Bench:
         }
         spec = Spec(**(defaults() | fields))
         self.out = folder
-        self.adapter = load(spec, checkpoint, torch.device("cpu"))
+        self.adapter = load(spec, checkpoint, Loading("cpu"))
         self.card = describe(self.adapter, size)
         self.part = plan_part(data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
         self.batches = self.prepare()

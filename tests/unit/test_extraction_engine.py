@@ -29,7 +29,7 @@ ADDRESSES = ["vision.*", "connector", "lm.*", "model.language_model.layers.1.mlp
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory):
     folder = build_llava(tmp_path_factory.mktemp("llava"))
-    return load(spec("llava", folder), folder, torch.device("cpu"))
+    return load(spec("llava", folder), folder, Loading("cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,20 @@ import torch
 
 from eyechart.errors import UserError
 
+DEVICES = ("cuda", "mps", "cpu")  # the order in which ``auto`` looks for one
+
 
 def device_of(name: str) -> torch.device:
-    """Give the device: ``cpu``, ``cuda``, or ``auto`` for cuda where there is one.
+    """Give the device: ``cuda``, ``mps`` or ``cpu``, or the first of these that there is, ``auto``.
 
     Raises
     ------
     UserError
-        If ``cuda`` is asked for and there is none.
+        If a device is asked for that there is none of.
     """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: 'cuda' asked for but none found; use 'auto' or 'cpu'")
-    found = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(found if name == "auto" else name)
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device(next(kind for kind in DEVICES if there.get(kind, True)))
+    if not there.get(name, True):
+        raise UserError(f"device: {name!r} asked for but none found; use 'auto' or 'cpu'")
+    return torch.device(name)

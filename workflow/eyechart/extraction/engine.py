@@ -1,9 +1,9 @@
 """One part from its first picture to its last: what is read when, and what each pass is spared."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
-
-from torch import Tensor
 
 from eyechart.errors import UserError
 from eyechart.extraction import passes
@@ -12,8 +12,8 @@ from eyechart.extraction.plan import Part, chunks
 from eyechart.extraction.prepare import Preparer, Prompt, ahead
 from eyechart.extraction.shards import join, take
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter
-from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.base import Adapter, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 
@@ -51,21 +51,20 @@ class Engine:
         batches = list(chunks(part.order(), self.batch_size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
         prepare = Preparer(self.adapter, part, batches, alone=alone, asked=asked)
-        last_use = {i: b for b, due in enumerate(prepare.due) for images in due for i in images}
         row = {image: i for i, image in enumerate(part.images)}
-        features: dict[str, Tensor] = {}
+        seen: dict[str, Seen] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
             found, pooled = passes.look(self.adapter, batch.pictures, self.seen, alone or asked)
-            features.update(zip(batch.images, found, strict=False))
+            seen.update(zip(batch.images, found, strict=False))
             values = passes.to_numpy(pooled)
             own = [image for image in batch.images if image in row]
             if self.shares_prefix:
-                values |= self._read_shared(batch.prompts, features, own, emit_items)
+                values |= self._read_shared(batch.prompts, seen, own, emit_items)
             else:
-                self._read_joint(batch.prompts, features, emit_items)
+                self._read_joint(batch.prompts, seen, emit_items)
             if own and values:  # other parts' pictures come last in a batch and have no row here
                 emit_images([row[i] for i in own], {n: v[: len(own)] for n, v in values.items()})
-            features = {i: f for i, f in features.items() if last_use.get(i, -1) > number}
+            seen = {i: s for i, s in seen.items() if prepare.last_use.get(i, -1) > number}
             yield len(batch.images)
         if asked:
             text_alone = [prepare.prompt(q) for q in part.questions if not q.images]
@@ -74,7 +73,7 @@ class Engine:
     def _read_shared(
         self,
         prompts: Sequence[Prompt],
-        features: Mapping[str, Tensor],
+        seen: Mapping[str, Seen],
         own: Sequence[str],
         emit: Emit,
     ) -> dict[str, Any]:
@@ -85,11 +84,11 @@ class Engine:
         prefixes = {images: self._prefix(group) for images, group in groups.items()}
         done: list[tuple[str, ...]] = []
         parts: list[dict[str, Any]] = []
-        for chunk in chunks(sorted(groups, key=lambda s: len(prefixes[s])), self.batch_size):
+        for chunk in chunks(sorted(groups, key=lambda s: len(prefixes[s].ids)), self.batch_size):
             prefix, pooled = passes.read_prefix(
                 self._language(),
                 [prefixes[images] for images in chunk],
-                [features[image] for images in chunk for image in images],
+                [seen[image] for images in chunk for image in images],
                 [*self.read_alone, *self.read_asked],
             )
             done += chunk
@@ -103,44 +102,45 @@ class Engine:
         self,
         prefix: passes.Prefix,
         groups: Sequence[Sequence[Prompt]],
-        prefixes: Mapping[tuple[str, ...], list[int]],
+        prefixes: Mapping[tuple[str, ...], Row],
         emit: Emit,
     ) -> None:
         packs: list[tuple[int, list[Prompt]]] = []  # by number of the prefix
         for k, group in enumerate(groups):
-            start = len(prefixes[group[0].images])
-            asked = [Prompt(p.images, p.ids[start:], p.row) for p in group if p.row is not None]
-            packs += [(k, some) for some in fill(asked, [len(p.ids) for p in asked], PACK_TOKENS)]
-        packs.sort(key=lambda pack: sum(len(p.ids) for p in pack[1]))
+            start = len(prefixes[group[0].images].ids)
+            asked = [p for p in group if p.number is not None]
+            rests = [len(p.row.ids) - start for p in asked]
+            packs += [(k, some) for some in fill(asked, rests, PACK_TOKENS)]
+        starts = [len(prefixes[group[0].images].ids) for group in groups]
+        packs.sort(key=lambda pack: sum(len(p.row.ids) - starts[pack[0]] for p in pack[1]))
         for few in chunks(packs, self.batch_size):
             index = [k for k, _ in few]
-            ids = [[p.ids for p in some] for _, some in few]
+            ids = [[p.row.ids[starts[k] :] for p in some] for k, some in few]
             values = passes.read_questions(self._language(), prefix, index, ids, self.read_asked)
-            rows = [p.row for _, some in few for p in some if p.row is not None]
+            rows = [p.number for _, some in few for p in some if p.number is not None]
             emit(rows, passes.to_numpy(values))
 
-    def _read_joint(
-        self, prompts: Sequence[Prompt], features: Mapping[str, Tensor], emit: Emit
-    ) -> None:
-        for few in chunks(sorted(prompts, key=lambda p: len(p.ids)), self.batch_size):
-            seen = [features[image] for p in few for image in p.images]
-            ids = [p.ids for p in few]
-            values = passes.read_joint(self._language(), ids, seen, self.read_asked)
-            emit([p.row for p in few if p.row is not None], passes.to_numpy(values))
+    def _read_joint(self, prompts: Sequence[Prompt], seen: Mapping[str, Seen], emit: Emit) -> None:
+        for few in chunks(sorted(prompts, key=lambda p: len(p.row.ids)), self.batch_size):
+            own = [seen[image] for p in few for image in p.images]
+            pictures = [picture for p in few for picture in p.pictures]
+            rows = [p.row for p in few]
+            values = passes.read_joint(self._language(), rows, pictures, own, self.read_asked)
+            emit([p.number for p in few if p.number is not None], passes.to_numpy(values))
 
-    def _prefix(self, group: Sequence[Prompt]) -> list[int]:
-        """Give the token ids that all prompts about the same pictures open with."""
-        end = self._language().prefix(group[0].ids)
-        prefix = group[0].ids[:end]
-        for prompt in group:
-            if prompt.ids[:end] != prefix or self._language().prefix(prompt.ids) != end:
+    def _prefix(self, group: Sequence[Prompt]) -> Row:
+        """Give what all prompts about the same pictures open with."""
+        first, *others = (p.row for p in group)
+        end = self._language().prefix(first.ids)
+        for ids in (row.ids for row in (first, *others)):
+            if ids[:end] != first.ids[:end] or self._language().prefix(ids) != end:
                 raise UserError(
-                    f"{self.adapter.spec.checkpoint}: prompts about {prompt.images[0]!r} differ "
+                    f"{self.adapter.spec.checkpoint}: prompts about {group[0].images[0]!r} differ "
                     "before its last image token; set image_first: false in the model's spec"
                 )
-            if len(prompt.ids) == end:
-                raise UserError(f"a prompt about {prompt.images[0]!r} ends with its picture")
-        return prefix
+            if len(ids) == end:
+                raise UserError(f"a prompt about {group[0].images[0]!r} ends with its picture")
+        return Row(first.ids[:end], first.inputs)
 
     def _language(self) -> LanguageAdapter:
         assert isinstance(self.adapter, LanguageAdapter)

@@ -35,6 +35,7 @@ from eyechart.extraction.plan import Part, plan_part
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.load import load
+from eyechart.models.loading import Loading
 from eyechart.models.spec import read_spec
 from eyechart.tables.files import read_json
 
@@ -97,7 +98,7 @@ def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], 
     device = device_of(settings.device)
     facts = {"model": args.model, "dataset": args.dataset}
     facts |= provenance(settings, args.part, args.parts, device)
-    adapter = load(read_spec(args.spec), args.checkpoint, device)
+    adapter = load(read_spec(args.spec), args.checkpoint, Loading(settings.device))
     engine = Engine(
         adapter, card["shares_prefix"], asked["image"], asked["item"], settings.batch_size
     )

@@ -6,6 +6,8 @@ and each question reads only its own tokens, packed in one row with others. Else
 is read whole, the joint pass; the picture's features are computed once all the same.
 """
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import DynamicCache
 
 from eyechart.errors import UserError
 from eyechart.extraction.packing import pack
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Picture
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.spans import Tokens, keep, pool, text_masks
+from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.spans import Tokens, keep, pool
 from eyechart.models.taps import taps
 
 Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
@@ -34,50 +35,68 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
+    after : int64, shape (b, 1)
+        The position that comes next.
     cache : keys and values of the s positions
     means : by column ``<address>/all_mean``, float32, shape (b, d): the mean over the prefix alone
     """
 
     valid: Tensor
-    cache: DynamicCache
+    after: Tensor
+    cache: Any
     means: dict[str, Tensor]
 
 
 def look(
     adapter: Adapter, pictures: Sequence[Picture], columns: Sequence[Column], go_on: bool
-) -> tuple[Sequence[Tensor], Pooled]:
-    """Run encoder and connector; give the pictures' features and their pooled activations.
+) -> tuple[list[Seen], Pooled]:
+    """Run encoder and connector; give what was seen of the pictures, and pooled activations.
 
-    Unless ``go_on``, the pass ends at the deepest address asked for and there are no features.
+    Unless ``go_on``, the pass ends at the deepest address asked for and nothing was seen.
     """
+    if adapter.AT_ONCE and len(pictures) > adapter.AT_ONCE:
+        n = adapter.AT_ONCE
+        parts = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+        done = [look(adapter, part, columns, go_on) for part in parts]
+        names = [c.name for c in columns]
+        seen = [s for found, _ in done for s in found]
+        return seen, {name: together([p[name] for _, p in done]) for name in names}
     pooled: Pooled = {}
     wanted = by_module(columns)
 
-    def see(path: str, output: Tensor) -> None:
+    def see(path: str, output: Any) -> None:
         here = wanted[path]
-        hidden, masks = adapter.layout(here[0].address.region, output)
+        hidden, masks = adapter.layout(here[0].address.region, output, pictures)
         pooled.update(reduce(hidden, masks, here))
 
-    features: Sequence[Tensor] = ()
-    with torch.inference_mode(), taps(adapter.model, wanted, see, stop=not go_on):
+    found: list[Seen] = []
+    tapped = taps(adapter.model, wanted, see, stop=not go_on, runs=adapter.runs(pictures))
+    with torch.inference_mode(), tapped:
         if wanted or go_on:
-            features = adapter.look(pictures)
-    return features, pooled
+            found = adapter.look(pictures)
+    return found, pooled
+
+
+def together(parts: Sequence[Any]) -> Any:
+    """Join what several passes pooled in one column."""
+    if isinstance(parts[0], list):
+        return [row for part in parts for row in part]
+    return torch.cat(list(parts))
 
 
 def read_prefix(
     adapter: LanguageAdapter,
-    rows: Sequence[Sequence[int]],
-    features: Sequence[Tensor],
+    rows: Sequence[Row],
+    seen: Sequence[Seen],
     columns: Sequence[Column],
 ) -> tuple[Prefix, Pooled]:
     """Read b prompts up to their last image token; pool the image columns on the way.
 
     Item columns are read as deep as they will be, for the sake of the keys and values.
     """
-    tokens, cache = adapter.tokens(rows), adapter.new_cache()
+    tokens, cache = adapter.tokens(rows, seen), adapter.new_cache()
     wanted = by_module(columns)
-    masks = text_masks(tokens, adapter.spec.image_first)
+    masks = adapter.masks(tokens)
     pooled: Pooled = {}
     means: Pooled = {}
 
@@ -87,8 +106,17 @@ def read_prefix(
         means.update(reduce(hidden, masks, [c for c in here if c.span == "all_mean"]))
 
     with torch.inference_mode(), taps(adapter.model, wanted, see, stop=True):
-        adapter.read(tokens, tokens.valid, count(tokens), features, cache)
-    return Prefix(tokens.valid, cache, means), pooled
+        positions = adapter.positions(tokens)
+        adapter.read(tokens, positions=positions, cache=cache)
+    return Prefix(tokens.valid, after(tokens, positions), cache, means), pooled
+
+
+def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
+    """Give the position that follows each row, int64 (b, 1)."""
+    if positions is None:
+        return tokens.valid.sum(dim=1, keepdim=True)
+    highest = positions if positions.ndim == 2 else positions.amax(dim=0)
+    return torch.where(tokens.valid, highest, -1).amax(dim=1, keepdim=True) + 1
 
 
 def read_questions(
@@ -105,7 +133,7 @@ def read_questions(
     dict of Tensor, by column, shape (q, d)
         Of all q questions, row after row.
     """
-    tokens = adapter.tokens([[i for ids in row for i in ids] for row in rows])
+    tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)
     masks, exists = packed.spans()
     wanted = by_module(columns)
@@ -118,11 +146,9 @@ def read_questions(
     with torch.inference_mode():
         which = torch.tensor(index, device=adapter.device)
         past = prefix.valid[which]  # (b, s)
-        before = past.sum(dim=1, keepdim=True)
         with taps(adapter.model, wanted, see, stop=True):
-            places = before + packed.offset
-            cache = select(prefix, which)
-            adapter.read(tokens, packed.mask(past), places, (), cache)
+            places = prefix.after[which] + packed.offset
+            adapter.read(tokens, packed.mask(past), places, select(prefix, which))
         own = masks["all_mean"].sum(dim=2)[exists][:, None]  # (q, 1)
         of = which[torch.nonzero(exists)[:, 0]]  # the prefix of each question, (q,)
         before = prefix.valid[of].sum(dim=1, keepdim=True)  # (q, 1)
@@ -133,30 +159,40 @@ def read_questions(
 
 def read_joint(
     adapter: LanguageAdapter,
-    rows: Sequence[Sequence[int]],
-    features: Sequence[Tensor],
+    rows: Sequence[Row],
+    pictures: Sequence[Picture],
+    seen: Sequence[Seen],
     columns: Sequence[Column],
 ) -> Pooled:
-    """Read b prompts whole."""
-    tokens = adapter.tokens(rows)
-    masks = text_masks(tokens, adapter.spec.image_first)
-    for column in columns:
-        if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
-            raise UserError(f"{column.name}: a prompt without a picture has no image tokens")
+    """Read b prompts whole; ``pictures`` and ``seen`` are all of theirs, in reading order."""
     wanted = by_module(columns)
     pooled: Pooled = {}
+    with torch.inference_mode():
+        tokens = adapter.tokens(rows, seen)
+        masks = adapter.masks(tokens)
+        for column in columns:
+            if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
+                raise UserError(f"{column.name}: a prompt without a picture has no image tokens")
 
-    def see(path: str, hidden: Tensor) -> None:
-        pooled.update(reduce(hidden, masks, wanted[path]))
+        def see(path: str, output: Any) -> None:
+            here = wanted[path]
+            region = here[0].address.region
+            own = adapter.layout(region, output, pictures) if region == "connector" else None
+            hidden, spans = own or (output, masks)
+            if region == "decoder":
+                spans = {"last": last_of(output)}
+            pooled.update(reduce(hidden, spans, here))
 
-    with torch.inference_mode(), taps(adapter.model, wanted, see, stop=True):
-        adapter.read(tokens, tokens.valid, count(tokens), features, None)
+        with taps(adapter.model, wanted, see, stop=True):
+            adapter.read(tokens)
     return pooled
 
 
-def count(tokens: Tokens) -> Tensor:
-    """Give the positions of prompts that begin here, int64 (b, t)."""
-    return torch.arange(tokens.ids.shape[1], device=tokens.ids.device).expand(tokens.ids.shape)
+def last_of(hidden: Tensor) -> Tensor:
+    """Give the mask (b, t) of the last token of (b, t, d)."""
+    mask = torch.zeros(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
+    mask[:, -1] = True
+    return mask
 
 
 def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
@@ -178,7 +214,7 @@ def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column
     return found
 
 
-def select(prefix: Prefix, which: Tensor) -> DynamicCache:
+def select(prefix: Prefix, which: Tensor) -> Any:
     """Give a cache with some rows of a prefix's, which stays as it was.
 
     Layers of a cache grow by making new tensors, so sharing what is not selected is safe.

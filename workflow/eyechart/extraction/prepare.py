@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from eyechart.errors import UserError
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.families.base import Adapter, Picture
-from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.language import LanguageAdapter, Row
 
 BLANK_PROMPT = "?"  # where a picture has no question: what stands before a question is the same
 
@@ -22,11 +22,12 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt about some pictures as token ids; ``row`` of its question, None if it has none."""
+    """A prompt about some pictures; ``number`` of its question's row, None if it has none."""
 
     images: tuple[str, ...]
-    ids: list[int]
-    row: int | None
+    pictures: tuple[Picture, ...]
+    row: Row
+    number: int | None
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,28 @@ class Preparer:
         self.adapter, self.part, self.batches = adapter, part, batches
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
-        self.texts: dict[str, str] = {}  # by picture: what stands for it in a prompt
+        self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
+        self.shown: dict[str, Picture] = {}  # pictures that prompts to come may be about
 
     def __call__(self, number: int) -> Batch:
         """Prepare batch ``number``; batches must come in order."""
         images = self.batches[number]
         pictures = [self.adapter.picture(open_picture(self.part.paths[i])) for i in images]
-        self.texts.update((i, p.text) for i, p in zip(images, pictures, strict=True))
+        self.shown.update(zip(images, pictures, strict=True))
         asked: dict[tuple[str, ...], list[Question]] = {
             (i,): [Question(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
         }
         asked |= self.due[number]
-        return Batch(images, pictures, [self.prompt(q) for group in asked.values() for q in group])
+        prompts = [self.prompt(q) for group in asked.values() for q in group]
+        self.shown = {i: p for i, p in self.shown.items() if self.last_use.get(i, -1) > number}
+        return Batch(images, pictures, prompts)
 
     def prompt(self, question: Question) -> Prompt:
         """Give a question's token ids; its pictures must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
-        texts = [self.texts[image] for image in question.images]
-        return Prompt(question.images, self.adapter.sequence(question.prompt, texts), question.row)
+        pictures = tuple(self.shown[image] for image in question.images)
+        row = self.adapter.row(question.prompt, pictures)
+        return Prompt(question.images, pictures, row, question.row)
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -7,10 +7,13 @@ Reads the model's spec and its checkpoint folder; writes results/models/<model>/
         --output results/models/tiny_llava/card.json
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import os
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,15 @@ from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
+from eyechart.models.loading import Loading
+from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
+from eyechart.models.taps import tensor_of
 from eyechart.tables.files import sha256, write_json
 
 SHARED_SPANS = ("image_mean", "image_tokens")
+SAMPLE = (96, 64)  # width and height of the sample picture, pixels
+QUESTION = "What?"
 
 
 def describe(adapter: Adapter, model: str) -> dict[str, Any]:
@@ -37,64 +45,105 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     UserError
         If the checkpoint has other numbers of blocks or parameters than its spec says.
     """
-    grey = adapter.picture(Image.new("RGB", (96, 64), (128, 128, 128)))
-    outputs, image_tokens = _run_once(adapter, [grey, grey])
+    grey = adapter.picture(Image.new("RGB", SAMPLE, (128, 128, 128)))
+    pictures = [grey] * (1 if adapter.AT_ONCE == 1 else 2)
+    outputs, tokens = _run_once(adapter, pictures)
     shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(grey)
     places = adapter.addresses()
-    lengths: dict[str, torch.Size] = {}  # by region: shape (b, t) of its addresses' outputs
-    described = []
-    for address, path in places.items():
-        region = adapter.region(path) or ""
-        lengths[region] = outputs[path].shape[:-1]
-        described.append(
-            {
-                "address": address,
-                "module": path,
-                "region": region,
-                "width": outputs[path].shape[-1],
-                "spans": [s for s in SPANS if s in adapter.SPANS[region]],
-                "scopes": {s: scope(region, s, shares) for s in adapter.SPANS[region]},
-            }
-        )
-    modules = {
-        path: {"region": adapter.region(path), "width": output.shape[-1]}
-        for path, output in outputs.items()
-        if path not in places.values()
-        and output.shape[:-1] == lengths.get(adapter.region(path) or "")
-    }
+    described = [
+        {
+            "address": address,
+            "module": path,
+            "region": region,
+            "width": outputs[path].shape[-1],
+            "spans": spans,
+            "scopes": {s: scope(adapter, region, s, shares) for s in spans},
+        }
+        for address, path in places.items()
+        for region in [adapter.region(path) or ""]
+        for spans in [_spans(adapter, outputs[path], region, pictures)]
+    ]
     card = {
         "model": model,
         "family": adapter.spec.family,
         "kind": adapter.spec.kind,
-        "dtype": adapter.spec.dtype,
+        "dtype": str(adapter.dtype).removeprefix("torch."),
         "parameters": sum(p.numel() for p in adapter.model.parameters()),
-        "image_tokens": image_tokens,
+        "parts": parameters_by_region(adapter),
+        "image_tokens": len(adapter.grid(grey)),
         "shares_prefix": shares,
+        "layout": token_layout(adapter, tokens) if tokens else [],
         "addresses": described,
-        "modules": modules,
+        "modules": _others(adapter, outputs, places),
     }
     _check(card, adapter.spec, model)
     return card
 
 
-def scope(region: str, span: str, shares_prefix: bool) -> str:
+def scope(adapter: Adapter, region: str, span: str, shares_prefix: bool) -> str:
     """Give what a span depends on: ``image`` or ``item``.
 
     In a language model the image tokens depend on the picture alone only where the question cannot
     reach them.
     """
-    alone = region != "lm" or (shares_prefix and span in SHARED_SPANS)
-    return "image" if alone else "item"
+    if region in ("vision", "connector"):
+        return adapter.scope(region)
+    return "image" if shares_prefix and span in SHARED_SPANS else "item"
 
 
-def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tensor], int]:
-    """Run two equal pictures, and a question where there is a language model; tap every module."""
+def parameters_by_region(adapter: Adapter) -> dict[str, int]:
+    """Give the number of parameters of each region, and of what stands in none."""
+    found: dict[str, int] = {}
+    for name, parameter in adapter.model.named_parameters():
+        region = adapter.region(name) or "rest"
+        found[region] = found.get(region, 0) + parameter.numel()
+    return found
+
+
+def token_layout(adapter: LanguageAdapter, tokens: Tokens) -> list[dict[str, Any]]:
+    """Give the sample prompt as runs of tokens: ``kind`` (image or text), ``tokens``, ``text``."""
+    ids, image = tokens.ids[0].tolist(), tokens.image[0].tolist()
+    runs = []
+    for is_image, run in groupby(zip(ids, image, strict=True), key=lambda pair: pair[1]):
+        own = [i for i, _ in run]
+        text = "" if is_image else str(adapter.tokenizer.decode(own))
+        runs.append({"kind": "image" if is_image else "text", "tokens": len(own), "text": text})
+    return runs
+
+
+def _spans(adapter: Adapter, output: Tensor, region: str, pictures: list[Picture]) -> list[str]:
+    """Give an address's spans in the order of all spans."""
+    own = adapter.spans(region)
+    if region in ("vision", "connector"):
+        runs = adapter.runs(pictures)
+        _, masks = adapter.layout(region, output if runs == 1 else [output] * runs, pictures)
+        own = tuple(masks)
+    return [s for s in SPANS if s in own]
+
+
+def _others(
+    adapter: Adapter, outputs: dict[str, Tensor], places: dict[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Give the modules that may be named by path: those whose outputs are shaped as a block's."""
+    shapes = {(adapter.region(path), outputs[path].shape[:-1]) for path in places.values()}
+    return {
+        path: {"region": adapter.region(path), "width": output.shape[-1]}
+        for path, output in outputs.items()
+        if path not in places.values() and (adapter.region(path), output.shape[:-1]) in shapes
+    }
+
+
+def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tensor], Tokens | None]:
+    """Run equal pictures, and a question on each where there is a language model; tap all modules."""
     outputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Any:
         def fired(module: nn.Module, inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, tuple) and output else output
-            if isinstance(first, Tensor) and first.ndim >= 2:
+            try:
+                first = tensor_of(path, output)
+            except errors.UserError:
+                return
+            if first.ndim >= 2:
                 outputs.setdefault(path, first)
 
         return fired
@@ -106,15 +155,13 @@ def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tens
     ]
     try:
         with torch.inference_mode():
-            features = adapter.look(pictures)
+            seen = adapter.look(pictures)
             if not isinstance(adapter, LanguageAdapter):
-                _, masks = adapter.layout("vision", outputs[adapter.addresses()["vision.0"]])
-                return outputs, int(masks["image_mean"][0].sum())
-            row = adapter.sequence("What?", [pictures[0].text])
-            tokens = adapter.tokens([row, row])
-            places = torch.arange(len(row), device=adapter.device).expand(2, -1)
-            adapter.read(tokens, tokens.valid, places, features, None)
-            return outputs, int(tokens.image[0].sum())
+                return outputs, None
+            row = adapter.row(QUESTION, pictures[:1])
+            tokens = adapter.tokens([row] * len(pictures), seen)
+            adapter.read(tokens)
+            return outputs, tokens
     finally:
         for handle in handles:
             handle.remove()
@@ -150,7 +197,7 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    adapter = load(read_spec(args.spec), args.checkpoint, torch.device("cpu"))
+    adapter = load(read_spec(args.spec), args.checkpoint, Loading(device="cpu"))
     card = describe(adapter, args.model)
     files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}

@@ -4,20 +4,21 @@ The family's module is imported by name, so that adding or editing a family chan
 no other family's steps; a rule adds the hash of ``module_of(family)`` to that of its step.
 """
 
+from __future__ import annotations
+
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from eyechart.errors import UserError, nearest
+from eyechart.models.loading import Loading
 from eyechart.models.spec import Spec
 
 if TYPE_CHECKING:
     from eyechart.models.families.base import Adapter
 
 FAMILIES = Path(__file__).parent / "families"
-SHARED = ("__init__", "base", "language")
+SHARED = ("__init__", "base", "language", "remote")
 
 
 def families() -> list[str]:
@@ -30,15 +31,20 @@ def module_of(family: str) -> str:
     return f"eyechart.models.families.{family}"
 
 
-def load(spec: Spec, checkpoint: Path, device: torch.device) -> "Adapter":
-    """Load a checkpoint, in the spec's precision, ready to be read from.
+def adapter_of(spec: Spec) -> type[Adapter]:
+    """Give the adapter of a spec's family; a UserError if there is none."""
+    if spec.family not in families():
+        raise UserError(f"unknown family {spec.family!r}; {nearest(spec.family, families())}")
+    found: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
+    return found
+
+
+def load(spec: Spec, checkpoint: Path, loading: Loading) -> Adapter:
+    """Load a checkpoint, ready to be read from.
 
     Raises
     ------
     UserError
-        If the family is unknown or the checkpoint is not whole.
+        If the family is unknown, the checkpoint is not whole, or its code may not run.
     """
-    if spec.family not in families():
-        raise UserError(f"unknown family {spec.family!r}; {nearest(spec.family, families())}")
-    adapter: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
-    return adapter.load(checkpoint, spec, device)
+    return adapter_of(spec).load(checkpoint, spec, loading)

@@ -1,10 +1,16 @@
 """Token masks of spans, and the means over them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from eyechart.models.families.base import Seen
 
 
 @dataclass(frozen=True)
@@ -18,41 +24,84 @@ class Tokens:
         False at pads.
     image : bool, shape (b, t)
         True at image tokens.
+    seen : list of Seen
+        The pictures of all prompts, in reading order.
+    inputs : dict
+        What else a family's forward pass takes.
     """
 
     ids: Tensor
     valid: Tensor
     image: Tensor
+    seen: Sequence[Seen] = ()
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
-def pad(rows: Sequence[Sequence[int]], image_id: int, pad_id: int, device: torch.device) -> Tokens:
-    """Pad lists of token ids to one batch."""
+def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
+    """Pad lists of token ids on the right: ids int64 (b, t), and which are no pads, bool (b, t)."""
     longest = max(len(row) for row in rows)
-    ids = torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows])
+    ids = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
     lengths = torch.tensor([len(row) for row in rows])
-    valid = torch.arange(longest) < lengths[:, None]
-    image = (ids == image_id) & valid
-    return Tokens(ids.to(device), valid.to(device), image.to(device))
+    return ids, torch.arange(longest) < lengths[:, None]
 
 
-def vision_masks(b: int, t: int, has_cls: bool, device: torch.device) -> dict[str, Tensor]:
-    """Give the masks (b, t) of an encoder's output, whose class token, if any, stands first."""
-    first = torch.zeros(b, t, dtype=torch.bool, device=device)
-    first[:, :1] = has_cls
-    return {"cls": first, "image_mean": ~first, "image_tokens": ~first}
+def by_picture(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Share out the first axis of (n, d) or (n, t, d) among pictures, which have so many rows each.
+
+    The axis may be shorter than all rows together by a whole factor, where neighbours were merged.
+
+    Returns
+    -------
+    hidden : shape (b, most tokens of a picture, d)
+    valid : bool, of the same b and t
+        False at pads.
+    """
+    if hidden.ndim == 3 and all(row == 1 for row in rows):
+        return hidden, torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
+    counts = [row * len(hidden) // sum(rows) for row in rows]
+    parts = [part.reshape(-1, hidden.shape[-1]) for part in hidden.split(counts)]
+    padded = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
+    lengths = torch.tensor([len(part) for part in parts], device=hidden.device)
+    places = torch.arange(padded.shape[1], device=hidden.device)
+    return padded, places < lengths[:, None]
 
 
-def text_masks(tokens: Tokens, image_first: bool) -> dict[str, Tensor]:
-    """Give the masks (b, t) of the spans in a language model."""
+def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
+    """Give the masks (b, t) of an encoder's output.
+
+    Parameters
+    ----------
+    valid : bool, shape (b, t)
+    leading : int
+        How many tokens stand before the patches of each tile; the first is the class token.
+    period : int
+        The tokens of a tile.
+    """
+    place = torch.arange(valid.shape[1], device=valid.device) % period
+    patches = valid & (place >= leading)
+    first = valid & (place == 0) if leading else torch.zeros_like(valid)
+    return {"cls": first, "image_mean": patches, "image_tokens": patches}
+
+
+def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Tensor]:
+    """Give the masks (b, t) of the spans in a language model.
+
+    Parameters
+    ----------
+    marks : bool, shape (b, t)
+        True at all that is written for pictures: image tokens, and what opens and closes them.
+    """
     place = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
-    text = tokens.valid & ~tokens.image
+    marks = marks & tokens.valid
+    text = tokens.valid & ~marks
     if image_first:
-        last_image = torch.where(tokens.image, place, -1).amax(dim=1, keepdim=True)
-        text = text & (place > last_image)
+        last_mark = torch.where(marks, place, -1).amax(dim=1, keepdim=True)
+        text = text & (place > last_mark)
+    last = torch.where(tokens.valid, place, -1).amax(dim=1, keepdim=True)
     return {
         "image_mean": tokens.image,
         "text_mean": text,
-        "last": place == tokens.valid.sum(dim=1, keepdim=True) - 1,
+        "last": place == last,
         "all_mean": tokens.valid,
         "image_tokens": tokens.image,
     }

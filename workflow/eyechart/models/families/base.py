@@ -1,19 +1,24 @@
 """What all families share: loading, pictures, the vision encoder, addresses and their spans."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
 import torch
 import transformers
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
-from eyechart.models.spans import vision_masks
+from eyechart.models.checkpoint import load_model, load_processor
+from eyechart.models.loading import Loading
+from eyechart.models.spans import by_picture, vision_masks
 from eyechart.models.spec import Spec
+
+ALL_VISION = ("cls", "image_mean", "image_tokens")
 
 
 @dataclass(frozen=True)
@@ -22,14 +27,35 @@ class Picture:
 
     Attributes
     ----------
-    inputs : dict of Tensor, on the CPU, first axis 1
+    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``
         What the vision encoder takes.
     text : str
         What stands for the picture in a prompt: its image tokens, written out.
+    rows : int
+        How many rows of the first axis of an encoder's input are its own: 1; tiles where it is cut
+        into tiles; patches where pictures are packed without a batch axis.
+    image : PIL image or None
+        The picture itself, where a family's own code wants it together with the prompt.
     """
 
     inputs: dict[str, Tensor]
-    text: str
+    text: str = ""
+    rows: int = 1
+    image: Image.Image | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a language model takes of one picture that was looked at.
+
+    Attributes
+    ----------
+    features : shape (its image tokens, d), or None where the model looks again when it reads
+    more : what else a family needs
+    """
+
+    features: Tensor | None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 class Adapter:
@@ -37,26 +63,35 @@ class Adapter:
 
     Class attributes
     ----------------
-    MODEL : transformers class
-    VISION, CONNECTOR : module paths of the encoder's list of blocks, and of the connector
+    MODEL : name of a transformers class
+    VISION, CONNECTOR : module paths of the encoder's list of blocks, and of the connector, if any
+    RESAMPLER : module path of the connector's own list of blocks, if it has any
     ROOTS : module path of each region
-    SPANS : spans of each region's addresses, in the order of ``addresses.SPANS``
+    LEADING : how many tokens stand before the patches of each picture or tile: 1 for a class token,
+        more where registers follow it
+    PACKED : whether the encoder takes the patches of all pictures in one row
+    AT_ONCE : how many pictures may be looked at in one pass; 0 for any number
+    UNUSED : beginnings of the names of weights that a checkpoint may hold and nothing here needs
     """
 
-    MODEL: ClassVar[Any]
+    MODEL: ClassVar[str]
     VISION: ClassVar[str]
-    CONNECTOR: ClassVar[str]
+    CONNECTOR: ClassVar[str | None] = None
+    RESAMPLER: ClassVar[str | None] = None
     ROOTS: ClassVar[dict[str, str]]
-    SPANS: ClassVar[dict[str, tuple[str, ...]]]
+    LEADING: ClassVar[int] = 0
+    PACKED: ClassVar[bool] = False
+    AT_ONCE: ClassVar[int] = 0
+    UNUSED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
-        self.model = model.eval().requires_grad_(False).to(device)
+        self.model = model
         self.processor = processor
         self.spec = spec
         self.device = device
 
     @classmethod
-    def load(cls, checkpoint: Path, spec: Spec, device: torch.device) -> Self:
+    def load(cls, checkpoint: Path, spec: Spec, loading: Loading) -> Adapter:
         """Load model and processor from a folder in Hugging Face layout.
 
         Raises
@@ -65,81 +100,126 @@ class Adapter:
             If the folder is no checkpoint, or its weights and the model differ in any key or shape:
             transformers would only warn, and go on with random weights.
         """
-        if not (Path(checkpoint) / "config.json").is_file():
-            raise UserError(f"{checkpoint}: no config.json, expected a Hugging Face model")
-        where = {"local_files_only": True, "trust_remote_code": spec.trust_remote_code}
-        with quiet():
-            try:
-                model, loading = cls.MODEL.from_pretrained(
-                    checkpoint,
-                    dtype=getattr(torch, spec.dtype),
-                    output_loading_info=True,
-                    ignore_mismatched_sizes=True,  # reported below instead
-                    **where,
-                )
-                processor = transformers.AutoProcessor.from_pretrained(checkpoint, **where)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise UserError(f"{checkpoint}: {' '.join(str(error).split())}") from None
-        for kind in ("missing", "unexpected", "mismatched"):
-            for key in sorted(str(k) for k in loading[f"{kind}_keys"]):
-                raise UserError(f"{checkpoint}: {kind} key {key} in the weights of {spec.family}")
-        return cls(model, processor, spec, device)
+        model, device = load_model(cls.model_class(), checkpoint, spec, loading, cls.UNUSED)
+        return cls(model, load_processor(checkpoint, spec, loading), spec, device)
+
+    @classmethod
+    def model_class(cls) -> Any:
+        """Give the class that loads the model."""
+        return getattr(transformers, cls.MODEL)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision that pictures are given to the model in."""
+        found: torch.dtype = self.model.dtype
+        return found
+
+    # Places
 
     def addresses(self) -> dict[str, str]:
         """Give the module path of every address, in the order in which they run."""
-        blocks = len(self.model.get_submodule(self.VISION))
-        found = {f"vision.{i}": f"{self.VISION}.{i}" for i in range(blocks)}
-        return {**found, "connector": self.CONNECTOR}
+        found = self.blocks("vision", self.VISION)
+        if self.RESAMPLER:
+            found |= self.blocks("connector", self.RESAMPLER)
+        return {**found, "connector": self.CONNECTOR} if self.CONNECTOR else found
+
+    def blocks(self, region: str, path: str) -> dict[str, str]:
+        """Give the addresses of a list of blocks."""
+        count = len(self.model.get_submodule(path))
+        return {f"{region}.{i}": f"{path}.{i}" for i in range(count)}
 
     def region(self, path: str) -> str | None:
-        """Give the region that a module stands in, if any."""
-        for name, root in self.ROOTS.items():
-            if path == root or path.startswith(root + "."):
-                return name
-        return None
+        """Give the region that a module stands in, if any; the deepest root counts."""
+        inside = [
+            (len(root), name)
+            for name, root in self.ROOTS.items()
+            if path == root or path.startswith(root + ".")
+        ]
+        return max(inside)[1] if inside else None
+
+    def leading(self, region: str) -> int:
+        """Give how many tokens stand before the patches in a region's outputs."""
+        return self.LEADING if region == "vision" else 0
+
+    def spans(self, region: str) -> tuple[str, ...]:
+        """Give the spans of a region's addresses, in the order of ``addresses.SPANS``."""
+        return ALL_VISION if self.leading(region) else ALL_VISION[1:]
+
+    def scope(self, region: str) -> str:
+        """Give what encoder and connector depend on: ``image``, or ``item`` with the question."""
+        return "image"
+
+    # Pictures
 
     def picture(self, image: Image.Image) -> Picture:
         """Prepare one RGB picture: what is done once per picture on the CPU."""
         prepare = getattr(self.processor, "image_processor", self.processor)
-        inputs = prepare(images=[image], return_tensors="pt")
-        return Picture(dict(inputs), self.placeholder(inputs))
+        inputs = dict(prepare(images=[image], return_tensors="pt"))
+        return Picture(inputs, rows=self.rows(inputs))
 
-    def placeholder(self, inputs: Any) -> str:
-        """Give what stands for a picture in a prompt; nothing for an encoder."""
-        return ""
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give ``Picture.rows`` of a picture's inputs."""
+        return int(inputs["pixel_values"].shape[0])
 
-    def look(self, pictures: Sequence[Picture]) -> Sequence[Tensor]:
-        """Run encoder and connector once; give each picture's features as they leave them."""
+    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+        """Join the inputs of several pictures to one batch on the device."""
         joined = {k: torch.cat([p.inputs[k] for p in pictures]) for k in pictures[0].inputs}
-        inputs = {
-            k: v.to(self.device, self.model.dtype if v.is_floating_point() else v.dtype)
+        return {
+            k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype)
             for k, v in joined.items()
         }
-        features: Sequence[Tensor] = self.model.get_image_features(**inputs).pooler_output
-        return features
 
-    def layout(self, region: str, hidden: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run the encoder, for the sake of the taps on it; there is nobody to hand on to."""
+        self.model(**self.gather(pictures))
+        return []
+
+    def runs(self, pictures: Sequence[Picture]) -> int:
+        """Give how often each module of the encoder runs when these pictures are looked at."""
+        return 1
+
+    def layout(
+        self, region: str, hidden: Any, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Give an encoder or connector output as (b, t, d), and the masks (b, t) of its spans.
 
-        Families that pack or tile their pictures override this.
+        One row per picture, whatever the module's own first axis: its tiles stand one after another.
         """
-        if hidden.ndim == 2:
-            hidden = hidden[:, None]
-        b, t, _ = hidden.shape
-        masks = vision_masks(b, t, "cls" in self.SPANS[region], hidden.device)
-        return hidden, {span: masks[span] for span in self.SPANS[region]}
+        if hidden.ndim == 4:  # (tiles, h, w, d)
+            hidden = hidden.flatten(1, 2)
+        if self.PACKED and hidden.ndim == 3:
+            hidden = hidden[0]  # (patches of all pictures, d)
+        leading = 0 if self.PACKED else self.leading(region)
+        period = 1 if self.PACKED else hidden.shape[1] if hidden.ndim == 3 else 1
+        hidden, valid = by_picture(hidden, [p.rows for p in pictures])
+        masks = vision_masks(valid, leading, period)
+        if hidden.shape[1] == 1 and not self.PACKED and region == "connector":
+            return hidden, {"cls": valid}  # one pooled vector stands for the whole picture
+        return hidden, {span: masks[span] for span in self.spans(region)}
+
+    # Where tokens lie
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give where each image token lies that the last stage sees: int64 (t, 3).
+
+        The columns are view (0, or a tile's number), row and column; row and column are -1 for
+        tokens that lie nowhere (a learned query, the end of a line).
+        """
+        return square(self.tokens_per_tile(), picture.rows)
+
+    def tokens_per_tile(self) -> int:
+        """Give how many patches the encoder makes of a picture or tile of fixed size."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        return (int(config.image_size) // int(config.patch_size)) ** 2
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the reports and bars of transformers' loading: what they say is raised as errors."""
-    log = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()
+def square(tokens: int, views: int) -> np.ndarray:
+    """Give the grid of views that are squares of so many tokens each, row by row."""
+    side = round(tokens**0.5)
+    return np.concatenate([rectangle(side, side, view) for view in range(views)])
+
+
+def rectangle(height: int, width: int, view: int = 0) -> np.ndarray:
+    """Give the grid of one view, row by row: int64 (height x width, 3)."""
+    row, column = np.divmod(np.arange(height * width), width)
+    return np.stack([np.full_like(row, view), row, column], axis=1)

@@ -1,142 +1,313 @@
 """What families with a language model share: prompts as tokens, and reading them."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import torch
+import transformers
+from PIL import Image
 from torch import Tensor
-from transformers import DynamicCache
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Adapter, Picture
-from eyechart.models.spans import Tokens, pad
+from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.spans import Tokens, pad, text_masks
+
+IN_TEXT = ("image_mean", "text_mean", "last", "all_mean", "image_tokens")
+NOT_OF_PICTURE = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One prompt as token ids, up to where the answer begins; ``inputs`` a family's own business."""
+
+    ids: list[int]
+    inputs: dict[str, Any] = field(default_factory=dict)
 
 
 class LanguageAdapter(Adapter):
-    """A loaded vision-language model.
+    """A loaded vision-language model of a class that transformers has.
+
+    The class runs encoder and connector by ``get_image_features`` and takes what these gave as
+    ``mm_encoder_outputs``, so that a picture is looked at once and read as often as there are
+    questions.
 
     Class attributes
     ----------------
-    LM, NORM, BACKBONE : module paths of the list of blocks, of the last norm, and of the language
-        model without its head
-    CAUSAL : whether no token sees a later one, image tokens included
+    BODY : module path of the model without its head
+    LM, NORM : module paths of the list of blocks, and of the last norm
+    CAUSAL : whether no token sees a later one, except image tokens one another
+    TEXT_ALONE : whether it can read a prompt without a picture
+    MOST_PICTURES : how many pictures a prompt may be about; 0 for any number
+    LISTED : whether the features of several pictures are a list, or one tensor
     """
 
-    LM: ClassVar[str]
-    NORM: ClassVar[str]
-    BACKBONE: ClassVar[str]
-    CAUSAL: ClassVar[bool]
+    MODEL = "AutoModelForImageTextToText"
+    BODY: ClassVar[str] = "model"
+    LM: ClassVar[str] = "model.language_model.layers"
+    NORM: ClassVar[str] = "model.language_model.norm"
+    CAUSAL: ClassVar[bool] = True
+    TEXT_ALONE: ClassVar[bool] = True
+    MOST_PICTURES: ClassVar[int] = 0
+    LISTED: ClassVar[bool] = True
+
+    @property
+    def body(self) -> Any:
+        """The model without its head."""
+        return self.model.get_submodule(self.BODY)
+
+    @property
+    def text_config(self) -> Any:
+        """The configuration of the language model."""
+        return self.model.config.get_text_config()
 
     @property
     def image_id(self) -> int:
         """The id of the token that marks a position filled by a picture."""
         return int(self.model.config.image_token_id)
 
+    @property
+    def mark(self) -> str:
+        """What a chat template writes for a picture."""
+        return str(self.processor.image_token)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of prompts."""
+        return self.processor.tokenizer
+
     def addresses(self) -> dict[str, str]:
         """Give the module path of every address, in the order in which they run."""
-        blocks = len(self.model.get_submodule(self.LM))
-        found = {f"lm.{i}": f"{self.LM}.{i}" for i in range(blocks)}
-        return {**super().addresses(), **found, "lm.norm": self.NORM}
+        return {**super().addresses(), **self.blocks("lm", self.LM), "lm.norm": self.NORM}
 
-    def placeholder(self, inputs: Any) -> str:
-        """Give the text of a picture's image tokens."""
-        return str(self.processor.replace_image_token(inputs, image_idx=0))
+    def spans(self, region: str) -> tuple[str, ...]:
+        """Give the spans of a region's addresses, in the order of ``addresses.SPANS``."""
+        return IN_TEXT if region == "lm" else super().spans(region)
 
-    def sequence(self, prompt: str, pictures: Sequence[str]) -> list[int]:
-        """Give the token ids of one user turn in the model's chat template, up to the answer.
+    # Pictures
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one RGB picture, and what stands for it in a prompt."""
+        found = self.processor(
+            images=[image], text=[self.mark], return_text_replacement_offsets=True
+        )
+        text = found.pop("text_replacement_offsets")[0][0]["replacement"]
+        kept = {k: v for k, v in found.items() if k not in NOT_OF_PICTURE}
+        inputs = dict(transformers.BatchFeature(kept, tensor_type="pt"))
+        return Picture(inputs, str(text), self.rows(inputs))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector; give what the language model takes of each picture."""
+        found = self.body.get_image_features(**self.gather(pictures))
+        return [Seen(features) for features in self.share_out(found.pooler_output, pictures)]
+
+    def share_out(self, features: Any, pictures: Sequence[Picture]) -> list[Tensor]:
+        """Give each picture's features (its image tokens, d)."""
+        if isinstance(features, (list, tuple)):
+            return list(features)
+        parts = features.split([p.rows for p in pictures])
+        return [part.reshape(-1, part.shape[-1]) for part in parts]
+
+    # Prompts
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the token ids of one user turn, up to the answer.
 
         Parameters
         ----------
         prompt : str
             The text of the turn.
-        pictures : sequence of str
-            ``Picture.text`` of each picture, in order; none for text alone.
+        pictures : sequence of Picture
+            What it is about, in order; none for text alone.
 
         Raises
         ------
         UserError
-            If there is no chat template, or the prompt itself holds the mark of a picture.
+            If there is no chat template, the prompt holds the mark of a picture, it is longer than
+            the model's context, or the model cannot read so many pictures.
         """
-        content = [{"type": "image"} for _ in pictures]
+        self.check_number(prompt, len(pictures))
+        text = self.turn(prompt, len(pictures))
+        pieces = text.split(self.mark)
+        if len(pieces) != len(pictures) + 1:
+            raise UserError(
+                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.mark!r} in the "
+                f"chat template's text, expected {len(pictures)}, one per picture"
+            )
+        shown = [self.shown(p, n, len(pictures)) for n, p in enumerate(pictures)]
+        filled = [text + piece for text, piece in zip(shown, pieces[1:], strict=True)]
+        row = Row(self.encode(pieces[0] + "".join(filled)))
+        self.check_length(prompt, len(row.ids))
+        return row
+
+    def turn(self, prompt: str, pictures: int) -> str:
+        """Give one user turn as text, with the mark of a picture for each."""
+        if self.spec.turn is not None:
+            return self.spec.turn.format(images=self.mark * pictures, question=prompt)
+        content = [{"type": "image"} for _ in range(pictures)]
         words = {"type": "text", "text": prompt}
         turn = [*content, words] if self.spec.image_first else [words, *content]
         try:
-            text = self.processor.apply_chat_template(
-                [{"role": "user", "content": turn}], add_generation_prompt=True
+            return str(
+                self.processor.apply_chat_template(
+                    [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
+                )
             )
         except ValueError as error:
-            raise UserError(f"{self.spec.checkpoint}: {' '.join(str(error).split())}") from None
-        pieces = text.split(self.processor.image_token)
-        if len(pieces) != len(pictures) + 1:
             raise UserError(
-                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.processor.image_token!r} in the "
-                f"chat template's text, expected {len(pictures)}, one per picture"
+                f"{self.spec.checkpoint}: {' '.join(str(error).split())}; give its spec a turn, "
+                "such as turn: '{images}Question: {question} Answer:'"
+            ) from None
+
+    def shown(self, picture: Picture, number: int, of: int) -> str:
+        """Give what stands for picture ``number``, counted from 0, in a prompt with so many."""
+        return picture.text
+
+    def encode(self, text: str) -> list[int]:
+        """Give the token ids of a whole prompt."""
+        opening = self.tokenizer.bos_token
+        opened = bool(opening) and text.startswith(opening)
+        return list(self.tokenizer(text, add_special_tokens=not opened)["input_ids"])
+
+    def check_number(self, prompt: str, pictures: int) -> None:
+        """Raise a UserError if the model cannot read so many pictures, or none."""
+        if not pictures and not self.TEXT_ALONE:
+            raise UserError(
+                f"{self.spec.family} reads no prompt without a picture, and {prompt!r} has none"
             )
-        text = pieces[0] + "".join(p + q for p, q in zip(pictures, pieces[1:], strict=True))
-        tokenizer = self.processor.tokenizer
-        opened = bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
-        return list(tokenizer(text, add_special_tokens=not opened)["input_ids"])
+        if self.MOST_PICTURES and pictures > self.MOST_PICTURES:
+            raise UserError(
+                f"{self.spec.family} reads {self.MOST_PICTURES} picture per prompt, "
+                f"and {prompt!r} has {pictures}"
+            )
+
+    def check_length(self, prompt: str, length: int) -> None:
+        """Raise a UserError if a prompt of so many tokens does not fit the model's context."""
+        most = getattr(self.text_config, "max_position_embeddings", None)
+        if most and length > most:
+            raise UserError(
+                f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads "
+                f"{most} at most; shorten it, or the pictures"
+            )
+
+    # Sharing what stands before the question
 
     def prefix(self, ids: Sequence[int]) -> int:
-        """Give the number of tokens up to the last image token; 0 for text alone."""
-        mark = self.image_id
-        return next((i + 1 for i in reversed(range(len(ids))) if ids[i] == mark), 0)
+        """Give the number of tokens up to the last that stands for a picture; 0 for text alone."""
+        marks = self.picture_ids()
+        return next((i + 1 for i in reversed(range(len(ids))) if ids[i] in marks), 0)
+
+    def picture_ids(self) -> set[int]:
+        """Give the ids of all tokens that are written for pictures and nothing else."""
+        found = getattr(self.processor, "image_token_ids", None) or []
+        return {self.image_id, *(i for i in found if i is not None)}
 
     def shares_prefix(self, picture: Picture) -> bool:
         """Whether what stands up to the last image token is the same for every question.
 
-        That takes a causal language model and a chat template whose text before the picture does
-        not depend on the question, as two unlike questions show.
+        That takes a language model in which no token sees a later one and each sees all earlier
+        ones, and a prompt whose text before the picture does not depend on the question, as two
+        unlike questions show.
         """
-        if not (self.CAUSAL and self.spec.image_first):
+        if not (self.CAUSAL and self.spec.image_first and self.sees_all()):
             return False
-        first, second = (self.sequence(q, [picture.text]) for q in ("What?", "so be it 7"))
+        first, second = (self.row(q, [picture]).ids for q in ("What?", "so be it 7"))
         end = self.prefix(first)
         return end > 0 and first[:end] == second[:end] and self.prefix(second) == end
 
-    def tokens(self, rows: Sequence[Sequence[int]]) -> Tokens:
-        """Pad token ids to one batch on the device."""
-        padding = self.processor.tokenizer.pad_token_id or 0
-        return pad(rows, self.image_id, padding, self.device)
+    def sees_all(self) -> bool:
+        """Whether every block lets a token see all earlier ones: no windows, no recurrence."""
+        config = self.text_config
+        kinds = getattr(config, "layer_types", None)
+        if kinds is not None:
+            return set(kinds) == {"full_attention"}
+        window = getattr(config, "sliding_window", None)
+        most = getattr(config, "max_position_embeddings", None)
+        return not window or bool(most and window >= most)
 
-    def new_cache(self) -> DynamicCache:
+    # Reading
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Pad prompts to one batch on the device; ``seen`` are all their pictures, in order."""
+        ids, valid = pad([row.ids for row in rows], self.tokenizer.pad_token_id or 0)
+        image = (ids == self.image_id) & valid
+        where = self.device
+        return Tokens(ids.to(where), valid.to(where), image.to(where), list(seen))
+
+    def masks(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Give the masks (b, t) of the language model's spans."""
+        marks = torch.tensor(sorted(self.picture_ids()), device=tokens.ids.device)
+        return text_masks(tokens, torch.isin(tokens.ids, marks), self.spec.image_first)
+
+    def positions(self, tokens: Tokens) -> Tensor | None:
+        """Give the place of each token, (b, t), or (3, b, t) where it has three; None: its index."""
+        return None
+
+    def new_cache(self) -> Any:
         """Give an empty key-value cache."""
-        return DynamicCache(config=self.model.get_submodule(self.BACKBONE).config)
+        return transformers.DynamicCache(config=self.text_config)
 
     def read(
         self,
         tokens: Tokens,
-        sees: Tensor,
-        positions: Tensor,
-        features: Sequence[Tensor],
-        cache: DynamicCache | None,
-    ) -> None:
-        """Run the language model, without its head, for the sake of the taps on it.
+        sees: Tensor | None = None,
+        positions: Tensor | None = None,
+        cache: Any = None,
+        logits: bool = False,
+    ) -> Any:
+        """Run the language model, for the sake of the taps on it.
 
         Parameters
         ----------
         tokens : Tokens, shape (b, t)
             What is read now.
-        sees : bool, shape (b, s + t) or (b, t, s + t)
-            Which of the s cached and t new positions are no pads; or, for each new token, which of
-            them it sees.
-        positions : int64, shape (b, t)
-            Place of each new token in its prompt.
-        features : one Tensor (its image tokens, d) per picture in the batch, in reading order
+        sees : bool, shape (b, t, s + t), or None
+            Which of the s cached and t new positions each new token sees; None: all that stand
+            before it and are no pads.
+        positions : int64, shape (b, t), or None
+            Place of each new token in its prompt, if the tokens do not begin it.
         cache : the keys and values of the s positions; grows by t, or None to keep nothing
+        logits : bool
+            Whether the head runs too.
+
+        Returns
+        -------
+        Tensor, shape (b, t, d), or (b, t, words)
         """
-        backbone = self.model.get_submodule(self.BACKBONE)
-        embeddings = backbone.get_input_embeddings()(tokens.ids)  # (b, t, d)
-        if features:
-            filled = torch.cat(list(features)).to(embeddings.dtype)
-            embeddings = embeddings.masked_scatter(tokens.image[:, :, None], filled)
-        if sees.ndim == 3:  # a mask of one's own is added to the attention scores
-            hidden = torch.zeros(sees.shape, dtype=embeddings.dtype, device=self.device)
-            sees = hidden.masked_fill(~sees, torch.finfo(hidden.dtype).min)[:, None]
-        backbone(
-            inputs_embeds=embeddings,
-            attention_mask=sees,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=cache is not None,
-        )
+        places = self.positions(tokens) if positions is None else positions
+        inputs = {"input_ids": tokens.ids, "use_cache": cache is not None, **tokens.inputs}
+        inputs["attention_mask"] = tokens.valid.long() if sees is None else self.bias(sees)
+        inputs |= {} if places is None else {"position_ids": places}
+        inputs |= {} if cache is None else {"past_key_values": cache}
+        inputs |= {"mm_encoder_outputs": {"image": self.encoded(tokens)}} if tokens.seen else {}
+        out = (self.model if logits else self.body)(**inputs)
+        return out.logits if logits else getattr(out, "last_hidden_state", None)
+
+    def bias(self, sees: Tensor) -> Tensor:
+        """Give a mask of one's own as what is added to the attention scores."""
+        hidden = torch.zeros(sees.shape, dtype=self.dtype, device=self.device)
+        return hidden.masked_fill(~sees, torch.finfo(self.dtype).min)[:, None]
+
+    def encoded(self, tokens: Tokens) -> Any:
+        """Give what was seen of all pictures as the class's own encoder would hand it on."""
+        features = [s.features for s in tokens.seen]
+        return SimpleNamespace(pooler_output=features if self.LISTED else torch.cat(features))
+
+    # Answering
+
+    def logits(
+        self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
+    ) -> list[Tensor]:
+        """Give the scores of every next token after prompts and the answers begun to them.
+
+        Returns
+        -------
+        list of Tensor, one (tokens begun + 1, words) per row
+        """
+        whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
+        found = self.read(self.tokens(whole, seen), logits=True)
+        ends = [(len(r.ids) - 1, len(w.ids)) for r, w in zip(rows, whole, strict=True)]
+        return [scores[a:b] for scores, (a, b) in zip(found, ends, strict=True)]

@@ -1,0 +1,278 @@
+"""Every family with a native class, on a tiny random checkpoint in the official format."""
+
+import numpy as np
+import pytest
+import torch
+from zoo import FAMILIES, Case, build
+
+from eyechart.errors import UserError
+from eyechart.extraction import passes
+from eyechart.extraction.engine import Engine
+from eyechart.extraction.plan import Part, Question
+from eyechart.models.addresses import SPANS, columns
+from eyechart.models.answers import answer, score_choices
+from eyechart.models.describe_model import describe
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+
+CASES = sorted(FAMILIES)
+READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
+QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    made = {}
+
+    def make(name):
+        if name not in made:
+            made[name] = build(name, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def loaded(checkpoint):
+    kept = {}
+
+    def get(name, **loading):
+        key = (name, *sorted(loading.items()))
+        if key not in kept:
+            kept[key] = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", **loading))
+        return kept[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def cards(loaded):
+    kept = {}
+
+    def get(name):
+        if name not in kept:
+            kept[name] = describe(loaded(name), name)
+        return kept[name]
+
+    return get
+
+
+def pixels(name, count=3):
+    """Pictures of other sizes, as the family takes them."""
+    from PIL import Image
+
+    draw = np.random.default_rng(1)
+    sizes = [(64, 40), (40, 88), (30, 30), (64, 40)][:count]
+    arrays = [draw.integers(0, 255, (h, w, 3), dtype=np.uint8) for w, h in sizes]
+    return [Image.fromarray(array) for array in arrays]
+
+
+class Dataset(Part):
+    """Pictures in memory with questions about them."""
+
+    def __init__(self, questions):
+        images = sorted({i for q in questions for i in q})
+        rows = [
+            Question(n, tuple(q), QUESTIONS[n % len(QUESTIONS)]) for n, q in enumerate(questions)
+        ]
+        super().__init__(images, [], [f"q{n}" for n in range(len(rows))], rows, {})
+
+
+def extract(adapter, card, questions, batch, monkeypatch, shares=None):
+    """Run the engine over pictures p0, p1, …; give {column: {row: value}} of both scopes."""
+    shown = dict(zip(["p0", "p1", "p2", "p3"], pixels(card["model"], 4), strict=True))
+    monkeypatch.setattr(Part, "paths", None, raising=False)
+    part = Dataset(questions)
+    object.__setattr__(part, "paths", {i: i for i in part.images})
+    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
+    if shares is not None:
+        card = {**card, "shares_prefix": shares}
+        if not shares:
+            card["addresses"] = [
+                {**a, "scopes": {s: "item" for s in a["scopes"]}} if a["region"] == "lm" else a
+                for a in card["addresses"]
+            ]
+    every = [a["address"] for a in card["addresses"]]
+    asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
+    found = {}
+
+    def emit(ids):
+        def take(rows, values):
+            for column, value in values.items():
+                for row, one in zip(rows, value, strict=True):
+                    found.setdefault(column, {})[ids[row]] = np.asarray(one)
+
+        return take
+
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batch)
+    list(engine.run(part, emit(part.images), emit(part.items)))
+    names = {c.name for scope in asked.values() for c in scope}
+    assert set(found) == names
+    return found
+
+
+def test_all_weights_are_loaded_and_a_missing_one_is_an_error(checkpoint, loaded, tmp_path):
+    assert loaded("llava")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_addresses_resolve_and_count_as_the_spec_says(name, loaded, cards):
+    case, card = FAMILIES[name], cards(name)
+    names = [a["address"] for a in card["addresses"]]
+    assert sum(n.startswith("vision.") for n in names) == case.spec.vision_blocks
+    assert sum(n.startswith("lm.") and n != "lm.norm" for n in names) == case.spec.lm_blocks
+    assert ("connector" in names) == (case.connector is not None)
+    assert ("lm.norm" in names) == (case.kind == "vlm")
+    widths = {a["address"]: a["width"] for a in card["addresses"]}
+    assert widths["vision.0"] == 32
+    assert widths.get("connector") == case.connector
+    assert sum(card["parts"].values()) == card["parameters"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_batch_of_three_equals_single_runs_at_every_address_and_span(
+    name, loaded, cards, monkeypatch
+):
+    adapter, card = loaded(name), cards(name)
+    asked = [["p0"], ["p1"], ["p2"]]
+    batch = extract(adapter, card, asked, 3, monkeypatch)
+    for n, question in enumerate(asked):
+        alone = extract(
+            adapter, card, [[], [], question][2 - n :] if False else asked, 1, monkeypatch
+        )
+        for column, rows in batch.items():
+            for row, value in rows.items():
+                np.testing.assert_allclose(value, alone[column][row], rtol=0, atol=1e-5)
+        break
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_each_picture_has_as_many_image_tokens_as_features(name, loaded):
+    adapter = loaded(name)
+    for image in pixels(name):
+        picture = adapter.picture(image)
+        with torch.inference_mode():
+            tokens = adapter.tokens([adapter.row("what ?", [picture])], adapter.look([picture]))
+        assert int(tokens.image.sum()) == len(adapter.grid(picture))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_token_ids_are_those_of_the_models_own_processor(name, loaded):
+    adapter, case = loaded(name), FAMILIES[name]
+    images = pixels(name, 2) if not adapter.MOST_PICTURES else pixels(name, 1)
+    pictures = [adapter.picture(i) for i in images]
+    ours = adapter.row("how so ?", pictures).ids
+    if case.own_text is None:
+        content = [{"type": "image", "image": i} for i in images]
+        theirs = adapter.processor.apply_chat_template(
+            [{"role": "user", "content": [*content, {"type": "text", "text": "how so ?"}]}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+        )["input_ids"][0]
+    else:
+        theirs = adapter.processor(images=images, text=case.own_text("how so ?", len(images)))
+        theirs = theirs["input_ids"]
+        theirs = theirs[0] if isinstance(theirs[0], (list, torch.Tensor, np.ndarray)) else theirs
+    assert ours == list(map(int, theirs))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_read_is_what_the_class_itself_computes(name, loaded):
+    adapter = loaded(name)
+    (image,) = pixels(name, 1)
+    picture = adapter.picture(image)
+    row = adapter.row("what is it ?", [picture])
+    with torch.inference_mode():
+        ours = adapter.logits([row], adapter.look([picture]), [[]])[0][-1]
+        theirs = FAMILIES[name].reference(adapter, image, row)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
+    name, loaded, cards, monkeypatch
+):
+    adapter, card = loaded(name), cards(name)
+    several = [["p0", "p2"], ["p1", "p0", "p2"], ["p1"]]
+    if adapter.MOST_PICTURES:
+        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+            extract(adapter, card, several, 3, monkeypatch)
+    else:
+        batch = extract(adapter, card, several, 3, monkeypatch)
+        alone = extract(adapter, card, several, 1, monkeypatch)
+        for column, rows in batch.items():
+            for row, value in rows.items():
+                np.testing.assert_allclose(value, alone[column][row], rtol=0, atol=1e-5)
+    if not adapter.TEXT_ALONE:
+        with pytest.raises(UserError, match="reads no prompt without a picture"):
+            adapter.row("hello", [])
+    else:
+        with torch.inference_mode():
+            (scores,) = adapter.logits([adapter.row("hello", [])], [], [[]])
+        assert torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_shared_prefixes_give_the_numbers_of_joint_passes_or_are_not_shared(
+    name, loaded, cards, monkeypatch
+):
+    adapter, card = loaded(name), cards(name)
+    assert card["shares_prefix"] == FAMILIES[name].shares
+    if not card["shares_prefix"]:
+        return
+    asked = [["p0"], ["p0"], ["p0"], ["p1"], ["p2"], ["p2"]]
+    shared = extract(adapter, card, asked, 4, monkeypatch)
+    joint = extract(adapter, card, asked, 4, monkeypatch, shares=False)
+    for column, rows in joint.items():
+        if column in shared and set(rows) == set(shared[column]):
+            for row, value in rows.items():
+                np.testing.assert_allclose(value, shared[column][row], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_log_probabilities_of_choices_are_those_of_teacher_forcing(name, loaded):
+    adapter = loaded(name)
+    (image,) = pixels(name, 1)
+    picture = adapter.picture(image)
+    row = adapter.row("what is it ?", [picture])
+    with torch.inference_mode():
+        seen = adapter.look([picture])
+        choices = ["a red square", "yes"]
+        ours = score_choices(adapter, row, seen, choices)
+        for choice, score in zip(choices, ours, strict=True):
+            ids = adapter.tokenizer(choice, add_special_tokens=False)["input_ids"]
+            total = 0.0
+            for n, i in enumerate(ids):
+                scores = FAMILIES[name].reference(adapter, image, row, ids[:n])
+                total += float(scores.float().log_softmax(-1)[i])
+            assert abs(total - float(score)) < 1e-4
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_answers_are_greedy_and_leave_no_hooks(name, loaded):
+    adapter = loaded(name)
+    before = hooks(adapter)
+    pictures = [adapter.picture(i) for i in pixels(name, 2)]
+    rows = [adapter.row(q, [p]) for q, p in zip(QUESTIONS, pictures, strict=False)]
+    with torch.inference_mode():
+        seen = adapter.look(pictures)
+    said = answer(adapter, rows, seen, 3)
+    assert said == [answer(adapter, [r], [s], 3)[0] for r, s in zip(rows, seen, strict=True)]
+    assert hooks(adapter) == before
+
+
+def hooks(adapter):
+    return sum(len(m._forward_hooks) for m in adapter.model.modules())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_half_precision_runs(name, loaded, cards, monkeypatch):
+    adapter = loaded(name, dtype="bfloat16")
+    found = extract(adapter, cards(name), [["p0"], ["p1"]], 2, monkeypatch)
+    exact = extract(loaded(name), cards(name), [["p0"], ["p1"]], 2, monkeypatch)
+    for column, rows in found.items():
+        for row, value in rows.items():
+            scale = np.abs(exact[column][row]).max()
+            assert np.abs(value - exact[column][row]).max() < 0.1 * scale + 0.1, column

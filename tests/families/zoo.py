@@ -1,0 +1,126 @@
+"""The families that are tested, and what the tests must know of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import zoo_models
+
+from eyechart.models.spec import Spec, defaults
+
+PLAIN = "{images}{question}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One family: its adapter, widths and blocks, and how its own class is asked."""
+
+    family: str
+    connector: int | None = 48
+    lm_blocks: int = 2
+    shares: bool = True
+    turn: str | None = None
+    torchvision: bool = False
+    own_text: Callable[[str, int], str] | None = None
+    loosely: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return "vlm" if self.lm_blocks else "encoder"
+
+    @property
+    def spec(self) -> Spec:
+        fields = {
+            "family": self.family,
+            "kind": self.kind,
+            "checkpoint": f"tiny/{self.family}",
+            "revision": None,
+            "dtype": "float32",
+            "licence": "none",
+            "vision_blocks": 3,
+            "lm_blocks": self.lm_blocks,
+            "turn": self.turn,
+        }
+        return Spec(**(defaults() | fields))
+
+    def reference(self, adapter: Any, image: Any, row: Any, begun: Any = ()) -> torch.Tensor:
+        """Give the next token's scores as the class computes them from its processor's inputs."""
+        write = self.own_text or adapter.turn
+        text = write("what is it ?", 1)
+        inputs = dict(adapter.processor(images=[image], text=[text], return_tensors="pt"))
+        if "begun" in self.loosely:  # an answer of a decoder's own
+            start = adapter.text_config.decoder_start_token_id
+            inputs["decoder_input_ids"] = torch.tensor([[start, *begun]])
+            return adapter.model(**inputs).logits[0, -1]
+        for name in ("token_type_ids", "mm_token_type_ids"):
+            if name in inputs:
+                later = torch.full((1, len(begun)), self.loosely.get("later", 0))
+                inputs[name] = torch.cat([inputs[name], later], dim=1)
+        inputs["input_ids"] = torch.tensor([[*row.ids, *begun]])
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        return adapter.model(**inputs).logits[0, -1]
+
+
+def _blip(question: str, images: int) -> str:
+    return question
+
+
+def _pali(question: str, images: int) -> str:
+    return "<image>" * images + question
+
+
+def _phi(question: str, images: int) -> str:
+    return "user: " + "<|endoftext10|>" * images + question + "\nassistant:"
+
+
+TV = {"torchvision": True}
+FAMILIES = {
+    "llava": Case("llava"),
+    "llava_next": Case("llava_next"),
+    "llava_onevision": Case("llava_onevision", **TV),
+    "pixtral": Case("pixtral", **TV),
+    "aya_vision": Case("aya_vision", shares=False),
+    "internvl": Case("internvl", **TV),
+    "perception_lm": Case("perception_lm", **TV),
+    "perception_lm_tiled": Case("perception_lm", **TV),
+    "paligemma": Case("paligemma", shares=False, own_text=_pali, loosely={"later": 1}),
+    "janus": Case("janus"),
+    "qwen2_vl": Case("qwen2_vl", **TV),
+    "qwen2_5_vl": Case("qwen2_5_vl", **TV),
+    "qwen3_vl": Case("qwen3_vl", **TV),
+    "blip2": Case("blip2", shares=False, turn=PLAIN, own_text=_blip),
+    "blip2_t5": Case("blip2", shares=False, turn=PLAIN, own_text=_blip, loosely={"begun": True}),
+    "instructblip": Case("instructblip", shares=False, turn=PLAIN, own_text=_blip),
+    "smolvlm": Case("smolvlm", **TV),
+    "idefics3": Case("idefics3", **TV),
+    "gemma3": Case("gemma3", lm_blocks=3, shares=False),
+    "phi4_multimodal": Case(
+        "phi4_multimodal",
+        turn=_phi("{question}", 0).replace("user: ", "user: {images}"),
+        own_text=_phi,
+        **TV,
+    ),
+    "molmo2": Case("molmo2", **TV),
+    "minicpmv4_6": Case("minicpmv4_6", shares=False, **TV),
+    "clip": Case("clip", connector=24, lm_blocks=0),
+    "siglip": Case("siglip", connector=32, lm_blocks=0),
+    "dinov2": Case("dinov2", connector=None, lm_blocks=0),
+    "dinov2_registers": Case("dinov2", connector=None, lm_blocks=0),
+    "vit_mae": Case("vit_mae", connector=None, lm_blocks=0),
+    "vit_mae_pretraining": Case("vit_mae", connector=None, lm_blocks=0),
+    "vit_classifier": Case("vit", connector=None, lm_blocks=0),
+}
+
+
+def build(name: str, folder: Path) -> Path:
+    """Save a checkpoint whose weights are large enough for its layers to differ."""
+    torch.manual_seed(0)
+    model, processor = zoo_models.REG[name]()
+    for key, parameter in model.named_parameters():
+        if parameter.ndim >= 2 and "norm" not in key:
+            torch.nn.init.normal_(parameter, std=0.1)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder

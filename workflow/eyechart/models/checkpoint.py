@@ -1,0 +1,101 @@
+"""From a folder in Hugging Face layout to a model whose every weight was in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from eyechart.device import device_of
+from eyechart.errors import UserError
+from eyechart.models.loading import Loading
+from eyechart.models.spec import Spec
+
+
+def load_model(
+    model_class: Any, checkpoint: Path, spec: Spec, loading: Loading, unused: Sequence[str] = ()
+) -> tuple[Any, torch.device]:
+    """Give the model, ready to be read from, and the device that it takes inputs on.
+
+    Parameters
+    ----------
+    unused : sequence of str
+        Beginnings of the names of weights that the folder may hold beyond those of the model.
+
+    Raises
+    ------
+    UserError
+        If the folder is no checkpoint, or a weight is missing, unexpected or of another shape.
+    """
+    where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
+    if not (Path(checkpoint) / "config.json").is_file():
+        raise UserError(f"{checkpoint}: no config.json, expected a Hugging Face model")
+    with quiet(), one_sentence(checkpoint):
+        model, report = model_class.from_pretrained(
+            checkpoint,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # reported below instead
+            use_safetensors=spec.weights == "safetensors",
+            **loading.arguments(spec),
+            **where,
+        )
+    check_keys(checkpoint, report, spec, unused)
+    device = model.device if loading.places else device_of(loading.device)
+    model = model.eval().requires_grad_(False)
+    return (model if loading.places else model.to(device)), device
+
+
+def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Sequence[str]) -> None:
+    """Raise a UserError for the first weight that is not where it should be."""
+    for kind in ("missing", "unexpected", "mismatched"):
+        for key in sorted(_name(k) for k in report[f"{kind}_keys"]):
+            if not (kind == "unexpected" and key.startswith(tuple(unused))):
+                raise UserError(f"{checkpoint}: {kind} key {key} in the weights of {spec.family}")
+
+
+def load_processor(checkpoint: Path, spec: Spec, loading: Loading) -> Any:
+    """Give the checkpoint's processor: of text and pictures, or of pictures alone."""
+    where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
+    with quiet(), one_sentence(checkpoint):
+        return transformers.AutoProcessor.from_pretrained(checkpoint, **where)
+
+
+def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: Loading) -> Any:
+    """Give the model without weights, on the meta device: nothing is read but config.json."""
+    where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
+    with quiet(), one_sentence(checkpoint):
+        config = transformers.AutoConfig.from_pretrained(checkpoint, **where)
+        with torch.device("meta"):
+            return getattr(model_class, "from_config", model_class)(config)
+
+
+@contextmanager
+def one_sentence(checkpoint: Path) -> Iterator[None]:
+    """Turn what transformers raises for a checkpoint that it cannot load into a UserError."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
+        raise UserError(f"{checkpoint}: {' '.join(str(error).split())}") from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the reports and bars of transformers' loading: what they say is raised as errors."""
+    log = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+def _name(key: Any) -> str:
+    return str(key[0] if isinstance(key, tuple) else key)

@@ -1,0 +1,22 @@
+"""Aya Vision: tiles, each merged to a quarter of its patches in the connector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eyechart.models.families.base import Picture, square
+from eyechart.models.families.llava import Llava
+
+
+class AyaVision(Llava):
+    """AyaVisionForConditionalGeneration; most blocks of its language model see a window only."""
+
+    LISTED = False
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give each tile's grid, tile after tile."""
+        merged = int(self.model.config.downsample_factor) ** 2
+        return square(self.tokens_per_tile() // merged, picture.rows)
+
+
+FAMILY = AyaVision

@@ -1,0 +1,144 @@
+"""BLIP-2: a few learned queries ask the picture; a language model reads what they bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.spans import Tokens
+
+
+class Blip2(LanguageAdapter):
+    """Blip2ForConditionalGeneration with OPT, or with T5, whose encoder is ``lm`` then."""
+
+    MODEL = "Blip2ForConditionalGeneration"
+    BODY = ""
+    VISION = "vision_model.encoder.layers"
+    CONNECTOR = "language_projection"
+    RESAMPLER = "qformer.encoder.layer"
+    LEADING = 1
+    CAUSAL = False  # OPT counts positions by its mask, T5 reads both ways: nothing is shared
+    TEXT_ALONE = False
+    MOST_PICTURES = 1
+    LISTED = False
+    ROOTS: ClassVar = {
+        "vision": "vision_model",
+        "connector": "",
+        "lm": "language_model",
+    }
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether the language model has an encoder, and a decoder that writes the answer."""
+        return not self.model.config.use_decoder_only_language_model
+
+    @property
+    def image_id(self) -> int:
+        """The id of the token that marks a position filled by a query."""
+        return int(self.model.config.image_token_index)
+
+    @property
+    def mark(self) -> str:
+        """What stands for one query."""
+        return str(self.tokenizer.convert_ids_to_tokens(self.image_id))
+
+    def addresses(self) -> dict[str, str]:
+        """Give encoder, queries, connector, and the language model; a decoder's blocks last."""
+        eye = {**self.blocks("vision", self.VISION), **self.blocks("connector", self.RESAMPLER)}
+        eye["connector"] = str(self.CONNECTOR)
+        reader = "language_model.encoder" if self.two_sided else self.decoder
+        lists = f"{reader}.block" if self.two_sided else f"{reader}.layers"
+        found = {**eye, **self.blocks("lm", lists), "lm.norm": f"{reader}.{self.norm}"}
+        if self.two_sided:
+            found |= self.blocks("decoder", "language_model.decoder.block")
+            found["decoder.norm"] = "language_model.decoder.final_layer_norm"
+        return found
+
+    @property
+    def decoder(self) -> str:
+        """The module path of a one-sided language model's body."""
+        model = self.model.language_model.model
+        return "language_model.model" + (".decoder" if hasattr(model, "decoder") else "")
+
+    @property
+    def norm(self) -> str:
+        """The name of the last norm in the language model's body."""
+        return "final_layer_norm" if hasattr(self._reader(), "final_layer_norm") else "norm"
+
+    def _reader(self) -> Any:
+        path = "language_model.encoder" if self.two_sided else self.decoder
+        return self.model.get_submodule(path)
+
+    def region(self, path: str) -> str | None:
+        """Give the region that a module stands in; a decoder's is one of its own."""
+        if path.startswith("language_model.decoder."):
+            return "decoder" if self.two_sided else "lm"
+        if path.startswith(("qformer", "language_projection", "query")):
+            return "connector"
+        return next((r for r in ("vision", "lm") if path.startswith(self.ROOTS[r])), None)
+
+    def spans(self, region: str) -> tuple[str, ...]:
+        """Give the spans of a region; a decoder has read one token only, from which it answers."""
+        return ("last",) if region == "decoder" else super().spans(region)
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one picture; every query stands for all of it."""
+        inputs = dict(self.processor.image_processor(images=[image], return_tensors="pt"))
+        return Picture(inputs, self.mark * int(self.model.config.num_query_tokens))
+
+    def turn(self, prompt: str, pictures: int) -> str:
+        """Give the prompt as the model was trained on it."""
+        pattern = self.spec.turn or "{images}{question}"
+        return pattern.format(images=self.mark * pictures, question=prompt)
+
+    def encoded(self, tokens: Tokens) -> Any:
+        """Give the queries' answers as the class would hand them on."""
+        features = torch.stack([s.features for s in tokens.seen if s.features is not None])
+        return SimpleNamespace(pooler_output=features, qformer_outputs=None, vision_outputs=None)
+
+    def masks(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Give the masks of spans; pads stand between the queries and a shorter question."""
+        return super().masks(tokens)
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Pad prompts; a decoder begins with its start token."""
+        found = super().tokens(rows, seen)
+        found.inputs["pixel_values"] = None  # the class insists on being given some
+        if self.two_sided:
+            begun = [row.inputs.get("begun", []) for row in rows]
+            found.inputs.update(self.answers_begun(begun))
+        return found
+
+    def answers_begun(self, begun: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+        """Give the decoder's tokens: its start, and the answers so far."""
+        start = int(self.text_config.decoder_start_token_id or 0)
+        longest = max(len(b) for b in begun)
+        rows = [[start, *b, *[0] * (longest - len(b))] for b in begun]
+        return {"decoder_input_ids": torch.tensor(rows, device=self.device)}
+
+    def logits(
+        self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
+    ) -> list[Tensor]:
+        """Give the scores of next tokens; a decoder has the answer apart from the prompt."""
+        if not self.two_sided:
+            return super().logits(rows, seen, begun)
+        apart = [
+            Row(r.ids, {**r.inputs, "begun": list(b)}) for r, b in zip(rows, begun, strict=True)
+        ]
+        found = self.read(self.tokens(apart, seen), logits=True)
+        return [scores[: len(b) + 1] for scores, b in zip(found, begun, strict=True)]
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Say that a query lies nowhere."""
+        return np.full((int(self.model.config.num_query_tokens), 3), [0, -1, -1])
+
+
+FAMILY = Blip2

@@ -1,0 +1,57 @@
+"""InstructBLIP: as BLIP-2, but the queries read the question before they ask the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.blip2 import Blip2
+from eyechart.models.families.language import Row
+from eyechart.models.spans import Tokens, pad
+
+
+class InstructBlip(Blip2):
+    """InstructBlipForConditionalGeneration.
+
+    What the connector gives depends on the question, so it is of scope item, and the encoder runs
+    again when a question is read.
+    """
+
+    MODEL = "InstructBlipForConditionalGeneration"
+
+    def scope(self, region: str) -> str:
+        """Give what a region depends on."""
+        return "item" if region == "connector" else "image"
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run the encoder alone, for the sake of the taps on it."""
+        inputs = self.gather(pictures)
+        self.model.vision_model(**inputs)
+        return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the prompt for the language model, and again for the queries."""
+        row = super().row(prompt, pictures)
+        asked = list(self.processor.qformer_tokenizer(prompt)["input_ids"])
+        return replace(row, inputs={**row.inputs, "asked": asked})
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Pad both on the right: pads on the left would shift the queries' positions."""
+        found = super().tokens(rows, seen)
+        filler = self.processor.qformer_tokenizer.pad_token_id or 0
+        ids, valid = pad([row.inputs["asked"] for row in rows], filler)
+        found.inputs["qformer_input_ids"] = ids.to(self.device)
+        found.inputs["qformer_attention_mask"] = valid.long().to(self.device)
+        found.inputs["pixel_values"] = torch.cat([s.more["pixels"] for s in seen])
+        return replace(found, seen=())
+
+    def encoded(self, tokens: Tokens) -> Any:
+        """Say that nothing is handed on: the model looks again."""
+        return None
+
+
+FAMILY = InstructBlip

@@ -1,0 +1,26 @@
+"""InternVL: tiles, each merged to a quarter of its patches before the connector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eyechart.models.families.base import Picture, square
+from eyechart.models.families.llava import Llava
+
+
+class InternVL(Llava):
+    """InternVLForConditionalGeneration."""
+
+    VISION = "model.vision_tower.encoder.layer"
+    LISTED = False
+
+    def leading(self, region: str) -> int:
+        """Give the class token."""
+        return int(region == "vision")
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give each tile's grid, tile after tile."""
+        return square(int(self.processor.image_seq_length), picture.rows)
+
+
+FAMILY = InternVL

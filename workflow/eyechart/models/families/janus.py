@@ -1,0 +1,23 @@
+"""Janus: one encoder to understand pictures, which is examined, another to draw them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from eyechart.models.families.language import LanguageAdapter
+
+
+class Janus(LanguageAdapter):
+    """JanusForConditionalGeneration."""
+
+    VISION = "model.vision_model.encoder.layers"
+    CONNECTOR = "model.aligner"
+    LISTED = False
+    ROOTS: ClassVar = {
+        "vision": "model.vision_model",
+        "connector": "model.aligner",
+        "lm": "model.language_model",
+    }
+
+
+FAMILY = Janus

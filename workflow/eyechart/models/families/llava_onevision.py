@@ -1,0 +1,75 @@
+"""LLaVA-OneVision: tiles as in LLaVA-NeXT; a picture among several is seen whole only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from PIL import Image
+
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import Row
+from eyechart.models.families.llava_next import LlavaNext
+from eyechart.models.spans import Tokens
+
+
+class LlavaOnevision(LlavaNext):
+    """LlavaOnevisionForConditionalGeneration.
+
+    A picture that comes alone is cut into tiles, and vision and connector are examined so; to a
+    prompt with several it gives its whole view alone, as the model was trained.
+    """
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one picture as it is seen alone."""
+        found = super().picture(image)
+        found.inputs.pop("batch_num_images", None)
+        return found
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector; keep the whole views for prompts with several pictures."""
+        found = super().look(pictures)
+        return [
+            replace(
+                seen,
+                more={"pixels": p.inputs["pixel_values"][:, :1], "size": p.inputs["image_sizes"]},
+            )
+            for seen, p in zip(found, pictures, strict=True)
+        ]
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the prompt's tokens; among several each picture has those of its whole view."""
+        row = super().row(prompt, pictures)
+        return replace(row, inputs={**row.inputs, "pictures": len(pictures)})
+
+    def shown(self, picture: Picture, number: int, of: int) -> str:
+        """Give as many marks as the picture has features; one behind the whole view ends it."""
+        return picture.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Give pictures that share a prompt the features of their whole views."""
+        left = list(seen)
+        used: list[Seen] = []
+        for row in rows:
+            own = [left.pop(0) for _ in range(row.inputs.get("pictures", 0) if seen else 0)]
+            used += own if len(own) < 2 else self.look_whole(own)
+        return super().tokens(rows, used)
+
+    def look_whole(self, seen: Sequence[Seen]) -> list[Seen]:
+        """Run encoder and connector on whole views."""
+        found = self.body.get_image_features(
+            torch.cat([s.more["pixels"][0] for s in seen]).to(self.device, self.dtype),
+            torch.cat([s.more["size"] for s in seen]).to(self.device),
+            batch_num_images=torch.tensor([len(seen)]),
+        )
+        return [Seen(features) for features in found.pooler_output]
+
+    @property
+    def join(self) -> dict[str, Any]:
+        """How the model joins tiles."""
+        return {"vision_aspect_ratio": self.model.config.vision_aspect_ratio}
+
+
+FAMILY = LlavaOnevision

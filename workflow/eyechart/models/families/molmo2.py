@@ -1,0 +1,77 @@
+"""Molmo2: overlapping crops; the connector pools patches of all crops by attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import Row
+from eyechart.models.families.llava import Llava
+from eyechart.models.spans import Tokens, by_picture
+
+
+class Molmo2(Llava):
+    """Molmo2ForConditionalGeneration; features are added to the tokens that stand for them."""
+
+    VISION = "model.vision_tower.layers"
+    CONNECTOR = "model.multi_modal_projector.image_projector"
+
+    @property
+    def image_id(self) -> int:
+        """The id of the token that stands for one pooled patch."""
+        return int(self.model.config.image_patch_id)
+
+    def encode(self, text: str) -> list[int]:
+        """Give the token ids of a whole prompt, behind the token that opens every text."""
+        opening = self.tokenizer.bos_token or self.tokenizer.eos_token
+        return super().encode(text if text.startswith(opening) else opening + text)
+
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give the number of crops."""
+        return int(inputs["pixel_values"].shape[0])
+
+    def leading(self, region: str) -> int:
+        """Say that there is no class token."""
+        return 0
+
+    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+        """Join pictures; which patches are pooled is counted over all of them."""
+        found = super().gather(pictures)
+        per_crop = found["pixel_values"].shape[1]
+        firsts = np.cumsum([0, *(p.rows * per_crop for p in pictures[:-1])])
+        pooled = [p.inputs["image_token_pooling"] for p in pictures]
+        moved = [torch.where(p >= 0, p + int(f), p) for p, f in zip(pooled, firsts, strict=True)]
+        found["image_token_pooling"] = torch.cat(moved).to(self.device)
+        found.pop("image_num_crops", None)
+        return found
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Share crops out by picture, and pooled patches by how many each has."""
+        if region == "vision":
+            return super().layout(region, hidden, pictures)
+        hidden, valid = by_picture(hidden, [len(p.inputs["image_token_pooling"]) for p in pictures])
+        return hidden, {"image_mean": valid, "image_tokens": valid}
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Say which tokens are written for pictures: those see one another."""
+        found = super().tokens(rows, seen)
+        if not seen:
+            return found
+        marks = torch.tensor(sorted(self.picture_ids()), device=self.device)
+        of_picture = torch.isin(found.ids, marks) & found.valid
+        return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the whole picture's grid, then that of its crops joined."""
+        low_h, low_w, high_h, high_w = (int(n) for n in picture.inputs["image_grids"][0])
+        return np.concatenate([rectangle(low_h, low_w), rectangle(high_h, high_w, 1)])
+
+
+FAMILY = Molmo2

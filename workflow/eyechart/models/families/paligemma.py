@@ -1,0 +1,43 @@
+"""PaliGemma: picture and prompt see each other whole; only the answer is read word by word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import Row
+from eyechart.models.families.llava import Llava
+from eyechart.models.spans import Tokens
+
+
+class PaliGemma(Llava):
+    """PaliGemmaForConditionalGeneration.
+
+    Image tokens depend on the question, so nothing that the language model reads is shared.
+    """
+
+    CAUSAL = False
+    TEXT_ALONE = False
+    LISTED = False
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the prompt as the processor does: pictures, start of text, prompt, newline."""
+        self.check_number(prompt, len(pictures))
+        text = "".join(p.text for p in pictures) + self.tokenizer.bos_token + prompt + "\n"
+        row = Row(list(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
+        self.check_length(prompt, len(row.ids))
+        return replace(row, inputs={"prompt": len(row.ids)})
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Say which tokens are the prompt, type 0, and which the answer, type 1."""
+        found = super().tokens(rows, seen)
+        ends = torch.tensor([row.inputs["prompt"] for row in rows], device=self.device)
+        places = torch.arange(found.ids.shape[1], device=self.device)
+        types = (places >= ends[:, None]) & found.valid
+        return replace(found, inputs={"token_type_ids": types.long()})
+
+
+FAMILY = PaliGemma

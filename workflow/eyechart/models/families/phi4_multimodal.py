@@ -1,0 +1,99 @@
+"""Phi-4 multimodal: crops of 448 pixels; learned ends of lines; no way to hand features on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.spans import Tokens
+
+
+class Phi4Multimodal(LanguageAdapter):
+    """Phi4MultimodalForCausalLM; pictures are looked at one by one."""
+
+    MODEL = "Phi4MultimodalForCausalLM"
+    VISION = "model.embed_tokens_extend.image_embed.img_processor.encoder.layers"
+    CONNECTOR = "model.embed_tokens_extend.image_embed.img_projection_down"
+    LM = "model.layers"
+    NORM = "model.norm"
+    AT_ONCE = 1
+    ROOTS: ClassVar = {
+        "vision": "model.embed_tokens_extend.image_embed.img_processor",
+        "connector": "model.embed_tokens_extend.image_embed.img_projection",
+        "lm": "model",
+    }
+
+    @property
+    def image_id(self) -> int:
+        """The id of the token that marks a position filled by a picture."""
+        return int(self.model.config.vision_config.image_token_id)
+
+    def region(self, path: str) -> str | None:
+        """Give the region that a module stands in; the audio branch stands in none."""
+        if path.startswith("model.embed_tokens_extend."):
+            names = ("vision", "connector")
+            return next((n for n in names if path.startswith(self.ROOTS[n])), None)
+        return super().region(path)
+
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give the number of crops, the whole picture included."""
+        return int(inputs["image_pixel_values"].shape[1])
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Have the picture laid over a row of its own tokens: what then stands there is it."""
+        inputs = self.gather(pictures)
+        count = pictures[0].text.count(self.mark)
+        ids = torch.full((1, count), self.image_id, device=self.device)
+        embedded = self.body.embed_tokens(ids)
+        laid = self.body.embed_tokens_extend(ids, embedded, **inputs)
+        return [Seen(laid[0])]
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out one picture: behind the connector it is one row already."""
+        if region == "connector":
+            pictures = [Picture({}, rows=1)]
+        return super().layout(region, hidden, pictures)
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Embed the prompts and put the pictures in their places."""
+        found = super().tokens(rows, seen)
+        embedded = self.body.embed_tokens(found.ids)
+        if seen:
+            filled = torch.cat([s.features for s in seen if s.features is not None])
+            embedded = embedded.masked_scatter(found.image[:, :, None], filled.to(embedded.dtype))
+        return replace(found, inputs={"inputs_embeds": embedded, "input_ids": None}, seen=())
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the joined crops' grid, with its ends of lines, a separator, the whole picture's."""
+        side = 16  # of a crop's pooled patches: 448 px, patches of 14 px, pooled two by two
+        height, width = self._useful(picture, side)
+        ends = [_with_ends(rectangle(height, width, 1), width)]
+        whole = _with_ends(rectangle(side, side, 0), side)
+        return np.concatenate([*ends, np.array([[0, -1, -1]]), whole])
+
+    def _useful(self, picture: Picture, side: int) -> tuple[int, int]:
+        mask: Any = picture.inputs["image_attention_mask"][0, 1:, ::2, ::2].numpy()
+        high, wide = (int(n) // (side * 28) for n in picture.inputs["image_sizes"][0])
+        joined = mask[: high * wide].reshape(high, wide, side, side).swapaxes(1, 2)
+        joined = joined.reshape(high * side, wide * side)
+        return int(joined[:, 0].sum()), int(joined[0, :].sum())
+
+
+def _with_ends(grid: np.ndarray, width: int) -> np.ndarray:
+    """Give a grid with an end, at row and column -1, behind each line."""
+    lines = grid.reshape(-1, width, 3)
+    ends = np.full((len(lines), 1, 3), -1)
+    ends[:, :, 0] = grid[0, 0]
+    return np.concatenate([lines, ends], axis=1).reshape(-1, 3)
+
+
+FAMILY = Phi4Multimodal

@@ -1,0 +1,54 @@
+"""Pixtral: pictures of any size, their patches packed in one row through the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, rectangle
+from eyechart.models.families.llava import Llava
+
+
+class Pixtral(Llava):
+    """LlavaForConditionalGeneration around a PixtralVisionModel."""
+
+    VISION = "model.vision_tower.transformer.layers"
+    PACKED: ClassVar[bool] = True
+
+    def shape(self, inputs: dict[str, Tensor]) -> tuple[int, int]:
+        """Give the height and width of a picture in patches."""
+        patch = self.model.config.vision_config.patch_size
+        height, width = (int(pixels) // patch for pixels in inputs["image_sizes"][0])
+        return height, width
+
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give the number of patches."""
+        height, width = self.shape(inputs)
+        return height * width
+
+    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+        """Pad all pictures to the largest; the encoder reads only what each says is its own."""
+        sizes = [p.inputs["pixel_values"].shape[2:] for p in pictures]
+        height, width = max(s[0] for s in sizes), max(s[1] for s in sizes)
+        padded = [
+            torch.nn.functional.pad(
+                p.inputs["pixel_values"], (0, width - size[1], 0, height - size[0])
+            )
+            for p, size in zip(pictures, sizes, strict=True)
+        ]
+        same = [
+            Picture({**p.inputs, "pixel_values": pixels}, p.text, p.rows)
+            for p, pixels in zip(pictures, padded, strict=True)
+        ]
+        return super().gather(same)
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the patches' grid; the marks at the ends of lines are no image tokens."""
+        return rectangle(*self.shape(picture.inputs))
+
+
+FAMILY = Pixtral

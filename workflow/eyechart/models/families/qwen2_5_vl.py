@@ -1,0 +1,39 @@
+"""Qwen2.5-VL: as Qwen2-VL, with windows in most blocks of the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from transformers.vision_utils import get_vision_window_index
+
+from eyechart.models.families.base import Picture
+from eyechart.models.families.qwen2_vl import Qwen2VL
+
+
+class Qwen25VL(Qwen2VL):
+    """Qwen2_5_VLForConditionalGeneration.
+
+    Its encoder works on patches sorted by window, and sorts them back behind the connector.
+    """
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Put patches, or merged patches, back in the order of the picture."""
+        eye = self.model.model.visual
+        order, _ = get_vision_window_index(  # of merged patches
+            torch.cat([p.inputs["image_grid_thw"] for p in pictures]),
+            spatial_merge_size=eye.spatial_merge_size,
+            window_size=eye.window_size,
+            patch_size=eye.patch_size,
+        )
+        order = torch.as_tensor(order).to(hidden.device)
+        unit = len(hidden) // len(order)  # 1 behind the connector
+        back = order.argsort()
+        sorted_back = hidden.reshape(len(order), unit, -1)[back].reshape(hidden.shape)
+        return super().layout(region, sorted_back, pictures)
+
+
+FAMILY = Qwen25VL

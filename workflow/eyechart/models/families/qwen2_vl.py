@@ -1,0 +1,58 @@
+"""Qwen2-VL: pictures of any size, packed; each token has a place in time, height and width."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.spans import Tokens
+
+
+class Qwen2VL(LanguageAdapter):
+    """Qwen2VLForConditionalGeneration; its connector merges two by two patches."""
+
+    VISION = "model.visual.blocks"
+    CONNECTOR = "model.visual.merger"
+    PACKED = True
+    ROOTS: ClassVar = {
+        "vision": "model.visual",
+        "connector": "model.visual.merger",
+        "lm": "model.language_model",
+    }
+
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give the number of patches."""
+        return int(inputs["image_grid_thw"].prod())
+
+    def look(self, pictures: Any) -> list[Seen]:
+        """Run the encoder; places in the prompt depend on the pictures' grids too."""
+        found = super().look(pictures)
+        for seen, picture in zip(found, pictures, strict=True):
+            seen.more["grid"] = picture.inputs["image_grid_thw"]
+        return found
+
+    def positions(self, tokens: Tokens) -> Tensor | None:
+        """Give the three places of each token, as the class computes them."""
+        if not tokens.seen:
+            return None
+        found, _ = self.body.get_rope_index(
+            tokens.ids,
+            mm_token_type_ids=tokens.image.int(),
+            image_grid_thw=torch.cat([s.more["grid"] for s in tokens.seen]).to(self.device),
+            attention_mask=tokens.valid.long(),
+        )
+        return torch.as_tensor(found)
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the grid of merged patches."""
+        merge = int(self.model.config.vision_config.spatial_merge_size)
+        _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
+        return rectangle(height // merge, width // merge)
+
+
+FAMILY = Qwen2VL

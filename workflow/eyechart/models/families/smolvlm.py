@@ -1,0 +1,54 @@
+"""SmolVLM: a picture is cut into tiles and seen whole; the connector merges patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, square
+from eyechart.models.families.language import LanguageAdapter
+
+
+class SmolVLM(LanguageAdapter):
+    """SmolVLMForConditionalGeneration."""
+
+    VISION = "model.vision_model.encoder.layers"
+    CONNECTOR = "model.connector"
+    LM = "model.text_model.layers"
+    NORM = "model.text_model.norm"
+    ROOTS: ClassVar = {
+        "vision": "model.vision_model",
+        "connector": "model.connector",
+        "lm": "model.text_model",
+    }
+
+    def rows(self, inputs: dict[str, Tensor]) -> int:
+        """Give the number of tiles, the whole picture included."""
+        return int(inputs["pixel_values"].shape[1])
+
+    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+        """Pad all pictures to the same number of tiles; the class drops tiles of zeros."""
+        most = max(p.rows for p in pictures)
+        names = ("pixel_values", "pixel_attention_mask")
+        padded = [
+            {n: torch.nn.functional.pad(p.inputs[n], _behind(p.inputs[n], most)) for n in names}
+            for p in pictures
+        ]
+        return super().gather([Picture(inputs) for inputs in padded])
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give each tile's grid, tile after tile; the whole picture is the last."""
+        merged = int(self.model.config.scale_factor) ** 2
+        return square(self.tokens_per_tile() // merged, picture.rows)
+
+
+def _behind(tiles: Tensor, most: int) -> tuple[int, ...]:
+    """Give the padding that appends tiles on the second axis."""
+    return (*[0, 0] * (tiles.ndim - 2), 0, most - tiles.shape[1])
+
+
+FAMILY = SmolVLM

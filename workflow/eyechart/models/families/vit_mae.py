@@ -1,0 +1,31 @@
+"""MAE: an encoder trained to fill in masked patches; here it sees all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+
+from eyechart.models.families.base import Adapter, Picture, Seen
+
+
+class VitMae(Adapter):
+    """ViTMAEModel with nothing masked, and its patches in their order."""
+
+    MODEL = "ViTMAEModel"
+    VISION = "layers"
+    ROOTS: ClassVar = {"vision": "layers"}
+    LEADING = 1
+    UNUSED = ("decoder.", "mask_token", "decoder_")
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run the encoder; the noise that picks what is masked becomes the order of the patches."""
+        inputs = self.gather(pictures)
+        self.model.config.mask_ratio = 0.0
+        order = torch.arange(self.tokens_per_tile(), device=self.device).float()
+        self.model(**inputs, noise=order.expand(len(pictures), -1))
+        return []
+
+
+FAMILY = VitMae

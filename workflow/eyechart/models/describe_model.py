@@ -72,7 +72,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "parts": parameters_by_region(adapter),
         "image_tokens": len(adapter.grid(grey)),
         "shares_prefix": shares,
-        "layout": token_layout(adapter, tokens) if tokens else [],
+        "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
         "addresses": described,
         "modules": _others(adapter, outputs, places),
     }
@@ -100,8 +100,9 @@ def parameters_by_region(adapter: Adapter) -> dict[str, int]:
     return found
 
 
-def token_layout(adapter: LanguageAdapter, tokens: Tokens) -> list[dict[str, Any]]:
+def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[str, Any]]:
     """Give the sample prompt as runs of tokens: ``kind`` (image or text), ``tokens``, ``text``."""
+    assert tokens is not None
     ids, image = tokens.ids[0].tolist(), tokens.image[0].tolist()
     runs = []
     for is_image, run in groupby(zip(ids, image, strict=True), key=lambda pair: pair[1]):
@@ -134,7 +135,7 @@ def _others(
 
 
 def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tensor], Tokens | None]:
-    """Run equal pictures, and a question on each where there is a language model; tap all modules."""
+    """Run equal pictures, and a question on each if there is a language model; tap all modules."""
     outputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Any:

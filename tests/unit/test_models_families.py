@@ -30,6 +30,11 @@ def llava(checkpoints):
     return load(spec("llava", checkpoints["llava"]), checkpoints["llava"], CPU)
 
 
+def with_spec(adapter, **changes):
+    changed = spec("llava", "x", **changes)
+    return type(adapter)(adapter.model, adapter.processor, changed, adapter.device)
+
+
 def picture(adapter, shade=60):
     return adapter.picture(Image.linear_gradient("L").rotate(shade).convert("RGB"))
 
@@ -99,9 +104,7 @@ def test_a_prompt_that_holds_the_mark_of_a_picture_is_refused(llava):
 def test_a_prefix_is_shared_only_where_nothing_before_the_picture_depends_on_the_question(llava):
     shown = picture(llava)
     assert llava.shares_prefix(shown)
-    late = type(llava)(
-        llava.model, llava.processor, spec("llava", "x", image_first=False), llava.device
-    )
+    late = with_spec(llava, image_first=False)
     assert not late.shares_prefix(shown)
 
 
@@ -151,16 +154,14 @@ def test_the_card_tells_widths_scopes_and_module_paths(checkpoints, llava):
 
 
 def test_nothing_in_a_language_model_is_of_image_scope_where_no_prefix_is_shared(llava):
-    late = type(llava)(
-        llava.model, llava.processor, spec("llava", "x", image_first=False), llava.device
-    )
+    late = with_spec(llava, image_first=False)
     found = addresses(describe_model.describe(late, "late"))
     assert set(found["lm.1"].scopes.values()) == {"item"}
     assert set(found["connector"].scopes.values()) == {"image"}
 
 
 def test_a_spec_with_other_numbers_of_blocks_than_the_checkpoint_is_refused(llava):
-    other = type(llava)(llava.model, llava.processor, spec("llava", "x", lm_blocks=4), llava.device)
+    other = with_spec(llava, lm_blocks=4)
     with pytest.raises(UserError, match="lm_blocks is 4, but the checkpoint has 3"):
         describe_model.describe(other, "tiny")
 

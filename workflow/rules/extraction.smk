@@ -20,8 +20,10 @@ rule extract_encoder:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=SIZES.extracting_mb,
+        runtime=SIZES.extracting_minutes,
+        gpu=SIZES.gpus,
+        cpus_per_gpu=sizing.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         item_output="",
@@ -68,8 +70,8 @@ rule write_manifest:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=sizing.fixed(1000),
+        runtime=SIZES.closing_minutes,
     params:
         settings=EXAM.extracting,
         code=fingerprint("eyechart.extraction.write_manifest"),

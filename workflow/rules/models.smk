@@ -15,8 +15,8 @@ rule describe_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=SIZES.describing_mb,
+        runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
         code=EXAM.code_with_family("eyechart.models.describe_model"),

@@ -127,6 +127,8 @@ rule pack_weights:
         "<logs>/pack_weights/{model}.log",
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]
@@ -153,6 +155,8 @@ rule install_weights:
         "<logs>/install_weights/{model}.log",
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]

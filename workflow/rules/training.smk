@@ -128,6 +128,8 @@ rule pack_weights:
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
     localrule: True
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]
@@ -155,6 +157,8 @@ rule install_weights:
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
     localrule: True
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]

@@ -25,9 +25,10 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
+from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
-from eyechart.extraction.prepare import open_picture
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
@@ -194,7 +195,7 @@ class Bench:
     def extract(self, *, shares_prefix: bool) -> None:
         """Run the extraction of every address, pooled."""
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
-        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], BATCH)
+        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], Batches(BATCH))
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []
             asked["image"] = engine.seen

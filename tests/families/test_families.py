@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from zoo import FAMILIES, build
 
 from eyechart.errors import UserError
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.addresses import SPANS, columns
@@ -99,7 +100,7 @@ def extract(adapter, card, questions, batch, monkeypatch, shares=None):
 
         return take
 
-    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batch)
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
     list(engine.run(part, emit(part.images), emit(part.items)))
     names = {c.name for scope in asked.values() for c in scope}
     assert set(found) == names

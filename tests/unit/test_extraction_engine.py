@@ -10,9 +10,10 @@ from tiny_models import build_dataset, build_llava, spec
 
 from eyechart.errors import UserError
 from eyechart.extraction import engine
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
+from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
-from eyechart.extraction.prepare import open_picture
 from eyechart.models.addresses import SPANS, addresses, columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
@@ -63,7 +64,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
     plan = plan_part(data.items, data.images, *part, "{question}")
     asked = [columns(card, addresses, spans, scope) for scope in ("image", "item")]
     image, item = Table(), Table()
-    extractor = Engine(adapter, card["shares_prefix"], *asked, batch_size)
+    extractor = Engine(adapter, card["shares_prefix"], *asked, Batches(batch_size))
     assert sum(extractor.run(plan, image, item)) == len(plan.order())
     return image, item
 

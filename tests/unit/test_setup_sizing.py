@@ -68,7 +68,7 @@ def test_more_parameters_never_ask_for_less_and_ten_times_as_many_ask_for_more(
     name: str, config: dict[str, Any]
 ) -> None:
     counts = [10**6, 10**7, 10**8, 10**9, 10**10, 10**11]
-    where: dict[str, Any] = {"clevr": {"splits": ["val"]}, "extraction": {"device": "cpu"}}
+    where: dict[str, Any] = {"clevr": {"splits": ["val"]}, "loading": {"device": "cpu"}}
     amounts = [ask(sizes(config, {"parameters": n}, **where), name) for n in counts]
     assert amounts == sorted(amounts)
     assert len(set(amounts[2:])) == len(amounts[2:])
@@ -111,7 +111,7 @@ def test_a_wider_number_takes_more_memory(config: dict[str, Any]) -> None:
 def test_no_job_asks_for_less_than_was_seen(
     name: str, spec: dict[str, Any], seen: float, config: dict[str, Any]
 ) -> None:
-    amount = ask(sizes(config, spec, extraction={"device": "cpu"}), name)
+    amount = ask(sizes(config, spec, loading={"device": "cpu"}), name)
     assert amount > (seen / 60 if name.endswith("minutes") else seen)
 
 
@@ -128,7 +128,7 @@ def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, 
     assert large.gpus(JOB) == 1
     assert 14_000 < ask(large, "extracting_mb") < 32_000
     assert ask(large, "extracting_minutes") < 24 * 60
-    assert ask(sizes(config, spec, extraction={"device": "cpu"}), "extracting_mb") > 32_000
+    assert ask(sizes(config, spec, loading={"device": "cpu"}), "extracting_mb") > 32_000
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_gpu_is_asked_for_where_one_is_used(
     device: str, parameters: int, gpus: int, config: dict[str, Any]
 ) -> None:
     spec = {"parameters": parameters, "dtype": "bfloat16"}
-    assert sizes(config, spec, extraction={"device": device}).gpus(JOB) == gpus
+    assert sizes(config, spec, loading={"device": device}).gpus(JOB) == gpus
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) ->
 
 
 def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> None:
-    auto = sizes(config, extraction={"batch_size": "auto", "device": "cpu"})
-    sixteen = sizes(config, extraction={"batch_size": 16, "device": "cpu"})
+    auto = sizes(config, extraction={"batch_size": "auto"})
+    sixteen = sizes(config, extraction={"batch_size": 16})
     assert ask(auto, "extracting_mb") == ask(sixteen, "extracting_mb")
 
 

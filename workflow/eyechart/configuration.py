@@ -54,6 +54,9 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
     for key in ("checkpoints", "revisions", "remote_code"):
         for model in config[key]:
             _known(f"{_file_of([key], files, config[key])}: {key}", "model", model, known)
+    for model in config["loading"]["models"]:
+        at = ["loading", "models"]
+        _known(f"{_file_of([*at, model], files)}: {'.'.join(at)}", "model", model, known)
     for name, dataset in config["datasets"].items():
         _check_dataset(name, dataset, files)
     _check_rising(config, files)

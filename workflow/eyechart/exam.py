@@ -94,6 +94,11 @@ class Exam:
         unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
         return canonical({**self.config["extraction"], **unread})
 
+    def loading(self, wildcards: Any) -> str:
+        """Give how a model is brought into memory: what is said of all, and of it."""
+        shared = {k: v for k, v in self.config["loading"].items() if k != "models"}
+        return canonical({**shared, **self.config["loading"]["models"].get(wildcards.model, {})})
+
     def reporting(self, *keys: str) -> str:
         """Give of the report's settings the keys named, or all, with what else the page tells."""
         told = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}

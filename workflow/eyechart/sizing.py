@@ -125,7 +125,8 @@ class Sizes:
         None with ``device: cpu``. With ``auto`` none for the smallest models, so that the demo's
         run beside each other on any machine; else as many as hold the weights.
         """
-        device, model = self.config["extraction"]["device"], wildcards.model
+        loading, model = self.config["loading"], wildcards.model
+        device = loading["models"].get(model, {}).get("device", loading["device"])
         if device == "cpu" or (device == "auto" and self.parameters(model) < GPU_FROM):
             return 0
         return max(1, math.ceil(self._weights_mb(model) / (GPU_SHARE * GPU_MB)))

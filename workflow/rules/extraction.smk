@@ -29,6 +29,8 @@ rule extract_encoder:
         item_output="",
         parts=lookup("datasets/{dataset}/parts", within=config),
         settings=EXAM.extracting,
+        loading=EXAM.loading,
+        allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.extraction.extract_activations"),
         environment=ENVIRONMENT,
     message:
@@ -38,6 +40,7 @@ rule extract_encoder:
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
         " --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
+        " --loading {params.loading:q} {params.allowance}"
         " --image-output {output.image} {params.item_output} 2>&1 | tee {log}"
 
 

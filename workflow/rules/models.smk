@@ -16,8 +16,8 @@ rule pull_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(1440),
     params:
         wanted=EXAM.checkpoints.wanted,
         revision=EXAM.checkpoints.revision,
@@ -48,8 +48,8 @@ rule take_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(240),
     params:
         source=EXAM.checkpoints.folder,
         wanted=EXAM.checkpoints.wanted,
@@ -80,10 +80,13 @@ rule describe_model:
         runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
+        loading=EXAM.loading,
+        allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.models.describe_model"),
         environment=ENVIRONMENT,
     message:
         "Describing {wildcards.model}"
     shell:
         "python -m eyechart.models.describe_model --model {wildcards.model} --spec {input.spec}"
-        " --checkpoint {params.checkpoint} --output {output} 2>&1 | tee {log}"
+        " --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        " --output {output} 2>&1 | tee {log}"

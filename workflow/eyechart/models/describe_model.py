@@ -13,6 +13,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
 from eyechart.models.taps import tensor_of
@@ -184,12 +185,13 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Read the flags; all but those of loading are required."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
+    add_flags(parser)
     return parser.parse_args(argv)
 
 
@@ -198,7 +200,8 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    adapter = load(read_spec(args.spec), args.checkpoint, Loading(device="cpu"))
+    whole = replace(read_flags(args), device="cpu", spread=False, bits=None)
+    adapter = load(read_spec(args.spec), args.checkpoint, whole)
     card = describe(adapter, args.model)
     files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}

@@ -67,7 +67,8 @@ rule describe_model:
         spec="config/models/{model}.yaml",
         ready="data/models/{model}/ready.json",
     output:
-        "<results>/models/{model}/card.json",
+        card="<results>/models/{model}/card.json",
+        view="<results>/models/{model}/view.png",
     log:
         "<logs>/describe_model/{model}.log",
     benchmark:
@@ -89,4 +90,30 @@ rule describe_model:
     shell:
         "python -m eyechart.models.describe_model --model {wildcards.model} --spec {input.spec}"
         " --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        " --view {output.view} --output {output.card} 2>&1 | tee {log}"
+
+
+rule draw_card:
+    input:
+        card="<results>/models/{model}/card.json",
+        view="<results>/models/{model}/view.png",
+    output:
+        "<results>/models/{model}/card.html",
+    log:
+        "<logs>/draw_card/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_card/{model}.jsonl"
+    localrule: True
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(500),
+        runtime=sizing.fixed(10),
+    params:
+        code=fingerprint("eyechart.report.draw_card"),
+    message:
+        "Drawing the card of {wildcards.model}"
+    shell:
+        "python -m eyechart.report.draw_card --card {input.card} --view {input.view}"
         " --output {output} 2>&1 | tee {log}"

@@ -16,8 +16,8 @@ rule pull_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=1440,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(1440),
     params:
         wanted=EXAM.checkpoints.wanted,
         revision=EXAM.checkpoints.revision,
@@ -48,8 +48,8 @@ rule take_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(240),
     params:
         source=EXAM.checkpoints.folder,
         wanted=EXAM.checkpoints.wanted,

@@ -25,13 +25,15 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
+from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
-from eyechart.extraction.prepare import open_picture
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
+from eyechart.models.loading import Loading
 from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
@@ -163,14 +165,14 @@ class Bench:
         shown = {i: self.adapter.picture(open_picture(p)) for i, p in self.part.paths.items()}
         rows = sorted(
             (
-                (self.adapter.sequence(q.prompt, [shown[q.images[0]].text]), q.images[0])
+                (self.adapter.row(q.prompt, [shown[q.images[0]]]), q.images[0])
                 for q in self.part.questions
             ),
-            key=lambda row: len(row[0]),
+            key=lambda row: len(row[0].ids),
         )
         ready = []
         for few in chunks(rows, BATCH):
-            tokens = self.adapter.tokens([ids for ids, _ in few])
+            tokens = self.adapter.tokens([row for row, _ in few])
             pixels = torch.cat([shown[image].inputs["pixel_values"] for _, image in few])
             mask = tokens.valid.long()
             ready.append({"input_ids": tokens.ids, "attention_mask": mask, "pixel_values": pixels})
@@ -193,7 +195,7 @@ class Bench:
     def extract(self, *, shares_prefix: bool) -> None:
         """Run the extraction of every address, pooled."""
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
-        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], BATCH)
+        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], Batches(BATCH))
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []
             asked["image"] = engine.seen

@@ -1,7 +1,8 @@
 """Pin what the workflow runs on: solve requirements*.in anew, write locks and envs/base.yaml.
 
-Reads requirements.in and requirements-dev.in; writes requirements.lock, requirements-dev.lock and
-envs/base.yaml. Local version tags such as +cpu are dropped: they name a build, not a version.
+Reads requirements.in, requirements-dev.in and requirements-cluster.in; writes requirements.lock,
+requirements-dev.lock, requirements-cluster.lock and envs/base.yaml. Local version tags such as +cpu
+are dropped: they name a build, not a version.
 
     make lock
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PIP = "25.3"  # of the conda environment
 HEADER = "# Written by `make lock` from {}: {}.\n"
+BESIDES = {"dev": "what `make test` needs besides", "cluster": "what `make cluster` adds"}
 BASE = """\
 # Written by `make lock`: the environment of every rule under `snakemake --use-conda`, the same pins
 # as requirements.lock. One list for all rules, as nothing conflicts yet; a model that needs other
@@ -42,18 +44,19 @@ def solve(folder: str, *requirements: str) -> list[str]:
 
 
 def main() -> None:
-    """Write all three files."""
+    """Write all four files."""
     with tempfile.TemporaryDirectory() as folder:
         pins = solve(f"{folder}/runtime", "requirements.in")
         text = "\n".join(pins) + "\n"
         lock = HEADER.format("requirements.in", "all that the workflow needs, exactly") + text
         (ROOT / "requirements.lock").write_text(lock, encoding="utf-8")
-        tools = solve(f"{folder}/tools", "requirements-dev.in")
-    shared = {pin.split("==")[0] for pin in pins}
-    own = [pin for pin in tools if pin.split("==")[0] not in shared]
-    head = HEADER.format("requirements-dev.in", "what `make test` needs besides")
-    dev = head + "-r requirements.lock\n" + "\n".join(own) + "\n"
-    (ROOT / "requirements-dev.lock").write_text(dev, encoding="utf-8")
+        shared = {pin.split("==")[0] for pin in pins}
+        for name, purpose in BESIDES.items():
+            found = solve(f"{folder}/{name}", f"requirements-{name}.in")
+            own = [pin for pin in found if pin.split("==")[0] not in shared]
+            head = HEADER.format(f"requirements-{name}.in", purpose) + "-r requirements.lock\n"
+            text = head + "\n".join(own) + "\n"
+            (ROOT / f"requirements-{name}.lock").write_text(text, encoding="utf-8")
     python = ".".join(map(str, sys.version_info[:3]))
     listed = "\n".join(f"      - {pin}" for pin in pins)
     base = BASE.format(python=python, pip=PIP, pins=listed)

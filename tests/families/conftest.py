@@ -1,4 +1,4 @@
-"""A torchvision built for CUDA is made importable beside a torch for the CPU, for these tests only."""
+"""Make a torchvision built for CUDA importable beside a torch for the CPU, for these tests."""
 
 import torch
 

@@ -19,6 +19,7 @@ class Case:
 
     family: str
     connector: int | None = 48
+    vision_blocks: int = 3
     lm_blocks: int = 2
     shares: bool = True
     turn: str | None = None
@@ -39,7 +40,7 @@ class Case:
             "revision": None,
             "dtype": "float32",
             "licence": "none",
-            "vision_blocks": 3,
+            "vision_blocks": self.vision_blocks,
             "lm_blocks": self.lm_blocks,
             "turn": self.turn,
         }
@@ -50,6 +51,7 @@ class Case:
         write = self.own_text or adapter.turn
         text = write("what is it ?", 1)
         inputs = dict(adapter.processor(images=[image], text=[text], return_tensors="pt"))
+        inputs.pop("labels", None)
         if "begun" in self.loosely:  # an answer of a decoder's own
             start = adapter.text_config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start, *begun]])
@@ -58,6 +60,9 @@ class Case:
             if name in inputs:
                 later = torch.full((1, len(begun)), self.loosely.get("later", 0))
                 inputs[name] = torch.cat([inputs[name], later], dim=1)
+        if "cross_attention_mask" in inputs:  # an answer sees what the end of the question sees
+            last = inputs["cross_attention_mask"][:, -1:].expand(-1, len(begun), -1, -1)
+            inputs["cross_attention_mask"] = torch.cat([inputs["cross_attention_mask"], last], 1)
         inputs["input_ids"] = torch.tensor([[*row.ids, *begun]])
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
         return adapter.model(**inputs).logits[0, -1]
@@ -96,6 +101,7 @@ FAMILIES = {
     "smolvlm": Case("smolvlm", **TV),
     "idefics3": Case("idefics3", **TV),
     "gemma3": Case("gemma3", lm_blocks=3, shares=False),
+    "mllama": Case("mllama", vision_blocks=4, lm_blocks=4, shares=False),
     "phi4_multimodal": Case(
         "phi4_multimodal",
         turn=_phi("{question}", 0).replace("user: ", "user: {images}"),

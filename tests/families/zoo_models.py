@@ -18,8 +18,8 @@ def bpe(
     special=(), vocab=400, bos="<s>", eos="</s>", pad="<pad>", unk=None, clip=False, cls=None, **kw
 ):
     """byte-level BPE, trained in code."""
-    named = {k: v for k, v in kw.pop("extra", {}).items()}
-    sp = [x for x in [bos, eos, pad, unk] if x] + list(special) + [v for v in named.values()]
+    named = dict(kw.pop("extra", {}).items())
+    sp = [x for x in [bos, eos, pad, unk] if x] + list(special) + list(named.values())
     sp = list(dict.fromkeys(sp))
     t = Tokenizer(models.BPE(unk_token=unk))
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -43,31 +43,31 @@ def bpe(
 
 
 def llama(tok, **kw):
-    d = dict(
-        vocab_size=len(tok) + kw.pop("extra_vocab", 0),
-        hidden_size=48,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        bos_token_id=tok.bos_token_id,
-        eos_token_id=tok.eos_token_id,
-        pad_token_id=tok.pad_token_id,
-    )
+    d = {
+        "vocab_size": len(tok) + kw.pop("extra_vocab", 0),
+        "hidden_size": 48,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "bos_token_id": tok.bos_token_id,
+        "eos_token_id": tok.eos_token_id,
+        "pad_token_id": tok.pad_token_id,
+    }
     d.update(kw)
     return d
 
 
 def vit(**kw):
-    d = dict(
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-    )
+    d = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "image_size": 32,
+        "patch_size": 8,
+    }
     d.update(kw)
     return d
 
@@ -244,12 +244,12 @@ def aya_vision():
 
 @fam
 def internvl():
-    ex = dict(
-        start_image_token="<img>",
-        end_image_token="</img>",
-        context_image_token="<IMG_CONTEXT>",
-        video_token="<video>",
-    )
+    ex = {
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "context_image_token": "<IMG_CONTEXT>",
+        "video_token": "<video>",
+    }
     tok = bpe(extra=ex, padding_side="left")
     cfg = T.InternVLConfig(
         vision_config=T.InternVLVisionConfig(
@@ -284,22 +284,22 @@ def internvl():
 @fam
 def perception_lm(vit_="vanilla"):
     tok = bpe(extra={"image_token": "<|image|>", "video_token": "<|video|>"}, padding_side="left")
-    va = dict(
-        architecture="vit_pe_core_tiny_patch16_384",
-        do_pooling=False,
-        num_classes=0,
-        model_args=dict(
-            embed_dim=32,
-            img_size=[32, 32],
-            patch_size=8,
-            depth=3,
-            num_heads=4,
-            global_pool="",
-            use_post_transformer_norm=False,
-            init_values=0.1,
-            ref_feat_shape=[4, 4],
-        ),
-    )
+    va = {
+        "architecture": "vit_pe_core_tiny_patch16_384",
+        "do_pooling": False,
+        "num_classes": 0,
+        "model_args": {
+            "embed_dim": 32,
+            "img_size": [32, 32],
+            "patch_size": 8,
+            "depth": 3,
+            "num_heads": 4,
+            "global_pool": "",
+            "use_post_transformer_norm": False,
+            "init_values": 0.1,
+            "ref_feat_shape": [4, 4],
+        },
+    }
     cfg = T.PerceptionLMConfig(
         vision_config=T.TimmWrapperConfig(**va),
         text_config=T.LlamaConfig(**llama(tok)),
@@ -351,9 +351,11 @@ def paligemma():
 
 @fam
 def janus():
-    ex = dict(
-        image_token="<image_placeholder>", boi_token="<begin_of_image>", eoi_token="<end_of_image>"
-    )
+    ex = {
+        "image_token": "<image_placeholder>",
+        "boi_token": "<begin_of_image>",
+        "eoi_token": "<end_of_image>",
+    }
     tok = bpe(extra=ex, padding_side="left")
     cfg = T.JanusConfig(
         text_config=T.LlamaConfig(**llama(tok)),
@@ -390,33 +392,33 @@ def janus():
 
 
 # ---------------------------------------------------------------- Qwen
-QSP = dict(
-    extra={
+QSP = {
+    "extra": {
         "image_token": "<|image_pad|>",
         "video_token": "<|video_pad|>",
         "vision_bos_token": "<|vision_start|>",
         "vision_eos_token": "<|vision_end|>",
     }
-)
+}
 
 
 def _qids(tok):
     c = tok.convert_tokens_to_ids
-    return dict(
-        image_token_id=c("<|image_pad|>"),
-        video_token_id=c("<|video_pad|>"),
-        vision_start_token_id=c("<|vision_start|>"),
-        vision_end_token_id=c("<|vision_end|>"),
-    )
+    return {
+        "image_token_id": c("<|image_pad|>"),
+        "video_token_id": c("<|video_pad|>"),
+        "vision_start_token_id": c("<|vision_start|>"),
+        "vision_end_token_id": c("<|vision_end|>"),
+    }
 
 
 def _qproc(P, tok, ps=8):
-    kw = dict(
-        patch_size=ps,
-        merge_size=2,
-        temporal_patch_size=2,
-        size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64},
-    )
+    kw = {
+        "patch_size": ps,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        "size": {"shortest_edge": 16 * 16, "longest_edge": 64 * 64},
+    }
     vp = T.Qwen2VLVideoProcessor(**kw) if TV else None
     return P(
         ip("Qwen2VLImageProcessor", **kw),
@@ -434,16 +436,16 @@ def qwen2_vl():
             tok,
             rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
         ),
-        vision_config=dict(
-            depth=3,
-            embed_dim=32,
-            hidden_size=48,
-            num_heads=4,
-            mlp_ratio=2,
-            patch_size=8,
-            spatial_merge_size=2,
-            temporal_patch_size=2,
-        ),
+        vision_config={
+            "depth": 3,
+            "embed_dim": 32,
+            "hidden_size": 48,
+            "num_heads": 4,
+            "mlp_ratio": 2,
+            "patch_size": 8,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
         **_qids(tok),
     )
     return T.Qwen2VLForConditionalGeneration(cfg), _qproc(T.Qwen2VLProcessor, tok)
@@ -457,18 +459,18 @@ def qwen2_5_vl():
             tok,
             rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
         ),
-        vision_config=dict(
-            depth=3,
-            hidden_size=32,
-            out_hidden_size=48,
-            intermediate_size=64,
-            num_heads=4,
-            patch_size=8,
-            spatial_merge_size=2,
-            temporal_patch_size=2,
-            window_size=32,
-            fullatt_block_indexes=[1],
-        ),
+        vision_config={
+            "depth": 3,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "intermediate_size": 64,
+            "num_heads": 4,
+            "patch_size": 8,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "window_size": 32,
+            "fullatt_block_indexes": [1],
+        },
         **_qids(tok),
     )
     return T.Qwen2_5_VLForConditionalGeneration(cfg), _qproc(T.Qwen2_5_VLProcessor, tok)
@@ -483,26 +485,26 @@ def qwen3_vl():
             head_dim=12,
             rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
         ),
-        vision_config=dict(
-            depth=3,
-            hidden_size=32,
-            out_hidden_size=48,
-            intermediate_size=64,
-            num_heads=4,
-            patch_size=8,
-            spatial_merge_size=2,
-            temporal_patch_size=2,
-            num_position_embeddings=16,
-            deepstack_visual_indexes=[0],
-        ),
+        vision_config={
+            "depth": 3,
+            "hidden_size": 32,
+            "out_hidden_size": 48,
+            "intermediate_size": 64,
+            "num_heads": 4,
+            "patch_size": 8,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0],
+        },
         **_qids(tok),
     )
-    kw = dict(
-        patch_size=8,
-        merge_size=2,
-        temporal_patch_size=2,
-        size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64},
-    )
+    kw = {
+        "patch_size": 8,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+        "size": {"shortest_edge": 16 * 16, "longest_edge": 64 * 64},
+    }
     proc = T.Qwen3VLProcessor(
         ip("Qwen2VLImageProcessor", **kw),
         tok,
@@ -615,12 +617,12 @@ def instructblip():
 # ---------------------------------------------------------------- SmolVLM / Phi4 / Molmo2 / MiniCPM-V
 @fam
 def smolvlm():
-    ex = dict(
-        image_token="<image>",
-        fake_image_token="<fake_token_around_image>",
-        global_image_token="<global-img>",
-        end_of_utterance_token="<end_of_utterance>",
-    )
+    ex = {
+        "image_token": "<image>",
+        "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>",
+        "end_of_utterance_token": "<end_of_utterance>",
+    }
     tok = bpe(
         special=[f"<row_{i}_col_{j}>" for i in range(1, 7) for j in range(1, 7)],
         extra=ex,
@@ -659,7 +661,7 @@ def smolvlm():
 
 @fam
 def phi4_multimodal():
-    ex = dict(image_token="<|endoftext10|>", audio_token="<|endoftext11|>")
+    ex = {"image_token": "<|endoftext10|>", "audio_token": "<|endoftext11|>"}
     tok = bpe(extra=ex, padding_side="left")
     iid, aid = tok.convert_tokens_to_ids(["<|endoftext10|>", "<|endoftext11|>"])
     cfg = T.Phi4MultimodalConfig(
@@ -712,15 +714,15 @@ def molmo2():
         vision_config=dict(
             vit(), image_size=[32, 32], num_key_value_heads=4, head_dim=8, num_hidden_layers=3
         ),
-        adapter_config=dict(
-            vision_feature_layer=[-1, -2],
-            hidden_size=32,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            head_dim=8,
-            intermediate_size=64,
-            text_hidden_size=48,
-        ),
+        adapter_config={
+            "vision_feature_layer": [-1, -2],
+            "hidden_size": 32,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 4,
+            "head_dim": 8,
+            "intermediate_size": 64,
+            "text_hidden_size": 48,
+        },
         text_config=dict(tx, head_dim=12, additional_vocab_size=16),
         image_start_token_id=c("<im_start>"),
         low_res_image_start_token_id=c("<low_res_im_start>"),
@@ -743,16 +745,16 @@ def molmo2():
 
 @fam
 def minicpmv4_6():
-    ex = dict(
-        image_token="<|image_pad|>",
-        video_token="<|video_pad|>",
-        image_start_token="<image>",
-        image_end_token="</image>",
-        slice_start_token="<slice>",
-        slice_end_token="</slice>",
-        image_id_start_token="<image_id>",
-        image_id_end_token="</image_id>",
-    )
+    ex = {
+        "image_token": "<|image_pad|>",
+        "video_token": "<|video_pad|>",
+        "image_start_token": "<image>",
+        "image_end_token": "</image>",
+        "slice_start_token": "<slice>",
+        "slice_end_token": "</slice>",
+        "image_id_start_token": "<image_id>",
+        "image_id_end_token": "</image_id>",
+    }
     tok = bpe(extra=ex, padding_side="left")
     c = tok.convert_tokens_to_ids
     tc = T.Qwen3_5TextConfig(
@@ -794,17 +796,17 @@ def clip():
     )
     cfg = T.CLIPConfig(
         vision_config=vit(),
-        text_config=dict(
-            vocab_size=len(tok),
-            hidden_size=48,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=77,
-            bos_token_id=tok.bos_token_id,
-            eos_token_id=tok.eos_token_id,
-            pad_token_id=tok.pad_token_id,
-        ),
+        text_config={
+            "vocab_size": len(tok),
+            "hidden_size": 48,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 77,
+            "bos_token_id": tok.bos_token_id,
+            "eos_token_id": tok.eos_token_id,
+            "pad_token_id": tok.pad_token_id,
+        },
         projection_dim=24,
     )
     return T.CLIPModel(cfg), T.CLIPProcessor(
@@ -819,18 +821,18 @@ def siglip():
     tok.model_max_length = 24
     cfg = T.SiglipConfig(
         vision_config=vit(),
-        text_config=dict(
-            vocab_size=len(tok),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            max_position_embeddings=24,
-            bos_token_id=tok.bos_token_id,
-            eos_token_id=tok.eos_token_id,
-            pad_token_id=tok.pad_token_id,
-            projection_size=32,
-        ),
+        text_config={
+            "vocab_size": len(tok),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 24,
+            "bos_token_id": tok.bos_token_id,
+            "eos_token_id": tok.eos_token_id,
+            "pad_token_id": tok.pad_token_id,
+            "projection_size": 32,
+        },
     )
     return T.SiglipModel(cfg), T.SiglipProcessor(
         ip("SiglipImageProcessor", size={"height": 32, "width": 32}), tok

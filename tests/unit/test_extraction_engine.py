@@ -10,12 +10,14 @@ from tiny_models import build_dataset, build_llava, spec
 
 from eyechart.errors import UserError
 from eyechart.extraction import engine
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
+from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
-from eyechart.extraction.prepare import open_picture
 from eyechart.models.addresses import SPANS, addresses, columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
+from eyechart.models.loading import Loading
 
 WORDS = "what is the colour of the big cube behind the small one"
 ROWS = [
@@ -62,7 +64,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
     plan = plan_part(data.items, data.images, *part, "{question}")
     asked = [columns(card, addresses, spans, scope) for scope in ("image", "item")]
     image, item = Table(), Table()
-    extractor = Engine(adapter, card["shares_prefix"], *asked, batch_size)
+    extractor = Engine(adapter, card["shares_prefix"], *asked, Batches(batch_size))
     assert sum(extractor.run(plan, image, item)) == len(plan.order())
     return image, item
 
@@ -71,7 +73,7 @@ def single(adapter, data, question):
     """Plain hidden states of one prompt, without pads, hooks or caches, and its token ids."""
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
     pictures = [adapter.picture(open_picture(plan.paths[i])) for i in question.images]
-    ids = torch.tensor([adapter.sequence(question.prompt, [p.text for p in pictures])])
+    ids = torch.tensor([adapter.row(question.prompt, pictures).ids])
     pixels = torch.cat([p.inputs["pixel_values"] for p in pictures]) if pictures else None
     states = {}
     hook = adapter.model.model.language_model.layers[2].register_forward_hook(
@@ -182,9 +184,9 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
         looked.extend(pictures)
         return look(self, pictures)
 
-    def count_read(self, *args):
-        filled.extend(args[3])  # the features that fill this pass's image tokens
-        read(self, *args)
+    def count_read(self, tokens, *args, **kwargs):
+        filled.extend(tokens.seen)  # what fills this pass's image tokens
+        read(self, tokens, *args, **kwargs)
 
     monkeypatch.setattr(family, "look", count_look)
     monkeypatch.setattr(family, "read", count_read)
@@ -199,9 +201,9 @@ def test_prompts_of_like_length_are_read_together(adapter, card, tmp_path, monke
     family, lengths = type(adapter), []
     read = family.read
 
-    def note(self, tokens, *args):
+    def note(self, tokens, *args, **kwargs):
         lengths.extend(tokens.valid.sum(dim=1).tolist())
-        read(self, tokens, *args)
+        read(self, tokens, *args, **kwargs)
 
     monkeypatch.setattr(family, "read", note)
     run(adapter, card | {"shares_prefix": False}, data, batch_size=4, spans=["last"])

@@ -20,7 +20,6 @@ SETTINGS = {
     "dtype": "float16",
     "batch_size": 2,
     "prompt": "{question}",
-    "device": "cpu",
 }
 
 

@@ -13,9 +13,10 @@ from eyechart.errors import UserError
 from eyechart.models import describe_model
 from eyechart.models.addresses import addresses, resolve
 from eyechart.models.load import load
+from eyechart.models.loading import Loading
 from eyechart.models.taps import taps
 
-CPU = torch.device("cpu")
+CPU = Loading("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,11 @@ def checkpoints(tmp_path_factory):
 @pytest.fixture(scope="module")
 def llava(checkpoints):
     return load(spec("llava", checkpoints["llava"]), checkpoints["llava"], CPU)
+
+
+def with_spec(adapter, **changes):
+    changed = spec("llava", "x", **changes)
+    return type(adapter)(adapter.model, adapter.processor, changed, adapter.device)
 
 
 def picture(adapter, shade=60):
@@ -57,12 +63,11 @@ def test_clips_addresses_are_its_hidden_states_and_its_image_embedding(checkpoin
 
 def test_llavas_addresses_are_its_hidden_states(llava):
     shown = picture(llava)
-    row = llava.sequence("what is it?", [shown.text])
+    row = llava.row("what is it?", [shown])
     tokens = llava.tokens([row])
-    positions = torch.arange(len(row))[None]
 
     def run():
-        llava.read(tokens, tokens.valid, positions, llava.look([shown]), None)
+        llava.read(llava.tokens([row], llava.look([shown])))
 
     found = tapped(llava, llava.addresses(), run)
     out = llava.model(
@@ -80,7 +85,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
 def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
     shade = Image.new("RGB", (50, 40), (9, 9, 9))
     content = [{"type": "image", "image": shade}] * pictures + [{"type": "text", "text": "how so?"}]
-    ours = llava.sequence("how so?", [llava.picture(shade).text] * pictures)
+    ours = llava.row("how so?", [llava.picture(shade)] * pictures).ids
     theirs = llava.processor.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
@@ -93,13 +98,13 @@ def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
 
 def test_a_prompt_that_holds_the_mark_of_a_picture_is_refused(llava):
     with pytest.raises(UserError, match=r"2 marks '<image>'.*expected 1"):
-        llava.sequence("what is <image> here?", [picture(llava).text])
+        llava.row("what is <image> here?", [picture(llava)])
 
 
 def test_a_prefix_is_shared_only_where_nothing_before_the_picture_depends_on_the_question(llava):
     shown = picture(llava)
     assert llava.shares_prefix(shown)
-    late = type(llava)(llava.model, llava.processor, spec("llava", "x", image_first=False), CPU)
+    late = with_spec(llava, image_first=False)
     assert not late.shares_prefix(shown)
 
 
@@ -149,14 +154,14 @@ def test_the_card_tells_widths_scopes_and_module_paths(checkpoints, llava):
 
 
 def test_nothing_in_a_language_model_is_of_image_scope_where_no_prefix_is_shared(llava):
-    late = type(llava)(llava.model, llava.processor, spec("llava", "x", image_first=False), CPU)
+    late = with_spec(llava, image_first=False)
     found = addresses(describe_model.describe(late, "late"))
     assert set(found["lm.1"].scopes.values()) == {"item"}
     assert set(found["connector"].scopes.values()) == {"image"}
 
 
 def test_a_spec_with_other_numbers_of_blocks_than_the_checkpoint_is_refused(llava):
-    other = type(llava)(llava.model, llava.processor, spec("llava", "x", lm_blocks=4), CPU)
+    other = with_spec(llava, lm_blocks=4)
     with pytest.raises(UserError, match="lm_blocks is 4, but the checkpoint has 3"):
         describe_model.describe(other, "tiny")
 

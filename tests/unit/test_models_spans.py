@@ -2,17 +2,19 @@
 
 import torch
 
-from eyechart.models.spans import keep, pad, pool, text_masks, vision_masks
+from eyechart.models.spans import Tokens, by_picture, keep, pad, pool, text_masks, vision_masks
 
 IMAGE, PAD = 9, 0
-CPU = torch.device("cpu")
+CLOSER = 7
 # system text, two image tokens, a row mark between them, question
 LONG = [1, 2, IMAGE, 3, IMAGE, 4, 5, 6]
 SHORT = [1, IMAGE, 4]
 
 
 def masks(rows, image_first=True):
-    return text_masks(pad(rows, IMAGE, PAD, CPU), image_first)
+    ids, valid = pad(rows, PAD)
+    image = (ids == IMAGE) & valid
+    return text_masks(Tokens(ids, valid, image), image | (ids == CLOSER), image_first)
 
 
 def places(mask):
@@ -57,11 +59,38 @@ def test_pooling_half_precision_adds_up_in_float32():
     torch.testing.assert_close(mean, hidden[:, 0].float(), rtol=1e-6, atol=0)
 
 
-def test_an_encoders_class_token_is_no_patch():
-    found = vision_masks(2, 5, True, CPU)
+def test_what_closes_a_picture_is_neither_picture_nor_text():
+    found = masks([[1, IMAGE, IMAGE, CLOSER, 4, 5]])
+    assert places(found["image_mean"]) == [[1, 2]]
+    assert places(found["text_mean"]) == [[4, 5]]
+    assert places(masks([[4, IMAGE, CLOSER, 5]], image_first=False)["text_mean"]) == [[0, 3]]
+
+
+def test_an_encoders_class_token_and_registers_are_no_patches():
+    valid = torch.ones(2, 5, dtype=torch.bool)
+    found = vision_masks(valid, 1, 5)
     assert places(found["cls"]) == [[0], [0]]
     assert places(found["image_mean"]) == [[1, 2, 3, 4]] * 2
-    assert places(vision_masks(1, 3, False, CPU)["image_mean"]) == [[0, 1, 2]]
+    assert places(vision_masks(valid, 0, 5)["image_mean"]) == [[0, 1, 2, 3, 4]] * 2
+    assert places(vision_masks(valid, 3, 5)["image_mean"]) == [[3, 4]] * 2
+
+
+def test_each_tile_has_a_class_token_and_pads_belong_to_none():
+    valid = torch.tensor([[True] * 6, [True] * 3 + [False] * 3])
+    found = vision_masks(valid, 1, 3)
+    assert places(found["cls"]) == [[0, 3], [0]]
+    assert places(found["image_tokens"]) == [[1, 2, 4, 5], [1, 2]]
+
+
+def test_tiles_and_packed_patches_are_shared_out_by_picture():
+    tiles = torch.arange(12.0).reshape(3, 2, 2)  # the second picture has two tiles
+    hidden, valid = by_picture(tiles, [1, 2])
+    assert torch.equal(hidden[1], tiles[1:].reshape(4, 2))
+    assert torch.equal(hidden[0, :2], tiles[0])
+    assert valid.tolist() == [[True, True, False, False], [True] * 4]
+    merged, valid = by_picture(torch.arange(6.0).reshape(3, 2), [4, 8])  # four patches to one row
+    assert torch.equal(merged[0, :1], torch.tensor([[0.0, 1.0]]))
+    assert valid.sum(dim=1).tolist() == [1, 2]
 
 
 def test_whole_tokens_are_kept_in_order_per_row():

@@ -110,6 +110,12 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
         ),
         ({"datasets": {"clevr": {"source": "local"}}}, "source 'local' needs the key 'path'"),
         ({"datasets": {"cleverr": {"parts": 3}}}, "datasets.cleverr: the key 'layout' is missing"),
+        ({"remote_code": ["tiny_lava"]}, "remote_code: unknown model 'tiny_lava'; did you mean"),
+        ({"checkpoints": {"tiny_lava": "x"}}, "checkpoints: unknown model 'tiny_lava'"),
+        (
+            {"revisions": {"tiny_llava": "main"}},
+            "revisions.tiny_llava is 'main', expected the form",
+        ),
         ({"pathvars": {"results": "x"}}, "unknown key 'pathvars'"),
         ({"studio": {"objects": [3, 1]}}, "studio.objects is [3, 1], expected rising numbers"),
         (
@@ -156,6 +162,7 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
         ("results/probes/tiny_clip/clevr/color.parquet", "unknown task of tiny_clip 'color'"),
         ("results/activations/tiny_lava/clevr/item/manifest.json", "did you mean 'tiny_llava'?"),
         ("results/models/x/card.json", "unknown model 'x'"),
+        ("data/models/x/ready.json", "unknown model 'x'"),
         ("results/datasets/clever/items.parquet", "did you mean 'clevr'?"),
         ("data/raw/clever/acquired.json", "did you mean 'clevr'?"),
     ],

@@ -24,8 +24,8 @@ FLOORS = [
     {"tables"},
     {"randomness", "fingerprint", "device", "errors"},
 ]
-PARSED = ["eyechart.configuration", "eyechart.exam", "eyechart.recipe", "eyechart.fingerprint",
-          "eyechart.tables.integrity"]  # fmt: skip
+PARSED = ["eyechart.checkpoints", "eyechart.configuration", "eyechart.exam", "eyechart.fingerprint",
+          "eyechart.recipe", "eyechart.tables.integrity"]  # fmt: skip
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-cluster.lock"]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 # Called as programs, or asked for by a library that the package imports
 NOT_IMPORTED = {"snakemake"}
@@ -40,15 +41,21 @@ def imported(*folders: str) -> set[str]:
 
 
 def test_every_line_of_a_lock_is_an_exact_pin_without_a_build_tag() -> None:
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in LOCKS:
         assert pins(name)
         assert [line for line in pins(name) if not PIN.fullmatch(line)] == []
 
 
 def test_the_locks_pin_no_package_twice() -> None:
-    names = [p.split("==")[0].lower() for p in pins("requirements.lock")]
-    names += [p.split("==")[0].lower() for p in pins("requirements-dev.lock")]
+    names = [pin.split("==")[0].lower() for lock in LOCKS for pin in pins(lock)]
     assert len(names) == len(set(names))
+
+
+def test_executors_are_no_part_of_what_results_depend_on() -> None:
+    asked = wanted("requirements-cluster.in")
+    assert asked == {"snakemake-executor-plugin-slurm", "snakemake-executor-plugin-cluster-generic"}
+    assert asked <= {pin.split("==")[0] for pin in pins("requirements-cluster.lock")}
+    assert not asked & {pin.split("==")[0] for pin in pins("requirements.lock")}
 
 
 def test_the_conda_environment_holds_the_same_pins_as_the_lock() -> None:

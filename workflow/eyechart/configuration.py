@@ -51,6 +51,12 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
     known = known_models()
     for model in config["models"]:
         _known(f"{_file_of(['models'], files, config['models'])}: models", "model", model, known)
+    for key in ("checkpoints", "revisions", "remote_code"):
+        for model in config[key]:
+            _known(f"{_file_of([key], files, config[key])}: {key}", "model", model, known)
+    for model in config["loading"]["models"]:
+        at = ["loading", "models"]
+        _known(f"{_file_of([*at, model], files)}: {'.'.join(at)}", "model", model, known)
     for name, dataset in config["datasets"].items():
         _check_dataset(name, dataset, files)
     _check_rising(config, files)
@@ -106,6 +112,11 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def one_of(names: Iterable[str]) -> str:
+    """Give the pattern of a wildcard that takes these values; of no names, what matches nothing."""
+    return "|".join(names) or "(?!)"
+
+
 def check_targets(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> None:
     """Raise a UserError for a target whose path names no model, dataset or task that is examined.
 
@@ -122,7 +133,7 @@ def check_targets(config: Config, specs: dict[str, Spec], targets: Iterable[str]
             case ("results", "activations", model, dataset, *_):
                 _known(target, "model", model, specs)
                 _known(target, "dataset", dataset, datasets)
-            case ("results", "models", model, _):
+            case ("results", "models", model, _) | ("data", "models", model, _):
                 _known(target, "model", model, specs)
             case ("results", "datasets", dataset, _) | ("data", "raw", dataset, *_):
                 _known(target, "dataset", dataset, config["datasets"])

@@ -4,13 +4,14 @@ Snakemake imports this at parse time, so it needs neither numpy nor torch. A met
 argument ``wildcards`` is called by Snakemake once per job.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from eyechart import recipe
-from eyechart.configuration import Config, canonical, examined, scope_of, tasks_for
-from eyechart.errors import UserError, nearest
+from eyechart.checkpoints import Checkpoints
+from eyechart.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
+from eyechart.errors import UserError
 from eyechart.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 
@@ -23,13 +24,9 @@ class Exam:
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a model that cannot be had or would not be asked anything."""
+        """Raise a UserError for a model that may not run or would not be asked anything."""
+        self.checkpoints.check()
         for model in self.models:
-            if model not in recipe.MODELS:
-                raise UserError(
-                    f"models: there are no weights of {model!r} here; "
-                    f"{nearest(model, recipe.MODELS)}"
-                )
             if not any(self._tasks(model, dataset) for dataset in self.datasets):
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
@@ -40,6 +37,11 @@ class Exam:
     def models(self) -> list[str]:
         """The examined models."""
         return list(self.config["models"])
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Where the weights of every model come from."""
+        return Checkpoints(self.config, self.specs)
 
     @property
     def datasets(self) -> list[str]:
@@ -91,6 +93,11 @@ class Exam:
         """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
         unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
         return canonical({**self.config["extraction"], **unread})
+
+    def loading(self, wildcards: Any) -> str:
+        """Give how a model is brought into memory: what is said of all, and of it."""
+        shared = {k: v for k, v in self.config["loading"].items() if k != "models"}
+        return canonical({**shared, **self.config["loading"]["models"].get(wildcards.model, {})})
 
     def reporting(self, *keys: str) -> str:
         """Give of the report's settings the keys named, or all, with what else the page tells."""
@@ -177,11 +184,6 @@ class Exam:
     def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
         tasks = self._tasks(model, dataset)
         return [f"results/probes/{model}/{dataset}/{task}{suffix}" for task in tasks]
-
-
-def one_of(names: Iterable[str]) -> str:
-    """Give the pattern of a wildcard that takes these values; of no names, what matches nothing."""
-    return "|".join(names) or "(?!)"
 
 
 def _slice(settings: Config, *keys: str) -> Config:

@@ -10,7 +10,7 @@ from snakemake.logging import logger
 CODE = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, CODE)
 
-from eyechart import configuration, recipe
+from eyechart import configuration, recipe, sizing
 from eyechart.configuration import canonical
 from eyechart.errors import UserError
 from eyechart.exam import Exam
@@ -25,6 +25,7 @@ try:
     EXAM = Exam(config, SPECS)
     EXAM.check()
     configuration.check_targets(config, SPECS, sys.argv[1:])
+    SIZES = sizing.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 

@@ -10,12 +10,14 @@ rule draw_scenes:
         "<benchmarks>/draw_scenes/{dataset}/{split}-{shard}.jsonl"
     wildcard_constraints:
         dataset=EXAM.any_dataset("render"),
+    group:
+        "draw"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=sizing.fixed(1000),
+        runtime=SIZES.drawing_minutes,
     params:
         root=subpath(output[0], ancestor=2),
         settings=EXAM.drawing,
@@ -41,12 +43,14 @@ rule write_clevr:
         "<benchmarks>/write_clevr/{dataset}.jsonl"
     wildcard_constraints:
         dataset=EXAM.any_dataset("render"),
+    group:
+        "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=SIZES.rows_mb,
+        runtime=SIZES.rows_minutes,
     params:
         root=subpath(output[0], parent=True),
         settings=EXAM.asking,
@@ -69,12 +73,14 @@ rule acquire_local:
         "<benchmarks>/acquire_local/{dataset}.jsonl"
     wildcard_constraints:
         dataset=EXAM.any_dataset("local"),
+    group:
+        "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=240,
+        mem_mb=SIZES.rows_mb,
+        runtime=SIZES.rows_minutes,
     params:
         root=subpath(output[0], parent=True),
         source=lookup("datasets/{dataset}/path", within=config),
@@ -100,12 +106,13 @@ rule download:
     wildcard_constraints:
         dataset=EXAM.any_dataset("download"),
     retries: 2
+    localrule: True
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=1440,
+        mem_mb=SIZES.rows_mb,
+        runtime=sizing.fixed(1440),
     params:
         root=subpath(output[0], parent=True),
         cache="data/downloads",
@@ -129,12 +136,14 @@ rule prepare_clevr:
         "<logs>/prepare_clevr/{dataset}.log",
     benchmark:
         "<benchmarks>/prepare_clevr/{dataset}.jsonl"
+    group:
+        "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=SIZES.rows_mb,
+        runtime=SIZES.rows_minutes,
     params:
         settings=EXAM.preparing,
         seed=EXAM.seed,

@@ -20,13 +20,17 @@ rule extract_encoder:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=SIZES.extracting_mb,
+        runtime=SIZES.extracting_minutes,
+        gpu=SIZES.gpus,
+        cpus_per_gpu=sizing.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         item_output="",
         parts=lookup("datasets/{dataset}/parts", within=config),
         settings=EXAM.extracting,
+        loading=EXAM.loading,
+        allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.extraction.extract_activations"),
         environment=ENVIRONMENT,
     message:
@@ -36,6 +40,7 @@ rule extract_encoder:
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
         " --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
+        " --loading {params.loading:q} {params.allowance}"
         " --image-output {output.image} {params.item_output} 2>&1 | tee {log}"
 
 
@@ -68,8 +73,8 @@ rule write_manifest:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=sizing.fixed(1000),
+        runtime=SIZES.closing_minutes,
     params:
         settings=EXAM.extracting,
         code=fingerprint("eyechart.extraction.write_manifest"),

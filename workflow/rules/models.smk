@@ -1,4 +1,65 @@
-"""Models: what a checkpoint is, seen in one forward pass."""
+"""Models: got from the hub or from a folder; and what each is, seen in one forward pass."""
+
+
+rule pull_model:
+    input:
+        spec=ancient("config/models/{model}.yaml"),
+    output:
+        "data/models/{model}/ready.json",
+    log:
+        "<logs>/pull_model/{model}.log",
+    benchmark:
+        "<benchmarks>/pull_model/{model}.jsonl"
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("hub"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(1440),
+    params:
+        wanted=EXAM.checkpoints.wanted,
+        revision=EXAM.checkpoints.revision,
+        allowance=EXAM.checkpoints.allowance,
+        lock="data/models.lock.tsv",
+        # how files are fetched cannot change them: every one is verified
+        code=fingerprint("eyechart.models.hub_files"),
+    message:
+        "Pulling {wildcards.model}"
+    shell:
+        "python -m eyechart.models.pull_model --model {wildcards.model} --spec {input.spec}"
+        " --revision {params.revision} --lock {params.lock} {params.allowance}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule take_model:
+    input:
+        spec=ancient("config/models/{model}.yaml"),
+    output:
+        "data/models/{model}/ready.json",
+    log:
+        "<logs>/take_model/{model}.log",
+    benchmark:
+        "<benchmarks>/take_model/{model}.jsonl"
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("folder"),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(240),
+    params:
+        source=EXAM.checkpoints.folder,
+        wanted=EXAM.checkpoints.wanted,
+        allowance=EXAM.checkpoints.allowance,
+        code=fingerprint("eyechart.models.hub_files"),
+    message:
+        "Taking {wildcards.model} from {params.source}"
+    shell:
+        "python -m eyechart.models.take_model --model {wildcards.model} --source {params.source:q}"
+        " --spec {input.spec} {params.allowance} --output {output} 2>&1 | tee {log}"
 
 
 rule describe_model:
@@ -15,14 +76,17 @@ rule describe_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=SIZES.describing_mb,
+        runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
+        loading=EXAM.loading,
+        allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.models.describe_model"),
         environment=ENVIRONMENT,
     message:
         "Describing {wildcards.model}"
     shell:
         "python -m eyechart.models.describe_model --model {wildcards.model} --spec {input.spec}"
-        " --checkpoint {params.checkpoint} --output {output} 2>&1 | tee {log}"
+        " --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        " --output {output} 2>&1 | tee {log}"

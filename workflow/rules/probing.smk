@@ -17,8 +17,8 @@ rule train_probes:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=SIZES.probing_mb,
+        runtime=SIZES.probing_minutes,
     params:
         settings=canonical(config["probing"]),
         seed=config["seed"],

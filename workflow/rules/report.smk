@@ -35,12 +35,14 @@ rule draw_figures:
         "<logs>/draw_figures/{dataset}/{model}.log",
     benchmark:
         "<benchmarks>/draw_figures/{dataset}/{model}.jsonl"
+    group:
+        "report"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
     params:
         settings=EXAM.reporting("alpha", "png_scale"),
         code=fingerprint("eyechart.report.draw_figures"),
@@ -68,12 +70,14 @@ rule draw_training:
         "<logs>/draw_training.log",
     benchmark:
         "<benchmarks>/draw_training.jsonl"
+    group:
+        "report"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
     params:
         settings=EXAM.reporting("curve_points", "png_scale"),
         code=fingerprint("eyechart.report.draw_training"),
@@ -112,12 +116,14 @@ rule build_report:
         "<logs>/build_report.log",
     benchmark:
         "<benchmarks>/build_report.jsonl"
+    group:
+        "report"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(60),
     params:
         settings=EXAM.reporting(),
         benchmarks="benchmarks",

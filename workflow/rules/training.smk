@@ -15,8 +15,8 @@ rule train_clip:
         BASE
     threads: config["tiny"]["recipe"]["contrastive"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(240),
     params:
         recipe=recipe.stage_recipe(config, "contrastive"),
         seed=config["tiny"]["seed"],
@@ -44,8 +44,8 @@ rule train_language:
         BASE
     threads: config["tiny"]["recipe"]["language"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(240),
     params:
         recipe=recipe.stage_recipe(config, "language"),
         seed=config["tiny"]["seed"],
@@ -77,8 +77,8 @@ rule train_alignment:
         BASE
     threads: config["tiny"]["recipe"]["alignment"]["threads"]
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(240),
     params:
         stage="alignment",
         recipe=recipe.stage_recipe(config, "alignment"),
@@ -127,12 +127,15 @@ rule pack_weights:
         "<logs>/pack_weights/{model}.log",
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
+    localrule: True
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=sizing.fixed(1000),
+        runtime=sizing.fixed(30),
     params:
         recipe=recipe.whole_recipe(config),
         code=fingerprint("eyechart.training.pack_weights"),
@@ -153,12 +156,15 @@ rule install_weights:
         "<logs>/install_weights/{model}.log",
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
+    localrule: True
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("tiny"),
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=sizing.fixed(1000),
+        runtime=sizing.fixed(30),
     params:
         recipe=recipe.whole_recipe(config),
         code=fingerprint("eyechart.training.install_weights"),

@@ -18,33 +18,8 @@ from eyechart import errors
 from eyechart.datasets import clevr_layout as layout
 from eyechart.datasets.archive import unpack
 from eyechart.errors import UserError
+from eyechart.tables.links import link_files
 from eyechart.tables.receipt import write_receipt
-
-
-def link_files(top: Path, root: Path, files: list[Path]) -> None:
-    """Link every file of a folder under ``root``; nothing is copied.
-
-    Files and not folders are linked, so that whoever writes under ``root`` later, by renaming,
-    replaces a link and never reaches the user's own file. A folder that is ``root`` itself is left
-    as it is.
-
-    Raises
-    ------
-    UserError
-        If a real file stands where a link must go.
-    """
-    if top.resolve() == root.resolve():
-        return
-    for file in files:
-        path = root / file
-        if path.is_symlink():
-            path.unlink()
-        elif path.exists():
-            raise UserError(
-                f"{path}: stands there from another source; delete or move {root}, then run again"
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.symlink_to((top / file).resolve())
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

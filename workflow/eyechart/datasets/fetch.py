@@ -59,7 +59,9 @@ class _Part:
         self.path.replace(final)
 
 
-def fetch(url: str, path: Path, size: int, sha256: str) -> None:
+def fetch(
+    url: str, path: Path, size: int, sha256: str | None, headers: dict[str, str] | None = None
+) -> None:
     """Put the file of a URL at ``path``, whole and verified.
 
     A file that stands there already is only verified. Bytes that a broken-off run fetched are kept
@@ -74,8 +76,10 @@ def fetch(url: str, path: Path, size: int, sha256: str) -> None:
         Final name.
     size : int
         Bytes expected.
-    sha256 : str
-        SHA-256 expected, 64 hex digits.
+    sha256 : str or None
+        SHA-256 expected, 64 hex digits; None where the caller has another way to check.
+    headers : dict or None
+        What else the server is told, e.g. who asks; left out where it sends on to another host.
 
     Raises
     ------
@@ -90,14 +94,15 @@ def fetch(url: str, path: Path, size: int, sha256: str) -> None:
         return
     part = _Part(path)
     _check_room(path, size - part.bytes)
-    _complete(url, part, size)
+    _complete(url, part, size, headers or {})
+    part.path.touch()  # of an empty file nothing was fetched
     part.version.unlink(missing_ok=True)
     _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
     part.finish(path)
 
 
-def _verify(url: str, path: Path, found: tuple[int, str], expected: tuple[int, str]) -> None:
-    if found != expected:
+def _verify(url: str, path: Path, found: tuple[int, str], expected: tuple[int, str | None]) -> None:
+    if found != (expected[0], expected[1] or found[1]):
         path.unlink()
         raise UserError(
             f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
@@ -116,15 +121,17 @@ def _check_room(path: Path, needed: int) -> None:
         )
 
 
-def _complete(url: str, part: _Part, size: int) -> None:
+def _complete(url: str, part: _Part, size: int, own: dict[str, str]) -> None:
     failures, most = 0, part.bytes
     with (
         requests.Session() as session,
         tqdm(None, part.path.name, size, initial=part.bytes, unit="B", unit_scale=True) as bar,
     ):
+        if own:
+            session.auth = _as_given  # else ~/.netrc would go before the caller's own headers
         while part.bytes < size:
             try:
-                _stream(session, url, part, size, bar)
+                _stream(session, url, part, size, bar, own)
             except _BREAKS as error:
                 # headway is a byte never had before: a server without ranges begins anew each time
                 failures = 0 if part.bytes > most else failures + 1
@@ -142,8 +149,11 @@ def _complete(url: str, part: _Part, size: int) -> None:
                 ) from None
 
 
-def _stream(session: requests.Session, url: str, part: _Part, size: int, bar: tqdm) -> None:
-    headers = {"Accept-Encoding": "identity"}  # else lengths would not be the file's own
+def _stream(
+    session: requests.Session, url: str, part: _Part, size: int, bar: tqdm, own: dict[str, str]
+) -> None:
+    # identity: else lengths would not be the file's own
+    headers = {**own, "Accept-Encoding": "identity"}
     if part.bytes:
         headers["Range"] = f"bytes={part.bytes}-"
         if part.version.exists() and (version := part.version.read_text(encoding="utf-8")):
@@ -160,6 +170,10 @@ def _stream(session: requests.Session, url: str, part: _Part, size: int, bar: tq
         raise _Break("the connection ended early")
 
 
+def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _begin(response: requests.Response, part: _Part, size: int) -> None:
     status = response.status_code
     if status == 206 and response.headers.get("Content-Range", "").startswith(
@@ -172,7 +186,8 @@ def _begin(response: requests.Response, part: _Part, size: int) -> None:
     if status in (408, 429) or status >= 500:
         raise _Break(f"HTTP {status} {response.reason}")
     if status != 200:
-        raise UserError(f"{response.url}: HTTP {status} {response.reason}; correct the address")
+        address = response.url.split("?")[0]  # what follows can be a signature
+        raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
     length = response.headers.get("Content-Length")
     if length is not None and int(length) != size:
         raise UserError(f"{response.url}: the server has {length} bytes, expected {size}")

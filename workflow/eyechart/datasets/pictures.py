@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from eyechart.errors import UserError
 
+MOST_PIXELS = 100_000_000  # decoded 300 MB; no model looks at so many
 _THREADS = 8  # reading and hashing release the interpreter lock
 
 
@@ -50,6 +51,15 @@ def check_pictures(
         return dict(zip(names, bar, strict=True))
 
 
+def check_size(path: Path, size: tuple[int, int]) -> None:
+    """Raise a UserError for a picture of too many pixels, before any is decoded."""
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise UserError(
+            f"{path}: {width} x {height} pixels, at most {MOST_PIXELS} are read; make it smaller"
+        )
+
+
 def _check(root: Path, name: str, expected: str | None) -> Picture:
     path = root / name
     mend = f"restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
@@ -66,7 +76,10 @@ def _check(root: Path, name: str, expected: str | None) -> Picture:
     try:
         with Image.open(io.BytesIO(data)) as image:
             size = image.size
+            check_size(path, size)
             image.verify()  # the checksum of every PNG chunk, down to the last
+    except Image.DecompressionBombError:
+        raise UserError(f"{path}: a picture of far more than {MOST_PIXELS} pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: not a whole picture ({error}); {mend}") from None
     return Picture(digest, *size)

@@ -7,12 +7,13 @@ from typing import Any
 
 from eyechart.errors import UserError
 from eyechart.extraction import passes
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.packing import PACK_TOKENS, fill
 from eyechart.extraction.plan import Part, chunks
 from eyechart.extraction.prepare import Preparer, Prompt, ahead
 from eyechart.extraction.shards import join, take
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Seen
+from eyechart.models.families.base import Adapter, Picture, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
@@ -29,7 +30,7 @@ class Engine:
         From the card: whether questions may share what is read before them.
     image_columns, item_columns : sequences of Column
         What is asked of each picture, and of each question.
-    batch_size : int
+    batches : Batches
         Pictures, prompts read whole, or rows of packed questions in one forward pass.
     """
 
@@ -39,24 +40,23 @@ class Engine:
         shares_prefix: bool,
         image_columns: Sequence[Column],
         item_columns: Sequence[Column],
-        batch_size: int,
+        batches: Batches,
     ) -> None:
-        self.adapter, self.shares_prefix, self.batch_size = adapter, shares_prefix, batch_size
+        self.adapter, self.shares_prefix, self.batches = adapter, shares_prefix, batches
         self.seen = [c for c in image_columns if c.address.region != "lm"]
         self.read_alone = [c for c in image_columns if c.address.region == "lm"]
         self.read_asked = list(item_columns)
 
     def run(self, part: Part, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
         """Emit all rows of a part; after each batch, give how many pictures it had."""
-        batches = list(chunks(part.order(), self.batch_size))
+        batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
         prepare = Preparer(self.adapter, part, batches, alone=alone, asked=asked)
         row = {image: i for i, image in enumerate(part.images)}
         seen: dict[str, Seen] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
-            found, pooled = passes.look(self.adapter, batch.pictures, self.seen, alone or asked)
+            found, values = self._look(batch.pictures, go_on=alone or asked)
             seen.update(zip(batch.images, found, strict=False))
-            values = passes.to_numpy(pooled)
             own = [image for image in batch.images if image in row]
             if self.shares_prefix:
                 values |= self._read_shared(batch.prompts, seen, own, emit_items)
@@ -69,6 +69,17 @@ class Engine:
         if asked:
             text_alone = [prepare.prompt(q) for q in part.questions if not q.images]
             self._read_joint(text_alone, {}, emit_items)
+
+    def _look(self, pictures: Sequence[Picture], go_on: bool) -> tuple[list[Seen], dict[str, Any]]:
+        """Give what was seen of a batch of pictures, and its columns."""
+
+        def look(few: Sequence[Picture]) -> tuple[list[Seen], dict[str, Any]]:
+            found, pooled = passes.look(self.adapter, few, self.seen, go_on)
+            return found, passes.to_numpy(pooled)
+
+        done = [result for _, result in self.batches.over(pictures, look)]
+        seen = [s for found, _ in done for s in found]
+        return seen, {c.name: join([values[c.name] for _, values in done]) for c in self.seen}
 
     def _read_shared(
         self,
@@ -84,15 +95,20 @@ class Engine:
         prefixes = {images: self._prefix(group) for images, group in groups.items()}
         done: list[tuple[str, ...]] = []
         parts: list[dict[str, Any]] = []
-        for chunk in chunks(sorted(groups, key=lambda s: len(prefixes[s].ids)), self.batch_size):
+
+        def read(chunk: Sequence[tuple[str, ...]]) -> tuple[passes.Prefix, dict[str, Any]]:
             prefix, pooled = passes.read_prefix(
                 self._language(),
                 [prefixes[images] for images in chunk],
                 [seen[image] for images in chunk for image in images],
                 [*self.read_alone, *self.read_asked],
             )
+            return prefix, passes.to_numpy(pooled)
+
+        by_length = sorted(groups, key=lambda s: len(prefixes[s].ids))
+        for chunk, (prefix, pooled) in self.batches.over(by_length, read):
             done += chunk
-            parts.append(passes.to_numpy(pooled))
+            parts.append(pooled)
             self._read_rest(prefix, [groups[images] for images in chunk], prefixes, emit)
         order = [done.index((image,)) for image in own] if self.read_alone else []
         names = [c.name for c in self.read_alone]
@@ -113,20 +129,27 @@ class Engine:
             packs += [(k, some) for some in fill(asked, rests, PACK_TOKENS)]
         starts = [len(prefixes[group[0].images].ids) for group in groups]
         packs.sort(key=lambda pack: sum(len(p.row.ids) - starts[pack[0]] for p in pack[1]))
-        for few in chunks(packs, self.batch_size):
+
+        def read(few: Sequence[tuple[int, list[Prompt]]]) -> dict[str, Any]:
             index = [k for k, _ in few]
             ids = [[p.row.ids[starts[k] :] for p in some] for k, some in few]
-            values = passes.read_questions(self._language(), prefix, index, ids, self.read_asked)
-            rows = [p.number for _, some in few for p in some if p.number is not None]
-            emit(rows, passes.to_numpy(values))
+            found = passes.read_questions(self._language(), prefix, index, ids, self.read_asked)
+            return passes.to_numpy(found)
+
+        for few, values in self.batches.over(packs, read):
+            emit([p.number for _, some in few for p in some if p.number is not None], values)
 
     def _read_joint(self, prompts: Sequence[Prompt], seen: Mapping[str, Seen], emit: Emit) -> None:
-        for few in chunks(sorted(prompts, key=lambda p: len(p.row.ids)), self.batch_size):
+        def read(few: Sequence[Prompt]) -> dict[str, Any]:
             own = [seen[image] for p in few for image in p.images]
             pictures = [picture for p in few for picture in p.pictures]
             rows = [p.row for p in few]
-            values = passes.read_joint(self._language(), rows, pictures, own, self.read_asked)
-            emit([p.number for p in few if p.number is not None], passes.to_numpy(values))
+            found = passes.read_joint(self._language(), rows, pictures, own, self.read_asked)
+            return passes.to_numpy(found)
+
+        by_length = sorted(prompts, key=lambda p: len(p.row.ids))
+        for few, values in self.batches.over(by_length, read):
+            emit([p.number for p in few if p.number is not None], values)
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Give what all prompts about the same pictures open with."""

@@ -10,10 +10,12 @@ OMP_NUM_THREADS says, and sets none itself.
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet --part 0 --parts 1 \
         --settings '{"addresses": ["lm.*"], "spans": ["last"], "dtype": "float16", \
-            "batch_size": 32, "prompt": "{question}", "device": "auto"}' \
+            "batch_size": 32, "prompt": "{question}"}' \
         --image-output results/activations/tiny_llava/clevr/image/part-000.parquet \
         --item-output results/activations/tiny_llava/clevr/item/part-000.parquet
 """
+
+from __future__ import annotations
 
 import argparse
 import hashlib
@@ -29,13 +31,14 @@ import transformers
 from tqdm import tqdm
 
 from eyechart import errors
-from eyechart.device import device_of
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import Part, plan_part
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
+from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.spec import read_spec
 from eyechart.tables.files import read_json
 
@@ -50,19 +53,17 @@ class Settings:
         What to keep; see ``models/addresses.py``.
     dtype : ``float16`` or ``float32``
         The precision of the shards; the model runs in its spec's precision.
-    batch_size : int
+    batch_size : int or ``auto``
         Pictures, or prompts, in one forward pass.
     prompt : str
         The template of the user's turn, with the field ``{question}``.
-    device : ``auto``, ``cpu`` or ``cuda``
     """
 
     addresses: list[str]
     spans: list[str]
     dtype: str
-    batch_size: int
+    batch_size: int | str
     prompt: str
-    device: str
 
 
 def read_settings(text: str) -> Settings:
@@ -75,13 +76,14 @@ def read_settings(text: str) -> Settings:
     return Settings(**value)
 
 
-def provenance(settings: Settings, part: int, parts: int, device: torch.device) -> dict[str, Any]:
+def provenance(settings: Settings, part: int, parts: int, adapter: Adapter) -> dict[str, Any]:
     """Give what a shard's numbers depend on besides its inputs; the same in every clean run."""
+    device = adapter.device
     cuda = device.type == "cuda"
     return {
         "part": part,
         "parts": parts,
-        "device": torch.cuda.get_device_name(device) if cuda else "cpu",
+        "device": torch.cuda.get_device_name(device) if cuda else device.type,
         "torch": str(torch.__version__),
         "transformers": transformers.__version__,
         "dtype": settings.dtype,
@@ -95,13 +97,12 @@ def provenance(settings: Settings, part: int, parts: int, device: torch.device) 
 def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], part: Part) -> None:
     """Run the model over one part and write its shards."""
     asked = {s: columns(card, settings.addresses, settings.spans, s) for s in ("image", "item")}
-    device = device_of(settings.device)
-    facts = {"model": args.model, "dataset": args.dataset}
-    facts |= provenance(settings, args.part, args.parts, device)
-    adapter = load(read_spec(args.spec), args.checkpoint, Loading(settings.device))
-    engine = Engine(
-        adapter, card["shares_prefix"], asked["image"], asked["item"], settings.batch_size
-    )
+    loading = read_flags(args)
+    adapter = load(read_spec(args.spec), args.checkpoint, loading)
+    facts = {"model": args.model, "dataset": args.dataset, "loading": json.loads(args.loading)}
+    facts |= provenance(settings, args.part, args.parts, adapter)
+    batches = Batches(settings.batch_size)
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batches)
     with ExitStack() as stack:
         emit = {}
         for scope, path, ids in (
@@ -119,7 +120,7 @@ def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], 
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required but ``--item-output``, which a model that reads requires."""
+    """Read the flags: required but those of loading and, for an encoder, ``--item-output``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)
@@ -128,6 +129,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     for name in ("part", "parts"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--item-output", type=Path)
+    add_flags(parser)
     return parser.parse_args(argv)
 
 

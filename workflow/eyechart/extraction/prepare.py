@@ -4,12 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from PIL import Image, UnidentifiedImageError
-
-from eyechart.errors import UserError
+from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter, Row
@@ -84,25 +81,6 @@ class Preparer:
         pictures = tuple(self.shown[image] for image in question.images)
         row = self.adapter.row(question.prompt, pictures)
         return Prompt(question.images, pictures, row, question.row)
-
-
-def open_picture(path: Path) -> Image.Image:
-    """Read one picture as RGB.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, truncated or no picture; it names the file.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such picture") from None
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not a picture that Pillow can read") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: picture is damaged ({error})") from None
 
 
 def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:

@@ -12,7 +12,7 @@ from eyechart.models.families.language import LanguageAdapter, Row
 
 
 def choice_ids(adapter: LanguageAdapter, choice: str) -> list[int]:
-    """Give the token ids of an answer as the model would write it: a word after what stands there."""
+    """Give the token ids of an answer, as it stands behind a prompt."""
     ids = adapter.tokenizer(choice, add_special_tokens=False)["input_ids"]
     return [int(i) for i in ids]
 

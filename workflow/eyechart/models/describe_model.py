@@ -13,6 +13,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
 from eyechart.models.taps import tensor_of
@@ -72,7 +73,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "parts": parameters_by_region(adapter),
         "image_tokens": len(adapter.grid(grey)),
         "shares_prefix": shares,
-        "layout": token_layout(adapter, tokens) if tokens else [],
+        "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
         "addresses": described,
         "modules": _others(adapter, outputs, places),
     }
@@ -100,8 +101,9 @@ def parameters_by_region(adapter: Adapter) -> dict[str, int]:
     return found
 
 
-def token_layout(adapter: LanguageAdapter, tokens: Tokens) -> list[dict[str, Any]]:
+def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[str, Any]]:
     """Give the sample prompt as runs of tokens: ``kind`` (image or text), ``tokens``, ``text``."""
+    assert tokens is not None
     ids, image = tokens.ids[0].tolist(), tokens.image[0].tolist()
     runs = []
     for is_image, run in groupby(zip(ids, image, strict=True), key=lambda pair: pair[1]):
@@ -135,7 +137,7 @@ def _others(
 
 
 def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tensor], Tokens | None]:
-    """Run equal pictures, and a question on each where there is a language model; tap all modules."""
+    """Run equal pictures, and a question on each if there is a language model; tap all modules."""
     outputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Any:
@@ -184,12 +186,13 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Read the flags; all but those of loading are required."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
+    add_flags(parser)
     return parser.parse_args(argv)
 
 
@@ -198,7 +201,8 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    adapter = load(read_spec(args.spec), args.checkpoint, Loading(device="cpu"))
+    whole = replace(read_flags(args), device="cpu", spread=False, bits=None)
+    adapter = load(read_spec(args.spec), args.checkpoint, whole)
     card = describe(adapter, args.model)
     files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import argparse
+import json
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 import transformers
 
 from eyechart.device import device_of
-from eyechart.errors import UserError
+from eyechart.errors import UserError, nearest
 from eyechart.models.spec import Spec
 
 
@@ -80,6 +82,22 @@ class Loading:
     def places(self) -> bool:
         """Whether ``from_pretrained`` puts the weights where they belong."""
         return self.spread or self.bits is not None
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of every step that loads a model."""
+    parser.add_argument("--loading", default="{}", help="the config's section as JSON")
+    parser.add_argument("--allow-remote-code", action="store_true")
+
+
+def read_flags(args: argparse.Namespace) -> Loading:
+    """Read these flags; a UserError names a field that is unknown."""
+    value = json.loads(args.loading)
+    known = [f.name for f in fields(Loading) if f.name != "remote_code"]
+    for name in value:
+        if name not in known:
+            raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
+    return Loading(**value, remote_code=args.allow_remote_code)
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:

@@ -54,7 +54,7 @@ class Seen:
     more : what else a family needs
     """
 
-    features: Tensor | None
+    features: Any
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -183,7 +183,7 @@ class Adapter:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Give an encoder or connector output as (b, t, d), and the masks (b, t) of its spans.
 
-        One row per picture, whatever the module's own first axis: its tiles stand one after another.
+        One row per picture, whatever the module's own first axis: tiles stand one after another.
         """
         if hidden.ndim == 4:  # (tiles, h, w, d)
             hidden = hidden.flatten(1, 2)

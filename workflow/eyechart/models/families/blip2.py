@@ -101,7 +101,7 @@ class Blip2(LanguageAdapter):
 
     def encoded(self, tokens: Tokens) -> Any:
         """Give the queries' answers as the class would hand them on."""
-        features = torch.stack([s.features for s in tokens.seen if s.features is not None])
+        features = torch.stack([s.features for s in tokens.seen])
         return SimpleNamespace(pooler_output=features, qformer_outputs=None, vision_outputs=None)
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from eyechart.models.families.base import Picture, Seen
 from eyechart.models.families.blip2 import Blip2
@@ -32,6 +33,14 @@ class InstructBlip(Blip2):
         inputs = self.gather(pictures)
         self.model.vision_model(**inputs)
         return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
+
+    def layout(
+        self, region: str, hidden: Any, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Leave out the question, which stands behind the queries in the connector's blocks."""
+        if region == "connector":
+            hidden = hidden[:, : int(self.model.config.num_query_tokens)]
+        return super().layout(region, hidden, pictures)
 
     def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
         """Give the prompt for the language model, and again for the queries."""

@@ -22,7 +22,7 @@ NOT_OF_PICTURE = ("input_ids", "attention_mask", "token_type_ids", "mm_token_typ
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt as token ids, up to where the answer begins; ``inputs`` a family's own business."""
+    """One prompt as token ids, up to where the answer begins; ``inputs`` are a family's own."""
 
     ids: list[int]
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class LanguageAdapter(Adapter):
     CAUSAL : whether no token sees a later one, except image tokens one another
     TEXT_ALONE : whether it can read a prompt without a picture
     MOST_PICTURES : how many pictures a prompt may be about; 0 for any number
+    OPENED : whether every prompt opens with a token that the tokenizer itself does not write
     LISTED : whether the features of several pictures are a list, or one tensor
     """
 
@@ -52,6 +53,7 @@ class LanguageAdapter(Adapter):
     CAUSAL: ClassVar[bool] = True
     TEXT_ALONE: ClassVar[bool] = True
     MOST_PICTURES: ClassVar[int] = 0
+    OPENED: ClassVar[bool] = False
     LISTED: ClassVar[bool] = True
 
     @property
@@ -168,8 +170,10 @@ class LanguageAdapter(Adapter):
 
     def encode(self, text: str) -> list[int]:
         """Give the token ids of a whole prompt."""
-        opening = self.tokenizer.bos_token
-        opened = bool(opening) and text.startswith(opening)
+        opening = str(self.tokenizer.bos_token or self.tokenizer.eos_token or "")
+        if self.OPENED and not text.startswith(opening):
+            text = opening + text
+        opened = self.tokenizer.bos_token is not None and text.startswith(opening)
         return list(self.tokenizer(text, add_special_tokens=not opened)["input_ids"])
 
     def check_number(self, prompt: str, pictures: int) -> None:
@@ -243,7 +247,7 @@ class LanguageAdapter(Adapter):
         return text_masks(tokens, torch.isin(tokens.ids, marks), self.spec.image_first)
 
     def positions(self, tokens: Tokens) -> Tensor | None:
-        """Give the place of each token, (b, t), or (3, b, t) where it has three; None: its index."""
+        """Give each token's place, (b, t), or (3, b, t) where it has three; None for its index."""
         return None
 
     def new_cache(self) -> Any:

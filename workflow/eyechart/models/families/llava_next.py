@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape
 
 from eyechart.models.families.base import Picture, square
 from eyechart.models.families.llava import Llava
@@ -55,8 +56,6 @@ class LlavaNext(Llava):
 
     def in_whole(self, places: Tensor, picture: Picture) -> Tensor:
         """Turn places in tiles (tiles, p, 2) into places in the grid that the tiles make up."""
-        from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape
-
         config = self.model.config
         size = config.vision_config.image_size
         _, across = get_anyres_image_grid_shape(

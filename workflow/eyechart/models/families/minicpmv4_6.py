@@ -47,7 +47,7 @@ class MiniCPMV46(Llava):
         return [Seen(torch.cat(list(found[a:b]))) for a, b in zip(starts, ends, strict=True)]
 
     def shown(self, picture: Picture, number: int, of: int) -> str:
-        """Number the picture among those of its prompt."""
+        """Give what stands for a picture, with its number in the prompt."""
         opened, closed = self.processor.image_id_start_token, self.processor.image_id_end_token
         return picture.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
 

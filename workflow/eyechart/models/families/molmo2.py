@@ -20,16 +20,12 @@ class Molmo2(Llava):
 
     VISION = "model.vision_tower.layers"
     CONNECTOR = "model.multi_modal_projector.image_projector"
+    OPENED = True
 
     @property
     def image_id(self) -> int:
         """The id of the token that stands for one pooled patch."""
         return int(self.model.config.image_patch_id)
-
-    def encode(self, text: str) -> list[int]:
-        """Give the token ids of a whole prompt, behind the token that opens every text."""
-        opening = self.tokenizer.bos_token or self.tokenizer.eos_token
-        return super().encode(text if text.startswith(opening) else opening + text)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
         """Give the number of crops."""

@@ -47,13 +47,14 @@ class Phi4Multimodal(LanguageAdapter):
         return int(inputs["image_pixel_values"].shape[1])
 
     def look(self, pictures: Sequence[Picture]) -> list[Seen]:
-        """Have the picture laid over a row of its own tokens: what then stands there is it."""
-        inputs = self.gather(pictures)
-        count = pictures[0].text.count(self.mark)
-        ids = torch.full((1, count), self.image_id, device=self.device)
+        """Have each picture laid over a row of its own tokens: what then stands there is it."""
+        return [Seen(self._laid(picture)) for picture in pictures]
+
+    def _laid(self, picture: Picture) -> Tensor:
+        ids = torch.full((1, picture.text.count(self.mark)), self.image_id, device=self.device)
         embedded = self.body.embed_tokens(ids)
-        laid = self.body.embed_tokens_extend(ids, embedded, **inputs)
-        return [Seen(laid[0])]
+        laid: Tensor = self.body.embed_tokens_extend(ids, embedded, **self.gather([picture]))
+        return laid[0]
 
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[Picture]
@@ -68,7 +69,7 @@ class Phi4Multimodal(LanguageAdapter):
         found = super().tokens(rows, seen)
         embedded = self.body.embed_tokens(found.ids)
         if seen:
-            filled = torch.cat([s.features for s in seen if s.features is not None])
+            filled = torch.cat([s.features for s in seen])
             embedded = embedded.masked_scatter(found.image[:, :, None], filled.to(embedded.dtype))
         return replace(found, inputs={"inputs_embeds": embedded, "input_ids": None}, seen=())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import transformers
+
 from eyechart.models.families.base import Adapter
 
 
@@ -25,14 +27,10 @@ class Vit(Adapter):
 class _WithoutPooler:
     @staticmethod
     def from_pretrained(*where: Any, **how: Any) -> Any:
-        import transformers
-
         return transformers.ViTModel.from_pretrained(*where, add_pooling_layer=False, **how)
 
     @staticmethod
     def from_config(config: Any) -> Any:
-        import transformers
-
         return transformers.ViTModel(config, add_pooling_layer=False)
 
 

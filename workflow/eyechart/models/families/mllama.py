@@ -1,0 +1,110 @@
+"""Llama 3.2 Vision: text looks at the picture by cross-attention; no token stands for a patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers.models.mllama.processing_mllama import (
+    convert_sparse_cross_attention_mask_to_dense,
+    get_cross_attention_token_mask,
+)
+
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import Row
+from eyechart.models.families.llava import Llava
+from eyechart.models.spans import Tokens
+
+
+class Mllama(Llava):
+    """MllamaForConditionalGeneration.
+
+    The encoder's blocks count on into its global ones. In the language model there are no image
+    tokens to pool: what is known of the picture stands in the text. Its blocks with cross-attention
+    are skipped where there is no picture, so a prompt without one is refused.
+    """
+
+    VISION = "model.vision_model.transformer.layers"
+    GLOBAL = "model.vision_model.global_transformer.layers"
+    CAUSAL = False  # the picture's keys and values are no prefix
+    TEXT_ALONE = False
+    OPENED = True
+    ROOTS = {**Llava.ROOTS, "vision": "model.vision_model"}  # noqa: RUF012
+
+    def addresses(self) -> dict[str, str]:
+        """Give the module path of every address; global blocks follow the others."""
+        found = super().addresses()
+        first = len(self.model.get_submodule(self.VISION))
+        count = len(self.model.get_submodule(self.GLOBAL))
+        later = {f"vision.{first + i}": f"{self.GLOBAL}.{i}" for i in range(count)}
+        eye = {a: p for a, p in found.items() if a.startswith("vision.")}
+        return {**eye, **later, **found}
+
+    def leading(self, region: str) -> int:
+        """Give the class token; the connector hands it on."""
+        return 1
+
+    def spans(self, region: str) -> tuple[str, ...]:
+        """Give the spans of a region's addresses."""
+        return ("text_mean", "last", "all_mean") if region == "lm" else super().spans(region)
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one RGB picture."""
+        inputs = dict(self.processor.image_processor(images=[[image]], return_tensors="pt"))
+        tiles = int(np.asarray(inputs.pop("num_tiles"))[0][0])
+        return Picture(inputs, self.mark, tiles)
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector; pads of tiles are kept, as the masks count them."""
+        states = self.body.vision_model(**self.gather(pictures)).last_hidden_state
+        states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
+        return [
+            Seen(own.flatten(0, 1), {"tiles": p.rows})
+            for own, p in zip(states, pictures, strict=True)
+        ]
+
+    def layout(
+        self, region: str, hidden: Any, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Leave out tiles that a picture does not have, and patches that fill up to eight."""
+        most = int(self.model.config.vision_config.max_num_tiles)
+        tiles = hidden.reshape(len(pictures), most, -1, hidden.shape[-1])
+        tiles = tiles[:, :, : self.tokens_per_tile() + 1]
+        own = [t[: p.rows] for t, p in zip(tiles, pictures, strict=True)]
+        return super().layout(region, torch.cat(own), pictures)
+
+    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+        """Pad prompts; say which tokens look at which picture: those behind it, up to the next."""
+        found = super().tokens(rows, seen)
+        nothing = torch.zeros_like(found.image)
+        if not seen:
+            return replace(found, image=nothing)
+        left = list(seen)
+        own = [[left.pop(0) for i in row.ids if i == self.image_id] for row in rows]
+        mask = convert_sparse_cross_attention_mask_to_dense(
+            [get_cross_attention_token_mask(row.ids, self.image_id) for row in rows],
+            [[s.more["tiles"] for s in some] for some in own],
+            int(self.model.config.vision_config.max_num_tiles),
+            found.ids.shape[1],
+        )
+        states = torch.nn.utils.rnn.pad_sequence(
+            [torch.cat([s.features for s in some]) for some in own],
+            batch_first=True,
+        )
+        inputs = {
+            "cross_attention_states": states,
+            "cross_attention_mask": torch.as_tensor(mask, device=self.device),
+        }
+        return replace(found, image=nothing, seen=(), inputs=inputs)
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Say that no token of a prompt stands for a patch."""
+        return np.zeros((0, 3), dtype=np.int64)
+
+
+FAMILY = Mllama

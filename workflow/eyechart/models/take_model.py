@@ -1,0 +1,89 @@
+"""Take a checkpoint that the user already has, as a folder in Hugging Face layout.
+
+Reads: the folder, of which only the needed files are taken, and the model's spec.
+Writes: links to those files under data/models/<model>/; ``ready.json`` there, last.
+
+    python -m eyechart.models.take_model --model llava_1_5_7b --source /mnt/weights/llava \
+        --spec config/models/llava_1_5_7b.yaml --output data/models/llava_1_5_7b/ready.json
+"""
+
+import argparse
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eyechart import errors
+from eyechart.errors import UserError
+from eyechart.models import permission
+from eyechart.models.hub_files import choose
+from eyechart.models.ready import NAME, write_ready
+from eyechart.models.spec import read_spec
+from eyechart.tables.files import describe
+from eyechart.tables.links import link_files
+
+_THREADS = 4  # hashing releases the interpreter lock and waits for the disk
+_log = logging.getLogger(__name__)
+
+
+def listed(source: Path) -> list[str]:
+    """Give the files of a folder that the user named.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder.
+    """
+    if not source.is_dir():
+        what = "is a file" if source.exists() else "no such folder"
+        raise UserError(f"{source}: {what}; expected a folder in Hugging Face layout")
+    return [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+
+
+def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
+    """Link the files and give their entries; links of an earlier folder are removed.
+
+    Raises
+    ------
+    UserError
+        If real files stand where links must go.
+    """
+    if source.resolve() != folder.resolve():
+        for path in folder.rglob("*"):
+            if path.is_symlink():
+                path.unlink()
+    link_files(source, folder, [Path(name) for name in names])
+    with ThreadPoolExecutor(_THREADS) as pool:
+        entries = pool.map(lambda name: {**describe(folder / name), "path": name}, names)
+        return list(entries)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but the permission are required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--allow-remote-code", action="store_true")
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Choose, link, hash, and write ``ready.json`` last."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    spec, source = read_spec(args.spec), args.source.expanduser()
+    code = permission.check(args.model, spec, args.allow_remote_code, None)
+    paths = [path for path in listed(source) if path != NAME]
+    names = choose(str(source), paths, spec.weights, code)
+    files = take(source, args.output.parent, names)
+    total = tqdm.format_sizeof(sum(entry["bytes"] for entry in files), "B")
+    _log.info("%s: %d files, %s, licence %s", args.model, len(files), total, spec.licence)
+    write_ready(args.output, {"source": "folder", "checkpoint": str(source), "code": code}, files)
+
+
+if __name__ == "__main__":
+    errors.run(main)

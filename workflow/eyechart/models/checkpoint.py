@@ -17,7 +17,12 @@ from eyechart.models.spec import Spec
 
 
 def load_model(
-    model_class: Any, checkpoint: Path, spec: Spec, loading: Loading, unused: Sequence[str] = ()
+    model_class: Any,
+    checkpoint: Path,
+    spec: Spec,
+    loading: Loading,
+    unused: Sequence[str] = (),
+    **more: Any,
 ) -> tuple[Any, torch.device]:
     """Give the model, ready to be read from, and the device that it takes inputs on.
 
@@ -25,6 +30,7 @@ def load_model(
     ----------
     unused : sequence of str
         Beginnings of the names of weights that the folder may hold beyond those of the model.
+    more : what else ``from_pretrained`` of this class takes
 
     Raises
     ------
@@ -42,6 +48,7 @@ def load_model(
             use_safetensors=spec.weights == "safetensors",
             **loading.arguments(spec),
             **where,
+            **more,
         )
     check_keys(checkpoint, report, spec, unused)
     device = model.device if loading.places else device_of(loading.device)

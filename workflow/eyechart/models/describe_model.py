@@ -108,7 +108,8 @@ def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[s
     runs = []
     for is_image, run in groupby(zip(ids, image, strict=True), key=lambda pair: pair[1]):
         own = [i for i, _ in run]
-        text = "" if is_image else str(adapter.tokenizer.decode(own))
+        words = [i for i in own if i >= 0]  # a learned vector that stands for no word is below 0
+        text = "" if is_image else str(adapter.tokenizer.decode(words))
         runs.append({"kind": "image" if is_image else "text", "tokens": len(own), "text": text})
     return runs
 

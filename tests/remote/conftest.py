@@ -1,0 +1,56 @@
+"""What the tests of remote code need: checkpoints that the user has, and an importable torchvision.
+
+The checkpoints and the code in them are nobody's to ship; the environment variable
+EYECHART_REMOTE_CHECKPOINTS names a folder with one folder per family.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+CHECKPOINTS = "EYECHART_REMOTE_CHECKPOINTS"
+OPERATORS = """
+import torch
+library = torch.library.Library("torchvision", "DEF")
+for name in ("nms", "qnms"):
+    try:
+        library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    except RuntimeError:
+        pass
+"""  # a torchvision built for CUDA is importable beside a torch for the CPU once these are known
+
+_KEPT = {}
+if not torch.cuda.is_available():
+    exec(OPERATORS, _KEPT)
+with warnings.catch_warnings():  # old releases of transformers warn when they are imported
+    warnings.simplefilter("ignore")
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+
+
+@pytest.fixture(scope="session")
+def folder_of():
+    """Give a family's checkpoint, or skip."""
+
+    def find(family):
+        found = os.environ.get(CHECKPOINTS)
+        if not found:
+            pytest.skip(f"{CHECKPOINTS} is not set: no checkpoint of {family} to test on")
+        folder = Path(found) / family
+        if not (folder / "config.json").is_file():
+            pytest.skip(f"{folder} has no config.json: no checkpoint of {family} to test on")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def importable(tmp_path_factory):
+    """Give a folder that makes torchvision importable in a process of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(OPERATORS, encoding="utf-8")
+    return folder

@@ -1,0 +1,267 @@
+"""Every family whose code comes with the checkpoint, on tiny checkpoints that the user has."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyarrow as pa
+import pyarrow.parquet as pq
+import references
+import torch
+import yaml
+from PIL import Image
+
+from eyechart.errors import UserError
+from eyechart.extraction.engine import Engine
+from eyechart.extraction.plan import Part, Question
+from eyechart.models.addresses import SPANS, columns
+from eyechart.models.answers import answer, score_choices
+from eyechart.models.describe_model import describe
+from eyechart.models.load import adapter_of, load
+from eyechart.models.loading import Loading
+from eyechart.models.spec import Spec, defaults
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+
+ROOT = Path(__file__).parents[2]
+FAMILIES = ["cogvlm", "glamm", "internlm_xcomposer", "minicpm_o", "minicpm_v2", "molmo"]
+SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
+QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
+
+
+def spec_of(family, **fields):
+    fixed = {
+        "family": family,
+        "kind": "vlm",
+        "checkpoint": f"tiny/{family}",
+        "revision": None,
+        "dtype": "float32",
+        "licence": "none",
+        "vision_blocks": None,
+        "lm_blocks": None,
+        "trust_remote_code": True,
+    }
+    return Spec(**(defaults() | fixed | fields))
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request, folder_of):
+    """A family that has a checkpoint and runs on the installed transformers."""
+    folder_of(request.param)
+    try:
+        adapter_of(spec_of(request.param)).check_version()
+    except UserError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def adapter(family, folder_of):
+    return load(spec_of(family), folder_of(family), Loading("cpu", remote_code=True))
+
+
+@pytest.fixture(scope="module")
+def card(adapter, family):
+    return describe(adapter, family)
+
+
+def drawn():
+    draw = np.random.default_rng(1)
+    return [
+        Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in SIZES
+    ]
+
+
+def extract(adapter, card, questions, batch, monkeypatch):
+    """Run the engine over pictures p0, p1, p2; give {column: {row: value}} of both scopes."""
+    images = sorted({i for q in questions for i in q})
+    rows = [Question(n, tuple(q), QUESTIONS[n]) for n, q in enumerate(questions)]
+    items = [f"q{n}" for n in range(len(rows))]
+    shown = dict(zip(["p0", "p1", "p2"], drawn(), strict=True))
+    part = Part(images, [], items, rows, {i: i for i in images})
+    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
+    every = [a["address"] for a in card["addresses"]]
+    asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
+    found = {}
+
+    def emit(ids):
+        def take(rows, values):
+            for column, value in values.items():
+                for row, one in zip(rows, value, strict=True):
+                    found.setdefault(column, {})[ids[row]] = np.asarray(one)
+
+        return take
+
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batch)
+    list(engine.run(part, emit(images), emit(items)))
+    assert set(found) == {c.name for scope in asked.values() for c in scope}
+    return found
+
+
+def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of):
+    with pytest.raises(UserError, match="does not allow it to run"):
+        load(spec_of(family), folder_of(family), Loading("cpu"))
+
+
+def test_a_weight_that_is_missing_is_an_error(family, folder_of, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / f"{family}_maimed"
+    folder.mkdir()
+    for path in folder_of(family).iterdir():
+        (folder / path.name).symlink_to(path)
+    weights = load_file(folder / "model.safetensors")
+    gone = sorted(k for k in weights if "layers" in k or "blocks" in k)[0]
+    del weights[gone]
+    (folder / "model.safetensors").unlink()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="missing key"):
+        load(spec_of(family), folder, Loading("cpu", remote_code=True))
+
+
+def test_addresses_resolve_in_the_order_in_which_they_run(adapter, card):
+    names = [a["address"] for a in card["addresses"]]
+    blocks = [len(adapter.model.get_submodule(p)) for p in (adapter.VISION, adapter.LM)]
+    assert names == [
+        *(f"vision.{i}" for i in range(blocks[0])),
+        "connector",
+        *(f"lm.{i}" for i in range(blocks[1])),
+        "lm.norm",
+    ]
+    assert not card["shares_prefix"]
+    assert sum(card["parts"].values()) == card["parameters"]
+    assert all(card["parts"][region] for region in ("vision", "connector", "lm"))
+
+
+def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(adapter, card):
+    found = {}
+
+    def note(module, args, kwargs, output=None):
+        found["read"] = args[0] if args else kwargs["hidden_states"]
+
+    hook = adapter.model.get_submodule(f"{adapter.LM}.0").register_forward_pre_hook(
+        note, with_kwargs=True
+    )
+    given = []
+    module = adapter.model.get_submodule(adapter.CONNECTOR)
+    tap = module.register_forward_hook(lambda m, i, output: given.append(output))
+    try:
+        with torch.inference_mode():
+            for image in drawn():
+                given.clear()
+                picture = adapter.picture(image)
+                tokens = adapter.tokens([adapter.row("what ?", [picture])], adapter.look([picture]))
+                adapter.read(tokens)
+                output = given if adapter.runs([picture]) > 1 else given[0]
+                hidden, masks = adapter.layout("connector", output, [picture])
+                read = found["read"][tokens.image]
+                if adapter.spec.family == "molmo":  # it adds to what it embeds
+                    patch = adapter.processor.special_token_ids["<im_patch>"]
+                    read = read - adapter.words(torch.tensor([patch]))
+                assert torch.allclose(read, hidden[masks["image_tokens"]], rtol=0, atol=1e-6)
+                assert len(read) == len(adapter.grid(picture))
+    finally:
+        hook.remove()
+        tap.remove()
+
+
+def test_what_is_read_is_what_the_models_own_code_computes(adapter):
+    reference = getattr(references, adapter.spec.family)
+    for image, question in zip(drawn(), QUESTIONS, strict=True):
+        picture = adapter.picture(image)
+        row = adapter.row(question, [picture])
+        with torch.inference_mode():
+            (ours,) = adapter.logits([row], adapter.look([picture]), [[]])
+            theirs = reference(adapter, image, question, [])
+        np.testing.assert_allclose(ours[-1], theirs, rtol=0, atol=1e-5)
+
+
+def test_a_batch_of_unlike_prompts_equals_single_runs_at_every_address_and_span(
+    adapter, card, monkeypatch
+):
+    asked = [["p0"], ["p1"], ["p2"]]
+    batch = extract(adapter, card, asked, 3, monkeypatch)
+    alone = extract(adapter, card, asked, 1, monkeypatch)
+    for column, rows in batch.items():
+        for row, value in rows.items():
+            np.testing.assert_allclose(value, alone[column][row], rtol=0, atol=1e-5)
+
+
+def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypatch):
+    found = extract(adapter, card, [["p0"], ["p1"], ["p2"]], 3, monkeypatch)
+    for column, rows in found.items():
+        if not column.endswith("image_tokens"):
+            first, second, third = rows.values()
+            assert np.isfinite(first).all()
+            assert np.abs(first - second).max() > 1e-4, column
+            assert np.abs(second - third).max() > 1e-4, column
+
+
+def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
+    pictures = [adapter.picture(image) for image in drawn()[:2]]
+    if adapter.MOST_PICTURES:
+        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+            adapter.row("which ?", pictures)
+    else:
+        row = adapter.row("which ?", pictures)
+        with torch.inference_mode():
+            seen = [s for p in pictures for s in adapter.look([p])]
+            tokens = adapter.tokens([row], seen)
+            assert int(tokens.image.sum()) == sum(len(adapter.grid(p)) for p in pictures)
+            assert torch.isfinite(adapter.read(tokens, logits=True)).all()
+    with torch.inference_mode():
+        (scores,) = adapter.logits([adapter.row("hello", [])], [], [[]])
+    assert torch.isfinite(scores).all()
+
+
+def test_a_prompt_longer_than_the_context_is_refused(adapter):
+    with pytest.raises(UserError, match="tokens, but"):
+        adapter.row("what is it ? " * 4000, [])
+
+
+def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
+    reference = getattr(references, adapter.spec.family)
+    image = drawn()[0]
+    picture = adapter.picture(image)
+    row = adapter.row("what is it ?", [picture])
+    choices = ["a red square", "yes"]
+    with torch.inference_mode():
+        ours = score_choices(adapter, row, adapter.look([picture]), choices)
+        for choice, score in zip(choices, ours, strict=True):
+            ids = adapter.tokenizer(choice, add_special_tokens=False)["input_ids"]
+            total = 0.0
+            for n, i in enumerate(ids):
+                scores = reference(adapter, image, "what is it ?", ids[:n])
+                total += float(scores.float().log_softmax(-1)[i])
+            assert abs(total - float(score)) < 1e-4
+
+
+def test_answers_are_greedy_and_leave_no_hooks(adapter):
+    before = hooks(adapter)
+    pictures = [adapter.picture(image) for image in drawn()[:2]]
+    rows = [adapter.row(q, [p]) for q, p in zip(QUESTIONS, pictures, strict=False)]
+    with torch.inference_mode():
+        seen = [s for p in pictures for s in adapter.look([p])]
+    said = answer(adapter, rows, seen, 3)
+    assert said == [answer(adapter, [r], [s], 3)[0] for r, s in zip(rows, seen, strict=True)]
+    assert hooks(adapter) == before
+
+
+def hooks(adapter):
+    modules = adapter.model.modules()
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in modules)
+
+
+def test_half_precision_runs(adapter, card, family, folder_of, monkeypatch):
+    loading = Loading("cpu", dtype="bfloat16", remote_code=True)
+    half = load(spec_of(family), folder_of(family), loading)
+    found = extract(half, card, [["p0"], ["p1"]], 2, monkeypatch)
+    exact = extract(adapter, card, [["p0"], ["p1"]], 2, monkeypatch)
+    for column, rows in found.items():
+        for row, value in rows.items():
+            scale = np.abs(exact[column][row]).max()
+            assert np.abs(value - exact[column][row]).max() < 0.1 * scale + 0.1, column

@@ -1,0 +1,119 @@
+"""CogVLM (the first): every block has an expert for the picture beside the one for words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import transformers
+from PIL import Image
+from torch import Tensor
+
+from eyechart.errors import UserError
+from eyechart.models.checkpoint import one_sentence, quiet
+from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spans import Tokens
+from eyechart.models.spec import Spec
+from eyechart.models.standins import attention
+
+TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM brings none of its own
+
+
+class CogVLM(RemoteAdapter):
+    """CogVLMForCausalLM; the patches stand between two learned vectors, and share one position.
+
+    The tokenizer is Vicuna's: its files lie in the checkpoint's folder, or in a folder
+    ``lmsys/vicuna-7b-v1.5`` there.
+    """
+
+    MODEL = "AutoModelForCausalLM"
+    VISION = "model.vision.transformer.layers"
+    CONNECTOR = "model.vision.linear_proj"
+    BODY = "model"
+    LM = "model.layers"
+    NORM = "model.norm"
+    LEADING = 1
+    OLDEST = (4, 35)
+    NEWEST = (4, 57)
+    STAND_INS: ClassVar = {
+        "xformers": {},
+        "xformers.ops": {"memory_efficient_attention": attention},
+    }
+    ROOTS: ClassVar = {
+        "vision": "model.vision",
+        "connector": "model.vision.linear_proj",
+        "lm": "model",
+    }
+
+    @classmethod
+    def load_text(cls, folder: Path, spec: Spec, loading: Loading) -> Any:
+        """Give Vicuna's tokenizer."""
+        places = [p for p in (folder, folder / TOKENIZER) if (p / "tokenizer.model").is_file()]
+        if not places:
+            raise UserError(f"{folder}: no tokenizer.model; put the tokenizer of {TOKENIZER} there")
+        with quiet(), one_sentence(places[0]):
+            return transformers.LlamaTokenizer.from_pretrained(places[0], local_files_only=True)
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one RGB picture as the model's own code does: a square."""
+        pixels = self._built("", [image], "base")["images"][0]
+        return Picture({"pixels": pixels[None]})
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector; the learned vectors come with each picture."""
+        found = self.body.vision(self.gather(pictures)["pixels"])
+        return [Seen(rows[1:-1], {"written": rows}) for rows in found]
+
+    def written(self, seen: Seen) -> Tensor:
+        """Give the patches between their learned vectors."""
+        found: Tensor = seen.more["written"]
+        return found
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the question as a short one about a picture, after the picture."""
+        self.check_number(prompt, len(pictures))
+        asked, pattern = prompt, "vqa"
+        if self.spec.turn is not None:
+            asked, pattern = self.spec.turn.format(images="", question=prompt), "base"
+        first, *words = self._built(asked, None, pattern)["input_ids"].tolist()
+        shown = [EDGE, *[IMAGE] * self.tokens_per_tile(), EDGE] * len(pictures)
+        row = Row([first, *shown, *words])
+        self.check_length(prompt, len(row.ids))
+        return row
+
+    def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
+        """Run the language model; its code counts positions by kind of token."""
+        kinds = (tokens.ids < 0).long()  # 1: the picture's expert
+        valid = tokens.valid.long()
+        code: Any = sys.modules[type(self.model).__module__]
+        hidden: Tensor = self.body.llm_forward(
+            inputs_embeds=embedded,
+            token_type_ids=kinds,
+            attention_mask=valid,
+            position_ids=code.build_position_ids(kinds, valid),
+            use_cache=False,
+        )[0]
+        return hidden
+
+    def tokens_per_tile(self) -> int:
+        """Give how many patches a picture has."""
+        config = self.model.config.vision_config
+        return (int(config["image_size"]) // int(config["patch_size"])) ** 2
+
+    def grid(self, picture: Picture) -> Any:
+        """Give where the patches lie."""
+        return square(self.tokens_per_tile(), 1)
+
+    def _built(self, text: str, images: list[Image.Image] | None, pattern: str) -> dict[str, Any]:
+        built: dict[str, Any] = self.model.build_conversation_input_ids(
+            self.tokenizer, query=text, history=[], images=images, template_version=pattern
+        )
+        return built
+
+
+FAMILY = CogVLM

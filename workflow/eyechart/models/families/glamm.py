@@ -1,0 +1,185 @@
+"""GLaMM: a LLaVA with an encoder for regions and one for masks, neither of which is examined."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor, nn
+from PIL import Image
+
+from eyechart.errors import UserError
+from eyechart.models.checkpoint import load_model, one_sentence, quiet
+from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spec import Spec
+from eyechart.models.standins import importing_from
+from eyechart.tables.files import read_json
+
+CODE = "EYECHART_GLAMM_CODE"  # the environment variable that says where its repository lies
+SOURCE = "groundingLMM"  # and the folder in the checkpoint's own, where it says nothing
+OPENING = "The <im_start><image><im_end> provides an overview of the picture.\n"
+
+
+class _ConvModule(nn.Module):
+    """What the region encoder takes from mmcv: convolution, group norm, activation."""
+
+    def __init__(self, i: int, o: int, size: int, norm_cfg: dict[str, Any], **more: Any) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(i, o, size, padding=more.get("padding", 0), bias=False)
+        self.gn = nn.GroupNorm(norm_cfg["num_groups"], o)
+        self.activate = nn.ReLU(inplace=True)
+
+
+class _RoILayer(nn.Module):
+    """The size of a pooled region."""
+
+    def __init__(self, output_size: int) -> None:
+        super().__init__()
+        self.output_size = (output_size, output_size)
+
+
+class _RoIExtractor(nn.Module):
+    """What the region encoder takes from mmdet: pooling, without weights."""
+
+    def __init__(self, roi_layer: Any, out_channels: int, strides: Any, init_cfg: Any) -> None:
+        super().__init__()
+        self.roi_layers = nn.ModuleList(_RoILayer(roi_layer["output_size"]) for _ in strides)
+        self.out_channels, self.featmap_strides = out_channels, strides
+
+
+def _keep(module: nn.Module, *mean_and_deviation: float, **more: float) -> None:
+    """Leave the weights as they are: they are loaded."""
+
+
+class GLaMM(RemoteAdapter):
+    """GLaMMForCausalLM; its code is a repository of its own, not part of the checkpoint.
+
+    The repository lies where the environment variable EYECHART_GLAMM_CODE says, or in the folder
+    ``groundingLMM`` of the checkpoint. The encoder, named in config.json (mm_vision_tower), lies in
+    a folder of that name there too. Regions cannot be asked about.
+    """
+
+    VISION = "model.vision_tower.vision_tower.vision_model.encoder.layers"
+    CONNECTOR = "model.mm_projector"
+    BODY = "model"
+    LM = "model.layers"
+    NORM = "model.norm"
+    LEADING = 1
+    OLDEST = (4, 31)
+    NEWEST = (4, 35)
+    UNUSED = ("model.vision_tower.",)
+    STAND_INS: ClassVar = {
+        "mmcv": {},
+        "mmcv.cnn": {"ConvModule": _ConvModule, "Linear": nn.Linear, "normal_init": _keep},
+        "mmdet": {},
+        "mmdet.models": {"BaseRoIExtractor": _RoIExtractor},
+    }
+    ROOTS: ClassVar = {
+        "vision": "model.vision_tower",
+        "connector": "model.mm_projector",
+        "lm": "model",
+    }
+
+    def region(self, path: str) -> str | None:
+        """Give the region that a module stands in; regions and masks stand in none."""
+        apart = ("grounding_encoder", "region_encoder", "text_hidden_fcs")
+        return None if path.startswith(tuple(f"model.{a}" for a in apart)) else super().region(path)
+
+    @classmethod
+    def load_text(cls, folder: Path, spec: Spec, loading: Loading) -> Any:
+        """Give the tokenizer."""
+        with quiet(), one_sentence(folder):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, padding_side="right", use_fast=False
+            )
+        tokenizer.pad_token = tokenizer.unk_token
+        return tokenizer
+
+    @classmethod
+    def load_weights(
+        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+    ) -> tuple[Any, torch.device]:
+        """Load the model by its repository's class, and then its encoder."""
+        tower = str(read_json(folder / "config.json")["mm_vision_tower"])
+        if not (folder / tower).is_dir():
+            raise UserError(f"{folder}: no folder {tower} in it; put the encoder of that name there")
+        source = Path(os.environ.get(CODE, folder / SOURCE))
+        if not (source / "model" / "GLaMM.py").is_file():
+            raise UserError(
+                f"{source}: no model/GLaMM.py; put the repository of {spec.family} there, or set "
+                f"{CODE} to where it lies"
+            )
+        with importing_from(source):
+            made = importlib.import_module("model.GLaMM").GLaMMForCausalLM
+            importlib.import_module("model.llava.conversation")
+        marks = {"seg": "[SEG]", "bbox": "<bbox>", "bop": "<p>", "eop": "</p>"}
+        ids = {f"{k}_token_idx": processor.convert_tokens_to_ids(m) for k, m in marks.items()}
+        model, device = load_model(made, folder, spec, loading, cls.UNUSED, **ids)
+        with quiet(), one_sentence(folder):
+            model.get_model().initialize_vision_modules(model.config)
+        encoder = model.get_model().get_vision_tower().to(device, model.dtype)
+        encoder.eval().requires_grad_(False)
+        return model, device
+
+    @property
+    def encoder(self) -> Any:
+        """The vision encoder, with its image processor."""
+        return self.body.get_vision_tower()
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Prepare one RGB picture."""
+        return Picture(dict(self.encoder.image_processor.preprocess(image, return_tensors="pt")))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector."""
+        found, _ = self.model.encode_images(self.gather(pictures)["pixel_values"])
+        return [Seen(rows) for rows in found]
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the conversation as the model was trained on it, up to the answer."""
+        self.check_number(prompt, len(pictures))
+        text = self.turn(prompt, len(pictures))
+        pieces = text.split("<image>")
+        if len(pieces) != len(pictures) + 1:
+            raise UserError(f"prompt {prompt!r} holds '<image>', which stands for a picture")
+        ids = list(self.tokenizer(pieces[0])["input_ids"])
+        for piece in pieces[1:]:  # the tokenizer opens each piece as if it stood alone
+            ids += [IMAGE] * self.tokens_per_tile() + list(self.tokenizer(piece)["input_ids"][1:])
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def turn(self, prompt: str, pictures: int) -> str:
+        """Give the conversation as text."""
+        if self.spec.turn is not None:
+            return self.spec.turn.format(images=OPENING * pictures, question=prompt)
+        code: Any = importlib.import_module("model.llava.conversation")
+        talk = code.conv_templates["llava_v1"].copy()
+        talk.messages = []
+        talk.append_message(talk.roles[0], OPENING * pictures + prompt)
+        talk.append_message(talk.roles[1], "")
+        return str(talk.get_prompt())
+
+    def tokens_per_tile(self) -> int:
+        """Give how many patches a picture has."""
+        return int(self.encoder.num_patches)
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give where the patches lie."""
+        return square(self.tokens_per_tile(), 1)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Embed token ids."""
+        found: Tensor = self.body.embed_tokens(ids)
+        return found
+
+
+FAMILY = GLaMM

@@ -1,0 +1,136 @@
+"""InternLM-XComposer 2.5: tiles of 560 pixels; adapters in the language model for image tokens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+from eyechart.errors import UserError
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spans import Tokens
+from eyechart.models.spec import Spec
+from eyechart.tables.files import read_json
+
+TILE = 560  # pixels
+SIDE = 20  # image tokens along a tile: patches of 14 pixels, joined two by two
+TILES = 24  # at most, as the model's own chat has it for one picture
+MARK = "<ImageHere>"
+TURN = (
+    "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
+)
+
+
+class InternLMXComposer(RemoteAdapter):
+    """InternLMXComposer2ForCausalLM; pictures are looked at one by one.
+
+    Learned ends of lines and a separator pass the connector together with the patches; they are
+    written to the prompt, and are no image tokens. One picture per prompt: of several, the model's
+    own chat makes fewer tiles. The code downloads a font for films when a model is made: it does not
+    here.
+    """
+
+    MODEL = "AutoModelForCausalLM"
+    VISION = "vit.vision_tower.vision_model.encoder.layers"
+    CONNECTOR = "vision_proj"
+    BODY = "model"
+    HEAD = "output"
+    LM = "model.layers"
+    NORM = "model.norm"
+    LEADING = 1
+    AT_ONCE = 1
+    OLDEST = (4, 44)
+    NEWEST = (4, 57)
+    COMPANIONS = ("internlm/internlm-xcomposer2d5-clip",)
+    STAND_INS: ClassVar = {"decord": {"VideoReader": None}}
+    ROOTS: ClassVar = {"vision": "vit", "connector": "vision_proj", "lm": "model"}
+
+    @classmethod
+    def load_weights(
+        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+    ) -> tuple[Any, torch.device]:
+        """Load the model; unless told otherwise it would ask for a compiled attention."""
+        reference = read_json(folder / "config.json")["auto_map"][cls.MODEL]
+        made = get_class_from_dynamic_module(reference, str(folder))
+        code: Any = sys.modules[made.__module__]
+        code.get_font = lambda: None
+        kind = loading.attention or spec.attention or "eager"
+        model, device = super().load_weights(
+            folder, spec, replace(loading, attention=kind), processor
+        )
+        model.tokenizer = processor
+        return model, device
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Scale one RGB picture to a whole number of tiles."""
+        code: Any = sys.modules[type(self.model).__module__]
+        pixels = self.model.vis_processor(code.Image_transform(image, hd_num=TILES))[None]
+        high, wide = (int(n) // TILE for n in pixels.shape[-2:])
+        return Picture({"pixels": pixels}, rows=1 + high * wide)
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector."""
+        rows = self.model.img2emb(self.gather(pictures)["pixels"])[0][0]
+        return [Seen(rows[self._patches(pictures[0]).to(rows.device)], {"written": rows})]
+
+    def written(self, seen: Seen) -> Tensor:
+        """Give the patches with ends of lines and separator."""
+        found: Tensor = seen.more["written"]
+        return found
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out one picture; behind the connector the learned rows are in no span."""
+        if region == "vision":
+            return super().layout(region, hidden, pictures)
+        patches = self._patches(pictures[0]).to(hidden.device)[None]
+        return hidden, dict.fromkeys(self.spans(region), patches)
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the user's turn, the picture before it."""
+        self.check_number(prompt, len(pictures))
+        text = (self.spec.turn or TURN).format(images=MARK * len(pictures), question=prompt)
+        first, *rest = text.split(MARK)
+        if len(rest) != len(pictures):
+            raise UserError(f"prompt {prompt!r} holds {MARK!r}, which stands for a picture")
+        ids = list(self.tokenizer(first, add_special_tokens=True)["input_ids"])
+        for picture, words in zip(pictures, rest, strict=True):
+            ids += [IMAGE if patch else EDGE for patch in self._patches(picture).tolist()]
+            ids += self.tokenizer(words, add_special_tokens=False)["input_ids"] if words else []
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def beside(self, tokens: Tokens) -> dict[str, Any]:
+        """Say which tokens the picture's adapters are for."""
+        return {"im_mask": tokens.ids < 0}
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the whole picture's grid, and the tiles' joined one after it."""
+        high, wide = self._tiles(picture)
+        return np.concatenate([rectangle(SIDE, SIDE), rectangle(high * SIDE, wide * SIDE, 1)])
+
+    def _tiles(self, picture: Picture) -> tuple[int, int]:
+        height, width = picture.inputs["pixels"].shape[-2:]
+        return height // TILE, width // TILE
+
+    def _patches(self, picture: Picture) -> Tensor:
+        """Say which rows of a picture are patches: lines have an end, the whole view has one too."""
+        high, wide = self._tiles(picture)
+        line, long = [True] * SIDE, [True] * (SIDE * wide)
+        lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)
+        return torch.tensor(lines)
+
+
+FAMILY = InternLMXComposer

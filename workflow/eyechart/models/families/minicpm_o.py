@@ -1,0 +1,134 @@
+"""MiniCPM-o 2.6: slices of any shape in one padded batch, each asked by learned queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.errors import UserError
+from eyechart.models.checkpoint import load_model
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spec import Spec
+
+MARK = "(<image>./</image>)"
+
+
+class MiniCPMO(RemoteAdapter):
+    """MiniCPMO without ears and voice; pictures are looked at one by one.
+
+    The code runs the encoder again for every 16 slices, and the connector once: with one picture at
+    a time both run once.
+    """
+
+    VISION = "vpm.encoder.layers"
+    CONNECTOR = "resampler"
+    BODY = "llm.model"
+    HEAD = "llm.lm_head"
+    LM = "llm.model.layers"
+    NORM = "llm.model.norm"
+    MOST_PICTURES = 0
+    AT_ONCE = 1
+    OLDEST = (4, 44)
+    NEWEST = (4, 48)
+    TOKENIZER_ONLY = False
+    UNUSED = ("apm.", "audio_projection_layer.", "tts.")
+    STAND_INS: ClassVar = {"torchaudio": {}, "soundfile": {}}
+    ROOTS: ClassVar = {"vision": "vpm", "connector": "resampler", "lm": "llm"}
+
+    @classmethod
+    def load_weights(
+        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+    ) -> tuple[Any, torch.device]:
+        """Load the model without its parts for sound."""
+        silent = {"init_audio": False, "init_tts": False}
+        return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **silent)
+
+    def picture_ids(self) -> set[int]:
+        """Give the ids of all tokens that are written for pictures and nothing else."""
+        marks = [getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice", "im_id") for b in _ENDS]
+        return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Cut one RGB picture into slices."""
+        found = self.processor.image_processor([[image]], return_tensors="pt")
+        slices, sizes = found["pixel_values"][0], found["tgt_sizes"][0]
+        inputs = {str(n): part for n, part in enumerate(slices)}
+        inputs |= {"sizes": torch.as_tensor(sizes), "whole": torch.tensor(image.size)}
+        return Picture(inputs, rows=len(slices))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector over a picture's slices."""
+        (picture,) = pictures
+        slices = [picture.inputs[str(n)] for n in range(picture.rows)]
+        asked = {
+            "pixel_values": [[s.to(self.device, self.dtype) for s in slices]],
+            "tgt_sizes": [picture.inputs["sizes"].to(self.device)],
+            "input_ids": torch.zeros(1, 1, dtype=torch.long, device=self.device),
+            "image_bound": [[]],  # a prompt of one token, and no place in it for the picture
+        }
+        _, found = self.model.get_vllm_embedding(asked)
+        return [Seen(found[0].flatten(0, 1))]  # from (slices, queries, d)
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out slices, without the padding of those that have fewer patches."""
+        tiles = list(hidden)
+        if region == "vision":
+            counts = pictures[0].inputs["sizes"].prod(dim=1).tolist()
+            tiles = [tile[:count] for tile, count in zip(tiles, counts, strict=True)]
+        return self.lay(region, tiles, pictures)
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the user's turn, pictures first."""
+        self.check_number(prompt, len(pictures))
+        text = self.turn(prompt, len(pictures))
+        pieces = text.split(MARK)
+        if len(pieces) != len(pictures) + 1:
+            raise UserError(f"prompt {prompt!r} holds {MARK!r}, which stands for a picture")
+        shown = [self.shown(p, n, len(pictures)) for n, p in enumerate(pictures)]
+        filled = [a + b for a, b in zip(shown, pieces[1:], strict=True)]
+        ids = list(self.tokenizer.encode(pieces[0] + "".join(filled)))
+        opening = self.tokenizer.convert_tokens_to_ids(["<image>", "<slice>"])
+        starts = [n + 1 for n, i in enumerate(ids) if i in opening]
+        if len(starts) != sum(p.rows for p in pictures):
+            raise UserError(f"prompt {prompt!r} holds a mark that opens a picture")
+        queries = int(self.model.config.query_num)
+        for start in starts:
+            ids[start : start + queries] = [IMAGE] * queries
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def turn(self, prompt: str, pictures: int) -> str:
+        """Give one user turn as the model's own chat writes it: a line for each picture."""
+        if self.spec.turn is not None:
+            return self.spec.turn.format(images=MARK * pictures, question=prompt)
+        content = "\n".join([*[MARK] * pictures, prompt])
+        return str(
+            self.tokenizer.apply_chat_template(
+                [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+            )
+        )
+
+    def shown(self, picture: Picture, number: int, of: int) -> str:
+        """Give what stands for a picture: its number, and its slices' queries."""
+        size = tuple(picture.inputs["whole"].tolist())
+        return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Say that a query lies nowhere in its slice."""
+        queries = int(self.model.config.query_num)
+        return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])
+
+
+_ENDS = ("start", "end")
+FAMILY = MiniCPMO

@@ -1,0 +1,100 @@
+"""MiniCPM-V 2.0: slices of any shape, each asked by the same learned queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from eyechart.errors import UserError
+from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import IMAGE, RemoteAdapter
+
+TURN = "<用户>{images}{question}<AI>"
+
+
+class MiniCPMV2(RemoteAdapter):
+    """MiniCPMV; encoder and connector run once per slice, as slices differ in shape."""
+
+    VISION = "vpm.blocks"
+    CONNECTOR = "resampler"
+    BODY = "llm.model"
+    HEAD = "llm.lm_head"
+    LM = "llm.model.layers"
+    NORM = "llm.model.norm"
+    OLDEST = (4, 36)
+    NEWEST = (4, 57)
+    ROOTS: ClassVar = {"vision": "vpm", "connector": "resampler", "lm": "llm"}
+
+    def leading(self, region: str) -> int:
+        """Give the class token, where the encoder has one."""
+        return int(self.model.vpm.num_prefix_tokens) if region == "vision" else 0
+
+    def picture_ids(self) -> set[int]:
+        """Give the ids of all tokens that are written for pictures and nothing else."""
+        marks = [getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice") for b in _ENDS]
+        return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Cut one RGB picture into slices, and write what stands for it."""
+        slices, text = self.model.get_slice_image_placeholder(image, self.tokenizer)
+        inputs = {str(n): self.model.transform(part) for n, part in enumerate(slices)}
+        return Picture(inputs, text, rows=len(slices))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector, slice by slice."""
+        every = [[s.to(self.device, self.dtype) for s in p.inputs.values()] for p in pictures]
+        found = [self.model.get_vision_embedding(slices) for slices in every]
+        return [Seen(slices.flatten(0, 1)) for slices in found]  # from (slices, queries, d)
+
+    def runs(self, pictures: Sequence[Picture]) -> int:
+        """Give the number of slices."""
+        return sum(p.rows for p in pictures)
+
+    def layout(
+        self, region: str, hidden: Any, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out slices; where there is but one, there is no list."""
+        outputs = hidden if isinstance(hidden, list) else [hidden]
+        return self.lay(region, [output[0] for output in outputs], pictures)
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the user's turn, the picture first."""
+        self.check_number(prompt, len(pictures))
+        shown = "".join(p.text + "\n" for p in pictures)
+        text = (self.spec.turn or TURN).format(images=shown, question=prompt)
+        ids = list(self.tokenizer.encode(text))
+        opening = self.tokenizer.convert_tokens_to_ids(self.tokenizer.im_start)
+        starts = [n + 1 for n, i in enumerate(ids) if i == opening]
+        if len(starts) != sum(p.rows for p in pictures):
+            raise UserError(
+                f"prompt {prompt!r} holds {self.tokenizer.im_start!r}, which opens a picture"
+            )
+        queries = int(self.model.config.query_num)
+        for start in starts:
+            ids[start : start + queries] = [IMAGE] * queries
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Embed token ids, scaled as the language model has them."""
+        found: Tensor = super().words(ids) * self.model.llm.config.scale_emb
+        return found
+
+    def score(self, hidden: Tensor) -> Tensor:
+        """Give the scores of all words; the head expects hidden states scaled down."""
+        config = self.model.llm.config
+        return super().score(hidden / (config.hidden_size / config.dim_model_base))
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Say that a query lies nowhere in its slice."""
+        queries = int(self.model.config.query_num)
+        return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])
+
+
+_ENDS = ("start", "end")
+FAMILY = MiniCPMV2

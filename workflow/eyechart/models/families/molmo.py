@@ -1,0 +1,158 @@
+"""Molmo (the first): overlapping crops; what they show is added to the tokens that stand for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.spans import Tokens
+
+MARKS = ("<im_start>", "<im_end>", "<im_col>", "<im_patch>", "<|image|>")
+PATCH = "<im_patch>"
+
+
+class _Nothing:
+    """A class that nothing is an instance of."""
+
+
+class Molmo(RemoteAdapter):
+    """MolmoForCausalLM; crops overlap, and what two of them show comes once to the language model.
+
+    The connector's rows are given in the language model's order, the doubled ones left out. One
+    picture per prompt: the processor numbers the patches of all pictures from the first.
+    """
+
+    MODEL = "AutoModelForCausalLM"
+    VISION = "model.vision_backbone.image_vit.transformer.resblocks"
+    CONNECTOR = "model.vision_backbone.image_projector"
+    BODY = "model"
+    LM = "model.transformer.blocks"
+    NORM = "model.transformer.ln_f"
+    LEADING = 1
+    OLDEST = (4, 48)
+    NEWEST = (4, 57)
+    TOKENIZER_ONLY = False
+    STAND_INS: ClassVar = {"tensorflow": {"Tensor": _Nothing, "Variable": _Nothing}}
+    ROOTS: ClassVar = {
+        "vision": "model.vision_backbone",
+        "connector": "model.vision_backbone.image_projector",
+        "lm": "model.transformer",
+    }
+
+    def region(self, path: str) -> str | None:
+        """Give the region that a module stands in; pooling two by two is the connector's work."""
+        if path.startswith("model.vision_backbone.image_pooling_2d"):
+            return "connector"
+        return super().region(path)
+
+    def picture_ids(self) -> set[int]:
+        """Give the ids of all tokens that are written for pictures and nothing else."""
+        return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Cut one RGB picture into crops, and write its tokens."""
+        found: dict[str, Any] = self.processor.process(images=[image], text="")
+        ids = found["input_ids"].tolist()
+        ends = self.processor.special_token_ids["<im_end>"]
+        last = len(ids) - ids[::-1].index(ends)
+        places = found["image_input_idx"].flatten()  # of each row in the prompt; below 0: left out
+        order = torch.argsort(places)[int((places < 0).sum()) :]
+        inputs = {
+            "images": found["images"],
+            "image_masks": found["image_masks"],
+            "order": order,
+            "ids": torch.tensor(ids[1:last]),
+        }
+        return Picture(inputs, rows=len(found["images"]))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector over the crops of all pictures as if they were of one."""
+        inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in pictures]
+        joined = self.gather([Picture(i) for i in inputs])
+        found, _ = self.body.vision_backbone(joined["images"][None], joined["image_masks"][None])
+        return [Seen(rows) for rows in self._in_order(found, pictures)]
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out crops, or what the language model is given of them."""
+        if region == "vision":
+            return super().layout(region, hidden, pictures)
+        rows = self._in_order(hidden, pictures)
+        return self.lay(region, rows, [Picture({})] * len(rows))
+
+    def _in_order(self, hidden: Tensor, pictures: Sequence[Picture]) -> list[Tensor]:
+        """Give of (1, crops, tokens, d) each picture's rows, as they stand in its prompt."""
+        parts = hidden[0].split([p.rows for p in pictures])
+        return [
+            part.flatten(0, 1)[p.inputs["order"].to(part.device)]
+            for part, p in zip(parts, pictures, strict=True)
+        ]
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the user's turn after the picture."""
+        self.check_number(prompt, len(pictures))
+        text, style = prompt, "role"
+        if self.spec.turn is not None:
+            text, style = self.spec.turn.format(images="", question=prompt), "none"
+        words = self.processor.get_tokens_input(text, style, style == "role")
+        self.check_marks(prompt, words)
+        patch = self.processor.special_token_ids[PATCH]
+        shown = [i for p in pictures for i in p.inputs["ids"].tolist()]
+        first = self.tokenizer.bos_token_id or self.tokenizer.eos_token_id
+        row = Row([first, *(IMAGE if i == patch else i for i in shown), *words])
+        self.check_length(prompt, len(row.ids))
+        return row
+
+    def embed(self, tokens: Tokens) -> Tensor:
+        """Give the tokens' own embeddings, and add to those of patches what they show."""
+        patch = self.processor.special_token_ids[PATCH]
+        embedded = self.words(torch.where(tokens.ids == IMAGE, patch, tokens.ids))
+        if not tokens.seen:
+            return embedded
+        shown = torch.zeros_like(embedded)
+        filled = torch.cat([s.features for s in tokens.seen]).to(embedded)
+        return embedded + shown.masked_scatter(tokens.image[:, :, None], filled)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Embed token ids."""
+        found: Tensor = self.body.transformer.wte(ids)
+        return found
+
+    def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
+        """Run the language model; its code runs the head with it."""
+        count = torch.arange(tokens.ids.shape[1], device=self.device)
+        scores: Tensor = self.body(
+            input_ids=None,
+            input_embeddings=embedded,
+            attention_mask=tokens.valid,
+            position_ids=count.expand(tokens.ids.shape),
+            use_cache=False,
+        ).logits
+        return scores
+
+    def score(self, hidden: Tensor) -> Tensor:
+        """Give the scores, as ``run`` has them already."""
+        return hidden
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the whole picture's grid, and the crops' joined one after it."""
+        ids = picture.inputs["ids"].tolist()
+        names = self.processor.special_token_ids
+        opening = [n for n, i in enumerate(ids) if i == names["<im_start>"]]
+        views = []
+        for view, (a, b) in enumerate(zip(opening, [*opening[1:], len(ids)], strict=True)):
+            lines = ids[a:b].count(names["<im_col>"])
+            views.append(rectangle(lines, ids[a:b].count(names[PATCH]) // lines, view))
+        return np.concatenate(views)
+
+
+FAMILY = Molmo

@@ -49,7 +49,8 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
     if found:
         raise UserError(_sentence(found[0], files))
     known = known_models()
-    for path in (["models"], ["checkpoints"], ["revisions"], ["remote_code"], ["loading", "models"]):
+    of_models = ("models", "checkpoints", "revisions", "remote_code")
+    for path in (*([key] for key in of_models), ["loading", "models"]):
         named: Any = config
         for key in path:
             named = named[key]

@@ -74,22 +74,25 @@ rule describe_model:
     benchmark:
         "<benchmarks>/describe_model/{model}.jsonl"
     conda:
-        BASE
+        ENVIRONMENTS.file
     threads: config["threads"]
     resources:
         mem_mb=SIZES.describing_mb,
         runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
+        python=ENVIRONMENTS.python,
+        env=ENVIRONMENTS.name,
         loading=EXAM.loading,
         allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.models.describe_model"),
-        environment=ENVIRONMENT,
+        environment=ENVIRONMENTS.state,
     message:
-        "Describing {wildcards.model}"
+        "Describing {wildcards.model}, in {params.env}"
     shell:
-        "python -m eyechart.models.describe_model --model {wildcards.model} --spec {input.spec}"
-        " --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        "{params.python} -m eyechart.models.describe_model --model {wildcards.model}"
+        " --spec {input.spec} --checkpoint {params.checkpoint} --loading {params.loading:q}"
+        " {params.allowance}"
         " --view {output.view} --output {output.card} 2>&1 | tee {log}"
 
 

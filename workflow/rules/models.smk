@@ -81,9 +81,9 @@ rule describe_model:
         runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
-        loading=EXAM.loading,
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
+        loading=EXAM.loading,
         allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.models.describe_model"),
         environment=ENVIRONMENTS.state,
@@ -91,7 +91,8 @@ rule describe_model:
         "Describing {wildcards.model}, in {params.env}"
     shell:
         "{params.python} -m eyechart.models.describe_model --model {wildcards.model}"
-        " --spec {input.spec} --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        " --spec {input.spec} --checkpoint {params.checkpoint} --loading {params.loading:q}"
+        " {params.allowance}"
         " --view {output.view} --output {output.card} 2>&1 | tee {log}"
 
 

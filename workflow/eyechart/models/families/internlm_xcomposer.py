@@ -27,9 +27,7 @@ TILE = 560  # pixels
 SIDE = 20  # image tokens along a tile: patches of 14 pixels, joined two by two
 TILES = 24  # at most, as the model's own chat has it for one picture
 MARK = "<ImageHere>"
-TURN = (
-    "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
-)
+TURN = "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
 
 
 class InternLMXComposer(RemoteAdapter):
@@ -37,8 +35,8 @@ class InternLMXComposer(RemoteAdapter):
 
     Learned ends of lines and a separator pass the connector together with the patches; they are
     written to the prompt, and are no image tokens. One picture per prompt: of several, the model's
-    own chat makes fewer tiles. The code downloads a font for films when a model is made: it does not
-    here.
+    own chat makes fewer tiles. When a model is made, its code would download a font for films; here
+    it does not.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -52,13 +50,17 @@ class InternLMXComposer(RemoteAdapter):
     AT_ONCE = 1
     OLDEST = (4, 44)
     NEWEST = (4, 57)
-    COMPANIONS = ("internlm/internlm-xcomposer2d5-clip",)
     STAND_INS: ClassVar = {"decord": {"VideoReader": None}}
     ROOTS: ClassVar = {"vision": "vit", "connector": "vision_proj", "lm": "model"}
 
     @classmethod
+    def companions(cls, folder: Path) -> tuple[str, ...]:
+        """Give the encoder's repository."""
+        return ("internlm/internlm-xcomposer2d5-clip",)
+
+    @classmethod
     def load_weights(
-        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; unless told otherwise it would ask for a compiled attention."""
         reference = read_json(folder / "config.json")["auto_map"][cls.MODEL]
@@ -66,9 +68,8 @@ class InternLMXComposer(RemoteAdapter):
         code: Any = sys.modules[made.__module__]
         code.get_font = lambda: None
         kind = loading.attention or spec.attention or "eager"
-        model, device = super().load_weights(
-            folder, spec, replace(loading, attention=kind), processor
-        )
+        asked = replace(loading, attention=kind)
+        model, device = super().load_weights(folder, home, spec, asked, processor)
         model.tokenizer = processor
         return model, device
 
@@ -126,7 +127,7 @@ class InternLMXComposer(RemoteAdapter):
         return height // TILE, width // TILE
 
     def _patches(self, picture: Picture) -> Tensor:
-        """Say which rows of a picture are patches: lines have an end, the whole view has one too."""
+        """Say which rows of a picture are patches: lines and the first view have ends."""
         high, wide = self._tiles(picture)
         line, long = [True] * SIDE, [True] * (SIDE * wide)
         lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)

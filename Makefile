@@ -3,17 +3,22 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test lint lock chromium
+.PHONY: demo env test lint lock chromium
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?= --cores all
+ENV ?= all
 
 demo: .venv/runtime.installed
 	$(BIN)/snakemake $(ARGS)
 
-test: .venv/dev.installed chromium lint
+# The environments of models that cannot run in .venv, for those who run without conda.
+env: .venv/runtime.installed
+	$(BIN)/python envs/make_venv.py $(ENV)
+
+test: .venv/dev.installed chromium lint env
 	$(BIN)/python -m pytest
 
 lint: .venv/dev.installed

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from zoo import FAMILIES, build
+from zoo_parts import TV
 
 from eyechart.errors import UserError
 from eyechart.extraction.batches import Batches
@@ -30,6 +31,8 @@ def checkpoint(tmp_path_factory):
     made = {}
 
     def make(name):
+        if FAMILIES[name].torchvision and not TV:
+            pytest.skip(f"{name} needs torchvision, and it is not installed here")
         if name not in made:
             made[name] = build(name, tmp_path_factory.mktemp(name))
         return made[name]
@@ -274,3 +277,33 @@ def test_half_precision_runs(name, loaded, cards, monkeypatch):
         for row, value in rows.items():
             scale = np.abs(exact[column][row]).max()
             assert np.abs(value - exact[column][row]).max() < 0.1 * scale + 0.1, column
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(name, loaded):
+    adapter = loaded(name)
+    dot = Image.new("RGB", (1, 1), (200, 30, 30))
+    picture = adapter.picture(dot)
+    with torch.inference_mode():
+        seen = adapter.look([picture])
+        if name in READERS:
+            (scores,) = adapter.logits([adapter.row("what ?", [picture])], seen, [[]])
+            assert torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_prompt_longer_than_the_context_is_one_sentence(name, loaded, monkeypatch):
+    adapter = loaded(name)
+    monkeypatch.setattr(adapter.text_config, "max_position_embeddings", 20, raising=False)
+    with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads 20 at most"):
+        adapter.row("count the dogs " * 30, [adapter.picture(pixels(1)[0])])
+
+
+def test_a_model_without_a_chat_template_says_what_to_write(loaded):
+    adapter = loaded("llava")
+    template, adapter.processor.chat_template = adapter.processor.chat_template, None
+    try:
+        with pytest.raises(UserError, match=r"chat template.*give its spec a turn"):
+            adapter.row("what ?", [adapter.picture(pixels(1)[0])])
+    finally:
+        adapter.processor.chat_template = template

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-import zoo_models
+from zoo_parts import BUILDERS
 
 from eyechart.models.spec import Spec, defaults
 
 PLAIN = "{images}{question}"
+for _module in ("llava", "tiles", "prefix", "qwen", "blip", "encoders"):
+    import_module(f"zoo_{_module}")
 
 
 @dataclass(frozen=True)
@@ -80,36 +83,36 @@ def _phi(question: str, images: int) -> str:
     return "user: " + "<|endoftext10|>" * images + question + "\nassistant:"
 
 
-TV = {"torchvision": True}
+NEEDS_TV = {"torchvision": True}
 FAMILIES = {
     "llava": Case("llava"),
     "llava_next": Case("llava_next"),
-    "llava_onevision": Case("llava_onevision", **TV),
-    "pixtral": Case("pixtral", **TV),
+    "llava_onevision": Case("llava_onevision", **NEEDS_TV),
+    "pixtral": Case("pixtral", **NEEDS_TV),
     "aya_vision": Case("aya_vision", shares=False),
-    "internvl": Case("internvl", **TV),
-    "perception_lm": Case("perception_lm", **TV),
-    "perception_lm_tiled": Case("perception_lm", **TV),
+    "internvl": Case("internvl", **NEEDS_TV),
+    "perception_lm": Case("perception_lm", **NEEDS_TV),
+    "perception_lm_tiled": Case("perception_lm", **NEEDS_TV),
     "paligemma": Case("paligemma", shares=False, own_text=_pali, loosely={"later": 1}),
     "janus": Case("janus"),
-    "qwen2_vl": Case("qwen2_vl", **TV),
-    "qwen2_5_vl": Case("qwen2_5_vl", **TV),
-    "qwen3_vl": Case("qwen3_vl", **TV),
+    "qwen2_vl": Case("qwen2_vl", **NEEDS_TV),
+    "qwen2_5_vl": Case("qwen2_5_vl", **NEEDS_TV),
+    "qwen3_vl": Case("qwen3_vl", **NEEDS_TV),
     "blip2": Case("blip2", shares=False, turn=PLAIN, own_text=_blip),
     "blip2_t5": Case("blip2", shares=False, turn=PLAIN, own_text=_blip, loosely={"begun": True}),
     "instructblip": Case("instructblip", shares=False, turn=PLAIN, own_text=_blip),
-    "smolvlm": Case("smolvlm", **TV),
-    "idefics3": Case("idefics3", **TV),
+    "smolvlm": Case("smolvlm", **NEEDS_TV),
+    "idefics3": Case("idefics3", **NEEDS_TV),
     "gemma3": Case("gemma3", lm_blocks=3, shares=False),
     "mllama": Case("mllama", vision_blocks=4, lm_blocks=4, shares=False),
     "phi4_multimodal": Case(
         "phi4_multimodal",
         turn=_phi("{question}", 0).replace("user: ", "user: {images}"),
         own_text=_phi,
-        **TV,
+        **NEEDS_TV,
     ),
-    "molmo2": Case("molmo2", **TV),
-    "minicpmv4_6": Case("minicpmv4_6", shares=False, **TV),
+    "molmo2": Case("molmo2", **NEEDS_TV),
+    "minicpmv4_6": Case("minicpmv4_6", shares=False, **NEEDS_TV),
     "clip": Case("clip", connector=24, lm_blocks=0),
     "siglip": Case("siglip", connector=32, lm_blocks=0),
     "dinov2": Case("dinov2", connector=None, lm_blocks=0),
@@ -123,7 +126,7 @@ FAMILIES = {
 def build(name: str, folder: Path) -> Path:
     """Save a checkpoint whose weights are large enough for its layers to differ."""
     torch.manual_seed(0)
-    model, processor = zoo_models.REG[name]()
+    model, processor = BUILDERS[name]()
     for key, parameter in model.named_parameters():
         if parameter.ndim >= 2 and "norm" not in key:
             torch.nn.init.normal_(parameter, std=0.1)

@@ -45,6 +45,7 @@ class Project:
                     model=model,
                     spec=folder / f"{model}.yaml",
                     checkpoint=checkpoint,
+                    view=folder / f"{model}.png",
                     output=folder / f"{model}.json",
                 )
             )

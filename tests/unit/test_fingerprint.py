@@ -40,8 +40,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hash_of(module: str = "eyechart.step") -> str:
-    for cached in (fingerprint._tree, fingerprint._imports, fingerprint._logic):
-        cached.cache_clear()
+    for cached in ("fingerprint", "_tree", "_imports", "_logic"):
+        getattr(fingerprint, cached).cache_clear()
     return fingerprint.fingerprint(module)
 
 

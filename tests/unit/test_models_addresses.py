@@ -18,6 +18,7 @@ def entry(address, region, scopes):
 
 ENCODER = {
     "model": "eye",
+    "family": "clip",
     "addresses": [
         *(entry(f"vision.{i}", "vision", EYE) for i in range(12)),
         entry("connector", "connector", {"cls": "image"}),
@@ -26,6 +27,7 @@ ENCODER = {
 }
 READER = ENCODER | {
     "model": "reader",
+    "family": "llava",
     "addresses": [
         *ENCODER["addresses"],
         entry("lm.0", "lm", TEXT),
@@ -33,6 +35,32 @@ READER = ENCODER | {
         entry("lm.norm", "lm", TEXT),
     ],
 }
+
+
+OLD = READER | {
+    "modules": {
+        "model.language_model.layers.0.mlp": {"region": "lm", "width": 9},
+        "model.vision_tower.encoder.layers.3": {"region": "vision", "width": 4},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "today"),
+    [
+        ("language_model.model.layers.0.mlp", "model.language_model.layers.0.mlp"),
+        (r"language_model\.model\.layers\.0\.mlp", "model.language_model.layers.0.mlp"),
+        ("vision_tower.vision_model.encoder.layers.3", "model.vision_tower.encoder.layers.3"),
+    ],
+)
+def test_a_module_name_of_an_older_transformers_is_taken_and_todays_is_told(pattern, today, caplog):
+    assert names(resolve(OLD, [pattern])) == [today]
+    assert f"older name; read as {today}" in caplog.text
+
+
+def test_the_module_path_of_an_address_is_the_address(caplog):
+    assert names(resolve(READER, ["m.lm.0"])) == ["lm.0"]
+    assert caplog.text == ""
 
 
 def names(found):

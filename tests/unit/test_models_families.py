@@ -170,7 +170,7 @@ def test_describing_a_model_twice_gives_the_same_bytes(checkpoints, tmp_path):
     (tmp_path / "spec.yaml").write_text(json.dumps(vars(spec("clip", checkpoints["clip"]))))
     for name in ("a", "b"):
         flags = {"model": "eye", "spec": tmp_path / "spec.yaml", "checkpoint": checkpoints["clip"]}
-        flags["output"] = tmp_path / name
+        flags |= {"view": tmp_path / f"{name}.png", "output": tmp_path / name}
         describe_model.main([str(w) for k, v in flags.items() for w in (f"--{k}", v)])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert "model.safetensors" in json.loads((tmp_path / "a").read_text())["checkpoint"]

@@ -49,14 +49,14 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
     if found:
         raise UserError(_sentence(found[0], files))
     known = known_models()
-    for model in config["models"]:
-        _known(f"{_file_of(['models'], files, config['models'])}: models", "model", model, known)
-    for key in ("checkpoints", "revisions", "remote_code"):
-        for model in config[key]:
-            _known(f"{_file_of([key], files, config[key])}: {key}", "model", model, known)
-    for model in config["loading"]["models"]:
-        at = ["loading", "models"]
-        _known(f"{_file_of([*at, model], files)}: {'.'.join(at)}", "model", model, known)
+    of_models = ("models", "checkpoints", "revisions", "remote_code")
+    for path in (*([key] for key in of_models), ["loading", "models"]):
+        named: Any = config
+        for key in path:
+            named = named[key]
+        where = f"{_file_of(path, files, named)}: {'.'.join(path)}"
+        for model in named:
+            _known(where, "model", model, known)
     for name, dataset in config["datasets"].items():
         _check_dataset(name, dataset, files)
     _check_rising(config, files)

@@ -125,6 +125,10 @@ class Exam:
         root = f"results/activations/{wildcards.model}/{wildcards.dataset}/{wildcards.scope}"
         return [f"{root}/part-{n:03d}.parquet" for n in range(self._dataset(wildcards)["parts"])]
 
+    def part_count(self, wildcards: Any) -> int:
+        """Give how many parts a dataset is extracted in."""
+        return int(self._dataset(wildcards)["parts"])
+
     def rows(self, wildcards: Any) -> str:
         """Give the table whose rows a scope has."""
         name = {"item": "items", "image": "images"}[wildcards.scope]

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parent
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+@cache
 def fingerprint(module: str) -> str:
     """Give 16 hex digits that change exactly when the logic of a step can have changed.
 

@@ -6,12 +6,14 @@ import time
 from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 CODE = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, CODE)
 
 from eyechart import configuration, recipe, sizing
 from eyechart.configuration import canonical
+from eyechart.environments import Environments
 from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
@@ -24,13 +26,16 @@ try:
     SPECS = configuration.read_specs()
     EXAM = Exam(config, SPECS)
     EXAM.check()
+    CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
+    ENVIRONMENTS.check()
     configuration.check_targets(config, SPECS, sys.argv[1:])
     SIZES = sizing.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
-    for warning in integrity.start():
+    for warning in [*ENVIRONMENTS.unbuilt(EXAM.models), *integrity.start()]:
         logger.warning(f"eyechart: {warning}")
 
 configuration.prefer_own_python()
@@ -42,7 +47,8 @@ shell.prefix(
     f"export PYTHONPATH={shlex.quote(CODE)} OMP_NUM_THREADS={config['threads']}; "
 )
 
-# Part of the params of every rule whose numbers depend on library versions and thread counts.
+# Part of the params of every rule whose numbers depend on library versions and thread counts; of
+# those that load a model, by the model's own environment: ENVIRONMENTS.state.
 LOCK = Path(workflow.basedir) / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 

@@ -17,7 +17,7 @@ rule extract_encoder:
     wildcard_constraints:
         model=EXAM.any_model("encoder"),
     conda:
-        BASE
+        ENVIRONMENTS.file
     threads: config["threads"]
     resources:
         mem_mb=SIZES.extracting_mb,
@@ -26,17 +26,20 @@ rule extract_encoder:
         cpus_per_gpu=sizing.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
+        python=ENVIRONMENTS.python,
+        env=ENVIRONMENTS.name,
         item_output="",
-        parts=lookup("datasets/{dataset}/parts", within=config),
+        parts=EXAM.part_count,
         settings=EXAM.extracting,
         loading=EXAM.loading,
         allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.extraction.extract_activations"),
-        environment=ENVIRONMENT,
+        environment=ENVIRONMENTS.state,
     message:
-        "Extracting {wildcards.model} on {wildcards.dataset}, part {wildcards.part}"
+        "Extracting {wildcards.model} on {wildcards.dataset}, part {wildcards.part},"
+        " in {params.env}"
     shell:
-        "python -m eyechart.extraction.extract_activations --model {wildcards.model}"
+        "{params.python} -m eyechart.extraction.extract_activations --model {wildcards.model}"
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
         " --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"

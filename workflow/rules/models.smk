@@ -67,26 +67,56 @@ rule describe_model:
         spec="config/models/{model}.yaml",
         ready="data/models/{model}/ready.json",
     output:
-        "<results>/models/{model}/card.json",
+        card="<results>/models/{model}/card.json",
+        view="<results>/models/{model}/view.png",
     log:
         "<logs>/describe_model/{model}.log",
     benchmark:
         "<benchmarks>/describe_model/{model}.jsonl"
     conda:
-        BASE
+        ENVIRONMENTS.file
     threads: config["threads"]
     resources:
         mem_mb=SIZES.describing_mb,
         runtime=SIZES.describing_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
+        python=ENVIRONMENTS.python,
+        env=ENVIRONMENTS.name,
         loading=EXAM.loading,
         allowance=EXAM.checkpoints.allowance,
         code=EXAM.code_with_family("eyechart.models.describe_model"),
-        environment=ENVIRONMENT,
+        environment=ENVIRONMENTS.state,
     message:
-        "Describing {wildcards.model}"
+        "Describing {wildcards.model}, in {params.env}"
     shell:
-        "python -m eyechart.models.describe_model --model {wildcards.model} --spec {input.spec}"
-        " --checkpoint {params.checkpoint} --loading {params.loading:q} {params.allowance}"
+        "{params.python} -m eyechart.models.describe_model --model {wildcards.model}"
+        " --spec {input.spec} --checkpoint {params.checkpoint} --loading {params.loading:q}"
+        " {params.allowance}"
+        " --view {output.view} --output {output.card} 2>&1 | tee {log}"
+
+
+rule draw_card:
+    input:
+        card="<results>/models/{model}/card.json",
+        view="<results>/models/{model}/view.png",
+    output:
+        "<results>/models/{model}/card.html",
+    log:
+        "<logs>/draw_card/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_card/{model}.jsonl"
+    localrule: True
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(500),
+        runtime=sizing.fixed(10),
+    params:
+        code=fingerprint("eyechart.report.draw_card"),
+    message:
+        "Drawing the card of {wildcards.model}"
+    shell:
+        "python -m eyechart.report.draw_card --card {input.card} --view {input.view}"
         " --output {output} 2>&1 | tee {log}"

@@ -14,17 +14,27 @@ A span names the tokens that are pooled there:
 ``last``          the last token that is no pad: from here the answer would go on
 ``all_mean``      mean over all tokens that are no pads, system text and picture included
 ``image_tokens``  the image tokens, each kept
+
+A connector's own blocks (BLIP-2's queries) are ``connector.N``; where a language
+model has an encoder and a decoder, ``lm.N`` is the encoder and ``decoder.N`` the decoder, which has
+read nothing yet but its start token.
 """
 
+from __future__ import annotations
+
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from eyechart.errors import UserError, nearest
+from eyechart.models.legacy_names import modern
+
+LOG = logging.getLogger("eyechart")
 
 SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", "image_tokens")
-REGIONS = ("vision", "connector", "lm")
+REGIONS = ("vision", "connector", "lm", "decoder")
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ class Column:
 def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
     """Give the addresses that any pattern names, in the card's order.
 
-    A pattern is an address, a module path, or a glob of either; addresses go before paths. One of a
+    A pattern is an address, a module path, or a glob of either; addresses go before paths. A path
+    may be that of an older transformers, as VLM-Lens has it: a warning then tells today's. One of a
     region that the model lacks altogether (``lm.*`` for an encoder) gives nothing.
 
     Raises
@@ -70,9 +81,7 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
     known = addresses(card)
     chosen: dict[str, Address] = {}
     for pattern in patterns:
-        found = [a for a in known.values() if fnmatchcase(a.address, pattern)]
-        if not found:
-            found = [a for a in raw_modules(card).values() if fnmatchcase(a.address, pattern)]
+        found = _named(card, pattern) or _named_of_old(card, pattern)
         region = pattern.split(".")[0]
         absent = region in REGIONS and region not in {a.region for a in known.values()}
         if not found and not absent:
@@ -83,6 +92,24 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
         chosen.update({a.address: a for a in found})
     order = [*known, *raw_modules(card)]
     return [chosen[name] for name in order if name in chosen]
+
+
+def _named(card: dict[str, Any], pattern: str) -> list[Address]:
+    """Give what a pattern names: addresses, by name or else by module path, or other modules."""
+    known = list(addresses(card).values())
+    by_name = [a for a in known if fnmatchcase(a.address, pattern)]
+    others = [*known, *raw_modules(card).values()]
+    return by_name or [a for a in others if fnmatchcase(a.module, pattern)]
+
+
+def _named_of_old(card: dict[str, Any], pattern: str) -> list[Address]:
+    """Give what a pattern of names from before transformers 5 names, and say so."""
+    today = modern(card["family"], pattern)
+    found = _named(card, today) if today != pattern else []
+    if found:
+        names = ", ".join(a.address for a in found[:3]) + (", …" if len(found) > 3 else "")
+        LOG.warning("%s: %r is an older name; read as %s", card["model"], pattern, names)
+    return found
 
 
 def columns(

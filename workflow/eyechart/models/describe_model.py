@@ -1,10 +1,11 @@
 """Look a model over: its addresses, widths, spans and scopes, seen in one forward pass.
 
-Reads the model's spec and its checkpoint folder; writes results/models/<model>/card.json.
+Reads the model's spec and its checkpoint folder; writes results/models/<model>/card.json, and a
+sample picture as the model takes it, with its image tokens drawn in.
 
     python -m eyechart.models.describe_model --model tiny_llava \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
-        --output results/models/tiny_llava/card.json
+        --view results/models/tiny_llava/view.png --output results/models/tiny_llava/card.json
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from eyechart import errors
@@ -28,13 +28,13 @@ from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.loading import add_flags, read_flags
+from eyechart.models.sample_view import draw_views, sample_picture
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
 from eyechart.models.taps import tensor_of
-from eyechart.tables.files import sha256, write_json
+from eyechart.tables.files import atomic, sha256, write_json
 
 SHARED_SPANS = ("image_mean", "image_tokens")
-SAMPLE = (96, 64)  # width and height of the sample picture, pixels
 QUESTION = "What?"
 
 
@@ -46,10 +46,10 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     UserError
         If the checkpoint has other numbers of blocks or parameters than its spec says.
     """
-    grey = adapter.picture(Image.new("RGB", SAMPLE, (128, 128, 128)))
-    pictures = [grey] * (1 if adapter.AT_ONCE == 1 else 2)
+    sample = adapter.picture(sample_picture())
+    pictures = [sample] * (1 if adapter.AT_ONCE == 1 else 2)
     outputs, tokens = _run_once(adapter, pictures)
-    shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(grey)
+    shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(sample)
     places = adapter.addresses()
     described = [
         {
@@ -71,7 +71,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "dtype": str(adapter.dtype).removeprefix("torch."),
         "parameters": sum(p.numel() for p in adapter.model.parameters()),
         "parts": parameters_by_region(adapter),
-        "image_tokens": len(adapter.grid(grey)),
+        "image_tokens": len(adapter.grid(sample)),
         "shares_prefix": shares,
         "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
         "addresses": described,
@@ -191,6 +191,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", required=True)
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--view", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     add_flags(parser)
     return parser.parse_args(argv)
@@ -206,6 +207,9 @@ def main(argv: list[str]) -> None:
     card = describe(adapter, args.model)
     files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}
+    image = sample_picture()
+    with atomic(args.view) as partial:
+        draw_views(adapter, image, adapter.picture(image)).save(partial, "PNG")
     write_json(args.output, card)
 
 

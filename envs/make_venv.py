@@ -1,0 +1,56 @@
+"""Build .venvs/<env> of the pins in envs/<env>.yaml, for those who run without conda.
+
+make env ENV=legacy_4_48
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+
+from eyechart import environments, errors
+from eyechart.errors import UserError, nearest
+
+
+def interpreter(version: str) -> str:
+    """Give a Python of the minor version that is pinned; a UserError where there is none."""
+    minor = ".".join(version.split(".")[:2])
+    if sys.version_info[:2] == tuple(map(int, minor.split("."))):
+        return sys.executable
+    found = shutil.which(f"python{minor}")
+    if found is None:
+        raise UserError(f"Python {minor} is needed; put python{minor} on the PATH")
+    return found
+
+
+def build(env: str) -> None:
+    """Make a new environment and install exactly what is pinned; stamp it last."""
+    folder, pins = environments.BUILT / env, environments.pins(env)
+    subprocess.run([interpreter(pins["python"]), "-m", "venv", "--clear", folder], check=True)
+    pip = [environments.python_of(env), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    done = subprocess.run([*pip, "install", *pins["packages"]], check=False)
+    if done.returncode:
+        raise UserError(f"{folder}: pip could not install what envs/{env}.yaml pins; see above")
+    stamp = folder / environments.STAMP
+    stamp.write_text(environments.pins_hash(env) + "\n", encoding="utf-8")
+
+
+def main(argv: list[str]) -> None:
+    """Build each environment named, or all but base, unless it is there with the same pins."""
+    known = environments.names()
+    wanted = [env for env in known if env != environments.BASE] if argv == ["all"] else argv
+    for env in wanted:
+        if env not in known:
+            raise UserError(f"there is no environment {env!r}; {nearest(env, [*known, 'all'])}")
+    for env in wanted:
+        if environments.is_built(env):
+            print(f".venvs/{env} is as envs/{env}.yaml says")
+        else:
+            print(f"Installing what envs/{env}.yaml pins into .venvs/{env} (some minutes, once)")
+            build(env)
+
+
+if __name__ == "__main__":
+    errors.run(main)

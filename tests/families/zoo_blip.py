@@ -1,0 +1,103 @@
+"""Models whose queries ask the picture, tiny and random."""
+
+import transformers as T
+from zoo_parts import bpe, fam, ip, llama, vit
+
+
+def _opt(tok):
+    return T.OPTConfig(
+        vocab_size=len(tok),
+        hidden_size=48,
+        word_embed_proj_dim=48,
+        ffn_dim=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=512,
+        bos_token_id=tok.bos_token_id,
+        eos_token_id=tok.eos_token_id,
+        pad_token_id=tok.pad_token_id,
+    )
+
+
+@fam
+def blip2():
+    tok = bpe(special=["<image>"], padding_side="left")
+    cfg = T.Blip2Config(
+        vision_config=T.Blip2VisionConfig(**vit()),
+        text_config=_opt(tok),
+        qformer_config=T.Blip2QFormerConfig(
+            vocab_size=len(tok),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            encoder_hidden_size=32,
+            cross_attention_frequency=2,
+            pad_token_id=tok.pad_token_id,
+        ),
+        num_query_tokens=6,
+        image_token_index=tok.convert_tokens_to_ids("<image>"),
+    )
+    proc = T.Blip2Processor(
+        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, num_query_tokens=6
+    )
+    return T.Blip2ForConditionalGeneration(cfg), proc
+
+
+@fam
+def blip2_t5():
+    tok = bpe(special=["<image>"])
+    t5 = T.T5Config(
+        vocab_size=len(tok),
+        d_model=48,
+        d_kv=12,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        pad_token_id=tok.pad_token_id,
+        eos_token_id=tok.eos_token_id,
+        decoder_start_token_id=tok.pad_token_id,
+    )
+    cfg = T.Blip2Config(
+        vision_config=T.Blip2VisionConfig(**vit()),
+        text_config=t5,
+        qformer_config=T.Blip2QFormerConfig(
+            vocab_size=len(tok),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            encoder_hidden_size=32,
+            pad_token_id=tok.pad_token_id,
+        ),
+        num_query_tokens=6,
+        image_token_index=tok.convert_tokens_to_ids("<image>"),
+    )
+    return T.Blip2ForConditionalGeneration(cfg), T.Blip2Processor(
+        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, num_query_tokens=6
+    )
+
+
+@fam
+def instructblip():
+    tok = bpe(special=["<image>"], padding_side="left")
+    qtok = bpe(special=["[DEC]"])
+    cfg = T.InstructBlipConfig(
+        vision_config=T.InstructBlipVisionConfig(**vit()),
+        text_config=T.LlamaConfig(**llama(tok)),
+        qformer_config=T.InstructBlipQFormerConfig(
+            vocab_size=len(qtok),
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            encoder_hidden_size=32,
+            pad_token_id=qtok.pad_token_id,
+        ),
+        num_query_tokens=6,
+        image_token_index=tok.convert_tokens_to_ids("<image>"),
+    )
+    proc = T.InstructBlipProcessor(
+        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, qtok, num_query_tokens=6
+    )
+    return T.InstructBlipForConditionalGeneration(cfg), proc

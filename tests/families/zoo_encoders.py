@@ -1,0 +1,119 @@
+"""Encoders alone, tiny and random."""
+
+import transformers as T
+from tokenizers.processors import TemplateProcessing
+from zoo_parts import bpe, fam, ip, vit
+
+
+@fam
+def clip():
+    tok = bpe(bos="<|startoftext|>", eos="<|endoftext|>", pad="<|endoftext|>", unk="<|endoftext|>")
+
+    tok._tokenizer.post_processor = TemplateProcessing(
+        single="<|startoftext|> $A <|endoftext|>",
+        special_tokens=[
+            (x, tok.convert_tokens_to_ids(x)) for x in ("<|startoftext|>", "<|endoftext|>")
+        ],
+    )
+    cfg = T.CLIPConfig(
+        vision_config=vit(),
+        text_config={
+            "vocab_size": len(tok),
+            "hidden_size": 48,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 77,
+            "bos_token_id": tok.bos_token_id,
+            "eos_token_id": tok.eos_token_id,
+            "pad_token_id": tok.pad_token_id,
+        },
+        projection_dim=24,
+    )
+    return T.CLIPModel(cfg), T.CLIPProcessor(
+        ip("CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+        tok,
+    )
+
+
+@fam
+def siglip():
+    tok = bpe()
+    tok.model_max_length = 24
+    cfg = T.SiglipConfig(
+        vision_config=vit(),
+        text_config={
+            "vocab_size": len(tok),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 24,
+            "bos_token_id": tok.bos_token_id,
+            "eos_token_id": tok.eos_token_id,
+            "pad_token_id": tok.pad_token_id,
+            "projection_size": 32,
+        },
+    )
+    return T.SiglipModel(cfg), T.SiglipProcessor(
+        ip("SiglipImageProcessor", size={"height": 32, "width": 32}), tok
+    )
+
+
+@fam
+def dinov2():
+    cfg = T.Dinov2Config(
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        mlp_ratio=2,
+    )
+    return T.Dinov2Model(cfg), ip(
+        "BitImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    )
+
+
+@fam
+def dinov2_registers():
+    cfg = T.Dinov2WithRegistersConfig(
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        image_size=32,
+        patch_size=8,
+        mlp_ratio=2,
+        num_register_tokens=4,
+    )
+    return T.Dinov2WithRegistersModel(cfg), ip(
+        "BitImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+    )
+
+
+@fam
+def vit_mae():
+    cfg = T.ViTMAEConfig(
+        **vit(),
+        decoder_hidden_size=16,
+        decoder_num_hidden_layers=1,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=32,
+        mask_ratio=0.75,
+    )
+    return T.ViTMAEModel(cfg), ip("ViTImageProcessor", size={"height": 32, "width": 32})
+
+
+@fam
+def vit_mae_pretraining():
+    cfg = vit_mae()[0].config
+    m = T.ViTMAEForPreTraining(cfg)
+    return m, vit_mae()[1]
+
+
+@fam
+def vit_classifier():
+    cfg = T.ViTConfig(**vit(), num_labels=5)
+    return T.ViTForImageClassification(cfg), ip(
+        "ViTImageProcessor", size={"height": 32, "width": 32}
+    )

@@ -1,0 +1,88 @@
+"""Each model in its own environment, through real Snakemake: with conda as planned, and without."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from project import ROOT, Project
+
+from eyechart import environments
+
+pytestmark = pytest.mark.workflow
+ENVS = {"tiny_clip": "base", "clip_tv": "torchvision", "clip_old": "legacy_4_48"}
+CARDS = [f"results/models/{model}/card.json" for model in ENVS]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Three models, each of another environment, with the same weights."""
+    project = Project.create(tmp_path / "project")
+    weights = shutil.copytree(ROOT / "data/weights/tiny_clip", project.path("mine"))
+    for model, env in ENVS.items():
+        spec = yaml.safe_load(project.path("config/models/tiny_clip.yaml").read_text())
+        spec |= {"checkpoint": str(weights), "env": env}
+        if model != "tiny_clip":
+            project.path(f"config/models/{model}.yaml").write_text(yaml.safe_dump(spec))
+    project.configure({"models": list(ENVS)})
+    return project
+
+
+@pytest.fixture
+def conda(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conda that only says where it is."""
+    told = {"conda_prefix": str(tmp_path), "platform": "linux-64", "version": "26.7.1"}
+    told |= {"get": {"channel_priority": "strict"}}
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin/conda"
+    fake.write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(told)}\nE\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_with_conda_every_job_that_loads_a_model_names_the_models_environment(
+    project: Project, conda: None
+) -> None:
+    output = project.finish("-n", "--use-conda")
+    named = re.findall(r"Job \d+: (?:Describing|Extracting) (\w+)\b.*, in (\w+)$", output, re.M)
+    assert {model for model, _ in named} == set(ENVS)
+    assert all(env == ENVS[model] for model, env in named)
+    assert len(named) == len(ENVS) * (1 + project.config["datasets"]["clevr"]["parts"])
+    listed = project.finish("--use-conda", "--list-conda-envs")
+    assert set(re.findall(r"envs/(\w+)\.yaml", listed)) == set(ENVS.values())
+    assert "is not built" not in output
+
+
+def build(project: Project, env: str) -> Path:
+    """Put a Python in the place of a built environment's that notes its calls."""
+    folder = project.path(f".venvs/{env}")
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin/python"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (folder / "installed").write_text(environments.pins_hash(env))
+    return folder / "calls"
+
+
+def test_without_conda_a_job_runs_in_what_make_built_or_says_what_to_do(project: Project) -> None:
+    done = project.run(*CARDS)
+    assert done.returncode == 1
+    for env in ("torchvision", "legacy_4_48"):  # told before the run, and by the job
+        sentence = f"the environment {env} is not built; run `make env ENV={env}`, or snakemake"
+        assert f"eyechart: {sentence}" in done.stdout
+        assert f"eyechart: error: {sentence}" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert project.path(CARDS[0]).exists()  # the other model is none the worse
+    calls = [build(project, env) for env in ("torchvision", "legacy_4_48")]
+    project.finish(*CARDS)
+    for made in calls:
+        assert made.read_text().startswith("-m eyechart.models.describe_model")
+    assert project.plan(*CARDS) == {}
+    shutil.rmtree(project.path(".venvs"))  # where software lies is no reason to run again
+    assert project.plan(*CARDS) == {}
+    project.edit("envs/legacy_4_48.yaml", "einops==0.8.2", "einops==0.8.1")
+    assert project.plan(*CARDS) == {"describe_model": 1}

@@ -37,7 +37,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     }
     spec, checkpoint = tmp_path / "spec.yaml", folder_of(family)
     run("models.describe_model", importable, model=family, spec=spec, checkpoint=checkpoint,
-        output=tmp_path / "card.json")  # fmt: skip
+        view=tmp_path / "view.json", output=tmp_path / "card.json")  # fmt: skip
     run("extraction.extract_activations", importable, model=family, dataset="d", spec=spec,
         checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
         images=tmp_path / "images.parquet", part=0, parts=1, settings=json.dumps(settings),

@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from eyechart.errors import UserError
+from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
@@ -48,6 +49,7 @@ class InternLMXComposer(RemoteAdapter):
     NORM = "model.norm"
     LEADING = 1
     AT_ONCE = 1
+    ENDS = ("[UNUSED_TOKEN_145]",)
     OLDEST = (4, 44)
     NEWEST = (4, 57)
     STAND_INS: ClassVar = {"decord": {"VideoReader": None}}
@@ -69,7 +71,7 @@ class InternLMXComposer(RemoteAdapter):
         code.get_font = lambda: None
         kind = loading.attention or spec.attention or "eager"
         asked = replace(loading, attention=kind)
-        model, device = super().load_weights(folder, home, spec, asked, processor)
+        model, device = load_model(made, folder, spec, asked, cls.UNUSED)
         model.tokenizer = processor
         return model, device
 

@@ -37,6 +37,7 @@ class MiniCPMO(RemoteAdapter):
     NORM = "llm.model.norm"
     MOST_PICTURES = 0
     AT_ONCE = 1
+    ENDS = ("<|im_end|>", "<|endoftext|>")
     OLDEST = (4, 44)
     NEWEST = (4, 48)
     TOKENIZER_ONLY = False

@@ -41,6 +41,7 @@ class RemoteAdapter(LanguageAdapter):
     OLDEST, NEWEST : first and last release of transformers, (major, minor), that the code runs on
     STAND_INS : packages that the code imports and nothing here calls; see ``models/standins.py``
     TOKENIZER_ONLY : whether there is a tokenizer, and no processor
+    ENDS : tokens that end an answer, beside the one that ends any text
     """
 
     MODEL = "AutoModel"
@@ -51,6 +52,7 @@ class RemoteAdapter(LanguageAdapter):
     NEWEST: ClassVar[tuple[int, int]]
     STAND_INS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     TOKENIZER_ONLY: ClassVar[bool] = True
+    ENDS: ClassVar[tuple[str, ...]] = ()
 
     # Loading
 
@@ -73,7 +75,10 @@ class RemoteAdapter(LanguageAdapter):
             model, device = cls.load_weights(folder, home, spec, loading, processor)
         for parameter in [] if loading.bits else model.parameters():
             parameter.data = parameter.data.to(loading.precision(spec))  # some is made in float32
-        return cls(model, processor, spec, device)
+        adapter = cls(model, processor, spec, device)
+        ends = adapter.tokenizer.convert_tokens_to_ids([adapter.tokenizer.eos_token, *cls.ENDS])
+        model.generation_config = transformers.GenerationConfig(eos_token_id=ends)
+        return adapter
 
     @classmethod
     def check_version(cls) -> None:

@@ -10,6 +10,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?= --cores all
 ENV ?= all
+# The Python of a model's environment, with the pytest that stands beside it
+IN := PYTHONPATH=.venvs/pytest .venvs/
 
 demo: .venv/runtime.installed
 	$(BIN)/snakemake $(ARGS)
@@ -18,8 +20,11 @@ demo: .venv/runtime.installed
 env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
 
-test: .venv/dev.installed chromium lint env
+test: .venv/dev.installed chromium lint env .venvs/pytest/installed
 	$(BIN)/python -m pytest
+	$(IN)torchvision/bin/python -m pytest tests/families
+	$(IN)legacy_4_48/bin/python -m pytest tests/remote
+	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check
@@ -39,6 +44,12 @@ lock: .venv/runtime.installed
 
 .venv/dev.installed: requirements-dev.lock .venv/runtime.installed
 	$(PIP) install -r requirements-dev.lock
+	touch $@
+
+# pytest for the environments of models, which hold what their models need and nothing else.
+.venvs/pytest/installed: requirements-dev.lock requirements.lock .venv/runtime.installed
+	$(PIP) install --no-deps --upgrade --target .venvs/pytest \
+		$$(grep -hiE '^(pytest|pluggy|iniconfig|packaging|pygments)==' requirements.lock requirements-dev.lock)
 	touch $@
 
 .venv/bin/python:

@@ -21,6 +21,9 @@ from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
 
+# PaliGemma's processor, not ours
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
 CASES = sorted(FAMILIES)
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
 QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]

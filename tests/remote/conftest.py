@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cases import FAMILIES, spec_of
 
 CHECKPOINTS = "EYECHART_REMOTE_CHECKPOINTS"
 OPERATORS = """
@@ -30,6 +31,9 @@ with warnings.catch_warnings():  # old releases of transformers warn when they a
     import transformers
 
     transformers.logging.set_verbosity_error()
+
+from eyechart.errors import UserError  # noqa: E402
+from eyechart.models.load import adapter_of  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +58,14 @@ def importable(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(OPERATORS, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def family(request, folder_of):
+    """A family that has a checkpoint and runs on the installed transformers."""
+    folder_of(request.param)
+    try:
+        adapter_of(spec_of(request.param)).check_version()
+    except UserError as error:
+        pytest.skip(str(error))
+    return request.param

@@ -1,4 +1,4 @@
-"""How each remote model's own code computes the next token's scores: what the adapters must equal."""
+"""How each model's own code computes the next token's scores: what the adapters must equal."""
 
 import sys
 import tempfile

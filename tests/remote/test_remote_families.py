@@ -1,21 +1,13 @@
 """Every family whose code comes with the checkpoint, on tiny checkpoints that the user has."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-import pyarrow as pa
-import pyarrow.parquet as pq
 import references
 import torch
-import yaml
-from PIL import Image
+from cases import QUESTIONS, drawn, spec_of
 
 from eyechart.errors import UserError
+from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.addresses import SPANS, columns
@@ -23,40 +15,8 @@ from eyechart.models.answers import answer, score_choices
 from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
 from eyechart.models.loading import Loading
-from eyechart.models.spec import Spec, defaults
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
-
-ROOT = Path(__file__).parents[2]
-FAMILIES = ["cogvlm", "glamm", "internlm_xcomposer", "minicpm_o", "minicpm_v2", "molmo"]
-SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
-QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
-
-
-def spec_of(family, **fields):
-    fixed = {
-        "family": family,
-        "kind": "vlm",
-        "checkpoint": f"tiny/{family}",
-        "revision": None,
-        "dtype": "float32",
-        "licence": "none",
-        "vision_blocks": None,
-        "lm_blocks": None,
-        "trust_remote_code": True,
-    }
-    return Spec(**(defaults() | fixed | fields))
-
-
-@pytest.fixture(scope="module", params=FAMILIES)
-def family(request, folder_of):
-    """A family that has a checkpoint and runs on the installed transformers."""
-    folder_of(request.param)
-    try:
-        adapter_of(spec_of(request.param)).check_version()
-    except UserError as error:
-        pytest.skip(str(error))
-    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +27,6 @@ def adapter(family, folder_of):
 @pytest.fixture(scope="module")
 def card(adapter, family):
     return describe(adapter, family)
-
-
-def drawn():
-    draw = np.random.default_rng(1)
-    return [
-        Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in SIZES
-    ]
 
 
 def extract(adapter, card, questions, batch, monkeypatch):
@@ -96,7 +49,7 @@ def extract(adapter, card, questions, batch, monkeypatch):
 
         return take
 
-    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batch)
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
     list(engine.run(part, emit(images), emit(items)))
     assert set(found) == {c.name for scope in asked.values() for c in scope}
     return found
@@ -105,6 +58,22 @@ def extract(adapter, card, questions, batch, monkeypatch):
 def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of):
     with pytest.raises(UserError, match="does not allow it to run"):
         load(spec_of(family), folder_of(family), Loading("cpu"))
+
+
+def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path, monkeypatch):
+    names = adapter_of(spec_of(family)).companions(folder_of(family))
+    if not names:
+        return  # all that its code loads is in its own files
+    folder = tmp_path / f"{family}_alone"
+    folder.mkdir()
+    for path in folder_of(family).iterdir():
+        if path.is_file():
+            (folder / path.name).symlink_to(path)
+    loading = Loading("cpu", remote_code=True)
+    with pytest.raises(UserError, match=f"no folder {names[0]} in it"):
+        load(spec_of(family), folder, loading)
+    monkeypatch.setenv("EYECHART_COMPANIONS", str(folder_of(family)))
+    assert load(spec_of(family), folder, loading)
 
 
 def test_a_weight_that_is_missing_is_an_error(family, folder_of, tmp_path):

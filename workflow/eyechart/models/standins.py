@@ -78,9 +78,9 @@ def attention(
     scale: float | None = None,
 ) -> Tensor:
     """Attend as ``xformers.ops.memory_efficient_attention`` does, (b, t, heads, d) in and out."""
-    heads = [x.transpose(1, 2) for x in (query, key, value)]
+    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
     out = torch.nn.functional.scaled_dot_product_attention(
-        *heads, attn_mask=attn_bias, dropout_p=p, scale=scale
+        query, key, value, attn_mask=attn_bias, dropout_p=p, scale=scale
     )
     return out.transpose(1, 2).contiguous()
 

@@ -11,7 +11,6 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
 from eyechart.models.checkpoint import one_sentence, quiet
 from eyechart.models.families.base import Picture, Seen, square
 from eyechart.models.families.language import Row
@@ -27,8 +26,7 @@ TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM brings none of its own
 class CogVLM(RemoteAdapter):
     """CogVLMForCausalLM; the patches stand between two learned vectors, and share one position.
 
-    The tokenizer is Vicuna's: its files lie in the checkpoint's folder, or in a folder
-    ``lmsys/vicuna-7b-v1.5`` there.
+    The tokenizer is Vicuna's: its files lie in the checkpoint's folder, or it is a companion.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -51,13 +49,16 @@ class CogVLM(RemoteAdapter):
     }
 
     @classmethod
-    def load_text(cls, folder: Path, spec: Spec, loading: Loading) -> Any:
+    def companions(cls, folder: Path) -> tuple[str, ...]:
+        """Give the tokenizer's repository, unless its files are there."""
+        return () if (folder / "tokenizer.model").is_file() else (TOKENIZER,)
+
+    @classmethod
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
         """Give Vicuna's tokenizer."""
-        places = [p for p in (folder, folder / TOKENIZER) if (p / "tokenizer.model").is_file()]
-        if not places:
-            raise UserError(f"{folder}: no tokenizer.model; put the tokenizer of {TOKENIZER} there")
-        with quiet(), one_sentence(places[0]):
-            return transformers.LlamaTokenizer.from_pretrained(places[0], local_files_only=True)
+        place = home / TOKENIZER if cls.companions(folder) else folder
+        with quiet(), one_sentence(place):
+            return transformers.LlamaTokenizer.from_pretrained(place, local_files_only=True)
 
     def picture(self, image: Image.Image) -> Picture:
         """Prepare one RGB picture as the model's own code does: a square."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import transformers
-from torch import Tensor, nn
 from PIL import Image
+from torch import Tensor, nn
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
@@ -24,8 +23,7 @@ from eyechart.models.spec import Spec
 from eyechart.models.standins import importing_from
 from eyechart.tables.files import read_json
 
-CODE = "EYECHART_GLAMM_CODE"  # the environment variable that says where its repository lies
-SOURCE = "groundingLMM"  # and the folder in the checkpoint's own, where it says nothing
+SOURCE = "groundingLMM"  # the repository of its code
 OPENING = "The <im_start><image><im_end> provides an overview of the picture.\n"
 
 
@@ -61,11 +59,9 @@ def _keep(module: nn.Module, *mean_and_deviation: float, **more: float) -> None:
 
 
 class GLaMM(RemoteAdapter):
-    """GLaMMForCausalLM; its code is a repository of its own, not part of the checkpoint.
+    """GLaMMForCausalLM; its code is a repository of its own, and a companion of the checkpoint.
 
-    The repository lies where the environment variable EYECHART_GLAMM_CODE says, or in the folder
-    ``groundingLMM`` of the checkpoint. The encoder, named in config.json (mm_vision_tower), lies in
-    a folder of that name there too. Regions cannot be asked about.
+    So is the encoder, which config.json names (mm_vision_tower). Regions cannot be asked about.
     """
 
     VISION = "model.vision_tower.vision_tower.vision_model.encoder.layers"
@@ -95,7 +91,12 @@ class GLaMM(RemoteAdapter):
         return None if path.startswith(tuple(f"model.{a}" for a in apart)) else super().region(path)
 
     @classmethod
-    def load_text(cls, folder: Path, spec: Spec, loading: Loading) -> Any:
+    def companions(cls, folder: Path) -> tuple[str, ...]:
+        """Give the repositories of code and encoder."""
+        return SOURCE, str(read_json(folder / "config.json")["mm_vision_tower"])
+
+    @classmethod
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
         """Give the tokenizer."""
         with quiet(), one_sentence(folder):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -106,19 +107,10 @@ class GLaMM(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model by its repository's class, and then its encoder."""
-        tower = str(read_json(folder / "config.json")["mm_vision_tower"])
-        if not (folder / tower).is_dir():
-            raise UserError(f"{folder}: no folder {tower} in it; put the encoder of that name there")
-        source = Path(os.environ.get(CODE, folder / SOURCE))
-        if not (source / "model" / "GLaMM.py").is_file():
-            raise UserError(
-                f"{source}: no model/GLaMM.py; put the repository of {spec.family} there, or set "
-                f"{CODE} to where it lies"
-            )
-        with importing_from(source):
+        with importing_from(home / SOURCE), one_sentence(home / SOURCE):
             made = importlib.import_module("model.GLaMM").GLaMMForCausalLM
             importlib.import_module("model.llava.conversation")
         marks = {"seg": "[SEG]", "bbox": "<bbox>", "bop": "<p>", "eop": "</p>"}

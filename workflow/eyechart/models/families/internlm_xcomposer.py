@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from eyechart.errors import UserError
+from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
@@ -27,9 +28,7 @@ TILE = 560  # pixels
 SIDE = 20  # image tokens along a tile: patches of 14 pixels, joined two by two
 TILES = 24  # at most, as the model's own chat has it for one picture
 MARK = "<ImageHere>"
-TURN = (
-    "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
-)
+TURN = "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
 
 
 class InternLMXComposer(RemoteAdapter):
@@ -37,8 +36,8 @@ class InternLMXComposer(RemoteAdapter):
 
     Learned ends of lines and a separator pass the connector together with the patches; they are
     written to the prompt, and are no image tokens. One picture per prompt: of several, the model's
-    own chat makes fewer tiles. The code downloads a font for films when a model is made: it does not
-    here.
+    own chat makes fewer tiles. When a model is made, its code would download a font for films; here
+    it does not.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -50,15 +49,20 @@ class InternLMXComposer(RemoteAdapter):
     NORM = "model.norm"
     LEADING = 1
     AT_ONCE = 1
+    ENDS = ("[UNUSED_TOKEN_145]",)
     OLDEST = (4, 44)
     NEWEST = (4, 57)
-    COMPANIONS = ("internlm/internlm-xcomposer2d5-clip",)
     STAND_INS: ClassVar = {"decord": {"VideoReader": None}}
     ROOTS: ClassVar = {"vision": "vit", "connector": "vision_proj", "lm": "model"}
 
     @classmethod
+    def companions(cls, folder: Path) -> tuple[str, ...]:
+        """Give the encoder's repository."""
+        return ("internlm/internlm-xcomposer2d5-clip",)
+
+    @classmethod
     def load_weights(
-        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; unless told otherwise it would ask for a compiled attention."""
         reference = read_json(folder / "config.json")["auto_map"][cls.MODEL]
@@ -66,9 +70,8 @@ class InternLMXComposer(RemoteAdapter):
         code: Any = sys.modules[made.__module__]
         code.get_font = lambda: None
         kind = loading.attention or spec.attention or "eager"
-        model, device = super().load_weights(
-            folder, spec, replace(loading, attention=kind), processor
-        )
+        asked = replace(loading, attention=kind)
+        model, device = load_model(made, folder, spec, asked, cls.UNUSED)
         model.tokenizer = processor
         return model, device
 
@@ -126,7 +129,7 @@ class InternLMXComposer(RemoteAdapter):
         return height // TILE, width // TILE
 
     def _patches(self, picture: Picture) -> Tensor:
-        """Say which rows of a picture are patches: lines have an end, the whole view has one too."""
+        """Say which rows of a picture are patches: lines and the first view have ends."""
         high, wide = self._tiles(picture)
         line, long = [True] * SIDE, [True] * (SIDE * wide)
         lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)

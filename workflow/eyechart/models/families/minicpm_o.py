@@ -37,6 +37,7 @@ class MiniCPMO(RemoteAdapter):
     NORM = "llm.model.norm"
     MOST_PICTURES = 0
     AT_ONCE = 1
+    ENDS = ("<|im_end|>", "<|endoftext|>")
     OLDEST = (4, 44)
     NEWEST = (4, 48)
     TOKENIZER_ONLY = False
@@ -46,7 +47,7 @@ class MiniCPMO(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model without its parts for sound."""
         silent = {"init_audio": False, "init_tts": False}
@@ -54,7 +55,9 @@ class MiniCPMO(RemoteAdapter):
 
     def picture_ids(self) -> set[int]:
         """Give the ids of all tokens that are written for pictures and nothing else."""
-        marks = [getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice", "im_id") for b in _ENDS]
+        marks = [
+            getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice", "im_id") for b in _ENDS
+        ]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
     def picture(self, image: Image.Image) -> Picture:

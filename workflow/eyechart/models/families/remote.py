@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from eyechart.models.standins import inside, stand_ins
 
 IMAGE = -200  # in a row's ids: filled by what the connector made of the picture
 EDGE = -201  # filled by a learned vector: the end of a line, what opens or closes a picture
+HOME = "EYECHART_COMPANIONS"  # the environment variable of ``home_of``
 
 
 class RemoteAdapter(LanguageAdapter):
@@ -30,7 +32,7 @@ class RemoteAdapter(LanguageAdapter):
 
     Encoder and connector are run by the model's own modules, once per picture. A prompt's words are
     embedded, what was seen is put in its places, and the language model reads these rows: never
-    ``chat`` or ``generate``, whose prompts, devices and caches differ from version to version. Every
+    ``chat`` or ``generate``, which run the encoder again and change from release to release. Every
     prompt is read whole and padded on the right; nothing is shared among questions.
 
     Class attributes
@@ -38,9 +40,8 @@ class RemoteAdapter(LanguageAdapter):
     HEAD : module path of what turns hidden states to scores of words
     OLDEST, NEWEST : first and last release of transformers, (major, minor), that the code runs on
     STAND_INS : packages that the code imports and nothing here calls; see ``models/standins.py``
-    COMPANIONS : other repositories that the code loads by name; each lies in the checkpoint's
-        folder, in a folder of that name
     TOKENIZER_ONLY : whether there is a tokenizer, and no processor
+    ENDS : tokens that end an answer, beside the one that ends any text
     """
 
     MODEL = "AutoModel"
@@ -50,8 +51,8 @@ class RemoteAdapter(LanguageAdapter):
     OLDEST: ClassVar[tuple[int, int]]
     NEWEST: ClassVar[tuple[int, int]]
     STAND_INS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    COMPANIONS: ClassVar[tuple[str, ...]] = ()
     TOKENIZER_ONLY: ClassVar[bool] = True
+    ENDS: ClassVar[tuple[str, ...]] = ()
 
     # Loading
 
@@ -68,18 +69,16 @@ class RemoteAdapter(LanguageAdapter):
         cls.check_version()
         loading.trusts(spec)
         folder = Path(checkpoint).resolve()
-        for name in cls.COMPANIONS:
-            if not (folder / name).is_dir():
-                raise UserError(
-                    f"{checkpoint}: no folder {name} in it; the code of {spec.family} loads that "
-                    "repository by name, so put it there"
-                )
-        with stand_ins(cls.STAND_INS), inside(folder):
-            processor = cls.load_text(folder, spec, loading)
-            model, device = cls.load_weights(folder, spec, loading, processor)
+        home = home_of(folder, cls.companions(folder), spec)
+        with stand_ins(cls.STAND_INS), inside(home):
+            processor = cls.load_text(folder, home, spec, loading)
+            model, device = cls.load_weights(folder, home, spec, loading, processor)
         for parameter in [] if loading.bits else model.parameters():
             parameter.data = parameter.data.to(loading.precision(spec))  # some is made in float32
-        return cls(model, processor, spec, device)
+        adapter = cls(model, processor, spec, device)
+        ends = adapter.tokenizer.convert_tokens_to_ids([adapter.tokenizer.eos_token, *cls.ENDS])
+        model.generation_config = transformers.GenerationConfig(eos_token_id=ends)
+        return adapter
 
     @classmethod
     def check_version(cls) -> None:
@@ -93,7 +92,12 @@ class RemoteAdapter(LanguageAdapter):
             )
 
     @classmethod
-    def load_text(cls, folder: Path, spec: Spec, loading: Loading) -> Any:
+    def companions(cls, folder: Path) -> tuple[str, ...]:
+        """Give the names of other repositories that the code loads; see ``home_of``."""
+        return ()
+
+    @classmethod
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
         """Give the tokenizer, or the processor of text and pictures."""
         auto = transformers.AutoTokenizer if cls.TOKENIZER_ONLY else transformers.AutoProcessor
         where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
@@ -102,7 +106,7 @@ class RemoteAdapter(LanguageAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
         """Give the model and its device."""
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED)
@@ -126,7 +130,9 @@ class RemoteAdapter(LanguageAdapter):
     def check_marks(self, prompt: str, ids: Sequence[int]) -> None:
         """Raise a UserError if a question's own tokens are among those written for pictures."""
         if self.picture_ids().intersection(ids):
-            raise UserError(f"prompt {prompt!r} holds a mark that {self.spec.family} has pictures by")
+            raise UserError(
+                f"prompt {prompt!r} holds a mark that {self.spec.family} has pictures by"
+            )
 
     # Pictures
 
@@ -209,6 +215,27 @@ class RemoteAdapter(LanguageAdapter):
         """Give the scores of all words, (b, t, words)."""
         found: Tensor = self.model.get_submodule(self.HEAD)(hidden)
         return found
+
+
+def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
+    """Give the folder that holds a checkpoint's companions, each in a folder of its name.
+
+    That is the checkpoint's own, or that which the environment variable EYECHART_COMPANIONS names.
+
+    Raises
+    ------
+    UserError
+        If neither holds all of them.
+    """
+    homes = [folder, *(Path(os.environ[name]).resolve() for name in [HOME] if name in os.environ)]
+    for home in homes:
+        if all((home / name).is_dir() for name in companions):
+            return home
+    missing = next(name for name in companions if not (homes[-1] / name).is_dir())
+    raise UserError(
+        f"{folder}: no folder {missing} in it, a repository that the code of {spec.family} loads; "
+        f"put it there, or set {HOME} to a folder that holds it"
+    )
 
 
 def _joined(parts: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:

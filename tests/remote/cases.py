@@ -1,0 +1,30 @@
+"""The families, and what the tests ask of them."""
+
+import numpy as np
+from PIL import Image
+
+from eyechart.models.spec import Spec, defaults
+
+FAMILIES = ["cogvlm", "glamm", "internlm_xcomposer", "minicpm_o", "minicpm_v2", "molmo"]
+SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
+QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
+
+
+def spec_of(family, **fields):
+    fixed = {
+        "family": family,
+        "kind": "vlm",
+        "checkpoint": f"tiny/{family}",
+        "revision": None,
+        "dtype": "float32",
+        "licence": "none",
+        "vision_blocks": None,
+        "lm_blocks": None,
+        "trust_remote_code": True,
+    }
+    return Spec(**(defaults() | fixed | fields))
+
+
+def drawn():
+    draw = np.random.default_rng(1)
+    return [Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in SIZES]

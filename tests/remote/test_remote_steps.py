@@ -1,0 +1,68 @@
+"""The workflow's own steps in an environment of an earlier transformers."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from cases import QUESTIONS, drawn, spec_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, tmp_path):
+    pictures = {f"p{n}": tmp_path / f"{n}.png" for n in range(3)}
+    for image, path in zip(drawn(), pictures.values(), strict=True):
+        image.save(path)
+    images = {"image_id": list(pictures), "path": [str(p) for p in pictures.values()]}
+    pq.write_table(pa.table(images), tmp_path / "images.parquet")
+    items = {
+        "item_id": ["q0", "q1", "q2"],
+        "images": [[name] for name in pictures],
+        "prompt": QUESTIONS,
+    }
+    pq.write_table(pa.table(items), tmp_path / "items.parquet")
+    (tmp_path / "spec.yaml").write_text(yaml.safe_dump(vars(spec_of(family))))
+    settings = {
+        "addresses": ["vision.*", "connector", "lm.*"],
+        "spans": ["image_mean", "last"],
+        "dtype": "float32",
+        "batch_size": 2,
+        "prompt": "{question}",
+    }
+    spec, checkpoint = tmp_path / "spec.yaml", folder_of(family)
+    run("models.describe_model", importable, model=family, spec=spec, checkpoint=checkpoint,
+        view=tmp_path / "view.json", output=tmp_path / "card.json")  # fmt: skip
+    run("extraction.extract_activations", importable, model=family, dataset="d", spec=spec,
+        checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
+        images=tmp_path / "images.parquet", part=0, parts=1, settings=json.dumps(settings),
+        image_output=tmp_path / "image.parquet",
+        item_output=tmp_path / "item.parquet")  # fmt: skip
+    seen, read = (pq.read_table(tmp_path / f"{scope}.parquet") for scope in ("image", "item"))
+    assert seen.column("image_id").to_pylist() == list(pictures)
+    assert read.column("item_id").to_pylist() == items["item_id"]
+    assert {"vision.0/image_mean", "connector/image_mean"} <= set(seen.column_names)
+    assert {"lm.0/image_mean", "lm.0/last", "lm.norm/last"} <= set(read.column_names)
+    for table in (seen, read):
+        for name in table.column_names[1:]:
+            assert np.isfinite(np.stack(table.column(name).to_numpy())).all()
+
+
+def run(step, importable, **flags):
+    """Run a step as the workflow does, in a process of its own."""
+    words = [w for k, v in flags.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+    words += ["--loading", json.dumps({"device": "cpu"}), "--allow-remote-code"]
+    path = os.pathsep.join([str(ROOT / "workflow"), str(importable)])
+    done = subprocess.run(
+        [sys.executable, "-m", f"eyechart.{step}", *words],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

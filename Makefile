@@ -1,9 +1,10 @@
-# `make demo` sets up and runs the exam; `make test` sets up and runs every check.
+# `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
+# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo env test lint lock chromium
+.PHONY: demo env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -20,6 +21,12 @@ env: .venv/runtime.installed
 
 test: .venv/dev.installed chromium lint env
 	$(BIN)/python -m pytest
+
+cluster: .venv/cluster.installed
+
+test-slurm: .venv/dev.installed .venv/cluster.installed
+	$(BIN)/python -m pytest -m cluster tests/slurm
+	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check
@@ -39,6 +46,10 @@ lock: .venv/runtime.installed
 
 .venv/dev.installed: requirements-dev.lock .venv/runtime.installed
 	$(PIP) install -r requirements-dev.lock
+	touch $@
+
+.venv/cluster.installed: requirements-cluster.lock .venv/runtime.installed
+	$(PIP) install -r requirements-cluster.lock
 	touch $@
 
 .venv/bin/python:

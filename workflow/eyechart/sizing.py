@@ -123,13 +123,25 @@ class Sizes:
         """Give the GPUs that a model is loaded on.
 
         None with ``device: cpu``. With ``auto`` none for the smallest models, so that the demo's
-        run beside each other on any machine; else as many as hold the weights.
+        run beside each other on any machine; else one, or as many as hold a model that is spread.
         """
-        loading, model = self.config["loading"], wildcards.model
-        device = loading["models"].get(model, {}).get("device", loading["device"])
-        if device == "cpu" or (device == "auto" and self.parameters(model) < GPU_FROM):
-            return 0
-        return max(1, math.ceil(self._weights_mb(model) / (GPU_SHARE * GPU_MB)))
+        loading, needed = self._loading(wildcards.model), self._gpus(wildcards.model)
+        return needed if loading["spread"] else min(1, needed)
+
+    def beyond(self, gpus: int | None) -> list[str]:
+        """Give a sentence for each examined model that needs more GPUs than it would be given."""
+        found = []
+        for model in self.config["models"]:
+            needed, spread = self._gpus(model), self._loading(model)["spread"]
+            if needed > 1 and not spread:
+                how = f"set spread: true, or bits: 4, under loading.models.{model}"
+                found.append(f"{model} is too large for one GPU of {GPU_MB // 1000} GB; {how}")
+            elif gpus is not None and needed > gpus:
+                found.append(
+                    f"{model} needs {needed} GPUs, and a job may have {gpus}; "
+                    f"add --resources gpu={needed}"
+                )
+        return found
 
     def extracting_mb(self, wildcards: Any, attempt: int) -> int:
         """Give the memory, not of the GPU, of extracting one part of a dataset."""
@@ -205,8 +217,27 @@ class Sizes:
                 return float(match[1]) * {"b": 1e9, "m": 1e6}[match[2]]
         return PARAMETERS[spec.kind]
 
+    def _loading(self, model: str) -> Config:
+        """Give how a model is loaded, what is its own included."""
+        loading = self.config["loading"]
+        return {**loading, **loading["models"].get(model, {})}
+
+    def _value_bytes(self, model: str) -> int:
+        return VALUE_BYTES[self._loading(model)["dtype"] or self.specs[model].dtype]
+
     def _weights_mb(self, model: str) -> float:
-        return self.parameters(model) * VALUE_BYTES[self.specs[model].dtype] / 1e6
+        return self.parameters(model) * self._value_bytes(model) / 1e6
+
+    def _gpus(self, model: str) -> int:
+        """Give the GPUs that hold a model's weights, none where it is loaded on none."""
+        loading = self._loading(model)
+        small = self.parameters(model) < GPU_FROM
+        if loading["device"] == "cpu" or (loading["device"] == "auto" and small):
+            return 0
+        weights = self._weights_mb(model)
+        if loading["bits"]:
+            weights *= loading["bits"] / 8 / self._value_bytes(model)
+        return max(1, math.ceil(weights / (GPU_SHARE * GPU_MB)))
 
     def _blocks(self, model: str) -> int:
         spec = self.specs[model]
@@ -224,7 +255,7 @@ class Sizes:
     def _loaded_mb(self, model: str, batch: int) -> float:
         """Give the memory of weights and, per token of a batch, a block and all keys and values."""
         live = LIVE_TENSORS + 2 * self._blocks(model)
-        token = live * self._width(model) * VALUE_BYTES[self.specs[model].dtype] / 1e6
+        token = live * self._width(model) * self._value_bytes(model) / 1e6
         return WEIGHT_COPIES * self._weights_mb(model) + batch * TOKENS * token
 
     def _loading_s(self, model: str) -> float:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +39,7 @@ MEASURED = [
 ]
 
 
+read_specs = cache(configuration.read_specs)
 LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
 
 
@@ -55,7 +57,7 @@ def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes:
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
     for section, values in changes.items():
         changed[section].update(values)
-    specs = configuration.read_specs()
+    specs = dict(read_specs())
     specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
     return Sizes(changed, specs)
 
@@ -201,6 +203,21 @@ def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> No
     auto = sizes(config, extraction={"batch_size": "auto"})
     sixteen = sizes(config, extraction={"batch_size": 16})
     assert ask(auto, "extracting_mb") == ask(sixteen, "extracting_mb")
+
+
+def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any]) -> None:
+    def minutes(task: str, **clevr: Any) -> int:
+        asked = SimpleNamespace(**{**vars(JOB), "task": task})
+        return sizes(config, clevr=clevr).probing_minutes(asked, attempt=1)
+
+    official = {"splits": ["val"]}
+    assert minutes("shape", **official) < minutes("number", **official)
+    assert minutes("number", **official) < minutes("boolean", **official)
+    assert minutes("has_red", **official) == minutes("object_count", **official)
+    many = {"splits": {"train": 10**5}}
+    assert minutes("color", questions={"color": 1, "boolean": 8}, **many) == minutes(
+        "color", questions={"color": 1}, **many
+    )
 
 
 def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.configuration import Config
+from eyechart.configuration import Config, scope_of
 from eyechart.models.spec import Spec
 from eyechart.recipe import look
 
@@ -41,7 +41,9 @@ GPU_MB = 80_000  # of one GPU, for what is too large for one
 GPU_SHARE = 0.8  # of a GPU's memory, for weights
 CPUS_PER_GPU = 4  # the model's thread, one that decodes pictures, one that writes, one to spare
 GPU_FLOPS = 5e13  # sixth part of an A100's 312e12 in bfloat16
-CPU_FLOPS = 3e10  # of one thread (measured: 8.8e10 on an idle 2.5 GHz Xeon with AVX-512)
+# Of one thread; measured on a 2.5 GHz Xeon with AVX-512: 8.8e10 in a forward pass, 2.8e10 to 4.4e10
+# in training probes on 128 to 4,096 features
+CPU_FLOPS = 3e10
 READ_MB_S = 200  # weights and shards over a shared file system
 PICTURE_S = 0.05  # decoding, pooling and writing one picture (measured: 0.013 s at 80 x 80)
 
@@ -57,8 +59,14 @@ FILE_S = 0.02  # hashing one picture, and reading its size
 
 # Probes
 COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.STACK_BYTES
-TASK_SHARE = 0.5  # of a dataset's questions that one task has at most
-EPOCHS_SEEN = 8  # before patience ends a search (bench/probing.md: 2 to 4 on average)
+# Share of a released dataset's questions that a task has (Johnson et al. 2017, question types: a
+# quarter counts, two fifths are answered by yes or no), and any other (of CLEVR's val shape has
+# 13,273 of 149,991)
+TASK_SHARES = {"number": 0.24, "boolean": 0.41}
+TASK_SHARE = 0.09
+EPOCHS_SEEN = (
+    8  # of each fold (bench/probing.md: 2 to 4 and patience), with the last training's share
+)
 TRAINING_FLOPS = 6  # per parameter and example: forward, and twice that backward
 CLASSES = 11  # of a probe; CLEVR's numbers have as many
 
@@ -271,8 +279,15 @@ class Sizes:
         return questions if wildcards.scope == "item" else pictures
 
     def _task_rows(self, wildcards: Any) -> float:
-        pictures, questions = self.rows(wildcards.dataset)
-        return max(pictures, TASK_SHARE * questions)
+        """Give how many pictures or questions a task is asked of."""
+        dataset, task = wildcards.dataset, wildcards.task
+        pictures, questions = self.rows(dataset)
+        if scope_of(self.config, dataset, task) == "image":
+            return pictures
+        drawn = self.config["datasets"][dataset].get("questions", {})
+        if isinstance(self.config["datasets"][dataset]["splits"], dict):
+            return pictures * drawn.get(task, 0)
+        return questions * TASK_SHARES.get(task, TASK_SHARE)
 
 
 def _minutes(seconds: float, attempt: int) -> int:

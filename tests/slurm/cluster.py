@@ -43,7 +43,7 @@ def seconds(job: Job, field: str) -> float:
     return time.mktime(time.strptime(job[field], "%Y-%m-%dT%H:%M:%S"))
 
 
-def cancel_one(rule: str, run: subprocess.Popen[str], timeout_s: float = 300) -> str:
+def cancel_one(rule: str, run: subprocess.Popen[str], timeout_s: float = 600) -> str:
     """Cancel the first job of a rule that is seen running; give its number."""
     for found in _watch(run, timeout_s):
         for job in of_rule(found, rule):

@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with open(log, "w") as file:
         started = cluster.start(project, file, *TARGETS)
         cancelled = cluster.cancel_one("extract_vlm", started)
-        status = started.wait(timeout=400)
+        status = started.wait(timeout=900)
     assert status == 0, log.read_text() + cluster.logs(project)
     return Run(project, log.read_text(), cluster.jobs(), cancelled)
 

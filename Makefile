@@ -1,9 +1,10 @@
-# `make demo` sets up and runs the exam; `make test` sets up and runs every check.
+# `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
+# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo env test lint lock chromium
+.PHONY: demo env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -25,6 +26,12 @@ test: .venv/dev.installed chromium lint env .venvs/pytest/installed
 	$(IN)torchvision/bin/python -m pytest tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
+
+cluster: .venv/cluster.installed
+
+test-slurm: .venv/dev.installed .venv/cluster.installed
+	$(BIN)/python -m pytest -m cluster tests/slurm
+	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check
@@ -50,6 +57,10 @@ lock: .venv/runtime.installed
 .venvs/pytest/installed: requirements-dev.lock requirements.lock .venv/runtime.installed
 	$(PIP) install --no-deps --upgrade --target .venvs/pytest \
 		$$(grep -hiE '^(pytest|pluggy|iniconfig|packaging|pygments)==' requirements.lock requirements-dev.lock)
+	touch $@
+
+.venv/cluster.installed: requirements-cluster.lock .venv/runtime.installed
+	$(PIP) install -r requirements-cluster.lock
 	touch $@
 
 .venv/bin/python:

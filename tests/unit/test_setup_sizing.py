@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +39,10 @@ MEASURED = [
 ]
 
 
+read_specs = cache(configuration.read_specs)
+LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
+
+
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.chdir(ROOT)
@@ -52,7 +57,7 @@ def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes:
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
     for section, values in changes.items():
         changed[section].update(values)
-    specs = configuration.read_specs()
+    specs = dict(read_specs())
     specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
     return Sizes(changed, specs)
 
@@ -136,7 +141,7 @@ def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, 
     [
         *[("cpu", n, 0) for n in (10**6, 7 * 10**9)],
         *[("auto", 10**6, 0), ("auto", 10**9, 1), ("cuda", 10**6, 1)],
-        *[("cuda", 13 * 10**9, 1), ("cuda", 72 * 10**9, 3)],
+        *[("cuda", 13 * 10**9, 1), ("cuda", 72 * 10**9, 1), ("mps", 10**9, 1)],
     ],
 )
 def test_a_gpu_is_asked_for_where_one_is_used(
@@ -144,6 +149,31 @@ def test_a_gpu_is_asked_for_where_one_is_used(
 ) -> None:
     spec = {"parameters": parameters, "dtype": "bfloat16"}
     assert sizes(config, spec, loading={"device": device}).gpus(JOB) == gpus
+
+
+def test_a_model_that_is_spread_asks_for_the_gpus_that_hold_its_weights(
+    config: dict[str, Any],
+) -> None:
+    def gpus(**own: Any) -> int:
+        return sizes(config, LARGE, loading={"models": {"tiny_llava": own}}).gpus(JOB)
+
+    assert gpus(spread=True) == 3
+    assert gpus(spread=True, dtype="float32") == 5
+    assert gpus(spread=True, bits=4) == 1
+    assert gpus(spread=True, device="cpu") == 0
+
+
+def test_a_model_that_needs_more_gpus_than_it_is_given_is_told_of(config: dict[str, Any]) -> None:
+    (sentence,) = sizes(config, LARGE).beyond(None)
+    assert sentence == (
+        "tiny_llava is too large for one GPU of 80 GB; set spread: true, or bits: 4, under "
+        "loading.models.tiny_llava"
+    )
+    spread = sizes(config, LARGE, loading={"spread": True})
+    assert spread.beyond(1) == [
+        "tiny_llava needs 3 GPUs, and a job may have 1; add --resources gpu=3"
+    ]
+    assert spread.beyond(3) == spread.beyond(None) == sizes(config).beyond(1) == []
 
 
 @pytest.mark.parametrize(
@@ -175,6 +205,21 @@ def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> No
     assert ask(auto, "extracting_mb") == ask(sixteen, "extracting_mb")
 
 
+def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any]) -> None:
+    def minutes(task: str, **clevr: Any) -> int:
+        asked = SimpleNamespace(**{**vars(JOB), "task": task})
+        return sizes(config, clevr=clevr).probing_minutes(asked, attempt=1)
+
+    official = {"splits": ["val"]}
+    assert minutes("shape", **official) < minutes("number", **official)
+    assert minutes("number", **official) < minutes("boolean", **official)
+    assert minutes("has_red", **official) == minutes("object_count", **official)
+    many = {"splits": {"train": 10**5}}
+    assert minutes("color", questions={"color": 1, "boolean": 8}, **many) == minutes(
+        "color", questions={"color": 1}, **many
+    )
+
+
 def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:
     assert sizes(config).rows("clevr") == (900, 5400)
     official = sizes(config, clevr={"splits": ["train", "val"]})
@@ -201,6 +246,11 @@ def test_every_rule_asks_for_memory_and_time_that_grow(name: str) -> None:
         assert re.search(rf"^ +{key}=(SIZES\.\w+|sizing\.fixed\(\d+\)),$", resources[1], re.M), name
 
 
+@pytest.mark.parametrize("name", ["download", "pull_model"])
+def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
+    assert "    localrule: True\n" in rules()[name]
+
+
 def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
     assert "gpu=SIZES.gpus" in rules()["extract_encoder"]
 
@@ -215,14 +265,14 @@ def test_one_machine_loads_one_model_on_its_gpu_at_a_time_and_a_cluster_more() -
     assert profile("default")["set-resource-scopes"] == {"gpu": "local"}
 
 
-@pytest.mark.parametrize("name", ["slurm"])
+@pytest.mark.parametrize("name", ["slurm", "generic"])
 def test_a_clusters_profile_sets_nothing_that_the_default_profile_would_override(name: str) -> None:
     assert not set(profile(name)) & set(profile("default"))
     assert not {"config", "configfile", "configfiles"} & set(profile(name))
     assert profile(name)["retries"] >= 1
 
 
-@pytest.mark.parametrize("name", ["slurm"])
+@pytest.mark.parametrize("name", ["slurm", "generic"])
 def test_groups_that_a_profile_sends_as_one_are_groups_of_rules(name: str) -> None:
     used = {found for text in rules().values() for found in re.findall(r'group:\n +"(\w+)"', text)}
     assert set(profile(name)["group-components"]) <= used

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.configuration import Config
+from eyechart.configuration import Config, scope_of
 from eyechart.models.spec import Spec
 from eyechart.recipe import look
 
@@ -41,7 +41,9 @@ GPU_MB = 80_000  # of one GPU, for what is too large for one
 GPU_SHARE = 0.8  # of a GPU's memory, for weights
 CPUS_PER_GPU = 4  # the model's thread, one that decodes pictures, one that writes, one to spare
 GPU_FLOPS = 5e13  # sixth part of an A100's 312e12 in bfloat16
-CPU_FLOPS = 3e10  # of one thread (measured: 8.8e10 on an idle 2.5 GHz Xeon with AVX-512)
+# Of one thread; measured on a 2.5 GHz Xeon with AVX-512: 8.8e10 in a forward pass, 2.8e10 to 4.4e10
+# in training probes on 128 to 4,096 features
+CPU_FLOPS = 3e10
 READ_MB_S = 200  # weights and shards over a shared file system
 PICTURE_S = 0.05  # decoding, pooling and writing one picture (measured: 0.013 s at 80 x 80)
 
@@ -57,8 +59,14 @@ FILE_S = 0.02  # hashing one picture, and reading its size
 
 # Probes
 COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.STACK_BYTES
-TASK_SHARE = 0.5  # of a dataset's questions that one task has at most
-EPOCHS_SEEN = 8  # before patience ends a search (bench/probing.md: 2 to 4 on average)
+# Share of a released dataset's questions that a task has (Johnson et al. 2017, question types: a
+# quarter counts, two fifths are answered by yes or no), and any other (of CLEVR's val shape has
+# 13,273 of 149,991)
+TASK_SHARES = {"number": 0.24, "boolean": 0.41}
+TASK_SHARE = 0.09
+EPOCHS_SEEN = (
+    8  # of each fold (bench/probing.md: 2 to 4 and patience), with the last training's share
+)
 TRAINING_FLOPS = 6  # per parameter and example: forward, and twice that backward
 CLASSES = 11  # of a probe; CLEVR's numbers have as many
 
@@ -123,13 +131,25 @@ class Sizes:
         """Give the GPUs that a model is loaded on.
 
         None with ``device: cpu``. With ``auto`` none for the smallest models, so that the demo's
-        run beside each other on any machine; else as many as hold the weights.
+        run beside each other on any machine; else one, or as many as hold a model that is spread.
         """
-        loading, model = self.config["loading"], wildcards.model
-        device = loading["models"].get(model, {}).get("device", loading["device"])
-        if device == "cpu" or (device == "auto" and self.parameters(model) < GPU_FROM):
-            return 0
-        return max(1, math.ceil(self._weights_mb(model) / (GPU_SHARE * GPU_MB)))
+        loading, needed = self._loading(wildcards.model), self._gpus(wildcards.model)
+        return needed if loading["spread"] else min(1, needed)
+
+    def beyond(self, gpus: int | None) -> list[str]:
+        """Give a sentence for each examined model that needs more GPUs than it would be given."""
+        found = []
+        for model in self.config["models"]:
+            needed, spread = self._gpus(model), self._loading(model)["spread"]
+            if needed > 1 and not spread:
+                how = f"set spread: true, or bits: 4, under loading.models.{model}"
+                found.append(f"{model} is too large for one GPU of {GPU_MB // 1000} GB; {how}")
+            elif gpus is not None and needed > gpus:
+                found.append(
+                    f"{model} needs {needed} GPUs, and a job may have {gpus}; "
+                    f"add --resources gpu={needed}"
+                )
+        return found
 
     def extracting_mb(self, wildcards: Any, attempt: int) -> int:
         """Give the memory, not of the GPU, of extracting one part of a dataset."""
@@ -205,8 +225,27 @@ class Sizes:
                 return float(match[1]) * {"b": 1e9, "m": 1e6}[match[2]]
         return PARAMETERS[spec.kind]
 
+    def _loading(self, model: str) -> Config:
+        """Give how a model is loaded, what is its own included."""
+        loading = self.config["loading"]
+        return {**loading, **loading["models"].get(model, {})}
+
+    def _value_bytes(self, model: str) -> int:
+        return VALUE_BYTES[self._loading(model)["dtype"] or self.specs[model].dtype]
+
     def _weights_mb(self, model: str) -> float:
-        return self.parameters(model) * VALUE_BYTES[self.specs[model].dtype] / 1e6
+        return self.parameters(model) * self._value_bytes(model) / 1e6
+
+    def _gpus(self, model: str) -> int:
+        """Give the GPUs that hold a model's weights, none where it is loaded on none."""
+        loading = self._loading(model)
+        small = self.parameters(model) < GPU_FROM
+        if loading["device"] == "cpu" or (loading["device"] == "auto" and small):
+            return 0
+        weights = self._weights_mb(model)
+        if loading["bits"]:
+            weights *= loading["bits"] / 8 / self._value_bytes(model)
+        return max(1, math.ceil(weights / (GPU_SHARE * GPU_MB)))
 
     def _blocks(self, model: str) -> int:
         spec = self.specs[model]
@@ -224,7 +263,7 @@ class Sizes:
     def _loaded_mb(self, model: str, batch: int) -> float:
         """Give the memory of weights and, per token of a batch, a block and all keys and values."""
         live = LIVE_TENSORS + 2 * self._blocks(model)
-        token = live * self._width(model) * VALUE_BYTES[self.specs[model].dtype] / 1e6
+        token = live * self._width(model) * self._value_bytes(model) / 1e6
         return WEIGHT_COPIES * self._weights_mb(model) + batch * TOKENS * token
 
     def _loading_s(self, model: str) -> float:
@@ -240,8 +279,15 @@ class Sizes:
         return questions if wildcards.scope == "item" else pictures
 
     def _task_rows(self, wildcards: Any) -> float:
-        pictures, questions = self.rows(wildcards.dataset)
-        return max(pictures, TASK_SHARE * questions)
+        """Give how many pictures or questions a task is asked of."""
+        dataset, task = wildcards.dataset, wildcards.task
+        pictures, questions = self.rows(dataset)
+        if scope_of(self.config, dataset, task) == "image":
+            return pictures
+        drawn = self.config["datasets"][dataset].get("questions", {})
+        if isinstance(self.config["datasets"][dataset]["splits"], dict):
+            return pictures * drawn.get(task, 0)
+        return questions * TASK_SHARES.get(task, TASK_SHARE)
 
 
 def _minutes(seconds: float, attempt: int) -> int:

@@ -35,7 +35,8 @@ except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
-    for warning in [*ENVIRONMENTS.unbuilt(EXAM.models), *integrity.start()]:
+    beyond = SIZES.beyond(workflow.global_resources.get("gpu").value)
+    for warning in [*ENVIRONMENTS.unbuilt(EXAM.models), *beyond, *integrity.start()]:
         logger.warning(f"eyechart: {warning}")
 
 configuration.prefer_own_python()

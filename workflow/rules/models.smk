@@ -12,6 +12,7 @@ rule pull_model:
         "<benchmarks>/pull_model/{model}.jsonl"
     wildcard_constraints:
         model=EXAM.checkpoints.any_model("hub"),
+    localrule: True
     conda:
         BASE
     threads: config["threads"]

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Cancel jobs, each told as <its file>@<its number>.
+set -euo pipefail
+for job in "$@"; do
+    qdel "${job##*@}" || true # TO EDIT; LSF: bkill
+done

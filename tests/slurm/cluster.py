@@ -1,0 +1,77 @@
+"""A run of the workflow through Slurm, and what Slurm has to say about its jobs."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from project import ROOT, Project
+
+PROFILES = ["--profile", "profiles/slurm", "--profile", str(ROOT / "tests/slurm/profile")]
+_FIELD = re.compile(r"(\S+?)=(\S*)")
+
+Job = dict[str, str]  # what `scontrol show job` says of one job, by field
+
+
+def is_up() -> bool:
+    """Whether a Slurm answers here."""
+    try:
+        subprocess.run(["sinfo"], capture_output=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def jobs() -> list[Job]:
+    """Give all jobs that Slurm had so far, by number."""
+    shown = subprocess.run(
+        ["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True
+    )
+    found = [dict(_FIELD.findall(line)) for line in shown.stdout.splitlines() if "JobId" in line]
+    return sorted(found, key=lambda job: int(job["JobId"]))
+
+
+def of_rule(found: list[Job], name: str) -> list[Job]:
+    """Give the jobs of a rule or a group, by its name and, if told, its wildcards."""
+    return [job for job in found if re.match(rf"rule_{name}(_|$)", job.get("Comment", ""))]
+
+
+def seconds(job: Job, field: str) -> float:
+    """Give one of a job's times."""
+    return time.mktime(time.strptime(job[field], "%Y-%m-%dT%H:%M:%S"))
+
+
+def cancel_one(rule: str, run: subprocess.Popen[str], timeout_s: float = 600) -> str:
+    """Cancel the first job of a rule that is seen running; give its number."""
+    for found in _watch(run, timeout_s):
+        for job in of_rule(found, rule):
+            if job["JobState"] == "RUNNING":
+                subprocess.run(["scancel", job["JobId"]], check=True)
+                return job["JobId"]
+    raise AssertionError(f"no job of {rule} was seen running")
+
+
+def _watch(run: subprocess.Popen[str], timeout_s: float) -> Iterator[list[Job]]:
+    deadline = time.monotonic() + timeout_s
+    while run.poll() is None and time.monotonic() < deadline:
+        yield jobs()
+        time.sleep(0.5)
+
+
+def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[str]:
+    """Start a run that sends its jobs to Slurm."""
+    return subprocess.Popen(
+        project.command(*PROFILES, *arguments),
+        cwd=project.folder,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def logs(project: Project) -> str:
+    """Give Slurm's own logs of a project's jobs, for a test that failed."""
+    folder = project.path(".snakemake/slurm_logs")
+    return "\n".join(f"{p}:\n{p.read_text()}" for p in sorted(Path(folder).rglob("*.log")))

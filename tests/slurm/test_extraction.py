@@ -1,0 +1,135 @@
+"""The small exam's extraction through a real Slurm, with the profile that users get."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cluster
+import pytest
+import yaml
+from cluster import Job, of_rule, seconds
+from project import Project
+
+from eyechart import configuration
+from eyechart.sizing import Sizes
+
+pytestmark = pytest.mark.slurm
+
+TARGETS = [
+    f"results/activations/{model}/clevr/{scope}/manifest.json"
+    for model, scope in (("tiny_clip", "image"), ("tiny_llava", "image"), ("tiny_llava", "item"))
+]
+ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "results/activations")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its project, Snakemake's output, all jobs, the one that was cancelled."""
+
+    project: Project
+    output: str
+    jobs: list[Job]
+    cancelled: str
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The extraction through Slurm, with the first running job of tiny_llava's cancelled."""
+    project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
+    log = project.path("run.log")
+    with open(log, "w") as file:
+        started = cluster.start(project, file, *TARGETS)
+        cancelled = cluster.cancel_one("extract_vlm", started)
+        status = started.wait(timeout=900)
+    assert status == 0, log.read_text() + cluster.logs(project)
+    return Run(project, log.read_text(), cluster.jobs(), cancelled)
+
+
+def test_results_are_those_of_a_run_on_this_machine(run: Run, tmp_path: Path) -> None:
+    here = Project.create(tmp_path / "project")
+    here.finish(*TARGETS)
+    assert run.project.plan(*TARGETS) == {}  # and what the cancelled job left half done is swept
+    assert run.project.hashes(*ROOTS) == here.hashes(*ROOTS)
+
+
+def test_a_cancelled_job_is_tried_again_with_more_memory_and_time(run: Run) -> None:
+    (cancelled,) = [job for job in run.jobs if job["JobId"] == run.cancelled]
+    first, again = (job for job in run.jobs if job["Comment"] == cancelled["Comment"])
+    assert (first["JobState"], again["JobState"]) == ("CANCELLED", "COMPLETED")
+    assert memory_mb(again) == pytest.approx(1.5 * memory_mb(first), abs=1)
+    assert minutes(again) == pytest.approx(1.5 * minutes(first), abs=1)
+    others = [job["JobState"] for job in run.jobs if job["JobId"] != run.cancelled]
+    assert set(others) == {"COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "model", "memory", "time"),
+    [
+        ("describe_model", "tiny_clip", Sizes.describing_mb, Sizes.describing_minutes),
+        ("describe_model", "tiny_llava", Sizes.describing_mb, Sizes.describing_minutes),
+        ("extract_vlm", "tiny_llava", Sizes.extracting_mb, Sizes.extracting_minutes),
+    ],
+)
+def test_jobs_ask_slurm_for_what_their_models_need(
+    rule: str,
+    model: str,
+    memory: Callable[..., int],
+    time: Callable[..., int],
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(run.project.folder)
+    sizes = Sizes(merged(run.project), configuration.read_specs())
+    job = of_rule(run.jobs, f"{rule}_wildcards_{model}")[0]
+    asked = type("Wildcards", (), {"model": model, "dataset": "clevr"})
+    assert memory_mb(job) == memory(sizes, asked, attempt=1)
+    assert minutes(job) == time(sizes, asked, attempt=1)
+
+
+def test_small_jobs_become_one(run: Run) -> None:
+    assert len(of_rule(run.jobs, "draw")) == 1  # four shards
+    assert len(of_rule(run.jobs, "tables")) == 1  # questions and tables
+    assert of_rule(run.jobs, "install_weights") == []  # no job at all
+    assert len(run.jobs) == 1 + 1 + 2 + 4 + 3 + 1  # models, parts, scopes; one part tried twice
+
+
+def test_jobs_with_a_gpu_go_where_gpus_are_and_all_others_elsewhere(run: Run) -> None:
+    on_gpu = of_rule(run.jobs, "extract_encoder")
+    assert len(on_gpu) == 2
+    assert {(job["Partition"], job["NumCPUs"]) for job in on_gpu} == {("gpu", "4")}
+    assert all(job["TresPerJob"].endswith("gpu:1") for job in on_gpu)
+    assert {job["Partition"] for job in run.jobs if job not in on_gpu} == {"cpu"}
+
+
+def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> None:
+    first, second = of_rule(run.jobs, "extract_encoder")
+    assert seconds(second, "SubmitTime") < seconds(first, "EndTime")
+
+
+def merged(project: Project) -> dict[str, Any]:
+    """Give the configuration that Snakemake merges from the project's files."""
+    config: dict[str, Any] = {}
+    for name in ("config/tiny.yaml", "config/config.yaml", "small.yaml"):
+        _merge(config, yaml.safe_load(project.path(name).read_text()))
+    return config
+
+
+def memory_mb(job: Job) -> int:
+    """Give the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
+    amount = job["MinMemoryNode"]
+    return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
+
+
+def minutes(job: Job) -> int:
+    """Give the time that a job asked for, from e.g. 01:30:00."""
+    hours, rest, _ = job["TimeLimit"].split(":")
+    return 60 * int(hours) + int(rest)
+
+
+def _merge(target: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

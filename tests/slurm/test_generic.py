@@ -1,0 +1,67 @@
+"""A run through the profile for any queue: here one that runs jobs in the background."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from project import ROOT, Project
+
+pytestmark = pytest.mark.cluster
+
+TARGETS = ["results/datasets/clevr/items.parquet", "results/models/tiny_clip/card.json"]
+ROOTS = ("data/raw", "results/datasets", "results/models")
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the commands of the queue into the path; give the folder where it keeps its jobs."""
+    folder = tmp_path / "queue"
+    folder.mkdir()
+    monkeypatch.setenv("FAKE_QUEUE", str(folder))
+    monkeypatch.setenv("PATH", str(ROOT / "tests/slurm/queue"), prepend=":")
+    return folder
+
+
+def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
+    queue: Path, tmp_path: Path
+) -> None:
+    project = Project.create(tmp_path / "project")
+    log = project.path("run.log")
+    profile = ["--profile", "profiles/generic", "--latency-wait", "5"]
+    quick = ["--seconds-between-status-checks", "2"]
+    with open(log, "w") as file:
+        run = subprocess.Popen(
+            project.command(*profile, *quick, *TARGETS),
+            cwd=project.folder,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+        vanish(queue, "describe_model", run)
+        assert run.wait(timeout=300) == 0, log.read_text()
+    asked = [path.read_text() for path in sorted(queue.glob("*.asked"))]
+    assert len([text for text in asked if "-N draw" in text]) == 1  # four shards in one job
+    assert len([text for text in asked if "-N tables" in text]) == 1
+    first, again = [text for text in asked if "-N describe_model" in text]
+    assert memory_mb(again) == pytest.approx(1.5 * memory_mb(first), abs=1)
+    assert len(asked) == 4
+    here = Project.create(tmp_path / "here")
+    here.finish(*TARGETS)
+    assert project.hashes(*ROOTS) == here.hashes(*ROOTS)
+
+
+def vanish(queue: Path, rule: str, run: "subprocess.Popen[bytes]") -> None:
+    """End the first job of a rule without a word."""
+    while run.poll() is None:
+        for path in queue.glob("*.asked"):
+            if f"-N {rule}" in path.read_text() and path.with_suffix(".pid").exists():
+                time.sleep(1)
+                subprocess.run(["qdel", path.stem], check=True)
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"no job of {rule} was sent")
+
+
+def memory_mb(asked: str) -> int:
+    """Give the memory that a job asked for."""
+    return int(asked.split(":mem=")[1].split("mb", maxsplit=1)[0])

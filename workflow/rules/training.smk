@@ -127,9 +127,9 @@ rule pack_weights:
         "<logs>/pack_weights/{model}.log",
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
-    localrule: True
     wildcard_constraints:
         model=EXAM.checkpoints.any_model("tiny"),
+    localrule: True
     conda:
         BASE
     threads: config["threads"]
@@ -156,9 +156,9 @@ rule install_weights:
         "<logs>/install_weights/{model}.log",
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
-    localrule: True
     wildcard_constraints:
         model=EXAM.checkpoints.any_model("tiny"),
+    localrule: True
     conda:
         BASE
     threads: config["threads"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cluster
@@ -17,8 +18,7 @@ from eyechart.sizing import Sizes
 pytestmark = pytest.mark.slurm
 
 TARGETS = [
-    f"results/activations/{model}/clevr/{scope}/manifest.json"
-    for model, scope in (("tiny_clip", "image"), ("tiny_llava", "image"), ("tiny_llava", "item"))
+    f"results/activations/tiny_llava/clevr/{scope}/manifest.json" for scope in ("image", "item")
 ]
 ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "results/activations")
 
@@ -35,7 +35,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The extraction through Slurm, with the first running job of tiny_llava's cancelled."""
+    """The extraction through Slurm, with the first part that is seen running cancelled."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
     log = project.path("run.log")
     with open(log, "w") as file:
@@ -64,16 +64,14 @@ def test_a_cancelled_job_is_tried_again_with_more_memory_and_time(run: Run) -> N
 
 
 @pytest.mark.parametrize(
-    ("rule", "model", "memory", "time"),
+    ("rule", "memory", "time"),
     [
-        ("describe_model", "tiny_clip", Sizes.describing_mb, Sizes.describing_minutes),
-        ("describe_model", "tiny_llava", Sizes.describing_mb, Sizes.describing_minutes),
-        ("extract_vlm", "tiny_llava", Sizes.extracting_mb, Sizes.extracting_minutes),
+        ("describe_model", Sizes.describing_mb, Sizes.describing_minutes),
+        ("extract_vlm", Sizes.extracting_mb, Sizes.extracting_minutes),
     ],
 )
 def test_jobs_ask_slurm_for_what_their_models_need(
     rule: str,
-    model: str,
     memory: Callable[..., int],
     time: Callable[..., int],
     run: Run,
@@ -81,8 +79,8 @@ def test_jobs_ask_slurm_for_what_their_models_need(
 ) -> None:
     monkeypatch.chdir(run.project.folder)
     sizes = Sizes(merged(run.project), configuration.read_specs())
-    job = of_rule(run.jobs, f"{rule}_wildcards_{model}")[0]
-    asked = type("Wildcards", (), {"model": model, "dataset": "clevr"})
+    job = of_rule(run.jobs, rule)[0]
+    asked = SimpleNamespace(model="tiny_llava", dataset="clevr")
     assert memory_mb(job) == memory(sizes, asked, attempt=1)
     assert minutes(job) == time(sizes, asked, attempt=1)
 
@@ -91,19 +89,19 @@ def test_small_jobs_become_one(run: Run) -> None:
     assert len(of_rule(run.jobs, "draw")) == 1  # four shards
     assert len(of_rule(run.jobs, "tables")) == 1  # questions and tables
     assert of_rule(run.jobs, "install_weights") == []  # no job at all
-    assert len(run.jobs) == 1 + 1 + 2 + 4 + 3 + 1  # models, parts, scopes; one part tried twice
+    assert len(run.jobs) == 1 + 1 + 1 + 2 + 1 + 2  # model, parts, one again, scopes
 
 
 def test_jobs_with_a_gpu_go_where_gpus_are_and_all_others_elsewhere(run: Run) -> None:
-    on_gpu = of_rule(run.jobs, "extract_encoder")
-    assert len(on_gpu) == 2
+    on_gpu = of_rule(run.jobs, "extract_vlm")
+    assert len(on_gpu) == 3
     assert {(job["Partition"], job["NumCPUs"]) for job in on_gpu} == {("gpu", "4")}
     assert all(job["TresPerJob"].endswith("gpu:1") for job in on_gpu)
     assert {job["Partition"] for job in run.jobs if job not in on_gpu} == {"cpu"}
 
 
 def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> None:
-    first, second = of_rule(run.jobs, "extract_encoder")
+    first, second, _ = of_rule(run.jobs, "extract_vlm")
     assert seconds(second, "SubmitTime") < seconds(first, "EndTime")
 
 

@@ -25,7 +25,7 @@ FLOORS = [
     {"randomness", "fingerprint", "device", "errors"},
 ]
 PARSED = ["eyechart.checkpoints", "eyechart.configuration", "eyechart.exam", "eyechart.fingerprint",
-          "eyechart.recipe", "eyechart.tables.integrity"]  # fmt: skip
+          "eyechart.recipe", "eyechart.sizing", "eyechart.tables.integrity"]  # fmt: skip
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,18 +175,17 @@ def test_a_file_that_differs_is_fetched_again_and_the_others_are_not(hub, checkp
         assert pulled() == checkpoint
 
 
-def test_a_hub_that_sends_other_bytes_than_it_says_is_not_believed(hub, checkpoint, monkeypatch):
-    from eyechart.models import hub as module
+def test_a_hub_that_sends_other_bytes_than_it_says_is_not_believed(hub, monkeypatch):
+    from eyechart.models.hub import Hub
 
-    wrong = module.HubFile("config.json", len(checkpoint["config.json"]), None, "0" * 40)
-    original = module.Hub.snapshot
+    original = Hub.snapshot
 
     def lying(self, *arguments):
         found = original(self, *arguments)
-        files = [wrong if file.path == wrong.path else file for file in found.files]
-        return module.Snapshot(found.checkpoint, found.commit, found.licence, False, files)
+        files = [replace(f, git="0" * 40) if f.path == "config.json" else f for f in found.files]
+        return replace(found, files=files)
 
-    monkeypatch.setattr(module.Hub, "snapshot", lying)
+    monkeypatch.setattr(Hub, "snapshot", lying)
     assert "config.json: differs from the hub's and was removed" in sentence()
     assert not (FOLDER / "config.json").exists()
 
@@ -202,7 +202,7 @@ def test_size_licence_gate_and_free_disk_are_told_before_the_first_file(hub, cap
     caplog.set_level("INFO")
     hub.repositories[REPOSITORY].gated = "closed"
     sentence()
-    for part in ("licence MIT (the hub: apache-2.0)", "gated: yes", "kiB", "to fetch", "free"):
+    for part in ("licence MIT; the hub says apache-2.0", "gated: yes", "kiB", "to fetch", "free"):
         assert part in caplog.text
     assert hub.fetched() == []
 
@@ -363,6 +363,65 @@ def test_nothing_to_load_is_told_with_what_there_is():
         choose("here", ["README.md"], "safetensors", False)
     with pytest.raises(UserError, match="has safetensors, so the spec need not say weights: bin"):
         choose("here", ["config.json", "model.safetensors"], "bin", False)
+
+
+# With companions
+
+
+@pytest.fixture
+def companions(hub, checkpoint) -> dict[str, str]:
+    """Two repositories that the code of the first loads by name; gives their commits."""
+    hub.repositories["lm/words"], hub.repositories["owner/tower"] = Repository(), Repository()
+    words = {"tokenizer.model": b"words", "config.json": b"{}", WEIGHTS: bytes(99)}
+    tower = {"config.json": b"{}", "pytorch_model.bin": b"tower", "modeling_tower.py": b"raise"}
+    spec(companions={"lm/words": "tokenizer", "owner/tower": "all"}, weights="bin")
+    own = {name: data for name, data in checkpoint.items() if name != WEIGHTS}
+    hub.repositories[REPOSITORY].commit(own | {"pytorch_model.bin": b"own"})
+    return {
+        "lm/words": hub.repositories["lm/words"].commit(words),
+        "owner/tower": hub.repositories["owner/tower"].commit(tower),
+    }
+
+
+def test_companions_are_put_into_folders_of_their_names(hub, companions):
+    ready = pull()
+    beside = {name for name in pulled() if "/" in name}
+    assert beside == {
+        *("lm/words/tokenizer.model", "lm/words/config.json"),
+        *("owner/tower/pytorch_model.bin", "owner/tower/config.json"),
+    }
+    assert beside < {entry["path"] for entry in ready["files"]}
+
+
+def test_a_companion_is_taken_again_as_it_was_the_first_time(hub, companions):
+    pull()
+    shutil.rmtree(FOLDER)
+    hub.repositories["lm/words"].commit({"tokenizer.model": b"other", "config.json": b"{}"})
+    pull()
+    assert pulled()["lm/words/tokenizer.model"] == b"words"
+    assert model_lock.read(LOCK)["lm/words", "main"] == companions["lm/words"]
+
+
+def test_a_folder_of_the_users_own_inside_is_left_alone(hub, companions):
+    pull()
+    (FOLDER / "groundingLMM").mkdir()
+    (FOLDER / "groundingLMM/model.py").write_text("code")
+    (FOLDER / "stray.json").write_text("{}")
+    READY.unlink()
+    pull()
+    assert (FOLDER / "groundingLMM/model.py").exists()
+    assert not (FOLDER / "stray.json").exists()
+
+
+def test_companions_in_a_users_folder_are_taken_with_it(hub, companions, checkpoint):
+    pull()
+    mine = FOLDER.rename("mine")
+    (mine / "ready.json").unlink()
+    there = set(files_of(mine))
+    take(mine)
+    assert set(pulled()) == there
+    shutil.rmtree(mine / "lm")
+    assert "lm/words/tokenizer.model" not in {e["path"] for e in take(mine)["files"]}
 
 
 # From a folder

@@ -69,7 +69,11 @@ def test_the_users_commit_goes_before_the_specs_revision(specs: dict[str, Spec])
 
 def test_what_is_pulled_does_not_depend_on_notes_or_licence(specs: dict[str, Spec]) -> None:
     wanted = checkpoints(specs).wanted(of("plain"))
-    assert json.loads(wanted) == {"checkpoint": "owner/name", "weights": "safetensors"}
+    assert json.loads(wanted) == {
+        "checkpoint": "owner/name",
+        "weights": "safetensors",
+        "companions": {},
+    }
 
 
 def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(

@@ -59,7 +59,8 @@ class Checkpoints:
     def wanted(self, wildcards: Any) -> str:
         """Give what of a model's spec decides which files come of it, as canonical JSON."""
         spec = self.specs[wildcards.model]
-        return canonical({"checkpoint": spec.checkpoint, "weights": spec.weights})
+        wanted = {"checkpoint": spec.checkpoint, "weights": spec.weights}
+        return canonical({**wanted, "companions": spec.companions})
 
     def revision(self, wildcards: Any) -> str:
         """Give the revision that is pulled from the hub."""

@@ -27,6 +27,8 @@ from eyechart.tables.files import sha256
 class HubFile:
     """One file of a repository, with the checksum that the hub has of it."""
 
+    repository: str
+    commit: str
     path: str
     bytes: int
     sha256: str | None  # of large files
@@ -73,12 +75,13 @@ class Hub:
         """
         with self._sentences(checkpoint, revision):
             info = self._api.model_info(checkpoint, revision=revision, files_metadata=True)
+        at = (checkpoint, str(info.sha))
         files = [
-            HubFile(s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
+            HubFile(*at, s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
             for s in info.siblings or []
         ]
         licence = getattr(info.card_data, "license", None) or "not said"
-        return Snapshot(checkpoint, str(info.sha), str(licence), bool(info.gated), files)
+        return Snapshot(*at, str(licence), bool(info.gated), files)
 
     def check_access(self, snapshot: Snapshot) -> None:
         """Raise a UserError if files of a gated repository would be refused, before any is."""
@@ -89,10 +92,10 @@ class Hub:
         with self._sentences(snapshot.checkpoint, snapshot.commit):
             self._api.auth_check(snapshot.checkpoint)
 
-    def url(self, snapshot: Snapshot, file: HubFile) -> str:
+    def url(self, file: HubFile) -> str:
         """Give where a file is fetched."""
         return hf_hub_url(
-            snapshot.checkpoint, file.path, revision=snapshot.commit, endpoint=self._api.endpoint
+            file.repository, file.path, revision=file.commit, endpoint=self._api.endpoint
         )
 
     @contextmanager

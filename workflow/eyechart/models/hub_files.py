@@ -14,10 +14,8 @@ INDEX = {"safetensors": "model.safetensors.index.json", "bin": "pytorch_model.bi
 _SETTINGS = re.compile(r"[^/]+\.(json|jinja)|additional_chat_templates/[^/]+\.jinja")
 _VOCABULARY = re.compile(r"(vocab|merges)\.txt|[^/]+\.(model|spm|tiktoken)")
 _CODE = re.compile(r"[^/]+\.py")
-# Written by trainers, read by nobody
-_UNREAD = re.compile(
-    r"(trainer_state|(all|eval|train)_results|adapter_config|quantize_config)\.json"
-)
+# Written by trainers and read by nobody; Mistral's own, added below where it is read
+_UNREAD = re.compile(r"(params|trainer_state|(all|eval|train)_results|adapter_config)\.json")
 _INDEX = re.compile(r".+\.index\.json")
 # Per format, in the order in which they are looked for: the first pattern that matches is taken
 _WEIGHTS = {
@@ -55,12 +53,32 @@ def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[s
     config = _OWN_CONFIG if own and CONFIG not in there else CONFIG
     if config not in there:
         raise UserError(f"{where}: has no {CONFIG}, so it is no checkpoint in Hugging Face layout")
-    needed = [_SETTINGS, _VOCABULARY, *([_CODE] if code else [])]
-    unread = [_INDEX, _UNREAD, *([re.compile(_OWN_CONFIG)] if config == CONFIG else [])]
-    for path in there:
-        if any(p.fullmatch(path) for p in needed) and not any(p.fullmatch(path) for p in unread):
-            chosen.add(path)
+    chosen |= set(choose_tokenizer(there))
+    chosen |= {config} | {path for path in there if code and _CODE.fullmatch(path)}
     return sorted(chosen)
+
+
+def choose_tokenizer(paths: Iterable[str]) -> list[str]:
+    """Give the paths of all that is needed beside code and weights, sorted."""
+    return sorted(
+        path
+        for path in paths
+        if (_SETTINGS.fullmatch(path) or _VOCABULARY.fullmatch(path))
+        and not (_INDEX.fullmatch(path) or _UNREAD.fullmatch(path))
+    )
+
+
+def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) -> list[str]:
+    """Give the needed paths of a repository that another one's code loads by name.
+
+    ``what`` is ``tokenizer`` or ``all``; ``bin`` as ``weights`` allows pickled ones where there are
+    no others. None of its code is taken.
+    """
+    there = set(paths)
+    if what == "tokenizer":
+        return choose_tokenizer(there)
+    safe = bool(_weights(there, "safetensors")[0])
+    return choose(where, there, "safetensors" if safe else weights, False)
 
 
 def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:

@@ -14,6 +14,7 @@ import argparse
 import logging
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,59 @@ from eyechart.datasets.fetch import fetch
 from eyechart.errors import UserError
 from eyechart.models import model_lock, permission
 from eyechart.models.hub import Hub, HubFile, Snapshot
-from eyechart.models.hub_files import choose
+from eyechart.models.hub_files import choose, choose_companion
 from eyechart.models.ready import NAME, write_ready
-from eyechart.models.spec import read_spec
+from eyechart.models.spec import Spec, read_spec
 from eyechart.tables.files import sha256
 
+MAIN = "main"  # the revision of a companion, before the lock file names its commit
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is pulled: the checkpoint's repository and its companions, and their needed files."""
+
+    snapshots: list[Snapshot]
+    wanted: dict[str, HubFile]  # by path from the model's folder
+
+
+def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan:
+    """Find out what is needed of the checkpoint's repository and of its companions.
+
+    A companion has no revision of its own: it is taken as it was when it was first taken.
+    """
+    snapshot = hub.snapshot(spec.checkpoint, revision)
+    named = {file.path: file for file in snapshot.files if file.path != NAME}
+    chosen = choose(f"{spec.checkpoint} at {revision}", named, spec.weights, code)
+    wanted = {path: named[path] for path in chosen}
+    snapshots = [snapshot]
+    for repository, what in spec.companions.items():
+        known = model_lock.read(lock).get((repository, MAIN), MAIN)
+        snapshots.append(hub.snapshot(repository, known))
+        named = {file.path: file for file in snapshots[-1].files}
+        chosen = choose_companion(repository, named, what, spec.weights)
+        wanted |= {f"{repository}/{path}": named[path] for path in chosen}
+    return Plan(snapshots, wanted)
+
+
+def tell(model: str, spec: Spec, plan: Plan) -> None:
+    """Log what is about to be pulled: commit, size, licence, gate."""
+    for found in plan.snapshots:
+        sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.checkpoint]
+        said = f"{spec.licence}; the hub says {found.licence}"
+        _log.info(
+            "%s: %s at %s, %d of %d files, %s, licence %s, gated: %s",
+            *(model, found.checkpoint, found.commit, len(sizes), len(found.files)),
+            *(_size(sum(sizes)), said if found is plan.snapshots[0] else found.licence),
+            "yes" if found.gated else "no",
+        )
+
+
 def tidy(folder: Path, names: set[str]) -> None:
-    """Remove what is not of this checkpoint: files of another revision, links to a user's folder.
+    """Remove what a model would be misread by: links to a user's folder, files of other revisions.
+
+    Folders that are none of ours are left alone: what a user put there may be needed.
 
     Raises
     ------
@@ -48,31 +92,33 @@ def tidy(folder: Path, names: set[str]) -> None:
     kept = names | {f"{name}.part" for name in names} | {f"{name}.part.version" for name in names}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or (path.is_file() and name not in kept):
+        stale = path.is_file() and "/" not in name and name not in kept
+        if path.is_symlink() or stale:
             _log.info("%s: not of this checkpoint, removed", path)
             path.unlink()
 
 
-def lacking(folder: Path, files: list[HubFile]) -> list[HubFile]:
+def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
     """Give the files that are not there yet, whole; what is there but differs is removed."""
-    found = []
-    for file in files:
-        path = folder / file.path
+    found = {}
+    for name, file in wanted.items():
+        path = folder / name
         if not path.exists():
-            found.append(file)
+            found[name] = file
         elif not file.is_whole(path):
             _log.info("%s: differs from the hub's, fetched again", path)
             path.unlink()
-            found.append(file)
+            found[name] = file
     return found
 
 
-def check_room(model: str, folder: Path, files: list[HubFile]) -> None:
+def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
     """Raise a UserError if the disk has no room for what is still to be fetched."""
-    begun = [folder / f"{file.path}.part" for file in files]
-    needed = sum(file.bytes for file in files) - sum(p.stat().st_size for p in begun if p.exists())
+    begun = [folder / f"{name}.part" for name in wanted]
+    needed = sum(file.bytes for file in wanted.values())
+    needed -= sum(path.stat().st_size for path in begun if path.exists())
     free = shutil.disk_usage(folder).free
-    _log.info("%s: %s to fetch, %s free", model, _size(needed), _size(free))
+    _log.info("%s: %s to fetch, %s free", folder.name, _size(needed), _size(free))
     if needed > free:
         raise UserError(
             f"{folder}: {needed} bytes ({_size(needed)}) to fetch, but the disk has {free} bytes "
@@ -80,27 +126,24 @@ def check_room(model: str, folder: Path, files: list[HubFile]) -> None:
         )
 
 
-def pull(hub: Hub, snapshot: Snapshot, folder: Path, files: list[HubFile]) -> list[dict[str, Any]]:
+def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     """Fetch and verify all files; give their entries."""
+    wanted = plan.wanted
     folder.mkdir(parents=True, exist_ok=True)
-    tidy(folder, {file.path for file in files})
-    wanted = lacking(folder, files)
-    check_room(folder.name, folder, wanted)
-    if wanted:
+    tidy(folder, set(wanted))
+    missing = lacking(folder, wanted)
+    check_room(folder, missing)
+    for snapshot in plan.snapshots if missing else []:
         hub.check_access(snapshot)
-    for file in sorted(wanted, key=lambda file: file.bytes):  # what is wrong shows early
-        path = folder / file.path
-        fetch(hub.url(snapshot, file), path, file.bytes, file.sha256, hub.headers)
+    for name, file in sorted(missing.items(), key=lambda item: item[1].bytes):
+        path = folder / name  # small ones first: what is wrong shows early
+        fetch(hub.url(file), path, file.bytes, file.sha256, hub.headers)
         if not file.is_whole(path):
             path.unlink()
             raise UserError(f"{path}: differs from the hub's and was removed; run again")
     return [
-        {
-            "path": file.path,
-            "bytes": file.bytes,
-            "sha256": file.sha256 or sha256(folder / file.path),
-        }
-        for file in files
+        {"path": name, "bytes": file.bytes, "sha256": file.sha256 or sha256(folder / name)}
+        for name, file in wanted.items()
     ]
 
 
@@ -123,19 +166,14 @@ def main(argv: list[str]) -> None:
     spec = read_spec(args.spec)
     code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
     hub = Hub(args.model, os.environ.get("HF_TOKEN"))
-    snapshot = hub.snapshot(spec.checkpoint, args.revision)
-    named = {file.path: file for file in snapshot.files if file.path != NAME}
-    where = f"{spec.checkpoint} at {args.revision}"
-    files = [named[path] for path in choose(where, named, spec.weights, code)]
-    _log.info(
-        "%s: %s at %s = %s, %d of %d files, %s, licence %s (the hub: %s), gated: %s",
-        *(args.model, spec.checkpoint, args.revision, snapshot.commit, len(files), len(named)),
-        *(_size(sum(file.bytes for file in files)), spec.licence, snapshot.licence),
-        "yes" if snapshot.gated else "no",
-    )
-    model_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, snapshot.commit)
-    entries = pull(hub, snapshot, args.output.parent, files)
-    origin = {"checkpoint": spec.checkpoint, "commit": snapshot.commit, "licence": spec.licence}
+    plan = look_up(hub, spec, args.revision, code, args.lock)
+    tell(args.model, spec, plan)
+    commit = plan.snapshots[0].commit
+    model_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, commit)
+    for found in plan.snapshots[1:]:
+        model_lock.settle(args.lock, args.model, found.checkpoint, MAIN, found.commit)
+    entries = pull(hub, args.output.parent, plan)
+    origin = {"checkpoint": spec.checkpoint, "commit": commit, "licence": spec.licence}
     write_ready(args.output, {"source": "hub", **origin, "code": code}, entries)
 
 

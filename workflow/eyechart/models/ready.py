@@ -34,12 +34,13 @@ def write_ready(output: Path, origin: dict[str, Any], files: Iterable[dict[str, 
 
 
 def _check_shards(folder: Path, names: set[str]) -> None:
-    for index in names.intersection(INDEX.values()):
+    for index in sorted(name for name in names if name.split("/")[-1] in INDEX.values()):
         held = read_json(folder / index)
         wanted = held.get("weight_map") if isinstance(held, dict) else None
         if not isinstance(wanted, dict):
             raise UserError(f"{folder / index}: has no weight_map, so its shards cannot be found")
-        if missing := sorted({*wanted.values()} - names):
+        place = index.rpartition("/")[0]
+        if missing := sorted({f"{place}/{name}".lstrip("/") for name in wanted.values()} - names):
             raise UserError(
                 f"{folder / index}: {len(missing)} of the shards that it lists are missing, first "
                 f"{missing[0]!r}; the checkpoint is not whole where it came from"

@@ -36,6 +36,7 @@ class Spec:
     trust_remote_code: bool
     weights: str
     encoder: str | None
+    companions: dict[str, str]
     notes: str
 
     @property

@@ -18,9 +18,9 @@ from tqdm import tqdm
 from eyechart import errors
 from eyechart.errors import UserError
 from eyechart.models import permission
-from eyechart.models.hub_files import choose
+from eyechart.models.hub_files import choose, choose_companion
 from eyechart.models.ready import NAME, write_ready
-from eyechart.models.spec import read_spec
+from eyechart.models.spec import Spec, read_spec
 from eyechart.tables.files import describe
 from eyechart.tables.links import link_files
 
@@ -28,18 +28,24 @@ _THREADS = 4  # hashing releases the interpreter lock and waits for the disk
 _log = logging.getLogger(__name__)
 
 
-def listed(source: Path) -> list[str]:
-    """Give the files of a folder that the user named.
+def needed(source: Path, spec: Spec, code: bool) -> list[str]:
+    """Give the files that are needed of a folder that the user named, its companions' with them.
 
     Raises
     ------
     UserError
-        If there is no such folder.
+        If there is no such folder, or it is no checkpoint.
     """
     if not source.is_dir():
         what = "is a file" if source.exists() else "no such folder"
         raise UserError(f"{source}: {what}; expected a folder in Hugging Face layout")
-    return [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
+    found = choose(str(source), _files(source), spec.weights, code)
+    for repository, what in spec.companions.items():
+        if (source / repository).is_dir():  # else the model says what it misses when it is loaded
+            files = _files(source / repository)
+            chosen = choose_companion(f"{source / repository}", files, what, spec.weights)
+            found += [f"{repository}/{path}" for path in chosen]
+    return found
 
 
 def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
@@ -77,12 +83,15 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     spec, source = read_spec(args.spec), args.source.expanduser()
     code = permission.check(args.model, spec, args.allow_remote_code, None)
-    paths = [path for path in listed(source) if path != NAME]
-    names = choose(str(source), paths, spec.weights, code)
-    files = take(source, args.output.parent, names)
+    files = take(source, args.output.parent, needed(source, spec, code))
     total = tqdm.format_sizeof(sum(entry["bytes"] for entry in files), "B")
     _log.info("%s: %d files, %s, licence %s", args.model, len(files), total, spec.licence)
     write_ready(args.output, {"source": "folder", "checkpoint": str(source), "code": code}, files)
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return [name for p in found if (name := p.relative_to(folder).as_posix()) != NAME]
 
 
 if __name__ == "__main__":

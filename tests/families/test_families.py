@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -310,3 +311,31 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
             adapter.row("what ?", [adapter.picture(pixels(1)[0])])
     finally:
         adapter.processor.chat_template = template
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_vl", "blip2"])
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_weights_in_few_bits_give_nearly_the_same_scores(name, bits, checkpoint, loaded):
+    if find_spec("bitsandbytes") is None:
+        with pytest.raises(UserError, match="needs bitsandbytes"):
+            load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", bits=bits))
+        return
+    few = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", bits=bits))
+    scores = [next_scores(adapter) for adapter in (loaded(name), few)]
+    assert not torch.equal(*scores)
+    agreement = torch.cosine_similarity(*scores, dim=0)
+    assert agreement > {8: 0.999, 4: 0.6}[bits]
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_vl"])
+def test_a_model_laid_over_all_devices_gives_the_same_scores(name, checkpoint, loaded):
+    spread = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", spread=True))
+    torch.testing.assert_close(next_scores(spread), next_scores(loaded(name)))
+
+
+def next_scores(adapter):
+    picture = adapter.picture(pixels(1)[0])
+    with torch.inference_mode():
+        row = adapter.row("what is it ?", [picture])
+        return adapter.logits([row], adapter.look([picture]), [[]])[0][-1].float()

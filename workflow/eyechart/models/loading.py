@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -101,6 +102,11 @@ def read_flags(args: argparse.Namespace) -> Loading:
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:
+    if find_spec("bitsandbytes") is None:
+        raise UserError(
+            "loading.bits needs bitsandbytes, and this environment has none; write env: "
+            "torchvision in the model's spec, or install it here"
+        )
     if bits == 8:
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     return transformers.BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=precision)

@@ -16,7 +16,8 @@ from snakemake.utils import update_config
 
 from eyechart import configuration
 from eyechart.models.legacy_names import RULES, modern
-from eyechart.models.load import families, module_of
+from eyechart.models.load import module_of
+from eyechart.models.spec import families, read_spec
 from eyechart.models.spec import read_spec
 
 SPECS = Path(__file__).parents[2] / "config" / "models"

@@ -10,21 +10,11 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyechart.errors import UserError, nearest
 from eyechart.models.loading import Loading
-from eyechart.models.spec import Spec
+from eyechart.models.spec import Spec, check_family
 
 if TYPE_CHECKING:
     from eyechart.models.families.base import Adapter
-
-FAMILIES = Path(__file__).parent / "families"
-SHARED = ("__init__", "base", "language", "remote")
-
-
-def families() -> list[str]:
-    """Give the names of all families."""
-    return sorted(p.stem for p in FAMILIES.glob("*.py") if p.stem not in SHARED)
-
 
 def module_of(family: str) -> str:
     """Give the dotted name of the module that holds a family's adapter."""
@@ -33,8 +23,7 @@ def module_of(family: str) -> str:
 
 def adapter_of(spec: Spec) -> type[Adapter]:
     """Give the adapter of a spec's family; a UserError if there is none."""
-    if spec.family not in families():
-        raise UserError(f"unknown family {spec.family!r}; {nearest(spec.family, families())}")
+    check_family(spec.family)
     found: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
     return found
 

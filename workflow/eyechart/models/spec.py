@@ -12,6 +12,8 @@ import yaml
 
 from eyechart.errors import UserError, nearest
 
+FAMILIES = Path(__file__).parent / "families"
+SHARED = ("__init__", "base", "language", "remote")  # of all families, or many
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"
 
 
@@ -60,7 +62,22 @@ def read_spec(path: Path) -> Spec:
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     check(value, path)
+    try:
+        check_family(value["family"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     return Spec(**{**defaults(), **value})
+
+
+def families() -> list[str]:
+    """Give the names of all families."""
+    return sorted(p.stem for p in FAMILIES.glob("*.py") if p.stem not in SHARED)
+
+
+def check_family(family: str) -> None:
+    """Raise a UserError if there is no such family."""
+    if family not in families():
+        raise UserError(f"unknown family {family!r}; {nearest(family, families())}")
 
 
 def defaults() -> dict[str, Any]:

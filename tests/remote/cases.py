@@ -14,6 +14,7 @@ FOLDERS = {  # of checkpoints, and the family of each
     "minicpm_o": "minicpm_o",
     "minicpm_v2": "minicpm_v2",
     "molmo": "molmo",
+    "phi3_v": "phi3_v",
 }
 SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
 QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]

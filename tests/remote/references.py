@@ -89,6 +89,14 @@ def minicpm_o(adapter, image, question, begun):
     return adapter.model(data, use_cache=False).logits[0, -1]
 
 
+def phi3_v(adapter, image, question, begun):
+    text = f"<|user|>\n<|image_1|>\n{question}<|end|>\n<|assistant|>\n"
+    inputs = adapter.processor(text, [image], return_tensors="pt")
+    inputs["input_ids"] = _with(inputs["input_ids"][0], begun)[None]
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    return adapter.model(**inputs, use_cache=False).logits[0, -1]
+
+
 def glamm(adapter, image, question, begun):
     talk = sys.modules["model.llava.conversation"].conv_templates["llava_v1"].copy()
     talk.messages = []

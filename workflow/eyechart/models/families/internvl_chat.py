@@ -35,7 +35,7 @@ class InternVLChat(RemoteAdapter):
     LM = "language_model.model.layers"
     NORM = "language_model.model.norm"
     LEADING = 1
-    ENDS: ClassVar = ("<|im_end|>",)
+    ENDS = ("<|im_end|>",)
     MOST_PICTURES = 0
     OLDEST = (4, 37)
     NEWEST = (4, 48)

@@ -45,7 +45,7 @@ class Phi3V(RemoteAdapter):
     LM = "model.layers"
     NORM = "model.norm"
     LEADING = 1
-    ENDS: ClassVar = ("<|end|>",)
+    ENDS = ("<|end|>",)
     MOST_PICTURES = 0
     AT_ONCE = 1
     OLDEST = (4, 48)

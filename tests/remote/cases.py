@@ -5,16 +5,26 @@ from PIL import Image
 
 from eyechart.models.spec import Spec, defaults
 
-FAMILIES = ["cogvlm", "glamm", "internlm_xcomposer", "minicpm_o", "minicpm_v2", "molmo"]
+FOLDERS = {  # of checkpoints, and the family of each
+    "cogvlm": "cogvlm",
+    "glamm": "glamm",
+    "internlm_xcomposer": "internlm_xcomposer",
+    "internvl_chat": "internvl_chat",  # on Qwen2
+    "internvl_chat_internlm2": "internvl_chat",
+    "minicpm_o": "minicpm_o",
+    "minicpm_v2": "minicpm_v2",
+    "molmo": "molmo",
+    "phi3_v": "phi3_v",
+}
 SIZES = [(64, 40), (160, 80), (30, 30)]  # one slice, several, one
 QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count the dogs"]
 
 
-def spec_of(family, **fields):
+def spec_of(folder, **fields):
     fixed = {
-        "family": family,
+        "family": FOLDERS[folder],
         "kind": "vlm",
-        "checkpoint": f"tiny/{family}",
+        "checkpoint": f"tiny/{folder}",
         "revision": None,
         "dtype": "float32",
         "licence": "none",

@@ -1,7 +1,8 @@
 """What the tests of remote code need: checkpoints that the user has, and an importable torchvision.
 
 The checkpoints and the code in them are nobody's to ship; the environment variable
-EYECHART_REMOTE_CHECKPOINTS names a folder with one folder per family.
+EYECHART_REMOTE_CHECKPOINTS names a folder with one folder per family, or two
+where it comes with two kinds of language model; see ``cases.FOLDERS``.
 """
 
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cases import FAMILIES, spec_of
+from cases import FOLDERS, spec_of
 
 CHECKPOINTS = "EYECHART_REMOTE_CHECKPOINTS"
 OPERATORS = """
@@ -60,9 +61,9 @@ def importable(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(scope="session", params=list(FOLDERS))
 def family(request, folder_of):
-    """A family that has a checkpoint and runs on the installed transformers."""
+    """The folder's name of a checkpoint whose family runs on the installed transformers."""
     folder_of(request.param)
     try:
         adapter_of(spec_of(request.param)).check_version()

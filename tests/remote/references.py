@@ -40,6 +40,24 @@ def internlm_xcomposer(adapter, image, question, begun):
     return model(inputs_embeds=embeds, im_mask=mask).logits[0, -1]
 
 
+def internvl_chat(adapter, image, question, begun):
+    model, asked = adapter.model, {}
+
+    def generate(**given):
+        asked.update(given)
+        return torch.zeros(1, 1, dtype=torch.long)
+
+    pixels = adapter.picture(image).inputs["pixel_values"]  # the checkpoint has no code for tiles
+    model.generate = generate
+    try:
+        model.chat(adapter.tokenizer, pixels, question, {})
+    finally:
+        del model.generate
+    ids = _with(asked["input_ids"][0], begun)[None]
+    flags = torch.ones(len(pixels), 1, dtype=torch.long)
+    return model(pixels, ids, torch.ones_like(ids), image_flags=flags).logits[0, -1]
+
+
 def minicpm_v2(adapter, image, question, begun):
     model, tokenizer = adapter.model, adapter.tokenizer
     slices, text = model.get_slice_image_placeholder(image, tokenizer)
@@ -69,6 +87,14 @@ def minicpm_o(adapter, image, question, begun):
     data["input_ids"] = _with(data["input_ids"][0], begun)[None]
     data["position_ids"] = torch.arange(data["input_ids"].shape[1])[None]
     return adapter.model(data, use_cache=False).logits[0, -1]
+
+
+def phi3_v(adapter, image, question, begun):
+    text = f"<|user|>\n<|image_1|>\n{question}<|end|>\n<|assistant|>\n"
+    inputs = adapter.processor(text, [image], return_tensors="pt")
+    inputs["input_ids"] = _with(inputs["input_ids"][0], begun)[None]
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    return adapter.model(**inputs, use_cache=False).logits[0, -1]
 
 
 def glamm(adapter, image, question, begun):

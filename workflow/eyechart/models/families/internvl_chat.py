@@ -1,0 +1,150 @@
+"""InternVL 2.5 in its makers' own repositories: tiles, merged to a quarter of their patches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+
+from eyechart.models.checkpoint import load_model
+from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spec import Spec
+
+OPENS, PATCH, CLOSES = "<img>", "<IMG_CONTEXT>", "</img>"
+
+
+class InternVLChat(RemoteAdapter):
+    """InternVLChatModel, on InternLM2 or on Qwen2.
+
+    The repository has no code for cutting a picture into tiles, only its model card: it is done
+    here, by the numbers in its configuration. Of several pictures, each is numbered in the prompt.
+    """
+
+    VISION = "vision_model.encoder.layers"
+    CONNECTOR = "mlp1"
+    BODY = "language_model.model"
+    LM = "language_model.model.layers"
+    NORM = "language_model.model.norm"
+    LEADING = 1
+    ENDS = ("<|im_end|>",)
+    MOST_PICTURES = 0
+    OLDEST = (4, 37)
+    NEWEST = (4, 48)
+    ROOTS: ClassVar = {"vision": "vision_model", "connector": "mlp1", "lm": "language_model"}
+
+    @classmethod
+    def load_weights(
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+    ) -> tuple[Any, torch.device]:
+        """Load the model; unless told otherwise it would take a compiled attention if it can."""
+        kind = loading.attention or spec.attention
+        compiled = {"use_flash_attn": kind == "flash_attention_2"}
+        return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **compiled)
+
+    @property
+    def text_config(self) -> Any:
+        """The configuration of the language model."""
+        return self.model.config.llm_config
+
+    def picture_ids(self) -> set[int]:
+        """Give the ids of all tokens that are written for pictures and nothing else."""
+        return {IMAGE, *self.tokenizer.convert_tokens_to_ids([OPENS, PATCH, CLOSES])}
+
+    def tokens_per_tile(self) -> int:
+        """Give how many image tokens the language model has of a tile."""
+        return int(self.model.num_image_token)
+
+    # Pictures
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Cut one RGB picture into tiles, and write what stands for it."""
+        tiles = np.stack([np.asarray(tile) for tile in self.cut(image)])
+        colours = torch.tensor(tiles).permute(0, 3, 1, 2).float() / 255
+        mean, deviation = (
+            torch.tensor(x)[:, None, None] for x in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
+        )
+        text = OPENS + PATCH * (self.tokens_per_tile() * len(tiles)) + CLOSES
+        return Picture({"pixel_values": (colours - mean) / deviation}, text, rows=len(tiles))
+
+    def cut(self, image: Image.Image) -> list[Image.Image]:
+        """Give the tiles of a picture, row by row, and then the whole if there are several."""
+        config = self.model.config
+        side = int(config.force_image_size or config.vision_config.image_size)
+        across, down = 1, 1
+        if config.dynamic_image_size:
+            least, most = int(config.min_dynamic_patch), int(config.max_dynamic_patch)
+            across, down = best_shape(image.size, least, most, side)
+        scaled = image.resize((across * side, down * side), Image.Resampling.BICUBIC)
+        corners = [(x * side, y * side) for y in range(down) for x in range(across)]
+        tiles = [scaled.crop((x, y, x + side, y + side)) for x, y in corners]
+        if config.use_thumbnail and len(tiles) > 1:
+            tiles.append(image.resize((side, side), Image.Resampling.BICUBIC))
+        return tiles
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector over the tiles of all pictures."""
+        found = self.model.extract_feature(self.gather(pictures)["pixel_values"])
+        return [Seen(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in pictures])]
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give each tile's grid, tile after tile."""
+        return square(self.tokens_per_tile(), picture.rows)
+
+    # Prompts
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the system's words and the user's turn, the pictures first."""
+        self.check_number(prompt, len(pictures))
+        self.check_marks(prompt, self.tokenizer(prompt)["input_ids"])
+        names = [f"Image-{n}: " if len(pictures) > 1 else "" for n in range(1, len(pictures) + 1)]
+        shown = "".join(f"{name}{p.text}\n" for name, p in zip(names, pictures, strict=True))
+        if self.spec.turn is not None:
+            text = self.spec.turn.format(images=shown, question=prompt)
+        else:
+            talk = self.model.conv_template.copy()
+            talk.system_message = self.model.system_message
+            talk.append_message(talk.roles[0], shown + prompt)
+            talk.append_message(talk.roles[1], None)
+            text = talk.get_prompt()
+        patch = self.tokenizer.convert_tokens_to_ids(PATCH)
+        ids = [IMAGE if i == patch else i for i in self.tokenizer(text)["input_ids"]]
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def words(self, ids: Tensor) -> Tensor:
+        """Embed token ids."""
+        found: Tensor = self.model.language_model.get_input_embeddings()(ids)
+        return found
+
+    def score(self, hidden: Tensor) -> Tensor:
+        """Give the scores of all words, (b, t, words)."""
+        found: Tensor = self.model.language_model.get_output_embeddings()(hidden)
+        return found
+
+
+def best_shape(size: tuple[int, int], least: int, most: int, side: int) -> tuple[int, int]:
+    """Give how many tiles across and down come nearest to a picture's shape.
+
+    Where shapes are equally near, such as 1 x 1 and 2 x 2, it is the largest whose tiles the
+    picture's own pixels fill by more than half.
+    """
+    width, height = size
+    counts = range(1, most + 1)
+    shapes = [(a, b) for a in counts for b in counts if least <= a * b <= most]
+    shapes.sort(key=lambda shape: shape[0] * shape[1])
+    apart = [abs(width / height - across / down) for across, down in shapes]
+    near = [shape for shape, distance in zip(shapes, apart, strict=True) if distance == min(apart)]
+    filled = [(a, b) for a, b in near if width * height > 0.5 * side * side * a * b]
+    return (filled or near[:1])[-1]
+
+
+FAMILY = InternVLChat

@@ -1,0 +1,171 @@
+"""Phi-3.5-vision: crops of 336 pixels joined to one grid, and then the whole picture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.errors import UserError
+from eyechart.models.checkpoint import load_model
+from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.language import Row
+from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
+from eyechart.models.loading import Loading
+from eyechart.models.spans import Tokens, text_masks
+from eyechart.models.spec import Spec
+
+CROP = 336  # pixels
+SIDE = 12  # image tokens along a crop: patches of 14 pixels, joined two by two
+MARK = re.compile(r"<\|image_\d+\|>")
+TURN = "<|user|>\n{images}{question}<|end|>\n<|assistant|>\n"
+
+
+class Phi3V(RemoteAdapter):
+    """Phi3VForCausalLM; pictures are looked at one by one.
+
+    Learned ends of lines and a separator pass the connector together with the patches; they are
+    written to the prompt, and are no image tokens. As the model's own processor does, the text
+    after each picture opens with the token that opens a prompt; it counts as the picture's. The
+    language model turns positions by other angles in prompts of more tokens than it first learned
+    from: in a batch, each prompt's own length decides.
+    """
+
+    MODEL = "AutoModelForCausalLM"
+    VISION = "model.vision_embed_tokens.img_processor.vision_model.encoder.layers"
+    CONNECTOR = "model.vision_embed_tokens.img_projection"
+    BODY = "model"
+    LM = "model.layers"
+    NORM = "model.norm"
+    LEADING = 1
+    ENDS = ("<|end|>",)
+    MOST_PICTURES = 0
+    AT_ONCE = 1
+    OLDEST = (4, 48)
+    NEWEST = (4, 48)
+    TOKENIZER_ONLY = False
+    ROOTS: ClassVar = {
+        "vision": "model.vision_embed_tokens.img_processor",
+        "connector": "model.vision_embed_tokens",
+        "lm": "model",
+    }
+
+    @classmethod
+    def load_weights(
+        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+    ) -> tuple[Any, torch.device]:
+        """Load the model; its configuration asks for a compiled attention, and for nothing less."""
+        kind = {"_attn_implementation": loading.attention or spec.attention or "eager"}
+        return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **kind)
+
+    # Pictures
+
+    def picture(self, image: Image.Image) -> Picture:
+        """Scale one RGB picture to a whole number of crops; the whole picture comes first."""
+        found = self.processor.image_processor(images=[image], return_tensors="pt")
+        size = found["image_sizes"]
+        high, wide = (int(n) // CROP for n in size[0])
+        crops = found["pixel_values"][0, : 1 + high * wide]  # the rest is empty
+        return Picture({"pixel_values": crops, "image_sizes": size}, rows=len(crops))
+
+    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+        """Run encoder and connector."""
+        inputs = self.gather(pictures)
+        eye = self.body.vision_embed_tokens
+        crops = eye.get_img_features(inputs["pixel_values"])
+        rows = eye.hd_feature_transform(crops[None], pictures[0].inputs["image_sizes"])
+        return [Seen(rows[_patches(pictures[0]).to(rows.device)], {"written": rows})]
+
+    def written(self, seen: Seen) -> Tensor:
+        """Give the patches with ends of lines and separator."""
+        found: Tensor = seen.more["written"]
+        return found
+
+    def layout(
+        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Lay out one picture; behind the connector the learned rows are in no span."""
+        if region == "vision":
+            return super().layout(region, hidden, pictures)
+        patches = _patches(pictures[0]).to(hidden.device)[None]
+        return hidden[None], dict.fromkeys(self.spans(region), patches)
+
+    def grid(self, picture: Picture) -> np.ndarray:
+        """Give the crops' joined grid, which is view 1, and the whole picture's after it."""
+        high, wide = _crops(picture)
+        return np.concatenate([rectangle(high * SIDE, wide * SIDE, 1), rectangle(SIDE, SIDE)])
+
+    # Prompts
+
+    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+        """Give the user's turn, the pictures first."""
+        self.check_number(prompt, len(pictures))
+        shown = "".join(f"<|image_{n}|>\n" for n in range(1, len(pictures) + 1))
+        text = (self.spec.turn or TURN).format(images=shown, question=prompt)
+        pieces = MARK.split(text)
+        if len(pieces) != len(pictures) + 1:
+            raise UserError(f"prompt {prompt!r} holds a mark such as <|image_1|>, for a picture")
+        ids = list(self.tokenizer(pieces[0])["input_ids"])
+        for picture, words in zip(pictures, pieces[1:], strict=True):
+            ids += [IMAGE if patch else EDGE for patch in _patches(picture).tolist()]
+            ids += self.tokenizer(words)["input_ids"]
+        self.check_length(prompt, len(ids))
+        return Row(ids)
+
+    def masks(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Give the masks (b, t) of the language model's spans."""
+        marks = tokens.ids < 0
+        opening = (tokens.ids == self.tokenizer.bos_token_id) & marks.roll(1, dims=1)
+        return text_masks(tokens, marks | opening, self.spec.image_first)
+
+    # Reading
+
+    def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
+        """Run the language model, each prompt by the angles for its own length."""
+        most = int(self.text_config.original_max_position_embeddings)
+        short = tokens.valid.sum(dim=1) <= most
+        if short.all() or not short.any():
+            return super().run(embedded, tokens)
+        with self._short_angles(short, most):
+            return super().run(embedded, tokens)
+
+    @contextmanager
+    def _short_angles(self, short: Tensor, most: int) -> Iterator[None]:
+        """Give some prompts of a batch the angles for short ones within the block."""
+
+        def turn(module: Any, inputs: Any, output: Any) -> tuple[Tensor, ...]:
+            values, places = inputs[:2]
+            own = module.forward(values[short], places[short].clamp(max=most - 1), seq_len=most)
+            found = [angles.clone() for angles in output]
+            for angles, shorter in zip(found, own, strict=True):
+                angles[short] = shorter
+            return tuple(found)
+
+        with ExitStack() as stack:
+            for block in self.model.get_submodule(self.LM):
+                handle = block.self_attn.rotary_emb.register_forward_hook(turn)
+                stack.callback(handle.remove)
+            yield
+
+
+def _crops(picture: Picture) -> tuple[int, int]:
+    """Give how many crops there are down and across."""
+    height, width = picture.inputs["image_sizes"][0].tolist()
+    return height // CROP, width // CROP
+
+
+def _patches(picture: Picture) -> Tensor:
+    """Say which rows of a picture are patches: lines have an end, the joined crops have one too."""
+    high, wide = _crops(picture)
+    line, long = [True] * SIDE, [True] * (SIDE * wide)
+    return torch.tensor([*long, False] * (SIDE * high) + [False] + [*line, False] * SIDE)
+
+
+FAMILY = Phi3V

@@ -27,8 +27,9 @@ BASE = """\
 TORCHVISION = """\
 # Written by `make lock`: base, and what the processors of some native families need besides:
 # torchvision (Qwen-VL, InternVL, LLaVA-OneVision, SmolVLM, Pixtral, Phi-4, Molmo 2 …), timm
-# (Perception LM), num2words (SmolVLM), bitsandbytes (8 and 4 bits). Not in base, because torchvision's wheel is built for
-# CUDA: beside a torch for the CPU alone it breaks every processor, its own users' or not.
+# (Perception LM), num2words (SmolVLM); and bitsandbytes, for weights in 8 or 4 bits. Not in base,
+# because torchvision's wheel is built for CUDA: beside a torch for the CPU alone it breaks every
+# processor, its own users' or not.
 """
 BODY = """\
 channels:

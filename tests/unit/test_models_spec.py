@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from eyechart.errors import UserError
-from eyechart.models.spec import families
-from eyechart.models.spec import read_spec
+from eyechart.models.spec import families, read_spec
 
 SPECS = sorted((Path(__file__).parents[2] / "config" / "models").glob("*.yaml"))
 

@@ -18,7 +18,6 @@ from eyechart import configuration
 from eyechart.models.legacy_names import RULES, modern
 from eyechart.models.load import module_of
 from eyechart.models.spec import families, read_spec
-from eyechart.models.spec import read_spec
 
 SPECS = Path(__file__).parents[2] / "config" / "models"
 # Per model, the lists of vision blocks and of language-model blocks, by their names of old; the

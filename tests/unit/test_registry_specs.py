@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eyechart.models.spec import families
-from eyechart.models.spec import defaults, read_spec, schema
+from eyechart.models.spec import defaults, families, read_spec, schema
 from eyechart.models.write_table import main as write_table
 
 FOLDER = Path(__file__).parents[2]

@@ -16,6 +16,7 @@ from eyechart.models.spec import Spec, check_family
 if TYPE_CHECKING:
     from eyechart.models.families.base import Adapter
 
+
 def module_of(family: str) -> str:
     """Give the dotted name of the module that holds a family's adapter."""
     return f"eyechart.models.families.{family}"

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-cluster.lock"]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 # Called as programs, or asked for by a library that the package imports
-NOT_IMPORTED = {"snakemake"}
+NOT_IMPORTED = {"accelerate", "snakemake"}
 
 
 def pins(name: str) -> list[str]:

@@ -48,8 +48,8 @@ class Phi3V(RemoteAdapter):
     ENDS = ("<|end|>",)
     MOST_PICTURES = 0
     AT_ONCE = 1
-    OLDEST = (4, 48)
-    NEWEST = (4, 48)
+    OLDEST = (4, 37)
+    NEWEST = (4, 57)
     TOKENIZER_ONLY = False
     ROOTS: ClassVar = {
         "vision": "model.vision_embed_tokens.img_processor",

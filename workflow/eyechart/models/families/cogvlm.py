@@ -70,11 +70,6 @@ class CogVLM(RemoteAdapter):
         found = self.body.vision(self.gather(pictures)["pixels"])
         return [Seen(rows[1:-1], {"written": rows}) for rows in found]
 
-    def written(self, seen: Seen) -> Tensor:
-        """Give the patches between their learned vectors."""
-        found: Tensor = seen.more["written"]
-        return found
-
     def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
         """Give the question as a short one about a picture, after the picture."""
         self.check_number(prompt, len(pictures))

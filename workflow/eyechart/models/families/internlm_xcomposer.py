@@ -87,11 +87,6 @@ class InternLMXComposer(RemoteAdapter):
         rows = self.model.img2emb(self.gather(pictures)["pixels"])[0][0]
         return [Seen(rows[self._patches(pictures[0]).to(rows.device)], {"written": rows})]
 
-    def written(self, seen: Seen) -> Tensor:
-        """Give the patches with ends of lines and separator."""
-        found: Tensor = seen.more["written"]
-        return found
-
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[Picture]
     ) -> tuple[Tensor, dict[str, Tensor]]:

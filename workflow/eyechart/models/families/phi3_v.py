@@ -83,11 +83,6 @@ class Phi3V(RemoteAdapter):
         rows = eye.hd_feature_transform(crops[None], pictures[0].inputs["image_sizes"])
         return [Seen(rows[_patches(pictures[0]).to(rows.device)], {"written": rows})]
 
-    def written(self, seen: Seen) -> Tensor:
-        """Give the patches with ends of lines and separator."""
-        found: Tensor = seen.more["written"]
-        return found
-
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[Picture]
     ) -> tuple[Tensor, dict[str, Tensor]]:

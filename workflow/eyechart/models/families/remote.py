@@ -167,8 +167,11 @@ class RemoteAdapter(LanguageAdapter):
         return found
 
     def written(self, seen: Seen) -> Tensor:
-        """Give the rows (t, d) of a picture at its ids ``IMAGE`` and ``EDGE``, in order."""
-        found: Tensor = seen.features
+        """Give the rows (t, d) of a picture at its ids ``IMAGE`` and ``EDGE``, in order.
+
+        Where there are edges, ``look`` keeps these rows as ``more["written"]``.
+        """
+        found: Tensor = seen.more.get("written", seen.features)
         return found
 
     def embed(self, tokens: Tokens) -> Tensor:

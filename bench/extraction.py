@@ -5,6 +5,10 @@ so that whatever else the machine does falls on all alike; prints medians and ra
 and of the processor time of all threads, which a busy machine distorts less.
 
     PYTHONPATH=workflow python bench/extraction.py --size 60m --pictures 16 --questions 1 --rounds 5
+
+On a GPU, a LLaVA of 7B's shape, at batch 1, 16 and auto:
+
+    … --size 7b --pictures 64 --questions 10 --rounds 3 --device cuda --dtype bfloat16 --batch auto
 """
 
 import argparse
@@ -42,6 +46,7 @@ from eyechart.tables.parquet import write_table
 SIZES = {
     "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
     "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
+    "7b": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 336, 14),  # LLaVA 1.5: for a GPU
 }
 SPANS = ["cls", "image_mean", "text_mean", "last", "all_mean"]
 BATCH = 16
@@ -64,7 +69,7 @@ QUESTIONS = [
 ]
 
 
-def build_model(folder: Path, size: str) -> None:
+def build_model(folder: Path, size: str, dtype: torch.dtype) -> None:
     eye, reader, pixels, patch = SIZES[size]
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -105,7 +110,8 @@ def build_model(folder: Path, size: str) -> None:
         chat_template=TEMPLATE,
     )
     torch.manual_seed(0)
-    transformers.LlavaForConditionalGeneration(config).save_pretrained(folder)
+    made = transformers.LlavaForConditionalGeneration._from_config(config, dtype=dtype)
+    made.save_pretrained(folder)
     processor.save_pretrained(folder)
 
 
@@ -135,27 +141,28 @@ def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
 class Bench:
     """One model and one dataset; each variant is a method that does all of the work once."""
 
-    def __init__(self, folder: Path, size: str, pictures: int, questions: int) -> None:
-        checkpoint = folder / "model"
+    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+        checkpoint, size, questions = folder / "model", args.size, args.questions
         if not checkpoint.exists():
-            build_model(checkpoint, size)
+            build_model(checkpoint, size, getattr(torch, args.dtype))
         data = folder / f"data-{questions}"
         if not data.exists():
-            build_data(data, pictures, questions)
+            build_data(data, args.pictures, questions)
         blocks = SIZES[size][0][2], SIZES[size][1][2]
         fields = {
             "family": "llava",
             "kind": "vlm",
             "checkpoint": str(checkpoint),
             "revision": None,
-            "dtype": "float32",
+            "dtype": args.dtype,
             "licence": "none",
             "vision_blocks": blocks[0],
             "lm_blocks": blocks[1],
         }
         spec = Spec(**(defaults() | fields))
         self.out = folder
-        self.adapter = load(spec, checkpoint, Loading("cpu"))
+        self.batch: int | str = args.batch if args.batch == "auto" else int(args.batch)
+        self.adapter = load(spec, checkpoint, Loading(args.device))
         self.card = describe(self.adapter, size)
         self.part = plan_part(data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
         self.batches = self.prepare()
@@ -171,9 +178,10 @@ class Bench:
             key=lambda row: len(row[0].ids),
         )
         ready = []
-        for few in chunks(rows, BATCH):
+        for few in chunks(rows, self.batch if isinstance(self.batch, int) else BATCH):
             tokens = self.adapter.tokens([row for row, _ in few])
             pixels = torch.cat([shown[image].inputs["pixel_values"] for _, image in few])
+            pixels = pixels.to(self.adapter.device, self.adapter.dtype)
             mask = tokens.valid.long()
             ready.append({"input_ids": tokens.ids, "attention_mask": mask, "pixel_values": pixels})
         return ready
@@ -183,6 +191,8 @@ class Bench:
         with torch.inference_mode():
             for inputs in self.batches:
                 self.adapter.model.model(**inputs, use_cache=False)
+        if self.adapter.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def shared(self) -> None:
         """Extract as the pipeline does, from PNG files to Parquet shards."""
@@ -195,7 +205,9 @@ class Bench:
     def extract(self, *, shares_prefix: bool) -> None:
         """Run the extraction of every address, pooled."""
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
-        engine = Engine(self.adapter, shares_prefix, asked["image"], asked["item"], Batches(BATCH))
+        engine = Engine(
+            self.adapter, shares_prefix, asked["image"], asked["item"], Batches(self.batch)
+        )
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []
             asked["image"] = engine.seen
@@ -218,7 +230,7 @@ def peak_mb(arguments: list[str]) -> float:
 
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
-    bench = Bench(folder, args.size, args.pictures, args.questions)
+    bench = Bench(folder, args)
     variants = ["bare", "joint", "shared"] if args.questions > 1 else ["bare", "shared"]
     wall: dict[str, list[float]] = {v: [] for v in variants}
     busy: dict[str, list[float]] = {v: [] for v in variants}
@@ -231,18 +243,29 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
                 busy[variant].append(time.process_time() - starts[1])
     print(
         f"{bench.card['parameters'] / 1e6:.1f}M parameters, {bench.card['image_tokens']} image "
-        f"tokens, {args.pictures} pictures x {args.questions} questions, batch {BATCH}, float32, "
-        f"{torch.get_num_threads()} thread(s), median of {args.rounds}\n"
+        f"tokens, {args.pictures} pictures x {args.questions} questions, batch {args.batch}, "
+        f"{args.dtype}, {where(bench)}, median of {args.rounds}\n"
     )
-    print("| variant | wall s | speed, bare = 1 | processor s | speed, bare = 1 | peak MB |")
-    print("|---|---|---|---|---|---|")
+    print("| variant | wall s | pictures/s | speed, bare = 1 | processor s | same | peak MB |")
+    print("|---|---|---|---|---|---|---|")
     flags = ["--size", args.size, "--pictures", str(args.pictures), "--rounds", "1"]
-    flags += ["--questions", str(args.questions), "--folder", str(folder)]
+    flags += ["--questions", str(args.questions), "--folder", str(folder), "--batch", args.batch]
+    flags += ["--dtype", args.dtype, "--device", args.device]
     for variant in variants:
         w, c = statistics.median(wall[variant]), statistics.median(busy[variant])
         ratios = statistics.median(wall["bare"]) / w, statistics.median(busy["bare"]) / c
         peak = peak_mb([*flags, "--peak", variant])
-        print(f"| {variant} | {w:.2f} | {ratios[0]:.2f} | {c:.2f} | {ratios[1]:.2f} | {peak:.0f} |")
+        print(
+            f"| {variant} | {w:.2f} | {args.pictures / w:.1f} | {ratios[0]:.2f} | {c:.2f} "
+            f"| {ratios[1]:.2f} | {peak:.0f} |"
+        )
+
+
+def where(bench: Bench) -> str:
+    """Name the device, or how many threads of the processor."""
+    if bench.adapter.device.type == "cuda":
+        return torch.cuda.get_device_name(bench.adapter.device)
+    return f"{torch.get_num_threads()} thread(s)"
 
 
 def main() -> None:
@@ -251,13 +274,19 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, required=True)
     parser.add_argument("--questions", type=int, required=True, help="per picture")
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--batch", default=str(BATCH), help="pictures or prompts, or auto")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--peak", help="internal: run this variant once, print its peak memory")
     parser.add_argument("--folder", type=Path, help="internal: where model and data are")
     args = parser.parse_args()
     if args.peak:
-        bench = Bench(args.folder, args.size, args.pictures, args.questions)
+        bench = Bench(args.folder, args)
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
         getattr(bench, args.peak)()
+        if bench.adapter.device.type == "cuda":
+            print(torch.cuda.max_memory_allocated() / 1e6)
+            return
         status = Path("/proc/self/status").read_text()
         print(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
         return

@@ -174,3 +174,10 @@ def test_describing_a_model_twice_gives_the_same_bytes(checkpoints, tmp_path):
         describe_model.main([str(w) for k, v in flags.items() for w in (f"--{k}", v)])
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert "model.safetensors" in json.loads((tmp_path / "a").read_text())["checkpoint"]
+
+
+def test_a_count_of_parameters_may_be_off_by_a_hundredth_and_no_more(llava):
+    count = sum(p.numel() for p in llava.model.parameters())
+    describe_model.describe(with_spec(llava, parameters=round(count * 1.009)), "tiny")
+    with pytest.raises(UserError, match=f"parameters is .*, but the checkpoint has {count}"):
+        describe_model.describe(with_spec(llava, parameters=round(count * 1.02)), "tiny")

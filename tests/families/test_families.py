@@ -19,6 +19,7 @@ from eyechart.extraction.plan import Part, Question
 from eyechart.models.addresses import SPANS, columns
 from eyechart.models.answers import answer, score_choices
 from eyechart.models.describe_model import describe
+from eyechart.models.list_addresses import list_addresses
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
 
@@ -339,3 +340,14 @@ def next_scores(adapter):
     with torch.inference_mode():
         row = adapter.row("what is it ?", [picture])
         return adapter.logits([row], adapter.look([picture]), [[]])[0][-1].float()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_addresses_are_listed_without_weights(name, checkpoint, cards, tmp_path):
+    shutil.copyfile(checkpoint(name) / "config.json", tmp_path / "config.json")
+    found = list_addresses(FAMILIES[name].spec, tmp_path, Loading("cpu"))
+    card = cards(name)
+    assert [(a, path) for a, path, _ in found] == [
+        (a["address"], a["module"]) for a in card["addresses"]
+    ]
+    assert 0 < sum(parameters for _, _, parameters in found) <= card["parameters"]

@@ -16,8 +16,8 @@ def test_cuda_activations_equal_cpu_activations(tmp_path, model):
     project = Project(tmp_path)
     manifests = []
     for device in ("cpu", "cuda"):
-        settings = {**SETTINGS, "device": device, "dtype": "float32"}
-        project.extract(tmp_path / device, model, settings)
+        settings = {**SETTINGS, "dtype": "float32"}
+        project.extract(tmp_path / device, model, settings, device=device)
         manifests.append(
             project.manifest(tmp_path / device, "image", model=model, settings=settings)
         )

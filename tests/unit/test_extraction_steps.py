@@ -50,7 +50,7 @@ class Project:
                 )
             )
 
-    def extract(self, out, model="llava", settings=SETTINGS, part=0, parts=1):
+    def extract(self, out, model="llava", settings=SETTINGS, part=0, parts=1, device="cpu"):
         files = {"image_output": out / "image" / f"{part}.parquet"}
         if model == "llava":
             files["item_output"] = out / "item" / f"{part}.parquet"
@@ -66,6 +66,7 @@ class Project:
                 part=part,
                 parts=parts,
                 settings=settings,
+                loading={"device": device},
                 **files,
             )
         )

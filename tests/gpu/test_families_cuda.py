@@ -1,0 +1,35 @@
+"""Every family gives on a CUDA device what it gives on the CPU."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from zoo import FAMILIES, build
+from zoo_parts import TV
+
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+
+# float32 on a GPU sums in another order; the scores of these models are of order one
+TOLERANCE = 1e-3
+READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("how", [{}, {"spread": True}])
+def test_scores_on_cuda_equal_scores_on_the_cpu(tmp_path, name, how):
+    if FAMILIES[name].torchvision and not TV:
+        pytest.skip(f"{name} needs torchvision, and it is not installed here")
+    folder = build(name, tmp_path)
+    picture = Image.fromarray(
+        np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)
+    )
+    found = []
+    for loading in (Loading("cpu"), Loading("cuda", **how)):
+        adapter = load(FAMILIES[name].spec, folder, loading)
+        shown = adapter.picture(picture)
+        with torch.inference_mode():
+            row = adapter.row("what is it ?", [shown])
+            found.append(adapter.logits([row], adapter.look([shown]), [[]])[0].float().cpu())
+    torch.testing.assert_close(found[1], found[0], atol=TOLERANCE, rtol=TOLERANCE)

@@ -204,13 +204,21 @@ def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
 
 
 def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column]) -> Pooled:
-    """Pool one module's output (b, t, d) to the columns asked of it."""
+    """Pool one module's output (b, t, d) to the columns asked of it.
+
+    Of a model that is laid over several devices each block has its own: what is pooled there comes
+    back to where the masks are.
+    """
     found: Pooled = {}
-    means = {c.span: masks[c.span] for c in columns if c.span != "image_tokens"}
+    here, home = hidden.device, next(iter(masks.values())).device
+    spans = {c.span: masks[c.span].to(here) for c in columns}
+    means = {span: mask for span, mask in spans.items() if span != "image_tokens"}
     pooled = pool(hidden, means) if means else {}
     for column in columns:
-        whole = column.span == "image_tokens"
-        found[column.name] = keep(hidden, masks[column.span]) if whole else pooled[column.span]
+        if column.span == "image_tokens":
+            found[column.name] = [part.to(home) for part in keep(hidden, spans[column.span])]
+        else:
+            found[column.name] = pooled[column.span].to(home)
     return found
 
 

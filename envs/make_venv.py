@@ -30,7 +30,8 @@ def build(env: str) -> None:
     folder, pins = environments.BUILT / env, environments.pins(env)
     subprocess.run([interpreter(pins["python"]), "-m", "venv", "--clear", folder], check=True)
     pip = [environments.python_of(env), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run([*pip, "install", *pins["packages"]], check=False)
+    # not compiled: a model needs few of the modules, and Python compiles those itself
+    done = subprocess.run([*pip, "install", "--no-compile", *pins["packages"]], check=False)
     if done.returncode:
         raise UserError(f"{folder}: pip could not install what envs/{env}.yaml pins; see above")
     stamp = folder / environments.STAMP

@@ -3,9 +3,11 @@
 make env ENV=legacy_4_48
 """
 
+import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
@@ -45,12 +47,13 @@ def main(argv: list[str]) -> None:
     for env in wanted:
         if env not in known:
             raise UserError(f"there is no environment {env!r}; {nearest(env, [*known, 'all'])}")
+    missing = [env for env in wanted if not environments.is_built(env)]
     for env in wanted:
-        if environments.is_built(env):
-            print(f".venvs/{env} is as envs/{env}.yaml says")
-        else:
-            print(f"Installing what envs/{env}.yaml pins into .venvs/{env} (some minutes, once)")
-            build(env)
+        will = "is made of what" if env in missing else "is as"
+        late = " pins (some minutes, once)" if env in missing else " says"
+        print(f".venvs/{env} {will} envs/{env}.yaml{late}", flush=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # pip itself uses one core
+        list(pool.map(build, missing))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from eyechart.models.families.base import Seen
 
 
 @dataclass(frozen=True)
@@ -24,8 +21,8 @@ class Tokens:
         False at pads.
     image : bool, shape (b, t)
         True at image tokens.
-    seen : list of Seen
-        The pictures of all prompts, in reading order.
+    seen : sequence
+        What was seen of the pictures of all prompts, in reading order.
     inputs : dict
         What else a family's forward pass takes.
     """
@@ -33,7 +30,7 @@ class Tokens:
     ids: Tensor
     valid: Tensor
     image: Tensor
-    seen: Sequence[Seen] = ()
+    seen: Sequence[Any] = ()
     inputs: dict[str, Any] = field(default_factory=dict)
 
 

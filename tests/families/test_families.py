@@ -7,16 +7,13 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from in_memory import plan, run_engine
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from zoo import FAMILIES, build
 from zoo_parts import TV
 
 from eyechart.errors import UserError
-from eyechart.extraction.batches import Batches
-from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import Part, Question
-from eyechart.models.addresses import SPANS, columns
 from eyechart.models.answers import answer, score_choices
 from eyechart.models.describe_model import describe
 from eyechart.models.list_addresses import list_addresses
@@ -77,42 +74,16 @@ def pixels(count):
     return [Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in sizes]
 
 
-def plan(questions):
-    """A part of a dataset: pictures by name, and questions about them."""
-    images = sorted({i for q in questions for i in q})
-    rows = [Question(n, tuple(q), QUESTIONS[n % len(QUESTIONS)]) for n, q in enumerate(questions)]
-    names = [f"q{n}" for n in range(len(rows))]
-    return Part(images, [], names, rows, {i: i for i in images})
-
-
 def extract(adapter, card, questions, batch, monkeypatch, shares=None):
     """Run the engine over pictures p0, p1, …; give {column: {row: value}} of both scopes."""
     shown = dict(zip(["p0", "p1", "p2"], pixels(3), strict=True))
-    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
-    part = plan(questions)
     if shares is False:
         places = [
             {**a, "scopes": dict.fromkeys(a["scopes"], "item")} if a["region"] == "lm" else a
             for a in card["addresses"]
         ]
         card = {**card, "shares_prefix": False, "addresses": places}
-    every = [a["address"] for a in card["addresses"]]
-    asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
-    found = {}
-
-    def emit(ids):
-        def take(rows, values):
-            for column, value in values.items():
-                for row, one in zip(rows, value, strict=True):
-                    found.setdefault(column, {})[ids[row]] = np.asarray(one)
-
-        return take
-
-    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
-    list(engine.run(part, emit(part.images), emit(part.items)))
-    names = {c.name for scope in asked.values() for c in scope}
-    assert set(found) == names
-    return found
+    return run_engine(adapter, card, shown, plan(questions, QUESTIONS), batch, monkeypatch)
 
 
 @pytest.mark.parametrize("name", CASES)

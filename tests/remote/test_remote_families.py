@@ -5,12 +5,9 @@ import pytest
 import references
 import torch
 from cases import QUESTIONS, drawn, spec_of
+from in_memory import plan, run_engine
 
 from eyechart.errors import UserError
-from eyechart.extraction.batches import Batches
-from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import Part, Question
-from eyechart.models.addresses import SPANS, columns
 from eyechart.models.answers import answer, score_choices
 from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
@@ -31,28 +28,8 @@ def card(adapter, family):
 
 def extract(adapter, card, questions, batch, monkeypatch):
     """Run the engine over pictures p0, p1, p2; give {column: {row: value}} of both scopes."""
-    images = sorted({i for q in questions for i in q})
-    rows = [Question(n, tuple(q), QUESTIONS[n]) for n, q in enumerate(questions)]
-    items = [f"q{n}" for n in range(len(rows))]
     shown = dict(zip(["p0", "p1", "p2"], drawn(), strict=True))
-    part = Part(images, [], items, rows, {i: i for i in images})
-    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
-    every = [a["address"] for a in card["addresses"]]
-    asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
-    found = {}
-
-    def emit(ids):
-        def take(rows, values):
-            for column, value in values.items():
-                for row, one in zip(rows, value, strict=True):
-                    found.setdefault(column, {})[ids[row]] = np.asarray(one)
-
-        return take
-
-    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
-    list(engine.run(part, emit(images), emit(items)))
-    assert set(found) == {c.name for scope in asked.values() for c in scope}
-    return found
+    return run_engine(adapter, card, shown, plan(questions, QUESTIONS), batch, monkeypatch)
 
 
 def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of):

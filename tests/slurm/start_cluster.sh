@@ -69,7 +69,7 @@ fi
 unshare --mount --pid --fork true 2>/dev/null || did_not_run "no namespaces may be made here"
 have_programs || ! command -v apt-get >/dev/null || install_programs >/dev/null || true
 have_programs || did_not_run "slurm-wlm and munge are not installed, and could not be"
-folder=$(mktemp -d /tmp/eyechart-slurm.XXXXXX)
+folder=$(mktemp -d -t eyechart-slurm.XXXXXX)
 chmod 755 "$folder" # munge wants its socket within reach
 trap 'rm -rf "$folder"' EXIT
 unshare --mount --pid --fork --kill-child --mount-proc "$here/start_cluster.sh" --inside "$folder" "$@"

@@ -1,0 +1,36 @@
+"""The engine run over pictures in memory: every column of every address and span, by row."""
+
+import numpy as np
+
+from eyechart.extraction.batches import Batches
+from eyechart.extraction.engine import Engine
+from eyechart.extraction.plan import Part, Question
+from eyechart.models.addresses import SPANS, columns
+
+
+def plan(asked, prompts):
+    """A part of a dataset: pictures by name, and a prompt about each list of them."""
+    images = sorted({i for pictures in asked for i in pictures})
+    rows = [Question(n, tuple(p), prompts[n % len(prompts)]) for n, p in enumerate(asked)]
+    return Part(images, [], [f"q{n}" for n in range(len(rows))], rows, {i: i for i in images})
+
+
+def run_engine(adapter, card, shown, part, batch, monkeypatch):
+    """Give {column: {row: value}} of both scopes; ``shown`` are the pictures by name."""
+    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
+    every = [a["address"] for a in card["addresses"]]
+    asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
+    found = {}
+
+    def emit(ids):
+        def take(rows, values):
+            for column, value in values.items():
+                for row, one in zip(rows, value, strict=True):
+                    found.setdefault(column, {})[ids[row]] = np.asarray(one)
+
+        return take
+
+    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
+    list(engine.run(part, emit(part.images), emit(part.items)))
+    assert set(found) == {c.name for scope in asked.values() for c in scope}
+    return found

@@ -1,0 +1,42 @@
+"""A model's card as a page tells what the card says, folds like blocks, and needs no network."""
+
+import re
+
+import pytest
+from tiny_models import build_clip, build_llava, spec
+
+from eyechart.models.describe_model import describe
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+from eyechart.models.sample_view import draw_views, sample_picture
+from eyechart.report.draw_card import folded, render
+
+
+@pytest.mark.parametrize(("family", "build"), [("clip", build_clip), ("llava", build_llava)])
+def test_the_page_tells_addresses_parts_and_tokens(tmp_path, family, build):
+    adapter = load(spec(family, build(tmp_path)), tmp_path, Loading("cpu"))
+    card = describe(adapter, "tiny_<one>")
+    page = render(card, b"png")
+    assert "tiny_&lt;one&gt;" in page
+    assert "vision.0 … vision.2" in page
+    assert ("lm.0 … lm.2" in page) == (family == "llava")
+    assert f"{card['parameters']:,}" in page
+    assert not re.search(r"(src|href)=\"http", page)
+
+
+def test_blocks_that_differ_are_not_folded():
+    blocks = [
+        {"address": f"lm.{i}", "width": width, "spans": ["last"]}
+        for i, width in enumerate([4, 4, 8])
+    ]
+    lines = [(line["first"]["address"], line["last"]["address"]) for line in folded(blocks)]
+    assert lines == [("lm.0", "lm.1"), ("lm.2", "lm.2")]
+
+
+def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
+    adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, Loading("cpu"))
+    image = sample_picture()
+    drawn = draw_views(adapter, image, adapter.picture(image))
+    red = [x for x in range(drawn.width) if drawn.getpixel((x, 5)) == (255, 60, 60)]
+    assert drawn.size == (360, 360)
+    assert len(red) == 3  # four by four tokens: three lines between them

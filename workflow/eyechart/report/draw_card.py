@@ -11,9 +11,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from eyechart import errors
+from eyechart.report.templates import open_templates
 from eyechart.tables.files import read_json, write_text
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "report"
@@ -28,19 +27,16 @@ NAMES = {
 
 def render(card: dict[str, Any], view: bytes) -> str:
     """Fill ``card.html.j2`` with a card and its picture (PNG)."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("card.html.j2").render(
-        card=card,
-        names=NAMES,
-        addresses=folded(card["addresses"]),
-        view=base64.b64encode(view).decode(),
-        style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+    return (
+        open_templates(TEMPLATES)
+        .get_template("card.html.j2")
+        .render(
+            card=card,
+            names=NAMES,
+            addresses=folded(card["addresses"]),
+            view=base64.b64encode(view).decode(),
+            style=(TEMPLATES / "style.css").read_text(encoding="utf-8"),
+        )
     )
 
 

@@ -5,7 +5,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import vl_convert
 
 from eyechart.report.chart_curves import curve_rows, curve_start, one_curve
@@ -16,6 +15,7 @@ from eyechart.report.format import duration, p_value, share, size
 from eyechart.report.places import ROOM_NAMES, ROOMS, spell
 from eyechart.report.results import TaskResult
 from eyechart.report.summary import Bar
+from eyechart.report.templates import open_templates
 
 CURVE_HEIGHT = 300  # px
 EMBED = "window.vegaEmbed = vegaEmbed;"  # all of the bundle that page.js calls
@@ -45,13 +45,7 @@ def exams(results: Sequence[TaskResult], bar: Bar) -> list[dict[str, Any]]:
 
 def render(templates: Path, bar: Bar, **context: Any) -> str:
     """Fill ``page.html.j2``; every text from data is escaped, scripts and styles stand inside."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = open_templates(templates)
     environment.filters |= {"share": share, "p": p_value, "size": size, "duration": duration}
     environment.filters["spell"] = spell
     return environment.get_template("page.html.j2").render(

@@ -1,0 +1,69 @@
+"""The tables of scores: a row per condition, task and metric; and how answers are distributed."""
+
+import pyarrow as pa
+
+SCORES = pa.schema(
+    [
+        ("model", pa.string()),
+        ("dataset", pa.string()),
+        ("condition", pa.string()),
+        ("task", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("chance", pa.float64()),
+        ("n", pa.int32()),
+        ("groups", pa.int32()),
+        ("against", pa.string()),
+        ("difference", pa.float64()),
+        ("p", pa.float64()),
+        ("q", pa.float64()),
+    ]
+)
+
+DISTRIBUTIONS = pa.schema(
+    [
+        ("model", pa.string()),
+        ("dataset", pa.string()),
+        ("condition", pa.string()),
+        ("task", pa.string()),
+        ("kind", pa.string()),
+        ("answer", pa.string()),
+        ("truth", pa.float64()),
+        ("predicted", pa.float64()),
+        ("n", pa.int32()),
+    ]
+)
+
+PATTERNS = pa.schema(
+    [
+        ("model", pa.string()),
+        ("kind", pa.string()),
+        ("dataset", pa.string()),
+        ("pattern", pa.string()),
+        ("accuracy", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("chance", pa.float64()),
+        ("pairs", pa.int32()),
+    ]
+)
+
+CORRELATIONS = pa.schema(
+    [
+        ("encoder", pa.string()),
+        ("vlm", pa.string()),
+        ("encoder_dataset", pa.string()),
+        ("vlm_dataset", pa.string()),
+        ("kind", pa.string()),
+        ("r", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("p", pa.float64()),
+        ("q", pa.float64()),
+        ("n", pa.int32()),
+    ]
+)
+
+ALL = "all"  # the task of rows over all tasks of a dataset

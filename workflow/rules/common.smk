@@ -17,6 +17,7 @@ from eyechart.environments import Environments
 from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
+from eyechart.pairing import Mining
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
@@ -26,6 +27,9 @@ try:
     SPECS = configuration.read_specs()
     EXAM = Exam(config, SPECS)
     EXAM.check()
+    ANSWERING = EXAM.answering
+    MINING = Mining(config)
+    MINING.check()
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()

@@ -63,6 +63,10 @@ class Answering:
         form = self._layout(dataset).form
         return spec.reads_text and (form == "question" or spec.kind == "encoder")
 
+    def pairs_up(self, dataset: str) -> bool:
+        """Whether a dataset's items come in pairs that count only together, as MMVP's do."""
+        return bool(self._layout(dataset).pairs)
+
     def any_model(self, kind: str) -> str:
         """Give the pattern of ``{model}``: all models of a kind that read text."""
         return one_of(m for m, s in self.specs.items() if s.kind == kind and s.reads_text)
@@ -130,7 +134,7 @@ class Answering:
         else:
             encoder = self.encoder(model)
             asked = [model, *([encoder] if encoder else [])]
-        sets = [dataset for dataset in self.datasets if self._layout(dataset).pairs]
+        sets = [dataset for dataset in self.datasets if self.pairs_up(dataset)]
         return [(m, d) for m in asked for d in sets if self.asks(m, d)]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:

@@ -55,7 +55,7 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
             named = named[key]
         where = f"{_file_of(path, files, named)}: {'.'.join(path)}"
         for model in named:
-            _known(where, "model", model, known)
+            check_known(where, "model", model, known)
     for name, dataset in config["datasets"].items():
         path = ["datasets", name]
         fault = dataset_section.fault(name, dataset)
@@ -124,29 +124,8 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
-def check_targets(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> None:
-    """Raise a UserError for a target whose path names no model, dataset or task that is examined.
-
-    Snakemake alone would say that no rule makes the file, but not why.
-    """
-    datasets = examined(config)
-    for target in targets:
-        match Path(target).parts:
-            case ("results", "probes", model, dataset, file):
-                task = file.removesuffix(".parquet").removesuffix(".predictions")
-                _known(target, "model", model, specs)
-                _known(target, "dataset", dataset, datasets)
-                _known(target, f"task of {model}", task, tasks_for(config, specs, model, dataset))
-            case ("results", "activations", model, dataset, *_):
-                _known(target, "model", model, specs)
-                _known(target, "dataset", dataset, datasets)
-            case ("results", "models", model, _) | ("data", "models", model, _):
-                _known(target, "model", model, specs)
-            case ("results", "datasets", dataset, _) | ("data", "raw", dataset, *_):
-                _known(target, "dataset", dataset, config["datasets"])
-
-
-def _known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
+def check_known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
+    """Raise a UserError that begins with a place, unless a name is among the valid ones."""
     names = list(valid)
     if name not in names:
         raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")

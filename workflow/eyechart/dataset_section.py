@@ -23,7 +23,10 @@ def _faults(name: str, dataset: dict[str, Any], layout: Layout) -> Iterator[Faul
     source = dataset["source"]
     if source not in layout.sources:
         kind = dataset["layout"]
-        yield "source", f" is {source!r}, which layout {kind!r} has not; {nearest(source, layout.sources)}"
+        yield (
+            "source",
+            f" is {source!r}, which layout {kind!r} has not; {nearest(source, layout.sources)}",
+        )
     for key in _needed(dataset, layout):
         if key not in dataset:
             yield "source", f" {source!r} of layout {dataset['layout']!r} needs the key {key!r}"

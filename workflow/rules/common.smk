@@ -11,7 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 CODE = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, CODE)
 
-from eyechart import configuration, recipe, sizing
+from eyechart import configuration, recipe, sizing, targets
 from eyechart.configuration import canonical
 from eyechart.environments import Environments
 from eyechart.errors import UserError
@@ -33,7 +33,7 @@ try:
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
-    configuration.check_targets(config, SPECS, sys.argv[1:])
+    targets.check(config, SPECS, sys.argv[1:])
     SIZES = sizing.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
@@ -68,6 +68,8 @@ onerror:
 
 wildcard_constraints:
     model=EXAM.any_model(),
+    first=EXAM.any_model(),
+    second=EXAM.any_model(),
     dataset=EXAM.any_dataset(),
     split="[a-zA-Z0-9_]+",
     scope="image|item",

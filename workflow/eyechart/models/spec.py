@@ -50,7 +50,7 @@ class Spec:
 
     @property
     def reads_text(self) -> bool:
-        """Whether it can be asked anything: a model with language, or an encoder with two towers."""
+        """Whether it can be asked: it has a language model, or a tower for text."""
         return self.kind == "vlm" or self.family in TWO_TOWERS
 
 

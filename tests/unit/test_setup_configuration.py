@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eyechart import configuration
+from eyechart import configuration, targets
 from eyechart.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,6 +4,14 @@ Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv``, ``MMVP I
 there is one, ``Patterns.csv``.
 Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per picture).
 
+The setting ``corrections`` exchanges the answers of two pairs, Index 99 and 100 (the elephant's
+tusks), 279 and 280 (the elderly person's posture). Users reported both to the authors, who have not
+answered: issue #14 of MMVP (2024) cites the rows 279 and 280 of the CSV, #30 (2026) adds 99 and
+100. lmms-eval's audit (#1018, January 2026) counts rows from 0, and at first changed one label of
+each pair, its rows 99 and 279, which are Index 100 and 280 (#1028); so both pictures of a pair had
+one answer. It has since looked again and exchanged all four (README of its MMVP task, #1210, March
+2026), and that is what is done here. Nobody looked at the pictures for eyechart.
+
     python -m eyechart.datasets.prepare_mmvp --dataset mmvp \
         --receipt data/raw/mmvp/acquired.json \
         --settings '{"splits": ["test"], "test_share": 1, "corrections": true}' --seed 7 \
@@ -34,13 +42,7 @@ class Correction(NamedTuple):
     right: str
 
 
-# In two pairs the answers are exchanged, by the Index column (from 1). Both pairs were reported to
-# the authors: 279 and 280 in issue #14 (2024), with the rows of the CSV cited; 99 and 100 in #30
-# (2026). Neither was answered. lmms-eval audited them (#1018, January 2026) and at first changed
-# one label of each pair, at the rows 99 and 279 counted from 0, that is Index 100 and 280 (#1028);
-# that gave both pictures of a pair one answer. It later looked again and exchanged all four
-# (its README of MMVP and the copy of the data that it reads since #1210, March 2026). This is what
-# stands here. The pictures were not looked at for eyechart.
+# By the Index column, from 1; see the head of this module
 CORRECTIONS = {
     99: Correction(("elephant", "tusks"), "Long", "Short"),
     100: Correction(("elephant", "tusks"), "Short", "Long"),

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from eyechart.datasets.layouts import within_top
 from eyechart.datasets.mmvp_patterns import pattern_of
 from eyechart.datasets.records import Record, positive, read_csv, require
 from eyechart.errors import UserError
@@ -58,7 +59,7 @@ def pair_name(number: int) -> str:
 
 def member(name: str, splits: list[str]) -> str | None:
     """Give the path from the dataset's folder of an archive's member, or None if not needed."""
-    path = name.removeprefix(f"{TOPS[0]}/")
+    path = within_top(name, TOPS)
     needed = path in (QUESTIONS, PATTERNS) or re.fullmatch(r"MMVP Images/[0-9]+\.jpg", path)
     return path if needed else None
 

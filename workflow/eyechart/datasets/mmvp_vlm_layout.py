@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyechart.datasets import mmvp_layout
+from eyechart.datasets.layouts import within_top
 from eyechart.datasets.mmvp_layout import partner_of
 from eyechart.datasets.mmvp_patterns import pattern_of
 from eyechart.datasets.records import Record, positive, read_csv, require
@@ -38,7 +39,7 @@ class Statement(NamedTuple):
 
 def member(name: str, splits: list[str]) -> str | None:
     """Give the path from the dataset's folder of an archive's member, or None if not needed."""
-    path = name.removeprefix(f"{TOPS[0]}/")
+    path = within_top(name, TOPS)
     folders = "|".join(map(re.escape, FOLDERS))
     needed = path == QUESTIONS or re.fullmatch(rf"({folders})/[^/]+/[0-9]+\.jpg", path)
     return path if needed else None

@@ -1,6 +1,6 @@
 """Groups of one's own rows: what shares a picture must not be parted between train and test."""
 
-from eyechart.datasets.own_layout import Entry
+from eyechart.datasets.own_entries import Entry
 from eyechart.errors import UserError
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from eyechart.datasets.own_entries import IMAGES, Entry, task_name
 from eyechart.datasets.own_groups import group_entries
-from eyechart.datasets.own_layout import IMAGES, Entry, task_name
-from eyechart.datasets.preparation import Row
+from eyechart.datasets.preparing import Row
 from eyechart.errors import UserError, nearest
 from eyechart.tables.items import LABEL
 

@@ -5,7 +5,6 @@ import json
 import math
 from typing import Any
 
-from eyechart.datasets.own_layout import COLUMNS
 from eyechart.datasets.records import Record
 from eyechart.errors import UserError, nearest
 

@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 from eyechart import errors
 from eyechart.datasets import mmvp_layout as layout
-from eyechart.datasets import preparation
+from eyechart.datasets import preparing
 from eyechart.datasets.mmvp_layout import Question
-from eyechart.datasets.preparation import Row
+from eyechart.datasets.preparing import Row
 
 log = logging.getLogger(__name__)
 
@@ -123,14 +123,14 @@ def image_rows(
 def main(argv: list[str]) -> None:
     """Write both tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
-    receipt, root = preparation.open_receipt(args, [layout.NAME]), args.receipt.parent
-    (split,), divide = args.settings["splits"], preparation.divider(args)
+    args = preparing.parse_args(argv, __doc__)
+    receipt, root = preparing.open_receipt(args, layout.NAME)
+    (split,), divide = args.settings["splits"], preparing.divider(args)
     questions = layout.read_questions(root)
     items = item_rows(questions, split, divide, args.settings["corrections"])
     images = image_rows(root, questions, split, divide)
-    preparation.add_pictures(root, images, receipt)
-    preparation.write_tables(args, items, images, [])
+    preparing.add_pictures(root, images, receipt)
+    preparing.write_tables(args, items, images, [])
     changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]
     log.info("labels corrected: %s", ", ".join(changed) or "none")
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from eyechart import errors
 from eyechart.datasets import mmvp_vlm_layout as layout
-from eyechart.datasets import preparation
+from eyechart.datasets import preparing
 from eyechart.datasets.mmvp_layout import image_name, pair_name, partner_of
 from eyechart.datasets.mmvp_vlm_layout import Statement
-from eyechart.datasets.preparation import Row
+from eyechart.datasets.preparing import Row
 
 CHOICES = ["first", "second"]
 
@@ -70,13 +70,13 @@ def image_rows(
 
 def main(argv: list[str]) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
-    receipt, root = preparation.open_receipt(args, [layout.NAME]), args.receipt.parent
-    (split,), divide = args.settings["splits"], preparation.divider(args)
+    args = preparing.parse_args(argv, __doc__)
+    receipt, root = preparing.open_receipt(args, layout.NAME)
+    (split,), divide = args.settings["splits"], preparing.divider(args)
     statements = layout.read_statements(root)
     images = image_rows(root, statements, split, divide)
-    preparation.add_pictures(root, images, receipt)
-    preparation.write_tables(args, item_rows(statements, split, divide), images, [])
+    preparing.add_pictures(root, images, receipt)
+    preparing.write_tables(args, item_rows(statements, split, divide), images, [])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ An item whose answer is not known has none: it can be asked, but neither scored 
 
     python -m eyechart.datasets.prepare_own --dataset mine \
         --receipt data/raw/mine/acquired.json \
-        --settings '{"splits": ["all"], "test_share": 0.25, "task": "mine"}' --seed 7 \
+        --settings '{"layout": "table", "splits": ["all"], "test_share": 0.25, "task": "mine"}' \
+        --seed 7 \
         --items results/datasets/mine/items.parquet \
         --images results/datasets/mine/images.parquet
 """
@@ -17,8 +18,8 @@ An item whose answer is not known has none: it can be asked, but neither scored 
 import logging
 
 from eyechart import errors
-from eyechart.datasets import own_layout as layout
-from eyechart.datasets import preparation
+from eyechart.datasets import own_entries as own
+from eyechart.datasets import preparing
 from eyechart.datasets.own_items import image_rows, item_rows
 
 log = logging.getLogger(__name__)
@@ -27,17 +28,17 @@ log = logging.getLogger(__name__)
 def main(argv: list[str]) -> None:
     """Write both tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
-    receipt, root = preparation.open_receipt(args, layout.NAMES), args.receipt.parent
-    taken = layout.read_entries(root)
+    args = preparing.parse_args(argv, __doc__)
+    receipt, root = preparing.open_receipt(args, args.settings["layout"])
+    taken = own.read_entries(root)
     entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
-    prefix = f"{layout.IMAGES}/"
+    prefix = f"{own.IMAGES}/"
     hashes = {entry["path"].removeprefix(prefix): entry["sha256"] for entry in receipt["files"]}
-    items = item_rows(entries, args.settings, hashes, preparation.divider(args))
+    items = item_rows(entries, args.settings, hashes, preparing.divider(args))
     images = image_rows(root, entries, items)
-    preparation.add_pictures(root, images, receipt)
+    preparing.add_pictures(root, images, receipt)
     labels = list(entries[0]["labels"]) if entries else []
-    preparation.write_tables(args, items, images, labels)
+    preparing.write_tables(args, items, images, labels)
     unknown = sum(item["answer"] is None for item in items)
     log.info("%d items, of which %d have no answer and are not scored", len(items), unknown)
 

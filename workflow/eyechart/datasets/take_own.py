@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from eyechart import errors
-from eyechart.datasets import own_layout as layout
-from eyechart.datasets.own_layout import Entry
+from eyechart.datasets import own_entries as own
+from eyechart.datasets.layouts import check_output
+from eyechart.datasets.own_entries import Entry
 from eyechart.datasets.own_pictures import Album
 from eyechart.datasets.own_sources import Source, open_source
 from eyechart.datasets.own_values import Mapping, pictures, resolve, text, texts
@@ -48,7 +49,7 @@ def entries(
         if one.split and one.split not in splits:
             continue
         mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        album = Album(root / layout.IMAGES, Path(settings.get("images") or one.base))
+        album = Album(root / own.IMAGES, Path(settings.get("images") or one.base))
         column = None if one.split else mapping.get("split")
         if not one.split and column is None:
             _check_one(splits, path)
@@ -104,10 +105,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def check(args: argparse.Namespace) -> None:
     """Refuse an unknown layout or column, a misplaced receipt, and a source around the dataset."""
-    layout.check_layout(args.settings["layout"])
-    layout.check_columns(args.settings.get("columns", {}))
-    if args.output != args.root / receipt.NAME:
-        raise UserError(f"--output is {args.output}, expected {args.root / receipt.NAME}")
+    own.check_layout(args.settings["layout"])
+    own.check_columns(args.settings.get("columns", {}))
+    check_output(args.root, args.output)
     if args.root.resolve().is_relative_to(args.source.resolve()):
         raise UserError(
             f"{args.source}: holds {args.root}, where its pictures would be taken to; keep the "
@@ -122,7 +122,7 @@ def main(argv: list[str]) -> None:
     sources = open_source(args.settings["layout"], args.source)
     found = list(entries(sources, args.settings, args.root, args.source))
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
-    write_text(args.root / layout.TABLE, "".join(f"{line}\n" for line in lines))
+    write_text(args.root / own.TABLE, "".join(f"{line}\n" for line in lines))
     shown = {split: set[str]() for split in args.settings["splits"]}
     for entry in found:
         shown[entry["split"]].update(entry["images"])
@@ -137,7 +137,7 @@ def main(argv: list[str]) -> None:
             split: receipt.SplitCounts(images=len(images), questions=asked[split])
             for split, images in shown.items()
         },
-        files=[Path(layout.TABLE), *(Path(layout.IMAGES) / name for name in names)],
+        files=[Path(own.TABLE), *(Path(own.IMAGES) / name for name in names)],
     )
 
 

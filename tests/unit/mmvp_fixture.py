@@ -59,17 +59,22 @@ def make_mmvp_vlm(
 def acquire(source: Path, layout: str, root: Path, splits: tuple[str, ...] = ("test",)) -> None:
     settings = json.dumps({"layout": layout, "splits": list(splits)})
     acquire_local.main(
-        [*("--dataset", root.name, "--source", str(source), "--settings", settings)]
-        + ["--root", str(root), "--output", str(root / "acquired.json")]
+        [
+            *("--dataset", root.name, "--source", str(source), "--settings", settings),
+            *("--root", str(root), "--output", str(root / "acquired.json")),
+        ]
     )
 
 
 def prepare(
     step: Any, root: Path, settings: dict[str, Any], out: str = "out"
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
+    given = json.dumps({"splits": ["test"], "test_share": 1, **settings})
     step.main(
-        [*("--dataset", root.name, "--receipt", str(root / "acquired.json"), "--seed", "7")]
-        + ["--settings", json.dumps({"splits": ["test"], "test_share": 1, **settings})]
-        + ["--items", f"{out}/items.parquet", "--images", f"{out}/images.parquet"]
+        [
+            *("--dataset", root.name, "--receipt", str(root / "acquired.json"), "--seed", "7"),
+            *("--settings", given, "--items", f"{out}/items.parquet"),
+            *("--images", f"{out}/images.parquet"),
+        ]
     )
     return pl.read_parquet(f"{out}/items.parquet"), pl.read_parquet(f"{out}/images.parquet")

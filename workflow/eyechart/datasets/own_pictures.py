@@ -115,5 +115,5 @@ def content(value: Any, where: str) -> bytes | str:
         value = value.get("bytes") or value.get("path")
     if not isinstance(value, bytes | str) or not value:
         kind = type(value).__name__
-        raise UserError(f"{where}: the picture is a {kind}, expected a path, bytes, or both")
+        raise UserError(f"{where}: the picture is of type {kind}, expected a path, bytes, or both")
     return value

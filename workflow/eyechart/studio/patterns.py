@@ -67,7 +67,7 @@ def _two_of(
     stage: Stage, kind: str, first: Object, second: Object, answers: tuple[str, str]
 ) -> Pair:
     """Pair two versions of one thing that stands at the same place, with the same others."""
-    others = stage.others([first, second], stage.count_others(asked=1))
+    others = stage.others([first, second])
     plans = stage.plan([first, *others]), stage.plan([second, *others])
     return Pair(kind, plans, answers, first, others=others)
 
@@ -88,8 +88,8 @@ def orientation(rng: random.Random, stage: Stage) -> Pair:
 
 def presence(rng: random.Random, stage: Stage) -> Pair:
     """Take a thing away."""
-    thing = stage.anywhere(attributes(rng))
-    others = stage.others([thing], stage.count_others(asked=1, least=1))
+    thing = stage.anywhere(attributes(rng), share=0.8)
+    others = stage.others([thing], least=1)
     plans = stage.plan([*others, thing]), stage.plan(others)
     return Pair("any", plans, ("yes", "no"), thing, others=others)
 
@@ -106,8 +106,8 @@ def quantity(rng: random.Random, stage: Stage) -> Pair:
     count, shape = rng.randint(2, 3), rng.choice(SHAPES)
     things: list[Object] = []
     for color in rng.sample(list(COLORS), count):
-        things.append(stage.fit(attributes(rng, shape=shape, color=color), things, things))
-    others = stage.others(things, stage.count_others(asked=count))
+        things.append(stage.fit(attributes(rng, shape=shape, color=color), things))
+    others = stage.others(things, own=count)
     plans = stage.plan([*others, *things]), stage.plan([*others, *things[:-1]])
     return Pair("count", plans, (str(count), str(count - 1)), things[-1], others=others)
 
@@ -124,7 +124,7 @@ def position(rng: random.Random, stage: Stage) -> Pair:
     turns = [rng.uniform(0, 360) for _ in range(2)]
     first = [stage.stand(one, *left, turns[0]), stage.stand(two, *right, turns[1])]
     second = [stage.stand(one, *right, turns[0]), stage.stand(two, *left, turns[1])]
-    others = stage.others([*first, *second], stage.count_others(asked=2))
+    others = stage.others([*first, *second], own=2)
     plans = stage.plan([*first, *others]), stage.plan([*second, *others])
     return Pair("places", plans, ("left", "right"), first[0], first[1], others)
 
@@ -132,7 +132,7 @@ def position(rng: random.Random, stage: Stage) -> Pair:
 def color(rng: random.Random, stage: Stage) -> Pair:
     """Paint a thing in another colour."""
     first, second = _color_pair(rng)
-    thing = stage.anywhere(attributes(rng, color=first))
+    thing = stage.anywhere(attributes(rng, color=first), share=0.8)
     return _two_of(stage, "paint", thing, {**thing, "color": second}, (first, second))
 
 
@@ -147,7 +147,7 @@ def structure(rng: random.Random, stage: Stage) -> Pair:
     beside = stage.stand(sphere, side, -half_width(cube))
     height = round(2 * half_width(cube) + half_width(sphere), 6)
     above = {**beside, "3d_coords": [*cube["3d_coords"][:2], height]}
-    others = stage.others([cube, beside], stage.count_others(asked=2))
+    others = stage.others([cube, beside], own=2)
     plans = stage.plan([cube, above, *others]), stage.plan([cube, beside, *others])
     return Pair("stack", plans, ("on top", "beside"), above, cube, others)
 
@@ -163,7 +163,7 @@ def text(rng: random.Random, stage: Stage) -> Pair:
 def viewpoint(rng: random.Random, stage: Stage) -> Pair:
     """Look at one scene from above and from the side, equally far away."""
     first = stage.anywhere(attributes(rng), share=0.5)
-    others = stage.others([first], stage.count_others(asked=1, least=1))
+    others = stage.others([first], least=1)
     views = [{**stage.camera, "position": _raised(stage, angle)} for angle in (ABOVE, LEVEL)]
     plans = stage.plan([first, *others], views[0]), stage.plan([first, *others], views[1])
     return Pair("view", plans, ("above", "side"), first, others=others)

@@ -1,7 +1,7 @@
 """An empty scene to stand things in: its camera and lights, and where left and behind are.
 
 Places are told as the viewer sees them: ``across`` to the right of the target and ``behind`` it,
-in world units. Things that a question is about are never hidden by others.
+in world units. Nothing hides much of another.
 """
 
 import math
@@ -15,7 +15,7 @@ from eyechart.studio.vocabulary import ATTRIBUTES, COLORS, SHAPES, SIZES
 Object = dict[str, Any]
 TRIES = 100
 MOST_OTHERS = 2  # besides what is asked about, whatever the look allows: a pair is to be plain
-OVERLAP = 0.8  # the nearer of two hides the other if they stand closer, of their common width
+ASIDE = 0.8  # of both half-widths: where two stand closer, one hides too much of the other
 
 
 class NoRoomError(Exception):
@@ -76,41 +76,59 @@ class Stage:
         far = self.settings["extent"] * share
         return self.stand(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
-    def count_others(self, asked: int, least: int = 0) -> int:
-        """Draw how many other things stand beside ``asked`` ones: never many."""
-        wanted = self.rng.randint(*self.settings["objects"]) - asked
-        return max(least, min(MOST_OTHERS, wanted))
+    def others(self, asked: list[Object], own: int = 1, least: int = 0) -> list[Object]:
+        """Draw things of other shapes and colours than those asked about, as many as find room.
 
-    def others(self, asked: list[Object], count: int) -> list[Object]:
-        """Draw things of shapes and colours not asked about, where they hide nothing asked about."""
-        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in asked}]
-        colors = [c for c in COLORS if c not in {thing["color"] for thing in asked}]
-        found: list[Object] = []
-        for color in self.rng.sample(colors, count):
-            thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
-            found.append(self.fit(thing, asked, [*asked, *found]))
-        return found
-
-    def fit(self, thing: Object, shown: list[Object], standing: list[Object]) -> Object:
-        """Stand a thing where it touches none and hides none of ``shown``.
+        Parameters
+        ----------
+        asked : list of dict
+            Everything that the question is about, wherever it stands in either picture.
+        own : int
+            How many of those stand in one picture.
+        least : int
+            How many others there must be.
 
         Raises
         ------
         NoRoomError
-            If no place is found.
+            If fewer find room.
+        """
+        wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
+        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in asked}]
+        colors = [c for c in COLORS if c not in {thing["color"] for thing in asked}]
+        found: list[Object] = []
+        for color in self.rng.sample(colors, max(least, wanted, 0)):
+            thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
+            try:
+                found.append(self.fit(thing, [*asked, *found]))
+            except NoRoomError:
+                if len(found) < least:
+                    raise
+        return found
+
+    def fit(self, thing: Object, standing: list[Object]) -> Object:
+        """Stand a thing where it touches no other, hides none, and is hidden by none.
+
+        Raises
+        ------
+        NoRoomError
+            If no such place is found.
         """
         for _ in range(TRIES):
             stood = self.anywhere(thing)
-            free = all(self._gap(stood, o) >= self.settings["gap"] for o in standing)
-            if free and not any(self._hides(stood, o) for o in shown):
+            if all(self._apart(stood, other) for other in standing):
                 return stood
         raise NoRoomError
 
-    def _gap(self, a: Object, b: Object) -> float:
-        return math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - reach(a) - reach(b)
-
-    def _hides(self, near: Object, far: Object) -> bool:
-        offset = [n - f for n, f in zip(near["3d_coords"], far["3d_coords"], strict=True)]
-        apart = abs(offset[0] * self.right[0] + offset[1] * self.right[1])
-        nearer = offset[0] * self.behind[0] + offset[1] * self.behind[1] < 0
-        return nearer and apart < OVERLAP * (reach(near) + reach(far))
+    def _apart(self, a: Object, b: Object) -> bool:
+        """Tell whether two things leave each other free, on the floor and to the camera."""
+        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - reach(a) - reach(b)
+        seen = []
+        for obj in (a, b):
+            position = self.camera["position"]
+            away = math.dist(position, obj["3d_coords"])
+            offset = [x - p for x, p in zip(obj["3d_coords"], position, strict=True)]
+            across = offset[0] * self.right[0] + offset[1] * self.right[1]
+            seen.append((across / away, reach(obj) / away))
+        aside = abs(seen[0][0] - seen[1][0]) >= ASIDE * (seen[0][1] + seen[1][1])
+        return aside and gap >= self.settings["gap"]

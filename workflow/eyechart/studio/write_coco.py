@@ -2,8 +2,8 @@
 
 Reads the shards' manifests; writes ``annotations/instances_<split>.json`` and
 ``annotations/captions_<split>.json`` and, last, the receipt ``acquired.json``. A category is a
-colour and a shape (``red cube``), its supercategory the shape. A mask is what is visible of a thing,
-as run lengths, because thereby it is exact; ``pycocotools`` reads them as it reads polygons.
+colour and a shape (``red cube``), its supercategory the shape. A mask is what is visible of a
+thing, as run lengths, for so it is exact; ``pycocotools`` reads them as it reads polygons.
 
     python -m eyechart.studio.write_coco --dataset coco --settings JSON --seed 7
         --shards data/raw/coco/shards/val2017-000.json --root data/raw/coco

@@ -44,6 +44,11 @@ class Answering:
                     raise UserError(
                         f"answering.{key}: unknown dataset {dataset!r}; {nearest(dataset, known)}"
                     )
+                if "test_share" not in known[dataset]:
+                    raise UserError(
+                        f"datasets.{dataset}: the key 'test_share' is missing, and "
+                        f"answering.{key} names it"
+                    )
 
     @property
     def datasets(self) -> list[str]:

@@ -33,7 +33,8 @@ class Layout:
     takes : the step that takes it from a path of the user's
     draws, writes : the studio's steps for it, if it can be drawn
     asking : keys of a dataset that its drawn questions depend on
-    preparing : keys of a dataset that its tables depend on, all of them needed
+    taking, preparing : keys of a dataset that taking it, and its tables, depend on
+    needed : keys that its section must have
     downloads : the step that downloads it
     sources : where it may come from
     items, images : its tasks about a picture with its question, and about a picture alone
@@ -51,7 +52,9 @@ class Layout:
     draws: str = ""
     writes: str = ""
     asking: Sequence[str] = ()
+    taking: Sequence[str] = ()
     preparing: Sequence[str] = ()
+    needed: Sequence[str] = ()
     sources: Sequence[str] = ("render", "local", "download")
     items: Sequence[str] = ()
     images: Sequence[str] = ()
@@ -74,16 +77,31 @@ class Layout:
         if task in self.images or prefixed:
             return "image"
         if self.own_tasks:
-            return "image" if task in dataset["columns"].get("labels", {}) else "item"
+            labels = dataset.get("columns", {}).get("labels", {})
+            return "image" if task in labels else "item"
         return None
 
 
 _OWN = Layout(
     prepares="datasets.prepare_own",
     takes="datasets.take_own",
-    preparing=("columns", "prompt", "choices", "task"),
+    taking=("columns", "prompt", "choices", "answer_as", "images"),
+    preparing=("layout", "task"),
+    needed=("test_share",),
     sources=("local",),
     own_tasks=True,
+)
+
+_COCO = (
+    "subset",
+    "allow_missing",
+    "presence",
+    "position",
+    "position_margin",
+    "counting",
+    "most_count",
+    "most_objects",
+    "wording",
 )
 
 LAYOUTS = {
@@ -101,14 +119,8 @@ LAYOUTS = {
         module="datasets.coco_layout",
         draws="studio.draw_coco",
         writes="studio.write_coco",
-        preparing=(
-            "subset",
-            "presence",
-            "position_margin",
-            "most_count",
-            "wording",
-            "allow_missing",
-        ),
+        preparing=_COCO,
+        needed=("test_share", *_COCO),
         items=("presence", "position", "counting"),
         images=("object_count",),
         image_prefix="has_",
@@ -120,6 +132,7 @@ LAYOUTS = {
         draws="studio.draw_mmvp",
         writes="studio.write_mmvp",
         preparing=("corrections",),
+        needed=("test_share", "corrections"),
         items=(*PATTERNS, "mmvp"),
         pairs=True,
     ),
@@ -128,6 +141,7 @@ LAYOUTS = {
         module="datasets.mmvp_vlm_layout",
         draws="studio.draw_mmvp_vlm",
         writes="studio.write_mmvp_vlm",
+        needed=("test_share",),
         form="which_picture",
         pairs=True,
     ),

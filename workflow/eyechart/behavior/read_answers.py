@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from eyechart.errors import UserError, nearest
-from eyechart.tables.answers import CONDITIONS
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 
 SIGHTED = "sighted"

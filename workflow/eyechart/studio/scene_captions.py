@@ -1,8 +1,8 @@
 """Five captions of one scene, in five wordings, each true: what COCO has for a picture.
 
-They name everything as the tiny models' captions do, count, list shapes, tell who stands left of
-whom, and speak of material or size. Left and right are told only where the two things' boxes in
-the picture share no column, so that nobody can see it otherwise.
+They name everything as the tiny models' captions do, count, list colours and shapes, tell who
+stands left of whom, and list sizes and materials. Left and right are told only where the two
+things' boxes in the picture share no column, so that nobody can see it otherwise.
 """
 
 import random
@@ -24,7 +24,7 @@ def captions(scene: Scene, rng: random.Random) -> list[str]:
         _counted(scene, rng),
         _listed(scene, rng),
         _placed(scene, rng),
-        _shared(scene, rng),
+        _made(scene, rng),
     ]
 
 
@@ -53,12 +53,19 @@ def _counted(scene: Scene, rng: random.Random) -> str:
     return f"There are {_number(len(objects))} things on a gray floor, {paint}."
 
 
+def _grouped(scene: Scene, told: tuple[str, ...], rng: random.Random) -> str:
+    """Say of everything how many there are that share some attributes, in random order."""
+    groups = Counter(tuple(obj[a] for a in told) for obj in scene["objects"])
+    parts = [
+        _many(groups[values], dict(zip(told, values, strict=True)))
+        for values in rng.sample(list(groups), len(groups))
+    ]
+    return _join(parts)
+
+
 def _listed(scene: Scene, rng: random.Random) -> str:
-    """List the shapes with their numbers."""
-    shapes = Counter(obj["shape"] for obj in scene["objects"])
-    listed = rng.sample(list(shapes), len(shapes))
-    parts = [_many(shapes[shape], {"shape": shape}) for shape in listed]
-    return f"A picture of {_join(parts)}."
+    """List everything by colour and shape."""
+    return f"A picture of {_grouped(scene, ('color', 'shape'), rng)}."
 
 
 def _placed(scene: Scene, rng: random.Random) -> str:
@@ -68,21 +75,18 @@ def _placed(scene: Scene, rng: random.Random) -> str:
         (a, b) for a in objects for b in objects if a["bbox"][0] + a["bbox"][2] <= b["bbox"][0]
     ]
     if not pairs:
-        return f"In this picture there is a {phrase(_colored(rng.choice(objects)))}."
-    left, right = (phrase(_colored(obj)) for obj in rng.choice(pairs))
+        return f"In this picture there is a {_named(rng.choice(objects))}."
+    left, right = (_named(obj) for obj in rng.choice(pairs))
     if rng.random() < 0.5:
         return f"A {left} stands to the left of a {right}."
     return f"A {right} stands to the right of a {left}."
 
 
-def _shared(scene: Scene, rng: random.Random) -> str:
-    """Say how many things are of one material and size."""
-    obj = rng.choice(scene["objects"])
-    told = {a: obj[a] for a in ("size", "material")}
-    count = sum(all(o[a] == v for a, v in told.items()) for o in scene["objects"])
+def _made(scene: Scene, rng: random.Random) -> str:
+    """List everything by size and material."""
     lead = rng.choice(("We can see", "The photo shows", "Here we look at"))
-    return f"{lead} {_many(count, told)}, lit from above."
+    return f"{lead} {_grouped(scene, ('size', 'material'), rng)}, lit from above."
 
 
-def _colored(obj: dict[str, Any]) -> dict[str, str]:
-    return {a: obj[a] for a in ATTRIBUTES if a in ("color", "shape")}
+def _named(obj: dict[str, Any]) -> str:
+    return phrase({a: obj[a] for a in ATTRIBUTES if a != "material"})

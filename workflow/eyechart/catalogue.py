@@ -85,8 +85,8 @@ class Layout:
 _OWN = Layout(
     prepares="datasets.prepare_own",
     takes="datasets.take_own",
-    taking=("columns", "prompt", "choices", "answer_as", "images"),
-    preparing=("layout", "task"),
+    taking=("columns", "images"),
+    preparing=("layout", "prompt", "choices", "task", "answer_as"),
     needed=("test_share",),
     sources=("local",),
     own_tasks=True,

@@ -49,6 +49,12 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
     return found
 
 
+def used(mapping: Mapping) -> list[str]:
+    """Give every column that a resolved mapping reads, once."""
+    single = [column for column in mapping.values() if isinstance(column, str)]
+    return list(dict.fromkeys([*mapping["image"], *mapping["labels"].values(), *single]))
+
+
 def text(record: Record, column: str | None) -> str | None:
     """Give a cell as text, verbatim; None for an empty one, and for no column.
 

@@ -218,3 +218,25 @@ def test_taking_and_preparing_again_gives_the_same_bytes():
     prepare(out="second")
     for name in ("items.parquet", "images.parquet"):
         assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+
+
+def test_what_a_spreadsheet_leaves_behind_is_no_row_and_no_column():
+    take(make_table())
+    expected = prepare(out="plain")
+    lines = Path("mine/questions.csv").read_text().splitlines()
+    Path("mine/questions.csv").write_text(
+        "\ufeff" + "".join(f"{x},,\r\n" for x in lines) + ",,,,,,\r\n"
+    )
+    take(Path("mine/questions.csv"))
+    for found, wanted in zip(prepare(), expected, strict=True):
+        assert found.equals(wanted)
+
+
+def test_a_type_of_all_rows_of_a_picture_is_its_own_and_else_its_group_is():
+    header = ["image", "prompt", "task", "type"]
+    rows = [["a.png", "?", "t", "x"], ["a.png", "!", "t", "x"], ["sub/b.png", "?", "t", "x"]]
+    make_table([*rows, ["sub/b.png", "!", "t", ""]], header)
+    take(Path("mine/questions.csv"))
+    items, images = prepare()
+    assert images["type"].to_list() == ["x", "sub/b.png"]
+    assert items["type"].to_list() == ["x", "x", "x", "!"]

@@ -12,7 +12,8 @@ from eyechart.datasets.records import Record
 from eyechart.errors import UserError
 
 _ROWS = 64  # held at once: pictures may stand in the cells
-Reader = tuple[list[str], Callable[[], Iterator[Record]]]
+Rows = Callable[[list[str]], Iterator[Record]]  # from the columns that are wanted
+Reader = tuple[list[str], Rows]
 
 
 def read_parquet(paths: list[Path]) -> Reader:
@@ -23,7 +24,7 @@ def read_parquet(paths: list[Path]) -> Reader:
     UserError
         If a file is missing or no whole Parquet file, at once or while its rows are read.
     """
-    return _open(paths, _parquet_batches, "Parquet")
+    return _open(paths, pq.read_schema, _parquet_batches)
 
 
 def read_arrow(paths: list[Path]) -> Reader:
@@ -34,21 +35,21 @@ def read_arrow(paths: list[Path]) -> Reader:
     UserError
         If a file is missing or no whole Arrow stream, at once or while its rows are read.
     """
-    return _open(paths, _arrow_batches, "Arrow")
+    return _open(paths, _arrow_schema, _arrow_batches)
 
 
-Batches = Callable[[Path], tuple[pa.Schema, Iterator[pa.RecordBatch]]]
+Batches = Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
 
 
-def _open(paths: list[Path], batches: Batches, kind: str) -> Reader:
-    with _whole(paths[0], kind):
-        schema, _ = batches(paths[0])
+def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
+    with _whole(paths[0]):
+        schema = schema_of(paths[0])
     names = _class_names(schema)
 
-    def records() -> Iterator[Record]:
+    def records(columns: list[str]) -> Iterator[Record]:
         for path in paths:
-            with _whole(path, kind):
-                rows = (row for batch in batches(path)[1] for row in batch.to_pylist())
+            with _whole(path):
+                rows = (row for batch in batches(path, columns) for row in batch.to_pylist())
                 for number, row in enumerate(rows, 1):
                     values = {k: _named(v, names[k]) if k in names else v for k, v in row.items()}
                     yield Record(f"{path}: row {number}", values)
@@ -57,7 +58,8 @@ def _open(paths: list[Path], batches: Batches, kind: str) -> Reader:
 
 
 @contextmanager
-def _whole(path: Path, kind: str) -> Iterator[None]:
+def _whole(path: Path) -> Iterator[None]:
+    kind = "Arrow" if path.suffix == ".arrow" else "Parquet"
     try:
         yield
     except FileNotFoundError:
@@ -69,20 +71,20 @@ def _whole(path: Path, kind: str) -> Iterator[None]:
         ) from None
 
 
-def _parquet_batches(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    file = pq.ParquetFile(path)
-    return file.schema_arrow, file.iter_batches(batch_size=_ROWS)
+def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
 
 
-def _arrow_batches(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    reader = pa.ipc.open_stream(pa.memory_map(str(path)))
+def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for batch in pa.ipc.open_stream(pa.memory_map(str(path))):
+        wanted = batch.select(columns)
+        for start in range(0, batch.num_rows, _ROWS):
+            yield wanted.slice(start, _ROWS)
 
-    def slices() -> Iterator[pa.RecordBatch]:
-        for batch in reader:
-            for start in range(0, batch.num_rows, _ROWS):
-                yield batch.slice(start, _ROWS)
 
-    return reader.schema, slices()
+def _arrow_schema(path: Path) -> pa.Schema:
+    return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:

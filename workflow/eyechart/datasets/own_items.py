@@ -84,7 +84,7 @@ def _item(entry: Entry, settings: Settings) -> Row:
 def image_rows(root: Path, entries: list[Entry], items: list[Row]) -> list[Row]:
     """Give a row per picture, all but its hash and size, with a label of every image task.
 
-    Its type is that of the rows that show it alone, where they agree, else its group.
+    Its type is that of all rows that show it, where they agree, else its group.
 
     Raises
     ------

@@ -1,11 +1,11 @@
 """Rows of one's own data from a folder of pictures, a table, or a Hugging Face dataset on disk."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from eyechart.datasets.own_arrow import read_arrow, read_parquet
+from eyechart.datasets.own_arrow import Rows, read_arrow, read_parquet
 from eyechart.datasets.own_shards import find_shards
 from eyechart.datasets.records import Record, read_csv, read_jsonl
 from eyechart.errors import UserError, nearest
@@ -24,7 +24,7 @@ class Source(NamedTuple):
     base: Path
     split: str
     columns: list[str]
-    records: Callable[[], Iterator[Record]]
+    records: Rows
 
 
 def open_source(layout: str, path: Path) -> list[Source]:
@@ -53,7 +53,7 @@ def _folder(path: Path) -> list[Source]:
             f"{path}: no pictures in this folder, expected files that end in {', '.join(PICTURES)}"
         )
     records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
-    return [Source(path, path, "", ["image", "item_id"], lambda: iter(records))]
+    return [Source(path, path, "", ["image", "item_id"], lambda _: iter(records))]
 
 
 def _table(path: Path) -> list[Source]:
@@ -69,7 +69,7 @@ def _table(path: Path) -> list[Source]:
 def _text_table(read: Callable[[Path], list[Record]], path: Path) -> Source:
     records = read(path)
     columns = list(dict.fromkeys(name for record in records for name in record.values))
-    return Source(path, path.parent, "", columns, lambda: iter(records))
+    return Source(path, path.parent, "", columns, lambda _: iter(records))
 
 
 def _parquet_table(path: Path) -> Source:

@@ -5,6 +5,7 @@ import json
 import math
 from typing import Any
 
+from eyechart.datasets.own_entries import COLUMNS
 from eyechart.datasets.records import Record
 from eyechart.errors import UserError, nearest
 
@@ -22,17 +23,7 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
         If a column that is mapped is not there, or none holds the pictures.
     """
     found: Mapping = {}
-    for name in (
-        "prompt",
-        "choices",
-        "answer",
-        "group",
-        "item_id",
-        "task",
-        "pair",
-        "split",
-        "type",
-    ):
+    for name in COLUMNS:
         if name in mapping or name in columns:
             found[name] = mapping.get(name, name)
     pictures = mapping.get("image", "image")
@@ -47,6 +38,12 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
                 f"{where}: column {column!r} ({key}) is missing; {nearest(column, columns)}"
             )
     return found
+
+
+def used(mapping: Mapping) -> list[str]:
+    """Give every column that a resolved mapping reads, once."""
+    single = [column for column in mapping.values() if isinstance(column, str)]
+    return list(dict.fromkeys([*mapping["image"], *mapping["labels"].values(), *single]))
 
 
 def text(record: Record, column: str | None) -> str | None:

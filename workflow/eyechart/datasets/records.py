@@ -47,21 +47,13 @@ def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Reco
     try:
         for cells in reader:
             row = [cell.strip() for cell in cells]
-            while len(row) > len(header) and not row[-1]:
-                row.pop()  # what spreadsheets leave behind the last column
-            if not row:
-                continue
-            if not header:
-                header = row
-                _check_header(path, header)
+            if not any(row):
                 continue
             where = f"{path}: line {reader.line_num}"
-            if len(row) != len(header):
-                raise UserError(
-                    f"{where}: {len(row)} cells, expected {len(header)} ({', '.join(header)}); "
-                    f"put a cell that holds {delimiter!r} between double quotes"
-                )
-            records.append(Record(where, dict(zip(header, row, strict=True))))
+            if header:
+                records.append(Record(where, _fit(row, header, where)))
+            else:
+                header = _header(row, where)
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not CSV ({error})") from None
     if not records:
@@ -112,11 +104,25 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    for name in header:
-        if header.count(name) > 1 or not name:
+def _header(row: list[str], where: str) -> list[str]:
+    while not row[-1]:
+        row.pop()  # what spreadsheets leave behind the last column
+    for name in row:
+        if row.count(name) > 1 or not name:
             fault = "stands twice" if name else "has no name"
-            raise UserError(f"{path}: column {name!r} {fault} in the header ({', '.join(header)})")
+            raise UserError(f"{where}: column {name!r} {fault} in the header ({', '.join(row)})")
+    return row
+
+
+def _fit(row: list[str], header: list[str], where: str) -> dict[str, str]:
+    while len(row) > len(header) and not row[-1]:
+        row.pop()
+    if len(row) != len(header):
+        raise UserError(
+            f"{where}: {len(row)} cells, expected {len(header)} ({', '.join(header)}); put a cell "
+            "that holds a comma or a tab between double quotes"
+        )
+    return dict(zip(header, row, strict=True))
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ from eyechart.datasets.layouts import check_output
 from eyechart.datasets.own_entries import Entry
 from eyechart.datasets.own_pictures import Album
 from eyechart.datasets.own_sources import Source, open_source
-from eyechart.datasets.own_values import Mapping, pictures, resolve, text, texts
+from eyechart.datasets.own_values import Mapping, pictures, resolve, text, texts, used
 from eyechart.datasets.records import Record
 from eyechart.errors import UserError, nearest
 from eyechart.tables import receipt
@@ -53,7 +53,7 @@ def entries(
         column = None if one.split else mapping.get("split")
         if not one.split and column is None:
             _check_one(splits, path)
-        for number, record in enumerate(one.records(), 1):
+        for number, record in enumerate(one.records(used(mapping)), 1):
             split = one.split or (splits[0] if column is None else text(record, column) or "")
             seen.add(split)
             if split in splits:

@@ -12,6 +12,7 @@ from studio_fixture import SETTINGS, draw, shards, tree
 
 from eyechart import randomness
 from eyechart.errors import UserError
+from eyechart.studio.pair_pictures import draw_views
 from eyechart.studio.pattern_types import TYPES
 from eyechart.studio.patterns import PATTERNS, draw_pair, pattern_of
 from eyechart.studio.props import draw_text
@@ -185,6 +186,14 @@ def test_everything_shows_in_the_pictures(layout, request):
             counts = np.bincount(mask.ravel(), minlength=len(plan["objects"]) + 1)[1:]
             assert counts.tolist() == [obj["visible_px"] for obj in plan["objects"]]
             assert counts.min() >= 12
+
+
+@pytest.mark.parametrize("pattern", [p for p in PATTERNS if p != "viewpoint"])
+def test_noise_is_the_same_wherever_no_ray_met_the_difference(pattern):
+    pair, (first, second) = draw_views(("mmvp", "test", 0), pattern, SETTINGS, 7)
+    other = render(pair.plans[1], SETTINGS, 8)
+    assert (first.rgb == second.rgb).all(axis=-1).mean() > 0.3
+    assert (first.rgb == other.rgb).all(axis=-1).mean() < 0.1
 
 
 def test_the_place_of_the_right_option_tells_nothing(mmvp):

@@ -57,10 +57,10 @@ def _color_pair(rng: random.Random) -> tuple[str, str]:
     return rng.choice(plain)
 
 
-def _prop(rng: random.Random, shape: str, form: str, material: str = "rubber") -> Object:
+def _prop(rng: random.Random, shape: str, form: str) -> Object:
     color, accent = _color_pair(rng)
-    return {"size": "large", "color": color, "material": material, "shape": shape, "form": form,
-            "accent": accent}  # fmt: skip
+    look = {"size": "large", "color": color, "accent": accent, "material": "rubber"}
+    return {**look, "shape": shape, "form": form}
 
 
 def _two_of(

@@ -46,12 +46,9 @@ class Stage:
     def __init__(self, rng: random.Random, settings: dict[str, Any]) -> None:
         self.rng, self.settings = rng, settings
         jitter, shift = settings["camera"]["jitter"], settings["light_jitter"]
-        position = [round(x + rng.uniform(-jitter, jitter), 6)
-                    for x in settings["camera"]["position"]]  # fmt: skip
-        self.camera = {
-            **{k: settings["camera"][k] for k in ("target", "fov")},
-            "position": position,
-        }
+        camera = settings["camera"]
+        position = [round(x + rng.uniform(-jitter, jitter), 6) for x in camera["position"]]
+        self.camera = {"position": position, "target": camera["target"], "fov": camera["fov"]}
         self.lights = [[round(shift * rng.uniform(-1, 1), 6) for _ in range(3)] for _ in range(2)]
         named = view_directions(self.camera)
         self.right, self.behind = named["right"], named["behind"]

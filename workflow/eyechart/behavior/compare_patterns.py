@@ -101,8 +101,7 @@ def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) ->
     rows = []
     for (encoder, seen, x), (vlm, asked, y) in product(tables["encoder"], tables["vlm"]):
         common = sorted(x.keys() & y.keys())
-        values = (np.array([accuracy[pattern] for pattern in common]) for accuracy in (x, y))
-        one, two = values
+        one, two = (np.array([own[pattern] for pattern in common]) for own in (x, y))
         key = {"encoder": encoder, "vlm": vlm, "encoder_dataset": seen, "vlm_dataset": asked}
         for kind in KINDS:
             rng = generator("correlation", seed, *key.values())  # both kinds share their draws

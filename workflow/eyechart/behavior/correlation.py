@@ -58,15 +58,15 @@ def correlate(
     picks = rng.integers(n, size=(draws, n))
     low = high = None
     with np.errstate(invalid="ignore"):  # 0 / 0 where a draw does not vary
-        drawn = _pearson(level(x[picks]), level(y[picks]))
-    usable = drawn[(np.ptp(x[picks], axis=1) > 0) & (np.ptp(y[picks], axis=1) > 0)]
+        drawn = (_unit(level(x[picks])) * _unit(level(y[picks]))).sum(-1)
+    usable = np.clip(drawn, -1, 1)[(np.ptp(x[picks], axis=1) > 0) & (np.ptp(y[picks], axis=1) > 0)]
     if 2 * len(usable) >= draws:
         low, high = (float(q) for q in np.quantile(usable, [0.025, 0.975]))
-    one, two = level(x), level(y)
-    r = float(_pearson(one, two))
+    one, two = (_unit(level(values)) for values in (x, y))
+    r = float(np.clip(one @ two, -1, 1))
     exact = factorial(n) <= permuted
     order = _all_orders(n) if exact else rng.permuted(np.tile(np.arange(n), (permuted, 1)), axis=1)
-    far = np.abs(_pearson(one, two[order])) >= abs(r) - 1e-12  # rounding must not lose equals
+    far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # rounding must not lose equals
     p = far.mean() if exact else (far.sum() + 1) / (permuted + 1)
     return Correlation(r, low, high, float(p))
 
@@ -78,12 +78,10 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return (other < own).sum(-1) + (other == own).sum(-1) / 2 + 0.5
 
 
-def _pearson(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Give Pearson's r along the last axis."""
-    x = x - x.mean(-1, keepdims=True)
-    y = y - y.mean(-1, keepdims=True)
-    r = (x * y).sum(-1) / np.sqrt((x * x).sum(-1) * (y * y).sum(-1))
-    return np.clip(r, -1, 1)
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Give the deviations from the mean along the last axis, of length 1; nan if there are none."""
+    away = values - values.mean(-1, keepdims=True)
+    return away / np.sqrt((away * away).sum(-1, keepdims=True))
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from eyechart.behavior.answered import Asked, Said
-from eyechart.behavior.resample import Measure, largest, mean, total_variation
+from eyechart.behavior.resample import Measure, largest, mean, per_unit, total_variation
 
 
 def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Measure:
@@ -21,7 +21,7 @@ def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Meas
     """
     unit = np.flatnonzero(asked.truth >= 0)
     right = asked.average(choice == asked.truth[asked.item])[unit]
-    return Measure(metric, unit, _mean_of(right), mean, _mean_of(1 / asked.c[unit]))
+    return Measure(metric, unit, per_unit(right), mean, per_unit(1 / asked.c[unit]))
 
 
 def accuracy_text(asked: Asked, said: Said) -> Measure:
@@ -36,7 +36,7 @@ def unparsed(asked: Asked, said: Said) -> Measure:
     """Give the share of texts that state no choice. It has no chance level."""
     unit = np.flatnonzero(asked.c > 0)
     refused = asked.average(said.parsed < 0)[unit]
-    return _where_told(Measure("unparsed", unit, _mean_of(refused), mean), asked, said)
+    return _where_told(Measure("unparsed", unit, per_unit(refused), mean), asked, said)
 
 
 def majority(asked: Asked) -> Measure:
@@ -46,7 +46,7 @@ def majority(asked: Asked) -> Measure:
     """
     unit = np.flatnonzero(asked.truth >= 0)
     truth = _weighed(asked.shares(asked.truth[asked.item]), unit)
-    return Measure("majority", unit, truth, largest, _mean_of(1 / asked.c[unit]), norm=True)
+    return Measure("majority", unit, truth, largest, per_unit(1 / asked.c[unit]), norm=True)
 
 
 def pair_accuracy(asked: Asked, said: Said) -> Measure:
@@ -73,8 +73,8 @@ def pair_accuracy(asked: Asked, said: Said) -> Measure:
     chance = np.ones(len(unit))
     np.multiply.at(chance, asked.pair[member], 1 / asked.c[member])
     usable = whole.any(1)
-    chance_sums = _mean_of(chance[usable])
-    return Measure("pair_accuracy", unit[usable], _mean_of(share[usable]), mean, chance_sums)
+    chance_sums = per_unit(chance[usable])
+    return Measure("pair_accuracy", unit[usable], per_unit(share[usable]), mean, chance_sums)
 
 
 def tv_truth(asked: Asked, said: Said) -> Measure:
@@ -113,7 +113,7 @@ def changed(asked: Asked, said: Said, sighted: Said) -> Measure:
     """
     unit = np.flatnonzero(asked.c > 0)
     moved = asked.average(said.predicted != sighted.predicted)[unit]
-    found = Measure("changed", unit, _mean_of(moved), mean, _mean_of(1 - 1 / asked.c[unit]))
+    found = Measure("changed", unit, per_unit(moved), mean, per_unit(1 - 1 / asked.c[unit]))
     return replace(found, against="sighted")
 
 
@@ -127,7 +127,7 @@ def order_consistency(asked: Asked, said: Said) -> Measure:
     head[asked.item[::-1]] = said.predicted[::-1]  # the first row of each item is written last
     alike = asked.average(said.predicted == head[asked.item])[unit] == 1
     chance = asked.c[unit] ** (1.0 - asked.orders[unit])
-    return Measure("order_consistency", unit, _mean_of(alike), mean, _mean_of(chance))
+    return Measure("order_consistency", unit, per_unit(alike), mean, per_unit(chance))
 
 
 def place_bias(asked: Asked, said: Said) -> Measure:
@@ -168,10 +168,6 @@ def _distance(metric: str, unit: np.ndarray, sums: csr_array, chance: csr_array)
     """Give the total variation of shares, (n, s), of which a unit's own are taken."""
     own, of_chance = _weighed(sums, unit), _weighed(chance, unit)
     return Measure(metric, unit, own, total_variation, of_chance, norm=True)
-
-
-def _mean_of(values: np.ndarray) -> csr_array:
-    return csr_array(np.stack([values, np.ones(len(values))], axis=1))
 
 
 def _weighed(shares: csr_array, unit: np.ndarray) -> csr_array:

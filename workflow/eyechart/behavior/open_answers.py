@@ -5,11 +5,10 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from scipy.sparse import csr_array
 
 from eyechart.behavior import text_metrics
 from eyechart.behavior.answered import Asked, Said
-from eyechart.behavior.resample import Measure, mean
+from eyechart.behavior.resample import Measure, mean, per_unit
 from eyechart.behavior.text_metrics import Consensus, Words
 
 
@@ -69,9 +68,8 @@ def measures(references: References, said: Said) -> list[Measure]:
         corpus, place = references.consensus[i]
         consensus.append(corpus.score(place, own))
         agreed.append(text_metrics.vqa_accuracy(said.texts[i], references.texts[i]))
-    ones = np.ones(len(unit))
     return [
-        Measure("bleu_4", unit, csr_array(np.array(counts, dtype=float)), text_metrics.bleu),
-        Measure("cider_d", unit, csr_array(np.stack([consensus, ones], axis=1)), mean),
-        Measure("vqa_accuracy", unit, csr_array(np.stack([agreed, ones], axis=1)), mean),
+        Measure("bleu_4", unit, np.array(counts, dtype=float), text_metrics.bleu),
+        Measure("cider_d", unit, per_unit(np.array(consensus)), mean),
+        Measure("vqa_accuracy", unit, per_unit(np.array(agreed)), mean),
     ]

@@ -61,7 +61,7 @@ def read_answers(
             raise UserError(f"{path}: condition {path.stem!r} is given twice")
         named[path.stem] = path
     tables = {}
-    for condition in filter(named.__contains__, CONDITIONS):
+    for condition in (c for c in CONDITIONS if c in named):
         expected = {"model": model, "dataset": dataset, "condition": condition}
         table = _read(named[condition], expected, items)
         if len(table):

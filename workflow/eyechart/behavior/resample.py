@@ -5,11 +5,16 @@ Whatever is resampled is a *group* of items, since items of one group are not in
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
+
+Sums: TypeAlias = np.ndarray | csr_array  # sparse where distributions over many texts are summed
+Of = Callable[[np.ndarray], np.ndarray]
 
 CELLS = 1 << 22  # of resampled sums at a time: 32 MiB
+NARROW = 64  # up to so many columns a dense product is quicker
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,11 @@ class Measure:
     metric : str
     unit : ndarray of int, shape (u,)
         The item that lends a unit its group and task: a place in ``Asked.ids``.
-    sums : csr_array, shape (u, s)
+    sums : array, shape (u, s)
         What each unit adds. The value is ``of`` the sums over units.
     of : callable
         From sums, (m, s), to values, (m,).
-    chance : csr_array, shape (u, s), or None
+    chance : array, shape (u, s), or None
         What each unit would add, in the long run, of a model that draws its answers uniformly from
         the choices, anew in each order and condition. None where that has no meaning.
     norm : bool
@@ -36,11 +41,16 @@ class Measure:
 
     metric: str
     unit: np.ndarray
-    sums: csr_array
-    of: Callable[[np.ndarray], np.ndarray]
-    chance: csr_array | None = None
+    sums: Sums
+    of: Of
+    chance: Sums | None = None
     norm: bool = False
     against: str | None = None
+
+
+def per_unit(values: np.ndarray) -> np.ndarray:
+    """Give the sums of which :func:`mean` is the mean of ``values`` (u,), shape (u, 2)."""
+    return np.stack([values, np.ones(len(values))], axis=1)
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
@@ -76,13 +86,13 @@ class Resampled:
         self.counts = rng.multinomial(self.g, np.full(self.g, 1 / self.g), size=draws).astype(float)
 
     def interval(
-        self, sums: csr_array, unit: np.ndarray, of: Callable[[np.ndarray], np.ndarray], norm: bool
-    ) -> tuple[float, float]:
-        """Give a 95 % interval.
+        self, sums: Sums, unit: np.ndarray, of: Of, norm: bool
+    ) -> tuple[float, float] | tuple[None, None]:
+        """Give a 95 % interval; null where no draw met any unit.
 
         Parameters
         ----------
-        sums : csr_array, shape (u, s)
+        sums : array, shape (u, s)
         unit : ndarray of int, shape (u,)
             Places in the ``groups`` given at first.
         of : callable
@@ -102,6 +112,8 @@ class Resampled:
             shape=(self.g, len(unit)),
         )
         group_sums = by_group @ sums
+        if issparse(group_sums) and group_sums.shape[1] <= NARROW:
+            group_sums = group_sums.toarray()
         total = np.asarray(sums.sum(0))
         rows = max(1, CELLS // sums.shape[1])
         drawn = []
@@ -115,6 +127,8 @@ class Resampled:
                 drawn.append(of(found))
         values = np.concatenate(drawn)
         values = values[np.isfinite(values)]
+        if not len(values):
+            return None, None
         if not norm:
             low, high = np.quantile(values, [0.025, 0.975])
             return float(low), float(high)

@@ -28,7 +28,7 @@ from eyechart.behavior import metrics, open_answers
 from eyechart.behavior.answered import Asked, Said, lay_out
 from eyechart.behavior.distributions import distributions
 from eyechart.behavior.read_answers import SIGHTED, read_answers, read_items
-from eyechart.behavior.resample import Measure, Resampled
+from eyechart.behavior.resample import Measure, Resampled, Sums
 from eyechart.probing.statistics import benjamini_hochberg, mcnemar_exact
 from eyechart.randomness import generator
 from eyechart.tables.parquet import write_table
@@ -69,24 +69,24 @@ def score(
     }
     tasks = {ALL: np.ones(len(asked.ids), dtype=bool)}
     tasks |= {str(task): asked.task == task for task in np.unique(asked.task)}
-    resampled = {
-        task: Resampled(asked.group[own], draws, generator("scores", seed, names["dataset"], task))
-        for task, own in tasks.items()
-    }
     rows, shares = [], []
-    for condition, own in said.items():
-        for task, members in tasks.items():
+    for task, members in tasks.items():
+        rng = generator("scores", seed, names["dataset"], task)
+        resampled = Resampled(asked.group[members], draws, rng)
+        for condition, own in said.items():
             key = {**names, "condition": condition, "task": task}
             for measure in found[condition]:
-                row = _row(measure, asked, members, resampled[task])
+                row = _row(measure, asked, members, resampled)
                 if row and measure.metric == "accuracy" and condition != SIGHTED:
                     row |= compare(measure, found[SIGHTED][0], asked, members)
                 rows += [key | row] if row else []
             shares += [key | row for row in distributions(asked, own, members)]
-    tested = [row for row in rows if row.get("p") is not None]
-    q = benjamini_hochberg(np.array([row["p"] for row in tested])) if tested else np.empty(0)
+    tested = [row for row in rows if "p" in row]
+    q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
     for row, value in zip(tested, q.tolist(), strict=True):
         row["q"] = value
+    for part in (rows, shares):
+        part.sort(key=lambda row: list(said).index(row["condition"]))
     return pa.Table.from_pylist(rows, SCORES), pa.Table.from_pylist(shares, DISTRIBUTIONS)
 
 
@@ -101,7 +101,7 @@ def compare(here: Measure, sighted: Measure, asked: Asked, members: np.ndarray) 
     """
     own = members[here.unit]
     whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact
-    one, two = (np.rint(m.sums[own][:, [0]].toarray()[:, 0] * whole) for m in (sighted, here))
+    one, two = (np.rint(m.sums[own][:, 0] * whole) for m in (sighted, here))
     p = mcnemar_exact(one, two, asked.group[here.unit[own]])
     difference = float((two - one).mean() / whole)
     return {"against": SIGHTED, "difference": difference, "p": p}
@@ -129,7 +129,7 @@ def _row(measure: Measure, asked: Asked, members: np.ndarray, resampled: Resampl
     }
 
 
-def _value(measure: Measure, sums: Any) -> float:
+def _value(measure: Measure, sums: Sums) -> float:
     return float(measure.of(np.asarray(sums.sum(0))[None])[0])
 
 

@@ -176,7 +176,7 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
         return
     names = sorted(absent)
     told = (
-        f"{path}: {len(names)} pictures that it or the captions name are not there, with "
+        f"{path}: of the pictures that it or the captions name, {len(names)} are not there, with "
         f"{sum(absent.values())} annotations"
     )
     _log.warning("%s: %s", told, ", ".join(names))

@@ -75,7 +75,7 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
     for part in (
         f"{LOCK}: 'CLEVR_v1.0.zip' of clevr was",
         f"is now {len(archive.data)} bytes with sha256",
-        "to accept the new one delete its line",
+        f"if {ZIP} is damaged delete it and run again, to accept what {archive.url} holds now",
     ):
         assert part in told
     assert contents(ROOT) == old
@@ -204,7 +204,7 @@ def test_a_repository_that_differs_from_the_lock_is_refused_and_replaces_nothing
     write_table("-", f"hub:datasets/{REPOSITORY}@{head}")
     told = sentence()
     assert f"{LOCK}: 'CLEVR_v1.0/{name}' of clevr was" in told
-    assert "to accept the new one delete its line" in told
+    assert "holds now delete its line" in told
     here = {key: data for key, data in contents(ROOT).items() if not key.endswith(".new")}
     assert (here, LOCK.read_text()) == (old, lock)
 

@@ -82,7 +82,7 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
 
 
 def _load(root: Path, name: str, split: str) -> Row:
-    found = layout.read_json_list(root, name, split, layout.leave_out_outlines)
+    found = layout.read_lists(root, name, split, layout.leave_out_outlines)
     path = Path(root) / name
     _check_rows(found, "images", ("id", "file_name", "width", "height"), path)
     files: set[str] = set()
@@ -176,7 +176,7 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
         return
     names = sorted(absent)
     told = (
-        f"{path}: {len(names)} pictures that it or the captions name are not there, with "
+        f"{path}: of the pictures that it or the captions name, {len(names)} are not there, with "
         f"{sum(absent.values())} annotations"
     )
     _log.warning("%s: %s", told, ", ".join(names))

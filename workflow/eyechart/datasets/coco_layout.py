@@ -17,7 +17,7 @@ from eyechart.errors import UserError
 from eyechart.tables import receipt
 
 NAME = "coco"
-TOPS = ("",)  # the official archives hold folders of the dataset at once
+TOPS = ("", "coco")  # official archives hold the dataset's folders at once, users' often in one
 RELEASED = ("train2017", "val2017")  # the official splits that come with annotations
 _SHOWN = 3  # of names in a sentence
 _log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
             )
         if absent := [name for name in named if name not in there]:
             _log.warning("%s: %d pictures absent%s", split, len(absent), _first(absent))
-        told = read_json_list(root, captions(split), split, _leave_out_annotations)
+        told = read_lists(root, captions(split), split, _leave_out_annotations)
         counts[split] = receipt.SplitCounts(images=len(found), questions=len(told["annotations"]))
         files += [Path(picture(split, name)) for name in found]
         files += [Path(instances(split)), Path(captions(split))]
@@ -96,8 +96,7 @@ def pictures_there(root: Path, split: str) -> set[str]:
 
 def read_images(root: Path, split: str) -> list[dict[str, Any]]:
     """Give the pictures that a split's objects are annotated in, each with ``file_name``."""
-    found = read_json_list(root, instances(split), split, _leave_out_annotations)
-    require(found, ("images",), str(Path(root) / instances(split)))
+    found = read_lists(root, instances(split), split, _leave_out_annotations)
     for index, image in enumerate(found["images"]):
         where = f"{Path(root) / instances(split)}: image {index}"
         require(image, ("file_name",), where)
@@ -106,13 +105,12 @@ def read_images(root: Path, split: str) -> list[dict[str, Any]]:
     return images
 
 
-def read_json_list(
+def read_lists(
     root: Path, name: str, split: str, hook: Callable[[dict[str, Any]], Any]
 ) -> dict[str, Any]:
     """Read a file of annotations; ``hook`` reduces every object while it is parsed.
 
-    Reducing early keeps memory low: outlines are most of the 470 MB of the training split's
-    objects.
+    Reducing early keeps memory low: outlines are most of a file of objects.
 
     Raises
     ------
@@ -129,7 +127,10 @@ def read_json_list(
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
-    require(found, ("annotations",), str(path))
+    for key in ("images", "annotations"):
+        require(found, (key,), str(path))
+        if not isinstance(found[key], list):
+            raise UserError(f"{path}: {key} is {str(found[key])[:40]!r}, expected a list")
     return found
 
 

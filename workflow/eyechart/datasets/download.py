@@ -59,7 +59,7 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
     is_ = describe(path)
     found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
     if known := desk.locks.get(found.key):
-        version_lock.compare(desk.lock, known, found)
+        version_lock.compare(desk.lock, known, found, path)
     return [found]
 
 

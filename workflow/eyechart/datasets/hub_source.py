@@ -85,7 +85,7 @@ def _take(version: Version, desk: Desk, hub: Hub, file: HubFile, path: Path) -> 
     digest = file.sha256 or sha256(there)
     found = Locked(version.dataset, file.path, version.url, file.commit, file.bytes, digest)
     if known := desk.locks.get(found.key):
-        compare(desk.lock, known, found)
+        compare(desk.lock, known, found, there)
     if there != path:
         there.replace(path)
     return found

@@ -148,7 +148,7 @@ def main(argv: list[str]) -> None:
         items += item_rows(root, split, of_split)
         images += of_split
     preparing.add_pictures(root, images, receipt)
-    preparing.write_tables(args, items, images, tasks.IMAGE_TASKS)
+    preparing.write_tables(args, [preparing.as_items(items)], images, tasks.IMAGE_TASKS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+
 from eyechart import errors
 from eyechart.datasets import coco_layout as layout
 from eyechart.datasets import coco_tasks as tasks
@@ -29,6 +31,8 @@ from eyechart.datasets.preparing import Row
 from eyechart.errors import UserError
 from eyechart.randomness import seed_for
 from eyechart.tables import items as schemas
+
+_PART = 1000  # pictures whose items are rows at a time
 
 
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
@@ -83,8 +87,8 @@ def check_sizes(rows: list[Row], told: list[Row]) -> None:
 
 def prepare_split(
     args: argparse.Namespace, split: str, annotations: Annotations, add: Callable[[list[Row]], None]
-) -> tuple[list[Row], list[Row]]:
-    """Give the items and pictures of one split; ``add`` adds hash and size to pictures."""
+) -> tuple[list[pa.Table], list[Row]]:
+    """Give the items, in parts, and pictures of one split; ``add`` adds hash and size to those."""
     settings, seeds = args.settings, (args.dataset, args.seed)
     ids = choose(list(annotations.images), settings["subset"], split, *seeds)
     root, divide = args.receipt.parent, preparing.divider(args)
@@ -93,8 +97,12 @@ def prepare_split(
     add(images)
     check_sizes(images, [annotations.images[i] for i in ids])
     questions = Questions((*seeds, split), annotations, settings)
-    pairs = zip(ids, images, strict=True)
-    return [item for i, row in pairs for item in item_rows(questions, i, row)], images
+    items = []
+    for start in range(0, len(ids), _PART):
+        part = zip(ids[start : start + _PART], images[start : start + _PART], strict=True)
+        rows = [item for i, row in part for item in item_rows(questions, i, row)]
+        items.append(preparing.as_items(rows))
+    return items, images
 
 
 def main(argv: list[str]) -> None:
@@ -103,7 +111,7 @@ def main(argv: list[str]) -> None:
     receipt, root = preparing.open_receipt(args, layout.NAME)
     tasks.check_wording(args.settings["wording"], f"datasets.{args.dataset}.wording")
     acquired = {entry["path"] for entry in receipt["files"]}
-    items: list[Row] = []
+    items: list[pa.Table] = []
     images: list[Row] = []
     labels: dict[str, None] = {}  # in order; a label that another split lacks is null there
     for split in args.settings["splits"]:

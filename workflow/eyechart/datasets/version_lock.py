@@ -74,12 +74,13 @@ def settle(lock: Path, found: list[Locked]) -> None:
         write_rows(lock, COLUMNS, [tuple(map(str, astuple(locks[key]))) for key in sorted(locks)])
 
 
-def compare(lock: Path, known: Locked, new: Locked) -> None:
-    """Raise a UserError if a file is not what was locked."""
+def compare(lock: Path, known: Locked, new: Locked, path: Path | None = None) -> None:
+    """Raise a UserError if a file, which stands at ``path``, is not what was locked."""
     if (known.bytes, known.sha256) != (new.bytes, new.sha256):
+        damaged = f"if {path} is damaged delete it and run again, " if path else ""
         raise UserError(
             f"{lock}: {new.file!r} of {new.dataset} was {known.bytes} bytes with sha256 "
-            f"{known.sha256} and is now {new.bytes} bytes with sha256 {new.sha256} at {new.url}; "
-            "to accept the new one delete its line, to keep the old one get it where it is still "
-            "to be had and examine it as source: local"
+            f"{known.sha256} and is now {new.bytes} bytes with sha256 {new.sha256}; {damaged}"
+            f"to accept what {new.url} holds now delete its line, to keep what it held before get "
+            "that where it is still to be had and examine it as source: local"
         )

@@ -1,7 +1,57 @@
-"""Make a torchvision built for CUDA importable beside a torch for the CPU, for these tests."""
+"""What the tests of families share: tiny checkpoints, models loaded from them, their cards.
 
+A torchvision built for CUDA is made importable beside a torch for the CPU.
+"""
+
+import pytest
 import torch
 
 _LIBRARY = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):
     _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+from zoo import FAMILIES, build  # noqa: E402
+from zoo_parts import TV  # noqa: E402
+
+from eyechart.models.describe_model import describe  # noqa: E402
+from eyechart.models.load import load  # noqa: E402
+from eyechart.models.loading import Loading  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    made = {}
+
+    def make(name):
+        if FAMILIES[name].torchvision and not TV:
+            pytest.skip(f"{name} needs torchvision, and it is not installed here")
+        if name not in made:
+            made[name] = build(name, tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def loaded(checkpoint):
+    kept = {}
+
+    def get(name, **loading):
+        key = (name, *sorted(loading.items()))
+        if key not in kept:
+            kept[key] = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", **loading))
+        return kept[key]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def cards(loaded):
+    kept = {}
+
+    def get(name):
+        if name not in kept:
+            kept[name] = describe(loaded(name), name)
+        return kept[name]
+
+    return get

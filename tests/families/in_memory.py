@@ -1,11 +1,19 @@
 """The engine run over pictures in memory: every column of every address and span, by row."""
 
 import numpy as np
+from PIL import Image
 
 from eyechart.extraction.batches import Batches
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.addresses import SPANS, columns
+
+
+def pixels(count):
+    """Pictures of other sizes."""
+    draw = np.random.default_rng(1)
+    sizes = [(64, 40), (40, 88), (30, 30)][:count]
+    return [Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in sizes]
 
 
 def plan(asked, prompts):

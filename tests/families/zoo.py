@@ -49,16 +49,27 @@ class Case:
         }
         return Spec(**(defaults() | fields))
 
-    def reference(self, adapter: Any, image: Any, row: Any, begun: Any = ()) -> torch.Tensor:
-        """Give the next token's scores as the class computes them from its processor's inputs."""
+    def reference(
+        self,
+        adapter: Any,
+        images: Any,
+        row: Any,
+        begun: Any = (),
+        question: str = "what is it ?",
+    ) -> torch.Tensor:
+        """Give the scores of the token after the prompt, and after each of the answer begun to it.
+
+        As the class computes them, from its own processor's inputs: (tokens begun + 1, words).
+        """
         write = self.own_text or adapter.turn
-        text = write("what is it ?", 1)
-        inputs = dict(adapter.processor(images=[image], text=[text], return_tensors="pt"))
+        shown = {"images": [images] if len(images) > 1 else images} if images else {}
+        text = write(question, len(images))
+        inputs = dict(adapter.processor(text=[text], return_tensors="pt", **shown))
         inputs.pop("labels", None)
         if "begun" in self.loosely:  # an answer of a decoder's own
             start = adapter.text_config.decoder_start_token_id
             inputs["decoder_input_ids"] = torch.tensor([[start, *begun]])
-            return adapter.model(**inputs).logits[0, -1]
+            return adapter.model(**inputs).logits[0]
         for name in ("token_type_ids", "mm_token_type_ids"):
             if name in inputs:
                 later = torch.full((1, len(begun)), self.loosely.get("later", 0))
@@ -68,7 +79,7 @@ class Case:
             inputs["cross_attention_mask"] = torch.cat([inputs["cross_attention_mask"], last], 1)
         inputs["input_ids"] = torch.tensor([[*row.ids, *begun]])
         inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        return adapter.model(**inputs).logits[0, -1]
+        return adapter.model(**inputs).logits[0, -1 - len(begun) :]
 
 
 def _blip(question: str, images: int) -> str:

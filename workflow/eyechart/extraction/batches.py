@@ -21,9 +21,12 @@ class Batches:
     Parameters
     ----------
     size : int or ``auto``
+    setting : str
+        The name of the setting that says so, for errors.
     """
 
-    def __init__(self, size: int | str) -> None:
+    def __init__(self, size: int | str, setting: str = "extraction.batch_size") -> None:
+        self.setting = setting
         self.auto = size == "auto"
         self.size = AUTO_START if isinstance(size, str) else size
 
@@ -57,7 +60,7 @@ class Batches:
         """Halve the size, or raise a UserError where it may not be or cannot be less."""
         if not self.auto:
             raise UserError(
-                f"extraction.batch_size: out of memory at {self.size}; use less, or 'auto'"
+                f"{self.setting}: out of memory at {self.size}; use less, or 'auto'"
             ) from None
         if self.size == 1:
             raise UserError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eyechart.errors import UserError
 from eyechart.extraction import passes
 from eyechart.extraction.batches import Batches
 from eyechart.extraction.packing import PACK_TOKENS, fill
@@ -153,17 +152,7 @@ class Engine:
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Give what all prompts about the same pictures open with."""
-        first, *others = (p.row for p in group)
-        end = self._language().prefix(first.ids)
-        for ids in (row.ids for row in (first, *others)):
-            if ids[:end] != first.ids[:end] or self._language().prefix(ids) != end:
-                raise UserError(
-                    f"{self.adapter.spec.checkpoint}: prompts about {group[0].images[0]!r} differ "
-                    "before its last image token; set image_first: false in the model's spec"
-                )
-            if len(ids) == end:
-                raise UserError(f"a prompt about {group[0].images[0]!r} ends with its picture")
-        return Row(first.ids[:end], first.inputs)
+        return passes.opening(self._language(), [p.row for p in group], group[0].images[0])
 
     def _language(self) -> LanguageAdapter:
         assert isinstance(self.adapter, LanguageAdapter)

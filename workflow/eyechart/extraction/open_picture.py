@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from eyechart.datasets.pictures import MOST_PIXELS, check_size
 from eyechart.errors import UserError
 
+ORIENTATION = 0x0112  # the EXIF tag; with these values the camera lay on its side
+LYING = (5, 6, 7, 8)
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -24,10 +28,24 @@ def open_picture(path: Path) -> Image.Image:
     UserError
         If the file is missing, truncated, no picture, or of more than 100 million pixels.
     """
+    with opened(path) as image:
+        return to_rgb(ImageOps.exif_transpose(image))
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Give the width and height, in pixels, of what ``open_picture`` would give; decode nothing."""
+    with opened(path) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ORIENTATION) in LYING else (width, height)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture file, and say in one sentence what is wrong with it, there or in the block."""
     try:
         with Image.open(path) as image:
             check_size(path, image.size)
-            return to_rgb(ImageOps.exif_transpose(image))
+            yield image
     except FileNotFoundError:
         raise UserError(f"{path}: no such picture") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

@@ -84,6 +84,27 @@ def together(parts: Sequence[Any]) -> Any:
     return torch.cat(list(parts))
 
 
+def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
+    """Give what all prompts about the same pictures open with, up to the last image token.
+
+    Raises
+    ------
+    UserError
+        If they open unlike one another, or one ends there; ``image`` is named.
+    """
+    first = rows[0]
+    end = adapter.prefix(first.ids)
+    for row in rows:
+        if row.ids[:end] != first.ids[:end] or adapter.prefix(row.ids) != end:
+            raise UserError(
+                f"{adapter.spec.checkpoint}: prompts about {image!r} differ "
+                "before its last image token; set image_first: false in the model's spec"
+            )
+        if len(row.ids) == end:
+            raise UserError(f"a prompt about {image!r} ends with its picture")
+    return Row(first.ids[:end], first.inputs)
+
+
 def read_prefix(
     adapter: LanguageAdapter,
     rows: Sequence[Row],

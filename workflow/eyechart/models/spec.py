@@ -13,7 +13,7 @@ import yaml
 from eyechart.errors import UserError, nearest
 
 FAMILIES = Path(__file__).parent / "families"
-SHARED = ("__init__", "base", "language", "remote")  # of all families, or many
+SHARED = ("__init__", "base", "language", "remote", "two_towers")  # of all families, or many
 TWO_TOWERS = ("clip", "siglip")  # families of encoders with a tower that reads text
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where it was built
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"

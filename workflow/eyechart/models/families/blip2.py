@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -124,17 +125,24 @@ class Blip2(LanguageAdapter):
         rows = [[start, *b, *[0] * (longest - len(b))] for b in begun]
         return {"decoder_input_ids": torch.tensor(rows, device=self.device)}
 
+    def answer_ids(self, row: Row, text: str) -> list[int]:
+        """Give the token ids of an answer; a decoder begins a text of its own."""
+        return self.plain_ids(text) if self.two_sided else super().answer_ids(row, text)
+
     def logits(
         self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
         """Give the scores of next tokens; a decoder has the answer apart from the prompt."""
-        if not self.two_sided:
-            return super().logits(rows, seen, begun)
-        apart = [
-            Row(r.ids, {**r.inputs, "begun": list(b)}) for r, b in zip(rows, begun, strict=True)
+        given = [
+            Row(r.ids, {**r.inputs, "begun": list(b)})
+            if self.two_sided
+            else replace(r, ids=[*r.ids, *b])
+            for r, b in zip(rows, begun, strict=True)
         ]
-        found = self.read(self.tokens(apart, seen), logits=True)
-        return [scores[: len(b) + 1] for scores, b in zip(found, begun, strict=True)]
+        found = self.read(self.tokens(given, seen), logits=True)
+        starts = [0 if self.two_sided else len(r.ids) - 1 for r in rows]
+        counts = [len(b) + 1 for b in begun]
+        return [s[a : a + n] for s, a, n in zip(found, starts, counts, strict=True)]
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Say that a query lies nowhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -302,6 +303,34 @@ class LanguageAdapter(Adapter):
 
     # Answering
 
+    def answer_ids(self, row: Row, text: str) -> list[int]:
+        """Give the token ids of an answer as it stands behind a prompt.
+
+        Behind a space, unless the prompt ends with white space or with a token of its own, such as
+        the mark that opens a turn: so it stood in training, and so it is written greedily.
+        """
+        last = row.ids[-1]
+        opening = "" if last < 0 or last in self.own_ids else str(self.tokenizer.decode([last]))
+        between = " " if opening and not opening[-1].isspace() else ""
+        before, both = (self.plain_ids(t) for t in (opening, opening + between + text))
+        return both[len(before) :] if both[: len(before)] == before else self.plain_ids(text)
+
+    @cached_property
+    def own_ids(self) -> set[int]:
+        """The ids of tokens that were added to the words of the vocabulary."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        return {*map(int, self.tokenizer.all_special_ids), *map(int, added)}
+
+    def plain_ids(self, text: str) -> list[int]:
+        """Give the token ids of a text alone."""
+        return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+
+    def ends(self) -> set[int]:
+        """Give the ids of the tokens that end an answer."""
+        found = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
+        listed = found if isinstance(found, list) else [found]
+        return {int(i) for i in [*listed, self.tokenizer.eos_token_id] if i is not None}
+
     def logits(
         self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
@@ -312,6 +341,11 @@ class LanguageAdapter(Adapter):
         list of Tensor, one (tokens begun + 1, words) per row
         """
         whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
-        found = self.read(self.tokens(whole, seen), logits=True)
+        hidden = self.read(self.tokens(whole, seen))
         ends = [(len(r.ids) - 1, len(w.ids)) for r, w in zip(rows, whole, strict=True)]
-        return [scores[a:b] for scores, (a, b) in zip(found, ends, strict=True)]
+        return [self.score(h[a:b]) for h, (a, b) in zip(hidden, ends, strict=True)]
+
+    def score(self, hidden: Tensor) -> Tensor:
+        """Give the scores of all words, (n, words), after hidden states (n, d) of the last norm."""
+        found: Tensor = self.model.get_output_embeddings()(hidden)
+        return found

@@ -23,20 +23,16 @@ class LlavaOnevision(LlavaNext):
     """
 
     def picture(self, image: Image.Image) -> Picture:
-        """Prepare one picture as it is seen alone."""
+        """Prepare one picture as it is seen alone; keep it for prompts with several."""
         found = super().picture(image)
         found.inputs.pop("batch_num_images", None)
-        return found
+        return replace(found, image=image)
 
     def look(self, pictures: Sequence[Picture]) -> list[Seen]:
-        """Run encoder and connector; keep the whole views for prompts with several pictures."""
+        """Run encoder and connector on pictures as they are seen alone."""
         found = super().look(pictures)
         return [
-            replace(
-                seen,
-                more={"pixels": p.inputs["pixel_values"][:, :1], "size": p.inputs["image_sizes"]},
-            )
-            for seen, p in zip(found, pictures, strict=True)
+            replace(seen, more={"image": p.image}) for seen, p in zip(found, pictures, strict=True)
         ]
 
     def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
@@ -58,10 +54,12 @@ class LlavaOnevision(LlavaNext):
         return super().tokens(rows, used)
 
     def look_whole(self, seen: Sequence[Seen]) -> list[Seen]:
-        """Run encoder and connector on whole views."""
+        """Run encoder and connector on whole views, which are padded to squares."""
+        images = [s.more["image"] for s in seen]
+        inputs = self.processor.image_processor(images=[images], return_tensors="pt")
         found = self.body.get_image_features(
-            torch.cat([s.more["pixels"][0] for s in seen]).to(self.device, self.dtype),
-            torch.cat([s.more["size"] for s in seen]).to(self.device),
+            inputs["pixel_values"].to(self.device, self.dtype),
+            inputs["image_sizes"].to(self.device),
             batch_num_images=torch.tensor([len(seen)]),
         )
         return [Seen(features) for features in found.pooler_output]

@@ -1,0 +1,191 @@
+"""What every family answers: shared and joint passes against the class's own, one prompt a time."""
+
+import numpy as np
+import pytest
+import torch
+from in_memory import pixels
+from PIL import Image
+from zoo import FAMILIES
+
+from eyechart.behavior import joint, towers
+from eyechart.behavior.conditions import Sight
+from eyechart.behavior.reader import Asked, Reader
+from eyechart.behavior.scripts import branches, script, tidy
+from eyechart.errors import UserError
+from eyechart.extraction.batches import Batches
+
+# PaliGemma's processor, not ours
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
+TOWERS = ["clip", "siglip"]
+QUESTIONS = ["what is it ?", "is the red square left of the blue circle ?", "count"]
+CHOICES = ("a red square", "yes", "yes it is", "no", "a red circle", "yes it is two")
+
+
+@pytest.fixture(scope="module")
+def sights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    found = []
+    pictures = pixels(3)
+    # the fourth is of the first's size: some processors stack the pictures of a prompt
+    for n, image in enumerate([*pictures, pictures[0].transpose(Image.Transpose.ROTATE_180)]):
+        image.save(folder / f"{n}.png")
+        found.append(Sight(f"p{n}", path=str(folder / f"{n}.png")))
+    return found
+
+
+@pytest.fixture(params=["shared", "joint"])
+def ask(request, cards):
+    """Answer prompts by one of the two ways; skip nothing, but share only where it may be."""
+
+    def run(adapter, name, asked, size=3, most=4):
+        shares = request.param == "shared" and cards(name)["shares_prefix"]
+        reader = Reader(adapter, shares, most, Batches(size))
+        found = {n: said for done in reader.run(asked) for n, said in done}
+        return [found[n] for n in range(len(asked))]
+
+    return run
+
+
+def plan(sets, choices=CHOICES, tell=False):
+    """Each question about each set of pictures."""
+    pairs = [(tuple(s), q) for s in sets for q in QUESTIONS]
+    return [Asked(n, s, q, tuple(choices), tell) for n, (s, q) in enumerate(pairs)]
+
+
+@pytest.fixture(scope="module")
+def directly(loaded):
+    """Score choices one by one: a whole forward pass of the class itself on prompt and choice."""
+    kept = {}
+
+    def score(name, one):
+        adapter, case = loaded(name), FAMILIES[name]
+        images = [Image.open(sight.path) for sight in one.sights]
+        row = adapter.row(one.prompt, [adapter.picture(image) for image in images])
+        for choice in one.scored:
+            ids = adapter.answer_ids(row, choice)
+            with torch.inference_mode():
+                scores = case.reference(adapter, images, row, ids[:-1], one.prompt).double()
+            yield float(scores.log_softmax(dim=1)[range(len(ids)), ids].sum())
+
+    def give(name, one):
+        key = (name, one.sights, one.prompt)
+        if key not in kept:
+            kept[key] = list(score(name, one))
+        return kept[key]
+
+    return give
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
+    name, loaded, ask, sights, directly
+):
+    adapter = loaded(name)
+    asked = plan([[s] for s in sights[:3]])
+    for one, said in zip(asked, ask(adapter, name, asked), strict=True):
+        expected = directly(name, one)
+        np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_two_pictures_are_read_as_the_class_reads_them(name, loaded, ask, sights, directly):
+    adapter = loaded(name)
+    if adapter.MOST_PICTURES:
+        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+            ask(adapter, name, plan([sights[:2]]))
+        return
+    asked = plan([[sights[0], sights[3]], [sights[3], sights[0]]])
+    for one, said in zip(asked, ask(adapter, name, asked), strict=True):
+        expected = directly(name, one)
+        np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_prompts_without_a_picture_are_read_as_the_class_reads_them(name, loaded, ask, directly):
+    adapter = loaded(name)
+    asked = plan([[]])
+    if not adapter.TEXT_ALONE:
+        with pytest.raises(UserError, match="reads no prompt without a picture"):
+            ask(adapter, name, asked)
+        return
+    for one, said in zip(asked, ask(adapter, name, asked), strict=True):
+        expected = directly(name, one)
+        np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_greedy_answers_are_those_of_reading_everything_again(name, loaded, ask, sights):
+    adapter = loaded(name)
+    asked = [
+        *plan([[s] for s in sights[:3]], tell=True),
+        *plan([[sights[0]]], choices=(), tell=True),
+    ]
+    asked = [Asked(n, a.sights, a.prompt, a.scored, n % 4 != 1) for n, a in enumerate(asked)]
+    for one, said in zip(asked, ask(adapter, name, asked, most=5), strict=True):
+        picture = adapter.picture(one.sights[0].draw())
+        alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
+        seen = adapter.look([picture])
+        (ids,) = joint.tell(adapter, [alone], [seen], 5, Batches(1))
+        assert said.text == (tidy(adapter, ids) if one.tell else None)
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2_vl", "paligemma", "blip2_t5"])
+def test_answers_do_not_depend_on_batches(name, loaded, ask, sights):
+    asked = plan([[s] for s in sights[:3]], tell=True)
+    few, many = (ask(loaded(name), name, asked, size) for size in (1, 64))
+    for one, other in zip(few, many, strict=True):
+        assert one.text == other.text
+        np.testing.assert_allclose(one.log_probability, other.log_probability, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sights):
+    adapter = loaded(name)
+    row = adapter.row("what is it ?", [adapter.picture(pixels(1)[0])])
+    ids = adapter.answer_ids(row, "a red square")
+    if name == "blip2_t5":
+        assert ids == adapter.plain_ids("a red square")  # a decoder begins afresh
+        return
+    written = adapter.tokenizer.decode([*[i for i in row.ids[-1:] if i >= 0], *ids])
+    assert written.endswith("\na red square" if name == "paligemma" else " a red square")
+
+
+@pytest.mark.parametrize("name", TOWERS)
+def test_towers_score_as_the_class_itself(name, loaded, sights):
+    adapter = loaded(name)
+    texts = ("a red square", "yes", "the dog is left of the cat")
+    matches = [towers.Match((s,), texts) for s in sights[:3]]
+    matches.append(towers.Match(tuple(sights[:3]), texts[:1]))
+    found = towers.answer(adapter, matches, Batches(2))
+    inputs = adapter.processor(
+        text=list(texts), images=pixels(3), padding=adapter.PADDING, return_tensors="pt",
+        **({"max_length": 24} if name == "siglip" else {}),
+    )  # fmt: skip
+    with torch.inference_mode():
+        scores = adapter.model(**inputs).logits_per_image.double()
+    for said, own in zip(found[:3], scores.log_softmax(dim=1), strict=True):
+        np.testing.assert_allclose(said.log_probability, own, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        found[3].log_probability, scores[:, 0].log_softmax(dim=0), rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", TOWERS)
+def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
+    long = "count objects one two three " * 30
+    with pytest.raises(UserError, match=r"text 'count objects.*tokens, but the text tower"):
+        loaded(name).texts(["yes", long])
+
+
+def test_an_encoder_without_a_text_tower_is_told_so(loaded):
+    with pytest.raises(UserError, match="'dinov2' has no text tower"):
+        towers.two_towers(loaded("dinov2"))
+
+
+def test_choices_share_the_branches_that_they_begin_with():
+    assert branches([[1], [2], [3]]) == [[]]
+    assert branches([[1, 2, 3], [1, 2, 4], [1, 9]]) == [[1, 2]]
+    assert branches([[1, 2, 3], [4, 5]]) == [[1, 2], [4]]
+    assert branches([]) == [[]]

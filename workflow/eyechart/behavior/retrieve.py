@@ -1,0 +1,231 @@
+"""Match captions and pictures by an encoder with two towers: Recall@1, 5 and 10, both ways.
+
+Reads the checkpoint and the dataset's two tables; its captions are the references of open items.
+A picture's rank is that of its best caption, and a tie counts against it. Writes a table of scores:
+``recall_5_text`` is the share of pictures of which a caption is among the five best,
+``recall_5_picture`` the share of captions whose picture is.
+
+    python -m eyechart.behavior.retrieve --model tiny_clip --dataset coco \
+        --spec config/models/tiny_clip.yaml --checkpoint data/models/tiny_clip \
+        --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet \
+        --settings '{"caption": "{statement}", "bootstrap": 1000, "batch_size": 64}' --seed 7 \
+        --output results/retrieval/tiny_clip/coco.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart import errors, randomness
+from eyechart.behavior import towers
+from eyechart.behavior.asking import check_template
+from eyechart.behavior.conditions import Sight
+from eyechart.extraction.batches import Batches
+from eyechart.models.load import load
+from eyechart.models.loading import add_flags, read_flags
+from eyechart.models.spec import read_spec
+from eyechart.probing.statistics import bootstrap_interval
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.scores import SCORES
+
+DEPTHS = (1, 5, 10)
+BLOCK = 512  # pictures compared with all captions at once: 100 MB for 25,000 captions in float64
+FIELDS = ("caption", "bootstrap", "batch_size")
+TASK = "caption"
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Pictures with captions.
+
+    Attributes
+    ----------
+    images : ids of the n pictures, sorted
+    groups : group of each, shape (n,)
+    texts : the m distinct captions, sorted
+    picture, text : int64, shape (c,)
+        Of each of the c captions, the number of its picture and of its text.
+    """
+
+    images: list[str]
+    groups: np.ndarray
+    texts: list[str]
+    picture: np.ndarray
+    text: np.ndarray
+
+
+def gather(items: Path, template: str) -> Captions:
+    """Read all captions of a dataset and put each in the template.
+
+    Raises
+    ------
+    UserError
+        If no open item on one picture has references.
+    """
+    columns = ["group", "images", "choices", "meta"]
+    told: dict[str, list[str]] = {}
+    group: dict[str, str] = {}
+    for row in read_table(items, columns).to_pylist():
+        references = json.loads(row["meta"] or "{}").get("references", [])
+        if not row["choices"] and len(row["images"]) == 1:
+            image = row["images"][0]
+            told.setdefault(image, []).extend(template.format(statement=r) for r in references)
+            group[image] = row["group"]
+    images = sorted(image for image, own in told.items() if own)
+    if not images:
+        raise errors.UserError(
+            f"{items}: no open item on one picture has references in its meta, so there are no "
+            "captions to match"
+        )
+    texts = sorted({text for image in images for text in told[image]})
+    number = {text: n for n, text in enumerate(texts)}
+    pairs = [(n, number[text]) for n, image in enumerate(images) for text in told[image]]
+    picture, text = np.array(pairs).T
+    return Captions(images, np.array([group[i] for i in images]), texts, picture, text)
+
+
+def ranks(
+    views: np.ndarray, words: np.ndarray, captions: Captions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the exact rank of each picture's best caption, and of each caption's picture, from 0.
+
+    Ties count against: a rank is the number of others' captions, or of other pictures, that are
+    at least as similar. Captions of one text are one column, so that they tie exactly.
+
+    Parameters
+    ----------
+    views : shape (n, d)
+    words : shape (m, d)
+        Of the distinct texts.
+
+    Returns
+    -------
+    two ndarrays of int64, shapes (n,) and (c,)
+    """
+    often = np.bincount(captions.text, minlength=len(words))  # captions of each text
+    starts = range(0, len(views), BLOCK)
+    of_pictures = np.empty(len(views), dtype=np.int64)
+    of_captions = np.full(len(captions.text), -1)  # its own picture is as similar, and counted
+    reached = np.empty(len(captions.text))
+    for start in starts:
+        score = views[start : start + BLOCK] @ words.T  # (block, m)
+        here = (captions.picture >= start) & (captions.picture < start + BLOCK)
+        picture, text = captions.picture[here] - start, captions.text[here]
+        own = np.zeros(score.shape, dtype=np.int64)
+        np.add.at(own, (picture, text), 1)
+        best = np.where(own > 0, score, -np.inf).max(axis=1, keepdims=True)
+        of_pictures[start : start + BLOCK] = np.where(score >= best, often - own, 0).sum(axis=1)
+        reached[here] = score[picture, text]
+    for start in starts:
+        score = views[start : start + BLOCK] @ words.T  # the same bits as before
+        of_captions += (score[:, captions.text] >= reached).sum(axis=0)
+    return of_pictures, of_captions
+
+
+def recalls(
+    captions: Captions, of_pictures: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
+) -> list[dict[str, Any]]:
+    """Give the rows of the table, but for whose they are."""
+    n, count = len(captions.images), len(captions.text)
+    per_picture = np.bincount(captions.picture, minlength=n)
+    rows = []
+    for what, found, groups in (
+        ("text", of_pictures, captions.groups),
+        ("picture", of_captions, captions.groups[captions.picture]),
+    ):
+        right = np.stack([found < depth for depth in DEPTHS])  # (depths, n or c)
+        rng = randomness.generator("retrieval", seed, what)
+        intervals = bootstrap_interval(right, groups, draws, rng)
+        for depth, own, (low, high) in zip(DEPTHS, right, intervals, strict=True):
+            chance = (
+                float(np.mean([missed(count, int(m), depth) for m in per_picture]))
+                if what == "text"
+                else missed(n, 1, depth)
+            )
+            rows.append(
+                {
+                    "metric": f"recall_{depth}_{what}",
+                    "value": float(own.mean()),
+                    "ci_low": float(low),
+                    "ci_high": float(high),
+                    "chance": 1 - chance,
+                    "n": len(own),
+                    "groups": len(set(groups.tolist())),
+                }
+            )
+    return rows
+
+
+def missed(of: int, right: int, depth: int) -> float:
+    """Give the probability that none of ``depth`` drawn from ``of`` is one of the right ones.
+
+    >>> missed(4, 1, 1)
+    0.75
+    """
+    return comb(of - right, depth) / comb(of, depth) if depth <= of else 0.0
+
+
+def compare(
+    adapter: towers.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the pictures' and the distinct texts' vectors, float64, shapes (n, d) and (m, d)."""
+    batches = Batches(size, "answers.batch_size")
+    for image in captions.images:
+        if image not in paths:
+            raise errors.UserError(f"items: picture {image!r} is not in the picture table")
+    sights = [Sight(image, path=paths[image]) for image in captions.images]
+    views = towers.view(adapter, sights, batches)
+    words, _ = towers.read(adapter, captions.texts, batches)
+    return views.double().numpy(), words.double().numpy()
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    value: dict[str, Any] = json.loads(text)
+    for name in sorted(set(value) ^ set(FIELDS)):
+        what = "missing" if name in FIELDS else "unknown"
+        raise errors.UserError(f"--settings: {what} field {name!r}; {errors.nearest(name, FIELDS)}")
+    check_template("caption", value["caption"], ("statement",))
+    return value
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but those of loading are required."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name in ("model", "dataset", "settings"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("spec", "checkpoint", "items", "images", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    add_flags(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the table of one model and dataset."""
+    args = parse_args(argv)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    settings = read_settings(args.settings)
+    captions = gather(args.items, settings["caption"])
+    images = read_table(args.images, ["image_id", "path"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in images}
+    adapter = towers.two_towers(load(read_spec(args.spec), args.checkpoint, read_flags(args)))
+    views, words = compare(adapter, captions, paths, settings["batch_size"])
+    found = ranks(views, words, captions)
+    whose = {"model": args.model, "dataset": args.dataset, "condition": "sighted", "task": TASK}
+    rows = recalls(captions, *found, settings["bootstrap"], args.seed)
+    write_table(args.output, pa.Table.from_pylist([{**whose, **r} for r in rows], SCORES))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -57,8 +57,14 @@ def test_answers_that_do_not_belong_together_are_refused(tmp_path, said, message
             [ITEMS[0] | {"choices": ["on", "on"]}, *ITEMS[1:]],
             "'pair_000_0' has the same choice twice",
         ),
-        ([ITEMS[0] | {"answer": "dim"}, *ITEMS[1:]], "answer is 'dim', which is not among"),
-        ([ITEMS[0] | {"group": "alone"}, *ITEMS[1:]], "pair 'pair_000' is spread over 2 groups"),
+        (
+            [ITEMS[0] | {"answer": "dim"}, *ITEMS[1:]],
+            "'pair_000_0' has an answer that is not among",
+        ),
+        (
+            [ITEMS[0] | {"group": "alone"}, *ITEMS[1:]],
+            "'pair_000_0' is of a pair that is spread over groups",
+        ),
     ],
 )
 def test_items_that_cannot_be_scored_are_refused(tmp_path, items, message):
@@ -113,6 +119,16 @@ def test_texts_that_the_parser_refuses_are_counted_and_wrong(tmp_path):
     assert found["accuracy"] == 1
     assert found["accuracy_text"] == pytest.approx(4 / 6)
     assert found["unparsed"] == pytest.approx(2 / 6)
+
+
+def test_texts_of_some_orders_only_are_scored_by_themselves(tmp_path):
+    rows = answers(ITEMS, looks, "sighted")
+    for row in rows:
+        if row["order"] == 0:
+            row["text"] = row["parsed"] = row["predicted"]
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
+    assert values(scores)["accuracy_text"] == 1
+    assert values(scores)["unparsed"] == 0
 
 
 def test_raw_and_per_token_predictions_are_scored_apart(tmp_path):

@@ -134,6 +134,21 @@ def test_with_four_options_in_all_orders_each_fake_has_its_numbers(tmp_path):
         assert "pair_accuracy" not in found
         levels = values(scores, column="chance")
         assert {m: levels[m] for m in chance} == pytest.approx(chance, abs=1e-9)
+        assert values(scores, "blank", column="chance")["changed"] == pytest.approx(3 / 4)
+
+
+def test_each_task_has_a_test_of_its_own(tmp_path):
+    items = pairs(12, tasks=2)
+    sighted, blank = (answers(items, looks, c, 1) for c in ("sighted", "blank"))
+    blank = [
+        b if row["task"] == "task_0" else b | {"predicted": s["predicted"]}
+        for row, s, b in zip(items, sighted, blank, strict=True)
+    ]
+    scores, _ = score(tmp_path, items, {"sighted": sighted, "blank": blank})
+    for column, expected in (("difference", [-1 / 2, 0, -1 / 4]), ("p", [2 / 2**6, 1, 2 / 2**6])):
+        tasks = ("task_0", "task_1", "all")
+        found = [values(scores, "blank", task, column)["accuracy"] for task in tasks]
+        assert found == pytest.approx(expected, abs=1e-9)
 
 
 def test_distributions_add_up_and_are_those_of_each_task(tables):

@@ -144,10 +144,6 @@ def lay_out(
     code = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
     c = shown["choices"].list.len().to_numpy().astype(int)
     answer = _places(shown.select("item_id", "answer"), options, "answer").to_numpy()
-    astray = shown.filter((answer < 0) & (c > 0) & shown["answer"].is_not_null().to_numpy())
-    if len(astray):
-        name, text = astray.select("item_id", "answer").row(0)
-        raise UserError(f"items: item {name!r}: answer is {text!r}, which is not among its choices")
     rows = key.join(shown.select("item_id", "row", "choices"), on="item_id", how="left")
     closed = rows["choices"].list.len() > 0
     asked = Asked(
@@ -213,22 +209,16 @@ def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series
 def _pairs(items: pl.DataFrame, shown: pl.DataFrame, truth: np.ndarray) -> np.ndarray:
     """Give each item's pair as a number; -1 for none and for pairs that cannot be scored."""
     whole = items.filter(pl.col("pair").is_not_null()).group_by("pair").len("size")
-    own = shown.select("pair", "group", answered=pl.Series(truth >= 0))
-    counts = (
+    own = shown.select("pair", answered=pl.Series(truth >= 0))
+    scored = (
         own.filter("answered", pl.col("pair").is_not_null())
         .group_by("pair")
-        .agg(pl.len(), groups=pl.col("group").n_unique())
+        .len()
         .join(whole, on="pair")
-        .filter(pl.col("len") == pl.col("size"))
-        .sort("pair")
+        .filter(pl.col("len") == pl.col("size"))["pair"]
+        .sort()
     )
-    split = counts.filter(pl.col("groups") > 1)
-    if len(split):
-        raise UserError(
-            f"items: pair {split['pair'][0]!r} is spread over {split['groups'][0]} groups; a pair "
-            f"must lie in one group, or its interval would be too narrow"
-        )
-    number = {pair: i for i, pair in enumerate(counts["pair"])}
+    number = {pair: i for i, pair in enumerate(scored)}
     return np.array([number.get(pair, -1) for pair in own["pair"]], dtype=int)
 
 

@@ -29,14 +29,15 @@ def accuracy_text(asked: Asked, said: Said) -> Measure:
 
     A text that the parser refused counts as wrong. Chance: 1 / c.
     """
-    return _where_told(accuracy(asked, said.parsed, "accuracy_text"), asked, said)
+    right = said.parsed == asked.truth[asked.item]
+    unit, share = _of_texts(right, asked.truth >= 0, asked, said)
+    return Measure("accuracy_text", unit, per_unit(share), mean, per_unit(1 / asked.c[unit]))
 
 
 def unparsed(asked: Asked, said: Said) -> Measure:
     """Give the share of texts that state no choice. It has no chance level."""
-    unit = np.flatnonzero(asked.c > 0)
-    refused = asked.average(said.parsed < 0)[unit]
-    return _where_told(Measure("unparsed", unit, per_unit(refused), mean), asked, said)
+    unit, share = _of_texts(said.parsed < 0, asked.c > 0, asked, said)
+    return Measure("unparsed", unit, per_unit(share), mean)
 
 
 def majority(asked: Asked) -> Measure:
@@ -157,11 +158,13 @@ def measures(asked: Asked, said: dict[str, Said], condition: str) -> list[Measur
     return [measure for measure in found if len(measure.unit)]
 
 
-def _where_told(found: Measure, asked: Asked, said: Said) -> Measure:
-    """Keep the units that have a text in every order."""
-    told = asked.average(said.has_text)[found.unit] == 1
-    chance = None if found.chance is None else found.chance[told]
-    return replace(found, unit=found.unit[told], sums=found.sums[told], chance=chance)
+def _of_texts(
+    values: np.ndarray, among: np.ndarray, asked: Asked, said: Said
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the items among (n,) that have texts, and the mean of values (r,) over their texts."""
+    told = asked.average(said.has_text)
+    unit = np.flatnonzero(among & (told > 0))
+    return unit, asked.average(values & said.has_text)[unit] / told[unit]
 
 
 def _distance(metric: str, unit: np.ndarray, sums: csr_array, chance: csr_array) -> Measure:

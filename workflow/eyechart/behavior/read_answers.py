@@ -21,15 +21,23 @@ def read_items(path: Path) -> pl.DataFrame:
     Raises
     ------
     UserError
-        If an item stands there twice, or has the same choice twice.
+        If an item stands there twice, has the same choice twice or an answer that is none of its
+        choices, or if a pair is spread over groups.
     """
     items = pl.DataFrame(read_table(path, _ITEMS)).with_columns(pl.col("choices").fill_null([]))
-    twice = items.filter(pl.col("item_id").is_duplicated())
-    if len(twice):
-        raise UserError(f"{path}: item {twice['item_id'][0]!r} stands there twice")
-    alike = items.filter(pl.col("choices").list.n_unique() < pl.col("choices").list.len())
-    if len(alike):
-        raise UserError(f"{path}: item {alike['item_id'][0]!r} has the same choice twice")
+    choices = pl.col("choices")
+    astray = choices.list.len() > 0, ~choices.list.contains(pl.col("answer"))
+    over_groups = pl.col("group").n_unique().over("pair") > 1
+    mistakes = {
+        "stands there twice": [pl.col("item_id").is_duplicated()],
+        "has the same choice twice": [choices.list.n_unique() < choices.list.len()],
+        "has an answer that is not among its choices": [pl.col("answer").is_not_null(), *astray],
+        "is of a pair that is spread over groups": [pl.col("pair").is_not_null(), over_groups],
+    }
+    for mistake, conditions in mistakes.items():
+        wrong = items.filter(*conditions)
+        if len(wrong):
+            raise UserError(f"{path}: item {wrong['item_id'][0]!r} {mistake}")
     return items
 
 

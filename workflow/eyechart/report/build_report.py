@@ -31,11 +31,15 @@ from eyechart.report.gallery import gallery
 from eyechart.report.page import exams, render
 from eyechart.report.results import TaskResult, read_results
 from eyechart.report.summary import Bar, summarise
-from eyechart.tables.files import read_json, write_text
+from eyechart.report.templates import write_page
+from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table
 from eyechart.tables.receipt import read_receipt
 
-READ = ("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts")
+READ = (
+    *("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts"),
+    *("scores", "distributions", "answers", "retrieval", "patterns", "correlations", "pairs"),
+)
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -102,14 +106,8 @@ def build(args: argparse.Namespace) -> str:
 def main(argv: list[str]) -> None:
     """Write the page, unless it is larger than a page may be."""
     args = parse_args(argv)
-    text = build(args)
-    megabytes, most = len(text.encode()) / 1e6, args.settings["megabytes"]
-    if megabytes > most:
-        raise errors.UserError(
-            f"{args.output}: the page would have {megabytes:.1f} MB, expected at most {most}; "
-            "show fewer or smaller pictures (report: gallery, gallery_px)"
-        )
-    write_text(args.output, text)
+    hint = "show fewer or smaller pictures (report: gallery, differing, gallery_px)"
+    write_page(args.output, build(args), args.settings["megabytes"], hint)
 
 
 if __name__ == "__main__":

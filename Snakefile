@@ -21,6 +21,8 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/extraction.smk"
 include: "workflow/rules/probing.smk"
+include: "workflow/rules/mining.smk"
+include: "workflow/rules/behavior.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -28,4 +30,7 @@ rule all:
     default_target: True
     input:
         page="<results>/report/index.html",
-        figures=EXAM.figures(),
+        figures=[*EXAM.figures(), *ANSWERING.figures()],
+        mmvp=ANSWERING.pages(),
+        sheets=MINING.files("sheet.html"),
+        labels=MINING.files("labels.csv"),

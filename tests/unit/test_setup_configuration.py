@@ -169,7 +169,7 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
 )
 def test_an_unknown_name_in_a_target_is_told(target: str, expected: str) -> None:
     with pytest.raises(UserError) as caught:
-        configuration.check_targets(merged(*FILES), configuration.read_specs(), [target])
+        targets.check(merged(*FILES), configuration.read_specs(), [target])
     assert expected in str(caught.value)
 
 
@@ -179,7 +179,7 @@ def test_known_targets_and_all_other_arguments_pass() -> None:
         "results/probes/tiny_llava/clevr/color.predictions.parquet",
         "results/activations/tiny_clip/clevr/image/part-000.parquet",
     ]
-    configuration.check_targets(merged(*FILES), configuration.read_specs(), arguments)
+    targets.check(merged(*FILES), configuration.read_specs(), arguments)
 
 
 def test_canonical_json_forgets_the_order_of_keys_and_nothing_else() -> None:

@@ -16,6 +16,7 @@ PACKAGE = ROOT / "workflow/eyechart"
 # From the roof down; a room imports only from floors below its own
 FLOORS = [
     {"report"},
+    {"behavior", "mining"},
     {"probing"},
     {"extraction"},
     {"training"},
@@ -24,7 +25,8 @@ FLOORS = [
     {"tables"},
     {"randomness", "fingerprint", "device", "errors"},
 ]
-PARSED = ["eyechart.checkpoints", "eyechart.configuration", "eyechart.exam", "eyechart.fingerprint",
+PARSED = ["eyechart.answering", "eyechart.checkpoints", "eyechart.configuration",
+          "eyechart.pairing", "eyechart.targets", "eyechart.exam", "eyechart.fingerprint",
           "eyechart.recipe", "eyechart.sizing", "eyechart.tables.integrity"]  # fmt: skip
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
@@ -106,7 +108,7 @@ def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() 
     assert [str(p) for p in PACKAGE.rglob("__init__.py") if p.read_text().strip()] == []
 
 
-@pytest.mark.parametrize("room", ["report", "probing"])
+@pytest.mark.parametrize("room", ["report", "mining", "probing"])
 def test_rooms_that_read_tables_only_load_no_model(room: str) -> None:
     for path in (PACKAGE / room).glob("*.py"):
         reached = closure(f"eyechart.{room}.{path.stem}")

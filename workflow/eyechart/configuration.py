@@ -13,14 +13,13 @@ from typing import Any
 import jsonschema
 import yaml
 
-from eyechart.datasets import clevr_tasks
+from eyechart import dataset_section
+from eyechart.catalogue import LAYOUTS
 from eyechart.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 MODELS = Path("config/models")
-# Per official layout, the tasks of each scope, in the order of the report
-TASKS = {"clevr": {"item": list(clevr_tasks.ITEM_TASKS), "image": list(clevr_tasks.IMAGE_TASKS)}}
 
 Config = dict[str, Any]
 
@@ -56,9 +55,15 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
             named = named[key]
         where = f"{_file_of(path, files, named)}: {'.'.join(path)}"
         for model in named:
-            _known(where, "model", model, known)
+            check_known(where, "model", model, known)
     for name, dataset in config["datasets"].items():
-        _check_dataset(name, dataset, files)
+        path = ["datasets", name]
+        fault = dataset_section.fault(name, dataset)
+        if fault is not None:
+            key, sentence = fault
+            at = [*path, key]
+            where = f"{_file_of(at, files, dataset.get(key))}: {'.'.join(at)}"
+            raise UserError(f"{where}{sentence}")
     _check_rising(config, files)
 
 
@@ -79,8 +84,10 @@ def examined(config: Config) -> list[str]:
 
 def scope_of(config: Config, dataset: str, task: str) -> str:
     """Give what a task is asked of: ``item`` or ``image``."""
-    scopes = TASKS[config["datasets"][dataset]["layout"]]
-    return next(scope for scope, tasks in scopes.items() if task in tasks)
+    section = config["datasets"][dataset]
+    scope = LAYOUTS[section["layout"]].scope(task, section)
+    assert scope is not None, "tasks are checked with the configuration"
+    return scope
 
 
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
@@ -117,51 +124,11 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
-def check_targets(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> None:
-    """Raise a UserError for a target whose path names no model, dataset or task that is examined.
-
-    Snakemake alone would say that no rule makes the file, but not why.
-    """
-    datasets = examined(config)
-    for target in targets:
-        match Path(target).parts:
-            case ("results", "probes", model, dataset, file):
-                task = file.removesuffix(".parquet").removesuffix(".predictions")
-                _known(target, "model", model, specs)
-                _known(target, "dataset", dataset, datasets)
-                _known(target, f"task of {model}", task, tasks_for(config, specs, model, dataset))
-            case ("results", "activations", model, dataset, *_):
-                _known(target, "model", model, specs)
-                _known(target, "dataset", dataset, datasets)
-            case ("results", "models", model, _) | ("data", "models", model, _):
-                _known(target, "model", model, specs)
-            case ("results", "datasets", dataset, _) | ("data", "raw", dataset, *_):
-                _known(target, "dataset", dataset, config["datasets"])
-
-
-def _known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
+def check_known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
+    """Raise a UserError that begins with a place, unless a name is among the valid ones."""
     names = list(valid)
     if name not in names:
         raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")
-
-
-def _check_dataset(name: str, dataset: Config, files: Sequence[str | Path]) -> None:
-    at = ["datasets", name, "tasks"]
-    where = f"{_file_of(at, files, dataset.get('tasks'))}: {'.'.join(at)}"
-    known = [task for tasks in TASKS[dataset["layout"]].values() for task in tasks]
-    for task in dataset.get("tasks", []):
-        _known(where, "task", task, known)
-    where = f"{_file_of(['datasets', name, 'source'], files, dataset['source'])}: datasets.{name}"
-    drawn = ("splits", "shards", "truth", "families", "balance", "questions")
-    needed = {"render": drawn, "local": ("path", "splits"), "download": ("splits",)}
-    for key in needed[dataset["source"]]:
-        if key not in dataset:
-            raise UserError(f"{where}: source {dataset['source']!r} needs the key {key!r}")
-    if dataset["source"] == "render" and not isinstance(dataset["splits"], dict):
-        raise UserError(
-            f"{where}.splits is {dataset['splits']}, expected for source 'render' how many "
-            "pictures of each split, e.g. {train: 900, val: 300}"
-        )
 
 
 def _check_rising(config: Config, files: Sequence[str | Path]) -> None:

@@ -6,9 +6,12 @@ argument ``wildcards`` is called by Snakemake once per job.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eyechart import recipe
+from eyechart.answering import Answering
+from eyechart.catalogue import LAYOUTS, Layout
 from eyechart.checkpoints import Checkpoints
 from eyechart.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
 from eyechart.errors import UserError
@@ -26,8 +29,11 @@ class Exam:
     def check(self) -> None:
         """Raise a UserError for a model that may not run or would not be asked anything."""
         self.checkpoints.check()
+        self.answering.check()
+        asked = {model for model, _ in self.answering.pairs()}
         for model in self.models:
-            if not any(self._tasks(model, dataset) for dataset in self.datasets):
+            probed = any(self._tasks(model, dataset) for dataset in self.datasets)
+            if model not in asked and not probed:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
@@ -44,9 +50,19 @@ class Exam:
         return Checkpoints(self.config, self.specs)
 
     @property
+    def answering(self) -> Answering:
+        """Which model is asked about which dataset."""
+        return Answering(self.config, self.specs)
+
+    @property
     def datasets(self) -> list[str]:
-        """The examined datasets: those with tasks."""
+        """The datasets that are probed: those with tasks."""
         return examined(self.config)
+
+    @property
+    def told_of(self) -> list[str]:
+        """The datasets that the report tells of: probed, or asked about."""
+        return list(dict.fromkeys([*self.datasets, *self.answering.datasets]))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield every examined (model, dataset): those with a task that the model can be asked."""
@@ -75,9 +91,8 @@ class Exam:
 
     def asking(self, wildcards: Any) -> str:
         """Give the settings of a drawn dataset's questions."""
-        return canonical(
-            _slice(self._dataset(wildcards), "splits", "questions", "families", "balance")
-        )
+        keys = self._layout(wildcards).asking
+        return canonical(_slice(self._dataset(wildcards), "splits", *keys))
 
     def official(self, wildcards: Any) -> str:
         """Give what to take of a dataset that exists: ``{"layout": …, "splits": [names]}``."""
@@ -86,8 +101,10 @@ class Exam:
 
     def preparing(self, wildcards: Any) -> str:
         """Give the settings of a dataset's tables."""
-        dataset = self._dataset(wildcards)
-        return canonical({"splits": list(dataset["splits"]), **_slice(dataset, "test_share")})
+        dataset, keys = self._dataset(wildcards), self._layout(wildcards).preparing
+        return canonical(
+            {"splits": list(dataset["splits"]), **_slice(dataset, "test_share", *keys)}
+        )
 
     def extracting(self, wildcards: Any) -> str:
         """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
@@ -124,6 +141,14 @@ class Exam:
         """Give the parts of one scope's activations."""
         root = f"results/activations/{wildcards.model}/{wildcards.dataset}/{wildcards.scope}"
         return [f"{root}/part-{n:03d}.parquet" for n in range(self._dataset(wildcards)["parts"])]
+
+    def own_files(self, wildcards: Any) -> list[str]:
+        """Give the files of the user's own data, for a change in them to be noticed."""
+        layout, path = self._layout(wildcards), Path(self._dataset(wildcards)["path"])
+        if not layout.own_tasks or not path.exists():  # what is missing the step says better
+            return []
+        found = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+        return sorted(p.as_posix() for p in found)
 
     def part_count(self, wildcards: Any) -> int:
         """Give how many parts a dataset is extracted in."""
@@ -163,7 +188,25 @@ class Exam:
         folders += ["training"] if recipe.curves(self.config) else []
         return [f"results/report/figures/{folder}/figures.json" for folder in folders]
 
-    # Code
+    # Steps and code
+
+    def step(self, role: str) -> Callable[[Any], str]:
+        """Give the step that a dataset's layout has for a role, such as ``prepares``."""
+
+        def give(wildcards: Any) -> str:
+            return f"eyechart.{getattr(self._layout(wildcards), role)}"
+
+        return give
+
+    def code_of_step(self, role: str) -> Callable[[Any], str]:
+        """Give the code hash of that step, and of the layout's module, found by name."""
+
+        def give(wildcards: Any) -> str:
+            module = self._layout(wildcards).module
+            steps = [self.step(role)(wildcards), *([f"eyechart.{module}"] if module else [])]
+            return " ".join(fingerprint(step) for step in steps)
+
+        return give
 
     def code_with_family(self, step: str) -> Callable[[Any], str]:
         """Give the code hash of a step and of the model family that it imports by name."""
@@ -177,6 +220,9 @@ class Exam:
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
         return found
+
+    def _layout(self, wildcards: Any) -> Layout:
+        return LAYOUTS[self._dataset(wildcards)["layout"]]
 
     def _tasks(self, model: str, dataset: str) -> list[str]:
         return tasks_for(self.config, self.specs, model, dataset)

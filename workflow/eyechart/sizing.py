@@ -168,6 +168,29 @@ class Sizes:
         seconds = self._loading_s(wildcards.model) + (pictures * PICTURE_S + reading) / parts
         return _minutes(seconds, attempt)
 
+    def answering_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Give the time of asking everything under every condition, every prompt read whole."""
+        pictures, questions = self.rows(wildcards.dataset)
+        conditions = len(self.config["answering"]["conditions"])
+        reading = self._reading_s(wildcards.model, self.gpus(wildcards)) * questions
+        work = conditions * (pictures * PICTURE_S + reading)
+        return _minutes(self._loading_s(wildcards.model) + work, attempt)
+
+    # Mining
+
+    def mining_mb(self, wildcards: Any, attempt: int) -> int:
+        """Give the memory of two encoders' vectors of all pictures, and two blocks of cosines."""
+        pictures, _ = self.rows(wildcards.dataset)
+        widths = self._width(wildcards.first) + self._width(wildcards.second)
+        block = self.config["mining"]["block"]
+        return grow(PROCESS_MB / 4 + (2 * pictures * widths + 4 * block**2) * 4 / 1e6, attempt)
+
+    def mining_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Give the time of comparing every picture with every other, to both encoders."""
+        pictures, _ = self.rows(wildcards.dataset)
+        widths = self._width(wildcards.first) + self._width(wildcards.second)
+        return _minutes(pictures**2 * widths / CPU_FLOPS, attempt)
+
     def closing_minutes(self, wildcards: Any, attempt: int) -> int:
         """Give the time of hashing all parts of one scope."""
         value = 4 if self.config["extraction"]["dtype"] == "float32" else 2  # bytes

@@ -11,12 +11,13 @@ from snakemake.settings.types import DeploymentMethod
 CODE = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, CODE)
 
-from eyechart import configuration, recipe, sizing
+from eyechart import configuration, recipe, sizing, targets
 from eyechart.configuration import canonical
 from eyechart.environments import Environments
 from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
+from eyechart.pairing import Mining
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
@@ -26,10 +27,13 @@ try:
     SPECS = configuration.read_specs()
     EXAM = Exam(config, SPECS)
     EXAM.check()
+    ANSWERING = EXAM.answering
+    MINING = Mining(config)
+    MINING.check()
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
-    configuration.check_targets(config, SPECS, sys.argv[1:])
+    targets.check(config, SPECS, sys.argv[1:])
     SIZES = sizing.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
@@ -64,6 +68,8 @@ onerror:
 
 wildcard_constraints:
     model=EXAM.any_model(),
+    first=EXAM.any_model(),
+    second=EXAM.any_model(),
     dataset=EXAM.any_dataset(),
     split="[a-zA-Z0-9_]+",
     scope="image|item",

@@ -22,25 +22,26 @@ rule draw_scenes:
         root=subpath(output[0], ancestor=2),
         settings=EXAM.drawing,
         seed=EXAM.seed,
-        code=fingerprint("eyechart.studio.draw_scenes"),
+        step=EXAM.step("draws"),
+        code=EXAM.code_of_step("draws"),
         environment=ENVIRONMENT,
     message:
         "Drawing {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
     shell:
-        "python -m eyechart.studio.draw_scenes --dataset {wildcards.dataset}"
+        "python -m {params.step} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --shard {wildcards.shard} --settings {params.settings:q}"
         " --seed {params.seed} --root {params.root} --output {output} 2>&1 | tee {log}"
 
 
-rule write_clevr:
+rule write_drawn:
     input:
         shards=EXAM.shards,
     output:
         "data/raw/{dataset}/acquired.json",
     log:
-        "<logs>/write_clevr/{dataset}.log",
+        "<logs>/write_drawn/{dataset}.log",
     benchmark:
-        "<benchmarks>/write_clevr/{dataset}.jsonl"
+        "<benchmarks>/write_drawn/{dataset}.jsonl"
     wildcard_constraints:
         dataset=EXAM.any_dataset("render"),
     group:
@@ -55,16 +56,19 @@ rule write_clevr:
         root=subpath(output[0], parent=True),
         settings=EXAM.asking,
         seed=EXAM.seed,
-        code=fingerprint("eyechart.studio.write_clevr"),
+        step=EXAM.step("writes"),
+        code=EXAM.code_of_step("writes"),
     message:
-        "Asking the questions of {wildcards.dataset}"
+        "Writing {wildcards.dataset} in its official layout"
     shell:
-        "python -m eyechart.studio.write_clevr --dataset {wildcards.dataset}"
+        "python -m {params.step} --dataset {wildcards.dataset}"
         " --shards {input.shards} --settings {params.settings:q} --seed {params.seed}"
         " --root {params.root} --output {output} 2>&1 | tee {log}"
 
 
 rule acquire_local:
+    input:
+        own=EXAM.own_files,
     output:
         "data/raw/{dataset}/acquired.json",
     log:
@@ -85,11 +89,12 @@ rule acquire_local:
         root=subpath(output[0], parent=True),
         source=lookup("datasets/{dataset}/path", within=config),
         settings=EXAM.official,
-        code=fingerprint("eyechart.datasets.acquire_local"),
+        step=EXAM.step("takes"),
+        code=EXAM.code_of_step("takes"),
     message:
         "Taking {wildcards.dataset} from {params.source}"
     shell:
-        "python -m eyechart.datasets.acquire_local --dataset {wildcards.dataset}"
+        "python -m {params.step} --dataset {wildcards.dataset}"
         " --source {params.source:q} --settings {params.settings:q} --root {params.root}"
         " --output {output} 2>&1 | tee {log}"
 
@@ -117,7 +122,7 @@ rule download:
         root=subpath(output[0], parent=True),
         cache="data/downloads",
         settings=EXAM.official,
-        code=fingerprint("eyechart.datasets.download"),
+        code=EXAM.code_of_step("downloads"),
     message:
         "Downloading {wildcards.dataset}"
     shell:
@@ -126,16 +131,16 @@ rule download:
         " --root {params.root} --output {output} 2>&1 | tee {log}"
 
 
-rule prepare_clevr:
+rule prepare_dataset:
     input:
         receipt="data/raw/{dataset}/acquired.json",
     output:
         item_table="<results>/datasets/{dataset}/items.parquet",
         image_table="<results>/datasets/{dataset}/images.parquet",
     log:
-        "<logs>/prepare_clevr/{dataset}.log",
+        "<logs>/prepare_dataset/{dataset}.log",
     benchmark:
-        "<benchmarks>/prepare_clevr/{dataset}.jsonl"
+        "<benchmarks>/prepare_dataset/{dataset}.jsonl"
     group:
         "tables"
     conda:
@@ -147,10 +152,11 @@ rule prepare_clevr:
     params:
         settings=EXAM.preparing,
         seed=EXAM.seed,
-        code=fingerprint("eyechart.datasets.prepare_clevr"),
+        step=EXAM.step("prepares"),
+        code=EXAM.code_of_step("prepares"),
     message:
         "Making the tables of {wildcards.dataset}"
     shell:
-        "python -m eyechart.datasets.prepare_clevr --dataset {wildcards.dataset}"
+        "python -m {params.step} --dataset {wildcards.dataset}"
         " --receipt {input.receipt} --settings {params.settings:q} --seed {params.seed}"
         " --items {output.item_table} --images {output.image_table} 2>&1 | tee {log}"

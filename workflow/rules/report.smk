@@ -55,6 +55,132 @@ rule draw_figures:
         " 2>&1 | tee {log}"
 
 
+rule draw_behaviour:
+    input:
+        scores="<results>/scores/{model}/{dataset}.parquet",
+        distributions="<results>/scores/{model}/{dataset}.distributions.parquet",
+    output:
+        manifest="<results>/report/figures/behaviour/{dataset}/{model}/figures.json",
+        accuracy=report(
+            "<results>/report/figures/behaviour/{dataset}/{model}/accuracy.svg",
+            caption="../report/accuracy.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "accuracy by condition"},
+        ),
+        answers=report(
+            "<results>/report/figures/behaviour/{dataset}/{model}/answers.svg",
+            caption="../report/answers.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "answers"},
+        ),
+    log:
+        "<logs>/draw_behaviour/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_behaviour/{dataset}/{model}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting("alpha", "png_scale"),
+        code=fingerprint("eyechart.report.draw_behaviour"),
+    message:
+        "Drawing what {wildcards.model} answers on {wildcards.dataset}"
+    shell:
+        "python -m eyechart.report.draw_behaviour --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --scores {input.scores}"
+        " --distributions {input.distributions} --settings {params.settings:q}"
+        " --output {output.manifest} 2>&1 | tee {log}"
+
+
+rule draw_mmvp:
+    input:
+        patterns="<results>/mmvp/{model}/patterns.parquet",
+        correlations="<results>/mmvp/{model}/correlations.parquet",
+        scores=ANSWERING.pattern_scores,
+        distributions=ANSWERING.pattern_distributions,
+        answers=ANSWERING.pattern_answers,
+        item_tables=ANSWERING.pattern_tables("items"),
+        image_tables=ANSWERING.pattern_tables("images"),
+        page="workflow/report/mmvp.html.j2",
+        style="workflow/report/style.css",
+    output:
+        report(
+            "<results>/mmvp/{model}.html",
+            caption="../report/mmvp.rst",
+            category="Pairs of pictures",
+            labels={"model": "{model}", "figure": "pairs of pictures"},
+        ),
+    log:
+        "<logs>/draw_mmvp/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_mmvp/{model}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting(),
+        encoder=ANSWERING.encoder_of,
+        templates=subpath(input.page, parent=True),
+        code=fingerprint("eyechart.report.draw_mmvp"),
+    message:
+        "Drawing the page of {wildcards.model} about pairs of pictures"
+    shell:
+        "python -m eyechart.report.draw_mmvp --model {wildcards.model}"
+        " --encoder {params.encoder:q} --patterns {input.patterns}"
+        " --correlations {input.correlations} --scores {input.scores}"
+        " --distributions {input.distributions} --answers {input.answers}"
+        " --items {input.item_tables} --images {input.image_tables}"
+        " --settings {params.settings:q} --templates {params.templates} --output {output}"
+        " 2>&1 | tee {log}"
+
+
+rule draw_pairs:
+    input:
+        pairs="<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+        page="workflow/report/pairs.html.j2",
+        style="workflow/report/style.css",
+    output:
+        report(
+            "<results>/mining/{first}_against_{second}/{dataset}/sheet.html",
+            caption="../report/pairs.rst",
+            category="{dataset}",
+            labels={"model": "{first}, {second}", "figure": "pairs"},
+        ),
+    log:
+        "<logs>/draw_pairs/{first}_against_{second}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/draw_pairs/{first}_against_{second}/{dataset}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting("gallery_px", "megabytes"),
+        templates=subpath(input.page, parent=True),
+        code=fingerprint("eyechart.report.draw_pairs"),
+    message:
+        "Drawing the pairs of {wildcards.dataset} that {wildcards.first} takes for alike"
+    shell:
+        "python -m eyechart.report.draw_pairs --pairs {input.pairs} --images {input.image_table}"
+        " --settings {params.settings:q} --templates {params.templates} --output {output}"
+        " 2>&1 | tee {log}"
+
+
 rule draw_training:
     input:
         curves=recipe.curves(config),
@@ -91,18 +217,26 @@ rule draw_training:
 rule build_report:
     input:
         item_tables=collect(
-            "<results>/datasets/{dataset}/items.parquet", dataset=EXAM.datasets
+            "<results>/datasets/{dataset}/items.parquet", dataset=EXAM.told_of
         ),
         image_tables=collect(
-            "<results>/datasets/{dataset}/images.parquet", dataset=EXAM.datasets
+            "<results>/datasets/{dataset}/images.parquet", dataset=EXAM.told_of
         ),
         probes=EXAM.probes(".parquet"),
         predictions=EXAM.probes(".predictions.parquet"),
         cards=collect("<results>/models/{model}/card.json", model=EXAM.models),
         curves=recipe.curves(config),
         manifests=EXAM.manifests(),
-        receipts=collect("data/raw/{dataset}/acquired.json", dataset=EXAM.datasets),
+        receipts=collect("data/raw/{dataset}/acquired.json", dataset=EXAM.told_of),
+        scores=ANSWERING.scores(),
+        distributions=ANSWERING.scores(".distributions.parquet"),
+        answers=ANSWERING.all_answers(),
+        retrieval=ANSWERING.retrievals(),
+        patterns=ANSWERING.tables_of_patterns("patterns"),
+        correlations=ANSWERING.tables_of_patterns("correlations"),
+        pairs=MINING.files("pairs.parquet"),
         page="workflow/report/page.html.j2",
+        behaviour="workflow/report/behaviour.html.j2",
         style="workflow/report/style.css",
         script="workflow/report/page.js",
     output:
@@ -136,5 +270,8 @@ rule build_report:
         " --items {input.item_tables} --images {input.image_tables} --probes {input.probes}"
         " --predictions {input.predictions} --cards {input.cards} --curves {input.curves}"
         " --manifests {input.manifests} --receipts {input.receipts}"
+        " --scores {input.scores} --distributions {input.distributions}"
+        " --answers {input.answers} --retrieval {input.retrieval} --patterns {input.patterns}"
+        " --correlations {input.correlations} --pairs {input.pairs}"
         " --benchmarks {params.benchmarks} --templates {params.templates} --output {output.page}"
         " 2>&1 | tee {log}"

@@ -14,6 +14,7 @@ from eyechart.errors import UserError, nearest
 
 FAMILIES = Path(__file__).parent / "families"
 SHARED = ("__init__", "base", "language", "remote")  # of all families, or many
+TWO_TOWERS = ("clip", "siglip")  # families of encoders with a tower that reads text
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where it was built
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"
 
@@ -46,6 +47,11 @@ class Spec:
     def from_hub(self) -> bool:
         """Whether the checkpoint is pulled from the hub: whether it has a revision there."""
         return self.revision is not None
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it can be asked: it has a language model, or a tower for text."""
+        return self.kind == "vlm" or self.family in TWO_TOWERS
 
 
 def read_spec(path: Path) -> Spec:

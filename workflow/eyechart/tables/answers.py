@@ -19,5 +19,3 @@ ANSWERS = pa.schema(
         ("parsed", pa.string()),
     ]
 )
-
-CONDITIONS = ("sighted", "blank", "noise", "swapped", "no_image")

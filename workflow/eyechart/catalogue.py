@@ -1,0 +1,137 @@
+"""What each layout asks of the workflow: its steps, its keys in the configuration, its tasks.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.datasets import clevr_tasks
+
+PATTERNS = (
+    "orientation",
+    "presence",
+    "state",
+    "quantity",
+    "position",
+    "color",
+    "structure",
+    "text",
+    "viewpoint",
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One layout of files that datasets come in.
+
+    Attributes
+    ----------
+    module : what knows where its files stand, found by name when a step runs
+    prepares : the step that makes its tables
+    takes : the step that takes it from a path of the user's
+    draws, writes : the studio's steps for it, if it can be drawn
+    asking : keys of a dataset that its drawn questions depend on
+    preparing : keys of a dataset that its tables depend on, all of them needed
+    downloads : the step that downloads it
+    sources : where it may come from
+    items, images : its tasks about a picture with its question, and about a picture alone
+    image_prefix : what further tasks about a picture alone begin with
+    own_tasks : whether tasks are named by the user's own table
+    form : ``question``, or ``which_picture`` where a statement is to be matched
+    pairs : whether items come in pairs that count only together
+    captions : whether pictures have captions
+    """
+
+    prepares: str
+    module: str = ""
+    takes: str = "datasets.acquire_local"
+    downloads: str = "datasets.download"
+    draws: str = ""
+    writes: str = ""
+    asking: Sequence[str] = ()
+    preparing: Sequence[str] = ()
+    sources: Sequence[str] = ("render", "local", "download")
+    items: Sequence[str] = ()
+    images: Sequence[str] = ()
+    image_prefix: str = ""
+    own_tasks: bool = False
+    form: str = "question"
+    pairs: bool = False
+    captions: bool = False
+
+    @property
+    def tasks(self) -> list[str]:
+        """All tasks that are known by name, in the order of the report."""
+        return [*self.items, *self.images]
+
+    def scope(self, task: str, dataset: dict[str, Any]) -> str | None:
+        """Give what a task is asked of, ``item`` or ``image``; None if there is no such task."""
+        if task in self.items:
+            return "item"
+        prefixed = self.image_prefix and task.startswith(self.image_prefix)
+        if task in self.images or prefixed:
+            return "image"
+        if self.own_tasks:
+            return "image" if task in dataset["columns"].get("labels", {}) else "item"
+        return None
+
+
+_OWN = Layout(
+    prepares="datasets.prepare_own",
+    takes="datasets.take_own",
+    preparing=("columns", "prompt", "choices", "task"),
+    sources=("local",),
+    own_tasks=True,
+)
+
+LAYOUTS = {
+    "clevr": Layout(
+        prepares="datasets.prepare_clevr",
+        module="datasets.clevr_layout",
+        draws="studio.draw_scenes",
+        writes="studio.write_clevr",
+        asking=("questions", "families", "balance"),
+        items=list(clevr_tasks.ITEM_TASKS),
+        images=clevr_tasks.IMAGE_TASKS,
+    ),
+    "coco": Layout(
+        prepares="datasets.prepare_coco",
+        module="datasets.coco_layout",
+        draws="studio.draw_coco",
+        writes="studio.write_coco",
+        preparing=(
+            "subset",
+            "presence",
+            "position_margin",
+            "most_count",
+            "wording",
+            "allow_missing",
+        ),
+        items=("presence", "position", "counting"),
+        images=("object_count",),
+        image_prefix="has_",
+        captions=True,
+    ),
+    "mmvp": Layout(
+        prepares="datasets.prepare_mmvp",
+        module="datasets.mmvp_layout",
+        draws="studio.draw_mmvp",
+        writes="studio.write_mmvp",
+        preparing=("corrections",),
+        items=(*PATTERNS, "mmvp"),
+        pairs=True,
+    ),
+    "mmvp_vlm": Layout(
+        prepares="datasets.prepare_mmvp_vlm",
+        module="datasets.mmvp_vlm_layout",
+        draws="studio.draw_mmvp_vlm",
+        writes="studio.write_mmvp_vlm",
+        form="which_picture",
+        pairs=True,
+    ),
+    "folder": _OWN,
+    "table": _OWN,
+    "hf": _OWN,
+}

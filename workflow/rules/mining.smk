@@ -1,0 +1,57 @@
+"""Mining: pairs of pictures that are alike to one encoder and unlike to another."""
+
+
+rule find_pairs:
+    input:
+        first="<results>/activations/{first}/{dataset}/image/manifest.json",
+        second="<results>/activations/{second}/{dataset}/image/manifest.json",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+    output:
+        "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
+    log:
+        "<logs>/find_pairs/{first}_against_{second}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/find_pairs/{first}_against_{second}/{dataset}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=SIZES.mining_mb,
+        runtime=SIZES.mining_minutes,
+    params:
+        settings=MINING.finding,
+        code=fingerprint("eyechart.mining.find_pairs"),
+        environment=ENVIRONMENT,
+    message:
+        "Finding pictures of {wildcards.dataset} that {wildcards.second} tells apart and"
+        " {wildcards.first} does not"
+    shell:
+        "python -m eyechart.mining.find_pairs --first {input.first} --second {input.second}"
+        " --images {input.image_table} --settings {params.settings:q} --output {output}"
+        " 2>&1 | tee {log}"
+
+
+rule export_labels:
+    input:
+        pairs="<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+    output:
+        "<results>/mining/{first}_against_{second}/{dataset}/labels.csv",
+    log:
+        "<logs>/export_labels/{first}_against_{second}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/export_labels/{first}_against_{second}/{dataset}.jsonl"
+    localrule: True
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(1000),
+        runtime=sizing.fixed(10),
+    params:
+        code=fingerprint("eyechart.mining.export_labels"),
+    message:
+        "Writing pairs of {wildcards.dataset} for labelling"
+    shell:
+        "python -m eyechart.mining.export_labels --pairs {input.pairs}"
+        " --images {input.image_table} --output {output} 2>&1 | tee {log}"

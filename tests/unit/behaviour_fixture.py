@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 
 from eyechart.probing.statistics import benjamini_hochberg, bootstrap_interval, mcnemar_exact
 from eyechart.randomness import generator
-from eyechart.tables.answers import ANSWERS, CONDITIONS
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.scores import ALL, CORRELATIONS, DISTRIBUTIONS, PATTERNS, SCORES
@@ -88,7 +89,9 @@ def mmvp_items(pairs: int) -> list[Row]:
             words = [f"{pattern} one {EVIL}", f"{pattern} two"]
             row = item("mmvp", 2 * k + side + 1, pattern, words, words[(k + side) % 2])
             row |= {"pair": f"pair_{k + 1:03d}", "group": f"pair_{k + 1:03d}"}
-            rows.append(row | {"meta": json.dumps({"corrected": k == 0 and side == 0})})
+            rows.append(
+                row | {"meta": json.dumps({"corrections": True, "corrected": k == side == 0})}
+            )
     return sorted(rows, key=lambda r: r["item_id"])
 
 
@@ -220,8 +223,7 @@ def _accuracy(
 
 def _pairs(condition: str, task: str, right: np.ndarray, groups: np.ndarray) -> Row:
     both = [right[groups == g].min() for g in dict.fromkeys(groups)]
-    row = score(condition, task, "pair_accuracy", float(np.mean(both)), len(right), 0.25)
-    return row | {"groups": len(both)}
+    return score(condition, task, "pair_accuracy", float(np.mean(both)), len(both), 0.25)
 
 
 def correct(rows: list[Row]) -> None:
@@ -271,7 +273,7 @@ def write_comparison(root: Path) -> None:
     rows = []
     for m, (model, kind) in enumerate({**MODELS, "big_clip": "encoder"}.items()):
         draw = generator("behaviour patterns", model)
-        for i, pattern in enumerate(NINE):
+        for i, pattern in enumerate([*NINE, ALL]):
             value = min(15, max(0, round(3 + i + m + 2 * draw.normal()))) / 15
             row = {"model": model, "kind": kind, "pattern": pattern, "accuracy": value}
             row |= {"dataset": "mmvp" if kind == "vlm" else "mmvp_vlm", "chance": 0.25}

@@ -11,7 +11,8 @@ import pyarrow as pa
 from eyechart.errors import UserError
 from eyechart.report.check_scores import check_answers, check_distributions, check_scores
 from eyechart.report.places import natural
-from eyechart.tables.answers import ANSWERS, CONDITIONS
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 

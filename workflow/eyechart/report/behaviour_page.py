@@ -19,7 +19,6 @@ from eyechart.report.chart_behaviour import (
 from eyechart.report.chart_style import Spec, spec
 from eyechart.report.format import share
 from eyechart.report.said import compared
-from eyechart.report.summary import Bar
 from eyechart.tables.scores import ALL
 
 OTHERS = {  # metrics that are a line of the small table
@@ -35,31 +34,37 @@ OTHERS = {  # metrics that are a line of the small table
 CHANGES = ("blank", "noise", "swapped", "no_image")
 
 
-def blocks(
+def block(
+    b: Behaviour, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Give what the section shows of one model on one dataset."""
+    return {
+        "id": f"says-{b.dataset}-{b.model}",
+        "dataset": b.dataset,
+        "model": b.model,
+        "conditions": b.conditions(),
+        "impossible": [SHOWN[c] for c in b.impossible],
+        "blind": b.blind(),
+        "overall": next(iter(compared(b)), None),
+        "accuracy": accuracy_table(b, "accuracy"),
+        "pairs": accuracy_table(b, "pair_accuracy"),
+        "answers": answer_table(b),
+        "others": other_table(b),
+        "gallery": differing(b, items, images, settings),
+        "charts": _charts(b),
+    }
+
+
+def section(
     behaviours: Sequence[Behaviour],
     tables: Mapping[str, tuple[pl.DataFrame, pl.DataFrame]],
     settings: dict[str, Any],
-    bar: Bar,
-) -> list[dict[str, Any]]:
-    """Give per dataset and model what its block shows; ``tables`` hold items and images."""
-    return [
-        {
-            "id": f"says-{b.dataset}-{b.model}",
-            "dataset": b.dataset,
-            "model": b.model,
-            "conditions": b.conditions(),
-            "impossible": [SHOWN[c] for c in b.impossible],
-            "blind": b.blind(),
-            "overall": next(iter(compared(b)), None),
-            "accuracy": accuracy_table(b, "accuracy"),
-            "pairs": accuracy_table(b, "pair_accuracy"),
-            "answers": answer_table(b),
-            "others": other_table(b),
-            "gallery": differing(b, *tables[b.dataset], settings),
-            "charts": _charts(b),
-        }
-        for b in behaviours
-    ]
+) -> dict[str, Any] | None:
+    """Give all that the section of answers shows, or None where nothing was asked."""
+    if not behaviours:
+        return None
+    shown = [block(b, *tables[b.dataset], settings) for b in behaviours]
+    return {"blocks": shown, "overview": overview(behaviours)}
 
 
 def overview(behaviours: Sequence[Behaviour]) -> Spec | None:
@@ -79,8 +84,7 @@ def accuracy_table(behaviour: Behaviour, metric: str) -> list[dict[str, Any]]:
     """Give a line per task: n, chance, commonest answer, and under ``at`` a row per condition."""
     lines: dict[str, dict[str, Any]] = {}
     for row in behaviour.accuracies(metric):
-        n = row["groups"] if metric == "pair_accuracy" else row["n"]
-        line = {"task": task_name(row["task"]), "n": n, "chance": row["chance"], "at": {}}
+        line = {"task": task_name(row["task"]), "n": row["n"], "chance": row["chance"], "at": {}}
         line = lines.setdefault(row["task"], line | {"majority": row["majority"]})
         line["at"][row["condition"]] = row
     return list(lines.values())
@@ -121,12 +125,8 @@ def other_table(behaviour: Behaviour) -> list[dict[str, Any]]:
 def _charts(behaviour: Behaviour) -> dict[str, Any]:
     rows, bars = accuracy_rows([behaviour]), answer_rows(behaviour)
     views = list(dict.fromkeys((r["task"], r["kind"]) for r in bars))
+    start = [{"name": name, "value": ""} for name in ("task", "kind")]
     keep = "datum.task === task && datum.kind === kind"
-    start = (
-        [{"name": n, "value": v} for n, v in zip(("task", "kind"), views[0], strict=True)]
-        if views
-        else []
-    )
     return {
         "accuracy": {
             metric: spec(accuracy(rows, metric, "container"), {"points": []})
@@ -138,12 +138,12 @@ def _charts(behaviour: Behaviour) -> dict[str, Any]:
         "bars": bars,
         "views": [
             {
-                "task": t,
-                "kind": k,
-                "name": f"{task_name(t)}: {KINDS[k]}",
-                "sentence": _sentence(behaviour, t),
+                "task": task,
+                "kind": kind,
+                "name": f"{task_name(task)}: {KINDS[kind]}",
+                "sentence": _sentence(behaviour, task),
             }
-            for t, k in views
+            for task, kind in views
         ],
     }
 

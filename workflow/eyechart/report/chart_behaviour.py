@@ -27,10 +27,11 @@ from eyechart.report.chart_style import (
     view,
 )
 from eyechart.report.places import natural
-from eyechart.tables.answers import CONDITIONS
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 METRICS = {"accuracy": "accuracy", "pair_accuracy": "pair accuracy (every item of a pair right)"}
+TEXTS = {"vqa_accuracy": "VQA accuracy", "bleu_4": "BLEU-4"}  # of answers in words, from 0 to 1
 LOOKS = {  # colour and shape per condition
     "sighted": (BLUE, "circle"),
     "blank": (VERMILION, "square"),
@@ -45,17 +46,19 @@ FEW = 12  # answers shown by name; all others are one bar
 KINDS = {"choice": "answers", "place": "places among the options"}
 
 
-def accuracy_rows(behaviours: Iterable[Behaviour], named: bool = False) -> Rows:
+def accuracy_rows(
+    behaviours: Iterable[Behaviour], metrics: Iterable[str] = METRICS, named: bool = False
+) -> Rows:
     """Give a row per metric, task and condition; ``named`` by dataset and model, not by task."""
     found = []
     for b in behaviours:
-        for metric in METRICS:
+        for metric in metrics:
             for score in b.accuracies(metric):
                 kept = {k: score[k] for k in ("metric", "task", "condition", "chance", "majority")}
                 kept["majority"] = score["majority"] if metric == "accuracy" else None
                 kept |= {"accuracy": score["value"], "low": score["ci_low"]}
                 kept |= {"high": score["ci_high"]} | {k: score[k] for k in ("gain", "p", "q")}
-                n = score["groups"] if metric == "pair_accuracy" else score["n"]
+                n = score["n"]  # of pair accuracy, pairs
                 name = f"{b.dataset}, {b.model}" if named else task_name(score["task"])
                 found.append(kept | {"n": n, "row": f"{name} (n {n:,})"})
     return rounded(found)
@@ -75,7 +78,7 @@ def accuracy(rows: Rows, metric: str, width: int | str) -> Spec:
     base = view("points", f"datum.metric === {quoted(metric)}")
     y = {"field": "row", "type": "ordinal", "title": None, "sort": names}
     place = {"y": y, "yOffset": label("condition", sort=conditions)}
-    x = {"scale": UNIT, "title": f"{METRICS[metric]}, 95 % interval"}
+    x = {"scale": UNIT, "title": f"{(METRICS | TEXTS)[metric]}, 95 % interval"}
     point = {
         **place,
         "x": number("accuracy", **x, axis={"format": ".1f", "tickCount": 5}),
@@ -102,11 +105,9 @@ def accuracy(rows: Rows, metric: str, width: int | str) -> Spec:
 
 def accuracies(behaviour: Behaviour) -> Spec:
     """Draw every metric of a model on a dataset, as a figure of its own."""
-    rows = accuracy_rows([behaviour])
-    there = [m for m in METRICS if any(r["metric"] == m for r in rows)]
-    title = {"text": f"{behaviour.model} on {behaviour.dataset}", "subtitle": KEY, "offset": 12}
-    charts = [accuracy(rows, metric, 560) for metric in there]
-    return spec({"title": title, "vconcat": charts, "spacing": 24}, {"points": rows})
+    rows = accuracy_rows([behaviour], METRICS | TEXTS)
+    charts = [accuracy(rows, metric, 560) for metric in dict.fromkeys(r["metric"] for r in rows)]
+    return _figure(f"{behaviour.model} on {behaviour.dataset}", KEY, charts, rows)
 
 
 def answer_rows(behaviour: Behaviour) -> Rows:
@@ -122,10 +123,11 @@ def answer_rows(behaviour: Behaviour) -> Rows:
     for (task,), part in kept.group_by("task", maintain_order=True):
         answers = _shares(part.filter(pl.col("kind") == "choice"))
         places = _shares(part.filter(pl.col("kind") == "place"))
+        known = part["truth"].is_not_null().any()
         new = _values(places, shown) != _values(answers, shown)
         for kind, shares in (("choice", answers), *((("place", places),) if new else ())):
             for answer, one in _fewer(shares).items():
-                for series in (TRUTH, *shown):
+                for series in (TRUTH, *shown) if known else shown:
                     row = {"task": task, "kind": kind, "answer": answer, "series": series}
                     found.append(row | {"share": one.get(series, 0.0), "n": part["n"].max()})
     return rounded(sorted(found, key=lambda r: r["task"] != ALL))
@@ -159,7 +161,7 @@ def all_answers(behaviour: Behaviour) -> Spec:
             title = {"text": f"{task_name(task)} (n {n:,})", "subtitle": words}
             panels.append({"title": title, **answers(rows, 200, picked(task, kind))})
         strips += [{"columns": 3, "spacing": 26, "concat": panels}] if panels else []
-    return spec({"vconcat": strips, "spacing": 26}, {"points": rows})
+    return _figure(f"{behaviour.model} on {behaviour.dataset}", "how it answers", strips, rows)
 
 
 def picked(task: str, kind: str) -> str:
@@ -167,10 +169,23 @@ def picked(task: str, kind: str) -> str:
     return f"datum.task === {quoted(task)} && datum.kind === {quoted(kind)}"
 
 
+def _figure(title: str, subtitle: str, charts: list[Spec], rows: Rows) -> Spec:
+    """Stack charts under a title; where there are none, the title says so."""
+    if not charts:
+        base = view("points")
+        empty = {"text": title, "subtitle": "no item with options was answered"}
+        mark = layer(base, {"type": "point"}, {})
+        return spec({"title": empty, "width": 320, "height": 10, **mark}, {"points": []})
+    words: Spec = {"text": title, "subtitle": subtitle, "offset": 12}
+    return spec({"title": words, "vconcat": charts, "spacing": 24}, {"points": rows})
+
+
 def _shares(rows: pl.DataFrame) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for row in rows.iter_rows(named=True):
-        one = found.setdefault(row["answer"], {TRUTH: row["truth"]})
+        one = found.setdefault(row["answer"], {})
+        if row["truth"] is not None:
+            one[TRUTH] = row["truth"]
         one[row["condition"]] = row["predicted"]
     return found
 

@@ -97,7 +97,11 @@ def _web() -> list[Spec]:
     text = {"type": "text", "fontSize": 12, "color": INK}
     tick = {"type": "text", "fontSize": 9, "color": GREY}
     return [
-        layer(view("rings", "datum.kind === 'ring'"), {"type": "line", "color": PALE, "strokeWidth": 1}, ring),
+        layer(
+            view("rings", "datum.kind === 'ring'"),
+            {"type": "line", "color": PALE, "strokeWidth": 1},
+            ring,
+        ),
         layer(view("spokes"), {"type": "rule", "color": PALE}, spoke),
         layer(view("rings", "datum.kind === 'chance'"), dashed, ring),
         layer(view("ticks"), tick, {**plane, "text": label("text")}),

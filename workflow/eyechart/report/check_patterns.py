@@ -9,7 +9,7 @@ from eyechart.errors import UserError
 
 ALONE = {
     "accuracy": ("ci_low", "ci_high", "chance", "pairs"),
-    "r": ("ci_low", "ci_high", "p", "q", "n"),
+    "r": ("p", "q", "n"),
 }
 
 
@@ -25,7 +25,9 @@ def check_patterns(path: Path, rows: pl.DataFrame) -> None:
 
 
 def check_correlations(path: Path, rows: pl.DataFrame, series: Collection[tuple[str, str]]) -> None:
-    """Refuse correlations without interval, test or n, or of what has no pattern table.
+    """Refuse correlations without test or n, or of what has no pattern table.
+
+    A correlation itself may be missing, where patterns are too few or all alike.
 
     Raises
     ------

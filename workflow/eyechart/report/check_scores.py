@@ -6,7 +6,7 @@ import polars as pl
 
 from eyechart.errors import UserError, nearest
 from eyechart.report.checks import TOLERANCE
-from eyechart.tables.answers import CONDITIONS
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 GUESSED = ("accuracy", "accuracy_mean", "pair_accuracy")  # what chance says something about
@@ -50,20 +50,20 @@ def check_scores(path: Path, rows: pl.DataFrame) -> None:
 
 
 def check_distributions(path: Path, rows: pl.DataFrame) -> None:
-    """Refuse shares without n, or that do not sum to one.
+    """Refuse shares without n, or that do not sum to one; truth may be unknown throughout.
 
     Raises
     ------
     UserError
         Naming file, condition and task.
     """
-    numbers = [pl.col(c).is_null() for c in ("truth", "predicted", "n")]
-    _refuse(path, rows.with_row_index("row"), pl.any_horizontal(numbers), "a share without n")
+    for field in ("predicted", "n"):
+        _refuse(path, rows.with_row_index("row"), _absent(field), f"a share without {field!r}")
     sums = rows.group_by("condition", "task", "kind", maintain_order=True).agg(
-        pl.col("truth", "predicted").sum()
+        pl.col("truth", "predicted").sum(), unknown=pl.col("truth").is_null().all()
     )
     for row in sums.iter_rows(named=True):
-        for side in ("truth", "predicted"):
+        for side in ("predicted",) if row["unknown"] else ("truth", "predicted"):
             if abs(row[side] - 1) > TOLERANCE:
                 raise UserError(
                     f"{path}: {row['condition']}, {row['task']}: the shares {side!r} of kind "
@@ -76,7 +76,8 @@ def check_answers(
 ) -> None:
     """Refuse accuracies that the stored answers do not give again.
 
-    An item's accuracy is its mean over the orders of its options, a task's the mean over items.
+    An item's accuracy is its mean over the orders of its options, a task's the mean over the items
+    whose answer is known.
 
     Raises
     ------
@@ -87,7 +88,8 @@ def check_answers(
     alien = answers.join(items, on="item_id", how="anti")
     if len(alien):
         raise UserError(f"{name}: item {alien['item_id'][0]!r} was answered, but is no item of it")
-    truth = items.select("item_id", "task", "answer")
+    known = items.filter(pl.col("answer").is_in(pl.col("choices")))
+    truth = known.select("item_id", "task", "answer")
     right = answers.drop_nulls("predicted").join(truth, on="item_id")
     right = right.with_columns(right=pl.col("predicted") == pl.col("answer"))
     means = right.group_by("condition", "task", "item_id").agg(pl.col("right").mean())

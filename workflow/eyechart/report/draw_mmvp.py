@@ -25,7 +25,7 @@ import polars as pl
 from eyechart import errors
 from eyechart.report import mmvp_page, provenance
 from eyechart.report.behaviour import audit, read_behaviour
-from eyechart.report.patterns import read_comparisons, read_series
+from eyechart.report.patterns import pattern_table, read_comparisons, read_series
 from eyechart.report.said import sentences
 from eyechart.report.summary import Bar
 from eyechart.report.templates import write_page
@@ -51,7 +51,7 @@ def build(args: argparse.Namespace) -> str:
     """Give the text of the page."""
     bar = Bar(args.settings["alpha"], 0.0)  # no probe stands on this page
     tables = {
-        items.parent.name: tuple(pl.DataFrame(read_table(path)) for path in (items, images))
+        items.parent.name: (pl.DataFrame(read_table(items)), pl.DataFrame(read_table(images)))
         for items, images in zip(args.items, args.images, strict=True)
     }
     found = read_behaviour(args.scores, args.distributions, args.answers, [])
@@ -67,19 +67,18 @@ def build(args: argparse.Namespace) -> str:
     shown, comparisons = mmvp_page.compared(
         args.model, args.encoder, read_comparisons(args.correlations, series)
     )
-    shown = shown or [one for one in series if one.model == args.model]
+    mine_too = [one for one in series if one.model == args.model and one not in shown]
+    shown = [*mine_too, *shown]
     return mmvp_page.render(
         args.templates,
         bar,
         model=args.model,
         encoder=args.encoder,
         kind=next((one.kind for one in shown if one.model == args.model), ""),
-        datasets=[
-            mmvp_page.dataset_block(b, *tables[b.dataset], args.settings) for b in paired
-        ],
+        datasets=[mmvp_page.dataset_block(b, *tables[b.dataset], args.settings) for b in paired],
         findings=[{"dataset": b.dataset, "sentences": sentences(b, bar)} for b in paired],
         series=shown,
-        patterns=mmvp_page.pattern_table(shown),
+        patterns=pattern_table(shown),
         radar=mmvp_page.radar_picture(shown),
         comparisons=comparisons,
         inputs=provenance.inputs(path for name in READ for path in getattr(args, name)),

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,11 @@ from eyechart.report.chart_radar import MOST, radar
 from eyechart.report.chart_slope import slope
 from eyechart.report.chart_style import VEGALITE, Spec, spec
 from eyechart.report.format import p_value, share
-from eyechart.report.patterns import NINE, Comparison, Series
+from eyechart.report.patterns import UNKNOWN, Comparison, Series
 from eyechart.report.summary import Bar
 from eyechart.report.templates import open_templates
 from eyechart.tables.scores import ALL
 
-UNKNOWN = "mmvp"  # the task of items whose pattern nobody published
 WIDTH = 300  # px of a plot: with its labels it fits a phone
 
 
@@ -51,19 +50,13 @@ def dataset_block(
         "pairs": accuracy_table(behaviour, "pair_accuracy"),
         "accuracy": accuracy_table(behaviour, "accuracy"),
         "answers": answer_table(behaviour),
+        "corrections": next((one["corrections"] for one in meta if "corrections" in one), None),
         "corrected": sum(bool(one.get("corrected")) for one in meta),
-        "items": len(items),
-        "unknown": UNKNOWN in tasks and not tasks & set(NINE),
+        "unknown": UNKNOWN in tasks,
         "chart": picture(spec(accuracy(rows, "pair_accuracy", WIDTH), {"points": rows})),
         "distributions": _distributions(behaviour),
         "worst": worst_pairs(behaviour, items, images, settings),
     }
-
-
-def pattern_table(series: Sequence[Series]) -> list[dict[str, Any]]:
-    """Give a line per pattern: under ``at`` the row of every series, or None."""
-    patterns = list(dict.fromkeys(row["pattern"] for one in series for row in one.rows))
-    return [{"pattern": p, "at": [one.at(p) for one in series]} for p in patterns]
 
 
 def compared(
@@ -73,15 +66,11 @@ def compared(
 
     The comparison with ``encoder`` (the model's own eye, where it has one) comes first.
     """
-    mine = [c for c in comparisons if model in (c.encoder.model, c.vlm.model)]
+    mine = [c for c in comparisons if model in (c.encoder.model, c.vlm.model) and c.shared()]
     mine.sort(key=lambda c: c.encoder.model != encoder)
-    own: dict[Series, None] = {}
-    others: dict[Series, None] = {}
-    for c in mine:
-        for one in (c.vlm, c.encoder):
-            (own if one.model == model else others)[one] = None
-    shown = [{"comparison": c, "slope": picture(slope(c))} for c in mine]
-    return [*own, *others], shown
+    shown = {one.name(): one for c in mine for one in (c.vlm, c.encoder)}
+    ordered = sorted(shown.values(), key=lambda one: one.model != model)
+    return ordered, [{"comparison": c, "slope": picture(slope(c))} for c in mine]
 
 
 def render(templates: Path, bar: Bar, **context: Any) -> str:
@@ -98,8 +87,9 @@ def render(templates: Path, bar: Bar, **context: Any) -> str:
 
 
 def radar_picture(series: Sequence[Series]) -> str | None:
-    """Give the radar chart, or None where fewer than three patterns make no polygon."""
-    return picture(radar(series)) if series and len(series[0].rows) > 2 else None
+    """Give the radar chart of series that have patterns; None where too few make no polygon."""
+    known = [one for one in series if len(one.rows) > 2]
+    return picture(radar(known)) if known else None
 
 
 def picture(chart: Spec) -> str:
@@ -108,7 +98,7 @@ def picture(chart: Spec) -> str:
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
-def _distributions(behaviour: Behaviour) -> list[Mapping[str, str]]:
+def _distributions(behaviour: Behaviour) -> list[dict[str, str]]:
     """Give a chart over all tasks of what was answered, and one of the places of the answers."""
     rows = [row for row in answer_rows(behaviour) if row["task"] == ALL]
     titles = {"place": "Places of the answers among the options", "choice": "Answers"}

@@ -9,23 +9,29 @@ import polars as pl
 
 from eyechart.report.check_patterns import check_correlations, check_patterns
 from eyechart.tables.parquet import read_table
-from eyechart.tables.scores import CORRELATIONS, PATTERNS
+from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS
 
 NINE = (  # the paper's order
     *("orientation", "presence", "state", "quantity", "position"),
     *("color", "structure", "text", "viewpoint"),
 )
+UNKNOWN = "mmvp"  # the task of items whose pattern nobody published
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One model's pair accuracies on one dataset: ``rows`` of PATTERNS, in the paper's order."""
+    """One model's pair accuracies on one dataset.
+
+    ``rows`` are those of PATTERNS in the paper's order, ``overall`` the one over all patterns;
+    where the pattern of no item is known, there are no rows but ``overall``.
+    """
 
     model: str
     kind: str
     dataset: str
     rows: tuple[Row, ...]
+    overall: Row | None
 
     def name(self) -> str:
         """Give the name that stands in legends and table heads."""
@@ -44,10 +50,24 @@ class Comparison:
     vlm: Series
     correlations: tuple[Row, ...]
 
+    def shared(self) -> list[str]:
+        """Give the patterns that both were asked about."""
+        return [r["pattern"] for r in self.encoder.rows if self.vlm.at(r["pattern"])]
+
 
 def pattern_order(pattern: str) -> tuple[int, str]:
     """Give a sort key: the nine patterns in the paper's order, then others by name."""
     return (NINE.index(pattern) if pattern in NINE else len(NINE), pattern)
+
+
+def pattern_table(series: Sequence[Series]) -> list[Row]:
+    """Give a line per pattern, then one over all: under ``at`` the row of every series, or None."""
+    patterns = {row["pattern"] for one in series for row in one.rows}
+    lines = [
+        {"pattern": p, "at": [one.at(p) for one in series]}
+        for p in sorted(patterns, key=pattern_order)
+    ]
+    return [*lines, {"pattern": "all", "at": [one.overall for one in series]}]
 
 
 def read_series(paths: Sequence[Path]) -> list[Series]:
@@ -63,8 +83,11 @@ def read_series(paths: Sequence[Path]) -> list[Series]:
         table = pl.DataFrame(read_table(path, PATTERNS.names))
         check_patterns(path, table)
         for (model, kind, dataset), part in table.group_by("model", "kind", "dataset"):
-            rows = sorted(part.to_dicts(), key=lambda r: pattern_order(r["pattern"]))
-            found.append(Series(str(model), str(kind), str(dataset), tuple(rows)))
+            named = {row["pattern"]: row for row in part.iter_rows(named=True)}
+            overall = named.pop(ALL, None)
+            named.pop(UNKNOWN, None)
+            rows = tuple(named[p] for p in sorted(named, key=pattern_order))
+            found.append(Series(str(model), str(kind), str(dataset), rows, overall))
     return sorted(found, key=lambda s: (s.kind != "encoder", s.model, s.dataset))
 
 
@@ -88,3 +111,12 @@ def read_comparisons(paths: Sequence[Path], series: Sequence[Series]) -> list[Co
         Comparison(by_name[key[:2]], by_name[key[2:]], tuple(rows))  # type: ignore[index]
         for key, rows in sorted(found.items())
     ]
+
+
+def overview(patterns: Sequence[Path], correlations: Sequence[Path]) -> Row | None:
+    """Give what the report shows of all models: series, their table, comparisons; None of none."""
+    series = read_series(patterns)
+    if not series:
+        return None
+    comparisons = read_comparisons(correlations, series)
+    return {"series": series, "table": pattern_table(series), "comparisons": comparisons}

@@ -112,7 +112,7 @@ def _both_of_a_pair(behaviour: Behaviour) -> list[str]:
     above = row["ci_low"] > row["chance"]
     end = "above" if above else "below" if row["ci_high"] < row["chance"] else "not told apart from"
     return [
-        f"Of {row['groups']:,} pairs it gets {_accuracy(row)} wholly right, which is {end} chance "
+        f"Of {row['n']:,} pairs it gets {_accuracy(row)} wholly right, which is {end} chance "
         f"({share(row['chance'])})."
     ]
 

@@ -18,7 +18,7 @@ SIDES = (("left", "right"), ("top", "bottom"))
 NO_OBJECT = "nothing"
 # What a wording may name, and of what it must name one
 _FIELDS = {
-    "presence": ({"category", "a_category"}, [{"category", "a_category"}]),
+    "presence": ({"category", "a_category", "plural"}, [{"category", "a_category", "plural"}]),
     "position": ({"category", "a_category", "side"}, [{"category", "a_category"}, {"side"}]),
     "counting": ({"category", "plural"}, [{"category", "plural"}]),
     "caption": (set[str](), []),

@@ -90,15 +90,15 @@ class Answering:
         asked = {**self.config["answering"], **own}
         return canonical({key: asked[key] for key in ASKED})
 
-    def retrieving(self) -> str:
+    def retrieving(self, wildcards: Any) -> str:
         """Give how captions and pictures are compared."""
         return self._slice("caption", "bootstrap", "batch_size")
 
-    def scoring(self) -> str:
+    def scoring(self, wildcards: Any) -> str:
         """Give how answers are scored."""
         return self._slice("bootstrap")
 
-    def comparing(self) -> str:
+    def comparing(self, wildcards: Any) -> str:
         """Give how patterns are compared."""
         return self._slice("bootstrap", "permutations")
 

@@ -19,7 +19,11 @@ NAME = "mmvp"
 TOPS = ("MMVP", "")  # folders that an archive may hold everything in
 RELEASED = None  # any name will do for the one split
 QUESTIONS = "Questions.csv"
-PATTERNS = "Patterns.csv"  # the studio's own addition: the pattern of each Index
+PATTERNS = "Patterns.csv"
+FOLDERS = (
+    "MMVP Images",
+    "MMVP_Images",
+)  # as the authors' script has it, and as others say  # the studio's own addition: the pattern of each Index
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
 UNKNOWN = "mmvp"  # the task of an item whose pattern was not published
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
@@ -38,9 +42,23 @@ class Question(NamedTuple):
     pattern: str
 
 
-def picture(index: int) -> str:
+def picture(root: Path, index: int) -> str:
     """Give the path of a picture from the dataset's folder."""
-    return f"MMVP Images/{index}.jpg"
+    return f"{folder(root, FOLDERS)}/{index}.jpg"
+
+
+def folder(root: Path, names: tuple[str, ...]) -> str:
+    """Give which of several names the folder of pictures has.
+
+    Raises
+    ------
+    UserError
+        If there is none of them.
+    """
+    found = [name for name in names if (Path(root) / name).is_dir()]
+    if not found:
+        raise UserError(f"{root}: no folder of pictures, expected {' or '.join(names)}")
+    return found[0]
 
 
 def image_name(number: int) -> str:
@@ -60,7 +78,8 @@ def pair_name(number: int) -> str:
 def member(name: str, splits: list[str]) -> str | None:
     """Give the path from the dataset's folder of an archive's member, or None if not needed."""
     path = within_top(name, TOPS)
-    needed = path in (QUESTIONS, PATTERNS) or re.fullmatch(r"MMVP Images/[0-9]+\.jpg", path)
+    folders = "|".join(map(re.escape, FOLDERS))
+    needed = path in (QUESTIONS, PATTERNS) or re.fullmatch(rf"({folders})/[0-9]+\.jpg", path)
     return path if needed else None
 
 
@@ -89,11 +108,11 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     check_released(splits)
     questions = read_questions(root)
     for question in questions:
-        path = Path(root) / picture(question.number)
+        path = Path(root) / picture(root, question.number)
         if not path.is_file():
             raise UserError(f"{path}: no such picture, but {question.where} asks of it")
     lists = [QUESTIONS, *([PATTERNS] if (Path(root) / PATTERNS).exists() else [])]
-    files = [*lists, *(picture(question.number) for question in questions)]
+    files = [*lists, *(picture(root, question.number) for question in questions)]
     counts = receipt.SplitCounts(images=len(questions), questions=len(questions))
     return {splits[0]: counts}, [Path(file) for file in files]
 

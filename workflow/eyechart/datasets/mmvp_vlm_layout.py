@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from eyechart.datasets import mmvp_layout
 from eyechart.datasets.layouts import within_top
-from eyechart.datasets.mmvp_layout import partner_of
+from eyechart.datasets.mmvp_layout import folder, partner_of
 from eyechart.datasets.mmvp_patterns import pattern_of
 from eyechart.datasets.records import Record, positive, read_csv, require
 from eyechart.errors import UserError
@@ -50,17 +50,12 @@ def check_released(splits: list[str]) -> None:
     mmvp_layout.check_one(splits, NAME)
 
 
-def folder(root: Path) -> str:
-    """Give which of the two names the folder of pictures has."""
-    found = [name for name in FOLDERS if (Path(root) / name).is_dir()]
-    if not found:
-        raise UserError(f"{root}: no folder of pictures, expected {' or '.join(FOLDERS)}")
-    return found[0]
-
-
 def picture(root: Path, statement: Statement) -> str:
     """Give the path of a statement's own picture from the dataset's folder."""
-    return f"{folder(root)}/{statement.kind}/{statement.number}.jpg"
+    top = folder(root, FOLDERS)
+    kinds = (statement.kind, statement.kind.replace("_", " "), statement.kind.replace(" ", "_"))
+    there = [kind for kind in kinds if (Path(root) / top / kind).is_dir()]
+    return f"{top}/{(there or kinds)[0]}/{statement.number}.jpg"
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:

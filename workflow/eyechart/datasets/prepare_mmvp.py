@@ -113,7 +113,7 @@ def image_rows(
             "split": split,
             "group_split": divide(layout.pair_name(question.number)),
             "group": layout.pair_name(question.number),
-            "path": (root / layout.picture(question.number)).as_posix(),
+            "path": (root / layout.picture(root, question.number)).as_posix(),
             "type": question.pattern,
         }
         for question in questions
@@ -130,7 +130,7 @@ def main(argv: list[str]) -> None:
     items = item_rows(questions, split, divide, args.settings["corrections"])
     images = image_rows(root, questions, split, divide)
     preparing.add_pictures(root, images, receipt)
-    preparing.write_tables(args, items, images, [])
+    preparing.write_tables(args, [preparing.as_items(items)], images, [])
     changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]
     log.info("labels corrected: %s", ", ".join(changed) or "none")
 

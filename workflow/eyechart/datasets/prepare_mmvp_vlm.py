@@ -76,7 +76,8 @@ def main(argv: list[str]) -> None:
     statements = layout.read_statements(root)
     images = image_rows(root, statements, split, divide)
     preparing.add_pictures(root, images, receipt)
-    preparing.write_tables(args, item_rows(statements, split, divide), images, [])
+    items = preparing.as_items(item_rows(statements, split, divide))
+    preparing.write_tables(args, [items], images, [])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> None:
     images = image_rows(root, entries, items)
     preparing.add_pictures(root, images, receipt)
     labels = list(entries[0]["labels"]) if entries else []
-    preparing.write_tables(args, items, images, labels)
+    preparing.write_tables(args, [preparing.as_items(items)], images, labels)
     unknown = sum(item["answer"] is None for item in items)
     log.info("%d items, of which %d have no answer and are not scored", len(items), unknown)
 

@@ -267,7 +267,7 @@ def test_words_of_categories_are_english():
 @pytest.mark.parametrize(
     ("task", "text", "words"),
     [
-        ("presence", "Is there one?", "expected the field {a_category} or {category} in it"),
+        ("presence", "Is there one?", "{a_category} or {category} or {plural} in it"),
         ("position", "Is there a {category}?", "expected the field {side} in it"),
         ("position", "{category} {sied}", "unknown field 'sied'; did you mean 'side'?"),
         ("counting", "How many {plural}{?", "with a lone brace"),

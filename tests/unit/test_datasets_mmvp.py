@@ -64,6 +64,16 @@ def test_the_order_of_rows_changes_nothing():
         assert first == second
 
 
+def test_pictures_may_lie_in_a_folder_of_the_other_name():
+    named, _ = examine()
+    make_mmvp(Path("other"))
+    Path("other/MMVP Images").rename("other/MMVP_Images")
+    acquire(Path("other"), "mmvp", Path("data/raw/other"))
+    found, images = prepare(prepare_mmvp, Path("data/raw/other"), {"corrections": False}, "there")
+    assert found.equals(named)
+    assert images["path"][0] == "data/raw/other/MMVP_Images/1.jpg"
+
+
 def test_the_table_of_patterns_gives_the_tasks():
     make_mmvp(Path("mine"))
     types = ["State and Condition", "state", "TEXTS", "Text"]

@@ -7,19 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.datasets import clevr_tasks
-
-PATTERNS = (
-    "orientation",
-    "presence",
-    "state",
-    "quantity",
-    "position",
-    "color",
-    "structure",
-    "text",
-    "viewpoint",
-)
+from eyechart.datasets import clevr_tasks, coco_tasks, mmvp_patterns
 
 
 @dataclass(frozen=True)
@@ -121,8 +109,8 @@ LAYOUTS = {
         writes="studio.write_coco",
         preparing=_COCO,
         needed=("test_share", *_COCO),
-        items=("presence", "position", "counting"),
-        images=("object_count",),
+        items=coco_tasks.ITEM_TASKS,
+        images=(coco_tasks.OBJECT_COUNT,),
         image_prefix="has_",
         captions=True,
     ),
@@ -133,7 +121,7 @@ LAYOUTS = {
         writes="studio.write_mmvp",
         preparing=("corrections",),
         needed=("test_share", "corrections"),
-        items=(*PATTERNS, "mmvp"),
+        items=(*mmvp_patterns.PATTERNS, "mmvp"),
         pairs=True,
     ),
     "mmvp_vlm": Layout(

@@ -115,7 +115,7 @@ class Questions:
             "prompt": prompt,
             "choices": choices,
             "answer": answer,
-            "task": task,
+            "task": f"{task}_{form}" if "sampling" in meta else task,
             "type": prompt,
             "meta": json.dumps(meta | ({"category": name} if name else {}), ensure_ascii=False),
         }

@@ -9,11 +9,12 @@ from typing import Any
 
 from eyechart.errors import UserError, nearest
 
-ITEM_TASKS = ["presence", "position", "counting", "caption"]
 OBJECT_COUNT = "object_count"
 # object_count, and has_<category> for every category that the annotations have
 IMAGE_TASK = re.compile(rf"{OBJECT_COUNT}|has_[a-z0-9_]+")
 SAMPLINGS = ("random", "popular", "adversarial")
+PRESENCE = tuple(f"presence_{sampling}" for sampling in SAMPLINGS)
+ITEM_TASKS = (*PRESENCE, "position", "counting")  # and caption, which is open
 SIDES = (("left", "right"), ("top", "bottom"))
 NO_OBJECT = "nothing"
 # What a wording may name, and of what it must name one

@@ -19,11 +19,8 @@ NAME = "mmvp"
 TOPS = ("MMVP", "")  # folders that an archive may hold everything in
 RELEASED = None  # any name will do for the one split
 QUESTIONS = "Questions.csv"
-PATTERNS = "Patterns.csv"
-FOLDERS = (
-    "MMVP Images",
-    "MMVP_Images",
-)  # as the authors' script has it, and as others say  # the studio's own addition: the pattern of each Index
+PATTERNS = "Patterns.csv"  # the studio's own addition: the pattern of each Index
+FOLDERS = ("MMVP Images", "MMVP_Images")  # as the authors' script has it, and as others do
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
 UNKNOWN = "mmvp"  # the task of an item whose pattern was not published
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)

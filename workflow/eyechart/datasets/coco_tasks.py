@@ -79,7 +79,7 @@ def check_wording(wording: dict[str, str], where: str) -> None:
 
     ``where`` begins the sentence, e.g. ``datasets.coco.wording``.
     """
-    for task in ITEM_TASKS:
+    for task in _FIELDS:
         if task not in wording:
             raise UserError(f"{where}: the key {task!r} is missing")
         text = wording[task]

@@ -309,11 +309,20 @@ class LanguageAdapter(Adapter):
         Behind a space, unless the prompt ends with white space or with a token of its own, such as
         the mark that opens a turn: so it stood in training, and so it is written greedily.
         """
-        last = row.ids[-1]
+        key = (row.ids[-1], text)
+        if key not in self._answers:
+            self._answers[key] = self._answer_ids(*key)
+        return self._answers[key]
+
+    def _answer_ids(self, last: int, text: str) -> list[int]:
         opening = "" if last < 0 or last in self.own_ids else str(self.tokenizer.decode([last]))
         between = " " if opening and not opening[-1].isspace() else ""
         before, both = (self.plain_ids(t) for t in (opening, opening + between + text))
         return both[len(before) :] if both[: len(before)] == before else self.plain_ids(text)
+
+    @cached_property
+    def _answers(self) -> dict[tuple[int, str], list[int]]:
+        return {}  # most choices stand behind many prompts
 
     @cached_property
     def own_ids(self) -> set[int]:

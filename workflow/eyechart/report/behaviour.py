@@ -19,6 +19,12 @@ from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 SUFFIX = ".distributions.parquet"
 SIGHTED = "sighted"
 BLIND = ("blank", "no_image", "noise", "swapped")  # the first that was asked stands for blindness
+WITH = {  # the same, as a sentence says it
+    "blank": "a blank picture",
+    "noise": "noise for a picture",
+    "swapped": "another item's picture",
+    "no_image": "no picture",
+}
 SHOWN = {  # what stood in front of the model
     "sighted": "sighted",
     "blank": "blank picture",

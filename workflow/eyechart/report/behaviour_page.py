@@ -1,6 +1,6 @@
 """What the template of answers is given: tables, charts and items of every model and dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -19,6 +19,7 @@ from eyechart.report.chart_behaviour import (
 from eyechart.report.chart_style import Spec, spec
 from eyechart.report.format import share
 from eyechart.report.said import compared
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 OTHERS = {  # metrics that are a line of the small table
@@ -63,8 +64,20 @@ def section(
     """Give all that the section of answers shows, or None where nothing was asked."""
     if not behaviours:
         return None
-    shown = [block(b, *tables[b.dataset], settings) for b in behaviours]
+    asked: dict[str, set[str]] = {}
+    for b in behaviours:
+        asked.setdefault(b.dataset, set()).update(b.conditions())
+    shown = [
+        {**block(b, *tables[b.dataset], settings), "unasked": unasked(b, asked[b.dataset])}
+        for b in behaviours
+    ]
     return {"blocks": shown, "overview": overview(behaviours)}
+
+
+def unasked(behaviour: Behaviour, asked: Collection[str]) -> list[str]:
+    """Give the conditions in which other models were asked and this one was not even tried."""
+    own = {*behaviour.conditions(), *behaviour.impossible}
+    return [SHOWN[c] for c in CONDITIONS if c in asked and c not in own]
 
 
 def overview(behaviours: Sequence[Behaviour]) -> Spec | None:

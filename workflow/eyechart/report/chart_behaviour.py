@@ -137,7 +137,8 @@ def answers(rows: Rows, width: int | str, keep: str) -> Spec:
     """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that picks it."""
     series = list(dict.fromkeys(r["series"] for r in rows))
     scale = {"domain": series, "range": [_bar_color(s) for s in series]}
-    legend = {"title": None, "orient": "top", "symbolType": "square"}
+    words = f"{WORDS}[datum.label] || datum.label"
+    legend = {"title": None, "orient": "top", "symbolType": "square", "labelExpr": words}
     axis = {"labelLimit": 150, "minExtent": 60}
     bars = {
         "y": {"field": "answer", "type": "ordinal", "title": None, "sort": None, "axis": axis},

@@ -186,7 +186,7 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
     for place, sentence in probed.items():
         assert sentence.startswith(f"Best address of {place.split('/')[1]}: ")
     answered = [text for place, text in sentences.items() if place.startswith("says-")]
-    assert len(answered) == 46  # coco: 3 answers; mmvp: 10 answers, 10 places; of two models
+    assert len(answered) == 48  # coco: 3 answers, 1 place; mmvp: 10 and 10; of two models
     assert all(re.match(r"Total variation from the truth .*n = \d+", text) for text in answered)
     charts = re.findall(r'<div class="chart[^"]*" data-chart="(\w+)".*?<svg', markup, re.S)
     coco, mmvp = ["accuracy", "answers"], ["accuracy", "pair_accuracy", "answers"]

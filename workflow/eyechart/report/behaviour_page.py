@@ -14,6 +14,7 @@ from eyechart.report.chart_behaviour import (
     accuracy_rows,
     answer_rows,
     answers,
+    bars_height,
     task_name,
 )
 from eyechart.report.chart_style import Spec, spec
@@ -138,7 +139,8 @@ def other_table(behaviour: Behaviour) -> list[dict[str, Any]]:
 def _charts(behaviour: Behaviour) -> dict[str, Any]:
     rows, bars = accuracy_rows([behaviour]), answer_rows(behaviour)
     views = list(dict.fromkeys((r["task"], r["kind"]) for r in bars))
-    start = [{"name": name, "value": ""} for name in ("task", "kind")]
+    first = views[0] if views else ("", "")
+    start = [{"name": n, "value": v} for n, v in zip(("task", "kind"), first, strict=True)]
     keep = "datum.task === task && datum.kind === kind"
     return {
         "accuracy": {
@@ -155,6 +157,7 @@ def _charts(behaviour: Behaviour) -> dict[str, Any]:
                 "kind": kind,
                 "name": f"{task_name(task)}: {KINDS[kind]}",
                 "sentence": _sentence(behaviour, task),
+                "height": bars_height([r for r in bars if (r["task"], r["kind"]) == (task, kind)]),
             }
             for task, kind in views
         ],

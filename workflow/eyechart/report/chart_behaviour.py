@@ -134,7 +134,10 @@ def answer_rows(behaviour: Behaviour) -> Rows:
 
 
 def answers(rows: Rows, width: int | str, keep: str) -> Spec:
-    """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that picks it."""
+    """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that picks them.
+
+    The height is that of the rows given; a page that picks others sets it by :func:`bars_height`.
+    """
     series = list(dict.fromkeys(r["series"] for r in rows))
     scale = {"domain": series, "range": [_bar_color(s) for s in series]}
     words = f"{WORDS}[datum.label] || datum.label"
@@ -147,8 +150,13 @@ def answers(rows: Rows, width: int | str, keep: str) -> Spec:
         "color": label("series", scale=scale, legend=legend),
         "tooltip": [label("answer"), label("series"), number("share", format=".3f"), number("n")],
     }
-    height = {"step": 9 * len(series) + 7, "for": "position"}
-    return {"width": width, "height": height, **layer(view("points", keep), {"type": "bar"}, bars)}
+    unit = layer(view("points", keep), {"type": "bar"}, bars)
+    return {"width": width, "height": bars_height(rows), **unit}
+
+
+def bars_height(rows: Rows) -> int:
+    """Give the height in px of the bars of one task and kind."""
+    return len({r["answer"] for r in rows}) * (9 * len({r["series"] for r in rows}) + 7)
 
 
 def all_answers(behaviour: Behaviour) -> Spec:
@@ -158,9 +166,9 @@ def all_answers(behaviour: Behaviour) -> Spec:
     for kind, words in KINDS.items():
         panels = []
         for task in dict.fromkeys(r["task"] for r in rows if r["kind"] == kind):
-            n = max(r["n"] for r in rows if (r["task"], r["kind"]) == (task, kind))
-            title = {"text": f"{task_name(task)} (n {n:,})", "subtitle": words}
-            panels.append({"title": title, **answers(rows, 200, picked(task, kind))})
+            here = [r for r in rows if (r["task"], r["kind"]) == (task, kind)]
+            title = {"text": f"{task_name(task)} (n {here[0]['n']:,})", "subtitle": words}
+            panels.append({"title": title, **answers(here, 200, picked(task, kind))})
         strips += [{"columns": 3, "spacing": 26, "concat": panels}] if panels else []
     return _figure(f"{behaviour.model} on {behaviour.dataset}", "how it answers", strips, rows)
 

@@ -1,6 +1,7 @@
 """What models say is read with its statistics or refused, and told no stronger than its tests."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -129,7 +130,7 @@ def test_a_condition_without_answers_is_stated():
     assert "It cannot be asked with no picture." in sentences(clip, BAR)
     assert unasked(clip, {"noise", "no_image"}) == []
     assert unasked(clip, {"noise", "no_image", "blank"}) == []
-    never_tried = Behaviour(**{**vars(clip), "impossible": ()})
+    never_tried = replace(clip, impossible=())
     assert unasked(never_tried, {"noise", "no_image"}) == ["no picture"]
 
 
@@ -144,14 +145,14 @@ def test_sentences_claim_only_what_the_paired_test_shows():
     assert not any("looks at the picture" in s and "nothing tells" not in s for s in strict)
     assert not any(s.startswith("It looks") for s in strict)
     swapped = with_value(llava.scores, pl.col("condition") == "sighted", "value", 0.0)
-    worse = sentences(Behaviour(**{**vars(llava), "scores": swapped}), BAR)
+    worse = sentences(replace(llava, scores=swapped), BAR)
     assert any("answers better without the picture when asked about presence" in s for s in worse)
 
 
 def test_without_a_blind_condition_nothing_is_said_about_looking():
     llava = read()["tiny_llava", "coco"]
     only = llava.scores.filter(pl.col("condition") == "sighted")
-    said = sentences(Behaviour(**{**vars(llava), "scores": only}), BAR)
+    said = sentences(replace(llava, scores=only), BAR)
     assert said == ["It was not asked without the picture, so nothing tells whether it looks."]
 
 

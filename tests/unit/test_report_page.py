@@ -197,6 +197,7 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
 def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")  # takes seconds
     probed = ("probes", "predictions", "manifests", "curves")
     answered = ("scores", "distributions", "answers", "retrieval", "patterns", "correlations")
     for left_out, kept, gone in ((probed, "said", "training"), (answered, "training", "said")):
@@ -219,6 +220,7 @@ def without(words: list[str], flags: tuple[str, ...]) -> list[str]:
 def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")
     folder = tmp_path / "mining/tiny_clip_against_tiny_dino/clevr"
     rows = {"similarity_first": [0.97, 0.99], "similarity_second": [0.5, 0.31]}
     write_table(folder / "pairs.parquet", pa.table(rows))

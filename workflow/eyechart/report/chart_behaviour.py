@@ -221,7 +221,7 @@ def _bar_color(series: str) -> str:
 
 def _condition(conditions: Sequence[str], which: int) -> Spec:
     scale = {"domain": conditions, "range": [LOOKS[c][which] for c in conditions]}
-    legend = {"title": None, "orient": "top", "labelExpr": f"{WORDS}[datum.label]", "columns": 3}
+    legend = {"title": None, "orient": "top", "labelExpr": f"{WORDS}[datum.label]", "columns": 2}
     return label("condition", scale=scale, legend=legend)
 
 

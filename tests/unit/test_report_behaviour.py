@@ -192,6 +192,17 @@ def test_worst_pairs_are_those_with_the_lowest_margin():
     assert worst_pairs(read()["tiny_llava", "coco"], *tables("coco"), SETTINGS) is None
 
 
+def test_items_whose_answer_nobody_knows_are_shown_without_verdict():
+    llava = read()["tiny_llava", "mmvp"]
+    items, images = tables("mmvp")
+    unlabelled = items.with_columns(answer=pl.lit(None, pl.String))
+    found = differing(llava, unlabelled, images, SETTINGS)
+    shown = [item for entry in found["entries"] for item in entry["items"]]
+    assert len(shown) == SETTINGS["differing"]
+    assert all(item["p_sighted"] is None and item["sighted"] for item in shown)
+    assert worst_pairs(llava, unlabelled, images, SETTINGS) is None
+
+
 def test_a_picture_that_the_dataset_lacks_is_named():
     items, images = tables("coco")
     with pytest.raises(UserError, match="items name picture 'val_"):

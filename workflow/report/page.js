@@ -87,9 +87,9 @@ async function says(block) {
   if (!select) return;
   const { view } = await show(find('[data-chart="answers"]'), data.answers, `${block.id}-answers`, data.bars);
   const choose = async () => {
-    const { task, kind, sentence } = data.views[Number(select.value)];
+    const { task, kind, sentence, height } = data.views[Number(select.value)];
     find(".status").textContent = sentence;
-    await view.signal("task", task).signal("kind", kind).runAsync();
+    await view.signal("task", task).signal("kind", kind).height(height).runAsync();
   };
   select.addEventListener("change", choose);
   select.form.addEventListener("submit", (e) => e.preventDefault());

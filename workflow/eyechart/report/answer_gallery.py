@@ -1,5 +1,6 @@
 """Items to look at: where the blind model says something else, and pairs that went worst."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,11 @@ def differing(
         return None
     both = _both(behaviour, items, blind)
     for row in both:
-        row["change"] = abs(row["p_sighted"] - row["p_blind"]) if row["choices"] else None
+        both_known = row["p_sighted"] is not None and row["p_blind"] is not None
+        row["change"] = abs(row["p_sighted"] - row["p_blind"]) if both_known else 0.0
         row["draw"] = seed_for("differing", settings["seed"], row["item_id"])
     differ = [row for row in both if row["sighted"] != row["blind"]]
-    differ.sort(key=lambda r: (-(r["change"] or 0), r["draw"]))
+    differ.sort(key=lambda r: (-r["change"], r["draw"]))
     seen: dict[str, int] = {}
     for row in differ:
         row["turn"] = seen[row["task"]] = seen.get(row["task"], -1) + 1
@@ -59,7 +61,7 @@ def worst_pairs(
         with a negative margin, pairs); None where there are no pairs.
     """
     blind = behaviour.blind()
-    rows = [r for r in _both(behaviour, items, blind) if r["pair"] and r["choices"]]
+    rows = [r for r in _both(behaviour, items, blind) if r["pair"] and r["margin"] is not None]
     pairs: dict[str, list[Entry]] = {}
     for row in rows:
         pairs.setdefault(row["pair"], []).append(row)
@@ -87,7 +89,7 @@ def entry(rows: list[Entry], images: pl.DataFrame, pixels: int) -> Entry:
         path = images.filter(pl.col("image_id") == name)["path"]
         if path.is_empty():
             raise UserError(f"items name picture {name!r}, which images.parquet does not have")
-        source, width, height = embed(path[0], pixels)
+        source, width, height = embed(Path(path[0]), pixels)
         found.append({"image_id": name, "source": source, "width": width, "height": height})
     return {"pictures": found, "items": rows, "task": rows[0]["task"]}
 
@@ -105,22 +107,23 @@ def _both(behaviour: Behaviour, items: pl.DataFrame, blind: str | None) -> list[
 
 
 def _item(row: Entry) -> Entry:
-    kept = ("item_id", "task", "pair", "images", "prompt", "choices", "answer", "text")
+    kept = ("item_id", "task", "pair", "images", "prompt", "choices", "answer")
     found = {name: row[name] for name in kept}
+    known = row["answer"] in row["choices"]  # of one's own data it may not be
+    true = row["choices"].index(row["answer"]) if known else None
     for name, end in (("sighted", ""), ("blind", "_blind")):
         chosen, logs = row["predicted" + end], row["log_probability" + end]
         found[name] = row["text" + end] if chosen is None else chosen
-        found[f"p_{name}"] = _probability(logs, row) if logs else None
-    if row["log_probability"]:
-        found["margin"] = _margin(row["log_probability"], row)
+        found[f"p_{name}"] = None if true is None or not logs else _probability(logs, true)
+    found["margin"] = None if true is None else _margin(row["log_probability"], true)
     return found
 
 
-def _probability(logs: list[float], row: Entry) -> float:
+def _probability(logs: list[float], true: int) -> float:
     weights = np.exp(np.array(logs) - max(logs))
-    return float(weights[row["choices"].index(row["answer"])] / weights.sum())
+    return float(weights[true] / weights.sum())
 
 
-def _margin(logs: list[float], row: Entry) -> float:
-    true = row["choices"].index(row["answer"])
-    return logs[true] - max(value for i, value in enumerate(logs) if i != true)
+def _margin(logs: list[float], true: int) -> float | None:
+    others = [value for i, value in enumerate(logs) if i != true]
+    return logs[true] - max(others) if others else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 SUFFIX = ".distributions.parquet"
 SIGHTED = "sighted"
 BLIND = ("blank", "no_image", "noise", "swapped")  # the first that was asked stands for blindness
+WITH = {  # the same, as a sentence says it
+    "blank": "a blank picture",
+    "noise": "noise for a picture",
+    "swapped": "another item's picture",
+    "no_image": "no picture",
+}
 SHOWN = {  # what stood in front of the model
     "sighted": "sighted",
     "blank": "blank picture",
@@ -60,9 +67,12 @@ class Behaviour:
 
     def score(self, metric: str, condition: str, task: str = ALL) -> dict[str, Any] | None:
         """Give a row of the scores, or None where there is none."""
-        named = {"metric": metric, "condition": condition, "task": task}
-        rows = self.scores.filter(*(pl.col(k) == v for k, v in named.items()))
-        return rows.row(0, named=True) if len(rows) else None
+        return self._rows.get((metric, condition, task))
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        rows = self.scores.iter_rows(named=True)
+        return {(row["metric"], row["condition"], row["task"]): row for row in rows}
 
     def accuracies(self, metric: str = "accuracy") -> list[dict[str, Any]]:
         """Give the rows of a metric by task and condition, each with what it is to be read beside.
@@ -147,7 +157,7 @@ def _read(
 
 
 def _whole(parts: dict[Path, pl.DataFrame], schema: pa.Schema) -> pl.DataFrame:
-    return pl.concat([pl.DataFrame(schema.empty_table()), *parts.values()])
+    return pl.concat(parts.values()) if parts else pl.DataFrame(schema.empty_table())
 
 
 def _pair(path: Path) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What the template of answers is given: tables, charts and items of every model and dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,11 +14,13 @@ from eyechart.report.chart_behaviour import (
     accuracy_rows,
     answer_rows,
     answers,
+    bars_height,
     task_name,
 )
 from eyechart.report.chart_style import Spec, spec
 from eyechart.report.format import share
 from eyechart.report.said import compared
+from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 
 OTHERS = {  # metrics that are a line of the small table
@@ -63,8 +65,20 @@ def section(
     """Give all that the section of answers shows, or None where nothing was asked."""
     if not behaviours:
         return None
-    shown = [block(b, *tables[b.dataset], settings) for b in behaviours]
+    asked: dict[str, set[str]] = {}
+    for b in behaviours:
+        asked.setdefault(b.dataset, set()).update(b.conditions())
+    shown = [
+        {**block(b, *tables[b.dataset], settings), "unasked": unasked(b, asked[b.dataset])}
+        for b in behaviours
+    ]
     return {"blocks": shown, "overview": overview(behaviours)}
+
+
+def unasked(behaviour: Behaviour, asked: Collection[str]) -> list[str]:
+    """Give the conditions in which other models were asked and this one was not even tried."""
+    own = {*behaviour.conditions(), *behaviour.impossible}
+    return [SHOWN[c] for c in CONDITIONS if c in asked and c not in own]
 
 
 def overview(behaviours: Sequence[Behaviour]) -> Spec | None:
@@ -125,7 +139,8 @@ def other_table(behaviour: Behaviour) -> list[dict[str, Any]]:
 def _charts(behaviour: Behaviour) -> dict[str, Any]:
     rows, bars = accuracy_rows([behaviour]), answer_rows(behaviour)
     views = list(dict.fromkeys((r["task"], r["kind"]) for r in bars))
-    start = [{"name": name, "value": ""} for name in ("task", "kind")]
+    first = views[0] if views else ("", "")
+    start = [{"name": n, "value": v} for n, v in zip(("task", "kind"), first, strict=True)]
     keep = "datum.task === task && datum.kind === kind"
     return {
         "accuracy": {
@@ -142,6 +157,7 @@ def _charts(behaviour: Behaviour) -> dict[str, Any]:
                 "kind": kind,
                 "name": f"{task_name(task)}: {KINDS[kind]}",
                 "sentence": _sentence(behaviour, task),
+                "height": bars_height([r for r in bars if (r["task"], r["kind"]) == (task, kind)]),
             }
             for task, kind in views
         ],

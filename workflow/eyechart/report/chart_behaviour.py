@@ -134,10 +134,14 @@ def answer_rows(behaviour: Behaviour) -> Rows:
 
 
 def answers(rows: Rows, width: int | str, keep: str) -> Spec:
-    """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that picks it."""
+    """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that picks them.
+
+    The height is that of the rows given; a page that picks others sets it by :func:`bars_height`.
+    """
     series = list(dict.fromkeys(r["series"] for r in rows))
     scale = {"domain": series, "range": [_bar_color(s) for s in series]}
-    legend = {"title": None, "orient": "top", "symbolType": "square"}
+    words = f"{WORDS}[datum.label] || datum.label"
+    legend = {"title": None, "orient": "top", "symbolType": "square", "labelExpr": words}
     axis = {"labelLimit": 150, "minExtent": 60}
     bars = {
         "y": {"field": "answer", "type": "ordinal", "title": None, "sort": None, "axis": axis},
@@ -146,8 +150,13 @@ def answers(rows: Rows, width: int | str, keep: str) -> Spec:
         "color": label("series", scale=scale, legend=legend),
         "tooltip": [label("answer"), label("series"), number("share", format=".3f"), number("n")],
     }
-    height = {"step": 9 * len(series) + 7, "for": "position"}
-    return {"width": width, "height": height, **layer(view("points", keep), {"type": "bar"}, bars)}
+    unit = layer(view("points", keep), {"type": "bar"}, bars)
+    return {"width": width, "height": bars_height(rows), **unit}
+
+
+def bars_height(rows: Rows) -> int:
+    """Give the height in px of the bars of one task and kind."""
+    return len({r["answer"] for r in rows}) * (9 * len({r["series"] for r in rows}) + 7)
 
 
 def all_answers(behaviour: Behaviour) -> Spec:
@@ -157,9 +166,9 @@ def all_answers(behaviour: Behaviour) -> Spec:
     for kind, words in KINDS.items():
         panels = []
         for task in dict.fromkeys(r["task"] for r in rows if r["kind"] == kind):
-            n = max(r["n"] for r in rows if (r["task"], r["kind"]) == (task, kind))
-            title = {"text": f"{task_name(task)} (n {n:,})", "subtitle": words}
-            panels.append({"title": title, **answers(rows, 200, picked(task, kind))})
+            here = [r for r in rows if (r["task"], r["kind"]) == (task, kind)]
+            title = {"text": f"{task_name(task)} (n {here[0]['n']:,})", "subtitle": words}
+            panels.append({"title": title, **answers(here, 200, picked(task, kind))})
         strips += [{"columns": 3, "spacing": 26, "concat": panels}] if panels else []
     return _figure(f"{behaviour.model} on {behaviour.dataset}", "how it answers", strips, rows)
 
@@ -212,7 +221,7 @@ def _bar_color(series: str) -> str:
 
 def _condition(conditions: Sequence[str], which: int) -> Spec:
     scale = {"domain": conditions, "range": [LOOKS[c][which] for c in conditions]}
-    legend = {"title": None, "orient": "top", "labelExpr": f"{WORDS}[datum.label]", "columns": 3}
+    legend = {"title": None, "orient": "top", "labelExpr": f"{WORDS}[datum.label]", "columns": 2}
     return label("condition", scale=scale, legend=legend)
 
 

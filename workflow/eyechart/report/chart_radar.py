@@ -53,7 +53,7 @@ def radar(series: Sequence[Series]) -> Spec:
         layer(view("points"), dot, drawn),
     ]
     rows = {"points": rounded(lines), **_web_rows(names, series[0].rows[0]["chance"])}
-    return spec({"width": 400, "height": 340, "layer": layers}, rows)
+    return spec({"width": 360, "height": 286, "layer": layers}, rows)
 
 
 def _place(i: float, n: int, radius: float) -> tuple[float, float]:
@@ -64,7 +64,7 @@ def _place(i: float, n: int, radius: float) -> tuple[float, float]:
 def _plane(x: str, y: str) -> Spec:
     # width to height is as one domain to the other, so that rings are round
     return {
-        "x": number(x, axis=None, scale={"domain": [-1.4, 1.4]}),
+        "x": number(x, axis=None, scale={"domain": [-1.5, 1.5]}),
         "y": number(y, axis=None, scale={"domain": [-1.15, 1.23]}),
     }
 

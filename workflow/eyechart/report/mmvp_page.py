@@ -24,19 +24,19 @@ from eyechart.report.chart_radar import MOST, radar
 from eyechart.report.chart_slope import slope
 from eyechart.report.chart_style import VEGALITE, Spec, spec
 from eyechart.report.format import p_value, share
-from eyechart.report.patterns import UNKNOWN, Comparison, Series
+from eyechart.report.patterns import UNKNOWN, Comparison, Series, pattern_order
 from eyechart.report.summary import Bar
 from eyechart.report.templates import open_templates
 from eyechart.tables.scores import ALL
 
-WIDTH = 300  # px of a plot: with its labels it fits a phone
+WIDTH = 250  # px of a plot: with its labels it fits a phone
 
 
 def dataset_block(
     behaviour: Behaviour, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """Give what the page shows of one dataset of pairs."""
-    rows = accuracy_rows([behaviour])
+    rows = sorted(accuracy_rows([behaviour]), key=lambda row: _place(row["task"]))
     tasks = {row["task"] for row in rows}
     meta = [json.loads(text or "{}") for text in items["meta"]]
     return {
@@ -47,9 +47,9 @@ def dataset_block(
         "blind": behaviour.blind(),
         "pair": behaviour.score("pair_accuracy", SIGHTED),
         "single": behaviour.score("accuracy", SIGHTED),
-        "pairs": accuracy_table(behaviour, "pair_accuracy"),
-        "accuracy": accuracy_table(behaviour, "accuracy"),
-        "answers": answer_table(behaviour),
+        "pairs": _in_order(accuracy_table(behaviour, "pair_accuracy")),
+        "accuracy": _in_order(accuracy_table(behaviour, "accuracy")),
+        "answers": _in_order(answer_table(behaviour)),
         "corrections": next((one["corrections"] for one in meta if "corrections" in one), None),
         "corrected": sum(bool(one.get("corrected")) for one in meta),
         "unknown": UNKNOWN in tasks,
@@ -96,6 +96,14 @@ def picture(chart: Spec) -> str:
     """Draw a chart and give it as a data address: an SVG that cannot run anything."""
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _in_order(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(lines, key=lambda line: _place(line["task"]))
+
+
+def _place(task: str) -> tuple[bool, int, str]:
+    return (task not in (ALL, task_name(ALL)), *pattern_order(task))
 
 
 def _distributions(behaviour: Behaviour) -> list[dict[str, str]]:

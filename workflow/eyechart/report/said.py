@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from eyechart.report.behaviour import SHOWN, SIGHTED, Behaviour
+from eyechart.report.behaviour import SIGHTED, WITH, Behaviour
 from eyechart.report.format import p_value, share
 from eyechart.report.summary import Bar, listed
 from eyechart.tables.scores import ALL
@@ -34,14 +34,14 @@ def sentences(behaviour: Behaviour, bar: Bar) -> list[str]:
     blind = behaviour.blind()
     pairs = compared(behaviour)
     if blind and pairs:
-        found += _looks(pairs, SHOWN[blind], bar)
-        found += _guessed(pairs, SHOWN[blind])
+        found += _looks(pairs, WITH[blind], bar)
+        found += _guessed(pairs)
     elif behaviour.accuracies():
         found.append("It was not asked without the picture, so nothing tells whether it looks.")
     found += _both_of_a_pair(behaviour)
     if behaviour.impossible:
-        words = listed([SHOWN[c] for c in behaviour.impossible])
-        found.append(f"This model cannot be asked with: {words}.")
+        words = listed([WITH.get(c, c) for c in behaviour.impossible])
+        found.append(f"It cannot be asked with {words}.")
     return found
 
 
@@ -69,8 +69,8 @@ def _looks(pairs: Sequence[tuple[str, Row, Row]], blind: str, bar: Bar) -> list[
         if task == ALL:
             n = f"n = {sighted['n']:,}"
             found.append(
-                f"It answers {_accuracy(sighted)} right sighted, {_accuracy(other)} with {blind} "
-                f"({n}, q {p_value(other['q'])}; chance {share(sighted['chance'])}): "
+                f"It answers {_accuracy(sighted)} right sighted, {_accuracy(other)} blind, with "
+                f"{blind} ({n}, q {p_value(other['q'])}; chance {share(sighted['chance'])}): "
                 f"{ends[bar.looks(other)]}."
             )
     tasks = [pair for pair in pairs if pair[0] != ALL]
@@ -81,7 +81,7 @@ def _looks(pairs: Sequence[tuple[str, Row, Row]], blind: str, bar: Bar) -> list[
     }
     for verdict, start in words.items():
         parts = [
-            f"{task} ({share(sighted['value'])} sighted, {share(other['value'])} {blind}, "
+            f"{task} ({_accuracy(sighted)} sighted, {_accuracy(other)} blind, "
             f"n = {sighted['n']:,}, q {p_value(other['q'])})"
             for task, sighted, other in tasks
             if bar.looks(other) == verdict
@@ -90,7 +90,7 @@ def _looks(pairs: Sequence[tuple[str, Row, Row]], blind: str, bar: Bar) -> list[
     return found
 
 
-def _guessed(pairs: Sequence[tuple[str, Row, Row]], blind: str) -> list[str]:
+def _guessed(pairs: Sequence[tuple[str, Row, Row]]) -> list[str]:
     """Give the tasks whose questions alone tell more than chance and the commonest answer do."""
     parts = [
         f"{task} ({_accuracy(other)}; chance {share(other['chance'])}, commonest answer "
@@ -100,9 +100,7 @@ def _guessed(pairs: Sequence[tuple[str, Row, Row]], blind: str) -> list[str]:
         and other["majority"] is not None
         and other["ci_low"] > max(other["chance"], other["majority"])
     ]
-    return (
-        [f"With {blind} the question alone tells the answer of {listed(parts)}."] if parts else []
-    )
+    return [f"Blind, the question alone tells answers of {listed(parts)}."] if parts else []
 
 
 def _both_of_a_pair(behaviour: Behaviour) -> list[str]:
@@ -118,4 +116,4 @@ def _both_of_a_pair(behaviour: Behaviour) -> list[str]:
 
 
 def _accuracy(row: Row) -> str:
-    return f"{share(row['value'])} ({share(row['ci_low'])}–{share(row['ci_high'])})"
+    return f"{share(row['value'])} [{share(row['ci_low'])}–{share(row['ci_high'])}]"

@@ -132,7 +132,8 @@ class Answering:
     def patterned(self, model: str | None = None) -> list[tuple[str, str]]:
         """Give (model, dataset) of all pairs of pictures: of the exam, or of a model's page.
 
-        The page of a VLM tells of the encoder that it contains, too.
+        Encoders are asked which picture a statement is true of, VLMs a question about each, as in
+        the paper. The page of a VLM tells of the encoder that it contains, too.
         """
         if model is None:
             asked = self.config["models"]
@@ -140,7 +141,9 @@ class Answering:
             encoder = self.encoder(model)
             asked = [model, *([encoder] if encoder else [])]
         sets = [dataset for dataset in self.datasets if self.pairs_up(dataset)]
-        return [(m, d) for m in asked for d in sets if self.asks(m, d)]
+        form = {"encoder": "which_picture", "vlm": "question"}
+        pairs = [(m, d) for m in asked for d in sets if self.asks(m, d)]
+        return [(m, d) for m, d in pairs if self._layout(d).form == form[self.specs[m].kind]]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
         """Give the score tables that the patterns of a page are read from."""

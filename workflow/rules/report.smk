@@ -86,7 +86,7 @@ rule draw_behaviour:
         mem_mb=sizing.fixed(2000),
         runtime=sizing.fixed(60),
     params:
-        settings=EXAM.reporting("alpha", "png_scale"),
+        settings=EXAM.reporting("png_scale"),
         code=fingerprint("eyechart.report.draw_behaviour"),
     message:
         "Drawing what {wildcards.model} answers on {wildcards.dataset}"
@@ -107,6 +107,7 @@ rule draw_mmvp:
         item_tables=ANSWERING.pattern_tables("items"),
         image_tables=ANSWERING.pattern_tables("images"),
         page="workflow/report/mmvp.html.j2",
+        parts="workflow/report/answers.html.j2",
         style="workflow/report/style.css",
     output:
         report(
@@ -236,7 +237,9 @@ rule build_report:
         correlations=ANSWERING.tables_of_patterns("correlations"),
         pairs=MINING.files("pairs.parquet"),
         page="workflow/report/page.html.j2",
-        behaviour="workflow/report/behaviour.html.j2",
+        parts=expand(
+            "workflow/report/{part}.html.j2", part=["answers", "behaviour", "patterns"]
+        ),
         style="workflow/report/style.css",
         script="workflow/report/page.js",
     output:

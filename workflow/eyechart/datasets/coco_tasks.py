@@ -79,11 +79,10 @@ def check_wording(wording: dict[str, str], where: str) -> None:
 
     ``where`` begins the sentence, e.g. ``datasets.coco.wording``.
     """
-    for task in _FIELDS:
+    for task, (allowed, needed) in _FIELDS.items():
         if task not in wording:
             raise UserError(f"{where}: the key {task!r} is missing")
         text = wording[task]
-        allowed, needed = _FIELDS[task]
         try:
             parts = list(string.Formatter().parse(text))
         except ValueError as error:

@@ -14,18 +14,11 @@ from eyechart.errors import UserError, nearest
 from eyechart.models.spec import Spec
 from eyechart.tables.conditions import CONDITIONS
 
-ASKED = (
-    "prompt",
-    "choices",
-    "orders",
-    "items",
-    "most",
-    "greedy",
-    "greedy_tokens",
-    "statement",
-    "caption",
-    "batch_size",
-)
+ASKED = ("items", "most", "batch_size")
+# What only one kind of model reads, and what the other is told instead
+OF_VLM = {"prompt": "{question}", "choices": "text", "orders": 1, "greedy": "none",
+          "greedy_tokens": 1}  # fmt: skip
+OF_ENCODER = {"statement": "{question} {choice}", "caption": "{statement}"}
 
 
 @dataclass(frozen=True)
@@ -85,10 +78,15 @@ class Answering:
     # Slices of settings, each as canonical JSON
 
     def asking(self, wildcards: Any) -> str:
-        """Give how the items of a dataset are asked: what holds for all, and what is its own."""
+        """Give how the items of a dataset are asked: what holds for all, and what is its own.
+
+        What the model does not read is always the same, so that it depends on none of it.
+        """
         own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
         asked = {**self.config["answering"], **own}
-        return canonical({key: asked[key] for key in ASKED})
+        vlm = self.specs[wildcards.model].kind == "vlm"
+        read, unread = (OF_VLM, OF_ENCODER) if vlm else (OF_ENCODER, OF_VLM)
+        return canonical({**{key: asked[key] for key in (*ASKED, *read)}, **unread})
 
     def retrieving(self, wildcards: Any) -> str:
         """Give how captions and pictures are compared."""

@@ -18,8 +18,8 @@ ASKED = {
 PAGES = {"draw_mmvp": 2, "build_report": 1}
 COMPARED = {"compare_patterns": 1, "compare_with_encoder": 2, **PAGES}
 SCORED = {"score_answers": 3, "draw_behaviour": 3, **COMPARED}
-OF_LLAVA = {"score_answers": 1, "draw_behaviour": 1, **COMPARED, "compare_with_encoder": 1}
-OF_LLAVA = {**OF_LLAVA, "draw_mmvp": 1}
+ONE = {"score_answers": 1, "draw_behaviour": 1, "compare_with_encoder": 1, "draw_mmvp": 1}
+OF_LLAVA = {**COMPARED, **ONE}
 
 
 @pytest.fixture(scope="module")

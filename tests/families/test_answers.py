@@ -61,7 +61,7 @@ def directly(loaded):
 
     def score(name, one):
         adapter, case = loaded(name), FAMILIES[name]
-        images = [Image.open(sight.path) for sight in one.sights]
+        images = [sight.draw() for sight in one.sights]
         row = adapter.row(one.prompt, [adapter.picture(image) for image in images])
         for choice in one.scored:
             ids = adapter.answer_ids(row, choice)

@@ -7,8 +7,10 @@ import torch
 from cases import QUESTIONS, drawn, spec_of
 from in_memory import plan, run_engine
 
+from eyechart.behavior import joint
+from eyechart.behavior.scripts import script
 from eyechart.errors import UserError
-from eyechart.models.answers import answer, score_choices
+from eyechart.extraction.batches import Batches
 from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
 from eyechart.models.loading import Loading
@@ -174,26 +176,27 @@ def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
     image = drawn()[0]
     picture = adapter.picture(image)
     row = adapter.row("what is it ?", [picture])
-    choices = ["a red square", "yes"]
+    one = script(adapter, row, ["a red square", "yes", "yes it is"], None)
     with torch.inference_mode():
-        ours = score_choices(adapter, row, adapter.look([picture]), choices)
-        for choice, score in zip(choices, ours, strict=True):
-            ids = adapter.tokenizer(choice, add_special_tokens=False)["input_ids"]
+        seen = adapter.look([picture])
+        (ours,) = joint.score(adapter, [one], [seen], Batches(2))
+        for ids, score in zip(one.choices, ours, strict=True):
             total = 0.0
             for n, i in enumerate(ids):
                 scores = reference(adapter, image, "what is it ?", ids[:n])
-                total += float(scores.float().log_softmax(-1)[i])
-            assert abs(total - float(score)) < 1e-4
+                total += float(scores.double().log_softmax(-1)[i])
+            assert abs(total - score) < 1e-5
 
 
 def test_answers_are_greedy_and_leave_no_hooks(adapter):
     before = hooks(adapter)
     pictures = [adapter.picture(image) for image in drawn()[:2]]
     rows = [adapter.row(q, [p]) for q, p in zip(QUESTIONS, pictures, strict=False)]
+    scripts = [script(adapter, row, [], 3) for row in rows]
     with torch.inference_mode():
-        seen = [s for p in pictures for s in adapter.look([p])]
-    said = answer(adapter, rows, seen, 3)
-    assert said == [answer(adapter, [r], [s], 3)[0] for r, s in zip(rows, seen, strict=True)]
+        seen = [adapter.look([p]) for p in pictures]
+    said = joint.tell(adapter, scripts, seen, 3, Batches(2))
+    assert said == joint.tell(adapter, scripts, seen, 3, Batches(1))
     assert hooks(adapter) == before
 
 

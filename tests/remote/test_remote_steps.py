@@ -25,6 +25,11 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
         "item_id": ["q0", "q1", "q2"],
         "images": [[name] for name in pictures],
         "prompt": QUESTIONS,
+        "group_split": ["test"] * 3,
+        "group": ["a", "b", "c"],
+        "choices": [["yes", "no"], ["red", "a red square"], []],
+        "task": ["t"] * 3,
+        "meta": ["{}"] * 3,
     }
     pq.write_table(pa.table(items), tmp_path / "items.parquet")
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(vars(spec_of(family))))
@@ -51,11 +56,31 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     for table in (seen, read):
         for name in table.column_names[1:]:
             assert np.isfinite(np.stack(table.column(name).to_numpy())).all()
+    asked = {"prompt": "{question} {options}", "choices": "letter", "orders": "all"}
+    asked |= {"items": "test", "most": None, "greedy": "all", "greedy_tokens": 3, "batch_size": 2}
+    asked |= {"statement": "{question} {choice}", "caption": "{statement}"}
+    outputs = [tmp_path / f"{c}.parquet" for c in ("sighted", "blank", "swapped", "no_image")]
+    run("behavior.answer_items", importable, model=family, dataset="d", spec=spec,
+        checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
+        images=tmp_path / "images.parquet", settings=json.dumps(asked), seed=1,
+        outputs=outputs)  # fmt: skip
+    for output in outputs:
+        rows = pq.read_table(output).to_pylist()
+        assert [(r["item_id"], r["order"]) for r in rows] == [
+            ("q0", 0), ("q0", 1), ("q1", 0), ("q1", 1), ("q2", 0)
+        ]  # fmt: skip
+        scores = [score for row in rows for score in row["log_probability"]]
+        assert len(scores) == 8
+        assert np.isfinite(scores).all()
+        assert all(row["text"] is not None for row in rows)
 
 
 def run(step, importable, **flags):
     """Run a step as the workflow does, in a process of its own."""
-    words = [w for k, v in flags.items() for w in (f"--{k.replace('_', '-')}", str(v))]
+    words = []
+    for name, value in flags.items():
+        several = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, several)]
     words += ["--loading", json.dumps({"device": "cpu"}), "--allow-remote-code"]
     path = os.pathsep.join([str(ROOT / "workflow"), str(importable)])
     done = subprocess.run(

@@ -65,7 +65,9 @@ def tell(
         with torch.inference_mode():
             for _ in range(most):
                 new = [int(s[-1].argmax()) for s in adapter.logits(rows, own, begun)]
-                begun = [[*b, n] for b, n in zip(begun, new, strict=True)]
+                begun = [
+                    b if ends.intersection(b) else [*b, n] for b, n in zip(begun, new, strict=True)
+                ]
                 if all(ends.intersection(b) for b in begun):
                     break
         return begun

@@ -1,0 +1,256 @@
+"""The steps that answer items and match captions, from their flags to their tables."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_extraction_steps import Project, flags
+
+from eyechart.behavior import answer_items, retrieve
+from eyechart.behavior.retrieve import Captions, missed, ranks, recalls
+from eyechart.errors import UserError
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.conditions import CONDITIONS
+from eyechart.tables.items import ITEMS
+from eyechart.tables.scores import SCORES
+
+SETTINGS = {
+    "prompt": "{question}",
+    "choices": "text",
+    "orders": 1,
+    "items": "test",
+    "most": None,
+    "greedy": "open",
+    "greedy_tokens": 3,
+    "batch_size": 4,
+    "statement": "{question} {choice}",
+    "caption": "a photo of {statement}",
+}
+SHOWN = [c for c in CONDITIONS if c != "no_image"]
+
+
+def item(name, images, choices, split="test", **more):
+    row = {"item_id": name, "images": images, "choices": choices, "group_split": split}
+    row |= {"group": images[0] if images else name, "prompt": "what is it", "task": "t"}
+    return row | {"meta": "{}"} | more
+
+
+ROWS = [
+    item("b", ["p000"], ["the cube", "red"]),
+    item("a", ["p001"], ["red", "the", "the cube"]),
+    item("c", ["p001"], []),
+    item("d", ["p002"], ["red", "the"], split="train"),
+    item("e", ["p003"], ["red", "the"]),
+]
+CAPTIONS = [
+    item("k0", ["p000"], [], meta=json.dumps({"references": ["the cube", "red"]})),
+    item("k1", ["p001"], [], meta=json.dumps({"references": ["the cube"]})),
+]
+
+
+class Asker(Project):
+    """A project whose items have choices; one model is loaded per call, as by the rules."""
+
+    def answer(self, out, rows=ROWS, model="llava", conditions=CONDITIONS, **changes):
+        items = out / "items.parquet"
+        items.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(rows, ITEMS), items)
+        outputs = [out / f"{condition}.parquet" for condition in conditions]
+        answer_items.main(
+            flags(
+                model=model,
+                dataset="d",
+                spec=self.folder / f"{model}.yaml",
+                checkpoint=self.models[model],
+                card=self.folder / f"{model}.json",
+                items=items,
+                images=self.data.images,
+                settings=SETTINGS | changes,
+                loading={"device": "cpu"},
+                seed=1,
+                outputs=outputs,
+            )
+        )
+        tables = [pq.read_table(path) for path in outputs]
+        assert all(table.schema.equals(ANSWERS) for table in tables)
+        return {c: t.to_pylist() for c, t in zip(conditions, tables, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Asker(tmp_path_factory.mktemp("answers"))
+
+
+def test_one_table_per_condition_with_a_row_per_test_item_sorted(project, tmp_path):
+    found = project.answer(tmp_path)
+    for condition, rows in found.items():
+        assert [r["item_id"] for r in rows] == ["a", "b", "c", "e"]
+        assert {(r["model"], r["dataset"], r["condition"]) for r in rows} == {
+            ("llava", "d", condition)
+        }
+    assert [r["shown"] for r in found["sighted"]] == [["p001"], ["p000"], ["p001"], ["p003"]]
+    assert all(r["shown"] == [] for c in ("blank", "noise", "no_image") for r in found[c])
+    for one, other in zip(found["sighted"], found["swapped"], strict=True):
+        assert one["shown"] != other["shown"]
+        assert len(one["shown"]) == len(other["shown"])
+    seen = {c: tuple(found[c][0]["log_probability"]) for c in CONDITIONS}
+    assert len(set(seen.values())) == len(CONDITIONS)  # a's
+
+
+def test_predictions_are_the_highest_raw_and_per_token(project, tmp_path):
+    for row in project.answer(tmp_path, conditions=["sighted"])["sighted"]:
+        choices = next(r["choices"] for r in ROWS if r["item_id"] == row["item_id"])
+        if not choices:
+            assert row["log_probability"] == row["tokens"] == []
+            assert row["predicted"] is row["predicted_mean"] is row["parsed"] is None
+            assert isinstance(row["text"], str)
+            continue
+        scores = np.array(row["log_probability"])
+        assert row["predicted"] == choices[scores.argmax()]
+        assert row["predicted_mean"] == choices[(scores / row["tokens"]).argmax()]
+        assert row["text"] is None
+
+
+def test_the_same_bytes_every_run_and_whatever_else_is_asked(project, tmp_path):
+    project.answer(tmp_path / "a")
+    project.answer(tmp_path / "b", conditions=["no_image", "noise"])
+    project.answer(tmp_path / "c", rows=ROWS[::-1])
+    for condition in CONDITIONS:
+        first = (tmp_path / "a" / f"{condition}.parquet").read_bytes()
+        assert first == (tmp_path / "c" / f"{condition}.parquet").read_bytes()
+        again = tmp_path / "b" / f"{condition}.parquet"
+        assert not again.exists() or first == again.read_bytes()
+
+
+def test_letters_are_scored_where_each_choice_stood(project, tmp_path):
+    asked = {"prompt": "{question} {options}", "choices": "letter", "orders": "all"}
+    rows = project.answer(tmp_path, conditions=["sighted"], greedy="all", **asked)["sighted"]
+    assert [(r["item_id"], r["order"]) for r in rows] == [
+        ("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("c", 0), ("e", 0), ("e", 1)
+    ]  # fmt: skip
+    assert rows[1]["prompt"] == "what is it (a) the (b) the cube (c) red"
+    assert all(r["text"] is not None for r in rows)
+    assert project.answer(tmp_path, conditions=["sighted"], items="all", **asked) != rows
+
+
+def test_only_so_many_groups_are_asked_as_the_seed_draws(project, tmp_path):
+    rows = project.answer(tmp_path, conditions=["sighted"], most=1)["sighted"]
+    groups = {r["item_id"]: r["group"] for r in ROWS}
+    assert len({groups[r["item_id"]] for r in rows}) == 1
+
+
+def test_an_encoder_compares_texts_and_which_picture(project, tmp_path):
+    which = item("w", ["p000", "p001"], ["first", "second"], group="g", prompt="the cube",
+                 meta='{"form": "which_picture"}')  # fmt: skip
+    other = {**which, "item_id": "x", "images": ["p002", "p003"], "group": "h"}
+    found = project.answer(tmp_path, [*ROWS, which, other], "clip", SHOWN)
+    for rows in found.values():
+        assert [r["item_id"] for r in rows] == ["a", "b", "c", "e", "w", "x"]
+        for row in rows:
+            total = np.exp(row["log_probability"]).sum()
+            assert not row["log_probability"] or total == pytest.approx(1)
+            assert row["text"] is None
+    assert found["sighted"][4]["prompt"] == "a photo of the cube"
+    assert found["sighted"][0]["prompt"] == "what is it {choice}"
+    assert found["swapped"][4]["shown"] == ["p002", "p003"]
+    white = found["blank"][5]["log_probability"]
+    assert white[0] == white[1] == pytest.approx(np.log(0.5))
+    assert found["blank"][5]["predicted"] == "first"  # a tie goes to the first
+    assert project.answer(tmp_path, ROWS, "clip", ["no_image"])["no_image"] == []
+
+
+def test_a_model_that_reads_is_not_asked_which_picture(project, tmp_path):
+    which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_picture"}')
+    with pytest.raises(UserError, match="item 'w' asks which picture"):
+        project.answer(tmp_path, [which])
+
+
+def test_mistakes_are_one_sentence(project, tmp_path):
+    with pytest.raises(UserError, match="unknown field 'order'; did you mean 'orders'"):
+        project.answer(tmp_path, order=1)
+    with pytest.raises(UserError, match="greedy: 'some'"):
+        project.answer(tmp_path, greedy="some")
+    with pytest.raises(UserError, match="did you mean 'sighted'"):
+        project.answer(tmp_path, conditions=["sihgted"])
+    with pytest.raises(UserError, match="no item is asked"):
+        project.answer(tmp_path, rows=[ROWS[3]])
+    with pytest.raises(UserError, match="2 pictures, but an encoder compares 1"):
+        project.answer(tmp_path, [item("w", ["p000", "p001"], ["x", "y"])], "clip", ["sighted"])
+    assert not list(tmp_path.glob("sighted*"))
+
+
+# Retrieval
+
+
+def by_hand(views, words, captions, depths=(1, 5, 10)):
+    """Sort all others by similarity, those as good before one's own."""
+    score = views @ words.T
+    found = {}
+    every = list(zip(captions.picture, captions.text, strict=True))
+    for depth in depths:
+        right = []
+        for n in range(len(views)):
+            best = max(score[n, t] for p, t in every if p == n)
+            right.append(sum(score[n, t] >= best for p, t in every if p != n) < depth)
+        found[f"recall_{depth}_text"] = np.mean(right)
+        right = [(score[:, t] >= score[p, t]).sum() - 1 < depth for p, t in every]
+        found[f"recall_{depth}_picture"] = np.mean(right)
+    return found
+
+
+@pytest.mark.parametrize("block", [3, 512])
+def test_recall_is_that_of_sorting_by_hand_ties_counted_against(block, monkeypatch):
+    monkeypatch.setattr(retrieve, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    views, words = rng.integers(-1, 2, (13, 3)) * 1.0, rng.integers(-1, 2, (20, 3)) * 1.0
+    picture, text = np.repeat(np.arange(13), 2), rng.integers(0, 20, 26)
+    groups = np.array([f"g{n // 2}" for n in range(13)])
+    captions = Captions([f"p{n}" for n in range(13)], groups, list("abcdefghijklmnopqrst"),
+                        picture, text)  # fmt: skip
+    rows = {r["metric"]: r for r in recalls(captions, *ranks(views, words, captions), 200, 1)}
+    for metric, value in by_hand(views, words, captions).items():
+        assert rows[metric]["value"] == pytest.approx(value, abs=1e-12)
+        assert rows[metric]["ci_low"] <= value <= rows[metric]["ci_high"]
+    assert {r["groups"] for r in rows.values()} == {7}
+    assert rows["recall_1_picture"]["chance"] == pytest.approx(1 / 13)
+    assert rows["recall_5_text"]["chance"] == pytest.approx(1 - missed(26, 2, 5))
+
+
+def test_perfect_vectors_are_found_and_equal_ones_never_first():
+    eye = np.eye(12)
+    one = np.arange(12)
+    captions = Captions([str(n) for n in one], np.array([str(n) for n in one]),
+                        [str(n) for n in one], one, one)  # fmt: skip
+    assert all(r["value"] == 1 for r in recalls(captions, *ranks(eye, eye, captions), 100, 1))
+    same = np.ones((12, 2))
+    values = [r["value"] for r in recalls(captions, *ranks(same, same, captions), 100, 1)]
+    assert values == [0.0] * 6
+    assert missed(4, 2, 2) == pytest.approx(1 / 6)
+    assert missed(4, 1, 10) == 0
+
+
+def test_the_step_writes_recall_both_ways(project, tmp_path):
+    def run(rows, out):
+        pq.write_table(pa.Table.from_pylist(rows, ITEMS), tmp_path / "items.parquet")
+        retrieve.main(
+            flags(model="clip", dataset="d", spec=project.folder / "clip.yaml",
+                  checkpoint=project.models["clip"], items=tmp_path / "items.parquet",
+                  images=project.data.images, seed=1, loading={"device": "cpu"}, output=out,
+                  settings={"caption": "{statement}", "bootstrap": 100, "batch_size": 2})
+        )  # fmt: skip
+        return pq.read_table(out)
+
+    table = run([*ROWS, *CAPTIONS], tmp_path / "out.parquet")
+    assert table.schema.equals(SCORES)
+    rows = {r["metric"]: r for r in table.to_pylist()}
+    assert list(rows) == [f"recall_{k}_{w}" for w in ("text", "picture") for k in (1, 5, 10)]
+    assert [rows[f"recall_1_{w}"]["n"] for w in ("text", "picture")] == [2, 3]
+    values = [rows[f"recall_{k}_text"]["value"] for k in (1, 5, 10)]
+    assert all(a <= b for a, b in pairwise(values))
+    run([*ROWS, *CAPTIONS], tmp_path / "again.parquet")
+    assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    with pytest.raises(UserError, match="no captions to match"):
+        run(ROWS, tmp_path / "none.parquet")

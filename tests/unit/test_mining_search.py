@@ -17,15 +17,15 @@ ASK = {"similar": 0.95, "different": 0.6, "block": 512, "most": 500}
 STATED = """
 from mining_fixture import planted
 from eyechart.mining.search import bound, search
-n, block = 5000, 1024
-first, second, _ = planted(n, (96, 64), 50, 1)
+first, second, _ = planted(5000, (96, 64), 50, 1)
 first[:4] @ first[:4].T  # the library's own working memory
 def peak(): return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
 def now(): return int(open("/proc/self/status").read().split("VmRSS:")[1].split()[0]) * 1024
 open("/proc/self/clear_refs", "w").write("5")  # the peak so far is the fixture's
 before = now()
-search(first, second, {"similar": -1.0, "different": 1.0, "block": block, "most": 300})
-print(peak() - before, bound(n, 96, 64, block, 300) - first.nbytes - second.nbytes)
+ask = {"similar": -1.0, "different": 1.0, "block": 1024, "most": 300}
+search((first, second), ask)
+print(peak() - before, bound((first, second), ask) - first.nbytes - second.nbytes)
 """
 
 
@@ -35,7 +35,7 @@ def pairs(found):
 
 def test_all_planted_pairs_among_20000_and_nothing_else():
     first, second, wanted = planted(20_000, (64, 48), 150, 0)
-    found = search(first, second, {**ASK, "block": 2048})
+    found = search((first, second), {**ASK, "block": 2048})
     assert set(pairs(found)) == wanted
     assert found.matching == len(found.best) == 150
 
@@ -50,7 +50,7 @@ def test_equals_brute_force_whatever_the_blocks(seed):
     for block in (1, 7, n, 1000):
         for most in (3, 10_000):
             ask = {"similar": similar, "different": different, "block": block, "most": most}
-            found = search(first, second, ask)
+            found = search((first, second), ask)
             assert pairs(found) == expected[:most]
             assert found.matching == len(expected)
 
@@ -61,7 +61,7 @@ def test_ties_are_ordered_by_ids_and_cut_there(monkeypatch):
     second = np.eye(9, dtype=np.float32)
     everything = [(i, j) for i in range(9) for j in range(i + 1, 9)]
     for block in (2, 4, 9):
-        found = search(first, second, {**ASK, "block": block, "most": 7})
+        found = search((first, second), {**ASK, "block": block, "most": 7})
         assert pairs(found) == everything[:7]
         assert found.matching == 36
 
@@ -72,20 +72,20 @@ def test_a_cosine_at_the_threshold_does_not_match_and_one_just_above_does():
     exact = float(np.float32(0.8))  # of rows 0 and 2, in float64
     below = np.nextafter(exact, 0)
     for similar, wanted in ((exact, [(1, 2)]), (below, [(1, 2), (0, 2)])):
-        assert pairs(search(first, second, {**ASK, "similar": similar})) == wanted
+        assert pairs(search((first, second), {**ASK, "similar": similar})) == wanted
 
 
 def test_the_second_encoder_is_not_looked_at_where_the_first_has_nothing():
     first = np.eye(40, dtype=np.float32)
     second = np.full((40, 3), np.nan, np.float32)
-    found = search(first, second, {**ASK, "block": 16})
+    found = search((first, second), {**ASK, "block": 16})
     assert (found.matching, found.highest_first, found.lowest_second) == (0, 0.0, 2.0)
 
 
 def test_where_nothing_matches_the_nearest_cosines_are_told():
     first, second, _ = planted(300, (64, 48), 20, 3)
     alike = second[:, :1] * 0 + second[:1]  # every picture looks the same to the second
-    found = search(first, np.ascontiguousarray(alike), ASK)
+    found = search((first, np.ascontiguousarray(alike)), ASK)
     assert found.matching == 0
     assert found.highest_first == pytest.approx(np.triu(first @ first.T, 1).max(), abs=1e-6)
     assert found.lowest_second == pytest.approx(1.0, abs=1e-6)
@@ -95,10 +95,10 @@ def test_where_nothing_matches_the_nearest_cosines_are_told():
 def test_stays_under_the_stated_memory_even_if_all_pairs_match(ask):
     first, second, _ = planted(3000, (96, 64), 50, 1)
     tracemalloc.start()
-    found = search(first, second, ask)
+    found = search((first, second), ask)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    stated = bound(3000, 96, 64, ask["block"], ask["most"])
+    stated = bound((first, second), ask)
     assert peak < stated - first.nbytes - second.nbytes
     assert found.matching == (3000 * 2999 // 2 if ask["most"] == 50 else 50)
 

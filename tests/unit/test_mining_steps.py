@@ -143,7 +143,7 @@ def test_the_page_shows_pairs_with_both_cosines_and_escapes_names(tmp_path, two_
     assert page.count('src="data:image/png;base64,') == 10
     best = table.to_pylist()[0]
     assert f"{best['similarity_first']:.3f}" in page
-    assert f"{best['similarity_second']:.3f}" in page
+    assert f"{best['similarity_second']:.3f}".replace("-", "−") in page
     assert "<b>p_" not in page
     assert "&lt;b&gt;p_" in page
     assert not re.search(r"(src|href)=\"(?!data:)", page)

@@ -48,11 +48,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
     features = np.empty((len(ids), widths[column]), np.float32)
     seen = np.zeros(len(ids), bool)
     for path in part_paths(manifest_path, manifest):
-        for batch in read_table(path, ["image_id", column]).to_batches(max_chunksize=ROWS):
-            place = pc.fill_null(pc.index_in(batch["image_id"], ids), -1).to_numpy()
-            flat = batch[column].flatten().to_numpy(zero_copy_only=False)
-            features[place[place >= 0]] = flat.reshape(-1, widths[column])[place >= 0]
-            seen[place[place >= 0]] = True
+        _read_part(path, column, ids, features, seen)
     if not seen.all():
         raise UserError(
             f"{manifest_path}: no row of {ids[int(np.argmin(seen))].as_py()!r} (of "
@@ -83,6 +79,18 @@ def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array)
                 "mine another column"
             )
         rows /= lengths[:, None]
+
+
+def _read_part(
+    path: Path, column: str, ids: pa.Array, features: np.ndarray, seen: np.ndarray
+) -> None:
+    """Put the rows of one part where their ids stand, and mark them as seen."""
+    for batch in read_table(path, ["image_id", column]).to_batches(max_chunksize=ROWS):
+        place = pc.fill_null(pc.index_in(batch["image_id"], ids), -1).to_numpy()
+        values = batch[column].flatten().to_numpy(zero_copy_only=False)
+        values = values.reshape(len(place), features.shape[1])
+        features[place[place >= 0]] = values[place >= 0]
+        seen[place[place >= 0]] = True
 
 
 def _check_finite(path: Path, column: str, features: np.ndarray, ids: pa.Array) -> None:

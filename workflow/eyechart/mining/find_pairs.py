@@ -72,10 +72,9 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     ids, copies = read_kept(args.images)
     features = read_both(args, ids)
-    widths = [values.shape[1] for values in features]
-    size = bound(len(ids), *widths, args.settings["block"], args.settings["most"])
-    print(f"{len(ids)} pictures of widths {widths}: at most {size / 1e6:.0f} MB")
-    found = search(*features, args.settings)
+    size = bound(features, args.settings)
+    print(f"{len(ids)} pictures: at most {size / 1e6:.0f} MB")
+    found = search(features, args.settings)
     above = found.lowest_second <= 1.5
     note = {
         "dataset": read_manifest(args.first)["dataset"],

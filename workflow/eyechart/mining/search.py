@@ -17,16 +17,17 @@ FIELDS = np.dtype([("i", "i8"), ("j", "i8"), ("first", "f8"), ("second", "f8")])
 Features = tuple[np.ndarray, np.ndarray]  # of the first and the second encoder
 
 
-def bound(n: int, first: int, second: int, block: int, most: int) -> int:
+def bound(features: Features, settings: dict[str, Any]) -> int:
     """Give how many bytes a search holds at most, its features included.
 
-    4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where d₁ and d₂ are
-    the widths, b is the smaller of ``block`` and n, and m the number of pairs that are kept.
+    4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where n pictures have
+    features of widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``.
     """
-    b = min(block, n)
-    features = 4 * n * (first + second)
+    (n, first), second = features[0].shape, features[1].shape[1]
+    b, most = min(settings["block"], n), settings["most"]
     blocks = 24 * b * b + 8 * b * second
-    return features + blocks + 16 * PAIRS * max(first, second) + 256 * (most + PAIRS)
+    pairs = 16 * PAIRS * max(first, second) + 256 * (most + PAIRS)
+    return int(4 * n * (first + second) + blocks + pairs)
 
 
 @dataclass
@@ -65,24 +66,24 @@ class Found:
         self.best = together[order[: self.most]]
 
 
-def search(first: np.ndarray, second: np.ndarray, settings: dict[str, Any]) -> Found:
+def search(features: Features, settings: dict[str, Any]) -> Found:
     """Find pairs with a cosine above ``similar`` in the first, below ``different`` in the second.
 
     Where the first encoder has no pair above its threshold, the second is not looked at.
 
     Parameters
     ----------
-    first, second : ndarray, float32, shapes (n, d₁) and (n, d₂)
+    features : two ndarrays, float32, shapes (n, d₁) and (n, d₂)
         Rows of length 1, of the same pictures in the order of their ids.
     settings : dict
         ``similar``, ``different`` (cosines), ``block`` (so many pictures are compared with so many
         others at a time), ``most`` (pairs kept; all are counted).
     """
     found = Found(settings["most"])
-    starts = range(0, len(first), settings["block"])
+    starts = range(0, len(features[0]), settings["block"])
     corners = [(i, j) for i in starts for j in starts if i <= j]
     for i, j in tqdm(corners, desc="blocks", unit="block", mininterval=5):
-        _compare(found, (first, second), (i, j), settings)
+        _compare(found, features, (i, j), settings)
     return found
 
 

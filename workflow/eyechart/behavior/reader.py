@@ -81,7 +81,11 @@ class Reader:
     def _prepare(self, part: Sequence[Sequence[Asked]]) -> Batch:
         """Draw and prepare each picture once; turn prompts and choices into tokens."""
         sights = {sight: None for group in part for sight in group[0].sights}
-        pictures = {sight: self.adapter.picture(sight.draw()) for sight in sights}
+        drawn = {sight: sight.draw() for sight in sights}
+        pictures = {}
+        for sight, image in drawn.items():
+            with self.tokenizing:  # what stands for a picture in a prompt is tokenized with it
+                pictures[sight] = self.adapter.picture(image)
         groups = {}
         for group in part:
             own = [pictures[sight] for sight in group[0].sights]

@@ -137,7 +137,7 @@ rule draw_mmvp:
         "Drawing the page of {wildcards.model} about pairs of pictures"
     shell:
         "python -m eyechart.report.draw_mmvp --model {wildcards.model}"
-        " --encoder {params.encoder:q} --patterns {input.patterns}"
+        " --encoder={params.encoder} --patterns {input.patterns}"
         " --correlations {input.correlations} --scores {input.scores}"
         " --distributions {input.distributions} --answers {input.answers}"
         " --items {input.item_tables} --images {input.image_tables}"

@@ -70,8 +70,9 @@ def test_a_lost_table_of_answers_is_made_again_with_the_same_bytes(
     asked: Project, tmp_path: Path
 ) -> None:
     project = asked.clone(tmp_path / "project")
-    project.path("results/answers/tiny_llava/mmvp/blank.parquet").unlink()
-    project.finish()
+    lost = "results/answers/tiny_llava/mmvp/blank.parquet"
+    project.path(lost).unlink()
+    project.finish(lost)
     roots = ("results/answers", "results/scores", "results/mmvp")
     assert project.hashes(*roots) == asked.hashes(*roots)
 

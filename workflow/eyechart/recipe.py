@@ -9,14 +9,16 @@ from typing import Any
 
 from eyechart.configuration import Config, canonical
 
-STAGES = ("contrastive", "language", "alignment", "instruction")
+STAGES = ("contrastive", "language", "alignment", "instruction", "distillation")
 PICTURES = "clevr_pretrain"
-# Per tiny model, each building on those before: the stages that come with it, the last makes it
+# Per tiny model: the stages that come with it, of which the last makes it
 MODELS = {
     "tiny_clip": ("contrastive",),
     "tiny_llava_aligned": ("language", "alignment"),
     "tiny_llava": ("instruction",),
+    "tiny_dino": ("distillation",),
 }
+BUILT_ON = {"tiny_llava_aligned": "tiny_clip", "tiny_llava": "tiny_llava_aligned"}
 
 
 def stage_recipe(config: Config, stage: str) -> str:
@@ -27,12 +29,31 @@ def stage_recipe(config: Config, stage: str) -> str:
     return canonical({**shared, "studio": studio, stage: recipe[stage]})
 
 
-def whole_recipe(config: Config) -> str:
-    """Give everything that decides the weights, as canonical JSON: pictures, questions, stages."""
+def model_recipe(config: Config, model: str) -> str:
+    """Give everything that decides a model's weights, as canonical JSON.
+
+    That is pictures, questions, what all stages share, and the stages that it descends from: a
+    stage of another model leaves its shipped weights alone.
+    """
     pictures = {k: v for k, v in config["datasets"][PICTURES].items() if k != "shards"}
     pictures["studio"] = look(config, PICTURES)
-    training = {**config["tiny"]["recipe"], "seed": config["tiny"]["seed"]}
-    return canonical({"pictures": pictures, "training": training})
+    others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
+    recipe = {k: v for k, v in config["tiny"]["recipe"].items() if k not in others}
+    return canonical({"pictures": pictures, "training": {**recipe, "seed": config["tiny"]["seed"]}})
+
+
+def whole_recipe(config: Config) -> Callable[[Any], str]:
+    """Give what gives everything that decides the weights of ``{model}``."""
+
+    def give(wildcards: Any) -> str:
+        return model_recipe(config, wildcards.model)
+
+    return give
+
+
+def lineage(model: str) -> list[str]:
+    """Give the models that a tiny model is built on, oldest first, and itself."""
+    return [*lineage(BUILT_ON[model]), model] if model in BUILT_ON else [model]
 
 
 def look(config: Config, dataset: str) -> Config:
@@ -63,14 +84,16 @@ def packed(config: Config) -> Callable[[Any], str]:
 
 def curves(config: Config) -> list[str]:
     """Give the training curves behind the examined tiny models, in the order of the stages."""
-    found: list[str] = []
-    built: list[str] = []
-    for model, stages in MODELS.items():
-        home = f"data/weights/{model}/{{}}.curve.parquet"
-        pattern = home if _shipped(config) else "results/training/{}/curve.parquet"
-        built += [pattern.format(stage) for stage in stages]
-        found = list(built) if model in config["models"] else found
-    return found
+    pattern = "results/training/{stage}/curve.parquet"
+    if _shipped(config):
+        pattern = "data/weights/{model}/{stage}.curve.parquet"
+    behind = {name for model in MODELS if model in config["models"] for name in lineage(model)}
+    return [
+        pattern.format(model=model, stage=stage)
+        for model, stages in MODELS.items()
+        if model in behind
+        for stage in stages
+    ]
 
 
 def _shipped(config: Config) -> bool:

@@ -1,4 +1,4 @@
-"""The tiny models: four training stages, packing, and installing what ships or was trained."""
+"""The tiny models: five training stages, packing, and installing what ships or was trained."""
 
 
 rule train_clip:
@@ -115,6 +115,35 @@ use rule train_alignment as train_instruction with:
         device=config["tiny"]["device"],
         code=fingerprint("eyechart.training.train_llava"),
         environment=ENVIRONMENT,
+
+
+rule train_dino:
+    input:
+        receipt="data/raw/clevr_pretrain/acquired.json",
+    output:
+        ready="<results>/training/distillation/model/ready.json",
+        curve="<results>/training/distillation/curve.parquet",
+    log:
+        "<logs>/train_dino.log",
+    benchmark:
+        "<benchmarks>/train_dino.jsonl"
+    conda:
+        BASE
+    threads: config["tiny"]["recipe"]["distillation"]["threads"]
+    resources:
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(240),
+    params:
+        recipe=recipe.stage_recipe(config, "distillation"),
+        seed=config["tiny"]["seed"],
+        device=config["tiny"]["device"],
+        code=fingerprint("eyechart.training.train_dino"),
+        environment=ENVIRONMENT,
+    message:
+        "Training tiny_dino on pictures alone"
+    shell:
+        "python -m eyechart.training.train_dino --receipt {input.receipt} --recipe {params.recipe:q}"
+        " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
 
 
 rule pack_weights:

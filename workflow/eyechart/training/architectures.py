@@ -10,6 +10,8 @@ from transformers import (
     CLIPImageProcessorPil,
     CLIPModel,
     CLIPProcessor,
+    Dinov2Config,
+    Dinov2Model,
     LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
@@ -116,6 +118,21 @@ def build_clip(
     _seed("clip", seed)
     processor = CLIPProcessor(build_image_processor(settings["image_px"]), tokenizer)
     return CLIPModel(config), processor
+
+
+def build_dino(settings: dict[str, Any], seed: int) -> Dinov2Model:
+    """Give a randomly initialised DINOv2 of the size of CLIP's vision tower."""
+    tower = settings["vision"]
+    config = Dinov2Config(
+        hidden_size=tower["width"],
+        num_hidden_layers=tower["layers"],
+        num_attention_heads=tower["heads"],
+        mlp_ratio=tower["mlp"] // tower["width"],
+        image_size=settings["image_px"],
+        patch_size=settings["patch_px"],
+    )
+    _seed("dino", seed)
+    return Dinov2Model(config)
 
 
 def build_language_model(

@@ -38,7 +38,9 @@ def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--recipe", required=True, help="the whole recipe as canonical JSON")
+    parser.add_argument(
+        "--recipe", required=True, help="the model's whole recipe as canonical JSON"
+    )
     parser.add_argument("--packed", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     return parser.parse_args(argv)

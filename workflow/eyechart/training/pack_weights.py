@@ -24,7 +24,13 @@ from eyechart.tables.files import atomic, describe, read_json, write_json
 from eyechart.training.stage import READY
 
 WEIGHTS = "model.safetensors"
-STEPS = ("train_clip", "train_language", "train_llava")
+STEPS = {
+    "contrastive": "train_clip",
+    "language": "train_language",
+    "alignment": "train_llava",
+    "instruction": "train_llava",
+    "distillation": "train_dino",
+}
 
 
 def recipe_hash(recipe: str) -> str:
@@ -51,7 +57,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--model", required=True)
-    parser.add_argument("--recipe", required=True, help="the whole recipe as canonical JSON")
+    parser.add_argument(
+        "--recipe", required=True, help="the model's whole recipe as canonical JSON"
+    )
     parser.add_argument("--trained", type=Path, required=True)
     parser.add_argument("--curve", type=Path, nargs="+", required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -67,11 +75,13 @@ def main(argv: list[str]) -> None:
         with atomic(folder / f"{curve.parent.name}.curve.parquet") as partial:
             shutil.copyfile(curve, partial)
         files.append(folder / f"{curve.parent.name}.curve.parquet")
+    recipe = json.loads(args.recipe)
+    steps = sorted({step for stage, step in STEPS.items() if stage in recipe["training"]})
     note: dict[str, Any] = {
         "model": args.model,
         "recipe_hash": recipe_hash(args.recipe),
-        "recipe": json.loads(args.recipe),
-        "code": {step: fingerprint(f"eyechart.training.{step}") for step in STEPS},
+        "recipe": recipe,
+        "code": {step: fingerprint(f"eyechart.training.{step}") for step in steps},
         "files": [{**describe(path), "path": path.name} for path in sorted(files)],
     }
     write_json(args.output, note)

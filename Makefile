@@ -11,6 +11,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 ARGS ?= --cores all
 ENV ?= all
+# Tests that need no other job beside them: a file at a time, on all cores
+SPREAD := -n auto --dist loadfile
 # The Python of a model's environment, with the pytest that stands beside it
 IN := PYTHONPATH=.venvs/pytest .venvs/
 
@@ -22,8 +24,9 @@ env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
 
 test: .venv/dev.installed chromium lint env .venvs/pytest/installed
-	$(BIN)/python -m pytest
-	$(IN)torchvision/bin/python -m pytest tests/families
+	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/families tests/gpu
+	$(BIN)/python -m pytest tests/workflow
+	$(IN)torchvision/bin/python -m pytest $(SPREAD) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 
@@ -56,7 +59,7 @@ lock: .venv/runtime.installed
 # pytest for the environments of models, which hold what their models need and nothing else.
 .venvs/pytest/installed: requirements-dev.lock requirements.lock .venv/runtime.installed
 	$(PIP) install --no-deps --upgrade --target .venvs/pytest \
-		$$(grep -hiE '^(pytest|pluggy|iniconfig|packaging|pygments)==' requirements.lock requirements-dev.lock)
+		$$(grep -hiE '^(pytest|pytest-xdist|execnet|pluggy|iniconfig|packaging|pygments)==' requirements.lock requirements-dev.lock)
 	touch $@
 
 .venv/cluster.installed: requirements-cluster.lock .venv/runtime.installed

@@ -100,7 +100,8 @@ class _Answer(BaseHTTPRequestHandler):
         if parts[0] == "stored":
             self._send_file(parts[1], "/".join(parts[2:]))
             return
-        parts = parts[2:] if parts[:2] == ["api", "models"] else parts
+        parts = parts[2:] if parts[:2] in (["api", "models"], ["api", "datasets"]) else parts
+        parts = parts[1:] if parts[0] == "datasets" else parts
         if len(parts) < 3:
             self._refuse(404, "")
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from behaviour_fixture import write_behaviour
 from PIL import Image, ImageDraw
 from scipy import stats
 
@@ -56,6 +57,7 @@ SETTINGS = {
     "curve_points": 200,
     "png_scale": 1,
     "megabytes": 10,
+    "differing": 4,
 }
 
 
@@ -267,7 +269,8 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
 
 def flags(root: Path, templates: Path) -> list[str]:
     """Write small results and give the command line of ``eyechart.report.build_report``."""
-    given = write_results(root, 40, 2, 12)
+    answered = write_behaviour(root)
+    given = answered | write_results(root, 40, 2, 12)
     words = [w for flag, paths in given.items() for w in (f"--{flag}", *paths)]
     words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
     return [*words, "--templates", str(templates), "--output", "results/report/index.html"]

@@ -176,7 +176,7 @@ def test_a_file_that_differs_is_fetched_again_and_the_others_are_not(hub, checkp
 
 
 def test_a_hub_that_sends_other_bytes_than_it_says_is_not_believed(hub, monkeypatch):
-    from eyechart.models.hub import Hub
+    from eyechart.datasets.hub import Hub
 
     original = Hub.snapshot
 

@@ -1,82 +1,23 @@
 """download against a local server that can break off, ignore ranges, change or lie."""
 
 import hashlib
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections import namedtuple
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr
+from site_server import COUNTS, HEADER, ROOT, Site, contents, flags, serving, settle_in
 
-from eyechart.datasets import download, fetch
+from eyechart.datasets import download, fetch, versions
 from eyechart.errors import UserError
 from eyechart.tables.receipt import read_receipt
-
-ROOT = Path("data/raw/clevr")
-COUNTS = {"train": 4, "val": 3}
-HEADER = "\t".join(download.COLUMNS)
-
-
-class Site(ThreadingHTTPServer):
-    """One file at any path; ``cuts`` are how many bytes each of the next answers sends."""
-
-    daemon_threads = True
-
-    def __init__(self, data):
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.data, self.etag, self.date = data, '"one"', None
-        self.cuts, self.statuses, self.asked = [], [], []
-        self.ranges, self.stall = True, False
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
-            super().handle_error(request, client_address)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/some.zip"
-
-
-class Answer(BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        site, data = self.server, self.server.data
-        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
-        site.asked.append((wanted, condition))
-        if site.statuses:
-            self.send_error(site.statuses.pop(0))
-            return
-        start = 0
-        if wanted and site.ranges and condition in (None, site.etag, site.date):
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            if start >= len(data):
-                self.send_error(416)
-                return
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        else:
-            self.send_response(200)
-        for name, value in (("ETag", site.etag), ("Last-Modified", site.date)):
-            if value:
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data) - start))
-        self.end_headers()
-        end = start + site.cuts.pop(0) if site.cuts else len(data)
-        self.wfile.write(data[start:end])
-        if site.stall:
-            self.wfile.flush()
-            time.sleep(30)
 
 
 @pytest.fixture
@@ -86,16 +27,9 @@ def data():
 
 @pytest.fixture
 def site(tmp_path, monkeypatch, data):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(fetch, "_CHUNK", 10_000)
-    with Site(data) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    settle_in(tmp_path, monkeypatch)
+    with serving(data) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def get(site, data, path="cache/some.zip"):
@@ -244,7 +178,7 @@ def test_a_disk_without_room_is_refused_before_asking(site, data, monkeypatch):
     assert site.asked == []
 
 
-def versions(site, data=None, **change):
+def table(site, data=None, **change):
     data = site.data if data is None else data
     row = {
         "dataset": "clevr",
@@ -258,14 +192,6 @@ def versions(site, data=None, **change):
     Path("versions.tsv").write_text(HEADER + "\n" + "\t".join(row.values()) + "\n")
 
 
-def flags(dataset="clevr", splits=("train", "val")):
-    settings = json.dumps({"layout": "clevr", "splits": list(splits)})
-    return [
-        *("--dataset", dataset, "--versions", "versions.tsv", "--cache", "data/downloads"),
-        *("--settings", settings, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")),
-    ]
-
-
 @pytest.fixture
 def clevr(site):
     """Serve a small official zip; gives its folder."""
@@ -277,13 +203,8 @@ def clevr(site):
     return folder
 
 
-def contents(root):
-    files = [p for p in root.rglob("*") if p.is_file() and p.name != "acquired.json"]
-    return {p.relative_to(root).as_posix(): p.read_bytes() for p in files}
-
-
 def test_a_dataset_is_downloaded_unpacked_and_receipted(site, clevr):
-    versions(site)
+    table(site)
     download.main(flags())
     receipt = read_receipt(ROOT / "acquired.json")
     assert receipt["source"] == "download"
@@ -298,7 +219,7 @@ def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr)
     with zipfile.ZipFile("official.zip", "a") as opened:
         opened.writestr("CLEVR_v1.0/images/test/big.png", bytes(4 << 20))
     site.data = Path("official.zip").read_bytes()
-    versions(site)
+    table(site)
     site.cuts, site.stall = [3 << 20], True
     command = [sys.executable, "-m", "eyechart.datasets.download", *flags()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -316,7 +237,7 @@ def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr)
 
 
 def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
-    versions(site)
+    table(site)
     with pytest.raises(UserError, match=r"split 'test' of CLEVR v1.0 cannot be examined"):
         download.main(flags(splits=("val", "test")))
     assert site.asked == []
@@ -327,13 +248,15 @@ def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
     [
         ({"dataset": "clever"}, "no row for dataset 'clevr'; did you mean 'clever'?"),
         ({"bytes": "18 GB"}, "line 2: bytes is '18 GB', expected a count of bytes"),
-        ({"sha256": "-"}, "line 2: sha256 is '-', expected 64 hex digits"),
+        ({"sha256": "x"}, "line 2: sha256 is 'x', expected 64 hex digits, or -"),
         ({"file": "../evil.zip"}, r"file is '\.\./evil.zip', expected a plain name"),
         ({"url": "ftp://site/a.zip"}, "url is 'ftp://site/a.zip', expected an http"),
+        ({"url": "hub:datasets/owner/x"}, "expected .* or hub:datasets/<owner>/<name>@<revision>"),
+        ({"url": "hub:datasets/o/x@main"}, "file is 'CLEVR_v1.0.zip', expected - for all files"),
     ],
 )
 def test_a_fault_in_the_table_is_named(site, change, sentence):
-    versions(site, b"any", **change)
+    table(site, b"any", **change)
     with pytest.raises(UserError, match=sentence):
         download.main(flags())
 
@@ -347,7 +270,15 @@ def test_a_table_without_a_column_or_a_file_is_named(site):
         download.main(flags())
 
 
-def test_the_projects_own_table_is_well_formed():
-    table = Path(__file__).parents[2] / "data/versions.tsv"
-    (clevr,) = download.read_versions(table, "clevr")
-    assert clevr.file == "CLEVR_v1.0.zip"
+@pytest.mark.parametrize("dataset", ["clevr", "coco", "mmvp", "mmvp_vlm"])
+def test_the_projects_own_table_is_well_formed(dataset):
+    path = Path(__file__).parents[2] / "data/versions.tsv"
+    for version in versions.read_versions(path, dataset, dataset):
+        assert version.licence and version.note
+        assert version.repository or version.sha256
+
+
+def test_a_dataset_of_a_name_of_its_own_comes_from_where_its_layout_does():
+    path = Path(__file__).parents[2] / "data/versions.tsv"
+    small = versions.read_versions(path, "coco_small", "coco")
+    assert small == versions.read_versions(path, "coco", "coco")

@@ -38,3 +38,11 @@ def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:
     assert nearest("colour", ["shape", "color"]) == "did you mean 'color'? There are: color, shape"
     assert nearest("zzz", ["shape", "color"]) == "There are: color, shape"
     assert nearest("x", []) == "There are: none"
+
+
+def test_of_many_names_only_the_nearest_are_told() -> None:
+    names = [f"model_{n}" for n in range(70)]
+    told = nearest("model_7x", names)
+    assert told.startswith("did you mean 'model_7'? There are 70, such as model_")
+    assert len(told) < 120
+    assert "model_0" in nearest("zebra", names)

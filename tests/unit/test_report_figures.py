@@ -9,11 +9,13 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+from behaviour_fixture import write_behaviour
 from report_fixture import SETTINGS, write_models, write_probes
 
 from eyechart.errors import UserError
-from eyechart.report import draw_figures, draw_training
+from eyechart.report import draw_behaviour, draw_figures, draw_training
 from eyechart.tables.files import read_json, sha256
+from eyechart.tables.parquet import read_table, write_table
 
 NAMES = ["layer_curves", "selectivity", "confusion", "rooms"]
 
@@ -108,3 +110,58 @@ def test_training_curves_draw_each_stage(tmp_path):
     svg = (tmp_path / "out/training_curves.svg").read_text()
     for title in ("contrastive: loss", "contrastive: recall at 1", "instruction: accuracy"):
         assert title in svg
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("said")
+    write_behaviour(root)
+    draw_behaviour.main(behaviour_arguments(root, root / "figures"))
+    return root
+
+
+def behaviour_arguments(root: Path, output: Path, dataset: str = "mmvp") -> list[str]:
+    stem = f"{root}/results/scores/tiny_llava/mmvp"
+    words = ["--model", "tiny_llava", "--dataset", dataset, "--scores", f"{stem}.parquet"]
+    words += ["--distributions", f"{stem}.distributions.parquet"]
+    return [*words, "--settings", '{"png_scale": 1}', "--output", f"{output}/figures.json"]
+
+
+def test_figures_of_answers_draw_every_row_of_their_csv(said):
+    manifest = read_json(said / "figures/figures.json")
+    listed = [f["path"] for f in manifest["files"]]
+    assert listed == [
+        f"{n}.{end}" for n in ("accuracy", "answers") for end in ("svg", "png", "csv")
+    ]
+    rows = pl.read_csv(said / "figures/accuracy.csv")
+    assert set(rows["metric"]) == {"accuracy", "pair_accuracy"}
+    drawn = marks(said / "figures/accuracy.svg", "sighted minus this")
+    assert len(drawn) == len(rows) == 2 * 10 * 5
+    shown = sorted(float(m["accuracy"]) for m in drawn)
+    assert shown == pytest.approx(sorted(rows["accuracy"]), abs=0.0006)
+    bars = marks(said / "figures/answers.svg", "share")
+    said_shares = pl.read_csv(said / "figures/answers.csv")["share"].sort()
+    assert sorted(float(m["share"]) for m in bars) == pytest.approx(list(said_shares), abs=0.0006)
+
+
+def test_figures_of_answers_are_the_same_bytes_again(said, tmp_path):
+    draw_behaviour.main(behaviour_arguments(said, tmp_path))
+    for path in (said / "figures").glob("*.csv"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+    with pytest.raises(UserError, match="is of tiny_llava on mmvp, expected tiny_llava on coco"):
+        draw_behaviour.main(behaviour_arguments(said, tmp_path, "coco"))
+
+
+def test_a_dataset_of_open_questions_alone_has_figures_too(said, tmp_path):
+    for end in ("", ".distributions"):
+        path = said / f"results/scores/tiny_llava/coco{end}.parquet"
+        rows = pl.DataFrame(read_table(path)).filter(pl.col("task") == "caption")
+        write_table(
+            tmp_path / f"tiny_llava/mmvp{end}.parquet",
+            rows.with_columns(dataset=pl.lit("mmvp")).to_arrow(),
+        )
+    words = behaviour_arguments(tmp_path, tmp_path / "out")
+    words = [w.replace("results/scores/", "") for w in words]
+    draw_behaviour.main(words)
+    assert "no item with options was answered" in (tmp_path / "out/answers.svg").read_text()
+    assert "BLEU-4" in (tmp_path / "out/accuracy.svg").read_text()

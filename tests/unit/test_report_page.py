@@ -8,11 +8,14 @@ import subprocess
 from html import unescape
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from report_fixture import flags
 
 from eyechart.errors import UserError
 from eyechart.report import build_report
+from eyechart.report.mined import read_mined
+from eyechart.tables.parquet import write_table
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
 PAGE = "results/report/index.html"
@@ -34,6 +37,17 @@ const wait = setInterval(async () => {
         await new Promise((resolve) => setTimeout(resolve, 150));
         said[`${section.id}/${task.value}`] = section.querySelector(".status").textContent;
       }
+    }
+  }
+  for (const block of document.querySelectorAll("details.block")) {
+    block.open = true;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    const view = block.querySelector("select[name=view]");
+    for (const option of view.options) {
+      view.value = option.value;
+      view.dispatchEvent(new Event("change"));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      said[`${block.id}/${option.textContent}`] = block.querySelector(".status").textContent;
     }
   }
   const note = document.createElement("pre");
@@ -81,7 +95,11 @@ def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
 
 
 @pytest.mark.parametrize(
-    "section", ["examined", "findings", "pictures", "clevr-tiny_llava", "training", "provenance"]
+    "section",
+    [
+        *("examined", "findings", "pictures", "clevr-tiny_llava", "said", "patterns"),
+        *("training", "provenance"),
+    ],
 )
 def test_every_section_is_there_and_linked(page, section):
     assert f'id="{section}"' in page
@@ -94,6 +112,10 @@ def test_texts_from_data_are_shown_and_never_run(page):
     assert "&lt;/script&gt;&lt;b&gt;sphere" in page  # a label in the gallery
     assert r"\u003c/script\u003e\u003cb\u003esphere" in page  # the same in the charts' data
     assert "</script><b>sphere" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=alert(2)&gt;" in page
+    assert r"\u003cscript\u003ealert(1)" in page  # an option, in the charts' data
+    assert "<img src=x" not in page
+    assert "<script>alert" not in page
 
 
 def test_building_again_gives_the_same_bytes(page, built, tmp_path, monkeypatch):
@@ -159,11 +181,59 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
     said = re.search(r'<pre id="said">(.*?)</pre>', markup, re.S)
     assert said, "the driver did not finish"
     sentences = json.loads(unescape(said[1]))
-    assert len(sentences) == 18  # 12 tasks of tiny_llava, 6 of tiny_clip
-    for place, sentence in sentences.items():
+    probed = {place: text for place, text in sentences.items() if not place.startswith("says-")}
+    assert len(probed) == 18  # 12 tasks of tiny_llava, 6 of tiny_clip
+    for place, sentence in probed.items():
         assert sentence.startswith(f"Best address of {place.split('/')[1]}: ")
+    answered = [text for place, text in sentences.items() if place.startswith("says-")]
+    assert len(answered) == 48  # coco: 3 answers, 1 place; mmvp: 10 and 10; of two models
+    assert all(re.match(r"Total variation from the truth .*n = \d+", text) for text in answered)
     charts = re.findall(r'<div class="chart[^"]*" data-chart="(\w+)".*?<svg', markup, re.S)
-    assert charts == ["curve", "matrix", "selectivity", "rooms"] * 2 + ["training"]
+    coco, mmvp = ["accuracy", "answers"], ["accuracy", "pair_accuracy", "answers"]
+    blocks = ["overview", *coco * 2, *mmvp * 2]
+    assert charts == ["curve", "matrix", "selectivity", "rooms"] * 2 + blocks + ["training"]
+
+
+def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path, monkeypatch):
+    root, words = built
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")  # takes seconds
+    probed = ("probes", "predictions", "manifests", "curves")
+    answered = ("scores", "distributions", "answers", "retrieval", "patterns", "correlations")
+    for left_out, kept, gone in ((probed, "said", "training"), (answered, "training", "said")):
+        output = tmp_path / f"{kept}.html"
+        build_report.main([*without(words, left_out)[:-1], str(output)])
+        page = output.read_text(encoding="utf-8")
+        assert f'<section id="{kept}">' in page
+        assert f'<section id="{gone}">' not in page
+
+
+def without(words: list[str], flags: tuple[str, ...]) -> list[str]:
+    """Give a command line in which some flags have no values."""
+    found, skip = [], False
+    for word in words:
+        skip = word[2:] in flags if word.startswith("--") else skip
+        found += [word] if word.startswith("--") or not skip else []
+    return found
+
+
+def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
+    root, words = built
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")
+    folder = tmp_path / "mining/tiny_clip_against_tiny_dino/clevr"
+    rows = {"similarity_first": [0.97, 0.99], "similarity_second": [0.5, 0.31]}
+    write_table(folder / "pairs.parquet", pa.table(rows))
+    at = words.index("--pairs") + 1
+    output = tmp_path / "page.html"
+    mined = [*words[:at], str(folder / "pairs.parquet"), *words[at:-1], str(output)]
+    build_report.main(mined)
+    page = output.read_text(encoding="utf-8")
+    row = re.search(r"<tr><th>clevr</th><td>tiny_clip</td><td>tiny_dino</td>(.*?)</tr>", page)
+    assert row
+    assert re.findall(r'class="n">([^<]*)', row[1]) == ["2", "0.97", "0.50"]
+    with pytest.raises(UserError, match="expected <first>_against_<second>"):
+        read_mined(Path("mining/clevr/pairs.parquet"))
 
 
 @pytest.mark.browser

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from eyechart import configuration
+from eyechart import configuration, targets
 from eyechart.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,10 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
             {"datasets": {"clevr": {"tasks": ["colour"]}}},
             "datasets.clevr.tasks: unknown task 'colour'; did you mean 'color'?",
         ),
-        ({"datasets": {"clevr": {"source": "local"}}}, "source 'local' needs the key 'path'"),
+        (
+            {"datasets": {"clevr": {"source": "local"}}},
+            "source 'local' and layout 'clevr': the key 'path' is missing",
+        ),
         ({"datasets": {"cleverr": {"parts": 3}}}, "datasets.cleverr: the key 'layout' is missing"),
         ({"remote_code": ["tiny_lava"]}, "remote_code: unknown model 'tiny_lava'; did you mean"),
         ({"checkpoints": {"tiny_lava": "x"}}, "checkpoints: unknown model 'tiny_lava'"),
@@ -128,7 +131,7 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
         ),
         (
             {"datasets": {"mine": {"layout": "clevr", "source": "render", "splits": {"val": 9}}}},
-            "datasets.mine: source 'render' needs the key 'shards'",
+            "datasets.mine.source 'render' and layout 'clevr': the key 'shards' is missing",
         ),
     ],
 )

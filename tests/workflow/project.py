@@ -30,6 +30,8 @@ SMALL: dict[str, Any] = {
             "studio": {"samples_per_pixel": 2},
         }
     },
+    "answering": {"datasets": []},
+    "mining": {"pairs": []},
     "extraction": {"addresses": ["vision.*", "lm.*"], "spans": ["cls", "image_mean", "last"]},
     "probing": {
         "folds": 3,

@@ -15,8 +15,8 @@ PAGE = {"build_report": 1}
 REPORT = {"draw_figures": 2, **PAGE}
 PROBES = {"train_probes": 3, **REPORT}
 ALL_ACTIVATIONS = {"extract_encoder": 2, "extract_vlm": 2, "write_manifest": 3, **PROBES}
-TABLES = {"prepare_clevr": 1, **ALL_ACTIVATIONS}
-QUESTIONS = {"write_clevr": 1, **TABLES}
+TABLES = {"prepare_dataset": 1, **ALL_ACTIVATIONS}
+QUESTIONS = {"write_drawn": 1, **TABLES}
 ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
 OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_figures": 1, **PAGE}
 OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_figures": 1, **PAGE}
@@ -195,8 +195,8 @@ def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     assert project.plan("results/probes/tiny_llava/clevr/shape.parquet") == {
         "draw_scenes": 4,
-        "write_clevr": 1,
-        "prepare_clevr": 1,
+        "write_drawn": 1,
+        "prepare_dataset": 1,
         "install_weights": 1,
         "describe_model": 1,
         "extract_vlm": 2,

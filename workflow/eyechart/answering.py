@@ -14,18 +14,11 @@ from eyechart.errors import UserError, nearest
 from eyechart.models.spec import Spec
 from eyechart.tables.conditions import CONDITIONS
 
-ASKED = (
-    "prompt",
-    "choices",
-    "orders",
-    "items",
-    "most",
-    "greedy",
-    "greedy_tokens",
-    "statement",
-    "caption",
-    "batch_size",
-)
+ASKED = ("items", "most", "batch_size")
+# What only one kind of model reads, and what the other is told instead
+OF_VLM = {"prompt": "{question}", "choices": "text", "orders": 1, "greedy": "none",
+          "greedy_tokens": 1}  # fmt: skip
+OF_ENCODER = {"statement": "{question} {choice}", "caption": "{statement}"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +36,11 @@ class Answering:
                 if dataset not in known:
                     raise UserError(
                         f"answering.{key}: unknown dataset {dataset!r}; {nearest(dataset, known)}"
+                    )
+                if "test_share" not in known[dataset]:
+                    raise UserError(
+                        f"datasets.{dataset}: the key 'test_share' is missing, and "
+                        f"answering.{key} names it"
                     )
 
     @property
@@ -80,20 +78,25 @@ class Answering:
     # Slices of settings, each as canonical JSON
 
     def asking(self, wildcards: Any) -> str:
-        """Give how the items of a dataset are asked: what holds for all, and what is its own."""
+        """Give how the items of a dataset are asked: what holds for all, and what is its own.
+
+        What the model does not read is always the same, so that it depends on none of it.
+        """
         own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
         asked = {**self.config["answering"], **own}
-        return canonical({key: asked[key] for key in ASKED})
+        vlm = self.specs[wildcards.model].kind == "vlm"
+        read, unread = (OF_VLM, OF_ENCODER) if vlm else (OF_ENCODER, OF_VLM)
+        return canonical({**{key: asked[key] for key in (*ASKED, *read)}, **unread})
 
-    def retrieving(self) -> str:
+    def retrieving(self, wildcards: Any) -> str:
         """Give how captions and pictures are compared."""
         return self._slice("caption", "bootstrap", "batch_size")
 
-    def scoring(self) -> str:
+    def scoring(self, wildcards: Any) -> str:
         """Give how answers are scored."""
         return self._slice("bootstrap")
 
-    def comparing(self) -> str:
+    def comparing(self, wildcards: Any) -> str:
         """Give how patterns are compared."""
         return self._slice("bootstrap", "permutations")
 
@@ -127,7 +130,8 @@ class Answering:
     def patterned(self, model: str | None = None) -> list[tuple[str, str]]:
         """Give (model, dataset) of all pairs of pictures: of the exam, or of a model's page.
 
-        The page of a VLM tells of the encoder that it contains, too.
+        Encoders are asked which picture a statement is true of, VLMs a question about each, as in
+        the paper. The page of a VLM tells of the encoder that it contains, too.
         """
         if model is None:
             asked = self.config["models"]
@@ -135,7 +139,9 @@ class Answering:
             encoder = self.encoder(model)
             asked = [model, *([encoder] if encoder else [])]
         sets = [dataset for dataset in self.datasets if self.pairs_up(dataset)]
-        return [(m, d) for m in asked for d in sets if self.asks(m, d)]
+        form = {"encoder": "which_picture", "vlm": "question"}
+        pairs = [(m, d) for m in asked for d in sets if self.asks(m, d)]
+        return [(m, d) for m, d in pairs if self._layout(d).form == form[self.specs[m].kind]]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
         """Give the score tables that the patterns of a page are read from."""

@@ -7,19 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.datasets import clevr_tasks
-
-PATTERNS = (
-    "orientation",
-    "presence",
-    "state",
-    "quantity",
-    "position",
-    "color",
-    "structure",
-    "text",
-    "viewpoint",
-)
+from eyechart.datasets import clevr_tasks, coco_tasks, mmvp_patterns
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,8 @@ class Layout:
     takes : the step that takes it from a path of the user's
     draws, writes : the studio's steps for it, if it can be drawn
     asking : keys of a dataset that its drawn questions depend on
-    preparing : keys of a dataset that its tables depend on, all of them needed
+    taking, preparing : keys of a dataset that taking it, and its tables, depend on
+    needed : keys that its section must have
     downloads : the step that downloads it
     sources : where it may come from
     items, images : its tasks about a picture with its question, and about a picture alone
@@ -51,7 +40,9 @@ class Layout:
     draws: str = ""
     writes: str = ""
     asking: Sequence[str] = ()
+    taking: Sequence[str] = ()
     preparing: Sequence[str] = ()
+    needed: Sequence[str] = ()
     sources: Sequence[str] = ("render", "local", "download")
     items: Sequence[str] = ()
     images: Sequence[str] = ()
@@ -74,16 +65,31 @@ class Layout:
         if task in self.images or prefixed:
             return "image"
         if self.own_tasks:
-            return "image" if task in dataset["columns"].get("labels", {}) else "item"
+            labels = dataset.get("columns", {}).get("labels", {})
+            return "image" if task in labels else "item"
         return None
 
 
 _OWN = Layout(
     prepares="datasets.prepare_own",
     takes="datasets.take_own",
-    preparing=("columns", "prompt", "choices", "task"),
+    taking=("columns", "images"),
+    preparing=("layout", "prompt", "choices", "task", "answer_as"),
+    needed=("test_share",),
     sources=("local",),
     own_tasks=True,
+)
+
+_COCO = (
+    "subset",
+    "allow_missing",
+    "presence",
+    "position",
+    "position_margin",
+    "counting",
+    "most_count",
+    "most_objects",
+    "wording",
 )
 
 LAYOUTS = {
@@ -101,16 +107,10 @@ LAYOUTS = {
         module="datasets.coco_layout",
         draws="studio.draw_coco",
         writes="studio.write_coco",
-        preparing=(
-            "subset",
-            "presence",
-            "position_margin",
-            "most_count",
-            "wording",
-            "allow_missing",
-        ),
-        items=("presence", "position", "counting"),
-        images=("object_count",),
+        preparing=_COCO,
+        needed=("test_share", *_COCO),
+        items=coco_tasks.ITEM_TASKS,
+        images=(coco_tasks.OBJECT_COUNT,),
         image_prefix="has_",
         captions=True,
     ),
@@ -120,7 +120,8 @@ LAYOUTS = {
         draws="studio.draw_mmvp",
         writes="studio.write_mmvp",
         preparing=("corrections",),
-        items=(*PATTERNS, "mmvp"),
+        needed=("test_share", "corrections"),
+        items=(*mmvp_patterns.PATTERNS, "mmvp"),
         pairs=True,
     ),
     "mmvp_vlm": Layout(
@@ -128,6 +129,7 @@ LAYOUTS = {
         module="datasets.mmvp_vlm_layout",
         draws="studio.draw_mmvp_vlm",
         writes="studio.write_mmvp_vlm",
+        needed=("test_share",),
         form="which_picture",
         pairs=True,
     ),

@@ -29,7 +29,10 @@ def _faults(name: str, dataset: dict[str, Any], layout: Layout) -> Iterator[Faul
         )
     for key in _needed(dataset, layout):
         if key not in dataset:
-            yield "source", f" {source!r} of layout {dataset['layout']!r} needs the key {key!r}"
+            yield (
+                "source",
+                f" {source!r} and layout {dataset['layout']!r}: the key {key!r} is missing",
+            )
     splits = dataset["splits"]
     if source == "render" and not isinstance(splits, dict):
         yield (
@@ -45,7 +48,7 @@ def _faults(name: str, dataset: dict[str, Any], layout: Layout) -> Iterator[Faul
 
 def _needed(dataset: dict[str, Any], layout: Layout) -> list[str]:
     source = dataset["source"]
-    keys = [*layout.preparing]
+    keys = [*layout.needed]
     keys += ["path"] if source == "local" else []
     keys += [*DRAWN, *layout.asking] if source == "render" else []
     return keys

@@ -5,21 +5,26 @@ import errno
 import sys
 from collections.abc import Callable, Iterable
 
+MOST_NAMES = 30  # that a sentence lists
+
 
 class UserError(Exception):
     """A mistake that the user can mend; its text is one sentence saying how."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Give the end of an error sentence: the nearest valid name and all that there are.
+    """Give the end of an error sentence: the nearest valid name, and all, or of many the nearest.
 
     >>> nearest("colour", ["color", "shape"])
     "did you mean 'color'? There are: color, shape"
     """
     names = sorted(str(v) for v in valid)
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), names, n=MOST_NAMES, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}There are: {', '.join(names) or 'none'}"
+    if len(names) <= MOST_NAMES:
+        return f"{hint}There are: {', '.join(names) or 'none'}"
+    shown = close[1:6] or names[:5]
+    return f"{hint}There are {len(names)}, such as {', '.join(shown)}"
 
 
 def run(main: Callable[[list[str]], None]) -> None:

@@ -30,6 +30,12 @@ class Exam:
         """Raise a UserError for a model that may not run or would not be asked anything."""
         self.checkpoints.check()
         self.answering.check()
+        for dataset in self.datasets:
+            if self._share(dataset) == 1 and self.config["probing"]["split"] == "group":
+                raise UserError(
+                    f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
+                    "nothing is left to train on"
+                )
         asked = {model for model, _ in self.answering.pairs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.datasets)
@@ -96,15 +102,15 @@ class Exam:
 
     def official(self, wildcards: Any) -> str:
         """Give what to take of a dataset that exists: ``{"layout": …, "splits": [names]}``."""
-        dataset = self._dataset(wildcards)
-        return canonical({"layout": dataset["layout"], "splits": list(dataset["splits"])})
+        dataset, keys = self._dataset(wildcards), self._layout(wildcards).taking
+        taken = {"layout": dataset["layout"], "splits": list(dataset["splits"])}
+        return canonical({**taken, **_there(dataset, *keys)})
 
     def preparing(self, wildcards: Any) -> str:
         """Give the settings of a dataset's tables."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).preparing
-        return canonical(
-            {"splits": list(dataset["splits"]), **_slice(dataset, "test_share", *keys)}
-        )
+        told = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
+        return canonical({**told, **_there(dataset, *keys)})
 
     def extracting(self, wildcards: Any) -> str:
         """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
@@ -221,6 +227,9 @@ class Exam:
         found: Config = self.config["datasets"][wildcards.dataset]
         return found
 
+    def _share(self, dataset: str) -> float:
+        return float(self.config["datasets"][dataset]["test_share"])
+
     def _layout(self, wildcards: Any) -> Layout:
         return LAYOUTS[self._dataset(wildcards)["layout"]]
 
@@ -238,3 +247,8 @@ class Exam:
 
 def _slice(settings: Config, *keys: str) -> Config:
     return {key: settings[key] for key in keys}
+
+
+def _there(settings: Config, *keys: str) -> Config:
+    """Give those of the keys that are there: what may be left out."""
+    return {key: settings[key] for key in keys if key in settings}

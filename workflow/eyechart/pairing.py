@@ -28,6 +28,12 @@ class Mining:
                 raise UserError(
                     f"mining.datasets: unknown dataset {dataset!r}; {nearest(dataset, known)}"
                 )
+            for key in ("parts", "test_share"):
+                if mining["pairs"] and key not in known[dataset]:
+                    raise UserError(
+                        f"datasets.{dataset}: the key {key!r} is missing, and mining.datasets "
+                        "names it"
+                    )
         for pair in mining["pairs"]:
             for model in pair:
                 if model not in mining["vectors"]:

@@ -57,9 +57,7 @@ def _names(
         check_known(target, "dataset", dataset, datasets)
 
 
-def _check_asked(
-    target: str, answering: Answering, model: str, datasets: Sequence[str]
-) -> None:
+def _check_asked(target: str, answering: Answering, model: str, datasets: Sequence[str]) -> None:
     if any(answering.asks(model, dataset) for dataset in datasets):
         return
     if not answering.specs[model].reads_text:

@@ -77,8 +77,47 @@ async function exam(section) {
   if (place("rooms")) await show(place("rooms"), data.rooms, `${name}-rooms`);
 }
 
+async function says(block) {
+  const data = read(block.id);
+  const find = (what) => block.querySelector(what);
+  for (const [metric, spec] of Object.entries(data.accuracy)) {
+    await show(find(`[data-chart="${metric}"]`), spec, `${block.id}-${metric}`, data.points);
+  }
+  const select = find('select[name="view"]');
+  if (!select) return;
+  const { view } = await show(find('[data-chart="answers"]'), data.answers, `${block.id}-answers`, data.bars);
+  const choose = async () => {
+    const { task, kind, sentence, height } = data.views[Number(select.value)];
+    find(".status").textContent = sentence;
+    await view.signal("task", task).signal("kind", kind).height(height).runAsync();
+  };
+  select.addEventListener("change", choose);
+  select.form.addEventListener("submit", (e) => e.preventDefault());
+  await choose();
+}
+
+// A closed block has no width, so its charts wait until it is opened.
+async function unfold(block) {
+  if (!block.open || block.dataset.drawn) return;
+  block.dataset.drawn = "true";
+  await says(block);
+}
+
+function openTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target instanceof HTMLDetailsElement) target.open = true;
+}
+
 async function main() {
   for (const section of document.querySelectorAll(".exam")) await exam(section);
+  const overview = document.querySelector('[data-chart="overview"]');
+  if (overview && read("overview")) await show(overview, read("overview"), "sighted-and-blind");
+  for (const block of document.querySelectorAll("details.block")) {
+    block.addEventListener("toggle", () => unfold(block));
+    await unfold(block);
+  }
+  window.addEventListener("hashchange", openTarget);
+  openTarget();
   const training = document.querySelector('[data-chart="training"]');
   if (training) await show(training, read("training"), "training");
   document.documentElement.dataset.ready = "true";

@@ -79,7 +79,7 @@ rule score_answers:
         mem_mb=SIZES.rows_mb,
         runtime=SIZES.rows_minutes,
     params:
-        settings=ANSWERING.scoring(),
+        settings=ANSWERING.scoring,
         seed=EXAM.seed,
         code=fingerprint("eyechart.behavior.score_answers"),
         environment=ENVIRONMENT,
@@ -117,7 +117,7 @@ rule retrieve:
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        settings=ANSWERING.retrieving(),
+        settings=ANSWERING.retrieving,
         loading=EXAM.loading,
         allowance=EXAM.checkpoints.allowance,
         seed=EXAM.seed,
@@ -151,7 +151,7 @@ rule compare_patterns:
         mem_mb=sizing.fixed(1000),
         runtime=sizing.fixed(30),
     params:
-        settings=ANSWERING.comparing(),
+        settings=ANSWERING.comparing,
         seed=config["seed"],
         code=fingerprint("eyechart.behavior.compare_patterns"),
     message:

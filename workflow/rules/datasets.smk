@@ -121,14 +121,15 @@ rule download:
     params:
         root=subpath(output[0], parent=True),
         cache="data/downloads",
+        lock="data/versions.lock.tsv",
         settings=EXAM.official,
         code=EXAM.code_of_step("downloads"),
     message:
         "Downloading {wildcards.dataset}"
     shell:
         "python -m eyechart.datasets.download --dataset {wildcards.dataset}"
-        " --versions {input.versions} --cache {params.cache} --settings {params.settings:q}"
-        " --root {params.root} --output {output} 2>&1 | tee {log}"
+        " --versions {input.versions} --lock {params.lock} --cache {params.cache}"
+        " --settings {params.settings:q} --root {params.root} --output {output} 2>&1 | tee {log}"
 
 
 rule prepare_dataset:

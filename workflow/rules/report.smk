@@ -86,7 +86,7 @@ rule draw_behaviour:
         mem_mb=sizing.fixed(2000),
         runtime=sizing.fixed(60),
     params:
-        settings=EXAM.reporting("alpha", "png_scale"),
+        settings=EXAM.reporting("png_scale"),
         code=fingerprint("eyechart.report.draw_behaviour"),
     message:
         "Drawing what {wildcards.model} answers on {wildcards.dataset}"
@@ -107,6 +107,7 @@ rule draw_mmvp:
         item_tables=ANSWERING.pattern_tables("items"),
         image_tables=ANSWERING.pattern_tables("images"),
         page="workflow/report/mmvp.html.j2",
+        parts="workflow/report/answers.html.j2",
         style="workflow/report/style.css",
     output:
         report(
@@ -136,7 +137,7 @@ rule draw_mmvp:
         "Drawing the page of {wildcards.model} about pairs of pictures"
     shell:
         "python -m eyechart.report.draw_mmvp --model {wildcards.model}"
-        " --encoder {params.encoder:q} --patterns {input.patterns}"
+        " --encoder={params.encoder} --patterns {input.patterns}"
         " --correlations {input.correlations} --scores {input.scores}"
         " --distributions {input.distributions} --answers {input.answers}"
         " --items {input.item_tables} --images {input.image_tables}"
@@ -236,7 +237,9 @@ rule build_report:
         correlations=ANSWERING.tables_of_patterns("correlations"),
         pairs=MINING.files("pairs.parquet"),
         page="workflow/report/page.html.j2",
-        behaviour="workflow/report/behaviour.html.j2",
+        parts=expand(
+            "workflow/report/{part}.html.j2", part=["answers", "behaviour", "patterns"]
+        ),
         style="workflow/report/style.css",
         script="workflow/report/page.js",
     output:

@@ -35,8 +35,8 @@ class Sight:
     Attributes
     ----------
     name : str
-        The id of a dataset's picture; of noise, the item and place that it is drawn for; of white
-        nothing, so that all white pictures of a size are one.
+        The id of a dataset's picture, or of the one that noise stands for; of white nothing, so
+        that all white pictures of a size are one.
     size : (width, height) in pixels of what is made up; (0, 0) for a picture
     seed : int
         Of noise.
@@ -98,8 +98,8 @@ class Showing:
         return Sight(size=self._size(item["images"][number]))
 
     def _noise(self, item: Item, number: int) -> Sight:
-        size = self._size(item["images"][number])
-        return Sight(f"{item['item_id']}/{number}", size, self.seed)
+        image = item["images"][number]
+        return Sight(image, self._size(image), self.seed)
 
     def _size(self, image: str) -> tuple[int, int]:
         if image not in self.sizes:

@@ -11,11 +11,12 @@ receipt ``acquired.json`` there, last.
 
 import argparse
 import json
+import logging
 from functools import partial
 from pathlib import Path
 
 from eyechart import errors
-from eyechart.datasets import clevr_layout as layout
+from eyechart.datasets import layouts
 from eyechart.datasets.archive import unpack
 from eyechart.errors import UserError
 from eyechart.tables.links import link_files
@@ -37,10 +38,11 @@ def main(argv: list[str]) -> None:
     """Link or unpack, count, and write the receipt."""
     args = parse_args(argv)
     splits = args.settings["splits"]
-    layout.check(args.settings["layout"], args.root, args.output)
+    layout = layouts.find(args.settings["layout"])
+    layouts.check_output(args.root, args.output)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     if args.source.is_dir():
-        inside = args.source / layout.TOP
-        top = inside if inside.is_dir() else args.source
+        top = layouts.top_of(args.source, layout)
         counts, files = layout.inventory(top, splits)  # errors name the user's own paths
         link_files(top, args.root, files)
     elif args.source.exists():

@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eyechart.errors import UserError, nearest
+from eyechart.datasets.layouts import check_splits, require, require_plain, within_top
+from eyechart.errors import UserError
 from eyechart.tables import receipt
 
 NAME = "clevr"
-TOP = "CLEVR_v1.0"  # the folder that the official archive holds everything in
+TOPS = ("CLEVR_v1.0", "")  # the folder that the official archive holds everything in
 RELEASED = ("train", "val")  # the official splits that come with scenes and answers
 
 
@@ -33,7 +34,7 @@ def questions(split: str) -> str:
 
 def member(name: str, splits: list[str]) -> str | None:
     """Give the path from the dataset's folder of an archive's member, or None if not needed."""
-    path = name.removeprefix(f"{TOP}/")
+    path = within_top(name, TOPS)
     for split in splits:
         if path in (scenes(split), questions(split)):
             return path
@@ -42,22 +43,9 @@ def member(name: str, splits: list[str]) -> str | None:
     return None
 
 
-def check(layout: str, root: Path, output: Path) -> None:
-    """Refuse a layout that is not CLEVR's, and a receipt that would not stand in its folder."""
-    if layout != NAME:
-        raise UserError(f"layout is {layout!r}; {nearest(layout, [NAME])}")
-    if output != root / receipt.NAME:
-        raise UserError(f"--output is {output}, expected {root / receipt.NAME}")
-
-
 def check_released(splits: list[str]) -> None:
     """Refuse an official split without scenes and answers before anything is downloaded."""
-    for split in splits:
-        if split not in RELEASED:
-            raise UserError(
-                f"split {split!r} of CLEVR v1.0 cannot be examined, as only train and val were "
-                f"released with scenes and answers; {nearest(split, RELEASED)}"
-            )
+    check_splits(splits, RELEASED, "CLEVR v1.0", "scenes and answers")
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
@@ -96,12 +84,7 @@ def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
     found = _read_list(path, "scenes", split)
     for index, scene in enumerate(found):
         require(scene, ("image_index", "image_filename", "objects"), f"{path}: scene {index}")
-        name = scene["image_filename"]
-        # joined to a folder later: it must not lead out of it
-        if name != Path(name).name:
-            raise UserError(
-                f"{path}: scene {index}: image_filename is {name!r}, expected a plain file name"
-            )
+        require_plain(scene["image_filename"], "image_filename", f"{path}: scene {index}")
     return found
 
 
@@ -112,13 +95,6 @@ def read_questions(root: Path, split: str) -> list[dict[str, Any]]:
     training questions.
     """
     return _read_list(Path(root) / questions(split), "questions", split)
-
-
-def require(record: dict[str, Any], fields: tuple[str, ...], where: str) -> None:
-    """Raise a UserError that names the first missing field and the nearest one present."""
-    for field in fields:
-        if field not in record:
-            raise UserError(f"{where}: field {field!r} is missing; {nearest(field, record)}")
 
 
 def _read_list(path: Path, key: str, split: str) -> list[dict[str, Any]]:

@@ -1,79 +1,66 @@
-"""Download a dataset's official archives and unpack what is needed of them.
+"""Download a dataset's official archives, or its repository of the hub, and take what is needed.
 
-Reads: ``versions.tsv`` (url, bytes, sha256 of each archive) and the data site named there.
-Writes: the archives under the cache folder; ``images/``, ``scenes/`` and ``questions/`` of the
-wanted splits under the dataset's folder; the receipt ``acquired.json`` there, last.
+Reads: ``versions.tsv`` (where each source is, its bytes, checksum and licence), the lock file
+beside it, and the data site or hub named there; a token, for a repository that is closed, from
+``HF_TOKEN``.
+Writes: the archives under the cache folder; the wanted splits under the dataset's folder, in the
+official layout; what was found of sources without a checksum, into the lock file; the receipt
+``acquired.json``, last.
 
     python -m eyechart.datasets.download --dataset clevr --versions data/versions.tsv \
-        --cache data/downloads --settings '{"layout": "clevr", "splits": ["train", "val"]}' \
+        --lock data/versions.lock.tsv --cache data/downloads \
+        --settings '{"layout": "clevr", "splits": ["train", "val"]}' \
         --root data/raw/clevr --output data/raw/clevr/acquired.json
 """
 
 import argparse
-import csv
 import json
 import logging
-import re
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tqdm import tqdm
+
 from eyechart import errors
-from eyechart.datasets import clevr_layout as layout
+from eyechart.datasets import hub_source, layouts, version_lock
 from eyechart.datasets.archive import unpack
 from eyechart.datasets.fetch import fetch
-from eyechart.errors import UserError, nearest
+from eyechart.datasets.hub_source import Desk
+from eyechart.datasets.layouts import Layout
+from eyechart.datasets.version_lock import Locked
+from eyechart.datasets.versions import UNKNOWN, Version, read_versions
+from eyechart.tables.files import describe
 from eyechart.tables.receipt import write_receipt
 
-COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "licence", "note")
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Version:
-    """One archive of a dataset, as its row in versions.tsv says."""
-
-    file: str
-    url: str
-    bytes: int
-    sha256: str
+def needed(versions: list[Version], layout: Layout, splits: list[str]) -> list[Version]:
+    """Give the sources that some split needs: an archive named like a split holds that one only."""
+    other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
+    return [version for version in versions if version.file not in other]
 
 
-def read_versions(path: Path, dataset: str) -> list[Version]:
-    """Give the archives of a dataset, in the table's order.
+def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
+    """Fetch an archive into the cache; give it for the lock if its row has no checksum.
 
     Raises
     ------
     UserError
-        If the table or a column is missing, a value is malformed, or no row is of this dataset.
+        If it cannot be fetched, or differs from its row or from what is locked.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter="\t"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    known = {row["dataset"] for row in rows if row.get("dataset")}
-    if dataset not in known:
-        raise UserError(f"{path}: no row for dataset {dataset!r}; {nearest(dataset, known)}")
-    return [
-        _version(row, f"{path}: line {line}")
-        for line, row in enumerate(rows, 2)
-        if row["dataset"] == dataset
-    ]
-
-
-def _version(row: dict[str, str], where: str) -> Version:
-    for column in COLUMNS:
-        if row.get(column) is None:
-            raise UserError(f"{where}: column {column!r} is missing; {nearest(column, row)}")
-    for column, form, expected in (
-        ("file", r"[\w][\w.-]*\.zip", "a plain name ending in .zip"),
-        ("url", r"https?://\S+", "an http or https address"),
-        ("bytes", r"[1-9]\d*", "a count of bytes"),
-        ("sha256", r"[0-9a-f]{64}", "64 hex digits"),
-    ):
-        if not re.fullmatch(form, row[column]):
-            raise UserError(f"{where}: {column} is {row[column]!r}, expected {expected}")
-    return Version(row["file"], row["url"], int(row["bytes"]), row["sha256"])
+    path = cache / version.file
+    size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
+    told = (version.dataset, version.file, size, version.licence, version.url, version.note)
+    _log.info("%s: %s, %s, licence %s, from %s (%s)", *told)
+    fetch(version.url, path, version.bytes, version.sha256)
+    if version.sha256:
+        return []
+    is_ = describe(path)
+    found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
+    if known := desk.locks.get(found.key):
+        version_lock.compare(desk.lock, known, found, path)
+    return [found]
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -81,6 +68,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--versions", type=Path, required=True)
+    parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--root", type=Path, required=True)
@@ -89,18 +77,27 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Fetch, unpack, count, and write the receipt."""
+    """Fetch, unpack, count, lock, and write the receipt."""
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     splits = args.settings["splits"]
-    layout.check(args.settings["layout"], args.root, args.output)
+    layout = layouts.find(args.settings["layout"])
+    layouts.check_output(args.root, args.output)
     layout.check_released(splits)
-    versions = read_versions(args.versions, args.dataset)
+    versions = needed(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
+    desk = Desk(args.versions, args.lock, version_lock.read(args.lock))
+    choose = partial(layout.member, splits=splits)
+    found: list[Locked] = []
     for version in versions:
-        fetch(version.url, args.cache / version.file, version.bytes, version.sha256)
+        if version.repository:
+            found += hub_source.pull(version, desk, args.root, choose)
+        else:
+            found += get_archive(version, desk, args.cache)
     for version in versions:
-        unpack(args.cache / version.file, args.root, partial(layout.member, splits=splits))
+        if not version.repository:
+            unpack(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
+    version_lock.settle(args.lock, found)  # only now is it known to be the dataset
     write_receipt(
         args.root,
         dataset=args.dataset,

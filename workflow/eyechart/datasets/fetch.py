@@ -30,9 +30,13 @@ class _Break(requests.ConnectionError):
 
 
 class _Part:
-    """The growing ``<file>.part``, with the running SHA-256 of what it holds."""
+    """The growing ``<file>.part``, with the running SHA-256 of what it holds.
 
-    def __init__(self, final: Path) -> None:
+    ``size`` is how many bytes it will have; None until the server says so.
+    """
+
+    def __init__(self, final: Path, size: int | None) -> None:
+        self.final, self.size = final, size
         self.path = final.with_name(final.name + ".part")
         # which version of the server's file the bytes are of: its ETag or its date
         self.version = final.with_name(final.name + ".part.version")
@@ -41,6 +45,10 @@ class _Part:
             with open(self.path, "rb") as handle:
                 self.hasher = hashlib.file_digest(handle, "sha256")
             self.bytes = self.path.stat().st_size
+
+    @property
+    def is_full(self) -> bool:
+        return self.size is not None and self.bytes >= self.size
 
     def restart(self, version: str) -> None:
         files.write_text(self.version, version)
@@ -53,14 +61,18 @@ class _Part:
         self.hasher.update(chunk)
         self.bytes += len(chunk)
 
-    def finish(self, final: Path) -> None:
+    def finish(self) -> None:
         with open(self.path, "rb") as handle:
             os.fsync(handle.fileno())
-        self.path.replace(final)
+        self.path.replace(self.final)
 
 
 def fetch(
-    url: str, path: Path, size: int, sha256: str | None, headers: dict[str, str] | None = None
+    url: str,
+    path: Path,
+    size: int | None,
+    sha256: str | None,
+    headers: dict[str, str] | None = None,
 ) -> None:
     """Put the file of a URL at ``path``, whole and verified.
 
@@ -74,8 +86,8 @@ def fetch(
         HTTP or HTTPS address.
     path : Path
         Final name.
-    size : int
-        Bytes expected.
+    size : int or None
+        Bytes expected; None where only the server knows.
     sha256 : str or None
         SHA-256 expected, 64 hex digits; None where the caller has another way to check.
     headers : dict or None
@@ -92,21 +104,25 @@ def fetch(
         found = files.describe(path)
         _verify(url, path, (found["bytes"], found["sha256"]), (size, sha256))
         return
-    part = _Part(path)
-    _check_room(path, size - part.bytes)
-    _complete(url, part, size, headers or {})
+    part = _Part(path, size)
+    if part.size is not None:
+        _check_room(path, part.size - part.bytes)
+    _complete(url, part, headers or {})
     part.path.touch()  # of an empty file nothing was fetched
     part.version.unlink(missing_ok=True)
     _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
-    part.finish(path)
+    part.finish()
 
 
-def _verify(url: str, path: Path, found: tuple[int, str], expected: tuple[int, str | None]) -> None:
-    if found != (expected[0], expected[1] or found[1]):
+def _verify(
+    url: str, path: Path, found: tuple[int, str], told: tuple[int | None, str | None]
+) -> None:
+    expected = (found[0] if told[0] is None else told[0], told[1] or found[1])
+    if found != expected:
         path.unlink()
         raise UserError(
             f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
-            f"with sha256 {expected[1]}, so the file was removed; run again to fetch it from {url}"
+            f"with sha256 {told[1]}, so the file was removed; run again to fetch it from {url}"
         )
 
 
@@ -121,17 +137,17 @@ def _check_room(path: Path, needed: int) -> None:
         )
 
 
-def _complete(url: str, part: _Part, size: int, own: dict[str, str]) -> None:
+def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
     failures, most = 0, part.bytes
     with (
         requests.Session() as session,
-        tqdm(None, part.path.name, size, initial=part.bytes, unit="B", unit_scale=True) as bar,
+        tqdm(None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True) as bar,
     ):
         if own:
             session.auth = _as_given  # else ~/.netrc would go before the caller's own headers
-        while part.bytes < size:
+        while not part.is_full:
             try:
-                _stream(session, url, part, size, bar, own)
+                _stream(session, url, part, bar, own)
             except _BREAKS as error:
                 # headway is a byte never had before: a server without ranges begins anew each time
                 failures = 0 if part.bytes > most else failures + 1
@@ -139,7 +155,7 @@ def _complete(url: str, part: _Part, size: int, own: dict[str, str]) -> None:
                 if failures == _ATTEMPTS:
                     raise UserError(
                         f"{url}: broke off {failures} times in a row ({error}); {part.bytes} of "
-                        f"{size} bytes are kept in {part.path}, run again to go on"
+                        f"{part.size or '?'} bytes are kept in {part.path}, run again to go on"
                     ) from None
                 _log.info("%s: %s; trying again", url, error)
                 time.sleep(_PAUSE_S * 2**failures)
@@ -150,7 +166,7 @@ def _complete(url: str, part: _Part, size: int, own: dict[str, str]) -> None:
 
 
 def _stream(
-    session: requests.Session, url: str, part: _Part, size: int, bar: tqdm, own: dict[str, str]
+    session: requests.Session, url: str, part: _Part, bar: tqdm, own: dict[str, str]
 ) -> None:
     # identity: else lengths would not be the file's own
     headers = {**own, "Accept-Encoding": "identity"}
@@ -159,14 +175,15 @@ def _stream(
         if part.version.exists() and (version := part.version.read_text(encoding="utf-8")):
             headers["If-Range"] = version
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
-        _begin(response, part, size)
+        _begin(response, part)
+        bar.total = part.size
         bar.update(part.bytes - bar.n)
         for chunk in response.iter_content(_CHUNK):
             part.append(chunk)
             bar.update(len(chunk))
-            if part.bytes > size:
+            if part.bytes > (part.size or 0):
                 return  # never fill the disk: what follows the expected bytes is already wrong
-    if part.bytes < size:
+    if not part.is_full:
         raise _Break("the connection ended early")
 
 
@@ -174,24 +191,37 @@ def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _begin(response: requests.Response, part: _Part, size: int) -> None:
-    status = response.status_code
-    if status == 206 and response.headers.get("Content-Range", "").startswith(
-        f"bytes {part.bytes}-"
-    ):
+def _begin(response: requests.Response, part: _Part) -> None:
+    status, told = response.status_code, response.headers.get("Content-Range", "")
+    if status == 206 and told.startswith(f"bytes {part.bytes}-"):
+        _learn(response, part, told.rpartition("/")[2])
         return
     if status in (206, 416):  # another range than asked for, or none left: begin anew
         part.restart("")
         raise _Break(f"HTTP {status} with a wrong range")
     if status in (408, 429) or status >= 500:
         raise _Break(f"HTTP {status} {response.reason}")
+    address = response.url.split("?")[0]  # what follows can be a signature
     if status != 200:
-        address = response.url.split("?")[0]  # what follows can be a signature
         raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
     length = response.headers.get("Content-Length")
-    if length is not None and int(length) != size:
-        raise UserError(f"{response.url}: the server has {length} bytes, expected {size}")
+    if part.size is not None and length is not None and int(length) != part.size:
+        raise UserError(f"{response.url}: the server has {length} bytes, expected {part.size}")
     etag = response.headers.get("ETag", "")
     # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
     strong = etag if not etag.startswith("W/") else ""
     part.restart(strong or response.headers.get("Last-Modified", ""))
+    _learn(response, part, length or "")
+
+
+def _learn(response: requests.Response, part: _Part, size: str) -> None:
+    """Take the server's word for the size, where nobody else has given one."""
+    if part.size is not None:
+        return
+    if not size.isdecimal():
+        raise UserError(
+            f"{response.url.split('?')[0]}: neither the server nor the table of versions says how "
+            "many bytes it has, so a cut could not be told; write them there"
+        )
+    part.size = int(size)
+    _check_room(part.final, part.size - part.bytes)

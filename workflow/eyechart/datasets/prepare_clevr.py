@@ -10,27 +10,20 @@ Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row
         --images results/datasets/clevr/images.parquet
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from eyechart import errors
 from eyechart.datasets import clevr_layout as layout
 from eyechart.datasets import clevr_tasks as tasks
-from eyechart.datasets.group_split import group_split
-from eyechart.datasets.pictures import check_pictures
+from eyechart.datasets import preparing
+from eyechart.datasets.layouts import require
+from eyechart.datasets.preparing import Row
 from eyechart.errors import UserError, nearest
 from eyechart.tables import items as schemas
-from eyechart.tables.parquet import write_table
-from eyechart.tables.receipt import Receipt, read_receipt
 
-Row = dict[str, Any]
 _OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
 _QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
 
@@ -88,7 +81,7 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     rows = []
     for index, question in enumerate(layout.read_questions(root, split)):
         where = f"{file}: question {index}"
-        layout.require(question, _QUESTION, where)
+        require(question, _QUESTION, where)
         image = by_filename.get(question["image_filename"])
         if image is None:
             raise UserError(
@@ -99,15 +92,6 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
         rows.append(_item(question, f"{name}_q{asked[name]:02d}", image, where))
         asked[name] += 1
     return rows
-
-
-def add_pictures(root: Path, rows: list[Row], receipt: Receipt) -> None:
-    """Check every row's picture on disk and add its ``sha256``, ``width`` and ``height``."""
-    expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
-    names = [Path(row["path"]).relative_to(root).as_posix() for row in rows]
-    found = check_pictures(root, names, expected)
-    for row, name in zip(rows, names, strict=True):
-        row.update(vars(found[name]))
 
 
 def _item(question: Row, name: str, image: Row, where: str) -> Row:
@@ -140,10 +124,10 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
 
 
 def _check_scene(scene: Row, where: str) -> None:
-    layout.require(scene, ("directions",), where)
-    layout.require(scene["directions"], ("front",), f"{where}: directions")
+    require(scene, ("directions",), where)
+    require(scene["directions"], ("front",), f"{where}: directions")
     for number, thing in enumerate(scene["objects"]):
-        layout.require(thing, _OBJECT, f"{where}: object {number}")
+        require(thing, _OBJECT, f"{where}: object {number}")
         for attribute, values in tasks.ATTRIBUTES.items():
             if thing[attribute] not in values:
                 raise UserError(
@@ -152,51 +136,19 @@ def _check_scene(scene: Row, where: str) -> None:
                 )
 
 
-def _check_settings(settings: dict[str, Any], receipt: Receipt, path: Path) -> None:
-    for split in settings["splits"]:
-        if split not in receipt["splits"]:
-            raise UserError(
-                f"{path}: split {split!r} was not acquired; {nearest(split, receipt['splits'])}"
-            )
-    if receipt["layout"] != layout.NAME:
-        raise UserError(f"{path}: layout is {receipt['layout']!r}, expected {layout.NAME!r}")
-
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--receipt", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
 def main(argv: list[str]) -> None:
     """Write both tables."""
-    args = parse_args(argv)
-    receipt, root = read_receipt(args.receipt), args.receipt.parent
-    _check_settings(args.settings, receipt, args.receipt)
-    divide = partial(
-        group_split,
-        dataset=args.dataset,
-        seed=args.seed,
-        test_share=args.settings["test_share"],
-    )
+    args = preparing.parse_args(argv, __doc__)
+    receipt, root = preparing.open_receipt(args, layout.NAME)
+    divide = preparing.divider(args)
     images: list[Row] = []
     items: list[Row] = []
     for split in args.settings["splits"]:
         of_split = image_rows(root, split, divide)
         items += item_rows(root, split, of_split)
         images += of_split
-    add_pictures(root, images, receipt)
-    schema = schemas.images_schema(tasks.IMAGE_TASKS)
-    items.sort(key=lambda row: row["item_id"])
-    images.sort(key=lambda row: row["image_id"])
-    write_table(args.items, pa.Table.from_pylist(items, schemas.ITEMS))
-    write_table(args.images, pa.Table.from_pylist(images, schema))
+    preparing.add_pictures(root, images, receipt)
+    preparing.write_tables(args, [preparing.as_items(items)], images, tasks.IMAGE_TASKS)
 
 
 if __name__ == "__main__":

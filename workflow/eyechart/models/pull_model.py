@@ -22,9 +22,9 @@ from tqdm import tqdm
 
 from eyechart import errors
 from eyechart.datasets.fetch import fetch
+from eyechart.datasets.hub import Asker, Hub, HubFile, Snapshot
 from eyechart.errors import UserError
 from eyechart.models import model_lock, permission
-from eyechart.models.hub import Hub, HubFile, Snapshot
 from eyechart.models.hub_files import choose, choose_companion
 from eyechart.models.ready import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
@@ -40,6 +40,19 @@ class Plan:
 
     snapshots: list[Snapshot]
     wanted: dict[str, HubFile]  # by path from the model's folder
+
+
+def asker(model: str, spec: Path) -> Asker:
+    """Give the words of the hub's sentences about a model."""
+    return Asker(
+        name=model,
+        kind="model",
+        file=str(spec),
+        field="checkpoint",
+        form="a hub repository (owner/name), or a folder with revision: null",
+        revision=f"correct it in {spec} or under revisions in the configuration",
+        instead=f"write checkpoints: {{{model}: <folder>}} in the configuration",
+    )
 
 
 def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan:
@@ -64,11 +77,11 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan
 def tell(model: str, spec: Spec, plan: Plan) -> None:
     """Log what is about to be pulled: commit, size, licence, gate."""
     for found in plan.snapshots:
-        sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.checkpoint]
+        sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
         said = f"{spec.licence}; the hub says {found.licence}"
         _log.info(
             "%s: %s at %s, %d of %d files, %s, licence %s, gated: %s",
-            *(model, found.checkpoint, found.commit, len(sizes), len(found.files)),
+            *(model, found.repository, found.commit, len(sizes), len(found.files)),
             *(_size(sum(sizes)), said if found is plan.snapshots[0] else found.licence),
             "yes" if found.gated else "no",
         )
@@ -165,13 +178,13 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     spec = read_spec(args.spec)
     code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
-    hub = Hub(args.model, os.environ.get("HF_TOKEN"))
+    hub = Hub(asker(args.model, args.spec), os.environ.get("HF_TOKEN"))
     plan = look_up(hub, spec, args.revision, code, args.lock)
     tell(args.model, spec, plan)
     commit = plan.snapshots[0].commit
     model_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, commit)
     for found in plan.snapshots[1:]:
-        model_lock.settle(args.lock, args.model, found.checkpoint, MAIN, found.commit)
+        model_lock.settle(args.lock, args.model, found.repository, MAIN, found.commit)
     entries = pull(hub, args.output.parent, plan)
     origin = {"checkpoint": spec.checkpoint, "commit": commit, "licence": spec.licence}
     write_ready(args.output, {"source": "hub", **origin, "code": code}, entries)

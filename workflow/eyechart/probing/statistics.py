@@ -45,8 +45,9 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> 
 
     Parameters
     ----------
-    first, second : ndarray of bool, shape (n,)
-        Whether each probe was right on each test item, each on its own task's labels.
+    first, second : ndarray of bool or of whole numbers, shape (n,)
+        Whether each probe was right on each test item, each on its own task's labels; or how often
+        each was, where items were asked several times.
     groups : ndarray of str, shape (n,)
 
     Notes

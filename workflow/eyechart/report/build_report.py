@@ -1,7 +1,7 @@
 """Build the report: one page that holds everything and needs neither network nor server.
 
 Reads:  tables, cards, curves, manifests and receipts as given, benchmarks <dir>/<rule>/….jsonl, and
-        page.html.j2, style.css, page.js of --templates
+        {page,behaviour,answers,patterns}.html.j2, style.css, page.js of --templates
 Writes: --output
 
     python -m eyechart.report.build_report --settings "$SETTINGS" \
@@ -12,7 +12,15 @@ Writes: --output
         --cards results/models/tiny_clip/card.json \
         --curves results/training/contrastive/curve.parquet \
         --manifests results/activations/tiny_clip/clevr/image/manifest.json \
-        --receipts data/raw/clevr/acquired.json --benchmarks benchmarks \
+        --receipts data/raw/clevr/acquired.json \
+        --scores results/scores/tiny_llava/clevr.parquet \
+        --distributions results/scores/tiny_llava/clevr.distributions.parquet \
+        --answers results/answers/tiny_llava/clevr/sighted.parquet \
+        --retrieval results/retrieval/tiny_clip/coco.parquet \
+        --patterns results/mmvp/patterns.parquet \
+        --correlations results/mmvp/correlations.parquet \
+        --pairs results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet \
+        --benchmarks benchmarks \
         --templates workflow/report --output results/report/index.html
 """
 
@@ -26,16 +34,26 @@ import polars as pl
 from eyechart import errors
 from eyechart.probing.splits import RULES
 from eyechart.report import provenance
+from eyechart.report.behaviour import Behaviour, audit, read_behaviour
+from eyechart.report.behaviour_page import section
 from eyechart.report.chart_training import read_curves, training
 from eyechart.report.gallery import gallery
+from eyechart.report.mined import read_mined
 from eyechart.report.page import exams, render
+from eyechart.report.patterns import overview
 from eyechart.report.results import TaskResult, read_results
+from eyechart.report.said import join_findings, say
 from eyechart.report.summary import Bar, summarise
-from eyechart.tables.files import read_json, write_text
+from eyechart.report.templates import write_page
+from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table
 from eyechart.tables.receipt import read_receipt
 
-READ = ("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts")
+Tables = dict[str, tuple[pl.DataFrame, pl.DataFrame]]
+READ = (
+    *("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts"),
+    *("scores", "distributions", "answers", "retrieval", "patterns", "correlations", "pairs"),
+)
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -50,16 +68,22 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_dataset(
-    items_path: Path, images_path: Path, results: list[TaskResult], settings: dict[str, Any]
+def read_tables(items: list[Path], images: list[Path]) -> Tables:
+    """Give the items and images of each dataset, named by its tables' folder."""
+    found = {}
+    for one, other in zip(items, images, strict=True):
+        if other.parent.name != one.parent.name:
+            raise errors.UserError(f"--images: {other} does not stand beside {one}")
+        found[one.parent.name] = pl.DataFrame(read_table(one)), pl.DataFrame(read_table(other))
+    return found
+
+
+def describe_dataset(
+    name: str, tables: Tables, asked: set[tuple[str, str]], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Give name, counts, examined tasks and gallery of a dataset, named by its tables' folder."""
-    name = Path(items_path).parent.name
-    if Path(images_path).parent.name != name:
-        raise errors.UserError(f"--images: {images_path} does not stand beside {items_path}")
-    items, images = (pl.DataFrame(read_table(path)) for path in (items_path, images_path))
+    """Give name, counts, examined tasks (as scope and task) and gallery of a dataset."""
+    items, images = tables[name]
     column, train, test = RULES[settings["split"]]
-    asked = {(r.scope, r.task) for r in results if r.dataset == name}
     per_task = items.group_by("task").len("questions").sort("task").to_dicts()
     return {
         "name": name,
@@ -73,22 +97,38 @@ def read_dataset(
     }
 
 
+def asked(
+    name: str, results: list[TaskResult], behaviours: list[Behaviour]
+) -> set[tuple[str, str]]:
+    """Give scope and task of all that probes and models were asked about a dataset."""
+    probed = {(r.scope, r.task) for r in results if r.dataset == name}
+    return probed | {("item", t) for b in behaviours if b.dataset == name for t in b.scores["task"]}
+
+
 def build(args: argparse.Namespace) -> str:
     """Give the text of the page."""
     settings = args.settings
     bar = Bar(settings["alpha"], settings["selectivity"])
     results = read_results(args.probes, args.predictions)
+    tables = read_tables(args.items, args.images)
+    behaviours = read_behaviour(args.scores, args.distributions, args.answers, args.retrieval)
+    audit(behaviours, {name: items for name, (items, _) in tables.items()})
     curves = read_curves(args.curves, settings["curve_points"])
-    pairs = zip(args.items, args.images, strict=True)
     return render(
         args.templates,
         bar,
         settings=settings,
-        datasets=[read_dataset(items, images, results, settings) for items, images in pairs],
+        datasets=[
+            describe_dataset(name, tables, asked(name, results, behaviours), settings)
+            for name in tables
+        ],
         cards=[read_json(path) for path in args.cards],
         receipts=[read_receipt(path) for path in args.receipts],
-        summaries=summarise(results, bar),
+        summaries=join_findings(summarise(results, bar), say(behaviours, bar)),
         exams=exams(results, bar),
+        behaviour=section(behaviours, tables, settings),
+        patterns=overview(args.patterns, args.correlations),
+        mined=[read_mined(path) for path in args.pairs],
         training=training(curves) if curves else None,
         stages=list(dict.fromkeys(row["stage"] for row in curves)),
         activations=provenance.activations(args.manifests),
@@ -102,14 +142,8 @@ def build(args: argparse.Namespace) -> str:
 def main(argv: list[str]) -> None:
     """Write the page, unless it is larger than a page may be."""
     args = parse_args(argv)
-    text = build(args)
-    megabytes, most = len(text.encode()) / 1e6, args.settings["megabytes"]
-    if megabytes > most:
-        raise errors.UserError(
-            f"{args.output}: the page would have {megabytes:.1f} MB, expected at most {most}; "
-            "show fewer or smaller pictures (report: gallery, gallery_px)"
-        )
-    write_text(args.output, text)
+    hint = "show fewer or smaller pictures (report: gallery, differing, gallery_px)"
+    write_page(args.output, build(args), args.settings["megabytes"], hint)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 
 import vl_convert
 
+from eyechart.report.behaviour import SHOWN, WITH
 from eyechart.report.chart_curves import curve_rows, curve_start, one_curve
 from eyechart.report.chart_maps import confusion_rows, one_confusion, one_selectivity
 from eyechart.report.chart_rooms import rooms
@@ -52,6 +53,8 @@ def render(templates: Path, bar: Bar, **context: Any) -> str:
         **context,
         bar=bar,
         room_names=ROOM_NAMES,
+        shown=SHOWN,
+        spoken=WITH,
         style=(templates / "style.css").read_text(encoding="utf-8"),
         script=(templates / "page.js").read_text(encoding="utf-8"),
         vega=vl_convert.javascript_bundle(EMBED, vl_version=VEGALITE),

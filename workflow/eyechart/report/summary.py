@@ -28,6 +28,12 @@ class Bar:
             return "no difference shown"
         return "falls" if comparison["difference"] < 0 else "rises"
 
+    def looks(self, blind: dict[str, Any]) -> str:
+        """Say what the paired test of sighted against blind shows: looks, worse, or not shown."""
+        if blind["q"] is None or blind["q"] >= self.alpha:
+            return "not shown"
+        return "looks" if blind["gain"] > 0 else "worse"
+
 
 def summarise(results: Sequence[TaskResult], bar: Bar) -> list[dict[str, Any]]:
     """Give per dataset and model its sentences, in the order of the results."""

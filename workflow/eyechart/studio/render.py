@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.studio.props import PROPS, build_part, draw_text, place_part
 from eyechart.studio.scenes import Plan, half_width
 from eyechart.studio.vocabulary import COLORS
 
@@ -141,7 +142,7 @@ def _scene_dict(mi: Any, plan: Plan, image_px: list[int]) -> dict[str, Any]:
     ):
         scene[name] = _light(transform, light, jitter)
     for i, obj in enumerate(plan["objects"]):
-        scene.update(_object(transform, i, obj))
+        scene.update(_object(mi, i, obj))
     return scene
 
 
@@ -155,20 +156,14 @@ def _light(transform: Any, light: dict[str, Any], jitter: list[float]) -> dict[s
     }
 
 
-def _object(transform: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
+def _object(mi: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
     """Give the Mitsuba shapes of one object; a closed cylinder is a tube and its upper disk."""
-    color = {"type": "rgb", "value": decode_srgb(np.array(COLORS[obj["color"]])).tolist()}
-    if obj["material"] == "metal":
-        bsdf = {
-            "type": "roughconductor",
-            "material": "none",
-            "alpha": METAL_ROUGHNESS,
-            "specular_reflectance": color,
-        }
-    else:
-        bsdf = {"type": "diffuse", "reflectance": color}
+    transform = mi.ScalarTransform4f
+    bsdf = _bsdf(obj["material"], obj["color"])
     place = transform().translate(obj["3d_coords"]).rotate([0, 0, 1], obj["rotation"])
     place = place.scale([half_width(obj)] * 3)
+    if "form" in obj:
+        return _prop(mi, i, obj, place)
     kinds: dict[str, dict[str, dict[str, Any]]] = {
         "cube": {"body": {"type": "cube"}},
         "sphere": {"body": {"type": "sphere"}},
@@ -182,3 +177,30 @@ def _object(transform: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
         to_world = place.translate([0, 0, 1]) if name == "top" else place
         shapes[f"object-{i}-{name}"] = {**part, "to_world": to_world, "bsdf": bsdf}
     return shapes
+
+
+def _prop(mi: Any, i: int, obj: dict[str, Any], place: Any) -> dict[str, Any]:
+    """Give the Mitsuba shapes of an object that is built of parts."""
+    shapes = {}
+    for name, part in PROPS[obj["shape"]][obj["form"]].items():
+        if part.paint == "text":
+            texture = {"type": "bitmap", "bitmap": mi.Bitmap(draw_text(obj["text"])), "raw": True}
+            bsdf = {"type": "diffuse", "reflectance": texture}
+        else:
+            bsdf = _bsdf(obj["material"], obj["accent" if part.paint == "accent" else "color"])
+        to_world = place_part(mi.ScalarTransform4f, place, part)
+        shape = f"object-{i}-{name}"
+        shapes[shape] = build_part(mi, shape, part, to_world, bsdf)
+    return shapes
+
+
+def _bsdf(material: str, name: str) -> dict[str, Any]:
+    color = {"type": "rgb", "value": decode_srgb(np.array(COLORS[name])).tolist()}
+    if material == "rubber":
+        return {"type": "diffuse", "reflectance": color}
+    return {
+        "type": "roughconductor",
+        "material": "none",
+        "alpha": METAL_ROUGHNESS,
+        "specular_reflectance": color,
+    }

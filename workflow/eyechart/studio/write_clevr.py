@@ -9,13 +9,12 @@ Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
 """
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 from eyechart import errors, randomness
+from eyechart.studio import steps
 from eyechart.studio.questions import Examiner
-from eyechart.tables.files import read_json, write_json
+from eyechart.tables.files import write_json
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
@@ -54,25 +53,16 @@ def questions_json(
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
+    return steps.writing_args(__doc__, argv)
 
 
 def main(argv: list[str]) -> None:
     """Write scenes and questions of every split, then the receipt."""
     args = parse_args(argv)
-    shards = [read_json(path) for path in args.shards]
-    files = [args.root / entry["path"] for shard in shards for entry in shard["files"]]
-    scenes = [scene for shard in shards for scene in shard["scenes"]]
+    files, scenes = steps.gather(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
-        mine = sorted((s for s in scenes if s["split"] == split), key=lambda s: s["image_index"])
+        mine = [scene for scene in scenes if scene["split"] == split]
         asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)
         for folder, content in (("scenes", scenes_json(mine, split)), ("questions", asked)):
             path = args.root / folder / f"CLEVR_{split}_{folder}.json"

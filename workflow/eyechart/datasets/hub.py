@@ -49,23 +49,41 @@ class HubFile:
 class Snapshot:
     """A repository at one commit."""
 
-    checkpoint: str
+    repository: str
     commit: str
     licence: str
     gated: bool
     files: list[HubFile]
 
 
-class Hub:
-    """The hub that ``HF_ENDPOINT`` names, or else huggingface_hub's own, asked for one model."""
+@dataclass(frozen=True)
+class Asker:
+    """Who asks the hub, and what its user can mend: the words of sentences.
 
-    def __init__(self, model: str, token: str | None) -> None:
-        self._model, self._token = model, token or None
+    ``kind`` is ``model`` or ``dataset``; ``field`` in ``file`` names the repository, whose
+    ``form`` is expected; ``revision`` is named at a place to correct; and there is something to do
+    ``instead`` of asking the hub.
+    """
+
+    name: str
+    kind: str
+    file: str
+    field: str
+    form: str
+    revision: str
+    instead: str
+
+
+class Hub:
+    """The hub that ``HF_ENDPOINT`` names, or else huggingface_hub's own, asked by one asker."""
+
+    def __init__(self, asker: Asker, token: str | None) -> None:
+        self._asker, self._token = asker, token or None
         # False: no token but the one given, even where one is saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
         self.headers: dict[str, str] = build_hf_headers(token=self._token or False)
 
-    def snapshot(self, checkpoint: str, revision: str) -> Snapshot:
+    def snapshot(self, repository: str, revision: str) -> Snapshot:
         """Give what a repository holds at a revision.
 
         Raises
@@ -73,9 +91,11 @@ class Hub:
         UserError
             If the hub cannot be reached, or has no such repository or revision.
         """
-        with self._sentences(checkpoint, revision):
-            info = self._api.model_info(checkpoint, revision=revision, files_metadata=True)
-        at = (checkpoint, str(info.sha))
+        dataset = self._asker.kind == "dataset"
+        ask = self._api.dataset_info if dataset else self._api.model_info
+        with self._sentences(repository, revision):
+            info = ask(repository, revision=revision, files_metadata=True)
+        at = (repository, str(info.sha))
         files = [
             HubFile(*at, s.rfilename, s.size or 0, s.lfs.sha256 if s.lfs else None, s.blob_id)
             for s in info.siblings or []
@@ -88,71 +108,68 @@ class Hub:
         if not snapshot.gated:
             return
         if self._token is None:
-            raise UserError(self._gated(snapshot.checkpoint))
-        with self._sentences(snapshot.checkpoint, snapshot.commit):
-            self._api.auth_check(snapshot.checkpoint)
+            raise UserError(self._gated(snapshot.repository))
+        with self._sentences(snapshot.repository, snapshot.commit):
+            self._api.auth_check(snapshot.repository, repo_type=self._asker.kind)
 
     def url(self, file: HubFile) -> str:
         """Give where a file is fetched."""
-        return hf_hub_url(
-            file.repository, file.path, revision=file.commit, endpoint=self._api.endpoint
-        )
+        at = {"revision": file.commit, "endpoint": self._api.endpoint}
+        return hf_hub_url(file.repository, file.path, repo_type=self._asker.kind, **at)
 
     @contextmanager
-    def _sentences(self, checkpoint: str, revision: str) -> Iterator[None]:
+    def _sentences(self, repository: str, revision: str) -> Iterator[None]:
         """Turn what huggingface_hub raises into one sentence."""
-        spec = f"config/models/{self._model}.yaml"
+        asker, name = self._asker, self._asker.name
         try:
             yield
         except GatedRepoError:
-            raise UserError(self._gated(checkpoint)) from None
+            raise UserError(self._gated(repository)) from None
         except RevisionNotFoundError:
             raise UserError(
-                f"{self._model}: {checkpoint} has no revision {revision!r}; correct it in {spec} "
-                f"or under revisions in the configuration; {self._revisions(checkpoint, revision)}"
+                f"{name}: {repository} has no revision {revision!r}; {asker.revision}; "
+                f"{self._revisions(repository, revision)}"
             ) from None
         except RepositoryNotFoundError:
             raise UserError(
-                f"{self._model}: the hub has no repository {checkpoint!r}, or it is private; "
-                f"correct checkpoint in {spec}, or give the token of one who may read it in the "
+                f"{name}: the hub has no repository {repository!r}, or it is private; correct "
+                f"{asker.field} in {asker.file}, or give the token of one who may read it in the "
                 "environment variable HF_TOKEN"
             ) from None
         except HFValidationError:
             raise UserError(
-                f"{spec}: checkpoint is {checkpoint!r}, expected a hub repository (owner/name), or "
-                "a folder with revision: null"
+                f"{asker.file}: {asker.field} is {repository!r}, expected {asker.form}"
             ) from None
         except OfflineModeIsEnabled:
             raise UserError(
-                f"{self._model}: HF_HUB_OFFLINE is set, so {checkpoint} cannot be pulled; unset it "
-                f"or write checkpoints: {{{self._model}: <folder>}} in the configuration"
+                f"{name}: HF_HUB_OFFLINE is set, so {repository} cannot be pulled; unset it or "
+                f"{asker.instead}"
             ) from None
         except HfHubHTTPError as error:
             status = error.response.status_code
             refused = status in (401, 403)
             how = "correct the token in HF_TOKEN" if refused else "try again later"
-            raise UserError(f"{self._model}: the hub answers HTTP {status}; {how}") from None
+            raise UserError(f"{name}: the hub answers HTTP {status}; {how}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise UserError(
-                f"{self._model}: the hub cannot be reached ({error}); try again, or write "
-                f"checkpoints: {{{self._model}: <folder>}} in the configuration"
+                f"{name}: the hub cannot be reached ({error}); try again, or {asker.instead}"
             ) from None
 
-    def _gated(self, checkpoint: str) -> str:
+    def _gated(self, repository: str) -> str:
         how = (
             "and the account behind HF_TOKEN may not enter"
             if self._token
             else "and HF_TOKEN is not set"
         )
         return (
-            f"{self._model}: {checkpoint} is gated, {how}; accept its terms on its page of the "
-            "hub, and give your account's token in the environment variable HF_TOKEN"
+            f"{self._asker.name}: {repository} is gated, {how}; accept its terms on its page of "
+            "the hub, and give your account's token in the environment variable HF_TOKEN"
         )
 
-    def _revisions(self, checkpoint: str, revision: str) -> str:
+    def _revisions(self, repository: str, revision: str) -> str:
         """Give the nearest branch or tag and all that there are, as far as the hub tells."""
         try:
-            refs = self._api.list_repo_refs(checkpoint)
+            refs = self._api.list_repo_refs(repository, repo_type=self._asker.kind)
         except (httpx2.HTTPError, OSError):
             return "the hub does not say which there are"
         return nearest(revision, [ref.name for ref in (*refs.branches, *refs.tags)])

@@ -1,0 +1,88 @@
+"""Whether a caption is true of a scene, read from its words alone, however they came about."""
+
+import re
+from collections import Counter
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+THING = r"(?:small |large )?(?:gray |red |blue |green |brown |purple |cyan |yellow )?"
+THING += r"(?:rubber |metal )?(?:cube|sphere|cylinder|thing)s?"
+
+
+def fits(obj, words):
+    """Whether an object is what some words say: every word but ``thing`` is one of its values."""
+    values = [obj[a] for a in ("size", "color", "material", "shape")]
+    return all(word in values for word in words.removesuffix("s").split() if word != "thing")
+
+
+def number(word):
+    return {"a": 1, **{w: n for n, w in enumerate(WORDS)}}.get(word) or int(word)
+
+
+def listing(text):
+    """Read ``a red cube, two blue spheres and …`` as pairs of a number and words."""
+    parts = re.split(r", | and ", text)
+    found = [re.fullmatch(rf"(a|\w+) ({THING})", part) for part in parts]
+    assert all(found), f"unknown words: {text}"
+    return [(number(m[1]), m[2]) for m in found]
+
+
+def is_whole(text, objects):
+    """Whether a list names every object once and nothing else, with the right numbers."""
+    listed = listing(text)
+    right = all(sum(fits(o, words) for o in objects) == n for n, words in added(listed))
+    return right and sum(n for n, _ in listed) == len(objects)
+
+
+def added(listed):
+    """Add up the numbers of equal words: ``a red cube and a red cube`` are two."""
+    total = Counter()
+    for n, words in listed:
+        total[words.removesuffix("s")] += n
+    return [(n, words) for words, n in total.items()]
+
+
+def colored(objects, count, colors):
+    return count == len(objects) and {o["color"] for o in objects} == set(colors)
+
+
+def beside(objects, columns, left, right):
+    """Whether some such thing shows wholly left of some other."""
+    return any(
+        max(columns[i]) < min(columns[j])
+        for i, a in enumerate(objects)
+        for j, b in enumerate(objects)
+        if i != j and fits(a, left) and fits(b, right)
+    )
+
+
+FLOOR = "things? on a gray floor"
+WORDINGS = {
+    rf"There is one {FLOOR}, and it is (\w+)\.": lambda o, c, color: colored(o, 1, [color]),
+    rf"There are (\w+) {FLOOR}, all (\w+)\.": lambda o, c, n, color: colored(o, number(n), [color]),
+    rf"There are (\w+) {FLOOR}, (.*) in color\.": lambda o, c, n, colors: colored(
+        o, number(n), re.split(r", | and ", colors)
+    ),
+    rf"In this picture there is a ({THING})\.": lambda o, c, thing: any(fits(x, thing) for x in o),
+    rf"A ({THING}) stands to the left of a ({THING})\.": beside,
+    rf"A ({THING}) stands to the right of a ({THING})\.": lambda o, c, a, b: beside(o, c, b, a),
+    r"A picture of (.*)\.": lambda o, c, text: is_whole(text, o),
+    r"(?:We can see|The photo shows|Here we look at) (.*), lit from above\.": (
+        lambda o, c, text: is_whole(text, o)
+    ),
+    r"(a .*[a-z])": lambda o, c, text: is_whole(text, o),
+}
+
+
+def is_true(caption, objects, columns):
+    """Whether a caption is true; an unknown wording is an error.
+
+    Parameters
+    ----------
+    objects : list of dict
+        With size, color, material, shape.
+    columns : list of set of int
+        The columns of the picture in which each object shows.
+    """
+    known = {check: re.fullmatch(words, caption) for words, check in WORDINGS.items()}
+    ((check, match),) = [(check, match) for check, match in known.items() if match]
+    return check(objects, columns, *match.groups())

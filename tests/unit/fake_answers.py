@@ -1,0 +1,183 @@
+"""Questions and invented VLMs that answer them, as the tables that the scoring step reads.
+
+An invented VLM is a function of what a VLM is given: the question, the options as shown, and the
+answer that the picture shows (null where there is nothing to see).
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart.behavior import score_answers
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.items import ITEMS
+from eyechart.tables.parquet import write_table
+
+CONDITIONS = ("sighted", "blank", "swapped")
+
+Vlm = Callable[[str, list[str], str | None], str]
+
+
+def says_a(question: str, options: list[str], seen: str | None) -> str:
+    """Say the first option, whatever it is."""
+    return options[0]
+
+
+def looks(question: str, options: list[str], seen: str | None) -> str:
+    """Say what the picture shows; the alphabetically first option where there is nothing."""
+    return seen or min(options)
+
+
+def reads(question: str, options: list[str], seen: str | None) -> str:
+    """Say what the question's last word asks for."""
+    return question.rsplit(maxsplit=1)[-1]
+
+
+def item(name: str, answer: str | None, choices: Iterable[str], **more) -> dict:
+    """Give a row of ``ITEMS``."""
+    row = {
+        "item_id": name,
+        "split": "test",
+        "group_split": "test",
+        "group": name,
+        "images": [name],
+        "prompt": f"Which one? {next(iter(choices), '')}",
+        "choices": list(choices),
+        "answer": answer,
+        "task": "state",
+        "type": "",
+        "pair": None,
+        "meta": "{}",
+    }
+    return row | more
+
+
+def pairs(count: int, tasks: int = 1, leaning: int = 2) -> list[dict]:
+    """Give pairs of questions with opposite answers; every ``leaning``-th question asks for "on".
+
+    The answer "off" is that of the first item of a pair; questions end in what they ask for.
+    """
+    rows = []
+    for i in range(count):
+        prompt = f"Lamp {i}: on or off? I say {'on' if i % leaning == 0 else 'off'}"
+        group = f"pair_{i:03d}"
+        shared = {"prompt": prompt, "group": group, "pair": group, "task": f"task_{i % tasks}"}
+        rows += [
+            item(f"{group}_{j}", answer, ["off", "on"], **shared)
+            for j, answer in enumerate(["off", "on"])
+        ]
+    return rows
+
+
+def answers(
+    items: list[dict], vlm: Vlm, condition: str, orders: int | str = "all", model: str = "fake"
+) -> list[dict]:
+    """Give the rows of ``ANSWERS`` of an invented VLM; ``swapped`` shows the partner's picture."""
+    rows = []
+    for row in items:
+        choices = row["choices"]
+        c = len(choices)
+        seen = {"sighted": row["answer"], "swapped": partner(row, items)["answer"]}.get(condition)
+        for order in range(c if orders == "all" else min(c, int(orders))):
+            options = [choices[(j + order) % c] for j in range(c)]
+            said = vlm(row["prompt"], options, seen)
+            rows.append(answer(row["item_id"], condition, order, said, choices, model))
+    return rows
+
+
+def answer(
+    name: str, condition: str, order: int, said: str, choices: list[str], model: str = "fake"
+) -> dict:
+    """Give one row: the choice said is likelier than the others, which are alike."""
+    return {
+        "model": model,
+        "dataset": "lamps",
+        "condition": condition,
+        "item_id": name,
+        "order": order,
+        "shown": [],
+        "prompt": "",
+        "log_probability": [0.0 if choice == said else -1.0 for choice in choices],
+        "tokens": [1] * len(choices),
+        "predicted": said,
+        "predicted_mean": said,
+        "text": None,
+        "parsed": None,
+    }
+
+
+def partner(row: dict, items: list[dict]) -> dict:
+    """Give the other item of a pair; the item itself where there is none."""
+    others = (o for o in items if o["pair"] == row["pair"] and o["item_id"] != row["item_id"])
+    return next(others, row) if row["pair"] else row
+
+
+def coin(p: float, seed: int) -> Vlm:
+    """Give a VLM that is right with probability p where it sees, and else draws evenly."""
+    rng = np.random.default_rng(seed)
+
+    def vlm(question: str, options: list[str], seen: str | None) -> str:
+        if seen is not None and rng.random() < p:
+            return seen
+        return options[rng.integers(len(options))]
+
+    return vlm
+
+
+def write(folder: Path, items: list[dict], said: dict[str, list[dict]]) -> dict[str, Path]:
+    """Write items and answers by condition; give the paths, ``items`` among them."""
+    paths = {"items": folder / "items.parquet"}
+    write_table(paths["items"], pa.Table.from_pylist(items, ITEMS))
+    for condition, rows in said.items():
+        paths[condition] = folder / f"{condition}.parquet"
+        write_table(paths[condition], pa.Table.from_pylist(rows, ANSWERS))
+    return paths
+
+
+def references(*texts: str) -> str:
+    """Give the ``meta`` of an open question."""
+    return json.dumps({"references": list(texts)})
+
+
+def score(
+    folder: Path,
+    items: list[dict],
+    said: dict[str, list[dict]],
+    model: str = "fake",
+    bootstrap: int = 200,
+    seed: int = 0,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Run the step; give its scores and distributions."""
+    folder.mkdir(exist_ok=True)
+    paths = write(folder, items, said)
+    out = folder / "scores.parquet", folder / "distributions.parquet"
+    argv = ["--model", model, "--dataset", "lamps", "--items", str(paths.pop("items"))]
+    argv += ["--answers", *map(str, paths.values()), "--seed", str(seed)]
+    argv += ["--settings", json.dumps({"bootstrap": bootstrap})]
+    score_answers.main([*argv, "--scores", str(out[0]), "--distributions", str(out[1])])
+    return tuple(pl.read_parquet(path) for path in out)
+
+
+def examine(
+    folder: Path,
+    vlm: Vlm,
+    items: list[dict],
+    orders: int | str = "all",
+    conditions: Iterable[str] = CONDITIONS,
+    **more,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Have an invented VLM answer, and score it."""
+    said = {c: answers(items, vlm, c, orders) for c in conditions}
+    return score(folder, items, said, **more)
+
+
+def values(
+    scores: pl.DataFrame, condition: str = "sighted", task: str = "all", column: str = "value"
+) -> dict[str, float]:
+    """Give one column of a condition and task, by metric."""
+    own = scores.filter(condition=condition, task=task)
+    return dict(zip(own["metric"], own[column], strict=True))

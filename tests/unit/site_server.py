@@ -1,0 +1,102 @@
+"""A data site on this machine that can break off, ignore ranges, change or lie; and who asks it."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from eyechart.datasets import fetch, versions
+
+ROOT = Path("data/raw/clevr")
+COUNTS = {"train": 4, "val": 3}
+HEADER = "\t".join(versions.COLUMNS)
+
+
+class Site(ThreadingHTTPServer):
+    """One file at any path; ``cuts`` are how many bytes each of the next answers sends."""
+
+    daemon_threads = True
+
+    def __init__(self, data):
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.data, self.etag, self.date = data, '"one"', None
+        self.cuts, self.statuses, self.asked = [], [], []
+        self.ranges, self.stall = True, False
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
+            super().handle_error(request, client_address)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/some.zip"
+
+
+class Answer(BaseHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        site, data = self.server, self.server.data
+        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
+        site.asked.append((wanted, condition))
+        if site.statuses:
+            self.send_error(site.statuses.pop(0))
+            return
+        start = 0
+        if wanted and site.ranges and condition in (None, site.etag, site.date):
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(data):
+                self.send_error(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        else:
+            self.send_response(200)
+        for name, value in (("ETag", site.etag), ("Last-Modified", site.date)):
+            if value:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        end = start + site.cuts.pop(0) if site.cuts else len(data)
+        self.wfile.write(data[start:end])
+        if site.stall:
+            self.wfile.flush()
+            time.sleep(30)
+
+
+@contextmanager
+def serving(data: bytes) -> Iterator[Site]:
+    """Serve in a thread of its own."""
+    with Site(data) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def settle_in(folder, monkeypatch):
+    """Work in a folder, ask this machine directly, and wait for nothing."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(fetch, "_CHUNK", 10_000)
+
+
+def flags(dataset="clevr", splits=("train", "val")):
+    settings = json.dumps({"layout": "clevr", "splits": list(splits)})
+    return [
+        *("--dataset", dataset, "--versions", "versions.tsv", "--lock", "versions.lock.tsv"),
+        *("--cache", "data/downloads"),
+        *("--settings", settings, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")),
+    ]
+
+
+def contents(root):
+    files = [p for p in root.rglob("*") if p.is_file() and p.name != "acquired.json"]
+    return {p.relative_to(root).as_posix(): p.read_bytes() for p in files}

@@ -1,0 +1,176 @@
+"""What scoring refuses and what it counts: odd answers, lacking conditions, unknown truth."""
+
+import logging
+
+import numpy as np
+import polars as pl
+import pytest
+from fake_answers import answer, answers, item, looks, pairs, says_a, score, values
+
+from eyechart.errors import UserError
+
+ITEMS = pairs(3)
+
+
+def sighted(**change):
+    rows = answers(ITEMS, looks, "sighted", orders=1)
+    rows[0] |= change
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"sighted": sighted(item_id="pair_009_0")}, "item 'pair_009_0' is not among"),
+        ({"sighted": sighted(predicted="maybe")}, "predicted is 'maybe', which is not among"),
+        ({"sighted": sighted(predicted=None)}, "item 'pair_000_0': predicted is null"),
+        ({"sighted": sighted(text="x", parsed="x")}, "parsed is 'x', which is not among"),
+        ({"sighted": sighted(model="other")}, "model is 'other', expected 'fake'"),
+        ({"sighted": sighted(dataset="clevr")}, "dataset is 'clevr', expected 'lamps'"),
+        ({"sighted": sighted(condition="blank")}, "condition is 'blank', expected 'sighted'"),
+        ({"sighted": sighted() + sighted()[:1]}, "item 'pair_000_0' is answered twice in order 0"),
+        ({"blank": answers(ITEMS, looks, "blank")}, "no answers under 'sighted'"),
+        ({"sighted": [], "blank": answers(ITEMS, looks, "blank")}, "no answers under 'sighted'"),
+        ({"sited": sighted()}, "'sited' is no condition; did you mean 'sighted'?"),
+        (
+            {"sighted": sighted(), "blank": answers(ITEMS[1:], looks, "blank", 1)},
+            "blank.parquet: item 'pair_000_0' in order 0 is not answered, but",
+        ),
+        (
+            {"sighted": sighted(), "blank": answers(ITEMS, looks, "blank", 2)},
+            "sighted.parquet: item 'pair_000_0' in order 1 is not answered, but",
+        ),
+    ],
+)
+def test_answers_that_do_not_belong_together_are_refused(tmp_path, said, message):
+    with pytest.raises(UserError) as error:
+        score(tmp_path, ITEMS, said)
+    assert message in str(error.value)
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([*ITEMS, ITEMS[0]], "item 'pair_000_0' stands there twice"),
+        (
+            [ITEMS[0] | {"choices": ["on", "on"]}, *ITEMS[1:]],
+            "'pair_000_0' has the same choice twice",
+        ),
+        (
+            [ITEMS[0] | {"answer": "dim"}, *ITEMS[1:]],
+            "'pair_000_0' has an answer that is not among",
+        ),
+        (
+            [ITEMS[0] | {"group": "alone"}, *ITEMS[1:]],
+            "'pair_000_0' is of a pair that is spread over groups",
+        ),
+    ],
+)
+def test_items_that_cannot_be_scored_are_refused(tmp_path, items, message):
+    with pytest.raises(UserError) as error:
+        score(tmp_path, items, {"sighted": sighted()})
+    assert message in str(error.value)
+
+
+def test_a_condition_that_cannot_be_met_has_no_rows_and_says_so(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        scores, shares = score(tmp_path, ITEMS, {"sighted": sighted(), "no_image": []})
+    assert set(scores["condition"]) == set(shares["condition"]) == {"sighted"}
+    assert "no_image gets no scores" in caplog.text
+
+
+def test_no_answers_at_all_give_empty_tables(tmp_path):
+    scores, shares = score(tmp_path, ITEMS, {"sighted": []})
+    assert len(scores) == len(shares) == 0
+
+
+def test_items_without_a_known_answer_count_where_no_answer_is_needed(tmp_path, caplog):
+    items = [*pairs(4), item("unknown", None, ["off", "on"], prompt="Lamp: on")]
+    said = {c: answers(items, looks, c, 1) for c in ("sighted", "blank")}
+    with caplog.at_level(logging.INFO):
+        scores, shares = score(tmp_path, items, said)
+    assert "9 items, of which 1 have no known answer" in caplog.text
+    n = values(scores, column="n")
+    assert n["accuracy"] == n["tv_truth"] == n["majority"] == 8
+    assert n["tv_blank"] == n["place_bias"] == 9
+    assert values(scores, "blank", column="n")["changed"] == 9
+    assert values(scores, "blank")["changed"] == pytest.approx(4 / 9)
+    rows = shares.filter(condition="sighted", task="all", kind="choice")
+    assert rows["truth"].to_list() == [0.5, 0.5]
+    assert rows["predicted"].to_list() == pytest.approx([5 / 9, 4 / 9])
+
+
+def test_a_dataset_without_any_known_answer_still_tells_what_is_said(tmp_path):
+    items = [row | {"answer": None, "pair": None} for row in ITEMS]
+    said = {c: answers(items, says_a, c, 1) for c in ("sighted", "blank")}
+    scores, shares = score(tmp_path, items, said)
+    assert set(scores["metric"]) == {"tv_blank", "changed", "place_bias"}
+    assert shares["truth"].null_count() == len(shares)
+
+
+def test_texts_that_the_parser_refuses_are_counted_and_wrong(tmp_path):
+    rows = answers(ITEMS, looks, "sighted", orders=1)
+    for i, row in enumerate(rows):
+        row["text"] = "hm" if i < 2 else row["predicted"]
+        row["parsed"] = None if i < 2 else row["predicted"]
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
+    found = values(scores)
+    assert found["accuracy"] == 1
+    assert found["accuracy_text"] == pytest.approx(4 / 6)
+    assert found["unparsed"] == pytest.approx(2 / 6)
+
+
+def test_texts_of_some_orders_only_are_scored_by_themselves(tmp_path):
+    rows = answers(ITEMS, looks, "sighted")
+    for row in rows:
+        if row["order"] == 0:
+            row["text"] = row["parsed"] = row["predicted"]
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
+    assert values(scores)["accuracy_text"] == 1
+    assert values(scores)["unparsed"] == 0
+
+
+def test_raw_and_per_token_predictions_are_scored_apart(tmp_path):
+    rows = answers(ITEMS, looks, "sighted", orders=1)
+    for row in rows:
+        row["predicted_mean"] = "off"
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
+    assert values(scores)["accuracy"] == 1
+    assert values(scores)["accuracy_mean"] == 0.5
+    for row in rows:
+        row["predicted_mean"] = None  # a model whose choices have no tokens
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
+    assert "accuracy_mean" not in values(scores)
+
+
+def test_a_pair_of_which_one_item_was_not_asked_is_neither_right_nor_wrong(tmp_path):
+    rows = answers(ITEMS, looks, "sighted")
+    scores, _ = score(tmp_path, ITEMS, {"sighted": rows[:-2]})
+    assert values(scores, column="n")["pair_accuracy"] == 2
+    assert values(scores, column="n")["accuracy"] == 5
+
+
+def test_items_with_different_numbers_of_options_weigh_the_same(tmp_path):
+    items = [
+        item("a", "x", ["x", "y"]),
+        item("b", "x", ["x", "y", "z"]),
+        item("c", "w", ["v", "w", "x", "y", "z"]),
+    ]
+    scores, _ = score(tmp_path, items, {"sighted": answers(items, says_a, "sighted")})
+    mean_chance = np.mean([1 / 2, 1 / 3, 1 / 5])
+    assert values(scores)["accuracy"] == pytest.approx(mean_chance, abs=1e-9)
+    assert values(scores, column="chance")["accuracy"] == pytest.approx(mean_chance, abs=1e-9)
+    assert values(scores)["place_bias"] == pytest.approx(1 - mean_chance, abs=1e-9)
+
+
+def test_a_group_of_many_items_votes_once(tmp_path):
+    one = [item(f"i{i}", "on", ["off", "on"], group="g") for i in range(30)]
+    said = {
+        "sighted": [answer(row["item_id"], "sighted", 0, "on", row["choices"]) for row in one],
+        "blank": [answer(row["item_id"], "blank", 0, "off", row["choices"]) for row in one],
+    }
+    scores, _ = score(tmp_path, one, said)
+    row = scores.filter(condition="blank", task="all", metric="accuracy")
+    assert row.select("n", "groups", "difference", "p").row(0) == (30, 1, -1.0, 1.0)
+    assert scores.schema["value"] == pl.Float64

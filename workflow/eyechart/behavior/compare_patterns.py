@@ -1,0 +1,144 @@
+"""Set encoders against VLMs: pair accuracy of each pattern, and how the two go together.
+
+Reads score tables of datasets with pairs, of any models, and the models' cards. Every encoder's
+table is correlated with every VLM's, over the patterns (tasks) that both have: give the encoders'
+tables of MMVP-VLM and the VLMs' of MMVP.
+Writes pair accuracies per model and pattern, and the correlations.
+
+    python -m eyechart.behavior.compare_patterns \
+        --scores results/scores/tiny_clip/mmvp_vlm.parquet results/scores/tiny_llava/mmvp.parquet \
+        --cards results/models/tiny_clip/card.json results/models/tiny_llava/card.json \
+        --settings '{"bootstrap": 1000, "permutations": 362880}' --seed 7 \
+        --patterns results/mmvp/patterns.parquet --correlations results/mmvp/correlations.parquet
+"""
+
+import argparse
+import json
+import logging
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.behavior.correlation import correlate
+from eyechart.behavior.read_answers import SIGHTED
+from eyechart.errors import UserError, nearest
+from eyechart.probing.statistics import benjamini_hochberg
+from eyechart.randomness import generator
+from eyechart.tables.files import read_json
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS, SCORES
+
+log = logging.getLogger(__name__)
+
+KINDS = ("pearson", "spearman")
+
+
+def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
+    """Read sighted pair accuracies as rows of ``PATTERNS``, by kind, model, dataset, pattern.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Score tables. One without pairs is left out, with a warning.
+    kinds : dict
+        ``encoder`` or ``vlm``, of each model.
+
+    Raises
+    ------
+    UserError
+        If a model has no card, or two tables are of one model and dataset.
+    """
+    found = pl.DataFrame(PATTERNS.empty_table())
+    for path in paths:
+        scores = pl.DataFrame(read_table(path, SCORES.names))
+        pairs = scores.filter(condition=SIGHTED, metric="pair_accuracy")
+        if not len(pairs):
+            log.warning("%s: no pairs were asked; left out", path)
+            continue
+        model, dataset = pairs.select("model", "dataset").row(0)
+        if model not in kinds:
+            raise UserError(f"{path}: model {model!r} has no card; {nearest(model, kinds)}")
+        if len(found.filter(model=model, dataset=dataset)):
+            raise UserError(f"{path}: a second table of model {model!r} and dataset {dataset!r}")
+        own = pairs.with_columns(kind=pl.lit(kinds[model])).rename(
+            {"task": "pattern", "value": "accuracy", "n": "pairs"}
+        )
+        found = found.vstack(own.select(PATTERNS.names))
+    return found.sort("kind", "model", "dataset", "pattern")
+
+
+def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
+    """Correlate every encoder's table with every VLM's over the patterns that both have.
+
+    Parameters
+    ----------
+    patterns : DataFrame
+        Rows of ``PATTERNS``.
+    settings : dict
+        ``bootstrap`` draws over patterns and ``permutations``, see :func:`correlate`.
+    seed : int
+
+    Returns
+    -------
+    pyarrow.Table
+        Schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three patterns in common, or
+        where an accuracy is the same in all of them; ``q`` is over all other rows.
+    """
+    tables = {
+        kind: [
+            (*names, dict(own.select("pattern", "accuracy").iter_rows()))
+            for names, own in patterns.filter(pl.col("pattern") != ALL, kind=kind).group_by(
+                "model", "dataset", maintain_order=True
+            )
+        ]
+        for kind in ("encoder", "vlm")
+    }
+    rows = []
+    for (encoder, seen, x), (vlm, asked, y) in product(tables["encoder"], tables["vlm"]):
+        common = sorted(x.keys() & y.keys())
+        one, two = (np.array([own[pattern] for pattern in common]) for own in (x, y))
+        key = {"encoder": encoder, "vlm": vlm, "encoder_dataset": seen, "vlm_dataset": asked}
+        for kind in KINDS:
+            rng = generator("correlation", seed, *key.values())  # both kinds share their draws
+            found = correlate(one, two, kind, settings["bootstrap"], settings["permutations"], rng)
+            rows.append(key | {"kind": kind, "n": len(common)} | found._asdict())
+    tested = [row for row in rows if row["p"] is not None]
+    q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
+    for row, value in zip(tested, q.tolist(), strict=True):
+        row["q"] = value
+    return pa.Table.from_pylist(rows, CORRELATIONS)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for flag in ("scores", "cards"):
+        parser.add_argument(f"--{flag}", required=True, type=Path, nargs="+")
+    parser.add_argument("--settings", required=True, type=json.loads)
+    parser.add_argument("--seed", required=True, type=int)
+    for flag in ("patterns", "correlations"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = parse_args(argv)
+    cards = [read_json(path) for path in args.cards]
+    kinds = {card["model"]: card["kind"] for card in cards}
+    patterns = read_patterns(args.scores, kinds)
+    found = correlations(patterns, args.settings, args.seed)
+    write_table(args.patterns, patterns.to_arrow().cast(PATTERNS))
+    write_table(args.correlations, found)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,47 @@
+"""How often each answer, and each place among the options, is true and is predicted."""
+
+from typing import Any
+
+import numpy as np
+
+from eyechart.behavior.answered import Asked, Said
+
+
+def distributions(asked: Asked, said: Said, task: np.ndarray) -> list[dict[str, Any]]:
+    """Give the rows of one condition and task, without what all rows share.
+
+    Items without a known answer count among the predictions alone; where no answer is known,
+    ``truth`` is null.
+
+    Parameters
+    ----------
+    asked : Asked
+    said : Said
+    task : ndarray of bool, shape (n,)
+        Which items are of the task.
+
+    Returns
+    -------
+    list of dict
+        ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a place from "1"),
+        ``truth, predicted`` (shares; each adds up to 1) and ``n`` items; answers that occur in
+        neither are left out.
+    """
+    unit = np.flatnonzero(task & (asked.c > 0))
+    if not len(unit):
+        return []
+    truth = asked.truth[asked.item]
+    places = [str(place + 1) for place in range(int(asked.c.max()))]
+    kinds = {
+        "choice": (asked.vocabulary, asked.shares(truth), asked.shares(said.predicted)),
+        "place": (places, asked.place_shares(truth), asked.place_shares(said.predicted)),
+    }
+    rows = []
+    for kind, (names, *shares) in kinds.items():
+        true, predicted = (np.asarray(each[unit].sum(0)) for each in shares)
+        known = true.sum()
+        for i in np.flatnonzero((true > 0) | (predicted > 0)):
+            own = {"kind": kind, "answer": names[i], "n": len(unit)}
+            share = float(true[i] / known) if known else None
+            rows.append(own | {"truth": share, "predicted": float(predicted[i] / len(unit))})
+    return rows

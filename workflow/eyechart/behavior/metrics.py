@@ -1,0 +1,177 @@
+"""Metrics of answers that are choices.
+
+Each function gives a :class:`Measure`: what each item (or pair) adds, so that rows over all tasks,
+rows of one task and their intervals come from the same numbers. Where an item was asked in several
+orders of its choices, it adds the mean over them.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+
+from eyechart.behavior.answered import Asked, Said
+from eyechart.behavior.resample import Measure, largest, mean, per_unit, total_variation
+
+
+def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Measure:
+    """Give the share of right choices, (r,), over items whose answer is known.
+
+    A choice of -1 (a text that states none) is wrong. Chance: 1 / c.
+    """
+    unit = np.flatnonzero(asked.truth >= 0)
+    right = asked.average(choice == asked.truth[asked.item])[unit]
+    return Measure(metric, unit, per_unit(right), mean, per_unit(1 / asked.c[unit]))
+
+
+def accuracy_text(asked: Asked, said: Said) -> Measure:
+    """Give the share of texts that state the right choice, over items that have texts.
+
+    A text that the parser refused counts as wrong. Chance: 1 / c.
+    """
+    right = said.parsed == asked.truth[asked.item]
+    unit, share = _of_texts(right, asked.truth >= 0, asked, said)
+    return Measure("accuracy_text", unit, per_unit(share), mean, per_unit(1 / asked.c[unit]))
+
+
+def unparsed(asked: Asked, said: Said) -> Measure:
+    """Give the share of texts that state no choice. It has no chance level."""
+    unit, share = _of_texts(said.parsed < 0, asked.c > 0, asked, said)
+    return Measure("unparsed", unit, per_unit(share), mean)
+
+
+def majority(asked: Asked) -> Measure:
+    """Give the share of the commonest true answer: the accuracy of always giving it.
+
+    Chance: 1 / c, as of accuracy.
+    """
+    unit = np.flatnonzero(asked.truth >= 0)
+    truth = _weighed(asked.shares(asked.truth[asked.item]), unit)
+    return Measure("majority", unit, truth, largest, per_unit(1 / asked.c[unit]), norm=True)
+
+
+def pair_accuracy(asked: Asked, said: Said) -> Measure:
+    """Give the share of pairs of which all items are right at once; n counts pairs.
+
+    An order counts where all items of the pair were asked in it. Chance: the product of 1 / c over
+    the items of a pair.
+
+    Notes
+    -----
+    Source: the score of MMVP (Tong et al., CVPR 2024, section 3): a point per pair, both right.
+    """
+    member = np.flatnonzero(asked.pair >= 0)
+    unit = member[np.unique(asked.pair[member], return_index=True)[1]]
+    size = np.bincount(asked.pair[member], minlength=len(unit))
+    row = asked.pair[asked.item] >= 0
+    cell = (asked.pair[asked.item[row]], asked.order[row])
+    given = np.zeros((len(unit), int(asked.order.max(initial=0)) + 1))
+    right = np.zeros_like(given)
+    np.add.at(given, cell, 1)
+    np.add.at(right, cell, (said.predicted == asked.truth[asked.item])[row])
+    whole = given == size[:, None]  # (pairs, orders)
+    share = ((right == given) & whole).sum(1) / np.maximum(whole.sum(1), 1)
+    chance = np.ones(len(unit))
+    np.multiply.at(chance, asked.pair[member], 1 / asked.c[member])
+    usable = whole.any(1)
+    chance_sums = per_unit(chance[usable])
+    return Measure("pair_accuracy", unit[usable], per_unit(share[usable]), mean, chance_sums)
+
+
+def tv_truth(asked: Asked, said: Said) -> Measure:
+    """Give the total variation between what is predicted and what is true, as distributions.
+
+    0: each answer is predicted as often as it is true, whether or not at the right items. Chance:
+    the distance of uniform draws from the truth; 0 where answers are balanced.
+
+    Notes
+    -----
+    Source: half the L1 distance of two distributions; used for blind answers in Fu et al.,
+    "Hidden in plain sight" (COLM 2025).
+    """
+    unit = np.flatnonzero(asked.truth >= 0)
+    truth = asked.shares(asked.truth[asked.item])
+    return _distance(
+        "tv_truth", unit, asked.shares(said.predicted) - truth, asked.uniform() - truth
+    )
+
+
+def tv_blank(asked: Asked, said: Said, blank: Said) -> Measure:
+    """Give the total variation between predictions here and under the condition ``blank``.
+
+    0: the model says the same things as often when there is nothing to see. Chance: 0.
+    """
+    difference = asked.shares(said.predicted) - asked.shares(blank.predicted)
+    nothing = csr_array(difference.shape)
+    found = _distance("tv_blank", np.flatnonzero(asked.c > 0), difference, nothing)
+    return replace(found, against="blank")
+
+
+def changed(asked: Asked, said: Said, sighted: Said) -> Measure:
+    """Give the share of predictions that differ from those under the condition ``sighted``.
+
+    Chance: 1 - 1 / c, two independent draws.
+    """
+    unit = np.flatnonzero(asked.c > 0)
+    moved = asked.average(said.predicted != sighted.predicted)[unit]
+    found = Measure("changed", unit, per_unit(moved), mean, per_unit(1 - 1 / asked.c[unit]))
+    return replace(found, against="sighted")
+
+
+def order_consistency(asked: Asked, said: Said) -> Measure:
+    """Give the share of items with one prediction in all orders, over items asked in several.
+
+    Chance: c ** (1 - k) of k orders.
+    """
+    unit = np.flatnonzero(asked.orders > 1)
+    head = np.zeros(len(asked.ids), dtype=int)
+    head[asked.item[::-1]] = said.predicted[::-1]  # the first row of each item is written last
+    alike = asked.average(said.predicted == head[asked.item])[unit] == 1
+    chance = asked.c[unit] ** (1.0 - asked.orders[unit])
+    return Measure("order_consistency", unit, per_unit(alike), mean, per_unit(chance))
+
+
+def place_bias(asked: Asked, said: Said) -> Measure:
+    """Give the total variation between the places predicted and uniform ones.
+
+    Over all cyclic orders each choice stands once at each place, so only the place itself is left
+    to prefer; over fewer, the truth's own places are part of it. Chance: 0.
+    """
+    difference = asked.place_shares(said.predicted) - asked.uniform_places()
+    unit = np.flatnonzero(asked.c > 0)
+    return _distance("place_bias", unit, difference, csr_array(difference.shape))
+
+
+def measures(asked: Asked, said: dict[str, Said], condition: str) -> list[Measure]:
+    """Give all metrics of choices of a condition that apply; their order is that of the table."""
+    own = said[condition]
+    found = [accuracy(asked, own.predicted)]
+    if own.predicted_mean is not None:
+        found.append(accuracy(asked, own.predicted_mean, "accuracy_mean"))
+    found += [accuracy_text(asked, own), unparsed(asked, own), majority(asked)]
+    found += [pair_accuracy(asked, own), tv_truth(asked, own)]
+    if "blank" in said and condition != "blank":
+        found.append(tv_blank(asked, own, said["blank"]))
+    if condition != "sighted":
+        found.append(changed(asked, own, said["sighted"]))
+    found += [order_consistency(asked, own), place_bias(asked, own)]
+    return [measure for measure in found if len(measure.unit)]
+
+
+def _of_texts(
+    values: np.ndarray, among: np.ndarray, asked: Asked, said: Said
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the items among (n,) that have texts, and the mean of values (r,) over their texts."""
+    told = asked.average(said.has_text)
+    unit = np.flatnonzero(among & (told > 0))
+    return unit, asked.average(values & said.has_text)[unit] / told[unit]
+
+
+def _distance(metric: str, unit: np.ndarray, sums: csr_array, chance: csr_array) -> Measure:
+    """Give the total variation of shares, (n, s), of which a unit's own are taken."""
+    own, of_chance = _weighed(sums, unit), _weighed(chance, unit)
+    return Measure(metric, unit, own, total_variation, of_chance, norm=True)
+
+
+def _weighed(shares: csr_array, unit: np.ndarray) -> csr_array:
+    return csr_array(hstack([shares[unit], np.ones((len(unit), 1))]))

@@ -1,0 +1,136 @@
+"""Values with intervals: a metric is a function of what its units add up to.
+
+Whatever is resampled is a *group* of items, since items of one group are not independent.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_array, issparse
+
+Sums: TypeAlias = np.ndarray | csr_array  # sparse where distributions over many texts are summed
+Of = Callable[[np.ndarray], np.ndarray]
+
+CELLS = 1 << 22  # of resampled sums at a time: 32 MiB
+NARROW = 64  # up to so many columns a dense product is quicker
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric before it is summed: what each unit (an item, or a pair) adds.
+
+    Attributes
+    ----------
+    metric : str
+    unit : ndarray of int, shape (u,)
+        The item that lends a unit its group and task: a place in ``Asked.ids``.
+    sums : array, shape (u, s)
+        What each unit adds. The value is ``of`` the sums over units.
+    of : callable
+        From sums, (m, s), to values, (m,).
+    chance : array, shape (u, s), or None
+        What each unit would add, in the long run, of a model that draws its answers uniformly from
+        the choices, anew in each order and condition. None where that has no meaning.
+    norm : bool
+        Whether the value is a norm of the shares, that is of all sums divided by the last.
+    against : str or None
+        The condition that this one is compared with.
+    """
+
+    metric: str
+    unit: np.ndarray
+    sums: Sums
+    of: Of
+    chance: Sums | None = None
+    norm: bool = False
+    against: str | None = None
+
+
+def per_unit(values: np.ndarray) -> np.ndarray:
+    """Give the sums of which :func:`mean` is the mean of ``values`` (u,), shape (u, 2)."""
+    return np.stack([values, np.ones(len(values))], axis=1)
+
+
+def mean(sums: np.ndarray) -> np.ndarray:
+    """Give the first column over the second, (m,)."""
+    return sums[:, 0] / sums[:, 1]
+
+
+def total_variation(sums: np.ndarray) -> np.ndarray:
+    """Give half the sum of the absolute differences in all columns, over the last column, (m,)."""
+    return np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
+
+
+def largest(sums: np.ndarray) -> np.ndarray:
+    """Give the largest absolute value of all columns over the last column, (m,)."""
+    return np.abs(sums[:, :-1]).max(1) / sums[:, -1]
+
+
+class Resampled:
+    """The same draws of groups for every metric: comparisons between rows are not blurred.
+
+    Parameters
+    ----------
+    groups : ndarray of str, shape (n,)
+        Of all items of a task.
+    draws : int
+        Needs ``8 * draws * groups`` bytes.
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, groups: np.ndarray, draws: int, rng: np.random.Generator):
+        distinct, self.code = np.unique(groups, return_inverse=True)
+        self.g = len(distinct)
+        self.counts = rng.multinomial(self.g, np.full(self.g, 1 / self.g), size=draws).astype(float)
+
+    def interval(
+        self, sums: Sums, unit: np.ndarray, of: Of, norm: bool
+    ) -> tuple[float, float] | tuple[None, None]:
+        """Give a 95 % interval; null where no draw met any unit.
+
+        Parameters
+        ----------
+        sums : array, shape (u, s)
+        unit : ndarray of int, shape (u,)
+            Places in the ``groups`` given at first.
+        of : callable
+        norm : bool
+            See :class:`Measure`.
+
+        Notes
+        -----
+        A mean gets the percentile interval. A norm gets its value plus and minus the 95 % quantile
+        of the norm of (resample - sample): by the triangle inequality that covers at least as
+        often, also where two distributions are equal. There the percentile interval never covers,
+        since every resample is further from equality than the sample is. Hence a lower end above 0
+        is a test at 5 % of "the two distributions are one".
+        """
+        by_group = csr_array(
+            (np.ones(len(unit)), (self.code[unit], np.arange(len(unit)))),
+            shape=(self.g, len(unit)),
+        )
+        group_sums = by_group @ sums
+        if issparse(group_sums) and group_sums.shape[1] <= NARROW:
+            group_sums = group_sums.toarray()
+        total = np.asarray(sums.sum(0))
+        rows = max(1, CELLS // sums.shape[1])
+        drawn = []
+        for start in range(0, len(self.counts), rows):
+            found = self.counts[start : start + rows] @ group_sums  # (draws, s)
+            if norm:
+                weight = found[:, -1].copy()
+                found -= weight[:, None] / total[-1] * total
+                found[:, -1] = weight
+            with np.errstate(invalid="ignore"):  # a draw may miss every unit: 0 / 0
+                drawn.append(of(found))
+        values = np.concatenate(drawn)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            return None, None
+        if not norm:
+            low, high = np.quantile(values, [0.025, 0.975])
+            return float(low), float(high)
+        value, reach = float(of(total[None])[0]), float(np.quantile(values, 0.95))
+        return max(0.0, value - reach), min(1.0, value + reach)

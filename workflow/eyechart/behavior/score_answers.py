@@ -1,0 +1,172 @@
+"""Score what a model answered to a dataset, under each condition, and compare conditions.
+
+Reads items.parquet and the answers of each condition (the file's name is the condition; a table
+without rows is a condition that the model cannot meet, and gets no rows).
+Writes the table of scores and, beside it, how answers are distributed.
+
+    python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
+        --items results/datasets/clevr/items.parquet \
+        --answers results/answers/tiny_llava/clevr/sighted.parquet \
+            results/answers/tiny_llava/clevr/blank.parquet \
+        --settings '{"bootstrap": 1000}' --seed 7 \
+        --scores results/scores/tiny_llava/clevr.parquet \
+        --distributions results/scores/tiny_llava/clevr.distributions.parquet
+"""
+
+import argparse
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.behavior import metrics, open_answers
+from eyechart.behavior.answered import Asked, Said, lay_out
+from eyechart.behavior.distributions import distributions
+from eyechart.behavior.read_answers import SIGHTED, read_answers, read_items
+from eyechart.behavior.resample import Measure, Resampled, Sums
+from eyechart.probing.statistics import benjamini_hochberg, mcnemar_exact
+from eyechart.randomness import generator
+from eyechart.tables.parquet import write_table
+from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def score(
+    items: pl.DataFrame, asked: Asked, said: dict[str, Said], names: Row, draws: int, seed: int
+) -> tuple[pa.Table, pa.Table]:
+    """Give the scores and the distributions of all conditions, over all tasks and of each.
+
+    Parameters
+    ----------
+    items : DataFrame
+    asked : Asked
+    said : dict of Said
+        Of each condition; ``sighted`` among them.
+    names : dict
+        ``model`` and ``dataset``, the same in every row.
+    draws : int
+        Of the bootstrap. A task's draws are the same for all conditions and metrics.
+    seed : int
+
+    Returns
+    -------
+    tuple of pyarrow.Table
+        Schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then task ("all" first), then
+        metric. ``q`` is over all tests of the table.
+    """
+    references = open_answers.References(asked, items)
+    found = {
+        condition: metrics.measures(asked, said, condition) + open_answers.measures(references, own)
+        for condition, own in said.items()
+    }
+    tasks = {ALL: np.ones(len(asked.ids), dtype=bool)}
+    tasks |= {str(task): asked.task == task for task in np.unique(asked.task)}
+    rows, shares = [], []
+    for task, members in tasks.items():
+        rng = generator("scores", seed, names["dataset"], task)
+        resampled = Resampled(asked.group[members], draws, rng)
+        for condition, own in said.items():
+            key = {**names, "condition": condition, "task": task}
+            for measure in found[condition]:
+                row = _row(measure, asked, members, resampled)
+                if row and measure.metric == "accuracy" and condition != SIGHTED:
+                    row |= compare(measure, found[SIGHTED][0], asked, members)
+                rows += [key | row] if row else []
+            shares += [key | row for row in distributions(asked, own, members)]
+    tested = [row for row in rows if "p" in row]
+    q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
+    for row, value in zip(tested, q.tolist(), strict=True):
+        row["q"] = value
+    for part in (rows, shares):
+        part.sort(key=lambda row: list(said).index(row["condition"]))
+    return pa.Table.from_pylist(rows, SCORES), pa.Table.from_pylist(shares, DISTRIBUTIONS)
+
+
+def compare(here: Measure, sighted: Measure, asked: Asked, members: np.ndarray) -> Row:
+    """Test a condition's accuracy against the sighted one, on the same items, group by group.
+
+    Returns
+    -------
+    dict
+        ``against``, ``difference`` (here - sighted) and the ``p`` of McNemar's exact test, in which
+        a group votes once; how often an item is right over its orders counts as it stands.
+    """
+    own = members[here.unit]
+    whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact
+    one, two = (np.rint(m.sums[own][:, 0] * whole) for m in (sighted, here))
+    p = mcnemar_exact(one, two, asked.group[here.unit[own]])
+    difference = float((two - one).mean() / whole)
+    return {"against": SIGHTED, "difference": difference, "p": p}
+
+
+def _row(measure: Measure, asked: Asked, members: np.ndarray, resampled: Resampled) -> Row:
+    """Give the row of a metric over the items of a task; empty where none of them counts."""
+    own = members[measure.unit]
+    unit = measure.unit[own]
+    if not len(unit):
+        return {}
+    sums = measure.sums[own]
+    place = np.cumsum(members) - 1  # of an item among the task's
+    low, high = resampled.interval(sums, place[unit], measure.of, measure.norm)
+    chance = None if measure.chance is None else _value(measure, measure.chance[own])
+    return {
+        "metric": measure.metric,
+        "value": _value(measure, sums),
+        "ci_low": low,
+        "ci_high": high,
+        "chance": chance,
+        "n": len(unit),
+        "groups": len(np.unique(asked.group[unit])),
+        "against": measure.against,
+    }
+
+
+def _value(measure: Measure, sums: Sums) -> float:
+    return float(measure.of(np.asarray(sums.sum(0))[None])[0])
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for flag in ("model", "dataset"):
+        parser.add_argument(f"--{flag}", required=True)
+    parser.add_argument("--items", required=True, type=Path)
+    parser.add_argument("--answers", required=True, type=Path, nargs="+")
+    parser.add_argument("--settings", required=True, type=json.loads)
+    parser.add_argument("--seed", required=True, type=int)
+    for flag in ("scores", "distributions"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = parse_args(argv)
+    items = read_items(args.items)
+    tables, paths = read_answers(args.answers, args.model, args.dataset, items)
+    for condition in paths.keys() - tables.keys():
+        log.warning("%s: no answers; %s gets no scores", paths[condition], condition)
+    scores, shares = SCORES.empty_table(), DISTRIBUTIONS.empty_table()
+    if tables:
+        asked, said = lay_out(items, tables, paths)
+        unknown = int(((asked.c > 0) & (asked.truth < 0)).sum())
+        log.info("%d items, of which %d have no known answer", len(asked.ids), unknown)
+        names = {"model": args.model, "dataset": args.dataset}
+        scores, shares = score(items, asked, said, names, args.settings["bootstrap"], args.seed)
+    write_table(args.distributions, shares)
+    write_table(args.scores, scores)
+
+
+if __name__ == "__main__":
+    errors.run(main)

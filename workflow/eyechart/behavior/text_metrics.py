@@ -1,0 +1,151 @@
+"""Metrics of free texts against references: VQA accuracy, BLEU-4 and CIDEr-D.
+
+BLEU-4 and CIDEr-D give the numbers of the Python parts of ``pycocoevalcap``, the scorer of COCO
+captions, for the same words. Words are cut by :func:`words`; that scorer cuts them with the Penn
+Treebank tokenizer of Stanford's CoreNLP, which is Java and not used here.
+"""
+
+import math
+import re
+from collections import Counter
+
+import numpy as np
+
+from eyechart.behavior.vqa_words import same_words
+
+N = 4  # n-grams up to this length
+SIGMA = 6.0  # of CIDEr-D's penalty of a difference in length, in bigrams
+
+Words = list[str]
+Ngram = tuple[str, ...]
+Weighed = tuple[dict[Ngram, float], np.ndarray, int]  # weights; norm for each n; number of bigrams
+
+_WORD = re.compile(
+    r"n't|'(?:s|re|ve|ll|d|m)\b|\d+(?:[.,:/]\d+)+|[^\W_]+?(?=n't\b)|[^\W_]+(?:-[^\W_]+)*"
+)
+
+
+def words(text: str) -> Words:
+    """Cut a text into lower-case words, without punctuation.
+
+    A clitic is a word of its own ("isn't": is, n't; "dog's": dog, 's), a number with its inner
+    marks is one word ("3.5", "10:30"), and so is a compound with a hyphen ("t-shirt").
+
+    Notes
+    -----
+    Follows the Penn Treebank's manner. It may differ from CoreNLP in abbreviations ("u.s."), in
+    symbols ("$5", "50%": the sign is dropped here), in "cannot" and "gonna" (one word here), in
+    compounds joined by a slash, and in e-mail and web addresses.
+    """
+    return _WORD.findall(text.lower().replace("’", "'"))
+
+
+def vqa_accuracy(answer: str, references: list[str]) -> float:
+    """Give how far people agree with an answer: each reference is left out once, and averaged.
+
+    Of the others, three that give the answer are full agreement. With fewer than four references
+    all of the others must give it; with one, it alone decides.
+
+    Notes
+    -----
+    Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by its released
+    code: min(matches / 3, 1), over all subsets of nine of ten references.
+    """
+    own = same_words(answer)
+    m = len(references)
+    k = sum(same_words(reference) == own for reference in references)
+    if m == 1:
+        return float(k)
+    needed = min(3, m - 1)
+    return (k * min(1.0, (k - 1) / needed) + (m - k) * min(1.0, k / needed)) / m
+
+
+def ngrams(words: Words) -> Counter[Ngram]:
+    """Count all runs of 1 to N words."""
+    return Counter(
+        tuple(words[i : i + n]) for n in range(1, N + 1) for i in range(len(words) - n + 1)
+    )
+
+
+def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
+    """Give what a text adds to the corpus: for each n its matches, then its n-grams; two lengths.
+
+    Matches are clipped at the most often that one reference has the n-gram. The second length is
+    that of the reference nearest in length, the shorter of two.
+    """
+    most: Counter[Ngram] = Counter()
+    for reference in references:
+        most |= ngrams(reference)
+    matches = [0] * N
+    for ngram, count in ngrams(candidate).items():
+        matches[len(ngram) - 1] += min(count, most[ngram])
+    length = len(candidate)
+    tried = [max(0, length - n) for n in range(N)]
+    nearest = min((len(reference) for reference in references), key=lambda r: (abs(r - length), r))
+    return [*matches, *tried, length, nearest]
+
+
+def bleu(sums: np.ndarray) -> np.ndarray:
+    """Give BLEU-4 of corpora from the sums of :func:`bleu_sums`, (m, 10), shape (m,).
+
+    Notes
+    -----
+    Source: Papineni et al., ACL 2002, equations 2-3, uniform weights. The tiny numbers are those of
+    the reference implementation: without them a corpus that lacks any match of four words has 0,
+    with them a little more.
+    """
+    matches, tried = sums[:, :N], sums[:, N : 2 * N]
+    ratio = (sums[:, -2] + 1e-15) / (sums[:, -1] + 1e-9)
+    precision = np.prod((matches + 1e-15) / (tried + 1e-9), axis=1) ** (1 / N)
+    return precision * np.exp(np.minimum(0, 1 - 1 / ratio))
+
+
+class Consensus:
+    """CIDEr-D: how much a text shares with its references, rare n-grams above all.
+
+    Parameters
+    ----------
+    references : list of list of Words
+        Of every item of the corpus, at least one each; n-grams are weighed by in how many items'
+        references they occur. A corpus of one item weighs everything 0.
+
+    Notes
+    -----
+    Source: Vedantam et al., "CIDEr" (CVPR 2015), section 4 and its CIDEr-D: clipped counts, a
+    Gaussian penalty of lengths, times 10. As in the reference implementation a text's length is its
+    number of bigrams, and the mean is over n = 1 to 4, then over references.
+    """
+
+    def __init__(self, references: list[list[Words]]):
+        counts = [[ngrams(reference) for reference in own] for own in references]
+        self.found = Counter(ngram for own in counts for ngram in set().union(*own))
+        self.items = len(references)
+        self.references = [[self._weigh(count) for count in own] for own in counts]
+
+    def score(self, item: int, candidate: Words) -> float:
+        """Give the score of a text for the item at a place in the corpus, 0 to 10."""
+        own = self._weigh(ngrams(candidate))
+        return 10 * float(np.mean([_likeness(own, other) for other in self.references[item]]))
+
+    def _weigh(self, counts: Counter[Ngram]) -> Weighed:
+        weights = {
+            ngram: count * math.log(self.items / max(1, self.found[ngram]))
+            for ngram, count in counts.items()
+        }
+        squares = [0.0] * N
+        for ngram, weight in weights.items():
+            squares[len(ngram) - 1] += weight**2
+        bigrams = sum(count for ngram, count in counts.items() if len(ngram) == 2)
+        return weights, np.sqrt(squares), bigrams
+
+
+def _likeness(one: Weighed, two: Weighed) -> float:
+    """Give the mean over n of the clipped cosine of two texts, times the penalty of lengths."""
+    (weights, norm, length), (others, other_norm, other_length) = one, two
+    dot = [0.0] * N
+    for ngram, weight in weights.items():
+        other = others.get(ngram, 0.0)
+        dot[len(ngram) - 1] += min(weight, other) * other
+    scale = norm * other_norm
+    cosine = np.divide(dot, scale, out=np.zeros(N), where=scale > 0)
+    return float(cosine.mean() * np.exp(-((length - other_length) ** 2) / (2 * SIGMA**2)))

@@ -1,0 +1,83 @@
+"""Groups of one's own rows: what shares a picture must not be parted between train and test."""
+
+from eyechart.datasets.own_entries import Entry
+from eyechart.errors import UserError
+
+
+def group_entries(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
+    """Give the group of every row: the table's own, or the rows that hang together.
+
+    Rows hang together that show a picture of the same bytes, whatever its name, or are of one
+    pair; such a group is called by the first of its pictures' ids.
+
+    Parameters
+    ----------
+    entries : list
+        All rows of the dataset.
+    hashes : dict
+        SHA-256 of every picture by its id.
+
+    Raises
+    ------
+    UserError
+        If some rows have a group and others none, a picture or a pair stands in two groups, or a
+        pair is of a single row.
+    """
+    _check_pairs(entries)
+    grouped = [entry for entry in entries if entry["group"] is not None]
+    if not grouped:
+        return _components(entries, hashes)
+    owner: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        if entry["group"] is None:
+            raise UserError(
+                f"{entry['where']}: group is empty, but {grouped[0]['where']} has one; give one to "
+                "every row or to none"
+            )
+        for key in _ties(entry, hashes):
+            other = owner.setdefault(key, entry)
+            if other["group"] != entry["group"]:
+                what = "pair" if key[0] == "pair" else "a picture"
+                raise UserError(
+                    f"{entry['where']}: group is {entry['group']!r}, but it shares {what} with "
+                    f"{other['where']} of group {other['group']!r}; what shares one belongs to one "
+                    "group"
+                )
+    return [str(entry["group"]) for entry in entries]
+
+
+def _ties(entry: Entry, hashes: dict[str, str]) -> list[tuple[str, str]]:
+    ties = [("picture", hashes[name]) for name in entry["images"]]
+    return ties if entry["pair"] is None else [*ties, ("pair", entry["pair"])]
+
+
+def _components(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def find(key: tuple[str, str]) -> tuple[str, str]:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for entry in entries:
+        ties = _ties(entry, hashes)
+        for tie in ties[1:]:
+            parent[find(tie)] = find(ties[0])
+    names: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        root = find(_ties(entry, hashes)[0])
+        names[root] = min(entry["images"][0], names.get(root, entry["images"][0]))
+    return [names[find(_ties(entry, hashes)[0])] for entry in entries]
+
+
+def _check_pairs(entries: list[Entry]) -> None:
+    of_pair: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry["pair"] is not None:
+            of_pair.setdefault(entry["pair"], []).append(entry)
+    for pair, members in of_pair.items():
+        if len(members) == 1:
+            raise UserError(
+                f"{members[0]['where']}: pair {pair!r} has a single row, expected at least two"
+            )

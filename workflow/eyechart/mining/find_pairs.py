@@ -1,0 +1,95 @@
+"""Find CLIP-blind pairs: pictures that look alike to one encoder and different to another.
+
+Reads the activations of two encoders of scope image and the dataset's pictures. Writes a row per
+pair, widest gap first; what was asked and how many pairs match stands in the table's metadata.
+Source: Tong et al. 2024 (Eyes Wide Shut): cosine > 0.95 in CLIP, < 0.6 in DINOv2.
+
+Memory, beside Python and its libraries: at most ``search.bound`` bytes and the column of the
+largest part as it is stored, once.
+
+    python -m eyechart.mining.find_pairs
+        --first results/activations/tiny_clip/clevr/image/manifest.json
+        --second results/activations/tiny_dino/clevr/image/manifest.json
+        --images results/datasets/clevr/images.parquet
+        --settings '{"first": "connector/cls", "second": "vision.3/cls", "similar": 0.95,
+                     "different": 0.6, "centre": false, "block": 2048, "most": 500}'
+        --output results/mining/tiny_clip_tiny_dino/clevr/pairs.parquet
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.mining.features import read_features, read_kept, to_unit_length
+from eyechart.mining.search import Found, bound, search
+from eyechart.tables.activations import read_manifest
+from eyechart.tables.pairs import NOTE, PAIRS
+from eyechart.tables.parquet import write_table
+
+
+def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Give both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
+    found = []
+    for which in ("first", "second"):
+        path, column = getattr(args, which), args.settings[which]
+        features = read_features(path, column, ids)
+        to_unit_length(features, args.settings["centre"], f"{path}: column {column!r}", ids)
+        found.append(features)
+    return found[0], found[1]
+
+
+def as_table(found: Found, ids: pa.Array, note: dict[str, Any]) -> pa.Table:
+    """Give the pairs that were kept as a table, ``note`` in its metadata."""
+    best = found.best
+    columns = [
+        pa.array(range(1, len(best) + 1), pa.int32()),
+        ids.take(pa.array(best["i"])),
+        ids.take(pa.array(best["j"])),
+        pa.array(best["first"]),
+        pa.array(best["second"]),
+    ]
+    schema = PAIRS.with_metadata({NOTE: json.dumps(note, sort_keys=True)})
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    for name in ("first", "second", "images"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Search and write one table."""
+    args = parse_args(argv)
+    ids, copies = read_kept(args.images)
+    features = read_both(args, ids)
+    size = bound(features, args.settings)
+    print(f"{len(ids)} pictures: at most {size / 1e6:.0f} MB")
+    found = search(features, args.settings)
+    above = found.lowest_second <= 1.5
+    note = {
+        "dataset": read_manifest(args.first)["dataset"],
+        "first": read_manifest(args.first)["model"],
+        "second": read_manifest(args.second)["model"],
+        "settings": args.settings,
+        "pictures": len(ids),
+        "copies": copies,
+        "matching": found.matching,
+        "highest_first": round(found.highest_first, 4),
+        "lowest_second": round(found.lowest_second, 4) if above else None,
+    }
+    write_table(args.output, as_table(found, ids, note))
+    print(f"{found.matching} pairs match, {len(found.best)} are kept")
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,168 @@
+"""What the models said: tables of scores, distributions and answers, checked and put together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eyechart.errors import UserError
+from eyechart.report.check_scores import check_answers, check_distributions, check_scores
+from eyechart.report.places import natural
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.conditions import CONDITIONS
+from eyechart.tables.parquet import read_table
+from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
+
+SUFFIX = ".distributions.parquet"
+SIGHTED = "sighted"
+BLIND = ("blank", "no_image", "noise", "swapped")  # the first that was asked stands for blindness
+WITH = {  # the same, as a sentence says it
+    "blank": "a blank picture",
+    "noise": "noise for a picture",
+    "swapped": "another item's picture",
+    "no_image": "no picture",
+}
+SHOWN = {  # what stood in front of the model
+    "sighted": "sighted",
+    "blank": "blank picture",
+    "noise": "noise",
+    "swapped": "another item's picture",
+    "no_image": "no picture",
+}
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What one model said about one dataset.
+
+    ``scores`` (with recalls, where there are any), ``distributions`` and ``answers`` hold the rows
+    of ``eyechart.tables`` of all conditions; ``impossible`` names the conditions that were asked
+    for and that the model cannot be put in.
+    """
+
+    model: str
+    dataset: str
+    scores: pl.DataFrame
+    distributions: pl.DataFrame
+    answers: pl.DataFrame
+    impossible: tuple[str, ...]
+
+    def conditions(self) -> list[str]:
+        """Give the conditions that have scores, in the order of the tables."""
+        there = set(self.scores["condition"])
+        return [c for c in CONDITIONS if c in there]
+
+    def blind(self) -> str | None:
+        """Give the condition that stands for blindness, or None where none was asked."""
+        return next((c for c in BLIND if c in self.conditions()), None)
+
+    def tasks(self, metric: str) -> list[str]:
+        """Give the tasks that have a metric; the row over all of them first."""
+        named = set(self.scores.filter(pl.col("metric") == metric)["task"])
+        return sorted(named, key=lambda t: (t != ALL, natural(t)))
+
+    def score(self, metric: str, condition: str, task: str = ALL) -> dict[str, Any] | None:
+        """Give a row of the scores, or None where there is none."""
+        return self._rows.get((metric, condition, task))
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        rows = self.scores.iter_rows(named=True)
+        return {(row["metric"], row["condition"], row["task"]): row for row in rows}
+
+    def accuracies(self, metric: str = "accuracy") -> list[dict[str, Any]]:
+        """Give the rows of a metric by task and condition, each with what it is to be read beside.
+
+        To the columns of the scores come ``majority`` (the accuracy of always saying the commonest
+        answer, or None) and ``gain`` (sighted minus this condition, None for sighted itself).
+        """
+        found = []
+        for task in self.tasks(metric):
+            sighted = self.score(metric, SIGHTED, task)
+            for condition in self.conditions():
+                row = self.score(metric, condition, task)
+                if row:
+                    most = self.score("majority", condition, task)
+                    other = sighted if condition != SIGHTED else None
+                    gain = other["value"] - row["value"] if other else None
+                    found.append({**row, "majority": most and most["value"], "gain": gain})
+        return found
+
+
+def read_behaviour(
+    scores: Sequence[Path],
+    distributions: Sequence[Path],
+    answers: Sequence[Path],
+    retrieval: Sequence[Path],
+) -> list[Behaviour]:
+    """Read and check all tables, sorted by dataset and model; paths name model and dataset.
+
+    Raises
+    ------
+    UserError
+        If scores have no distributions beside them, a table is of another model or dataset than
+        its path says, or ``eyechart.report.check_scores`` refuses it.
+    """
+    given = {str(path) for path in distributions}
+    for path in scores:
+        if str(path.with_suffix(SUFFIX)) not in given:
+            raise UserError(f"{path}: its distributions {path.with_suffix(SUFFIX)} were not given")
+    found = []
+    pairs = {_pair(path) for path in (*scores, *retrieval)}
+    for model, dataset in sorted(pairs, key=lambda pair: pair[::-1]):
+        scored = _read([*scores, *retrieval], SCORES, (model, dataset))
+        shares = _read(distributions, DISTRIBUTIONS, (model, dataset))
+        said = _read(answers, ANSWERS, (model, dataset))
+        for path, rows in scored.items():
+            check_scores(path, rows)
+        for path, rows in shares.items():
+            check_distributions(path, rows)
+        empty = {path.stem for path, rows in said.items() if rows.is_empty()}
+        impossible = tuple(c for c in CONDITIONS if c in empty)
+        tables = (_whole(scored, SCORES), _whole(shares, DISTRIBUTIONS), _whole(said, ANSWERS))
+        found.append(Behaviour(model, dataset, *tables, impossible))
+    return found
+
+
+def audit(behaviours: Sequence[Behaviour], items: Mapping[str, pl.DataFrame]) -> None:
+    """Refuse accuracies that the stored answers do not give again.
+
+    Raises
+    ------
+    UserError
+        Naming model, dataset and row, or the dataset whose items are missing.
+    """
+    for b in behaviours:
+        if b.dataset not in items:
+            raise UserError(f"--items: the items of {b.dataset!r} are missing, which were answered")
+        check_answers(f"{b.model} on {b.dataset}", b.scores, b.answers, items[b.dataset])
+
+
+def _read(
+    paths: Sequence[Path], schema: pa.Schema, pair: tuple[str, str]
+) -> dict[Path, pl.DataFrame]:
+    found = {}
+    for path in paths:
+        if _pair(path) == pair:
+            rows = pl.DataFrame(read_table(path, schema.names))
+            for names in rows.select("model", "dataset").unique().iter_rows():
+                if names != pair:
+                    raise UserError(f"{path}: a row is of {' on '.join(names)}, not of its path")
+            found[path] = rows
+    return found
+
+
+def _whole(parts: dict[Path, pl.DataFrame], schema: pa.Schema) -> pl.DataFrame:
+    return pl.concat(parts.values()) if parts else pl.DataFrame(schema.empty_table())
+
+
+def _pair(path: Path) -> tuple[str, str]:
+    # <model>/<dataset>.parquet, <model>/<dataset>.distributions.parquet or
+    # <model>/<dataset>/<condition>.parquet
+    if path.stem in CONDITIONS:
+        return path.parent.parent.name, path.parent.name
+    return path.parent.name, path.name.split(".", maxsplit=1)[0]

@@ -1,0 +1,140 @@
+"""Things beyond CLEVR's three shapes, as data: arrow, box, house, sign, and a long cylinder.
+
+An object with a ``form`` is built of :data:`PROPS`' parts for its shape and form. Parts stand in
+the object's own frame: one unit is its half-width, the floor lies at z = -1, +x points to where it
+points and -y faces the viewer.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Turn = tuple[tuple[int, int, int], float]  # axis and degrees
+X, Y, Z = (1, 0, 0), (0, 1, 0), (0, 0, 1)
+# Corners and faces of a wedge: a triangle that points to +x, as thick as z in -1..1
+WEDGE = [[-1, -1, -1], [-1, 1, -1], [1, 0, -1], [-1, -1, 1], [-1, 1, 1], [1, 0, 1]]
+WEDGE_FACES = [[0, 1, 2], [3, 5, 4], [0, 3, 4], [0, 4, 1], [0, 2, 5], [0, 5, 3], [1, 4, 5],
+               [1, 5, 2]]  # fmt: skip
+TEXT_PX = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """One shape of a thing: scaled, then turned (in this order), then moved to its place.
+
+    ``kind`` is ``wedge`` or one of Mitsuba's shapes; ``paint`` is ``own`` (the object's colour),
+    ``accent`` (its second) or ``text`` (its letter, black on white).
+    """
+
+    kind: str
+    at: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    turns: tuple[Turn, ...] = ()
+    paint: str = "own"
+
+
+def _slab(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> Part:
+    at = tuple((low + high) / 2 for low, high in (x, y, z))
+    scale = tuple((high - low) / 2 for low, high in (x, y, z))
+    return Part("cube", (at[0], at[1], at[2]), (scale[0], scale[1], scale[2]))
+
+
+_ROD, _LENGTH = 0.55, 1.4  # radius and half-length of the long cylinder
+_CRATE = {
+    "bottom": _slab((-1.3, 1.3), (-0.9, 0.9), (-1.0, -0.9)),
+    "left": _slab((-1.3, -1.18), (-0.9, 0.9), (-1.0, 0.0)),
+    "right": _slab((1.18, 1.3), (-0.9, 0.9), (-1.0, 0.0)),
+    "front": _slab((-1.3, 1.3), (-0.9, -0.78), (-1.0, 0.0)),
+    "back": _slab((-1.3, 1.3), (0.78, 0.9), (-1.0, 0.0)),
+}
+_AJAR: Turn = (X, -12)  # a lid that stands open leans back, too
+_LEAN: Turn = (X, -20)  # a sign leans back, as the camera looks down
+_WALLS = {"walls": Part("cube", (0, 0, -0.35), (1.0, 0.9, 0.65))}
+PROPS: dict[str, dict[str, dict[str, Part]]] = {
+    "arrow": {
+        "straight": {
+            "shaft": Part("cube", (-0.6, 0, -0.75), (0.9, 0.36, 0.25)),
+            "head": Part("wedge", (0.9, 0, -0.75), (0.7, 1.2, 0.25)),
+        },
+    },
+    "box": {
+        "open": {
+            **_CRATE,
+            "lid": Part("cube", (0, 1.05, 0.75), (1.36, 0.08, 0.9), (_AJAR,), "accent"),
+        },
+        "closed": {
+            **_CRATE,
+            "lid": Part("cube", (0, 0, 0.08), (1.36, 0.98, 0.08), (), "accent"),
+        },
+    },
+    "cylinder": {
+        "standing": {
+            "body": Part("tube", (0, 0, _LENGTH - 1), (_ROD, _ROD, _LENGTH)),
+            "top": Part("disk", (0, 0, 2 * _LENGTH - 1), (_ROD, _ROD, 1)),
+        },
+        "lying": {
+            "body": Part("tube", (0, 0, _ROD - 1), (_ROD, _ROD, _LENGTH), ((Y, 90),)),
+            "right": Part("disk", (_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, 90),)),
+            "left": Part("disk", (-_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, -90),)),
+        },
+    },
+    "house": {
+        "pointed": {
+            **_WALLS,
+            "roof": Part("wedge", (0, 0, 0.85), (0.55, 1.2, 1.0), ((Y, -90), (Z, 90)), "accent"),
+        },
+        "flat": {**_WALLS, "roof": Part("cube", (0, 0, 0.4), (1.2, 1.0, 0.1), (), "accent")},
+    },
+    "sign": {
+        "panel": {
+            "board": Part("cube", (0, 0.06, 0.25), (1.3, 0.06, 1.3), (_LEAN,)),
+            "text": Part("rectangle", (0, -0.02, 0.24), (1.14, 1.14, 1), ((X, 90), _LEAN), "text"),
+        },
+    },
+}  # fmt: skip
+# How far each reaches from its middle along the floor, in half-widths
+REACH = {"arrow": 1.6, "box": 1.7, "cylinder": 1.55, "house": 1.6, "sign": 1.4}
+
+
+def place_part(transform: Any, place: Any, part: Part) -> Any:
+    """Give the transform of one part of a thing that stands at ``place``."""
+    moved = place @ transform().translate(part.at)
+    for axis, degrees in reversed(part.turns):
+        moved = moved @ transform().rotate(axis, degrees)
+    return moved @ transform().scale(part.scale)
+
+
+def build_part(mi: Any, name: str, part: Part, to_world: Any, bsdf: dict[str, Any]) -> Any:
+    """Give what Mitsuba loads for one part: a description, or a mesh that bears ``name``."""
+    if part.kind == "wedge":
+        return _wedge(mi, name, to_world, bsdf)
+    ends = {"p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1} if part.kind == "tube" else {}
+    kind = "cylinder" if part.kind == "tube" else part.kind
+    return {"type": kind, **ends, "to_world": to_world, "bsdf": bsdf}
+
+
+def draw_text(text: str) -> np.ndarray:
+    """Draw black capitals that fill a white square: float32 (64, 64, 3), linear light 0..1."""
+    picture = Image.new("L", (TEXT_PX, TEXT_PX), 255)
+    font = ImageFont.load_default(size=1.2 * TEXT_PX)
+    left, top, right, bottom = font.getbbox(text, stroke_width=2)
+    corner = ((TEXT_PX - left - right) / 2, (TEXT_PX - top - bottom) / 2)
+    ImageDraw.Draw(picture).text(corner, text, fill=0, font=font, stroke_width=2)
+    # the renderer counts a texture's rows from below
+    light = np.asarray(picture, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
+    return np.ascontiguousarray(np.broadcast_to(light, (TEXT_PX, TEXT_PX, 3)))
+
+
+def _wedge(mi: Any, name: str, to_world: Any, bsdf: dict[str, Any]) -> Any:
+    given = mi.Properties()
+    given["bsdf"] = mi.load_dict(bsdf)
+    mesh = mi.Mesh(name, len(WEDGE), len(WEDGE_FACES), props=given)
+    matrix = np.array(to_world.matrix)
+    corners = np.array(WEDGE) @ matrix[:3, :3].T + matrix[:3, 3]  # (6, 3)
+    values = mi.traverse(mesh)
+    values["vertex_positions"] = corners.astype(np.float32).ravel()
+    values["faces"] = np.array(WEDGE_FACES, dtype=np.uint32).ravel()
+    values.update()
+    return mesh

@@ -1,0 +1,18 @@
+"""The table of mined pairs: pictures alike to a first encoder and different to a second."""
+
+import pyarrow as pa
+
+PAIRS = pa.schema(
+    [
+        ("rank", pa.int32()),
+        ("first_id", pa.string()),
+        ("second_id", pa.string()),
+        ("similarity_first", pa.float64()),
+        ("similarity_second", pa.float64()),
+    ]
+)
+
+# Key of the schema's metadata: JSON with dataset, first, second (models), settings, pictures,
+# copies (pictures left out as their bytes are another's), matching (pairs, kept or not),
+# highest_first (cosine) and lowest_second (of the pairs above the first's threshold, or null)
+NOTE = b"eyechart.mining"

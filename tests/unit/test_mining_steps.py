@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from eyechart.tables.parquet import read_table
 
 N = 200
 IDS = [f"p_{row:03d}" for row in range(N)]
+TEMPLATES = Path(__file__).resolve().parents[2] / "workflow/report"
 NAME = "vision.0/cls"
 
 
@@ -127,10 +129,11 @@ def test_a_picture_that_was_not_extracted_and_a_wrong_scope_are_refused(tmp_path
 
 
 def draw(folder, **changes):
-    settings = {"shown": 100, "picture_px": 32, **changes}
+    settings = {"mined": 100, "gallery_px": 32, "megabytes": 10, **changes}
     draw_pairs.main(
         ["--pairs", str(folder / "pairs.parquet"), "--images", str(folder / "images.parquet"),
-         "--settings", json.dumps(settings), "--output", str(folder / "sheet.html")]
+         "--settings", json.dumps(settings), "--templates", str(TEMPLATES),
+         "--output", str(folder / "sheet.html")]
     )  # fmt: skip
     return (folder / "sheet.html").read_text()
 
@@ -138,7 +141,7 @@ def draw(folder, **changes):
 def test_the_page_shows_pairs_with_both_cosines_and_escapes_names(tmp_path, two_eyes):
     ids = [f"<b>{name}</b>" for name in IDS]
     table, _ = mine(tmp_path, *two_eyes[:2], ids=ids)
-    page = draw(tmp_path, shown=5)
+    page = draw(tmp_path, mined=5)
     assert page.count("<figure>") == 5
     assert page.count('src="data:image/png;base64,') == 10
     best = table.to_pylist()[0]

@@ -171,7 +171,7 @@ rule draw_pairs:
         mem_mb=sizing.fixed(2000),
         runtime=sizing.fixed(60),
     params:
-        settings=EXAM.reporting("gallery_px", "megabytes"),
+        settings=EXAM.reporting("mined", "gallery_px", "megabytes"),
         templates=subpath(input.page, parent=True),
         code=fingerprint("eyechart.report.draw_pairs"),
     message:

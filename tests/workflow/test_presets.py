@@ -10,7 +10,7 @@ import yaml
 from project import Project
 
 pytestmark = pytest.mark.workflow
-SECONDS = 20
+SECONDS = 30  # for 2,747 jobs; 12 s for the 2,046 that are about CLEVR
 
 
 def planned(project: Project, preset: str) -> str:
@@ -28,7 +28,7 @@ def planned(project: Project, preset: str) -> str:
     return done.stdout
 
 
-def test_all_models_on_clevr_are_planned_in_twenty_seconds(tmp_path: Path) -> None:
+def test_all_models_on_all_datasets_are_planned_in_half_a_minute(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     plan = planned(project, "config/presets/paper.yaml")

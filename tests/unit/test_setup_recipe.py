@@ -1,4 +1,4 @@
-"""The recipe of the tiny models: what each depends on, so that a new one leaves the others alone."""
+"""The recipe of the tiny models: what each depends on; a new one leaves the others alone."""
 
 import copy
 import json

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_training import flags, raw  # noqa: F401  (the fixture)
+from training_fixture import flags, raw  # noqa: F401  (the fixture)
 
 from eyechart.training import train_language
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from training_fixture import flags, raw  # noqa: F401  (the fixture)
+from test_training import raw  # noqa: F401  (the fixture)
+from training_fixture import flags
 
 from eyechart.training import train_language
 

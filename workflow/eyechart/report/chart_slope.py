@@ -100,13 +100,13 @@ def _layers(used: Sequence[str]) -> list[Spec]:
     drawn = {"x": x, "y": y, "color": label("change", scale=scale, legend=legend)}
     points, chance = view("points"), view("chance")
     dashed = {"type": "rule", "color": GREY, "strokeDash": [4, 3]}
-    said = {**SMALL, "align": "left", "dy": -6, "color": GREY}
+    said = {**SMALL, "align": "center", "dy": -6, "color": GREY}
     level = {"y": {**y, "field": "chance"}}
     line = {"type": "line", "strokeWidth": 1.8}
     dot = {"type": "point", "filled": True, "size": 40, "opacity": 1}
     return [
         layer(chance, dashed, level),
-        layer(chance, said, {**level, "x": {"value": 2}, "text": label("text")}),
+        layer(chance, said, {**level, "x": {"value": 175}, "text": label("text")}),
         layer(points, line, {**drawn, "detail": {"field": "pattern"}}),
         layer(points, dot, drawn),
         *_labels(x, y, 0, "right", -1),

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from eyechart import configuration, targets
 from eyechart.answering import Answering
@@ -25,14 +24,6 @@ from eyechart.studio import pattern_types, patterns
 ROOT = Path(__file__).resolve().parents[2]
 VLM = SimpleNamespace(model="tiny_llava", dataset="mmvp")
 CLIP = SimpleNamespace(model="tiny_clip", dataset="mmvp_vlm")
-
-
-@pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(Path("config/tiny.yaml").read_text())
-    own = yaml.safe_load(Path("config/config.yaml").read_text())
-    return {**config, **own, "datasets": {**config["datasets"], **own["datasets"]}}
 
 
 def answering(config: dict[str, Any], **changes: Any) -> Answering:

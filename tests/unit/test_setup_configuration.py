@@ -126,6 +126,10 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
             "probing.probes.mlp.epochs is [1, 20, 10], expected rising numbers",
         ),
         (
+            {"datasets": {"mmvp": {"splits": {"test": 17}}}},
+            "datasets.mmvp.splits is {'test': 17}, expected one split with an even number",
+        ),
+        (
             {"datasets": {"clevr": {"splits": ["val"]}}},
             "datasets.clevr.splits is ['val'], expected for source 'render' how many pictures",
         ),

@@ -3,31 +3,20 @@
 import copy
 import json
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from eyechart import configuration, recipe
 from eyechart.configuration import one_of
 from eyechart.errors import UserError
 from eyechart.exam import Exam
 
-ROOT = Path(__file__).resolve().parents[2]
 TRAIN = SimpleNamespace(
     dataset="clevr", split="train", model="tiny_llava", scope="item", task="color"
 )
 CLIP = SimpleNamespace(dataset="clevr", model="tiny_clip", scope="image", task="has_red")
-
-
-@pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(Path("config/tiny.yaml").read_text())
-    own = yaml.safe_load(Path("config/config.yaml").read_text())
-    return {**config, **own, "datasets": {**config["datasets"], **own["datasets"]}}
 
 
 def exam(config: dict[str, Any], **changes: Any) -> Exam:

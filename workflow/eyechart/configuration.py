@@ -58,7 +58,7 @@ def check(config: Config, files: Sequence[str | Path]) -> None:
             check_known(where, "model", model, known)
     for name, dataset in config["datasets"].items():
         path = ["datasets", name]
-        fault = dataset_section.fault(name, dataset)
+        fault = dataset_section.fault(dataset)
         if fault is not None:
             key, sentence = fault
             at = [*path, key]

@@ -13,13 +13,13 @@ Fault = tuple[str, str]  # the key at fault, and the end of a sentence that begi
 DRAWN = ("shards", "truth")  # what every drawn dataset needs
 
 
-def fault(name: str, dataset: dict[str, Any]) -> Fault | None:
+def fault(dataset: dict[str, Any]) -> Fault | None:
     """Give the first thing that is wrong with a dataset's section, or None."""
     layout = LAYOUTS[dataset["layout"]]
-    return next(_faults(name, dataset, layout), None)
+    return next(_faults(dataset, layout), None)
 
 
-def _faults(name: str, dataset: dict[str, Any], layout: Layout) -> Iterator[Fault]:
+def _faults(dataset: dict[str, Any], layout: Layout) -> Iterator[Fault]:
     source = dataset["source"]
     if source not in layout.sources:
         kind = dataset["layout"]
@@ -40,6 +40,8 @@ def _faults(name: str, dataset: dict[str, Any], layout: Layout) -> Iterator[Faul
             f" is {splits}, expected for source 'render' how many pictures of each split, e.g. "
             "{train: 900, val: 300}",
         )
+    elif source == "render" and layout.pairs and [n % 2 for n in splits.values()] != [0]:
+        yield "splits", f" is {splits}, expected one split with an even number of pictures: pairs"
     for task in dataset.get("tasks", []):
         if layout.scope(task, dataset) is None:
             hint = f" or {layout.image_prefix}…" if layout.image_prefix else ""

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
-from eyechart.probing.statistics import benjamini_hochberg, bootstrap_interval, mcnemar_exact
 from eyechart.randomness import generator
+from eyechart.statistics.testing import benjamini_hochberg, bootstrap_interval, mcnemar_exact
 from eyechart.tables.answers import ANSWERS
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.items import IMAGES, ITEMS

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 from report_fixture import IMAGE_TASKS, metrics_of, predictions_of
 
-from eyechart.probing.statistics import mcnemar_exact
 from eyechart.report import format, places, provenance, summary
 from eyechart.report.compare import compare_rooms, select
 from eyechart.report.places import order, spell
 from eyechart.report.results import TaskResult, best_of, confusion, correct, merge_seeds
 from eyechart.report.summary import Bar, summarise
+from eyechart.statistics.testing import mcnemar_exact
 
 BAR = Bar(alpha=0.01, selectivity=0.1)
 HEAD = {"model": "tiny_llava", "dataset": "clevr", "task": "objects", "scope": "image"}

@@ -27,8 +27,8 @@ from eyechart import errors
 from eyechart.behavior.correlation import correlate
 from eyechart.behavior.read_answers import SIGHTED
 from eyechart.errors import UserError, nearest
-from eyechart.probing.statistics import benjamini_hochberg
 from eyechart.randomness import generator
+from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS, SCORES

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from eyechart.behavior.answered import Asked, Said
-from eyechart.behavior.resample import Measure, largest, mean, per_unit, total_variation
+from eyechart.statistics.resample import Measure, largest, mean, per_unit, total_variation
 
 
 def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Measure:

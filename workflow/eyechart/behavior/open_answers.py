@@ -8,8 +8,8 @@ import polars as pl
 
 from eyechart.behavior import text_metrics
 from eyechart.behavior.answered import Asked, Said
-from eyechart.behavior.resample import Measure, mean, per_unit
 from eyechart.behavior.text_metrics import Consensus, Words
+from eyechart.statistics.resample import Measure, mean, per_unit
 
 
 class References:

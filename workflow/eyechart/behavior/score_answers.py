@@ -28,9 +28,9 @@ from eyechart.behavior import metrics, open_answers
 from eyechart.behavior.answered import Asked, Said, lay_out
 from eyechart.behavior.distributions import distributions
 from eyechart.behavior.read_answers import SIGHTED, read_answers, read_items
-from eyechart.behavior.resample import Measure, Resampled, Sums
-from eyechart.probing.statistics import benjamini_hochberg, mcnemar_exact
 from eyechart.randomness import generator
+from eyechart.statistics.resample import Measure, Resampled, Sums
+from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import write_table
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 

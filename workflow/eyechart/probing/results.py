@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.probing import statistics
 from eyechart.probing.examples import Examples
 from eyechart.probing.layout import Plan
 from eyechart.probing.search import Choice, Fit
 from eyechart.randomness import generator
+from eyechart.statistics import testing
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES
 
 CONTROLLED = KINDS[:3]  # task, control_type, control_permutation: the rows of Plan.labels
@@ -55,7 +55,7 @@ def tabulate(
         guesses += list(o.fit.predictions)
     correct = np.stack(truths) == np.stack(guesses)  # (m, n_test)
     rng = generator("bootstrap", seed, names["dataset"], names["task"])
-    intervals = statistics.bootstrap_interval(correct, examples.groups[test], draws, rng)
+    intervals = testing.bootstrap_interval(correct, examples.groups[test], draws, rng)
     constant = {
         **names,
         "n_train": int(examples.train.sum()),
@@ -69,7 +69,7 @@ def tabulate(
         first = 1 + i * len(CONTROLLED)
         keys += _rows(o, correct[first : first + len(CONTROLLED)], examples.groups[test])
     tasks = [key for key in keys if key["kind"] == "task"]
-    q = statistics.benjamini_hochberg(np.array([key["p_mcnemar"] for key in tasks]))
+    q = testing.benjamini_hochberg(np.array([key["p_mcnemar"] for key in tasks]))
     for key, value in zip(tasks, q.tolist(), strict=True):
         key["q"] = value
     rows = [
@@ -104,8 +104,8 @@ def _rows(outcome: Outcome, correct: np.ndarray, groups: np.ndarray) -> list[dic
         "cv_accuracy": choice.accuracy,
         "selectivity": float(accuracy[0] - accuracy[1]),
         "selectivity_permutation": float(accuracy[0] - accuracy[2]),
-        "p_mcnemar": statistics.mcnemar_exact(correct[0], correct[1], groups),
-        "p_ztest": statistics.two_proportion_z(right[0], n, right[1], n)[1],
+        "p_mcnemar": testing.mcnemar_exact(correct[0], correct[1], groups),
+        "p_ztest": testing.two_proportion_z(right[0], n, right[1], n)[1],
     }
     return rows
 

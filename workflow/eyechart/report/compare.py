@@ -5,8 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from eyechart.probing.statistics import mcnemar_exact
 from eyechart.report.places import ROOMS
+from eyechart.statistics.testing import mcnemar_exact
 
 
 def compare_rooms(

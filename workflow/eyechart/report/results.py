@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from eyechart.errors import UserError
-from eyechart.probing.statistics import benjamini_hochberg
 from eyechart.report.checks import check_metrics, check_predictions
 from eyechart.report.compare import compare_rooms, select
 from eyechart.report.places import natural, order, room
+from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.parquet import read_table
 
 SUFFIX = ".predictions.parquet"

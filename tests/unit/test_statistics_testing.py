@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eyechart.probing.statistics import (
+from eyechart.statistics.testing import (
     benjamini_hochberg,
     bootstrap_interval,
     mcnemar_exact,

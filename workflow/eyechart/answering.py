@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyechart.catalogue import LAYOUTS
-from eyechart.configuration import Config, canonical, one_of
-from eyechart.errors import UserError, nearest
+from eyechart.configuration import Config, canonical, check_keys, check_known, one_of
 from eyechart.models.spec import Spec
 from eyechart.tables.conditions import CONDITIONS
 
@@ -33,15 +32,8 @@ class Answering:
         known = self.config["datasets"]
         for key in ("datasets", "by_dataset"):
             for dataset in self.config["answering"][key]:
-                if dataset not in known:
-                    raise UserError(
-                        f"answering.{key}: unknown dataset {dataset!r}; {nearest(dataset, known)}"
-                    )
-                if "test_share" not in known[dataset]:
-                    raise UserError(
-                        f"datasets.{dataset}: the key 'test_share' is missing, and "
-                        f"answering.{key} names it"
-                    )
+                check_known(f"answering.{key}", "dataset", dataset, known)
+                check_keys(self.config, dataset, ("test_share",), f"answering.{key}")
 
     @property
     def datasets(self) -> list[str]:

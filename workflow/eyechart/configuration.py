@@ -131,6 +131,15 @@ def check_known(where: object, kind: str, name: str, valid: Iterable[str]) -> No
         raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")
 
 
+def check_keys(config: Config, dataset: str, keys: Iterable[str], asker: str) -> None:
+    """Raise a UserError for the first key that a dataset lacks and that whoever names it needs."""
+    for key in keys:
+        if key not in config["datasets"][dataset]:
+            raise UserError(
+                f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it"
+            )
+
+
 def _check_rising(config: Config, files: Sequence[str | Path]) -> None:
     """Check what a schema cannot say: ranges and lists that must rise."""
     own = [["datasets", name] for name, d in config["datasets"].items() if "studio" in d]

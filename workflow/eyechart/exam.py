@@ -13,10 +13,14 @@ from eyechart import recipe
 from eyechart.answering import Answering
 from eyechart.catalogue import LAYOUTS, Layout
 from eyechart.checkpoints import Checkpoints
+from eyechart.comparing import Comparing
 from eyechart.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
 from eyechart.errors import UserError
 from eyechart.fingerprint import fingerprint
+from eyechart.judging import Judging
 from eyechart.models.spec import Spec
+from eyechart.reading import SPANS, Reading
+from eyechart.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Exam:
     def check(self) -> None:
         """Raise a UserError for a model that may not run or would not be asked anything."""
         self.checkpoints.check()
-        self.answering.check()
+        for section in (self.answering, self.reading, self.comparing, self.tracing, self.judging):
+            section.check()
         for dataset in self.datasets:
             if self._share(dataset) == 1 and self.config["probing"]["split"] == "group":
                 raise UserError(
@@ -39,7 +44,7 @@ class Exam:
         asked = {model for model, _ in self.answering.pairs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.datasets)
-            if model not in asked and not probed:
+            if model not in asked and not probed and not self.reading.datasets:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
@@ -61,14 +66,35 @@ class Exam:
         return Answering(self.config, self.specs)
 
     @property
+    def reading(self) -> Reading:
+        """What is read out of representations alone."""
+        return Reading(self.config, self.specs)
+
+    @property
+    def comparing(self) -> Comparing:
+        """Which words in colours are compared with colours."""
+        return Comparing(self.config, self.specs)
+
+    @property
+    def tracing(self) -> Tracing:
+        """Which items' attention is traced."""
+        return Tracing(self.config, self.specs)
+
+    @property
+    def judging(self) -> Judging:
+        """What verdicts are read from."""
+        return Judging(self.config, self.specs)
+
+    @property
     def datasets(self) -> list[str]:
         """The datasets that are probed: those with tasks."""
         return examined(self.config)
 
     @property
     def told_of(self) -> list[str]:
-        """The datasets that the report tells of: probed, or asked about."""
-        return list(dict.fromkeys([*self.datasets, *self.answering.datasets]))
+        """The datasets that the report tells of: probed, asked about, read out or compared."""
+        more = [*self.reading.datasets, *self.comparing.datasets]
+        return list(dict.fromkeys([*self.datasets, *self.answering.datasets, *more]))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield every examined (model, dataset): those with a task that the model can be asked."""
@@ -85,6 +111,11 @@ class Exam:
         """Give the pattern of ``{dataset}``: all datasets, or those from one source."""
         datasets = self.config["datasets"].items()
         return one_of(name for name, d in datasets if source in ("", d["source"]))
+
+    def with_regions(self, has: bool) -> str:
+        """Give the pattern of datasets whose layout marks regions, or of all others."""
+        datasets = self.config["datasets"].items()
+        return one_of(name for name, d in datasets if LAYOUTS[d["layout"]].regions is has)
 
     # Slices of settings, each as canonical JSON
 
@@ -115,7 +146,8 @@ class Exam:
     def extracting(self, wildcards: Any) -> str:
         """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
         unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
-        return canonical({**self.config["extraction"], **unread})
+        kept = self._kept(wildcards.dataset)
+        return canonical({**self.config["extraction"], **kept, **unread})
 
     def loading(self, wildcards: Any) -> str:
         """Give how a model is brought into memory: what is said of all, and of it."""
@@ -226,6 +258,20 @@ class Exam:
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
         return found
+
+    def _kept(self, dataset: str) -> Config:
+        """Give the addresses and spans that whoever reads a dataset's activations wants."""
+        general, concepts = self.config["extraction"], self.config["concepts"]
+        probed = dataset in [*self.datasets, *self.config["mining"]["datasets"]]
+        wanted = [(general["addresses"], general["spans"])] if probed else []
+        if self.reading.keeps(dataset):
+            wanted.append((self.reading.addresses(), list(SPANS)))
+        if dataset in concepts["datasets"]:
+            wanted.append((concepts["addresses"], concepts["spans"]))
+        if not wanted:
+            return {}
+        addresses, spans = ([v for part in kept for v in part] for kept in zip(*wanted, strict=True))
+        return {"addresses": list(dict.fromkeys(addresses)), "spans": list(dict.fromkeys(spans))}
 
     def _share(self, dataset: str) -> float:
         return float(self.config["datasets"][dataset]["test_share"])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.configuration import Config, canonical
+from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError, nearest
 
 FINDING = ("similar", "different", "centre", "block", "most")
@@ -24,16 +24,9 @@ class Mining:
         """Raise a UserError for a model without a vector or a dataset that does not exist."""
         mining, known = self.config["mining"], self.config["datasets"]
         for dataset in mining["datasets"]:
-            if dataset not in known:
-                raise UserError(
-                    f"mining.datasets: unknown dataset {dataset!r}; {nearest(dataset, known)}"
-                )
-            for key in ("parts", "test_share"):
-                if mining["pairs"] and key not in known[dataset]:
-                    raise UserError(
-                        f"datasets.{dataset}: the key {key!r} is missing, and mining.datasets "
-                        "names it"
-                    )
+            check_known("mining.datasets", "dataset", dataset, known)
+            if mining["pairs"]:
+                check_keys(self.config, dataset, ("parts", "test_share"), "mining.datasets")
         for pair in mining["pairs"]:
             for model in pair:
                 if model not in mining["vectors"]:

@@ -28,6 +28,10 @@ try:
     EXAM = Exam(config, SPECS)
     EXAM.check()
     ANSWERING = EXAM.answering
+    READING = EXAM.reading
+    COMPARING = EXAM.comparing
+    TRACING = EXAM.tracing
+    JUDGING = EXAM.judging
     MINING = Mining(config)
     MINING.check()
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method

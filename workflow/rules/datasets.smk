@@ -142,6 +142,8 @@ rule prepare_dataset:
         "<logs>/prepare_dataset/{dataset}.log",
     benchmark:
         "<benchmarks>/prepare_dataset/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.with_regions(False),
     group:
         "tables"
     conda:
@@ -155,9 +157,26 @@ rule prepare_dataset:
         seed=EXAM.seed,
         step=EXAM.step("prepares"),
         code=EXAM.code_of_step("prepares"),
+        regions="",
     message:
         "Making the tables of {wildcards.dataset}"
     shell:
         "python -m {params.step} --dataset {wildcards.dataset}"
         " --receipt {input.receipt} --settings {params.settings:q} --seed {params.seed}"
-        " --items {output.item_table} --images {output.image_table} 2>&1 | tee {log}"
+        " --items {output.item_table} --images {output.image_table} {params.regions}"
+        " 2>&1 | tee {log}"
+
+
+use rule prepare_dataset as prepare_marked with:
+    output:
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+        regions="<results>/datasets/{dataset}/regions.parquet",
+    log:
+        "<logs>/prepare_marked/{dataset}.log",
+    benchmark:
+        "<benchmarks>/prepare_marked/{dataset}.jsonl"
+    wildcard_constraints:
+        dataset=EXAM.with_regions(True),
+    params:
+        regions="--regions results/datasets/{dataset}/regions.parquet",

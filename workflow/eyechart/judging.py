@@ -1,0 +1,126 @@
+"""What the rules ask about verdicts: what each model's verdict is read from.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.answering import Answering
+from eyechart.configuration import Config, canonical, check_known, examined, tasks_for
+from eyechart.errors import UserError
+from eyechart.models.spec import Spec
+from eyechart.reading import Reading
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The section ``verdict`` of a checked configuration, and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for pairs of datasets that are not there, or a condition not asked."""
+        section, known = self.config["verdict"], self.config["datasets"]
+        for key, value in section["patterns"].items():
+            for dataset in (key, value):
+                check_known("verdict.patterns", "dataset", dataset, known)
+        shown = self.config["answering"]["conditions"]
+        if self._answering.datasets and section["blind"] not in shown:
+            raise UserError(
+                f"verdict.blind is {section['blind']!r}, which answering.conditions does not have; "
+                f"expected one of {', '.join(c for c in shown if c != 'sighted') or 'more of them'}"
+            )
+
+    @property
+    def models(self) -> list[str]:
+        """The models that are judged: those of which anything was asked or read."""
+        return [model for model in self.config["models"] if self._sources(model)]
+
+    def setting(self, wildcards: Any) -> str:
+        """Give the rules' settings, as canonical JSON."""
+        section = self.config["verdict"]
+        asked = self._answering.datasets
+        patterns = {k: v for k, v in section["patterns"].items() if k in asked and v in asked}
+        return canonical({**section, "patterns": patterns})
+
+    def kind(self, wildcards: Any) -> str:
+        """Give the model's kind."""
+        return self.specs[wildcards.model].kind
+
+    def contains(self, wildcards: Any) -> str:
+        """Give the encoder that a model contains, if it was asked about pairs, or nothing."""
+        return self._contained(wildcards.model)
+
+    # Paths
+
+    def tables(self) -> list[str]:
+        """Give all verdicts."""
+        return [f"results/verdict/{model}.parquet" for model in self.models]
+
+    def items(self, wildcards: Any) -> list[str]:
+        """Give the questions of all datasets that a model's verdict tells of."""
+        sets = self._sources(wildcards.model)
+        return [f"results/datasets/{dataset}/items.parquet" for dataset in sets]
+
+    def answers(self, wildcards: Any) -> list[str]:
+        """Give what the model answers, sighted and blind."""
+        return self._answers(wildcards.model, self._asked(wildcards.model))
+
+    def readouts(self, wildcards: Any) -> list[str]:
+        """Give what was read out of it."""
+        return Reading(self.config, self.specs).predictions(wildcards)
+
+    def probes(self, wildcards: Any) -> list[str]:
+        """Give the tables of its probes; what they predict stands beside them."""
+        return self._probes(wildcards.model, ".parquet")
+
+    def probe_predictions(self, wildcards: Any) -> list[str]:
+        """Give what its probes predict."""
+        return self._probes(wildcards.model, ".predictions.parquet")
+
+    def encoder_items(self, wildcards: Any) -> list[str]:
+        """Give the statements about pairs that the contained encoder matched."""
+        sets = self._of_encoder(wildcards.model)
+        return [f"results/datasets/{dataset}/items.parquet" for dataset in sets]
+
+    def encoder_answers(self, wildcards: Any) -> list[str]:
+        """Give how it matched them."""
+        sets = self._of_encoder(wildcards.model)
+        return self._answers(self._contained(wildcards.model), sets)
+
+    @property
+    def _answering(self) -> Answering:
+        return Answering(self.config, self.specs)
+
+    def _asked(self, model: str) -> list[str]:
+        return [d for m, d in self._answering.pairs() if m == model]
+
+    def _sources(self, model: str) -> list[str]:
+        """Give the datasets of which something is known about a model."""
+        probed = [d for d in examined(self.config) if tasks_for(self.config, self.specs, model, d)]
+        read = Reading(self.config, self.specs).datasets
+        return list(dict.fromkeys([*self._asked(model), *read, *probed]))
+
+    def _contained(self, model: str) -> str:
+        spec = self.specs[model]
+        return self._answering.encoder(model) if spec.kind == "vlm" else ""
+
+    def _of_encoder(self, model: str) -> list[str]:
+        encoder, patterns = self._contained(model), self.config["verdict"]["patterns"]
+        if encoder not in self.config["models"]:
+            return []
+        return [d for d in self._asked(encoder) if d in patterns.values()]
+
+    def _answers(self, model: str, datasets: list[str]) -> list[str]:
+        shown = ("sighted", self.config["verdict"]["blind"])
+        return [f"results/answers/{model}/{d}/{c}.parquet" for d in datasets for c in shown]
+
+    def _probes(self, model: str, suffix: str) -> list[str]:
+        return [
+            f"results/probes/{model}/{dataset}/{task}{suffix}"
+            for dataset in examined(self.config)
+            for task in tasks_for(self.config, self.specs, model, dataset)
+        ]

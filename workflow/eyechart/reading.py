@@ -1,0 +1,129 @@
+"""What the rules ask about readouts: which datasets' pictures are kept whole, and read.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.catalogue import LAYOUTS
+from eyechart.configuration import Config, canonical, check_keys, check_known
+from eyechart.errors import UserError
+from eyechart.models.spec import Spec
+
+SPANS = ("cls", "image_tokens")
+DEPTH_TASK = "depth_order"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The section ``readout`` of a checked configuration, and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for a dataset that is not there or has nothing to read."""
+        section, known = self.config["readout"], self.config["datasets"]
+        for dataset in section["datasets"]:
+            check_known("readout.datasets", "dataset", dataset, known)
+            check_keys(self.config, dataset, ("parts", "test_share"), "readout.datasets")
+            if not self._layout(dataset).regions:
+                raise UserError(
+                    f"readout.datasets: {dataset!r} has the layout "
+                    f"{known[dataset]['layout']!r}, which marks no regions; expected one of "
+                    f"{', '.join(name for name, layout in LAYOUTS.items() if layout.regions)}"
+                )
+        if section["depth"] is None:
+            return
+        check_known("readout.depth", "dataset", section["depth"], known)
+        check_keys(self.config, section["depth"], ("parts", "test_share"), "readout.depth")
+        if not self._layout(section["depth"]).depth:
+            raise UserError(
+                f"readout.depth is {section['depth']!r}, whose layout "
+                f"{known[section['depth']]['layout']!r} has no depth maps; expected one of "
+                f"{', '.join(name for name, layout in LAYOUTS.items() if layout.depth)}, or null"
+            )
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets whose items are read out."""
+        return list(self.config["readout"]["datasets"])
+
+    def keeps(self, dataset: str) -> bool:
+        """Whether the image tokens of a dataset's pictures are kept, each."""
+        return dataset in self.datasets or (bool(self.datasets) and dataset == self._depth)
+
+    def addresses(self) -> list[str]:
+        """Where image tokens are kept."""
+        return list(self.config["readout"]["addresses"])
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) of the exam that is read out."""
+        return ((m, d) for d in self.datasets for m in self.config["models"])
+
+    # Slices of settings, each as canonical JSON
+
+    def scoring(self, wildcards: Any) -> str:
+        """Give how readouts are scored."""
+        return canonical({"bootstrap": self.config["readout"]["bootstrap"]})
+
+    def training(self, wildcards: Any) -> str:
+        """Give how depth heads are trained."""
+        return canonical(self.config["readout"]["heads"])
+
+    # Paths
+
+    def manifests(self, wildcards: Any) -> list[str]:
+        """Give the manifests of a model's tokens: of pictures, and for a VLM of prompts."""
+        return self._manifests(wildcards.model, wildcards.dataset)
+
+    def depth_manifests(self, wildcards: Any) -> list[str]:
+        """Give the same of the pictures whose depth is known."""
+        return self._manifests(wildcards.model, self._depth)
+
+    def depth_tables(self, name: str) -> list[str]:
+        """Give the items or images of the pictures whose depth is known."""
+        return [f"results/datasets/{self._depth}/{name}.parquet"] if self._depth else []
+
+    @property
+    def depth_name(self) -> str:
+        """The dataset whose pictures teach depth, or nothing."""
+        return self._depth or ""
+
+    def heads(self, wildcards: Any) -> list[str]:
+        """Give the depth heads that a dataset's items are read with, if any are."""
+        tasks = self._layout(wildcards.dataset).items
+        if self._depth is None or DEPTH_TASK not in tasks:
+            return []
+        return [f"results/readouts/{wildcards.model}/depth_heads.safetensors"]
+
+    def predictions(self, wildcards: Any) -> list[str]:
+        """Give what was read out of a model, all datasets."""
+        root = f"results/readouts/{wildcards.model}"
+        return [f"{root}/{dataset}.predictions.parquet" for dataset in self.datasets]
+
+    def tables(self, suffix: str = ".parquet") -> list[str]:
+        """Give the tables of all readouts, or with another suffix what stands beside them."""
+        return [f"results/readouts/{model}/{dataset}{suffix}" for model, dataset in self.pairs()]
+
+    def figures(self) -> list[str]:
+        """Give the manifests of all figures about readouts."""
+        root = "results/report/figures/readouts"
+        return [f"{root}/{dataset}/{model}/figures.json" for model, dataset in self.pairs()]
+
+    @property
+    def _depth(self) -> str | None:
+        found: str | None = self.config["readout"]["depth"]
+        return found
+
+    def _manifests(self, model: str, dataset: str | None) -> list[str]:
+        if dataset is None:
+            return []
+        scopes = ["image", "item"] if self.specs[model].kind == "vlm" else ["image"]
+        return [f"results/activations/{model}/{dataset}/{scope}/manifest.json" for scope in scopes]
+
+    def _layout(self, dataset: str) -> Any:
+        return LAYOUTS[self.config["datasets"][dataset]["layout"]]

@@ -1,0 +1,69 @@
+"""Readouts: questions answered from a model's representations alone, address by address."""
+
+
+rule train_depth_heads:
+    input:
+        manifests=READING.depth_manifests,
+        item_table=READING.depth_tables("items"),
+        image_table=READING.depth_tables("images"),
+    output:
+        heads="<results>/readouts/{model}/depth_heads.safetensors",
+        metrics="<results>/readouts/{model}/depth_heads.json",
+    log:
+        "<logs>/train_depth_heads/{model}.log",
+    benchmark:
+        "<benchmarks>/train_depth_heads/{model}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(8000),
+        runtime=sizing.fixed(240),
+    params:
+        dataset=READING.depth_name,
+        settings=READING.training,
+        seed=config["seed"],
+        code=fingerprint("eyechart.readout.train_depth_heads"),
+        environment=ENVIRONMENT,
+    message:
+        "Training the depth heads of {wildcards.model}"
+    shell:
+        "python -m eyechart.readout.train_depth_heads --model {wildcards.model}"
+        " --dataset {params.dataset} --manifests {input.manifests} --items {input.item_table}"
+        " --images {input.image_table} --settings {params.settings:q} --seed {params.seed}"
+        " --threads {threads} --heads {output.heads} --metrics {output.metrics} 2>&1 | tee {log}"
+
+
+rule read_out:
+    input:
+        manifests=READING.manifests,
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        regions="<results>/datasets/{dataset}/regions.parquet",
+        heads=READING.heads,
+        answers=COMPARING.answers,
+    output:
+        scores="<results>/readouts/{model}/{dataset}.parquet",
+        predictions="<results>/readouts/{model}/{dataset}.predictions.parquet",
+    log:
+        "<logs>/read_out/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/read_out/{model}/{dataset}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(8000),
+        runtime=sizing.fixed(240),
+    params:
+        settings=READING.scoring,
+        seed=config["seed"],
+        code=fingerprint("eyechart.readout.read_out"),
+        environment=ENVIRONMENT,
+    message:
+        "Reading {wildcards.dataset} out of {wildcards.model}"
+    shell:
+        "python -m eyechart.readout.read_out --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --items {input.item_table} --regions {input.regions}"
+        " --manifests {input.manifests} --heads {input.heads} --answers {input.answers}"
+        " --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --scores {output.scores} --predictions {output.predictions} 2>&1 | tee {log}"

@@ -1,0 +1,39 @@
+"""The verdict: skill by skill, where the information is and whether the answer uses it."""
+
+
+rule decide:
+    input:
+        item_tables=JUDGING.items,
+        answers=JUDGING.answers,
+        readouts=JUDGING.readouts,
+        probes=JUDGING.probes,
+        probe_predictions=JUDGING.probe_predictions,
+        encoder_items=JUDGING.encoder_items,
+        encoder_answers=JUDGING.encoder_answers,
+    output:
+        "<results>/verdict/{model}.parquet",
+    log:
+        "<logs>/decide/{model}.log",
+    benchmark:
+        "<benchmarks>/decide/{model}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(60),
+    params:
+        kind=JUDGING.kind,
+        contains=JUDGING.contains,
+        settings=JUDGING.setting,
+        seed=config["seed"],
+        code=fingerprint("eyechart.verdict.decide"),
+        environment=ENVIRONMENT,
+    message:
+        "Deciding on {wildcards.model}"
+    shell:
+        "python -m eyechart.verdict.decide --model {wildcards.model} --kind {params.kind}"
+        " --contains={params.contains} --items {input.item_tables} --answers {input.answers}"
+        " --readouts {input.readouts} --probes {input.probes}"
+        " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
+        " --settings {params.settings:q} --seed {params.seed} --output {output} 2>&1 | tee {log}"

@@ -270,8 +270,9 @@ class Exam:
             wanted.append((concepts["addresses"], concepts["spans"]))
         if not wanted:
             return {}
-        addresses, spans = ([v for part in kept for v in part] for kept in zip(*wanted, strict=True))
-        return {"addresses": list(dict.fromkeys(addresses)), "spans": list(dict.fromkeys(spans))}
+        addresses = dict.fromkeys(address for some, _ in wanted for address in some)
+        spans = dict.fromkeys(span for _, some in wanted for span in some)
+        return {"addresses": list(addresses), "spans": list(spans)}
 
     def _share(self, dataset: str) -> float:
         return float(self.config["datasets"][dataset]["test_share"])

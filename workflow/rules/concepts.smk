@@ -1,0 +1,36 @@
+"""Concepts: words in colours, compared with pictures of colours."""
+
+
+rule compare_concepts:
+    input:
+        manifests=COMPARING.manifests,
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+        answers=COMPARING.answers,
+    output:
+        cues="<results>/concepts/{model}/{dataset}/cues.parquet",
+        separation="<results>/concepts/{model}/{dataset}/separation.parquet",
+        projection="<results>/concepts/{model}/{dataset}/projection.parquet",
+    log:
+        "<logs>/compare_concepts/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/compare_concepts/{model}/{dataset}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(4000),
+        runtime=sizing.fixed(120),
+    params:
+        settings=COMPARING.setting,
+        seed=config["seed"],
+        code=fingerprint("eyechart.concepts.compare"),
+        environment=ENVIRONMENT,
+    message:
+        "Comparing words and colours of {wildcards.dataset} in {wildcards.model}"
+    shell:
+        "python -m eyechart.concepts.compare --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --manifests {input.manifests} --items {input.item_table}"
+        " --images {input.image_table} --answers {input.answers} --settings {params.settings:q}"
+        " --seed {params.seed} --cues {output.cues} --separation {output.separation}"
+        " --projection {output.projection} 2>&1 | tee {log}"

@@ -38,12 +38,14 @@ class Picture:
         into tiles; patches where pictures are packed without a batch axis.
     image : PIL image or None
         The picture itself, where a family's own code wants it together with the prompt.
+    size : (width, height) of the picture itself, in pixels
     """
 
     inputs: dict[str, Tensor]
     text: str = ""
     rows: int = 1
     image: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -238,15 +240,16 @@ class Adapter:
             if len(self._places) >= KEPT:
                 self._places.clear()
             self._places[key] = finish(self.locate(size, region, of))
+            self._places[key].flags.writeable = False
         return self._places[key]
 
     @cached_property
     def _places(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
         return {}
 
-    def stage(self, address: str) -> str:
-        """Give the name under which an address's tokens have places: its region's, as a rule."""
-        return address.partition(".")[0]
+    def stage(self, region: str, module: str) -> str:
+        """Give the name under which a module's tokens have places: its region's, as a rule."""
+        return region
 
     def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
         """Give ``places`` as ``models/places.py`` has them: (t, 8)."""

@@ -1,8 +1,8 @@
 """Marks on pictures: points as labelled rings, boxes as frames, labels of whole pictures.
 
-Every line is light between two dark ones, so that it shows on any ground and to any eye; nothing
-depends on telling colours apart but the two frames that CV-Bench's own questions call red and
-blue. A ring is open: what it marks stays visible.
+Lines are light between two dark ones and names light on a dark plate, so that they show on any
+ground and to any eye; nothing depends on telling colours apart but the two frames that CV-Bench's
+own questions call red and blue. A ring is open: what it marks stays visible.
 """
 
 from collections.abc import Iterator, Sequence
@@ -69,7 +69,7 @@ def draw_label(image: Image.Image, name: str, left: float, top: float, label_px:
 
 
 def label_size(name: str, label_px: int) -> tuple[int, int]:
-    """Give the width and height that a label takes, outline included."""
+    """Give the width and height that a label takes, with its plate."""
     return _extent(name, label_px)
 
 
@@ -79,24 +79,27 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _letters(size: int) -> int:
-    """Give the size of a font whose capitals are as high as a label without its outline."""
-    return max(8, round((size - 2 * _stroke(size)) / 0.72))
+    """Give the size of a font whose capitals are as high as a label without its border."""
+    return max(8, round((size - 2 * _border(size)) / 0.72))
 
 
-def _stroke(size: int) -> int:
-    return max(1, round(size / 12))
+def _border(size: int) -> int:
+    return max(1, round(size / 10))
 
 
 def _extent(name: str, size: int) -> tuple[int, int]:
-    left, top, right, bottom = _font(_letters(size)).getbbox(name, stroke_width=_stroke(size))
-    return round(right - left), round(bottom - top)
+    left, top, right, bottom = _font(_letters(size)).getbbox(name)
+    return round(right - left) + 2 * _border(size), round(bottom - top) + 2 * _border(size)
 
 
 def _text(pen: ImageDraw.ImageDraw, name: str, place: Span, size: int) -> None:
-    font, stroke = _font(_letters(size)), _stroke(size)
-    left, top, _, _ = font.getbbox(name, stroke_width=stroke)
-    at = (place[0] - left, place[1] - top)
-    pen.text(at, name, LIGHT, font, stroke_width=stroke, stroke_fill=DARK)
+    # a plate, not an outline around letters: that would close a small C to an O
+    font, border = _font(_letters(size)), _border(size)
+    left, top = round(place[0]), round(place[1])
+    width, height = _extent(name, size)
+    pen.rectangle((left, top, left + width - 1, top + height - 1), fill=DARK)
+    inked = font.getbbox(name)
+    pen.text((left + border - inked[0], top + border - inked[1]), name, LIGHT, font)
 
 
 def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
@@ -110,7 +113,7 @@ def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
 def _frame(
     pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int
 ) -> None:
-    line = max(1, round(size / 6))
+    line = max(1, round(size / 5))
     left, top = round(mark.left), round(mark.top)
     right, bottom = round(mark.right) - 1, round(mark.bottom) - 1
     right, bottom = max(right, left + 1), max(bottom, top + 1)

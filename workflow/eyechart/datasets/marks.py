@@ -110,9 +110,7 @@ def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
         pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=width)
 
 
-def _frame(
-    pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int
-) -> None:
+def _frame(pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int) -> None:
     line = max(1, round(size / 5))
     left, top = round(mark.left), round(mark.top)
     right, bottom = round(mark.right) - 1, round(mark.bottom) - 1
@@ -144,11 +142,10 @@ def _places(mark: Region, on: tuple[int, int], size: int) -> Iterator[Span]:
     corners = [(x + slant, y - slant - height), (x + slant, y + slant)]
     corners += [(x - slant - width, y - slant - height), (x - slant - width, y + slant)]
     wanted = [(left, level) for left in beside] + [(middle, top) for top in over] + corners
-    for left, top in wanted:
-        left = min(max(left, 0), max(on[0] - width, 0))
-        top = min(max(top, 0), max(on[1] - height, 0))
-        place = (left, top, left + width, top + height)
-        yield place
+    for x, y in wanted:
+        left = min(max(x, 0), max(on[0] - width, 0))
+        top = min(max(y, 0), max(on[1] - height, 0))
+        yield left, top, left + width, top + height
 
 
 def _shared(first: Span, second: Span) -> float:

@@ -36,7 +36,7 @@ def check_wording(wording: dict[str, str], tasks: list[str], official: bool, whe
         text = wording[task]
         if text == OFFICIAL and not official:
             raise UserError(
-                f"{where}.{task} is {OFFICIAL!r}, but this dataset comes without questions; write one"
+                f"{where}.{task} is {OFFICIAL!r}, but the dataset has no questions; write one"
             )
         try:
             fields = {field for _, field, _, _ in string.Formatter().parse(text)} - {None}

@@ -166,7 +166,10 @@ def test_a_bad_row_is_one_sentence(cells, words):
         (points_of("val_x_1")[:4], r"'val_x_1' lacks D; give all five or none"),
         ([("val_x_1", "E", 1, 1)], r"line 2: name is 'E'; "),
         ([("val_x_1", "A", "left", 1)], r"line 2: x is 'left', expected a number of pixels"),
-        ([("val_x_1", "A", 1, 1), ("val_x_1", "A", 1, 1)], r"line 3: A of 'val_x_1' stands already"),
+        (
+            [("val_x_1", "A", 1, 1), ("val_x_1", "A", 1, 1)],
+            r"line 3: A of 'val_x_1' stands already",
+        ),
     ],
 )
 def test_bad_points_are_named(rows, words):
@@ -187,7 +190,9 @@ def test_a_point_off_its_picture_is_named():
 
 def test_settings_that_cannot_be_are_refused():
     examine()
-    with pytest.raises(UserError, match=r"datasets.blink.skills: 'depth_order'; .*There are: art_s"):
+    with pytest.raises(
+        UserError, match=r"datasets.blink.skills: 'depth_order'; .*There are: art_s"
+    ):
         prepare(["depth_order"], wording={"depth_order": "official"})
     with pytest.raises(UserError, match=r"datasets.blink.marks is false, but BLINK's pictures"):
         prepare(marks=False)

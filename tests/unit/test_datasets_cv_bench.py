@@ -69,7 +69,10 @@ def test_a_box_that_reaches_off_the_picture_is_cut_and_counted(caplog):
     [
         ({"bbox": [BOXES[0]]}, r"choice B \(bottle\) is marked on no picture; there are: A"),
         ({"bbox": [*BOXES, BOXES[0]]}, r"C is marked, but the choices are only A, B"),
-        ({"bbox": [BOXES[0], [60.0, 1.0, 70.0, 5.0]]}, r"box B \[60, 1, 70, 5\] does not lie on it"),
+        (
+            {"bbox": [BOXES[0], [60.0, 1.0, 70.0, 5.0]]},
+            r"box B \[60, 1, 70, 5\] does not lie on it",
+        ),
         ({"bbox": [BOXES[0], [5.0, 1.0, 5.0, 5.0]]}, r"box B \[5, 1, 5, 5\] does not lie on its"),
         ({"bbox": [[1.0, 2.0, 3.0], BOXES[1]]}, r"bbox is .*, expected a list of \[left, top, ri"),
         ({"bbox": None}, r"bbox is None, expected a list of"),

@@ -40,7 +40,7 @@ def test_the_odd_one_is_the_letter_of_its_picture():
 
 
 def test_every_picture_is_a_region_of_its_own():
-    _, images, regions = examine(columns=2)
+    _, _, regions = examine(columns=2)
     alone = regions_of(regions, "trial_0002", "alone")
     assert alone["D"] == ("trial_0002_4", (0, 0, 40, 40))
     on = regions_of(regions, "trial_0002", "canvas")

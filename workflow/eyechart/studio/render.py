@@ -36,7 +36,8 @@ class View:
 
 
 @functools.cache
-def _mitsuba() -> Any:
+def mitsuba() -> Any:
+    """Give Mitsuba, loaded once, in the one variant that the studio draws with."""
     import drjit  # noqa: PLC0415
     import mitsuba as mi  # noqa: PLC0415  (heavy, and its variant must be set before any use)
 
@@ -57,7 +58,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> View:
     seed : int
         Seeds the sampler; 32 bits of it are used.
     """
-    mi = _mitsuba()
+    mi = mitsuba()
     # optimizing shuffles the shapes by their place in memory, and the two lights with them
     scene = mi.load_dict(_scene_dict(mi, plan, settings["image_px"]), optimize=False)
     beauty = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})

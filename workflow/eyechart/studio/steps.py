@@ -41,9 +41,15 @@ def shard_indices(count: int, shard: int, shards: int) -> range:
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
-def indices(args: argparse.Namespace, per: int = 1) -> Iterator[int]:
-    """Give what one shard draws, with a bar of progress; each drawing makes ``per`` pictures."""
-    count = args.settings["splits"][args.split] // per
+def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[int]:
+    """Give what one shard draws, with a bar of progress.
+
+    Parameters
+    ----------
+    per, times : int
+        Each drawing counts for ``per`` of the split's number, and each of those is drawn ``times``.
+    """
+    count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])
     yield from tqdm(mine, desc=f"{args.dataset}/{args.split}", unit="scene", mininterval=2)
 

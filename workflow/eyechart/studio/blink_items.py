@@ -1,0 +1,233 @@
+"""One item of each of BLINK's four sub-tasks, drawn with its truth.
+
+An item is pictures as BLINK shows them, the points that are marked in them, the right letter, and
+the facts that it was drawn from.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from eyechart import randomness
+from eyechart.errors import UserError
+from eyechart.studio.balance import LETTERS, case_of
+from eyechart.studio.blink_marks import mark
+from eyechart.studio.booth import Booth, Survey
+from eyechart.studio.cameras import drawn_camera, orbit
+from eyechart.studio.framing import framed
+from eyechart.studio.lighting import lights
+from eyechart.studio.matching import draw_things, shared_points
+from eyechart.studio.species import SPECIES, draw_specimen
+from eyechart.studio.spots import NoSpotError, Spot, part_spots, some_apart, within
+from eyechart.studio.styles import DIFFERENCES, Style, draw_contents, draw_other, draw_style
+from eyechart.studio.things import Scene, Thing, part_of
+from eyechart.studio.tools import TOOLS, draw_tool
+
+ATTEMPTS = 200
+Name = tuple[str | int, ...]  # seed, dataset, split, sub-task, number: what seeds an item
+Settings = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One view: its picture as drawn (uint8 (h, w, 3)) and what its pixels show."""
+
+    rgb: np.ndarray
+    survey: Survey
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item.
+
+    Attributes
+    ----------
+    shots : its views, unmarked
+    points : per view, name of a mark -> x and y in pixels
+    answer : the right letter
+    facts : what it was drawn from, as JSON has it
+    """
+
+    shots: list[Shot]
+    points: list[dict[str, Spot]]
+    answer: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def pictures(self) -> list[np.ndarray]:
+        """Give the pictures with their marks."""
+        shown = zip(self.shots, self.points, strict=True)
+        return [mark(shot.rgb, points) if points else shot.rgb for shot, points in shown]
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attempt at an item: its chance, its look, and the right letter, which is given."""
+
+    rng: random.Random
+    settings: Settings
+    answer: str
+    number: int
+    name: Name
+
+    def booth(self, scene: Scene) -> Booth:
+        """Load a scene."""
+        return Booth(scene, self.settings["image_px"])
+
+    def shot(self, booth: Booth, survey: Survey, view: int) -> Shot:
+        """Draw the picture of a survey."""
+        seed = randomness.seed_for("render", *self.name, view)
+        samples = self.settings["samples_per_pixel"]
+        return Shot(booth.picture(survey.camera, samples, seed), survey)
+
+    def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
+        """Give the right one its letter, and the wrong ones the others in the order given."""
+        letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
+        named = dict(zip(letters, wrong, strict=True)) | {self.answer: right}
+        return {letter: named[letter] for letter in sorted(named)}
+
+
+def _portrait(attempt: Try, thing: Thing, roll: float) -> tuple[Booth, Survey]:
+    """Put a thing on the floor, turned somehow, and aim at it."""
+    rng, settings = attempt.rng, attempt.settings
+    stood = replace(thing, turn=round(rng.uniform(0, 360), 6))
+    camera = orbit(
+        drawn_camera(rng, settings), elevation=rng.uniform(-15, 8), roll=rng.uniform(-roll, roll)
+    )
+    booth = attempt.booth(Scene((stood,), lights(rng, settings)))
+    share = rng.uniform(0.78, 0.92)
+    return booth, booth.survey(framed(camera, [stood], share, settings["image_px"]))
+
+
+def _by_part(attempt: Try, things: tuple[Thing, Thing], asked: set[str] | None) -> Item:
+    """Mark a part of one thing, and four parts of the other, one of which is the same."""
+    image_px = attempt.settings["image_px"]
+    # the second picture is rolled, so that the place in the picture tells less
+    (one, first), (other, second) = (
+        _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 35), strict=True)
+    )
+    here, there = part_spots(first), part_spots(second)
+    shared = [p for p in here if p in there and (not asked or p in asked)]
+    shared = [p for p in shared if within(here[p], image_px)]
+    if not shared:
+        raise NoSpotError
+    part = attempt.rng.choice(shared)
+    chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
+    parts = attempt.lettered(part, chosen[1:])
+    return Item(
+        [attempt.shot(one, first, 0), attempt.shot(other, second, 1)],
+        [{"REF": here[part]}, {letter: there[p] for letter, p in parts.items()}],
+        attempt.answer,
+        {"kinds": [thing.name for thing in things], "part": part, "parts": parts},
+    )
+
+
+def semantic(attempt: Try) -> Item:
+    """Draw two things of one kind, to ask which point is on the same part."""
+    kind = attempt.rng.choice(list(SPECIES))
+    pair = draw_specimen(attempt.rng, kind), draw_specimen(attempt.rng, kind)
+    return _by_part(attempt, pair, None)
+
+
+def functional(attempt: Try) -> Item:
+    """Draw tools of two kinds, to ask which point is on the part that does the same."""
+    one, other = (draw_tool(attempt.rng, k) for k in attempt.rng.sample(list(TOOLS), 2))
+    return _by_part(
+        attempt, (one, other), {part_of(s) for s in one.solids} & {part_of(s) for s in other.solids}
+    )
+
+
+def visual(attempt: Try) -> Item:
+    """Draw a scene from two sides and in other light, to ask which point is the same."""
+    rng, settings = attempt.rng, attempt.settings
+    things, image_px = draw_things(rng), settings["image_px"]
+    relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
+    base = orbit(drawn_camera(rng, settings), azimuth=rng.uniform(-180, 180))
+    aside = rng.choice((-1, 1)) * rng.uniform(15, 40)
+    beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-40, 40))
+    shares = [rng.uniform(0.85, 1.0) for _ in range(2)]
+    cameras = [
+        framed(camera, things, share, image_px)
+        for camera, share in zip((base, beside), shares, strict=True)
+    ]
+    shining = lights(rng, settings)
+    warm = rng.choice(((1.25, 1.0, 0.65), (0.7, 0.95, 1.35)))
+    other = lights(rng, settings, rng.uniform(90, 270), warm) if relit else shining
+    booth = attempt.booth(Scene(things, shining))
+    first, second = (booth.survey(camera) for camera in cameras)
+    shot = attempt.shot(booth, first, 0)
+    found = shared_points(first, second, shot.rgb, len(LETTERS))
+    rng.shuffle(found)
+    points = attempt.lettered(found[0], found[1:])
+    last = attempt.shot(attempt.booth(Scene(things, other)), second, 1)
+    return Item(
+        [shot, last],
+        [{"REF": found[0][1]}, {letter: spot for letter, (_, _, spot) in points.items()}],
+        attempt.answer,
+        {
+            "change": "view and light" if relit else "view",
+            "world": {letter: at.tolist() for letter, (at, _, _) in points.items()},
+        },
+    )
+
+
+def style(attempt: Try) -> Item:
+    """Draw a picture, one of its style and one of another, to ask which is like the first."""
+    rng = attempt.rng
+    difference = case_of(DIFFERENCES, attempt.number, "style", *attempt.name[:4])
+    own = draw_style(rng)
+    other = draw_other(rng, own, difference)
+    styles: dict[str, Style] = attempt.lettered(own, [other])
+    shots = [_still(attempt, s, n) for n, s in enumerate((own, *styles.values()))]
+    told = {"REF": own, **styles}
+    facts = {"difference": difference, "styles": {k: s.facts() for k, s in told.items()}}
+    return Item(shots, [{}, {}, {}], attempt.answer, facts)
+
+
+def _still(attempt: Try, style: Style, view: int) -> Shot:
+    rng, settings = attempt.rng, attempt.settings
+    things = draw_contents(rng, style)
+    camera = orbit(drawn_camera(rng, settings), elevation=rng.uniform(-10, 10))
+    camera = framed(camera, things, rng.uniform(0.95, 1.1), settings["image_px"])
+    shining = lights(rng, settings, tint=style.tint)
+    booth = attempt.booth(Scene(things, shining, floor=style.floor()))
+    return attempt.shot(booth, booth.survey(camera), view)
+
+
+SUB_TASKS: dict[str, Callable[[Try], Item]] = {
+    "Semantic_Correspondence": semantic,
+    "Functional_Correspondence": functional,
+    "Visual_Correspondence": visual,
+    "Art_Style": style,
+}
+
+
+def draw_item(name: Name, settings: Settings) -> Item:
+    """Draw one item.
+
+    Parameters
+    ----------
+    name : (seed, dataset, split, sub-task, number)
+        The only source of chance; the right letter is spread evenly over numbers.
+
+    Raises
+    ------
+    UserError
+        If no draw has room for its marks.
+    """
+    task, number = str(name[3]), int(name[4])
+    letters = "AB" if task == "Art_Style" else LETTERS
+    answer = case_of(letters, number, "letters", *name[:4])
+    for attempt in range(ATTEMPTS):
+        seeds = (*name, attempt)
+        try:
+            rng = randomness.dice("blink", *seeds)
+            return SUB_TASKS[task](Try(rng, settings, answer, number, seeds))
+        except NoSpotError:
+            continue
+    raise UserError(
+        f"studio: item {'/'.join(map(str, name[1:]))} finds no room for its marks after {ATTEMPTS} "
+        "tries; raise studio.image_px"
+    )

@@ -1,0 +1,73 @@
+"""The marks of BLINK's correspondence tasks: a red ring and a label, drawn into the picture."""
+
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from eyechart.studio.spots import Spot
+
+FINER = 4  # drawn so many times larger and then averaged, so that a ring has its exact middle
+RED, WHITE = (225, 20, 20), (255, 255, 255)
+RADIUS, LINE, LETTER = 0.04, 0.014, 0.11  # of the shorter side: ring, its line, height of letters
+
+
+def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
+    """Draw a ring round every point and its name beside it.
+
+    Parameters
+    ----------
+    picture : uint8 (h, w, 3)
+    spots : dict
+        Name -> x and y in pixels, continuous.
+
+    Returns
+    -------
+    uint8 (h, w, 3)
+    """
+    height, width = picture.shape[:2]
+    side = min(height, width) * FINER
+    canvas = Image.new("RGBA", (width * FINER, height * FINER))
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=LETTER * side)
+    line = max(round(LINE * side), 1)
+    taken = [(x * FINER, y * FINER) for x, y in spots.values()]
+    for name, (x, y) in spots.items():
+        middle = (x * FINER, y * FINER)
+        for radius, wide, color in ((RADIUS, 2 * line, WHITE), (RADIUS, line, RED)):
+            reach = radius * side + wide / 2
+            box = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach]
+            pen.ellipse(box, outline=color, width=wide)
+        place = _beside(middle, _extent(font, name), taken, canvas.size)
+        pen.text(place, name, font=font, fill=RED, anchor="mm", stroke_width=line,
+                 stroke_fill=WHITE)  # fmt: skip
+        taken.append(place)
+    layer = np.asarray(canvas, dtype=np.float64).reshape(height, FINER, width, FINER, 4)
+    share = layer[..., 3:].mean(axis=(1, 3)) / 255
+    paint = (layer[..., :3] * layer[..., 3:] / 255).mean(axis=(1, 3))
+    return (picture * (1 - share) + paint + 0.5).astype(np.uint8)
+
+
+def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tuple[float, float]:
+    left, top, right, bottom = font.getbbox(name)
+    return right - left, bottom - top
+
+
+def _beside(
+    middle: Spot, extent: tuple[float, float], taken: list[Spot], size: tuple[int, int]
+) -> Spot:
+    """Give where a label stands: whole in the picture, as far from all other marks as can be."""
+    reach = RADIUS * min(size)
+    across, down = 1.5 * reach + extent[0] / 2, 1.4 * reach + extent[1] / 2
+    corners = [(across * x, down * y) for x in (-0.8, 0.8) for y in (-0.8, 0.8)]
+    places = [(across, 0.0), (-across, 0.0), (0.0, -down), (0.0, down), *corners]
+    others = [spot for spot in taken if spot != middle]
+
+    def room(place: Spot) -> float:
+        edge = min(
+            min(p - e / 2, s - p - e / 2) for p, e, s in zip(place, extent, size, strict=True)
+        )
+        near = min((math.dist(place, spot) for spot in others), default=math.inf)
+        return min(near, 3 * reach) + 100 * min(edge, 0)
+
+    return max(((middle[0] + x, middle[1] + y) for x, y in places), key=room)

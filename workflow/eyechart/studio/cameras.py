@@ -1,0 +1,88 @@
+"""Who looks: a camera that goes round its target, rolls and comes nearer."""
+
+import math
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+LOWEST, HIGHEST = 8.0, 75.0  # degrees above the floor
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera.
+
+    Attributes
+    ----------
+    position, target : world units
+    fov : degrees that the picture is wide
+    roll : degrees that the camera is turned about its axis, clockwise; the picture turns back
+    """
+
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+    fov: float
+    roll: float = 0.0
+
+    def axes(self) -> np.ndarray:
+        """Give the unit vectors right, up and forward as rows (3, 3)."""
+        forward = np.subtract(self.target, self.position)
+        forward /= np.linalg.norm(forward)
+        right = np.cross(forward, [0.0, 0.0, 1.0])
+        right /= np.linalg.norm(right)
+        up = np.cross(right, forward)
+        turn = math.radians(self.roll)
+        rolled = math.cos(turn) * right - math.sin(turn) * up
+        return np.stack([rolled, np.cross(rolled, forward), forward])
+
+    def width_at_target(self) -> float:
+        """Give how much of the world the picture is wide at the target, in world units."""
+        far = math.dist(self.position, self.target)
+        return 2 * far * math.tan(math.radians(self.fov) / 2)
+
+
+def drawn_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
+    """Give the camera of the look, shifted by up to its jitter along each axis."""
+    camera = settings["camera"]
+    jitter = camera["jitter"]
+    x, y, z = (round(c + rng.uniform(-jitter, jitter), 6) for c in camera["position"])
+    tx, ty, tz = camera["target"]
+    return Camera((x, y, z), (tx, ty, tz), camera["fov"])
+
+
+def orbit(
+    camera: Camera,
+    azimuth: float = 0.0,
+    elevation: float = 0.0,
+    roll: float = 0.0,
+    zoom: float = 1.0,
+    target: tuple[float, float, float] | None = None,
+) -> Camera:
+    """Give a camera as far from its target that went round it and up, and then rolls and zooms.
+
+    Parameters
+    ----------
+    azimuth, elevation, roll : float
+        Degrees, added to what the camera has; the elevation stays between 8 and 75.
+    zoom : float
+        How much larger things at the target become.
+    target : (x, y, z), optional
+        Another target; the camera moves along.
+    """
+    offset = np.subtract(camera.position, camera.target)
+    far = float(np.linalg.norm(offset))
+    around = math.atan2(offset[1], offset[0]) + math.radians(azimuth)
+    above = math.degrees(math.asin(offset[2] / far)) + elevation
+    above = math.radians(min(max(above, LOWEST), HIGHEST))
+    level = far * math.cos(above)
+    aim = camera.target if target is None else target
+    position = (
+        round(aim[0] + level * math.cos(around), 6),
+        round(aim[1] + level * math.sin(around), 6),
+        round(aim[2] + far * math.sin(above), 6),
+    )
+    half = math.tan(math.radians(camera.fov) / 2) / zoom
+    fov = round(2 * math.degrees(math.atan(half)), 6)
+    return Camera(position, aim, fov, round(camera.roll + roll, 6))

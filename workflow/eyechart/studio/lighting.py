@@ -1,0 +1,35 @@
+"""The key and the fill light of the studio's look, moved about, turned round and tinted."""
+
+import math
+import random
+from typing import Any
+
+from eyechart.studio.render import FILL_LIGHT, KEY_LIGHT
+from eyechart.studio.things import Light, Triple
+
+WHITE: Triple = (1.0, 1.0, 1.0)
+
+
+def lights(
+    rng: random.Random, settings: dict[str, Any], turn: float = 0.0, tint: Triple = WHITE
+) -> tuple[Light, Light]:
+    """Draw both lights.
+
+    Parameters
+    ----------
+    settings : dict
+        ``light_jitter``: how far each is shifted at most along each axis, world units.
+    turn : float
+        Degrees that both went round the scene.
+    tint : (R, G, B)
+        What their radiance is multiplied with.
+    """
+    shift = settings["light_jitter"]
+    found = []
+    for light in (KEY_LIGHT, FILL_LIGHT):
+        x, y, z = (round(p + shift * rng.uniform(-1, 1), 6) for p in light["position"])
+        cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        position = (round(cosine * x - sine * y, 6), round(sine * x + cosine * y, 6), z)
+        red, green, blue = (round(light["radiance"] * t, 6) for t in tint)
+        found.append(Light(position, light["scale"], (red, green, blue)))
+    return found[0], found[1]

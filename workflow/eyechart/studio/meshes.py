@@ -1,0 +1,146 @@
+"""Bodies of which new things are built: block, ball, drum, cone and arc, as triangles.
+
+Every body fills -1..1 along each axis before it is scaled, so one part is one shape to the
+renderer, however it is stretched. Texture coordinates are about as large as the surface: one unit
+of texture is four to six units of length, and no two faces of a block share theirs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SIDES, RINGS = 24, 12
+# Where the six faces of a block lie in the texture, each half a unit wide
+CORNERS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """Triangles: ``vertices``, ``normals`` (v, 3), ``texture`` (v, 2), ``faces`` int (f, 3)."""
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    texture: np.ndarray
+    faces: np.ndarray
+
+
+def body(kind: str, shape: float) -> Mesh:
+    """Give a body in its own frame.
+
+    Parameters
+    ----------
+    kind : str
+        ``block``, ``ball``, ``drum``, ``cone`` (``shape``: its upper radius) or ``arc`` (half a
+        ring that opens to -x; ``shape``: the radius of its rod).
+    """
+    if kind == "block":
+        return _block()
+    if kind == "arc":
+        return _arc(shape)
+    if kind == "ball":
+        angle = np.linspace(-np.pi / 2, np.pi / 2, RINGS + 1)
+        around = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # radius, height
+        return _turned([(around[i], around[i + 1], around[i], around[i + 1]) for i in range(RINGS)])
+    upper = {"drum": 1.0, "cone": shape}[kind]
+    low, high = np.array([1.0, -1.0]), np.array([upper, 1.0])
+    slope = np.array([2.0, 1.0 - upper]) / np.hypot(2.0, 1.0 - upper)
+    up, down = np.array([0.0, 1.0]), np.array([0.0, -1.0])
+    strips = [(np.array([0.0, -1.0]), low, down, down), (low, high, slope, slope)]
+    return _turned([*strips, (high, np.array([0.0, 1.0]), up, up)])
+
+
+def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
+    """Give a mesh under a 4 x 4 matrix that mirrors nothing."""
+    vertices = mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3]
+    normals = mesh.normals @ np.linalg.inv(matrix[:3, :3])
+    normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    return Mesh(vertices, normals, mesh.texture, mesh.faces)
+
+
+def _grid(rows: int, columns: int, start: int) -> np.ndarray:
+    """Give the triangles (2 (rows - 1) (columns - 1), 3) of a grid of vertices, row by row."""
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel() + start
+    one = np.stack([first, first + 1, first + columns + 1], axis=1)
+    other = np.stack([first, first + columns + 1, first + columns], axis=1)
+    return np.concatenate([one, other])
+
+
+Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and the normals there
+
+
+def _turned(strips: list[Strip]) -> Mesh:
+    """Turn strips of a profile (radius, height) about z, from below to above."""
+    angle = np.linspace(0, 2 * np.pi, SIDES + 1)
+    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # (s, 2)
+    vertices, normals, texture, faces = [], [], [], []
+    length = 0.0
+    for n, (low, high, at_low, at_high) in enumerate(strips):
+        step = float(np.linalg.norm(high - low))
+        for end, normal, along in ((low, at_low, length), (high, at_high, length + step)):
+            height = np.full((len(angle), 1), end[1])
+            vertices.append(np.concatenate([circle * end[0], height], axis=1))
+            tilt = np.full((len(angle), 1), normal[1])
+            normals.append(np.concatenate([circle * normal[0], tilt], axis=1))
+            texture.append(np.stack([angle / (2 * np.pi), np.full_like(angle, along / 6)], axis=1))
+        faces.append(_grid(2, len(angle), 2 * n * len(angle)))
+        length += step
+    return Mesh(
+        np.concatenate(vertices), np.concatenate(normals),
+        np.concatenate(texture), np.concatenate(faces),
+    )  # fmt: skip
+
+
+def _arc(rod: float) -> Mesh:
+    """Sweep a circle along half a ring in the xz plane, from its lower to its upper end."""
+    along = np.linspace(-np.pi / 2, np.pi / 2, SIDES // 2 + 1)
+    around = np.linspace(0, 2 * np.pi, RINGS + 1)
+    outward = np.stack([np.cos(along), np.zeros_like(along), np.sin(along)], axis=1)
+    normals = np.cos(around)[None, :, None] * outward[:, None, :] + np.sin(around)[
+        None, :, None
+    ] * np.array([0.0, 1.0, 0.0])  # (a, r, 3)
+    vertices = (1 - rod) * outward[:, None, :] + rod * normals
+    grid = np.meshgrid(along / np.pi, around / (2 * np.pi), indexing="ij")
+    faces = _grid(len(along), len(around), 0)[:, ::-1]
+    texture = np.stack(grid, axis=-1).reshape(-1, 2)
+    swept = Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), texture, faces)
+    return _joined([swept, *(_lid(ring, -1.0) for ring in (vertices[0], vertices[-1]))])
+
+
+def _lid(ring: np.ndarray, x: float) -> Mesh:
+    """Close an end of an arc, a ring of vertices (r, 3), with a face towards +x or -x."""
+    corners = np.concatenate([ring.mean(axis=0, keepdims=True), ring])
+    step = np.arange(1, len(ring))
+    faces = np.stack([np.zeros_like(step), step, step + 1], axis=1)
+    first = np.cross(*(corners[faces[0, 1:]] - corners[0]))
+    if first[0] * x < 0:
+        faces = faces[:, ::-1]
+    normals = np.tile([x, 0.0, 0.0], (len(corners), 1))
+    return Mesh(corners, normals, corners[:, 1:] / 2, faces)
+
+
+def _joined(meshes: list[Mesh]) -> Mesh:
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
+    faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate([mesh.normals for mesh in meshes]),
+        np.concatenate([mesh.texture for mesh in meshes]),
+        np.concatenate(faces),
+    )
+
+
+def _block() -> Mesh:
+    vertices, normals, texture, faces = [], [], [], []
+    square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)
+    for n, (axis, sign) in enumerate((a, s) for a in range(3) for s in (1.0, -1.0)):
+        corner = np.empty((4, 3))
+        corner[:, axis] = sign
+        corner[:, (axis + 1) % 3], corner[:, (axis + 2) % 3] = square[:, 0] * sign, square[:, 1]
+        vertices.append(corner)
+        normals.append(np.tile(np.eye(3)[axis] * sign, (4, 1)))
+        texture.append((square + 1) / 4 + CORNERS[n])
+        faces.append(np.array([[0, 1, 2], [0, 2, 3]]) + 4 * n)
+    return Mesh(
+        np.concatenate(vertices), np.concatenate(normals),
+        np.concatenate(texture), np.concatenate(faces),
+    )  # fmt: skip

@@ -1,12 +1,10 @@
 """Which tokens stand for which region: planned once per room, used at all of its addresses."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.errors import UserError
-from eyechart.randomness import generator
 from eyechart.readout.questions import Reading, Region
 from eyechart.readout.sampling import OutsideError, weights_at_point, weights_in_box
 from eyechart.readout.sources import Source
@@ -39,15 +37,22 @@ class Plan:
     parts: tuple[tuple[int, np.ndarray], ...]
     shares: dict[str, Share]
 
-    def shuffled(self, *seed: str | int) -> dict[str, Share]:
+    @property
+    def size(self) -> int:
+        """Give the number of tokens in the pool."""
+        return sum(len(tokens) for _, tokens in self.parts)
+
+    def dealt(self, deal: np.ndarray) -> dict[str, Share]:
         """Give the shares after the pool's tokens were dealt out anew among all their places.
 
         All pictures of the item are shuffled together, since a mean or a Gram matrix of a whole
         picture does not change when the tokens within that picture change places.
+
+        Parameters
+        ----------
+        deal : ndarray of int, shape (size,)
+            A permutation.
         """
-        size = sum(len(tokens) for _, tokens in self.parts)
-        reading = self.reading
-        deal = generator("readout shuffle", *seed, reading.item_id, reading.seen).permutation(size)
         return {k: Share(deal[s.tokens], s.weights) for k, s in self.shares.items()}
 
 
@@ -74,7 +79,10 @@ class Pool:
 
 
 def plan_readings(
-    source: Source, places: Sequence[np.ndarray], readings: Iterable[Reading]
+    source: Source,
+    places: Sequence[np.ndarray],
+    readings: Iterable[Reading],
+    views: Mapping[str, int],
 ) -> tuple[list[Plan], list[tuple[Reading, str]]]:
     """Give the plans of what can be read, and of what cannot, why.
 
@@ -84,11 +92,15 @@ def plan_readings(
     places : sequence of ndarray, float32, shape (t, 7)
         Of each row of the source, in one room.
     readings : iterable of Reading
+    views : mapping of str to int
+        How many views each picture has by itself. Where several pictures stand in one prompt, their
+        tokens stand one picture after another and their views are counted on: so this tells which
+        are whose.
     """
     plans, unread = [], []
     for reading in readings:
         try:
-            plans.append(_plan(source, places, reading))
+            plans.append(_plan(source, places, reading, views))
         except OutsideError as error:
             unread.append((reading, str(error)))
     return plans, unread
@@ -126,11 +138,13 @@ def rows_of(plans: Iterable[Plan]) -> set[int]:
     return {row for plan in plans for row, _ in plan.parts}
 
 
-def _plan(source: Source, places: Sequence[np.ndarray], reading: Reading) -> Plan:
+def _plan(
+    source: Source, places: Sequence[np.ndarray], reading: Reading, views: Mapping[str, int]
+) -> Plan:
     parts, of_picture, start = [], {}, 0
     for picture in reading.pictures:
-        row, low, high = _find(source, places, reading, picture)
-        own = low + np.flatnonzero(np.isfinite(places[row][low:high, LEFT]))
+        row, own = _find(source, places, reading, picture, views)
+        own = own[np.isfinite(places[row][own, LEFT])]
         if not len(own):
             raise OutsideError("none of the picture's tokens lies anywhere")
         parts.append((row, own))
@@ -157,22 +171,26 @@ def weigh(places: np.ndarray, region: Region) -> np.ndarray:
 
 
 def _find(
-    source: Source, places: Sequence[np.ndarray], reading: Reading, picture: str
-) -> tuple[int, int, int]:
+    source: Source,
+    places: Sequence[np.ndarray],
+    reading: Reading,
+    picture: str,
+    views: Mapping[str, int],
+) -> tuple[int, np.ndarray]:
     """Give the row of a picture's tokens, and which of the row's tokens are of that picture."""
     whole = source.scope == "image"
     row = source.rows.get(picture if whole else reading.item_id)
     if row is None or not (whole or picture in reading.images):
-        raise OutsideError("the model was not shown the picture so")
+        raise OutsideError("the model was not shown the picture in this way")
+    view = places[row][:, VIEW]
     if whole or len(reading.images) == 1:
-        return row, 0, len(places[row])
-    low, high = _pictures_share(source, places[row], len(reading.images))(
-        reading.images.index(picture)
-    )
-    return row, low, high
-
-
-def _pictures_share(
-    source: Source, places: np.ndarray, pictures: int
-) -> Callable[[int], tuple[int, int]]:
-    raise UserError(f"{source.path}: {len(places)} tokens of {pictures} pictures")
+        return row, np.arange(len(view))
+    if not all(image in views for image in reading.images):
+        raise OutsideError("nothing says which of the prompt's views are of which picture")
+    ends = np.cumsum([views[image] for image in reading.images])
+    if view.max(initial=-1) + 1 != ends[-1]:
+        raise OutsideError(
+            f"the prompt has {view.max(initial=-1) + 1:g} views, its pictures {ends[-1]} by themselves"
+        )
+    end = ends[reading.images.index(picture)]
+    return row, np.flatnonzero((end - views[picture] <= view) & (view < end))

@@ -110,9 +110,7 @@ def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
         pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=width)
 
 
-def _frame(
-    pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int
-) -> None:
+def _frame(pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int) -> None:
     line = max(1, round(size / 5))
     left, top = round(mark.left), round(mark.top)
     right, bottom = round(mark.right) - 1, round(mark.bottom) - 1

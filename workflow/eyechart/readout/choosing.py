@@ -11,8 +11,9 @@ from eyechart.readout.gram import score_gram, spread
 from eyechart.readout.odd import score_odd
 from eyechart.readout.plans import Pool, Share
 from eyechart.readout.points import mean_of, score_points
-from eyechart.readout.questions import REF, Reading
+from eyechart.readout.questions import Reading
 from eyechart.tables.readouts import ART, CORRESPONDENCE, ODD
+from eyechart.tables.regions import REF
 
 TIE = 1e-12  # of the scale of scores: what rounding alone may tell apart
 

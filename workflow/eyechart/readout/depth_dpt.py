@@ -15,8 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-from eyechart.randomness import seed_for
-
 FINEST = 4  # cells along each side of a token
 VIEW, ROW, COLUMN, LEFT = 0, 1, 2, 3  # columns of places
 
@@ -33,6 +31,8 @@ class Grid:
 class DPT(nn.Module):
     """Depth maps from the token maps of several blocks, shallow to deep."""
 
+    depth: Tensor  # mean and spread of depths, (2,)
+
     def __init__(self, widths: Sequence[int], width: int):
         super().__init__()
         self.scales = [FINEST * 2.0**-i for i in range(len(widths))]
@@ -44,7 +44,7 @@ class DPT(nn.Module):
         for i, d in enumerate(widths):
             self.register_buffer(f"mean_{i}", torch.zeros(d))
             self.register_buffer(f"scale_{i}", torch.ones(d))
-        self.register_buffer("depth", torch.tensor([0.0, 1.0]))  # mean and spread
+        self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Give depths (b, 4 h, 4 w) from token maps, (b, d, h, w) each."""

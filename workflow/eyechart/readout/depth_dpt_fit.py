@@ -112,7 +112,8 @@ def _batches(
 def _standardise(net: DPT, examples: Sequence[Example]) -> None:
     """Set the mean and spread of features and depths to those of the examples."""
     for i in range(len(examples[0].maps)):
-        count, total, square = 0, 0.0, 0.0
+        count = 0
+        total = square = torch.zeros(len(examples[0].maps[i]), dtype=torch.float64)
         for example in examples:
             own = example.maps[i].double().flatten(1)
             count += own.shape[1]

@@ -29,15 +29,14 @@ class Heads:
     width: int
     tensors: dict[str, np.ndarray]
 
-    def dpt(self) -> "MapHead | None":
-        """Give the head over several blocks, or None where none was trained."""
-        if not self.tensors:
-            return None
+    def over_blocks(self, threads: int) -> "MapHead":
+        """Give the head over several blocks, where there are ``addresses``."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
         from eyechart.readout.depth_dpt import DPT as Net  # noqa: PLC0415
         from eyechart.readout.depth_dpt import MapHead  # noqa: PLC0415
 
+        torch.set_num_threads(threads)
         widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
         net = Net(widths, self.width)
         net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})

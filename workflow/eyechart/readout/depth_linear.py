@@ -94,7 +94,10 @@ def choose(folds: Sequence[Sums], strengths: Sequence[float]) -> tuple[Linear, f
     whole = folds[0].combined(folds[1:])
     rests = [whole.combined([fold], -1) for fold in folds]
     errors = [
-        sum(fold.squared_error(rest.fit(s)) * fold.n for fold, rest in zip(folds, rests, strict=True))
+        sum(
+            fold.squared_error(rest.fit(s)) * fold.n
+            for fold, rest in zip(folds, rests, strict=True)
+        )
         for s in strengths
     ]
     best = strengths[int(np.argmin(errors))]

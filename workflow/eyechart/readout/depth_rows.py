@@ -1,8 +1,7 @@
 """Which rows of a source show pictures whose depth is known, and how deep their tokens are."""
 
-from collections.abc import Sequence
+import logging
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -10,43 +9,75 @@ import polars as pl
 
 from eyechart.errors import UserError
 from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.plans import LEFT
 from eyechart.readout.sources import Source
 from eyechart.tables.parquet import read_table
 
-FOUND = 64  # depth maps kept in memory at a time
+log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class Known:
-    """Depth maps of the rows of one source.
+    """The rows of a source whose pictures have depth maps.
 
     Attributes
     ----------
-    source : Source
-    pictures : dict of dict of Picture
-        For ``train`` and ``test``, by row.
+    train, test : dict of Picture
+        By row, in the order of rows.
+    depths : dict of dict of ndarray
+        By room, then row: the mean known depth of each token, float32 (t,); NaN: unknown.
     """
 
-    def __init__(self, source: Source, pictures: dict[str, dict[int, Picture]]):
-        self.source, self.pictures = source, pictures
-        self._means: dict[tuple[str, int], np.ndarray] = {}
+    train: dict[int, Picture]
+    test: dict[int, Picture]
+    depths: dict[str, dict[int, np.ndarray]]
 
     def anywhere(self, room: str) -> bool:
-        """Give whether tokens of a room lie anywhere."""
-        return any(np.isfinite(one[:, LEFT]).any() for one in self.source.places(room))
-
-    def means(self, room: str, part: str, row: int) -> np.ndarray:
-        """Give the mean known depth of each token of a row, (t,); NaN: unknown."""
-        if (room, row) not in self._means:
-            places = self.source.places(room)[row]
-            self._means[room, row] = self.cells(part, row, places)
-        return self._means[room, row]
-
-    def cells(self, part: str, row: int, places: np.ndarray) -> np.ndarray:
-        """Give the mean known depth of any areas of a row's picture, (t,); NaN: unknown."""
-        return mean_depths(_read(self.pictures[part][row]), places)
+        """Give whether any token of a room has a depth, on which side soever."""
+        return all(
+            any(np.isfinite(self.depths[room][row]).any() for row in part)
+            for part in (self.train, self.test)
+        )
 
 
-@cache
-def _read(picture: Picture) -> np.ndarray:
-    return read_depths(picture)
+def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: Path) -> Known:
+    """Find the rows of pictures with depth maps, and read each map once.
+
+    Parameters
+    ----------
+    source : Source
+    pictures : dict of list of Picture
+        For ``train`` and ``test``.
+    items_path : Path
+        Of scope item, a picture's row is that of the first item that shows it and nothing else.
+
+    Raises
+    ------
+    UserError
+        If a picture has no row.
+    """
+    rows = source.rows if source.scope == "image" else _first_items(source, items_path)
+    found: dict[str, dict[int, Picture]] = {}
+    depths: dict[str, dict[int, np.ndarray]] = {room: {} for room in source.rooms()}
+    for part, members in pictures.items():
+        for picture in members:
+            if picture.image_id not in rows:
+                raise UserError(
+                    f"{source.path}: no row shows picture {picture.image_id!r} by itself, whose "
+                    "depth is known; extract the activations of the whole dataset"
+                )
+        found[part] = dict(sorted((rows[p.image_id], p) for p in members))
+        for row, picture in found[part].items():
+            values = read_depths(picture)
+            for room, own in depths.items():
+                own[row] = mean_depths(values, source.places(room)[row]).astype(np.float32)
+    return Known(found["train"], found["test"], depths)
+
+
+def _first_items(source: Source, items_path: Path) -> dict[str, int]:
+    """Give the row of the first item that shows a picture and nothing else, by picture."""
+    items = pl.DataFrame(read_table(items_path, ["item_id", "images"])).sort("item_id")
+    found: dict[str, int] = {}
+    for name, images in items.filter(pl.col("images").list.len() == 1).iter_rows():
+        if name in source.rows:
+            found.setdefault(images[0], source.rows[name])
+    return found

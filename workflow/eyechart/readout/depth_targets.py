@@ -63,7 +63,9 @@ def read_depths(picture: Picture) -> np.ndarray:
         with Image.open(picture.path) as opened:
             mode, size, values = opened.mode, opened.size, np.asarray(opened)
     except FileNotFoundError:
-        raise UserError(f"{picture.path}: no such file, the {MAP} of {picture.image_id!r}") from None
+        raise UserError(
+            f"{picture.path}: no such file, the {MAP} of {picture.image_id!r}"
+        ) from None
     except OSError as error:
         raise UserError(f"{picture.path}: not a whole picture ({error})") from None
     if mode not in ("I;16", "I;16B", "I"):

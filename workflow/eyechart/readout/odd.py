@@ -1,8 +1,8 @@
 """The odd one out: the picture whose vector is least like the others'.
 
 Source: Fu et al., "Hidden in plain sight" (COLM 2025), after MOCHI (Bonnen et al. 2024): pairwise
-similarity of image vectors. How a vector is made of a picture is not told there; here it is the mean
-of its tokens (readout ``mean``) or, of a picture by itself, its class token (readout ``cls``).
+similarity of image vectors. How a vector is made of a picture is not told there; here it is the
+mean of its tokens (readout ``mean``) or, of a picture by itself, its class token (``cls``).
 """
 
 import numpy as np

@@ -188,9 +188,8 @@ def _find(
     if not all(image in views for image in reading.images):
         raise OutsideError("nothing says which of the prompt's views are of which picture")
     ends = np.cumsum([views[image] for image in reading.images])
-    if view.max(initial=-1) + 1 != ends[-1]:
-        raise OutsideError(
-            f"the prompt has {view.max(initial=-1) + 1:g} views, its pictures {ends[-1]} by themselves"
-        )
+    there = int(view.max(initial=-1)) + 1
+    if there != ends[-1]:
+        raise OutsideError(f"the prompt has {there} views, its pictures by themselves {ends[-1]}")
     end = ends[reading.images.index(picture)]
     return row, np.flatnonzero((end - views[picture] <= view) & (view < end))

@@ -11,11 +11,9 @@ import polars as pl
 from eyechart.errors import UserError, nearest
 from eyechart.tables.parquet import read_table
 from eyechart.tables.readouts import ART, CORRESPONDENCE, DEPTH, ODD, READ
-from eyechart.tables.regions import REGIONS
+from eyechart.tables.regions import BOX, PICTURE, POINT, REF, REGIONS, SEEN
 
-REF = "REF"
-SEEN = ("alone", "canvas")
-SHAPES = {**dict.fromkeys(CORRESPONDENCE, "point"), DEPTH: "box", ART: "picture", ODD: "picture"}
+SHAPES = {**dict.fromkeys(CORRESPONDENCE, POINT), DEPTH: BOX, ART: PICTURE, ODD: PICTURE}
 REFERRING = (*CORRESPONDENCE, ART)  # the tasks that have a reference
 
 _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]

@@ -9,12 +9,14 @@ import numpy as np
 
 from eyechart.randomness import generator
 from eyechart.readout.choosing import Prediction, predict, score
+from eyechart.readout.depth_linear import Linear
 from eyechart.readout.odd import score_odd
 from eyechart.readout.plans import LEFT, Plan, gather, plan_readings, rows_of
 from eyechart.readout.questions import Reading
 from eyechart.readout.sources import Source, number_of, room_of
 from eyechart.readout.telling import Told
 from eyechart.tables import readouts as names
+from eyechart.tables.regions import ALONE
 
 Values = tuple[int, np.ndarray]  # a row and its tokens (t, d)
 HOW = {
@@ -25,16 +27,12 @@ HOW = {
 }
 
 
-class LinearHead(Protocol):
-    """A head that gives the depth of tokens (t, d) as (t,)."""
-
-    def __call__(self, tokens: np.ndarray) -> np.ndarray: ...
-
-
 class MapHead(Protocol):
     """A head that gives a finer map of depths from the tokens at several addresses."""
 
-    addresses: list[str]
+    @property
+    def addresses(self) -> list[str]:
+        """Give the addresses whose tokens it takes, all of one room."""
 
     def finer(self, places: np.ndarray) -> np.ndarray:
         """Give where the cells of the map lie, (cells, 7), from where the tokens do, (t, 7)."""
@@ -64,7 +62,7 @@ class Reader:
     told: Told
 
     def tokens(
-        self, source: Source, addresses: Sequence[str], heads: Mapping[str, LinearHead]
+        self, source: Source, addresses: Sequence[str], heads: Mapping[str, Linear]
     ) -> Iterator[Prediction]:
         """Read all tasks from the tokens at some addresses; depth order where there is a head."""
         ordered = sorted(addresses, key=lambda a: (room_of(a), number_of(a)))
@@ -99,7 +97,7 @@ class Reader:
         """Read the odd one out from the class tokens of pictures by themselves."""
         vectors = source.vectors(address).astype(np.float64)
         for reading in self.readings:
-            if reading.task != names.ODD or reading.seen != "alone":
+            if reading.task != names.ODD or reading.seen != ALONE:
                 continue
             pictures = [reading.regions[letter].image_id for letter in reading.letters]
             if not all(picture in source.rows for picture in pictures):
@@ -132,7 +130,9 @@ class Reader:
         readings: Sequence[Reading],
     ) -> list[Plan]:
         if not any(np.isfinite(one[:, LEFT]).any() for one in places):
-            self.told.note(f"{source.path}: the tokens of {room} lie nowhere; nothing is read there")
+            self.told.note(
+                f"{source.path}: the tokens of {room} lie nowhere; nothing is read there"
+            )
             return []
         plans, failed = plan_readings(source, places, readings, self.views)
         self.told.unread(failed, readings, room, source.scope)

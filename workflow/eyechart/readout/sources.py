@@ -46,9 +46,7 @@ class Source:
         self.manifest = read_manifest(path)
         for field, value in expected.items():
             if self.manifest[field] != value:
-                raise UserError(
-                    f"{path}: {field} is {self.manifest[field]!r}, expected {value!r}"
-                )
+                raise UserError(f"{path}: {field} is {self.manifest[field]!r}, expected {value!r}")
         self.scope: str = self.manifest["scope"]
         spans = [(c["address"], c["span"]) for c in self.manifest["columns"]]
         self.addresses = [address for address, span in spans if span == TOKENS]

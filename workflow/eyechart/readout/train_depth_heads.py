@@ -1,8 +1,8 @@
 """Train depth heads on tokens of pictures whose depth is known, and say how far off they are.
 
 At every address with image tokens a linear head (ridge regression); over several blocks of the
-encoder one small head in the manner of DPT. Pictures with `group_split` train teach, those with test
-measure, and no group is on both sides.
+encoder one small head in the manner of DPT. Pictures with `group_split` train teach, those with
+test measure, and no group is on both sides.
 
 Reads:  manifests of the pictures' activations (scope image, or item where language-model tokens
         depend on the prompt), images.parquet with `label/depth_map`, items.parquet, depth maps
@@ -13,8 +13,8 @@ Writes: --heads (safetensors) and --metrics (JSON)
         --items results/datasets/nyuv2/items.parquet \
         --images results/datasets/nyuv2/images.parquet \
         --settings '{"pictures": 800, "linear": {"strengths": [0.001, 0.1, 10], "folds": 5,
-            "tokens": 128}, "dpt": {"layers": 4, "width": 32, "epochs": 60, "lr": 0.002, "batch": 16,
-            "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
+            "tokens": 128}, "dpt": {"layers": 4, "width": 32, "epochs": 60, "lr": 0.002,
+            "batch": 16, "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
         --heads results/readouts/tiny_llava/depth_heads.safetensors \
         --metrics results/readouts/tiny_llava/depth_heads.json
 """
@@ -79,7 +79,8 @@ def train(
     if not image or not layers:
         log.warning("no head over several blocks: no setting for it, or no encoder tokens")
         return Heads(linear, [], 0, {}), rows
-    tensors, row = train_map(image, layers, known["image"], settings["dpt"], seed)
+    own = {**settings["dpt"], "threads": settings["threads"]}
+    tensors, row = train_map(image, layers, known["image"], own, seed)
     log.info("%s: %s", ", ".join(layers), row)
     return Heads(linear, layers, settings["dpt"]["width"], tensors), [*rows, row]
 

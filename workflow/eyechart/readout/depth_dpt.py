@@ -1,10 +1,10 @@
 """A small depth head over several vision blocks, of the shape of DPT.
 
-Each block's tokens become a map of their own scale (four times as fine as the tokens, twice, as fine,
-half), and the maps are fused from coarse to fine.
+Each block's tokens become a map of their own scale (four times as fine as the tokens, twice, as
+fine, half), and the maps are fused from coarse to fine.
 
-Source: Ranftl, Bochkovskiy & Koltun 2021, "Vision Transformers for Dense Prediction": reassemble four
-stages, fuse with residual convolutions. Smaller here: one width, one residual unit per stage.
+Source: Ranftl, Bochkovskiy & Koltun 2021, "Vision Transformers for Dense Prediction": reassemble
+four stages, fuse with residual convolutions. Smaller here: one width, one residual unit a stage.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Training of the small DPT head: Adam on the absolute error, stopped when held-out groups say so."""
+"""Training of the small DPT head: Adam on the absolute error, until held-out groups say stop."""
 
 import copy
 import logging

@@ -33,14 +33,13 @@ class Heads:
         """Give the head over several blocks, where there are ``addresses``."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
-        from eyechart.readout.depth_dpt import DPT as Net  # noqa: PLC0415
-        from eyechart.readout.depth_dpt import MapHead  # noqa: PLC0415
+        from eyechart.readout import depth_dpt  # noqa: PLC0415
 
         torch.set_num_threads(threads)
         widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
-        net = Net(widths, self.width)
+        net = depth_dpt.DPT(widths, self.width)
         net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})
-        return MapHead(net.eval(), self.addresses)
+        return depth_dpt.MapHead(net.eval(), self.addresses)
 
 
 def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:

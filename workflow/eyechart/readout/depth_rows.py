@@ -24,17 +24,17 @@ class Known:
     train, test : dict of Picture
         By row, in the order of rows.
     depths : dict of dict of ndarray
-        By room, then row: the mean known depth of each token, float32 (t,); NaN: unknown.
+        By stage, then row: the mean known depth of each token, float32 (t,); NaN: unknown.
     """
 
     train: dict[int, Picture]
     test: dict[int, Picture]
     depths: dict[str, dict[int, np.ndarray]]
 
-    def anywhere(self, room: str) -> bool:
-        """Give whether any token of a room has a depth, on which side soever."""
+    def anywhere(self, stage: str) -> bool:
+        """Give whether tokens of a stage have a depth, both to train and to test on."""
         return all(
-            any(np.isfinite(self.depths[room][row]).any() for row in part)
+            any(np.isfinite(self.depths[stage][row]).any() for row in part)
             for part in (self.train, self.test)
         )
 
@@ -57,7 +57,7 @@ def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: P
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)
     found: dict[str, dict[int, Picture]] = {}
-    depths: dict[str, dict[int, np.ndarray]] = {room: {} for room in source.rooms()}
+    depths: dict[str, dict[int, np.ndarray]] = {stage: {} for stage in source.stages()}
     for part, members in pictures.items():
         for picture in members:
             if picture.image_id not in rows:
@@ -68,8 +68,8 @@ def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: P
         found[part] = dict(sorted((rows[p.image_id], p) for p in members))
         for row, picture in found[part].items():
             values = read_depths(picture)
-            for room, own in depths.items():
-                own[row] = mean_depths(values, source.places(room)[row]).astype(np.float32)
+            for stage, own in depths.items():
+                own[row] = mean_depths(values, source.places(stage)[row]).astype(np.float32)
     return Known(found["train"], found["test"], depths)
 
 

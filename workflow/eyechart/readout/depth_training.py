@@ -10,7 +10,7 @@ from eyechart.randomness import generator
 from eyechart.readout.depth_linear import Linear, Sums, choose
 from eyechart.readout.depth_rows import Known
 from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.sources import Source, room_of
+from eyechart.readout.sources import Source
 from eyechart.tables.readouts import DEPTH_DPT, DEPTH_LINEAR, MANY
 
 DELTA = 1.25  # within this ratio of the truth a depth is counted as right
@@ -37,7 +37,7 @@ def train_linear(
         ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out pictures, beside them
         those of always saying the mean depth, ``constant_abs_rel`` and ``constant_delta_1``.
     """
-    depths = known.depths[room_of(address)]
+    depths = known.depths[source.stage(address)]
     fold = folds(known.train.values(), settings["folds"], seed)
     sums: list[Sums] = []
     for row, (tokens,) in source.stream([address], known.train.keys()):
@@ -86,8 +86,9 @@ def train_map(
     from eyechart.readout.depth_dpt import FINEST, MapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
     from eyechart.readout.depth_dpt_fit import Example, fit  # noqa: PLC0415
 
+    stage = source.stage(addresses[0])
     torch.set_num_threads(settings["threads"])
-    places, depths = source.places("vision"), known.depths["vision"]
+    places, depths = source.places(stage), known.depths[stage]
     examples = []
     for row, tokens in source.stream(addresses, known.train.keys()):
         picture = known.train[row]

@@ -4,8 +4,8 @@ G = F^T F / p of a region's p tokens F (p, d): which features occur together, wh
 Features are taken as they are, not centred, as in the source; so G holds the mean as well as the
 spread. A token that lies in the region in part counts in part.
 
-Source: Gatys, Ecker & Bethge 2016, section 2.2 (Gram matrices as style); Fu et al., "Hidden in plain
-sight" (COLM 2025): of the last layer's patch features, the nearer is the answer.
+Source: Gatys, Ecker & Bethge 2016, section 2.2 (Gram matrices as style); Fu et al., "Hidden in
+plain sight" (COLM 2025): of the last layer's patch features, the nearer is the answer.
 """
 
 import numpy as np
@@ -29,8 +29,8 @@ def score_gram(
     Notes
     -----
     The distance is exact, and no matrix of d x d is made: the inner product of two Gram matrices is
-    that of F1 F2^T with itself, so |G1 - G2|^2 = |F1 F1^T|^2 + |F2 F2^T|^2 - 2 |F1 F2^T|^2, rows of F
-    scaled by the roots of their weights. Where d is less than p, G itself is smaller and is made.
+    that of F1 F2^T with itself, so |G1 - G2|^2 = |F1 F1^T|^2 + |F2 F2^T|^2 - 2 |F1 F2^T|^2, rows of
+    F scaled by the roots of their weights. Where d is less than p, G is smaller, and is made.
     """
     scaled = [tokens * np.sqrt(weights)[:, None] for tokens, weights in (reference, *choices)]
     if scaled[0].shape[1] <= min(len(rows) for rows in scaled):

@@ -1,4 +1,4 @@
-"""Which tokens stand for which region: planned once per room, used at all of its addresses."""
+"""Which tokens stand for which region: planned once per stage, used at all of its addresses."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ def plan_readings(
     ----------
     source : Source
     places : sequence of ndarray, float32, shape (t, 7)
-        Of each row of the source, in one room.
+        Of each row of the source, at one stage.
     readings : iterable of Reading
     views : mapping of str to int
         How many views each picture has by itself. Where several pictures stand in one prompt, their
@@ -185,10 +185,12 @@ def _find(
     view = places[row][:, VIEW]
     if whole or len(reading.images) == 1:
         return row, np.arange(len(view))
+    there = int(view.max(initial=-1)) + 1
+    if there == len(reading.images):  # some models cut pictures into tiles only if there is but one
+        return row, np.flatnonzero(view == reading.images.index(picture))
     if not all(image in views for image in reading.images):
         raise OutsideError("nothing says which of the prompt's views are of which picture")
     ends = np.cumsum([views[image] for image in reading.images])
-    there = int(view.max(initial=-1)) + 1
     if there != ends[-1]:
         raise OutsideError(f"the prompt has {there} views, its pictures by themselves {ends[-1]}")
     end = ends[reading.images.index(picture)]

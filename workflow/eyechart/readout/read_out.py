@@ -34,7 +34,7 @@ from eyechart.readout.depth_heads import Heads, read_heads
 from eyechart.readout.plans import VIEW
 from eyechart.readout.questions import read_questions
 from eyechart.readout.reading import Reader
-from eyechart.readout.scoring import place_of, read_sighted, score_readouts
+from eyechart.readout.scoring import order_of, read_sighted, score_readouts
 from eyechart.readout.sources import Source
 from eyechart.readout.telling import Told
 from eyechart.tables.parquet import write_table
@@ -73,11 +73,11 @@ def _over_blocks(
 
 
 def views_of(source: Source) -> dict[str, int]:
-    """Give how many views each picture has by itself, in the last room that has tokens."""
-    rooms = source.rooms()
-    if source.scope != "image" or not rooms:
+    """Give how many views each picture has by itself, in the last stage that has tokens."""
+    stages = source.stages()
+    if source.scope != "image" or not stages:
         return {}
-    places = source.places(rooms[-1])
+    places = source.places(stages[-1])
     return {
         name: int(places[row][:, VIEW].max(initial=-1)) + 1 for name, row in source.rows.items()
     }
@@ -101,7 +101,7 @@ def as_tables(
         }
         for p in predictions
     ]
-    found.sort(key=lambda row: (*place_of(row), row["item_id"]))
+    found.sort(key=lambda row: (*order_of(row), row["item_id"]))
     scores = pa.Table.from_pylist(rows, READOUTS.with_metadata({NOTE: note}))
     return scores, pa.Table.from_pylist(found, PREDICTIONS)
 

@@ -13,7 +13,7 @@ from eyechart.readout.depth_linear import Linear
 from eyechart.readout.odd import score_odd
 from eyechart.readout.plans import LEFT, Plan, gather, plan_readings, rows_of
 from eyechart.readout.questions import Reading
-from eyechart.readout.sources import Source, number_of, room_of
+from eyechart.readout.sources import Source
 from eyechart.readout.telling import Told
 from eyechart.tables import readouts as names
 from eyechart.tables.regions import ALONE
@@ -32,7 +32,7 @@ class MapHead(Protocol):
 
     @property
     def addresses(self) -> list[str]:
-        """Give the addresses whose tokens it takes, all of one room."""
+        """Give the addresses whose tokens it takes, all of one stage."""
 
     def finer(self, places: np.ndarray) -> np.ndarray:
         """Give where the cells of the map lie, (cells, 7), from where the tokens do, (t, 7)."""
@@ -64,10 +64,9 @@ class Reader:
     def tokens(
         self, source: Source, addresses: Sequence[str], heads: Mapping[str, Linear]
     ) -> Iterator[Prediction]:
-        """Read all tasks from the tokens at some addresses; depth order where there is a head."""
-        ordered = sorted(addresses, key=lambda a: (room_of(a), number_of(a)))
-        for room, own in groupby(ordered, room_of):
-            plans = self._plan(source, room, source.places(room), self.readings)
+        """Read all tasks from the tokens at addresses; depth order where there is a head."""
+        for stage, own in groupby(addresses, source.stage):
+            plans = self._plan(source, stage, source.places(stage), self.readings)
             depth = [plan for plan in plans if plan.reading.task == names.DEPTH]
             others = [plan for plan in plans if plan.reading.task != names.DEPTH]
             for address in own:
@@ -81,11 +80,11 @@ class Reader:
 
     def depth_map(self, source: Source, head: MapHead) -> Iterator[Prediction]:
         """Read depth order from a head over several blocks of the encoder."""
-        room = room_of(head.addresses[0])
-        places = source.places(room)
+        stage = source.stage(head.addresses[0])
+        places = source.places(stage)
         finer = [head.finer(one) for one in places]
         depth = [r for r in self.readings if r.task == names.DEPTH]
-        plans = self._plan(source, room, finer, depth)
+        plans = self._plan(source, stage, finer, depth)
 
         def rows() -> Iterator[Values]:
             for row, tokens in source.stream(head.addresses, rows_of(plans)):
@@ -125,17 +124,15 @@ class Reader:
     def _plan(
         self,
         source: Source,
-        room: str,
+        stage: str,
         places: Sequence[np.ndarray],
         readings: Sequence[Reading],
     ) -> list[Plan]:
         if not any(np.isfinite(one[:, LEFT]).any() for one in places):
-            self.told.note(
-                f"{source.path}: the tokens of {room} lie nowhere; nothing is read there"
-            )
+            self.told.note(f"{source.path}: tokens of {stage} lie nowhere; nothing is read there")
             return []
         plans, failed = plan_readings(source, places, readings, self.views)
-        self.told.unread(failed, readings, room, source.scope)
+        self.told.unread(failed, readings, stage, source.scope)
         return plans
 
 

@@ -12,7 +12,7 @@ from eyechart.errors import UserError
 from eyechart.randomness import generator
 from eyechart.readout.choosing import Prediction
 from eyechart.readout.questions import Reading
-from eyechart.readout.sources import number_of, room_of
+from eyechart.readout.sources import place_of
 from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table
@@ -23,7 +23,6 @@ Row: TypeAlias = dict[str, Any]
 Said: TypeAlias = dict[str, tuple[int, int]]  # by item: how often right, in how many orders
 
 SIGHTED = "sighted"
-ROOMS = ("vision", "connector", "lm")
 _ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
@@ -101,14 +100,12 @@ def score_readouts(
     q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
     for row, value in zip(tested, q.tolist(), strict=True):
         row["q"] = value
-    return sorted(rows, key=place_of)
+    return sorted(rows, key=order_of)
 
 
-def place_of(row: Row) -> tuple[Any, ...]:
+def order_of(row: Row) -> tuple[Any, ...]:
     """Give the sort key of rows: task, way to see, place in the model, readout."""
-    room = room_of(row["address"])
-    rank = ROOMS.index(room) if room in ROOMS else len(ROOMS)
-    own = (rank, number_of(row["address"]), row["readout"])
+    own = (place_of(row["address"]), row["readout"])
     return list(READ).index(row["task"]), SEEN.index(row["seen"]), *own
 
 

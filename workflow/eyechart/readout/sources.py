@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from eyechart.errors import UserError
 from eyechart.tables.activations import (
+    PLACES,
     part_paths,
     read_column,
     read_ids,
@@ -49,7 +50,8 @@ class Source:
                 raise UserError(f"{path}: {field} is {self.manifest[field]!r}, expected {value!r}")
         self.scope: str = self.manifest["scope"]
         spans = [(c["address"], c["span"]) for c in self.manifest["columns"]]
-        self.addresses = [address for address, span in spans if span == TOKENS]
+        kept = [address for address, span in spans if span == TOKENS and room_of(address) in ROOMS]
+        self.addresses = sorted(kept, key=place_of)
         self.with_cls = [address for address, span in spans if span == CLS]
         self._places: dict[str, list[np.ndarray]] = {}
 
@@ -58,16 +60,34 @@ class Source:
         """Give the row of each picture (scope image) or item (scope item)."""
         return {name: row for row, name in enumerate(read_ids(self.path))}
 
-    def rooms(self) -> list[str]:
-        """Give the rooms that have tokens, in the order of the model."""
-        there = {room_of(address) for address in self.addresses}
-        return [room for room in ROOMS if room in there]
+    def stage(self, address: str) -> str:
+        """Give the name under which it is kept where the tokens of an address lie.
 
-    def places(self, room: str) -> list[np.ndarray]:
+        That is the address's room, but for models that drop tokens on the way through one.
+
+        Raises
+        ------
+        UserError
+            If it is not kept.
+        """
+        name = f"{address}/{TOKENS}"
+        for entry in self.manifest.get("places", []):
+            if name in entry["of"]:
+                return str(entry["name"]).removesuffix(f"/{PLACES}")
+        raise UserError(
+            f"{self.path}: nothing says where the tokens of {name!r} lie, expected an entry of it "
+            "under 'places'; extract the activations again"
+        )
+
+    def stages(self) -> list[str]:
+        """Give the stages that have tokens, in the order of the model."""
+        return list(dict.fromkeys(self.stage(address) for address in self.addresses))
+
+    def places(self, stage: str) -> list[np.ndarray]:
         """Give where the tokens of each row lie, float32 (t, 7): see ``tables.activations``."""
-        if room not in self._places:
-            self._places[room] = read_places(self.path, room)
-        return self._places[room]
+        if stage not in self._places:
+            self._places[stage] = read_places(self.path, stage)
+        return self._places[stage]
 
     def vectors(self, address: str) -> np.ndarray:
         """Give the ``cls`` of all rows, float32 (n, d)."""
@@ -89,7 +109,7 @@ class Source:
             If a value is not finite, or there are more or fewer tokens than places.
         """
         names = [f"{address}/{TOKENS}" for address in addresses]
-        counts = [[len(p) for p in self.places(room_of(address))] for address in addresses]
+        counts = [[len(p) for p in self.places(self.stage(address))] for address in addresses]
         first = 0
         for path in part_paths(self.path, self.manifest):
             parquet = _open(path)
@@ -135,10 +155,12 @@ def room_of(address: str) -> str:
     return address.split(".", maxsplit=1)[0]
 
 
-def number_of(address: str) -> tuple[int, int, str]:
-    """Give a sort key: blocks by number, then names; rooms are sorted before."""
+def place_of(address: str) -> tuple[int, int, int, str]:
+    """Give a sort key: vision, connector, lm; in each, blocks by number and then names."""
+    room = room_of(address)
+    rank = ROOMS.index(room) if room in ROOMS else len(ROOMS)
     last = address.rsplit(".", maxsplit=1)[-1]
-    return (0, int(last), address) if last.isdigit() else (1, 0, address)
+    return (rank, 0, int(last), address) if last.isdigit() else (rank, 1, 0, address)
 
 
 def _open(path: Path) -> pq.ParquetFile:

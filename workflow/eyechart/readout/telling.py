@@ -27,10 +27,10 @@ class Told:
         self,
         failed: Sequence[tuple[Reading, str]],
         readings: Sequence[Reading],
-        room: str,
+        stage: str,
         scope: str,
     ) -> None:
-        """Say and keep how many items cannot be read in a room, by task and how they are seen.
+        """Say and keep how many items cannot be read at a stage, by task and how they are seen.
 
         Parameters
         ----------
@@ -42,10 +42,10 @@ class Told:
         for task, seen in dict.fromkeys((r.task, r.seen) for r, _ in failed):
             own = [(r.item_id, why) for r, why in failed if (r.task, r.seen) == (task, seen)]
             of = sum((r.task, r.seen) == (task, seen) for r in readings)
-            row = {"task": task, "seen": seen, "room": room, "scope": scope, "items": len(own)}
+            row = {"task": task, "seen": seen, "stage": stage, "scope": scope, "items": len(own)}
             first = [name for name, _ in own[:FEW]]
             self.rows.append(row | {"of": of, "why": own[0][1], "first": first})
             log.warning(
                 "%s, %s, at %s (scope %s): %d of %d items cannot be read and do not count; %s: %s",
-                *(task, seen, room, scope, len(own), of, own[0][0], own[0][1]),
+                *(task, seen, stage, scope, len(own), of, own[0][0], own[0][1]),
             )

@@ -22,6 +22,7 @@ Writes: --heads (safetensors) and --metrics (JSON)
 import argparse
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from eyechart.readout.depth_heads import Heads, write_heads
 from eyechart.readout.depth_rows import Known, read_known
 from eyechart.readout.depth_targets import Picture, read_pictures
 from eyechart.readout.depth_training import train_linear, train_map
-from eyechart.readout.sources import Source, number_of, room_of
+from eyechart.readout.sources import Source
 from eyechart.tables.files import write_json
 
 log = logging.getLogger(__name__)
@@ -46,15 +47,19 @@ def drawn(pictures: list[Picture], most: int, seed: tuple[str, int]) -> list[Pic
 
 
 def spaced(addresses: list[str], count: int) -> list[str]:
-    """Give so many of the encoder's blocks, evenly spaced, the last among them.
+    """Give so many of the addresses, evenly spaced, the last among them.
 
     >>> spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
     """
-    own = [a for a in addresses if room_of(a) == "vision" and a.rsplit(".", 1)[-1].isdigit()]
-    own = sorted(set(own), key=number_of)
-    count = min(count, len(own))
-    return [own[(i + 1) * len(own) // count - 1] for i in range(count)]
+    count = min(count, len(addresses))
+    return [addresses[(i + 1) * len(addresses) // count - 1] for i in range(count)]
+
+
+def blocks(source: Source) -> list[str]:
+    """Give the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
+    own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
+    return [a for a in own if source.stage(a) == source.stage(own[0])]
 
 
 def train(
@@ -67,15 +72,18 @@ def train(
     linear, rows, done = {}, [], set()
     for source in sources:
         here = known[source.scope]
-        for address in sorted(source.addresses, key=lambda a: (room_of(a), number_of(a))):
-            if address in done or not here.anywhere(room_of(address)):
+        for address in source.addresses:
+            if address in done:
                 continue
             done.add(address)
+            if not here.anywhere(source.stage(address)):
+                log.warning("%s: no token has a known depth; no head is trained there", address)
+                continue
             linear[address], row = train_linear(source, address, here, settings["linear"], seed)
             rows.append(row)
             log.info("%s: %s", address, row)
     image = next((source for source in sources if source.scope == "image"), None)
-    layers = spaced(image.addresses, settings["dpt"]["layers"]) if image and settings["dpt"] else []
+    layers = spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
     if not image or not layers:
         log.warning("no head over several blocks: no setting for it, or no encoder tokens")
         return Heads(linear, [], 0, {}), rows

@@ -1,7 +1,8 @@
 """Every readout at every address that has image tokens, one column at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha1
 from itertools import groupby
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from eyechart.tables import readouts as names
 from eyechart.tables.regions import ALONE
 
 Values = tuple[int, np.ndarray]  # a row and its tokens (t, d)
+Planned = tuple[list[Plan], list[tuple[Reading, str]]]
 HOW = {
     **dict.fromkeys(names.CORRESPONDENCE, names.POINTS),
     names.ART: names.GRAM,
@@ -54,12 +56,15 @@ class Reader:
         How many views each picture has by itself.
     told : Told
         Takes what could not be read, and why.
+    planned : dict
+        Plans that are made already, by where tokens lie.
     """
 
     readings: list[Reading]
     seed: tuple[str, int]
     views: Mapping[str, int]
     told: Told
+    planned: dict[tuple[str, ...], Planned] = field(default_factory=dict)
 
     def tokens(
         self, source: Source, addresses: Sequence[str], heads: Mapping[str, Linear]
@@ -131,7 +136,11 @@ class Reader:
         if not any(np.isfinite(one[:, LEFT]).any() for one in places):
             self.told.note(f"{source.path}: tokens of {stage} lie nowhere; nothing is read there")
             return []
-        plans, failed = plan_readings(source, places, readings, self.views)
+        # tokens often lie alike at all stages, and weighing them is half of the work
+        key = str(source.path), *(sha1(one.tobytes()).hexdigest() for one in places)
+        if key not in self.planned:
+            self.planned[key] = plan_readings(source, places, readings, self.views)
+        plans, failed = self.planned[key]
         self.told.unread(failed, readings, stage, source.scope)
         return plans
 

@@ -1,0 +1,37 @@
+"""Correspondence: the choice whose features are most like those at the reference.
+
+Source: Fu et al., "Hidden in plain sight" (COLM 2025): the cosine of bilinearly interpolated patch
+features at REF and at each of the marked points; the highest is the answer. Features are taken as
+they are, neither centred nor scaled.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
+    """Give the cosine of the reference with each choice.
+
+    Parameters
+    ----------
+    reference : ndarray, shape (d,)
+    choices : ndarray, shape (c, d)
+
+    Returns
+    -------
+    ndarray, float64, shape (c,)
+    """
+    return cosines(np.concatenate([reference[None], choices]))[0, 1:]
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """Give the cosine of every two vectors, (k, d) to (k, k); 0 with a vector of zeros."""
+    long = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, long, out=np.zeros(vectors.shape), where=long > 0)
+    return unit @ unit.T
+
+
+def mean_of(tokens: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Give the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
+    return np.asarray(weights) @ tokens

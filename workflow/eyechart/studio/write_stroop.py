@@ -45,17 +45,16 @@ def main(argv: list[str]) -> None:
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
     files, pictures = steps.gather(args.shards, args.root, "pictures", order="number")
     rows = [[record[name] for name in WORDS] for record in pictures if "word" in record]
-    tables = {"Stroop.csv": (WORDS, rows)}
-    tables["Palette.csv"] = (PALETTE, [[name, *color] for name, color in colors.items()])
-    for name, (header, lines) in tables.items():
-        write_csv(args.root / name, header, lines)
+    tables = [args.root / "Stroop.csv", args.root / "Palette.csv"]
+    write_csv(tables[0], WORDS, rows)
+    write_csv(tables[1], PALETTE, [[name, *color] for name, color in colors.items()])
     write_receipt(
         args.root,
         dataset=args.dataset,
         layout="stroop",
         source="render",
         splits={split: SplitCounts(images=len(pictures), questions=0)},
-        files=[*files, *(args.root / name for name in tables)],
+        files=[*files, *tables],
     )
 
 

@@ -1,4 +1,4 @@
-"""A Stroop dataset's tables, and activations in which a cue of the experimenter's choice is planted."""
+"""A Stroop dataset's tables, and activations in which a cue is planted."""
 
 import itertools
 import json
@@ -60,21 +60,23 @@ def read_rows(root):
     return images, [by_id[row["images"][0]] | row for row in items]
 
 
-def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7):
+def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7, words=None, drawn=False):
     """Give vectors (n, width): of a word picture the weighted sum of its cues' directions.
 
-    ``weights`` of word, font, background; a concept picture is its colour's direction.
+    ``weights`` of word, font, background; a concept picture is its colour's direction. All have
+    noise of this length, word pictures of length ``words``, if given. If ``drawn``, each word
+    picture follows one cue, drawn with the weights as probabilities.
     """
     rng = generator("planted", seed, width)
     directions = rng.standard_normal((len(names), width))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    vectors = noise * rng.standard_normal((len(rows), width)) / np.sqrt(width)
-    for vector, row in zip(vectors, rows, strict=True):
-        if row["label/concept"]:
-            vector += directions[names.index(row["label/concept"])]
-        else:
-            for cue, weight in zip(LABELS, weights, strict=False):
-                vector += weight * directions[names.index(row[f"label/{cue}"])]
+    vectors = rng.standard_normal((len(rows), width)) / np.sqrt(width)
+    for i, row in enumerate(rows):
+        concept = row["label/concept"]
+        vectors[i] *= noise if concept or words is None else words
+        cues = [directions[names.index(row[f"label/{c}"])] for c in LABELS[:3] if not concept]
+        own = rng.multinomial(1, weights) if drawn else weights
+        vectors[i] += directions[names.index(concept)] if concept else np.dot(own, cues)
     return vectors.astype(np.float32)
 
 

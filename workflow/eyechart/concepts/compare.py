@@ -1,0 +1,201 @@
+"""Compare vectors of words in colours with vectors of colours, and say which cue wins.
+
+Reads activations of a dataset in the layout ``stroop`` (manifests of scope image, item or both),
+its tables and, if given, sighted answers. For every address and span: principal components are
+fitted on the concept pictures alone; with the first n of them (n = 0: the raw vectors) the nearest
+colour of every word picture is found, by cosine to concepts' centroids and by the votes of nearest
+neighbours. Spans that are kept whole (``image_tokens``) are no vectors, and are left out.
+Writes which cue wins, how well concepts separate, and where all pictures lie.
+
+    python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
+        --manifests results/activations/tiny_llava/stroop/image/manifest.json \
+            results/activations/tiny_llava/stroop/item/manifest.json \
+        --items results/datasets/stroop/items.parquet \
+        --images results/datasets/stroop/images.parquet \
+        --answers results/answers/tiny_llava/stroop/sighted.parquet \
+        --settings '{"columns": ["*"], "components": 50, "neighbours": 5, "power": 1,
+                     "shown": 5, "threshold": 0.8, "permutations": 100, "bootstrap": 1000}' \
+        --seed 7 --cues results/concepts/tiny_llava/stroop/cues.parquet \
+        --separation results/concepts/tiny_llava/stroop/separation.parquet \
+        --projection results/concepts/tiny_llava/stroop/projection.parquet
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.concepts.banks import Bank, read_banks
+from eyechart.concepts.cues import Row, cue_rows, pool
+from eyechart.concepts.said import answer_rows, read_sighted
+from eyechart.concepts.sweep import METHODS, Sweep, sweep
+from eyechart.errors import UserError
+from eyechart.randomness import generator
+from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.tables.activations import read_column, read_ids, read_manifest
+from eyechart.tables.concepts import ALL, CUES, PROJECTION, SEPARATION
+from eyechart.tables.parquet import read_table, write_table
+
+WHOLE = "image_tokens"
+Rows = tuple[list[Row], list[Row], list[Row]]  # of the three tables
+
+
+def chosen_columns(manifest: dict[str, Any], patterns: list[str]) -> list[dict[str, Any]]:
+    """Give the manifest's columns of vectors that a pattern such as ``lm.*/last`` fits."""
+    return [
+        column
+        for column in manifest["columns"]
+        if column["span"] != WHOLE and any(fnmatchcase(column["name"], p) for p in patterns)
+    ]
+
+
+def compare_column(
+    vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[Bank],
+    settings: dict[str, Any], seed: int,
+) -> Rows:  # fmt: skip
+    """Give the rows of one address and span, for each bank of its scope and for all together.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d)
+    rows : list of (words, concepts)
+        Where each bank's pictures are among the vectors.
+    banks, settings, seed
+    """
+    cues: list[Row] = []
+    apart: list[Row] = []
+    places: list[Row] = []
+    sweeps = []
+    for bank, (words, concepts) in zip(banks, rows, strict=True):
+        found = sweep(vectors[words], vectors[concepts], bank, settings, seed)
+        sweeps.append(found)
+        cues += _cues([found], bank.prompt, bank.k, settings, seed)
+        apart += [{"prompt": bank.prompt, **row} for row in found.separation]
+        places += _places(found, bank, settings["shown"])
+    if len(banks) > 1:
+        cues += _cues(sweeps, ALL, banks[0].k, settings, seed)
+    return cues, apart, places
+
+
+def _cues(
+    sweeps: list[Sweep], prompt: str, k: int, settings: dict[str, Any], seed: int
+) -> list[Row]:
+    """Give cue rows of sweeps together, for the n that all of them have."""
+    r = min(found.components for found in sweeps)
+    parts = [_first(found, r) for found in sweeps]
+    named = [
+        {"prompt": prompt, "method": method, "components": n}
+        for method in METHODS
+        for n in range(r + 1)
+    ]
+    rng = generator("concepts cues", seed)  # the same draws everywhere: comparisons are not blurred
+    return cue_rows(pool(parts), named, k, settings["bootstrap"], rng)
+
+
+def _first(found: Sweep, r: int) -> Any:
+    hits, s = found.hits, found.components + 1
+    keep = np.concatenate([np.arange(r + 1) + start for start in range(0, len(METHODS) * s, s)])
+    return type(hits)(hits.shares[keep], hits.congruent[keep], hits.groups, hits.congruent_groups)
+
+
+def _places(found: Sweep, bank: Bank, shown: int) -> list[Row]:
+    """Give where each picture lies; what is nearest is found with ``shown`` components."""
+    n = min(shown, found.components)
+    rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
+    for i, row in enumerate(rows):
+        row |= {"prompt": bank.prompt, "components": n}
+        row["first"], row["second"] = found.coordinates[i].tolist()
+        if i < len(bank.words):
+            row["nearest"], row["voted"] = (bank.names[c] for c in found.found[:, n, i])
+    return rows
+
+
+def compare(args: argparse.Namespace, banks: dict[str, list[Bank]]) -> Iterator[tuple[Row, Rows]]:
+    """Yield, for each column of each manifest, where it is and its rows of the three tables."""
+    for path in args.manifests:
+        manifest = read_manifest(path)
+        for field in ("model", "dataset"):
+            if manifest[field] != getattr(args, field):
+                raise UserError(
+                    f"{path}: {field} is {manifest[field]!r}, expected {getattr(args, field)!r}"
+                )
+        scope, ids = manifest["scope"], read_ids(path)
+        own = banks[scope]
+        rows = [bank.rows(ids, path) for bank in own]
+        for column in chosen_columns(manifest, args.settings["columns"]):
+            vectors = read_column(path, column["name"])
+            place = {"scope": scope, "address": column["address"], "span": column["span"]}
+            yield place, compare_column(vectors, rows, own, args.settings, args.seed)
+
+
+def colors(items: Path) -> dict[str, list[int]]:
+    """Give the sRGB of each concept that items know it of."""
+    asked = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
+    own = asked.filter(pl.col("task") == "concept").unique("answer", keep="first")
+    known = {answer: json.loads(meta).get("rgb") for _, answer, meta in own.iter_rows()}
+    return {name: rgb for name, rgb in known.items() if rgb}
+
+
+def write(path: Path, rows: list[Row], schema: pa.Schema, shared: Row) -> None:
+    """Write rows with what they share; what a row does not say is null."""
+    empty = dict.fromkeys(schema.names)
+    write_table(path, pa.Table.from_pylist([{**empty, **shared, **row} for row in rows], schema))
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required, ``--answers`` may be followed by nothing."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for flag in ("model", "dataset"):
+        parser.add_argument(f"--{flag}", required=True)
+    parser.add_argument("--manifests", required=True, type=Path, nargs="+")
+    for flag in ("items", "images"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    parser.add_argument("--answers", required=True, type=Path, nargs="*")
+    parser.add_argument("--settings", required=True, type=json.loads)
+    parser.add_argument("--seed", required=True, type=int)
+    for flag in ("cues", "separation", "projection"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    args = parse_args(argv)
+    banks = read_banks(args.items, args.images)
+    tables: Rows = ([], [], [])
+    for place, found in compare(args, banks):
+        for table, rows in zip(tables, found, strict=True):
+            table += [{**place, **row} for row in rows]
+    if not tables[0]:
+        raise UserError(
+            f"concepts.columns is {args.settings['columns']}, which fits no column of "
+            f"{', '.join(map(str, args.manifests))}"
+        )
+    cues, apart, places = tables
+    for path in args.answers:
+        said = read_sighted(path, args.model, args.dataset)
+        cues += answer_rows(said, banks["item"], path, args.settings["bootstrap"], (args.seed,))
+    tested = [row for row in cues if "p" in row]
+    q = benjamini_hochberg(np.array([row["p"] for row in tested]))
+    for row, value in zip(tested, q.tolist(), strict=True):
+        row["q"] = value
+    rgb = colors(args.items)
+    for row in places:
+        row["rgb"] = rgb.get(row.get("concept") or row["font"])
+    shared = {"model": args.model, "dataset": args.dataset}
+    write(args.cues, cues, CUES, shared)
+    write(args.separation, apart, SEPARATION, shared)
+    write(args.projection, places, PROJECTION, shared)
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,125 @@
+"""Which cue wins: the shares of pictures whose nearest colour is that of word, font or background.
+
+Only pictures whose three colours all differ can tell; those whose word is of its own colour are
+the congruent control. Axes: s settings (a method with n components), m pictures.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from eyechart.statistics.testing import bootstrap_interval, mcnemar_exact
+from eyechart.tables.concepts import BACKGROUND, CONGRUENT, FONT, OTHER, SHARES, WORD
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """How often each picture's colour followed each cue, under every setting.
+
+    Attributes
+    ----------
+    shares : ndarray of float, shape (s, 4, m_d)
+        Of pictures whose three colours differ: word, font, background, other; they add up to 1.
+    congruent : ndarray of float, shape (s, m_c)
+        Of pictures whose word and font are one colour, and the background another.
+    groups, congruent_groups : ndarray of str, shapes (m_d,) and (m_c,)
+    """
+
+    shares: np.ndarray
+    congruent: np.ndarray
+    groups: np.ndarray
+    congruent_groups: np.ndarray
+
+
+def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
+    """Compare found colours with cues.
+
+    Parameters
+    ----------
+    found : ndarray of int, shape (s, m)
+    cues : ndarray of int, shape (3, m)
+        Word, font, background.
+    groups : ndarray of str, shape (m,)
+    """
+    word, font, background = cues
+    distinct = (word != font) & (font != background) & (word != background)
+    same = (word == font) & (font != background)
+    three = found[:, None, distinct] == cues[:, distinct]  # (s, 3, m_d)
+    other = ~three.any(axis=1, keepdims=True)
+    return Hits(
+        np.concatenate([three, other], axis=1).astype(float),
+        (found[:, same] == word[same]).astype(float),
+        groups[distinct],
+        groups[same],
+    )
+
+
+def pool(parts: list[Hits]) -> Hits:
+    """Put the same pictures with several prompts together; a group stays one group."""
+    return Hits(
+        np.concatenate([part.shares for part in parts], axis=2),
+        np.concatenate([part.congruent for part in parts], axis=1),
+        np.concatenate([part.groups for part in parts]),
+        np.concatenate([part.congruent_groups for part in parts]),
+    )
+
+
+def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
+    """Give a row per setting and cue, with its interval; the leading cue is tested.
+
+    Parameters
+    ----------
+    hits : Hits
+    settings : list of dict, of length s
+        What each row says besides.
+    k : int
+        How many colours there are: whoever draws one at random follows a cue 1 time in k.
+    draws : int
+        Of the bootstrap over groups.
+    rng : Generator
+    """
+    s, c, m = hits.shares.shape
+    limits = bootstrap_interval(hits.shares.reshape(s * c, m), hits.groups, draws, rng)
+    limits = limits.reshape(s, c, 2)
+    facts = {"n": m, "groups": len(np.unique(hits.groups))}
+    chance = {WORD: 1 / k, FONT: 1 / k, BACKGROUND: 1 / k, OTHER: (k - 3) / k}
+    rows = []
+    for i, setting in enumerate(settings):
+        values = hits.shares[i].mean(axis=1)
+        own = [
+            {**setting, "cue": cue, **_value(values[j], limits[i, j], chance[cue]), **facts}
+            for j, cue in enumerate(SHARES)
+        ]
+        _test(own, hits.shares[i], hits.groups)
+        rows += own
+    return rows + _congruent(hits, settings, k, draws, rng)
+
+
+def _test(rows: list[Row], shares: np.ndarray, groups: np.ndarray) -> None:
+    """Set the leading cue against the next: McNemar's test by groups, in the leading one's row."""
+    lead, following = np.argsort(-shares[:3].mean(axis=1), kind="stable")[:2]
+    rows[lead]["against"] = rows[following]["cue"]
+    rows[lead]["difference"] = rows[lead]["share"] - rows[following]["share"]
+    rows[lead]["p"] = mcnemar_exact(shares[lead], shares[following], groups)
+
+
+def _congruent(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
+    m = hits.congruent.shape[1]
+    if not m:
+        return []
+    limits = bootstrap_interval(hits.congruent, hits.congruent_groups, draws, rng)
+    facts = {"cue": CONGRUENT, "n": m, "groups": len(np.unique(hits.congruent_groups))}
+    values = hits.congruent.mean(axis=1)
+    return [
+        {**setting, **facts, **_value(values[i], limits[i], 1 / k)}
+        for i, setting in enumerate(settings)
+    ]
+
+
+def _value(share: float, limits: np.ndarray, chance: float) -> Row:
+    low, high = limits
+    return {"share": float(share), "ci_low": float(low), "ci_high": float(high), "chance": chance}

@@ -1,0 +1,123 @@
+"""Do concepts separate? Scatter between and within them, and leave-one-out by nearest centroid.
+
+Axes: n_c concept vectors, k concepts, r components, v labellings (the true one, and permuted ones).
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+
+from eyechart.concepts.space import centroids, growing, keys, whole
+
+REACH = 1.959963984540054  # standard deviations to either side that hold 95 %
+
+
+class Scatter(NamedTuple):
+    """Between-centroid over within-class scatter with its 95 % interval; NaN: none within."""
+
+    ratio: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
+    """Give the ratio of scatters with the first n components, n = 1 … r, each (r,).
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (n_c, r)
+    labels : ndarray of int, shape (n_c,)
+    k : int
+
+    Notes
+    -----
+    Between: squared distances of centroids from the mean of all, each weighted by its members.
+    Within: of members from their centroid. The interval is a jackknife's (one picture left out at
+    a time) of the ratio's logarithm: bootstrap resamples hold copies, which have no scatter among
+    them, so with a few pictures of each concept a bootstrap's interval would miss its own value.
+    """
+    total = np.square(coordinates - coordinates.mean(0))
+    inner = np.square(coordinates - centroids(coordinates, labels, k)[labels])
+    return _jackknife(np.cumsum(total, axis=1), np.cumsum(inner, axis=1), labels)
+
+
+def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
+    """Give :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
+    x = vectors.astype(np.float64)
+    total = np.square(x - x.mean(0)).sum(1, keepdims=True)
+    inner = np.square(x - centroids(x, labels, k)[labels]).sum(1, keepdims=True)
+    return _jackknife(total, inner, labels)
+
+
+def _jackknife(total: np.ndarray, inner: np.ndarray, labels: np.ndarray) -> Scatter:
+    """Give ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
+    n, size = len(labels), np.bincount(labels)[labels][:, None]
+    within, all_of = inner.sum(0), total.sum(0)
+    ratio = _ratio(all_of - within, within)
+    left_within = within - inner * size / (size - 1)
+    left_between = all_of - total * n / (n - 1) - left_within
+    logs = np.log(_ratio(left_between, left_within))
+    error = np.sqrt((n - 1) / n * np.square(logs - logs.mean(0)).sum(0))
+    return Scatter(ratio, ratio * np.exp(-REACH * error), ratio * np.exp(REACH * error))
+
+
+def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
+    some = (within > 64 * np.finfo(float).eps * between) & (between > 0)  # more than rounding
+    return np.divide(between, within, out=np.full_like(within, np.nan), where=some)
+
+
+def permuted(labels: np.ndarray, permutations: int, rng: Generator) -> np.ndarray:
+    """Give the true labelling and permuted ones, int (1 + permutations, n_c)."""
+    drawn = np.tile(labels, (permutations, 1))
+    return np.concatenate([labels[None], rng.permuted(drawn, axis=1)])
+
+
+def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterator[np.ndarray]:
+    """Yield, for n = 1 … r, whether each picture is nearest to its own concept, bool (v, n_c).
+
+    A picture's own centroid is that of the others of its concept. The components were fitted on
+    all pictures; no label had a part in them.
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (n_c, r)
+    labellings : ndarray of int, shape (v, n_c)
+        Every concept has at least two pictures.
+    k : int
+    """
+    v, n = labellings.shape
+    member = labellings[:, None, :] == np.arange(k)[:, None]  # (v, k, n_c)
+    sums = (member.reshape(v * k, n) @ coordinates).reshape(v * k, -1)  # (v k, r)
+    sizes = member.sum(axis=2).astype(float)  # (v, k)
+    for dots, own, lengths in growing(coordinates, sums):
+        found = dots.reshape(n, v, k).transpose(1, 0, 2)
+        yield _right(found, own, lengths.reshape(v, k), sizes, labellings)
+
+
+def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.ndarray:
+    """Give the same of whole vectors (n_c, d), bool (v, n_c)."""
+    v, n = labellings.shape
+    member = labellings[:, None, :] == np.arange(k)[:, None]
+    sums = member.reshape(v * k, n) @ vectors.astype(np.float64)  # (v k, d)
+    dots, own, lengths = whole(vectors, sums)
+    sizes = member.sum(axis=2).astype(float)
+    found = dots.reshape(n, v, k).transpose(1, 0, 2)
+    return _right(found, own, lengths.reshape(v, k), sizes, labellings)
+
+
+def _right(
+    dots: np.ndarray, own: np.ndarray, lengths: np.ndarray, sizes: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Take each picture out of its concept's sum, and see which centroid is nearest.
+
+    ``dots`` (v, n_c, k) of pictures with sums, ``own`` (n_c, 1) and ``lengths`` (v, k) squared.
+    """
+    mine = labels[:, :, None] == np.arange(dots.shape[2])  # (v, n_c, k)
+    size = sizes[:, None, :] - mine
+    inner = (dots - mine * own) / size
+    squared = (lengths[:, None, :] - mine * (2 * dots - own)) / np.square(size)
+    order = keys(inner, own, np.maximum(squared, 0))
+    found: np.ndarray = order.argmax(axis=2) == labels
+    return found

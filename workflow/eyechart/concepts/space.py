@@ -1,0 +1,158 @@
+"""Principal components of concept vectors, and what is nearest with the first n of them.
+
+Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
+from one pass: dot products and lengths grow by one component at a time.
+
+Where two cosines are equal (with one component, all of one sign are), the nearer by distance wins.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+TIE = 1e-9  # cosines that differ by less are equal
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of the concept vectors.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (d,)
+    axes : ndarray, shape (r, d)
+        Of length 1, the widest first; each axis's largest entry is positive.
+    explained : ndarray, shape (r,)
+        Share of the variance in each.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    explained: np.ndarray
+
+    def project(self, vectors: np.ndarray) -> np.ndarray:
+        """Give coordinates (m, r) of vectors (m, d)."""
+        found: np.ndarray = (vectors - self.mean) @ self.axes.T
+        return found
+
+
+def fit(concepts: np.ndarray, most: int) -> Components:
+    """Fit principal components on concept vectors alone.
+
+    Parameters
+    ----------
+    concepts : ndarray, shape (n_c, d)
+    most : int
+        At most so many; never more than ``min(d, n_c - 1)``, nor than directions in which the
+        vectors differ by more than rounding.
+
+    Notes
+    -----
+    Source: the singular value decomposition of the centred vectors, whole, as scikit-learn's PCA
+    has it with ``svd_solver="full"``.
+    """
+    x = concepts.astype(np.float64)
+    mean = x.mean(axis=0)
+    _, s, axes = np.linalg.svd(x - mean, full_matrices=False)
+    scale = max(float(np.abs(x).max()), float(s[0])) * max(x.shape) * np.finfo(np.float64).eps
+    r = min(most, len(x) - 1, int((s > scale).sum()))
+    chosen = axes[:r]
+    largest = np.abs(chosen).argmax(axis=1) if r else np.zeros(0, int)
+    signs = np.sign(chosen[np.arange(r), largest])
+    variance = np.square(s)
+    explained = variance[:r] / variance.sum() if r else np.zeros(0)
+    return Components(mean, chosen * signs[:, None], explained)
+
+
+def centroids(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Give the mean vector of each of ``k`` concepts, (k, d)."""
+    member = np.zeros((k, len(labels)))
+    member[labels, np.arange(len(labels))] = 1
+    found: np.ndarray = member @ vectors / member.sum(axis=1, keepdims=True)
+    return found
+
+
+def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give what orders references by cosine, then by distance; larger is nearer.
+
+    Parameters
+    ----------
+    dots : ndarray, shape (..., references)
+    first, second : ndarray
+        Squared lengths of targets and of references, broadcast against ``dots``.
+    """
+    distance = np.maximum(first - 2 * dots + second, 0)
+    farthest = distance.max()
+    found: np.ndarray = cosines(dots, first, second)
+    return found - TIE * (distance / farthest if farthest > 0 else distance)
+
+
+def cosines(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give cosines from dot products and squared lengths; 0 where a vector has no length."""
+    lengths = np.sqrt(np.maximum(first, 0)) * np.sqrt(np.maximum(second, 0))
+    return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
+
+
+def growing(
+    targets: np.ndarray, references: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield, for n = 1 … r, dot products (m, references) and squared lengths (m, 1), (references,).
+
+    The arrays are changed in place from one n to the next.
+    """
+    dots = np.zeros((len(targets), len(references)))
+    first, second = np.zeros((len(targets), 1)), np.zeros(len(references))
+    for t, c in zip(targets.T, references.T, strict=True):
+        dots += np.outer(t, c)
+        first += np.square(t)[:, None]
+        second += np.square(c)
+        yield dots, first, second
+
+
+def whole(targets: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Give the same of whole vectors, (m, d) and (references, d)."""
+    one, two = targets.astype(np.float64), references.astype(np.float64)
+    return one @ two.T, np.square(one).sum(1)[:, None], np.square(two).sum(1)
+
+
+def nearest_centroid(targets: np.ndarray, centres: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield, for n = 1 … r, the concept (m,) whose centroid has the largest cosine."""
+    for found in growing(targets, centres):
+        yield keys(*found).argmax(axis=1)
+
+
+def votes(
+    found: tuple[np.ndarray, ...], labels: np.ndarray, k: int, neighbours: int, power: float
+) -> np.ndarray:
+    """Give the concept (m,) that the nearest neighbours vote for.
+
+    Parameters
+    ----------
+    found : dot products (m, n_c), squared lengths (m, 1) and (n_c,)
+    labels : ndarray of int, shape (n_c,)
+    k : int
+        How many concepts there are.
+    neighbours : int
+    power : float
+        A vote weighs its cosine to this power; a negative cosine weighs nothing unless the power
+        is 0. Of concepts with equal votes the one of the nearest neighbour wins.
+    """
+    order = keys(*found)
+    last = order.shape[1] - min(neighbours, order.shape[1])
+    near = (
+        np.argpartition(order, last, axis=1)[:, last:] if last else _all(order)
+    )  # (m, neighbours)
+    rows = np.arange(len(order))[:, None]
+    weight = np.maximum(cosines(*found)[rows, near], 0) ** power
+    sums = np.zeros((len(order), k))
+    best = np.full((len(order), k), -np.inf)
+    np.add.at(sums, (rows, labels[near]), weight)
+    np.maximum.at(best, (rows, labels[near]), order[rows, near])
+    leading = sums >= sums.max(axis=1, keepdims=True) - TIE
+    winner: np.ndarray = np.where(leading, best, -np.inf).argmax(axis=1)
+    return winner
+
+
+def _all(order: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.arange(order.shape[1]), order.shape)

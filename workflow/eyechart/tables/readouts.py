@@ -1,0 +1,58 @@
+"""The tables of readouts: items answered from representations alone, and how well."""
+
+import pyarrow as pa
+
+READOUTS = pa.schema(
+    [
+        ("model", pa.string()),
+        ("dataset", pa.string()),
+        ("task", pa.string()),
+        ("seen", pa.string()),
+        ("address", pa.string()),
+        ("readout", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("chance", pa.float64()),
+        ("n", pa.int32()),
+        ("groups", pa.int32()),
+        ("answer", pa.float64()),
+        ("difference", pa.float64()),
+        ("p", pa.float64()),
+        ("q", pa.float64()),
+    ]
+)
+
+PREDICTIONS = pa.schema(
+    [
+        ("task", pa.string()),
+        ("seen", pa.string()),
+        ("address", pa.string()),
+        ("readout", pa.string()),
+        ("item_id", pa.string()),
+        ("scores", pa.list_(pa.float64())),
+        ("predicted", pa.string()),
+        ("answer", pa.string()),
+    ]
+)
+
+# The control of readout `points` is the row of readout `points/shuffled`: the same readout after
+# the tokens of an item's pictures have been dealt out anew among all their places
+SHUFFLED = "/shuffled"
+
+POINTS, GRAM, MEAN, CLS = "points", "gram", "mean", "cls"
+DEPTH_LINEAR, DEPTH_DPT = "depth_linear", "depth_dpt"
+
+CORRESPONDENCE = ("semantic_correspondence", "functional_correspondence", "low_level_matching")
+ODD, ART, DEPTH = "odd_one_out", "art_style", "depth_order"
+READ = {  # what each task is read with
+    **dict.fromkeys(CORRESPONDENCE, (POINTS,)),
+    ART: (GRAM,),
+    ODD: (MEAN, CLS),
+    DEPTH: (DEPTH_LINEAR, DEPTH_DPT),
+}
+MANY = "vision"  # the address of a readout from several of the encoder's blocks at once
+
+# Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, room, scope,
+# items, of, why, first}: items that could not be read there, out of how many; and `notes`, sentences
+NOTE = b"eyechart.readouts"

@@ -136,8 +136,8 @@ def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Pat
     rows, said = [], []
 
     def add(address: str, kind: str, right: np.ndarray, cv: float | None) -> None:
-        key = {"address": address, "span": "last" if address else "", "kind": kind, "seed": None}
-        key |= {"probe": "linear" if address else ""}
+        key = {"address": address, "span": "last" if address else "", "kind": kind}
+        key |= {"probe": "linear" if address else "", "seed": 0 if address else None}
         row = dict.fromkeys(PROBES.names) | {"model": "m", "dataset": "drawn", "task": task}
         rows.append(row | key | {"scope": "item", "cv_accuracy": cv})
         for i in range(n):

@@ -52,7 +52,7 @@ def _row(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> Row:
         "dataset": skill.dataset,
         "skill": skill.name,
         "band": skill.band,
-        "seen": skill.seen or None,
+        "seen": ("alone" if found.decisive == "alone" else skill.seen) or None,
         "n": len(skill.groups),
         "groups": len(np.unique(skill.groups)),
         "chance": skill.chance,

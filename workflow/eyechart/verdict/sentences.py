@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eyechart.tables.verdict import PATTERN, QUESTION
+from eyechart.tables.verdict import NERVE, PATTERN, QUESTION
 from eyechart.verdict.evidence import Estimate, Findings, Skill, Test
 from eyechart.verdict.rules import Bar, Rule
 
@@ -43,7 +43,20 @@ def why(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> str:
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     text = _TEXTS[rule.name](skill, found, bar)
-    return f"{text} ({counted}){_missing(skill, found)}."
+    lost = _lost(skill, found, bar) if rule.verdict != NERVE else ""
+    return f"{text}{lost} ({counted}){_missing(skill, found)}."
+
+
+def _lost(skill: Skill, found: Findings, bar: Bar) -> str:
+    """Say what is shown to be lost before the language model, where that is not the class."""
+    for after, name in (("connector", "encoder_connector"), ("lm_best", "encoder_lm")):
+        if bar.above(found.tests.get(name)):
+            at = found.estimates
+            return (
+                f"; some was lost on the way: {_at(skill, 'encoder')} {share(at['encoder'].value)}"
+                f", {_at(skill, after)} {share(at[after].value)}, {gap(found.tests[name])}"
+            )
+    return ""
 
 
 def _used(skill: Skill, found: Findings, bar: Bar) -> str:
@@ -81,8 +94,8 @@ def _nerve(skill: Skill, found: Findings, bar: Bar) -> str:
 def _eyes(skill: Skill, found: Findings, bar: Bar) -> str:
     at = found.estimates
     text = (
-        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, less than "
-        f"{share(bar.margin)} above chance"
+        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an interval "
+        f"that ends less than {share(bar.margin)} above chance"
     )
     return text + (f"; the answer is right on {number(at['sighted'])}" if "sighted" in at else "")
 
@@ -157,7 +170,7 @@ def _held(skill: Skill, found: Findings) -> str:
 def _standing(found: Estimate, bar: Bar) -> str:
     if bar.has(found):
         return "(has it)"
-    return "(lacks it)" if bar.lacks(found) else "(cannot be told)"
+    return "(lacks it)" if bar.lacks(found) else "(open)"
 
 
 def _missing(skill: Skill, found: Findings) -> str:

@@ -1,0 +1,113 @@
+"""Verdicts of four invented models, two of which share an encoder, in the schema of real tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from eyechart.randomness import generator
+from eyechart.tables.parquet import write_table
+from eyechart.tables.verdict import NOTE, PATTERN, QUESTION, SIX, VERDICT
+from eyechart.verdict.choose import cross_fitted
+from eyechart.verdict.evidence import Skill, Stage
+from eyechart.verdict.rules import Bar
+from eyechart.verdict.table import rows
+
+SIX_TASKS = {"depth_order": 2, "semantic_correspondence": 4, "functional_correspondence": 4,
+             "low_level_matching": 4, "odd_one_out": 3, "art_style": 2}  # fmt: skip
+SCENES = {"color": 8, "shape": 3, "material": 2, "size": 2, "number": 11, "boolean": 2}
+NINE = ["orientation", "presence", "state", "quantity", "position", "color", "structure", "text",
+        "viewpoint"]  # fmt: skip
+MODELS = {  # kind and contained encoder
+    "tiny_clip": ("encoder", None),
+    "tiny_dino": ("encoder", None),
+    "tiny_llava_aligned": ("vlm", "tiny_clip"),
+    "tiny_llava": ("vlm", "tiny_clip"),
+}
+NOTES = b'{"alpha": 0.01, "margin": 0.1, "blind": "blank"}'
+
+
+def _right(know: float, c: int, ease: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give answers of who knows a share of the items, the easy ones first, and guesses the rest."""
+    noisy = ease + 0.15 * rng.normal(size=len(ease))
+    return ((noisy < know) | (rng.random(len(ease)) < 1 / c)).astype(float)
+
+
+def _six(model: str, task: str, c: int, n: int) -> Skill:
+    rng = generator("exam", "six", task)
+    own = generator("exam", model, task)
+    kind, _ = MODELS[model]
+    ease, sees = rng.random(n), float(rng.choice([0.0, 0.55, 0.8], p=[0.2, 0.4, 0.4]))
+    sees += 0.1 * (model == "tiny_dino")
+    passes = {"tiny_llava_aligned": 0.3, "tiny_llava": 1.0}.get(model, 0) * (task != "art_style")
+    groups = np.array([f"g{i // 2}" for i in range(n)])
+    stages = {"alone": Stage(_right(sees + 0.1, c, ease, own), "vision.3", "readout", 1 / c)}
+    stages["encoder"] = Stage(_right(sees, c, ease, own), "vision.3", "readout", 1 / c)
+    changed = None
+    if kind == "vlm":
+        stages["connector"] = Stage(
+            _right(sees * passes, c, ease, own), "connector", "readout", 1 / c
+        )
+        lm = np.stack([_right(sees * passes * f, c, ease, own) for f in (0.8, 1, 0.95, 0.6, 0.5)])
+        best, at = cross_fitted(lm, groups, own)
+        stages["lm_best"] = Stage(best, f"lm.{at[0]}", "readout", 1 / c)
+        stages["lm_last"] = Stage(lm[-1], "lm.norm", "readout", 1 / c)
+    if model != "tiny_dino":
+        says = sees * passes * (task in ("depth_order", "odd_one_out", "semantic_correspondence"))
+        blind = _right(0.0, c, ease, own)
+        sighted = (
+            _right(says, c, ease, own) if says else np.where(own.random(n) < 0.1, 1 - blind, blind)
+        )
+        stages |= {"sighted": Stage(sighted, "", "answer", 1 / c)}
+        stages |= {"blind": Stage(blind, "", "answer", 1 / c)}
+        changed = (sighted != blind).astype(float)
+    return Skill("drawn_six", task, SIX, "canvas", groups, 1 / c, stages, changed)
+
+
+def _scene(model: str, task: str, c: int, n: int) -> Skill:
+    rng = generator("exam", model, task)
+    ease = rng.random(n)
+    groups = np.array([f"s{i // 3}" for i in range(n)])
+    prior = 0.3 if task in ("boolean", "size") else 0.05
+    knows = 0.15 if "aligned" in model else float(rng.choice([0.3, 0.7]))
+    stages = {}
+    blind = _right(prior, c, ease, rng)
+    if MODELS[model][0] == "vlm":
+        lm = _right(max(knows, 0.6), c, ease, rng)
+        stages["lm_best"] = Stage(lm, "lm.2/last", "probe", max(1 / c, float(blind.mean())))
+        last = _right(max(knows, 0.5), c, ease, rng)
+        stages["lm_last"] = Stage(last, "lm.norm/last", "probe", max(1 / c, float(blind.mean())))
+    stages["sighted"] = Stage(_right(max(knows, prior), c, ease, rng), "", "answer", 1 / c)
+    stages["blind"] = Stage(blind, "", "answer", 1 / c)
+    changed = (stages["sighted"].right != blind).astype(float)
+    return Skill("clevr", task, QUESTION, "", groups, 1 / c, stages, changed)
+
+
+def _pattern(model: str, task: str, n: int) -> Skill:
+    rng = generator("exam", model, task)
+    groups = np.array([f"pair_{i // 2}" for i in range(n)])
+    knows = float(rng.choice([0.0, 0.3, 0.9]))
+    sighted = Stage(_right(knows, 2, rng.random(n), rng), "", "answer", 0.5)
+    blind = Stage(_right(0.0, 2, rng.random(n), rng), "", "answer", 0.5)
+    own = generator("exam", "tiny_clip", task)
+    seen = _right(float(own.choice([0.0, 0.8])), 2, own.random(n), own)
+    eye = Stage(seen, "tiny_clip on mmvp_vlm", "answer", 0.5, groups)
+    encoder = eye if MODELS[model][0] == "vlm" else sighted
+    stages = {"encoder": encoder, "sighted": sighted, "blind": blind}
+    dataset = "mmvp" if MODELS[model][0] == "vlm" else "mmvp_vlm"
+    return Skill(dataset, task, PATTERN, "", groups, 0.5, stages)
+
+
+def write_verdicts(root: Path, n: int = 300) -> list[Path]:
+    """Write a table per model: six tasks of all, questions and patterns of those that read."""
+    paths = []
+    for model, (kind, contains) in MODELS.items():
+        found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
+        if model != "tiny_dino":
+            found += [_scene(model, task, c, 240) for task, c in SCENES.items()]
+            found += [_pattern(model, task, 30) for task in NINE]
+        table = rows(found, model, kind, contains, Bar(alpha=0.01, margin=0.1))
+        paths.append(root / f"results/verdict/{model}.parquet")
+        schema = VERDICT.with_metadata({NOTE: NOTES})
+        write_table(paths[-1], pa.Table.from_pylist(table, schema))
+    return paths

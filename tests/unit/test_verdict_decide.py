@@ -1,0 +1,276 @@
+"""The step: from the workflow's tables to the table of verdicts, and what it refuses."""
+
+import json
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from verdict_fixture import LM, MODELS, flags, read, write_model, write_probes
+
+from eyechart.errors import UserError
+from eyechart.tables.parquet import write_table
+from eyechart.tables.readouts import PREDICTIONS
+from eyechart.tables.verdict import NOTE, VERDICT
+from eyechart.verdict import decide
+
+ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readouts/m/drawn"
+SIGHTED = "results/answers/m/drawn/sighted.parquet"
+OUT = "results/verdict/m.parquet"
+
+
+def change(path, *columns: pl.Expr, keep: pl.Expr | None = None, **named: pl.Expr) -> None:
+    """Rewrite a table with some columns changed or some rows left out."""
+    schema = pq.read_schema(path)
+    table = pl.read_parquet(path).with_columns(*columns, **named)
+    table = table if keep is None else table.filter(keep)
+    write_table(path, table.select(schema.names).to_arrow().cast(schema))
+
+
+def add(path, rows: pl.DataFrame) -> None:
+    """Append rows to a table of predictions."""
+    both = pl.concat([pl.read_parquet(path), rows.select(PREDICTIONS.names)])
+    write_table(path, both.to_arrow().cast(PREDICTIONS))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_tables_of_a_planted_model_give_its_class(tmp_path, name):
+    decide.main(write_model(tmp_path, name, n=400))
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == MODELS[name][2]
+    assert (row["n"], row["groups"], row["chance"], row["band"]) == (400, 400, 0.25, "six")
+    assert row["seen"] == "canvas" and row["lm_last_address"] == "lm.norm"
+    for stage in ("encoder", "connector", "lm_best", "lm_last", "sighted", "blind"):
+        assert row[f"{stage}_ci_low"] <= row[f"{stage}_value"] <= row[f"{stage}_ci_high"], stage
+        assert row[f"{stage}_n"] == 400 and row[f"{stage}_evidence"]
+    assert row["lm_sighted_q"] >= row["lm_sighted_p"]
+    assert "n = 400 in 400 groups, chance 0.25" in row["why"]
+
+
+def test_equal_inputs_give_equal_bytes_and_the_note_says_what_was_applied(tmp_path):
+    words = write_model(tmp_path, "works", n=60)
+    decide.main(words)
+    first = (tmp_path / OUT).read_bytes()
+    decide.main(words)
+    assert (tmp_path / OUT).read_bytes() == first
+    schema = pq.read_schema(tmp_path / OUT)
+    assert schema.names == VERDICT.names
+    assert json.loads(schema.metadata[NOTE]) == {"alpha": 0.01, "margin": 0.1, "blind": "blank"}
+
+
+def test_only_items_that_all_stages_have_are_counted(tmp_path):
+    words = write_model(tmp_path, "works", n=60)
+    change(tmp_path / f"{READOUTS}.predictions.parquet",
+           keep=~((pl.col("address") == "lm.2") & (pl.col("item_id") < "q0020")))  # fmt: skip
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["n"] == 40
+    assert {row[f"{s}_n"] for s in ("encoder", "lm_best", "sighted")} == {40}
+
+
+def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
+    words = write_model(tmp_path, "sees nothing", n=200)
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    perfect = pl.read_parquet(path).with_columns(predicted=pl.col("answer"))
+    add(path, perfect.with_columns(readout=pl.lit("points/shuffled")))
+    add(path, perfect.filter(address="vision.3").with_columns(readout=pl.lit("cls")))
+    add(path, perfect.filter(address="vision.3").with_columns(address=pl.lit("vision")))
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["encoder_value"] < 0.4 and row["lm_best_value"] < 0.4
+
+
+def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
+    words = write_model(tmp_path, "works", n=200)
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    own = pl.read_parquet(path).filter(address="vision.3")
+    add(path, own.with_columns(seen=pl.lit("alone"), predicted=pl.col("answer")))
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["alone_value"] == 1 and row["encoder_value"] < 0.9 and row["seen"] == "canvas"
+
+
+def test_another_address_may_stand_for_the_encoder(tmp_path):
+    words = write_model(tmp_path, "works", n=60)
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    early = (
+        pl.read_parquet(path).filter(address="vision.3").with_columns(address=pl.lit("vision.1"))
+    )
+    add(path, early.with_columns(predicted=pl.col("answer")))
+    decide.main(words)
+    assert read(tmp_path / OUT)[0]["encoder_address"] == "vision.3"
+    words[words.index("--settings") + 1] = json.dumps(
+        {"alpha": 0.01, "margin": 0.1, "encoder": "vision.1", "blind": "blank", "patterns": {}}
+    )
+    decide.main(words)
+    assert read(tmp_path / OUT)[0]["encoder_value"] == 1
+
+
+def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
+    words = write_model(tmp_path, "reads the question alone", n=400, task="color")
+    (tmp_path / f"{READOUTS}.predictions.parquet").unlink()
+    words = [w for w in words if not w.endswith("drawn.predictions.parquet")]
+    for known, expected in ((0.9, True), (0.3, False)):
+        path = write_probes(tmp_path, "color", known, 400)
+        at = words.index("--probes") + 1
+        decide.main([*words[:at], str(path), *words[at:]])
+        (row,) = read(tmp_path / OUT)
+        assert row["band"] == "question" and row["lm_best_evidence"] == "probe"
+        assert row["lm_best_floor"] >= row["blind_value"] > row["chance"]
+        assert (row["lm_best_ci_low"] > row["lm_best_floor"]) is expected
+        assert row["encoder_value"] is None and row["verdict"] == "prior"
+        assert row["lm_best_address"] == row["lm_last_address"] == f"{LM[-1]}/last"
+        assert "never saw the question" in row["why"]
+
+
+def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
+    """MMVP's questions and MMVP-VLM's statements are other items: compared, but never paired."""
+    words = write_model(tmp_path, "sees nothing", n=300, c=2, task="color")
+    write_model(tmp_path / "other", "works", n=200, c=2, task="color", model="eyes")
+    (tmp_path / "results/datasets/vlm").mkdir(parents=True)
+    statements = tmp_path / "results/datasets/vlm/items.parquet"
+    (tmp_path / f"other/{ITEMS}").rename(statements)
+    change(statements, meta=pl.lit('{"form": "which_picture"}'), pair=pl.col("group"))
+    change(tmp_path / ITEMS, pair=pl.col("group"))
+    answers = []
+    for condition in ("sighted", "blank"):
+        answers.append(tmp_path / f"results/answers/eyes/vlm/{condition}.parquet")
+        answers[-1].parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"other/results/answers/eyes/drawn/{condition}.parquet").rename(answers[-1])
+        change(answers[-1], dataset=pl.lit("vlm"))
+    said = [p for p in words if "/answers/m/" in p]
+    words = flags(tmp_path, contains="eyes", items=[tmp_path / ITEMS], answers=said,
+                  encoder_items=[statements], encoder_answers=answers,
+                  settings={"patterns": {"drawn": "vlm"}})  # fmt: skip
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert (row["band"], row["contains"]) == ("pattern", "eyes")
+    assert row["encoder_address"] == "eyes on vlm" and row["encoder_evidence"] == "answer"
+    assert row["n"] == 300 and row["encoder_n"] == 200 and row["encoder_value"] > 0.7
+    assert row["verdict"] == "undecided" and row["why"].startswith("Lost after the encoder")
+    # the encoder itself: its answers are all that it gives
+    decide.main(flags(tmp_path, model="eyes", kind="encoder", items=[statements], answers=answers))
+    (own,) = read(tmp_path / "results/verdict/eyes.parquet")
+    assert own["encoder_value"] == own["sighted_value"] and own["lm_best_value"] is None
+    assert own["verdict"] == "encoded_and_used"
+
+
+def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
+    words = write_model(tmp_path, "works", n=400)
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    change(path, seen=pl.lit("alone"), keep=pl.col("address") == "vision.3")
+    words = flags(tmp_path, kind="encoder", items=[tmp_path / ITEMS], readouts=[path])
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == "encoded" and row["seen"] == "alone"
+    assert row["sighted_value"] is None and row["alone_value"] == row["encoder_value"]
+
+
+def test_a_model_of_which_nothing_is_known_gets_an_empty_table(tmp_path):
+    write_model(tmp_path, "works", n=10)
+    decide.main(flags(tmp_path, items=[tmp_path / ITEMS]))
+    assert read(tmp_path / OUT) == []
+
+
+def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
+    words = [w for w in write_model(tmp_path, "works", n=200) if not w.endswith("blank.parquet")]
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == "undecided" and "was not asked blind" in row["why"]
+
+
+def unknown_item(root):
+    change(root / f"{READOUTS}.predictions.parquet", item_id=pl.lit("z"))
+
+
+def other_answer(root):
+    change(root / f"{READOUTS}.predictions.parquet", answer=pl.lit("Z"))
+
+
+def other_task(root):
+    change(root / f"{READOUTS}.predictions.parquet", task=pl.lit("art_style"))
+
+
+def twice(root):
+    path = root / f"{READOUTS}.predictions.parquet"
+    add(path, pl.read_parquet(path).head(1))
+
+
+def unknown_seen(root):
+    change(root / f"{READOUTS}.predictions.parquet", seen=pl.lit("canvass"))
+
+
+def nothing_shared(root):
+    change(root / f"{READOUTS}.predictions.parquet", keep=pl.col("item_id") < "q0005")
+    for condition in ("sighted", "blank"):
+        path = root / f"results/answers/m/drawn/{condition}.parquet"
+        change(path, keep=pl.col("item_id") >= "q0005")
+
+
+def no_common_readout(root):
+    change(
+        root / f"{READOUTS}.predictions.parquet",
+        pl.when(address="connector").then(pl.lit("gram")).otherwise("readout").alias("readout"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (unknown_item, "item 'z' is not among the dataset's items"),
+        (other_answer, "has another answer in items.parquet"),
+        (other_task, "is of another task in items.parquet"),
+        (twice, "is predicted twice"),
+        (unknown_seen, "seen is 'canvass'; did you mean 'canvas'"),
+        (nothing_shared, "no item stands in all of its answers, readouts and probes"),
+        (no_common_readout, "no readout was made at all stages (encoder: points; connector: gram"),
+    ],
+)
+def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):
+    words = write_model(tmp_path, "works", n=10)
+    spoil(tmp_path)
+    with pytest.raises(UserError) as error:
+        decide.main(words)
+    assert said in str(error.value) and "\n" not in str(error.value)
+    assert not (tmp_path / OUT).exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"encoder": "vision.9"}, "encoder is 'vision.9', but m on drawn"),
+        ({"blind": "sighted"}, "blind is 'sighted', expected one of blank, noise"),
+        ({"alpha": 5}, "alpha is 5, expected a number between 0 and 1"),
+        ({"margin": 0}, "margin is 0, expected a number between 0 and 1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(tmp_path, settings, said):
+    words = write_model(tmp_path, "works", n=10)
+    at = words.index("--settings") + 1
+    words[at] = json.dumps(json.loads(words[at]) | settings)
+    with pytest.raises(UserError, match=said):
+        decide.main(words)
+
+
+def test_paths_of_another_model_or_without_items_are_refused(tmp_path):
+    words = write_model(tmp_path, "works", n=10)
+    with pytest.raises(UserError, match="it is of model 'm', expected 'n'"):
+        decide.main(["--model", "n", *words[2:]])
+    lost = flags(tmp_path, answers=[tmp_path / SIGHTED])
+    with pytest.raises(UserError, match="the items of dataset 'drawn' were not given"):
+        decide.main(lost)
+
+
+def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
+    words = write_model(tmp_path, "works", n=10, task="color")
+    path = write_probes(tmp_path, "color", 0.5, 10)
+    change(path.with_suffix(".predictions.parquet"),
+           keep=(pl.col("address") == "") | (pl.col("id") != "q0003"))  # fmt: skip
+    words = [w for w in words if "readouts/m" not in w]
+    at = words.index("--probes") + 1
+    with pytest.raises(UserError, match="are of other items than those of the majority"):
+        decide.main([*words[:at], str(path), *words[at:]])
+
+
+def test_the_table_is_arrow_s_own_types():
+    assert VERDICT.field("n").type == pa.int32() and len(set(VERDICT.names)) == len(VERDICT.names)

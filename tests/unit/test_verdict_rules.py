@@ -1,0 +1,140 @@
+"""Planted bottlenecks get their class; few items leave it open; rules exclude each other."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from verdict_fixture import MODELS, skills_of
+
+from eyechart.tables.verdict import CLASSES
+from eyechart.verdict.evidence import Estimate, Findings, Test
+from eyechart.verdict.rules import FACTS, NO_RULE, RULES, Bar, decide
+from eyechart.verdict.table import judge
+
+BAR = Bar(alpha=0.01, margin=0.1)
+SEEDS, SKILLS = 20, 6
+
+
+def classes(name: str, n: int, c: int) -> Counter[str]:
+    """Count the classes of all skills over all seeds; each seed is a table of its own."""
+    return Counter(
+        rule.verdict
+        for seed in range(SEEDS)
+        for _, _, rule in judge(skills_of(name, n, c, seed, SKILLS), "vlm", BAR)
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_planted_bottleneck_gets_its_class_from_400_items(name):
+    found = classes(name, 400, 4)
+    assert found[MODELS[name][2]] >= 0.95 * found.total(), found
+    wrong = found.total() - found[MODELS[name][2]] - found["undecided"]
+    assert wrong <= 0.01 * found.total(), found
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_thirty_items_leave_most_undecided_and_hardly_ever_mislead(name):
+    found = classes(name, 30, 4)
+    assert found["undecided"] > 0.5 * found.total(), found
+    wrong = found.total() - found[MODELS[name][2]] - found["undecided"]
+    assert wrong <= 0.05 * found.total(), found
+
+
+@pytest.mark.parametrize("n", [30, 400])
+def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
+    found = classes("sees nothing", n, 2)
+    assert found["eyes"] + found["undecided"] >= 0.97 * found.total(), found
+
+
+def numbers(
+    values: dict[str, float], *, reach: float = 0.02, floor: float = 0.25, changed: float = 0.5
+) -> Findings:
+    """Give findings with these values, each within ``reach``; every difference has its q."""
+    at = {k: Estimate(v, v - reach, v + reach, 400, floor) for k, v in values.items()}
+    tests = {}
+    for name, pair in {
+        "encoder_connector": ("encoder", "connector"),
+        "encoder_lm": ("encoder", "lm_best"),
+        "encoder_sighted": ("encoder", "sighted"),
+        "lm_sighted": ("lm_best", "sighted"),
+        "sighted_blind": ("sighted", "blind"),
+    }.items():
+        if set(pair) <= set(values):
+            gap = values[pair[0]] - values[pair[1]]
+            q = 0.0001 if abs(gap) > reach else 1.0
+            tests[name] = Test(gap, gap - reach, gap + reach, q, q)
+    return Findings(at, tests, Estimate(changed, changed - reach, changed + reach, 400, 0.0))
+
+
+HIGH, LOW = 0.7, 0.26
+CASES = [
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH, "blind": LOW}, "encoded_and_used"),
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": LOW, "blind": LOW}, "brain"),
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": 0.5, "blind": LOW}, "brain"),  # used in part
+    ({"encoder": HIGH, "connector": LOW, "lm_best": LOW, "sighted": LOW, "blind": LOW}, "nerve"),
+    ({"encoder": HIGH, "connector": HIGH, "lm_best": LOW, "sighted": LOW, "blind": LOW}, "nerve"),
+    ({"encoder": HIGH, "connector": LOW, "sighted": LOW, "blind": LOW}, "nerve"),
+    ({"encoder": LOW, "lm_best": LOW, "sighted": LOW, "blind": LOW}, "eyes"),
+    ({"encoder": LOW}, "eyes"),
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": 0.5, "blind": 0.5}, "prior"),
+    ({"lm_best": HIGH, "sighted": LOW, "blind": LOW}, "brain"),  # the encoder saw no question
+    ({"lm_best": LOW, "sighted": LOW, "blind": LOW}, "undecided"),
+    ({"encoder": HIGH, "sighted": LOW, "blind": LOW}, "undecided"),  # lost, nobody knows where
+    ({"encoder": LOW, "lm_best": HIGH, "sighted": 0.65, "blind": 0.5}, "encoded_and_used"),
+    ({"encoder": LOW, "lm_best": HIGH}, "undecided"),  # the two contradict each other
+    ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH}, "undecided"),  # not asked blind
+    ({}, "undecided"),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), CASES)
+def test_the_rules_say_what_the_page_says_they_say(values, expected):
+    assert decide(numbers(values), BAR).verdict == expected
+
+
+def test_a_model_that_says_the_same_blind_answers_from_its_prior():
+    found = numbers({"sighted": LOW, "blind": LOW}, changed=0.03)
+    assert decide(found, BAR).name == "says the same blind"
+    assert decide(numbers({"sighted": LOW, "blind": LOW}), BAR) == NO_RULE
+    held = numbers({"lm_best": HIGH, "sighted": LOW, "blind": LOW}, changed=0.03)
+    assert decide(held, BAR).verdict == "brain"  # what it could have known weighs more
+
+
+def test_an_encoder_alone_is_never_blamed_for_a_brain():
+    for value, expected in ((HIGH, "encoded"), (LOW, "eyes"), (0.34, "undecided")):
+        found = replace(numbers({"alone": value}), kind="encoder", decisive="alone")
+        assert decide(found, BAR).verdict == expected
+
+
+def test_one_class_always_holds_whatever_the_numbers():
+    levels = (None, LOW, 0.45, HIGH)
+    names = ("encoder", "connector", "lm_best", "sighted", "blind")
+    seen = set()
+    for values in product(levels, repeat=len(names)):
+        there = {k: v for k, v in zip(names, values, strict=True) if v is not None}
+        for reach in (0.02, 0.3):
+            seen.add(decide(numbers(there, reach=reach), BAR).verdict)
+    assert seen == set(CLASSES) - {"encoded"}  # that needs a model without a language model
+
+
+@pytest.mark.parametrize("reach", [0.02, 0.3])
+def test_facts_that_contradict_each_other_are_never_both_shown(reach):
+    for value in (0.1, 0.25, 0.3, 0.35, 0.5, 0.9):
+        found = numbers({"lm_best": value, "sighted": 0.3, "blind": value}, reach=reach)
+        at, test = found.estimates["lm_best"], found.tests["sighted_blind"]
+        assert not (BAR.has(at) and BAR.lacks(at))
+        assert sum([BAR.above(test), BAR.below(test), BAR.alike(test)]) <= 1
+
+
+def test_a_small_difference_is_none_however_many_items_show_it():
+    values = {"encoder": HIGH, "lm_best": 0.70, "sighted": 0.65, "blind": LOW}
+    assert decide(numbers(values, reach=0.001), BAR).verdict == "encoded_and_used"
+    values = {"encoder": 0.3, "lm_best": 0.3, "sighted": 0.3, "blind": LOW}
+    assert decide(numbers(values, reach=0.001), BAR).verdict == "eyes"
+
+
+def test_every_fact_of_a_rule_is_defined_and_every_fact_is_used():
+    named = {fact for rule in RULES for fact in (*rule.shown, *rule.unless)}
+    assert named == set(FACTS)
+    assert {rule.verdict for rule in (*RULES, NO_RULE)} == set(CLASSES)

@@ -1,0 +1,103 @@
+"""Intervals cover, also where items are few or of few groups; the best address is not flattered."""
+
+import numpy as np
+import pytest
+
+from eyechart.randomness import generator
+from eyechart.verdict.choose import cross_fitted
+from eyechart.verdict.intervals import apart, paired_interval, share_interval
+
+DRAWS = 500
+
+
+def groups_of(n: int, size: int) -> np.ndarray:
+    return (np.arange(n) // size).astype(str)
+
+
+@pytest.mark.parametrize(("n", "size", "p"), [(30, 1, 0.25), (30, 1, 0.95), (60, 2, 0.5),
+                                              (400, 1, 0.5), (400, 8, 0.3)])  # fmt: skip
+def test_a_share_lies_in_its_interval_19_times_of_20(n, size, p):
+    rng = generator("coverage", n, size)
+    groups = groups_of(n, size)
+    inside = 0
+    for _ in range(DRAWS):
+        ease = rng.beta(8 * p, 8 * (1 - p), size=n // size) if size > 1 else np.full(n, p)
+        right = rng.random(n) < np.repeat(ease, size)
+        low, high = share_interval(right.astype(float), groups)
+        inside += low <= p <= high
+    assert inside / DRAWS >= 0.93  # 95 %, less two standard errors of this test
+
+
+@pytest.mark.parametrize("n", [30, 400])
+def test_a_paired_difference_lies_in_its_interval_19_times_of_20(n):
+    rng = generator("paired coverage", n)
+    inside = 0
+    for _ in range(DRAWS):
+        ease = rng.random(n)
+        first, second = ((ease + 0.5 * rng.random(n) < t).astype(float) for t in (0.9, 0.7))
+        low, high = paired_interval(first, second, groups_of(n, 1))
+        inside += low <= under(0.9) - under(0.7) <= high
+    assert inside / DRAWS >= 0.93
+
+
+def under(t: float) -> float:
+    """Give P(a + b / 2 < t) of uniform a and b, for t of 0.5 to 1."""
+    return t - 0.25
+
+
+def test_answers_that_are_all_right_do_not_make_a_point_of_the_interval():
+    for n in (3, 8, 30):
+        low, high = share_interval(np.ones(n), groups_of(n, 1))
+        assert high == 1 and low < 1 - 1 / n
+        low, high = paired_interval(np.ones(n), np.ones(n), groups_of(n, 1))
+        assert low < -1 / n < 1 / n < high
+
+
+def test_items_of_one_group_do_not_count_as_many():
+    right = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 20)
+    width = {size: np.diff(share_interval(right, groups_of(120, size)))[0] for size in (1, 20)}
+    assert width[20] > 2 * width[1]
+
+
+def test_two_samples_on_different_items_differ_rarely_by_chance_and_surely_by_much():
+    rng = generator("apart")
+    low = [
+        apart(*(x for _ in range(2) for x in (rng.random(40) < 0.6, groups_of(40, 2))))[2]
+        for _ in range(DRAWS)
+    ]
+    assert np.mean(np.array(low) < 0.05) < 0.07
+    ends = apart(np.ones(60), groups_of(60, 2), np.zeros(60), groups_of(60, 2))
+    assert ends[0] > 0.6 and ends[1] <= 1 and ends[2] < 1e-6
+
+
+def test_the_best_of_many_addresses_that_know_nothing_is_at_chance():
+    rng = generator("null")
+    best, naive = [], []
+    for _ in range(400):
+        right = (rng.random((12, 60)) < 0.25).astype(float)
+        best.append(cross_fitted(right, groups_of(60, 1), rng)[0].mean())
+        naive.append(right.mean(1).max())
+    error = np.std(best) / np.sqrt(len(best))
+    assert abs(np.mean(best) - 0.25) < 3 * error
+    assert np.mean(naive) > 0.33  # what picking and scoring on the same items would have said
+
+
+def test_groups_are_never_on_both_sides_of_the_choice():
+    rng = generator("sides")
+    groups = groups_of(40, 4)
+    for _ in range(20):
+        # candidate k is right on the items of half the groups: which is chosen tells the half
+        side = rng.permutation(10) < 5
+        right = np.stack([side, ~side]).astype(float)[:, np.arange(40) // 4]
+        found, _ = cross_fitted(right, groups, rng)
+        assert all(len(set(found[groups == g])) == 1 for g in set(groups))
+
+
+def test_an_address_that_stands_out_is_chosen_twice_and_a_lone_one_stands():
+    rng = generator("choice")
+    right = (rng.random((5, 80)) < np.array([0.3, 0.3, 0.9, 0.3, 0.3])[:, None]).astype(float)
+    found, chosen = cross_fitted(right, groups_of(80, 1), rng)
+    assert chosen == [2] and (found == right[2]).all()
+    found, chosen = cross_fitted(right[:1], groups_of(80, 1), rng)
+    assert chosen == [0] and (found == right[0]).all()
+    assert cross_fitted(right, groups_of(80, 80), rng)[1] == [4]  # one group: nothing to choose on

@@ -1,0 +1,85 @@
+"""Which addresses and readouts stand for each stage of a model."""
+
+import polars as pl
+
+from eyechart.errors import UserError
+from eyechart.tables.readouts import MANY
+from eyechart.verdict.readings import ROOMS, order, room
+
+LAST = "last"  # of the setting `encoder`: the last vision address
+
+
+def candidates(
+    readouts: pl.DataFrame, encoder: str, where: str
+) -> tuple[dict[str, pl.DataFrame], str]:
+    """Give per stage a table of its candidates, and how their pictures were seen.
+
+    Candidates of a stage are its addresses, each with every readout that all stages have: what only
+    one stage was read with says nothing about what is lost from there to the next.
+
+    Parameters
+    ----------
+    readouts : DataFrame
+        Of one task, as :func:`eyechart.verdict.readings.read_readouts` gives them.
+    encoder : str
+        The address that stands for the encoder, or ``last``.
+    where : str
+        Opens errors: model, dataset, task.
+
+    Returns
+    -------
+    dict of DataFrame
+        Per stage ``item_id`` and a column of 0 and 1 per candidate, named by address and readout,
+        along the model. The rows are the items that all candidates of the stage read.
+    str
+        ``canvas`` where the canvas was read, else ``alone``; empty where nothing was.
+
+    Raises
+    ------
+    UserError
+        If no readout was made at all stages, or there is no such encoder address.
+    """
+    rows = readouts.filter(pl.col("address") != MANY)
+    if not len(rows):
+        return {}, ""
+    seen = "canvas" if "canvas" in rows["seen"].to_list() else "alone"
+    here = rows.filter(pl.col("seen") == seen)
+    at = _addresses(sorted(here["address"].unique(), key=order), encoder, where)
+    parts = {stage: here.filter(pl.col("address").is_in(a)) for stage, a in at.items()}
+    alone = rows.filter(pl.col("seen") == "alone", pl.col("address").is_in(at["encoder"]))
+    parts = {"alone": alone, **parts}
+    parts = {stage: part for stage, part in parts.items() if len(part)}
+    common = set.intersection(*(set(part["readout"]) for part in parts.values()))
+    if not common:
+        made = "; ".join(f"{k}: {', '.join(sorted(set(v['readout'])))}" for k, v in parts.items())
+        raise UserError(f"{where}: no readout was made at all stages ({made}), expected one")
+    return {
+        s: _wide(part.filter(pl.col("readout").is_in(common))) for s, part in parts.items()
+    }, seen
+
+
+def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list[str]]:
+    """Give the addresses of each stage; of a connector with blocks, its end."""
+    by_room = {name: [a for a in addresses if room(a) == name] for name in ROOMS}
+    vision = by_room["vision"]
+    if encoder != LAST and vision and encoder not in vision:
+        raise UserError(
+            f"--settings: encoder is {encoder!r}, but {where} was read at {', '.join(vision)}; "
+            f"expected {LAST!r} or one of these"
+        )
+    return {
+        "encoder": vision[-1:] if encoder == LAST else [a for a in vision if a == encoder],
+        "connector": by_room["connector"][-1:],
+        "lm_best": by_room["lm"],
+        "lm_last": by_room["lm"][-1:],
+    }
+
+
+def _wide(rows: pl.DataFrame) -> pl.DataFrame:
+    pairs = rows.select("address", "readout").unique().rows()
+    found = rows.select("item_id").unique()
+    for address, readout in sorted(pairs, key=lambda pair: (order(pair[0]), pair[1])):
+        own = rows.filter(address=address, readout=readout)
+        column = own.select("item_id", pl.col("right").alias(f"{address} {readout}"))
+        found = found.join(column, on="item_id", how="inner")
+    return found

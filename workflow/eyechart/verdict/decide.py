@@ -1,0 +1,167 @@
+"""Decide, skill by skill, where a model's information is and whether its answer uses it.
+
+Reads: items and answers of every dataset that the model was asked about, predictions of readouts
+(``<dataset>.predictions.parquet``) and tables of probes (their predictions stand beside them); of
+a VLM that contains an encoder, also what that encoder answers about pairs of pictures. The folders
+in the paths name model and dataset, so paths must be those of the workflow.
+Writes: the table of verdicts, a row per dataset and skill.
+
+    python -m eyechart.verdict.decide --model tiny_llava --kind vlm --contains tiny_clip \
+        --items results/datasets/blink/items.parquet results/datasets/mmvp/items.parquet \
+        --answers results/answers/tiny_llava/blink/sighted.parquet \
+            results/answers/tiny_llava/blink/blank.parquet \
+        --readouts results/readouts/tiny_llava/blink.predictions.parquet \
+        --probes results/probes/tiny_llava/clevr/color.parquet \
+        --encoder-items results/datasets/mmvp_vlm/items.parquet \
+        --encoder-answers results/answers/tiny_clip/mmvp_vlm/sighted.parquet \
+        --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "last", "blind": "blank",
+                     "patterns": {"mmvp": "mmvp_vlm"}}' \
+        --seed 7 --output results/verdict/tiny_llava.parquet
+"""
+
+import argparse
+import json
+import logging
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.behavior.read_answers import read_items
+from eyechart.errors import UserError, nearest
+from eyechart.tables.parquet import write_table
+from eyechart.tables.verdict import NOTE, VERDICT
+from eyechart.verdict.evidence import Skill
+from eyechart.verdict.gather import Source, add_encoder, skills
+from eyechart.verdict.readings import SUFFIX, Probed, read_probes, read_readouts
+from eyechart.verdict.rules import Bar
+from eyechart.verdict.said import read_said
+from eyechart.verdict.table import rows
+
+KINDS = ("vlm", "encoder")
+LISTS = ("items", "answers", "readouts", "probes", "encoder-items", "encoder-answers")
+Settings = dict[str, Any]
+Items = dict[str, pl.DataFrame]
+
+
+def read_sources(args: argparse.Namespace) -> list[Source]:
+    """Read all that is known of the model, by dataset; a dataset of which nothing is, is left out.
+
+    Raises
+    ------
+    UserError
+        If a path is of another model, or of a dataset whose items were not given.
+    """
+    items = {path.parent.name: read_items(path) for path in args.items}
+    blind = args.settings["blind"]
+    answers = _by_dataset(args.answers, args.model, items)
+    read: dict[str, pl.DataFrame] = {}
+    probes: dict[str, dict[str, Probed]] = defaultdict(dict)
+    for path in args.readouts:
+        dataset = _checked(
+            path, path.parent.name, args.model, path.name.removesuffix(SUFFIX), items
+        )
+        read[dataset] = read_readouts(path, items[dataset])
+    for path in args.probes:
+        folder = path.parent
+        dataset = _checked(path, folder.parent.name, args.model, folder.name, items)
+        found = read_probes(path, args.model, dataset)
+        if found:
+            probes[dataset][found[0]] = found[1]
+    return [
+        Source(
+            args.model,
+            dataset,
+            own,
+            read_said(answers.get(dataset, []), args.model, dataset, own, blind),
+            read.get(dataset),
+            probes.get(dataset, {}),
+        )
+        for dataset, own in items.items()
+    ]
+
+
+def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
+    """Give a dataset's skills with the contained encoder's own answers, where there are any."""
+    other = args.settings["patterns"].get(dataset)
+    items = {path.parent.name: path for path in args.encoder_items}
+    if not args.contains or other not in items:
+        return found
+    asked = read_items(items[other])
+    answers = _by_dataset(args.encoder_answers, args.contains, {other: asked})
+    said = read_said(answers.get(other, []), args.contains, other, asked, args.settings["blind"])
+    return add_encoder(found, args.contains, other, asked, said)
+
+
+def _by_dataset(paths: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        folder = path.parent
+        dataset = _checked(path, folder.parent.name, model, folder.name, items)
+        found.setdefault(dataset, []).append(path)
+    return found
+
+
+def _checked(path: Path, model: str, expected: str, dataset: str, items: Items) -> str:
+    if model != expected:
+        raise UserError(f"{path}: it is of model {model!r}, expected {expected!r}")
+    if dataset not in items:
+        raise UserError(
+            f"{path}: the items of dataset {dataset!r} were not given; {nearest(dataset, items)}"
+        )
+    return dataset
+
+
+def bar_of(settings: Settings) -> Bar:
+    """Give what facts must pass.
+
+    Raises
+    ------
+    UserError
+        If ``alpha`` or ``margin`` is no share between 0 and 1.
+    """
+    for name in ("alpha", "margin"):
+        if not 0 < settings[name] < 1:
+            raise UserError(
+                f"--settings: {name} is {settings[name]!r}, expected a number between 0 and 1"
+            )
+    return Bar(settings["alpha"], settings["margin"])
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required, lists may be empty."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--kind", required=True, choices=KINDS)
+    parser.add_argument("--contains", required=True, help="the encoder in a VLM; '' if unknown")
+    for flag in LISTS:
+        parser.add_argument(f"--{flag}", required=True, type=Path, nargs="*")
+    parser.add_argument("--settings", required=True, type=json.loads)
+    parser.add_argument("--seed", required=True, type=int)
+    parser.add_argument("--output", required=True, type=Path)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = parse_args(argv)
+    settings = args.settings
+    bar = bar_of(settings)
+    found: list[Skill] = []
+    for source in read_sources(args):
+        own = skills(source, settings["encoder"], args.seed)
+        found += with_encoder(own, source.dataset, args)
+    table = rows(found, args.model, args.kind, args.contains or None, bar)
+    note = {name: settings[name] for name in ("alpha", "margin", "blind")}
+    schema = VERDICT.with_metadata({NOTE: json.dumps(note)})
+    write_table(args.output, pa.Table.from_pylist(table, schema))
+
+
+if __name__ == "__main__":
+    errors.run(main)

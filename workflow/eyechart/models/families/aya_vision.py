@@ -13,10 +13,14 @@ class AyaVision(Llava):
 
     LISTED = False
 
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return int(self.model.config.downsample_factor)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
-        merged = int(self.model.config.downsample_factor) ** 2
-        return square(self.tokens_per_tile() // merged, picture.rows)
+        return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 
 
 FAMILY = AyaVision

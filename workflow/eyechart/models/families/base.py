@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from eyechart.models.checkpoint import load_model, load_processor
 from eyechart.models.loading import Loading
+from eyechart.models.places import KEPT, finish, measure, merge, on_grid, views_of
 from eyechart.models.spans import by_picture, vision_masks
 from eyechart.models.spec import Spec
 
@@ -71,6 +73,7 @@ class Adapter:
         more where registers follow it
     PACKED : whether the encoder takes the patches of all pictures in one row
     AT_ONCE : how many pictures may be looked at in one pass; 0 for any number
+    PIXELS : name of the input that holds a picture's tiles
     UNUSED : beginnings of the names of weights that a checkpoint may hold and nothing here needs
     """
 
@@ -82,6 +85,7 @@ class Adapter:
     LEADING: ClassVar[int] = 0
     PACKED: ClassVar[bool] = False
     AT_ONCE: ClassVar[int] = 0
+    PIXELS: ClassVar[str] = "pixel_values"
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
@@ -211,6 +215,80 @@ class Adapter:
         """Give how many patches the encoder makes of a picture or tile of fixed size."""
         config = getattr(self.model.config, "vision_config", self.model.config)
         return (int(config.image_size) // int(config.patch_size)) ** 2
+
+    def places(self, size: tuple[int, int], region: str, of: int = 1) -> np.ndarray:
+        """Give where the tokens of the span ``image_tokens`` lie in a picture of a size.
+
+        Parameters
+        ----------
+        size : (width, height) in pixels
+        region : ``vision``, ``connector`` or ``lm``, or another name that ``stage`` gives
+        of : int
+            How many pictures stand in the prompt.
+
+        Returns
+        -------
+        ndarray, float32, shape (t, 7)
+            View, row, column, left, top, right, bottom; edges in pixels of the picture. They may
+            lie outside of it where a token shows padding too. Row and column are -1 and edges NaN
+            where a token lies nowhere: learned queries, ends of lines, nothing but padding.
+        """
+        key = (size, region, of)
+        if key not in self._places:
+            if len(self._places) >= KEPT:
+                self._places.clear()
+            self._places[key] = finish(self.locate(size, region, of))
+        return self._places[key]
+
+    @cached_property
+    def _places(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
+        return {}
+
+    def stage(self, address: str) -> str:
+        """Give the name under which an address's tokens have places: its region's, as a rule."""
+        return address.partition(".")[0]
+
+    def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
+        """Give ``places`` as ``models/places.py`` has them: (t, 8)."""
+        picture = self.picture(Image.new("RGB", size))
+        tiles = measure(lambda image: self.tiles(self.picture(image)), size)
+        patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
+        every = np.concatenate(patches)
+        return (
+            self.in_order(every, picture)
+            if region == "vision"
+            else self.gathered(every, picture, region)
+        )
+
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Give a picture's tiles (3, h, w) as the encoder takes them, in order."""
+        pixels = picture.inputs[self.PIXELS]
+        return list(pixels.reshape(-1, *pixels.shape[-3:])[: picture.rows].float().numpy())
+
+    def in_order(self, patches: np.ndarray, picture: Picture) -> np.ndarray:
+        """Put patches (t, 8), tile by tile and row by row, in the encoder's own order."""
+        return patches
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the places of what connector and language model are given: (t, 8)."""
+        views = [merge(view, self.merged) for view in self.in_views(patches, picture)]
+        return on_grid(self.grid(picture), views)
+
+    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+        """Give the patches of each view that ``grid`` speaks of, as (rows, columns, 5)."""
+        return views_of(patches)
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        side = config.patch_size
+        return int(side if isinstance(side, int) else side[0])
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return 1
 
 
 def square(tokens: int, views: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isqrt
 
 import numpy as np
 
@@ -27,6 +28,11 @@ class Gemma3(Llava):
         """Say which tokens are pictures: those see one another."""
         found = super().tokens(rows, seen)
         return replace(found, inputs={"token_type_ids": found.image.long()})
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return isqrt(self.tokens_per_tile() // int(self.model.config.mm_tokens_per_image))
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the grid of the pooled patches."""

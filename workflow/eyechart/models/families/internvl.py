@@ -18,6 +18,11 @@ class InternVL(Llava):
         """Give the class token."""
         return int(region == "vision")
 
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return round(1 / self.model.config.downsample_ratio)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         return square(int(self.processor.image_seq_length), picture.rows)

@@ -35,19 +35,33 @@ class LlavaNext(Llava):
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Send each patch's place through the joining of features that the model itself does."""
-        places = torch.from_numpy(square(self.tokens_per_tile(), picture.rows)).float()
-        tiles = places.reshape(picture.rows, -1, 3)
+        places = square(self.tokens_per_tile(), picture.rows).astype(np.float32)
+        tiles = torch.from_numpy(places.reshape(picture.rows, -1, 3))
         tiles[1:, :, 1:] = self.in_whole(tiles[1:, :, 1:], picture)
-        joined, _ = self.body.pack_image_features(
-            [tiles],
-            picture.inputs["image_sizes"],
-            image_newline=torch.full((3,), -1.0),
-            **self.join,
-        )
-        found = joined[0].round().long().numpy()
+        found = self.joined(tiles.numpy(), picture).round().astype(np.int64)
         found[:, 0] = np.minimum(found[:, 0], 1)
         found[found[:, 1] < 0, 0] = 1  # an end of line belongs to the joined view
         return np.asarray(found)
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Send the areas of patches through the same; the connector itself still has tiles."""
+        if region == "connector":
+            return patches
+        areas = self.joined(patches[:, 3:].reshape(picture.rows, -1, 5), picture)
+        found = np.concatenate([self.grid(picture), areas], axis=1)
+        found[found[:, 1] < 0, 3:] = np.nan
+        return spread(found)
+
+    def joined(self, tiles: np.ndarray, picture: Picture) -> np.ndarray:
+        """Join values (tiles, p, k) as the model joins features: (t, k); ends of lines are -1."""
+        found, _ = self.body.pack_image_features(
+            [torch.from_numpy(tiles)],
+            picture.inputs["image_sizes"],
+            image_newline=torch.full((tiles.shape[2],), -1.0),
+            **self.join,
+        )
+        values: np.ndarray = found[0].numpy()
+        return values
 
     @property
     def join(self) -> dict[str, Any]:
@@ -64,6 +78,28 @@ class LlavaNext(Llava):
         side = size // config.vision_config.patch_size
         tile = torch.arange(len(places))
         return places + side * torch.stack([tile // across, tile % across], dim=1)[:, None]
+
+
+def spread(tokens: np.ndarray) -> np.ndarray:
+    """Count lines of the joined view anew, and let its tokens touch: (t, 8).
+
+    Where there were too many patches, the model has drawn them together, and each token stands for
+    more than the patch in its middle.
+    """
+    view = (tokens[:, 0] == 1) & (tokens[:, 1] >= 0)
+    if not view.any():
+        return tokens
+    lines = int((~(tokens[:, 1] >= 0)).sum())
+    inside = tokens[view].reshape(lines, -1, 8)
+    row, column = np.divmod(np.arange(inside[..., 0].size), inside.shape[1])
+    inside[..., 1], inside[..., 2] = row.reshape(lines, -1), column.reshape(lines, -1)
+    for low, axis in ((3, 1), (4, 0)):
+        middle = (inside[..., low] + inside[..., low + 2]) / 2
+        if middle.shape[axis] > 1:
+            half = np.nanmean(np.diff(middle, axis=axis)) / 2
+            inside[..., low], inside[..., low + 2] = middle - half, middle + half
+    tokens[view] = inside.reshape(-1, 8)
+    return tokens
 
 
 FAMILY = LlavaNext

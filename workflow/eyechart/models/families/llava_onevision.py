@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
 from eyechart.models.families.base import Picture, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava_next import LlavaNext
+from eyechart.models.places import measure
 from eyechart.models.spans import Tokens
 
 
@@ -63,6 +65,19 @@ class LlavaOnevision(LlavaNext):
             batch_num_images=torch.tensor([len(seen)]),
         )
         return [Seen(features) for features in found.pooler_output]
+
+    def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
+        """Give places; of a picture among several, those in its whole view and of its end."""
+        if of == 1 or region != "lm":
+            return super().locate(size, region, of)
+
+        def whole(image: Image.Image) -> list[np.ndarray]:
+            found = self.processor.image_processor(images=[[image] * 2], return_tensors="pt")
+            pixels = found["pixel_values"]
+            return list(pixels.reshape(-1, *pixels.shape[-3:])[:1].float().numpy())
+
+        patches = measure(whole, size)[0].patches(self.patch, 0)
+        return np.concatenate([patches, [[0, -1, -1, *[np.nan] * 5]]])
 
     @property
     def join(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.llava import Llava
+from eyechart.models.places import merge, on_grid, views_of
 
 
 class MiniCPMV46(Llava):
@@ -51,15 +52,43 @@ class MiniCPMV46(Llava):
         opened, closed = self.processor.image_id_start_token, self.processor.image_id_end_token
         return picture.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
 
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Lay the patches of each slice out again."""
+        pixels = picture.inputs["pixel_values"][0].float().numpy()  # (3, side, patches x side)
+        side, found, done = self.patch, [], 0
+        for high, wide in picture.inputs["target_sizes"].tolist():
+            own = pixels[:, :, done : done + high * wide * side]
+            done += high * wide * side
+            laid = own.reshape(3, side, high, wide, side).swapaxes(1, 2)
+            found.append(laid.reshape(3, high * side, wide * side))
+        return found
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        merged = 2 * int(self.model.config.merge_kernel_size[0])
+        return merged // 2 if self.model.config.downsample_mode == "4x" else merged
+
+    def stage(self, address: str) -> str:
+        """Give places of their own to blocks behind the merger that stands in the encoder."""
+        region, _, block = address.partition(".")
+        first = int(self.model.config.vision_config.insert_layer_id) + 1
+        if region != "vision" or first < 1 or self.model.config.downsample_mode == "4x":
+            return region
+        return f"vision.{first}" if int(block.split(".")[0]) >= first else region
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the places of merged patches; in the encoder fewer are merged than behind it."""
+        if not region.startswith("vision"):
+            return super().gathered(patches, picture, region)
+        views = [merge(view, 2) for view in views_of(patches)]
+        grid = [rectangle(len(v), len(v[0]), n) for n, v in enumerate(views)]
+        return on_grid(np.concatenate(grid), views)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each slice's grid of merged patches; the whole picture is the first."""
-        merged = 2 * int(self.model.config.merge_kernel_size[0])
-        if self.model.config.downsample_mode == "4x":
-            merged //= 2
-        sizes = picture.inputs["target_sizes"].tolist()
-        return np.concatenate(
-            [rectangle(h // merged, w // merged, view) for view, (h, w) in enumerate(sizes)]
-        )
+        sizes = (picture.inputs["target_sizes"] // self.merged).tolist()
+        return np.concatenate([rectangle(h, w, view) for view, (h, w) in enumerate(sizes)])
 
 
 FAMILY = MiniCPMV46

@@ -102,6 +102,10 @@ class Mllama(Llava):
         }
         return replace(found, image=nothing, seen=(), inputs=inputs)
 
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the places of the connector's rows, which are patches; the text has none."""
+        return patches if region == "connector" else patches[:0]
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Say that no token of a prompt stands for a patch."""
         return np.zeros((0, 3), dtype=np.int64)

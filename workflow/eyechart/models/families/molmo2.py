@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isqrt
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
+from eyechart.models.places import unite
 from eyechart.models.spans import Tokens, by_picture
 
 
@@ -63,6 +65,19 @@ class Molmo2(Llava):
         marks = torch.tensor(sorted(self.picture_ids()), device=self.device)
         of_picture = torch.isin(found.ids, marks) & found.valid
         return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
+
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Lay the patches of each crop out again."""
+        pixels = picture.inputs["pixel_values"].float().numpy()  # (crops, patches, colours)
+        side, n = self.patch, isqrt(pixels.shape[1])
+        laid = pixels.reshape(-1, n, n, side, side, 3).transpose(0, 5, 1, 3, 2, 4)
+        return list(laid.reshape(-1, 3, n * side, n * side))
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the area of those patches that are pooled to one token."""
+        pooled = picture.inputs["image_token_pooling"].numpy()  # (t, k), below 0: none
+        areas = np.where((pooled >= 0)[:, :, None], patches[pooled, 3:], np.nan)
+        return np.concatenate([self.grid(picture), unite(areas)], axis=1)
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the whole picture's grid, then that of its crops joined."""

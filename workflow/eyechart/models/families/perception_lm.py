@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, square
+from eyechart.models.families.base import Adapter, Picture, square
 from eyechart.models.families.llava_next import LlavaNext
 
 
@@ -26,12 +26,23 @@ class PerceptionLM(LlavaNext):
         found = super().gather(pictures)
         return {"pixel_values": found["pixel_values"][None]}
 
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return int(self.processor.patch_size)
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return int(self.processor.pooling_ratio)
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the places of pooled patches, tile after tile: nothing is joined here."""
+        return Adapter.gathered(self, patches, picture, region)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
-        processor = self.processor
-        side = (
-            processor.image_processor.tile_size // processor.patch_size // processor.pooling_ratio
-        )
+        side = self.processor.image_processor.tile_size // self.patch // self.merged
         return square(side**2, picture.rows)
 
 

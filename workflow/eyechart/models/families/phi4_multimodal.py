@@ -12,7 +12,10 @@ from torch import Tensor
 
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.places import stitch
 from eyechart.models.spans import Tokens
+
+CROP = 448  # pixels
 
 
 class Phi4Multimodal(LanguageAdapter):
@@ -24,6 +27,7 @@ class Phi4Multimodal(LanguageAdapter):
     LM = "model.layers"
     NORM = "model.norm"
     AT_ONCE = 1
+    PIXELS = "image_pixel_values"
     ROOTS: ClassVar = {
         "vision": "model.embed_tokens_extend.image_embed.img_processor",
         "connector": "model.embed_tokens_extend.image_embed.img_projection",
@@ -73,9 +77,20 @@ class Phi4Multimodal(LanguageAdapter):
             embedded = embedded.masked_scatter(found.image[:, :, None], filled.to(embedded.dtype))
         return replace(found, inputs={"inputs_embeds": embedded, "input_ids": None}, seen=())
 
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return 2
+
+    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+        """Give the whole picture's patches, and those of its crops joined."""
+        whole, *crops = super().in_views(patches, picture)
+        wide = int(picture.inputs["image_sizes"][0, 1]) // CROP
+        return [whole, stitch(crops, wide)]
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the joined crops' grid, with its ends of lines, a separator, the whole picture's."""
-        side = 16  # of a crop's pooled patches: 448 px, patches of 14 px, pooled two by two
+        side = CROP // self.patch // self.merged
         height, width = self._useful(picture, side)
         ends = [_with_ends(rectangle(height, width, 1), width)]
         whole = _with_ends(rectangle(side, side, 0), side)
@@ -83,7 +98,7 @@ class Phi4Multimodal(LanguageAdapter):
 
     def _useful(self, picture: Picture, side: int) -> tuple[int, int]:
         mask: Any = picture.inputs["image_attention_mask"][0, 1:, ::2, ::2].numpy()
-        high, wide = (int(n) // (side * 28) for n in picture.inputs["image_sizes"][0])
+        high, wide = (int(n) // CROP for n in picture.inputs["image_sizes"][0])
         joined = mask[: high * wide].reshape(high, wide, side, side).swapaxes(1, 2)
         joined = joined.reshape(high * side, wide * side)
         return int(joined[:, 0].sum()), int(joined[0, :].sum())

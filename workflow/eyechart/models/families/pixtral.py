@@ -46,6 +46,10 @@ class Pixtral(Llava):
         ]
         return super().gather(same)
 
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Give the picture itself, as the encoder takes it."""
+        return list(picture.inputs[self.PIXELS].float().numpy())
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the patches' grid; the marks at the ends of lines are no image tokens."""
         return rectangle(*self.shape(picture.inputs))

@@ -48,11 +48,34 @@ class Qwen2VL(LanguageAdapter):
         )
         return torch.as_tensor(found)
 
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Lay a picture's patches out again; blocks of those that are merged stand together."""
+        config = self.model.config.vision_config
+        blocks, unit, side = self._blocks(picture), self.merged, self.patch
+        pixels = picture.inputs["pixel_values"].float().numpy()
+        shape = (*blocks, unit, unit, -1, config.temporal_patch_size, side, side)
+        laid = pixels.reshape(shape)[:, :, :, :, :, 0]  # (down, across, u, u, 3, side, side)
+        high, wide = (n * unit * side for n in blocks)
+        return [laid.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, high, wide)]
+
+    def in_order(self, patches: np.ndarray, picture: Picture) -> np.ndarray:
+        """Put those together that are merged."""
+        (down, across), unit = self._blocks(picture), self.merged
+        return patches.reshape(down, unit, across, unit, 8).swapaxes(1, 2).reshape(-1, 8)
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return int(self.model.config.vision_config.spatial_merge_size)
+
+    def _blocks(self, picture: Picture) -> tuple[int, int]:
+        """Give how many merged patches there are down and across."""
+        _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
+        return height // self.merged, width // self.merged
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the grid of merged patches."""
-        merge = int(self.model.config.vision_config.spatial_merge_size)
-        _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
-        return rectangle(height // merge, width // merge)
+        return rectangle(*self._blocks(picture))
 
 
 FAMILY = Qwen2VL

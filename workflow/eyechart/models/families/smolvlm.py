@@ -40,10 +40,14 @@ class SmolVLM(LanguageAdapter):
         ]
         return super().gather([Picture(inputs) for inputs in padded])
 
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return int(self.model.config.scale_factor)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each tile's grid, tile after tile; the whole picture is the last."""
-        merged = int(self.model.config.scale_factor) ** 2
-        return square(self.tokens_per_tile() // merged, picture.rows)
+        return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 
 
 def _behind(tiles: Tensor, most: int) -> tuple[int, ...]:

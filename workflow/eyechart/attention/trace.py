@@ -80,7 +80,7 @@ class Tracer:
 
     def places(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
         """Give where the language model's tokens of each picture lie, float32 (t, 7) each."""
-        return [np.asarray(self.adapter.places(image.size, "lm")) for image in images]
+        return [self.adapter.places(image.size, "lm", len(images)) for image in images]
 
 
 def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:

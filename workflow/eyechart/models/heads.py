@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Head:
     def _scale(self) -> float:
         # a decoder whose head shares its weights with the words may expect less: T5
         reader = getattr(self.adapter.model, "language_model", None)
-        config = getattr(reader, "config", None)
+        config: Any = getattr(reader, "config", None)
         if getattr(config, "scale_decoder_outputs", False):
             return float(config.d_model) ** -0.5
         return 1.0

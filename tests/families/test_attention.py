@@ -1,0 +1,127 @@
+"""Every family that reads: attention of the class itself or a stated reason, and the logit lens."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from in_memory import pixels
+from zoo import FAMILIES
+
+from eyechart.attention import lens
+from eyechart.attention.collect import Tables
+from eyechart.attention.examine import Examiner
+from eyechart.attention.marked import Mark
+from eyechart.attention.settings import Settings
+from eyechart.attention.trace import check_places
+from eyechart.models.heads import head_of
+from eyechart.tables.attention import ATTENTION, LENS
+from eyechart.tables.regions import box, picture, point
+
+# PaliGemma's processor, not ours
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
+SETTINGS = Settings(1, "{question}", "text", 1, 1)
+ITEM = {
+    "item_id": "i",
+    "task": "t",
+    "group": "g",
+    "images": ["p"],
+    "prompt": "what is it ?",
+    "choices": ["yes", "two"],
+    "answer": "two",
+    "meta": "{}",
+}
+MARKS = [
+    Mark(picture("A", 64, 40), 0, "right"),
+    Mark(box("B", 20, 10, 50, 30), 0, "wrong"),
+    Mark(point("REF", 32, 20), 0, "reference"),
+]
+WITHOUT = {  # tables that a family cannot fill, and why
+    "mllama": ("attention", "no token of a prompt of family mllama stands for the picture"),
+}
+NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of a picture
+RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights
+
+
+@pytest.fixture(scope="module")
+def examined(loaded, tmp_path_factory):
+    """One item, examined by each family's model with eager attention."""
+    path = tmp_path_factory.mktemp("pictures") / "p.png"
+    pixels(1)[0].save(path)
+    kept = {}
+
+    def run(name):
+        if name not in kept:
+            adapter = loaded(name, attention="eager")
+            examiner = Examiner(adapter, SETTINGS, {"p": str(path)}, Tables(name, "d"))
+            examiner.examine(ITEM, MARKS)
+            kept[name] = examiner
+        return kept[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_family_gives_attention_or_says_why_not(name, examined):
+    examiner = examined(name)
+    rows = pl.DataFrame(examiner.tables.whole("attention", ATTENTION))
+    if name in WITHOUT:
+        table, why = WITHOUT[name]
+        assert rows.is_empty()
+        assert examiner.reasons[table] == why
+        return
+    assert examiner.reasons["attention"] == ""
+    blocks = set(rows["address"])
+    if name in RECURRENT:
+        assert 0 < len(blocks) < len(examiner.tracer.blocks)
+        assert "blocks give no attention weights" in examiner.told("attention")["note"]
+    else:
+        assert blocks == set(examiner.tracer.blocks)
+    regions = {""} if name in NOWHERE else {"", "A", "B", "REF"}
+    assert set(rows["region"]) == regions
+    assert (rows["image_mass"] > 0).all()
+    assert (rows["image_mass"] <= 1.001).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(READERS) - NOWHERE - set(WITHOUT)))
+def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
+    rows = pl.DataFrame(examined(name).tables.whole("attention", ATTENTION))
+    area = {name: rows.filter(pl.col("region") == name)["area"] for name in ("A", "B", "REF")}
+    whole = rows.filter(pl.col("region") == "A")
+    assert (whole["mass"] <= whole["image_mass"] * 1.001).all()
+    assert (area["A"] > 0.5).all()  # ends of lines and padding are not of the picture
+    for part in ("B", "REF"):
+        assert (area[part] > 0).all()
+        assert (area[part] < area["A"]).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(READERS) - set(WITHOUT)))
+def test_weights_sum_to_one_over_the_prompt_and_its_image_tokens_have_places(
+    name, loaded, examined
+):
+    adapter, examiner = loaded(name, attention="eager"), examined(name)
+    image = pixels(1)[0]
+    trace = examiner.tracer.trace(ITEM, [image])
+    for weights in trace.weights.values():
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)), rtol=0, atol=1e-5)
+    check_places("i", trace.image, examiner.tracer.places([image]))
+    assert len(trace.image) >= len(adapter.row(ITEM["prompt"], [adapter.picture(image)]).ids)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examined):
+    adapter, examiner, case = loaded(name, attention="eager"), examined(name), FAMILIES[name]
+    assert examiner.reasons["lens"] == ""
+    image = pixels(1)[0]
+    trace = examiner.tracer.trace(ITEM, [image])
+    row = adapter.row(ITEM["prompt"], [adapter.picture(image)])
+    with torch.inference_mode():
+        own = case.reference(adapter, [image], row)[0].float().log_softmax(dim=0)
+    said = lens.at_answer(head_of(adapter), trace)
+    np.testing.assert_allclose(said.log_probability[-1], own[trace.words], rtol=0, atol=1e-4)
+    rows = pl.DataFrame(examiner.tables.whole("lens", LENS))
+    assert set(rows.filter(pl.col("place") == "answer")["address"]) == set(examiner.tracer.blocks)
+    alone = name == "blip2_t5" or name in WITHOUT
+    assert set(rows["place"]) == ({"answer"} if alone else {"answer", "picture"} | (
+        set() if name in NOWHERE else {"A", "B", "REF"}))  # fmt: skip

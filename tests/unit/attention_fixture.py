@@ -1,0 +1,88 @@
+"""A tiny random LLaVA that is loaded, a miniature dataset with regions, and a traced item."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import tiny_models
+from PIL import Image
+
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+from eyechart.tables.items import IMAGES, ITEMS
+from eyechart.tables.parquet import write_table
+from eyechart.tables.regions import box, point, write_regions
+
+SETTINGS = {"items": 3, "prompt": "{question}", "choices": "text", "pictures": 1, "top": 1}
+LETTERS = {"A": "red", "B": "blue"}
+SIZE = (64, 48)  # of every picture; 32 x 32 of its middle reach the model
+
+
+def build_dataset(folder, count=4):
+    """Items of two tasks, one with regions; a picture and a group of its own each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(5)
+    items, images, regions = [], [], []
+    for task in ("depth_order", "plain"):
+        for n in range(count):
+            name = f"{task}_{n}"
+            path = folder / f"{name}.png"
+            Image.fromarray(draw.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8)).save(path)
+            images.append({"image_id": name, "path": str(path), "group": name, "type": "canvas"})
+            items.append(
+                {
+                    "item_id": name,
+                    "group_split": "test",
+                    "group": name,
+                    "images": [name],
+                    "prompt": "what is it",
+                    "choices": ["red", "blue"],
+                    "answer": "blue" if n % 2 else "red",
+                    "task": task,
+                    "meta": json.dumps({"letters": LETTERS}),
+                }
+            )
+            marks = [
+                box("A", 16, 8, 30, 30),
+                box("B", 34, 10 + n, 46, 30),
+                point("REF", 30 + n, 20),
+            ]
+            marks = marks if task == "depth_order" else []
+            regions += [
+                {"item_id": name, "seen": "canvas", "image_id": name, **mark._asdict()}
+                for mark in marks
+            ]
+    write_table(folder / "items.parquet", pa.Table.from_pylist(items, ITEMS))
+    write_table(folder / "images.parquet", pa.Table.from_pylist(images, IMAGES))
+    write_regions(folder / "regions.parquet", regions)
+    return SimpleNamespace(
+        **{name: folder / f"{name}.parquet" for name in ("items", "images", "regions")}
+    )
+
+
+def load_llava(folder, attention="eager"):
+    """Build and load the tiny random LLaVA."""
+    checkpoint = tiny_models.build_llava(folder)
+    return load(tiny_models.spec("llava", checkpoint), checkpoint, Loading("cpu", None, attention))
+
+
+def flags(data, folder, spec, checkpoint, **changes):
+    """The command line of ``trace_items``."""
+    given = {
+        "model": "tiny",
+        "dataset": "mini",
+        "spec": spec,
+        "checkpoint": checkpoint,
+        "items": data.items,
+        "images": data.images,
+        "regions": data.regions,
+        "seed": 7,
+        "settings": json.dumps(SETTINGS),
+        "output": folder / "attention.parquet",
+        **changes,
+    }
+    found = []
+    for name, value in given.items():
+        found += [f"--{name}"] if value is None else [f"--{name}", str(value)]
+    return found

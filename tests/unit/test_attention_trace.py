@@ -1,0 +1,214 @@
+"""Attention and lens of one pass, against what the class itself computes."""
+
+import json
+from dataclasses import asdict
+
+import attention_fixture as fixture
+import numpy as np
+import polars as pl
+import pytest
+import tiny_models
+import torch
+import yaml
+from PIL import Image
+
+from eyechart.attention import lens, trace_items
+from eyechart.attention.settings import Settings
+from eyechart.attention.trace import Tracer, deciding
+from eyechart.errors import UserError
+from eyechart.models.heads import head_of
+from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS, read_noted
+
+ITEM = {
+    "item_id": "i",
+    "prompt": "what is it",
+    "choices": ["red", "blue"],
+    "answer": "red",
+    "task": "t",
+    "group": "g",
+}
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    return fixture.load_llava(tmp_path_factory.mktemp("llava"))
+
+
+@pytest.fixture(scope="module")
+def image():
+    pixels = np.random.default_rng(2).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@pytest.fixture(scope="module")
+def directly(adapter, image):
+    """The class's own forward pass on its own processor's inputs, and what both choices share."""
+    text = adapter.turn("what is it", 1)
+    inputs = adapter.processor(text=[text], images=[image], return_tensors="pt")
+    row = adapter.row("what is it", [adapter.picture(image)])
+    assert row.ids == inputs["input_ids"][0].tolist()
+    shared, _ = deciding([adapter.answer_ids(row, choice) for choice in ITEM["choices"]])
+    inputs["input_ids"] = torch.tensor([[*row.ids, *shared]])
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    with torch.inference_mode():
+        return inputs, adapter.model(**inputs, output_attentions=True)
+
+
+@pytest.fixture(scope="module")
+def traced(adapter, image):
+    return Tracer(adapter, Settings(**fixture.SETTINGS)).trace(ITEM, [image])
+
+
+def test_attention_sums_to_one_over_all_tokens_of_the_prompt(traced):
+    for weights in traced.weights.values():
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(4))
+
+
+def test_image_mass_is_that_of_the_class_itself(adapter, traced, directly):
+    inputs, out = directly
+    image = inputs["input_ids"][0] == adapter.image_id
+    assert image.tolist() == traced.image.tolist()
+    for block, weights in enumerate(out.attentions):
+        own = weights[0, :, -1][:, image].sum(dim=1)
+        found = traced.weights[f"lm.{block}"][:, image].sum(dim=1)
+        torch.testing.assert_close(found, own, rtol=0, atol=1e-5)
+
+
+def test_the_last_layer_of_the_lens_is_what_the_model_says(adapter, traced, directly):
+    _, out = directly
+    own = out.logits[0, -1].float().log_softmax(dim=0)
+    said = lens.at_answer(head_of(adapter), traced)
+    np.testing.assert_allclose(said.log_probability[-1], own[traced.words], rtol=0, atol=1e-4)
+    assert said.top[-1] == int(own.argmax())
+    order = own.argsort(descending=True).tolist()
+    assert said.rank[-1].tolist() == [order.index(word) + 1 for word in traced.words]
+    assert lens.fault(head_of(adapter), traced) == ""
+
+
+def test_the_lens_differs_between_blocks_and_reads_image_tokens(adapter, traced):
+    head = head_of(adapter)
+    said = lens.at_answer(head, traced)
+    assert len(np.unique(said.log_probability.round(5), axis=0)) == 3
+    read = lens.at_tokens(head, traced, traced.words, 2)
+    assert read.log_probability.shape == (3, 16, 2)
+    assert read.top.shape == (3, 16, 2)
+    assert (np.diff(read.top_log_probability, axis=2) <= 0).all()
+    hidden = traced.hidden["lm.1"][torch.from_numpy(traced.image)]
+    with torch.inference_mode():
+        own = adapter.score(head.norm(hidden)).log_softmax(dim=1)
+    np.testing.assert_allclose(read.log_probability[1], own[:, traced.words], rtol=0, atol=1e-5)
+
+
+def test_a_head_that_does_not_give_the_models_scores_is_found_out(adapter, traced, monkeypatch):
+    head = head_of(adapter)
+    score = adapter.score
+    monkeypatch.setattr(adapter, "score", lambda hidden: 2 * score(hidden))
+    assert "do not give the model's own log-probabilities" in lens.fault(head, traced)
+
+
+def test_hooks_are_gone_after_a_pass(adapter, image):
+    def hooks():
+        return sum(len(module._forward_hooks) for module in adapter.model.modules())
+
+    before = hooks()
+    Tracer(adapter, Settings(**fixture.SETTINGS)).trace(ITEM, [image])
+    assert hooks() == before
+
+
+def test_choices_are_told_apart_by_the_first_token_in_which_they_differ():
+    assert deciding([[7, 1, 9], [7, 2, 9]]) == ([7], [1, 2])
+    assert deciding([[1], [2], [3]]) == ([], [1, 2, 3])
+    assert deciding([[1], [2], [2, 3]]) == ([], None)
+    assert deciding([[1, 2], [1]]) == ([1], None)
+
+
+def test_the_first_layer_is_the_one_from_which_on_the_answer_stays():
+    logs = np.log([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
+    assert lens.Said(logs, np.ones((4, 2)), []).first_layer() == 2
+    assert lens.Said(logs[2:], np.ones((2, 2)), []).first_layer() == 0
+
+
+def test_letters_are_decided_behind_the_bracket_that_they_share(adapter, image):
+    changed = fixture.SETTINGS | {"prompt": "{question} {options}", "choices": "letter"}
+    found = Tracer(adapter, Settings(**changed)).trace(ITEM, [image])
+    words = adapter.tokenizer.convert_ids_to_tokens(found.words)
+    assert [word.strip("Ġ") for word in words] == ["a", "b"]
+    assert found.weights["lm.0"].shape[1] == len(found.image)
+
+
+@pytest.fixture(scope="module")
+def step(tmp_path_factory):
+    """The whole step on the tiny model."""
+    folder = tmp_path_factory.mktemp("step")
+    data = fixture.build_dataset(folder / "data")
+    checkpoint = tiny_models.build_llava(folder / "llava")
+    spec = folder / "tiny.yaml"
+    spec.write_text(yaml.safe_dump(asdict(tiny_models.spec("llava", checkpoint))))
+
+    def run(output, **changes):
+        trace_items.main(fixture.flags(data, output, spec, checkpoint, **changes))
+        schemas = {"attention": ATTENTION, "lens": LENS, "words": WORDS, "maps": MAPS}
+        read = {n: read_noted(output / f"{n}.parquet", s) for n, s in schemas.items()}
+        tables = {n: pl.DataFrame(table) for n, (table, _) in read.items()}
+        return tables, {n: notes for n, (_, notes) in read.items()}
+
+    return run
+
+
+def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
+    tables, notes = step(tmp_path)
+    rows = tables["attention"]
+    own = rows.filter(~pl.col("control"))
+    assert own["item_id"].n_unique() == 6  # three of each task
+    assert sorted(rows["role"].unique()) == ["picture", "reference", "right", "wrong"]
+    marked = own.filter(pl.col("task") == "depth_order")
+    assert len(marked) == 3 * 3 * 4 * 4  # items, blocks, heads; A, B, REF and the picture
+    assert set(own.filter(pl.col("task") == "plain")["region"]) == {""}
+    assert rows.filter(pl.col("control"))["item_id"].n_unique() == 3
+    inside = rows.filter(pl.col("region") != "")
+    share = inside["mass"] / inside["image_mass"]
+    np.testing.assert_allclose(inside["ratio"], share / inside["area"], rtol=1e-5)
+    assert tables["words"]["words"].list.len().unique().to_list() == [16]
+    assert tables["maps"]["item_id"].n_unique() == 2
+    said = tables["lens"].filter(pl.col("place") == "answer")
+    last = said.filter(pl.col("address") == "lm.2")
+    assert (last["predicted"] == last["final"]).all()
+    assert notes["attention"] == {}
+
+
+def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):
+    tables, _ = step(tmp_path)
+    maps = tables["maps"].select("item_id", "address", pl.col("attention").list.sum())
+    whole = tables["attention"].filter(pl.col("region") == "")
+    means = whole.group_by("item_id", "address").agg(pl.col("mass").mean())
+    both = maps.join(means, on=["item_id", "address"])
+    assert len(both) == 6
+    np.testing.assert_allclose(both["attention"], both["mass"], rtol=1e-5)
+
+
+def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
+    loading = json.dumps({"attention": "sdpa"})
+    given = pytest.MonkeyPatch()
+    given.setattr(trace_items, "replace", lambda loading, **changes: loading)  # not eager
+    with given.context():
+        tables, notes = step(tmp_path, loading=loading)
+    given.undo()
+    assert tables["attention"].is_empty()
+    assert notes["attention"]["reason"] == "no block of family llava gives attention weights"
+    assert notes["attention"]["reason"] in caplog.text
+    assert notes["lens"] == {}
+    assert len(tables["lens"]) > 0
+
+
+def test_a_dataset_without_regions_has_rows_of_whole_pictures_only(step, tmp_path):
+    tables, _ = step(tmp_path, regions=None)
+    assert set(tables["attention"]["region"]) == {""}
+    assert set(tables["lens"]["place"]) == {"answer", "picture"}
+
+
+def test_an_encoder_alone_is_refused(tmp_path):
+    checkpoint = tiny_models.build_clip(tmp_path)
+    with pytest.raises(UserError, match="family clip has no language model, expected a VLM"):
+        trace_items.load_eager(
+            tiny_models.spec("clip", checkpoint), checkpoint, trace_items.Loading("cpu")
+        )

@@ -1,0 +1,124 @@
+"""The logit lens: what each block's output would say if the last norm and the head came next.
+
+Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; of image tokens, as in Neo et al.
+2024, "Towards interpreting visual information processing in vision-language models".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.attention.trace import Trace
+from eyechart.models.heads import Head, differs
+
+ROOM = 256  # tokens whose scores of all words are held at once
+CLOSE = 1e-4  # of log-probabilities in float32
+LOOSE = 0.1  # the same in half precision
+
+
+@dataclass(frozen=True)
+class Said:
+    """What each of l blocks would say at the answer position.
+
+    Attributes
+    ----------
+    log_probability : float64, shape (l, c)
+        Of the token that tells each choice from the others.
+    rank : int64, shape (l, c)
+        Place of that token among all words, from 1.
+    top : list of int
+        The likeliest token of all.
+    """
+
+    log_probability: np.ndarray
+    rank: np.ndarray
+    top: list[int]
+
+    def predicted(self) -> list[int]:
+        """Give the choice that each block prefers."""
+        return [int(n) for n in self.log_probability.argmax(axis=1)]
+
+    def first_layer(self) -> int:
+        """Give the first block from which on the last one's choice is always preferred."""
+        chosen = self.predicted()
+        others = [n for n, choice in enumerate(chosen) if choice != chosen[-1]]
+        return others[-1] + 1 if others else 0
+
+
+@dataclass(frozen=True)
+class Read:
+    """What each of l blocks would say at t image tokens.
+
+    Attributes
+    ----------
+    log_probability : float64, shape (l, t, c)
+        Of the tokens of the choices.
+    top : int64, shape (l, t, k)
+        The likeliest tokens of all.
+    top_log_probability : float32, of the same shape
+    """
+
+    log_probability: np.ndarray
+    top: np.ndarray
+    top_log_probability: np.ndarray
+
+
+def fault(head: Head, trace: Trace) -> str:
+    """Say in one sentence why a head does not give the model's own scores; empty if it does."""
+    last = trace.hidden[list(head.blocks)[-1]][-1:]
+    with torch.inference_mode():
+        try:
+            found = head.log_probabilities(last)[0]
+        except (RuntimeError, TypeError, AttributeError) as error:
+            return f"the last norm and the head do not follow the last block ({_short(error)})"
+    off = differs(found, trace.own)
+    most = CLOSE if last.dtype == torch.float32 else LOOSE
+    if off <= most:
+        return ""
+    return (
+        f"the last norm and the head, put behind the last block, do not give the model's own "
+        f"log-probabilities (off by {off:.2g}, expected at most {most:g})"
+    )
+
+
+def at_answer(head: Head, trace: Trace) -> Said:
+    """Give what each block would say at the answer position; ``trace.words`` must be known."""
+    words = torch.tensor(trace.words)
+    rows = []
+    with torch.inference_mode():
+        for address in head.blocks:
+            rows.append(head.log_probabilities(trace.hidden[address][-1:]).cpu())
+    every = torch.cat(rows)  # (l, words)
+    own = every[:, words]
+    rank = torch.stack([(every > column[:, None]).sum(dim=1) + 1 for column in own.T], dim=1)
+    return Said(own.double().numpy(), rank.numpy(), every.argmax(dim=1).tolist())
+
+
+def at_tokens(head: Head, trace: Trace, words: Sequence[int], top: int) -> Read:
+    """Give what each block would say at the image tokens."""
+    image = torch.from_numpy(trace.image)
+    chosen, tops, tops_at = [], [], []
+    with torch.inference_mode():
+        for address in head.blocks:
+            hidden = trace.hidden[address]
+            for part in hidden[image.to(hidden.device)].split(ROOM):
+                found = head.log_probabilities(part)  # (tokens, words)
+                best = found.topk(top, dim=1)
+                chosen.append(found[:, list(words)].double().cpu())
+                tops.append(best.indices.cpu())
+                tops_at.append(best.values.cpu())
+    return Read(*(_by_block(parts, len(head.blocks)) for parts in (chosen, tops, tops_at)))
+
+
+def _by_block(parts: Sequence[Tensor], blocks: int) -> np.ndarray:
+    joined = torch.cat(list(parts))
+    return joined.reshape(blocks, -1, joined.shape[-1]).numpy()
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]

@@ -1,0 +1,232 @@
+"""Sum up where a model looks, and from which block on it knows what it will say.
+
+Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset; writes their means over
+items by task, block, role of the region, and head, with intervals, and with the control beside
+them: the regions of other items moved onto the same pictures.
+
+    python -m eyechart.attention.summarise --model tiny_llava --dataset depth \
+        --attention results/attention/tiny_llava/depth/attention.parquet \
+        --lens results/attention/tiny_llava/depth/lens.parquet --seed 7 \
+        --settings '{"draws": 2000}' \
+        --output results/attention/tiny_llava/depth/summary.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.attention.means import Draws, Means
+from eyechart.attention.wide import MIXED, aligned, by_task, pivot, with_mean
+from eyechart.randomness import generator
+from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.tables.attention import (
+    ANSWER,
+    ATTENTION,
+    LENS,
+    SUMMARY,
+    WHOLE,
+    read_noted,
+    write_noted,
+)
+
+Rows = list[dict[str, Any]]
+
+
+class Summary:
+    """The rows of one model on one dataset.
+
+    Parameters
+    ----------
+    draws : int
+        Of the bootstrap.
+    seed : int
+    """
+
+    def __init__(self, model: str, dataset: str, draws: int, seed: int) -> None:
+        self.named = {"model": model, "dataset": dataset}
+        self.draws, self.seed = draws, seed
+
+    def attention(self, table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+        """Give the rows of image mass, and of the ratio in regions by role."""
+        for task, part in by_task(table):
+            own = part.filter(~pl.col("control"))
+            whole = own.filter(pl.col("region") == WHOLE)
+            if len(whole):
+                yield from self.image_mass(task, whole)
+            there = part.filter(pl.col("region") != WHOLE)
+            for role in there["role"].unique().sort():
+                yield from self.ratios(task, role, there.filter(pl.col("role") == role))
+
+    def image_mass(self, task: str, whole: pl.DataFrame) -> Iterator[dict[str, Any]]:
+        """Give the share of attention that falls on image tokens, beside the share that they are.
+
+        The test is against that share: what attention to all tokens alike would give.
+        """
+        mixed = with_mean(whole, ["mass", "area"])
+        wide, groups, places = pivot(mixed, "mass")
+        share, _, _ = pivot(mixed, "area")
+        yield from self.rows(
+            task, "image_mass", "picture", places, groups, wide, against=share, chance=share
+        )
+
+    def ratios(self, task: str, role: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
+        """Give the ratio of regions of a role; an item's several wrong choices are one region."""
+        keys = ["item_id", "group", "address", "head", "control"]
+        joined = part.group_by(keys, maintain_order=True).agg(
+            pl.col("mass").cast(pl.Float64).sum(),
+            pl.col("area").cast(pl.Float64).sum(),
+            pl.col("image_mass").cast(pl.Float64).first(),
+        )
+        mixed = with_mean(joined, ["mass", "area", "image_mass"])
+        value = pl.col("mass") / pl.col("image_mass") / pl.col("area")
+        mixed = mixed.with_columns(pl.when(pl.col("image_mass") > 0).then(value).alias("ratio"))
+        own, other = (mixed.filter(pl.col("control") == c) for c in (False, True))
+        if own.is_empty():
+            return
+        wide, groups, places = pivot(own, "ratio")
+        control = aligned(other, "ratio", own) if len(other) else None
+        uniform = np.ones_like(wide)
+        yield from self.rows(task, "ratio", role, places, groups, wide, control, uniform)
+
+    def lens(self, table: pl.DataFrame) -> Iterator[dict[str, Any]]:
+        """Give what blocks would say: at the answer position, then at the image tokens."""
+        table = table.with_columns(pl.lit(MIXED).alias("head"))
+        chance = 1 / pl.col("log_probability").list.len()
+        table = table.with_columns(chance.alias("chance"))
+        for task, part in by_task(table):
+            said = part.filter(pl.col("place") == ANSWER)
+            if len(said):
+                yield from self.said(task, said)
+            for role in part.filter(pl.col("place") != ANSWER)["role"].unique().sort():
+                here = part.filter(pl.col("role") == role)
+                keys = ["item_id", "group", "address", "head"]
+                mean = here.group_by(keys, maintain_order=True).agg(
+                    pl.col("p_right").mean(), pl.col("chance").mean()
+                )
+                yield from self.one(task, "lens_p_right", role, mean, "p_right")
+
+    def said(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
+        """Give the right choice's probability, and how many items have settled on their answer."""
+        block = pl.col("address").str.split(".").list.last().cast(pl.Int32)
+        order = part.group_by("item_id").agg(block.min().alias("lowest"))
+        part = part.join(order, on="item_id", maintain_order="left")
+        settled = (block - pl.col("lowest") >= pl.col("first_layer")).cast(pl.Float64)
+        part = part.with_columns(settled.alias("settled"))
+        yield from self.one(task, "lens_p_right", ANSWER, part, "p_right")
+        yield from self.one(task, "lens_settled", ANSWER, part, "settled")
+
+    def one(
+        self, task: str, metric: str, role: str, part: pl.DataFrame, column: str
+    ) -> Iterator[dict[str, Any]]:
+        """Give the rows of a column of the lens; a probability stands beside chance.
+
+        It is not tested: a model that guesses, and is sure of it, is below chance on most items
+        and at chance on average, which a test of signs takes for a finding.
+        """
+        wide, groups, places = pivot(part, column)
+        chance = pivot(part, "chance")[0] if column == "p_right" else None
+        yield from self.rows(task, metric, role, places, groups, wide, chance=chance)
+
+    def rows(
+        self,
+        task: str,
+        metric: str,
+        role: str,
+        places: list[tuple[str, int]],
+        groups: np.ndarray,
+        values: np.ndarray,
+        against: np.ndarray | None = None,
+        chance: np.ndarray | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Give a row per place; values, what they are tested against, and chance are (n, m)."""
+        draws = Draws(
+            groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
+        )
+        found = draws.means(values)
+        beside: Means | None = None
+        differences = np.full_like(values, np.nan) if against is None else values - against
+        apart, p = draws.means(differences), draws.sign_test(differences)
+        if metric == "ratio" and against is not None:
+            beside = draws.means(against)
+        for m, (address, head) in enumerate(places):
+            numbers = {
+                "value": found.value[m],
+                "ci_low": found.low[m],
+                "ci_high": found.high[m],
+                "chance": np.nan if chance is None else np.nanmean(chance[:, m]),
+                "control": beside.value[m] if beside else np.nan,
+                "difference": apart.value[m],
+                "difference_low": apart.low[m],
+                "difference_high": apart.high[m],
+                "p": p[m],
+            }
+            yield {
+                **self.named,
+                **{"task": task, "metric": metric, "role": role, "address": address},
+                "head": None if head == MIXED else head,
+                **{name: known(value) for name, value in numbers.items()},
+                "q": None,
+                "n": int(found.n[m]),
+                "groups": draws.g,
+            }
+
+
+def corrected(rows: Rows) -> Rows:
+    """Fill in q: Benjamini-Hochberg over all tests of blocks, and over all tests of heads."""
+    for heads in (False, True):
+        tested = [r for r in rows if r["p"] is not None and (r["head"] is not None) == heads]
+        if tested:
+            q = benjamini_hochberg(np.array([r["p"] for r in tested]))
+            for row, value in zip(tested, q, strict=True):
+                row["q"] = float(value)
+    return rows
+
+
+def known(value: float) -> float | None:
+    """Give a number, or None for NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name in ("model", "dataset"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("attention", "lens", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the summary; what a model could not give stands in its notes."""
+    args = parse_args(argv)
+    looked, told = read_noted(args.attention, ATTENTION)
+    would, also = read_noted(args.lens, LENS)
+    for path, table in ((args.attention, looked), (args.lens, would)):
+        for pair in pl.DataFrame(table).select("model", "dataset").unique().rows():
+            if pair != (args.model, args.dataset):
+                raise errors.UserError(
+                    f"{path}: a row is of {' on '.join(pair)}, expected {args.model} on "
+                    f"{args.dataset}"
+                )
+    summary = Summary(args.model, args.dataset, args.settings["draws"], args.seed)
+    rows = [*summary.attention(pl.DataFrame(looked)), *summary.lens(pl.DataFrame(would))]
+    notes = {f"attention_{k}": v for k, v in told.items()} | {
+        f"lens_{k}": v for k, v in also.items()
+    }
+    write_noted(args.output, pa.Table.from_pylist(corrected(rows), SUMMARY), notes)
+
+
+if __name__ == "__main__":
+    errors.run(main)

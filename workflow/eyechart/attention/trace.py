@@ -1,0 +1,115 @@
+"""One item's forward pass: what the answer position attends to, and what each block makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.attention.settings import Item, Settings
+from eyechart.attention.watch import watched
+from eyechart.errors import UserError
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.heads import answering_blocks
+from eyechart.models.taps import taps
+
+Ids = list[int]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was seen in one pass.
+
+    Attributes
+    ----------
+    image : bool, shape (t,)
+        Which tokens of the prompt stand for the picture.
+    weights : by address, float32, shape (heads, t)
+        Attention from the answer position; lacks blocks that give none.
+    hidden : by address, shape (s, d)
+        Output of each block; the last row is the answer position.
+    own : float32, shape (words,)
+        The model's own log-probabilities there.
+    words : token id of each choice, or None where the next token does not tell them apart
+    """
+
+    image: np.ndarray
+    weights: dict[str, Tensor]
+    hidden: dict[str, Tensor]
+    own: Tensor
+    words: Ids | None
+
+
+class Tracer:
+    """Shows items to a model as answering does, one at a time."""
+
+    def __init__(self, adapter: LanguageAdapter, settings: Settings) -> None:
+        self.adapter, self.style = adapter, settings.style()
+        addresses = adapter.addresses()
+        self.region, names = answering_blocks(list(addresses))
+        self.blocks = {address: addresses[address] for address in names}
+
+    def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
+        """Read one item's prompt, and what all its choices begin with."""
+        adapter = self.adapter
+        (asking,) = self.style.ask(item)
+        pictures = [adapter.picture(image) for image in images]
+        row = adapter.row(asking.prompt, pictures)
+        begun, words = deciding([adapter.answer_ids(row, text) for text in asking.scored])
+        hidden: dict[str, Tensor] = {}
+        paths = {path: address for address, path in self.blocks.items()}
+
+        def see(path: str, output: Tensor) -> None:
+            hidden[paths[path]] = output.reshape(-1, output.shape[-1])
+
+        with torch.inference_mode():
+            seen = [adapter.look([picture])[0] for picture in pictures]
+            read = row if self.region == "decoder" else replace(row, ids=[*row.ids, *begun])
+            image = adapter.tokens([read], seen).image[0].cpu().numpy()
+            watching = watched(adapter.model, self.blocks, len(image)) if weights else nullcontext()
+            tapped = taps(adapter.model, paths, see, stop=False)
+            with watching as found, tapped:
+                scores = adapter.logits([row], seen, [begun])[0][-1]
+        own = scores.float().log_softmax(dim=-1).cpu()
+        return Trace(image, found or {}, hidden, own, words)
+
+    def places(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
+        """Give where the language model's tokens of each picture lie, float32 (t, 7) each."""
+        return [self.adapter.places(image.size, "lm", len(images)) for image in images]
+
+
+def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
+    """Give what all choices begin with, and the token that follows in each.
+
+    >>> deciding([[5, 6, 7], [5, 8, 7]])
+    ([5], [6, 8])
+    >>> deciding([[5, 6], [5, 6, 7]])
+    ([5, 6], None)
+
+    Returns
+    -------
+    list of int, (list of int, or None)
+        None where a choice ends there, or two go on alike: the next token then decides nothing.
+    """
+    shared: Ids = []
+    for column in zip(*choices, strict=False):
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    rest = [ids[len(shared) :] for ids in choices]
+    words = [ids[0] for ids in rest if ids]
+    return shared, words if len(set(words)) == len(choices) else None
+
+
+def check_places(item: str, image: np.ndarray, places: Sequence[np.ndarray]) -> None:
+    """Raise a UserError if a prompt has another number of image tokens than there are places."""
+    known, there = sum(map(len, places)), int(image.sum())
+    if known != there:
+        raise UserError(
+            f"item {item!r}: the prompt has {there} image tokens, and {known} have a place"
+        )

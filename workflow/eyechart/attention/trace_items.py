@@ -1,0 +1,133 @@
+"""Trace where a model looks when it answers, and from which block on it knows what it will say.
+
+Reads a model's checkpoint, a dataset's tables and, where it has some, its regions; writes
+``attention.parquet`` under the name given, and ``lens``, ``words`` and ``maps`` beside it. The
+model is loaded once, with attention computed step by step (``eager``), and shown each item as when
+it answers. A family that gives no attention weights, or no scores behind its blocks, gets a table
+without rows that says why.
+
+    python -m eyechart.attention.trace_items --model tiny_llava --dataset depth \
+        --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
+        --items results/datasets/depth/items.parquet \
+        --images results/datasets/depth/images.parquet \
+        --regions results/datasets/depth/regions.parquet --seed 7 \
+        --settings '{"items": 24, "prompt": "{question}", "choices": "text", \
+            "pictures": 2, "top": 1}' \
+        --output results/attention/tiny_llava/depth/attention.parquet
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from eyechart import errors
+from eyechart.attention.collect import Tables
+from eyechart.attention.examine import SCHEMAS, Examiner
+from eyechart.attention.marked import Mark, check_inside, marks_of, moved, partners
+from eyechart.attention.settings import Item, choose_items, read_settings
+from eyechart.attention.watch import ask_for_weights
+from eyechart.extraction.open_picture import size_of
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load import load
+from eyechart.models.loading import Loading, add_flags, read_flags
+from eyechart.models.spec import Spec, read_spec
+from eyechart.tables.attention import write_noted
+from eyechart.tables.parquet import read_table
+
+logger = logging.getLogger(__name__)
+
+
+def marks_by_item(
+    items: Sequence[Item], regions: Path | None, paths: Mapping[str, str], seed: int
+) -> dict[str, list[Mark]]:
+    """Give each item's marks, and those of another of its task moved onto its pictures.
+
+    Raises
+    ------
+    UserError
+        If a region does not lie on its picture.
+    """
+    own = marks_of(regions, items)
+    marked = [item for item in items if own[item["item_id"]]]
+    sizes = {i["item_id"]: [size_of(Path(paths[p])) for p in i["images"]] for i in marked}
+    found = {item["item_id"]: [m for _, m in own[item["item_id"]]] for item in items}
+    for name, marks in found.items():
+        for mark in marks:
+            check_inside(mark, sizes[name], name)
+    controls = {
+        name: [moved(m, sizes[other], sizes[name]) for _, m in own[other]]
+        for name, other in partners(marked, seed).items()
+    }
+    return {name: [*marks, *controls.get(name, [])] for name, marks in found.items()}
+
+
+def load_eager(spec: Spec, checkpoint: Path, loading: Loading) -> tuple[LanguageAdapter, str]:
+    """Load a model whose attention is computed step by step, or as it will and why not so.
+
+    Raises
+    ------
+    UserError
+        If it cannot be loaded at all, or has no language model.
+    """
+    refused = ""
+    try:
+        adapter = load(spec, checkpoint, replace(loading, attention="eager"))
+    except (errors.UserError, ValueError, ImportError, TypeError) as error:
+        adapter = load(spec, checkpoint, loading)  # what is wrong with both is raised here
+        refused = f"family {spec.family} refuses eager attention ({' '.join(str(error).split())})"
+    if not isinstance(adapter, LanguageAdapter):
+        raise errors.UserError(
+            f"{spec.checkpoint}: family {spec.family} has no language model, expected a VLM"
+        )
+    if spec.trust_remote_code and not refused:
+        ask_for_weights(adapter)
+    return adapter, refused
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but those of loading are required."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name in ("model", "dataset", "settings"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("spec", "checkpoint", "items", "images", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--regions", type=Path, required=True, nargs="*", help="one, or nothing")
+    parser.add_argument("--seed", type=int, required=True)
+    add_flags(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the four tables."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    settings = read_settings(args.settings)
+    items = choose_items(args.items, settings.items, args.seed)
+    images = read_table(args.images, ["image_id", "path"])
+    paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
+    for name in {image for item in items for image in item["images"]} - set(paths):
+        raise errors.UserError(f"items: picture {name!r} is not in the picture table")
+    marks = marks_by_item(items, next(iter(args.regions), None), paths, args.seed)
+    adapter, refused = load_eager(read_spec(args.spec), args.checkpoint, read_flags(args))
+    tables = Tables(args.model, args.dataset)
+    examiner = Examiner(adapter, settings, paths, tables, refused)
+    for item in tqdm(items, unit=" items", mininterval=1.0):
+        examiner.examine(item, marks[item["item_id"]])
+    for name, schema in SCHEMAS.items():
+        for what, count in examiner.notes[name].items():
+            logger.info("%s: %s (%d x)", name, what, count)
+        path = args.output.with_name(f"{name}{args.output.suffix}")
+        write_noted(path, tables.whole(name, schema), examiner.told(name))
+
+
+if __name__ == "__main__":
+    errors.run(main)

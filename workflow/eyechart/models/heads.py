@@ -1,0 +1,79 @@
+"""From the output of any block to scores of words: the last norm, and the head behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.models.families.language import LanguageAdapter
+
+
+@dataclass(frozen=True)
+class Head:
+    """What turns hidden states into scores.
+
+    Attributes
+    ----------
+    blocks : by address, the module path of each block that leads to the answer, in order
+    norm : the norm behind the last of them
+    """
+
+    adapter: LanguageAdapter
+    blocks: dict[str, str]
+    norm: nn.Module
+
+    def log_probabilities(self, hidden: Tensor) -> Tensor:
+        """Give the log-probability of every word after hidden states (n, d): float32 (n, words)."""
+        weight = next(self.norm.parameters(), None)
+        normed = self.norm(hidden if weight is None else hidden.to(weight.device))
+        scores = self.adapter.score(normed * self._scale())
+        return scores.float().log_softmax(dim=-1)
+
+    def _scale(self) -> float:
+        # a decoder whose head shares its weights with the words may expect less: T5
+        reader = getattr(self.adapter.model, "language_model", None)
+        config: Any = getattr(reader, "config", None)
+        if getattr(config, "scale_decoder_outputs", False):
+            return float(config.d_model) ** -0.5
+        return 1.0
+
+
+def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
+    """Give the region that answers, and its blocks: the decoder's where there is one.
+
+    >>> answering_blocks(["vision.0", "lm.0", "lm.1", "lm.norm"])
+    ('lm', ['lm.0', 'lm.1'])
+    """
+    blocks = {
+        region: [a for a in addresses if a.startswith(f"{region}.") and a.split(".")[1].isdigit()]
+        for region in ("decoder", "lm")
+    }
+    region = "decoder" if blocks["decoder"] else "lm"
+    return region, blocks[region]
+
+
+def head_of(adapter: LanguageAdapter) -> Head:
+    """Give a model's head; a LookupError says in one sentence what was not found."""
+    places = adapter.addresses()
+    region, blocks = answering_blocks(list(places))
+    path = places.get(f"{region}.norm")
+    if path is None:
+        raise LookupError(f"family {adapter.spec.family} names no last norm")
+    try:
+        norm = adapter.model.get_submodule(path)
+    except AttributeError:
+        raise LookupError(f"there is no module {path!r}, the last norm") from None
+    if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
+        raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
+    return Head(adapter, {a: places[a] for a in blocks}, norm)
+
+
+def differs(found: Tensor, own: Tensor) -> float:
+    """Give by how much two sets of log-probabilities differ at most; infinite if in shape."""
+    if found.shape != own.shape:
+        return float("inf")
+    return float(torch.max(torch.abs(found.float().cpu() - own.float().cpu())))

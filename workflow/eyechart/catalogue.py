@@ -20,7 +20,7 @@ class Layout:
     prepares : the step that makes its tables
     takes : the step that takes it from a path of the user's
     draws, writes : the studio's steps for it, if it can be drawn
-    asking : keys of a dataset that its drawn questions depend on
+    drawing, asking : keys of a dataset that its drawn pictures, and questions, depend on
     taking, preparing : keys of a dataset that taking it, and its tables, depend on
     needed : keys that its section must have
     downloads : the step that downloads it
@@ -41,6 +41,7 @@ class Layout:
     downloads: str = "datasets.download"
     draws: str = ""
     writes: str = ""
+    drawing: Sequence[str] = ()
     asking: Sequence[str] = ()
     taking: Sequence[str] = ()
     preparing: Sequence[str] = ()
@@ -96,19 +97,18 @@ _COCO = (
     "wording",
 )
 
-# How canvases look, and how many items are made
-_SHOWN = (
-    "canvas",
-    "marks",
-    "square",
-    "canvas_px",
-    "columns",
-    "gap",
-    "margin",
-    "background",
-    "label_share",
-    "most",
-    "wording",
+# How many items are made, and what they ask
+_ITEMS = ("most", "wording")
+
+# What words in colours and pictures of colours look like
+_STROOP = (
+    "palette",
+    "typefaces",
+    "text_height",
+    "copies",
+    "keep_unreadable",
+    "least_contrast",
+    "concept_pictures",
 )
 
 
@@ -119,8 +119,8 @@ def _skills(name: str, items: Sequence[str], *keys: str) -> Layout:
         module=f"datasets.{name}_layout",
         draws=f"studio.draw_{name}",
         writes=f"studio.write_{name}",
-        preparing=(*_SHOWN, *keys),
-        needed=("test_share", *_SHOWN, *keys),
+        preparing=(*_ITEMS, *keys),
+        needed=("test_share", *_ITEMS, *keys),
         items=items,
         regions=True,
     )
@@ -180,6 +180,17 @@ LAYOUTS = {
         preparing=("most",),
         needed=("test_share", "most"),
         depth=True,
+    ),
+    "stroop": Layout(
+        prepares="datasets.prepare_stroop",
+        module="datasets.stroop_layout",
+        draws="studio.draw_stroop",
+        writes="studio.write_stroop",
+        asking=("palette",),
+        drawing=_STROOP,
+        preparing=("prompts",),
+        needed=("test_share", "prompts"),
+        sources=("render", "local"),
     ),
     "folder": _OWN,
     "table": _OWN,

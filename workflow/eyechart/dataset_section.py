@@ -52,5 +52,5 @@ def _needed(dataset: dict[str, Any], layout: Layout) -> list[str]:
     source = dataset["source"]
     keys = [*layout.needed]
     keys += ["path"] if source == "local" else []
-    keys += [*DRAWN, *layout.asking] if source == "render" else []
+    keys += [*DRAWN, *layout.drawing, *layout.asking] if source == "render" else []
     return keys

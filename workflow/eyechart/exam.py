@@ -124,7 +124,8 @@ class Exam:
         dataset = self._dataset(wildcards)
         counts = {wildcards.split: dataset["splits"][wildcards.split]}
         look = recipe.look(self.config, wildcards.dataset)
-        return canonical({**look, **_slice(dataset, "shards", "truth"), "splits": counts})
+        own = _slice(dataset, "shards", "truth", *self._layout(wildcards).drawing)
+        return canonical({**look, **own, "splits": counts})
 
     def asking(self, wildcards: Any) -> str:
         """Give the settings of a drawn dataset's questions."""
@@ -139,9 +140,10 @@ class Exam:
 
     def preparing(self, wildcards: Any) -> str:
         """Give the settings of a dataset's tables."""
-        dataset, keys = self._dataset(wildcards), self._layout(wildcards).preparing
+        dataset, layout = self._dataset(wildcards), self._layout(wildcards)
         told = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
-        return canonical({**told, **_there(dataset, *keys)})
+        shown = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
+        return canonical({**told, **shown, **_there(dataset, *layout.preparing)})
 
     def extracting(self, wildcards: Any) -> str:
         """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""

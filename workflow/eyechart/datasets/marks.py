@@ -55,7 +55,7 @@ def draw_marks(
     taken = [_around(mark, size) for mark in points]
     for mark in points:
         _ring(pen, mark, size)
-    for mark in points:
+    for mark in filter(lambda mark: mark.name, points):
         place = _place(mark, drawn.size, size, taken)
         taken.append(place)
         _text(pen, mark.name, place, size)
@@ -105,9 +105,10 @@ def _text(pen: ImageDraw.ImageDraw, name: str, place: Span, size: int) -> None:
 def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
     line, radius = max(1, round(size / 8)), _RING * size
     for extra, colour, width in ((1, DARK, line + 2), (0, LIGHT, line)):
-        # a shape covers its last pixel too, so a point's middle lies half a pixel before it
-        x, y, r = mark.left - 0.5, mark.top - 0.5, radius + extra
-        pen.ellipse((x - r, y - r, x + r, y + r), outline=colour, width=width)
+        # a shape covers its last pixel too
+        edges = [round(v - radius) - extra for v in (mark.left, mark.top)]
+        edges += [round(v + radius) + extra - 1 for v in (mark.left, mark.top)]
+        pen.ellipse(edges, outline=colour, width=width)
 
 
 def _frame(pen: ImageDraw.ImageDraw, mark: Region, on: tuple[int, int], size: int) -> None:

@@ -36,7 +36,8 @@ def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
         middle = (x * FINER, y * FINER)
         for radius, wide, color in ((RADIUS, 2 * line, WHITE), (RADIUS, line, RED)):
             reach = radius * side + wide / 2
-            box = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach]
+            # whole numbers are the middles of pixels to the pen, not their corners
+            box = [m - 0.5 + way * reach for way in (-1, 1) for m in middle]
             pen.ellipse(box, outline=color, width=wide)
         place = _beside(middle, _extent(font, name), taken, canvas.size)
         pen.text(place, name, font=font, fill=RED, anchor="mm", stroke_width=line,

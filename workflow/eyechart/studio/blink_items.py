@@ -134,9 +134,8 @@ def semantic(attempt: Try) -> Item:
 def functional(attempt: Try) -> Item:
     """Draw tools of two kinds, to ask which point is on the part that does the same."""
     one, other = (draw_tool(attempt.rng, k) for k in attempt.rng.sample(list(TOOLS), 2))
-    return _by_part(
-        attempt, (one, other), {part_of(s) for s in one.solids} & {part_of(s) for s in other.solids}
-    )
+    shared = {part_of(s) for s in one.solids} & {part_of(s) for s in other.solids}
+    return _by_part(attempt, (one, other), shared)
 
 
 def visual(attempt: Try) -> Item:

@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eyechart.studio.spots import Spot
 
-FINER = 4  # drawn so many times larger and then averaged, so that a ring has its exact middle
+FINER = 4  # times larger that labels are drawn, before they are averaged
 RED, WHITE = (225, 20, 20), (255, 255, 255)
-RADIUS, LINE, LETTER = 0.04, 0.014, 0.11  # of the shorter side: ring, its line, height of letters
+RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring, its line, height of letters
 
 
 def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
@@ -26,26 +26,43 @@ def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     uint8 (h, w, 3)
     """
     height, width = picture.shape[:2]
-    side = min(height, width) * FINER
+    side = min(height, width)
+    shown = picture.astype(np.float64)
+    line = max(LINE * side, 1.0)
+    for spot in spots.values():
+        for wide, color in ((2.2 * line, WHITE), (line, RED)):
+            shown = _laid(shown, _ring(spot, RADIUS * side, wide, (height, width)), color)
+    return (_labelled(shown, spots, line) + 0.5).astype(np.uint8)
+
+
+def _ring(spot: Spot, radius: float, wide: float, size: tuple[int, int]) -> np.ndarray:
+    """Give the share of every pixel that a ring covers: float (h, w, 1)."""
+    rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
+    away = np.abs(np.hypot(columns - spot[0], rows - spot[1]) - radius)
+    return np.clip(wide / 2 + 0.5 - away, 0, 1)[..., None]
+
+
+def _laid(picture: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return picture * (1 - share) + share * np.array(color, dtype=np.float64)
+
+
+def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
+    """Write every name beside its point, drawn larger and averaged."""
+    height, width = picture.shape[:2]
     canvas = Image.new("RGBA", (width * FINER, height * FINER))
-    pen = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(size=LETTER * side)
-    line = max(round(LINE * side), 1)
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))
     taken = [(x * FINER, y * FINER) for x, y in spots.values()]
     for name, (x, y) in spots.items():
-        middle = (x * FINER, y * FINER)
-        for radius, wide, color in ((RADIUS, 2 * line, WHITE), (RADIUS, line, RED)):
-            reach = radius * side + wide / 2
-            box = [middle[0] - reach, middle[1] - reach, middle[0] + reach, middle[1] + reach]
-            pen.ellipse(box, outline=color, width=wide)
-        place = _beside(middle, _extent(font, name), taken, canvas.size)
-        pen.text(place, name, font=font, fill=RED, anchor="mm", stroke_width=line,
-                 stroke_fill=WHITE)  # fmt: skip
+        place = _beside((x * FINER, y * FINER), _extent(font, name), taken, canvas.size)
+        pen.text(
+            place, name, font=font, fill=RED, anchor="mm", stroke_width=round(line * FINER),
+            stroke_fill=WHITE,
+        )  # fmt: skip
         taken.append(place)
     layer = np.asarray(canvas, dtype=np.float64).reshape(height, FINER, width, FINER, 4)
     share = layer[..., 3:].mean(axis=(1, 3)) / 255
     paint = (layer[..., :3] * layer[..., 3:] / 255).mean(axis=(1, 3))
-    return (picture * (1 - share) + paint + 0.5).astype(np.uint8)
+    return picture * (1 - share) + paint
 
 
 def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tuple[float, float]:

@@ -29,7 +29,7 @@ STONE = Look((120, 120, 120))
 TILES = Look((178, 178, 178), (205, 205, 205), pattern="checker", cells=6)
 TRIES = 400
 # Whether the nearer one is lower, and whether it is larger, in the picture
-CUES = tuple(itertools.product((True, False), repeat=2))
+CUES = ((True, True), (True, False), (False, True), (False, False))
 Box = list[int]  # left, top, right, bottom: the right and bottom edges are outside
 
 

@@ -1,7 +1,8 @@
 """Draw one shard of CV-Bench's depth questions: two boxed things, one of which is nearer.
 
-Writes ``shards/pictures/<split>_<n>.png`` with its boxes (and, if asked, ``truth/<split>/<n>_mask.png``,
-``…_depth.png``, and ``…_plain.png`` without boxes) under the root, then the shard's manifest.
+Writes ``shards/pictures/<split>_<n>.png`` with its boxes (and, if asked,
+``truth/<split>/<n>_mask.png``, ``…_depth.png``, and ``…_plain.png`` without boxes) under the root,
+then the shard's manifest.
 Every item has its own seed, derived from the seed, the dataset, the split and its index.
 
     python -m eyechart.studio.draw_cv_bench --dataset cv_bench --split test --shard 0
@@ -27,7 +28,7 @@ from eyechart.studio.spots import NoSpotError
 from eyechart.tables.files import write_json
 
 ATTEMPTS = 200
-CASES = tuple(product("AB", CUES))
+CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))
 PAINTS = ((255, 0, 0), (0, 0, 255))  # the box of the first choice, of the second
 
 

@@ -26,7 +26,8 @@ def lights(
     """
     shift = settings["light_jitter"]
     found = []
-    for light in (KEY_LIGHT, FILL_LIGHT):
+    named: tuple[dict[str, Any], ...] = (KEY_LIGHT, FILL_LIGHT)
+    for light in named:
         x, y, z = (round(p + shift * rng.uniform(-1, 1), 6) for p in light["position"])
         cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         position = (round(cosine * x - sine * y, 6), round(sine * x + cosine * y, 6), z)

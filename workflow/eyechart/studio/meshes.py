@@ -100,7 +100,7 @@ def _arc(rod: float) -> Mesh:
     ] * np.array([0.0, 1.0, 0.0])  # (a, r, 3)
     vertices = (1 - rod) * outward[:, None, :] + rod * normals
     grid = np.meshgrid(along / np.pi, around / (2 * np.pi), indexing="ij")
-    faces = _grid(len(along), len(around), 0)[:, ::-1]
+    faces = _grid(len(along), len(around), 0)
     texture = np.stack(grid, axis=-1).reshape(-1, 2)
     swept = Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), texture, faces)
     return _joined([swept, *(_lid(ring, -1.0) for ring in (vertices[0], vertices[-1]))])

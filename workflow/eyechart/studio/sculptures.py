@@ -1,21 +1,21 @@
 """Novel things for odd one out: a pillar with parts stuck to it, and others of the same parts.
 
-Two sculptures of one trial have the same pillar and the same parts, sizes and colours; they differ
-in where the parts stick. So what tells them apart is shape. No turn about the upright axis and no
-mirror makes one of the other.
+Two sculptures of one trial have the same grey pillar, the same parts, sizes and colours; they
+differ in where the parts stick. So what tells them apart is shape. No turn about the upright axis
+and no mirror makes one of the other.
 """
 
 import itertools
 import random
 
-from eyechart.studio.looks import Look, palette
+from eyechart.studio.looks import GREY, Look, palette
 from eyechart.studio.things import Solid, Thing
 
 SIDES = (0, 90, 180, 270)  # degrees about the pillar
 LEVELS = (0.35, 0.95, 1.55)  # heights on the pillar, in own units
 PARTS = 4
 MOVED = 2  # parts of the odd one that stick elsewhere, at least
-CONDITIONS = ("plain", "painted")  # one colour for all, or a colour for every part
+CONDITIONS = ("plain", "painted")  # one colour for all parts, or a colour for each
 Site = tuple[int, int]  # which of the sides, which of the levels
 Sites = dict[str, Site]  # kind of part -> where it sticks
 
@@ -64,11 +64,11 @@ def difference(one: Sites, other: Sites) -> int:
 def draw_looks(rng: random.Random, condition: str, kinds: list[str]) -> dict[str, Look]:
     """Draw the colours that every sculpture of a trial has."""
     finish = rng.choice(("rubber", "gloss"))  # metal mirrors the parts and hides their shape
-    colors = palette(rng, len(kinds) + 1)
+    colors = palette(rng, len(kinds))
     if condition == "plain":
         colors = [colors[0]] * len(colors)
-    names = ("pillar", *kinds)
-    return {name: Look(color, finish=finish) for name, color in zip(names, colors, strict=True)}
+    looks = {kind: Look(color, finish=finish) for kind, color in zip(kinds, colors, strict=True)}
+    return {"pillar": Look(GREY, finish=finish), **looks}
 
 
 def build(sites: Sites, looks: dict[str, Look], wide: float, turn: float) -> Thing:

@@ -11,6 +11,7 @@ from eyechart.studio.meshes import Mesh, body, moved
 
 Triple = tuple[float, float, float]
 Turn = tuple[str, float]  # axis and degrees
+GROUND = Look(FLOOR)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Scene:
     things: tuple[Thing, ...]
     lights: tuple[Light, ...]
     sky: Triple = (0.35, 0.35, 0.35)
-    floor: Look = Look(FLOOR)
+    floor: Look = GROUND
 
 
 def part_of(name: str) -> str:

@@ -27,6 +27,7 @@ from eyechart.report.chart_style import (
 )
 from eyechart.report.places import order
 from eyechart.report.readouts import NAMES, Readout, blind_name
+from eyechart.tables.readouts import MANY
 from eyechart.tables.regions import SEEN
 
 SHOWN = (
@@ -111,10 +112,10 @@ def _panel(readout: Readout, task: str, color: Spec, dash: Spec) -> Spec:
     n = sorted({row["n"] for row in points})
     words = f"n {n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
     dots = {"type": "point", "filled": True, "opacity": 1, "size": 30}
-    crowded = {"filter": f"datum.line === 'second' || {len(addresses)} <= {CROWDED}"}
+    crowded = {"filter": f"datum.address === {quoted(MANY)} || {len(addresses)} <= {CROWDED}"}
     canvas = {"test": "datum.seen === 'canvas'", "value": "diamond"}
     dot = {"x": x, "y": number("value", **low), "color": color}
-    dot |= {"shape": {"condition": canvas, "value": "circle"}, **_tips()}
+    dot |= {"shape": {"condition": canvas, "value": "circle"}, **_tips(points)}
     how = " · ".join(NAMES.get(name, name) for name in dict.fromkeys(r["readout"] for r in points))
     return {
         "title": {"text": f"{NAMES.get(task, task)} ({words})", "subtitle": how},
@@ -172,13 +173,16 @@ def _legend(field: str, scale: Spec, words: dict[str, str]) -> Spec:
     return label(field, scale=scale, legend=legend)
 
 
-def _tips() -> Spec:
-    """Give the tooltip of a point."""
+def _tips(points: Rows) -> Spec:
+    """Give the tooltip of a point; of a model that does not answer, nothing about answers."""
     words = [label("address"), label("readout"), label("seen")]
     named = {"value": "accuracy", "ci_low": "95 % from", "ci_high": "95 % to"}
-    named |= {"control": "after shuffling", "difference": "minus its own answer"}
+    named |= {"control": "after shuffling"}
+    answers = any(row["answer"] is not None for row in points)
+    named |= {"difference": "minus its own answer"} if answers else {}
+    test = [number("q", format=".2g")] if answers else []
     shares = [number(name, format=".3f", title=title) for name, title in named.items()]
-    return {"tooltip": [*words, *shares, number("q", format=".2g"), number("n")]}
+    return {"tooltip": [*words, *shares, *test, number("n")]}
 
 
 def _said(readout: Readout, task: str, name: str) -> Spec | None:

@@ -169,7 +169,8 @@ def lines(readout: Readout) -> list[Row]:
             groups.setdefault((row["seen"], row["readout"]), []).append(row)
         for (seen, name), rows in groups.items():
             last = {row["room"]: row for row in rows}  # rows come in the order of the model
-            line = {"task": NAMES.get(task, task), "seen": seen, "readout": NAMES.get(name, name)}
+            line: Row = {"task": NAMES.get(task, task), "seen": seen}
+            line |= {"readout": NAMES.get(name, name)}
             line |= {"n": min(row["n"] for row in rows), "chance": rows[0]["chance"]}
             line |= {"at": {name: last.get(name) for name in ROOMS}}
             line |= {"highest": max(rows, key=lambda row: float(row["value"]))}

@@ -122,7 +122,7 @@ def open_shard(
         vector = pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), c.address.width)
         fields.append(pa.field(c.name, pa.list_(vector) if c.span == "image_tokens" else vector))
     place = pa.list_(pa.list_(pa.float32(), len(PLACE)))
-    fields += [pa.field(f"{stage}/{PLACES}", place) for stage in metadata.get("places", {})]
+    fields += [pa.field(f"{stage}/{PLACES}", place) for stage in sorted(metadata.get("places", {}))]
     schema = pa.schema(fields, {METADATA: json.dumps(metadata, sort_keys=True)})
     options = {"compression": "zstd", "use_dictionary": [id_name], "write_statistics": False}
     with atomic(path) as partial:

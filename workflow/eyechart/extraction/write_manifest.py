@@ -83,7 +83,7 @@ def build_manifest(
         ],
         "places": [
             {"name": f"{stage}/{PLACES}", "of": columns, **KEPT}
-            for stage, columns in stages.items()
+            for stage, columns in sorted(stages.items())
         ],
         "parts": [
             {**describe(path), "path": path.name, "rows": pq.read_metadata(path).num_rows}
@@ -112,9 +112,9 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
     kept = [name for name in columns if name.endswith("/image_tokens")]
     if sorted(name for of in located.values() for name in of) != sorted(kept):
         raise errors.UserError(
-            f"{path}: places are of {located!r}, expected them of {kept!r}; delete it and run again"
+            f"{path}: places are of {located}, expected them of {kept}; delete it and run again"
         )
-    columns = [*columns, *(f"{stage}/{PLACES}" for stage in located)]
+    columns = [*columns, *(f"{stage}/{PLACES}" for stage in sorted(located))]
     for field, value in [*expected.items(), ("columns", columns)]:
         said = schema.names if field == "columns" else facts.get(field)
         if said != value:

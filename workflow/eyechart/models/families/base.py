@@ -253,15 +253,29 @@ class Adapter:
 
     def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
         """Give ``places`` as ``models/places.py`` has them: (t, 8)."""
-        picture = self.picture(Image.new("RGB", size))
-        tiles = measure(lambda image: self.tiles(self.picture(image)), size)
+        if size not in self._measured:
+            self._measured.clear()  # the regions of one size are asked for one after another
+            self._measured[size] = self.measured(size)
+        picture, patches = self._measured[size]
+        if region == "vision":
+            return self.in_order(patches, picture)
+        return self.gathered(patches, picture, region)
+
+    @cached_property
+    def _measured(self) -> dict[tuple[int, int], tuple[Picture, np.ndarray]]:
+        return {}
+
+    def measured(self, size: tuple[int, int]) -> tuple[Picture, np.ndarray]:
+        """Give a picture of a size, and the patches (t, 8) of its tiles, row by row."""
+        made: list[Picture] = []
+
+        def see(image: Image.Image) -> list[np.ndarray]:
+            made.append(self.picture(image))
+            return self.tiles(made[-1])
+
+        tiles = measure(see, size)
         patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
-        every = np.concatenate(patches)
-        return (
-            self.in_order(every, picture)
-            if region == "vision"
-            else self.gathered(every, picture, region)
-        )
+        return made[0], np.concatenate(patches)
 
     def tiles(self, picture: Picture) -> list[np.ndarray]:
         """Give a picture's tiles (3, h, w) as the encoder takes them, in order."""

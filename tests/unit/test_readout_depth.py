@@ -92,7 +92,7 @@ def test_both_heads_recover_a_planted_depth(trained):
     assert set(rows) == {*linear, ("vision", "depth_dpt")}
     for (_, readout), row in rows.items():
         assert row["abs_rel"] < (0.01 if readout == "depth_linear" else 0.05)
-        assert row["delta_1"] > 0.99
+        assert row["delta_1"] > 0.9
         assert row["constant_abs_rel"] > 0.1 > row["abs_rel"]
         assert (row["train_pictures"], row["test_pictures"]) == (30, 10)
     assert rows["vision", "depth_dpt"]["blocks"] == ["vision.0", "vision.1"]

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from eyechart.randomness import seed_for
 from eyechart.report.chart_style import (
     BLUES,
     INK,
@@ -22,6 +23,7 @@ from eyechart.tables.concepts import BACKGROUND, FONT, WORD
 THREE = (WORD, FONT, BACKGROUND)
 UNKNOWN = "#9ca3af"  # of a colour whose sRGB is not known
 AXES = ("first", "second")
+MOST = 500  # words that are drawn; means are over all
 
 
 def scatter(concepts: Concepts) -> Spec:
@@ -45,10 +47,18 @@ def scatter(concepts: Concepts) -> Spec:
 
 
 def scatter_rows(concepts: Concepts) -> Rows:
-    """Give a row per picture and room: its place, its cues, its nearest colour."""
+    """Give a row per picture and room: its place, its cues, its nearest colour.
+
+    Of more than :data:`MOST` words so many are drawn, the same in every panel.
+    """
+    images = sorted(
+        concepts.projection.filter(pl.col(WORD).is_not_null())["image_id"].unique(),
+        key=lambda image: seed_for("scatter", image),
+    )
     rows: Rows = []
     for place in concepts.one_per_room():
         own = concepts.column("projection", place)
+        own = own.filter(pl.col("concept").is_not_null() | pl.col("image_id").is_in(images[:MOST]))
         shown = own.select("image_id", *THREE, "concept", *AXES, "nearest")
         rows += shown.with_columns(place=pl.lit(str(place))).to_dicts()
     return rounded(rows)

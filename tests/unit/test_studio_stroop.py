@@ -142,6 +142,14 @@ def test_typefaces_differ_and_so_do_places(dice):
     assert len({(d.x, d.y) for d in drawn}) > 40
 
 
+def test_short_words_stand_in_each_ninth_of_the_picture_about_equally(dice):
+    small = {**STROOP, "image_px": [90, 90], "text_height": [0.2, 0.2], "typefaces": ["plain"]}
+    drawn = [draw_word(CELL, COLORS, small, dice) for _ in range(450)]
+    counts = Counter((int(d.x // 30), int(d.y // 30)) for d in drawn)
+    assert len(counts) == 9
+    assert min(counts.values()) > 25  # of 50 expected
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PALETTES["vlm_lens"])
 def test_a_concept_picture_shows_its_colour_and_no_two_are_the_same(kind, name):

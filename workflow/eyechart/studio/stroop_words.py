@@ -86,6 +86,9 @@ def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: in
 def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rng: Random) -> Drawn:
     """Draw a word in a typeface, a size and a place that chance decides.
 
+    Typeface and the ninth of the picture that the word's middle is in make a group, so that these
+    are drawn evenly where the word leaves a choice.
+
     Parameters
     ----------
     settings : dict
@@ -111,14 +114,23 @@ def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rn
                 f"than {SMALLEST} px; draw larger pictures, or shorter words"
             )
         mask = letters(cell.word, typeface, px)
-    left = (width - room[0]) // 2 + rng.randint(0, room[0] - mask.shape[1])
-    top = (height - room[1]) // 2 + rng.randint(0, room[1] - mask.shape[0])
+    left = _start(width, room[0], mask.shape[1], rng)
+    top = _start(height, room[1], mask.shape[0], rng)
     cover = np.zeros((height, width, 1))
     cover[top : top + mask.shape[0], left : left + mask.shape[1], 0] = mask / 255
     ink, ground = (np.array(colors[name], float) for name in (cell.font, cell.background))
     picture = np.round(ground + cover * (ink - ground)).astype(np.uint8)
     centre = left + mask.shape[1] / 2, top + mask.shape[0] / 2
     return Drawn(picture, typeface_name(typeface), px, *centre)
+
+
+def _start(side: int, room: int, length: int, rng: Random) -> int:
+    """Draw where a word begins: each third that its middle can be in is as likely as another."""
+    edge = (side - room) // 2
+    thirds: dict[int, list[int]] = {}
+    for start in range(edge, edge + room - length + 1):
+        thirds.setdefault(int(3 * (start + length / 2) / side), []).append(start)
+    return rng.choice(rng.choice(list(thirds.values())))
 
 
 @lru_cache(maxsize=4096)

@@ -53,6 +53,7 @@ READ = {  # what each task is read with
 }
 MANY = "vision"  # the address of a readout from several of the encoder's blocks at once
 
-# Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, room, scope,
-# items, of, why, first}: items that could not be read there, out of how many; and `notes`, sentences
+# Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, stage, scope,
+# items, of, why, first}: how many items could not be read there, out of how many; and `notes`, a
+# list of sentences
 NOTE = b"eyechart.readouts"

@@ -135,8 +135,10 @@ def cell(row: Row, bar: Bar) -> Row:
     ``lost`` says whether some was lost before the language model, where that is not the class.
     """
     once = row["seen"] == "alone" and row["alone_value"] == row["encoder_value"]
+    beside = "alone" if once or row["seen"] != "alone" else "encoder"  # it did not decide
+    lit = set(LIT[row["rule"]]) - {beside}
     lanes = [
-        {"stage": stage, "name": name, "lit": stage in LIT[row["rule"]]}
+        {"stage": stage, "name": name, "lit": stage in lit}
         | {n: row[f"{stage}_{n}"] for n in ("value", "ci_low", "ci_high", "n", "floor")}
         | {n: row[f"{stage}_{n}"] for n in ("address", "evidence")}
         for stage, name in LANES.items()

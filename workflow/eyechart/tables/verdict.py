@@ -1,4 +1,4 @@
-"""The table of verdicts: a row per skill of one model, with every number that its class rests on."""
+"""The table of verdicts: a row per skill of one model, with all numbers that its class rests on."""
 
 import pyarrow as pa
 

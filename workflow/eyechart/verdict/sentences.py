@@ -16,6 +16,12 @@ NAMES = {
 }
 
 
+_PAIRS = {
+    "sighted_blind": "the answer against blind",
+    "lm_sighted": "the language model against the answer",
+}
+
+
 def share(value: float, sign: bool = False) -> str:
     """Write a share or a difference of two.
 
@@ -94,9 +100,11 @@ def _nerve(skill: Skill, found: Findings, bar: Bar) -> str:
 def _eyes(skill: Skill, found: Findings, bar: Bar) -> str:
     at = found.estimates
     text = (
-        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an interval "
-        f"that ends less than {share(bar.margin)} above chance"
+        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an "
+        f"interval that ends less than {share(bar.margin)} above chance"
     )
+    if found.decisive == "encoder" and "alone" in at:
+        text += f" (of the pictures alone {number(at['alone'])})"
     return text + (f"; the answer is right on {number(at['sighted'])}" if "sighted" in at else "")
 
 
@@ -133,6 +141,9 @@ def _undecided(skill: Skill, found: Findings, bar: Bar) -> str:
     parts = [f"{_at(skill, s)} {number(at[s])} {_standing(at[s], bar)}" for s in stages]
     if "blind" in at:
         parts.append(f"blind {number(at['blind'])}")
+    for name, first in (("sighted_blind", "sighted"), ("lm_sighted", "lm_best")):
+        if name in found.tests and bar.has(at[first]):
+            parts.append(f"{_PAIRS[name]}: {gap(found.tests[name])}")
     lost = found.tests.get("encoder_sighted")
     read = {"connector", "lm_best"} & set(at)
     if bar.above(lost) and not read:
@@ -158,7 +169,7 @@ _TEXTS: dict[str, Callable[[Skill, Findings, Bar], str]] = {
 def _at(skill: Skill, stage: str) -> str:
     """Name a stage and its address."""
     address = skill.stages[stage].address
-    return f"{NAMES[stage]} at {address}" if address else NAMES[stage]
+    return f"{NAMES[stage]} at {address}" if address not in ("", "connector") else NAMES[stage]
 
 
 def _held(skill: Skill, found: Findings) -> str:

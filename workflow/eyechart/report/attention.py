@@ -58,13 +58,15 @@ class Looking:
 
 @dataclass(frozen=True)
 class Shown:
-    """One item to look at.
+    """One picture of an item to look at.
 
     Attributes
     ----------
     item : dict
         Its row of items.parquet.
-    image : path of the picture, of several the first that has a map
+    number : int
+        Of the picture among the item's, from 0.
+    image : path of the picture
     maps : by address, float32, shape (t,)
         Attention on each token of that picture, mean over heads.
     places : float32, shape (t, 7)
@@ -75,6 +77,7 @@ class Shown:
     """
 
     item: dict[str, Any]
+    number: int
     image: Path
     maps: dict[str, np.ndarray]
     places: np.ndarray
@@ -116,7 +119,7 @@ def read_looking(paths: Sequence[Path]) -> list[Looking]:
 def read_shown(
     maps: Path, lens: Path, words: Path, items: Path, images: Path, regions: Path | None
 ) -> list[Shown]:
-    """Read the items that have a map, sorted by task and id."""
+    """Read the pictures that have a map, sorted by task, item and place in it."""
     drawn = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number")
     said = pl.DataFrame(read_noted(lens, LENS)[0])
     tokens = pl.DataFrame(read_noted(words, WORDS)[0])
@@ -124,16 +127,17 @@ def read_shown(
     paths = dict(pl.DataFrame(read_table(images, ["image_id", "path"])).rows())
     marked = read_regions(regions, CANVAS) if regions else {}
     found = []
-    for (name,), part in drawn.group_by("item_id", maintain_order=True):
+    before: Counter[str] = Counter()  # image tokens of the item's earlier pictures
+    for (name, number), own in drawn.group_by("item_id", "number", maintain_order=True):
         if name not in asked:
             raise UserError(f"{items}: item {name!r} of {maps} is missing")
-        item = asked[name]
-        own = part.filter(pl.col("number") == part["number"].min())
-        image = own["image_id"][0]
+        item, image = asked[name], own["image_id"][0]
         there = [r for i, r in marked.get(str(name), {}).values() if i == image]
         places = np.array(own["places"][0].to_list(), dtype=np.float32).reshape(-1, 7)
+        nothing = np.zeros(before[name])
         shown = Shown(
             item,
+            int(number),
             Path(paths[image]),
             {row["address"]: np.array(row["attention"]) for row in own.to_dicts()},
             places,
@@ -142,11 +146,12 @@ def read_shown(
             words_of(
                 said.filter((pl.col("item_id") == name) & (pl.col("place") == ANSWER)),
                 tokens.filter((pl.col("item_id") == name) & (pl.col("rank") == 1)),
-                {r.name: coverage(places, r) for r in there},
+                {r.name: np.concatenate([nothing, coverage(places, r)]) for r in there},
             ),
         )
+        before[name] += len(places)
         found.append(shown)
-    return sorted(found, key=lambda s: (s.item["task"], s.item["item_id"]))
+    return sorted(found, key=lambda s: (s.item["task"], s.item["item_id"], s.number))
 
 
 def words_of(

@@ -44,7 +44,7 @@ def section(
     ----------
     summaries : paths ``…/<model>/<dataset>/summary.parquet``; the other tables stand beside them
     sources : by dataset
-    settings : ``alpha``, ``layers`` (maps per item), ``pictures`` (items per model and dataset),
+    settings : ``alpha``, ``layers`` (maps per picture), ``pictures`` (per model and dataset),
         ``gallery_px`` (width of a panel)
     """
     if not summaries:
@@ -107,22 +107,22 @@ def sentences(looking: Looking, alpha: float) -> list[str]:
     if right:
         best = max(right, key=lambda r: r["value"])
         sure = best["q"] is not None and best["q"] < alpha and best["difference"] > 0
-        control = f"{times(best['control'])} there" if best["control"] is not None else "not known"
+        moved = ""
+        if best["control"] is not None and best["q"] is not None:
+            moved = f", {times(best['control'])} in moved regions, q {p_value(best['q'])}"
+        ends = f"{times(best['ci_low'])} to {times(best['ci_high'])}"
         found.append(
-            f"The answer looks hardest into the right choice's region from {best['address']}: "
-            f"{times(best['value'])} times uniform (95 %: {times(best['ci_low'])} to "
-            f"{times(best['ci_high'])}; on other items' pictures {control}"
-            + (f", q {p_value(best['q'])}" if best["q"] is not None else "")
-            + f"; {best['n']} items, {len(right)} blocks): "
-            + ("more than chance places would give." if sure else "not shown to be more.")
+            f"Of {len(right)} blocks {best['address']} looks hardest into the right choice's "
+            f"region: {times(best['value'])} times uniform (95 %: {ends}{moved}, n {best['n']:,}); "
+            f"{'' if sure else 'not shown to be '}more than at such places of any picture."
         )
     settled = [r for r in looking.of("lens_settled") if r["task"] == task]
     if settled:
         first = next(r for r in settled if r["value"] >= HALF)
         found.append(
-            f"Half of the {first['n']} items have settled on the answer that they end with from "
-            f"{first['address']} on ({share(first['value'])}, 95 %: {share(first['ci_low'])} to "
-            f"{share(first['ci_high'])}); there are {len(settled)} blocks."
+            f"At least half of the items have settled on their last answer from {first['address']} "
+            f"on ({share(first['value'])}, 95 %: {share(first['ci_low'])} to "
+            f"{share(first['ci_high'])}, n {first['n']:,})."
         )
     return found
 

@@ -37,7 +37,8 @@ def sheet(shown: Shown, layers: int, width: int = SMALLEST) -> Image.Image:
     scale = width / picture.width
     size = (width, max(1, round(picture.height * scale)))
     plain = picture.resize(size, Image.Resampling.LANCZOS)
-    panels = [(f"{shown.item['item_id']}", plain)]
+    several = f", picture {shown.number + 1}" if len(shown.item["images"]) > 1 else ""
+    panels = [(f"{shown.item['item_id']}{several}", plain)]
     for address in spread(list(shown.maps), layers):
         times = relative(shown.maps[address], shown.places, picture.size, size)
         panels.append((f"{address}, mean over heads", laid_over(plain, times)))

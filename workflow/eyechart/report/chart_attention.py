@@ -125,8 +125,9 @@ def _figure(looking: Looking, said: str, panels: Sequence[Spec], rows: Rows) -> 
 
 
 def _ratio(rows: Rows, task: str, width: int) -> Spec:
-    scale = {"type": "log", "base": 2, "domain": _around(rows), "clamp": True, "nice": False}
-    axis = {"values": [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16], "format": ".3~g"}
+    low, high = _around(rows)
+    scale = {"type": "log", "base": 2, "domain": [low, high], "clamp": True, "nice": False}
+    axis = {"values": [2.0**n for n in range(-4, 5) if low <= 2.0**n <= high], "format": ".3~g"}
     y = {"scale": scale, "axis": axis, "title": "times uniform (log scale)"}
     base = view("points", f"datum.task === {quoted(task)}")
     lines = _lines(rows, base, y)

@@ -159,3 +159,11 @@ def test_the_sign_test_is_that_of_groups():
     lead = np.array([[3.0], [-1], [1], [1], [1], [1], [1]])
     found = Draws(groups, 10, np.random.default_rng(0)).sign_test(lead)
     assert found[0] == pytest.approx(2 / 2**6)
+
+
+def test_each_metric_is_corrected_by_itself():
+    rows = [{"metric": "image_mass", "head": None, "p": 1e-6} for _ in range(50)]
+    rows += [{"metric": "ratio", "head": None, "p": p} for p in (0.02, 0.5)]
+    rows += [{"metric": "ratio", "head": 0, "p": 0.02}, {"metric": "ratio", "head": 0, "p": None}]
+    found = summarise.corrected([row | {"q": None} for row in rows])
+    assert [row["q"] for row in found[50:]] == pytest.approx([0.04, 0.5, 0.02, None])

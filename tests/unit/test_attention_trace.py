@@ -128,6 +128,17 @@ def test_the_first_layer_is_the_one_from_which_on_the_answer_stays():
     assert lens.Said(logs[2:], np.ones((2, 2)), []).first_layer() == 0
 
 
+def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
+    tracer = Tracer(adapter, Settings(**fixture.SETTINGS))
+    found = tracer.trace(ITEM, [image, image.rotate(90)])
+    assert found.image.sum() == 32
+    assert [len(p) for p in tracer.places([image, image.rotate(90)])] == [16, 16]
+    once = tracer.trace(ITEM, [image])
+    torch.testing.assert_close(
+        found.hidden["lm.0"][:20], once.hidden["lm.0"][:20], rtol=0, atol=1e-5
+    )
+
+
 def test_letters_are_decided_behind_the_bracket_that_they_share(adapter, image):
     changed = fixture.SETTINGS | {"prompt": "{question} {options}", "choices": "letter"}
     found = Tracer(adapter, Settings(**changed)).trace(ITEM, [image])

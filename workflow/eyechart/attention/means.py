@@ -32,13 +32,12 @@ class Draws:
     def __init__(self, groups: np.ndarray, draws: int, rng: np.random.Generator) -> None:
         distinct, self.code = np.unique(groups, return_inverse=True)
         self.g = len(distinct)
+        self.member = (np.arange(self.g)[:, None] == self.code).astype(float)  # (g, n)
         self.counts = rng.multinomial(self.g, np.full(self.g, 1 / self.g), size=draws).astype(float)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Add the values (n, m) of each group, (g, m); what is not known adds nothing."""
-        found = np.zeros((self.g, values.shape[1]))
-        np.add.at(found, self.code, np.nan_to_num(values))
-        return found
+        return np.asarray(self.member @ np.nan_to_num(values))
 
     def means(self, values: np.ndarray) -> Means:
         """Give the mean of each column (n, m) over items where it is known, and its interval."""
@@ -50,7 +49,8 @@ class Draws:
         low, high = np.full(len(value), np.nan), np.full(len(value), np.nan)
         some = np.isfinite(value)
         if some.any():  # a draw may miss every item of a column
-            low[some], high[some] = np.nanquantile(drawn[:, some], [0.025, 0.975], axis=0)
+            quantile = np.quantile if np.isfinite(drawn[:, some]).all() else np.nanquantile
+            low[some], high[some] = quantile(drawn[:, some], [0.025, 0.975], axis=0)
         return Means(value, low, high, known.sum(0).astype(int))
 
     def sign_test(self, differences: np.ndarray) -> np.ndarray:

@@ -181,13 +181,19 @@ class Summary:
 
 
 def corrected(rows: Rows) -> Rows:
-    """Fill in q: Benjamini-Hochberg over all tests of blocks, and over all tests of heads."""
-    for heads in (False, True):
-        tested = [r for r in rows if r["p"] is not None and (r["head"] is not None) == heads]
-        if tested:
-            q = benjamini_hochberg(np.array([r["p"] for r in tested]))
-            for row, value in zip(tested, q, strict=True):
-                row["q"] = float(value)
+    """Fill in q: Benjamini-Hochberg over the tests of a metric, of blocks and of heads apart.
+
+    Apart, because what is true of one metric everywhere (a picture gets less attention than its
+    share of tokens) would else let the others' chance findings through.
+    """
+    families: dict[tuple[str, bool], Rows] = {}
+    for row in rows:
+        if row["p"] is not None:
+            families.setdefault((row["metric"], row["head"] is not None), []).append(row)
+    for tested in families.values():
+        q = benjamini_hochberg(np.array([r["p"] for r in tested]))
+        for row, value in zip(tested, q, strict=True):
+            row["q"] = float(value)
     return rows
 
 

@@ -10,6 +10,7 @@ import polars as pl
 from eyechart.tables.scores import ALL
 
 MIXED = -1  # the head of rows that are the mean over all heads
+PLACE = ["address", "head"]
 
 
 def by_task(table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -47,12 +48,12 @@ def aligned(table: pl.DataFrame, column: str, like: pl.DataFrame) -> np.ndarray:
 def _wide(
     table: pl.DataFrame, column: str, items: pl.DataFrame, places: list[tuple[str, int]]
 ) -> np.ndarray:
-    row = {name: n for n, name in enumerate(items["item_id"])}
-    place = {name: n for n, name in enumerate(places)}
-    found = np.full((len(row), len(place)), np.nan)
-    for item, address, head, value in table.select("item_id", "address", "head", column).rows():
-        if item in row and (address, head) in place and value is not None:
-            found[row[item], place[address, head]] = value
+    rows = items.select("item_id").with_row_index("row")
+    columns = pl.DataFrame(places, schema={k: table[k].dtype for k in PLACE}, orient="row")
+    kept = table.join(rows, on="item_id").join(columns.with_row_index("column"), on=PLACE)
+    found = np.full((len(rows), len(columns)), np.nan)
+    values = kept[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    found[kept["row"].to_numpy(), kept["column"].to_numpy()] = values
     return found
 
 

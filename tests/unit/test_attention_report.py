@@ -1,0 +1,251 @@
+"""Charts, maps and the section about where the picture goes, from hand-made tables."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from eyechart.errors import UserError
+from eyechart.report import draw_attention
+from eyechart.report.attention import common, read_looking, read_shown
+from eyechart.report.attention_page import Source, section
+from eyechart.report.attention_pictures import colors, laid_over, relative, sheet, spread
+from eyechart.report.chart_attention import head_rows, look_rows
+from eyechart.report.templates import open_templates
+from eyechart.tables.attention import LENS, MAPS, SUMMARY, WORDS, write_noted
+from eyechart.tables.files import read_json
+from eyechart.tables.items import IMAGES, ITEMS
+from eyechart.tables.parquet import write_table
+from eyechart.tables.regions import box, point, write_regions
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
+SETTINGS = {"alpha": 0.05, "png_scale": 1, "layers": 2, "pictures": 4, "gallery_px": 120}
+BLOCKS = 3
+EVIL = "<script>alert(1)</script>"
+FIXED = {"model": "m", "dataset": "d"}
+
+
+def places():
+    """Two by two tokens over a picture of 40 x 20."""
+    edges = [(r, c, 20 * c, 10 * r, 20 * c + 20, 10 * r + 10) for r in (0, 1) for c in (0, 1)]
+    return np.array([(0, *edge) for edge in edges], dtype=np.float32)
+
+
+def summary_rows():
+    rows = []
+    for task in ("all", "art_style", "depth_order"):
+        for n in range(BLOCKS):
+            own = FIXED | {"task": task, "address": f"lm.{n}", "n": 8, "groups": 8, "head": None}
+            own |= {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "chance": 0.25}
+            rows += [
+                own | {"metric": "image_mass", "role": "picture", "p": 0.5, "q": 0.5},
+                own | {"metric": "lens_p_right", "role": "answer"},
+                own | {"metric": "lens_settled", "role": "answer", "value": n / 2, "chance": None},
+            ]
+            own |= {"metric": "ratio", "chance": 1, "control": 1.0, "difference": 1.0, "p": 0.001}
+            own |= {"difference_low": 0.5, "difference_high": 1.5, "q": 0.01}
+            for role in ("right", "wrong"):
+                rows.append(own | {"role": role, "value": 1.0 + n})
+            rows += [own | {"role": "right", "head": h, "value": 2.0} for h in range(2)]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A project with what is read: one item with regions on its picture."""
+    root = tmp_path_factory.mktemp("looks")
+    folder = root / "m" / "d"
+    write_noted(folder / "summary.parquet", pa.Table.from_pylist(summary_rows(), SUMMARY), {})
+    Image.new("RGB", (40, 20), (90, 120, 60)).save(root / "p.png")
+    own = FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
+    maps, lens, words = [], [], []
+    for n in range(BLOCKS):
+        here = own | {"address": f"lm.{n}"}
+        attention = [0.4, 0.1, 0.1, 0.0]
+        maps.append(here | {"image_id": "p", "number": 0, "attention": attention,
+                            "places": places().tolist()})  # fmt: skip
+        said = {"place": "answer", "role": "answer", "p_right": 0.75, "rank": n + 1}
+        said |= {"word": EVIL, "predicted": "red", "final": "red", "first_layer": 0}
+        lens.append(here | said)
+        words.append(here | {"rank": 1, "words": ["cat", "cat", "dog", EVIL]})
+    for name, rows, schema in (("maps", maps, MAPS), ("lens", lens, LENS), ("words", words, WORDS)):
+        write_noted(folder / f"{name}.parquet", pa.Table.from_pylist(rows, schema), {})
+    item = {"item_id": "i", "task": "depth_order", "group": "g", "images": ["p"], "prompt": EVIL}
+    item |= {"choices": ["red", "blue"], "answer": "red"}
+    item |= {"meta": json.dumps({"letters": {"A": "red", "B": "blue"}})}
+    write_table(root / "items.parquet", pa.Table.from_pylist([item], ITEMS))
+    image = {"image_id": "p", "path": str(root / "p.png")}
+    write_table(root / "images.parquet", pa.Table.from_pylist([image], IMAGES))
+    marks = [box("A", 0, 0, 40, 10), point("B", 30, 15)]
+    rows = [{"item_id": "i", "seen": "canvas", "image_id": "p", **m._asdict()} for m in marks]
+    write_regions(root / "regions.parquet", rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(root):
+    source = Source(*(root / f"{name}.parquet" for name in ("items", "images", "regions")))
+    found = section([root / "m/d/summary.parquet"], {"d": source}, SETTINGS)
+    return open_templates(TEMPLATES).get_template("attention.html.j2").render(attention=found)
+
+
+def test_the_section_has_every_chart_with_its_table(page):
+    assert page.count("data:image/svg+xml;base64,") == 4
+    assert page.count("The same as a table") == 4
+    for title in ("against their area", "by block and head", "at all", "the answer stands"):
+        assert title in page
+    assert "1 (0.40–0.60)" in page  # ratios
+    assert "0.50 (0.40–0.60)" in page  # shares
+
+
+def test_the_section_says_what_was_found_and_beside_what(page):
+    assert "Of 3 blocks lm.2 looks hardest into the right choice&#39;s region" in page
+    assert "3 times uniform (95 %: 0.40 to 0.60, 1 in moved regions, q = 0.01, n 8)" in page
+    assert "settled on their last answer from lm.1" in page
+
+
+def test_text_from_data_cannot_become_code(page):
+    assert EVIL not in page
+    assert page.count("&lt;script&gt;") >= 2
+    svgs = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", page)
+    assert not any(b"<script" in base64.b64decode(one) for one in svgs)
+    assert not re.search(r"https?://", page)
+
+
+def test_words_are_those_of_the_tokens_that_a_region_covers(root):
+    (shown,) = read(root)
+    first = shown.words[0]
+    assert first["inside"]["A"] == [("cat", 2)]
+    assert first["inside"]["B"][0] == (EVIL, 1)
+    assert common(["a", "b", "a"], np.array([0.2, 1.0, 0.6])) == [("b", 1), ("a", 1)]
+    assert common(["a"], np.zeros(1)) == []
+
+
+def read(root):
+    names = [root / "m/d" / f"{name}.parquet" for name in ("maps", "lens", "words")]
+    return read_shown(
+        *names, *(root / f"{name}.parquet" for name in ("items", "images", "regions"))
+    )
+
+
+def test_each_picture_of_an_item_has_its_own_regions_and_words(root, tmp_path):
+    folder, own = root / "m/d", FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
+    pictures = [{"image_id": n, "path": str(root / "p.png")} for n in ("p", "second")]
+    item = pl.read_parquet(root / "items.parquet").to_dicts()[0] | {"images": ["p", "second"]}
+    write_table(tmp_path / "items.parquet", pa.Table.from_pylist([item], ITEMS))
+    write_table(tmp_path / "images.parquet", pa.Table.from_pylist(pictures, IMAGES))
+    here = own | {"address": "lm.0", "attention": [0.1] * 4, "places": places().tolist()}
+    maps = [here | {"image_id": n, "number": k} for k, n in enumerate(("p", "second"))]
+    write_noted(tmp_path / "maps.parquet", pa.Table.from_pylist(maps, MAPS), {})
+    words = [own | {"address": "lm.0", "rank": 1, "words": ["one"] * 4 + ["two"] * 4}]
+    write_noted(tmp_path / "words.parquet", pa.Table.from_pylist(words, WORDS), {})
+    marks = {"p": box("REF", 0, 0, 40, 10), "second": box("A", 0, 0, 40, 20)}
+    rows = [
+        {"item_id": "i", "seen": "canvas", "image_id": n, **m._asdict()} for n, m in marks.items()
+    ]
+    write_regions(tmp_path / "regions.parquet", rows)
+    found = read_shown(
+        tmp_path / "maps.parquet", folder / "lens.parquet", tmp_path / "words.parquet",
+        *(tmp_path / f"{name}.parquet" for name in ("items", "images", "regions")),
+    )  # fmt: skip
+    assert [[r.name for r in one.regions] for one in found] == [["REF"], ["A"]]
+    assert [one.words[0]["inside"] for one in found] == [{"REF": [("one", 2)]}, {"A": [("two", 4)]}]
+
+
+def test_a_map_shows_how_many_times_uniform_each_pixel_gets(root):
+    (shown,) = read(root)
+    found = relative(shown.maps["lm.0"], shown.places, (40, 20), (80, 40))
+    np.testing.assert_allclose(found[5, [10, 60]], [0.4 / 0.15, 0.1 / 0.15])
+    np.testing.assert_allclose(found[30, [10, 60]], [0.1 / 0.15, 0])
+
+
+def test_uniform_attention_is_one_everywhere_also_where_views_overlap():
+    whole = np.array([[0, 0, 0, 0, 0, 40, 20]], dtype=np.float32)
+    both = np.concatenate([whole, places() + np.array([1, 0, 0, 0, 0, 0, 0])]).astype(np.float32)
+    np.testing.assert_allclose(relative(np.full(5, 0.2), both, (40, 20), (40, 20)), 1)
+
+
+def test_what_no_token_sees_has_no_colour(root):
+    half = places()[[0, 2]]
+    times = relative(np.array([0.5, 0.5]), half, (40, 20), (40, 20))
+    assert np.isnan(times[:, 20:]).all()
+    over = np.asarray(laid_over(Image.new("RGB", (40, 20), (90, 120, 60)), times))
+    assert over[5, 30].min() > 180
+    assert len({tuple(p) for p in over.reshape(-1, 3)}) == 2
+
+
+def test_lighter_is_more():
+    light = colors(2.0 ** np.linspace(-3, 3, 13)) @ np.array([0.299, 0.587, 0.114])
+    assert (np.diff(light) > 0).all()
+
+
+def test_a_sheet_has_the_picture_and_the_chosen_blocks(root):
+    (shown,) = read(root)
+    assert spread(list(shown.maps), 2) == ["lm.0", "lm.2"]
+    assert spread(list(shown.maps), 1) == ["lm.2"]
+    assert sheet(shown, 2, 120).size == (3 * 120 + 20, 22 + 60 + 10 + 12 + 18)
+
+
+def test_the_step_draws_all_files_and_lists_them(root, tmp_path):
+    output = tmp_path / "figures.json"
+    given = {"model": "m", "dataset": "d", "summary": root / "m/d/summary.parquet"}
+    given |= {name: root / f"{name}.parquet" for name in ("items", "images", "regions")}
+    given |= {"settings": json.dumps(SETTINGS), "output": output}
+    words = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    draw_attention.main(words)
+    names = {entry["path"] for entry in read_json(output)["files"]}
+    charts = {
+        f"{n}.{e}" for n in ("looks", "heads", "masses", "settling") for e in ("svg", "png", "csv")
+    }
+    assert names == charts | {"item-1.png"}
+    assert {p.name for p in tmp_path.iterdir()} == names | {"figures.json"}
+    table = pl.read_csv(tmp_path / "looks.csv")
+    assert {"task", "series", "value", "low", "high", "chance", "control", "q", "n"} <= set(
+        table.columns
+    )
+    assert len(table) == 3 * BLOCKS * 2
+
+
+def test_rows_of_charts_keep_their_controls(root):
+    (looking,) = read_looking([root / "m/d/summary.parquet"])
+    assert {row["control"] for row in look_rows(looking)} == {1.0}
+    assert {row["sure"] for row in head_rows(looking, 0.05)} == {True}
+    assert {row["sure"] for row in head_rows(looking, 0.001)} == {False}
+
+
+def test_what_a_family_cannot_give_is_said_and_nothing_is_drawn(tmp_path):
+    path = tmp_path / "m/d/summary.parquet"
+    notes = {"attention_reason": "no block of family x gives attention weights"}
+    write_noted(path, SUMMARY.empty_table(), notes)
+    for name, schema in (("maps", MAPS), ("lens", LENS), ("words", WORDS)):
+        write_noted(path.with_name(f"{name}.parquet"), schema.empty_table(), {})
+    write_table(tmp_path / "items.parquet", ITEMS.empty_table())
+    write_table(tmp_path / "images.parquet", IMAGES.empty_table())
+    source = Source(tmp_path / "items.parquet", tmp_path / "images.parquet", None)
+    found = section([path], {"d": source}, SETTINGS)
+    page = open_templates(TEMPLATES).get_template("attention.html.j2").render(attention=found)
+    assert "No attention is shown: no block of family x gives attention weights." in page
+    assert "<img" not in page
+    given = {"model": "m", "dataset": "d", "summary": path, "output": tmp_path / "o/figures.json"}
+    given |= {"items": source.items, "images": source.images, "settings": json.dumps(SETTINGS)}
+    words = [text for name, value in given.items() for text in (f"--{name}", str(value))]
+    draw_attention.main([*words, "--regions"])
+    assert (tmp_path / "o/looks.svg").exists()
+
+
+def test_a_value_without_its_interval_is_refused(tmp_path):
+    rows = summary_rows()
+    rows[0]["ci_low"] = None
+    path = tmp_path / "m/d/summary.parquet"
+    write_noted(path, pa.Table.from_pylist(rows, SUMMARY), {})
+    with pytest.raises(UserError, match=r"image_mass of all at lm\.0 has a value without n and"):
+        read_looking([path])
+    write_noted(tmp_path / "x/d/summary.parquet", pa.Table.from_pylist(rows, SUMMARY), {})
+    with pytest.raises(UserError, match="a row is of m on d, not of its path"):
+        read_looking([tmp_path / "x/d/summary.parquet"])

@@ -42,7 +42,7 @@ from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, ODD, PREDICTIONS, R
 
 log = logging.getLogger(__name__)
 
-NO_HEADS = Heads({}, [], 0, {})
+NO_HEADS = Heads({}, [], 0, 0, {})
 
 
 def read_all(

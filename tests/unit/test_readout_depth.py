@@ -27,7 +27,7 @@ SETTINGS = {
     "pictures": 100,
     "linear": {"strengths": [0.001, 0.1], "folds": 3, "tokens": 40},
     "dpt": {
-        **{"layers": 2, "width": 12, "epochs": 15, "lr": 0.02, "batch": 8},
+        **{"layers": 2, "width": 12, "finest": 2, "epochs": 15, "lr": 0.02, "batch": 8},
         **{"patience": 25, "held_out": 0.2},
     },
 }
@@ -154,6 +154,7 @@ def test_an_address_without_a_head_is_told_of_and_the_others_read(trained, tmp_p
 
 def test_without_heads_nothing_is_read_and_that_is_said(tmp_path, caplog):
     assert run(tmp_path, boxes(tmp_path, True)).is_empty()
+    assert "no depth heads are given: no depth_order" in caplog.text
     assert "nothing could be read of eye" in caplog.text
 
 
@@ -197,14 +198,15 @@ def test_cells_of_a_map_stand_where_their_tokens_do():
     places[3, 3:] = np.nan  # of the first view, which is no grid then
     assert [g.tokens.tolist() for g in grids(places)] == [[6, 7, 8, 9]]
     places = np.roll(grid(2, 3, (0, 0, 60, 40)), 2, axis=0)
-    cells = finer(places)
+    cells = finer(places, 4)
     (one,) = grids(places)
-    across = as_map((cells[:, 3] + cells[:, 5]) / 2, one)
+    middle = ((cells[:, 3] + cells[:, 5]) / 2).reshape(6, 4, 4)
+    across = as_map(middle, one)
     assert across.shape == (8, 12)
     assert across == pytest.approx(np.tile(np.arange(2.5, 60, 5), (8, 1)))
-    again = np.empty(len(cells))
+    again = np.empty_like(middle)
     from_map(across, one, again)
-    assert again == pytest.approx((cells[:, 3] + cells[:, 5]) / 2)
+    assert again == pytest.approx(middle)
 
 
 def test_blocks_are_evenly_spaced_and_the_last_is_among_them():

@@ -22,7 +22,7 @@ from readout_fixture import (
 from eyechart.readout import read_out
 from eyechart.tables.parquet import read_table
 
-N = 60
+N = 48
 RNG = np.random.default_rng(5)
 Tokens = Callable[[str, np.ndarray], np.ndarray]
 

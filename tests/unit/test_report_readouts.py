@@ -13,7 +13,6 @@ from eyechart.report import draw_readouts
 from eyechart.report.chart_readouts import readout_rows, readouts
 from eyechart.report.chart_style import VEGALITE
 from eyechart.report.format import p_value, share
-from eyechart.report.places import spell
 from eyechart.report.readouts import (
     Readout,
     check_readouts,
@@ -158,13 +157,16 @@ def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_pat
     row = {"address": "vision", "readout": "depth_dpt", "blocks": ["vision.0", "vision.1"]}
     row |= {"train_pictures": 30, "test_pictures": 10, "abs_rel": 0.12, "delta_1": 0.9}
     row |= {"constant_abs_rel": 0.4, "constant_delta_1": 0.3}
+    linear = {k: v for k, v in row.items() if k != "blocks"}
+    linear |= {"address": "lm.3", "readout": "depth_linear"}
     path = tmp_path / "depth_heads.json"
-    write_json(path, {"model": "small", "dataset": "rooms", "heads": [row]})
+    write_json(path, {"model": "small", "dataset": "rooms", "heads": [linear, row]})
     environment = open_templates(TEMPLATES)
-    environment.filters |= {"share": share, "p": p_value, "spell": spell}
+    environment.filters |= {"share": share, "p": p_value}
     given = section(list(found.values()), [path])
     page = environment.get_template("readouts.html.j2").render(readouts=given)
     assert EVIL not in page and "&lt;script&gt;" in page
+    assert "<td>lm.3</td>" in page and "linear depth head" in page
     assert "vision.0–1" in page and "0.12" in page and "depth head over blocks" in page
     charts = [part.split("</script>")[0] for part in page.split('data-for="')[1:]]
     assert len(charts) == 3

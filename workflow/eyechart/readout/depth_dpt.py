@@ -1,7 +1,8 @@
 """A small depth head over several vision blocks, of the shape of DPT.
 
-Each block's tokens become a map of their own scale (four times as fine as the tokens, twice, as
-fine, half), and the maps are fused from coarse to fine.
+Each block's tokens become a map of their own scale (say four times as fine as the tokens, twice, as
+fine, half), and the maps are fused from coarse to fine. ``finest`` is how many cells of the finest
+map lie along each side of a token.
 
 Source: Ranftl, Bochkovskiy & Koltun 2021, "Vision Transformers for Dense Prediction": reassemble
 four stages, fuse with residual convolutions. Smaller here: one width, one residual unit a stage.
@@ -15,7 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
-FINEST = 4  # cells along each side of a token
 VIEW, ROW, COLUMN, LEFT = 0, 1, 2, 3  # columns of places
 
 
@@ -33,9 +33,10 @@ class DPT(nn.Module):
 
     depth: Tensor  # mean and spread of depths, (2,)
 
-    def __init__(self, widths: Sequence[int], width: int):
+    def __init__(self, widths: Sequence[int], width: int, finest: int):
         super().__init__()
-        self.scales = [FINEST * 2.0**-i for i in range(len(widths))]
+        self.finest = finest
+        self.scales = [finest * 2.0**-i for i in range(len(widths))]
         self.inputs = nn.ModuleList(nn.Conv2d(d, width, 1) for d in widths)
         self.fuse = nn.ModuleList(Residual(width) for _ in widths)
         self.last = nn.Sequential(
@@ -47,7 +48,7 @@ class DPT(nn.Module):
         self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Give depths (b, 4 h, 4 w) from token maps, (b, d, h, w) each."""
+        """Give depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
         h, w = maps[0].shape[-2:]
         found = None
         for i in reversed(range(len(maps))):
@@ -80,19 +81,19 @@ class MapHead:
 
     def finer(self, places: np.ndarray) -> np.ndarray:
         """Give where the cells lie: see :func:`finer`."""
-        return finer(places)
+        return finer(places, self.net.finest)
 
     def __call__(self, tokens: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
-        """Give the depths of all cells, float64 (16 t,), from tokens (t, d) at each address.
+        """Give the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
 
         NaN for the cells of a view without a map.
         """
-        cells = np.full(len(places) * FINEST**2, np.nan)
+        cells = np.full((len(places), self.net.finest, self.net.finest), np.nan)
         for grid in grids(places):
             maps = [one[None].float() for one in as_maps(tokens, grid)]
             with torch.inference_mode():
                 from_map(self.net(maps)[0].numpy(), grid, cells)
-        return cells
+        return cells.ravel()
 
 
 class Residual(nn.Module):
@@ -129,20 +130,20 @@ def grids(places: np.ndarray) -> list[Grid]:
     return found
 
 
-def finer(places: np.ndarray) -> np.ndarray:
-    """Give where the 4 x 4 cells of each token lie, token by token, (16 t, 7).
+def finer(places: np.ndarray, finest: int) -> np.ndarray:
+    """Give where the cells of each token lie, token by token and row by row, (finest^2 t, 7).
 
     Cells of a view without a map lie nowhere.
     """
     inside = np.full(places.shape, np.nan)
     for grid in grids(places):
         inside[grid.tokens] = places[grid.tokens]
-    cells = np.repeat(inside, FINEST**2, axis=0)
-    down, across = np.divmod(np.tile(np.arange(FINEST**2), len(places)), FINEST)
+    cells = np.repeat(inside, finest**2, axis=0)
+    down, across = np.divmod(np.tile(np.arange(finest**2), len(places)), finest)
     left, top, right, bottom = cells[:, 3:7].T.copy()
-    wide, high = (right - left) / FINEST, (bottom - top) / FINEST
-    cells[:, 1] = cells[:, 1] * FINEST + down
-    cells[:, 2] = cells[:, 2] * FINEST + across
+    wide, high = (right - left) / finest, (bottom - top) / finest
+    cells[:, 1] = cells[:, 1] * finest + down
+    cells[:, 2] = cells[:, 2] * finest + across
     x, y = left + across * wide, top + down * high
     cells[:, 3:7] = np.stack([x, y, x + wide, y + high], axis=1)
     return cells
@@ -156,13 +157,14 @@ def as_maps(tokens: Sequence[np.ndarray], grid: Grid) -> list[Tensor]:
 
 
 def as_map(cells: np.ndarray, grid: Grid) -> np.ndarray:
-    """Give values of all cells, (16 t,), as a view's map, (4 rows, 4 columns)."""
-    own = cells.reshape(-1, FINEST, FINEST)[grid.tokens]
-    whole = own.reshape(grid.rows, grid.columns, FINEST, FINEST).transpose(0, 2, 1, 3)
-    return whole.reshape(grid.rows * FINEST, grid.columns * FINEST)
+    """Give the cells of all tokens, (t, finest, finest), as a view's map."""
+    side = cells.shape[-1]
+    whole = cells[grid.tokens].reshape(grid.rows, grid.columns, side, side).transpose(0, 2, 1, 3)
+    return whole.reshape(grid.rows * side, grid.columns * side)
 
 
 def from_map(depths: np.ndarray, grid: Grid, cells: np.ndarray) -> None:
-    """Put a view's map, (4 rows, 4 columns), into values of all cells, (16 t,)."""
-    whole = depths.reshape(grid.rows, FINEST, grid.columns, FINEST).transpose(0, 2, 1, 3)
-    cells.reshape(-1, FINEST, FINEST)[grid.tokens] = whole.reshape(-1, FINEST, FINEST)
+    """Put a view's map into the cells of all tokens, (t, finest, finest)."""
+    side = cells.shape[-1]
+    whole = depths.reshape(grid.rows, side, grid.columns, side).transpose(0, 2, 1, 3)
+    cells[grid.tokens] = whole.reshape(-1, side, side)

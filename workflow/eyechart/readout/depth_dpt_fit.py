@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,12 @@ from eyechart.readout.depth_dpt import DPT
 
 log = logging.getLogger(__name__)
 
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
 
 @dataclass(frozen=True)
 class Example:
-    """One view: its maps (d, h, w) at each block, its depths (4 h, 4 w), NaN: unknown."""
+    """One view: its maps (d, h, w) at each block, and the depths of its cells, NaN: unknown."""
 
     maps: list[Tensor]
     depths: Tensor
@@ -33,8 +35,9 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
     examples : sequence of Example
         Of training pictures, of at least two groups.
     settings : dict
-        ``width``, ``epochs`` (at most), ``lr``, ``batch``, ``patience`` (epochs without a new best
-        before it stops), ``held_out`` (share of the groups that decide when).
+        ``width``, ``finest`` (cells along a token), ``epochs`` (at most), ``lr``, ``batch``,
+        ``patience`` (epochs without a new best before it stops), ``held_out`` (share of the groups
+        that decide when).
     seed : tuple
         Names what the draws are for.
 
@@ -44,17 +47,17 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
         As it was after its best epoch.
     """
     kept, held = split(examples, settings["held_out"], seed)
-    net = DPT([len(one) for one in kept[0].maps], settings["width"])
+    net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])
     net.settle(seed_for("depth head weights", *seed))
     _standardise(net, kept)
-    optimizer = torch.optim.Adam(net.parameters(), lr=settings["lr"])
+    step = adam(list(net.parameters()), settings["lr"])
     best, state, since = float("inf"), copy.deepcopy(net.state_dict()), 0
     for epoch in range(settings["epochs"]):
         draw = generator("depth head epoch", epoch, *seed)
         for batch in _batches(kept, settings["batch"], draw):
-            optimizer.zero_grad()
+            net.zero_grad()
             _error(net, batch)[0].backward()
-            optimizer.step()
+            step()
         error = evaluate(net, held, settings["batch"])
         since += 1
         if error < best:
@@ -64,6 +67,31 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
     log.info("DPT head: %d epochs, best held-out error %.3f", epoch + 1, best)
     net.load_state_dict(state)
     return net
+
+
+def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
+    """Give a step of Adam. That of ``torch.optim`` takes seconds to import its compiler.
+
+    Notes
+    -----
+    Source: Kingma & Ba 2015, algorithm 1, with the constants proposed there.
+    """
+    first = [torch.zeros_like(p) for p in parameters]
+    second = [torch.zeros_like(p) for p in parameters]
+    steps = 0
+
+    @torch.no_grad()
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        for p, m, v in zip(parameters, first, second, strict=True):
+            assert p.grad is not None
+            m.lerp_(p.grad, 1 - BETAS[0])
+            v.lerp_(p.grad**2, 1 - BETAS[1])
+            size = (v / (1 - BETAS[1] ** steps)).sqrt_().add_(EPSILON)
+            p.sub_(lr / (1 - BETAS[0] ** steps) * m / size)
+
+    return step
 
 
 def split(

@@ -16,7 +16,9 @@ from eyechart.tables.files import atomic
 if TYPE_CHECKING:
     from eyechart.readout.depth_dpt import MapHead
 
-KEY = "eyechart"  # of the metadata: JSON with model, dataset, addresses of the DPT head, its width
+KEY = (
+    "eyechart"  # of the metadata: JSON with model, dataset, and the DPT head's addresses and sizes
+)
 LINEAR, DPT = "linear/", "dpt/"
 
 
@@ -27,6 +29,7 @@ class Heads:
     linear: dict[str, Linear]
     addresses: list[str]
     width: int
+    finest: int
     tensors: dict[str, np.ndarray]
 
     def over_blocks(self, threads: int) -> "MapHead":
@@ -37,7 +40,7 @@ class Heads:
 
         torch.set_num_threads(threads)
         widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
-        net = depth_dpt.DPT(widths, self.width)
+        net = depth_dpt.DPT(widths, self.width, self.finest)
         net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})
         return depth_dpt.MapHead(net.eval(), self.addresses)
 
@@ -49,6 +52,7 @@ def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
         tensors[f"{LINEAR}{address}/weight"] = head.weight
         tensors[f"{LINEAR}{address}/bias"] = np.array([head.bias])
     told = {**names, "addresses": heads.addresses, "width": heads.width}
+    told["finest"] = heads.finest
     with atomic(path) as partial:
         partial.write_bytes(save(tensors, {KEY: json.dumps(told, sort_keys=True)}))
 
@@ -77,4 +81,4 @@ def read_heads(path: Path, model: str) -> Heads:
             stem = name.removesuffix("/weight")
             linear[stem.removeprefix(LINEAR)] = Linear(weight, float(tensors[f"{stem}/bias"][0]))
     own = {k.removeprefix(DPT): v for k, v in tensors.items() if k.startswith(DPT)}
-    return Heads(linear, told["addresses"], told["width"], own)
+    return Heads(linear, told["addresses"], told["width"], told["finest"], own)

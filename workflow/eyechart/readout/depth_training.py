@@ -83,16 +83,18 @@ def train_map(
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
-    from eyechart.readout.depth_dpt import FINEST, MapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
+    from eyechart.readout.depth_dpt import MapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
     from eyechart.readout.depth_dpt_fit import Example, fit  # noqa: PLC0415
 
     stage = source.stage(addresses[0])
     torch.set_num_threads(settings["threads"])
     places, depths = source.places(stage), known.depths[stage]
+    finest = settings["finest"]
     examples = []
     for row, tokens in source.stream(addresses, known.train.keys()):
         picture = known.train[row]
-        cells = mean_depths(read_depths(picture), finer(places[row])).astype(np.float32)
+        cells = mean_depths(read_depths(picture), finer(places[row], finest))
+        cells = cells.astype(np.float32).reshape(-1, finest, finest)
         for grid in grids(places[row]):
             target = torch.from_numpy(as_map(cells, grid).copy())
             if not target.isnan().all():
@@ -106,7 +108,7 @@ def train_map(
     head = MapHead(net.eval(), addresses)
     seen = np.concatenate([depths[row] for row in known.train])
     pairs = (
-        (head(tokens, places[row]).reshape(-1, FINEST**2).mean(1), depths[row])
+        (head(tokens, places[row]).reshape(-1, finest**2).mean(1), depths[row])
         for row, tokens in source.stream(addresses, known.test.keys())
     )
     counts = {"train_pictures": len(known.train), "train_views": len(examples)}

@@ -42,7 +42,7 @@ from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, ODD, PREDICTIONS, R
 
 log = logging.getLogger(__name__)
 
-NO_HEADS = Heads({}, [], 0, {})
+NO_HEADS = Heads({}, [], 0, 0, {})
 
 
 def read_all(
@@ -51,6 +51,8 @@ def read_all(
     """Read every address once: from the source of scope image, where it has it."""
     done: set[str] = set()
     tasks = {reading.task for reading in reader.readings}
+    if DEPTH in tasks and not heads.linear and not heads.addresses:
+        reader.told.note(f"no depth heads are given: no {DEPTH}")
     for source in sources:
         new = [address for address in source.addresses if address not in done]
         yield from reader.tokens(source, new, heads.linear)

@@ -80,7 +80,7 @@ class Reader:
                 if depth and address in heads:
                     rows = _depths(_stream(source, address, depth), heads[address])
                     yield from self._read(depth, address, rows, HOW)
-                elif depth:
+                elif depth and heads:
                     self.told.note(f"no depth head stands for {address}: no depth order there")
 
     def depth_map(self, source: Source, head: MapHead) -> Iterator[Prediction]:
@@ -100,17 +100,19 @@ class Reader:
     def class_tokens(self, source: Source, address: str) -> Iterator[Prediction]:
         """Read the odd one out from the class tokens of pictures by themselves."""
         vectors = source.vectors(address).astype(np.float64)
-        for reading in self.readings:
-            if reading.task != names.ODD or reading.seen != ALONE:
-                continue
+        here = [r for r in self.readings if (r.task, r.seen) == (names.ODD, ALONE)]
+        failed = []
+        for reading in here:
             pictures = [reading.regions[letter].image_id for letter in reading.letters]
             if not all(picture in source.rows for picture in pictures):
-                continue  # told of already, where its tokens are read
+                failed.append((reading, "the model was not shown the picture in this way"))
+                continue
             own = vectors[[source.rows[picture] for picture in pictures]]
             deal = self._deal(reading, address, len(own))
             for end, order in (("", np.arange(len(own))), (names.SHUFFLED, deal)):
                 at = (address, names.CLS + end)
                 yield predict(reading, at, score_odd(own[order]), 1.0, self.seed)
+        self.told.unread(failed, here, f"{address}/{names.CLS}", source.scope)
 
     def _read(
         self, plans: Sequence[Plan], address: str, rows: Iterable[Values], how: Mapping[str, str]
@@ -137,7 +139,8 @@ class Reader:
             self.told.note(f"{source.path}: tokens of {stage} lie nowhere; nothing is read there")
             return []
         # tokens often lie alike at all stages, and weighing them is half of the work
-        key = str(source.path), *(sha1(one.tobytes()).hexdigest() for one in places)
+        asked = sha1("\n".join(f"{r.item_id} {r.seen}" for r in readings).encode()).hexdigest()
+        key = str(source.path), asked, *(sha1(one.tobytes()).hexdigest() for one in places)
         if key not in self.planned:
             self.planned[key] = plan_readings(source, places, readings, self.views)
         plans, failed = self.planned[key]

@@ -13,8 +13,8 @@ Writes: --heads (safetensors) and --metrics (JSON)
         --items results/datasets/nyuv2/items.parquet \
         --images results/datasets/nyuv2/images.parquet \
         --settings '{"pictures": 800, "linear": {"strengths": [0.001, 0.1, 10], "folds": 5,
-            "tokens": 128}, "dpt": {"layers": 4, "width": 32, "epochs": 60, "lr": 0.002,
-            "batch": 16, "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
+            "tokens": 128}, "dpt": {"layers": 4, "width": 32, "finest": 4, "epochs": 60,
+            "lr": 0.002, "batch": 16, "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
         --heads results/readouts/tiny_llava/depth_heads.safetensors \
         --metrics results/readouts/tiny_llava/depth_heads.json
 """
@@ -86,11 +86,11 @@ def train(
     layers = spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
     if not image or not layers:
         log.warning("no head over several blocks: no setting for it, or no encoder tokens")
-        return Heads(linear, [], 0, {}), rows
+        return Heads(linear, [], 0, 0, {}), rows
     own = {**settings["dpt"], "threads": settings["threads"]}
     tensors, row = train_map(image, layers, known["image"], own, seed)
     log.info("%s: %s", ", ".join(layers), row)
-    return Heads(linear, layers, settings["dpt"]["width"], tensors), [*rows, row]
+    return Heads(linear, layers, own["width"], own["finest"], tensors), [*rows, row]
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

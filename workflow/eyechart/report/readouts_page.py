@@ -7,6 +7,7 @@ from typing import Any
 from eyechart.errors import UserError
 from eyechart.report.behaviour import SHOWN
 from eyechart.report.chart_readouts import readouts
+from eyechart.report.places import spell
 from eyechart.report.readouts import NAMES, Readout, lines, unread_sentences
 from eyechart.tables.files import read_json
 
@@ -58,5 +59,7 @@ def head_lines(paths: Sequence[Path]) -> list[Row]:
                 if row.get(field) is None:
                     raise UserError(f"{path}: the head at {row['address']!r} has no {field!r}")
             name = NAMES.get(row["readout"], row["readout"])
-            found.append({**row, "model": told["model"], "dataset": told["dataset"], "name": name})
+            where = spell(row.get("blocks", [row["address"]]))
+            line = {"model": told["model"], "dataset": told["dataset"], "name": name}
+            found.append({**row, **line, "where": where})
     return found

@@ -25,16 +25,15 @@ from eyechart.tables.files import atomic
 def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
     """Write the chosen members of a tar under ``root``, each whole or not at all.
 
-    A file that stands there already with the member's bytes is kept. Arguments and errors are
-    those of :func:`eyechart.datasets.archive.unpack`.
+    A tar has neither an index nor checksums, so it is read twice, and every chosen member is
+    written anew. Arguments and errors are those of :func:`eyechart.datasets.archive.unpack`.
     """
     with _whole(archive):
         sizes = _plan(archive, choose)
-        missing = {name: n for name, n in sizes.items() if not _as_large(root / name, n)}
-        check_room(archive, root, sum(missing.values()))
+        check_room(archive, root, sum(sizes.values()))
         remove_partials({(root / name).parent for name in sizes})
         bar = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
-        with bar, tarfile.open(archive, "r|*") as opened:
+        with bar, tarfile.open(archive, "r:*") as opened:
             for info in opened:
                 target = choose(_name(info)) if info.isreg() else None
                 source = opened.extractfile(info) if target is not None else None
@@ -64,7 +63,7 @@ def _name(info: tarfile.TarInfo) -> str:
 def _plan(archive: Path, choose: Callable[[str], str | None]) -> dict[str, int]:
     """Give the size of every chosen member by its path, once all members are seen to be safe."""
     chosen: dict[str, int] = {}
-    with tarfile.open(archive, "r|*") as opened:
+    with tarfile.open(archive, "r:*") as opened:
         for info in opened:
             name = _name(info)
             fault = "would land outside of the folder" if leads_out(name) else ""
@@ -81,10 +80,6 @@ def _plan(archive: Path, choose: Callable[[str], str | None]) -> dict[str, int]:
     if fault:
         raise UserError(f"{archive}: {fault}, so nothing was unpacked")
     return chosen
-
-
-def _as_large(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
 
 
 def _extract(source: IO[bytes], size: int, path: Path) -> None:

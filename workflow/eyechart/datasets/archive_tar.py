@@ -1,17 +1,16 @@
 """Unpack a tar, gzipped or not, by the rules for every archive: looked through first, then read."""
 
-import shutil
 import tarfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
 from eyechart.datasets.archive_rules import (
-    CHUNK,
     check_room,
     leads_out,
     refuse,
@@ -20,6 +19,9 @@ from eyechart.datasets.archive_rules import (
 )
 from eyechart.errors import UserError
 from eyechart.tables.files import atomic
+
+_THREADS = 8  # each file is flushed to the disk: several waits overlap
+_WAITING = 32  # members held in memory at once
 
 
 def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
@@ -33,13 +35,19 @@ def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -
         check_room(archive, root, sum(sizes.values()))
         remove_partials({(root / name).parent for name in sizes})
         bar = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
-        with bar, tarfile.open(archive, "r:*") as opened:
+        with bar, ThreadPoolExecutor(_THREADS) as pool, tarfile.open(archive, "r:*") as opened:
+            waiting: deque[Future[None]] = deque()
             for info in opened:
                 target = choose(_name(info)) if info.isreg() else None
                 source = opened.extractfile(info) if target is not None else None
                 if target is not None and source is not None:
-                    _extract(source, info.size, root / target)
+                    data = source.read()  # in order; what waits for the disk does so elsewhere
+                    waiting.append(pool.submit(_write, data, info.size, root / target))
                     bar.update()
+                if len(waiting) > _WAITING:
+                    waiting.popleft().result()
+            for future in waiting:
+                future.result()
 
 
 @contextmanager
@@ -82,9 +90,8 @@ def _plan(archive: Path, choose: Callable[[str], str | None]) -> dict[str, int]:
     return chosen
 
 
-def _extract(source: IO[bytes], size: int, path: Path) -> None:
+def _write(data: bytes, size: int, path: Path) -> None:
+    if len(data) != size:
+        raise tarfile.ReadError(f"{path.name} ends before its declared size")
     with atomic(path) as partial:
-        with open(partial, "wb") as sink:
-            shutil.copyfileobj(source, sink, CHUNK)
-        if partial.stat().st_size != size:
-            raise tarfile.ReadError(f"{path.name} ends before its declared size")
+        partial.write_bytes(data)

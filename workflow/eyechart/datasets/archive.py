@@ -35,7 +35,7 @@ def is_archive(path: Path) -> bool:
 def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
     """Write the chosen members of an archive under ``root``, each whole or not at all.
 
-    A file that stands there already with the member's size and CRC-32 is kept, so a killed run is
+    A file that stands there already with a zip member's size and CRC-32 is kept, so a killed run is
     taken up where it stopped.
 
     Parameters

@@ -120,14 +120,8 @@ def plan(sizes: Sequence[Size], style: Style, labelled: bool) -> Plan:
     outer = (across * height, down * height + header * len(rows))
     size = (_up(outer[0]), _up(outer[1]))
     size = (max(*size, side),) * 2 if style.square else size
-    places: list[Place] = []
     top = (size[1] - outer[1]) / 2 + style.margin * height
-    for row in rows:
-        left = (size[0] - _wide(row, height, style)) / 2
-        for w, h in row:
-            places.append(Place(int(left), int(top + header), int(height * w / h), int(height)))
-            left += height * w / h + style.gap * height
-        top += header + height * (1 + style.gap)
+    places = _places(rows, size[0], (height, top, header), style)
     if min(min(place.width, place.height) for place in places) < 1:
         raise UserError(
             f"canvas_px is {style.canvas_px}, too small for {len(sizes)} pictures; make it larger"
@@ -170,6 +164,21 @@ def draw_canvas(
             draw_label(canvas, name[0], at.left, at.top - laid.header, laid.label)
         moved.append([at.moved(region, view.size) for region in of])
     return canvas, moved
+
+
+def _places(
+    rows: Sequence[Sequence[Size]], wide: int, at: tuple[float, float, int], style: Style
+) -> list[Place]:
+    """Give every picture's place: rows in the middle, from a top on, each below its header."""
+    height, top, header = at
+    places = []
+    for row in rows:
+        left = (wide - _wide(row, height, style)) / 2
+        for w, h in row:
+            places.append(Place(int(left), int(top + header), int(height * w / h), int(height)))
+            left += height * w / h + style.gap * height
+        top += header + height * (1 + style.gap)
+    return places
 
 
 def _wide(row: Sequence[Size], height: float, style: Style) -> float:

@@ -62,13 +62,7 @@ def puzzle_of(
     points: dict[str, dict[str, Region]],
     wording: dict[str, str],
 ) -> Puzzle:
-    """Give the puzzle of a row.
-
-    Raises
-    ------
-    UserError
-        If the row is of another sub-task, or a cell cannot be read.
-    """
+    """Give the puzzle of a row; one of another sub-task, or a bad cell, is a UserError."""
     where, values = record
     if values["sub_task"] != sub_task:
         raise UserError(

@@ -41,12 +41,7 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
 
     REF is a corner of the first picture, the answer its image on the other, and the others are the
     images of other corners. None where no four of these lie on the other picture far enough apart:
-    ``apart`` is a share of that picture's longer side.
-
-    Raises
-    ------
-    UserError
-        If pictures or homography cannot be read.
+    ``apart`` is a share of its longer side. A file that cannot be read is a UserError.
     """
     paths = [root / layout.picture(sequence, n) for n in (1, number)]
     told = root / layout.homography(sequence, number)

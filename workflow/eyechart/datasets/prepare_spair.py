@@ -26,7 +26,7 @@ from eyechart.datasets.correspondence import CHOICES, match, onto
 from eyechart.datasets.gallery import Gallery, size_of
 from eyechart.datasets.puzzles import Puzzle, View
 from eyechart.datasets.skills import SEMANTIC, check_wording
-from eyechart.datasets.spair_layout import Pair
+from eyechart.datasets.spair_layout import Keypoints, Pair
 from eyechart.randomness import seed_for
 from eyechart.tables.regions import LETTERS
 
@@ -49,15 +49,7 @@ def puzzle_of(
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:
         return None, 0
-    points, moved, sizes = [], 0, []
-    for name, of in ((pair.source, found.source), (pair.target, found.target)):
-        size = size_of(root / name, pair.annotation)
-        middles = [(x + 0.5, y + 0.5) for x, y in of]
-        kept, far = onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
-        points.append(kept)
-        sizes.append(size)
-        moved += far
-    apart = args.settings["apart"] * max(sizes[1])
+    points, apart, moved = _points(root, pair, found, args.settings["apart"])
     seeds = (args.dataset, args.seed, pair.name)
     made = match(points[0], points[1], apart, range(len(found.ids)), *seeds)
     if made is None:
@@ -80,6 +72,20 @@ def puzzle_of(
         ties=names,
         meta={"keypoints": [found.ids[number] for number in made.chosen]},
     ), moved
+
+
+def _points(
+    root: Path, pair: Pair, found: Keypoints, apart: float
+) -> tuple[list[list[tuple[float, float]]], float, int]:
+    """Give the points of both pictures, their least distance in px, and how many were moved."""
+    points, moved, size = [], 0, (0, 0)
+    for name, of in ((pair.source, found.source), (pair.target, found.target)):
+        size = size_of(root / name, pair.annotation)
+        middles = [(x + 0.5, y + 0.5) for x, y in of]
+        kept, far = onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
+        points.append(kept)
+        moved += far
+    return points, apart * max(size), moved
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:

@@ -5,7 +5,7 @@ named by letters are the choices, one each.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +196,3 @@ def tied(groups: Sequence[Sequence[str]]) -> list[str]:
             first, second = sorted((find(ties[0]), find(tie)))
             parent[second] = first
     return [find(ties[0]) for ties in groups]
-
-
-def with_views(puzzle: Puzzle, views: list[View]) -> Puzzle:
-    """Give a puzzle with other views."""
-    return replace(puzzle, views=views)

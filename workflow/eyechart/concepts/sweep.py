@@ -88,42 +88,43 @@ def _separation(
     settings: dict[str, Any],
     seed: int,
 ) -> list[Row]:
-    labels, k = bank.labels, bank.k
+    """Give a row per n of how well concept pictures are told apart, and permuted ones."""
     rng = generator("concepts permuted", seed, *bank.names)  # the same at every address
-    labellings = separation.permuted(labels, settings["permutations"], rng)
-    right = [separation.left_out_whole(concepts, labellings, k)]
-    right += separation.left_out(references, labellings, k)
-    accuracy = np.array([of.mean(axis=1) for of in right])  # (1 + r, v)
-    groups = bank.groups("concepts")
-    truth = np.array([of[0] for of in right])  # (1 + r, n_c)
-    draws = generator("concepts separation", seed, *bank.names)
-    limits = bootstrap_interval(truth, groups, settings["bootstrap"], draws)
+    labellings = separation.permuted(bank.labels, settings["permutations"], rng)
+    right = [separation.left_out_whole(concepts, labellings, bank.k)]
+    right += separation.left_out(references, labellings, bank.k)
+    rows = _accuracies(right, bank, settings, seed)
     parts = zip(
-        separation.whole_scatter(concepts, labels, k),
-        separation.scatter(references, labels, k),
+        separation.whole_scatter(concepts, bank.labels, bank.k),
+        separation.scatter(references, bank.labels, bank.k),
         strict=True,
     )
-    ratios = np.array([np.concatenate(both) for both in parts]).T  # (1 + r, 3)
+    explained = [1.0, *np.cumsum(basis.explained).tolist()]
+    for name, both in zip(("ratio", "ratio_low", "ratio_high"), parts, strict=True):
+        for row, value in zip(rows, np.concatenate(both), strict=True):
+            row[name] = float(value) if np.isfinite(value) else None
+    return [{**row, "explained": share} for row, share in zip(rows, explained, strict=True)]
+
+
+def _accuracies(
+    right: list[np.ndarray], bank: Bank, settings: dict[str, Any], seed: int
+) -> list[Row]:
+    """Give what ``right`` (v, n_c), the true labelling first, says for n = 0 … r."""
+    accuracy = np.array([of.mean(axis=1) for of in right])  # (1 + r, v)
+    groups = bank.groups("concepts")
+    truth, rng = np.array([of[0] for of in right]), generator("concepts pictures", seed)
+    limits = bootstrap_interval(truth, groups, settings["bootstrap"], rng)
     control = accuracy[:, 1:]
     bounds = np.quantile(control, [0.025, 0.975], axis=1).T
-    explained = [1.0, *np.cumsum(basis.explained).tolist()]
     above = np.flatnonzero(limits[1:, 0] > settings["threshold"])
-    needed = int(above[0]) + 1 if len(above) else None
-    names = ("ratio", "ratio_low", "ratio_high")
+    shared: Row = {"chance": 1 / bank.k, "n": len(groups), "groups": len(np.unique(groups))}
+    shared |= {"needed": int(above[0]) + 1 if len(above) else None}
     return [
         {
-            **{"components": n, "explained": explained[n]},
-            **{name: _finite(value) for name, value in zip(names, ratios[n], strict=True)},
-            **{"accuracy": float(accuracy[n, 0]), "chance": 1 / k},
+            **{**shared, "components": n, "threshold": settings["threshold"]},
+            **{"accuracy": float(accuracy[n, 0]), "control": float(control[n].mean())},
             **{"ci_low": float(limits[n, 0]), "ci_high": float(limits[n, 1])},
-            **{"control": float(control[n].mean()), "control_low": float(bounds[n, 0])},
-            **{"control_high": float(bounds[n, 1]), "n": len(labels)},
-            **{"groups": len(np.unique(groups)), "needed": needed},
-            "threshold": settings["threshold"],
+            **{"control_low": float(bounds[n, 0]), "control_high": float(bounds[n, 1])},
         }
         for n in range(len(right))
     ]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -178,8 +178,8 @@ def _readable(cell: Cell, colors: dict[str, Color], settings: dict[str, Any]) ->
 def _font(typeface: str, px: int) -> Any:
     if typeface in BUILT_IN:
         return ImageFont.load_default(px)
-    try:
-        return ImageFont.truetype(typeface, px)
+    try:  # the basic layout, as the default has it: some machines lack the finer one
+        return ImageFont.truetype(typeface, px, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise UserError(
             f"typefaces: {typeface!r} is no font that can be read ({error}); give the path of a "

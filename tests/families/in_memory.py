@@ -40,5 +40,7 @@ def run_engine(adapter, card, shown, part, batch, monkeypatch):
 
     engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
     list(engine.run(part, emit(part.images), emit(part.items)))
-    assert set(found) == {c.name for scope in asked.values() for c in scope}
+    stages = [*engine.of_image.stages, *engine.of_item.stages]
+    expected = {c.name for scope in asked.values() for c in scope}
+    assert set(found) == expected | {f"{stage}/places" for stage in stages}
     return found

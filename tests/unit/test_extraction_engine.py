@@ -295,5 +295,6 @@ def test_chunks_hold_everything_in_order():
 
 def test_every_address_of_the_card_is_extracted(adapter, card, data):
     image, item = run(adapter, card, data, addresses=["*"])
-    seen = {name.split("/")[0] for _, name in [*image.rows, *item.rows]}
+    names = {name for _, name in [*image.rows, *item.rows]}
+    seen = {name.split("/")[0] for name in names if not name.endswith("/places")}
     assert seen == set(addresses(card))

@@ -7,6 +7,7 @@ from typing import Any
 
 from eyechart.extraction import passes
 from eyechart.extraction.batches import Batches
+from eyechart.extraction.locating import Locator
 from eyechart.extraction.packing import PACK_TOKENS, fill
 from eyechart.extraction.plan import Part, chunks
 from eyechart.extraction.prepare import Preparer, Prompt, ahead
@@ -45,12 +46,21 @@ class Engine:
         self.seen = [c for c in image_columns if c.address.region != "lm"]
         self.read_alone = [c for c in image_columns if c.address.region == "lm"]
         self.read_asked = list(item_columns)
+        self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
 
     def run(self, part: Part, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
         """Emit all rows of a part; after each batch, give how many pictures it had."""
         batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
-        prepare = Preparer(self.adapter, part, batches, alone=alone, asked=asked)
+        prepare = Preparer(
+            self.adapter,
+            part,
+            batches,
+            alone=alone,
+            asked=asked,
+            of_image=self.of_image,
+            of_item=self.of_item,
+        )
         row = {image: i for i, image in enumerate(part.images)}
         seen: dict[str, Seen] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
@@ -62,7 +72,9 @@ class Engine:
             else:
                 self._read_joint(batch.prompts, seen, emit_items)
             if own and values:  # other parts' pictures come last in a batch and have no row here
-                emit_images([row[i] for i in own], {n: v[: len(own)] for n, v in values.items()})
+                values = {n: v[: len(own)] for n, v in values.items()}
+                values |= self.of_image.columns(values, batch.places[: len(own)], own)
+                emit_images([row[i] for i in own], values)
             seen = {i: s for i, s in seen.items() if prepare.last_use.get(i, -1) > number}
             yield len(batch.images)
         if asked:
@@ -148,7 +160,9 @@ class Engine:
 
         by_length = sorted(prompts, key=lambda p: len(p.row.ids))
         for few, values in self.batches.over(by_length, read):
-            emit([p.number for p in few if p.number is not None], values)
+            named = [" and ".join(p.images) for p in few]
+            places = self.of_item.columns(values, [p.places for p in few], named)
+            emit([p.number for p in few if p.number is not None], values | places)
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Give what all prompts about the same pictures open with."""

@@ -110,7 +110,8 @@ def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], 
             ("item", args.item_output, part.items),
         ):
             if path is not None:
-                metadata = {**facts, "scope": scope}
+                located = {"image": engine.of_image, "item": engine.of_item}[scope]
+                metadata = {**facts, "scope": scope, "places": located.stages}
                 shard = open_shard(path, ids, asked[scope], settings.dtype, metadata)
                 emit[scope] = stack.enter_context(shard).add
         label = f"{args.model} on {args.dataset}, part {args.part + 1}/{args.parts}"

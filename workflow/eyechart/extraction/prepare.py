@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from eyechart.extraction.locating import Locator, Placed
 from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import Part, Question
 from eyechart.models.families.base import Adapter, Picture
@@ -25,6 +26,7 @@ class Prompt:
     pictures: tuple[Picture, ...]
     row: Row
     number: int | None
+    places: Placed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Batch:
     images: Sequence[str]
     pictures: list[Picture]
     prompts: list[Prompt]
+    places: list[Placed]
 
 
 class Preparer:
@@ -45,6 +48,8 @@ class Preparer:
         Whether every own picture is to be read by the language model, asked about or not.
     asked : bool
         Whether the part's questions are to be read.
+    of_image, of_item : Locator
+        Say where the tokens of a picture lie, and of a question's pictures.
     """
 
     def __init__(
@@ -55,8 +60,11 @@ class Preparer:
         *,
         alone: bool,
         asked: bool,
+        of_image: Locator,
+        of_item: Locator,
     ) -> None:
         self.adapter, self.part, self.batches = adapter, part, batches
+        self.of_image, self.of_item = of_image, of_item
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
@@ -65,7 +73,7 @@ class Preparer:
     def __call__(self, number: int) -> Batch:
         """Prepare batch ``number``; batches must come in order."""
         images = self.batches[number]
-        pictures = [self.adapter.picture(open_picture(self.part.paths[i])) for i in images]
+        pictures = [self.picture(i) for i in images]
         self.shown.update(zip(images, pictures, strict=True))
         asked: dict[tuple[str, ...], list[Question]] = {
             (i,): [Question(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
@@ -73,14 +81,21 @@ class Preparer:
         asked |= self.due[number]
         prompts = [self.prompt(q) for group in asked.values() for q in group]
         self.shown = {i: p for i, p in self.shown.items() if self.last_use.get(i, -1) > number}
-        return Batch(images, pictures, prompts)
+        return Batch(images, pictures, prompts, [self.of_image.locate([p.size]) for p in pictures])
+
+    def picture(self, image: str) -> Picture:
+        """Open and prepare one picture."""
+        pixels = open_picture(self.part.paths[image])
+        return replace(self.adapter.picture(pixels), size=pixels.size)
 
     def prompt(self, question: Question) -> Prompt:
         """Give a question's token ids; its pictures must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
         pictures = tuple(self.shown[image] for image in question.images)
         row = self.adapter.row(question.prompt, pictures)
-        return Prompt(question.images, pictures, row, question.row)
+        asked = pictures if question.row is not None else ()
+        places = self.of_item.locate([p.size for p in asked]) if asked else {}
+        return Prompt(question.images, pictures, row, question.row, places)
 
 
 def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from eyechart.errors import UserError
 from eyechart.models.addresses import Column
-from eyechart.tables.activations import ID, column
+from eyechart.tables.activations import ID, PLACE, PLACES, column
 from eyechart.tables.files import atomic
 
 ROW_GROUP_BYTES = 1 << 26  # rows are held back until a row group of 64 MiB is full
@@ -75,6 +75,8 @@ class Shard:
             self.writing = None
 
     def _cast(self, name: str, value: Any, rows: Sequence[int]) -> Any:
+        if name.endswith(f"/{PLACES}"):  # in float32 always, and NaN means nowhere
+            return value
         if not isinstance(value, np.ndarray):
             pairs = zip(value, rows, strict=True)
             return [self._cast(name, part[None], [row])[0] for part, row in pairs]
@@ -111,13 +113,16 @@ def open_shard(
         The ids of all rows, sorted: row numbers count in this list.
     dtype : ``float16`` or ``float32``
     metadata : dict
-        Kept in the file as JSON under the key ``eyechart``; its ``scope`` names the id column.
+        Kept in the file as JSON under the key ``eyechart``; its ``scope`` names the id column, its
+        ``places`` the stages of which places are kept, and the columns that each is for.
     """
     id_name = ID[metadata["scope"]]
     fields = [pa.field(id_name, pa.string())]
     for c in columns:
         vector = pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), c.address.width)
         fields.append(pa.field(c.name, pa.list_(vector) if c.span == "image_tokens" else vector))
+    place = pa.list_(pa.list_(pa.float32(), len(PLACE)))
+    fields += [pa.field(f"{stage}/{PLACES}", place) for stage in sorted(metadata.get("places", {}))]
     schema = pa.schema(fields, {METADATA: json.dumps(metadata, sort_keys=True)})
     options = {"compression": "zstd", "use_dictionary": [id_name], "write_statistics": False}
     with atomic(path) as partial:

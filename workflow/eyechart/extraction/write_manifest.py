@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from eyechart import errors
 from eyechart.models.addresses import columns
-from eyechart.tables.activations import ID
+from eyechart.tables.activations import ID, PLACE, PLACES
 from eyechart.tables.files import describe, read_json, sha256, write_json
 from eyechart.tables.parquet import read_table
 
 OWN = ("part", "parts", "model", "dataset", "scope")  # told elsewhere in the manifest
+KEPT = {"width": len(PLACE), "dtype": "float32"}
 
 
 def build_manifest(
@@ -66,6 +67,7 @@ def build_manifest(
             f"{parts[0]}: the parts were made on different devices or with different software; "
             "delete them and run again"
         )
+    stages: dict[str, list[str]] = found[0].pop("places", {})
     return {
         **facts,
         "rows": len(ids),
@@ -78,6 +80,10 @@ def build_manifest(
                 "dtype": settings["dtype"],
             }
             for c in asked
+        ],
+        "places": [
+            {"name": f"{stage}/{PLACES}", "of": columns, **KEPT}
+            for stage, columns in sorted(stages.items())
         ],
         "parts": [
             {**describe(path), "path": path.name, "rows": pq.read_metadata(path).num_rows}
@@ -102,6 +108,13 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
             f"{path}: not a whole Parquet file ({error}); delete it and run again"
         ) from None
     facts: dict[str, Any] = json.loads((schema.metadata or {}).get(b"eyechart", b"{}"))
+    located = facts.get("places", {})
+    kept = [name for name in columns if name.endswith("/image_tokens")]
+    if sorted(name for of in located.values() for name in of) != sorted(kept):
+        raise errors.UserError(
+            f"{path}: places are of {located}, expected them of {kept}; delete it and run again"
+        )
+    columns = [*columns, *(f"{stage}/{PLACES}" for stage in sorted(located))]
     for field, value in [*expected.items(), ("columns", columns)]:
         said = schema.names if field == "columns" else facts.get(field)
         if said != value:

@@ -1,16 +1,19 @@
 """Activation shards: a row per picture or question, a fixed-size-list column per address/span."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from eyechart.errors import UserError
+from eyechart.errors import UserError, nearest
 from eyechart.tables.files import read_json, sha256
 from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}
+PLACES = "places"  # the end of the name of a column that says where image tokens lie
+PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # what it holds of each
 
 
 def column(values: np.ndarray) -> pa.Array:
@@ -47,6 +50,79 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
                 f"{path}: column {name!r}, row {row}: NaN or infinity, expected finite numbers"
             )
     return np.concatenate(chunks).astype(np.float32)  # (n, d)
+
+
+def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
+    """Read one column of tokens that were kept whole, such as ``vision.3/image_tokens``.
+
+    Returns
+    -------
+    list of ndarray, float32, shape (t, d)
+        Rows in the order of :func:`read_ids`.
+
+    Raises
+    ------
+    UserError
+        If the manifest has no such column, its rows are no tokens, a part is damaged, or a value is
+        not finite.
+    """
+    manifest = read_manifest(manifest_path)
+    known = [c["name"] for c in manifest["columns"]]
+    if name not in known:
+        raise UserError(f"{manifest_path}: no column {name!r}; {nearest(name, known)}")
+    kept = [n for n in known if n.endswith("/image_tokens")]
+    if name not in kept:
+        raise UserError(f"{manifest_path}: column {name!r} has no tokens; {nearest(name, kept)}")
+    return list(_read_lists(manifest_path, manifest, name, finite=True))
+
+
+def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
+    """Read where the image tokens of a region lie: those of its ``image_tokens``, in their order.
+
+    Parameters
+    ----------
+    where : str
+        A region, such as ``vision``, or an address: a few models have fewer tokens in later blocks
+        of a region than in its first, and places of their own for them.
+
+    Returns
+    -------
+    list of ndarray, float32, shape (t, 7)
+        View, row, column (-1: nowhere), left, top, right, bottom in pixels of the picture (NaN:
+        nowhere); rows in the order of :func:`read_ids`.
+
+    Raises
+    ------
+    UserError
+        If there are no places of it, a part is damaged, or a view, row or column is not finite.
+    """
+    manifest = read_manifest(manifest_path)
+    entries = manifest.get("places", [])
+    asked = (f"{where}/{PLACES}", f"{where}/image_tokens")
+    names = [e["name"] for e in entries if e["name"] == asked[0] or asked[1] in e["of"]]
+    if not names:
+        known = [e["name"].removesuffix(f"/{PLACES}") for e in entries]
+        raise UserError(f"{manifest_path}: no places of {where!r}; {nearest(where, known)}")
+    return list(_read_lists(manifest_path, manifest, names[-1], finite=False))
+
+
+def _read_lists(
+    manifest_path: Path, manifest: dict[str, Any], name: str, finite: bool
+) -> Iterator[np.ndarray]:
+    for path in part_paths(manifest_path, manifest):
+        lists = read_table(path, [name]).column(name).combine_chunks()
+        width = lists.type.value_type.list_size
+        flat = lists.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        values = flat.astype(np.float32)  # (tokens of all rows, d)
+        ends = np.cumsum(lists.value_lengths().to_numpy(zero_copy_only=False))
+        checked = values if finite else values[:, :3]
+        if not np.isfinite(checked).all():
+            bad = int(np.argwhere(~np.isfinite(checked))[0, 0])
+            row = int(np.searchsorted(ends, bad, side="right"))
+            raise UserError(
+                f"{path}: column {name!r}, row {row}: NaN or infinity, expected finite numbers"
+            )
+        yield from np.split(values, ends[:-1])
 
 
 def read_ids(manifest_path: Path) -> list[str]:

@@ -38,12 +38,14 @@ class Picture:
         into tiles; patches where pictures are packed without a batch axis.
     image : PIL image or None
         The picture itself, where a family's own code wants it together with the prompt.
+    size : (width, height) of the picture itself, in pixels
     """
 
     inputs: dict[str, Tensor]
     text: str = ""
     rows: int = 1
     image: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -238,27 +240,42 @@ class Adapter:
             if len(self._places) >= KEPT:
                 self._places.clear()
             self._places[key] = finish(self.locate(size, region, of))
+            self._places[key].flags.writeable = False
         return self._places[key]
 
     @cached_property
     def _places(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
         return {}
 
-    def stage(self, address: str) -> str:
-        """Give the name under which an address's tokens have places: its region's, as a rule."""
-        return address.partition(".")[0]
+    def stage(self, region: str, module: str) -> str:
+        """Give the name under which a module's tokens have places: its region's, as a rule."""
+        return region
 
     def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
         """Give ``places`` as ``models/places.py`` has them: (t, 8)."""
-        picture = self.picture(Image.new("RGB", size))
-        tiles = measure(lambda image: self.tiles(self.picture(image)), size)
+        if size not in self._measured:
+            self._measured.clear()  # the regions of one size are asked for one after another
+            self._measured[size] = self.measured(size)
+        picture, patches = self._measured[size]
+        if region == "vision":
+            return self.in_order(patches, picture)
+        return self.gathered(patches, picture, region)
+
+    @cached_property
+    def _measured(self) -> dict[tuple[int, int], tuple[Picture, np.ndarray]]:
+        return {}
+
+    def measured(self, size: tuple[int, int]) -> tuple[Picture, np.ndarray]:
+        """Give a picture of a size, and the patches (t, 8) of its tiles, row by row."""
+        made: list[Picture] = []
+
+        def see(image: Image.Image) -> list[np.ndarray]:
+            made.append(self.picture(image))
+            return self.tiles(made[-1])
+
+        tiles = measure(see, size)
         patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
-        every = np.concatenate(patches)
-        return (
-            self.in_order(every, picture)
-            if region == "vision"
-            else self.gathered(every, picture, region)
-        )
+        return made[0], np.concatenate(patches)
 
     def tiles(self, picture: Picture) -> list[np.ndarray]:
         """Give a picture's tiles (3, h, w) as the encoder takes them, in order."""

@@ -36,6 +36,7 @@ class CogVLM(RemoteAdapter):
     LM = "model.layers"
     NORM = "model.norm"
     LEADING = 1
+    PIXELS = "pixels"
     OLDEST = (4, 35)
     NEWEST = (4, 57)
     STAND_INS: ClassVar = {
@@ -100,6 +101,11 @@ class CogVLM(RemoteAdapter):
         """Give how many patches a picture has."""
         config = self.model.config.vision_config
         return (int(config["image_size"]) // int(config["patch_size"])) ** 2
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return int(self.model.config.vision_config["patch_size"])
 
     def grid(self, picture: Picture) -> Any:
         """Give where the patches lie."""

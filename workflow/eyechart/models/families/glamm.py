@@ -164,6 +164,11 @@ class GLaMM(RemoteAdapter):
         """Give how many patches a picture has."""
         return int(self.encoder.num_patches)
 
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return int(self.encoder.config.patch_size)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give where the patches lie."""
         return square(self.tokens_per_tile(), 1)

@@ -20,6 +20,7 @@ from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
+from eyechart.models.places import stitch
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.tables.files import read_json
@@ -113,6 +114,29 @@ class InternLMXComposer(RemoteAdapter):
     def beside(self, tokens: Tokens) -> dict[str, Any]:
         """Say which tokens the picture's adapters are for."""
         return {"im_mask": tokens.ids < 0}
+
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Give the whole picture and its tiles, as the encoder's own code makes them."""
+        pixels = picture.inputs["pixels"].float()
+        whole = torch.nn.functional.interpolate(pixels, size=(TILE, TILE), mode="bicubic")
+        high, wide = self._tiles(picture)
+        cut = pixels.reshape(3, high, TILE, wide, TILE).permute(1, 3, 0, 2, 4)
+        return list(torch.cat([whole, cut.reshape(-1, 3, TILE, TILE)]).numpy())
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return TILE // (SIDE * self.merged)
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return 2
+
+    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+        """Give the whole picture's patches, and those of its tiles joined."""
+        whole, *cut = super().in_views(patches, picture)
+        return [whole, stitch(cut, self._tiles(picture)[1])]
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the whole picture's grid, and the tiles' joined one after it."""

@@ -95,6 +95,11 @@ class InternVLChat(RemoteAdapter):
         found = self.model.extract_feature(self.gather(pictures)["pixel_values"])
         return [Seen(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in pictures])]
 
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return round(1 / self.model.config.downsample_ratio)
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         return square(self.tokens_per_tile(), picture.rows)

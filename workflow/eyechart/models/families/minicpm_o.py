@@ -127,6 +127,15 @@ class MiniCPMO(RemoteAdapter):
         size = tuple(picture.inputs["whole"].tolist())
         return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
 
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Lay the patches of each slice out again."""
+        found, side = [], self.patch
+        for n, (high, wide) in enumerate(picture.inputs["sizes"].tolist()):
+            part = picture.inputs[str(n)].float().numpy()  # (3, side, patches x side)
+            laid = part.reshape(3, side, high, wide, side).swapaxes(1, 2)
+            found.append(laid.reshape(3, high * side, wide * side))
+        return found
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Say that a query lies nowhere in its slice."""
         queries = int(self.model.config.query_num)

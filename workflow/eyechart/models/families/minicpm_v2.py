@@ -90,6 +90,15 @@ class MiniCPMV2(RemoteAdapter):
         config = self.model.llm.config
         return super().score(hidden / (config.hidden_size / config.dim_model_base))
 
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Give a picture's slices."""
+        return [part.float().numpy() for part in picture.inputs.values()]
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return int(self.model.vpm.patch_embed.patch_size[0])
+
     def grid(self, picture: Picture) -> np.ndarray:
         """Say that a query lies nowhere in its slice."""
         queries = int(self.model.config.query_num)

@@ -69,13 +69,13 @@ class MiniCPMV46(Llava):
         merged = 2 * int(self.model.config.merge_kernel_size[0])
         return merged // 2 if self.model.config.downsample_mode == "4x" else merged
 
-    def stage(self, address: str) -> str:
+    def stage(self, region: str, module: str) -> str:
         """Give places of their own to blocks behind the merger that stands in the encoder."""
-        region, _, block = address.partition(".")
         first = int(self.model.config.vision_config.insert_layer_id) + 1
-        if region != "vision" or first < 1 or self.model.config.downsample_mode == "4x":
+        if self.model.config.downsample_mode == "4x" or not module.startswith(f"{self.VISION}."):
             return region
-        return f"vision.{first}" if int(block.split(".")[0]) >= first else region
+        block = int(module.removeprefix(f"{self.VISION}.").partition(".")[0])
+        return f"{region}.{first}" if block >= first else region
 
     def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
         """Give the places of merged patches; in the encoder fewer are merged than behind it."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.places import merge, views_of
 from eyechart.models.spans import Tokens
 
 MARKS = ("<im_start>", "<im_end>", "<im_col>", "<im_patch>", "<|image|>")
@@ -142,6 +143,29 @@ class Molmo(RemoteAdapter):
     def score(self, hidden: Tensor) -> Tensor:
         """Give the scores, as ``run`` has them already."""
         return hidden
+
+    def tiles(self, picture: Picture) -> list[np.ndarray]:
+        """Lay the patches of each crop out again."""
+        pixels = picture.inputs["images"].float().numpy()  # (crops, patches, colours)
+        high, wide = self.body.config.image_num_patch
+        laid = pixels.reshape(-1, high, wide, self.patch, self.patch, 3).transpose(0, 5, 1, 3, 2, 4)
+        return list(laid.reshape(len(laid), 3, high * self.patch, wide * self.patch))
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a crop."""
+        return int(self.body.config.vision_backbone.image_patch_size)
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return int(self.body.config.image_pooling_h)
+
+    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+        """Give the areas of pooled patches in the prompt's order, the doubled ones left out."""
+        pooled = [merge(view, self.merged).reshape(-1, 5) for view in views_of(patches)]
+        areas = np.concatenate(pooled)[picture.inputs["order"].numpy()]
+        return np.concatenate([self.grid(picture), areas], axis=1)
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the whole picture's grid, and the crops' joined one after it."""

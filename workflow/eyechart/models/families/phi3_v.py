@@ -19,6 +19,7 @@ from eyechart.models.families.base import Picture, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
+from eyechart.models.places import stitch
 from eyechart.models.spans import Tokens, text_masks
 from eyechart.models.spec import Spec
 
@@ -91,6 +92,21 @@ class Phi3V(RemoteAdapter):
             return super().layout(region, hidden, pictures)
         patches = _patches(pictures[0]).to(hidden.device)[None]
         return hidden[None], dict.fromkeys(self.spans(region), patches)
+
+    @property
+    def patch(self) -> int:
+        """The side of a patch, in pixels of a tile."""
+        return CROP // (SIDE * self.merged)
+
+    @property
+    def merged(self) -> int:
+        """How many patches, along a side, make one token of the last stage."""
+        return 2
+
+    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+        """Give the whole picture's patches, and those of its crops joined."""
+        whole, *cut = super().in_views(patches, picture)
+        return [whole, stitch(cut, _crops(picture)[1])]
 
     def grid(self, picture: Picture) -> np.ndarray:
         """Give the crops' joined grid, which is view 1, and the whole picture's after it."""

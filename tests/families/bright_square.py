@@ -1,0 +1,68 @@
+"""A bright square on a flat picture, and whether the tokens that change say that it is there."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from eyechart.extraction import passes
+from eyechart.models.addresses import columns
+
+SIZES = [(64, 64), (100, 40), (40, 100), (150, 97), (31, 90)]
+POINTS = [(0.2, 0.3), (0.45, 0.8), (0.58, 0.35), (0.71, 0.55), (0.93, 0.12), (0.06, 0.94)]
+
+
+def flat(size):
+    return Image.new("RGB", size, (90, 90, 90))
+
+
+def with_square(size, places, x, y):
+    """Give a flat picture with a bright square of a third of the smallest token, and its half."""
+    area = places[holding(places, x, y)]
+    half = max(1.0, (area[:, 5:] - area[:, 3:5]).min() / 6)
+    pixels = np.array(flat(size))
+    (a, b), (c, d) = ((round(v - half), round(v + half)) for v in (x, y))
+    pixels[max(c, 0) : max(d, 1), max(a, 0) : max(b, 1)] = 255
+    return Image.fromarray(pixels), half
+
+
+def holding(places, x, y):
+    """Say which tokens' areas hold a point."""
+    left, top, right, bottom = places[:, 3:].T
+    return (left <= x) & (x < right) & (top <= y) & (y < bottom)
+
+
+def near(place, x, y, reach):
+    """Say whether a point is in a token's area, or no farther from it than that."""
+    apart = np.maximum(place[3:5] - [x, y], [x, y] - place[5:])
+    return bool((apart <= reach).all())
+
+
+def look(adapter, card, image, address):
+    """Give what an address has of a picture: (tokens, d)."""
+    (column,) = columns(card, [address], ["image_tokens"], "image")
+    _, found = passes.look(adapter, [adapter.picture(image)], [column], go_on=False)
+    return found[column.name][0].numpy()
+
+
+def features(adapter, image):
+    """Give what the language model is given of a picture: (tokens, d)."""
+    with torch.inference_mode():
+        (seen,) = adapter.look([adapter.picture(image)])
+    return seen.features.float().numpy()
+
+
+def check(size, places, see):
+    """Draw squares; in each view that holds one, the token that changes most must lie there."""
+    before, found = see(flat(size)), 0
+    assert len(before) == len(places)
+    for x, y in np.array(POINTS) * size:
+        if not holding(places, x, y).any():
+            continue  # a centre crop leaves it out
+        image, half = with_square(size, places, x, y)
+        change = np.linalg.norm(see(image) - before, axis=1)
+        for view in np.unique(places[holding(places, x, y), 0]):
+            own = np.flatnonzero(places[:, 0] == view)
+            most = places[own[change[own].argmax()]]
+            assert near(most, x, y, half), (x, y, most)
+            found += 1
+    assert found >= 2

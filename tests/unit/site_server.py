@@ -88,12 +88,12 @@ def settle_in(folder, monkeypatch):
     monkeypatch.setattr(fetch, "_CHUNK", 10_000)
 
 
-def flags(dataset="clevr", splits=("train", "val")):
-    settings = json.dumps({"layout": "clevr", "splits": list(splits)})
+def flags(dataset="clevr", splits=("train", "val"), layout="clevr", root=ROOT):
+    settings = json.dumps({"layout": layout, "splits": list(splits)})
     return [
         *("--dataset", dataset, "--versions", "versions.tsv", "--lock", "versions.lock.tsv"),
         *("--cache", "data/downloads"),
-        *("--settings", settings, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")),
+        *("--settings", settings, "--root", str(root), "--output", str(root / "acquired.json")),
     ]
 
 

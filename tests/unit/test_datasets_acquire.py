@@ -140,7 +140,7 @@ def test_a_missing_file_is_named_by_the_users_own_path(source, name, words):
 
 
 def test_a_wrong_source_layout_or_output_is_refused(source):
-    with pytest.raises(UserError, match=r"nowhere: no such folder or zip"):
+    with pytest.raises(UserError, match=r"nowhere: no such folder, zip or tar"):
         acquire(Path("nowhere"))
     with pytest.raises(UserError, match=r"layout is 'cleverr'; did you mean 'clevr'?"):
         acquire(source, layout="cleverr")
@@ -313,4 +313,4 @@ def test_a_step_ends_with_one_sentence_and_status_1(source):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert ended.stderr == "eyechart: error: nowhere: no such folder or zip\n"
+    assert ended.stderr == "eyechart: error: nowhere: no such folder, zip or tar\n"

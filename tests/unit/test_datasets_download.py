@@ -252,7 +252,9 @@ def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
         ({"file": "../evil.zip"}, r"file is '\.\./evil.zip', expected a plain name"),
         ({"url": "ftp://site/a.zip"}, "url is 'ftp://site/a.zip', expected an http"),
         ({"url": "hub:datasets/owner/x"}, "expected .* or hub:datasets/<owner>/<name>@<revision>"),
-        ({"url": "hub:datasets/o/x@main"}, "file is 'CLEVR_v1.0.zip', expected - for all files"),
+        ({"url": "hub:datasets/o/x@main"}, "bytes is '3', expected - as the hub says it"),
+        ({"url": "hub:datasets/o/x@main", "file": "x.exe"}, "'x.exe', expected - for all files"),
+        ({"file": "x.exe"}, "file is 'x.exe', expected a plain name ending in .zip, .tar.gz"),
     ],
 )
 def test_a_fault_in_the_table_is_named(site, change, sentence):

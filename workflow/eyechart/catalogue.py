@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.datasets import clevr_tasks, coco_tasks, mmvp_patterns
+from eyechart.datasets import clevr_tasks, coco_tasks, mmvp_patterns, skills
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Layout:
     form : ``question``, or ``which_picture`` where a statement is to be matched
     pairs : whether items come in pairs that count only together
     captions : whether pictures have captions
+    regions : whether it says where on the pictures the choices lie: ``prepares`` has ``--regions``
+    depth : whether pictures have depth maps, to train depth heads on
     """
 
     prepares: str
@@ -51,6 +53,8 @@ class Layout:
     form: str = "question"
     pairs: bool = False
     captions: bool = False
+    regions: bool = False
+    depth: bool = False
 
     @property
     def tasks(self) -> list[str]:
@@ -92,6 +96,36 @@ _COCO = (
     "wording",
 )
 
+# How canvases look, and how many items are made
+_SHOWN = (
+    "canvas",
+    "marks",
+    "square",
+    "canvas_px",
+    "columns",
+    "gap",
+    "margin",
+    "background",
+    "label_share",
+    "most",
+    "wording",
+)
+
+
+def _skills(name: str, items: Sequence[str], *keys: str) -> Layout:
+    """Give a layout of vision-centric tasks; ``keys`` are those that it has besides all others."""
+    return Layout(
+        prepares=f"datasets.prepare_{name}",
+        module=f"datasets.{name}_layout",
+        draws=f"studio.draw_{name}",
+        writes=f"studio.write_{name}",
+        preparing=(*_SHOWN, *keys),
+        needed=("test_share", *_SHOWN, *keys),
+        items=items,
+        regions=True,
+    )
+
+
 LAYOUTS = {
     "clevr": Layout(
         prepares="datasets.prepare_clevr",
@@ -132,6 +166,20 @@ LAYOUTS = {
         needed=("test_share",),
         form="which_picture",
         pairs=True,
+    ),
+    "blink": _skills("blink", list(skills.BLINK.values()), "skills"),
+    "cv_bench": _skills("cv_bench", [skills.DEPTH]),
+    "mochi": _skills("mochi", [skills.ODD]),
+    "spair": _skills("spair", [skills.SEMANTIC], "apart"),
+    "hpatches": _skills("hpatches", [skills.LOW_LEVEL], "apart"),
+    "nyuv2": Layout(
+        prepares="datasets.prepare_nyuv2",
+        module="datasets.nyuv2_layout",
+        draws="studio.draw_nyuv2",
+        writes="studio.write_nyuv2",
+        preparing=("most",),
+        needed=("test_share", "most"),
+        depth=True,
     ),
     "folder": _OWN,
     "table": _OWN,

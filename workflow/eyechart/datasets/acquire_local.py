@@ -1,7 +1,7 @@
-"""Take a dataset that the user already has, as a folder or a zip, in its official layout.
+"""Take a dataset that the user already has, as a folder, zip or tar, in its official layout.
 
-Reads: the folder or zip, with or without its official top folder.
-Writes: links to a folder's files, or the needed files of a zip, under the dataset's folder; the
+Reads: the folder or archive, with or without its official top folder.
+Writes: links to a folder's files, or an archive's needed files, under the dataset's folder; the
 receipt ``acquired.json`` there, last.
 
     python -m eyechart.datasets.acquire_local --dataset clevr --source /data/CLEVR_v1.0 \
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         unpack(args.source, args.root, partial(layout.member, splits=splits))
         counts, files = layout.inventory(args.root, splits)
     else:
-        raise UserError(f"{args.source}: no such folder or zip")
+        raise UserError(f"{args.source}: no such folder, zip or tar")
     write_receipt(
         args.root,
         dataset=args.dataset,

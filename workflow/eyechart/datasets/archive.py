@@ -1,34 +1,47 @@
-"""Unpack a zip safely: nothing outside the folder, no links, no bomb, nothing half-written."""
+"""Unpack an archive safely: nothing outside the folder, no links, no bomb, nothing half-written."""
 
+import re
 import shutil
 import stat
 import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tqdm import tqdm
 
+from eyechart.datasets.archive_rules import (
+    CHUNK,
+    check_room,
+    leads_out,
+    refuse,
+    remove_partials,
+    swells,
+)
+from eyechart.datasets.archive_tar import unpack_tar
 from eyechart.errors import UserError
 from eyechart.tables.files import atomic
 
-# PNGs do not shrink and JSON shrinks about tenfold; deflate's own limit is about 1000
-_MAX_RATIO = 100
-_CHUNK = 1 << 20
+_TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
 _THREADS = 8  # each file is flushed to the disk: several waits overlap
 
 
-def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
-    """Write the chosen members of a zip under ``root``, each whole or not at all.
+def is_archive(path: Path) -> bool:
+    """Say whether a file is one that :func:`unpack` takes, by its name."""
+    return path.suffix.lower() == ".zip" or bool(_TAR.fullmatch(path.name))
 
-    A file that stands there already with the member's size and CRC-32 is kept, so a killed run is
+
+def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+    """Write the chosen members of an archive under ``root``, each whole or not at all.
+
+    A file that stands there already with a zip member's size and CRC-32 is kept, so a killed run is
     taken up where it stopped.
 
     Parameters
     ----------
     archive : Path
-        The zip.
+        A tar, gzipped or not, by its name; else a zip.
     root : Path
         Where to unpack.
     choose : callable
@@ -37,16 +50,19 @@ def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> No
     Raises
     ------
     UserError
-        If the zip is missing, truncated or damaged; if any member, chosen or not, is a link or
+        If the archive is missing, truncated or damaged; if any member, chosen or not, is a link or
         would land outside ``root``; if a chosen one is encrypted or swells beyond reason; if the
         disk has no room.
     """
+    if _TAR.fullmatch(archive.name):
+        unpack_tar(archive, root, choose)
+        return
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _plan(archive, opened.infolist(), choose)
             missing = {k: v for k, v in members.items() if not _is_whole(root / k, v)}
-            _check_room(archive, root, sum(info.file_size for info in missing.values()))
-            _remove_partials({(root / name).parent for name in members})
+            check_room(archive, root, sum(info.file_size for info in missing.values()))
+            remove_partials({(root / name).parent for name in members})
             with ThreadPoolExecutor(_THREADS) as pool:
                 done = pool.map(lambda name: _extract(opened, missing[name], root / name), missing)
                 for _ in tqdm(done, "unpacking", len(missing), unit="file", mininterval=1.0):
@@ -68,27 +84,19 @@ def _plan(
         target = None if fault or info.is_dir() else choose(info.filename)
         if target is not None and info.flag_bits & 1:
             fault = "is encrypted"
-        elif target is not None and info.file_size > _MAX_RATIO * max(info.compress_size, _CHUNK):
-            fault = (
-                f"unpacks from {info.compress_size} to {info.file_size} bytes, more than "
-                f"{_MAX_RATIO} times"
-            )
+        elif target is not None and swells(info.file_size, info.compress_size):
+            fault = swells(info.file_size, info.compress_size)
         elif target in chosen:
             fault = "stands in it twice"
         if fault:
-            raise UserError(
-                f"{archive}: member {info.filename!r} {fault}, so nothing was unpacked; "
-                "get the zip from a source that you trust"
-            )
+            raise refuse(archive, info.filename, fault, "zip")
         if target is not None:
             chosen[target] = info
     return chosen
 
 
 def _fault(info: zipfile.ZipInfo) -> str | None:
-    name = info.filename
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or "\\" in name or ":" in name or ".." in parts:
+    if leads_out(info.filename):
         return "would land outside of the folder"
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -96,38 +104,20 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _check_room(archive: Path, root: Path, needed: int) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(root).free
-    if needed > free:
-        size = tqdm.format_sizeof
-        raise UserError(
-            f"{archive}: needs {size(needed, 'iB', 1024)} to unpack, but {root} has "
-            f"{size(free, 'iB', 1024)} free; free some and run again"
-        )
-
-
 def _is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
     if not path.is_file() or path.stat().st_size != info.file_size:
         return False
     crc = 0
     with open(path, "rb") as handle:
-        while chunk := handle.read(_CHUNK):
+        while chunk := handle.read(CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc == info.CRC
-
-
-def _remove_partials(folders: set[Path]) -> None:
-    # a killed run cannot remove its own temporary siblings
-    for folder in folders:
-        for path in folder.glob(".*.partial-*"):
-            path.unlink()
 
 
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
     # the reader stops at the declared size and then compares the CRC-32
     with opened.open(info) as source, atomic(path) as partial:
         with open(partial, "wb") as sink:
-            shutil.copyfileobj(source, sink, _CHUNK)
+            shutil.copyfileobj(source, sink, CHUNK)
         if partial.stat().st_size != info.file_size:
             raise zipfile.BadZipFile(f"{info.filename} ends before its declared size")

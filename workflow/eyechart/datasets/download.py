@@ -1,4 +1,4 @@
-"""Download a dataset's official archives, or its repository of the hub, and take what is needed.
+"""Download a dataset's official files, or its repository of the hub, and take what is needed.
 
 Reads: ``versions.tsv`` (where each source is, its bytes, checksum and licence), the lock file
 beside it, and the data site or hub named there; a token, for a repository that is closed, from
@@ -16,6 +16,7 @@ official layout; what was found of sources without a checksum, into the lock fil
 import argparse
 import json
 import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +24,14 @@ from tqdm import tqdm
 
 from eyechart import errors
 from eyechart.datasets import hub_source, layouts, version_lock
-from eyechart.datasets.archive import unpack
+from eyechart.datasets.archive import is_archive, unpack
 from eyechart.datasets.fetch import fetch
 from eyechart.datasets.hub_source import Desk
 from eyechart.datasets.layouts import Layout
 from eyechart.datasets.version_lock import Locked
 from eyechart.datasets.versions import UNKNOWN, Version, read_versions
 from eyechart.tables.files import describe
+from eyechart.tables.links import link_files
 from eyechart.tables.receipt import write_receipt
 
 _log = logging.getLogger(__name__)
@@ -63,6 +65,19 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
     return [found]
 
 
+def only(wanted: str, path: str) -> str | None:
+    """Give a file's name if it is the one wanted of a repository."""
+    return path if path == wanted else None
+
+
+def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+    """Unpack an archive into the dataset's folder, or link the file there if it is none."""
+    if is_archive(path):
+        unpack(path, root, choose)
+    elif choose(path.name):
+        link_files(path.parent, root, [Path(path.name)])
+
+
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Read the flags, all of them required."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -89,13 +104,15 @@ def main(argv: list[str]) -> None:
     choose = partial(layout.member, splits=splits)
     found: list[Locked] = []
     for version in versions:
-        if version.repository:
+        if version.repository and version.is_archive:
+            found += hub_source.pull(version, desk, args.cache, partial(only, version.file))
+        elif version.repository:
             found += hub_source.pull(version, desk, args.root, choose)
         else:
             found += get_archive(version, desk, args.cache)
     for version in versions:
-        if not version.repository:
-            unpack(args.cache / version.file, args.root, choose)
+        if version.is_archive:
+            place(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
     version_lock.settle(args.lock, found)  # only now is it known to be the dataset
     write_receipt(

@@ -1,4 +1,4 @@
-"""What every step ``prepare_<layout>`` shares: flags, receipt, pictures, the two tables."""
+"""What every step ``prepare_<layout>`` shares: flags, receipt, pictures, the tables."""
 
 import argparse
 import json
@@ -19,8 +19,11 @@ from eyechart.tables.receipt import Receipt, read_receipt
 Row = dict[str, Any]
 
 
-def parse_args(argv: list[str], doc: str | None) -> argparse.Namespace:
-    """Read the flags, all of them required; ``doc`` is the step's own docstring."""
+def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argparse.Namespace:
+    """Read the flags, all of them required; ``doc`` is the step's own docstring.
+
+    ``regions`` says whether the step writes that table too.
+    """
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--receipt", type=Path, required=True)
@@ -28,6 +31,8 @@ def parse_args(argv: list[str], doc: str | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--images", type=Path, required=True)
+    if regions:
+        parser.add_argument("--regions", type=Path, required=True)
     return parser.parse_args(argv)
 
 

@@ -1,8 +1,8 @@
 """The table of versions, ``data/versions.tsv``: where datasets are downloaded, on what terms.
 
-One row per archive, or per repository of the hub: ``hub:datasets/<owner>/<name>@<revision>``.
-Bytes and checksum are ``-`` where nobody published them; the lock file then keeps what was found
-first.
+One row per archive or plain file, or per repository of the hub, of which ``file`` may name one
+archive: ``hub:datasets/<owner>/<name>@<revision>``. Bytes and checksum are ``-`` where nobody
+published them; the lock file then keeps what was found first.
 """
 
 import csv
@@ -15,13 +15,15 @@ from eyechart.errors import UserError, nearest
 COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "licence", "note")
 UNKNOWN = "-"
 _HUB = re.compile(r"hub:datasets/([\w.-]+/[\w.-]+)@([\w./-]+)")
+_ENDING = r"(zip|tar\.gz|tgz|mat)"
+_ENDINGS = ".zip, .tar.gz, .tgz or .mat"
 _ARCHIVE = (
-    ("file", r"[\w][\w.-]*\.zip", "a plain name ending in .zip"),
+    ("file", rf"[\w][\w.-]*\.{_ENDING}", f"a plain name ending in {_ENDINGS}"),
     ("bytes", r"[1-9]\d*|-", "a count of bytes, or - where it is not known"),
     ("sha256", r"[0-9a-f]{64}|-", "64 hex digits, or - where they are not known"),
 )
 _REPOSITORY = (
-    ("file", r"-", "- for all files that are needed of a repository"),
+    ("file", rf"-|[\w][\w.-]*\.{_ENDING}", f"- for all files needed, or an archive ({_ENDINGS})"),
     ("bytes", r"-", "- as the hub says it of every file"),
     ("sha256", r"-", "- as the lock file keeps it of every file"),
 )
@@ -38,6 +40,11 @@ class Version:
     sha256: str | None
     licence: str
     note: str
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is one file that goes into the cache first, to be unpacked."""
+        return self.file != UNKNOWN
 
     @property
     def repository(self) -> tuple[str, str] | None:

@@ -1,0 +1,114 @@
+"""Where on its pictures an item's choices lie: the table of regions, and a region by itself.
+
+Coordinates are continuous: pixel (0, 0) of a picture covers [0, 1) x [0, 1), x runs to the right
+and y down. ``alone`` is a picture by itself, as an encoder sees it; ``canvas`` is one of the
+pictures that the item shows to a VLM, be it one canvas or several pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from eyechart.errors import UserError, nearest
+from eyechart.tables.parquet import read_table, write_table
+
+REGIONS = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("seen", pa.string()),
+        ("image_id", pa.string()),
+        ("name", pa.string()),
+        ("shape", pa.string()),
+        ("left", pa.float64()),
+        ("top", pa.float64()),
+        ("right", pa.float64()),
+        ("bottom", pa.float64()),
+    ]
+)
+ALONE, CANVAS = SEEN = ("alone", "canvas")
+POINT, BOX, PICTURE = SHAPES = ("point", "box", "picture")
+REF = "REF"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Region(NamedTuple):
+    """A named place on a picture, in its pixels; a point has no extent."""
+
+    name: str
+    shape: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre, x and y."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    def within(self, width: float, height: float) -> bool:
+        """Say whether it lies on a picture of this size, with some extent unless it is a point."""
+        if not all(math.isfinite(value) for value in self[2:]):
+            return False
+        extent = (self.right - self.left, self.bottom - self.top)
+        if self.shape == POINT:
+            return extent == (0, 0) and 0 <= self.left < width and 0 <= self.top < height
+        inside = self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
+        return inside and min(extent) > 0
+
+    def moved(self, x: float, y: float, scale: tuple[float, float]) -> Region:
+        """Give it on a picture into which this one was put at (x, y), scaled along both axes."""
+        left, right = (x + scale[0] * value for value in (self.left, self.right))
+        top, bottom = (y + scale[1] * value for value in (self.top, self.bottom))
+        return self._replace(left=left, top=top, right=right, bottom=bottom)
+
+
+def point(name: str, x: float, y: float) -> Region:
+    """Give a point."""
+    return Region(name, POINT, float(x), float(y), float(x), float(y))
+
+
+def box(name: str, left: float, top: float, right: float, bottom: float) -> Region:
+    """Give a box."""
+    return Region(name, BOX, float(left), float(top), float(right), float(bottom))
+
+
+def picture(name: str, width: float, height: float) -> Region:
+    """Give the whole of a picture."""
+    return Region(name, PICTURE, 0.0, 0.0, float(width), float(height))
+
+
+def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write the table, sorted by item, ``seen`` and name."""
+    order = sorted(rows, key=lambda row: (row["item_id"], row["seen"], row["name"]))
+    write_table(path, pa.Table.from_pylist(order, REGIONS))
+
+
+def read_regions(path: Path, seen: str) -> dict[str, dict[str, tuple[str, Region]]]:
+    """Give by item, then by name, the picture's id and the region on it.
+
+    Parameters
+    ----------
+    path : Path
+        ``regions.parquet`` of a dataset.
+    seen : {"alone", "canvas"}
+        Which of the two ways to look.
+
+    Raises
+    ------
+    UserError
+        If the table is missing or broken, or there is no such way to look.
+    """
+    if seen not in SEEN:
+        raise UserError(f"seen is {seen!r}; {nearest(seen, SEEN)}")
+    found: dict[str, dict[str, tuple[str, Region]]] = {}
+    for row in read_table(path, REGIONS.names).to_pylist():
+        if row["seen"] == seen:
+            region = Region(*(row[field] for field in Region._fields))
+            found.setdefault(row["item_id"], {})[row["name"]] = (row["image_id"], region)
+    return found

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eyechart.models.families.language import LanguageAdapter
@@ -70,10 +69,3 @@ def head_of(adapter: LanguageAdapter) -> Head:
     if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
         raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
     return Head(adapter, {a: places[a] for a in blocks}, norm)
-
-
-def differs(found: Tensor, own: Tensor) -> float:
-    """Give by how much two sets of log-probabilities differ at most; infinite if in shape."""
-    if found.shape != own.shape:
-        return float("inf")
-    return float(torch.max(torch.abs(found.float().cpu() - own.float().cpu())))

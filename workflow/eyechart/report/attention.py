@@ -116,10 +116,15 @@ def read_looking(paths: Sequence[Path]) -> list[Looking]:
     return found
 
 
-def read_shown(
-    maps: Path, lens: Path, words: Path, items: Path, images: Path, regions: Path | None
-) -> list[Shown]:
-    """Read the pictures that have a map, sorted by task, item and place in it."""
+def read_shown(folder: Path, items: Path, images: Path, regions: Path | None) -> list[Shown]:
+    """Read the pictures that have a map, sorted by task, item and place in it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``maps.parquet``, ``lens.parquet`` and ``words.parquet`` stand.
+    """
+    maps, lens, words = (folder / f"{name}.parquet" for name in ("maps", "lens", "words"))
     drawn = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number")
     said = pl.DataFrame(read_noted(lens, LENS)[0])
     tokens = pl.DataFrame(read_noted(words, WORDS)[0])
@@ -183,7 +188,7 @@ def common(words: Sequence[str], weights: np.ndarray, most: int = 3) -> list[tup
     if not len(words) or not weights.any():
         return []
     least = min(0.5, float(weights.max()))
-    inside = np.flatnonzero(weights >= least - 1e-9)
+    inside = np.flatnonzero(weights >= least - 1e-9).tolist()
     return Counter(words[n] for n in inside if n < len(words)).most_common(most)
 
 

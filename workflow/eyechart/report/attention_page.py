@@ -22,7 +22,6 @@ from eyechart.report.places import order
 from eyechart.tables.scores import ALL
 
 Row = dict[str, Any]
-BESIDE = ("maps", "lens", "words")  # tables that stand beside a summary
 HALF = 0.5
 
 
@@ -53,8 +52,7 @@ def section(
     blocks = []
     for looking in read_looking(summaries):
         folder, source = folders[looking.model, looking.dataset], sources[looking.dataset]
-        paths = [folder / f"{name}.parquet" for name in BESIDE]
-        shown = read_shown(*paths, source.items, source.images, source.regions)
+        shown = read_shown(folder, source.items, source.images, source.regions)
         blocks.append(block(looking, turns(shown, settings["pictures"]), settings))
     return {"blocks": blocks}
 

@@ -249,7 +249,7 @@ def _block(rows: Rows) -> Spec:
 def _color(rows: Rows, which: int) -> Spec:
     used = [s for s in SERIES if any(r["series"] == s for r in rows)]
     names = "{" + ", ".join(f"{s}: {quoted(SERIES[s][0])}" for s in used) + "}"
-    legend = {"title": None, "orient": "top", "labelExpr": f"{names}[datum.label]"}
+    legend: Spec = {"title": None, "orient": "top", "labelExpr": f"{names}[datum.label]"}
     legend |= {"symbolOpacity": 1, "columnPadding": 24, "symbolDash": [1, 0]}
     scale = {"domain": used, "range": [SERIES[s][which] for s in used]}
     return label("series", scale=scale, legend=legend)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from eyechart import errors
 from eyechart.report.attention import read_looking, read_shown
-from eyechart.report.attention_page import BESIDE, turns
+from eyechart.report.attention_page import turns
 from eyechart.report.attention_pictures import sheet
 from eyechart.report.chart_attention import heads, looks, masses, settling
 from eyechart.report.chart_style import draw
@@ -42,8 +42,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def draw_items(args: argparse.Namespace) -> list[Path]:
     """Draw the items that have a map."""
-    beside = [args.summary.with_name(f"{name}.parquet") for name in BESIDE]
-    shown = read_shown(*beside, args.items, args.images, next(iter(args.regions), None))
+    regions = next(iter(args.regions), None)
+    shown = read_shown(args.summary.parent, args.items, args.images, regions)
     found = []
     for n, one in enumerate(turns(shown, args.settings["pictures"]), start=1):
         image = sheet(one, args.settings["layers"], args.settings["gallery_px"])

@@ -1,0 +1,57 @@
+"""Attention and the logit lens of families whose code comes with the checkpoint, or a reason."""
+
+import numpy as np
+import pytest
+import torch
+from cases import drawn, spec_of
+
+from eyechart.attention.collect import Tables
+from eyechart.attention.examine import Examiner
+from eyechart.attention.marked import Mark
+from eyechart.attention.settings import Settings
+from eyechart.attention.trace_items import load_eager
+from eyechart.models.loading import Loading
+from eyechart.tables.attention import ATTENTION, LENS
+from eyechart.tables.regions import picture
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
+
+SETTINGS = Settings(1, "{question}", "text", 1, 1)
+ITEM = {
+    "item_id": "i",
+    "task": "t",
+    "group": "g",
+    "images": ["p"],
+    "prompt": "what is it ?",
+    "choices": ["yes", "two"],
+    "answer": "two",
+}
+
+
+@pytest.fixture(scope="module")
+def examiner(family, folder_of, tmp_path_factory):
+    path = tmp_path_factory.mktemp("picture") / "p.png"
+    drawn()[0].save(path)
+    loading = Loading("cpu", remote_code=True)
+    adapter, refused = load_eager(spec_of(family), folder_of(family), loading)
+    found = Examiner(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
+    found.examine(ITEM, [Mark(picture("A", 64, 40), 0, "right")])
+    return found
+
+
+def test_a_family_gives_attention_or_says_why_not(examiner):
+    table = examiner.tables.whole("attention", ATTENTION)
+    assert bool(len(table)) != bool(examiner.reasons["attention"])
+    if len(table):
+        mass = np.array(table.column("image_mass"))
+        assert ((mass > 0) & (mass < 1.001)).all()
+
+
+def test_the_lens_ends_with_what_the_model_says_or_says_why_not(examiner):
+    table = examiner.tables.whole("lens", LENS)
+    assert bool(len(table)) != bool(examiner.reasons["lens"])
+    if len(table):
+        trace = examiner.tracer.trace(ITEM, drawn()[:1])
+        last = [r for r in table.to_pylist() if r["place"] == "answer"][-1]
+        own = trace.own[torch.tensor(trace.words)]
+        np.testing.assert_allclose(last["log_probability"], own, rtol=0, atol=1e-4)

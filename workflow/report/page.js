@@ -96,11 +96,17 @@ async function says(block) {
   await choose();
 }
 
+async function draws(block) {
+  for (const [name, spec] of Object.entries(read(block.id))) {
+    await show(block.querySelector(`[data-chart="${name}"]`), spec, `${block.id}-${name}`);
+  }
+}
+
 // A closed block has no width, so its charts wait until it is opened.
 async function unfold(block) {
   if (!block.open || block.dataset.drawn) return;
   block.dataset.drawn = "true";
-  await says(block);
+  await (block.classList.contains("plain") ? draws(block) : says(block));
 }
 
 function openTarget() {

@@ -20,6 +20,14 @@ Writes: --output
         --patterns results/mmvp/patterns.parquet \
         --correlations results/mmvp/correlations.parquet \
         --pairs results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet \
+        --verdicts results/verdict/tiny_llava.parquet \
+        --readouts results/readouts/tiny_llava/blink.parquet \
+        --heads results/readouts/tiny_llava/depth_heads.json \
+        --cues results/concepts/tiny_llava/stroop/cues.parquet \
+        --separation results/concepts/tiny_llava/stroop/separation.parquet \
+        --projection results/concepts/tiny_llava/stroop/projection.parquet \
+        --looks results/attention/tiny_llava/blink/summary.parquet \
+        --regions results/datasets/blink/regions.parquet \
         --benchmarks benchmarks \
         --templates workflow/report --output results/report/index.html
 """
@@ -53,6 +61,7 @@ Tables = dict[str, tuple[pl.DataFrame, pl.DataFrame]]
 READ = (
     *("items", "images", "probes", "predictions", "cards", "curves", "manifests", "receipts"),
     *("scores", "distributions", "answers", "retrieval", "patterns", "correlations", "pairs"),
+    *("verdicts", "readouts", "heads", "cues", "separation", "projection", "looks", "regions"),
 )
 
 

@@ -23,6 +23,10 @@ include: "workflow/rules/extraction.smk"
 include: "workflow/rules/probing.smk"
 include: "workflow/rules/mining.smk"
 include: "workflow/rules/behavior.smk"
+include: "workflow/rules/readout.smk"
+include: "workflow/rules/concepts.smk"
+include: "workflow/rules/attention.smk"
+include: "workflow/rules/verdict.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -30,7 +34,7 @@ rule all:
     default_target: True
     input:
         page="<results>/report/index.html",
-        figures=[*EXAM.figures(), *ANSWERING.figures()],
+        figures=EXAM.all_figures(),
         mmvp=ANSWERING.pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),

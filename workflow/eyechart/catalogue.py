@@ -191,6 +191,8 @@ LAYOUTS = {
         preparing=("prompts",),
         needed=("test_share", "prompts"),
         sources=("render", "local"),
+        items=("stroop", "concept"),
+        images=("word", "font", "background"),
     ),
     "folder": _OWN,
     "table": _OWN,

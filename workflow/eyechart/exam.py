@@ -228,6 +228,11 @@ class Exam:
         folders += ["training"] if recipe.curves(self.config) else []
         return [f"results/report/figures/{folder}/figures.json" for folder in folders]
 
+    def all_figures(self) -> list[str]:
+        """Give the manifests of all figures of the whole exam."""
+        sections = (self.answering, self.reading, self.comparing, self.tracing, self.judging)
+        return [*self.figures(), *(path for section in sections for path in section.figures())]
+
     # Steps and code
 
     def step(self, role: str) -> Callable[[Any], str]:

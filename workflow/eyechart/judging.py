@@ -60,6 +60,10 @@ class Judging:
         """Give all verdicts."""
         return [f"results/verdict/{model}.parquet" for model in self.models]
 
+    def figures(self) -> list[str]:
+        """Give the manifest of the exam cards as files."""
+        return ["results/report/figures/verdict/figures.json"] if self.models else []
+
     def items(self, wildcards: Any) -> list[str]:
         """Give the questions of all datasets that a model's verdict tells of."""
         sets = self._sources(wildcards.model)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eyechart.answering import Answering
 from eyechart.catalogue import LAYOUTS
 from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError
@@ -109,6 +110,20 @@ class Reading:
         """Give the tables of all readouts, or with another suffix what stands beside them."""
         return [f"results/readouts/{model}/{dataset}{suffix}" for model, dataset in self.pairs()]
 
+    def metrics(self) -> list[str]:
+        """Give how far off the depth heads of every model are, where any are trained."""
+        wanted = any(DEPTH_TASK in self._layout(dataset).items for dataset in self.datasets)
+        models = self.config["models"] if self._depth and wanted else []
+        return [f"results/readouts/{model}/depth_heads.json" for model in models]
+
+    def answers(self, wildcards: Any) -> list[str]:
+        """Give the sighted answers to the same items, if the model is asked about them."""
+        return self._asked(wildcards, "results/answers/{}/{}/sighted.parquet")
+
+    def scores(self, wildcards: Any) -> list[str]:
+        """Give what they, and the blind ones, score."""
+        return self._asked(wildcards, "results/scores/{}/{}.parquet")
+
     def figures(self) -> list[str]:
         """Give the manifests of all figures about readouts."""
         root = "results/report/figures/readouts"
@@ -118,6 +133,10 @@ class Reading:
     def _depth(self) -> str | None:
         found: str | None = self.config["readout"]["depth"]
         return found
+
+    def _asked(self, wildcards: Any, path: str) -> list[str]:
+        pair = wildcards.model, wildcards.dataset
+        return [path.format(*pair)] if pair in Answering(self.config, self.specs).pairs() else []
 
     def _manifests(self, model: str, dataset: str | None) -> list[str]:
         if dataset is None:

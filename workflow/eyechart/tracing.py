@@ -53,7 +53,18 @@ class Tracing:
 
     def summing(self, wildcards: Any) -> str:
         """Give how masses are summed up."""
-        return canonical({"bootstrap": self.config["attention"]["bootstrap"]})
+        return canonical({"draws": self.config["attention"]["bootstrap"]})
+
+    def drawing(self, wildcards: Any) -> str:
+        """Give what its figures show."""
+        report = self.config["report"]
+        shown = {key: report[key] for key in ("alpha", "png_scale", "gallery_px")}
+        return canonical({**shown, "layers": report["map_layers"], "pictures": report["maps"]})
+
+    def all_regions(self) -> list[str]:
+        """Give the tables of regions of all datasets that are traced."""
+        marked = [d for d in dict.fromkeys(d for _, d in self.pairs()) if self._layout(d).regions]
+        return [f"results/datasets/{dataset}/regions.parquet" for dataset in marked]
 
     def regions(self, wildcards: Any) -> list[str]:
         """Give a dataset's table of regions, if its layout marks any."""

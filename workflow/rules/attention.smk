@@ -44,3 +44,32 @@ rule trace_items:
         " --items {input.item_table} --images {input.image_table} --regions {input.regions}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
         " --seed {params.seed} --output {output.attention} 2>&1 | tee {log}"
+
+
+rule summarise_attention:
+    input:
+        attention="<results>/attention/{model}/{dataset}/attention.parquet",
+        lens="<results>/attention/{model}/{dataset}/lens.parquet",
+    output:
+        "<results>/attention/{model}/{dataset}/summary.parquet",
+    log:
+        "<logs>/summarise_attention/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/summarise_attention/{model}/{dataset}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=TRACING.summing,
+        seed=config["seed"],
+        code=fingerprint("eyechart.attention.summarise"),
+        environment=ENVIRONMENT,
+    message:
+        "Summing up where {wildcards.model} looks in {wildcards.dataset}"
+    shell:
+        "python -m eyechart.attention.summarise --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --attention {input.attention} --lens {input.lens}"
+        " --settings {params.settings:q} --seed {params.seed} --output {output} 2>&1 | tee {log}"

@@ -40,7 +40,7 @@ rule read_out:
         item_table="<results>/datasets/{dataset}/items.parquet",
         regions="<results>/datasets/{dataset}/regions.parquet",
         heads=READING.heads,
-        answers=COMPARING.answers,
+        answers=READING.answers,
     output:
         scores="<results>/readouts/{model}/{dataset}.parquet",
         predictions="<results>/readouts/{model}/{dataset}.predictions.parquet",

@@ -1,5 +1,9 @@
 """The report: figures as files, and one page that holds everything."""
 
+PARTS = [
+    *("answers", "behaviour", "patterns", "exam", "readouts", "concepts", "attention"),
+]
+
 
 rule draw_figures:
     input:
@@ -95,6 +99,152 @@ rule draw_behaviour:
         " --dataset {wildcards.dataset} --scores {input.scores}"
         " --distributions {input.distributions} --settings {params.settings:q}"
         " --output {output.manifest} 2>&1 | tee {log}"
+
+
+rule draw_exam:
+    input:
+        JUDGING.tables(),
+    output:
+        report(
+            "<results>/report/figures/verdict/figures.json",
+            caption="../report/exam.rst",
+            category="Verdict",
+            labels={"model": "all", "figure": "exam card"},
+        ),
+    log:
+        "<logs>/draw_exam.log",
+    benchmark:
+        "<benchmarks>/draw_exam.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting("png_scale"),
+        code=fingerprint("eyechart.report.draw_exam"),
+    message:
+        "Drawing the exam card of every model"
+    shell:
+        "python -m eyechart.report.draw_exam --verdicts {input} --settings {params.settings:q}"
+        " --output {output} 2>&1 | tee {log}"
+
+
+rule draw_readouts:
+    input:
+        readouts="<results>/readouts/{model}/{dataset}.parquet",
+        scores=READING.scores,
+    output:
+        manifest="<results>/report/figures/readouts/{dataset}/{model}/figures.json",
+        readouts=report(
+            "<results>/report/figures/readouts/{dataset}/{model}/readouts.svg",
+            caption="../report/readouts.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "readouts"},
+        ),
+    log:
+        "<logs>/draw_readouts/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_readouts/{dataset}/{model}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting("png_scale"),
+        code=fingerprint("eyechart.report.draw_readouts"),
+    message:
+        "Drawing what can be read of {wildcards.model} on {wildcards.dataset}"
+    shell:
+        "python -m eyechart.report.draw_readouts --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --readouts {input.readouts} --scores {input.scores}"
+        " --settings {params.settings:q} --output {output.manifest} 2>&1 | tee {log}"
+
+
+rule draw_concepts:
+    input:
+        cues="<results>/concepts/{model}/{dataset}/cues.parquet",
+        separation="<results>/concepts/{model}/{dataset}/separation.parquet",
+        projection="<results>/concepts/{model}/{dataset}/projection.parquet",
+    output:
+        manifest="<results>/report/figures/concepts/{dataset}/{model}/figures.json",
+        by_address=report(
+            "<results>/report/figures/concepts/{dataset}/{model}/cues_by_address.svg",
+            caption="../report/concepts.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "which cue wins"},
+        ),
+    log:
+        "<logs>/draw_concepts/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_concepts/{dataset}/{model}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=EXAM.reporting("png_scale"),
+        code=fingerprint("eyechart.report.draw_concepts"),
+    message:
+        "Drawing what {wildcards.model} takes words of {wildcards.dataset} for"
+    shell:
+        "python -m eyechart.report.draw_concepts --model {wildcards.model}"
+        " --dataset {wildcards.dataset}"
+        " --tables {input.cues} {input.separation} {input.projection}"
+        " --settings {params.settings:q} --output {output.manifest} 2>&1 | tee {log}"
+
+
+rule draw_attention:
+    input:
+        summary="<results>/attention/{model}/{dataset}/summary.parquet",
+        traced=expand(
+            "<results>/attention/{{model}}/{{dataset}}/{name}.parquet",
+            name=["lens", "words", "maps"],
+        ),
+        item_table="<results>/datasets/{dataset}/items.parquet",
+        image_table="<results>/datasets/{dataset}/images.parquet",
+        regions=TRACING.regions,
+    output:
+        manifest="<results>/report/figures/attention/{dataset}/{model}/figures.json",
+        looks=report(
+            "<results>/report/figures/attention/{dataset}/{model}/looks.svg",
+            caption="../report/attention.rst",
+            category="{dataset}",
+            labels={"model": "{model}", "figure": "where the answer looks"},
+        ),
+    log:
+        "<logs>/draw_attention/{dataset}/{model}.log",
+    benchmark:
+        "<benchmarks>/draw_attention/{dataset}/{model}.jsonl"
+    group:
+        "report"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=sizing.fixed(2000),
+        runtime=sizing.fixed(60),
+    params:
+        settings=TRACING.drawing,
+        code=fingerprint("eyechart.report.draw_attention"),
+    message:
+        "Drawing where {wildcards.model} looks in {wildcards.dataset}"
+    shell:
+        "python -m eyechart.report.draw_attention --model {wildcards.model}"
+        " --dataset {wildcards.dataset} --summary {input.summary} --items {input.item_table}"
+        " --images {input.image_table} --regions {input.regions}"
+        " --settings {params.settings:q} --output {output.manifest} 2>&1 | tee {log}"
 
 
 rule draw_mmvp:
@@ -236,10 +386,17 @@ rule build_report:
         patterns=ANSWERING.tables_of_patterns("patterns"),
         correlations=ANSWERING.tables_of_patterns("correlations"),
         pairs=MINING.files("pairs.parquet"),
+        verdicts=JUDGING.tables(),
+        readouts=READING.tables(),
+        heads=READING.metrics(),
+        cues=COMPARING.tables("cues"),
+        separation=COMPARING.tables("separation"),
+        projection=COMPARING.tables("projection"),
+        looks=TRACING.tables("summary"),
+        traced=[TRACING.tables(name) for name in ("lens", "words", "maps")],
+        regions=TRACING.all_regions(),
         page="workflow/report/page.html.j2",
-        parts=expand(
-            "workflow/report/{part}.html.j2", part=["answers", "behaviour", "patterns"]
-        ),
+        parts=expand("workflow/report/{part}.html.j2", part=PARTS),
         style="workflow/report/style.css",
         script="workflow/report/page.js",
     output:
@@ -276,5 +433,8 @@ rule build_report:
         " --scores {input.scores} --distributions {input.distributions}"
         " --answers {input.answers} --retrieval {input.retrieval} --patterns {input.patterns}"
         " --correlations {input.correlations} --pairs {input.pairs}"
+        " --verdicts {input.verdicts} --readouts {input.readouts} --heads {input.heads}"
+        " --cues {input.cues} --separation {input.separation} --projection {input.projection}"
+        " --looks {input.looks} --regions {input.regions}"
         " --benchmarks {params.benchmarks} --templates {params.templates} --output {output.page}"
         " 2>&1 | tee {log}"

@@ -41,14 +41,16 @@ import polars as pl
 
 from eyechart import errors
 from eyechart.probing.splits import RULES
-from eyechart.report import provenance
+from eyechart.report import attention_page, concepts_page, exam_card, provenance, readouts_page
 from eyechart.report.behaviour import Behaviour, audit, read_behaviour
 from eyechart.report.behaviour_page import section
 from eyechart.report.chart_training import read_curves, training
+from eyechart.report.concepts import read_concepts
 from eyechart.report.gallery import gallery
 from eyechart.report.mined import read_mined
 from eyechart.report.page import exams, render
 from eyechart.report.patterns import overview
+from eyechart.report.readouts import read_readouts
 from eyechart.report.results import TaskResult, read_results
 from eyechart.report.said import join_findings, say
 from eyechart.report.summary import Bar, summarise
@@ -114,6 +116,23 @@ def asked(
     return probed | {("item", t) for b in behaviours if b.dataset == name for t in b.scores["task"]}
 
 
+def beneath(args: argparse.Namespace) -> dict[str, Any]:
+    """Give the sections about what lies beneath answers: readouts, concepts, attention."""
+    settings = args.settings
+    tables = [*args.cues, *args.separation, *args.projection]
+    regions = {path.parent.name: path for path in args.regions}
+    sources = {
+        path.parent.name: attention_page.Source(path, images, regions.get(path.parent.name))
+        for path, images in zip(args.items, args.images, strict=True)
+    }
+    shown = {**settings, "pictures": settings["maps"], "layers": settings["map_layers"]}
+    return {
+        "readouts": readouts_page.section(read_readouts(args.readouts, args.scores), args.heads),
+        "concepts": concepts_page.section(read_concepts(tables), settings["alpha"]),
+        "attention": attention_page.section(args.looks, sources, shown),
+    }
+
+
 def build(args: argparse.Namespace) -> str:
     """Give the text of the page."""
     settings = args.settings
@@ -138,6 +157,8 @@ def build(args: argparse.Namespace) -> str:
         behaviour=section(behaviours, tables, settings),
         patterns=overview(args.patterns, args.correlations),
         mined=[read_mined(path) for path in args.pairs],
+        exam_card=exam_card.card(args.verdicts),
+        **beneath(args),
         training=training(curves) if curves else None,
         stages=list(dict.fromkeys(row["stage"] for row in curves)),
         activations=provenance.activations(args.manifests),

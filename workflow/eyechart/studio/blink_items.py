@@ -4,6 +4,8 @@ An item is pictures as BLINK shows them, the points that are marked in them, the
 the facts that it was drawn from.
 """
 
+import contextlib
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,7 +28,8 @@ from eyechart.studio.styles import DIFFERENCES, Style, draw_contents, draw_other
 from eyechart.studio.things import Scene, Thing, part_of
 from eyechart.studio.tools import TOOLS, draw_tool
 
-ATTEMPTS = 200
+ATTEMPTS = 300
+CHOICES = 4  # times that other points are drawn for one part
 Name = tuple[str | int, ...]  # seed, dataset, split, sub-task, number: what seeds an item
 Settings = dict[str, Any]
 
@@ -82,6 +85,16 @@ class Try:
         samples = self.settings["samples_per_pixel"]
         return Shot(booth.picture(survey.camera, samples, seed), survey)
 
+    def place_tells(self, ref: Spot, spots: list[Spot]) -> bool:
+        """Tell whether the first point, the right one, is as near to the REF's place as is due.
+
+        It is the nearest of all in every fourth item, as often as by chance: to answer by the
+        place in the picture alone is to guess.
+        """
+        due = case_of((True, False, False, False), self.number, "place", *self.name[:4])
+        away = [math.dist(ref, spot) for spot in spots]
+        return (away[0] == min(away)) == due
+
     def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
         """Give the right one its letter, and the wrong ones the others in the order given."""
         letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
@@ -106,22 +119,39 @@ def _by_part(attempt: Try, things: tuple[Thing, Thing], asked: set[str] | None) 
     image_px = attempt.settings["image_px"]
     # the second picture is rolled, so that the place in the picture tells less
     (one, first), (other, second) = (
-        _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 35), strict=True)
+        _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 50), strict=True)
     )
     here, there = part_spots(first), part_spots(second)
     shared = [p for p in here if p in there and (not asked or p in asked)]
     shared = [p for p in shared if within(here[p], image_px)]
-    if not shared:
-        raise NoSpotError
-    part = attempt.rng.choice(shared)
-    chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
-    parts = attempt.lettered(part, chosen[1:])
+    part, others = _asked(attempt, here, there, shared)
+    parts = attempt.lettered(part, others)
     return Item(
         [attempt.shot(one, first, 0), attempt.shot(other, second, 1)],
         [{"REF": here[part]}, {letter: there[p] for letter, p in parts.items()}],
         attempt.answer,
         {"kinds": [thing.name for thing in things], "part": part, "parts": parts},
     )
+
+
+def _asked(
+    attempt: Try, here: dict[str, Spot], there: dict[str, Spot], shared: list[str]
+) -> tuple[str, list[str]]:
+    """Draw the part that is asked for, and three others, as the place is to tell or not.
+
+    Raises
+    ------
+    NoSpotError
+        If there is no such choice.
+    """
+    attempt.rng.shuffle(shared)
+    for part in shared * CHOICES:
+        with contextlib.suppress(NoSpotError):
+            image_px = attempt.settings["image_px"]
+            chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
+            if attempt.place_tells(here[part], [there[name] for name in chosen]):
+                return part, chosen[1:]
+    raise NoSpotError
 
 
 def semantic(attempt: Try) -> Item:
@@ -145,7 +175,7 @@ def visual(attempt: Try) -> Item:
     relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
     base = orbit(drawn_camera(rng, settings), azimuth=rng.uniform(-180, 180))
     aside = rng.choice((-1, 1)) * rng.uniform(15, 40)
-    beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-40, 40))
+    beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-60, 60))
     shares = [rng.uniform(0.85, 1.0) for _ in range(2)]
     cameras = [
         framed(camera, things, share, image_px)
@@ -159,6 +189,11 @@ def visual(attempt: Try) -> Item:
     shot = attempt.shot(booth, first, 0)
     found = shared_points(first, second, shot.rgb, len(LETTERS))
     rng.shuffle(found)
+    orders = (found[n:] + found[:n] for n in range(len(found)))
+    fitting = [o for o in orders if attempt.place_tells(o[0][1], [spot for _, _, spot in o])]
+    if not fitting:
+        raise NoSpotError
+    found = fitting[0]
     points = attempt.lettered(found[0], found[1:])
     last = attempt.shot(attempt.booth(Scene(things, other)), second, 1)
     return Item(

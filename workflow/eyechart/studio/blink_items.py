@@ -20,7 +20,7 @@ from eyechart.studio.blink_marks import mark
 from eyechart.studio.booth import Booth, Survey
 from eyechart.studio.cameras import drawn_camera, orbit
 from eyechart.studio.framing import framed
-from eyechart.studio.lighting import lights
+from eyechart.studio.lighting import facing, lights
 from eyechart.studio.matching import draw_things, shared_points
 from eyechart.studio.species import SPECIES, draw_specimen
 from eyechart.studio.spots import NoSpotError, Spot, part_spots, some_apart, within
@@ -80,7 +80,15 @@ class Try:
         return Booth(scene, self.settings["image_px"])
 
     def shot(self, booth: Booth, survey: Survey, view: int) -> Shot:
-        """Draw the picture of a survey."""
+        """Draw the picture of a survey.
+
+        Raises
+        ------
+        NoSpotError
+            If a lamp stands in it.
+        """
+        if survey.shows_lamp:
+            raise NoSpotError
         seed = randomness.seed_for("render", *self.name, view)
         samples = self.settings["samples_per_pixel"]
         return Shot(booth.picture(survey.camera, samples, seed), survey)
@@ -181,9 +189,11 @@ def visual(attempt: Try) -> Item:
         framed(camera, things, share, image_px)
         for camera, share in zip((base, beside), shares, strict=True)
     ]
-    shining = lights(rng, settings)
+    shining = lights(rng, settings, facing(base))
     warm = rng.choice(((1.25, 1.0, 0.65), (0.7, 0.95, 1.35)))
-    other = lights(rng, settings, rng.uniform(90, 270), warm) if relit else shining
+    # from the far side, where no lamp stands between the scene and either camera
+    turn = facing(base) + rng.uniform(130, 230)
+    other = lights(rng, settings, turn, warm) if relit else shining
     booth = attempt.booth(Scene(things, shining))
     first, second = (booth.survey(camera) for camera in cameras)
     shot = attempt.shot(booth, first, 0)
@@ -195,7 +205,8 @@ def visual(attempt: Try) -> Item:
         raise NoSpotError
     found = fitting[0]
     points = attempt.lettered(found[0], found[1:])
-    last = attempt.shot(attempt.booth(Scene(things, other)), second, 1)
+    booth = attempt.booth(Scene(things, other))
+    last = attempt.shot(booth, booth.survey(second.camera), 1)
     return Item(
         [shot, last],
         [{"REF": found[0][1]}, {letter: spot for letter, (_, _, spot) in points.items()}],

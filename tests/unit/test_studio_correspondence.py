@@ -10,13 +10,13 @@ from eyechart.studio.booth import Booth
 from eyechart.studio.cameras import Camera, drawn_camera, orbit
 from eyechart.studio.correspondence import project, visible_in
 from eyechart.studio.framing import framed
-from eyechart.studio.lighting import lights
+from eyechart.studio.lighting import facing, lights
 from eyechart.studio.looks import Look
 from eyechart.studio.matching import draw_things
 from eyechart.studio.meshes import body
 from eyechart.studio.species import SPECIES, draw_specimen
 from eyechart.studio.spots import part_spots
-from eyechart.studio.things import Scene, Solid, Thing
+from eyechart.studio.things import Light, Scene, Solid, Thing
 
 FRONT = Camera((0.0, -9.0, 1.0), (0.0, 0.0, 1.0), 30.0)
 IMAGE_PX = (60, 40)
@@ -88,6 +88,22 @@ def test_points_outside_the_picture_or_behind_the_camera_are_not_visible():
     survey = booth(box("only", (0, 0, 1), 0.8)).survey(FRONT)
     assert not visible_in(survey, [[30.0, 0.0, 0.0], [0.0, -20.0, 1.0]]).any()
     assert np.isnan(project(FRONT, [0.0, -20.0, 1.0], IMAGE_PX)[:2]).all()
+
+
+def test_a_lamp_in_the_picture_is_noticed():
+    lamp = Light((0.0, -5.0, 1.5), 0.5, (9.0, 9.0, 9.0))
+    scene = Scene((box("only", (0, 0, 1), 0.8),), (lamp,))
+    assert Booth(scene, list(IMAGE_PX)).survey(FRONT).shows_lamp
+    assert not booth(box("only", (0, 0, 1), 0.8)).survey(FRONT).shows_lamp
+
+
+def test_lights_turn_with_the_camera():
+    ways = []
+    for azimuth in (0, 75, 200):
+        camera = orbit(FRONT, azimuth)
+        key, _ = lights(random.Random(1), SETTINGS, facing(camera))
+        ways.append(np.array(key.position) @ camera.axes().T)
+    assert np.allclose(ways, ways[0], atol=1e-4)
 
 
 @pytest.mark.parametrize("side", [1, -1])

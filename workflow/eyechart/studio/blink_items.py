@@ -4,21 +4,18 @@ An item is pictures as BLINK shows them, the points that are marked in them, the
 the facts that it was drawn from.
 """
 
-import random
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
 
 from eyechart import randomness
 from eyechart.errors import UserError
 from eyechart.studio.balance import LETTERS, case_of
-from eyechart.studio.blink_marks import mark
+from eyechart.studio.blink_tries import Item, Name, Settings, Shot, Try
 from eyechart.studio.booth import Booth, Survey
 from eyechart.studio.cameras import drawn_camera, orbit
 from eyechart.studio.framing import framed
-from eyechart.studio.lighting import lights
+from eyechart.studio.lighting import facing, lights
 from eyechart.studio.matching import draw_things, shared_points
 from eyechart.studio.species import SPECIES, draw_specimen
 from eyechart.studio.spots import NoSpotError, Spot, part_spots, some_apart, within
@@ -26,67 +23,8 @@ from eyechart.studio.styles import DIFFERENCES, Style, draw_contents, draw_other
 from eyechart.studio.things import Scene, Thing, part_of
 from eyechart.studio.tools import TOOLS, draw_tool
 
-ATTEMPTS = 200
-Name = tuple[str | int, ...]  # seed, dataset, split, sub-task, number: what seeds an item
-Settings = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One view: its picture as drawn (uint8 (h, w, 3)) and what its pixels show."""
-
-    rgb: np.ndarray
-    survey: Survey
-
-
-@dataclass(frozen=True)
-class Item:
-    """One item.
-
-    Attributes
-    ----------
-    shots : its views, unmarked
-    points : per view, name of a mark -> x and y in pixels
-    answer : the right letter
-    facts : what it was drawn from, as JSON has it
-    """
-
-    shots: list[Shot]
-    points: list[dict[str, Spot]]
-    answer: str
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def pictures(self) -> list[np.ndarray]:
-        """Give the pictures with their marks."""
-        shown = zip(self.shots, self.points, strict=True)
-        return [mark(shot.rgb, points) if points else shot.rgb for shot, points in shown]
-
-
-@dataclass(frozen=True)
-class Try:
-    """One attempt at an item: its chance, its look, and the right letter, which is given."""
-
-    rng: random.Random
-    settings: Settings
-    answer: str
-    number: int
-    name: Name
-
-    def booth(self, scene: Scene) -> Booth:
-        """Load a scene."""
-        return Booth(scene, self.settings["image_px"])
-
-    def shot(self, booth: Booth, survey: Survey, view: int) -> Shot:
-        """Draw the picture of a survey."""
-        seed = randomness.seed_for("render", *self.name, view)
-        samples = self.settings["samples_per_pixel"]
-        return Shot(booth.picture(survey.camera, samples, seed), survey)
-
-    def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
-        """Give the right one its letter, and the wrong ones the others in the order given."""
-        letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
-        named = dict(zip(letters, wrong, strict=True)) | {self.answer: right}
-        return {letter: named[letter] for letter in sorted(named)}
+ATTEMPTS = 300
+CHOICES = 4  # times that other points are drawn for one part
 
 
 def _portrait(attempt: Try, thing: Thing, roll: float) -> tuple[Booth, Survey]:
@@ -106,22 +44,39 @@ def _by_part(attempt: Try, things: tuple[Thing, Thing], asked: set[str] | None) 
     image_px = attempt.settings["image_px"]
     # the second picture is rolled, so that the place in the picture tells less
     (one, first), (other, second) = (
-        _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 35), strict=True)
+        _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 50), strict=True)
     )
     here, there = part_spots(first), part_spots(second)
     shared = [p for p in here if p in there and (not asked or p in asked)]
     shared = [p for p in shared if within(here[p], image_px)]
-    if not shared:
-        raise NoSpotError
-    part = attempt.rng.choice(shared)
-    chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
-    parts = attempt.lettered(part, chosen[1:])
+    part, others = _asked(attempt, here, there, shared)
+    parts = attempt.lettered(part, others)
     return Item(
         [attempt.shot(one, first, 0), attempt.shot(other, second, 1)],
         [{"REF": here[part]}, {letter: there[p] for letter, p in parts.items()}],
         attempt.answer,
         {"kinds": [thing.name for thing in things], "part": part, "parts": parts},
     )
+
+
+def _asked(
+    attempt: Try, here: dict[str, Spot], there: dict[str, Spot], shared: list[str]
+) -> tuple[str, list[str]]:
+    """Draw the part that is asked for, and three others, as the place is to tell or not.
+
+    Raises
+    ------
+    NoSpotError
+        If there is no such choice.
+    """
+    attempt.rng.shuffle(shared)
+    for part in shared * CHOICES:
+        with contextlib.suppress(NoSpotError):
+            image_px = attempt.settings["image_px"]
+            chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
+            if attempt.place_tells(here[part], [there[name] for name in chosen]):
+                return part, chosen[1:]
+    raise NoSpotError
 
 
 def semantic(attempt: Try) -> Item:
@@ -145,22 +100,30 @@ def visual(attempt: Try) -> Item:
     relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
     base = orbit(drawn_camera(rng, settings), azimuth=rng.uniform(-180, 180))
     aside = rng.choice((-1, 1)) * rng.uniform(15, 40)
-    beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-40, 40))
+    beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-60, 60))
     shares = [rng.uniform(0.85, 1.0) for _ in range(2)]
     cameras = [
         framed(camera, things, share, image_px)
         for camera, share in zip((base, beside), shares, strict=True)
     ]
-    shining = lights(rng, settings)
+    shining = lights(rng, settings, facing(base))
     warm = rng.choice(((1.25, 1.0, 0.65), (0.7, 0.95, 1.35)))
-    other = lights(rng, settings, rng.uniform(90, 270), warm) if relit else shining
+    # from the far side, where no lamp stands between the scene and either camera
+    turn = facing(base) + rng.uniform(130, 230)
+    other = lights(rng, settings, turn, warm) if relit else shining
     booth = attempt.booth(Scene(things, shining))
     first, second = (booth.survey(camera) for camera in cameras)
     shot = attempt.shot(booth, first, 0)
     found = shared_points(first, second, shot.rgb, len(LETTERS))
     rng.shuffle(found)
+    orders = (found[n:] + found[:n] for n in range(len(found)))
+    fitting = [o for o in orders if attempt.place_tells(o[0][1], [spot for _, _, spot in o])]
+    if not fitting:
+        raise NoSpotError
+    found = fitting[0]
     points = attempt.lettered(found[0], found[1:])
-    last = attempt.shot(attempt.booth(Scene(things, other)), second, 1)
+    booth = attempt.booth(Scene(things, other))
+    last = attempt.shot(booth, booth.survey(second.camera), 1)
     return Item(
         [shot, last],
         [{"REF": found[0][1]}, {letter: spot for letter, (_, _, spot) in points.items()}],

@@ -11,6 +11,7 @@ from eyechart.studio.meshes import Mesh
 from eyechart.studio.render import PATH_DEPTH, encode_srgb, mitsuba
 from eyechart.studio.things import Light, Scene, part_of
 
+FLAT = 1e-3  # world units: how far from z = 0 a ray may meet the floor
 FLOOR_REPEATS, FLOOR_UNIT = 16, 5.0  # a unit of texture on the floor is so many units of length
 
 
@@ -34,6 +35,12 @@ class Survey:
     part: np.ndarray
     names: tuple[tuple[int, str], ...]
     camera: Camera
+
+    @property
+    def shows_lamp(self) -> bool:
+        """Whether a lamp stands in the picture: what belongs to no thing and is not the floor."""
+        other = (self.thing == 0) & (self.depth > 0)
+        return bool((other & (np.abs(self.position[..., 2]) > FLAT)).any())
 
     @property
     def image_px(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import numpy as np
 from eyechart.studio.booth import Survey
 from eyechart.studio.cameras import Camera, drawn_camera, orbit
 from eyechart.studio.correspondence import focal_px, project
-from eyechart.studio.lighting import lights
+from eyechart.studio.lighting import facing, lights
 from eyechart.studio.looks import Look
 from eyechart.studio.spots import NoSpotError
 from eyechart.studio.things import Scene, Solid, Thing
@@ -128,11 +128,13 @@ def draw_pair(
     raise NoSpotError
 
 
-def scene_of(rng: random.Random, settings: dict[str, Any], stood: list[Stood]) -> Scene:
-    """Put what was planned on the tiled floor; the things come first, in order."""
+def scene_of(
+    rng: random.Random, settings: dict[str, Any], stood: list[Stood], camera: Camera
+) -> Scene:
+    """Put what was planned on the tiled floor, lit for a camera; the things come first."""
     built = [s.things(round(rng.uniform(0, 360), 6)) for s in stood]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
-    return Scene(tuple(things), lights(rng, settings), floor=TILES)
+    return Scene(tuple(things), lights(rng, settings, facing(camera)), floor=TILES)
 
 
 def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
@@ -146,8 +148,8 @@ def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list
     Raises
     ------
     NoSpotError
-        If one hardly shows, reaches over the edge, or overlaps another, if the first is not
-        plainly nearer, or if a cue is not as it was planned.
+        If one hardly shows, reaches over the edge or overlaps another, if a lamp shows, if the
+        first is not plainly nearer, or if a cue is not as it was planned.
     """
     masks = [survey.thing == n for n in (1, 2)]
     width, height = survey.image_px
@@ -156,14 +158,16 @@ def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list
     boxes = [box_of(mask) for mask in masks]
     depths = [float(np.median(survey.depth[mask])) for mask in masks]
     near, far = boxes
-    edge = any(b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes)
+    edge = survey.shows_lamp or any(
+        b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes
+    )
     numbers = [n for n in np.unique(survey.thing) if 2 < n <= count]
     others = [box_of(survey.thing == n) for n in numbers]
     overlap = any(meet(*pair) for pair in itertools.combinations([*boxes, *others], 2))
     seen = near[3] > far[3], area(near) > area(far)
     ties = near[3] == far[3] or area(near) == area(far)
     plain = depths[1] - depths[0] >= MARGIN * depths[1]
-    if edge or overlap or ties or seen != cue or not plain:
+    if survey.shows_lamp or edge or overlap or ties or seen != cue or not plain:
         raise NoSpotError
     return boxes, depths
 

@@ -59,7 +59,7 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthIte
         rng = randomness.dice("depth", *name, attempt)
         try:
             stood, camera = draw_pair(rng, settings, cue)
-            booth = Booth(scene_of(rng, settings, stood), settings["image_px"])
+            booth = Booth(scene_of(rng, settings, stood, camera), settings["image_px"])
             survey = booth.survey(camera)
             boxes, depths = check_pair(survey, cue, len(stood))
         except NoSpotError:

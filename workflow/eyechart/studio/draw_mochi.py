@@ -93,7 +93,7 @@ def _views(
     Raises
     ------
     NoSpotError
-        If a part hardly shows in one of the views.
+        If a part hardly shows in one of the views, or a lamp does.
     """
     looks, wide = draw_looks(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
     turn, views = rng.uniform(0, 360), []
@@ -106,7 +106,7 @@ def _views(
         booth = Booth(Scene((thing,), lights(rng, settings)), settings["image_px"])
         survey = booth.survey(camera)
         shown = np.bincount(survey.part.ravel(), minlength=len(survey.names) + 1)[1:]
-        if shown.min() < LEAST_PX * survey.part.size:
+        if survey.shows_lamp or shown.min() < LEAST_PX * survey.part.size:
             raise NoSpotError
         views.append((booth, survey))
     return views

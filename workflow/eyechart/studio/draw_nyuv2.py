@@ -46,10 +46,12 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[n
         except NoSpotError:
             continue
         camera = draw_camera(rng, settings)
-        booth = Booth(scene_of(rng, settings, stood), settings["image_px"])
+        booth = Booth(scene_of(rng, settings, stood, camera), settings["image_px"])
+        survey = booth.survey(camera)
+        if survey.shows_lamp:
+            continue
         seed = randomness.seed_for("render", *name, attempt)
-        picture = booth.picture(camera, settings["samples_per_pixel"], seed)
-        return picture, booth.survey(camera)
+        return booth.picture(camera, settings["samples_per_pixel"], seed), survey
     raise errors.UserError(
         f"studio: scene {'/'.join(map(str, name[1:]))} has no room for its things after {ATTEMPTS} "
         "tries; raise studio.extent"

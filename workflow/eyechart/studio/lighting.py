@@ -4,10 +4,17 @@ import math
 import random
 from typing import Any
 
+from eyechart.studio.cameras import Camera
 from eyechart.studio.render import FILL_LIGHT, KEY_LIGHT
 from eyechart.studio.things import Light, Triple
 
 WHITE: Triple = (1.0, 1.0, 1.0)
+
+
+def facing(camera: Camera) -> float:
+    """Give the degrees that lights go round to stand to a camera as they do to the look's own."""
+    offset = [p - t for p, t in zip(camera.position, camera.target, strict=True)]
+    return round(math.degrees(math.atan2(offset[1], offset[0])) + 90, 6)
 
 
 def lights(

@@ -61,7 +61,7 @@ def texture(look: Look) -> np.ndarray:
     drawn = {
         "checker": lambda: (np.floor(u) + np.floor(v)) % 2,
         "stripes": lambda: np.floor(2 * v) % 2,
-        "dots": lambda: np.hypot(u % 1 - 0.5, v % 1 - 0.5) < 0.33,
+        "dots": lambda: np.hypot(u % 1 - 0.5, v % 1 - 0.5) < 0.4,  # half of the area
         "blotches": lambda: _blotches(look),
     }[look.pattern]()
     colors = decode_srgb(np.array([look.color, look.second]))  # (2, 3)

@@ -11,6 +11,7 @@ from eyechart.studio.booth import Survey
 
 Spot = tuple[float, float]  # x and y in pixels
 APART, BORDER = 0.15, 0.085  # of the shorter side: between two marks, and from a mark to the edge
+APART_PX = 6  # between two marks in any picture
 DEEP = 0.016  # of the shorter side: how far the middle of a part is from its outline at least
 
 
@@ -44,7 +45,7 @@ def within(spot: Spot, image_px: Sequence[int]) -> bool:
 
 def apart(spots: Sequence[Spot], image_px: Sequence[int]) -> bool:
     """Tell whether marks at these points leave each other free."""
-    least = APART * min(image_px)
+    least = max(APART * min(image_px), APART_PX)
     return all(math.dist(a, b) >= least for i, a in enumerate(spots) for b in spots[:i])
 
 

@@ -1,7 +1,8 @@
 """Styles of pictures: a palette, a pattern and a finish, and the light that falls on it all.
 
-Two styles differ in their palette, in their texture, or in both; what the pictures show is drawn
-apart from it.
+Two styles differ in their palette, in their pattern, or in these and their finish; what the
+pictures show is drawn apart from it. Where only the pattern differs, colours alone tell little:
+every pattern has about as much of both.
 """
 
 import math
@@ -13,6 +14,7 @@ from eyechart.studio.looks import FINISHES, PATTERNS, Color, Look, hue
 from eyechart.studio.things import Solid, Thing, Triple
 
 DIFFERENCES = ("palette", "texture", "both")
+DRAWN = tuple(pattern for pattern in PATTERNS if pattern != "plain")
 HUES_APART = 90.0  # degrees on the colour wheel between two palettes
 BODIES = ("block", "ball", "drum", "cone", "arc")
 
@@ -57,7 +59,7 @@ def draw_style(rng: random.Random) -> Style:
     return Style(
         hue=round(middle, 3),
         contrast=round(rng.uniform(10, 40), 3),
-        pattern=rng.choice(PATTERNS),
+        pattern=rng.choice(DRAWN),
         finish=rng.choice(FINISHES),
         cells=rng.choice((6, 8)),
         tint=_tint(middle),
@@ -73,9 +75,10 @@ def draw_other(rng: random.Random, style: Style, difference: str) -> Style:
     if difference in ("texture", "both"):
         other = replace(
             other,
-            pattern=rng.choice([p for p in PATTERNS if p != style.pattern]),
-            finish=rng.choice([f for f in FINISHES if f != style.finish]),
+            pattern=rng.choice([p for p in DRAWN if p != style.pattern]),
         )
+    if difference == "both":
+        other = replace(other, finish=rng.choice([f for f in FINISHES if f != style.finish]))
     return other
 
 

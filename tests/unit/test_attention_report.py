@@ -101,13 +101,13 @@ def test_the_section_has_every_chart_with_its_table(page):
     assert page.count("The same as a table") == 4
     for title in ("against their area", "by block and head", "at all", "the answer stands"):
         assert title in page
-    assert "1 (0.40–0.60)" in page  # ratios
+    assert "1.00 (0.40–0.60)" in page  # ratios
     assert "0.50 (0.40–0.60)" in page  # shares
 
 
 def test_the_section_says_what_was_found_and_beside_what(page):
     assert "Of 3 blocks lm.2 looks hardest into the right choice&#39;s region" in page
-    assert "3 times uniform (95 %: 0.40 to 0.60, 1 in moved regions, q = 0.01, n 8)" in page
+    assert "3.00 times uniform (95 %: 0.40 to 0.60, 1.00 in moved regions, q = 0.01, n 8)" in page
     assert "settled on their last answer from lm.1" in page
 
 

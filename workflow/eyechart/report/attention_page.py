@@ -207,7 +207,7 @@ def times(value: float | None) -> str:
     >>> times(1.234), times(12.34), times(None)
     ('1.23', '12.3', '–')
     """
-    return "–" if value is None else f"{value:.3g}" if value >= 1 else f"{value:.2f}"
+    return "–" if value is None else f"{value:.2f}" if value < 10 else f"{value:.3g}"
 
 
 def _difference(row: Row) -> str:

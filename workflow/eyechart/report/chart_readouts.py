@@ -109,16 +109,13 @@ def _panel(readout: Readout, task: str, color: Spec, dash: Spec) -> Spec:
     series = {"detail": [label("seen"), label("readout")]}
     held = {**shown, "y": number("control", **low), **series}
     del held["color"]
-    n = sorted({row["n"] for row in points})
-    words = f"n {n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
     dots = {"type": "point", "filled": True, "opacity": 1, "size": 30}
     crowded = {"filter": f"datum.address === {quoted(MANY)} || {len(addresses)} <= {CROWDED}"}
     canvas = {"test": "datum.seen === 'canvas'", "value": "diamond"}
     dot = {"x": x, "y": number("value", **low), "color": color}
     dot |= {"shape": {"condition": canvas, "value": "circle"}, **_tips(points)}
-    how = " · ".join(NAMES.get(name, name) for name in dict.fromkeys(r["readout"] for r in points))
     return {
-        "title": {"text": f"{NAMES.get(task, task)} ({words})", "subtitle": how},
+        "title": _title(task, points),
         "width": WIDTH,
         "height": HEIGHT,
         "layer": [
@@ -133,6 +130,13 @@ def _panel(readout: Readout, task: str, color: Spec, dash: Spec) -> Spec:
             _names(borders, start),
         ],
     }
+
+
+def _title(task: str, points: Rows) -> Spec:
+    n = sorted({row["n"] for row in points})
+    words = f"n {n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
+    how = " · ".join(NAMES.get(name, name) for name in dict.fromkeys(r["readout"] for r in points))
+    return {"text": f"{NAMES.get(task, task)} ({words})", "subtitle": how}
 
 
 def _inner() -> Spec:

@@ -121,7 +121,7 @@ def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any])
 
 def test_a_model_without_a_task_is_refused(config: dict[str, Any]) -> None:
     exam(config).check()
-    config["answering"]["datasets"] = []
+    config["answering"]["datasets"] = config["readout"]["datasets"] = []
     with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
         exam(config, clevr={"tasks": ["color"]}).check()
 

@@ -112,13 +112,14 @@ _STROOP = (
 )
 
 
-def _skills(name: str, items: Sequence[str], *keys: str) -> Layout:
+def _skills(name: str, items: Sequence[str], *keys: str, drawn: bool = True) -> Layout:
     """Give a layout of vision-centric tasks; ``keys`` are those that it has besides all others."""
     return Layout(
         prepares=f"datasets.prepare_{name}",
         module=f"datasets.{name}_layout",
-        draws=f"studio.draw_{name}",
-        writes=f"studio.write_{name}",
+        draws=f"studio.draw_{name}" if drawn else "",
+        writes=f"studio.write_{name}" if drawn else "",
+        sources=("render", "local", "download") if drawn else ("local", "download"),
         preparing=(*_ITEMS, *keys),
         needed=("test_share", *_ITEMS, *keys),
         items=items,
@@ -170,8 +171,8 @@ LAYOUTS = {
     "blink": _skills("blink", list(skills.BLINK.values()), "skills"),
     "cv_bench": _skills("cv_bench", [skills.DEPTH]),
     "mochi": _skills("mochi", [skills.ODD]),
-    "spair": _skills("spair", [skills.SEMANTIC], "apart"),
-    "hpatches": _skills("hpatches", [skills.LOW_LEVEL], "apart"),
+    "spair": _skills("spair", [skills.SEMANTIC], "apart", drawn=False),
+    "hpatches": _skills("hpatches", [skills.LOW_LEVEL], "apart", drawn=False),
     "nyuv2": Layout(
         prepares="datasets.prepare_nyuv2",
         module="datasets.nyuv2_layout",

@@ -1,4 +1,4 @@
-"""What the studio draws in an official layout is read by that layout's reader, with the same truth."""
+"""What the studio draws in an official layout, its reader reads, and finds the same truth."""
 
 import importlib
 import json

@@ -28,7 +28,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
 def render(paths: list[Path]) -> str:
     environment = open_templates(TEMPLATES)
     environment.filters |= {"share": share, "p": p_value}
-    return environment.get_template("exam.html.j2").render(card=card(paths))
+    return environment.get_template("exam.html.j2").render(exam_card=card(paths))
 
 
 @pytest.fixture(scope="module")

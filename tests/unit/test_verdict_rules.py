@@ -107,6 +107,17 @@ def test_an_encoder_alone_is_never_blamed_for_a_brain():
         assert decide(found, BAR).verdict == expected
 
 
+def test_an_encoder_s_features_count_before_its_own_answers():
+    """A text tower that does not look makes no prior of what the features hold."""
+    said = numbers({"alone": HIGH, "sighted": 0.5, "blind": 0.5})
+    found = replace(said, kind="encoder", decisive="alone")
+    assert decide(found, BAR).verdict == "encoded"
+    assert decide(replace(found, read=False), BAR).verdict == "prior"
+    looks = numbers({"alone": HIGH, "sighted": 0.6, "blind": LOW})
+    found = replace(looks, kind="encoder", decisive="alone")
+    assert decide(found, BAR).verdict == "encoded_and_used"
+
+
 def test_one_class_always_holds_whatever_the_numbers():
     levels = (None, LOW, 0.45, HIGH)
     names = ("encoder", "connector", "lm_best", "sighted", "blind")

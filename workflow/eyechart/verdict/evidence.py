@@ -1,6 +1,6 @@
 """What is known of one skill: who was right on which item, at every stage; and what follows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -94,7 +94,8 @@ class Findings:
     tests: dict[str, Test]
     changed: Estimate | None = None
     kind: str = "vlm"
-    decisive: str = field(default="encoder")  # the stage that stands for the encoder
+    decisive: str = "encoder"  # the stage that stands for the encoder
+    read: bool = True  # whether that one was read from features, and not asked
 
 
 def estimate(stage: Stage, groups: np.ndarray) -> Estimate:
@@ -136,4 +137,6 @@ def measure(skill: Skill, kind: str) -> Findings:
         low, high = share_interval(skill.changed, skill.groups)
         changed = Estimate(float(skill.changed.mean()), low, high, len(skill.changed), 0.0)
     estimates = {name: estimate(stage, skill.groups) for name, stage in stages.items()}
-    return Findings(estimates, tests, changed, kind, "alone" if alone else "encoder")
+    decisive = "alone" if alone else "encoder"
+    read = decisive in stages and stages[decisive].evidence == "readout"
+    return Findings(estimates, tests, changed, kind, decisive, read)

@@ -72,6 +72,7 @@ FACTS: dict[str, Callable[[Findings, Bar], bool]] = {
     "answer as good blind": lambda f, bar: bar.alike(f.tests.get("sighted_blind")),
     "answer the same blind": lambda f, bar: f.changed is not None and f.changed.high < bar.margin,
     "no language model": lambda f, bar: f.kind == "encoder",
+    "features have it": lambda f, bar: f.read and bar.has(f.estimates.get(f.decisive)),
 }
 
 
@@ -86,6 +87,12 @@ class Rule:
 
 
 RULES = (
+    Rule(
+        "nobody to use it",
+        ENCODED,
+        ("no language model", "features have it"),
+        ("answer above blind",),
+    ),
     Rule("right without looking", PRIOR, ("answer has it", "answer as good blind")),
     Rule(
         "used",
@@ -107,7 +114,6 @@ RULES = (
         ("answer has it", "language model beats the encoder"),
     ),
     Rule("says the same blind", PRIOR, ("answer the same blind",), ("answer has it",)),
-    Rule("nobody to use it", ENCODED, ("no language model", "encoder has it")),
 )
 NO_RULE = Rule("none", UNDECIDED, ())
 

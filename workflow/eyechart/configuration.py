@@ -135,9 +135,7 @@ def check_keys(config: Config, dataset: str, keys: Iterable[str], asker: str) ->
     """Raise a UserError for the first key that a dataset lacks and that whoever names it needs."""
     for key in keys:
         if key not in config["datasets"][dataset]:
-            raise UserError(
-                f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it"
-            )
+            raise UserError(f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it")
 
 
 def _check_rising(config: Config, files: Sequence[str | Path]) -> None:

@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo env test lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,6 +18,9 @@ IN := PYTHONPATH=.venvs/pytest .venvs/
 
 demo: .venv/runtime.installed
 	$(BIN)/snakemake $(ARGS)
+
+demo-fast: .venv/runtime.installed
+	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)
 
 # The environments of models that cannot run in .venv, for those who run without conda.
 env: .venv/runtime.installed

@@ -32,6 +32,9 @@ SMALL: dict[str, Any] = {
     },
     "answering": {"datasets": []},
     "mining": {"pairs": []},
+    "readout": {"datasets": []},
+    "concepts": {"datasets": []},
+    "attention": {"datasets": []},
     "extraction": {"addresses": ["vision.*", "lm.*"], "spans": ["cls", "image_mean", "last"]},
     "probing": {
         "folds": 3,

@@ -14,12 +14,14 @@ ASKED = {
     "models": ["tiny_clip", "tiny_llava"],
     "datasets": {"clevr": {"tasks": []}, "mmvp": PAIRS, "mmvp_vlm": PAIRS},
     "answering": {"datasets": ["mmvp", "mmvp_vlm"], "conditions": ["sighted", "blank"]},
+    **{name: {"datasets": []} for name in ("readout", "concepts", "attention")},
 }
 PAGES = {"draw_mmvp": 2, "build_report": 1}
 COMPARED = {"compare_patterns": 1, "compare_with_encoder": 2, **PAGES}
 SCORED = {"score_answers": 3, "draw_behaviour": 3, **COMPARED}
 ONE = {"score_answers": 1, "draw_behaviour": 1, "compare_with_encoder": 1, "draw_mmvp": 1}
 OF_LLAVA = {**COMPARED, **ONE}
+JUDGED = {"decide": 1, "draw_exam": 1}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,10 @@ def edit_logic(module: str) -> Callable[[Project], None]:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (answering(prompt="Q: {question}"), {"answer_vlm": 1, **OF_LLAVA}),
+        (
+            answering(prompt="Q: {question}"),
+            {"answer_vlm": 1, "decide": 1, "draw_exam": 1, **OF_LLAVA},
+        ),
         (answering(bootstrap=200), SCORED),
         (answering(permutations=200), COMPARED),
         (edit_logic("behavior/metrics.py"), SCORED),

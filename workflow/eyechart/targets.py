@@ -26,7 +26,15 @@ def check(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> Non
                     target, f"task of {model}", task, tasks_for(config, specs, model, dataset)
                 )
             case ("results", "activations", model, dataset, *_):
-                _names(target, specs, probed, [model], dataset)
+                cut = [name for name in known if "parts" in config["datasets"][name]]
+                _names(target, specs, cut, [model], dataset)
+            case ("results", "readouts", model, file) if "depth_heads" not in file:
+                dataset = file.removesuffix(".parquet").removesuffix(".predictions")
+                _names(target, specs, config["readout"]["datasets"], [model], dataset)
+            case ("results", "concepts" | "attention" as section, model, dataset, _):
+                _names(target, specs, config[section]["datasets"], [model], dataset)
+            case ("results", "verdict", file):
+                _names(target, specs, known, [file.removesuffix(".parquet")])
             case ("results", "answers" | "scores" | "retrieval", model, file, *_):
                 dataset = file.removesuffix(".parquet").removesuffix(".distributions")
                 _names(target, specs, known, [model], dataset)

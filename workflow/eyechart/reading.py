@@ -79,11 +79,14 @@ class Reading:
 
     def manifests(self, wildcards: Any) -> list[str]:
         """Give the manifests of a model's tokens: of pictures, and for a VLM of prompts."""
-        return self._manifests(wildcards.model, wildcards.dataset)
+        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
+        root = f"results/activations/{wildcards.model}/{wildcards.dataset}"
+        return [f"{root}/{scope}/manifest.json" for scope in scopes]
 
     def depth_manifests(self, wildcards: Any) -> list[str]:
-        """Give the same of the pictures whose depth is known."""
-        return self._manifests(wildcards.model, self._depth)
+        """Give the manifest of the pictures whose depth is known; no question is asked of them."""
+        root = f"results/activations/{wildcards.model}/{self._depth}"
+        return [f"{root}/image/manifest.json"] if self._depth else []
 
     def depth_tables(self, name: str) -> list[str]:
         """Give the items or images of the pictures whose depth is known."""
@@ -137,12 +140,6 @@ class Reading:
     def _asked(self, wildcards: Any, path: str) -> list[str]:
         pair = wildcards.model, wildcards.dataset
         return [path.format(*pair)] if pair in Answering(self.config, self.specs).pairs() else []
-
-    def _manifests(self, model: str, dataset: str | None) -> list[str]:
-        if dataset is None:
-            return []
-        scopes = ["image", "item"] if self.specs[model].kind == "vlm" else ["image"]
-        return [f"results/activations/{model}/{dataset}/{scope}/manifest.json" for scope in scopes]
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]

@@ -10,7 +10,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 from behaviour_fixture import write_behaviour
+from exam_fixture import write_verdicts
 from PIL import Image, ImageDraw
+from readouts_fixture import write_readouts
 from scipy import stats
 
 from eyechart.randomness import generator
@@ -58,6 +60,8 @@ SETTINGS = {
     "png_scale": 1,
     "megabytes": 10,
     "differing": 4,
+    "maps": 2,
+    "map_layers": 3,
 }
 
 
@@ -271,6 +275,12 @@ def flags(root: Path, templates: Path) -> list[str]:
     """Write small results and give the command line of ``eyechart.report.build_report``."""
     answered = write_behaviour(root)
     given = answered | write_results(root, 40, 2, 12)
+    read = write_readouts(root, "tiny_llava", ["vision.0", "connector", "lm.norm"], answers=False)
+    for flag, paths in (("verdicts", write_verdicts(root, 60)), ("readouts", [read])):
+        given[flag] = [str(path.relative_to(root)) for path in paths]
+    given |= {
+        name: [] for name in ("heads", "cues", "separation", "projection", "looks", "regions")
+    }
     words = [w for flag, paths in given.items() for w in (f"--{flag}", *paths)]
     words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
     return [*words, "--templates", str(templates), "--output", "results/report/index.html"]

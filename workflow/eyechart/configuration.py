@@ -106,15 +106,15 @@ def prefer_own_python() -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def spare_scheduler(settings: Any) -> None:
+def spare_scheduler(workflow: Any) -> None:
     """Take Snakemake's limit of 100 jobs a second away, where nobody set another.
 
     For its sake Snakemake looks for jobs to start again a second after each time it did, so that
     looks grow with the jobs: by the end of the demo they took a quarter of a core.
     """
-    limit = settings.max_jobs_per_timespan
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
-        settings.max_jobs_per_timespan = None
+        workflow.scheduler.job_rate_limiter = None
 
 
 def logged_errors(since: float) -> list[str]:

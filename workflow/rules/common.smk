@@ -48,8 +48,6 @@ if workflow.is_main_process:
         logger.warning(f"eyechart: {warning}")
 
 configuration.prefer_own_python()
-if workflow.scheduling_settings is not None:
-    configuration.spare_scheduler(workflow.scheduling_settings)
 
 # Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
 # scaled them down to --cores; the bytes of results must not depend on --cores.
@@ -65,6 +63,10 @@ ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]
 
 STARTED = time.time()
 BASE = "../../envs/base.yaml"
+
+
+onstart:
+    configuration.spare_scheduler(workflow)
 
 
 onerror:

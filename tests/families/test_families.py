@@ -170,6 +170,9 @@ def test_half_precision_runs(name, loaded, cards, monkeypatch):
     exact = extract(loaded(name), cards(name), [["p0"], ["p1"]], 2, monkeypatch)
     for column, rows in found.items():
         for row, value in rows.items():
+            if column.endswith("/places"):
+                np.testing.assert_array_equal(value, exact[column][row], column)
+                continue
             scale = np.abs(exact[column][row]).max()
             assert np.abs(value - exact[column][row]).max() < 0.1 * scale + 0.1, column
 

@@ -170,7 +170,7 @@ def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_pat
     assert "vision.0–1" in page and "0.12" in page and "depth head over blocks" in page
     charts = [part.split("</script>")[0] for part in page.split('data-for="')[1:]]
     assert len(charts) == 3
-    assert json.loads(charts[0].split(">", 1)[1])["datasets"]["points"]
+    assert json.loads(charts[0].split(">", 1)[1])["readouts"]["datasets"]["points"]
     write_json(path, {"model": "m", "dataset": "d", "heads": [row | {"constant_abs_rel": None}]})
     with pytest.raises(UserError, match="the head at 'vision' has no 'constant_abs_rel'"):
         head_lines([path])

@@ -128,7 +128,7 @@ def test_only_language_models_are_traced(config: Config) -> None:
         ("results/readouts/tiny_lava/blink.parquet", "did you mean 'tiny_llava'?"),
         ("results/readouts/tiny_llava/blnk.parquet", "did you mean 'blink'?"),
         ("results/concepts/tiny_llava/strop/cues.parquet", "did you mean 'stroop'?"),
-        ("results/attention/tiny_llava/moch/lens.parquet", "did you mean 'mochi'?"),
+        ("results/attention/tiny_llava/blnk/lens.parquet", "did you mean 'blink'?"),
         ("results/verdict/tiny_lava.parquet", "did you mean 'tiny_llava'?"),
     ],
 )

@@ -79,7 +79,8 @@ class Project:
         """Copy everything, results and Snakemake's memory included, with its times."""
         shutil.copytree(self.folder, folder, symlinks=True)
         project = Project(folder)
-        project.configure(self.config)
+        project.config = json.loads(json.dumps(self.config))
+        project.configure({})
         return project
 
     def configure(self, changes: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from eyechart.report.exam_looks import BAND_NAMES, LANES, LIT, LOOKS, TESTED
 from eyechart.report.format import p_value, share
 from eyechart.report.templates import open_templates
 from eyechart.tables.parquet import write_table
-from eyechart.tables.verdict import BANDS, CLASSES, COMPARISONS, NOTE, STAGES
+from eyechart.tables.verdict import BANDS, CLASSES, COMPARISONS, NOTE, STAGES, VERDICT
 from eyechart.verdict.rules import NO_RULE, RULES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
@@ -209,6 +209,15 @@ def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
     svg = (output.parent / "comparison.svg").read_text()
     for word in compared["class"].unique():
         assert word in svg
+
+
+def test_a_model_with_nothing_to_decide_on_has_a_figure_that_says_so(tmp_path):
+    table = tmp_path / "tiny_dino.parquet"
+    write_table(table, VERDICT.empty_table())
+    words = ["--verdicts", str(table), "--settings", '{"png_scale": 1}']
+    draw_exam.main([*words, "--output", str(tmp_path / "figures.json")])
+    for name in ("exam_tiny_dino", "comparison"):
+        assert "Nothing was asked or read" in (tmp_path / f"{name}.svg").read_text()
 
 
 def test_the_page_explains_the_rules_that_are_applied_and_so_does_the_document(page):

@@ -14,14 +14,13 @@ pytestmark = pytest.mark.workflow
 PAGE = {"build_report": 1}
 REPORT = {"draw_figures": 2, **PAGE}
 CARD = {"draw_exam": 1, **PAGE}
-PROBES = {"train_probes": 3, "draw_figures": 2, "decide": 2, **CARD}
+PROBES = {"train_probes": 3, "draw_figures": 2, "decide": 1, **CARD}
 ALL_ACTIVATIONS = {"extract_encoder": 2, "extract_vlm": 2, "write_manifest": 3, **PROBES}
 TABLES = {"prepare_dataset": 1, **ALL_ACTIVATIONS}
 QUESTIONS = {"write_drawn": 1, **TABLES}
 ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
-OF_ONE = {"draw_figures": 1, "decide": 1, **CARD}
-OF_CLIP = {"write_manifest": 1, "train_probes": 1, **OF_ONE}
-OF_LLAVA = {"write_manifest": 2, "train_probes": 2, **OF_ONE}
+OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_figures": 1, **PAGE}
+OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_figures": 1, "decide": 1, **CARD}
 PART = "results/activations/tiny_clip/clevr/image/part-001.parquet"
 PICTURE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
 
@@ -142,7 +141,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         clevr(tasks=["shape", "has_metal", "has_red"]),
         {**PROBES, "train_probes": 2},
     ),
-    "one model less": (configure(models=["tiny_clip"]), {"draw_training": 1, **CARD}),
+    "one model less": (configure(models=["tiny_clip"]), {"draw_training": 1, **PAGE}),
     # files
     "shard deleted": (delete(PART), {"extract_encoder": 1, **OF_CLIP}),
     "shard damaged": (damage(PART), {"extract_encoder": 1, **OF_CLIP}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyechart.answering import Answering
-from eyechart.configuration import Config, canonical, check_known, examined, tasks_for
+from eyechart.configuration import Config, canonical, check_known, examined, scope_of, tasks_for
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.reading import Reading
@@ -104,9 +104,14 @@ class Judging:
 
     def _sources(self, model: str) -> list[str]:
         """Give the datasets of which something is known about a model."""
-        probed = [d for d in examined(self.config) if tasks_for(self.config, self.specs, model, d)]
+        probed = [d for d in examined(self.config) if self._asked_of_items(model, d)]
         read = Reading(self.config, self.specs).datasets
         return list(dict.fromkeys([*self._asked(model), *read, *probed]))
+
+    def _asked_of_items(self, model: str, dataset: str) -> bool:
+        """Whether any probe reads questions, which alone are skills."""
+        tasks = tasks_for(self.config, self.specs, model, dataset)
+        return any(scope_of(self.config, dataset, task) == "item" for task in tasks)
 
     def _contained(self, model: str) -> str:
         spec = self.specs[model]

@@ -105,11 +105,14 @@ rule draw_exam:
     input:
         JUDGING.tables(),
     output:
-        report(
-            "<results>/report/figures/verdict/figures.json",
+        manifest="<results>/report/figures/verdict/figures.json",
+        cards=report(
+            expand(
+                "<results>/report/figures/verdict/{name}.svg",
+                name=[*(f"exam_{model}" for model in JUDGING.models), "comparison"],
+            ),
             caption="../report/exam.rst",
             category="Verdict",
-            labels={"model": "all", "figure": "exam card"},
         ),
     log:
         "<logs>/draw_exam.log",
@@ -130,7 +133,7 @@ rule draw_exam:
         "Drawing the exam card of every model"
     shell:
         "python -m eyechart.report.draw_exam --verdicts {input} --settings {params.settings:q}"
-        " --output {output} 2>&1 | tee {log}"
+        " --output {output.manifest} 2>&1 | tee {log}"
 
 
 rule draw_readouts:

@@ -58,6 +58,14 @@ def exam(one: Exam) -> Spec:
     return spec(chart | {"resolve": {"scale": APART}}, {"points": rows})
 
 
+def nothing(model: str) -> Spec:
+    """Say that there was nothing to decide on."""
+    rows = [{"model": model, "text": f"Nothing was asked or read of {model} to decide on."}]
+    chart = {"width": 480, "height": 40, "mark": {"type": "text", "fontSize": 13}}
+    encoding = {"text": {"field": "text", "type": "nominal"}}
+    return spec({**view("points"), **chart, "encoding": encoding}, {"points": rows})
+
+
 def exam_rows(one: Exam) -> Rows:
     """Give a row per skill and stage: value, interval, n, floor, address, class and reason."""
     rows = []

@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 
 from eyechart import errors
-from eyechart.report.chart_exam import comparison, exam
+from eyechart.report.chart_exam import comparison, exam, nothing
 from eyechart.report.chart_style import draw
 from eyechart.report.exam_card import read_exams
 from eyechart.tables.files import describe, write_json
@@ -33,8 +33,9 @@ def main(argv: list[str]) -> None:
     """Draw all cards and their comparison, then write the manifest."""
     args = parse_args(argv)
     exams = read_exams(args.verdicts)
-    charts = {f"exam_{one.model}": exam(one) for one in exams}
-    charts |= {"comparison": comparison(exams)} if exams else {}
+    charts = {f"exam_{path.stem}": nothing(path.stem) for path in args.verdicts}
+    charts |= {f"exam_{one.model}": exam(one) for one in exams}
+    charts["comparison"] = comparison(exams) if exams else nothing("any model")
     folder, scale = args.output.parent, args.settings["png_scale"]
     paths = [p for name, chart in charts.items() for p in draw(folder / name, chart, scale)]
     files = [{**describe(path), "path": path.name} for path in paths]

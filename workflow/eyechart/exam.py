@@ -92,8 +92,8 @@ class Exam:
 
     @property
     def told_of(self) -> list[str]:
-        """The datasets that the report tells of: probed, asked about, read out or compared."""
-        more = [*self.reading.datasets, *self.comparing.datasets]
+        """The datasets that the report tells of: those that any of its sections reads."""
+        more = [*self.reading.datasets, *self.comparing.datasets, *self.tracing.datasets]
         return list(dict.fromkeys([*self.datasets, *self.answering.datasets, *more]))
 
     def pairs(self) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,24 @@ from eyechart.reading import Reading
 
 
 @dataclass(frozen=True)
+class Known:
+    """What is known of a model on one dataset: all inputs of its verdict come from these.
+
+    Attributes
+    ----------
+    dataset : the dataset, whose items are read
+    answered : whether the model answers its items
+    read_out : whether its items are read out of the model
+    probed : the item tasks that are probed; only these are skills
+    """
+
+    dataset: str
+    answered: bool
+    read_out: bool
+    probed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Judging:
     """The section ``verdict`` of a checked configuration, and the specs of all models."""
 
@@ -36,8 +54,19 @@ class Judging:
 
     @property
     def models(self) -> list[str]:
-        """The models that are judged: those of which anything was asked or read."""
-        return [model for model in self.config["models"] if self._sources(model)]
+        """The models that are judged: those of which anything is known."""
+        return [model for model in self.config["models"] if self.known(model)]
+
+    def known(self, model: str) -> list[Known]:
+        """Return what is known of a model, a record per dataset of which anything is."""
+        answered = {d for m, d in self._answering.pairs() if m == model}
+        read_out = Reading(self.config, self.specs).datasets
+        probed = {d: self._item_tasks(model, d) for d in examined(self.config)}
+        found = [
+            Known(d, d in answered, d in read_out, probed.get(d, ()))
+            for d in [*self._answering.datasets, *read_out, *probed]
+        ]
+        return list(dict.fromkeys(k for k in found if k.answered or k.read_out or k.probed))
 
     def setting(self, wildcards: Any) -> str:
         """Give the rules' settings, as canonical JSON."""
@@ -66,16 +95,17 @@ class Judging:
 
     def items(self, wildcards: Any) -> list[str]:
         """Give the questions of all datasets that a model's verdict tells of."""
-        sets = self._sources(wildcards.model)
-        return [f"results/datasets/{dataset}/items.parquet" for dataset in sets]
+        return [_items(known.dataset) for known in self.known(wildcards.model)]
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give what the model answers, sighted and blind."""
-        return self._answers(wildcards.model, self._asked(wildcards.model))
+        sets = [known.dataset for known in self.known(wildcards.model) if known.answered]
+        return self._answers(wildcards.model, sets)
 
     def readouts(self, wildcards: Any) -> list[str]:
         """Give what was read out of it."""
-        return Reading(self.config, self.specs).predictions(wildcards)
+        sets = [known.dataset for known in self.known(wildcards.model) if known.read_out]
+        return [f"results/readouts/{wildcards.model}/{d}.predictions.parquet" for d in sets]
 
     def probes(self, wildcards: Any) -> list[str]:
         """Give the tables of its probes; what they predict stands beside them."""
@@ -87,8 +117,7 @@ class Judging:
 
     def encoder_items(self, wildcards: Any) -> list[str]:
         """Give the statements about pairs that the contained encoder matched."""
-        sets = self._of_encoder(wildcards.model)
-        return [f"results/datasets/{dataset}/items.parquet" for dataset in sets]
+        return [_items(dataset) for dataset in self._of_encoder(wildcards.model)]
 
     def encoder_answers(self, wildcards: Any) -> list[str]:
         """Give how it matched them."""
@@ -99,19 +128,10 @@ class Judging:
     def _answering(self) -> Answering:
         return Answering(self.config, self.specs)
 
-    def _asked(self, model: str) -> list[str]:
-        return [d for m, d in self._answering.pairs() if m == model]
-
-    def _sources(self, model: str) -> list[str]:
-        """Give the datasets of which something is known about a model."""
-        probed = [d for d in examined(self.config) if self._asked_of_items(model, d)]
-        read = Reading(self.config, self.specs).datasets
-        return list(dict.fromkeys([*self._asked(model), *read, *probed]))
-
-    def _asked_of_items(self, model: str, dataset: str) -> bool:
-        """Whether any probe reads questions, which alone are skills."""
+    def _item_tasks(self, model: str, dataset: str) -> tuple[str, ...]:
+        """Return the probed tasks that ask questions, which alone are skills."""
         tasks = tasks_for(self.config, self.specs, model, dataset)
-        return any(scope_of(self.config, dataset, task) == "item" for task in tasks)
+        return tuple(t for t in tasks if scope_of(self.config, dataset, t) == "item")
 
     def _contained(self, model: str) -> str:
         spec = self.specs[model]
@@ -121,7 +141,8 @@ class Judging:
         encoder, patterns = self._contained(model), self.config["verdict"]["patterns"]
         if encoder not in self.config["models"]:
             return []
-        return [d for d in self._asked(encoder) if d in patterns.values()]
+        answered = [known.dataset for known in self.known(encoder) if known.answered]
+        return [dataset for dataset in answered if dataset in patterns.values()]
 
     def _answers(self, model: str, datasets: list[str]) -> list[str]:
         shown = ("sighted", self.config["verdict"]["blind"])
@@ -129,7 +150,11 @@ class Judging:
 
     def _probes(self, model: str, suffix: str) -> list[str]:
         return [
-            f"results/probes/{model}/{dataset}/{task}{suffix}"
-            for dataset in examined(self.config)
-            for task in tasks_for(self.config, self.specs, model, dataset)
+            f"results/probes/{model}/{known.dataset}/{task}{suffix}"
+            for known in self.known(model)
+            for task in known.probed
         ]
+
+
+def _items(dataset: str) -> str:
+    return f"results/datasets/{dataset}/items.parquet"

@@ -96,15 +96,20 @@ def _pattern(model: str, task: str, n: int) -> Skill:
     return Skill(dataset, task, PATTERN, "", groups, 0.5, stages)
 
 
+def skills_of(model: str, n: int) -> list[Skill]:
+    """Return six tasks of a model; of one that reads, also questions and patterns."""
+    found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
+    if model != "tiny_dino":
+        found += [_scene(model, task, c, 240) for task, c in SCENES.items()]
+        found += [_pattern(model, task, 30) for task in NINE]
+    return found
+
+
 def write_verdicts(root: Path, n: int = 300) -> list[Path]:
-    """Write a verdict per model: six tasks of all, questions and patterns of those that read."""
+    """Write a verdict per model."""
     paths = []
     for model, (kind, contains) in MODELS.items():
-        found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
-        if model != "tiny_dino":
-            found += [_scene(model, task, c, 240) for task, c in SCENES.items()]
-            found += [_pattern(model, task, 30) for task in NINE]
-        tables = rows(found, model, kind, contains, Bar(alpha=0.01, margin=0.1))
+        tables = rows(skills_of(model, n), model, kind, contains, Bar(alpha=0.01, margin=0.1))
         paths.append(root / f"results/verdict/{model}.parquet")
         write_verdict(parts(paths[-1]), tables, NOTES)
     return paths

@@ -51,6 +51,17 @@ VALUES = pa.schema(
         ("groups", pa.int32()),
     ]
 )
+"""One row per skill and stage, by band, dataset, skill, then along the model.
+
+skill: Name of the task
+band: `six`: vision-centric tasks; `question`: questions about scenes; `pattern`: patterns of MMVP
+stage: `alone`, `encoder`, `connector`, `lm_best`, `lm_last`, `sighted` or `blind`
+address: The layer, or the encoder that was asked; empty for the model's own responses
+evidence: `readout`, `probe` or `answer`
+value (share): Items right at this stage
+floor (share): What is reached without the image: chance; of a probe also what the question alone
+  gives
+"""
 
 SKILLS = pa.schema(
     [
@@ -69,6 +80,21 @@ SKILLS = pa.schema(
         ("why", pa.string()),
     ]
 )
+"""One row per skill: its class and why. The metadata hold the settings of the rules.
+
+skill: Name of the task
+band: `six`, `question` or `pattern`
+kind: `vlm` or `encoder`
+contains: The encoder in a VLM; null where unknown
+seen: `canvas` or `alone`: how the images of the deciding readouts were seen; null without readouts
+n: Items that all stages have
+changed (share): Responses that change when the image is taken away; null where it was not asked
+  blind
+changed_ci_low, changed_ci_high (share): End of its 95 % interval
+verdict: `encoded_and_used`, `brain`, `nerve`, `eyes`, `prior`, `encoded` or `undecided`
+rule: Name of the rule that gave the class; `none` for `undecided`
+why: The class in a sentence, with the numbers that it rests on
+"""
 
 DIFFERENCES = pa.schema(
     [
@@ -84,6 +110,18 @@ DIFFERENCES = pa.schema(
         ("q", pa.float64()),
     ]
 )
+"""One row per skill and comparison of two stages.
+
+skill: Name of the task
+band: `six`, `question` or `pattern`
+comparison: Name of the two stages
+first: Stage of the first value
+second: Stage of the value that is subtracted
+paired: Whether both have the same items; otherwise two sets of items are compared
+difference (share): First minus second
+p: McNemar's exact test by group; of unpaired stages, Student's t
+q: Corrected over all comparisons of the model (Benjamini–Hochberg)
+"""
 
 # Key of the metadata of all three: JSON with the alpha, margin and blind of the rules
 NOTE = b"eyechart.verdict"

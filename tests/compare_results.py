@@ -9,11 +9,13 @@ verdict with a column per stage is compared with the verdict in long form. The m
     {"columns": {"predicted": "response", "readouts:answer": "response"},
      "values": {"condition": {"sighted": "seen"}},
      "folders": {"scores": "behavior/metrics"},
+     "files": {"maps.parquet": "attention_maps.parquet"},
      "ignored": ["why"]}
 
 with columns named as OLD names them, of one section only where a prefix says so; ``values``
-renames entries of text columns. Prints per table the rows and the largest difference, and exits
-with status 1 if any table differs, is missing, or is there in NEW only. It needs no eyechart.
+renames entries of text columns, ``files`` parts of paths below a section's folder.
+Prints per table the rows and the largest difference, and exits with status 1 if any table differs,
+is missing, or is there in NEW only. It needs no eyechart.
 """
 
 import argparse
@@ -68,6 +70,7 @@ class Names:
     columns: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
     def column(self, section: str, name: str) -> str:
@@ -75,8 +78,9 @@ class Names:
 
     def rename(self, section: str, table: pl.DataFrame) -> pl.DataFrame:
         """Return an OLD table with the names and text entries that NEW has."""
-        for name in set(table.columns) & set(self.values):
-            table = table.with_columns(pl.col(name).replace(self.values[name]))
+        for name in table.columns:
+            entries = self.values.get(f"{section}:{name}", self.values.get(name, {}))
+            table = table.with_columns(pl.col(name).replace(entries)) if entries else table
         table = table.drop(name for name in self.ignored if name in table.columns)
         return table.rename({name: self.column(section, name) for name in table.columns})
 
@@ -98,15 +102,16 @@ def compare_folders(old: Path, new: Path, names: Names, tolerance: float) -> dic
         before, after = (root / _folder(root, section, names) for root in (old, new))
         for path in sorted(before.rglob("*.parquet")):
             inner = path.relative_to(before)
-            for target, table in _tables(path, after / inner).items():
+            renamed = Path(*(names.files.get(part, part) for part in inner.parts))
+            for target, table in _tables(path, after / renamed).items():
                 name = str(path.relative_to(old).with_name(target.name))
                 met.add(target)
                 if not target.exists():
                     found[name] = Found(wrong=[f"{target} is missing"])
                     continue
                 keys = [names.column(section, key) for key in KEYS[section]]
-                renamed = names.rename(section, table)
-                found[name] = compare(renamed, pl.read_parquet(target), keys, tolerance)
+                own = names.rename(section, table)
+                found[name] = compare(own, pl.read_parquet(target), keys, tolerance)
         for target in sorted(after.rglob("*.parquet")):
             if target not in met:
                 found[str(target.relative_to(new))] = Found(wrong=["is in the new folder only"])

@@ -104,7 +104,10 @@ def test_renamed_columns_and_entries_are_mapped(results, moved, tmp_path):
         table.with_columns(pl.col("condition").replace({"blank": "white"})).write_parquet(path)
     assert main([str(results), str(moved)]) == 1
     names = {"columns": {"answers:predicted": "response"}, "ignored": ["text"]}
-    names["values"] = {"condition": {"blank": "white"}}
+    names["values"] = {"answers:condition": {"blank": "white"}}
+    names["values"] |= {f"{part}:condition": {"blank": "white"} for part in ("scores", "retrieval")}
+    (moved / "behavior/patterns/patterns.parquet").rename(moved / "behavior/patterns/all.parquet")
+    names["files"] = {"patterns.parquet": "all.parquet"}
     for path in (moved / "behavior/scores").rglob("*.parquet"):
         change(path, pl.col("condition").replace({"blank": "white"}))
     for path in (moved / "behavior/retrieval").rglob("*.parquet"):

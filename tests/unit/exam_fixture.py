@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from eyechart.randomness import generator
-from eyechart.tables.parquet import write_table
-from eyechart.tables.verdict import NOTE, PATTERN, QUESTION, SIX, VERDICT
+from eyechart.tables.verdict import PATTERN, QUESTION, SIX, parts, write_verdict
 from eyechart.verdict.choose import cross_fitted
 from eyechart.verdict.evidence import Skill, Stage
 from eyechart.verdict.rules import Bar
@@ -24,7 +22,7 @@ MODELS = {  # kind and contained encoder
     "tiny_llava_aligned": ("vlm", "tiny_clip"),
     "tiny_llava": ("vlm", "tiny_clip"),
 }
-NOTES = b'{"alpha": 0.01, "margin": 0.1, "blind": "blank"}'
+NOTES = {"alpha": 0.01, "margin": 0.1, "blind": "blank"}
 
 
 def _right(know: float, c: int, ease: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -98,16 +96,20 @@ def _pattern(model: str, task: str, n: int) -> Skill:
     return Skill(dataset, task, PATTERN, "", groups, 0.5, stages)
 
 
+def skills_of(model: str, n: int) -> list[Skill]:
+    """Return six tasks of a model; of one that reads, also questions and patterns."""
+    found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
+    if model != "tiny_dino":
+        found += [_scene(model, task, c, 240) for task, c in SCENES.items()]
+        found += [_pattern(model, task, 30) for task in NINE]
+    return found
+
+
 def write_verdicts(root: Path, n: int = 300) -> list[Path]:
-    """Write a table per model: six tasks of all, questions and patterns of those that read."""
+    """Write a verdict per model."""
     paths = []
     for model, (kind, contains) in MODELS.items():
-        found = [_six(model, task, c, n) for task, c in SIX_TASKS.items()]
-        if model != "tiny_dino":
-            found += [_scene(model, task, c, 240) for task, c in SCENES.items()]
-            found += [_pattern(model, task, 30) for task in NINE]
-        table = rows(found, model, kind, contains, Bar(alpha=0.01, margin=0.1))
+        tables = rows(skills_of(model, n), model, kind, contains, Bar(alpha=0.01, margin=0.1))
         paths.append(root / f"results/verdict/{model}.parquet")
-        schema = VERDICT.with_metadata({NOTE: NOTES})
-        write_table(paths[-1], pa.Table.from_pylist(table, schema))
+        write_verdict(parts(paths[-1]), tables, NOTES)
     return paths

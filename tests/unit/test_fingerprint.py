@@ -92,6 +92,15 @@ def test_a_string_that_is_no_docstring_counts(package: Path) -> None:
     assert hash_of() != before
 
 
+def test_the_text_below_a_constant_describes_it_and_does_not_count(package: Path) -> None:
+    (package / "step.py").write_text(MODULE + '\nTABLE = 1\n"""One row per item."""\n')
+    before = hash_of()
+    (package / "step.py").write_text(MODULE + '\nTABLE = 1\n"""One row per question."""\n')
+    assert hash_of() == before
+    (package / "step.py").write_text(MODULE + "\nTABLE = 1\n")
+    assert hash_of() == before
+
+
 def test_an_import_inside_a_function_counts(package: Path) -> None:
     late = MODULE.replace("    return", "    import eyechart.unrelated\n\n    return")
     (package / "step.py").write_text(late)

@@ -20,7 +20,16 @@ from eyechart.report.exam_looks import BAND_NAMES, LANES, LIT, LOOKS, TESTED
 from eyechart.report.format import p_value, share
 from eyechart.report.templates import open_templates
 from eyechart.tables.parquet import write_table
-from eyechart.tables.verdict import BANDS, CLASSES, COMPARISONS, NOTE, STAGES, VERDICT
+from eyechart.tables.verdict import (
+    BANDS,
+    CLASSES,
+    COMPARISONS,
+    NOTE,
+    STAGES,
+    parts,
+    read_verdict,
+    write_verdict,
+)
 from eyechart.verdict.rules import NO_RULE, RULES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
@@ -71,15 +80,16 @@ def test_every_class_stage_band_and_test_has_a_name_of_its_own():
 def test_the_first_screen_has_word_value_interval_and_n_of_every_verdict(page, paths):
     found = cells(page)
     for path in paths:
-        for row in pl.read_parquet(path).to_dicts():
+        for row in read_verdict(path).by_skill():
             band, skill = BAND_NAMES[row["band"]], row["skill"].replace("_", " ")
             cell = found[band, skill, row["model"]]
-            features = row["verdict"] == "encoded" or row["sighted_value"] is None
-            stage = "alone" if features and row["alone_value"] is not None else "encoder"
-            stage = stage if features else "sighted"
-            ends = f"{share(row[f'{stage}_ci_low'])}–{share(row[f'{stage}_ci_high'])}"
-            expected = f"{LOOKS[row['verdict']].word} {share(row[f'{stage}_value'])} {ends}"
-            assert cell == f"{expected} n {row[f'{stage}_n']}"
+            at = row["stages"]
+            features = row["verdict"] == "encoded" or "sighted" not in at
+            stage = "alone" if features and "alone" in at else "encoder"
+            one = at[stage if features else "sighted"]
+            ends = f"{share(one['ci_low'])}–{share(one['ci_high'])}"
+            expected = f"{LOOKS[row['verdict']].word} {share(one['value'])} {ends}"
+            assert cell == f"{expected} n {one['n']}"
 
 
 def test_models_that_share_an_encoder_stand_side_by_side_and_vlms_come_first(page, paths):
@@ -100,13 +110,12 @@ def test_the_two_halves_of_mmvp_share_a_line(paths):
 def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths):
     said = text(page)
     for path in paths:
-        for row in pl.read_parquet(path).to_dicts():
+        for row in read_verdict(path).by_skill():
             assert " ".join(row["why"].split()) in said
-            for stage in STAGES:
-                if row[f"{stage}_value"] is not None:
-                    ends = f"{share(row[f'{stage}_ci_low'])}–{share(row[f'{stage}_ci_high'])}"
-                    value = share(row[f"{stage}_value"])
-                    assert f"{value} {ends}" in said or f"{value}, 95 % {ends}" in page
+            for one in row["stages"].values():
+                ends = f"{share(one['ci_low'])}–{share(one['ci_high'])}"
+                value = share(one["value"])
+                assert f"{value} {ends}" in said or f"{value}, 95 % {ends}" in page
     assert len(re.findall(r'class="cell"', page)) == 2 * 21 + 21 + 6
 
 
@@ -133,8 +142,9 @@ def test_nothing_is_told_by_colour_alone_and_nothing_is_fetched(page):
 def test_names_and_reasons_from_tables_are_text_and_no_markup(tmp_path):
     paths = write_verdicts(tmp_path, n=40)
     evil = "<script>alert(1)</script>"
-    spoil(paths[0], pl.col("skill") + evil, "skill")
-    spoil(paths[0], pl.lit(evil), "why")
+    for path in parts(paths[0]):
+        spoil(path, pl.col("skill") + evil, "skill")
+    spoil(parts(paths[0])[1], pl.lit(evil), "why")
     found = render(paths)
     assert evil not in found and "&lt;script&gt;" in found
 
@@ -142,7 +152,8 @@ def test_names_and_reasons_from_tables_are_text_and_no_markup(tmp_path):
 def test_a_run_without_verdicts_has_no_card(tmp_path):
     assert card([]) is None
     (path, *_) = write_verdicts(tmp_path, n=40)
-    write_table(path, pq.read_table(path).slice(0, 0))
+    for part in parts(path):
+        write_table(part, pq.read_table(part).slice(0, 0))
     assert card([path]) is None
 
 
@@ -153,39 +164,49 @@ def spoil(path: Path, value: pl.Expr, column: str) -> None:
     write_table(path, table)
 
 
+VALUES, CLASS, DIFFERENCE = range(3)
+NO_FLOAT = pl.lit(None, pl.Float64)
+SIGHTED, BLIND = pl.col("stage") == "sighted", pl.col("comparison") == "sighted_blind"
+
+
 @pytest.mark.parametrize(
-    ("column", "value", "said"),
+    ("part", "column", "value", "said"),
     [
-        ("sighted_blind_q", pl.lit(None, pl.Float64), "a difference 'sighted_blind' without 'q'"),
-        ("sighted_ci_low", pl.lit(None, pl.Float64), "a value of 'sighted' without 'ci_low'"),
-        ("sighted_n", pl.lit(None, pl.Int32), "a value of 'sighted' without 'n'"),
-        ("sighted_floor", pl.lit(None, pl.Float64), "a value of 'sighted' without 'floor'"),
-        ("sighted_value", pl.lit(1.5), "a value of 'sighted' outside its interval"),
-        ("sighted_blind_q", pl.col("sighted_blind_p") / 2, "a q of 'sighted_blind' below its p"),
-        ("verdict", pl.lit("brian"), "verdict is 'brian'; did you mean 'brain'"),
-        ("band", pl.lit("seven"), "band is 'seven'"),
-        ("chance", pl.lit(None, pl.Float64), "has no 'chance'"),
-        ("why", pl.lit(None, pl.String), "has no 'why'"),
-        ("skill", pl.lit("color"), "is there twice"),
-        ("rule", pl.lit("none"), "has a class without a rule"),
+        (DIFFERENCE, "q", pl.when(~BLIND).then("q"), "a difference 'sighted_blind' without 'q'"),
+        (VALUES, "ci_low", pl.when(~SIGHTED).then("ci_low"), "value of 'sighted' without 'ci_low'"),
+        (VALUES, "n", pl.when(~SIGHTED).then("n"), "a value of 'sighted' without 'n'"),
+        (VALUES, "floor", pl.when(~SIGHTED).then("floor"), "a value of 'sighted' without 'floor'"),
+        (VALUES, "value", pl.when(SIGHTED).then(1.5).otherwise("value"), "outside its interval"),
+        (VALUES, "stage", pl.lit("sighed"), "stage is 'sighed'; did you mean 'sighted'"),
+        (VALUES, "stage", pl.lit("sighted"), "has 'sighted' twice"),
+        (VALUES, "skill", pl.col("skill") + "s", "has no value at any stage"),
+        (DIFFERENCE, "skill", pl.col("skill") + "s", "has numbers and no class"),
+        (DIFFERENCE, "q", pl.when(BLIND).then(pl.col("p") / 2).otherwise("q"), "below its p"),
+        (CLASS, "verdict", pl.lit("brian"), "verdict is 'brian'; did you mean 'brain'"),
+        (CLASS, "band", pl.lit("seven"), "band is 'seven'"),
+        (CLASS, "chance", NO_FLOAT, "has no 'chance'"),
+        (CLASS, "why", pl.lit(None, pl.String), "has no 'why'"),
+        (CLASS, "skill", pl.lit("color"), "is there twice"),
+        (CLASS, "rule", pl.lit("none"), "has a class without a rule"),
     ],
 )
-def test_a_number_or_class_that_stands_alone_is_refused(tmp_path, column, value, said):
+def test_a_number_or_class_that_stands_alone_is_refused(tmp_path, part, column, value, said):
     path = write_verdicts(tmp_path, n=40)[3]
-    spoil(path, value, column)
+    spoil(parts(path)[part], value, column)
     with pytest.raises(UserError) as error:
         card([path])
-    assert said in str(error.value) and str(path) in str(error.value)
+    assert said in str(error.value) and str(path.parent / path.stem) in str(error.value)
 
 
 def test_tables_made_by_other_rules_are_not_put_on_one_page(tmp_path):
     paths = write_verdicts(tmp_path, n=40)
-    table = pq.read_table(paths[1])
+    classes = parts(paths[1])[CLASS]
+    table = pq.read_table(classes)
     other = json.dumps({"alpha": 0.05, "margin": 0.1, "blind": "blank"})
-    write_table(paths[1], table.replace_schema_metadata({NOTE: other}))
+    write_table(classes, table.replace_schema_metadata({NOTE: other}))
     with pytest.raises(UserError, match="one page compares one set of rules"):
         card(paths)
-    write_table(paths[1], table.replace_schema_metadata({}))
+    write_table(classes, table.replace_schema_metadata({}))
     with pytest.raises(UserError, match="does not say what its rules were"):
         card(paths)
     with pytest.raises(UserError, match="'tiny_clip' is in another table already"):
@@ -201,10 +222,9 @@ def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
     expected = {f"{stem}.{end}" for stem in stems for end in ("svg", "png", "csv")}
     assert {file["path"] for file in manifest["files"]} == expected
     drawn = pl.read_csv(output.parent / "exam_tiny_llava.csv")
-    rows = pl.read_parquet(paths[3])
-    assert set(drawn["why"]) == set(rows["why"])
-    stages = sum(rows[f"{stage}_value"].is_not_null().sum() for stage in STAGES)
-    assert len(drawn) == stages and drawn["n"].null_count() == 0
+    verdict = read_verdict(paths[3])
+    assert set(drawn["why"]) == set(verdict.skills["why"])
+    assert len(drawn) == len(verdict.values) and drawn["n"].null_count() == 0
     compared = pl.read_csv(output.parent / "comparison.csv")
     assert len(compared) == 3 * (len(SIX_TASKS) + len(SCENES) + len(NINE)) + len(SIX_TASKS)
     svg = (output.parent / "comparison.svg").read_text()
@@ -214,7 +234,7 @@ def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
 
 def test_a_model_with_nothing_to_decide_on_has_a_figure_that_says_so(tmp_path):
     table = tmp_path / "tiny_dino.parquet"
-    write_table(table, VERDICT.empty_table())
+    write_verdict(parts(table), ([], [], []), {})
     words = ["--verdicts", str(table), "--settings", '{"png_scale": 1}']
     draw_exam.main([*words, "--output", str(tmp_path / "figures.json")])
     for name in ("exam_tiny_dino", "comparison"):

@@ -142,6 +142,7 @@ def test_only_language_models_are_traced(config: Config) -> None:
         ("results/concepts/tiny_llava/strop/cues.parquet", "did you mean 'stroop'?"),
         ("results/attention/tiny_llava/blnk/lens.parquet", "did you mean 'blink'?"),
         ("results/verdict/tiny_lava.parquet", "did you mean 'tiny_llava'?"),
+        ("results/verdict/tiny_lava.classes.parquet", "unknown model 'tiny_lava'; did you"),
     ],
 )
 def test_a_misspelt_target_names_the_nearest_that_there_is(

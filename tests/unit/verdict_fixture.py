@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
 from eyechart.randomness import generator
@@ -19,6 +18,7 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
+from eyechart.tables.verdict import parts, read_verdict
 from eyechart.verdict.choose import cross_fitted
 from eyechart.verdict.evidence import Skill, Stage
 
@@ -125,7 +125,10 @@ def flags(root: Path, *, model: str = "m", kind: str = "vlm", contains: str = ""
     for name in ("items", "answers", "readouts", "probes", "encoder_items", "encoder_answers"):
         words += [f"--{name.replace('_', '-')}", *map(str, lists.get(name, []))]
     words += ["--settings", json.dumps(SETTINGS | (settings or {})), "--seed", "7"]
-    return [*words, "--output", str(root / f"results/verdict/{model}.parquet")]
+    three = parts(root / f"results/verdict/{model}.parquet")
+    for flag, path in zip(("output", "classes", "differences"), three, strict=True):
+        words += [f"--{flag}", str(path)]
+    return words
 
 
 def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Path:
@@ -155,5 +158,11 @@ def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Pat
 
 
 def read(path: Path) -> list[Row]:
-    """Give the rows of a table of verdicts."""
-    return pl.read_parquet(path).to_dicts()
+    """Return a row per skill, with the numbers of its stages and comparisons by name."""
+    rows = []
+    for skill in read_verdict(path).by_skill():
+        stages, differences = skill.pop("stages"), skill.pop("differences")
+        for name, found in [*stages.items(), *differences.items()]:
+            skill |= {f"{name}_{key}": value for key, value in found.items()}
+        rows.append(skill)
+    return rows

@@ -78,7 +78,7 @@ def test_a_finished_run_has_nothing_to_do(fast: Project, tmp_path: Path) -> None
 
 
 def test_every_skill_has_a_verdict_and_says_why(fast: Project) -> None:
-    rows = pl.read_parquet(fast.path("results/verdict/tiny_llava.parquet"))
+    rows = pl.read_parquet(fast.path("results/verdict/tiny_llava.classes.parquet"))
     assert set(rows["skill"]) >= SKILLS
     assert rows["verdict"].null_count() == rows["why"].null_count() == 0
     assert (rows["n"] > 0).all()

@@ -65,6 +65,14 @@ def _imports(module: str) -> tuple[str, ...]:
 def _logic(path: Path) -> str:
     tree = _tree(path)
     for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED) and node.body and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
+        if isinstance(node, _DOCUMENTED):
+            node.body = [statement for statement in node.body if not _is_text(statement)]
     return ast.dump(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a string and nothing else: a docstring, or one below a constant."""
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return True
+    return False

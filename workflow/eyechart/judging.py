@@ -86,8 +86,13 @@ class Judging:
     # Paths
 
     def tables(self) -> list[str]:
-        """Give all verdicts."""
+        """Return the values of all verdicts; classes and differences stand beside them."""
         return [f"results/verdict/{model}.parquet" for model in self.models]
+
+    def beside(self) -> list[str]:
+        """Return the classes and differences of all verdicts."""
+        ends = ("classes", "differences")
+        return [f"results/verdict/{model}.{end}.parquet" for model in self.models for end in ends]
 
     def figures(self) -> list[str]:
         """Give the manifest of the exam cards as files."""

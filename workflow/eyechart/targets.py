@@ -34,7 +34,10 @@ def check(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> Non
             case ("results", "concepts" | "attention" as section, model, dataset, _):
                 _names(target, specs, config[section]["datasets"], [model], dataset)
             case ("results", "verdict", file):
-                _names(target, specs, known, [file.removesuffix(".parquet")])
+                model = file.removesuffix(".parquet")
+                for end in (".classes", ".differences"):
+                    model = model.removesuffix(end)
+                _names(target, specs, known, [model])
             case ("results", "answers" | "scores" | "retrieval", model, file, *_):
                 dataset = file.removesuffix(".parquet").removesuffix(".distributions")
                 _names(target, specs, known, [model], dataset)

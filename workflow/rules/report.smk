@@ -103,7 +103,8 @@ rule draw_behaviour:
 
 rule draw_exam:
     input:
-        JUDGING.tables(),
+        verdicts=JUDGING.tables(),
+        verdict_parts=JUDGING.beside(),
     output:
         manifest="<results>/report/figures/verdict/figures.json",
         cards=report(
@@ -132,7 +133,7 @@ rule draw_exam:
     message:
         "Drawing the exam card of every model"
     shell:
-        "python -m eyechart.report.draw_exam --verdicts {input} --settings {params.settings:q}"
+        "python -m eyechart.report.draw_exam --verdicts {input.verdicts} --settings {params.settings:q}"
         " --output {output.manifest} 2>&1 | tee {log}"
 
 
@@ -390,6 +391,7 @@ rule build_report:
         correlations=ANSWERING.tables_of_patterns("correlations"),
         pairs=MINING.files("pairs.parquet"),
         verdicts=JUDGING.tables(),
+        verdict_parts=JUDGING.beside(),
         readouts=READING.tables(),
         heads=READING.metrics(),
         cues=COMPARING.tables("cues"),

@@ -11,7 +11,9 @@ rule decide:
         encoder_items=JUDGING.encoder_items,
         encoder_answers=JUDGING.encoder_answers,
     output:
-        "<results>/verdict/{model}.parquet",
+        values="<results>/verdict/{model}.parquet",
+        classes="<results>/verdict/{model}.classes.parquet",
+        differences="<results>/verdict/{model}.differences.parquet",
     log:
         "<logs>/decide/{model}.log",
     benchmark:
@@ -36,4 +38,5 @@ rule decide:
         " --contains={params.contains} --items {input.item_tables} --answers {input.answers}"
         " --readouts {input.readouts} --probes {input.probes}"
         " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
-        " --settings {params.settings:q} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        " --settings {params.settings:q} --seed {params.seed} --output {output.values}"
+        " --classes {output.classes} --differences {output.differences} 2>&1 | tee {log}"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from eyechart.errors import UserError
 from eyechart.models.addresses import Column
-from eyechart.tables.activations import ID, PLACE, PLACES, column
+from eyechart.tables.activations import ID, PLACES, column, part_schema
 from eyechart.tables.files import atomic
 
 ROW_GROUP_BYTES = 1 << 26  # rows are held back until a row group of 64 MiB is full
@@ -117,13 +117,9 @@ def open_shard(
         ``places`` the stages of which places are kept, and the columns that each is for.
     """
     id_name = ID[metadata["scope"]]
-    fields = [pa.field(id_name, pa.string())]
-    for c in columns:
-        vector = pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), c.address.width)
-        fields.append(pa.field(c.name, pa.list_(vector) if c.span == "image_tokens" else vector))
-    place = pa.list_(pa.list_(pa.float32(), len(PLACE)))
-    fields += [pa.field(f"{stage}/{PLACES}", place) for stage in sorted(metadata.get("places", {}))]
-    schema = pa.schema(fields, {METADATA: json.dumps(metadata, sort_keys=True)})
+    widths = {c.name: c.address.width for c in columns}
+    schema = part_schema(metadata["scope"], widths, dtype, sorted(metadata.get("places", {})))
+    schema = schema.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
     options = {"compression": "zstd", "use_dictionary": [id_name], "write_statistics": False}
     with atomic(path) as partial:
         with pq.ParquetWriter(partial, schema, **options) as writer:

@@ -7,16 +7,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-import pyarrow as pa
-
 from eyechart.errors import UserError
 from eyechart.report.behaviour import WITH
 from eyechart.report.check_exam import check_verdicts
 from eyechart.report.exam_looks import BAND_NAMES, LANES, LIT, LOOKS, TESTED, Look, spoken
 from eyechart.report.patterns import pattern_order
-from eyechart.tables.parquet import read_table
-from eyechart.tables.verdict import ENCODED, NERVE, NOTE, PATTERN, VERDICT
+from eyechart.tables.verdict import ENCODED, NERVE, PATTERN, Verdict, parts, read_verdict
 from eyechart.verdict.evidence import Test
 from eyechart.verdict.rules import RULES, Bar
 
@@ -58,12 +54,12 @@ def read_exams(paths: Sequence[Path]) -> list[Exam]:
     """
     found: list[Exam] = []
     for path in paths:
-        table = read_table(path)
-        check_verdicts(path, pl.DataFrame(table))
-        if not len(table):
+        verdict = read_verdict(path)
+        check_verdicts(path, verdict)
+        if not len(verdict.skills):
             continue
-        note = _note(path, table.schema)
-        rows = tuple(pl.DataFrame(table).select(VERDICT.names).to_dicts())
+        note = _note(path, verdict)
+        rows = tuple(verdict.by_skill())
         model = rows[0]["model"]
         if model in {exam.model for exam in found}:
             raise UserError(f"{path}: model {model!r} is in another table already")
@@ -134,21 +130,18 @@ def cell(row: Row, bar: Bar) -> Row:
 
     ``lost`` says whether some was lost before the language model, where that is not the class.
     """
-    once = row["seen"] == "alone" and row["alone_value"] == row["encoder_value"]
+    stages, differences = row["stages"], row["differences"]
+    alone, encoder = (stages.get(name, {}).get("value") for name in ("alone", "encoder"))
+    once = row["seen"] == "alone" and alone == encoder
     beside = "alone" if once or row["seen"] != "alone" else "encoder"  # it did not decide
     lit = set(LIT[row["rule"]]) - {beside}
     lanes = [
-        {"stage": stage, "name": name, "lit": stage in lit}
-        | {n: row[f"{stage}_{n}"] for n in ("value", "ci_low", "ci_high", "n", "floor")}
-        | {n: row[f"{stage}_{n}"] for n in ("address", "evidence")}
+        stages[stage] | {"name": name, "lit": stage in lit}
         for stage, name in LANES.items()
-        if row[f"{stage}_value"] is not None and not (stage == "alone" and once)
+        if stage in stages and not (stage == "alone" and once)
     ]
-    numbers = ("difference", "ci_low", "ci_high", "p", "q")
     tests = [
-        {"name": name} | {n: row[f"{two}_{n}"] for n in numbers}
-        for two, name in TESTED.items()
-        if row[f"{two}_p"] is not None
+        differences[two] | {"name": name} for two, name in TESTED.items() if two in differences
     ]
     by_stage = {lane["stage"]: lane for lane in lanes}
     wanted = HEADLINE if row["verdict"] != ENCODED else ("alone", "encoder")
@@ -170,8 +163,9 @@ def families(exams: Sequence[Exam]) -> list[Row]:
 def _lost(row: Row, bar: Bar) -> bool:
     """Whether the rules' own fact of a loss before the language model is shown."""
     for two in ("encoder_connector", "encoder_lm"):
-        numbers = [row[f"{two}_{n}"] for n in ("difference", "ci_low", "ci_high", "p", "q")]
-        if numbers[0] is not None and bar.above(Test(*numbers)):
+        found = row["differences"].get(two)
+        numbers = ("difference", "ci_low", "ci_high", "p", "q")
+        if found and bar.above(Test(*(found[n] for n in numbers))):
             return True
     return False
 
@@ -198,8 +192,8 @@ def _occurs(name: str, exams: Sequence[Exam]) -> bool:
     return any(row["verdict"] == name for exam in exams for row in exam.rows)
 
 
-def _note(path: Path, schema: pa.Schema) -> Row:
-    if NOTE not in (schema.metadata or {}):
-        raise UserError(f"{path}: it does not say what its rules were; delete it and run again")
-    note: Row = json.loads(schema.metadata[NOTE])
-    return note
+def _note(path: Path, verdict: Verdict) -> Row:
+    if verdict.note is None:
+        classes = parts(path)[1]
+        raise UserError(f"{classes}: it does not say what its rules were; delete it and run again")
+    return verdict.note

@@ -1,6 +1,6 @@
 """Activation shards: a row per picture or question, a fixed-size-list column per address/span."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,47 @@ from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}
 PLACES = "places"  # the end of the name of a column that says where image tokens lie
+TOKENS = "/image_tokens"  # the end of the name of a column that keeps every token
 PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # what it holds of each
+
+
+def part_schema(
+    scope: str, widths: Mapping[str, int], dtype: str, places: Iterable[str] = ()
+) -> pa.Schema:
+    """Return the schema of a part: ids, a column per address and span, places per component.
+
+    Parameters
+    ----------
+    scope : str
+        ``image`` or ``item``.
+    widths : dict
+        The width of each column by name; of ``image_tokens`` every token is kept.
+    dtype : str
+        ``float16`` or ``float32``.
+    places : iterable of str
+        The components of which places are kept.
+    """
+    fields = [pa.field(ID[scope], pa.string())]
+    for name, width in widths.items():
+        vector = pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), width)
+        fields.append(pa.field(name, pa.list_(vector) if name.endswith(TOKENS) else vector))
+    place = pa.list_(pa.list_(pa.float32(), len(PLACE)))
+    return pa.schema(fields + [pa.field(f"{name}/{PLACES}", place) for name in places])
+
+
+PART = part_schema(
+    "image", {"<address>/<span>": 1, "<address>/image_tokens": 1}, "float16", ["<component>"]
+)
+"""One row per image (scope `image`) or item (scope `item`), sorted by id. The manifest beside the
+parts lists their columns, rows and hashes; d is the width of the address, and values may be
+float32.
+
+image_id: Id of the image; of scope `item` the column is `item_id`
+<address>/<span>: One column per address and span: the pooled activation
+<address>/image_tokens: The activation of every image token
+<component>/places: Of each image token view, row, column, left, top, right, bottom; edges in pixels
+  of the image given, NaN: nowhere
+"""
 
 
 def column(values: np.ndarray) -> pa.Array:
@@ -70,7 +110,7 @@ def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
     known = [c["name"] for c in manifest["columns"]]
     if name not in known:
         raise UserError(f"{manifest_path}: no column {name!r}; {nearest(name, known)}")
-    kept = [n for n in known if n.endswith("/image_tokens")]
+    kept = [n for n in known if n.endswith(TOKENS)]
     if name not in kept:
         raise UserError(f"{manifest_path}: column {name!r} has no tokens; {nearest(name, kept)}")
     return list(_read_lists(manifest_path, manifest, name, finite=True))

@@ -19,3 +19,16 @@ ANSWERS = pa.schema(
         ("parsed", pa.string()),
     ]
 )
+"""One row per item and order of its choices.
+
+condition: What was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
+order: Rotation of the choices: at position j stands choice (j + order) mod c
+shown: Ids of the images that were shown
+prompt: Text that was asked, choices included
+log_probability (nats): Of each choice, in the item's own order, the sum over its tokens
+tokens: Number of tokens of each choice
+predicted: Choice with the highest sum
+predicted_mean: Choice with the highest mean per token
+text: Greedy answer; null where none was generated
+parsed: Choice that the text states; null where it states none
+"""

@@ -40,6 +40,17 @@ ATTENTION = pa.schema(
         ("ratio", pa.float32()),
     ]
 )
+"""One row per item, block, head and region.
+
+head: Number of the attention head
+region: Name of the region; empty for the whole image
+role: `picture` (the whole image), `reference`, `right`, `wrong` or `other` choice
+control: Whether the region is that of another item
+image_mass (share): Attention of the answer position on image tokens
+mass (share): Attention on the region's tokens
+area (share): The region's share of the image tokens; of the whole image, that of the prompt
+ratio: (mass / image_mass) / area; 1 is no preference
+"""
 
 LENS = pa.schema(
     [
@@ -55,6 +66,19 @@ LENS = pa.schema(
         ("first_layer", pa.int32()),
     ]
 )
+"""One row per item, block and position: the logit lens.
+
+place: `answer` for the answer position, `picture` for the mean over the image, or the name of a
+  region
+role: `answer`, or as in the table of attention
+log_probability (nats): Of each choice's telling token
+p_right (share): Probability of the right choice among all choices
+predicted: Choice with the highest log-probability
+rank: Rank of the right choice's token among all words; null at image tokens
+word: Likeliest word; null at image tokens
+final: Choice that the last block prefers; null at image tokens
+first_layer: Block from which on that choice is preferred; null at image tokens
+"""
 
 WORDS = pa.schema(
     [
@@ -64,6 +88,12 @@ WORDS = pa.schema(
         ("log_probability", pa.list_(pa.float32())),
     ]
 )
+"""One row per item, block and rank: the likeliest words at each image token.
+
+rank: 1 for the likeliest
+words: One word per image token
+log_probability (nats): Of these words
+"""
 
 MAPS = pa.schema(
     [
@@ -74,6 +104,13 @@ MAPS = pa.schema(
         ("places", pa.list_(pa.list_(pa.float32(), 7))),
     ]
 )
+"""One row per item, block and image, of the items that are drawn in the report.
+
+image_id: The image
+number: Its number among the item's images, from 0
+attention (share): Of the answer position, on each image token: mean over heads
+places: View, row, column, left, top, right, bottom of each image token, edges in pixels
+"""
 
 SUMMARY = pa.schema(
     [
@@ -98,6 +135,20 @@ SUMMARY = pa.schema(
         ("groups", pa.int32()),
     ]
 )
+"""One row per task, metric, role, block and head, means over items.
+
+metric: `image_mass` and `ratio` of the attention; `lens_p_right`; `lens_settled`, the share of
+  items that already prefer the final choice
+role: The region's role; `answer` for the lens at the answer position
+head: Number of the head; null: all heads
+value: Mean over items
+chance: Value without any preference
+control: The same with the regions of other items
+difference: Value minus control; of `image_mass`, value minus chance
+difference_low, difference_high: End of its 95 % interval
+p: Sign test of groups of this difference
+q: Corrected over the tests of the metric, blocks and heads apart (Benjamini–Hochberg)
+"""
 
 
 def write_noted(path: Path, table: pa.Table, notes: Mapping[str, str]) -> None:

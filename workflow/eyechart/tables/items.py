@@ -18,6 +18,20 @@ ITEMS = pa.schema(
         ("meta", pa.string()),
     ]
 )
+"""One row per item, sorted by `item_id`.
+
+item_id: Name of the item, unique in the dataset
+split: Official split of the dataset
+group_split: `train` or `test`, drawn by group
+images: Ids of the images shown, in order
+prompt: Text that is asked
+choices: Possible answers; empty for an open question
+answer: The true choice, or the reference text; null where nobody knows it
+task: Name of the task
+type: Input type of the control task of Hewitt & Liang: equal types get equal random labels
+pair: Name of the pair of items that is scored together; null outside pairs
+meta: Whatever else the dataset says of the item, as JSON
+"""
 
 IMAGES = pa.schema(
     [
@@ -32,6 +46,18 @@ IMAGES = pa.schema(
         ("type", pa.string()),
     ]
 )
+"""One row per image, sorted by `image_id`.
+
+image_id: Name of the image, unique in the dataset
+split: Official split of the dataset
+group_split: `train` or `test`, drawn by group
+path: File, from the project's root
+sha256: SHA-256 of the file, as hex digits
+width, height (px): Size of the image
+type: Input type of the control task, for tasks about images
+label/<task> (string): One column per task about images: its label; null where the task does not ask
+  this image
+"""
 
 LABEL = "label/"
 

@@ -11,6 +11,15 @@ PAIRS = pa.schema(
         ("similarity_second", pa.float64()),
     ]
 )
+"""One row per pair of images that are alike to the first encoder and different to the second, the
+widest gap first. The file's metadata hold the settings and how many pairs match.
+
+rank: 1 for the widest gap
+first_id: One of the two images
+second_id: The other image
+similarity_first (cosine): To the first encoder
+similarity_second (cosine): To the second encoder
+"""
 
 # Key of the schema's metadata: JSON with dataset, first, second (models), settings, pictures,
 # copies (pictures left out as their bytes are another's), matching (pairs, kept or not),

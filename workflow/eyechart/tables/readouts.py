@@ -22,6 +22,17 @@ READOUTS = pa.schema(
         ("q", pa.float64()),
     ]
 )
+"""One row per task, way to see, address and readout.
+
+seen: `alone`: from images by themselves; `canvas`: from what a VLM is shown
+address: The layer; `vision` where several blocks of the encoder are read at once
+readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
+  control, tokens dealt out anew among their places
+value (share): Items answered right
+answer (share): The model's own sighted accuracy on these items; null where it does not answer
+difference (share): Value minus answer
+p: McNemar's exact test of the two, by group
+"""
 
 PREDICTIONS = pa.schema(
     [
@@ -35,6 +46,14 @@ PREDICTIONS = pa.schema(
         ("answer", pa.string()),
     ]
 )
+"""One row per item, way to see, address and readout.
+
+seen: `alone` or `canvas`
+readout: As in the table of readouts
+scores: One per choice; the highest is predicted
+predicted: The choice with the highest score
+answer: The true choice
+"""
 
 # The control of readout `points` is the row of readout `points/shuffled`: the same readout after
 # the tokens of an item's pictures have been dealt out anew among all their places

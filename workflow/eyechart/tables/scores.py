@@ -21,6 +21,18 @@ SCORES = pa.schema(
         ("q", pa.float64()),
     ]
 )
+"""One row per condition, task and metric.
+
+condition: What was shown
+task: Name of the task; `all` for all of the dataset
+metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, as the dataset asks
+value: The metric; a share, unless its name says otherwise
+chance: What drawing a choice at random gets in the long run
+n: Items, or pairs for `pair_accuracy`
+against: The condition compared with; null where nothing is compared
+difference: Value minus that of the other condition, on the same items
+p: McNemar's exact test, by group
+"""
 
 DISTRIBUTIONS = pa.schema(
     [
@@ -35,6 +47,15 @@ DISTRIBUTIONS = pa.schema(
         ("n", pa.int32()),
     ]
 )
+"""One row per condition, task, kind and answer.
+
+condition: What was shown
+task: Name of the task; `all` for all of the dataset
+kind: `choice`: by the text of the answer; `place`: by its position among the choices
+answer: The text, or the position
+truth (share): How often it is true
+predicted (share): How often it is predicted
+"""
 
 PATTERNS = pa.schema(
     [
@@ -49,6 +70,13 @@ PATTERNS = pa.schema(
         ("pairs", pa.int32()),
     ]
 )
+"""One row per model, dataset and visual pattern of MMVP. A pair is right if both of its items are.
+
+kind: `encoder` or `vlm`
+pattern: Name of the pattern; `all` for all nine
+accuracy (share): Pairs answered right
+pairs: Number of pairs
+"""
 
 CORRELATIONS = pa.schema(
     [
@@ -65,5 +93,16 @@ CORRELATIONS = pa.schema(
         ("n", pa.int32()),
     ]
 )
+"""One row per encoder, VLM and kind of correlation, over the patterns that both have.
+
+encoder, vlm: Name in the registry
+encoder_dataset: Dataset that the encoder was asked
+vlm_dataset: Dataset that the VLM was asked
+kind: `pearson` or `spearman`
+r: Coefficient of correlation; null for fewer than three patterns, or constant accuracies
+ci_low, ci_high: End of the 95 % interval, by bootstrap over patterns
+p: Permutation test
+n: Patterns
+"""
 
 ALL = "all"  # the task of rows over all tasks of a dataset

@@ -1,6 +1,15 @@
-"""The table of verdicts: a row per skill of one model, with all numbers that its class rests on."""
+"""The three tables of a model's verdict: values by stage, classes of skills, paired differences."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
 import pyarrow as pa
+
+from eyechart.tables.parquet import read_table, write_table
 
 # Where an item can be answered from, in the order in which a picture travels through a model
 STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
@@ -19,32 +28,51 @@ USED, BRAIN, NERVE, EYES, PRIOR, ENCODED, UNDECIDED = CLASSES = (
 )
 SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # what a skill belongs to
 
-_STAGE = {
-    "value": pa.float64(),
-    "ci_low": pa.float64(),
-    "ci_high": pa.float64(),
-    "floor": pa.float64(),
-    "n": pa.int32(),
-    "address": pa.string(),
-    "evidence": pa.string(),
-}
-_COMPARISON = ("difference", "ci_low", "ci_high", "p", "q")
+SKILL = ["dataset", "skill"]  # what names a skill of a model in all three tables
+_SKILL = [
+    ("model", pa.string()),
+    ("dataset", pa.string()),
+    ("skill", pa.string()),
+    ("band", pa.string()),
+]
 
-VERDICT = pa.schema(
+VALUES = pa.schema(
     [
-        ("model", pa.string()),
+        *_SKILL,
+        ("stage", pa.string()),
+        ("address", pa.string()),
+        ("evidence", pa.string()),
+        ("value", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("chance", pa.float64()),
+        ("floor", pa.float64()),
+        ("n", pa.int32()),
+        ("groups", pa.int32()),
+    ]
+)
+"""One row per skill and stage, by band, dataset, skill, then along the model.
+
+skill: Name of the task
+band: `six`: vision-centric tasks; `question`: questions about scenes; `pattern`: patterns of MMVP
+stage: `alone`, `encoder`, `connector`, `lm_best`, `lm_last`, `sighted` or `blind`
+address: The layer, or the encoder that was asked; empty for the model's own responses
+evidence: `readout`, `probe` or `answer`
+value (share): Items right at this stage
+floor (share): What is reached without the image: chance; of a probe also what the question alone
+  gives
+"""
+
+SKILLS = pa.schema(
+    [
+        *_SKILL,
         ("kind", pa.string()),
         ("contains", pa.string()),
-        ("dataset", pa.string()),
-        ("skill", pa.string()),
-        ("band", pa.string()),
         ("seen", pa.string()),
         ("n", pa.int32()),
         ("groups", pa.int32()),
         ("chance", pa.float64()),
-        *((f"{stage}_{name}", kind) for stage in STAGES for name, kind in _STAGE.items()),
-        *((f"{two}_{name}", pa.float64()) for two in COMPARISONS for name in _COMPARISON),
-        ("changed_value", pa.float64()),
+        ("changed", pa.float64()),
         ("changed_ci_low", pa.float64()),
         ("changed_ci_high", pa.float64()),
         ("verdict", pa.string()),
@@ -52,6 +80,108 @@ VERDICT = pa.schema(
         ("why", pa.string()),
     ]
 )
+"""One row per skill: its class and why. The metadata hold the settings of the rules.
 
-# Key of the schema's metadata: JSON with alpha, margin, blind (what the rules were applied with)
+skill: Name of the task
+band: `six`, `question` or `pattern`
+kind: `vlm` or `encoder`
+contains: The encoder in a VLM; null where unknown
+seen: `canvas` or `alone`: how the images of the deciding readouts were seen; null without readouts
+n: Items that all stages have
+changed (share): Responses that change when the image is taken away; null where it was not asked
+  blind
+changed_ci_low, changed_ci_high (share): End of its 95 % interval
+verdict: `encoded_and_used`, `brain`, `nerve`, `eyes`, `prior`, `encoded` or `undecided`
+rule: Name of the rule that gave the class; `none` for `undecided`
+why: The class in a sentence, with the numbers that it rests on
+"""
+
+DIFFERENCES = pa.schema(
+    [
+        *_SKILL,
+        ("comparison", pa.string()),
+        ("first", pa.string()),
+        ("second", pa.string()),
+        ("paired", pa.bool_()),
+        ("difference", pa.float64()),
+        ("ci_low", pa.float64()),
+        ("ci_high", pa.float64()),
+        ("p", pa.float64()),
+        ("q", pa.float64()),
+    ]
+)
+"""One row per skill and comparison of two stages.
+
+skill: Name of the task
+band: `six`, `question` or `pattern`
+comparison: Name of the two stages
+first: Stage of the first value
+second: Stage of the value that is subtracted
+paired: Whether both have the same items; otherwise two sets of items are compared
+difference (share): First minus second
+p: McNemar's exact test by group; of unpaired stages, Student's t
+q: Corrected over all comparisons of the model (Benjamini–Hochberg)
+"""
+
+# Key of the metadata of all three: JSON with the alpha, margin and blind of the rules
 NOTE = b"eyechart.verdict"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The three tables of one model, and what its rules were applied with (None: not said)."""
+
+    values: pl.DataFrame
+    skills: pl.DataFrame
+    differences: pl.DataFrame
+    note: Row | None
+
+    def by_skill(self) -> list[Row]:
+        """Return the rows of ``skills``, each with its ``stages`` and ``differences`` by name."""
+        stages = _nested(self.values, "stage")
+        differences = _nested(self.differences, "comparison")
+        rows = self.skills.to_dicts()
+        keys = [tuple(row[name] for name in SKILL) for row in rows]
+        return [
+            row | {"stages": stages.get(key, {}), "differences": differences.get(key, {})}
+            for key, row in zip(keys, rows, strict=True)
+        ]
+
+
+def parts(path: Path) -> tuple[Path, Path, Path]:
+    """Return the paths of values (``path`` itself), classes and differences of one verdict."""
+    return path, path.with_suffix(".classes.parquet"), path.with_suffix(".differences.parquet")
+
+
+def write_verdict(
+    paths: Sequence[Path],
+    rows: tuple[list[Row], list[Row], list[Row]],
+    note: Row,
+) -> None:
+    """Write rows of values, skills and differences, each to its path, with the same note."""
+    for path, part, schema in zip(paths, rows, (VALUES, SKILLS, DIFFERENCES), strict=True):
+        noted = schema.with_metadata({NOTE: json.dumps(note)})
+        write_table(path, pa.Table.from_pylist(part, noted))
+
+
+def read_verdict(path: Path) -> Verdict:
+    """Read the three tables of a verdict; ``path`` is that of the values.
+
+    Raises
+    ------
+    UserError
+        If one of them is missing, is no whole Parquet file, or lacks a column.
+    """
+    schemas = (VALUES, SKILLS, DIFFERENCES)
+    tables = [read_table(at, of.names) for at, of in zip(parts(path), schemas, strict=True)]
+    said = (tables[1].schema.metadata or {}).get(NOTE)
+    values, skills, differences = (pl.DataFrame(table) for table in tables)
+    return Verdict(values, skills, differences, json.loads(said) if said else None)
+
+
+def _nested(rows: pl.DataFrame, name: str) -> dict[tuple[str, ...], dict[str, Row]]:
+    found: dict[tuple[str, ...], dict[str, Row]] = {}
+    for row in rows.to_dicts():
+        found.setdefault(tuple(row[key] for key in SKILL), {})[row[name]] = row
+    return found

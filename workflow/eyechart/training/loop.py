@@ -17,17 +17,10 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from eyechart import randomness
+from eyechart.tables.curves import CURVE
 from eyechart.tables.files import atomic
 from eyechart.tables.parquet import write_table
 
-CURVE = pa.schema(
-    [
-        ("stage", pa.string()),
-        ("step", pa.int32()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
 Parameters = dict[str, torch.nn.Parameter]
 Row = tuple[int, str, float]
 

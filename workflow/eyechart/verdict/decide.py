@@ -4,7 +4,8 @@ Reads: items and answers of every dataset that the model was asked about, predic
 (``<dataset>.predictions.parquet``) and tables of probes (their predictions stand beside them); of
 a VLM that contains an encoder, also what that encoder answers about pairs of pictures. The folders
 in the paths name model and dataset, so paths must be those of the workflow.
-Writes: the table of verdicts, a row per dataset and skill.
+Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
+and the differences between stages (--differences).
 
     python -m eyechart.verdict.decide --model tiny_llava --kind vlm --contains tiny_clip \
         --items results/datasets/blink/items.parquet results/datasets/mmvp/items.parquet \
@@ -16,7 +17,9 @@ Writes: the table of verdicts, a row per dataset and skill.
         --encoder-answers results/answers/tiny_clip/mmvp_vlm/sighted.parquet \
         --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "last", "blind": "blank",
                      "patterns": {"mmvp": "mmvp_vlm"}}' \
-        --seed 7 --output results/verdict/tiny_llava.parquet
+        --seed 7 --output results/verdict/tiny_llava.parquet \
+        --classes results/verdict/tiny_llava.classes.parquet \
+        --differences results/verdict/tiny_llava.differences.parquet
 """
 
 import argparse
@@ -27,13 +30,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from eyechart import errors
 from eyechart.behavior.read_answers import read_items
 from eyechart.errors import UserError, nearest
-from eyechart.tables.parquet import write_table
-from eyechart.tables.verdict import NOTE, VERDICT
+from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.evidence import Skill
 from eyechart.verdict.gather import Source, add_encoder, skills
 from eyechart.verdict.readings import SUFFIX, Probed, read_probes, read_readouts
@@ -143,7 +144,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
         parser.add_argument(f"--{flag}", required=True, type=Path, nargs="*")
     parser.add_argument("--settings", required=True, type=json.loads)
     parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--output", required=True, type=Path)
+    for flag in ("output", "classes", "differences"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
     return parser.parse_args(argv)
 
 
@@ -157,10 +159,9 @@ def main(argv: list[str]) -> None:
     for source in read_sources(args):
         own = skills(source, settings["encoder"], args.seed)
         found += with_encoder(own, source.dataset, args)
-    table = rows(found, args.model, args.kind, args.contains or None, bar)
+    tables = rows(found, args.model, args.kind, args.contains or None, bar)
     note = {name: settings[name] for name in ("alpha", "margin", "blind")}
-    schema = VERDICT.with_metadata({NOTE: json.dumps(note)})
-    write_table(args.output, pa.Table.from_pylist(table, schema))
+    write_verdict((args.output, args.classes, args.differences), tables, note)
 
 
 if __name__ == "__main__":

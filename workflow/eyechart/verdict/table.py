@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from eyechart.statistics.testing import benjamini_hochberg
-from eyechart.tables.verdict import BANDS
+from eyechart.tables.verdict import BANDS, COMPARISONS, STAGES, Row
 from eyechart.verdict.evidence import Findings, Skill, measure
 from eyechart.verdict.rules import Bar, Rule, decide
 from eyechart.verdict.sentences import why
-
-Row = dict[str, Any]
 
 
 def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Findings, Rule]]:
@@ -39,36 +36,60 @@ def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Find
 
 def rows(
     found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: Bar
-) -> list[Row]:
-    """Give rows of ``eyechart.tables.verdict.VERDICT``: by band, then dataset, then skill."""
-    head = {"model": model, "kind": kind, "contains": contains}
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return the rows of ``eyechart.tables.verdict``: VALUES, SKILLS and DIFFERENCES.
+
+    Skills stand by band, then dataset, then name; stages along the model.
+    """
     judged = judge(found, kind, bar)
     judged.sort(key=lambda one: (BANDS.index(one[0].band), one[0].dataset, one[0].name))
-    return [head | _row(skill, numbers, rule, bar) for skill, numbers, rule in judged]
+    values: list[Row] = []
+    skills: list[Row] = []
+    differences: list[Row] = []
+    for skill, numbers, rule in judged:
+        key = {"model": model, "dataset": skill.dataset, "skill": skill.name, "band": skill.band}
+        values += [key | row for row in _values(skill, numbers)]
+        differences += [key | row for row in _differences(skill, numbers)]
+        head = key | {"kind": kind, "contains": contains}
+        skills.append(head | _class(skill, numbers) | {
+            "verdict": rule.verdict, "rule": rule.name, "why": why(skill, numbers, rule, bar)
+        })  # fmt: skip
+    return values, skills, differences
 
 
-def _row(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> Row:
-    row: Row = {
-        "dataset": skill.dataset,
-        "skill": skill.name,
-        "band": skill.band,
+def _class(skill: Skill, found: Findings) -> Row:
+    """Return what a skill was judged from, but for the numbers of its stages."""
+    changed = found.changed
+    return {
         "seen": ("alone" if found.decisive == "alone" else skill.seen) or None,
         "n": len(skill.groups),
         "groups": len(np.unique(skill.groups)),
         "chance": skill.chance,
-        "verdict": rule.verdict,
-        "rule": rule.name,
-        "why": why(skill, found, rule, bar),
+        "changed": changed and changed.value,
+        "changed_ci_low": changed and changed.low,
+        "changed_ci_high": changed and changed.high,
     }
-    for name, stage in skill.stages.items():
-        at = found.estimates[name]
-        row |= {f"{name}_value": at.value, f"{name}_ci_low": at.low, f"{name}_ci_high": at.high}
-        row |= {f"{name}_floor": at.floor, f"{name}_n": at.n, f"{name}_address": stage.address}
-        row[f"{name}_evidence"] = stage.evidence
+
+
+def _values(skill: Skill, found: Findings) -> list[Row]:
+    rows = []
+    for name in STAGES:
+        if name in skill.stages:
+            stage, at = skill.stages[name], found.estimates[name]
+            groups = skill.groups if stage.groups is None else stage.groups
+            row: Row = {"stage": name, "address": stage.address, "evidence": stage.evidence}
+            row |= {"value": at.value, "ci_low": at.low, "ci_high": at.high, "n": at.n}
+            row |= {"chance": skill.chance, "floor": at.floor, "groups": len(np.unique(groups))}
+            rows.append(row)
+    return rows
+
+
+def _differences(skill: Skill, found: Findings) -> list[Row]:
+    rows = []
     for name, test in found.tests.items():
-        row |= {f"{name}_difference": test.difference, f"{name}_p": test.p, f"{name}_q": test.q}
-        row |= {f"{name}_ci_low": test.low, f"{name}_ci_high": test.high}
-    if found.changed:
-        row |= {"changed_value": found.changed.value, "changed_ci_low": found.changed.low}
-        row["changed_ci_high"] = found.changed.high
-    return row
+        first, second = COMPARISONS[name]
+        same = all(skill.stages[stage].groups is None for stage in (first, second))
+        row: Row = {"comparison": name, "first": first, "second": second, "paired": same}
+        row |= {"difference": test.difference, "ci_low": test.low, "ci_high": test.high}
+        rows.append(row | {"p": test.p, "q": test.q})
+    return rows

@@ -1,0 +1,148 @@
+"""Notebooks get finished results as matrices and frames, and are told what is missing."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from results_fixture import ITEM_TASKS, PICTURES, WIDTH, vectors, write_results
+
+from eyechart import results
+from eyechart.errors import UserError
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "notebooks.md").read_text(), re.DOTALL)
+CLEVR = ("tiny_llava", "clevr")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return write_results(tmp_path_factory.mktemp("finished"))
+
+
+def test_pooled_activations_are_a_matrix_with_ids_and_labels_of_all_parts(root):
+    found = results.activations(*CLEVR, "lm.2", "last", root=root)
+    items = pl.read_parquet(root / "datasets/clevr/items.parquet")
+    n = PICTURES * len(ITEM_TASKS)
+    assert found.scope == "item" and found.matrix.shape == (n, WIDTH)
+    assert found.matrix.dtype == np.float32 and found.places == []
+    assert found.ids == items["item_id"].sort().to_list() == found.labels["item_id"].to_list()
+    assert np.array_equal(found.matrix, vectors(found.ids, items).astype(np.float32))
+    assert set(found.labels["task"]) == set(ITEM_TASKS)
+    images = results.activations(*CLEVR, "connector", "image_mean", root=root)
+    assert images.scope == "image" and images.labels["image_id"].to_list() == images.ids
+    assert "label/has_red" in images.labels.columns
+
+
+def test_tokens_are_ragged_with_their_places(root):
+    found = results.activations(*CLEVR, "vision.3", "image_tokens", root=root)
+    assert [v.shape for v in found.vectors[:2]] == [(2, WIDTH), (3, WIDTH)]
+    assert [p.shape for p in found.places[:2]] == [(2, 7), (3, 7)]
+    assert len(found.vectors) == len(found.places) == len(found.ids) == PICTURES
+    with pytest.raises(UserError, match="keeps every image token and is no matrix"):
+        _ = found.matrix
+
+
+def test_what_does_not_belong_together_is_refused(tmp_path):
+    root = write_results(tmp_path)
+    items = root / "datasets/clevr/items.parquet"
+    pl.read_parquet(items)[1:].write_parquet(items)
+    with pytest.raises(UserError, match="of which there are activations"):
+        results.activations(*CLEVR, "lm.2", "last", root=root)
+    (part, *_) = sorted(root.glob("activations/*/*/item/part-*.parquet"))
+    part.write_bytes(part.read_bytes() + b"x")
+    with pytest.raises(UserError, match=f"{part}: bytes differ"):
+        results.activations(*CLEVR, "lm.2", "last", root=root)
+    (part.parent / "manifest.json").unlink()
+    with pytest.raises(UserError, match=r"at 'lm\.2'; There are: connector, vision\.3"):
+        results.activations(*CLEVR, "lm.2", "last", root=root)
+
+
+def test_tables_are_frames_by_model_dataset_and_task(root):
+    assert set(results.probes(*CLEVR, root=root)["task"]) > set(ITEM_TASKS)
+    color = results.probes(*CLEVR, "color", root=root)
+    assert set(color["task"]) == {"color"} and "selectivity" in color.columns
+    predicted = results.probes(*CLEVR, "color", predictions=True, root=root)
+    assert predicted.columns[:4] == ["model", "dataset", "task", "address"]
+    assert len(predicted) == color["n_test"].sum()
+    said = results.responses(*CLEVR, "color", condition="sighted", root=root)
+    assert len(said) == PICTURES and said["answer"].null_count() == 0
+    assert set(results.responses(root=root)["condition"]) > {"sighted", "blank"}
+    assert set(results.scores(*CLEVR, "color", root=root)["task"]) == {"color"}
+    shares = results.scores(*CLEVR, distributions=True, root=root)
+    assert {"truth", "predicted"} <= set(shares.columns)
+    read = results.readouts("tiny_llava", "six", "art_style", root=root)
+    assert set(read["readout"]) == {"gram", "gram/shuffled"}
+    assert len(results.concepts("tiny_llava", root=root)) == 1
+    assert len(results.attention(*CLEVR, "color", root=root)) == 1
+
+
+def test_verdicts_have_classes_values_and_differences(root):
+    classes = results.verdicts(root=root)
+    assert len(classes["model"].unique()) == 4 and "why" in classes.columns
+    own = results.verdicts("tiny_llava", "clevr", "color", table="values", root=root)
+    assert own["stage"].to_list() == ["lm_best", "lm_last", "sighted", "blind"]
+    tests = results.verdicts("tiny_llava", "clevr", "color", table="differences", root=root)
+    assert tests["comparison"].to_list() == ["lm_sighted", "sighted_blind"]
+
+
+def one(name: str, *names: str, **more: object):
+    """Return a call of a function of the module on a folder of results."""
+    return lambda root: getattr(results, name)(*names, **{"root": root, **more})
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            one("activations", "tiny_lava", "clevr", "lm.2", "last"),
+            "no activations: model is 'tiny_lava'; did you mean 'tiny_llava'? There are: tiny_llava"
+            "; to make it, run 'snakemake --cores 2 "
+            "{root}/activations/tiny_lava/clevr/<scope>/manifest.json'",
+        ),
+        (
+            one("activations", "tiny_llava", "clever", "lm.2", "last"),
+            "no activations: dataset is 'clever'; did you mean 'clevr'?",
+        ),
+        (
+            one("activations", *CLEVR, "lm.3", "last"),
+            "no activations of tiny_llava on clevr at 'lm.3'; did you mean 'lm.2'? There are: "
+            "connector, lm.2, vision.3; to make more, name them under extraction.addresses",
+        ),
+        (
+            one("activations", *CLEVR, "lm.2", "lst"),
+            "at 'lm.2' with span 'lst'; did you mean 'last'? There are: last",
+        ),
+        (one("probes", *CLEVR, "colour"), "no probes: task is 'colour'; did you mean 'color'?"),
+        (one("responses", *CLEVR, "colr"), "responses: task is 'colr'; did you mean 'color'?"),
+        (one("concepts", table="cue"), "table is 'cue'; did you mean 'cues'"),
+        (one("verdicts", table="class"), "table is 'class'; did you mean 'classes'"),
+        (one("verdicts", "tiny_clip", "clevr", "colr"), "skill is 'colr'; did you mean 'color'"),
+        (
+            one("scores", root="nowhere"),
+            "no scores: there are none in nowhere; to make it, run 'snakemake --cores 2 "
+            "nowhere/scores/<model>/<dataset>.parquet'",
+        ),
+    ],
+)
+def test_what_is_missing_is_one_sentence_with_the_nearest_name_and_what_makes_it(root, ask, said):
+    with pytest.raises(UserError) as error:
+        ask(root)
+    assert said.format(root=root) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_folder_of_results_is_that_of_the_working_directory(root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    assert results.probes(*CLEVR, "color").equals(results.probes(*CLEVR, "color", root=root))
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_of_the_docs_run(root, monkeypatch, capsys, number):
+    monkeypatch.chdir(root.parent)
+    exec(compile(EXAMPLES[number], f"example {number}", "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+def test_there_are_three_examples():
+    assert len(EXAMPLES) == 3

@@ -1,0 +1,270 @@
+"""Finished results as arrays and data frames, for notebooks and scripts.
+
+    from eyechart import results
+
+    found = results.activations("tiny_llava", "clevr", "lm.2", "last")
+    found.ids, found.matrix, found.labels
+    results.probes(model="tiny_llava", dataset="clevr", task="color")
+
+Every function reads the folder ``results`` of the working directory, or another ``root``. Tables
+are polars data frames; docs/tables.md describes their columns, docs/notebooks.md has examples.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from eyechart.errors import UserError, nearest
+from eyechart.tables import activations as parts
+from eyechart.tables.finding import PATTERNS, Root, find, find_one, read_all
+from eyechart.tables.parquet import read_table
+
+ROOT = Path("results")
+TOKENS = "image_tokens"
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Activations of a model at one address and span, a row per image or item.
+
+    Attributes
+    ----------
+    model, dataset, address, span : str
+    scope : str
+        ``image``: they depend on the image alone; ``item``: on image and prompt.
+    ids : list of str
+        ``image_id`` or ``item_id`` of each row.
+    vectors : list of ndarray, float32
+        Of each row: shape (d,), or of the span ``image_tokens`` (t, d).
+    labels : DataFrame
+        The rows of images.parquet or items.parquet, in the order of ``ids``.
+    places : list of ndarray, float32, shape (t, 7)
+        Of the span ``image_tokens``: view, row, column, left, top, right and bottom of each token
+        in pixels of its image; empty for other spans, and where places are not known.
+    """
+
+    model: str
+    dataset: str
+    address: str
+    span: str
+    scope: str
+    ids: list[str]
+    vectors: "np.ndarray | list[np.ndarray]"
+    labels: pl.DataFrame
+    places: list[np.ndarray]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """Return the vectors as one array, float32, shape (n, d).
+
+        Raises
+        ------
+        UserError
+            If every token was kept, so that rows have different lengths.
+        """
+        if isinstance(self.vectors, np.ndarray):
+            return self.vectors
+        raise UserError(
+            f"{self.address}/{self.span} of {self.model} keeps every image token and is no matrix; "
+            "use vectors, a list of arrays (t, d)"
+        )
+
+
+def activations(
+    model: str, dataset: str, address: str, span: str, *, root: Root = ROOT, check: bool = True
+) -> Activations:
+    """Return the activations of a model on a dataset at one address and span.
+
+    Parameters
+    ----------
+    model, dataset : str
+    address : str
+        A layer, such as ``vision.3``, ``connector``, ``lm.12``, ``lm.norm``.
+    span : str
+        The tokens pooled there: ``cls``, ``image_mean``, ``text_mean``, ``last``, ``all_mean``,
+        or ``image_tokens``, of which each token is kept.
+    root : str or Path
+        The folder of results.
+    check : bool
+        Whether to compare the hash of every part with the manifest before reading.
+
+    Raises
+    ------
+    UserError
+        If there are no activations of the model, the dataset, the address or the span (the nearest
+        name that there is is told), or a part is damaged.
+    """
+    name = f"{address}/{span}"
+    known: dict[str, Path] = {}
+    for path in find("activations", {"model": model, "dataset": dataset}, root):
+        known |= {column["name"]: path for column in parts.read_manifest(path)["columns"]}
+    if name not in known:
+        raise _no_column(model, dataset, address, span, list(known))
+    manifest = known[name]
+    if check:
+        parts.check_parts(manifest)
+    scope = manifest.parent.name
+    ids = parts.read_ids(manifest)
+    tokens = span == TOKENS
+    read = parts.read_tokens if tokens else parts.read_column
+    return Activations(
+        model, dataset, address, span, scope, ids, read(manifest, name),
+        _labels(dataset, scope, ids, root), _places(manifest, name) if tokens else [],
+    )  # fmt: skip
+
+
+def probes(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    predictions: bool = False,
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return how well probes do at every address and span, with their controls.
+
+    ``predictions`` asks for what each probe predicts of each item of the test part instead.
+    Without a model, dataset or task it is all that there are.
+    """
+    kind = "probe predictions" if predictions else "probes"
+    return read_all(kind, {"model": model, "dataset": dataset, "task": task}, root)
+
+
+def responses(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    condition: str | None = None,
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return what models say to each item, with its task, group, choices and true answer."""
+    named = {"model": model, "dataset": dataset, "condition": condition}
+    found = read_all("responses", named, root)
+    own = ["item_id", "task", "group", "choices", "answer"]
+    items = [
+        pl.DataFrame(read_table(find_one("items", {"dataset": name}, root), own)).with_columns(
+            dataset=pl.lit(name)
+        )
+        for name in found["dataset"].unique().sort()
+    ]
+    if items:
+        keys = ["dataset", "item_id"]
+        found = found.join(pl.concat(items), on=keys, how="left", maintain_order="left")
+    return _of(found, "task", task, "responses")
+
+
+def scores(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    distributions: bool = False,
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return how well responses do by condition, task and metric, or how often each is given."""
+    kind = "distributions" if distributions else "scores"
+    found = read_all(kind, {"model": model, "dataset": dataset}, root)
+    return _of(found, "task", task, kind)
+
+
+def readouts(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    predictions: bool = False,
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return how well items are answered from representations alone, or each prediction."""
+    kind = "readout predictions" if predictions else "readouts"
+    found = read_all(kind, {"model": model, "dataset": dataset}, root)
+    return _of(found, "task", task, kind)
+
+
+def concepts(
+    model: str | None = None, dataset: str | None = None, *, table: str = "cues", root: Root = ROOT
+) -> pl.DataFrame:
+    """Return concept similarity: the table ``cues``, ``separation`` or ``projection``."""
+    return read_all("concepts", {"model": model, "dataset": dataset, "table": table}, root)
+
+
+def attention(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    table: str = "summary",
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return where models look: ``summary``, ``attention``, ``lens``, ``words`` or ``maps``."""
+    found = read_all("attention", {"model": model, "dataset": dataset, "table": table}, root)
+    return _of(found, "task", task, "attention")
+
+
+def verdicts(
+    model: str | None = None,
+    dataset: str | None = None,
+    task: str | None = None,
+    *,
+    table: str = "classes",
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return the verdict on each skill: ``classes``, ``values`` by stage, or ``differences``.
+
+    A skill is named by its task.
+    """
+    tables = [kind.split()[1] for kind in PATTERNS if kind.startswith("verdict ")]
+    if table not in tables:
+        raise UserError(f"verdicts: table is {table!r}; {nearest(table, tables)}")
+    found = read_all(f"verdict {table}", {"model": model}, root)
+    found = _of(found, "dataset", dataset, "verdicts")
+    return _of(found, "skill", task, "verdicts")
+
+
+def _labels(dataset: str, scope: str, ids: list[str], root: Root) -> pl.DataFrame:
+    key = parts.ID[scope]
+    path = find_one(f"{scope}s", {"dataset": dataset}, root)
+    table = pl.DataFrame(read_table(path))
+    lost = set(ids) - set(table[key])
+    if lost:
+        raise UserError(
+            f"{path}: {key} {min(lost)!r} is missing, of which there are activations; "
+            f"make both again with 'snakemake --cores 2 --forcerun {path}'"
+        )
+    asked = pl.DataFrame({key: ids}, schema={key: pl.String})
+    return asked.join(table, on=key, how="left", maintain_order="left")
+
+
+def _places(manifest: Path, name: str) -> list[np.ndarray]:
+    """Return where the tokens of a column lie; nothing where the manifest has no places of it."""
+    entries = parts.read_manifest(manifest).get("places", [])
+    if not any(name in entry["of"] for entry in entries):
+        return []
+    return parts.read_places(manifest, name.removesuffix(f"/{TOKENS}"))
+
+
+def _no_column(model: str, dataset: str, address: str, span: str, names: list[str]) -> UserError:
+    """Return the error of an address or span that was not extracted."""
+    spans: dict[str, list[str]] = {}
+    for name in names:
+        at, _, own = name.partition("/")
+        spans.setdefault(at, []).append(own)
+    where = f"no activations of {model} on {dataset} at {address!r}"
+    how = "to make more, name them under extraction.addresses and extraction.spans"
+    if address not in spans:
+        return UserError(f"{where}; {nearest(address, spans)}; {how}")
+    return UserError(f"{where} with span {span!r}; {nearest(span, spans[address])}; {how}")
+
+
+def _of(found: pl.DataFrame, column: str, value: str | None, kind: str) -> pl.DataFrame:
+    """Return the rows with a value in a column; that there are none is an error."""
+    if value is None:
+        return found
+    rows = found.filter(pl.col(column) == value)
+    if not len(rows):
+        known = found[column].drop_nulls().unique()
+        raise UserError(f"{kind}: {column} is {value!r}; {nearest(value, known)}")
+    return rows

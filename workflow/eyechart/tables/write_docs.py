@@ -1,0 +1,198 @@
+"""Write the page of all tables between stages, from their schemas and the texts below them.
+
+Reads: the modules of ``eyechart.tables``. The string below a schema describes it: a first paragraph
+on its rows, then a line per column, ``name: what it is`` or ``name (unit): what it is``. Columns
+that are alike share a line; a line may go on below, indented; columns of COMMON may be left out.
+Such a string is no logic, so editing one runs nothing again.
+Writes: docs/tables.md
+
+    python -m eyechart.tables.write_docs --output docs/tables.md
+"""
+
+import argparse
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from eyechart import errors
+from eyechart.tables.files import write_text
+from eyechart.tables.finding import PATTERNS
+
+HEADER = """# Tables
+
+Every table between stages: Parquet, zstd, written whole and renamed. This page is generated from
+the schemas in `workflow/eyechart/tables/`; after changing one, run
+
+    python -m eyechart.tables.write_docs --output docs/tables.md
+
+A null stands where a number does not apply. In a notebook,
+[`from eyechart import results`](notebooks.md) reads them as data frames.
+"""
+COMMON = {
+    "model": ("", "Name in the registry"),
+    "dataset": ("", "Name in the configuration"),
+    "task": ("", "Name of the task"),
+    "item_id": ("", "The item, as in items.parquet"),
+    "image_id": ("", "The image, as in images.parquet"),
+    "group": ("", "What is never split between train and test, such as a scene or a pair"),
+    "address": ("", "The layer: `vision.3`, `connector`, `lm.12`, `lm.norm`, `decoder.2`"),
+    "span": ("", "Tokens pooled there: `cls`, `image_mean`, `text_mean`, `last`, `all_mean`"),
+    "value": ("share", "Right answers"),
+    "ci_low": ("", "Lower end of the 95 % interval, by group"),
+    "ci_high": ("", "Upper end of the 95 % interval, by group"),
+    "chance": ("share", "What guessing reaches"),
+    "n": ("", "Items counted"),
+    "groups": ("", "Groups that these items are of"),
+    "q": ("", "p, corrected over all tests of the table (Benjamini–Hochberg)"),
+}
+
+
+class Entry(NamedTuple):
+    """A table of the page: its title, where its schema stands, and the kinds of its files."""
+
+    title: str
+    module: str
+    schema: str
+    kinds: tuple[str, ...]
+    table: str = ""
+
+
+TABLES = (
+    Entry("Items", "items", "ITEMS", ("items",)),
+    Entry("Images", "items", "IMAGES", ("images",)),
+    Entry("Regions", "regions", "REGIONS", ("regions",)),
+    Entry("Training curves", "curves", "CURVE", ("curves", "shipped curves")),
+    Entry("Activations", "activations", "PART", ("activation parts",)),
+    Entry("Probes", "probes", "PROBES", ("probes",)),
+    Entry("Predictions of probes", "probes", "PREDICTIONS", ("probe predictions",)),
+    Entry("Readouts", "readouts", "READOUTS", ("readouts",)),
+    Entry("Predictions of readouts", "readouts", "PREDICTIONS", ("readout predictions",)),
+    Entry("Responses", "answers", "ANSWERS", ("responses",)),
+    Entry("Scores", "scores", "SCORES", ("scores", "retrieval")),
+    Entry("Distributions of responses", "scores", "DISTRIBUTIONS", ("distributions",)),
+    Entry("Patterns", "scores", "PATTERNS", ("patterns", "patterns of a model"), "patterns"),
+    Entry("Correlations of patterns", "scores", "CORRELATIONS",
+          ("patterns", "patterns of a model"), "correlations"),
+    Entry("Mined pairs", "pairs", "PAIRS", ("pairs",)),
+    Entry("Cues", "concepts", "CUES", ("concepts",), "cues"),
+    Entry("Separation of concepts", "concepts", "SEPARATION", ("concepts",), "separation"),
+    Entry("Projection of concepts", "concepts", "PROJECTION", ("concepts",), "projection"),
+    Entry("Attention", "attention", "ATTENTION", ("attention",), "attention"),
+    Entry("Logit lens", "attention", "LENS", ("attention",), "lens"),
+    Entry("Words at image tokens", "attention", "WORDS", ("attention",), "words"),
+    Entry("Attention maps", "attention", "MAPS", ("attention",), "maps"),
+    Entry("Summary of attention", "attention", "SUMMARY", ("attention",), "summary"),
+    Entry("Verdict: values", "verdict", "VALUES", ("verdict values",)),
+    Entry("Verdict: classes", "verdict", "SKILLS", ("verdict classes",)),
+    Entry("Verdict: differences", "verdict", "DIFFERENCES", ("verdict differences",)),
+)  # fmt: skip
+
+
+class Text(NamedTuple):
+    """What the string below a schema says: of its rows, and of columns, with their units."""
+
+    rows: str
+    columns: dict[str, tuple[str, str]]
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    return "\n".join([HEADER, *(line for entry in TABLES for line in section(entry))])
+
+
+def section(entry: Entry) -> Iterator[str]:
+    """Yield the lines of a table.
+
+    Raises
+    ------
+    LookupError
+        If a column is not described, or a description is of no column.
+    """
+    module = importlib.import_module(f"eyechart.tables.{entry.module}")
+    schema: pa.Schema = getattr(module, entry.schema)
+    text = read_text(Path(str(module.__file__)), entry.schema)
+    columns = {field.name: type_name(field.type, "<" in field.name) for field in schema}
+    opened = {n: of[0] for n, of in text.columns.items() if "<" in n and n not in columns}
+    columns |= opened  # columns that a dataset adds: the parentheses hold their type
+    described = COMMON | text.columns
+    if unknown := [name for name in text.columns if name not in columns]:
+        raise LookupError(f"{entry.module}.{entry.schema} describes {unknown[0]!r}, not a column")
+    if missing := [name for name in columns if name not in described]:
+        raise LookupError(f"{entry.module}.{entry.schema} does not describe {missing[0]!r}")
+    yield f"## {entry.title}\n"
+    yield ", ".join(f"`{_path(PATTERNS[kind], entry.table)}`" for kind in entry.kinds) + "\n"
+    yield f"{text.rows}\n"
+    yield "| column | type | unit | what it is |\n|---|---|---|---|"
+    for name, kind in columns.items():
+        unit, what = described[name]
+        unit = "" if name in opened else unit
+        yield f"| `{name}` | {kind} | {unit} | {what} |"
+    yield ""
+
+
+def read_text(path: Path, name: str) -> Text:
+    """Return the string below the schema of a name in a module."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    for statement, below in pairwise(body):
+        match statement, below:
+            case (
+                ast.Assign(targets=[ast.Name(id=found)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ) if found == name:
+                return parse(text)
+    raise LookupError(f"{path}: no text below {name}")
+
+
+def parse(text: str) -> Text:
+    r"""Return the parts of the string below a schema.
+
+    >>> parse("One row per x.\n\na, b (px): Edges\nc: What\n  it is\n").columns["b"]
+    ('px', 'Edges')
+    """
+    rows, _, rest = text.partition("\n\n")
+    columns = {}
+    for line in re.sub(r"\n\s+", " ", rest).strip().splitlines():
+        found = re.fullmatch(r"(?P<names>[^(:]+?)(?: \((?P<unit>[^)]*)\))?: (?P<what>.+)", line)
+        if not found:
+            raise LookupError(f"{line!r} is not of the form 'name (unit): what it is'")
+        for name in found["names"].split(", "):
+            columns[name] = (found["unit"] or "", found["what"])
+    return Text(" ".join(rows.split()), columns)
+
+
+def type_name(kind: pa.DataType, is_open: bool = False) -> str:
+    """Return a type in words; ``d`` is the width of a column whose name stands for several.
+
+    >>> type_name(pa.list_(pa.list_(pa.float32(), 7)))
+    'list of float32[7]'
+    """
+    if pa.types.is_fixed_size_list(kind):
+        width = "d" if is_open and kind.list_size == 1 else kind.list_size
+        return f"{type_name(kind.value_type)}[{width}]"
+    if pa.types.is_list(kind):
+        return f"list of {type_name(kind.value_type, is_open)}"
+    return {"float": "float32", "double": "float64", "halffloat": "float16"}.get(
+        str(kind), str(kind)
+    )
+
+
+def _path(pattern: str, table: str) -> str:
+    named = pattern.replace("<results>", "results").replace("{table}", table)
+    return re.sub(r"\{(\w+)\}", r"<\1>", named)
+
+
+def main(argv: list[str]) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--output", required=True, type=Path)
+    write_text(parser.parse_args(argv).output, page())
+
+
+if __name__ == "__main__":
+    errors.run(main)

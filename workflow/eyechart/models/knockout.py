@@ -85,7 +85,9 @@ def _cutting(
                 f"{address}: the cut is of {cut.shape[-2]} queries, and the pass has "
                 f"{hidden.shape[1]}"
             )
-        mask = _with_cut(address, mask, cut.to(hidden.device), causal)
+        if mask is None:  # attention that needs none
+            mask = _sees_all(cut, causal, hidden)
+        mask = _with_cut(address, mask, cut.to(hidden.device))
         if given:
             return (*inputs[:place], mask, *inputs[place + 1 :]), named
         return inputs, {**named, name: mask}
@@ -93,12 +95,18 @@ def _cutting(
     return fired
 
 
-def _with_cut(address: str, mask: Tensor | None, cut: Tensor, causal: bool) -> Tensor:
+def _sees_all(cut: Tensor, causal: bool, hidden: Tensor) -> Tensor:
+    """Return the mask (1, 1, q, k), added to scores, of queries that see all (earlier) keys."""
+    queries, keys = cut.shape[-2:]
+    sees = torch.ones(queries, keys, dtype=torch.bool, device=hidden.device)
+    sees = sees.tril(keys - queries) if causal else sees
+    nothing = torch.zeros(queries, keys, dtype=hidden.dtype, device=hidden.device)
+    return nothing.masked_fill(~sees, torch.finfo(hidden.dtype).min)[None, None]
+
+
+def _with_cut(address: str, mask: Tensor, cut: Tensor) -> Tensor:
     """Return an attention mask (b, 1, q, k) with a cut in it, of the mask's own kind."""
     queries, keys = cut.shape[-2:]
-    if mask is None:  # attention that needs none: every earlier key, or every key
-        sees = torch.ones(queries, keys, dtype=torch.bool, device=cut.device)
-        mask = (sees.tril(keys - queries) if causal else sees)[None, None]
     if mask.ndim != 4 or mask.shape[-1] != keys or mask.shape[-2] not in (1, queries):
         raise UserError(
             f"{address}: its attention mask has shape {tuple(mask.shape)}, and the cut is of "

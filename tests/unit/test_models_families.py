@@ -12,9 +12,9 @@ from tiny_models import build_clip, build_llava, spec
 from eyechart.errors import UserError
 from eyechart.models import describe_model
 from eyechart.models.addresses import addresses, resolve
+from eyechart.models.hooks import read_outputs
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
-from eyechart.models.taps import taps
 
 CPU = Loading("cpu")
 
@@ -44,7 +44,9 @@ def tapped(adapter, names, run):
     paths = {adapter.addresses()[name]: name for name in names}
     with (
         torch.inference_mode(),
-        taps(adapter.model, paths, lambda path, h: found.update({paths[path]: h}), stop=False),
+        read_outputs(
+            adapter.model, paths, lambda path, h: found.update({paths[path]: h}), stop=False
+        ),
     ):
         run()
     return found

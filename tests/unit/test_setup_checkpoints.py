@@ -16,6 +16,7 @@ from eyechart.errors import UserError
 from eyechart.models.spec import Spec, defaults
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("tiny", "derived", "folder", "hub")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -26,7 +27,10 @@ def specs(monkeypatch: pytest.MonkeyPatch) -> dict[str, Spec]:
     own: dict[str, Any] = {"family": "llava", "kind": "vlm", "licence": "MIT"}
     own |= {"vision_blocks": 3, "lm_blocks": 3, "checkpoint": "owner/name"}
     plain = Spec(**{**defaults(), **own})
-    found = {model: configuration.read_specs()[model] for model in recipe.MODELS}
+    read = configuration.read_specs()
+    found = {
+        model: read[model] for model in (*recipe.MODELS, "tiny_llava_prior", "tiny_llava_eyes")
+    }
     return found | {
         "plain": plain,
         "coded": replace(plain, trust_remote_code=True),
@@ -46,9 +50,10 @@ def of(model: str) -> SimpleNamespace:
 
 def test_every_model_has_exactly_one_source(specs: dict[str, Spec]) -> None:
     found = checkpoints(specs, checkpoints={"coded": "/mnt/coded"})
-    patterns = {source: found.any_model(source).split("|") for source in ("tiny", "folder", "hub")}
+    patterns = {source: found.any_model(source).split("|") for source in SOURCES}
     assert patterns == {
         "tiny": list(recipe.MODELS),
+        "derived": ["tiny_llava_prior", "tiny_llava_eyes"],
         "folder": ["coded", "own"],
         "hub": ["plain", "pinned"],
     }
@@ -115,3 +120,34 @@ def test_what_cannot_be_had_is_refused_before_anything_runs(
 def test_the_default_configuration_says_all_that_is_asked_of_it() -> None:
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     assert [default[key] for key in ("checkpoints", "revisions", "remote_code")] == [{}, {}, []]
+
+
+def test_a_derived_model_is_made_from_its_bases_last_file(specs: dict[str, Spec]) -> None:
+    found = checkpoints(specs)
+    assert found.source("tiny_llava_prior") == "derived"
+    assert found.base(of("tiny_llava_prior")) == "data/models/tiny_llava/ready.json"
+    assert found.base_specs(of("tiny_llava_prior")) == ["config/models/tiny_llava.yaml"]
+    assert found.base_specs(of("plain")) == found.adapter_files(of("tiny_llava_prior")) == []
+    assert json.loads(found.derivation(of("tiny_llava_prior")))["by"] == "prior"
+    codes = {found.code_of_derivation(of(m)) for m in ("tiny_llava_prior", "tiny_llava_eyes")}
+    assert len(codes) == 2
+
+
+def test_a_derived_model_has_no_folder_and_no_revision_and_its_adapter_is_there(
+    specs: dict[str, Spec], tmp_path: Path
+) -> None:
+    derived = {"from": "tiny_llava", "by": str(tmp_path / "lora"), "settings": {}, "seed": 0}
+    specs["tuned"] = replace(specs["tiny_llava_prior"], derived=derived)
+    for changes, expected in (
+        ({"checkpoints": {"tuned": "x"}}, "tuned is derived from tiny_llava and taken from no"),
+        ({"revisions": {"tuned": COMMIT}}, "tuned is derived from tiny_llava, so it has no rev"),
+        ({"models": ["tuned"]}, r"derived\.by: no adapter_config\.json in .*lora, expected"),
+    ):
+        with pytest.raises(UserError, match=expected):
+            checkpoints(specs, **changes).check()
+    specs["tuned"] = replace(specs["tuned"], derived={**derived, "by": "results/tuning/lora"})
+    checkpoints(specs, models=["tuned"]).check()  # a rule makes it
+    assert checkpoints(specs).adapter_files(of("tuned")) == [
+        "results/tuning/lora/adapter_config.json",
+        "results/tuning/lora/adapter_model.safetensors",
+    ]

@@ -19,6 +19,10 @@ MISTAKES = {
         "tiny.weights is 'shiped'; did you mean 'shipped'?",
     ),
     "unknown model": (["--config", "models=[tiny_lava]"], "did you mean 'tiny_llava'?"),
+    "a derived model's own folder": (
+        ["--config", "checkpoints={tiny_llava_eyes: mine}"],
+        "checkpoints: tiny_llava_eyes is derived from tiny_llava and taken from no folder",
+    ),
     "unknown task": (
         ["--config", "datasets={clevr: {tasks: [x]}}"],
         "unknown task 'x'; There are:",

@@ -50,3 +50,18 @@ def test_the_paper_preset_leaves_out_only_what_nobody_pinned(tmp_path: Path) -> 
     registered = {path.stem for path in project.path("config/models").glob("*.yaml")}
     left_out = {name for name in registered - set(models) if not name.startswith("tiny_")}
     assert left_out == {"molmoe_1b"}
+
+
+def test_a_derived_model_is_planned_from_its_base_like_any_other(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project")
+    project.configure({"models": ["tiny_llava_prior"]})
+    jobs = dict(line.split()[:2] for line in planned(project, "small.yaml").splitlines() if line)
+    assert jobs["derive_model"] == jobs["install_weights"] == jobs["describe_model"] == "1"
+    assert int(jobs["extract_vlm"]) > 0
+    assert int(jobs["train_probes"]) > 0
+    project.path("config/models/mine.yaml").write_text("derived: {from: mine_too, by: eyes}")
+    done = project.run("-n", "results/models/mine/card.json")
+    sentence = "config/models/mine.yaml: derived.from: unknown model 'mine_too'"
+    assert done.returncode == 1
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout

@@ -4,6 +4,7 @@
 rule trace_items:
     input:
         spec="config/models/{model}.yaml",
+        base_specs=EXAM.checkpoints.base_specs,
         ready="data/models/{model}/ready.json",
         item_table="<results>/datasets/{dataset}/items.parquet",
         image_table="<results>/datasets/{dataset}/images.parquet",

@@ -4,6 +4,7 @@
 rule answer_encoder:
     input:
         spec="config/models/{model}.yaml",
+        base_specs=EXAM.checkpoints.base_specs,
         ready="data/models/{model}/ready.json",
         card="<results>/models/{model}/card.json",
         item_table="<results>/datasets/{dataset}/items.parquet",
@@ -95,6 +96,7 @@ rule score_answers:
 rule retrieve:
     input:
         spec="config/models/{model}.yaml",
+        base_specs=EXAM.checkpoints.base_specs,
         ready="data/models/{model}/ready.json",
         item_table="<results>/datasets/{dataset}/items.parquet",
         image_table="<results>/datasets/{dataset}/images.parquet",

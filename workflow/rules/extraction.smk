@@ -4,6 +4,7 @@
 rule extract_encoder:
     input:
         spec="config/models/{model}.yaml",
+        base_specs=EXAM.checkpoints.base_specs,
         ready="data/models/{model}/ready.json",
         card="<results>/models/{model}/card.json",
         item_table="<results>/datasets/{dataset}/items.parquet",

@@ -63,9 +63,44 @@ rule take_model:
         " --spec {input.spec} {params.allowance} --output {output} 2>&1 | tee {log}"
 
 
+rule derive_model:
+    input:
+        spec=ancient("config/models/{model}.yaml"),
+        base=EXAM.checkpoints.base,
+        adapter=EXAM.checkpoints.adapter_files,
+    output:
+        "data/models/{model}/ready.json",
+    log:
+        "<logs>/derive_model/{model}.log",
+    benchmark:
+        "<benchmarks>/derive_model/{model}.jsonl"
+    wildcard_constraints:
+        model=EXAM.checkpoints.any_model("derived"),
+    conda:
+        ENVIRONMENTS.file
+    threads: config["threads"]
+    resources:
+        mem_mb=SIZES.describing_mb,
+        runtime=SIZES.describing_minutes,
+    params:
+        folder=subpath(input.base, parent=True),
+        python=ENVIRONMENTS.python,
+        how=EXAM.checkpoints.derivation,
+        allowance=EXAM.checkpoints.allowance,
+        code=EXAM.checkpoints.code_of_derivation,
+        environment=ENVIRONMENTS.state,
+    message:
+        "Deriving {wildcards.model} from {params.folder}"
+    shell:
+        "{params.python} -m eyechart.models.derive_model --model {wildcards.model}"
+        " --spec {input.spec} --base {params.folder} {params.allowance}"
+        " --output {output} 2>&1 | tee {log}"
+
+
 rule describe_model:
     input:
         spec="config/models/{model}.yaml",
+        base_specs=EXAM.checkpoints.base_specs,
         ready="data/models/{model}/ready.json",
     output:
         card="<results>/models/{model}/card.json",

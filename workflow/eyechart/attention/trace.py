@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
@@ -16,7 +15,7 @@ from eyechart.attention.watch import watched
 from eyechart.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.heads import answering_blocks
-from eyechart.models.taps import taps
+from eyechart.models.hooks import pass_mode, read_outputs
 
 Ids = list[int]
 
@@ -67,13 +66,13 @@ class Tracer:
         def see(path: str, output: Tensor) -> None:
             hidden[paths[path]] = output.reshape(-1, output.shape[-1])
 
-        with torch.inference_mode():
+        with pass_mode():
             seen = [adapter.look([picture])[0] for picture in pictures]
             read = row if self.region == "decoder" else replace(row, ids=[*row.ids, *begun])
             image = adapter.tokens([read], seen).image[0].cpu().numpy()
             watching = watched(adapter.model, self.blocks, len(image)) if weights else nullcontext()
-            tapped = taps(adapter.model, paths, see, stop=False)
-            with watching as found, tapped:
+            reading = read_outputs(adapter.model, paths, see, stop=False)
+            with watching as found, reading:
                 scores = adapter.logits([row], seen, [begun])[0][-1]
         own = scores.float().log_softmax(dim=-1).cpu()
         return Trace(image, found or {}, hidden, own, words)

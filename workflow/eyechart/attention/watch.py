@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.hooks import attached
 
 SUM = 0.05  # by which the sum over all keys may differ from 1, in half precision
 
@@ -45,17 +46,14 @@ def watched(model: nn.Module, blocks: Mapping[str, str], keys: int) -> Iterator[
 
         return fired
 
-    handles = [
-        module.register_forward_hook(hook(address))
+    inside = {
+        f"{path}.{name}": hook(address)
         for address, path in blocks.items()
-        for name, module in model.get_submodule(path).named_modules()
+        for name, _ in model.get_submodule(path).named_modules()
         if name  # the block itself may hand on what is inside it
-    ]
-    try:
+    }
+    with attached(model, inside):
         yield found
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def last_row(output: Any, keys: int) -> Tensor | None:

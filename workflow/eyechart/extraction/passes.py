@@ -22,8 +22,8 @@ from eyechart.extraction.packing import pack
 from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter, Picture, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.spans import Tokens, keep, pool
-from eyechart.models.taps import taps
 
 Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
 
@@ -48,16 +48,21 @@ class Prefix:
 
 
 def look(
-    adapter: Adapter, pictures: Sequence[Picture], columns: Sequence[Column], go_on: bool
+    adapter: Adapter,
+    pictures: Sequence[Picture],
+    columns: Sequence[Column],
+    go_on: bool,
+    gradients: bool = False,
 ) -> tuple[list[Seen], Pooled]:
     """Run encoder and connector; give what was seen of the pictures, and pooled activations.
 
-    Unless ``go_on``, the pass ends at the deepest address asked for and nothing was seen.
+    Unless ``go_on``, the pass ends at the deepest address asked for and nothing was seen. With
+    ``gradients`` it keeps those of activations; so do the passes below.
     """
     if adapter.AT_ONCE and len(pictures) > adapter.AT_ONCE:
         n = adapter.AT_ONCE
         parts = [pictures[i : i + n] for i in range(0, len(pictures), n)]
-        done = [look(adapter, part, columns, go_on) for part in parts]
+        done = [look(adapter, part, columns, go_on, gradients) for part in parts]
         names = [c.name for c in columns]
         seen = [s for found, _ in done for s in found]
         return seen, {name: together([p[name] for _, p in done]) for name in names}
@@ -70,8 +75,9 @@ def look(
         pooled.update(reduce(hidden, masks, here))
 
     found: list[Seen] = []
-    tapped = taps(adapter.model, wanted, see, stop=not go_on, runs=adapter.runs(pictures))
-    with torch.inference_mode(), tapped:
+    runs = adapter.runs(pictures)
+    reading = read_outputs(adapter.model, wanted, see, stop=not go_on, runs=runs)
+    with pass_mode(gradients), reading:
         if wanted or go_on:
             found = adapter.look(pictures)
     return found, pooled
@@ -110,6 +116,7 @@ def read_prefix(
     rows: Sequence[Row],
     seen: Sequence[Seen],
     columns: Sequence[Column],
+    gradients: bool = False,
 ) -> tuple[Prefix, Pooled]:
     """Read b prompts up to their last image token; pool the image columns on the way.
 
@@ -126,7 +133,7 @@ def read_prefix(
         pooled.update(reduce(hidden, masks, [c for c in here if c.scope == "image"]))
         means.update(reduce(hidden, masks, [c for c in here if c.span == "all_mean"]))
 
-    with torch.inference_mode(), taps(adapter.model, wanted, see, stop=True):
+    with pass_mode(gradients), read_outputs(adapter.model, wanted, see, stop=True):
         positions = adapter.positions(tokens)
         adapter.read(tokens, positions=positions, cache=cache)
     return Prefix(tokens.valid, after(tokens, positions), cache, means), pooled
@@ -146,6 +153,7 @@ def read_questions(
     index: Sequence[int],
     rows: Sequence[Sequence[Sequence[int]]],
     columns: Sequence[Column],
+    gradients: bool = False,
 ) -> Pooled:
     """Read b rows of questions, each row after the prefix in row ``index`` of the batch before.
 
@@ -164,10 +172,10 @@ def read_questions(
         found = reduce(hidden, masks, wanted[path])
         pooled.update({name: value[exists] for name, value in found.items()})
 
-    with torch.inference_mode():
+    with pass_mode(gradients):
         which = torch.tensor(index, device=adapter.device)
         past = prefix.valid[which]  # (b, s)
-        with taps(adapter.model, wanted, see, stop=True):
+        with read_outputs(adapter.model, wanted, see, stop=True):
             places = prefix.after[which] + packed.offset
             adapter.read(tokens, packed.mask(past), places, select(prefix, which))
         own = masks["all_mean"].sum(dim=2)[exists][:, None]  # (q, 1)
@@ -184,11 +192,12 @@ def read_joint(
     pictures: Sequence[Picture],
     seen: Sequence[Seen],
     columns: Sequence[Column],
+    gradients: bool = False,
 ) -> Pooled:
     """Read b prompts whole; ``pictures`` and ``seen`` are all of theirs, in reading order."""
     wanted = by_module(columns)
     pooled: Pooled = {}
-    with torch.inference_mode():
+    with pass_mode(gradients):
         tokens = adapter.tokens(rows, seen)
         masks = adapter.masks(tokens)
         for column in columns:
@@ -204,7 +213,7 @@ def read_joint(
                 spans = {"last": last_of(output)}
             pooled.update(reduce(hidden, spans, here))
 
-        with taps(adapter.model, wanted, see, stop=True):
+        with read_outputs(adapter.model, wanted, see, stop=True):
             adapter.read(tokens)
     return pooled
 

@@ -19,19 +19,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from eyechart import errors
 from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter, Picture
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
 from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.sample_view import draw_views, sample_picture
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
-from eyechart.models.taps import tensor_of
 from eyechart.tables.files import atomic, sha256, write_json
 
 SHARED_SPANS = ("image_mean", "image_tokens")
@@ -152,23 +151,15 @@ def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tens
 
         return fired
 
-    handles = [
-        module.register_forward_hook(note(path))
-        for path, module in adapter.model.named_modules()
-        if adapter.region(path)
-    ]
-    try:
-        with torch.inference_mode():
-            seen = adapter.look(pictures)
-            if not isinstance(adapter, LanguageAdapter):
-                return outputs, None
-            row = adapter.row(QUESTION, pictures[:1])
-            tokens = adapter.tokens([row] * len(pictures), seen)
-            adapter.read(tokens)
-            return outputs, tokens
-    finally:
-        for handle in handles:
-            handle.remove()
+    paths = [path for path, _ in adapter.model.named_modules() if adapter.region(path)]
+    with pass_mode(), attached(adapter.model, {path: note(path) for path in paths}):
+        seen = adapter.look(pictures)
+        if not isinstance(adapter, LanguageAdapter):
+            return outputs, None
+        row = adapter.row(QUESTION, pictures[:1])
+        tokens = adapter.tokens([row] * len(pictures), seen)
+        adapter.read(tokens)
+        return outputs, tokens
 
 
 def _check(card: dict[str, Any], spec: Spec, model: str) -> None:

@@ -81,6 +81,12 @@ def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) 
     return choose(where, there, "safetensors" if safe else weights, False)
 
 
+def is_weights(path: str) -> bool:
+    """Say whether a checkpoint's file, not in a folder of it, holds weights or lists them."""
+    patterns = [*(p for some in _WEIGHTS.values() for p in some), _OWN_WEIGHTS]
+    return path in INDEX.values() or any(re.fullmatch(p, path) for p in patterns)
+
+
 def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
     """Give the files of the weights, with their index, and whether they are in Mistral's layout."""
     for pattern in _WEIGHTS[weights]:

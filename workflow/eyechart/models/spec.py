@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,10 @@ import jsonschema
 import yaml
 
 from eyechart.errors import UserError, nearest
+from eyechart.models.derivations import CHANGES
 
 FAMILIES = Path(__file__).parent / "families"
+OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
 SHARED = ("__init__", "base", "language", "remote", "two_towers")  # of all families, or many
 TWO_TOWERS = ("clip", "siglip")  # families of encoders with a tower that reads text
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where it was built
@@ -42,11 +45,23 @@ class Spec:
     encoder: str | None
     companions: dict[str, str]
     notes: str
+    derived: dict[str, Any] | None
 
     @property
     def from_hub(self) -> bool:
         """Whether the checkpoint is pulled from the hub: whether it has a revision there."""
         return self.revision is not None
+
+    @property
+    def base(self) -> str | None:
+        """The model that it is derived from, if any."""
+        return self.derived["from"] if self.derived else None
+
+    @property
+    def adapter_folder(self) -> Path | None:
+        """The folder of the adapter that it is derived by, if any."""
+        by = self.derived["by"] if self.derived else ""
+        return Path(by) if "/" in by else None
 
     @property
     def reads_text(self) -> bool:
@@ -55,25 +70,74 @@ class Spec:
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check one spec file; what it leaves out is what the schema says by default.
+    """Read and check one spec file.
+
+    What it leaves out is what its base says, where it is derived from one; else what the schema
+    says by default.
 
     Raises
     ------
     UserError
-        If the file is missing, is no YAML, or a field is unknown, missing or of the wrong value.
+        If the file is missing, is no YAML, or a field is unknown, missing or of the wrong value; if
+        what it is derived from or by does not exist.
     """
-    try:
-        value = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=LOADER)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    check(value, path)
+    value = _fields(Path(path), ())
     try:
         check_family(value["family"])
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     return Spec(**{**defaults(), **value})
+
+
+def bases(specs: Mapping[str, Spec], model: str) -> list[str]:
+    """Return the models that a model is derived from, nearest first."""
+    base = specs[model].base
+    return [] if base is None else [base, *bases(specs, base)]
+
+
+def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
+    """Return the checked fields of a spec file and, below them, those of its base.
+
+    ``above`` are the models that are derived from this one, the nearest last.
+    """
+    try:
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if isinstance(value, dict) and value.get("derived") is not None:
+        value = _inherited(value, path, above)
+    check(value, path)
+    return dict(value)
+
+
+def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dict[str, Any]:
+    """Return a derived model's fields over those of its base; its checkpoint is made here."""
+    check_field("derived", value["derived"], path)
+    for name in OF_CHECKPOINT:
+        if name in value:
+            raise UserError(f"{path}: {name}: a derived model's is its base's; remove the line")
+    derived = {"settings": {}, "seed": 0, **value["derived"]}
+    base, by = derived["from"], derived["by"]
+    there = sorted(p.stem for p in path.parent.glob("*.yaml"))
+    if base not in there:
+        raise UserError(f"{path}: derived.from: unknown model {base!r}; {nearest(base, there)}")
+    if "/" not in by and by not in CHANGES:
+        raise UserError(
+            f"{path}: derived.by: unknown derivation {by!r}; {nearest(by, CHANGES)}; the folder of "
+            "an adapter has a / in it"
+        )
+    line = (*above, path.stem)
+    if base in line:
+        chain = " from ".join([*line[line.index(base) :], base])
+        raise UserError(f"{path}: derived.from: a model is derived from itself ({chain})")
+    notes = {"notes": f"Derived from {base} by {by}"}
+    made = {"checkpoint": f"data/models/{path.stem}", "revision": None, "weights": "safetensors"}
+    inherited = _fields(path.parent / f"{base}.yaml", line)
+    if "vision" in CHANGES.get(by, ("vision",)):  # it is no longer this one's encoder; an
+        inherited.pop("encoder", None)  # adapter may change it
+    return {**inherited, **notes, **value, **made, "derived": derived}
 
 
 def families() -> list[str]:
@@ -99,6 +163,26 @@ def schema() -> dict[str, Any]:
     return found
 
 
+def check_field(name: str, value: Any, path: Path) -> None:
+    """Raise a UserError with the first thing in which one field differs from its schema."""
+    of_field = schema()["properties"][name]
+    for key in value if isinstance(value, dict) else []:
+        if key not in of_field["properties"]:
+            raise UserError(
+                f"{path}: unknown field {name}.{key}; {nearest(key, of_field['properties'])}"
+            )
+    _check_value(value, of_field, path, name)
+
+
+def _check_value(value: Any, expected: dict[str, Any], path: Path, whole: str) -> None:
+    error = jsonschema.exceptions.best_match(
+        jsonschema.Draft202012Validator(expected).iter_errors(value)
+    )
+    if error is not None:
+        field = ".".join(str(part) for part in error.absolute_path) or whole
+        raise UserError(f"{path}: {field}: {error.message}")
+
+
 def check(value: Any, path: Path) -> None:
     """Raise a UserError with the first thing in which a spec differs from its schema."""
     if isinstance(value, dict):
@@ -107,11 +191,6 @@ def check(value: Any, path: Path) -> None:
                 raise UserError(
                     f"{path}: unknown field {name!r}; {nearest(name, schema()['properties'])}"
                 )
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(schema()).iter_errors(value)
-    )
-    if error is not None:
-        field = ".".join(str(part) for part in error.absolute_path) or "the file"
-        raise UserError(f"{path}: {field}: {error.message}")
+    _check_value(value, schema(), path, "the file")
     if value["kind"] == "encoder" and value["lm_blocks"] != 0:
         raise UserError(f"{path}: lm_blocks is {value['lm_blocks']}, expected 0 for an encoder")

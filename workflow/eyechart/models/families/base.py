@@ -14,6 +14,7 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
+from eyechart.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
 from eyechart.models.loading import Loading
 from eyechart.models.places import KEPT, finish, measure, merge, on_grid, views_of
@@ -129,6 +130,15 @@ class Adapter:
             found |= self.blocks("connector", self.RESAMPLER)
         return {**found, "connector": self.CONNECTOR} if self.CONNECTOR else found
 
+    def module_path(self, address: str) -> str:
+        """Return the module path of an address; a UserError if there is no such address."""
+        known = self.addresses()
+        if address not in known:
+            raise UserError(
+                f"{self.spec.checkpoint}: no address {address!r}; {nearest(address, known)}"
+            )
+        return known[address]
+
     def blocks(self, region: str, path: str) -> dict[str, str]:
         """Give the addresses of a list of blocks."""
         count = len(self.model.get_submodule(path))
@@ -176,7 +186,7 @@ class Adapter:
         }
 
     def look(self, pictures: Sequence[Picture]) -> list[Seen]:
-        """Run the encoder, for the sake of the taps on it; there is nobody to hand on to."""
+        """Run the encoder, for the sake of the hooks on it; there is nobody to hand on to."""
         self.model(**self.gather(pictures))
         return []
 

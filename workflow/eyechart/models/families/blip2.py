@@ -69,6 +69,13 @@ class Blip2(LanguageAdapter):
         model = self.model.language_model.model
         return "language_model.model" + (".decoder" if hasattr(model, "decoder") else "")
 
+    def mask_argument(self, address: str) -> tuple[str, bool]:
+        """Return the mask's argument; in a decoder, that of its attention to what was read."""
+        name, causal = super().mask_argument(address)
+        if not self.two_sided:
+            return name, causal
+        return ("encoder_" if address.startswith("decoder.") else "") + name, False
+
     @property
     def norm(self) -> str:
         """The name of the last norm in the language model's body."""

@@ -29,7 +29,7 @@ class InstructBlip(Blip2):
         return "item" if region == "connector" else "image"
 
     def look(self, pictures: Sequence[Picture]) -> list[Seen]:
-        """Run the encoder alone, for the sake of the taps on it."""
+        """Run the encoder alone, for the sake of the hooks on it."""
         inputs = self.gather(pictures)
         self.model.vision_model(**inputs)
         return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]

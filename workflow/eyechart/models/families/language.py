@@ -90,6 +90,31 @@ class LanguageAdapter(Adapter):
         """Give the spans of a region's addresses, in the order of ``addresses.SPANS``."""
         return IN_TEXT if region == "lm" else super().spans(region)
 
+    def mask_argument(self, address: str) -> tuple[str, bool]:
+        """Return which argument of a block holds its attention mask, and what a missing one means.
+
+        Returns
+        -------
+        str, bool
+            The argument's name; whether a block that is given None sees earlier tokens only.
+
+        Raises
+        ------
+        UserError
+            If the address is no block whose tokens attend to the prompt's.
+        """
+        self.module_path(address)
+        region, _, number = address.partition(".")
+        if region not in ("lm", "decoder") or not number.isdigit():
+            raise UserError(f"{address}: attention is cut in blocks of the language model alone")
+        kinds = getattr(self.text_config, "layer_types", None) or []
+        if region == "lm" and kinds and kinds[int(number)] == "linear_attention":
+            raise UserError(
+                f"{address}: this block of family {self.spec.family} is recurrent, so there is no "
+                "attention to cut"
+            )
+        return "attention_mask", True
+
     # Pictures
 
     def picture(self, image: Image.Image) -> Picture:
@@ -263,7 +288,7 @@ class LanguageAdapter(Adapter):
         cache: Any = None,
         logits: bool = False,
     ) -> Any:
-        """Run the language model, for the sake of the taps on it.
+        """Run the language model, for the sake of the hooks on it.
 
         Parameters
         ----------

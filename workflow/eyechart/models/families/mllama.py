@@ -15,6 +15,7 @@ from transformers.models.mllama.processing_mllama import (
     get_cross_attention_token_mask,
 )
 
+from eyechart.errors import UserError
 from eyechart.models.families.base import Picture, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
@@ -44,6 +45,16 @@ class Mllama(Llava):
         later = {f"vision.{first + i}": f"{self.GLOBAL}.{i}" for i in range(count)}
         eye = {a: p for a, p in found.items() if a.startswith("vision.")}
         return {**eye, **later, **found}
+
+    def mask_argument(self, address: str) -> tuple[str, bool]:
+        """Return the mask's argument; in blocks with cross-attention no key is a token."""
+        found = super().mask_argument(address)
+        if int(address.partition(".")[2]) in self.text_config.cross_attention_layers:
+            raise UserError(
+                f"{address}: this block of family {self.spec.family} attends to the image by "
+                "cross-attention, and no token of the prompt stands for it, so it cannot be cut"
+            )
+        return found
 
     def leading(self, region: str) -> int:
         """Give the class token; the connector hands it on."""

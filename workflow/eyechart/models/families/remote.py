@@ -190,7 +190,7 @@ class RemoteAdapter(LanguageAdapter):
         cache: Any = None,
         logits: bool = False,
     ) -> Any:
-        """Run the language model over whole prompts, for the sake of the taps on it.
+        """Run the language model over whole prompts, for the sake of the hooks on it.
 
         ``sees``, ``positions`` and ``cache`` stay None, as nothing is shared.
         """

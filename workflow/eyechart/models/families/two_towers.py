@@ -10,6 +10,7 @@ from torch import Tensor
 
 from eyechart.errors import UserError
 from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.hooks import pass_mode
 
 
 class TwoTowers(Adapter):
@@ -28,12 +29,12 @@ class TwoTowers(Adapter):
         self.model.get_image_features(**self.gather(pictures))
         return []
 
-    def views(self, pictures: Sequence[Picture]) -> Tensor:
+    def views(self, pictures: Sequence[Picture], gradients: bool = False) -> Tensor:
         """Give pictures as vectors of length one: float32 (b, d)."""
-        with torch.inference_mode():
+        with pass_mode(gradients):
             return _unit(self.model.get_image_features(**self.gather(pictures)))
 
-    def texts(self, texts: Sequence[str]) -> Tensor:
+    def texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
         """Give texts as vectors of length one: float32 (c, d).
 
         Raises
@@ -50,7 +51,7 @@ class TwoTowers(Adapter):
                 )
         how = {"max_length": most} if self.PADDING == "max_length" else {}
         inputs = self.tokenizer(list(texts), padding=self.PADDING, return_tensors="pt", **how)
-        with torch.inference_mode():
+        with pass_mode(gradients):
             return _unit(self.model.get_text_features(**inputs.to(self.device)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

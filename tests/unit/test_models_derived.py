@@ -1,0 +1,245 @@
+"""Derived models: what their specs inherit, what their weights do, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from peft import LoraConfig, PeftModel, get_peft_model
+from PIL import Image
+from tiny_models import build_clip, build_llava, spec
+
+from eyechart.errors import UserError
+from eyechart.models import derive_model
+from eyechart.models.families.base import Picture
+from eyechart.models.hooks import edit_outputs, pass_mode
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+from eyechart.models.ready import NAME, write_ready
+from eyechart.models.spec import bases, read_spec
+from eyechart.tables.files import describe
+
+CPU = Loading("cpu")
+# peft's use of transformers, not ours
+pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A registry of a base and what is derived from it, with the base's checkpoint."""
+    folder = tmp_path_factory.mktemp("made")
+    for name, build in (("llava", build_llava), ("clip", build_clip)):
+        checkpoint = build(folder / "data" / name)
+        own = vars(spec(name, checkpoint)) | {"parameters": None}
+        own.pop("derived")
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(own))
+        files = sorted(p.name for p in checkpoint.iterdir())
+        entries = [{**describe(checkpoint / n), "path": n} for n in files]
+        write_ready(checkpoint / NAME, {"source": "folder"}, entries)
+    return folder
+
+
+def make(folder, name, **derived):
+    """Derive a model by the step; return base and derived model, loaded."""
+    base = derived["from"]
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump({"derived": derived}))
+    output = folder / "data" / name / NAME
+    flags = {"model": name, "spec": folder / f"{name}.yaml", "base": folder / "data" / base}
+    flags |= {"output": output}
+    derive_model.main([str(word) for k, v in flags.items() for word in (f"--{k}", v)])
+    specs = [read_spec(folder / f"{n}.yaml") for n in (base, name)]
+    loaded = [load(s, folder / "data" / n, CPU) for s, n in zip(specs, (base, name), strict=True)]
+    return *loaded, json.loads(output.read_text())
+
+
+def scores(adapter, pictures):
+    with pass_mode():
+        rows = [adapter.row("what is it?", [p]) for p in pictures]
+        return torch.stack([s[-1] for s in adapter.logits(rows, adapter.look(pictures), [[], []])])
+
+
+def pictures(adapter):
+    images = Image.linear_gradient("L").convert("RGB"), Image.new("RGB", (50, 40), (200, 30, 90))
+    return [adapter.picture(image) for image in images]
+
+
+def test_a_connector_folded_to_a_constant_equals_a_hook_that_replaces_its_output(made):
+    base, derived, ready = make(made, "blind", **{"from": "llava", "by": "prior"})
+    assert ready["changed"] == ["connector"]
+    shown = pictures(base)
+    path = base.module_path("connector")
+    white = base.picture(Image.new("RGB", (64, 64), "white"))
+    with pass_mode():
+        constant = base.look([white])[0].features.mean(dim=0)
+    with edit_outputs(base.model, {path: lambda hidden: constant.expand(hidden.shape)}):
+        expected = scores(base, shown)
+    found = scores(derived, shown)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(*scores(base, shown), atol=1e-3)
+    names = {p.name for p in (made / "data" / "blind").iterdir()}
+    assert names == {p.name for p in (made / "data" / "llava").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["clip", "llava"])
+def test_a_patch_embedding_folded_to_grey_equals_the_base_on_grey_pixels(name, made):
+    """Also with unequal means and deviations, which take more than averaging the kernel."""
+    unequal = {"image_mean": [0.48, 0.4, 0.3], "image_std": [0.2, 0.3, 0.25]}
+    path = made / "data" / name / "processor_config.json"
+    before = path.read_text()
+    try:
+        settings = json.loads(before)
+        settings["image_processor"] |= unequal
+        path.write_text(json.dumps(settings))
+        base, derived, ready = make(made, f"grey_{name}", **{"from": name, "by": "eyes"})
+    finally:
+        path.write_text(before)
+    assert ready["changed"] == ["vision"]
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in unequal.values())
+    shown = pictures(derived)
+    pixels = [p.inputs["pixel_values"] * std + mean for p in shown]
+    grey = [x.mean(dim=1, keepdim=True).expand_as(x) for x in pixels]
+    greyed = [
+        Picture({"pixel_values": (x - mean) / std}, p.text)
+        for x, p in zip(grey, shown, strict=True)
+    ]
+    said = scores if name == "llava" else (lambda adapter, some: adapter.views(some))
+    torch.testing.assert_close(said(derived, shown), said(base, greyed), rtol=0, atol=2e-5)
+    assert not torch.allclose(said(derived, shown), said(base, shown), atol=1e-3)
+
+
+def adapter_folder(made, folder, **changes):
+    adapter = load(read_spec(made / "llava.yaml"), made / "data" / "llava", CPU)
+    config = LoraConfig(r=2, target_modules=r".*(linear_2|language_model.*q_proj)", **changes)
+    model = get_peft_model(adapter.model, config)
+    torch.manual_seed(3)
+    for name, weight in model.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(weight, std=0.3)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_merged_adapter_equals_pefts_own_model(made, tmp_path):
+    folder = adapter_folder(made, tmp_path / "adapter")
+    base, derived, ready = make(made, "tuned", **{"from": "llava", "by": str(folder)})
+    assert ready["changed"] == ["connector", "lm"]
+    shown = pictures(base)
+    plain = scores(base, shown)
+    found = scores(derived, shown)
+    PeftModel.from_pretrained(base.model, folder)  # attaches its layers to the model
+    torch.testing.assert_close(found, scores(base, shown), rtol=0, atol=1e-4)
+    assert not torch.allclose(found, plain, atol=1e-2)
+
+
+def test_a_derived_model_can_be_derived_from_and_two_runs_give_the_same_bytes(made):
+    make(made, "first", **{"from": "llava", "by": "eyes"})
+    make(made, "second", **{"from": "first", "by": "prior"})
+    weights = made / "data" / "second" / "model.safetensors"
+    before = weights.read_bytes()
+    _, _, ready = make(made, "second", **{"from": "first", "by": "prior"})
+    assert weights.read_bytes() == before
+    assert (ready["from"], ready["by"], ready["seed"]) == ("first", "prior", 0)
+    specs = {n: read_spec(made / f"{n}.yaml") for n in ("llava", "first", "second")}
+    assert bases(specs, "second") == ["first", "llava"]
+
+
+def test_a_derived_spec_inherits_what_it_does_not_give(made):
+    (made / "own.yaml").write_text(
+        yaml.safe_dump({"dtype": "bfloat16", "derived": {"from": "llava", "by": "eyes"}})
+    )
+    base, own = read_spec(made / "llava.yaml"), read_spec(made / "own.yaml")
+    assert own.derived == {"from": "llava", "by": "eyes", "settings": {}, "seed": 0}
+    assert (own.dtype, own.checkpoint, own.revision) == ("bfloat16", "data/models/own", None)
+    assert own.notes == "Derived from llava by eyes"
+    kept = ("family", "kind", "licence", "vision_blocks", "lm_blocks", "turn", "env")
+    assert [getattr(own, k) for k in kept] == [getattr(base, k) for k in kept]
+
+
+@pytest.mark.parametrize(("by", "encoder"), [("prior", "clip"), ("eyes", None), ("a/b", None)])
+def test_the_bases_encoder_is_inherited_where_the_rule_leaves_vision_untouched(
+    tmp_path, made, by, encoder
+):
+    value = yaml.safe_load((made / "llava.yaml").read_text()) | {"encoder": "clip"}
+    (tmp_path / "llava.yaml").write_text(yaml.safe_dump(value))
+    for given in ({}, {"encoder": "other"}):
+        own = {"derived": {"from": "llava", "by": by}, **given}
+        (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+        assert read_spec(tmp_path / "own.yaml").encoder == given.get("encoder", encoder)
+
+
+@pytest.mark.parametrize(
+    ("derived", "more", "message"),
+    [
+        ({"from": "lava", "by": "eyes"}, {}, r"unknown model 'lava'; did you mean 'llava'"),
+        ({"from": "llava", "by": "priro"}, {}, r"unknown derivation 'priro'; did you mean 'prior'"),
+        ({"from": "wrong", "by": "eyes"}, {}, r"derived from itself \(wrong from wrong\)"),
+        ({"from": "llava"}, {}, r"derived: 'by' is a required property"),
+        ({"from": "llava", "bye": "eyes"}, {}, r"unknown field derived\.bye; did you mean 'by'"),
+        ({"from": "llava", "by": "eyes"}, {"revision": "main"}, r"revision: .* remove the line"),
+        ("llava", {}, r"derived: 'llava' is not of type"),
+    ],
+)
+def test_a_derived_spec_that_is_wrong_is_one_sentence(made, derived, more, message):
+    path = made / "wrong.yaml"
+    path.write_text(yaml.safe_dump({"derived": derived, **more}))
+    try:
+        with pytest.raises(UserError, match=rf"wrong\.yaml: .*{message}"):
+            read_spec(path)
+    finally:
+        path.unlink()
+
+
+def test_two_models_derived_from_one_another_are_one_sentence(tmp_path):
+    for name, base in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"derived: {{from: {base}, by: eyes}}")
+    with pytest.raises(UserError, match=r"derived from itself \(a from b from a\)"):
+        read_spec(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "message"),
+    [
+        (
+            "clip",
+            {"by": "prior"},
+            "prior needs a connector before a language model, .* clip",
+        ),
+        ("llava", {"by": "eyes", "settings": {"x": 1}}, "eyes has no setting 'x'"),
+        ("llava", {"by": "nowhere/adapter"}, r"nowhere/adapter: no adapter_config\.json in it"),
+    ],
+)
+def test_what_cannot_be_derived_is_one_sentence_and_leaves_nothing(made, base, change, message):
+    with pytest.raises(UserError, match=message):
+        make(made, "never", **{"from": base, **change})
+    assert not (made / "data" / "never" / NAME).exists()
+    (made / "never.yaml").unlink()
+
+
+def test_an_adapter_for_other_modules_or_of_another_kind_is_refused(made, tmp_path):
+    folder = adapter_folder(made, tmp_path / "adapter")
+    config = json.loads((folder / "adapter_config.json").read_text())
+    for change, message in (
+        ({"r": 2, "target_modules": ".*linear_1"}, "unexpected key .* was the adapter trained"),
+        ({"peft_type": "PROMPT_TUNING"}, "peft_type is 'PROMPT_TUNING', expected LORA"),
+    ):
+        other = shutil.copytree(folder, tmp_path / f"other{len(message)}")
+        (other / "adapter_config.json").write_text(json.dumps(config | change))
+        with pytest.raises(UserError, match=message):
+            make(made, "never", **{"from": "llava", "by": str(other)})
+    (made / "never.yaml").unlink()
+
+
+def test_a_rule_that_changes_more_than_it_declares_is_an_error(made, monkeypatch):
+    monkeypatch.setitem(derive_model.CHANGES, "eyes", ("connector",))
+    with pytest.raises(UserError, match="eyes changes vision, which it does not declare"):
+        make(made, "sly", **{"from": "llava", "by": "eyes"})
+    (made / "sly.yaml").unlink()
+
+
+def test_the_registry_lists_every_rule():
+    folder = Path(derive_model.__file__).parent / "derivations"
+    rules = {p.stem for p in folder.glob("*.py")} - {"__init__", "adapter", "settings"}
+    assert rules == set(derive_model.CHANGES)

@@ -1,0 +1,172 @@
+"""Hooks never outlive their block; what is read is what was edited; gradients are kept."""
+
+import pytest
+import torch
+from torch import nn
+from transformers.modeling_outputs import BaseModelOutput
+
+from eyechart.errors import UserError
+from eyechart.models.hooks import (
+    at,
+    edit_outputs,
+    keep_gradients,
+    pass_mode,
+    read_outputs,
+    replace_tensor,
+    tensor_of,
+)
+
+
+@pytest.fixture
+def model():
+    return nn.Sequential(*(nn.Linear(3, 3) for _ in range(4)))
+
+
+def hooks(model):
+    return sum(len(m._forward_hooks) for m in model.modules())
+
+
+def test_outputs_are_seen_and_hooks_removed(model):
+    found = {}
+    x = torch.ones(2, 3)
+    with read_outputs(model, ["1", "3"], found.__setitem__, stop=False):
+        whole = model(x)
+    assert torch.equal(found["3"], whole)
+    assert torch.equal(found["1"], model[1](model[0](x)))
+    assert hooks(model) == 0
+
+
+def test_later_modules_never_run_after_the_deepest_one_asked_for(model):
+    ran = []
+    model[2].register_forward_pre_hook(lambda *_: ran.append("2"))
+    with read_outputs(model, ["0", "1"], lambda *_: None, stop=True):
+        model(torch.ones(1, 3))
+    assert ran == []
+    model(torch.ones(1, 3))
+    assert ran == ["2"]
+
+
+def test_hooks_are_removed_when_the_forward_pass_fails(model):
+    with (
+        pytest.raises(ValueError, match="mine"),
+        read_outputs(model, ["0"], lambda *_: None, stop=False),
+    ):
+        raise ValueError("mine")
+    assert hooks(model) == 0
+
+
+def test_a_module_that_does_not_run_is_an_error(model):
+    model.add_module("spare", nn.Linear(3, 3))
+    with (
+        pytest.raises(UserError, match="'spare' did not run"),
+        read_outputs(model, ["0", "spare"], lambda *_: None, stop=True),
+    ):
+        model[0](torch.ones(1, 3))
+    assert hooks(model) == 0
+
+
+def test_the_first_run_of_a_module_that_runs_twice_counts(model):
+    found = {}
+    with read_outputs(model, ["0"], found.__setitem__, stop=False):
+        first = model[0](torch.ones(1, 3))
+        model[0](torch.zeros(1, 3))
+    assert torch.equal(found["0"], first)
+
+
+def test_what_is_read_is_what_was_edited_whichever_block_is_inside(model):
+    found = {}
+    x = torch.ones(2, 3)
+    reading = {"paths": ["1"], "see": found.__setitem__, "stop": False}
+    with edit_outputs(model, {"1": torch.zeros_like}), read_outputs(model, **reading):
+        outside = model(x)
+    assert not found.pop("1").any()
+    with read_outputs(model, **reading), edit_outputs(model, {"1": torch.zeros_like}):
+        assert torch.equal(model(x), outside)
+    assert not found["1"].any()
+    assert torch.equal(outside, model[3](model[2](torch.zeros(2, 3))))
+
+
+def test_of_two_edits_the_inner_one_runs_first(model):
+    with (
+        edit_outputs(model, {"3": lambda hidden: hidden * 2}),
+        edit_outputs(model, {"3": torch.ones_like}),
+    ):
+        assert torch.equal(model(torch.ones(2, 3)), torch.full((2, 3), 2.0))
+
+
+def test_a_module_that_does_not_exist_leaves_no_hook_behind(model):
+    with (
+        pytest.raises(UserError, match=r"no module '33'; did you mean '3'"),
+        edit_outputs(model, {"0": torch.zeros_like, "33": torch.zeros_like}),
+    ):
+        pass
+    assert hooks(model) == 0
+
+
+def test_an_edit_of_another_shape_or_of_a_module_that_never_runs_is_one_sentence(model):
+    with (
+        pytest.raises(UserError, match=r"'0' returned shape \(2, 1\), expected \(2, 3\)"),
+        edit_outputs(model, {"0": lambda hidden: hidden[:, :1]}),
+    ):
+        model(torch.ones(2, 3))
+    with (
+        pytest.raises(UserError, match="'3' did not run"),
+        edit_outputs(model, {"3": torch.zeros_like}),
+    ):
+        model[0](torch.ones(1, 3))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [[1, -1], torch.tensor([False, True, False, True]), lambda hidden: hidden[..., 0] > 0.5],
+)
+def test_tokens_are_named_by_index_by_mask_or_by_a_function(where):
+    hidden = torch.rand(2, 4, 3)
+    hidden[:, ::2, 0], hidden[:, 1::2, 0] = 0.1, 0.9
+    changed = at(where, torch.zeros_like)(hidden)
+    assert not changed[:, 1::2].any()
+    assert torch.equal(changed[:, ::2], hidden[:, ::2])
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ([4], "token 4 is beyond an output of 4 tokens"),
+        (torch.ones(3, dtype=torch.bool), r"mask of shape \(3,\) does not fit .* \(2, 4, 3\)"),
+    ],
+)
+def test_tokens_that_are_not_there_are_one_sentence(where, message):
+    with pytest.raises(UserError, match=message):
+        at(where, torch.zeros_like)(torch.ones(2, 4, 3))
+
+
+def test_hidden_states_are_replaced_wherever_an_output_holds_them():
+    new = torch.ones(3, 2)
+    parts = [torch.zeros(1, 2), torch.zeros(2, 2)]
+    whole = BaseModelOutput(last_hidden_state=torch.zeros(3, 2), attentions=("kept",))
+    for output in (torch.zeros(3, 2), (torch.zeros(3, 2), "kept"), parts, (parts, "kept"), whole):
+        changed = replace_tensor(output, new)
+        assert type(changed) is type(output)
+        assert torch.equal(tensor_of("m", changed), new)
+        assert not tensor_of("m", output).any()
+    assert replace_tensor(whole, new).attentions == ("kept",)
+    assert [len(part) for part in replace_tensor(parts, new)] == [1, 2]
+
+
+def test_gradients_of_several_modules_are_kept_and_end_at_the_first(model):
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    with keep_gradients(model, ["0", "2"]) as kept:
+        with pass_mode(gradients=True):
+            model(torch.ones(1, 3)).sum().backward()
+        assert torch.equal(kept["2"].grad, model[3].weight.sum(dim=0)[None])
+        expected = kept["2"].grad @ model[2].weight @ model[1].weight
+    torch.testing.assert_close(kept["0"].grad, expected)
+    assert kept["0"].grad_fn is None
+    with (
+        pytest.raises(UserError, match="'0' ran in a pass that keeps no gradients"),
+        keep_gradients(model, ["0"]),
+        pass_mode(),
+    ):
+        model(torch.ones(1, 3))
+    assert hooks(model) == 0

@@ -1,0 +1,51 @@
+"""A model with a PEFT adapter merged into its weights: as fast as its base, and read like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
+
+from eyechart.errors import UserError
+from eyechart.models.families.base import Adapter
+from eyechart.tables.files import read_json
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+MERGED = ("LORA",)  # kinds of adapters that are nothing but a change of weights
+
+
+def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
+    """Merge the adapter in the folder ``settings["folder"]`` into a loaded model's weights.
+
+    Raises
+    ------
+    UserError
+        If the folder holds no adapter, one that cannot be merged, or one for other modules.
+    """
+    folder = Path(settings["folder"])
+    check_folder(folder)
+    model = get_peft_model(adapter.model, PeftConfig.from_pretrained(str(folder)))
+    report: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
+    missing = [key for key in report.missing_keys if ".lora_" in key]
+    for kind, keys in (("unexpected", report.unexpected_keys), ("missing", missing)):
+        if keys:
+            raise UserError(
+                f"{folder / WEIGHTS}: {kind} key {sorted(keys)[0]} for {adapter.spec.family}; was "
+                "the adapter trained on this model?"
+            )
+    model.merge_and_unload(safe_merge=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise a UserError if a folder holds no adapter in PEFT's layout that can be merged."""
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder}: no {name} in it, expected the folder of a PEFT adapter")
+    kind = read_json(folder / CONFIG).get("peft_type")
+    if kind not in MERGED:
+        raise UserError(
+            f"{folder / CONFIG}: peft_type is {kind!r}, expected {' or '.join(MERGED)}: no other "
+            "kind is merged into weights"
+        )

@@ -1,0 +1,87 @@
+"""A model that sees no colour: the patch embedding reads every image in grey.
+
+Grey is the mean of the three channels of the pixels, before the processor subtracts each channel's
+mean and divides by its standard deviation. With the embedding's kernels W_c and what the processor
+makes of channel c, z_c = (x_c - m_c) / s_c, the grey image's embedding is
+
+    sum_j z_j s_j/3 sum_c W_c/s_c  +  sum_c W_c/s_c (mean(m) - m_c)  +  bias
+
+so the new kernels are s_j/3 sum_c W_c/s_c, and the middle term joins the bias, or what is added to
+every patch where there is no bias. Exact at every pixel, padding included.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import UserError
+from eyechart.models.derivations.settings import no_settings
+from eyechart.models.families.base import Adapter
+
+COLOURS = 3
+
+
+def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
+    """Average the colour channels in the patch embedding."""
+    no_settings("eyes", settings)
+    path, embedding = patch_embedding(adapter)
+    mean, std = normalisation(adapter)
+    weight = embedding.weight.detach().double()  # (d, colours, …)
+    shape = (1, COLOURS, *[1] * (weight.ndim - 2))
+    scaled = weight / std.view(shape)
+    grey = scaled.sum(dim=1, keepdim=True) * std.view(shape) / COLOURS
+    embedding.weight.data.copy_(grey)
+    rest = (scaled * (mean.mean() - mean).view(shape)).flatten(1).sum(dim=1)  # (d,)
+    if bool(rest.abs().max() > 0):
+        add_to_patches(adapter, path, embedding, rest)
+
+
+def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
+    """Return the path and module of the first convolution over colours in the vision encoder."""
+    found = [
+        (path, module)
+        for path, module in adapter.model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Conv3d) and module.in_channels == COLOURS
+    ]
+    if not found:
+        raise UserError(
+            f"derived.by: eyes needs a convolution over three colours, and a model of family "
+            f"{adapter.spec.family} has none"
+        )
+    return found[0]
+
+
+def normalisation(adapter: Adapter) -> tuple[Tensor, Tensor]:
+    """Return each channel's mean and standard deviation in the processor, float64 (3,) each."""
+    processor = getattr(adapter.processor, "image_processor", adapter.processor)
+    if not getattr(processor, "do_normalize", True):
+        return torch.zeros(COLOURS, dtype=torch.float64), torch.ones(COLOURS, dtype=torch.float64)
+    given = [getattr(processor, name, None) for name in ("image_mean", "image_std")]
+    if any(values is None or len(values) != COLOURS for values in given):
+        raise UserError(
+            f"derived.by: eyes needs the processor's mean and standard deviation of three colours, "
+            f"and the processor of family {adapter.spec.family} has none"
+        )
+    mean, std = (torch.tensor(values, dtype=torch.float64) for values in given)
+    return mean, std
+
+
+def add_to_patches(
+    adapter: Adapter, path: str, embedding: nn.Conv2d | nn.Conv3d, rest: Tensor
+) -> None:
+    """Add a vector (d,) to every patch: to the bias, or to the patches' learned positions."""
+    if embedding.bias is not None:
+        embedding.bias.data += rest.to(embedding.bias)
+        return
+    owner = adapter.model.get_submodule(path.rpartition(".")[0])
+    positions = getattr(owner, "position_embedding", None)
+    if not isinstance(positions, nn.Embedding):
+        raise UserError(
+            f"derived.by: eyes cannot be folded into a model of family {adapter.spec.family}: its "
+            "patch embedding has no bias, and its patches no learned positions"
+        )
+    first = int(hasattr(owner, "class_embedding"))
+    positions.weight.data[first:] += rest.to(positions.weight)

@@ -1,0 +1,11 @@
+"""What rules of derivation say of settings that they do not know."""
+
+from typing import Any
+
+from eyechart.errors import UserError
+
+
+def no_settings(rule: str, settings: dict[str, Any]) -> None:
+    """Raise a UserError if a rule that takes no settings is given some."""
+    for name in settings:
+        raise UserError(f"derived.settings: {rule} has no setting {name!r}; remove it")

@@ -1,0 +1,141 @@
+"""Make a model's checkpoint from that of its base: by a rule, or by merging an adapter.
+
+Reads the checkpoint of the base and the specs of both; writes the derived weights, and links to the
+base's other files, under data/models/<model>/; ``ready.json`` there, last.
+
+    python -m eyechart.models.derive_model --model tiny_llava_prior \
+        --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
+        --output data/models/tiny_llava_prior/ready.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import logging
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from eyechart import errors
+from eyechart.errors import UserError
+from eyechart.models.derivations import CHANGES
+from eyechart.models.families.base import Adapter
+from eyechart.models.hub_files import CONFIG, is_weights
+from eyechart.models.load import load
+from eyechart.models.loading import Loading
+from eyechart.models.ready import NAME, write_ready
+from eyechart.models.spec import Spec, read_spec
+from eyechart.tables.files import describe, read_json
+from eyechart.tables.links import link_files
+
+OUTSIDE = "rest"  # of all components, such as a head
+_log = logging.getLogger(__name__)
+
+
+def module_of(by: str) -> str:
+    """Return the dotted name of the module that derives by a rule or an adapter's folder."""
+    return f"eyechart.models.derivations.{by if by in CHANGES else 'adapter'}"
+
+
+def derive(adapter: Adapter, spec: Spec) -> list[str]:
+    """Change a loaded model as its derived spec says; return the components that changed.
+
+    Raises
+    ------
+    UserError
+        If the rule does not apply, changes nothing, or changes what it does not declare.
+    """
+    how = spec.derived
+    assert how is not None, "only derived models are made here"
+    settings = {"folder": how["by"]} if spec.adapter_folder else how["settings"]
+    if spec.adapter_folder and find_spec("peft") is None:
+        raise UserError(f"{how['by']}: an adapter is merged by peft, and this environment has none")
+    before = digests(adapter)
+    rule = importlib.import_module(module_of(how["by"]))
+    rule.derive(adapter, settings, how["seed"])
+    after = digests(adapter)
+    if set(before) != set(after):
+        name = sorted(set(before) ^ set(after))[0]
+        raise UserError(f"derived.by: {how['by']} adds or removes the weight {name}")
+    changed = sorted({component(adapter, n) for n in before if before[n] != after[n]})
+    if not changed:
+        raise UserError(f"derived.by: {how['by']} leaves every weight of {how['from']} as it was")
+    undeclared = set(changed) - set(CHANGES.get(how["by"], changed))
+    if undeclared:
+        raise UserError(
+            f"derived.by: {how['by']} changes {', '.join(sorted(undeclared))}, which it does not "
+            "declare in eyechart.models.derivations"
+        )
+    return changed
+
+
+def component(adapter: Adapter, weight: str) -> str:
+    """Return the component that a weight is part of; all of an encoder alone is its vision."""
+    alone = "vision" if adapter.spec.kind == "encoder" else OUTSIDE
+    return adapter.region(weight) or alone
+
+
+def digests(adapter: Adapter) -> dict[str, bytes]:
+    """Return a hash of each weight."""
+    return {name: _digest(weight) for name, weight in adapter.model.named_parameters()}
+
+
+def save(adapter: Adapter, base: Path, folder: Path) -> list[dict[str, Any]]:
+    """Write the weights, link what else the base's checkpoint holds; return all files' entries."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
+        adapter.model.save_pretrained(written)
+        own = sorted(path.name for path in Path(written).iterdir())
+        for name in own:
+            (Path(written) / name).replace(folder / name)
+    held = [entry["path"] for entry in read_json(base / NAME)["files"]]
+    others = [name for name in held if name not in own and not is_weights(name)]
+    link_files(base, folder, [Path(name) for name in others])
+    return [{**describe(folder / name), "path": name} for name in [*own, *others]]
+
+
+def stored_dtype(folder: Path) -> str:
+    """Return the precision that a checkpoint's weights are stored in, by its configuration."""
+    config = read_json(folder / CONFIG)
+    found = config.get("dtype") or config.get("torch_dtype") or "float32"
+    return str(found) if hasattr(torch, str(found)) else "float32"
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but the permission are required."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", required=True)
+    for name in ("spec", "base", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--allow-remote-code", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Load the base, change it, save it, and write ``ready.json`` last."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    spec = read_spec(args.spec)
+    base = read_spec(args.spec.parent / f"{spec.base}.yaml")
+    how = Loading("cpu", stored_dtype(args.base), remote_code=args.allow_remote_code)
+    adapter = load(base, args.base, how)
+    changed = derive(adapter, spec)
+    _log.info("%s: %s changed", args.model, ", ".join(changed))
+    files = save(adapter, args.base, args.output.parent)
+    origin = {"source": "derived", **(spec.derived or {}), "changed": changed}
+    write_ready(args.output, {**origin, "code": args.allow_remote_code}, files)
+
+
+def _digest(weight: Tensor) -> bytes:
+    held = weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+    return hashlib.blake2b(held.data, digest_size=16).digest()
+
+
+if __name__ == "__main__":
+    errors.run(main)

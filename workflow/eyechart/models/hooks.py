@@ -1,0 +1,272 @@
+"""Hooks on a model's modules: read outputs, replace them, keep their gradients.
+
+Every hook is attached by a context manager and removed at its end, also after an exception. Blocks
+nest. What is read is what was edited; of two edits of one module the inner one runs first. Edits
+run before the hooks by which transformers records hidden states: many connectors take their input
+from such a record, and would otherwise never see an edit. Attention is cut in ``models.knockout``.
+
+    with edit_outputs(adapter.model, {path: at([3, 4], torch.zeros_like)}):
+        scores = adapter.logits(rows, seen, begun)
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from eyechart.models.families.base import Adapter, Picture
+
+Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
+Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]
+
+
+class _AllSeenError(Exception):
+    """Raised inside a forward pass once every module to be read has run."""
+
+
+def pass_mode(gradients: bool = False) -> AbstractContextManager[Any]:
+    """Return the mode of a forward pass: inference, or one that keeps gradients of activations.
+
+    Parameters stay frozen in either. Tensors made in inference mode cannot be used in a pass that
+    keeps gradients: look at the images in the same mode.
+    """
+    return torch.enable_grad() if gradients else torch.inference_mode()
+
+
+@contextmanager
+def attached(
+    model: nn.Module, hooks: Mapping[str, Callable[..., Any]], first: bool = False
+) -> Iterator[None]:
+    """Attach a forward hook to each module path within the block, before or behind all others."""
+    with ExitStack() as stack:
+        for path, hook in hooks.items():
+            stack.callback(module_at(model, path).register_forward_hook(hook, prepend=first).remove)
+        yield
+
+
+@contextmanager
+def read_outputs(
+    model: nn.Module,
+    paths: Iterable[str],
+    see: Callable[[str, Any], None],
+    stop: bool,
+    runs: int = 1,
+) -> Iterator[None]:
+    """Call ``see(path, output)`` at the first run of each module within the block.
+
+    >>> with read_outputs(model, ["layers.3"], found.__setitem__, stop=True):
+    ...     model(pixels)
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Module paths below ``model``.
+    stop : bool
+        Whether the pass ends as soon as every module has run: later modules never do.
+    runs : int
+        How often each module runs; where more than once, ``see`` gets a list of outputs, after the
+        last of them.
+
+    Raises
+    ------
+    UserError
+        If a module has not run by the end of the block, or returns no tensor.
+    """
+    waiting: dict[str, list[Tensor]] = {path: [] for path in paths}
+    if not waiting:
+        yield
+        return
+
+    def hook(path: str) -> Callable[..., None]:
+        def fired(module: nn.Module, inputs: Any, output: Any) -> None:
+            if path in waiting:  # some modules run again in one pass: the first runs count
+                outputs = [*waiting[path], tensor_of(path, output)]
+                waiting[path] = outputs
+                if len(outputs) == runs:
+                    see(path, outputs[0] if runs == 1 else outputs)
+                    del waiting[path]
+                if stop and not waiting:
+                    raise _AllSeenError
+
+        return fired
+
+    with attached(model, {path: hook(path) for path in waiting}), suppress(_AllSeenError):
+        yield
+    check_ran(waiting)
+
+
+@contextmanager
+def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None]:
+    """Replace the output of each module by what its edit returns, at every run within the block.
+
+    Parameters
+    ----------
+    edits : by module path, a function of the hidden states
+        As ``tensor_of`` returns them, in the module's own layout; what else is in its output stays.
+
+    Raises
+    ------
+    UserError
+        If an edit returns another shape, or a module has not run by the end of the block.
+    """
+    waiting = dict.fromkeys(edits)
+
+    def hook(path: str) -> Callable[..., Any]:
+        def fired(module: nn.Module, inputs: Any, output: Any) -> Any:
+            waiting.pop(path, None)
+            hidden = tensor_of(path, output)
+            new = edits[path](hidden)
+            if new.shape != hidden.shape:
+                raise UserError(
+                    f"the edit of module {path!r} returned shape {tuple(new.shape)}, expected "
+                    f"{tuple(hidden.shape)}"
+                )
+            return replace_tensor(output, new.to(hidden))
+
+        return fired
+
+    with attached(model, {path: hook(path) for path in edits}, first=True):
+        yield
+    check_ran(waiting)
+
+
+def at(where: Where, change: Change) -> Change:
+    """Return an edit that keeps what ``change`` makes of some tokens, and leaves the others.
+
+    Parameters
+    ----------
+    where : bool mask of the shape of the output without its width; or token indices, of which
+        negative ones count from the end; or a function from the hidden states to a mask
+    """
+
+    def changed(hidden: Tensor) -> Tensor:
+        mask = where(hidden) if callable(where) else _mask(where, hidden)
+        return torch.where(mask[..., None].to(hidden.device), change(hidden).to(hidden), hidden)
+
+    return changed
+
+
+def of_images(
+    adapter: Adapter, region: str, images: Sequence[Picture], mask: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """Return where tokens of images stand in the own layout of an encoder's or connector's module.
+
+    Parameters
+    ----------
+    images : sequence of Picture
+        All that run in the pass, in order.
+    mask : bool, shape (b, t)
+        Tokens as ``Adapter.layout`` lays them out, a row per image.
+    """
+
+    def where(hidden: Tensor) -> Tensor:
+        shape = hidden.shape[:-1]
+        number = torch.arange(math.prod(shape), dtype=torch.float64, device=hidden.device)
+        laid, _ = adapter.layout(region, number.reshape(*shape, 1), images)
+        found = torch.zeros_like(number, dtype=torch.bool)
+        found[laid[mask.to(hidden.device)][:, 0].long()] = True
+        return found.reshape(shape)
+
+    return where
+
+
+@contextmanager
+def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
+    """Collect the first output of each module as a tensor whose ``grad`` a backward pass fills.
+
+    Gradients end at the first of them: nothing in front of it is kept. Needs a pass that keeps
+    gradients (``pass_mode``).
+
+    Yields
+    ------
+    dict of Tensor, by module path, in the module's own layout
+        Filled by the forward pass.
+    """
+    found: dict[str, Tensor] = {}
+
+    def edit(path: str) -> Change:
+        def kept(hidden: Tensor) -> Tensor:
+            if path in found:
+                return hidden
+            if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+                raise UserError(f"module {path!r} ran in a pass that keeps no gradients")
+            new = hidden if hidden.requires_grad else hidden.detach().clone().requires_grad_()
+            new.retain_grad()
+            found[path] = new
+            return new
+
+        return kept
+
+    with edit_outputs(model, {path: edit(path) for path in paths}):
+        yield found
+
+
+def tensor_of(path: str, output: Any) -> Tensor:
+    """Return the hidden states in a module's output.
+
+    That is a tensor; the first entry of a tuple; the last hidden state of an output object; or a
+    list of tensors (n, d), one behind the other.
+    """
+    first = output[0] if isinstance(output, tuple) and output else output
+    first = getattr(first, "last_hidden_state", first)
+    if isinstance(first, list) and first and all(isinstance(f, torch.Tensor) for f in first):
+        first = torch.cat(first)
+    if not isinstance(first, torch.Tensor):
+        raise UserError(f"module {path!r} gives a {type(output).__name__}, expected a tensor")
+    return first
+
+
+def replace_tensor(output: Any, hidden: Tensor) -> Any:
+    """Return a module's output with other hidden states where ``tensor_of`` finds them."""
+    if isinstance(output, tuple):
+        return (replace_tensor(output[0], hidden), *output[1:])
+    if hasattr(output, "last_hidden_state"):
+        changed = copy.copy(output)
+        changed.last_hidden_state = replace_tensor(output.last_hidden_state, hidden)
+        return changed
+    if isinstance(output, list):
+        return list(hidden.split([len(part) for part in output]))
+    return hidden
+
+
+def _mask(where: Tensor | Sequence[int], hidden: Tensor) -> Tensor:
+    """Return a mask of the shape of hidden states without their width, or one that widens to it."""
+    if isinstance(where, torch.Tensor) and where.dtype == torch.bool:
+        try:
+            return where.expand(hidden.shape[:-1])
+        except RuntimeError:
+            raise UserError(
+                f"a mask of shape {tuple(where.shape)} does not fit an output of shape "
+                f"{tuple(hidden.shape)}"
+            ) from None
+    tokens = hidden.shape[-2]
+    found = torch.zeros(tokens, dtype=torch.bool)
+    for index in where:
+        if not -tokens <= int(index) < tokens:
+            raise UserError(f"token {int(index)} is beyond an output of {tokens} tokens")
+        found[int(index)] = True
+    return found.expand(hidden.shape[:-1])
+
+
+def module_at(model: nn.Module, path: str) -> nn.Module:
+    """Return the module at a path; a UserError if there is none."""
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        names = [name for name, _ in model.named_modules() if name]
+        raise UserError(f"there is no module {path!r}; {nearest(path, names)}") from None
+
+
+def check_ran(waiting: Mapping[str, Any]) -> None:
+    """Raise a UserError for the first module path that still waits to run."""
+    if waiting:
+        raise UserError(f"module {next(iter(waiting))!r} did not run in the forward pass")

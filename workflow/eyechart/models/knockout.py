@@ -1,0 +1,125 @@
+"""Knock out attention in a language model's blocks: queries that may not see keys.
+
+The cut goes into the mask that a block is given, so it works for every attention that takes a mask
+of queries and keys: ``eager`` and ``sdpa``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import UserError
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.hooks import check_ran, module_at
+
+MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and keys
+
+
+@contextmanager
+def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Iterator[None]:
+    """Keep queries from attending to keys in blocks of the language model, within the block.
+
+    Parameters
+    ----------
+    cuts : by address, bool, shape (b, q, k), or (1, q, k) for all rows alike
+        True where query i of the pass may not see key j: the k keys are the cached positions and
+        the pass's own, or in a decoder's block all positions that the encoder has read.
+
+    Raises
+    ------
+    UserError
+        If an address is no block whose attention can be cut, a cut leaves a query without any key,
+        or does not fit the pass; or if a block has not run by the end.
+    """
+    paths = {address: adapter.module_path(address) for address in cuts}
+    waiting = dict.fromkeys(paths.values())
+    with ExitStack() as stack:
+        for address, cut in cuts.items():
+            name, causal = adapter.mask_argument(address)
+            module = module_at(adapter.model, paths[address])
+            hook = _cutting(adapter, address, name, causal, cut, waiting)
+            stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+        yield
+    check_ran(waiting)
+
+
+def pairs(queries: Tensor, keys: Tensor) -> Tensor:
+    """Return the cut of every key (b, k) for every query (b, q), both bool: (b, q, k)."""
+    return queries[:, :, None] & keys[:, None, :]
+
+
+def _cutting(
+    adapter: LanguageAdapter,
+    address: str,
+    name: str,
+    causal: bool,
+    cut: Tensor,
+    waiting: dict[str, None],
+) -> Callable[..., Any]:
+    """Return the hook that adds a cut to the argument ``name`` of a block."""
+    path = adapter.module_path(address)
+    block = type(module_at(adapter.model, path))
+    arguments = list(signature(block.forward).parameters)[1:]  # without self
+    how = str(getattr(adapter.text_config, "_attn_implementation", "eager"))
+    if name not in arguments or how not in MASKED:
+        raise UserError(
+            f"{address}: attention is cut through the mask of queries and keys that a block is "
+            f"given, and {block.__name__} of family {adapter.spec.family} with attention {how!r} "
+            f"takes none; load it with {' or '.join(MASKED)}"
+        )
+    place = arguments.index(name)
+
+    def fired(module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        waiting.pop(path, None)
+        given = len(inputs) > place
+        mask = inputs[place] if given else named.get(name)
+        hidden = inputs[0] if inputs else named["hidden_states"]
+        if cut.shape[-2] != hidden.shape[1]:
+            raise UserError(
+                f"{address}: the cut is of {cut.shape[-2]} queries, and the pass has "
+                f"{hidden.shape[1]}"
+            )
+        if mask is None:  # attention that needs none
+            mask = _sees_all(cut, causal, hidden)
+        mask = _with_cut(address, mask, cut.to(hidden.device))
+        if given:
+            return (*inputs[:place], mask, *inputs[place + 1 :]), named
+        return inputs, {**named, name: mask}
+
+    return fired
+
+
+def _sees_all(cut: Tensor, causal: bool, hidden: Tensor) -> Tensor:
+    """Return the mask (1, 1, q, k), added to scores, of queries that see all (earlier) keys."""
+    queries, keys = cut.shape[-2:]
+    sees = torch.ones(queries, keys, dtype=torch.bool, device=hidden.device)
+    sees = sees.tril(keys - queries) if causal else sees
+    nothing = torch.zeros(queries, keys, dtype=hidden.dtype, device=hidden.device)
+    return nothing.masked_fill(~sees, torch.finfo(hidden.dtype).min)[None, None]
+
+
+def _with_cut(address: str, mask: Tensor, cut: Tensor) -> Tensor:
+    """Return an attention mask (b, 1, q, k) with a cut in it, of the mask's own kind."""
+    queries, keys = cut.shape[-2:]
+    if mask.ndim != 4 or mask.shape[-1] != keys or mask.shape[-2] not in (1, queries):
+        raise UserError(
+            f"{address}: its attention mask has shape {tuple(mask.shape)}, and the cut is of "
+            f"{queries} queries and {keys} keys; cuts need attention 'eager' or 'sdpa'"
+        )
+    hidden = cut[:, None]
+    if mask.dtype == torch.bool:
+        left = mask & ~hidden
+        new = left
+    else:
+        lowest = torch.finfo(mask.dtype).min
+        left = (mask > lowest) & ~hidden
+        new = mask.masked_fill(hidden, lowest)
+    if bool((hidden.any(dim=-1) & ~left.any(dim=-1)).any()):
+        raise UserError(f"{address}: the cut leaves a query without any key to attend to")
+    return new

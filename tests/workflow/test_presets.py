@@ -82,5 +82,5 @@ def test_the_example_of_ones_own_data_is_planned_as_printed(tmp_path: Path) -> N
     page = (ROOT / "docs/own_data.md").read_text(encoding="utf-8")
     example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
     plan = own(Project.create(tmp_path / "project"), example)
-    assert plan["acquire_local"] == plan["prepare_dataset"] == 1
-    assert plan["total"] == 18
+    assert plan["acquire_local"] == plan["prepare_dataset"] == plan["answer_vlm"] == 1
+    assert plan["total"] == 12

@@ -186,6 +186,14 @@ def test_checking_needs_no_heavy_library() -> None:
         ({"datasets": []}, "datasets is [], expected keys with values"),
         ({"answering": {"conditions": ["blank"]}}, "expected 'sighted' among them"),
         ({"probing": {"probes": {"mlp": None, "linear": None}}}, "at least one kind of probe"),
+        (
+            {"datasets": {"stroop": {"palette": {"a": [1, 2], "b": [1, 2, 3]}}}},
+            "datasets.stroop.palette.a is [1, 2], expected at least 3 entries",
+        ),
+        (
+            {"datasets": {"clevr": {"splits": {"train": 0}}}},
+            "datasets.clevr.splits.train is 0, expected at least 1",
+        ),
         ({"models": ["tiny_clip", "tiny_clip"]}, "expected every entry once"),
         ({"loading": {"models": {"tiny_lava": {}}}}, "loading.models: unknown model 'tiny_lava'"),
     ],

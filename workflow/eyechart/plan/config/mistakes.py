@@ -102,6 +102,7 @@ def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
 
 def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str:
     """Return the sentence about the first mistake."""
+    errors = _of_tried_types(errors, config)
     kinds = [error["type"] for error in errors]
     error = min(errors, key=lambda error: [*FIRST, *kinds].index(error["type"]))
     place, told = _written(error["loc"], config), error.get("ctx", {})
@@ -147,6 +148,17 @@ def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files
         error["type"] for error in known
     }
     return f"{text}; {UNQUOTED}" if unquoted else text
+
+
+def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
+    """Leave out that a value is of none of several types, where an error within it says more."""
+    places = [_written(error["loc"], config) for error in errors]
+    return [
+        error
+        for error, place in zip(errors, places, strict=True)
+        if not error["type"].endswith(("_type", "literal_error"))
+        or not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
 
 
 def _choices(error: Any) -> list[str]:

@@ -1,10 +1,11 @@
 # `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
-# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own.
+# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own;
+# `make docs-config` writes what is generated from the models of the configuration.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast check-demo env test lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast check-demo docs-config env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -29,6 +30,9 @@ demo-fast: .venv/runtime.installed
 # The environments of models that cannot run in .venv, for those who run without conda.
 env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
+
+docs-config: .venv/runtime.installed
+	PYTHONPATH=workflow $(BIN)/python -m eyechart.plan.config.write_docs
 
 test: .venv/dev.installed chromium lint env .venvs/pytest/installed
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/families tests/gpu

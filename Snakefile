@@ -1,6 +1,7 @@
 """eyechart: an eye exam for vision-language models.
 
 The contents page: `snakemake --cores all` makes results/report/index.html from config/config.yaml.
+A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
 """
 
 from snakemake.utils import min_version
@@ -8,8 +9,9 @@ from snakemake.utils import min_version
 min_version("9.27.1")
 
 
-configfile: "config/tiny.yaml"
-configfile: "config/config.yaml"
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"

@@ -13,6 +13,7 @@ from cluster import Job, of_rule, seconds
 from project import Project
 
 from eyechart import configuration
+from eyechart.plan.config.check import check
 from eyechart.sizing import Sizes
 
 pytestmark = pytest.mark.slurm
@@ -78,7 +79,7 @@ def test_jobs_ask_slurm_for_what_their_models_need(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(run.project.folder)
-    sizes = Sizes(merged(run.project), configuration.read_specs())
+    sizes = Sizes(filled(run.project), configuration.read_specs())
     job = of_rule(run.jobs, rule)[0]
     asked = SimpleNamespace(model="tiny_llava", dataset="clevr")
     assert memory_mb(job) == memory(sizes, asked, attempt=1)
@@ -105,12 +106,9 @@ def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> No
     assert seconds(second, "SubmitTime") <= seconds(first, "EndTime")
 
 
-def merged(project: Project) -> dict[str, Any]:
-    """Give the configuration that Snakemake merges from the project's files."""
-    config: dict[str, Any] = {}
-    for name in ("config/tiny.yaml", "config/config.yaml", "small.yaml"):
-        _merge(config, yaml.safe_load(project.path(name).read_text()))
-    return config
+def filled(project: Project) -> dict[str, Any]:
+    """Return the configuration of a project, as the rules have it."""
+    return check(yaml.safe_load(project.path("small.yaml").read_text()), ["small.yaml"])
 
 
 def memory_mb(job: Job) -> int:
@@ -123,11 +121,3 @@ def minutes(job: Job) -> int:
     """Give the time that a job asked for, from e.g. 01:30:00."""
     hours, rest, _ = job["TimeLimit"].split(":")
     return 60 * int(hours) + int(rest)
-
-
-def _merge(target: dict[str, Any], changes: dict[str, Any]) -> None:
-    for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(target.get(key), dict):
-            _merge(target[key], value)
-        else:
-            target[key] = value

@@ -1,4 +1,4 @@
-"""What several tests of the configuration share: the demo's, merged as Snakemake merges it."""
+"""What several tests of the configuration share: the demo's, checked and filled in."""
 
 from pathlib import Path
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 import yaml
 
+from eyechart.plan.config.check import check
+
 ROOT = Path(__file__).resolve().parents[2]
+DEMO = "config/config.yaml"
 
 
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Give the merged configuration; the project's folder is the working one."""
+    """Return the demo's configuration; the project's folder is the working one."""
     monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(Path("config/tiny.yaml").read_text())
-    own = yaml.safe_load(Path("config/config.yaml").read_text())
-    return {**config, **own, "datasets": {**config["datasets"], **own["datasets"]}}
+    return check(yaml.safe_load(Path(DEMO).read_text()), [DEMO])

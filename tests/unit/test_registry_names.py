@@ -12,12 +12,12 @@ import torch
 import transformers
 import yaml
 from module_trees import MODELS, module_tree
-from snakemake.utils import update_config
 
 from eyechart import configuration
 from eyechart.models.legacy_names import RULES, modern
 from eyechart.models.load import module_of
 from eyechart.models.spec import families, read_spec
+from eyechart.plan.config.check import check
 
 SPECS = Path(__file__).parents[2] / "config" / "models"
 # Per model, the lists of vision blocks and of language-model blocks, by their names of old; the
@@ -181,11 +181,7 @@ def test_the_example_of_coming_from_vlm_lens_is_a_configuration(monkeypatch):
     monkeypatch.chdir(SPECS.parents[1])
     page = Path("docs/from_vlm_lens.md").read_text()
     example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
-    config = {}
-    for file in ("config/tiny.yaml", "config/config.yaml"):
-        update_config(config, yaml.safe_load(Path(file).read_text()))
-    update_config(config, example)
-    configuration.check(config, [])
+    config = check(example, [])
     specs = {model: spec_of(model) for model in config["models"]}
     assert [configuration.tasks_for(config, specs, model, "clevr") for model in specs] == [
         ["boolean", "object_count"],

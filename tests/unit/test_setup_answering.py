@@ -88,7 +88,6 @@ def test_the_page_of_a_vlm_tells_of_the_encoder_in_it(config: dict[str, Any]) ->
     [
         ({"datasets": ["mvp"]}, "answering.datasets: unknown dataset 'mvp'; did you mean 'mmvp'?"),
         ({"by_dataset": {"mvp": {}}}, "answering.by_dataset: unknown dataset 'mvp'"),
-        ({"datasets": ["clevr_pretrain"]}, "the key 'test_share' is missing"),
     ],
 )
 def test_a_dataset_that_cannot_be_asked_about_is_named(
@@ -133,7 +132,6 @@ def mining(config: dict[str, Any], **changes: Any) -> Mining:
     [
         ({"vectors": {"tiny_clip": "connector/cls"}}, "no vector of 'tiny_dino'"),
         ({"datasets": ["clever"]}, "did you mean 'clevr'?"),
-        ({"datasets": ["mmvp"]}, "datasets.mmvp: the key 'parts' is missing"),
     ],
 )
 def test_what_mining_cannot_compare_is_named(

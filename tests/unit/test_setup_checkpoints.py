@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from eyechart import configuration, recipe
 from eyechart.checkpoints import Checkpoints
@@ -115,11 +114,6 @@ def test_what_cannot_be_had_is_refused_before_anything_runs(
     checkpoints(specs).check()  # a model that is not examined may need what nobody allowed
     with pytest.raises(UserError, match=expected):
         checkpoints(specs, **changes).check()
-
-
-def test_the_default_configuration_says_all_that_is_asked_of_it() -> None:
-    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    assert [default[key] for key in ("checkpoints", "revisions", "remote_code")] == [{}, {}, []]
 
 
 def test_a_derived_model_is_made_from_its_bases_last_file(specs: dict[str, Spec]) -> None:

@@ -1,19 +1,27 @@
 """The configuration: what is valid passes, and the first mistake becomes one sentence."""
 
 import copy
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from eyechart import configuration, targets
+from eyechart.catalogue import LAYOUTS
 from eyechart.errors import UserError
+from eyechart.plan.config import write_docs
+from eyechart.plan.config.check import check
+from eyechart.plan.config.exam import ExamConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ["config/tiny.yaml", "config/config.yaml"]
-SCHEMA = yaml.safe_load(configuration.SCHEMA.read_text())
+DEMO = "config/config.yaml"
+MINE = {"layout": "table", "source": "local", "path": "mine/questions.csv"}
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +29,8 @@ def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def merged(*files: str) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    for file in files:
-        merge(config, yaml.safe_load(Path(file).read_text()))
-    return config
+def demo() -> dict[str, Any]:
+    return check(yaml.safe_load(Path(DEMO).read_text()), [DEMO])
 
 
 def merge(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -37,51 +42,82 @@ def merge(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def sentence(changes: dict[str, Any], files: list[str] = FILES) -> str:
+def refusal(config: dict[str, Any], *files: str) -> str:
     with pytest.raises(UserError) as caught:
-        configuration.check(merge(merged(*FILES), changes), files)
+        check(config, files)
     text = str(caught.value)
     assert "\n" not in text
     return text
 
 
-def properties(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every key of the schema with its own schema."""
-    for key, value in schema.get("properties", {}).items():
-        yield f"{path}{key}", value
-        yield from properties(value, f"{path}{key}.")
-    for key, value in schema.get("$defs", {}).items():
-        yield from properties(value, f"{key}.")
+def sentence(changes: dict[str, Any], *files: str) -> str:
+    """Return what is said of the demo with changes that are given with ``--config``."""
+    return refusal(merge(yaml.safe_load(Path(DEMO).read_text()), changes), DEMO, *files)
 
 
-def objects(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every part of the schema that describes a mapping."""
-    if isinstance(schema, dict):
-        if schema.get("type") == "object":
-            yield schema
-        for value in schema.values():
-            yield from objects(value)
+def filled(datasets: dict[str, Any], **sections: Any) -> dict[str, Any]:
+    config = {"models": ["tiny_llava"], "datasets": datasets, **sections}
+    return check(config, [])
 
 
-def test_the_default_and_every_preset_are_valid() -> None:
-    configuration.check(merged(*FILES), FILES)
+def sections() -> dict[str, type[BaseModel]]:
+    """Return every model of the configuration by its name."""
+    found: dict[str, type[BaseModel]] = {}
+    waiting: list[Any] = [ExamConfig]
+    while waiting:
+        part = waiting.pop()
+        waiting += getattr(part, "__args__", ())
+        if isinstance(part, type) and issubclass(part, BaseModel) and part.__name__ not in found:
+            found[part.__name__] = part
+            waiting += [field.annotation for field in part.model_fields.values()]
+    return found
+
+
+def test_the_demo_and_every_preset_are_valid_alone() -> None:
     presets = [str(path) for path in Path("config/presets").glob("*.yaml")]
     assert presets
-    for preset in presets:
-        configuration.check(merged(*FILES, preset), [*FILES, preset])
+    for file in [DEMO, *presets]:
+        check(yaml.safe_load(Path(file).read_text()), [file])
 
 
-def test_every_key_is_described_in_the_schema_and_named_in_the_readme() -> None:
-    readme = Path("config/README.md").read_text()
-    for path, schema in properties(SCHEMA):
-        parent, key = path.rpartition(".")[::2]
-        assert f"`{key}`" in readme, path
-        # what a name stands for is said once, where it refers to; a task's name needs no words
-        assert {"description", "$ref"} & set(schema) or parent in ("questions", "stage.favourites")
+def test_the_demo_says_only_what_differs_from_the_defaults() -> None:
+    assert len(Path(DEMO).read_text().splitlines()) < 80
 
 
-def test_no_mapping_takes_keys_that_nobody_reads() -> None:
-    assert [o for o in objects(SCHEMA) if "additionalProperties" not in o] == []
+def test_the_generated_files_are_those_of_the_models() -> None:
+    for path, text in write_docs.files():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `make docs-config`"
+
+
+def test_every_key_is_described() -> None:
+    missing = [
+        f"{name}.{key}"
+        for name, section in sections().items()
+        for key, field in section.model_fields.items()
+        if not field.description
+    ]
+    assert len(sections()) > 40 and missing == []
+
+
+def test_the_schema_and_the_models_agree_on_the_demo_and_the_presets() -> None:
+    schema = jsonschema.Draft202012Validator(json.loads(Path(write_docs.SCHEMA).read_text()))
+    for file in [Path(DEMO), *Path("config/presets").glob("*.yaml")]:
+        schema.validate(yaml.safe_load(file.read_text()))
+    wrong = yaml.safe_load(Path(DEMO).read_text())
+    for change in ({"sed": 3}, {"seed": "x"}, {"datasets": {"clevr": {"sauce": 1}}}):
+        assert not schema.is_valid(merge(copy.deepcopy(wrong), change))
+
+
+def test_checking_needs_no_heavy_library() -> None:
+    code = "import sys, eyechart.plan.config.check; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT / "workflow")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"numpy", "torch", "pyarrow", "polars"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -98,7 +134,7 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
         ({"extraction": {"spans": ["lst"]}}, "extraction.spans.0 is 'lst'; did you mean 'last'?"),
         ({"probing": {"probes": {"linaer": {}}}}, "did you mean 'linear'?"),
         ({"studio": {"camera": {"fow": 3}}}, "'studio.camera.fow'; did you mean 'fov'?"),
-        ({"seed": "x"}, "seed is 'x', expected a value of type integer"),
+        ({"seed": "x"}, "seed is 'x', expected a whole number"),
         ({"probing": {"folds": 1}}, "probing.folds is 1, expected at least 2"),
         ({"report": {"alpha": 1}}, "report.alpha is 1, expected less than 1"),
         ({"models": []}, "models is [], expected at least 1 entries"),
@@ -131,12 +167,35 @@ def test_no_mapping_takes_keys_that_nobody_reads() -> None:
         ),
         (
             {"datasets": {"clevr": {"splits": ["val"]}}},
-            "datasets.clevr.splits is ['val'], expected for source 'render' how many pictures",
+            "datasets.clevr.splits is ['val'], expected for source 'render' how many images",
         ),
         (
-            {"datasets": {"mine": {"layout": "clevr", "source": "render", "splits": {"val": 9}}}},
-            "datasets.mine.source 'render' and layout 'clevr': the key 'shards' is missing",
+            {"datasets": {"mine": {"layout": "clevr", "source": "render"}}},
+            "datasets.mine.source 'render' and layout 'clevr': the key 'splits' is missing",
         ),
+        ({"seed": True}, "seed is True, expected a whole number"),
+        (
+            {"extraction": {"batch_size": "all"}},
+            "extraction.batch_size is 'all', expected a whole number or 'auto'",
+        ),
+        (
+            {"datasets": {"clevr": {"splits": 3}}},
+            "splits is 3, expected keys with values or a list",
+        ),
+        ({"datasets": {"clevr": {"layout": "clever"}}}, "is 'clever'; did you mean 'clevr'?"),
+        ({"datasets": []}, "datasets is [], expected keys with values"),
+        ({"answering": {"conditions": ["blank"]}}, "expected 'sighted' among them"),
+        ({"probing": {"probes": {"mlp": None, "linear": None}}}, "at least one kind of probe"),
+        (
+            {"datasets": {"stroop": {"palette": {"a": [1, 2], "b": [1, 2, 3]}}}},
+            "datasets.stroop.palette.a is [1, 2], expected at least 3 entries",
+        ),
+        (
+            {"datasets": {"clevr": {"splits": {"train": 0}}}},
+            "datasets.clevr.splits.train is 0, expected at least 1",
+        ),
+        ({"models": ["tiny_clip", "tiny_clip"]}, "expected every entry once"),
+        ({"loading": {"models": {"tiny_lava": {}}}}, "loading.models: unknown model 'tiny_lava'"),
     ],
 )
 def test_a_mistake_is_one_sentence_that_says_how_to_mend_it(
@@ -146,18 +205,132 @@ def test_a_mistake_is_one_sentence_that_says_how_to_mend_it(
 
 
 def test_a_missing_key_is_named() -> None:
-    config = merged(*FILES)
-    del config["probing"]["folds"]
-    with pytest.raises(UserError, match="probing: the key 'folds' is missing"):
-        configuration.check(config, FILES)
+    assert "the configuration: the key 'models' is missing" in refusal({"datasets": {"a": MINE}})
+    own = {"models": ["tiny_llava"], "datasets": {"a": {"layout": "table"}}}
+    assert refusal(own).endswith("datasets.a: the key 'path' is missing")
 
 
 def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("seed: x\n")
-    assert sentence({"seed": "x"}, [*FILES, str(own)]).startswith(f"{own}: seed")
+    assert sentence({"seed": "x"}, str(own)).startswith(f"{own}: seed")
     assert sentence({"seed": "x"}).startswith("--config: seed")
     assert sentence({"models": ["x"]}).startswith("--config: models")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("seed: 1\nthreads: 2\nseed: 3\n", "the key 'seed' stands in line 1 and again in line 3"),
+        (
+            "datasets:\n  a: {parts: 1,\n    parts: 2}\n",
+            "the key 'datasets.a.parts' stands in line 2 and again in line 3",
+        ),
+        ("x: [{a: 1, a: 2}]\n", "the key 'x.a' stands in line 1 and again in line 1"),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_file_is_refused(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(text)
+    assert refusal(yaml.safe_load(text), str(own)).startswith(f"{own}: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"choices": [True, False]}, "datasets.mine.choices.0 is True, expected text; YAML reads"),
+        ({"task": True}, "datasets.mine.task is True, expected text; YAML reads yes, no"),
+        ({"splits": [2024]}, "datasets.mine.splits.0 is 2024, expected text"),
+        ({"columns": {"labels": {True: "a"}}}, "columns.labels: the key is True, expected text"),
+        ({"shards": 2}, "unknown key 'datasets.mine.shards'"),
+        ({"source": "render"}, "datasets.mine.source is 'render'; There are: local"),
+    ],
+)
+def test_mistakes_about_data_of_ones_own_are_told_as_well(
+    changes: dict[str, Any], expected: str
+) -> None:
+    config = {"models": ["tiny_llava"], "datasets": {"mine": {**MINE, **changes}}}
+    assert expected in refusal(config)
+
+
+def test_what_is_written_is_kept_as_it_is_written() -> None:
+    config = filled({"clevr": {"layout": "clevr", "source": "download", "test_share": 0.5}},
+                    verdict={"margin": 0})  # fmt: skip
+    assert configuration.canonical(config["verdict"]["margin"]) == "0"
+    assert configuration.canonical(config["datasets"]["clevr"]["test_share"]) == "0.5"
+
+
+def test_a_minimal_configuration_examines_its_own_data_and_nothing_else() -> None:
+    config = filled({"mine": MINE})
+    assert config["answering"]["datasets"] == ["mine"]
+    for section in ("readout", "attention", "concepts", "mining"):
+        assert config[section]["datasets"] == []
+    assert config["readout"]["depth"] is None and config["verdict"]["patterns"] == {}
+    mine = config["datasets"]["mine"]
+    assert mine == {**MINE, "splits": ["all"], "test_share": 0.25, "parts": 1, "tasks": []}
+
+
+def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
+    published = [name for name in LAYOUTS if "download" in LAYOUTS[name].sources]
+    datasets = {name: {"layout": name, "source": "download"} for name in published}
+    datasets["words"] = {"layout": "stroop", "source": "local", "path": "words"}
+    config = filled(datasets)
+    regions = [name for name in published if LAYOUTS[name].regions]
+    assert config["answering"]["datasets"] == [name for name in datasets if name != "nyuv2"]
+    assert config["readout"]["datasets"] == config["attention"]["datasets"] == regions
+    assert config["readout"]["depth"] == "nyuv2"
+    assert config["concepts"]["datasets"] == ["words"]
+    assert config["mining"]["datasets"] == []
+    assert config["verdict"]["patterns"] == {"mmvp": "mmvp_vlm"}
+    assert config["datasets"]["clevr"]["tasks"] == LAYOUTS["clevr"].tasks
+    assert config["datasets"]["coco"]["tasks"] == [], "test_share is 1: nothing to train on"
+
+
+def test_what_is_switched_off_stays_off() -> None:
+    off: dict[str, Any] = {name: {"datasets": []} for name in ("answering", "attention", "readout")}
+    off["readout"]["depth"] = None
+    sets = {name: {"layout": name, "source": "download"} for name in ("blink", "nyuv2")}
+    config = filled(sets, probing={"probes": {"mlp": None}}, **off)
+    assert [config[name]["datasets"] for name in off] == [[], [], []]
+    assert config["readout"]["depth"] is None
+    assert list(config["probing"]["probes"]) == ["linear"]
+
+
+def test_tasks_of_ones_own_are_those_that_the_section_names() -> None:
+    labels = {"columns": {"labels": {"weather": "sky"}}}
+    assert filled({"mine": {**MINE, **labels}})["datasets"]["mine"]["tasks"] == ["weather"]
+    closed = {"task": "swims", "choices": ["yes", "no"]}
+    assert filled({"mine": {**MINE, **closed}})["datasets"]["mine"]["tasks"] == ["swims"]
+    assert filled({"mine": {**MINE, **closed, "tasks": []}})["datasets"]["mine"]["tasks"] == []
+
+
+def test_what_is_other_for_one_model_or_dataset_holds_nothing_else() -> None:
+    config = filled(
+        {"mochi": {"layout": "mochi", "source": "download", "canvas": {"canvas_px": None}}},
+        loading={"models": {"tiny_llava": {"bits": 4}}},
+        answering={"by_dataset": {"mochi": {"most": None}}},
+    )
+    assert config["loading"]["models"] == {"tiny_llava": {"bits": 4}}
+    assert config["answering"]["by_dataset"] == {"mochi": {"most": None}}
+    assert config["datasets"]["mochi"]["canvas"] == {"canvas_px": None}
+
+
+def test_one_configuration_does_not_change_the_next() -> None:
+    first = filled({"mine": MINE})
+    first["probing"]["probes"]["linear"]["epochs"].append(99)
+    first["tiny"]["recipe"]["studio"]["questions"]["color"] = 99
+    assert filled({"other": MINE})["answering"]["datasets"] == ["other"]
+    assert 99 not in filled({"mine": MINE})["probing"]["probes"]["linear"]["epochs"]
+    assert filled({"mine": MINE})["tiny"]["recipe"]["studio"]["questions"]["color"] == 1
+
+
+def test_the_training_images_of_the_tiny_models_may_be_changed_in_part() -> None:
+    config = filled({"mine": MINE, "clevr_pretrain": {"shards": 9}})
+    assert config["datasets"]["clevr_pretrain"]["shards"] == 9
+    assert config["datasets"]["clevr_pretrain"]["splits"] == {"train": 7500, "val": 400}
+    assert config["answering"]["datasets"] == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +349,7 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
 )
 def test_an_unknown_name_in_a_target_is_told(target: str, expected: str) -> None:
     with pytest.raises(UserError) as caught:
-        targets.check(merged(*FILES), configuration.read_specs(), [target])
+        targets.check(demo(), configuration.read_specs(), [target])
     assert expected in str(caught.value)
 
 
@@ -186,7 +359,7 @@ def test_known_targets_and_all_other_arguments_pass() -> None:
         "results/probes/tiny_llava/clevr/color.predictions.parquet",
         "results/activations/tiny_clip/clevr/image/part-000.parquet",
     ]
-    targets.check(merged(*FILES), configuration.read_specs(), arguments)
+    targets.check(demo(), configuration.read_specs(), arguments)
 
 
 def test_canonical_json_forgets_the_order_of_keys_and_nothing_else() -> None:
@@ -197,7 +370,7 @@ def test_canonical_json_forgets_the_order_of_keys_and_nothing_else() -> None:
 
 
 def test_an_encoder_is_asked_image_tasks_only() -> None:
-    config, specs = merged(*FILES), configuration.read_specs()
+    config, specs = demo(), configuration.read_specs()
     asked = configuration.tasks_for(config, specs, "tiny_clip", "clevr")
     assert asked
     assert {configuration.scope_of(config, "clevr", task) for task in asked} == {"image"}

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from eyechart import recipe
 from eyechart.tables.files import read_json
@@ -20,13 +19,6 @@ BEHIND = {
     "tiny_llava": {"contrastive", "language", "alignment", "instruction"},
     "tiny_dino": {"distillation"},
 }
-
-
-@pytest.fixture
-def config() -> dict[str, Any]:
-    merged: dict[str, Any] = yaml.safe_load((ROOT / "config/tiny.yaml").read_text())
-    own = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    return {**merged, **own, "datasets": {**merged["datasets"], **own["datasets"]}}
 
 
 def changed(config: dict[str, Any], section: str, key: str, value: Any) -> dict[str, Any]:

@@ -43,14 +43,6 @@ read_specs = cache(configuration.read_specs)
 LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
 
 
-@pytest.fixture
-def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.chdir(ROOT)
-    config = yaml.safe_load(Path("config/tiny.yaml").read_text())
-    own = yaml.safe_load(Path("config/config.yaml").read_text())
-    return {**config, **own, "datasets": {**config["datasets"], **own["datasets"]}}
-
-
 def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any) -> Sizes:
     """Give the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
     changed = copy.deepcopy(config)

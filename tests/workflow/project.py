@@ -23,6 +23,9 @@ SMALL: dict[str, Any] = {
     "models": ["tiny_clip", "tiny_llava"],
     "datasets": {
         "clevr": {
+            "layout": "clevr",
+            "source": "render",
+            "truth": True,
             "splits": {"train": 40, "val": 20},
             "shards": 2,
             "parts": 2,
@@ -31,23 +34,20 @@ SMALL: dict[str, Any] = {
         }
     },
     "answering": {"datasets": []},
-    "mining": {"pairs": []},
-    "readout": {"datasets": []},
-    "concepts": {"datasets": []},
-    "attention": {"datasets": []},
-    "extraction": {"addresses": ["vision.*", "lm.*"], "spans": ["cls", "image_mean", "last"]},
+    "extraction": {"addresses": ["vision.*", "lm.*"], "batch_size": 64},
     "probing": {
         "folds": 3,
         "seeds": 2,
         "bootstrap": 100,
         "probes": {
             probe: {
+                "hidden": hidden,
                 "learning_rates": [0.01],
                 "weight_decays": [0.0],
                 "epochs": [1, 2],
                 "batch_size": 32,
             }
-            for probe in ("linear", "mlp")
+            for probe, hidden in (("linear", 0), ("mlp", 128))
         },
     },
 }

@@ -9,12 +9,19 @@ from project import Project
 
 pytestmark = pytest.mark.workflow
 
-PAIRS = {"splits": {"test": 18}, "shards": 1, "studio": {"samples_per_pixel": 2}}
+PAIRS = {
+    "source": "render",
+    "splits": {"test": 18},
+    "shards": 1,
+    "studio": {"samples_per_pixel": 2},
+}
 ASKED = {
     "models": ["tiny_clip", "tiny_llava"],
-    "datasets": {"clevr": {"tasks": []}, "mmvp": PAIRS, "mmvp_vlm": PAIRS},
+    "datasets": {
+        "clevr": {"tasks": []},
+        **{name: {"layout": name, **PAIRS} for name in ("mmvp", "mmvp_vlm")},
+    },
     "answering": {"datasets": ["mmvp", "mmvp_vlm"], "conditions": ["sighted", "blank"]},
-    **{name: {"datasets": []} for name in ("readout", "concepts", "attention")},
 }
 PAGES = {"draw_mmvp": 2, "build_report": 1}
 COMPARED = {"compare_patterns": 1, "compare_with_encoder": 2, **PAGES}

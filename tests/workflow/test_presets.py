@@ -1,5 +1,6 @@
 """The presets can be planned, the largest of them soon enough to be planned often."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project import Project
+from project import ROOT, Project
 
 pytestmark = pytest.mark.workflow
 SECONDS = 30  # for some 2,800 jobs; 12 s for the 2,046 that are about CLEVR
@@ -65,3 +66,36 @@ def test_a_derived_model_is_planned_from_its_base_like_any_other(tmp_path: Path)
     assert done.returncode == 1
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def own(project: Project, text: str) -> dict[str, int]:
+    """Return the plan of a config of one's own, by rule."""
+    project.path("mine").mkdir()
+    project.path("mine/questions.csv").write_text("image,prompt,choices,answer,task\n")
+    project.path("mine.yaml").write_text(text)
+    found = re.findall(r"^(\w+) +(\d+)$", planned(project, "mine.yaml"), re.MULTILINE)
+    return {rule: int(count) for rule, count in found}
+
+
+def test_a_config_of_ones_own_plans_its_own_data_and_nothing_of_the_demo(tmp_path: Path) -> None:
+    plan = own(
+        Project.create(tmp_path / "project"),
+        "models: [tiny_llava, tiny_clip]\n\n"
+        "datasets:\n"
+        "  mine:\n    layout: table\n    source: local\n    path: mine/questions.csv\n",
+    )
+    # data; models and their curves; answers, scores and their figures; verdicts; the page
+    assert plan == {
+        **{"acquire_local": 1, "prepare_dataset": 1},
+        **{"install_weights": 2, "describe_model": 2, "draw_training": 1},
+        **{"answer_encoder": 1, "answer_vlm": 1, "score_answers": 2, "draw_behaviour": 2},
+        **{"decide": 2, "draw_exam": 1, "build_report": 1, "all": 1, "total": 18},
+    }
+
+
+def test_the_example_of_ones_own_data_is_planned_as_printed(tmp_path: Path) -> None:
+    page = (ROOT / "docs/own_data.md").read_text(encoding="utf-8")
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    plan = own(Project.create(tmp_path / "project"), example)
+    assert plan["acquire_local"] == plan["prepare_dataset"] == plan["answer_vlm"] == 1
+    assert plan["total"] == 12

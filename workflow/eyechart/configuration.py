@@ -1,4 +1,4 @@
-"""The configuration, checked before anything else: the first mistake becomes one sentence.
+"""What is shared by all that reads the checked configuration: names, tasks, canonical slices.
 
 Snakemake imports this at parse time, so it needs neither numpy nor torch.
 """
@@ -6,65 +6,17 @@ Snakemake imports this at parse time, so it needs neither numpy nor torch.
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
-from eyechart import dataset_section
 from eyechart.catalogue import LAYOUTS
 from eyechart.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 MODELS = Path("config/models")
 
 Config = dict[str, Any]
-
-
-def check(config: Config, files: Sequence[str | Path]) -> None:
-    """Check a merged configuration.
-
-    Parameters
-    ----------
-    config : dict
-        What Snakemake merged from all config files and ``--config``.
-    files : sequence of paths
-        The config files in the order in which they were merged; an error names the last of them
-        that holds the key.
-
-    Raises
-    ------
-    UserError
-        For the first thing that is wrong: file, key, value found, what was expected.
-    """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
-    # a misspelt key is the likeliest cause of all else (its right spelling is then missing)
-    rank = ["additionalProperties", "enum", "required"]
-    found = sorted(errors, key=lambda e: [*rank, e.validator].index(e.validator))
-    if found:
-        raise UserError(_sentence(found[0], files))
-    known = known_models()
-    of_models = ("models", "checkpoints", "revisions", "remote_code")
-    for path in (*([key] for key in of_models), ["loading", "models"]):
-        named: Any = config
-        for key in path:
-            named = named[key]
-        where = f"{_file_of(path, files, named)}: {'.'.join(path)}"
-        for model in named:
-            check_known(where, "model", model, known)
-    for name, dataset in config["datasets"].items():
-        path = ["datasets", name]
-        fault = dataset_section.fault(dataset)
-        if fault is not None:
-            key, sentence = fault
-            at = [*path, key]
-            where = f"{_file_of(at, files, dataset.get(key))}: {'.'.join(at)}"
-            raise UserError(f"{where}{sentence}")
-    _check_rising(config, files)
 
 
 def known_models() -> list[str]:
@@ -147,59 +99,3 @@ def check_keys(config: Config, dataset: str, keys: Iterable[str], asker: str) ->
     for key in keys:
         if key not in config["datasets"][dataset]:
             raise UserError(f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it")
-
-
-def _check_rising(config: Config, files: Sequence[str | Path]) -> None:
-    """Check what a schema cannot say: ranges and lists that must rise."""
-    own = [["datasets", name] for name, d in config["datasets"].items() if "studio" in d]
-    lists = [[*path, "studio", "objects"] for path in ([], *own)]
-    lists += [["probing", "probes", name, "epochs"] for name in config["probing"]["probes"]]
-    for path in lists:
-        value: Any = config
-        for key in path:
-            value = value.get(key, []) if isinstance(value, dict) else value
-        if value != sorted(value) or (path[-1] == "epochs" and len(set(value)) < len(value)):
-            where = f"{_file_of(path, files, value)}: {'.'.join(path)}"
-            raise UserError(f"{where} is {value}, expected rising numbers")
-
-
-def _sentence(error: Any, files: Sequence[str | Path]) -> str:
-    path, schema, value = list(error.absolute_path), error.schema, error.instance
-    if error.validator == "additionalProperties":
-        valid = schema.get("properties", {})
-        key = next(key for key in value if key not in valid)
-        at = ".".join(map(str, [*path, key]))
-        return f"{_file_of([*path, key], files)}: unknown key {at!r}; {nearest(key, valid)}"
-    at = ".".join(map(str, path)) or "the configuration"
-    if error.validator == "required":
-        key = next(key for key in schema["required"] if key not in value)
-        return f"{_file_of(path, files)}: {at}: the key {key!r} is missing"
-    where = f"{_file_of(path, files, value)}: {at}"
-    if error.validator == "enum":
-        return f"{where} is {value!r}; {nearest(value, schema['enum'])}"
-    expected = {
-        "type": f"a value of type {schema.get('type')}",
-        "pattern": f"the form {schema.get('pattern')}",
-        "minimum": f"at least {schema.get('minimum')}",
-        "maximum": f"at most {schema.get('maximum')}",
-        "exclusiveMinimum": f"more than {schema.get('exclusiveMinimum')}",
-        "exclusiveMaximum": f"less than {schema.get('exclusiveMaximum')}",
-        "minItems": f"at least {schema.get('minItems')} entries",
-        "uniqueItems": "every entry once",
-    }.get(error.validator)
-    return f"{where} is {value!r}, expected {expected}" if expected else f"{where}: {error.message}"
-
-
-def _file_of(path: Sequence[str | int], files: Sequence[str | Path], value: Any = None) -> str:
-    """Give the last config file that holds a key, and this value if told, or ``--config``."""
-    for file in reversed(files):
-        held = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-        for key in path:
-            try:
-                held = held[key]
-            except (KeyError, IndexError, TypeError):
-                break
-        else:
-            if value is None or held == value:
-                return str(file)
-    return "--config"

@@ -11,6 +11,8 @@ from eyechart.configuration import Config, canonical
 
 STAGES = ("contrastive", "language", "alignment", "instruction", "distillation")
 PICTURES = "clevr_pretrain"
+# Of its section: what changes neither pictures nor questions
+BESIDE = ("shards", "parts", "test_share", "tasks")
 # Per tiny model: the stages that come with it, of which the last makes it
 MODELS = {
     "tiny_clip": ("contrastive",),
@@ -35,7 +37,7 @@ def model_recipe(config: Config, model: str) -> str:
     That is pictures, questions, what all stages share, and the stages that it descends from: a
     stage of another model leaves its shipped weights alone.
     """
-    pictures = {k: v for k, v in config["datasets"][PICTURES].items() if k != "shards"}
+    pictures = {k: v for k, v in config["datasets"][PICTURES].items() if k not in BESIDE}
     pictures["studio"] = look(config, PICTURES)
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny"]["recipe"].items() if k not in others}

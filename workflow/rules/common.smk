@@ -18,12 +18,13 @@ from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
 from eyechart.pairing import Mining
+from eyechart.plan.config.check import check
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
 try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
-    configuration.check(config, FILES)
+    config.update(check(config, FILES))
     SPECS = configuration.read_specs()
     EXAM = Exam(config, SPECS)
     EXAM.check()

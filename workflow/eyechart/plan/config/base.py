@@ -1,0 +1,133 @@
+"""What all sections of the configuration share: strict models, and the types of their values."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+
+class Section(BaseModel):
+    """A mapping of settings. Unknown keys are refused, and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, value: Any) -> Any:
+        for key in value if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                context = {"key": key, "valid": list(cls.model_fields)}
+                raise PydanticCustomError("unknown_key", "unknown key {key}", context)
+        return value
+
+
+def _undefault(schema: dict[str, Any]) -> None:
+    for value in schema.get("properties", {}).values():
+        value.pop("default", None)
+
+
+class Override(Section):
+    """A mapping of what differs from another section: keys that are not given stay out."""
+
+    model_config = ConfigDict(json_schema_extra=_undefault)
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in dump(self).items() if key in self.model_fields_set}
+
+
+def setting(default: Any, description: str, *, unit: str = "") -> Any:
+    """Return a field with its default, description and unit; the default ``...`` has none."""
+    return Field(default, description=description, json_schema_extra=_unit(unit))
+
+
+def nested(
+    description: str, default: dict[str, Any] | None = None, *, null_stays: bool = True
+) -> Any:
+    """Return a field that holds a section, by default with what differs from its own defaults."""
+    return Field(
+        default or {},
+        description=description,
+        validate_default=True,
+        exclude_if=None if null_stays else lambda value: value is None,
+    )
+
+
+def optional(description: str, *, unit: str = "") -> Any:
+    """Return a field that stays out of the configuration where it is not given."""
+    return Field(
+        None,
+        description=description,
+        json_schema_extra=_unit(unit),
+        exclude_if=lambda value: value is None,
+    )
+
+
+def _unit(unit: str) -> dict[str, JsonValue] | None:
+    return {"unit": unit} if unit else None
+
+
+def mistake(key: str, rest: str) -> PydanticCustomError:
+    """Return an error about a key; ``rest`` ends a sentence that begins with the key's place."""
+    return PydanticCustomError("mistake", "{rest}", {"key": key, "rest": rest})
+
+
+def _expect(expected: str, holds: Callable[[Any], bool]) -> AfterValidator:
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise PydanticCustomError("expected", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
+
+
+def _as_written(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Keep an integer an integer, so that slices of settings say what the user wrote."""
+    validate(value)
+    return value
+
+
+AsWritten = WrapValidator(_as_written)
+Unique = _expect("every entry once", lambda values: len(set(values)) == len(values))
+UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+
+Natural = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+Draws = Annotated[int, Field(ge=100)]
+Number = Annotated[float, AsWritten]
+NonNegative = Annotated[float, Field(ge=0), AsWritten]
+Positive = Annotated[float, Field(gt=0), AsWritten]
+Share = Annotated[float, Field(ge=0, le=1), AsWritten]
+PositiveShare = Annotated[float, Field(gt=0, le=1), AsWritten]
+OpenShare = Annotated[float, Field(gt=0, lt=1), AsWritten]
+Cosine = Annotated[float, Field(ge=-1, le=1), AsWritten]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Names = Annotated[list[str], Unique, UNIQUE]
+Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
+Batch = Count | Literal["auto"]
+Span = Literal["cls", "image_mean", "text_mean", "last", "all_mean"]
+RISING = "rising numbers"
+Range = Annotated[
+    list[Annotated[int, Field(ge=1, le=10)]],
+    Field(min_length=2, max_length=2),
+    _expect(RISING, lambda v: v == sorted(v)),
+]
+Grid = Annotated[
+    list[Count],
+    Field(min_length=1),
+    _expect(RISING, lambda v: v == sorted(set(v))),
+    UNIQUE,
+]

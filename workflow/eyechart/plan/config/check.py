@@ -1,0 +1,47 @@
+"""Check the configuration before anything else, and fill in its defaults.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from eyechart.configuration import Config, check_known, known_models
+from eyechart.errors import UserError
+from eyechart.plan.config.exam import with_defaults
+from eyechart.plan.config.mistakes import Files, dig, sentence
+
+OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")
+
+
+def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
+    """Return a merged configuration with all defaults filled in.
+
+    Parameters
+    ----------
+    config : dict
+        What Snakemake merged from all config files and ``--config``.
+    files : sequence of paths
+        The config files in the order in which they were merged; an error names the last of them
+        that holds the key.
+
+    Raises
+    ------
+    UserError
+        For the first thing that is wrong: file, key, value found, what was expected.
+    """
+    held = Files(files)
+    try:
+        filled = with_defaults(config)
+    except ValidationError as error:
+        raise UserError(sentence(error.errors(), config, held)) from None
+    known = known_models()
+    for key in OF_MODELS:
+        place = key.split(".")
+        named, _ = dig(filled, place)
+        for model in named:
+            check_known(f"{held.of(place, dig(config, place)[0])}: {key}", "model", model, known)
+    return filled

@@ -1,0 +1,104 @@
+"""What the sections of all datasets have in common."""
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from eyechart.catalogue import LAYOUTS, Layout
+from eyechart.errors import nearest
+from eyechart.plan.config.base import (
+    Count,
+    Names,
+    Natural,
+    PositiveShare,
+    Section,
+    Text,
+    Texts,
+    mistake,
+    optional,
+    setting,
+)
+from eyechart.plan.config.look import OwnStudio
+
+Source = Literal["render", "local", "download"]
+Jobs = Annotated[int, Field(ge=1, le=1000)]
+
+
+class Dataset(Section):
+    """What every dataset has."""
+
+    RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the splits that are taken by default
+
+    layout: str = setting(..., "the layout that its files come in")
+    source: Source = setting(
+        ...,
+        "`render`: the studio draws it; `local`: from `path`; `download`: by data/versions.tsv",
+    )
+    path: Text = optional("source `local`: a folder or archive in the official layout")
+    splits: dict[str, Count] | Texts | None = setting(
+        None,
+        "names of official splits; for source `render` images by split: `{train: 900, val: 300}`; "
+        "null: the split that is usually reported",
+    )
+    seed: Natural = optional(
+        "a seed of its own for its scenes, questions and derived split; else `seed` above"
+    )
+    test_share: PositiveShare = setting(
+        1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
+    )
+    parts: Jobs = setting(1, "jobs, and files, that activations are extracted in")
+    tasks: Names | None = setting(
+        None,
+        "tasks to probe; null: all of the layout where the split leaves something to train on",
+    )
+
+    @property
+    def catalogued(self) -> Layout:
+        """What the layout asks of the workflow."""
+        return LAYOUTS[self.layout]
+
+    def all_tasks(self) -> list[str]:
+        """Return the tasks that are probed where none are named."""
+        return self.catalogued.tasks
+
+    @model_validator(mode="after")
+    def _check(self) -> "Dataset":
+        for error in self._mistakes():
+            raise error
+        if self.splits is None:
+            self.splits = list(self.RELEASED)
+        return self
+
+    def _mistakes(self) -> Iterator[Exception]:
+        place = f"source {self.source!r} and layout {self.layout!r}: the key"
+        if self.source == "local" and self.path is None:
+            yield mistake("", f".{place} 'path' is missing")
+        if self.source == "render" and self.splits is None:
+            yield mistake("", f".{place} 'splits' is missing")
+        if self.source == "render" and not isinstance(self.splits, dict):
+            yield mistake(
+                "splits",
+                f" is {self.splits}, expected for source 'render' how many images of each split, "
+                "e.g. {train: 900, val: 300}",
+            )
+        if self.source == "render" and self.catalogued.pairs:
+            counts = list(self.splits.values()) if isinstance(self.splits, dict) else []
+            if len(counts) != 1 or counts[0] % 2:
+                found = f" is {self.splits}, expected one split with an even number of images"
+                yield mistake("splits", f"{found}: pairs")
+        layout = self.catalogued
+        for task in self.tasks or ():
+            if layout.scope(task, {}) is None:
+                hint = f" or {layout.image_prefix}…" if layout.image_prefix else ""
+                yield mistake(
+                    "tasks", f": unknown task {task!r}; {nearest(task, layout.tasks)}{hint}"
+                )
+
+
+class Rendered(Dataset):
+    """What datasets have that the studio can draw."""
+
+    shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
+    truth: bool = setting(False, "source `render`: keep masks and depth maps")
+    studio: OwnStudio = optional("source `render`: what differs from `studio`")

@@ -1,0 +1,121 @@
+"""The whole configuration, and what its parts that are left out mean."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from eyechart.catalogue import Layout
+from eyechart.plan.config.analyses import Attention, Concepts, Readout, Report, Verdict
+from eyechart.plan.config.base import (
+    UNIQUE,
+    Count,
+    Name,
+    Names,
+    Natural,
+    Section,
+    Text,
+    Unique,
+    nested,
+    setting,
+)
+from eyechart.plan.config.datasets import Datasets
+from eyechart.plan.config.look import Canvas, Studio
+from eyechart.plan.config.stages import Answering, Extraction, Loading, Mining, Probing
+from eyechart.plan.config.tiny import PRETRAIN, TRAINED_ON, Tiny
+
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class ExamConfig(Section):
+    """What is examined, and how."""
+
+    seed: Natural = setting(
+        7, "all randomness is derived from it: scenes, questions, splits, controls, probes"
+    )
+    threads: Count = setting(
+        1,
+        "threads of a job. Results depend on it, since float sums do; they do not on `--cores`, "
+        "which only decides how many jobs run at once",
+    )
+    models: Annotated[list[str], Field(min_length=1), Unique, UNIQUE] = setting(
+        ...,
+        "models to examine, each a file `models/<model>.yaml`",
+    )
+    checkpoints: dict[Name, Text] = setting(
+        {},
+        "by model, a folder of yours in Hugging Face layout: `{llava_1_5_7b: /mnt/weights/llava}`; "
+        "its files are linked. Other models are pulled from the hub",
+    )
+    revisions: dict[Name, Commit] = setting(
+        {}, "by model, the commit (40 hex digits) to pull instead of the revision in its spec"
+    )
+    remote_code: Names = setting(
+        [],
+        "models whose own code, which comes with the checkpoint, may run on your machine. Their "
+        "spec must say `trust_remote_code: true` too, and the revision must be a commit or the "
+        "checkpoint a folder of yours",
+    )
+    datasets: Datasets = setting(..., "datasets by name")
+    studio: Studio = nested("how rendered scenes look")
+    canvas: Canvas = nested("how several images, and marks, are shown")
+    loading: Loading = nested("how models are brought into memory")
+    extraction: Extraction = nested("which activations are stored")
+    probing: Probing = nested("how probes are trained and tested")
+    answering: Answering = nested("what models are asked")
+    mining: Mining = nested("pairs of images that encoders see differently")
+    readout: Readout = nested("answers from representations alone")
+    concepts: Concepts = nested("coloured words against colours")
+    attention: Attention = nested("where a language model attends")
+    verdict: Verdict = nested("the rules of the verdict")
+    report: Report = nested("what the report shows")
+    tiny: Tiny = nested("where the tiny models come from")
+
+    @model_validator(mode="after")
+    def _fill(self) -> "ExamConfig":
+        """Examine every dataset that is named with whatever its layout allows, unless told."""
+        for dataset in self.datasets.values():
+            left = dataset.test_share < 1 or self.probing.split == "official"
+            if dataset.tasks is None:
+                dataset.tasks = dataset.all_tasks() if left else []
+        if self.answering.datasets is None:
+            self.answering.datasets = self._where(_asks)
+        if self.readout.datasets is None:
+            self.readout.datasets = self._where(lambda layout: layout.regions)
+        if self.attention.datasets is None:
+            self.attention.datasets = self._where(lambda layout: layout.regions)
+        if self.concepts.datasets is None:
+            self.concepts.datasets = [d for d in self._named() if self._layout(d) == "stroop"]
+        if self.mining.datasets is None:
+            probed = [name for name in self._named() if self.datasets[name].tasks]
+            self.mining.datasets = probed if self.mining.pairs else []
+        if self.readout.depth == "auto":
+            self.readout.depth = next(iter(self._where(lambda layout: layout.depth)), None)
+        if self.verdict.patterns is None:
+            statements = [d for d in self._named() if self._layout(d) == "mmvp_vlm"]
+            pairs = [d for d in self._named() if self._layout(d) == "mmvp"]
+            self.verdict.patterns = {d: statements[0] for d in pairs if statements}
+        return self
+
+    def _named(self) -> list[str]:
+        return [name for name in self.datasets if name != PRETRAIN]
+
+    def _layout(self, dataset: str) -> str:
+        return self.datasets[dataset].layout
+
+    def _where(self, holds: Callable[[Layout], bool]) -> list[str]:
+        return [name for name in self._named() if holds(self.datasets[name].catalogued)]
+
+
+def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration as plain data, all defaults filled in; raise what pydantic finds."""
+    datasets = config.get("datasets", {})
+    if isinstance(datasets, dict) and datasets:
+        own = datasets.get(PRETRAIN, {})
+        trained_on = {**TRAINED_ON, **own} if isinstance(own, dict) else own
+        config = {**config, "datasets": {**datasets, PRETRAIN: trained_on}}
+    return ExamConfig.model_validate(config).model_dump()
+
+
+def _asks(layout: Layout) -> bool:
+    return bool(layout.items) or layout.own_tasks or layout.form == "which_picture"

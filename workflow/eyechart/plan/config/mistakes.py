@@ -1,0 +1,184 @@
+"""The first mistake that pydantic finds, as one sentence: file, key, value, what was expected."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eyechart.errors import UserError, nearest
+
+LOADER: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # ten times as quick, where it was built
+Place = tuple[str | int, ...]
+# A misspelt key is the likeliest cause of all else: its right spelling is then missing
+FIRST = ("unknown_key", "literal_error", "union_tag_invalid", "missing", "union_tag_not_found")
+EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "model_attributes_type": "keys with values",
+    "none_required": "null",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+    "greater_than": "more than {gt:g}",
+    "less_than": "less than {lt:g}",
+    "string_pattern_mismatch": "the form {pattern}",
+    "string_too_short": "text that is not empty",
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    "literal_error": "{expected}",
+    "expected": "{expected}",
+}
+UNQUOTED = "YAML reads yes, no, on and off without quotes as true and false: write it in quotes"
+
+
+class Files:
+    """The config files in the order in which they were merged, read strictly.
+
+    Raises
+    ------
+    UserError
+        If a mapping in a file has a key twice, of which YAML would silently take the last.
+    """
+
+    def __init__(self, paths: Iterable[str | Path]):
+        self.held = {str(path): read(path) for path in paths}
+
+    def of(self, place: Sequence[str | int], value: Any = None) -> str:
+        """Return the last file that holds a key, and this value if given, or ``--config``."""
+        for path, held in reversed(self.held.items()):
+            found, there = dig(held, place)
+            if there and (value is None or found == value):
+                return path
+        return "--config"
+
+
+def read(path: str | Path) -> Any:
+    """Load a YAML or JSON file; a key that occurs twice in one mapping is a UserError."""
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        node = yaml.compose(text, Loader=LOADER)
+    except yaml.YAMLError:  # JSON that is indented with tabs
+        return json.loads(text)
+    if node is not None:
+        _refuse_twice(node, path, "")
+    return yaml.load(text, Loader=LOADER)
+
+
+def _refuse_twice(node: yaml.Node, path: str | Path, at: str) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for entry in node.value:
+            _refuse_twice(entry, path, at)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        name, line = f"{at}{key.value}", key.start_mark.line + 1
+        if name in lines and key.value != "<<":
+            raise UserError(
+                f"{path}: the key {name!r} stands in line {lines[name]} and again in line {line}; "
+                "keep one of them"
+            )
+        lines[name] = line
+        _refuse_twice(value, path, f"{name}.")
+
+
+def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
+    """Return what stands at a place in nested data, and whether anything does."""
+    for key in place:
+        try:
+            held = held[key]
+        except (KeyError, IndexError, TypeError):
+            return None, False
+    return held, True
+
+
+def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str:
+    """Return the sentence about the first mistake."""
+    errors = _of_tried_types(errors, config)
+    kinds = [error["type"] for error in errors]
+    error = min(errors, key=lambda error: [*FIRST, *kinds].index(error["type"]))
+    place, told = _written(error["loc"], config), error.get("ctx", {})
+    match error["type"]:
+        case "unknown_key":
+            at = (*place, told["key"])
+            hint = nearest(told["key"], told["valid"])
+            return f"{files.of(at)}: unknown key {_dotted(at)!r}; {hint}"
+        case "missing" | "union_tag_not_found" as kind:
+            key = error["loc"][-1] if kind == "missing" else "layout"
+            return f"{files.of(place)}: {_dotted(place)}: the key {key!r} is missing"
+        case "union_tag_invalid":
+            valid = [name.strip(" '") for name in told["expected_tags"].split(",")]
+            at = (*place, "layout")
+            rest = f" is {told['tag']!r}; {nearest(told['tag'], valid)}"
+            return f"{files.of(at, told['tag'])}: {_dotted(at)}{rest}"
+        case "mistake":
+            at = (*place, told["key"]) if told["key"] else place
+            return f"{files.of(at, dig(config, at)[0])}: {_dotted(at)}{told['rest']}"
+    same = [other for other in errors if _written(other["loc"], config) == place]
+    return _of_value(place, same, config, files)
+
+
+def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files: Files) -> str:
+    """Return the sentence about a value, with all that was expected instead, if several were."""
+    value, _ = dig(config, place)
+    if errors[0]["loc"][-1:] == ("[key]",):
+        value = errors[0]["input"]
+        at = _dotted(place[:-1] if place and place[-1] == value else place)
+        where = f"{files.of(place)}: {at}: the key"
+    else:
+        where = f"{files.of(place, value)}: {_dotted(place)}"
+    allowed = [error for error in errors if error["type"] == "literal_error"]
+    if len(errors) == len(allowed) and isinstance(value, str):
+        valid = [choice for error in allowed for choice in _choices(error)]
+        return f"{where} is {value!r}; {nearest(value, valid)}"
+    known = [error for error in errors if error["type"] in EXPECTED]
+    if not known:
+        return f"{where} is {value!r}: {errors[0]['msg']}"
+    expected = [EXPECTED[e["type"]].format(**e.get("ctx", {})) for e in known]
+    text = f"{where} is {value!r}, expected {' or '.join(dict.fromkeys(expected))}"
+    unquoted = isinstance(value, bool) and {"string_type", "literal_error"} & {
+        error["type"] for error in known
+    }
+    return f"{text}; {UNQUOTED}" if unquoted else text
+
+
+def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
+    """Leave out that a value is of none of several types, where an error within it says more."""
+    places = [_written(error["loc"], config) for error in errors]
+    return [
+        error
+        for error, place in zip(errors, places, strict=True)
+        if not error["type"].endswith(("_type", "literal_error"))
+        or not any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    ]
+
+
+def _choices(error: Any) -> list[str]:
+    """Return the values of ``'a', 'b' or 'c'``."""
+    return [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ",").split(",")]
+
+
+def _written(loc: Place, config: dict[str, Any]) -> Place:
+    """Return the part of an error's place that the user wrote.
+
+    pydantic adds the layout of a dataset, and which of several types was tried.
+    """
+    held: Any = config
+    place: list[str | int] = []
+    for key in loc:
+        found, there = dig(held, [key])
+        if there:
+            held, place = found, [*place, key]
+    return tuple(place)
+
+
+def _dotted(place: Sequence[str | int]) -> str:
+    return ".".join(map(str, place)) or "the configuration"

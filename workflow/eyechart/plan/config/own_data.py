@@ -1,0 +1,71 @@
+"""The section of a dataset of one's own: a folder, a table, or a Hugging Face dataset on disk."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.plan.config.base import (
+    UNIQUE,
+    Names,
+    PositiveShare,
+    Section,
+    Text,
+    Texts,
+    Unique,
+    optional,
+    setting,
+)
+from eyechart.plan.config.dataset import Dataset
+
+
+class Columns(Section):
+    """Which column of a table holds what; one with the key's own name needs no entry."""
+
+    image: str | list[str] = optional("paths or bytes of images")
+    prompt: str = optional("the question")
+    choices: str = optional("its options")
+    answer: str = optional("the right one")
+    task: str = optional("the task")
+    group: str = optional("what is not split between training and test")
+    pair: str = optional("rows that count only together")
+    item_id: str = optional("a unique name of the row")
+    split: str = optional("the split")
+    type: str = optional("what the control task assigns its labels to")
+    labels: dict[str, str] = optional("image tasks by name, each with its column")
+
+
+class Own(Dataset):
+    """Your own data: docs/own_data.md."""
+
+    RELEASED = ("all",)
+
+    layout: Literal["folder", "table", "hf"] = setting(
+        ..., "`folder` of images, `table` (CSV, TSV, JSONL, Parquet) or `hf` (Parquet, Arrow)"
+    )
+    source: Literal["local"] = setting("local", "`local`: from `path`")
+    path: Text = setting(..., "the folder or file")
+    splits: Texts | None = setting(
+        None, "names of splits, of the column `split` or of the files; null: one, `all`"
+    )
+    test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
+    columns: Columns = optional("which column of the table holds what")
+    prompt: Text = optional("one question for all rows")
+    choices: Annotated[list[str], Field(min_length=2), Unique, UNIQUE] = optional(
+        "the options of all questions"
+    )
+    task: Text = optional("the task of all questions")
+    answer_as: Literal["text", "letter", "index"] = optional(
+        "how answers are written: `text` (default), `letter`: a, B, (c), `index`: 0, 1, …"
+    )
+    images: Text = optional("the folder that paths of images start from, if not the table's own")
+    tasks: Names | None = setting(
+        None,
+        "tasks to probe; null: those under `columns.labels`, and `task` if `choices` is given too. "
+        "Tasks of a column must be named",
+    )
+
+    def all_tasks(self) -> list[str]:
+        """Return the tasks that the section itself names, with answers to learn."""
+        labels = list((self.columns and self.columns.labels) or {})
+        closed = self.task and self.choices and self.layout != "folder"
+        return [*([self.task] if closed else []), *labels]

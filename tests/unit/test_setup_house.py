@@ -25,7 +25,7 @@ FLOORS = [
     {"datasets", "studio"},
     {"statistics"},
     {"tables"},
-    {"randomness", "fingerprint", "device", "errors"},
+    {"randomness", "fingerprint", "device", "errors", "core"},
 ]
 PARSED = ["eyechart.answering", "eyechart.checkpoints", "eyechart.configuration",
           "eyechart.pairing", "eyechart.targets", "eyechart.exam", "eyechart.fingerprint",

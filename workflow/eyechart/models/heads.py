@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from eyechart.core.address import DECODER, LANGUAGE, LM, component, parse
 from eyechart.models.families.language import LanguageAdapter
 
 
@@ -48,10 +49,10 @@ def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
     ('lm', ['lm.0', 'lm.1'])
     """
     blocks = {
-        region: [a for a in addresses if a.startswith(f"{region}.") and a.split(".")[1].isdigit()]
-        for region in ("decoder", "lm")
+        name: [a for a in addresses if component(a) == name and parse(a).block is not None]
+        for name in LANGUAGE
     }
-    region = "decoder" if blocks["decoder"] else "lm"
+    region = DECODER if blocks[DECODER] else LM
     return region, blocks[region]
 
 

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from eyechart.core.address import sort_key
 from eyechart.errors import UserError
 from eyechart.randomness import generator
 from eyechart.readout.choosing import Prediction
 from eyechart.readout.questions import Reading
-from eyechart.readout.sources import place_of
 from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table
@@ -105,7 +105,7 @@ def score_readouts(
 
 def order_of(row: Row) -> tuple[Any, ...]:
     """Give the sort key of rows: task, way to see, place in the model, readout."""
-    own = (place_of(row["address"]), row["readout"])
+    own = (sort_key(row["address"]), row["readout"])
     return list(READ).index(row["task"]), SEEN.index(row["seen"]), *own
 
 

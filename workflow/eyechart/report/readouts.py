@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from eyechart.core.address import DECODER  # it holds no image tokens
 from eyechart.errors import UserError
 from eyechart.report.behaviour import BLIND, SHOWN, SIGHTED
 from eyechart.report.check_scores import check_scores
@@ -172,7 +173,7 @@ def lines(readout: Readout) -> list[Row]:
             line: Row = {"task": NAMES.get(task, task), "seen": seen}
             line |= {"readout": NAMES.get(name, name)}
             line |= {"n": min(row["n"] for row in rows), "chance": rows[0]["chance"]}
-            line |= {"at": {name: last.get(name) for name in ROOMS}}
+            line |= {"at": {name: last.get(name) for name in ROOMS if name != DECODER}}
             line |= {"highest": max(rows, key=lambda row: float(row["value"]))}
             line |= {"sighted": said.get(SIGHTED), "blind": said.get(blind or "")}
             found.append(line)

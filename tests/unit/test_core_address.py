@@ -20,7 +20,7 @@ def test_the_examples_hold() -> None:
 
 
 def test_addresses_are_ordered_by_the_forward_pass() -> None:
-    assert sorted(reversed(T5), key=sort_key) == T5
+    assert sorted(set(T5), key=sort_key) == T5
     assert abbreviate(T5[-4:]) == "decoder.2, decoder.10, decoder.norm, qformer.layer.1"
 
 

@@ -16,8 +16,8 @@ from eyechart.readout import train_depth_heads
 from eyechart.readout.depth_dpt import as_map, finer, from_map, grids
 from eyechart.readout.depth_heads import read_heads
 from eyechart.readout.depth_linear import Sums, choose
-from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.sources import Source
+from eyechart.readout.depth_targets import DepthImage, mean_depths, read_depths
+from eyechart.readout.sources import ActivationSource
 from eyechart.readout.train_depth_heads import spaced
 from eyechart.tables.files import read_json
 from eyechart.tables.items import ITEMS, images_schema
@@ -218,16 +218,16 @@ def test_blocks_are_evenly_spaced_and_the_last_is_among_them():
 def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):
     path = tmp_path / "depth.png"
     Image.fromarray(np.ones((6, 8), np.uint16)).save(path)
-    assert read_depths(Picture("one", "g", 8, 6, path)) == pytest.approx(np.full((6, 8), 0.001))
+    assert read_depths(DepthImage("one", "g", 8, 6, path)) == pytest.approx(np.full((6, 8), 0.001))
     with pytest.raises(
         UserError, match=r"depth.png: the depth map has 8 x 6 pixels, .*'one' has 9 x 6"
     ):
-        read_depths(Picture("one", "g", 9, 6, path))
+        read_depths(DepthImage("one", "g", 9, 6, path))
     Image.fromarray(np.ones((6, 8), np.uint8)).save(path)
     with pytest.raises(UserError, match="its mode is 'L', expected a 16-bit grey PNG"):
-        read_depths(Picture("one", "g", 8, 6, path))
+        read_depths(DepthImage("one", "g", 8, 6, path))
     with pytest.raises(UserError, match="no such file, the label/depth_map of 'one'"):
-        read_depths(Picture("one", "g", 8, 6, tmp_path / "none.png"))
+        read_depths(DepthImage("one", "g", 8, 6, tmp_path / "none.png"))
 
 
 def test_pictures_to_test_on_must_be_there(tmp_path):
@@ -252,4 +252,4 @@ def test_a_manifest_of_another_dataset_is_refused(tmp_path):
         tmp_path, ["a", "b"], {"lm.0": [np.ones((64, 2))] * 2}, {"lm": [grid()] * 2}
     )
     with pytest.raises(UserError, match="dataset is 'puzzles', expected 'rooms'"):
-        Source(source, {**NAMES, "dataset": "rooms"})
+        ActivationSource(source, {**NAMES, "dataset": "rooms"})

@@ -106,6 +106,15 @@ def test_a_room_imports_only_from_floors_below() -> None:
             assert same_room or floor(name) > floor(module), f"{module} imports {name}"
 
 
+def test_no_two_classes_have_one_name() -> None:
+    where: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: found for name, found in where.items() if len(found) > 1} == {}
+
+
 def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() -> None:
     assert [str(p) for p in PACKAGE.rglob("__init__.py") if p.read_text().strip()] == []
 

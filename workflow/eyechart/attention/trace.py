@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.attention.settings import Item, Settings
+from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.watch import watched
 from eyechart.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
@@ -48,7 +48,7 @@ class Trace:
 class Tracer:
     """Shows items to a model as answering does, one at a time."""
 
-    def __init__(self, adapter: LanguageAdapter, settings: Settings) -> None:
+    def __init__(self, adapter: LanguageAdapter, settings: AttentionSettings) -> None:
         self.adapter, self.style = adapter, settings.style()
         addresses = adapter.addresses()
         self.region, names = answering_blocks(list(addresses))

@@ -18,7 +18,7 @@ LISTED = "Select from the following choices."  # what a prompt's own list of cho
 
 
 @dataclass(frozen=True)
-class View:
+class PuzzleView:
     """A picture of a puzzle.
 
     Attributes
@@ -56,7 +56,7 @@ class Puzzle:
         The letter at the same place is what a choice is called on the pictures.
     answer : str
         One of the choices.
-    views : list of View
+    views : list of PuzzleView
         In order.
     marked : bool
         Whether points and boxes are drawn in the pictures already.
@@ -76,7 +76,7 @@ class Puzzle:
     prompt: str
     choices: list[str]
     answer: str
-    views: list[View]
+    views: list[PuzzleView]
     ties: list[str]
     marked: bool = False
     placed: bool = True
@@ -132,7 +132,7 @@ class Puzzle:
         return [*of.regions, *whole]
 
 
-def _names(view: View) -> list[str]:
+def _names(view: PuzzleView) -> list[str]:
     return [region.name for region in view.regions] + ([view.whole] if view.whole else [])
 
 

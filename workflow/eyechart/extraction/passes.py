@@ -20,7 +20,7 @@ from torch import Tensor
 from eyechart.errors import UserError
 from eyechart.extraction.packing import pack
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.spans import Tokens, keep, pool
 from eyechart.models.taps import taps
@@ -48,7 +48,7 @@ class Prefix:
 
 
 def look(
-    adapter: Adapter, pictures: Sequence[Picture], columns: Sequence[Column], go_on: bool
+    adapter: Adapter, pictures: Sequence[PreparedImage], columns: Sequence[Column], go_on: bool
 ) -> tuple[list[Seen], Pooled]:
     """Run encoder and connector; give what was seen of the pictures, and pooled activations.
 
@@ -181,7 +181,7 @@ def read_questions(
 def read_joint(
     adapter: LanguageAdapter,
     rows: Sequence[Row],
-    pictures: Sequence[Picture],
+    pictures: Sequence[PreparedImage],
     seen: Sequence[Seen],
     columns: Sequence[Column],
 ) -> Pooled:

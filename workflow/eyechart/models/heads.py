@@ -13,7 +13,7 @@ from eyechart.models.families.language import LanguageAdapter
 
 
 @dataclass(frozen=True)
-class Head:
+class OutputHead:
     """What turns hidden states into scores.
 
     Attributes
@@ -56,7 +56,7 @@ def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
     return region, blocks[region]
 
 
-def head_of(adapter: LanguageAdapter) -> Head:
+def head_of(adapter: LanguageAdapter) -> OutputHead:
     """Give a model's head; a LookupError says in one sentence what was not found."""
     places = adapter.addresses()
     region, blocks = answering_blocks(list(places))
@@ -69,4 +69,4 @@ def head_of(adapter: LanguageAdapter) -> Head:
         raise LookupError(f"there is no module {path!r}, the last norm") from None
     if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
         raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
-    return Head(adapter, {a: places[a] for a in blocks}, norm)
+    return OutputHead(adapter, {a: places[a] for a in blocks}, norm)

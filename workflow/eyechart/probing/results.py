@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.probing.examples import Examples
-from eyechart.probing.layout import Plan
+from eyechart.probing.layout import SeedPlan
 from eyechart.probing.search import Choice, Fit
 from eyechart.randomness import generator
 from eyechart.statistics import testing
@@ -22,7 +22,7 @@ class Outcome:
 
     column: dict[str, Any]  # the manifest's entry
     probe: str
-    plan: Plan
+    plan: SeedPlan
     choice: Choice
     fit: Fit
 

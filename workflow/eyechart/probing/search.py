@@ -15,7 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.layout import Data, Layout, Plan, Run, folds_layout, gather, whole_layout
+from eyechart.probing.layout import (
+    Data,
+    Run,
+    SeedPlan,
+    StackedRows,
+    folds_layout,
+    gather,
+    whole_layout,
+)
 from eyechart.probing.stacked import ProbeStack, initial_layers
 
 STACK_BYTES = 64 << 20  # a stack that stays near the processor's cache also trains faster
@@ -55,7 +63,7 @@ class Fit:
 
 
 def cross_validate(
-    columns: list[Tensor], plans: list[Plan], classes: int, recipe: Recipe
+    columns: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
 ) -> list[list[Choice]]:
     """Choose (lr, weight decay, epochs) per column and seed by grouped k-fold.
 
@@ -63,7 +71,7 @@ def cross_validate(
     ----------
     columns : list of Tensor, float32, shape (n, d), length c
         All of one width.
-    plans : list of Plan, length s
+    plans : list of SeedPlan, length s
     classes : int
     recipe : Recipe
 
@@ -89,7 +97,7 @@ def cross_validate(
 
 def refit(
     columns: list[Tensor],
-    plans: list[Plan],
+    plans: list[SeedPlan],
     choices: list[list[Choice]],
     classes: int,
     recipe: Recipe,
@@ -115,7 +123,7 @@ def refit(
     return [[fits[c, s] for s in range(len(plans))] for c in range(len(columns))]
 
 
-def _runs(columns: list[Tensor], plans: list[Plan]) -> list[Run]:
+def _runs(columns: list[Tensor], plans: list[SeedPlan]) -> list[Run]:
     return [(c, s) for c in range(len(columns)) for s in range(len(plans))]
 
 
@@ -209,7 +217,7 @@ def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
 
 
 def _chunks(
-    runs: list[Run], layout: Layout, width: int, classes: int, recipe: Recipe
+    runs: list[Run], layout: StackedRows, width: int, classes: int, recipe: Recipe
 ) -> list[list[Run]]:
     """Cut the runs into chunks whose tensors stay under ``STACK_BYTES``."""
     grid = len(recipe.learning_rates) * len(recipe.weight_decays)

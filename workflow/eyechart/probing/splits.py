@@ -102,7 +102,7 @@ def grouped_folds(
 
 
 @dataclass(frozen=True)
-class Batches:
+class StackedBatches:
     """Row numbers of stacked batches; padded places have weight 0 and point at row 0.
 
     Attributes
@@ -115,7 +115,7 @@ class Batches:
     weight: np.ndarray
 
 
-def cut_batches(parts: list[np.ndarray], batch_size: int) -> Batches:
+def cut_batches(parts: list[np.ndarray], batch_size: int) -> StackedBatches:
     """Cut each part into equally many batches, nearly equal in size and at most ``batch_size``.
 
     The number of batches follows the longest part, so that the stack's batches go in step.
@@ -134,4 +134,4 @@ def cut_batches(parts: list[np.ndarray], batch_size: int) -> Batches:
         for s, batch in enumerate(np.array_split(part, steps)):
             rows[f, s, : len(batch)] = batch
             weight[f, s, : len(batch)] = 1
-    return Batches(rows, weight)
+    return StackedBatches(rows, weight)

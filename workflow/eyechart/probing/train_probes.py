@@ -32,7 +32,7 @@ from eyechart.probing.examples import (
     read_inputs,
     read_rows,
 )
-from eyechart.probing.layout import Plan, make_plan
+from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.results import Outcome, tabulate
 from eyechart.probing.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
@@ -49,7 +49,7 @@ def recipes(settings: dict[str, Any]) -> dict[str, search.Recipe]:
     return {name: search.Recipe(**probe, **shared) for name, probe in settings["probes"].items()}
 
 
-def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[Plan]:
+def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[SeedPlan]:
     """Give the plans of ``seeds`` consecutive seeds: folds, batch order and control labels each."""
     e = examples
     plans = []
@@ -67,7 +67,7 @@ def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int)
 def train(
     manifest_path: Path,
     examples: Examples,
-    plans: list[Plan],
+    plans: list[SeedPlan],
     probes: dict[str, search.Recipe],
 ) -> list[Outcome]:
     """Probe every pooled column; columns of one width are trained together.

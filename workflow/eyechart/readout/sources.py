@@ -26,7 +26,7 @@ TOKENS, CLS = "image_tokens", "cls"
 AT_ONCE = 16  # rows
 
 
-class Source:
+class ActivationSource:
     """The activations of one scope.
 
     Parameters

@@ -9,13 +9,15 @@ import numpy as np
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import BANDS
 from eyechart.verdict.evidence import Findings, Skill, measure
-from eyechart.verdict.rules import Bar, Rule, decide
+from eyechart.verdict.rules import Rule, VerdictThresholds, decide
 from eyechart.verdict.sentences import why
 
 Row = dict[str, Any]
 
 
-def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Findings, Rule]]:
+def judge(
+    found: Sequence[Skill], kind: str, bar: VerdictThresholds
+) -> list[tuple[Skill, Findings, Rule]]:
     """Give the numbers and the rule of every skill; q is over all tests of all of them.
 
     Parameters
@@ -24,7 +26,7 @@ def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Find
         All of one model.
     kind : str
         ``vlm`` or ``encoder``.
-    bar : Bar
+    bar : VerdictThresholds
     """
     measured = [measure(skill, kind) for skill in found]
     p = [test.p for one in measured for test in one.tests.values()]
@@ -38,7 +40,7 @@ def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Find
 
 
 def rows(
-    found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: Bar
+    found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: VerdictThresholds
 ) -> list[Row]:
     """Give rows of ``eyechart.tables.verdict.VERDICT``: by band, then dataset, then skill."""
     head = {"model": model, "kind": kind, "contains": contains}
@@ -47,7 +49,7 @@ def rows(
     return [head | _row(skill, numbers, rule, bar) for skill, numbers, rule in judged]
 
 
-def _row(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> Row:
+def _row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> Row:
     row: Row = {
         "dataset": skill.dataset,
         "skill": skill.name,

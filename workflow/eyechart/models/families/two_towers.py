@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 
 
 class TwoTowers(Adapter):
@@ -23,12 +23,12 @@ class TwoTowers(Adapter):
 
     PADDING: ClassVar[str] = "longest"
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the picture's tower and what leads to the common space; nobody reads on."""
         self.model.get_image_features(**self.gather(pictures))
         return []
 
-    def views(self, pictures: Sequence[Picture]) -> Tensor:
+    def views(self, pictures: Sequence[PreparedImage]) -> Tensor:
         """Give pictures as vectors of length one: float32 (b, d)."""
         with torch.inference_mode():
             return _unit(self.model.get_image_features(**self.gather(pictures)))

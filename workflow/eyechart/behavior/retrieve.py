@@ -34,7 +34,7 @@ from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.models.load import load
 from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.spec import read_spec
-from eyechart.statistics.testing import bootstrap_interval
+from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
 

@@ -12,6 +12,7 @@ from typing import Any
 from eyechart.datasets.skills import OFFICIAL
 from eyechart.errors import UserError
 from eyechart.randomness import seed_for
+from eyechart.statistics.components import connected
 from eyechart.tables.regions import LETTERS, REF, Region
 
 LISTED = "Select from the following choices."  # what a prompt's own list of choices begins with
@@ -178,21 +179,13 @@ def letter_of(answer: Any, choices: list[str], where: str) -> str:
 
 
 def tied(groups: Sequence[Sequence[str]]) -> list[str]:
-    """Give a name for every set of ties: the least of all ties that hang together with it.
+    """Return a name for every row of ties: the least of all ties of its connected component.
 
     >>> tied([["b"], ["a", "c"], ["c", "b"], ["d"]])
     ['a', 'a', 'a', 'd']
     """
-    parent: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for ties in groups:
-        for tie in ties:
-            first, second = sorted((find(ties[0]), find(tie)))
-            parent[second] = first
-    return [find(ties[0]) for ties in groups]
+    component = connected(groups).tolist()
+    least: dict[int, str] = {}
+    for number, ties in zip(component, groups, strict=True):
+        least[number] = min(*ties, least.get(number, ties[0]))
+    return [least[number] for number in component]

@@ -1,11 +1,13 @@
 """What the report refuses of verdicts: a class without its numbers, a number without its kin."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from eyechart.errors import UserError, nearest
 from eyechart.report.checks import TOLERANCE
+from eyechart.tables.row_checks import Row, refuse
 from eyechart.tables.verdict import BANDS, CLASSES, COMPARISONS, STAGES, UNDECIDED, VERDICT
 
 KEY = ["dataset", "skill"]
@@ -63,8 +65,9 @@ def check_verdicts(path: Path, rows: pl.DataFrame) -> None:
     _refuse(path, rows, decided & (pl.col("rule") == "none"), "has a class without a rule")
 
 
-def _refuse(path: Path, rows: pl.DataFrame, wrong: pl.Expr, mistake: str) -> None:
-    found = rows.filter(wrong.fill_null(False))
-    if len(found):
-        dataset, skill = found.select(KEY).row(0)
-        raise UserError(f"{path}: skill {skill!r} of {dataset} {mistake}")
+def _named(row: Row) -> str:
+    dataset, skill = (row[name] for name in KEY)
+    return f"skill {skill!r} of {dataset}"
+
+
+_refuse = partial(refuse, where=_named)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyechart.statistics.intervals import apart, paired_interval, share_interval
 from eyechart.statistics.testing import mcnemar_exact
 from eyechart.tables.verdict import COMPARISONS
-from eyechart.verdict.intervals import apart, paired_interval, share_interval
 
 
 @dataclass(frozen=True)

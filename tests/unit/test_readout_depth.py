@@ -9,6 +9,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from readout_fixture import NAMES, PX, SIDE, grid, item, region, write_dataset, write_source
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from test_readout_tasks import flags, run
 
 from eyechart.errors import UserError
@@ -169,7 +172,7 @@ def test_a_token_has_the_mean_known_depth_of_its_area():
     assert found == pytest.approx([1, 4, 2, 1, np.nan, np.nan], nan_ok=True)
 
 
-def test_ridge_is_what_its_normal_equations_say_whatever_the_folds():
+def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((90, 4)) * [1, 10, 0.1, 1] + 500
     y = x @ [1.0, -0.2, 3.0, 0.0] + rng.standard_normal(90)
@@ -177,10 +180,9 @@ def test_ridge_is_what_its_normal_equations_say_whatever_the_folds():
     for i, fold in enumerate(folds):
         fold.add(x[i::3], y[i::3])
     head, strength = choose(folds, [0.25])
-    z = (x - x.mean(0)) / x.std(0)
-    weight = np.linalg.solve(z.T @ z / 90 + 0.25 * np.eye(4), z.T @ (y - y.mean()) / 90)
+    reference = make_pipeline(StandardScaler(), Ridge(alpha=0.25 * 90)).fit(x, y)
     assert strength == 0.25
-    assert head(x) == pytest.approx(z @ weight + y.mean(), rel=1e-6)
+    assert head(x) == pytest.approx(reference.predict(x), rel=1e-6)
     assert folds[1].squared_error(head) == pytest.approx(np.mean((head(x[1::3]) - y[1::3]) ** 2))
 
 

@@ -153,7 +153,8 @@ def _check_rising(config: Config, files: Sequence[str | Path]) -> None:
     """Check what a schema cannot say: ranges and lists that must rise."""
     own = [["datasets", name] for name, d in config["datasets"].items() if "studio" in d]
     lists = [[*path, "studio", "objects"] for path in ([], *own)]
-    lists += [["probing", "probes", name, "epochs"] for name in config["probing"]["probes"]]
+    probes = config["probing"]["probes"]
+    lists += [["probing", "probes", name, "epochs"] for name in probes if "epochs" in probes[name]]
     for path in lists:
         value: Any = config
         for key in path:

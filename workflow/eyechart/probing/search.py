@@ -45,11 +45,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """The grid point with the lowest held-out loss, and loss and accuracy there."""
+    """The grid point with the lowest held-out loss, and loss and accuracy there.
 
-    lr: float
+    A probe that is fitted to convergence has neither learning rate nor epochs.
+    """
+
+    lr: float | None
     weight_decay: float
-    epochs: int
+    epochs: int | None
     loss: float
     accuracy: float
 
@@ -110,17 +113,27 @@ def refit(
     layout = whole_layout(plans, recipe.batch_size)
     variants = len(plans[0].labels)
     # runs that end together share a stack
-    all_runs = sorted(_runs(columns, plans), key=lambda run: choices[run[0]][run[1]].epochs)
+    all_runs = sorted(_runs(columns, plans), key=lambda run: _epochs(choices[run[0]][run[1]]))
     fits: dict[Run, Fit] = {}
     for runs in _chunks(all_runs, layout, columns[0].shape[1], classes, recipe):
         data = gather(columns, runs, layout, recipe.standardise)
         chosen = [choices[c][s] for c, s in runs]
-        settings = [[(choice.lr, choice.weight_decay)] * variants for choice in chosen]
+        settings = [[_rates(choice)] * variants for choice in chosen]
         seeds = [plans[s].seed for _, s in runs]
         stack = _stack(data, seeds, classes, recipe, settings)
-        ends = [choice.epochs for choice in chosen]
+        ends = [_epochs(choice) for choice in chosen]
         fits.update(zip(runs, _train_to(stack, data, ends), strict=True))
     return [[fits[c, s] for s in range(len(plans))] for c in range(len(columns))]
+
+
+def _epochs(choice: Choice) -> int:
+    assert choice.epochs is not None, "chosen by cross_validate"
+    return choice.epochs
+
+
+def _rates(choice: Choice) -> tuple[float, float]:
+    assert choice.lr is not None, "chosen by cross_validate"
+    return choice.lr, choice.weight_decay
 
 
 def _runs(columns: list[Tensor], plans: list[SeedPlan]) -> list[Run]:

@@ -71,6 +71,9 @@ def grouped_folds(
 ) -> np.ndarray:
     """Deal whole groups to folds, evenly by class and by size.
 
+    scikit-learn's ``StratifiedGroupKFold`` balances likewise, but draws its order from a random
+    state: a group's fold would depend on all other groups' places, and numbers would change.
+
     Groups come in an order drawn by (seed, task, group); each goes to the fold that holds fewest
     examples of its classes so far, then to the smallest.
 

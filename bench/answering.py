@@ -27,8 +27,8 @@ from extraction import QUESTIONS, SIZES, build_model
 from PIL import Image
 
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.reader import Asked, Reader
-from eyechart.extraction.batches import Batches
+from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.plan import chunks
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
@@ -51,16 +51,18 @@ def draw(folder: Path, pictures: int) -> list[Sight]:
     return found
 
 
-def plan(sights: Sequence[Sight], questions: int, choices: tuple[str, ...]) -> list[Asked]:
+def plan(sights: Sequence[Sight], questions: int, choices: tuple[str, ...]) -> list[ScoringRequest]:
     """Ask so many questions about each picture."""
     pairs = [(s, QUESTIONS[(n + q) % 10]) for n, s in enumerate(sights) for q in range(questions)]
-    return [Asked(n, (s,), question, choices, False) for n, (s, question) in enumerate(pairs)]
+    return [
+        ScoringRequest(n, (s,), question, choices, False) for n, (s, question) in enumerate(pairs)
+    ]
 
 
 class Bench:
     """A random LLaVA, pictures, and the variants."""
 
-    def __init__(self, adapter: Any, asked: Sequence[Asked]) -> None:
+    def __init__(self, adapter: Any, asked: Sequence[ScoringRequest]) -> None:
         self.adapter, self.asked = adapter, asked
 
     def passes(self, choices: int) -> list[list[float]]:
@@ -84,7 +86,7 @@ class Bench:
 
     def ours(self, shares: bool) -> list[list[float]]:
         """Score all choices as the pipeline does."""
-        reader = Reader(self.adapter, shares, 1, Batches(BATCH))
+        reader = PromptAnswerer(self.adapter, shares, 1, AdaptiveBatchSize(BATCH))
         said = {n: s.log_probability for done in reader.run(self.asked) for n, s in done}
         return [said[n] for n in range(len(self.asked))]
 

@@ -29,7 +29,7 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
@@ -206,7 +206,11 @@ class Bench:
         """Run the extraction of every address, pooled."""
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
         engine = Engine(
-            self.adapter, shares_prefix, asked["image"], asked["item"], Batches(self.batch)
+            self.adapter,
+            shares_prefix,
+            asked["image"],
+            asked["item"],
+            AdaptiveBatchSize(self.batch),
         )
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []

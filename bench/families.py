@@ -23,9 +23,9 @@ from zoo import FAMILIES, Case, build
 from zoo_parts import TV
 
 from eyechart.extraction import prepare
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import Part, Question, chunks
+from eyechart.extraction.plan import ExtractionPart, ItemPrompt, chunks
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
@@ -97,14 +97,16 @@ class Bench:
         asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
         reads = range(self.questions if self.case.kind == "vlm" else 0)
         rows = [(f"{i}-{n}", i) for i in images for n in reads]
-        questions = [Question(k, (i,), QUESTION) for k, (_, i) in enumerate(rows)]
-        part = Part(images, [], [r for r, _ in rows], questions, {i: Path(i) for i in images})
+        questions = [ItemPrompt(k, (i,), QUESTION) for k, (_, i) in enumerate(rows)]
+        part = ExtractionPart(
+            images, [], [r for r, _ in rows], questions, {i: Path(i) for i in images}
+        )
         engine = Engine(
             self.adapter,
             self.card["shares_prefix"],
             asked["image"],
             asked["item"],
-            Batches(BATCH),
+            AdaptiveBatchSize(BATCH),
         )
         with ExitStack() as stack:
             emit = {}

@@ -16,7 +16,7 @@ import time
 import numpy as np
 import torch
 
-from eyechart.probing.layout import Plan, make_plan
+from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.search import Choice, Recipe, cross_validate, refit
 from eyechart.probing.splits import grouped_folds
 from eyechart.randomness import generator
@@ -44,7 +44,7 @@ def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     return torch.tensor(x, dtype=torch.float32), y, np.arange(size) < int(0.8 * n)
 
 
-def plans(y: np.ndarray, train: np.ndarray) -> list[Plan]:
+def plans(y: np.ndarray, train: np.ndarray) -> list[SeedPlan]:
     """Give one seed's plan: five folds; labels of the task and of its permutation."""
     groups = np.arange(train.sum()).astype(str)
     fold = grouped_folds(groups, y[train], FOLDS, 7, "bench")

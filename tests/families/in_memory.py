@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import Part, Question
+from eyechart.extraction.plan import ExtractionPart, ItemPrompt
 from eyechart.models.addresses import SPANS, columns
 
 
@@ -19,8 +19,10 @@ def pixels(count):
 def plan(asked, prompts):
     """A part of a dataset: pictures by name, and a prompt about each list of them."""
     images = sorted({i for pictures in asked for i in pictures})
-    rows = [Question(n, tuple(p), prompts[n % len(prompts)]) for n, p in enumerate(asked)]
-    return Part(images, [], [f"q{n}" for n in range(len(rows))], rows, {i: i for i in images})
+    rows = [ItemPrompt(n, tuple(p), prompts[n % len(prompts)]) for n, p in enumerate(asked)]
+    return ExtractionPart(
+        images, [], [f"q{n}" for n in range(len(rows))], rows, {i: i for i in images}
+    )
 
 
 def run_engine(adapter, card, shown, part, batch, monkeypatch):
@@ -38,7 +40,9 @@ def run_engine(adapter, card, shown, part, batch, monkeypatch):
 
         return take
 
-    engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], Batches(batch))
+    engine = Engine(
+        adapter, card["shares_prefix"], asked["image"], asked["item"], AdaptiveBatchSize(batch)
+    )
     list(engine.run(part, emit(part.images), emit(part.items)))
     stages = [*engine.of_image.stages, *engine.of_item.stages]
     expected = {c.name for scope in asked.values() for c in scope}

@@ -9,10 +9,10 @@ from zoo import FAMILIES
 
 from eyechart.behavior import joint, towers
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.reader import Asked, Reader
+from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
 from eyechart.behavior.scripts import branches, script, tidy
 from eyechart.errors import UserError
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -41,7 +41,7 @@ def ask(request, cards):
 
     def run(adapter, name, asked, size=3, most=4):
         shares = request.param == "shared" and cards(name)["shares_prefix"]
-        reader = Reader(adapter, shares, most, Batches(size))
+        reader = PromptAnswerer(adapter, shares, most, AdaptiveBatchSize(size))
         found = {n: said for done in reader.run(asked) for n, said in done}
         return [found[n] for n in range(len(asked))]
 
@@ -51,7 +51,7 @@ def ask(request, cards):
 def plan(sets, choices=CHOICES, tell=False):
     """Each question about each set of pictures."""
     pairs = [(tuple(s), q) for s in sets for q in QUESTIONS]
-    return [Asked(n, s, q, tuple(choices), tell) for n, (s, q) in enumerate(pairs)]
+    return [ScoringRequest(n, s, q, tuple(choices), tell) for n, (s, q) in enumerate(pairs)]
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +125,14 @@ def test_greedy_answers_are_those_of_reading_everything_again(name, loaded, ask,
         *plan([[s] for s in sights[:3]], tell=True),
         *plan([[sights[0]]], choices=(), tell=True),
     ]
-    asked = [Asked(n, a.sights, a.prompt, a.scored, n % 4 != 1) for n, a in enumerate(asked)]
+    asked = [
+        ScoringRequest(n, a.sights, a.prompt, a.scored, n % 4 != 1) for n, a in enumerate(asked)
+    ]
     for one, said in zip(asked, ask(adapter, name, asked, most=5), strict=True):
         picture = adapter.picture(one.sights[0].draw())
         alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
         seen = adapter.look([picture])
-        (ids,) = joint.tell(adapter, [alone], [seen], 5, Batches(1))
+        (ids,) = joint.tell(adapter, [alone], [seen], 5, AdaptiveBatchSize(1))
         assert said.text == (tidy(adapter, ids) if one.tell else None)
 
 
@@ -159,9 +161,9 @@ def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sigh
 def test_towers_score_as_the_class_itself(name, loaded, sights):
     adapter = loaded(name)
     texts = ("a red square", "yes", "the dog is left of the cat")
-    matches = [towers.Match((s,), texts) for s in sights[:3]]
-    matches.append(towers.Match(tuple(sights[:3]), texts[:1]))
-    found = towers.answer(adapter, matches, Batches(2))
+    matches = [towers.MatchRequest((s,), texts) for s in sights[:3]]
+    matches.append(towers.MatchRequest(tuple(sights[:3]), texts[:1]))
+    found = towers.answer(adapter, matches, AdaptiveBatchSize(2))
     inputs = adapter.processor(
         text=list(texts), images=pixels(3), padding=adapter.PADDING, return_tensors="pt",
         **({"max_length": 24} if name == "siglip" else {}),

@@ -9,9 +9,9 @@ from zoo import FAMILIES
 
 from eyechart.attention import lens
 from eyechart.attention.collect import Tables
-from eyechart.attention.examine import Examiner
+from eyechart.attention.examine import ItemTracer
 from eyechart.attention.marked import Mark
-from eyechart.attention.settings import Settings
+from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import check_places
 from eyechart.models.heads import head_of
 from eyechart.tables.attention import ATTENTION, LENS
@@ -21,7 +21,7 @@ from eyechart.tables.regions import box, picture, point
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
-SETTINGS = Settings(1, "{question}", "text", 1, 1)
+SETTINGS = AttentionSettings(1, "{question}", "text", 1, 1)
 ITEM = {
     "item_id": "i",
     "task": "t",
@@ -54,7 +54,7 @@ def examined(loaded, tmp_path_factory):
     def run(name):
         if name not in kept:
             adapter = loaded(name, attention="eager")
-            examiner = Examiner(adapter, SETTINGS, {"p": str(path)}, Tables(name, "d"))
+            examiner = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(name, "d"))
             examiner.examine(ITEM, MARKS)
             kept[name] = examiner
         return kept[name]

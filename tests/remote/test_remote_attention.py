@@ -6,9 +6,9 @@ import torch
 from cases import drawn, spec_of
 
 from eyechart.attention.collect import Tables
-from eyechart.attention.examine import Examiner
+from eyechart.attention.examine import ItemTracer
 from eyechart.attention.marked import Mark
-from eyechart.attention.settings import Settings
+from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace_items import load_eager
 from eyechart.models.loading import Loading
 from eyechart.tables.attention import ATTENTION, LENS
@@ -16,7 +16,7 @@ from eyechart.tables.regions import picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
-SETTINGS = Settings(1, "{question}", "text", 1, 1)
+SETTINGS = AttentionSettings(1, "{question}", "text", 1, 1)
 ITEM = {
     "item_id": "i",
     "task": "t",
@@ -34,7 +34,7 @@ def examiner(family, folder_of, tmp_path_factory):
     drawn()[0].save(path)
     loading = Loading("cpu", remote_code=True)
     adapter, refused = load_eager(spec_of(family), folder_of(family), loading)
-    found = Examiner(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
+    found = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
     found.examine(ITEM, [Mark(picture("A", 64, 40), 0, "right")])
     return found
 

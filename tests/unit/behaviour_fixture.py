@@ -13,7 +13,8 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from eyechart.randomness import generator
-from eyechart.statistics.testing import benjamini_hochberg, bootstrap_interval, mcnemar_exact
+from eyechart.statistics.bootstrap import bootstrap_interval
+from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.answers import ANSWERS
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.items import IMAGES, ITEMS

@@ -7,8 +7,8 @@ import numpy as np
 from eyechart.randomness import generator
 from eyechart.tables.verdict import PATTERN, QUESTION, SIX, parts, write_verdict
 from eyechart.verdict.choose import cross_fitted
-from eyechart.verdict.evidence import Skill, Stage
-from eyechart.verdict.rules import Bar
+from eyechart.verdict.evidence import Skill, StageEvidence
+from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import rows
 
 SIX_TASKS = {"depth_order": 2, "semantic_correspondence": 4, "functional_correspondence": 4,
@@ -39,25 +39,27 @@ def _six(model: str, task: str, c: int, n: int) -> Skill:
     sees += 0.1 * (model == "tiny_dino")
     passes = {"tiny_llava_aligned": 0.3, "tiny_llava": 1.0}.get(model, 0) * (task != "art_style")
     groups = np.array([f"g{i // 2}" for i in range(n)])
-    stages = {"alone": Stage(_right(sees + 0.1, c, ease, own), "vision.3", "readout", 1 / c)}
-    stages["encoder"] = Stage(_right(sees, c, ease, own), "vision.3", "readout", 1 / c)
+    stages = {
+        "alone": StageEvidence(_right(sees + 0.1, c, ease, own), "vision.3", "readout", 1 / c)
+    }
+    stages["encoder"] = StageEvidence(_right(sees, c, ease, own), "vision.3", "readout", 1 / c)
     changed = None
     if kind == "vlm":
-        stages["connector"] = Stage(
+        stages["connector"] = StageEvidence(
             _right(sees * passes, c, ease, own), "connector", "readout", 1 / c
         )
         lm = np.stack([_right(sees * passes * f, c, ease, own) for f in (0.8, 1, 0.95, 0.6, 0.5)])
         best, at = cross_fitted(lm, groups, own)
-        stages["lm_best"] = Stage(best, f"lm.{at[0]}", "readout", 1 / c)
-        stages["lm_last"] = Stage(lm[-1], "lm.norm", "readout", 1 / c)
+        stages["lm_best"] = StageEvidence(best, f"lm.{at[0]}", "readout", 1 / c)
+        stages["lm_last"] = StageEvidence(lm[-1], "lm.norm", "readout", 1 / c)
     if model != "tiny_dino":
         says = sees * passes * (task in ("depth_order", "odd_one_out", "semantic_correspondence"))
         blind = _right(0.0, c, ease, own)
         sighted = (
             _right(says, c, ease, own) if says else np.where(own.random(n) < 0.1, 1 - blind, blind)
         )
-        stages |= {"sighted": Stage(sighted, "", "answer", 1 / c)}
-        stages |= {"blind": Stage(blind, "", "answer", 1 / c)}
+        stages |= {"sighted": StageEvidence(sighted, "", "answer", 1 / c)}
+        stages |= {"blind": StageEvidence(blind, "", "answer", 1 / c)}
         changed = (sighted != blind).astype(float)
     return Skill("drawn_six", task, SIX, "canvas", groups, 1 / c, stages, changed)
 
@@ -72,11 +74,13 @@ def _scene(model: str, task: str, c: int, n: int) -> Skill:
     blind = _right(prior, c, ease, rng)
     if MODELS[model][0] == "vlm":
         lm = _right(max(knows, 0.6), c, ease, rng)
-        stages["lm_best"] = Stage(lm, "lm.2/last", "probe", max(1 / c, float(blind.mean())))
+        stages["lm_best"] = StageEvidence(lm, "lm.2/last", "probe", max(1 / c, float(blind.mean())))
         last = _right(max(knows, 0.5), c, ease, rng)
-        stages["lm_last"] = Stage(last, "lm.norm/last", "probe", max(1 / c, float(blind.mean())))
-    stages["sighted"] = Stage(_right(max(knows, prior), c, ease, rng), "", "answer", 1 / c)
-    stages["blind"] = Stage(blind, "", "answer", 1 / c)
+        stages["lm_last"] = StageEvidence(
+            last, "lm.norm/last", "probe", max(1 / c, float(blind.mean()))
+        )
+    stages["sighted"] = StageEvidence(_right(max(knows, prior), c, ease, rng), "", "answer", 1 / c)
+    stages["blind"] = StageEvidence(blind, "", "answer", 1 / c)
     changed = (stages["sighted"].right != blind).astype(float)
     return Skill("clevr", task, QUESTION, "", groups, 1 / c, stages, changed)
 
@@ -85,11 +89,11 @@ def _pattern(model: str, task: str, n: int) -> Skill:
     rng = generator("exam", model, task)
     groups = np.array([f"pair_{i // 2}" for i in range(n)])
     knows = float(rng.choice([0.0, 0.3, 0.9]))
-    sighted = Stage(_right(knows, 2, rng.random(n), rng), "", "answer", 0.5)
-    blind = Stage(_right(0.0, 2, rng.random(n), rng), "", "answer", 0.5)
+    sighted = StageEvidence(_right(knows, 2, rng.random(n), rng), "", "answer", 0.5)
+    blind = StageEvidence(_right(0.0, 2, rng.random(n), rng), "", "answer", 0.5)
     own = generator("exam", "tiny_clip", task)
     seen = _right(float(own.choice([0.0, 0.8])), 2, own.random(n), own)
-    eye = Stage(seen, "tiny_clip on mmvp_vlm", "answer", 0.5, groups)
+    eye = StageEvidence(seen, "tiny_clip on mmvp_vlm", "answer", 0.5, groups)
     encoder = eye if MODELS[model][0] == "vlm" else sighted
     stages = {"encoder": encoder, "sighted": sighted, "blind": blind}
     dataset = "mmvp" if MODELS[model][0] == "vlm" else "mmvp_vlm"
@@ -109,7 +113,9 @@ def write_verdicts(root: Path, n: int = 300) -> list[Path]:
     """Write a verdict per model."""
     paths = []
     for model, (kind, contains) in MODELS.items():
-        tables = rows(skills_of(model, n), model, kind, contains, Bar(alpha=0.01, margin=0.1))
+        tables = rows(
+            skills_of(model, n), model, kind, contains, VerdictThresholds(alpha=0.01, margin=0.1)
+        )
         paths.append(root / f"results/verdict/{model}.parquet")
         write_verdict(parts(paths[-1]), tables, NOTES)
     return paths

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from eyechart.attention import lens, trace_items
-from eyechart.attention.settings import Settings
+from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Tracer, deciding
 from eyechart.errors import UserError
 from eyechart.models.heads import head_of
@@ -56,7 +56,7 @@ def directly(adapter, image):
 
 @pytest.fixture(scope="module")
 def traced(adapter, image):
-    return Tracer(adapter, Settings(**fixture.SETTINGS)).trace(ITEM, [image])
+    return Tracer(adapter, AttentionSettings(**fixture.SETTINGS)).trace(ITEM, [image])
 
 
 def test_attention_sums_to_one_over_all_tokens_of_the_prompt(traced):
@@ -111,7 +111,7 @@ def test_hooks_are_gone_after_a_pass(adapter, image):
         return sum(len(module._forward_hooks) for module in adapter.model.modules())
 
     before = hooks()
-    Tracer(adapter, Settings(**fixture.SETTINGS)).trace(ITEM, [image])
+    Tracer(adapter, AttentionSettings(**fixture.SETTINGS)).trace(ITEM, [image])
     assert hooks() == before
 
 
@@ -124,12 +124,12 @@ def test_choices_are_told_apart_by_the_first_token_in_which_they_differ():
 
 def test_the_first_layer_is_the_one_from_which_on_the_answer_stays():
     logs = np.log([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
-    assert lens.Said(logs, np.ones((4, 2)), []).first_layer() == 2
-    assert lens.Said(logs[2:], np.ones((2, 2)), []).first_layer() == 0
+    assert lens.LensPredictions(logs, np.ones((4, 2)), []).first_layer() == 2
+    assert lens.LensPredictions(logs[2:], np.ones((2, 2)), []).first_layer() == 0
 
 
 def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
-    tracer = Tracer(adapter, Settings(**fixture.SETTINGS))
+    tracer = Tracer(adapter, AttentionSettings(**fixture.SETTINGS))
     found = tracer.trace(ITEM, [image, image.rotate(90)])
     assert found.image.sum() == 32
     assert [len(p) for p in tracer.places([image, image.rotate(90)])] == [16, 16]
@@ -141,7 +141,7 @@ def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
 
 def test_letters_are_decided_behind_the_bracket_that_they_share(adapter, image):
     changed = fixture.SETTINGS | {"prompt": "{question} {options}", "choices": "letter"}
-    found = Tracer(adapter, Settings(**changed)).trace(ITEM, [image])
+    found = Tracer(adapter, AttentionSettings(**changed)).trace(ITEM, [image])
     words = adapter.tokenizer.convert_ids_to_tokens(found.words)
     assert [word.strip("Ġ") for word in words] == ["a", "b"]
     assert found.weights["lm.0"].shape[1] == len(found.image)

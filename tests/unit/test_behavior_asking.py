@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.behavior.asking import Style, check_template, parse
+from eyechart.behavior.asking import PromptStyle, check_template, parse
 from eyechart.behavior.conditions import Showing, swap
 from eyechart.errors import UserError
 from eyechart.extraction.open_picture import size_of
@@ -16,7 +16,7 @@ OPEN = {"item_id": "o", "prompt": "Describe it.", "choices": []}
 
 
 def test_every_choice_stands_once_at_every_place_over_all_orders() -> None:
-    askings = Style("{question} {options}", "letter", "all").ask(ITEM)
+    askings = PromptStyle("{question} {options}", "letter", "all").ask(ITEM)
     assert [a.order for a in askings] == [0, 1, 2]
     assert askings[0].prompt == "What colour? (a) red (b) blue (c) green"
     assert askings[1].prompt == "What colour? (a) blue (b) green (c) red"
@@ -27,12 +27,12 @@ def test_every_choice_stands_once_at_every_place_over_all_orders() -> None:
 
 
 def test_text_is_scored_in_the_items_own_order_whatever_is_shown() -> None:
-    askings = Style("{question} {options}", "text", 2).ask(ITEM)
+    askings = PromptStyle("{question} {options}", "text", 2).ask(ITEM)
     assert [a.scored for a in askings] == [("red", "blue", "green")] * 2
 
 
 def test_an_open_item_has_one_order_and_nothing_scored() -> None:
-    (asking,) = Style("{question} {options}", "letter", "all").ask(OPEN)
+    (asking,) = PromptStyle("{question} {options}", "letter", "all").ask(OPEN)
     assert (asking.prompt, asking.scored) == ("Describe it.", ())
 
 
@@ -49,13 +49,13 @@ def test_an_open_item_has_one_order_and_nothing_scored() -> None:
 )
 def test_a_style_that_cannot_be_is_refused(style: tuple, said: str) -> None:
     with pytest.raises(UserError) as error:
-        Style(*style)
+        PromptStyle(*style)
     assert said in str(error.value) or "There are" in str(error.value)
 
 
 def test_braces_in_a_question_are_text() -> None:
     item = {**ITEM, "prompt": "What is {this}?"}
-    assert Style("{question}", "text", 1).ask(item)[0].prompt == "What is {this}?"
+    assert PromptStyle("{question}", "text", 1).ask(item)[0].prompt == "What is {this}?"
     check_template("caption", "a {{photo}} of {statement}", ("statement",))
 
 

@@ -11,9 +11,9 @@ from fake_answers import answer, item, score, values
 from scipy import stats
 
 from eyechart.behavior import compare_patterns
-from eyechart.behavior.correlation import correlate, ranks
 from eyechart.errors import UserError
 from eyechart.randomness import generator
+from eyechart.statistics.correlation import correlate
 from eyechart.tables.parquet import write_table
 from eyechart.tables.scores import CORRELATIONS, PATTERNS, SCORES
 
@@ -204,11 +204,6 @@ def test_nine_patterns_are_few_enough_for_an_exact_p():
     x = np.arange(9.0)
     assert correlate(x, x, "pearson", 50, 362_880, np.random.default_rng(0)).p == 2 / 362_880
     assert correlate(x, x, "pearson", 50, 99, np.random.default_rng(0)).p == 1 / 100
-
-
-def test_ranks_share_what_is_equal():
-    values = np.array([[0.2, 0.1, 0.2, 0.9], [1, 1, 1, 1]])
-    assert ranks(values).tolist() == stats.rankdata(values, axis=1).tolist()
 
 
 def test_without_correlation_p_is_even_and_the_interval_spans_zero():

@@ -13,10 +13,10 @@ from readouts_fixture import write_readouts
 from report_fixture import write_probes
 from wide_verdict import wide_row, write_wide
 
-from eyechart.verdict.rules import Bar
+from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import judge
 
-BAR = Bar(alpha=0.01, margin=0.1)
+BAR = VerdictThresholds(alpha=0.01, margin=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,20 @@ import pytest
 from PIL import Image
 from skills_fixture import photo
 
-from eyechart.datasets.canvas import Style, draw_canvas, plan
+from eyechart.datasets.canvas import CanvasStyle, draw_canvas, plan
 from eyechart.datasets.marks import DARK, FRAMES, LIGHT, draw_marks, label_height
 from eyechart.errors import UserError
 from eyechart.randomness import generator
 from eyechart.tables import regions as table
 from eyechart.tables.regions import box, picture, point
 
-PLAIN = Style(marks=False, square=False, canvas_px=None, columns=None, gap=0.05, margin=0.02,
+PLAIN = CanvasStyle(marks=False, square=False, canvas_px=None, columns=None, gap=0.05, margin=0.02,
               background="white", label_share=0.06)  # fmt: skip
 SIZES = [(40, 30), (30, 40), (64, 32), (33, 33)]
 
 
 def style(**changes):
-    return Style(**{**PLAIN.__dict__, **changes})
+    return CanvasStyle(**{**PLAIN.__dict__, **changes})
 
 
 def spot(size, at, side):

@@ -10,7 +10,7 @@ from tiny_models import build_dataset, build_llava, spec
 
 from eyechart.errors import UserError
 from eyechart.extraction import engine
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.open_picture import open_picture
 from eyechart.extraction.plan import chunks, plan_part
@@ -64,7 +64,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
     plan = plan_part(data.items, data.images, *part, "{question}")
     asked = [columns(card, addresses, spans, scope) for scope in ("image", "item")]
     image, item = Table(), Table()
-    extractor = Engine(adapter, card["shares_prefix"], *asked, Batches(batch_size))
+    extractor = Engine(adapter, card["shares_prefix"], *asked, AdaptiveBatchSize(batch_size))
     assert sum(extractor.run(plan, image, item)) == len(plan.order())
     return image, item
 

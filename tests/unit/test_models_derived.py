@@ -13,7 +13,7 @@ from tiny_models import build_clip, build_llava, spec
 
 from eyechart.errors import UserError
 from eyechart.models import derive_model
-from eyechart.models.families.base import Picture
+from eyechart.models.families.base import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
@@ -102,7 +102,7 @@ def test_a_patch_embedding_folded_to_grey_equals_the_base_on_grey_pixels(name, m
     pixels = [p.inputs["pixel_values"] * std + mean for p in shown]
     grey = [x.mean(dim=1, keepdim=True).expand_as(x) for x in pixels]
     greyed = [
-        Picture({"pixel_values": (x - mean) / std}, p.text)
+        PreparedImage({"pixel_values": (x - mean) / std}, p.text)
         for x, p in zip(grey, shown, strict=True)
     ]
     said = scores if name == "llava" else (lambda adapter, some: adapter.views(some))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eyechart.probing import search
-from eyechart.probing.layout import Plan, gather, make_plan, whole_layout
+from eyechart.probing.layout import SeedPlan, gather, make_plan, whole_layout
 from eyechart.probing.search import Choice, Recipe
 from eyechart.probing.splits import grouped_folds
 from eyechart.probing.stacked import ProbeStack, initial_layers
@@ -154,7 +154,7 @@ def test_a_batch_of_padding_alone_does_no_harm():
     xs, _ = _problem(columns=1)
     labels = np.random.default_rng(0).integers(0, K, (1, 90))
     parts = [np.arange(2), np.arange(2, 60)]  # folds of very different size: 2 rows, 8 batches
-    plan = Plan(7, parts, labels)
+    plan = SeedPlan(7, parts, labels)
     choice = search.cross_validate(xs, [plan], K, _recipe(8, batch_size=8))[0][0]
     assert np.isfinite(choice.loss)
 

@@ -24,6 +24,7 @@ SETTINGS = {
     "probes": {"linear": {"hidden": 0, **PROBE}, "mlp": {"hidden": 8, **PROBE}},
     "seeds": 2,
     "split": "official",
+    "device": "cpu",
     "folds": 3,
     "patience": 2,
     "standardise": True,

@@ -9,6 +9,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 from readout_fixture import NAMES, PX, SIDE, grid, item, region, write_dataset, write_source
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from test_readout_tasks import flags, run
 
 from eyechart.errors import UserError
@@ -16,8 +19,8 @@ from eyechart.readout import train_depth_heads
 from eyechart.readout.depth_dpt import as_map, finer, from_map, grids
 from eyechart.readout.depth_heads import read_heads
 from eyechart.readout.depth_linear import Sums, choose
-from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.sources import Source
+from eyechart.readout.depth_targets import DepthImage, mean_depths, read_depths
+from eyechart.readout.sources import ActivationSource
 from eyechart.readout.train_depth_heads import spaced
 from eyechart.tables.files import read_json
 from eyechart.tables.items import ITEMS, images_schema
@@ -169,7 +172,7 @@ def test_a_token_has_the_mean_known_depth_of_its_area():
     assert found == pytest.approx([1, 4, 2, 1, np.nan, np.nan], nan_ok=True)
 
 
-def test_ridge_is_what_its_normal_equations_say_whatever_the_folds():
+def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((90, 4)) * [1, 10, 0.1, 1] + 500
     y = x @ [1.0, -0.2, 3.0, 0.0] + rng.standard_normal(90)
@@ -177,10 +180,9 @@ def test_ridge_is_what_its_normal_equations_say_whatever_the_folds():
     for i, fold in enumerate(folds):
         fold.add(x[i::3], y[i::3])
     head, strength = choose(folds, [0.25])
-    z = (x - x.mean(0)) / x.std(0)
-    weight = np.linalg.solve(z.T @ z / 90 + 0.25 * np.eye(4), z.T @ (y - y.mean()) / 90)
+    reference = make_pipeline(StandardScaler(), Ridge(alpha=0.25 * 90)).fit(x, y)
     assert strength == 0.25
-    assert head(x) == pytest.approx(z @ weight + y.mean(), rel=1e-6)
+    assert head(x) == pytest.approx(reference.predict(x), rel=1e-6)
     assert folds[1].squared_error(head) == pytest.approx(np.mean((head(x[1::3]) - y[1::3]) ** 2))
 
 
@@ -218,16 +220,16 @@ def test_blocks_are_evenly_spaced_and_the_last_is_among_them():
 def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):
     path = tmp_path / "depth.png"
     Image.fromarray(np.ones((6, 8), np.uint16)).save(path)
-    assert read_depths(Picture("one", "g", 8, 6, path)) == pytest.approx(np.full((6, 8), 0.001))
+    assert read_depths(DepthImage("one", "g", 8, 6, path)) == pytest.approx(np.full((6, 8), 0.001))
     with pytest.raises(
         UserError, match=r"depth.png: the depth map has 8 x 6 pixels, .*'one' has 9 x 6"
     ):
-        read_depths(Picture("one", "g", 9, 6, path))
+        read_depths(DepthImage("one", "g", 9, 6, path))
     Image.fromarray(np.ones((6, 8), np.uint8)).save(path)
     with pytest.raises(UserError, match="its mode is 'L', expected a 16-bit grey PNG"):
-        read_depths(Picture("one", "g", 8, 6, path))
+        read_depths(DepthImage("one", "g", 8, 6, path))
     with pytest.raises(UserError, match="no such file, the label/depth_map of 'one'"):
-        read_depths(Picture("one", "g", 8, 6, tmp_path / "none.png"))
+        read_depths(DepthImage("one", "g", 8, 6, tmp_path / "none.png"))
 
 
 def test_pictures_to_test_on_must_be_there(tmp_path):
@@ -252,4 +254,4 @@ def test_a_manifest_of_another_dataset_is_refused(tmp_path):
         tmp_path, ["a", "b"], {"lm.0": [np.ones((64, 2))] * 2}, {"lm": [grid()] * 2}
     )
     with pytest.raises(UserError, match="dataset is 'puzzles', expected 'rooms'"):
-        Source(source, {**NAMES, "dataset": "rooms"})
+        ActivationSource(source, {**NAMES, "dataset": "rooms"})

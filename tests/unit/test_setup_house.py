@@ -25,7 +25,7 @@ FLOORS = [
     {"datasets", "studio"},
     {"statistics"},
     {"tables"},
-    {"randomness", "fingerprint", "device", "errors"},
+    {"randomness", "fingerprint", "device", "errors", "core"},
 ]
 PARSED = ["eyechart.answering", "eyechart.checkpoints", "eyechart.configuration",
           "eyechart.pairing", "eyechart.targets", "eyechart.exam", "eyechart.fingerprint",
@@ -106,6 +106,15 @@ def test_a_room_imports_only_from_floors_below() -> None:
             above = floor(module) < 0  # `plan`, which stands above all floors
             same_room = name.split(".")[1] == module.split(".")[1]
             assert above or same_room or floor(name) > floor(module), f"{module} imports {name}"
+
+
+def test_no_two_classes_have_one_name() -> None:
+    where: dict[str, list[str]] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(str(path.relative_to(PACKAGE)))
+    assert {name: found for name, found in where.items() if len(found) > 1} == {}
 
 
 def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() -> None:

@@ -276,3 +276,16 @@ def test_the_partitions_are_marked_as_what_to_edit() -> None:
     partitions = yaml.safe_load(text)["partitions"]
     assert list(partitions) == ["EDIT_ME_CPU", "EDIT_ME_GPU"]
     assert ["max_gpu" in limits for limits in partitions.values()] == [False, True]
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("mps", 1)])
+def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
+    config: dict[str, Any], device: str, gpus: int
+) -> None:
+    config["probing"]["device"] = device
+    assert Sizes(config, read_specs()).probing_gpus(JOB) == gpus
+
+
+def test_logistic_regression_has_a_time_too(config: dict[str, Any]) -> None:
+    config["probing"]["probes"] = {"logistic": {"penalties": [0.01, 0.1], "steps": 1000}}
+    assert ask(sizes(config), "probing_minutes") >= 1

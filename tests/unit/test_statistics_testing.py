@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from eyechart.statistics.bootstrap import bootstrap_interval
+from eyechart.statistics.components import connected
+from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import (
     benjamini_hochberg,
-    bootstrap_interval,
     mcnemar_exact,
+    sign_test,
     two_proportion_z,
 )
 
@@ -72,3 +75,30 @@ def test_interval_of_a_perfect_probe_is_a_point():
     groups = np.array(["a", "a", "b", "c"])
     interval = bootstrap_interval(np.ones((2, 4), bool), groups, 50, np.random.default_rng(0))
     assert interval.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_all_intervals_of_one_generator_rest_on_the_same_draws_of_groups():
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 20, 90).astype(str)
+    right = rng.random((3, 90)) < 0.6
+    by_accuracy = bootstrap_interval(right, groups, 300, np.random.default_rng(4))
+    resampled = Resampled(groups, 300, np.random.default_rng(4))
+    for row, (low, high) in zip(right, by_accuracy, strict=True):
+        sums = per_unit(row.astype(float))
+        assert resampled.interval(sums, np.arange(90), mean, False) == pytest.approx((low, high))
+
+
+def test_the_sign_test_of_many_columns_is_the_binomial_test_of_each():
+    rng = np.random.default_rng(5)
+    values = rng.normal(0.4, 1, (40, 5))
+    values[:, 4] = 0
+    expected = [stats.binomtest(int((v > 0).sum()), int((v != 0).sum())).pvalue
+                for v in values.T[:4]]  # fmt: skip
+    found = sign_test(values, np.arange(40))
+    assert found == pytest.approx([*expected, 1.0])
+
+
+def test_rows_that_share_a_key_directly_or_not_are_connected():
+    keys = [["b"], ["a", "c"], ["d"], ["c", "b"], ["e", "d"]]
+    assert connected(keys).tolist() == [0, 0, 1, 0, 1]
+    assert connected([]).tolist() == []

@@ -11,7 +11,7 @@ from eyechart.studio.cameras import Camera, drawn_camera, orbit
 from eyechart.studio.correspondence import project, visible_in
 from eyechart.studio.framing import framed
 from eyechart.studio.lighting import facing, lights
-from eyechart.studio.looks import Look
+from eyechart.studio.looks import Surface
 from eyechart.studio.matching import draw_things
 from eyechart.studio.meshes import body
 from eyechart.studio.species import SPECIES, draw_specimen
@@ -24,7 +24,7 @@ IMAGE_PX = (60, 40)
 
 def box(name, at, half):
     solid = Solid("block", (0, 0, 0), (half,) * 3)
-    return Thing(name, {"body": solid}, {"own": Look((200, 60, 60))}, at)
+    return Thing(name, {"body": solid}, {"own": Surface((200, 60, 60))}, at)
 
 
 def booth(*things, image_px=IMAGE_PX):

@@ -7,7 +7,7 @@ import pytest
 from eyechart import randomness
 from eyechart.studio.captions import caption
 from eyechart.studio.programs import AmbiguousError, node, run
-from eyechart.studio.questions import FAMILIES, TASK_FAMILIES, Examiner, phrase
+from eyechart.studio.questions import FAMILIES, TASK_FAMILIES, QuestionSampler, phrase
 from eyechart.studio.scenes import draw_plan
 from eyechart.studio.vocabulary import ATTRIBUTES
 
@@ -89,7 +89,7 @@ def test_unique_refuses_two_objects_and_none():
 
 
 def test_every_question_is_answered_by_its_own_program():
-    examiner = Examiner(list(FAMILIES), balance=True)
+    examiner = QuestionSampler(list(FAMILIES), balance=True)
     asked = 0
     for i, scene in enumerate(scenes(40)):
         questions = examiner.ask(randomness.dice("q", i), scene, ONE_EACH)
@@ -109,7 +109,7 @@ def test_nothing_is_compared_with_itself_in_other_words():
 
 
 def test_inputs_of_every_node_stand_before_it():
-    examiner = Examiner(list(FAMILIES), balance=False)
+    examiner = QuestionSampler(list(FAMILIES), balance=False)
     for i, scene in enumerate(scenes(30)):
         for question in examiner.ask(randomness.dice("q", i), scene, ONE_EACH):
             for at, step in enumerate(question["program"]):
@@ -118,7 +118,7 @@ def test_inputs_of_every_node_stand_before_it():
 
 @pytest.mark.parametrize("task", list(TASK_FAMILIES))
 def test_answers_are_balanced(task):
-    examiner = Examiner(["query", "count", "exist"], balance=True)
+    examiner = QuestionSampler(["query", "count", "exist"], balance=True)
     plans = scenes(160)
     answers = Counter(
         q["answer"]
@@ -131,7 +131,7 @@ def test_answers_are_balanced(task):
 
 
 def test_wording_does_not_give_a_yes_or_no_away():
-    examiner = Examiner(["exist"], balance=True)
+    examiner = QuestionSampler(["exist"], balance=True)
     by_wording = Counter()
     for i, scene in enumerate(scenes(300)):
         for q in examiner.ask(randomness.dice("q", i), scene, {"boolean": 1}):

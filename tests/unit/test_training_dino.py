@@ -18,7 +18,7 @@ from eyechart.tables.parquet import read_table
 from eyechart.training import train_dino
 from eyechart.training.architectures import build_dino
 from eyechart.training.pictures import Pictures, load_pictures, normalise
-from eyechart.training.train_dino import Pair, neighbour_accuracies
+from eyechart.training.train_dino import StudentTeacher, neighbour_accuracies
 from eyechart.training.views import draw_mask, draw_views
 
 OWN = RECIPE["distillation"]
@@ -37,7 +37,7 @@ def raw(tmp_path_factory):
 @pytest.fixture
 def pair():
     """A student and a teacher that nobody trained."""
-    return Pair(build_dino(RECIPE["architecture"], 1), OWN)
+    return StudentTeacher(build_dino(RECIPE["architecture"], 1), OWN)
 
 
 def dice(seed=1):

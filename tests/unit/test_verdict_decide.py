@@ -271,3 +271,18 @@ def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
     at = words.index("--probes") + 1
     with pytest.raises(UserError, match="are of other items than those of the majority"):
         decide.main([*words[:at], str(path), *words[at:]])
+
+
+def test_the_decoder_of_a_language_model_is_judged_as_part_of_it(tmp_path):
+    words = write_model(tmp_path, "reads the question alone", n=400, task="color")
+    (tmp_path / f"{READOUTS}.predictions.parquet").unlink()
+    words = [w for w in words if not w.endswith("drawn.predictions.parquet")]
+    path = write_probes(tmp_path, "color", 0.9, 400)
+    renamed = pl.col("address").replace({"lm.2": "decoder.0", "lm.3": "decoder.1",
+                                         "lm.norm": "decoder.norm"})  # fmt: skip
+    for table in (path, path.with_suffix(".predictions.parquet")):
+        pl.read_parquet(table).with_columns(renamed).write_parquet(table)
+    at = words.index("--probes") + 1
+    decide.main([*words[:at], str(path), *words[at:]])
+    (row,) = read(tmp_path / OUT)
+    assert row["lm_best_address"] == row["lm_last_address"] == "decoder.norm/last"

@@ -9,10 +9,10 @@ from verdict_fixture import MODELS, skills_of
 
 from eyechart.tables.verdict import CLASSES
 from eyechart.verdict.evidence import Estimate, Findings, Test
-from eyechart.verdict.rules import FACTS, NO_RULE, RULES, Bar, decide
+from eyechart.verdict.rules import FACTS, NO_RULE, RULES, VerdictThresholds, decide
 from eyechart.verdict.table import judge
 
-BAR = Bar(alpha=0.01, margin=0.1)
+BAR = VerdictThresholds(alpha=0.01, margin=0.1)
 SEEDS, SKILLS = 20, 6
 
 

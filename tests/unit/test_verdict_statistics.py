@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from eyechart.randomness import generator
+from eyechart.statistics.intervals import apart, paired_interval, share_interval
 from eyechart.verdict.choose import cross_fitted
-from eyechart.verdict.intervals import apart, paired_interval, share_interval
 
 DRAWS = 500
 

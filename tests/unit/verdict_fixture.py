@@ -20,7 +20,7 @@ from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import parts, read_verdict
 from eyechart.verdict.choose import cross_fitted
-from eyechart.verdict.evidence import Skill, Stage
+from eyechart.verdict.evidence import Skill, StageEvidence
 
 # What becomes of the signal at each stage, how the model answers, and the class that is right
 MODELS = {
@@ -68,9 +68,9 @@ def skills_of(name: str, n: int, c: int, seed: int, count: int) -> list[Skill]:
         groups = np.arange(n).astype(str)
         best, _ = cross_fitted(np.stack([right[a] for a in LM]), groups, rng)
         read = {"encoder": right["vision.3"], "connector": right["connector"], "lm_best": best}
-        stages = {k: Stage(v, k, "readout", 1 / c) for k, v in read.items()}
+        stages = {k: StageEvidence(v, k, "readout", 1 / c) for k, v in read.items()}
         for stage, condition in (("sighted", "sighted"), ("blind", "blank")):
-            stages[stage] = Stage(right[condition], "", "answer", 1 / c)
+            stages[stage] = StageEvidence(right[condition], "", "answer", 1 / c)
         changed = (choice["sighted"] != choice["blank"]).astype(float)
         found.append(Skill("d", f"s{k}", "six", "canvas", groups, 1 / c, stages, changed))
     return found

@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 
 from eyechart.verdict.evidence import Findings, Skill
-from eyechart.verdict.rules import Bar, Rule
+from eyechart.verdict.rules import Rule, VerdictThresholds
 from eyechart.verdict.sentences import why
 
 Row = dict[str, Any]
 
 
-def wide_row(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> Row:
+def wide_row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> Row:
     """Return the numbers of a skill by name, straight from what was measured."""
     row: Row = {"dataset": skill.dataset, "skill": skill.name, "band": skill.band}
     row |= {"seen": ("alone" if found.decisive == "alone" else skill.seen) or None}

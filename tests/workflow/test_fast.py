@@ -59,7 +59,7 @@ READ = {"read_out": 3, "draw_readouts": 3, **DECIDED}
             {"compare_concepts": 1, "draw_concepts": 1, "build_report": 1},
         ),
         (
-            edit_logic("attention/means.py"),
+            edit_logic("attention/summarise.py"),
             {"summarise_attention": 1, "draw_attention": 1, "build_report": 1},
         ),
     ],

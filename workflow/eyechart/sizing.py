@@ -64,6 +64,7 @@ COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.S
 # 13,273 of 149,991)
 TASK_SHARES = {"number": 0.24, "boolean": 0.41}
 TASK_SHARE = 0.09
+STEPS_SEEN = 100  # of L-BFGS, until it converges
 EPOCHS_SEEN = (
     8  # of each fold (bench/probing.md: 2 to 4 and patience), with the last training's share
 )
@@ -206,15 +207,22 @@ class Sizes:
         folds = self.config["probing"]["folds"]
         return grow(PROCESS_MB / 4 + COLUMNS_MB + (1 + folds) * column, attempt)
 
+    def probing_gpus(self, wildcards: Any) -> int:
+        """Return how many GPUs one task's probes need: one, unless they are trained on the CPU."""
+        return 0 if self.config["probing"]["device"] == "cpu" else 1
+
     def probing_minutes(self, wildcards: Any, attempt: int) -> int:
         """Give the time of training one task's probes at every address."""
         probing, width = self.config["probing"], self._width(wildcards.model)
         flops = 0.0
         for probe in probing["probes"].values():
-            hidden = probe["hidden"]
+            hidden = probe.get("hidden", 0)
             parameters = hidden * (width + CLASSES) if hidden else width * CLASSES
-            grid = len(probe["learning_rates"]) * len(probe["weight_decays"])
-            epochs = min(EPOCHS_SEEN, probe["epochs"][-1])
+            if "penalties" in probe:  # a step of L-BFGS passes over all examples, as an epoch does
+                grid, epochs = len(probe["penalties"]), min(STEPS_SEEN, probe["steps"])
+            else:
+                grid = len(probe["learning_rates"]) * len(probe["weight_decays"])
+                epochs = min(EPOCHS_SEEN, probe["epochs"][-1])
             flops += TRAINING_FLOPS * parameters * epochs * grid
         runs = self._columns(wildcards.model) * probing["seeds"] * probing["folds"]
         work = flops * runs * self._task_rows(wildcards)

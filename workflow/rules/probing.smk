@@ -19,6 +19,8 @@ rule train_probes:
     resources:
         mem_mb=SIZES.probing_mb,
         runtime=SIZES.probing_minutes,
+        gpu=SIZES.probing_gpus,
+        cpus_per_gpu=sizing.CPUS_PER_GPU,
     params:
         settings=canonical(config["probing"]),
         seed=config["seed"],

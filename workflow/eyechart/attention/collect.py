@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.attention.lens import Read, Said
+from eyechart.attention.lens import LensPredictions, Read
 from eyechart.attention.marked import Mark
 from eyechart.attention.settings import Item
 from eyechart.tables.attention import ANSWER, ATTENTION, LENS, MAPS, WHOLE, WORDS
@@ -78,7 +78,9 @@ class Tables:
             }
             self.maps.append(self._table(item, address, columns, MAPS))
 
-    def add_lens(self, item: Item, addresses: Sequence[str], said: Said, top: list[str]) -> None:
+    def add_lens(
+        self, item: Item, addresses: Sequence[str], said: LensPredictions, top: list[str]
+    ) -> None:
         """Add what each block would say at the answer position."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
         predicted, first = said.predicted(), said.first_layer()

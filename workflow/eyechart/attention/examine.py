@@ -13,7 +13,7 @@ from PIL import Image
 from eyechart.attention import lens
 from eyechart.attention.collect import Share, Tables
 from eyechart.attention.marked import Mark, coverage, of_picture
-from eyechart.attention.settings import Item, Settings
+from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.trace import Trace, Tracer, check_places
 from eyechart.extraction.open_picture import open_picture
 from eyechart.models.families.language import LanguageAdapter
@@ -26,13 +26,13 @@ SCHEMAS = {"attention": ATTENTION, "lens": LENS, "words": WORDS, "maps": MAPS}
 SHORT = 6  # addresses that a note lists
 
 
-class Examiner:
+class ItemTracer:
     """Traces items one by one, and says once what a model cannot give."""
 
     def __init__(
         self,
         adapter: LanguageAdapter,
-        settings: Settings,
+        settings: AttentionSettings,
         paths: Mapping[str, str],
         tables: Tables,
         refused: str = "",

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eyechart.attention.trace import Trace
-from eyechart.models.heads import Head
+from eyechart.models.heads import OutputHead
 
 ROOM = 256  # tokens whose scores of all words are held at once
 CLOSE = 1e-4  # of log-probabilities in float32
@@ -22,7 +22,7 @@ LOOSE = 0.1  # the same in half precision
 
 
 @dataclass(frozen=True)
-class Said:
+class LensPredictions:
     """What each of l blocks would say at the answer position.
 
     Attributes
@@ -68,7 +68,7 @@ class Read:
     top_log_probability: np.ndarray
 
 
-def fault(head: Head, trace: Trace) -> str:
+def fault(head: OutputHead, trace: Trace) -> str:
     """Say in one sentence why a head does not give the model's own scores; empty if it does."""
     last = trace.hidden[list(head.blocks)[-1]][-1:]
     with torch.inference_mode():
@@ -88,7 +88,7 @@ def fault(head: Head, trace: Trace) -> str:
     )
 
 
-def at_answer(head: Head, trace: Trace) -> Said:
+def at_answer(head: OutputHead, trace: Trace) -> LensPredictions:
     """Give what each block would say at the answer position; ``trace.words`` must be known."""
     words = torch.tensor(trace.words)
     rows = []
@@ -98,10 +98,10 @@ def at_answer(head: Head, trace: Trace) -> Said:
     every = torch.cat(rows)  # (l, words)
     own = every[:, words]
     rank = torch.stack([(every > column[:, None]).sum(dim=1) + 1 for column in own.T], dim=1)
-    return Said(own.double().numpy(), rank.numpy(), every.argmax(dim=1).tolist())
+    return LensPredictions(own.double().numpy(), rank.numpy(), every.argmax(dim=1).tolist())
 
 
-def at_tokens(head: Head, trace: Trace, words: Sequence[int], top: int) -> Read:
+def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) -> Read:
     """Give what each block would say at the image tokens."""
     image = torch.from_numpy(trace.image)
     chosen, tops, tops_at = [], [], []

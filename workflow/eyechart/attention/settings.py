@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart import randomness
-from eyechart.behavior.asking import Style
+from eyechart.behavior.asking import PromptStyle
 from eyechart.errors import UserError, nearest
 from eyechart.tables.parquet import read_table
 
@@ -19,7 +19,7 @@ Item = dict[str, Any]  # a row of items.parquet
 
 
 @dataclass(frozen=True)
-class Settings:
+class AttentionSettings:
     """The slice of the config that says what is traced.
 
     Attributes
@@ -27,7 +27,7 @@ class Settings:
     items : int
         At most so many items of each task, of the test groups, drawn by seed.
     prompt, choices
-        How items are put to the model, as when they are answered; see ``Style``.
+        How items are put to the model, as when they are answered; see ``PromptStyle``.
     pictures : int
         Of how many items of each task the attention on every image token is kept, to be drawn.
     top : int
@@ -47,19 +47,19 @@ class Settings:
                 raise UserError(f"{name}: {value!r}, expected a whole number of at least {least}")
         self.style()
 
-    def style(self) -> Style:
+    def style(self) -> PromptStyle:
         """Give how items are asked: their options in the given order."""
-        return Style(self.prompt, self.choices, 1)
+        return PromptStyle(self.prompt, self.choices, 1)
 
 
-def read_settings(text: str) -> Settings:
+def read_settings(text: str) -> AttentionSettings:
     """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
     value = json.loads(text)
-    known = [f.name for f in fields(Settings)]
+    known = [f.name for f in fields(AttentionSettings)]
     for name in sorted(set(value) ^ set(known)):
         what = "missing" if name in known else "unknown"
         raise UserError(f"--settings: {what} field {name!r}; {nearest(name, known)}")
-    return Settings(**value)
+    return AttentionSettings(**value)
 
 
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:

@@ -24,10 +24,10 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart import errors
-from eyechart.attention.means import Draws, Means
 from eyechart.attention.wide import MIXED, aligned, by_task, pivot, with_mean
 from eyechart.randomness import generator
-from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.statistics.bootstrap import GroupBootstrap, Means
+from eyechart.statistics.testing import benjamini_hochberg, sign_test
 from eyechart.tables.attention import (
     ANSWER,
     ATTENTION,
@@ -148,13 +148,13 @@ class Summary:
         chance: np.ndarray | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Give a row per place; values, what they are tested against, and chance are (n, m)."""
-        draws = Draws(
+        draws = GroupBootstrap(
             groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
         )
         found = draws.means(values)
         beside: Means | None = None
         differences = np.full_like(values, np.nan) if against is None else values - against
-        apart, p = draws.means(differences), draws.sign_test(differences)
+        apart, p = draws.means(differences), sign_test(differences, groups)
         if metric == "ratio" and against is not None:
             beside = draws.means(against)
         for m, (address, head) in enumerate(places):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from eyechart.attention.settings import Item, Settings
+from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.watch import watched
 from eyechart.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
@@ -47,7 +47,7 @@ class Trace:
 class Tracer:
     """Shows items to a model as answering does, one at a time."""
 
-    def __init__(self, adapter: LanguageAdapter, settings: Settings) -> None:
+    def __init__(self, adapter: LanguageAdapter, settings: AttentionSettings) -> None:
         self.adapter, self.style = adapter, settings.style()
         addresses = adapter.addresses()
         self.region, names = answering_blocks(list(addresses))

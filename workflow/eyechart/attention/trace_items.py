@@ -30,7 +30,7 @@ from tqdm import tqdm
 
 from eyechart import errors
 from eyechart.attention.collect import Tables
-from eyechart.attention.examine import SCHEMAS, Examiner
+from eyechart.attention.examine import SCHEMAS, ItemTracer
 from eyechart.attention.marked import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.settings import Item, choose_items, read_settings
 from eyechart.attention.watch import ask_for_weights
@@ -119,7 +119,7 @@ def main(argv: list[str]) -> None:
     marks = marks_by_item(items, next(iter(args.regions), None), paths, args.seed)
     adapter, refused = load_eager(read_spec(args.spec), args.checkpoint, read_flags(args))
     tables = Tables(args.model, args.dataset)
-    examiner = Examiner(adapter, settings, paths, tables, refused)
+    examiner = ItemTracer(adapter, settings, paths, tables, refused)
     for item in tqdm(items, unit=" items", mininterval=1.0):
         examiner.examine(item, marks[item["item_id"]])
     for name, schema in SCHEMAS.items():

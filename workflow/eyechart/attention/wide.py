@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from eyechart.core.address import sort_key
 from eyechart.tables.scores import ALL
 
 MIXED = -1  # the head of rows that are the mean over all heads
@@ -57,5 +58,5 @@ def _wide(
     return found
 
 
-def _place(pair: tuple[str, int]) -> tuple[int, int]:
-    return int(pair[0].rsplit(".", maxsplit=1)[-1]), pair[1]
+def _place(pair: tuple[str, int]) -> tuple[tuple[int, int, int, str], int]:
+    return sort_key(pair[0]), pair[1]

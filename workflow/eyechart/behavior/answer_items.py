@@ -32,12 +32,12 @@ from tqdm import tqdm
 
 from eyechart import errors
 from eyechart.behavior import towers
-from eyechart.behavior.asking import Style, parse
+from eyechart.behavior.asking import PromptStyle, parse
 from eyechart.behavior.conditions import Item, Showing
-from eyechart.behavior.reader import Asked, Reader
-from eyechart.behavior.scripts import Said
-from eyechart.behavior.settings import Settings, choose_items, read_settings
-from eyechart.extraction.batches import Batches
+from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
+from eyechart.behavior.scripts import Response
+from eyechart.behavior.settings import BehaviorSettings, choose_items, read_settings
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
@@ -51,15 +51,15 @@ from eyechart.tables.parquet import read_table, write_table
 logger = logging.getLogger(__name__)
 
 
-class Examiner:
+class ItemAnswerer:
     """Asks one model all items, condition by condition."""
 
     def __init__(
-        self, adapter: Adapter, shares_prefix: bool, settings: Settings, showing: Showing
+        self, adapter: Adapter, shares_prefix: bool, settings: BehaviorSettings, showing: Showing
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.showing = settings, showing
-        self.batches = Batches(settings.batch_size, "answers.batch_size")
+        self.batches = AdaptiveBatchSize(settings.batch_size, "answers.batch_size")
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Give the rows of a condition, sorted; none where the model cannot meet it."""
@@ -75,7 +75,7 @@ class Examiner:
 
     def _read(self, adapter: LanguageAdapter, condition: str) -> Iterator[dict[str, Any]]:
         settings = self.settings
-        style = Style(settings.prompt, settings.choices, settings.orders)
+        style = PromptStyle(settings.prompt, settings.choices, settings.orders)
         for item in self.showing.items:
             if item["form"] == "which_picture":
                 raise errors.UserError(
@@ -89,10 +89,10 @@ class Examiner:
             for asking in style.ask(item)
         ]
         asked = [
-            Asked(n, sights, asking.prompt, asking.scored, settings.tells(item))
+            ScoringRequest(n, sights, asking.prompt, asking.scored, settings.tells(item))
             for n, (item, asking, sights, _) in enumerate(plan)
         ]
-        reader = Reader(adapter, self.shares_prefix, settings.greedy_tokens, self.batches)
+        reader = PromptAnswerer(adapter, self.shares_prefix, settings.greedy_tokens, self.batches)
         bar = tqdm(total=len(asked), unit=" prompts", desc=condition, mininterval=1.0)
         for done in reader.run(asked):
             bar.update(len(done))
@@ -107,7 +107,7 @@ class Examiner:
         shown = self.showing.sights(condition)
         items = self.showing.items
         matches = [
-            towers.Match.of(item, item["form"], sights, statement, caption)
+            towers.MatchRequest.of(item, item["form"], sights, statement, caption)
             for item, (sights, _) in zip(items, shown, strict=True)
         ]
         found = towers.answer(adapter, matches, self.batches)
@@ -125,7 +125,7 @@ def row_of(
     order: int,
     images: Sequence[str],
     prompt: str,
-    said: Said,
+    said: Response,
     letters: Sequence[str] | None,
 ) -> dict[str, Any]:
     """Give the columns of an answer that do not say whose it is.
@@ -182,7 +182,7 @@ def main(argv: list[str]) -> None:
     paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
     adapter = load(read_spec(args.spec), args.checkpoint, read_flags(args))
     showing = Showing(items, paths, args.seed)
-    examiner = Examiner(adapter, read_json(args.card)["shares_prefix"], settings, showing)
+    examiner = ItemAnswerer(adapter, read_json(args.card)["shares_prefix"], settings, showing)
     for path in args.outputs:
         whose = {"model": args.model, "dataset": args.dataset, "condition": path.stem}
         rows = [{**whose, **row} for row in examiner.rows(path.stem)]

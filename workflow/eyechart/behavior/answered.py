@@ -15,7 +15,7 @@ from eyechart.errors import UserError
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnsweredItems:
     """The questions that were answered, the same under every condition.
 
     Attributes
@@ -94,7 +94,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Said:
+class ConditionResponses:
     """What the model said under one condition.
 
     Attributes
@@ -107,7 +107,7 @@ class Said:
         The choice that the text states; -1 where it states none.
     has_text : ndarray of bool, shape (r,)
     texts : dict
-        For each open item (a place in ``Asked.ids``) with a text, the text.
+        For each open item (a place in ``AnsweredItems.ids``) with a text, the text.
     """
 
     predicted: np.ndarray
@@ -119,7 +119,7 @@ class Said:
 
 def lay_out(
     items: pl.DataFrame, tables: dict[str, pl.DataFrame], paths: dict[str, Path]
-) -> tuple[Asked, dict[str, Said]]:
+) -> tuple[AnsweredItems, dict[str, ConditionResponses]]:
     """Give what was asked, and what was said under each condition that has any rows.
 
     Parameters
@@ -146,7 +146,7 @@ def lay_out(
     answer = _places(shown.select("item_id", "answer"), options, "answer").to_numpy()
     rows = key.join(shown.select("item_id", "row", "choices"), on="item_id", how="left")
     closed = rows["choices"].list.len() > 0
-    asked = Asked(
+    asked = AnsweredItems(
         ids=_strings(shown["item_id"]),
         group=_strings(shown["group"]),
         task=_strings(shown["task"]),
@@ -168,7 +168,7 @@ def lay_out(
 
 def _said(
     table: pl.DataFrame, options: pl.DataFrame, closed: pl.Series, row: pl.Series, path: Path
-) -> Said:
+) -> ConditionResponses:
     own = table.filter(closed)
     chosen = {}
     for column in ("predicted", "predicted_mean", "parsed"):
@@ -185,7 +185,7 @@ def _said(
         raise UserError(f"{path}: item {item!r}: predicted is null, expected one of its choices")
     mean = chosen["predicted_mean"]
     open_rows = zip(row.filter(~closed), table["text"].filter(~closed), strict=True)
-    return Said(
+    return ConditionResponses(
         predicted=chosen["predicted"],
         predicted_mean=None if (mean < 0).any() else mean,
         parsed=chosen["parsed"],

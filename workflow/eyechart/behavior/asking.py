@@ -19,7 +19,7 @@ MARKS = ("({})", "{})", "{}.", "{}")  # ways to write a letter
 
 
 @dataclass(frozen=True)
-class Style:
+class PromptStyle:
     """How items are put to a model that reads.
 
     Attributes

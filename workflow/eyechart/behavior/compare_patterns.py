@@ -24,10 +24,10 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart import errors
-from eyechart.behavior.correlation import correlate
 from eyechart.behavior.read_answers import SIGHTED
 from eyechart.errors import UserError, nearest
 from eyechart.randomness import generator
+from eyechart.statistics.correlation import correlate
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table, write_table

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.behavior.answered import Asked, Said
+from eyechart.behavior.answered import AnsweredItems, ConditionResponses
 
 
-def distributions(asked: Asked, said: Said, task: np.ndarray) -> list[dict[str, Any]]:
+def distributions(
+    asked: AnsweredItems, said: ConditionResponses, task: np.ndarray
+) -> list[dict[str, Any]]:
     """Give the rows of one condition and task, without what all rows share.
 
     Items without a known answer count among the predictions alone; where no answer is known,
@@ -15,8 +17,8 @@ def distributions(asked: Asked, said: Said, task: np.ndarray) -> list[dict[str, 
 
     Parameters
     ----------
-    asked : Asked
-    said : Said
+    asked : AnsweredItems
+    said : ConditionResponses
     task : ndarray of bool, shape (n,)
         Which items are of the task.
 

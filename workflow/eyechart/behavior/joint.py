@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 
 from eyechart.behavior.scripts import Ids, Script, sums
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.models.families.base import Seen
 from eyechart.models.families.language import LanguageAdapter
 
@@ -19,7 +19,7 @@ def score(
     adapter: LanguageAdapter,
     scripts: Sequence[Script],
     seen: Sequence[Sequence[Seen]],
-    batches: Batches,
+    batches: AdaptiveBatchSize,
 ) -> list[list[float]]:
     """Give the log-probability of every choice of each script; ``seen`` are each one's pictures."""
     found = [[0.0] * len(s.choices) for s in scripts]
@@ -50,7 +50,7 @@ def tell(
     scripts: Sequence[Script],
     seen: Sequence[Sequence[Seen]],
     most: int,
-    batches: Batches,
+    batches: AdaptiveBatchSize,
 ) -> list[Ids]:
     """Give the greedy answer to each script, of so many tokens at most.
 

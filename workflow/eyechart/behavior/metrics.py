@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from eyechart.behavior.answered import Asked, Said
+from eyechart.behavior.answered import AnsweredItems, ConditionResponses
 from eyechart.statistics.resample import Measure, largest, mean, per_unit, total_variation
 
 
-def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Measure:
+def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy") -> Measure:
     """Give the share of right choices, (r,), over items whose answer is known.
 
     A choice of -1 (a text that states none) is wrong. Chance: 1 / c.
@@ -24,7 +24,7 @@ def accuracy(asked: Asked, choice: np.ndarray, metric: str = "accuracy") -> Meas
     return Measure(metric, unit, per_unit(right), mean, per_unit(1 / asked.c[unit]))
 
 
-def accuracy_text(asked: Asked, said: Said) -> Measure:
+def accuracy_text(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the share of texts that state the right choice, over items that have texts.
 
     A text that the parser refused counts as wrong. Chance: 1 / c.
@@ -34,13 +34,13 @@ def accuracy_text(asked: Asked, said: Said) -> Measure:
     return Measure("accuracy_text", unit, per_unit(share), mean, per_unit(1 / asked.c[unit]))
 
 
-def unparsed(asked: Asked, said: Said) -> Measure:
+def unparsed(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the share of texts that state no choice. It has no chance level."""
     unit, share = _of_texts(said.parsed < 0, asked.c > 0, asked, said)
     return Measure("unparsed", unit, per_unit(share), mean)
 
 
-def majority(asked: Asked) -> Measure:
+def majority(asked: AnsweredItems) -> Measure:
     """Give the share of the commonest true answer: the accuracy of always giving it.
 
     Chance: 1 / c, as of accuracy.
@@ -50,7 +50,7 @@ def majority(asked: Asked) -> Measure:
     return Measure("majority", unit, truth, largest, per_unit(1 / asked.c[unit]), norm=True)
 
 
-def pair_accuracy(asked: Asked, said: Said) -> Measure:
+def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the share of pairs of which all items are right at once; n counts pairs.
 
     An order counts where all items of the pair were asked in it. Chance: the product of 1 / c over
@@ -78,7 +78,7 @@ def pair_accuracy(asked: Asked, said: Said) -> Measure:
     return Measure("pair_accuracy", unit[usable], per_unit(share[usable]), mean, chance_sums)
 
 
-def tv_truth(asked: Asked, said: Said) -> Measure:
+def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the total variation between what is predicted and what is true, as distributions.
 
     0: each answer is predicted as often as it is true, whether or not at the right items. Chance:
@@ -96,7 +96,7 @@ def tv_truth(asked: Asked, said: Said) -> Measure:
     )
 
 
-def tv_blank(asked: Asked, said: Said, blank: Said) -> Measure:
+def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionResponses) -> Measure:
     """Give the total variation between predictions here and under the condition ``blank``.
 
     0: the model says the same things as often when there is nothing to see. Chance: 0.
@@ -107,7 +107,7 @@ def tv_blank(asked: Asked, said: Said, blank: Said) -> Measure:
     return replace(found, against="blank")
 
 
-def changed(asked: Asked, said: Said, sighted: Said) -> Measure:
+def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionResponses) -> Measure:
     """Give the share of predictions that differ from those under the condition ``sighted``.
 
     Chance: 1 - 1 / c, two independent draws.
@@ -118,7 +118,7 @@ def changed(asked: Asked, said: Said, sighted: Said) -> Measure:
     return replace(found, against="sighted")
 
 
-def order_consistency(asked: Asked, said: Said) -> Measure:
+def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the share of items with one prediction in all orders, over items asked in several.
 
     Chance: c ** (1 - k) of k orders.
@@ -131,7 +131,7 @@ def order_consistency(asked: Asked, said: Said) -> Measure:
     return Measure("order_consistency", unit, per_unit(alike), mean, per_unit(chance))
 
 
-def place_bias(asked: Asked, said: Said) -> Measure:
+def place_bias(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Give the total variation between the places predicted and uniform ones.
 
     Over all cyclic orders each choice stands once at each place, so only the place itself is left
@@ -142,7 +142,9 @@ def place_bias(asked: Asked, said: Said) -> Measure:
     return _distance("place_bias", unit, difference, csr_array(difference.shape))
 
 
-def measures(asked: Asked, said: dict[str, Said], condition: str) -> list[Measure]:
+def measures(
+    asked: AnsweredItems, said: dict[str, ConditionResponses], condition: str
+) -> list[Measure]:
     """Give all metrics of choices of a condition that apply; their order is that of the table."""
     own = said[condition]
     found = [accuracy(asked, own.predicted)]
@@ -159,7 +161,7 @@ def measures(asked: Asked, said: dict[str, Said], condition: str) -> list[Measur
 
 
 def _of_texts(
-    values: np.ndarray, among: np.ndarray, asked: Asked, said: Said
+    values: np.ndarray, among: np.ndarray, asked: AnsweredItems, said: ConditionResponses
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the items among (n,) that have texts, and the mean of values (r,) over their texts."""
     told = asked.average(said.has_text)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from eyechart.behavior import text_metrics
-from eyechart.behavior.answered import Asked, Said
+from eyechart.behavior.answered import AnsweredItems, ConditionResponses
 from eyechart.behavior.text_metrics import Consensus, Words
 from eyechart.statistics.resample import Measure, mean, per_unit
 
@@ -17,13 +17,13 @@ class References:
 
     Parameters
     ----------
-    asked : Asked
+    asked : AnsweredItems
     items : DataFrame
         ``meta.references`` counts; where it is missing, ``answer`` is the only reference. An item
         with neither has no metrics.
     """
 
-    def __init__(self, asked: Asked, items: pl.DataFrame):
+    def __init__(self, asked: AnsweredItems, items: pl.DataFrame):
         place = {name: i for i, name in enumerate(asked.ids.tolist())}
         known = items.filter(pl.col("choices").list.len() == 0).select("item_id", "answer", "meta")
         texts = {
@@ -52,7 +52,7 @@ class References:
         return found
 
 
-def measures(references: References, said: Said) -> list[Measure]:
+def measures(references: References, said: ConditionResponses) -> list[Measure]:
     """Give BLEU-4, CIDEr-D and VQA accuracy over the open items that have a text and references.
 
     None has a chance level. BLEU-4 is computed anew from the sums of each resample; CIDEr-D's

@@ -9,13 +9,13 @@ from threading import Lock
 
 from eyechart.behavior import joint, shared
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.scripts import Said, Script, script, tidy
+from eyechart.behavior.scripts import Response, Script, script, tidy
 from eyechart.extraction import passes
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.packing import PACK_TOKENS, fill
 from eyechart.extraction.plan import chunks
 from eyechart.extraction.prepare import ahead
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
@@ -24,7 +24,7 @@ Sights = tuple[Sight, ...]
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoringRequest:
     """One prompt about some pictures, the strings to score after it, and whether to let it speak.
 
     ``number`` is the caller's own, by which it knows the answer.
@@ -38,14 +38,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Batch:
+class RequestBatch:
     """Pictures to look at together, and the scripts about each set of them."""
 
-    pictures: dict[Sight, Picture]
+    pictures: dict[Sight, PreparedImage]
     groups: dict[Sights, list[tuple[int, Script]]]
 
 
-class Reader:
+class PromptAnswerer:
     """Answers prompts with one model.
 
     Parameters
@@ -54,20 +54,20 @@ class Reader:
         From the card: whether prompts may share what is read before them.
     most : int
         The most tokens of a greedy answer.
-    batches : Batches
+    batches : AdaptiveBatchSize
         Pictures, prompts read whole, or rows of packed prompts in one forward pass.
     """
 
     def __init__(
-        self, adapter: LanguageAdapter, shares_prefix: bool, most: int, batches: Batches
+        self, adapter: LanguageAdapter, shares_prefix: bool, most: int, batches: AdaptiveBatchSize
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.most, self.batches = most, batches
         self.tokenizing = Lock()  # fast tokenizers refuse to be used by two threads at once
 
-    def run(self, asked: Sequence[Asked]) -> Iterator[list[tuple[int, Said]]]:
+    def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
         """Yield answers with the numbers of their prompts, in no order that means anything."""
-        groups: dict[Sights, list[Asked]] = {}
+        groups: dict[Sights, list[ScoringRequest]] = {}
         for one in asked:
             groups.setdefault(one.sights, []).append(one)
         parts = list(chunks([groups[sights] for sights in sorted(groups)], self.batches.size))
@@ -78,7 +78,7 @@ class Reader:
             else:
                 yield self._read_joint(batch.groups, seen)
 
-    def _prepare(self, part: Sequence[Sequence[Asked]]) -> Batch:
+    def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
         """Draw and prepare each picture once; turn prompts and choices into tokens."""
         sights = {sight: None for group in part for sight in group[0].sights}
         drawn = {sight: sight.draw() for sight in sights}
@@ -91,13 +91,13 @@ class Reader:
             own = [pictures[sight] for sight in group[0].sights]
             with self.tokenizing:
                 groups[group[0].sights] = [(one.number, self._script(one, own)) for one in group]
-        return Batch(pictures, groups)
+        return RequestBatch(pictures, groups)
 
-    def _script(self, asked: Asked, pictures: Sequence[Picture]) -> Script:
+    def _script(self, asked: ScoringRequest, pictures: Sequence[PreparedImage]) -> Script:
         row = self.adapter.row(asked.prompt, pictures)
         return script(self.adapter, row, asked.scored, self.most if asked.tell else None)
 
-    def _look(self, pictures: Mapping[Sight, Picture]) -> dict[Sight, Seen]:
+    def _look(self, pictures: Mapping[Sight, PreparedImage]) -> dict[Sight, Seen]:
         def look(few: Sequence[Sight]) -> list[Seen]:
             return passes.look(self.adapter, [pictures[s] for s in few], [], go_on=True)[0]
 
@@ -106,7 +106,7 @@ class Reader:
 
     def _read_shared(
         self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
-    ) -> Iterator[list[tuple[int, Said]]]:
+    ) -> Iterator[list[tuple[int, Response]]]:
         """Read what prompts about the same pictures open with once, then each prompt's rest."""
         starts = {sights: self._opening(sights, group) for sights, group in groups.items()}
         bare = {sights: groups[sights] for sights, row in starts.items() if not row.ids}
@@ -124,7 +124,7 @@ class Reader:
 
     def _read_rest(
         self, prefix: passes.Prefix, groups: Sequence[Sequence[tuple[int, Script, list[int]]]]
-    ) -> Iterator[list[tuple[int, Said]]]:
+    ) -> Iterator[list[tuple[int, Response]]]:
         packs = []  # the number of the prefix, what is read behind it, and how long that is
         for k, group in enumerate(groups):
             lengths = [len(rest) + sum(map(len, s.branches)) for _, s, rest in group]
@@ -132,7 +132,9 @@ class Reader:
             packs += [(k, [one for one, _ in line], sum(n for _, n in line)) for line in lines]
         packs.sort(key=lambda pack: pack[2])
 
-        def read(few: Sequence[tuple[int, list[tuple[int, Script, list[int]]], int]]) -> list[Said]:
+        def read(
+            few: Sequence[tuple[int, list[tuple[int, Script, list[int]]], int]],
+        ) -> list[Response]:
             lines = [[(s, rest) for _, s, rest in line] for _, line, _ in few]
             found = shared.read(self.adapter, prefix, [k for k, _, _ in few], lines, self.most)
             scripts = [s for line in lines for s, _ in line]
@@ -144,7 +146,7 @@ class Reader:
 
     def _read_joint(
         self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
-    ) -> list[tuple[int, Said]]:
+    ) -> list[tuple[int, Response]]:
         every = [(sights, n, s) for sights, group in groups.items() for n, s in group]
         scripts = [s for _, _, s in every]
         own = [[seen[sight] for sight in sights] for sights, _, _ in every]
@@ -168,7 +170,7 @@ class Reader:
         columns = zip(*(row.ids[:-1] for row in rows), strict=False)
         return Row([column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)])
 
-    def _said(self, script: Script, scored: list[float], ids: list[int]) -> Said:
+    def _said(self, script: Script, scored: list[float], ids: list[int]) -> Response:
         with self.tokenizing:
             text = tidy(self.adapter, ids) if script.tell else None
-        return Said(scored, [len(own) for own in script.choices], text)
+        return Response(scored, [len(own) for own in script.choices], text)

@@ -30,11 +30,11 @@ from eyechart import errors, randomness
 from eyechart.behavior import towers
 from eyechart.behavior.asking import check_template
 from eyechart.behavior.conditions import Sight
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.models.load import load
 from eyechart.models.loading import add_flags, read_flags
 from eyechart.models.spec import read_spec
-from eyechart.statistics.testing import bootstrap_interval
+from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
 
@@ -179,7 +179,7 @@ def compare(
     adapter: towers.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the pictures' and the distinct texts' vectors, float64, shapes (n, d) and (m, d)."""
-    batches = Batches(size, "answers.batch_size")
+    batches = AdaptiveBatchSize(size, "answers.batch_size")
     for image in captions.images:
         if image not in paths:
             raise errors.UserError(f"items: picture {image!r} is not in the picture table")

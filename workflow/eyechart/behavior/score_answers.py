@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from eyechart import errors
 from eyechart.behavior import metrics, open_answers
-from eyechart.behavior.answered import Asked, Said, lay_out
+from eyechart.behavior.answered import AnsweredItems, ConditionResponses, lay_out
 from eyechart.behavior.distributions import distributions
 from eyechart.behavior.read_answers import SIGHTED, read_answers, read_items
 from eyechart.randomness import generator
@@ -40,15 +40,20 @@ Row = dict[str, Any]
 
 
 def score(
-    items: pl.DataFrame, asked: Asked, said: dict[str, Said], names: Row, draws: int, seed: int
+    items: pl.DataFrame,
+    asked: AnsweredItems,
+    said: dict[str, ConditionResponses],
+    names: Row,
+    draws: int,
+    seed: int,
 ) -> tuple[pa.Table, pa.Table]:
     """Give the scores and the distributions of all conditions, over all tasks and of each.
 
     Parameters
     ----------
     items : DataFrame
-    asked : Asked
-    said : dict of Said
+    asked : AnsweredItems
+    said : dict of ConditionResponses
         Of each condition; ``sighted`` among them.
     names : dict
         ``model`` and ``dataset``, the same in every row.
@@ -90,7 +95,7 @@ def score(
     return pa.Table.from_pylist(rows, SCORES), pa.Table.from_pylist(shares, DISTRIBUTIONS)
 
 
-def compare(here: Measure, sighted: Measure, asked: Asked, members: np.ndarray) -> Row:
+def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.ndarray) -> Row:
     """Test a condition's accuracy against the sighted one, on the same items, group by group.
 
     Returns
@@ -107,7 +112,7 @@ def compare(here: Measure, sighted: Measure, asked: Asked, members: np.ndarray) 
     return {"against": SIGHTED, "difference": difference, "p": p}
 
 
-def _row(measure: Measure, asked: Asked, members: np.ndarray, resampled: Resampled) -> Row:
+def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
     """Give the row of a metric over the items of a task; empty where none of them counts."""
     own = members[measure.unit]
     unit = measure.unit[own]

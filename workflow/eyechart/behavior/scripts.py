@@ -46,7 +46,7 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Said:
+class Response:
     """What a model answers to one prompt.
 
     Attributes

@@ -17,7 +17,7 @@ VALUES = {"items": ("test", "all"), "greedy": ("none", "open", "all")}
 
 
 @dataclass(frozen=True)
-class Settings:
+class BehaviorSettings:
     """The answering slice of the config.
 
     Attributes
@@ -64,17 +64,17 @@ class Settings:
         return self.greedy == "all" or (self.greedy == "open" and not item["choices"])
 
 
-def read_settings(text: str) -> Settings:
+def read_settings(text: str) -> BehaviorSettings:
     """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
     value = json.loads(text)
-    known = [f.name for f in fields(Settings)]
+    known = [f.name for f in fields(BehaviorSettings)]
     for name in sorted(set(value) ^ set(known)):
         what = "missing" if name in known else "unknown"
         raise UserError(f"--settings: {what} field {name!r}; {nearest(name, known)}")
-    return Settings(**value)
+    return BehaviorSettings(**value)
 
 
-def choose_items(path: Path, settings: Settings, seed: int) -> list[Item]:
+def choose_items(path: Path, settings: BehaviorSettings, seed: int) -> list[Item]:
     """Read the items that are asked, sorted by id; ``form`` is lifted out of their meta."""
     rows = read_table(path, NEEDED).to_pylist()
     rows = [r for r in rows if settings.items == "all" or r["group_split"] == "test"]

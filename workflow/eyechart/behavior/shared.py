@@ -28,7 +28,7 @@ Line = Sequence[tuple[Script, Ids]]  # scripts of one row, and what each reads b
 
 
 @dataclass(frozen=True)
-class Place:
+class ScriptPosition:
     """Where a script stands.
 
     Attributes
@@ -71,7 +71,7 @@ class Bed:
     owner: Tensor
     branch: Tensor
     offset: Tensor
-    places: list[Place]
+    places: list[ScriptPosition]
 
     def mask(self, past: Tensor) -> Tensor:
         """Give which positions each token sees, bool (b, t, s + t), after s earlier ones (b, s)."""
@@ -98,7 +98,7 @@ def lay(lines: Sequence[Line], device: torch.device) -> Bed:
                 starts.append(len(row) - end)
                 row += branch
                 table += [(n, k, len(rest) + place) for place in range(len(branch))]
-            places.append(Place(b, n, end, starts, len(row) - end))
+            places.append(ScriptPosition(b, n, end, starts, len(row) - end))
         ids.append(row)
         tables.append(table)
     padded = pad_sequence([torch.tensor(t) for t in tables], batch_first=True, padding_value=-1)

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from eyechart.behavior.conditions import Item, Sight
-from eyechart.behavior.scripts import Said
+from eyechart.behavior.scripts import Response
 from eyechart.errors import UserError
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.plan import chunks
 from eyechart.extraction.prepare import ahead
 from eyechart.models.families.base import Adapter
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Match:
+class MatchRequest:
     """Pictures and texts to compare: one picture and a text per choice, or one text for all."""
 
     sights: tuple[Sight, ...]
@@ -40,7 +40,7 @@ class Match:
     @classmethod
     def of(
         cls, item: Item, form: str | None, sights: tuple[Sight, ...], statement: str, caption: str
-    ) -> Match:
+    ) -> MatchRequest:
         """Give what is compared for an item; nothing for an open one.
 
         Parameters
@@ -68,12 +68,14 @@ class Match:
         return cls(sights, tuple(statement.format(question=asked, choice=c) for c in choices))
 
 
-def answer(adapter: TwoTowers, matches: Sequence[Match], batches: Batches) -> list[Said]:
+def answer(
+    adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
+) -> list[Response]:
     """Compare pictures and texts, each distinct one run through its tower once.
 
     Returns
     -------
-    list of Said
+    list of Response
         One per match: the log-probability of each text, or of each picture where there is one text;
         tokens are those of its text.
     """
@@ -86,18 +88,18 @@ def answer(adapter: TwoTowers, matches: Sequence[Match], batches: Batches) -> li
     found = []
     for match in matches:
         if not match.texts:
-            found.append(Said([], []))
+            found.append(Response([], []))
             continue
         views = torch.stack([seen[sight] for sight in match.sights])
         words = torch.stack([known[text][0] for text in match.texts])
         scores = adapter.sharpness * (views.double() @ words.double().T).flatten()  # (c,)
         tokens = [known[text][1] for text in match.texts]
         repeated = tokens * (len(scores) // len(tokens))
-        found.append(Said(scores.log_softmax(dim=0).tolist(), repeated))
+        found.append(Response(scores.log_softmax(dim=0).tolist(), repeated))
     return found
 
 
-def view(adapter: TwoTowers, sights: Sequence[Sight], batches: Batches) -> Tensor:
+def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize) -> Tensor:
     """Give pictures as vectors of length one, on the CPU: float32 (n, d)."""
     found = []
     parts = list(chunks(sights, batches.size))
@@ -106,7 +108,9 @@ def view(adapter: TwoTowers, sights: Sequence[Sight], batches: Batches) -> Tenso
     return torch.cat(found) if found else torch.zeros(0, 0)
 
 
-def read(adapter: TwoTowers, texts: Sequence[str], batches: Batches) -> tuple[Tensor, list[int]]:
+def read(
+    adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize
+) -> tuple[Tensor, list[int]]:
     """Give texts as vectors of length one, on the CPU: float32 (c, d); and how long they are."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
@@ -128,6 +132,6 @@ def two_towers(adapter: Adapter) -> TwoTowers:
 
 
 def _over(
-    batches: Batches, values: Sequence[T], work: Callable[[Sequence[T]], Tensor]
+    batches: AdaptiveBatchSize, values: Sequence[T], work: Callable[[Sequence[T]], Tensor]
 ) -> list[Tensor]:
     return [found.cpu() for _, found in batches.over(values, work)]

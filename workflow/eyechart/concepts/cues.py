@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from eyechart.statistics.testing import bootstrap_interval, mcnemar_exact
+from eyechart.statistics.bootstrap import bootstrap_interval
+from eyechart.statistics.testing import mcnemar_exact
 from eyechart.tables.concepts import BACKGROUND, CONGRUENT, FONT, OTHER, SHARES, WORD
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from eyechart.concepts.banks import Bank
 from eyechart.concepts.cues import Hits, Row, cue_rows, find_hits, pool
 from eyechart.errors import UserError, nearest
 from eyechart.randomness import generator
-from eyechart.statistics.testing import bootstrap_interval
+from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.concepts import ALL, ANSWER, CONCEPT
 from eyechart.tables.parquet import read_table
 

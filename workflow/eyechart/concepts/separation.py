@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtri
 
 from eyechart.concepts.space import centroids, growing, keys, whole
 
-REACH = 1.959963984540054  # standard deviations to either side that hold 95 %
+REACH = float(ndtri(0.975))  # standard deviations to either side that hold 95 %
 
 
 class Scatter(NamedTuple):

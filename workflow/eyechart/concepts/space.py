@@ -1,5 +1,8 @@
 """Principal components of concept vectors, and what is nearest with the first n of them.
 
+The nearest neighbours are our own: they are found for every n in one pass, and ties of cosines are
+decided by distance, neither of which scikit-learn's classifiers do.
+
 Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
 from one pass: dot products and lengths grow by one component at a time.
 
@@ -49,20 +52,21 @@ def fit(concepts: np.ndarray, most: int) -> Components:
 
     Notes
     -----
-    Source: the singular value decomposition of the centred vectors, whole, as scikit-learn's PCA
-    has it with ``svd_solver="full"``.
+    Source: scikit-learn's PCA with ``svd_solver="full"``; its sign is fixed by each axis's largest
+    entry, and directions that are rounding alone are left out.
     """
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
+
     x = concepts.astype(np.float64)
-    mean = x.mean(axis=0)
-    _, s, axes = np.linalg.svd(x - mean, full_matrices=False)
+    with np.errstate(invalid="ignore"):  # equal vectors have no variance to share out
+        pca = PCA(svd_solver="full").fit(x)
+    s, axes = pca.singular_values_, pca.components_
     scale = max(float(np.abs(x).max()), float(s[0])) * max(x.shape) * np.finfo(np.float64).eps
     r = min(most, len(x) - 1, int((s > scale).sum()))
     chosen = axes[:r]
     largest = np.abs(chosen).argmax(axis=1) if r else np.zeros(0, int)
     signs = np.sign(chosen[np.arange(r), largest])
-    variance = np.square(s)
-    explained = variance[:r] / variance.sum() if r else np.zeros(0)
-    return Components(mean, chosen * signs[:, None], explained)
+    return Components(pca.mean_, chosen * signs[:, None], pca.explained_variance_ratio_[:r])
 
 
 def centroids(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:

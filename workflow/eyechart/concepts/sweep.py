@@ -12,7 +12,7 @@ from eyechart.concepts import separation, space
 from eyechart.concepts.banks import Bank
 from eyechart.concepts.cues import Hits, Row, find_hits
 from eyechart.randomness import generator
-from eyechart.statistics.testing import bootstrap_interval
+from eyechart.statistics.bootstrap import bootstrap_interval
 
 METHODS = ("centroid", "knn")
 

@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Style:
+class CanvasStyle:
     """How canvases look.
 
     Attributes
@@ -60,12 +60,12 @@ class Style:
             ) from None
 
     @classmethod
-    def of(cls, settings: dict[str, Any]) -> Style:
+    def of(cls, settings: dict[str, Any]) -> CanvasStyle:
         """Give the style that a dataset's settings say."""
         return cls(**{name: settings[name] for name in cls.__dataclass_fields__})
 
 
-class Place(NamedTuple):
+class CanvasPlacement(NamedTuple):
     """Where a picture lies on the canvas, in whole pixels."""
 
     left: int
@@ -80,23 +80,23 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class CanvasPlan:
     """The canvas's size, every picture's place, and the heights of labels and of their strips."""
 
     size: Size
-    places: list[Place]
+    places: list[CanvasPlacement]
     label: int
     header: int
 
 
-def plan(sizes: Sequence[Size], style: Style, labelled: bool) -> Plan:
+def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPlan:
     """Give the plan of a canvas.
 
     Parameters
     ----------
     sizes : sequence of (width, height)
         Of the pictures, in order.
-    style : Style
+    style : CanvasStyle
         See there.
     labelled : bool
         Whether there is a strip for a name above every picture.
@@ -126,11 +126,11 @@ def plan(sizes: Sequence[Size], style: Style, labelled: bool) -> Plan:
         raise UserError(
             f"canvas_px is {style.canvas_px}, too small for {len(sizes)} pictures; make it larger"
         )
-    return Plan(size, places, label, header)
+    return CanvasPlan(size, places, label, header)
 
 
 def draw_canvas(
-    views: Sequence[Image.Image], regions: Sequence[Sequence[Region]], style: Style
+    views: Sequence[Image.Image], regions: Sequence[Sequence[Region]], style: CanvasStyle
 ) -> tuple[Image.Image, list[list[Region]]]:
     """Put pictures onto one canvas and mark their regions.
 
@@ -140,7 +140,7 @@ def draw_canvas(
         The pictures, in order.
     regions : sequence of sequences of Region
         The regions of each, in its own pixels.
-    style : Style
+    style : CanvasStyle
         See there; without ``marks`` the regions are moved and not drawn.
 
     Returns
@@ -157,7 +157,7 @@ def draw_canvas(
     for view, of, name, at in zip(views, regions, names, laid.places, strict=True):
         shown = _resized(view, (at.width, at.height))
         if style.marks:
-            here = Place(0, 0, at.width, at.height)
+            here = CanvasPlacement(0, 0, at.width, at.height)
             shown = draw_marks(shown, [here.moved(r, view.size) for r in of], laid.label)
         canvas.paste(shown, (at.left, at.top))
         if style.marks and name:
@@ -167,21 +167,23 @@ def draw_canvas(
 
 
 def _places(
-    rows: Sequence[Sequence[Size]], wide: int, at: tuple[float, float, int], style: Style
-) -> list[Place]:
+    rows: Sequence[Sequence[Size]], wide: int, at: tuple[float, float, int], style: CanvasStyle
+) -> list[CanvasPlacement]:
     """Give every picture's place: rows in the middle, from a top on, each below its header."""
     height, top, header = at
     places = []
     for row in rows:
         left = (wide - _wide(row, height, style)) / 2
         for w, h in row:
-            places.append(Place(int(left), int(top + header), int(height * w / h), int(height)))
+            places.append(
+                CanvasPlacement(int(left), int(top + header), int(height * w / h), int(height))
+            )
             left += height * w / h + style.gap * height
         top += header + height * (1 + style.gap)
     return places
 
 
-def _wide(row: Sequence[Size], height: float, style: Style) -> float:
+def _wide(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
     return height * (sum(w / h for w, h in row) + style.gap * (len(row) - 1))
 
 

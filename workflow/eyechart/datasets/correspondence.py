@@ -13,7 +13,7 @@ Size = tuple[int, int]
 _SLACK = 1.0  # px that a point may lie beyond its picture: some annotations count pixels from 1
 
 
-class Match(NamedTuple):
+class PointMatch(NamedTuple):
     """REF on the first picture, A to D on the second, and which of these is the same point.
 
     ``chosen`` are the numbers of the points, that of REF first, then those of A to D.
@@ -31,7 +31,7 @@ def match(
     apart: float,
     possible: Sequence[int],
     *seeds: str | int,
-) -> Match | None:
+) -> PointMatch | None:
     """Give an item, or None where no four of the points are far enough apart.
 
     Parameters
@@ -58,7 +58,7 @@ def match(
             rng.shuffle(shown)
             options = [point(a, *target[k]) for a, k in zip(LETTERS, shown, strict=False)]
             letter = LETTERS[shown.index(first)]
-            return Match(point(REF, *source[first]), options, letter, [first, *shown])
+            return PointMatch(point(REF, *source[first]), options, letter, [first, *shown])
     return None
 
 

@@ -27,7 +27,7 @@ from eyechart.datasets import hub_source, layouts, version_lock
 from eyechart.datasets.archive import is_archive, unpack
 from eyechart.datasets.fetch import fetch
 from eyechart.datasets.hub_source import Desk
-from eyechart.datasets.layouts import Layout
+from eyechart.datasets.layouts import LayoutModule
 from eyechart.datasets.version_lock import Locked
 from eyechart.datasets.versions import UNKNOWN, Version, read_versions
 from eyechart.tables.files import describe
@@ -37,7 +37,7 @@ from eyechart.tables.receipt import write_receipt
 _log = logging.getLogger(__name__)
 
 
-def needed(versions: list[Version], layout: Layout, splits: list[str]) -> list[Version]:
+def needed(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
     """Give the sources that some split needs: an archive named like a split holds that one only."""
     other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
     return [version for version in versions if version.file not in other]

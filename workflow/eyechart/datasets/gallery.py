@@ -13,10 +13,10 @@ import pyarrow as pa
 from PIL import Image
 
 from eyechart.datasets import preparing
-from eyechart.datasets.canvas import Style, draw_canvas
+from eyechart.datasets.canvas import CanvasStyle, draw_canvas
 from eyechart.datasets.pictures import MOST_PIXELS, check_size
 from eyechart.datasets.preparing import Row
-from eyechart.datasets.puzzles import Puzzle, View, tied
+from eyechart.datasets.puzzles import Puzzle, PuzzleView, tied
 from eyechart.errors import UserError
 from eyechart.tables.files import atomic
 from eyechart.tables.receipt import Receipt
@@ -36,7 +36,7 @@ class Gallery:
 
     def __init__(self, args: argparse.Namespace, receipt: Receipt, root: Path) -> None:
         self.args, self.root = args, root
-        self.style = Style.of(args.settings)
+        self.style = CanvasStyle.of(args.settings)
         self.folder: Path = args.images.parent / FOLDER
         self._expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
         self._items: list[Row] = []
@@ -118,7 +118,7 @@ class Gallery:
             shown.append(name)
         return shown
 
-    def _open(self, puzzle: Puzzle, view: View) -> Image.Image:
+    def _open(self, puzzle: Puzzle, view: PuzzleView) -> Image.Image:
         source = view.source
         data = self._read(source, view.where) if isinstance(source, Path) else source
         image, kind = decode(data, view.where)

@@ -1,7 +1,7 @@
 """Official layouts, found by name: one module ``<name>_layout`` each, all with the same few words.
 
 A layout is where the files of a published dataset stand. What it says of itself is
-:class:`Layout`; how its tables are made is the business of ``prepare_<name>``.
+:class:`LayoutModule`; how its tables are made is the business of ``prepare_<name>``.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from eyechart.tables import receipt
 _SUFFIX = "_layout"
 
 
-class Layout(Protocol):
+class LayoutModule(Protocol):
     """What a module ``<name>_layout`` holds.
 
     Attributes
@@ -49,7 +49,7 @@ def names() -> list[str]:
     return sorted(path.stem.removesuffix(_SUFFIX) for path in found)
 
 
-def find(name: str) -> Layout:
+def find(name: str) -> LayoutModule:
     """Give a layout by its name.
 
     Raises
@@ -59,10 +59,10 @@ def find(name: str) -> Layout:
     """
     if name not in names():
         raise UserError(f"layout is {name!r}; {nearest(name, names())}")
-    return cast(Layout, importlib.import_module(f"eyechart.datasets.{name}{_SUFFIX}"))
+    return cast(LayoutModule, importlib.import_module(f"eyechart.datasets.{name}{_SUFFIX}"))
 
 
-def top_of(folder: Path, layout: Layout) -> Path:
+def top_of(folder: Path, layout: LayoutModule) -> Path:
     """Give where in a user's folder the dataset is: in one of the layout's tops, or at once."""
     inside = (folder / top for top in layout.TOPS if top)
     return next((path for path in inside if path.is_dir()), folder)

@@ -26,7 +26,7 @@ UNKNOWN = "mmvp"  # the task of an item whose pattern was not published
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
 
 
-class Question(NamedTuple):
+class MmvpQuestion(NamedTuple):
     """One row of ``Questions.csv``: its options' texts, and the letter of the right one."""
 
     where: str
@@ -114,7 +114,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     return {splits[0]: counts}, [Path(file) for file in files]
 
 
-def read_questions(root: Path) -> list[Question]:
+def read_questions(root: Path) -> list[MmvpQuestion]:
     """Read the questions, sorted by ``Index``; 2k − 1 and 2k are a pair.
 
     Raises
@@ -127,7 +127,7 @@ def read_questions(root: Path) -> list[Question]:
     records = read_csv(path, strict=False)  # as lenient with quotes as the authors' own reader
     require(records, COLUMNS, path)
     patterns = _read_patterns(Path(root) / PATTERNS)
-    found: dict[int, Question] = {}
+    found: dict[int, MmvpQuestion] = {}
     for record in records:
         question = _question(record, patterns)
         if question.number in found:
@@ -178,7 +178,7 @@ def parse_options(text: str, where: str) -> list[str]:
     return choices
 
 
-def _question(record: Record, patterns: dict[int, str] | None) -> Question:
+def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
     index, values = positive(record, "Index"), record.values
     if not values["Question"]:
         raise UserError(f"{record.where}: Question is empty")
@@ -192,10 +192,10 @@ def _question(record: Record, patterns: dict[int, str] | None) -> Question:
         )
     if patterns is not None and index not in patterns:
         raise UserError(f"{record.where}: Index {index} has no row in {PATTERNS} beside it")
-    return Question(
+    return MmvpQuestion(
         where=record.where,
         number=index,
-        text=values["Question"],
+        text=values["MmvpQuestion"],
         options=values["Options"],
         choices=choices,
         letter=letter,
@@ -204,7 +204,7 @@ def _question(record: Record, patterns: dict[int, str] | None) -> Question:
     )
 
 
-def _check_pair(one: Question, other: Question) -> None:
+def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
     for name, mine, its in (
         ("question", one.text, other.text),
         ("options", one.options, other.options),

@@ -28,7 +28,7 @@ SPLITS = "splits.mat"
 _NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
 
 
-class Shot(NamedTuple):
+class Nyuv2Image(NamedTuple):
     """A picture with its depths.
 
     Attributes
@@ -124,11 +124,13 @@ def opened(root: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def read_shot(file: h5py.File, number: int) -> Shot:
+def read_shot(file: h5py.File, number: int) -> Nyuv2Image:
     """Read a picture by its number, from 1."""
     image = file["images"][number - 1].transpose(2, 1, 0)
     depth = file["depths"][number - 1].T
-    return Shot(np.ascontiguousarray(image), np.ascontiguousarray(depth), _scene(file, number))
+    return Nyuv2Image(
+        np.ascontiguousarray(image), np.ascontiguousarray(depth), _scene(file, number)
+    )
 
 
 def _check(file: h5py.File, path: Path) -> None:

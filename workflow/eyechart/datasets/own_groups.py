@@ -2,6 +2,7 @@
 
 from eyechart.datasets.own_entries import Entry
 from eyechart.errors import UserError
+from eyechart.statistics.components import connected
 
 
 def group_entries(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
@@ -52,23 +53,11 @@ def _ties(entry: Entry, hashes: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _components(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
-    parent: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def find(key: tuple[str, str]) -> tuple[str, str]:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for entry in entries:
-        ties = _ties(entry, hashes)
-        for tie in ties[1:]:
-            parent[find(tie)] = find(ties[0])
-    names: dict[tuple[str, str], str] = {}
-    for entry in entries:
-        root = find(_ties(entry, hashes)[0])
-        names[root] = min(entry["images"][0], names.get(root, entry["images"][0]))
-    return [names[find(_ties(entry, hashes)[0])] for entry in entries]
+    component = connected([_ties(entry, hashes) for entry in entries]).tolist()
+    names: dict[int, str] = {}
+    for number, entry in zip(component, entries, strict=True):
+        names[number] = min(entry["images"][0], names.get(number, entry["images"][0]))
+    return [names[number] for number in component]
 
 
 def _check_pairs(entries: list[Entry]) -> None:

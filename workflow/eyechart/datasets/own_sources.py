@@ -13,7 +13,7 @@ from eyechart.errors import UserError, nearest
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
-class Source(NamedTuple):
+class RowSource(NamedTuple):
     """Rows of one file or several.
 
     ``path`` is what an error names, ``base`` the folder that paths of pictures start from,
@@ -27,7 +27,7 @@ class Source(NamedTuple):
     records: Rows
 
 
-def open_source(layout: str, path: Path) -> list[Source]:
+def open_source(layout: str, path: Path) -> list[RowSource]:
     """Open a ``folder``, ``table`` or ``hf``; rows are read only when asked for.
 
     Raises
@@ -38,7 +38,7 @@ def open_source(layout: str, path: Path) -> list[Source]:
     return {"folder": _folder, "table": _table, "hf": _hugging_face}[layout](Path(path))
 
 
-def _folder(path: Path) -> list[Source]:
+def _folder(path: Path) -> list[RowSource]:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder")
     files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
@@ -53,10 +53,10 @@ def _folder(path: Path) -> list[Source]:
             f"{path}: no pictures in this folder, expected files that end in {', '.join(PICTURES)}"
         )
     records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
-    return [Source(path, path, "", ["image", "item_id"], lambda _: iter(records))]
+    return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]
 
 
-def _table(path: Path) -> list[Source]:
+def _table(path: Path) -> list[RowSource]:
     if not path.is_file():
         kind = "a folder, expected a file" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {kind}; give the table itself as path")
@@ -66,29 +66,29 @@ def _table(path: Path) -> list[Source]:
     return [opener(path)]
 
 
-def _text_table(read: Callable[[Path], list[Record]], path: Path) -> Source:
+def _text_table(read: Callable[[Path], list[Record]], path: Path) -> RowSource:
     records = read(path)
     columns = list(dict.fromkeys(name for record in records for name in record.values))
-    return Source(path, path.parent, "", columns, lambda _: iter(records))
+    return RowSource(path, path.parent, "", columns, lambda _: iter(records))
 
 
-def _parquet_table(path: Path) -> Source:
+def _parquet_table(path: Path) -> RowSource:
     columns, records = read_parquet([path])
-    return Source(path, path.parent, "", columns, records)
+    return RowSource(path, path.parent, "", columns, records)
 
 
-def _hugging_face(path: Path) -> list[Source]:
+def _hugging_face(path: Path) -> list[RowSource]:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder, expected a Hugging Face dataset on disk")
     sources = []
     for split, shards in find_shards(path).items():
         read = read_arrow if shards[0].suffix == ".arrow" else read_parquet
         columns, records = read(shards)
-        sources.append(Source(path, path, split, columns, records))
+        sources.append(RowSource(path, path, split, columns, records))
     return sources
 
 
-_TABLES: dict[str, Callable[[Path], Source]] = {
+_TABLES: dict[str, Callable[[Path], RowSource]] = {
     ".csv": partial(_text_table, read_csv),
     ".tsv": partial(_text_table, partial(read_csv, delimiter="\t")),
     ".jsonl": partial(_text_table, read_jsonl),

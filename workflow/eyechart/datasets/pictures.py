@@ -17,7 +17,7 @@ _THREADS = 8  # reading and hashing release the interpreter lock
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageRecord:
     """SHA-256 of a picture's bytes, and its width and height in px."""
 
     sha256: str
@@ -27,7 +27,7 @@ class Picture:
 
 def check_pictures(
     root: Path, paths: Iterable[str], expected: Mapping[str, str]
-) -> dict[str, Picture]:
+) -> dict[str, ImageRecord]:
     """Read every picture and compare its hash with the receipt's.
 
     Parameters
@@ -60,7 +60,7 @@ def check_size(path: Path, size: tuple[int, int]) -> None:
         )
 
 
-def _check(root: Path, name: str, expected: str | None) -> Picture:
+def _check(root: Path, name: str, expected: str | None) -> ImageRecord:
     path = root / name
     mend = f"restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
     try:
@@ -82,4 +82,4 @@ def _check(root: Path, name: str, expected: str | None) -> Picture:
         raise UserError(f"{path}: a picture of far more than {MOST_PIXELS} pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise UserError(f"{path}: not a whole picture ({error}); {mend}") from None
-    return Picture(digest, *size)
+    return ImageRecord(digest, *size)

@@ -27,7 +27,7 @@ from eyechart.datasets import blink_layout as layout
 from eyechart.datasets import preparing, puzzles
 from eyechart.datasets.gallery import Gallery
 from eyechart.datasets.hub_rows import picture_bytes, plain_name, read_rows, text_list
-from eyechart.datasets.puzzles import Puzzle, View
+from eyechart.datasets.puzzles import Puzzle, PuzzleView
 from eyechart.datasets.records import Record
 from eyechart.datasets.skills import BLINK, STYLE, check_wording
 from eyechart.errors import UserError, nearest
@@ -95,15 +95,15 @@ def puzzle_of(
 
 def _view(
     values: dict[str, Any], idx: str, number: int, task: str, of: dict[str, Region], where: str
-) -> View:
+) -> PuzzleView:
     column = f"image_{number}"
     told = f"{where}: {column}"
     data = picture_bytes(values.get(column), told)
     name = f"{idx}_{number}"
     if task == STYLE:
-        return View(name, data, told, whole=(REF, "A", "B")[number - 1])
+        return PuzzleView(name, data, told, whole=(REF, "A", "B")[number - 1])
     names = [REF] if number == 1 else [key for key in layout.NAMES if key != REF]
-    return View(name, data, told, [of[key] for key in names if key in of])
+    return PuzzleView(name, data, told, [of[key] for key in names if key in of])
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:

@@ -25,7 +25,7 @@ from eyechart.datasets import cv_bench_layout as layout
 from eyechart.datasets import preparing, puzzles
 from eyechart.datasets.gallery import Gallery, decode
 from eyechart.datasets.hub_rows import picture_bytes, read_rows, text_list, whole_number
-from eyechart.datasets.puzzles import Puzzle, View
+from eyechart.datasets.puzzles import Puzzle, PuzzleView
 from eyechart.datasets.records import Record
 from eyechart.datasets.skills import DEPTH, check_wording
 from eyechart.errors import UserError
@@ -85,7 +85,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
         prompt=puzzles.word(wording, str(values["question"]).strip(), a=a, b=b),
         choices=choices,
         answer=puzzles.letter_of(values["answer"], choices, where),
-        views=[View(f"{name}_1", data, f"{where}: image", regions)],
+        views=[PuzzleView(f"{name}_1", data, f"{where}: image", regions)],
         ties=[source if values["source_filename"] else name],
         marked=True,
         meta={"question": values["question"], "source": source},

@@ -27,7 +27,7 @@ from eyechart.datasets import preparing, puzzles
 from eyechart.datasets.corners import corners
 from eyechart.datasets.correspondence import CHOICES, match
 from eyechart.datasets.gallery import Gallery, open_picture, size_of
-from eyechart.datasets.puzzles import Puzzle, View
+from eyechart.datasets.puzzles import Puzzle, PuzzleView
 from eyechart.datasets.skills import LOW_LEVEL, check_wording
 from eyechart.tables.regions import LETTERS
 
@@ -67,8 +67,8 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
         choices=list(LETTERS[:CHOICES]),
         answer=made.letter,
         views=[
-            View(f"{sequence}_1", paths[0], str(paths[0]), [made.ref]),
-            View(f"{sequence}_{number}", paths[1], str(paths[1]), made.options),
+            PuzzleView(f"{sequence}_1", paths[0], str(paths[0]), [made.ref]),
+            PuzzleView(f"{sequence}_{number}", paths[1], str(paths[1]), made.options),
         ],
         ties=[sequence],
         meta={"sequence": sequence, "picture": number},

@@ -28,7 +28,7 @@ from typing import NamedTuple
 from eyechart import errors
 from eyechart.datasets import mmvp_layout as layout
 from eyechart.datasets import preparing
-from eyechart.datasets.mmvp_layout import Question
+from eyechart.datasets.mmvp_layout import MmvpQuestion
 from eyechart.datasets.preparing import Row
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ CORRECTIONS = {
 }
 
 
-def corrected_answer(question: Question) -> str | None:
+def corrected_answer(question: MmvpQuestion) -> str | None:
     """Give the right answer where the published corrections change it, else None.
 
     Only the official question with its released answer is changed: neither another dataset in this
@@ -66,7 +66,7 @@ def corrected_answer(question: Question) -> str | None:
 
 
 def item_rows(
-    questions: list[Question], split: str, divide: Callable[[str], str], corrections: bool
+    questions: list[MmvpQuestion], split: str, divide: Callable[[str], str], corrections: bool
 ) -> list[Row]:
     """Give a row per question; the pair is the group.
 
@@ -104,7 +104,7 @@ def item_rows(
 
 
 def image_rows(
-    root: Path, questions: list[Question], split: str, divide: Callable[[str], str]
+    root: Path, questions: list[MmvpQuestion], split: str, divide: Callable[[str], str]
 ) -> list[Row]:
     """Give a row per picture, all but its hash and size; its type is the pattern of its pair."""
     return [

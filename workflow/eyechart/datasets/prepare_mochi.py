@@ -24,7 +24,7 @@ from eyechart.datasets import mochi_layout as layout
 from eyechart.datasets import preparing, puzzles
 from eyechart.datasets.gallery import Gallery
 from eyechart.datasets.hub_rows import picture_bytes, read_rows, whole_number
-from eyechart.datasets.puzzles import Puzzle, View
+from eyechart.datasets.puzzles import Puzzle, PuzzleView
 from eyechart.datasets.records import Record
 from eyechart.datasets.skills import ODD, check_wording
 from eyechart.errors import UserError
@@ -57,7 +57,7 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     views = []
     for place, (letter, image) in enumerate(zip(letters, images, strict=True), 1):
         told = f"{where}: image {place}"
-        views.append(View(f"{name}_{place}", picture_bytes(image, told), told, whole=letter))
+        views.append(PuzzleView(f"{name}_{place}", picture_bytes(image, told), told, whole=letter))
     kept = {key: values[key] for key in ("dataset", "condition", "trial", "oddity_index")}
     return Puzzle(
         where=where,

@@ -24,9 +24,9 @@ from eyechart.datasets import preparing, puzzles
 from eyechart.datasets import spair_layout as layout
 from eyechart.datasets.correspondence import CHOICES, match, onto
 from eyechart.datasets.gallery import Gallery, size_of
-from eyechart.datasets.puzzles import Puzzle, View
+from eyechart.datasets.puzzles import Puzzle, PuzzleView
 from eyechart.datasets.skills import SEMANTIC, check_wording
-from eyechart.datasets.spair_layout import Keypoints, Pair
+from eyechart.datasets.spair_layout import Keypoints, SpairPair
 from eyechart.randomness import seed_for
 from eyechart.tables.regions import LETTERS
 
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def puzzle_of(
-    root: Path, pair: Pair, split: str, args: argparse.Namespace
+    root: Path, pair: SpairPair, split: str, args: argparse.Namespace
 ) -> tuple[Puzzle | None, int]:
     """Give the puzzle of a pair and how many points had to be moved onto their pictures.
 
@@ -66,8 +66,8 @@ def puzzle_of(
         choices=letters,
         answer=made.letter,
         views=[
-            View(names[0], root / pair.source, pair.annotation, [made.ref]),
-            View(names[1], root / pair.target, pair.annotation, made.options),
+            PuzzleView(names[0], root / pair.source, pair.annotation, [made.ref]),
+            PuzzleView(names[1], root / pair.target, pair.annotation, made.options),
         ],
         ties=names,
         meta={"keypoints": [found.ids[number] for number in made.chosen]},
@@ -75,7 +75,7 @@ def puzzle_of(
 
 
 def _points(
-    root: Path, pair: Pair, found: Keypoints, apart: float
+    root: Path, pair: SpairPair, found: Keypoints, apart: float
 ) -> tuple[list[list[tuple[float, float]]], float, int]:
     """Give the points of both pictures, their least distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)

@@ -12,13 +12,14 @@ from typing import Any
 from eyechart.datasets.skills import OFFICIAL
 from eyechart.errors import UserError
 from eyechart.randomness import seed_for
+from eyechart.statistics.components import connected
 from eyechart.tables.regions import LETTERS, REF, Region
 
 LISTED = "Select from the following choices."  # what a prompt's own list of choices begins with
 
 
 @dataclass(frozen=True)
-class View:
+class PuzzleView:
     """A picture of a puzzle.
 
     Attributes
@@ -56,7 +57,7 @@ class Puzzle:
         The letter at the same place is what a choice is called on the pictures.
     answer : str
         One of the choices.
-    views : list of View
+    views : list of PuzzleView
         In order.
     marked : bool
         Whether points and boxes are drawn in the pictures already.
@@ -76,7 +77,7 @@ class Puzzle:
     prompt: str
     choices: list[str]
     answer: str
-    views: list[View]
+    views: list[PuzzleView]
     ties: list[str]
     marked: bool = False
     placed: bool = True
@@ -132,7 +133,7 @@ class Puzzle:
         return [*of.regions, *whole]
 
 
-def _names(view: View) -> list[str]:
+def _names(view: PuzzleView) -> list[str]:
     return [region.name for region in view.regions] + ([view.whole] if view.whole else [])
 
 
@@ -178,21 +179,13 @@ def letter_of(answer: Any, choices: list[str], where: str) -> str:
 
 
 def tied(groups: Sequence[Sequence[str]]) -> list[str]:
-    """Give a name for every set of ties: the least of all ties that hang together with it.
+    """Return a name for every row of ties: the least of all ties of its connected component.
 
     >>> tied([["b"], ["a", "c"], ["c", "b"], ["d"]])
     ['a', 'a', 'a', 'd']
     """
-    parent: dict[str, str] = {}
-
-    def find(key: str) -> str:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for ties in groups:
-        for tie in ties:
-            first, second = sorted((find(ties[0]), find(tie)))
-            parent[second] = first
-    return [find(ties[0]) for ties in groups]
+    component = connected(groups).tolist()
+    least: dict[int, str] = {}
+    for number, ties in zip(component, groups, strict=True):
+        least[number] = min(*ties, least.get(number, ties[0]))
+    return [least[number] for number in component]

@@ -25,7 +25,7 @@ _FIELDS = ("src_imname", "trg_imname", "src_kps", "trg_kps", "kps_ids", "categor
 Point = tuple[float, float]
 
 
-class Pair(NamedTuple):
+class SpairPair(NamedTuple):
     """A pair of pictures: the paths of its annotation and pictures from the dataset's folder."""
 
     name: str
@@ -55,7 +55,7 @@ def check_released(splits: list[str]) -> None:
     check_splits(splits, RELEASED, "SPair-71k", "keypoints")
 
 
-def pairs(root: Path, split: str) -> list[Pair]:
+def pairs(root: Path, split: str) -> list[SpairPair]:
     """Give the pairs of a split, by the names of their annotations.
 
     Raises
@@ -80,7 +80,7 @@ def pairs(root: Path, split: str) -> list[Pair]:
         number, source, target, category = match.groups()
         pictures = [f"JPEGImages/{category}/{picture}.jpg" for picture in (source, target)]
         annotation = f"PairAnnotation/{split}/{name}"
-        found.append(Pair(f"{split}_{number}", category, annotation, *pictures))
+        found.append(SpairPair(f"{split}_{number}", category, annotation, *pictures))
     if not found:
         raise UserError(f"{folder}: no annotation of a pair")
     return found
@@ -113,7 +113,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     return counts, [Path(file) for file in files]
 
 
-def read_keypoints(root: Path, pair: Pair) -> Keypoints:
+def read_keypoints(root: Path, pair: SpairPair) -> Keypoints:
     """Read the keypoints of a pair.
 
     Raises

@@ -22,7 +22,7 @@ from eyechart.datasets import own_entries as own
 from eyechart.datasets.layouts import check_output
 from eyechart.datasets.own_entries import Entry
 from eyechart.datasets.own_pictures import Album
-from eyechart.datasets.own_sources import Source, open_source
+from eyechart.datasets.own_sources import RowSource, open_source
 from eyechart.datasets.own_values import Mapping, pictures, resolve, text, texts, used
 from eyechart.datasets.records import Record
 from eyechart.errors import UserError, nearest
@@ -31,7 +31,7 @@ from eyechart.tables.files import write_text
 
 
 def entries(
-    sources: list[Source], settings: dict[str, Any], root: Path, path: Path
+    sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
 ) -> Iterator[Entry]:
     """Give the rows of the splits wanted, in order, and take their pictures on the way.
 

@@ -15,7 +15,7 @@ B = TypeVar("B")
 AUTO_START = 64  # pictures or prompts; more in one pass is hardly quicker
 
 
-class Batches:
+class AdaptiveBatchSize:
     """The size of batches; ``auto`` starts large, halves when memory runs out, and remembers.
 
     Parameters

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eyechart.extraction import passes
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.locating import Locator
 from eyechart.extraction.packing import PACK_TOKENS, fill
-from eyechart.extraction.plan import Part, chunks
+from eyechart.extraction.plan import ExtractionPart, chunks
 from eyechart.extraction.prepare import Preparer, Prompt, ahead
 from eyechart.extraction.shards import join, take
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
@@ -30,7 +30,7 @@ class Engine:
         From the card: whether questions may share what is read before them.
     image_columns, item_columns : sequences of Column
         What is asked of each picture, and of each question.
-    batches : Batches
+    batches : AdaptiveBatchSize
         Pictures, prompts read whole, or rows of packed questions in one forward pass.
     """
 
@@ -40,7 +40,7 @@ class Engine:
         shares_prefix: bool,
         image_columns: Sequence[Column],
         item_columns: Sequence[Column],
-        batches: Batches,
+        batches: AdaptiveBatchSize,
     ) -> None:
         self.adapter, self.shares_prefix, self.batches = adapter, shares_prefix, batches
         self.seen = [c for c in image_columns if c.address.region != "lm"]
@@ -48,7 +48,7 @@ class Engine:
         self.read_asked = list(item_columns)
         self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
 
-    def run(self, part: Part, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
+    def run(self, part: ExtractionPart, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
         """Emit all rows of a part; after each batch, give how many pictures it had."""
         batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
@@ -81,10 +81,12 @@ class Engine:
             text_alone = [prepare.prompt(q) for q in part.questions if not q.images]
             self._read_joint(text_alone, {}, emit_items)
 
-    def _look(self, pictures: Sequence[Picture], go_on: bool) -> tuple[list[Seen], dict[str, Any]]:
+    def _look(
+        self, pictures: Sequence[PreparedImage], go_on: bool
+    ) -> tuple[list[Seen], dict[str, Any]]:
         """Give what was seen of a batch of pictures, and its columns."""
 
-        def look(few: Sequence[Picture]) -> tuple[list[Seen], dict[str, Any]]:
+        def look(few: Sequence[PreparedImage]) -> tuple[list[Seen], dict[str, Any]]:
             found, pooled = passes.look(self.adapter, few, self.seen, go_on)
             return found, passes.to_numpy(pooled)
 

@@ -31,9 +31,9 @@ import transformers
 from tqdm import tqdm
 
 from eyechart import errors
-from eyechart.extraction.batches import Batches
+from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import Part, plan_part
+from eyechart.extraction.plan import ExtractionPart, plan_part
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import columns
 from eyechart.models.families.base import Adapter
@@ -44,7 +44,7 @@ from eyechart.tables.files import read_json
 
 
 @dataclass(frozen=True)
-class Settings:
+class ExtractionSettings:
     """The extraction slice of the config.
 
     Attributes
@@ -66,17 +66,19 @@ class Settings:
     prompt: str
 
 
-def read_settings(text: str) -> Settings:
+def read_settings(text: str) -> ExtractionSettings:
     """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
     value = json.loads(text)
-    known = [f.name for f in fields(Settings)]
+    known = [f.name for f in fields(ExtractionSettings)]
     for name in sorted(set(value) ^ set(known)):
         what = "missing" if name in known else "unknown"
         raise errors.UserError(f"--settings: {what} field {name!r}; {errors.nearest(name, known)}")
-    return Settings(**value)
+    return ExtractionSettings(**value)
 
 
-def provenance(settings: Settings, part: int, parts: int, adapter: Adapter) -> dict[str, Any]:
+def provenance(
+    settings: ExtractionSettings, part: int, parts: int, adapter: Adapter
+) -> dict[str, Any]:
     """Give what a shard's numbers depend on besides its inputs; the same in every clean run."""
     device = adapter.device
     cuda = device.type == "cuda"
@@ -94,14 +96,19 @@ def provenance(settings: Settings, part: int, parts: int, adapter: Adapter) -> d
     }
 
 
-def extract(args: argparse.Namespace, settings: Settings, card: dict[str, Any], part: Part) -> None:
+def extract(
+    args: argparse.Namespace,
+    settings: ExtractionSettings,
+    card: dict[str, Any],
+    part: ExtractionPart,
+) -> None:
     """Run the model over one part and write its shards."""
     asked = {s: columns(card, settings.addresses, settings.spans, s) for s in ("image", "item")}
     loading = read_flags(args)
     adapter = load(read_spec(args.spec), args.checkpoint, loading)
     facts = {"model": args.model, "dataset": args.dataset, "loading": json.loads(args.loading)}
     facts |= provenance(settings, args.part, args.parts, adapter)
-    batches = Batches(settings.batch_size)
+    batches = AdaptiveBatchSize(settings.batch_size)
     engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batches)
     with ExitStack() as stack:
         emit = {}

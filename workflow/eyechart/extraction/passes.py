@@ -20,7 +20,7 @@ from torch import Tensor
 from eyechart.errors import UserError
 from eyechart.extraction.packing import pack
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.spans import Tokens, keep, pool
@@ -49,7 +49,7 @@ class Prefix:
 
 def look(
     adapter: Adapter,
-    pictures: Sequence[Picture],
+    pictures: Sequence[PreparedImage],
     columns: Sequence[Column],
     go_on: bool,
     gradients: bool = False,
@@ -189,7 +189,7 @@ def read_questions(
 def read_joint(
     adapter: LanguageAdapter,
     rows: Sequence[Row],
-    pictures: Sequence[Picture],
+    pictures: Sequence[PreparedImage],
     seen: Sequence[Seen],
     columns: Sequence[Column],
     gradients: bool = False,

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Question:
+class ItemPrompt:
     """A prompt about pictures, and the number of its row in the item file, if it has one."""
 
     row: int | None
@@ -21,7 +21,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Part:
+class ExtractionPart:
     """One part's work.
 
     Attributes
@@ -36,20 +36,22 @@ class Part:
     images: list[str]
     foreign: list[str]
     items: list[str]
-    questions: list[Question]
+    questions: list[ItemPrompt]
     paths: dict[str, Path]
 
     def order(self) -> list[str]:
         """Give all pictures in the order in which they are looked at."""
         return [*self.images, *self.foreign]
 
-    def due(self, batches: Sequence[Sequence[str]]) -> list[dict[tuple[str, ...], list[Question]]]:
+    def due(
+        self, batches: Sequence[Sequence[str]]
+    ) -> list[dict[tuple[str, ...], list[ItemPrompt]]]:
         """Give, for each batch of pictures, the questions whose last picture is in it.
 
         Questions are grouped by their pictures; questions without a picture are left out.
         """
         number = {image: b for b, batch in enumerate(batches) for image in batch}
-        found: list[dict[tuple[str, ...], list[Question]]] = [{} for _ in batches]
+        found: list[dict[tuple[str, ...], list[ItemPrompt]]] = [{} for _ in batches]
         for question in self.questions:
             if question.images:
                 batch = max(number[image] for image in question.images)
@@ -57,7 +59,7 @@ class Part:
         return found
 
 
-def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> Part:
+def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> ExtractionPart:
     """Give part ``part`` of ``parts``: consecutive pictures by id, and all questions on them.
 
     A question on several pictures goes with its first; questions without a picture go with part 0.
@@ -84,12 +86,12 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
             if picture not in paths:
                 raise UserError(f"{items}: item {item!r}: picture {picture!r} is not in {images}")
     questions = [
-        Question(row, pictures, format_prompt(prompt, text))
+        ItemPrompt(row, pictures, format_prompt(prompt, text))
         for row, (_, pictures, text) in enumerate(chosen)
     ]
     foreign = sorted({p for q in questions for p in q.images} - mine)
     needed = {picture: paths[picture] for picture in [*own, *foreign]}
-    return Part(own, foreign, [item for item, _, _ in chosen], questions, needed)
+    return ExtractionPart(own, foreign, [item for item, _, _ in chosen], questions, needed)
 
 
 def format_prompt(template: str, question: str) -> str:

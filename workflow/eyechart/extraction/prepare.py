@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from eyechart.extraction.locating import Locator, Placed
 from eyechart.extraction.open_picture import open_picture
-from eyechart.extraction.plan import Part, Question
-from eyechart.models.families.base import Adapter, Picture
+from eyechart.extraction.plan import ExtractionPart, ItemPrompt
+from eyechart.models.families.base import Adapter, PreparedImage
 from eyechart.models.families.language import LanguageAdapter, Row
 
 BLANK_PROMPT = "?"  # where a picture has no question: what stands before a question is the same
@@ -23,18 +23,18 @@ class Prompt:
     """A prompt about some pictures; ``number`` of its question's row, None if it has none."""
 
     images: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    pictures: tuple[PreparedImage, ...]
     row: Row
     number: int | None
     places: Placed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Batch:
+class PreparedBatch:
     """Pictures to look at together, and the prompts that can be read once they were."""
 
     images: Sequence[str]
-    pictures: list[Picture]
+    pictures: list[PreparedImage]
     prompts: list[Prompt]
     places: list[Placed]
 
@@ -55,7 +55,7 @@ class Preparer:
     def __init__(
         self,
         adapter: Adapter,
-        part: Part,
+        part: ExtractionPart,
         batches: Sequence[Sequence[str]],
         *,
         alone: bool,
@@ -68,27 +68,29 @@ class Preparer:
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
-        self.shown: dict[str, Picture] = {}  # pictures that prompts to come may be about
+        self.shown: dict[str, PreparedImage] = {}  # pictures that prompts to come may be about
 
-    def __call__(self, number: int) -> Batch:
+    def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
         images = self.batches[number]
         pictures = [self.picture(i) for i in images]
         self.shown.update(zip(images, pictures, strict=True))
-        asked: dict[tuple[str, ...], list[Question]] = {
-            (i,): [Question(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
+        asked: dict[tuple[str, ...], list[ItemPrompt]] = {
+            (i,): [ItemPrompt(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
         }
         asked |= self.due[number]
         prompts = [self.prompt(q) for group in asked.values() for q in group]
         self.shown = {i: p for i, p in self.shown.items() if self.last_use.get(i, -1) > number}
-        return Batch(images, pictures, prompts, [self.of_image.locate([p.size]) for p in pictures])
+        return PreparedBatch(
+            images, pictures, prompts, [self.of_image.locate([p.size]) for p in pictures]
+        )
 
-    def picture(self, image: str) -> Picture:
+    def picture(self, image: str) -> PreparedImage:
         """Open and prepare one picture."""
         pixels = open_picture(self.part.paths[image])
         return replace(self.adapter.picture(pixels), size=pixels.size)
 
-    def prompt(self, question: Question) -> Prompt:
+    def prompt(self, question: ItemPrompt) -> Prompt:
         """Give a question's token ids; its pictures must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
         pictures = tuple(self.shown[image] for image in question.images)

@@ -28,13 +28,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from eyechart.core.address import COMPONENTS
 from eyechart.errors import UserError, nearest
 from eyechart.models.legacy_names import modern
 
 LOG = logging.getLogger("eyechart")
 
 SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", "image_tokens")
-REGIONS = ("vision", "connector", "lm", "decoder")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
     for pattern in patterns:
         found = _named(card, pattern) or _named_of_old(card, pattern)
         region = pattern.split(".")[0]
-        absent = region in REGIONS and region not in {a.region for a in known.values()}
+        absent = region in COMPONENTS and region not in {a.region for a in known.values()}
         if not found and not absent:
             raise UserError(
                 f"{card['model']}: no address or module path {pattern!r}; "

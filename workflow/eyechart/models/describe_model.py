@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from eyechart import errors
 from eyechart.models.addresses import SPANS
-from eyechart.models.families.base import Adapter, Picture
+from eyechart.models.families.base import Adapter, PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
@@ -114,7 +114,9 @@ def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[s
     return runs
 
 
-def _spans(adapter: Adapter, output: Tensor, region: str, pictures: list[Picture]) -> list[str]:
+def _spans(
+    adapter: Adapter, output: Tensor, region: str, pictures: list[PreparedImage]
+) -> list[str]:
     """Give an address's spans in the order of all spans."""
     own = adapter.spans(region)
     if region in ("vision", "connector"):
@@ -136,7 +138,9 @@ def _others(
     }
 
 
-def _run_once(adapter: Adapter, pictures: list[Picture]) -> tuple[dict[str, Tensor], Tokens | None]:
+def _run_once(
+    adapter: Adapter, pictures: list[PreparedImage]
+) -> tuple[dict[str, Tensor], Tokens | None]:
     """Run equal pictures, and a question on each if there is a language model; tap all modules."""
     outputs: dict[str, Tensor] = {}
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from eyechart.core.address import DECODER, LANGUAGE, LM, component, parse
 from eyechart.models.families.language import LanguageAdapter
 
 
 @dataclass(frozen=True)
-class Head:
+class OutputHead:
     """What turns hidden states into scores.
 
     Attributes
@@ -48,14 +49,14 @@ def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
     ('lm', ['lm.0', 'lm.1'])
     """
     blocks = {
-        region: [a for a in addresses if a.startswith(f"{region}.") and a.split(".")[1].isdigit()]
-        for region in ("decoder", "lm")
+        name: [a for a in addresses if component(a) == name and parse(a).block is not None]
+        for name in LANGUAGE
     }
-    region = "decoder" if blocks["decoder"] else "lm"
+    region = DECODER if blocks[DECODER] else LM
     return region, blocks[region]
 
 
-def head_of(adapter: LanguageAdapter) -> Head:
+def head_of(adapter: LanguageAdapter) -> OutputHead:
     """Give a model's head; a LookupError says in one sentence what was not found."""
     places = adapter.addresses()
     region, blocks = answering_blocks(list(places))
@@ -68,4 +69,4 @@ def head_of(adapter: LanguageAdapter) -> Head:
         raise LookupError(f"there is no module {path!r}, the last norm") from None
     if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
         raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
-    return Head(adapter, {a: places[a] for a in blocks}, norm)
+    return OutputHead(adapter, {a: places[a] for a in blocks}, norm)

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from eyechart.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from eyechart.models.families.base import Adapter, Picture
+    from eyechart.models.families.base import Adapter, PreparedImage
 
 Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
 Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]
@@ -156,13 +156,13 @@ def at(where: Where, change: Change) -> Change:
 
 
 def of_images(
-    adapter: Adapter, region: str, images: Sequence[Picture], mask: Tensor
+    adapter: Adapter, region: str, images: Sequence[PreparedImage], mask: Tensor
 ) -> Callable[[Tensor], Tensor]:
     """Return where tokens of images stand in the own layout of an encoder's or connector's module.
 
     Parameters
     ----------
-    images : sequence of Picture
+    images : sequence of PreparedImage
         All that run in the pass, in order.
     mask : bool, shape (b, t)
         Tokens as ``Adapter.layout`` lays them out, a row per image.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyechart.models.families.base import Adapter, Picture
+from eyechart.models.families.base import Adapter, PreparedImage
 
 SIZE = (480, 320)  # width and height, pixels: those of CLEVR's pictures
 LONG_SIDE = 360  # of a view as it is drawn, pixels
@@ -28,7 +28,7 @@ def sample_picture() -> Image.Image:
     return image
 
 
-def draw_views(adapter: Adapter, image: Image.Image, picture: Picture) -> Image.Image:
+def draw_views(adapter: Adapter, image: Image.Image, picture: PreparedImage) -> Image.Image:
     """Give all views of a picture side by side, each with a line around every image token."""
     grid = adapter.grid(picture)
     grid = grid[grid[:, 1] >= 0]
@@ -49,7 +49,7 @@ def draw_views(adapter: Adapter, image: Image.Image, picture: Picture) -> Image.
     return sheet
 
 
-def tiles_of(picture: Picture) -> list[Image.Image]:
+def tiles_of(picture: PreparedImage) -> list[Image.Image]:
     """Give the tiles that an encoder takes, as pictures; none where it takes loose patches."""
     pixels: Any = picture.inputs.get("pixel_values", picture.inputs.get("image_pixel_values"))
     if pixels is None or pixels.ndim < 4 or pixels.shape[-3] != 3:

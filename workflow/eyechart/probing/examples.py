@@ -111,7 +111,6 @@ def read_rows(manifest: Path, ids: list[str]) -> np.ndarray:
     return np.array([row_of[i] for i in ids])
 
 
-def read_inputs(manifest: Path, name: str, rows: np.ndarray) -> torch.Tensor:
-    """Read one column's rows as float32, shape (n, d); they lie on the GPU if there is one."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def read_inputs(manifest: Path, name: str, rows: np.ndarray, device: torch.device) -> torch.Tensor:
+    """Read one column's rows as float32, shape (n, d), on the device."""
     return torch.from_numpy(activations.read_column(manifest, name)[rows]).to(device)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.splits import Batches, cut_batches
+from eyechart.probing.splits import StackedBatches, cut_batches
 from eyechart.randomness import generator
 
 Run = tuple[int, int]  # number of the column, number of the plan
@@ -19,7 +19,7 @@ ROUNDING = 1e-6  # a spread below this share of the mean is float32 rounding, no
 
 
 @dataclass(frozen=True)
-class Plan:
+class SeedPlan:
     """What one seed decides: folds, batch order, initial parameters, labels of the controls.
 
     Attributes
@@ -38,7 +38,7 @@ class Plan:
 
 def make_plan(
     seed: int, fold: np.ndarray, labels: np.ndarray, train: np.ndarray, task: str
-) -> Plan:
+) -> SeedPlan:
     """Give a seed's plan.
 
     Parameters
@@ -52,11 +52,11 @@ def make_plan(
     """
     order = generator("batches", seed, task).permutation(len(fold))
     rows = np.flatnonzero(train)[order]
-    return Plan(seed, [rows[fold[order] == f] for f in range(fold.max() + 1)], labels)
+    return SeedPlan(seed, [rows[fold[order] == f] for f in range(fold.max() + 1)], labels)
 
 
 @dataclass(frozen=True)
-class Layout:
+class StackedRows:
     """Rows and labels of all plans.
 
     Attributes
@@ -65,19 +65,19 @@ class Layout:
         Members of axis a per run.
     labels : list of ndarray of int64, shape (v, n)
         One per plan.
-    batches : Batches
+    batches : StackedBatches
         What is learnt: (plans × members, steps, b).
-    held : Batches
+    held : StackedBatches
         What is predicted: (plans × members, 1, m).
     """
 
     members: int
     labels: list[np.ndarray]
-    batches: Batches
-    held: Batches
+    batches: StackedBatches
+    held: StackedBatches
 
 
-def folds_layout(plans: list[Plan], batch_size: int) -> Layout:
+def folds_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
     """Lay out k-fold: each fold is held out by a member that learns from the others."""
     folds = len(plans[0].folds)
     learnt = [
@@ -86,7 +86,7 @@ def folds_layout(plans: list[Plan], batch_size: int) -> Layout:
         for f in range(folds)
     ]
     held = [rows for plan in plans for rows in plan.folds]
-    return Layout(
+    return StackedRows(
         folds,
         [plan.labels[:1] for plan in plans],
         cut_batches(learnt, batch_size),
@@ -94,11 +94,11 @@ def folds_layout(plans: list[Plan], batch_size: int) -> Layout:
     )
 
 
-def whole_layout(plans: list[Plan], batch_size: int) -> Layout:
+def whole_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
     """Lay out the final training: all folds are learnt; rows in no fold, the test, are held."""
     learnt = [np.concatenate(plan.folds) for plan in plans]
     test = np.setdiff1d(np.arange(plans[0].labels.shape[1]), learnt[0])
-    return Layout(
+    return StackedRows(
         1,
         [plan.labels for plan in plans],
         cut_batches(learnt, batch_size),
@@ -123,14 +123,14 @@ class Data:
             setattr(self, field.name, getattr(self, field.name)[chosen])
 
 
-def gather(columns: list[Tensor], runs: list[Run], layout: Layout, standardise: bool) -> Data:
+def gather(columns: list[Tensor], runs: list[Run], layout: StackedRows, standardise: bool) -> Data:
     """Give the stacked inputs of some runs, standardised by what each member learns from.
 
     Parameters
     ----------
     columns : list of Tensor, float32, shape (n, d)
     runs : list of Run
-    layout : Layout
+    layout : StackedRows
     standardise : bool
         A feature that is constant where it is learnt is only centred.
     """
@@ -163,5 +163,5 @@ def gather(columns: list[Tensor], runs: list[Run], layout: Layout, standardise: 
     )
 
 
-def _arrays(batches: Batches) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(batches: StackedBatches) -> tuple[np.ndarray, np.ndarray]:
     return batches.rows, batches.weight

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.probing.examples import Examples
-from eyechart.probing.layout import Plan
+from eyechart.probing.layout import SeedPlan
 from eyechart.probing.search import Choice, Fit
 from eyechart.randomness import generator
 from eyechart.statistics import testing
+from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES
 
 CONTROLLED = KINDS[:3]  # task, control_type, control_permutation: the rows of Plan.labels
@@ -22,7 +23,7 @@ class Outcome:
 
     column: dict[str, Any]  # the manifest's entry
     probe: str
-    plan: Plan
+    plan: SeedPlan
     choice: Choice
     fit: Fit
 
@@ -55,7 +56,7 @@ def tabulate(
         guesses += list(o.fit.predictions)
     correct = np.stack(truths) == np.stack(guesses)  # (m, n_test)
     rng = generator("bootstrap", seed, names["dataset"], names["task"])
-    intervals = testing.bootstrap_interval(correct, examples.groups[test], draws, rng)
+    intervals = bootstrap_interval(correct, examples.groups[test], draws, rng)
     constant = {
         **names,
         "n_train": int(examples.train.sum()),

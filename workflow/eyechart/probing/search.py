@@ -15,7 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.layout import Data, Layout, Plan, Run, folds_layout, gather, whole_layout
+from eyechart.probing.layout import (
+    Data,
+    Run,
+    SeedPlan,
+    StackedRows,
+    folds_layout,
+    gather,
+    whole_layout,
+)
 from eyechart.probing.stacked import ProbeStack, initial_layers
 
 STACK_BYTES = 64 << 20  # a stack that stays near the processor's cache also trains faster
@@ -37,11 +45,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """The grid point with the lowest held-out loss, and loss and accuracy there."""
+    """The grid point with the lowest held-out loss, and loss and accuracy there.
 
-    lr: float
+    A probe that is fitted to convergence has neither learning rate nor epochs.
+    """
+
+    lr: float | None
     weight_decay: float
-    epochs: int
+    epochs: int | None
     loss: float
     accuracy: float
 
@@ -55,7 +66,7 @@ class Fit:
 
 
 def cross_validate(
-    columns: list[Tensor], plans: list[Plan], classes: int, recipe: Recipe
+    columns: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
 ) -> list[list[Choice]]:
     """Choose (lr, weight decay, epochs) per column and seed by grouped k-fold.
 
@@ -63,7 +74,7 @@ def cross_validate(
     ----------
     columns : list of Tensor, float32, shape (n, d), length c
         All of one width.
-    plans : list of Plan, length s
+    plans : list of SeedPlan, length s
     classes : int
     recipe : Recipe
 
@@ -89,7 +100,7 @@ def cross_validate(
 
 def refit(
     columns: list[Tensor],
-    plans: list[Plan],
+    plans: list[SeedPlan],
     choices: list[list[Choice]],
     classes: int,
     recipe: Recipe,
@@ -102,20 +113,30 @@ def refit(
     layout = whole_layout(plans, recipe.batch_size)
     variants = len(plans[0].labels)
     # runs that end together share a stack
-    all_runs = sorted(_runs(columns, plans), key=lambda run: choices[run[0]][run[1]].epochs)
+    all_runs = sorted(_runs(columns, plans), key=lambda run: _epochs(choices[run[0]][run[1]]))
     fits: dict[Run, Fit] = {}
     for runs in _chunks(all_runs, layout, columns[0].shape[1], classes, recipe):
         data = gather(columns, runs, layout, recipe.standardise)
         chosen = [choices[c][s] for c, s in runs]
-        settings = [[(choice.lr, choice.weight_decay)] * variants for choice in chosen]
+        settings = [[_rates(choice)] * variants for choice in chosen]
         seeds = [plans[s].seed for _, s in runs]
         stack = _stack(data, seeds, classes, recipe, settings)
-        ends = [choice.epochs for choice in chosen]
+        ends = [_epochs(choice) for choice in chosen]
         fits.update(zip(runs, _train_to(stack, data, ends), strict=True))
     return [[fits[c, s] for s in range(len(plans))] for c in range(len(columns))]
 
 
-def _runs(columns: list[Tensor], plans: list[Plan]) -> list[Run]:
+def _epochs(choice: Choice) -> int:
+    assert choice.epochs is not None, "chosen by cross_validate"
+    return choice.epochs
+
+
+def _rates(choice: Choice) -> tuple[float, float]:
+    assert choice.lr is not None, "chosen by cross_validate"
+    return choice.lr, choice.weight_decay
+
+
+def _runs(columns: list[Tensor], plans: list[SeedPlan]) -> list[Run]:
     return [(c, s) for c in range(len(columns)) for s in range(len(plans))]
 
 
@@ -209,7 +230,7 @@ def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
 
 
 def _chunks(
-    runs: list[Run], layout: Layout, width: int, classes: int, recipe: Recipe
+    runs: list[Run], layout: StackedRows, width: int, classes: int, recipe: Recipe
 ) -> list[list[Run]]:
     """Cut the runs into chunks whose tensors stay under ``STACK_BYTES``."""
     grid = len(recipe.learning_rates) * len(recipe.weight_decays)

@@ -71,6 +71,9 @@ def grouped_folds(
 ) -> np.ndarray:
     """Deal whole groups to folds, evenly by class and by size.
 
+    scikit-learn's ``StratifiedGroupKFold`` balances likewise, but draws its order from a random
+    state: a group's fold would depend on all other groups' places, and numbers would change.
+
     Groups come in an order drawn by (seed, task, group); each goes to the fold that holds fewest
     examples of its classes so far, then to the smallest.
 
@@ -102,7 +105,7 @@ def grouped_folds(
 
 
 @dataclass(frozen=True)
-class Batches:
+class StackedBatches:
     """Row numbers of stacked batches; padded places have weight 0 and point at row 0.
 
     Attributes
@@ -115,7 +118,7 @@ class Batches:
     weight: np.ndarray
 
 
-def cut_batches(parts: list[np.ndarray], batch_size: int) -> Batches:
+def cut_batches(parts: list[np.ndarray], batch_size: int) -> StackedBatches:
     """Cut each part into equally many batches, nearly equal in size and at most ``batch_size``.
 
     The number of batches follows the longest part, so that the stack's batches go in step.
@@ -134,4 +137,4 @@ def cut_batches(parts: list[np.ndarray], batch_size: int) -> Batches:
         for s, batch in enumerate(np.array_split(part, steps)):
             rows[f, s, : len(batch)] = batch
             weight[f, s, : len(batch)] = 1
-    return Batches(rows, weight)
+    return StackedBatches(rows, weight)

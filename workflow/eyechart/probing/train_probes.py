@@ -22,9 +22,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
+from torch import Tensor
 
 from eyechart import errors
-from eyechart.probing import controls, search
+from eyechart.device import device_of
+from eyechart.probing import controls, logistic, search
 from eyechart.probing.examples import (
     Examples,
     pooled_columns,
@@ -32,24 +35,43 @@ from eyechart.probing.examples import (
     read_inputs,
     read_rows,
 )
-from eyechart.probing.layout import Plan, make_plan
+from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.results import Outcome, tabulate
 from eyechart.probing.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
 from eyechart.tables.parquet import write_table
+
+Recipe = search.Recipe | logistic.LogisticRecipe
+LOGISTIC = "logistic"  # the kind of probe that scikit-learn fits
 
 log = logging.getLogger(__name__)
 
 COLUMN_BYTES = 512 << 20  # columns read into memory at once, as float32
 
 
-def recipes(settings: dict[str, Any]) -> dict[str, search.Recipe]:
-    """Give the recipe of each probe named in the settings, in their order."""
-    shared = {"patience": settings["patience"], "standardise": settings["standardise"]}
-    return {name: search.Recipe(**probe, **shared) for name, probe in settings["probes"].items()}
+def recipes(settings: dict[str, Any]) -> dict[str, Recipe]:
+    """Return the recipe of each probe named in the settings, in their order."""
+    patience, standardise = settings["patience"], settings["standardise"]
+    return {
+        name: logistic.LogisticRecipe(**probe, standardise=standardise)
+        if name == LOGISTIC
+        else search.Recipe(**probe, patience=patience, standardise=standardise)
+        for name, probe in settings["probes"].items()
+    }
 
 
-def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[Plan]:
+def fit_probes(
+    inputs: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
+) -> tuple[list[list[search.Choice]], list[list[search.Fit]]]:
+    """Return what was chosen by cross-validation and what was fitted, column by column."""
+    if isinstance(recipe, logistic.LogisticRecipe):
+        choices = logistic.cross_validate(inputs, plans, classes, recipe)
+        return choices, logistic.refit(inputs, plans, choices, classes, recipe)
+    choices = search.cross_validate(inputs, plans, classes, recipe)
+    return choices, search.refit(inputs, plans, choices, classes, recipe)
+
+
+def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[SeedPlan]:
     """Give the plans of ``seeds`` consecutive seeds: folds, batch order and control labels each."""
     e = examples
     plans = []
@@ -67,8 +89,9 @@ def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int)
 def train(
     manifest_path: Path,
     examples: Examples,
-    plans: list[Plan],
-    probes: dict[str, search.Recipe],
+    plans: list[SeedPlan],
+    probes: dict[str, Recipe],
+    device: torch.device,
 ) -> list[Outcome]:
     """Probe every pooled column; columns of one width are trained together.
 
@@ -82,11 +105,10 @@ def train(
     k = len(examples.classes)
     found: dict[str, list[Outcome]] = {c["name"]: [] for c in columns}
     for alike in _of_one_width(columns, len(rows)):
-        inputs = [read_inputs(manifest_path, c["name"], rows) for c in alike]
+        inputs = [read_inputs(manifest_path, c["name"], rows, device) for c in alike]
         for probe, recipe in probes.items():
             log.info("%s: %d columns of width %d", probe, len(alike), alike[0]["width"])
-            choices = search.cross_validate(inputs, plans, k, recipe)
-            fits = search.refit(inputs, plans, choices, k, recipe)
+            choices, fits = fit_probes(inputs, plans, k, recipe)
             for column, chosen, fitted in zip(alike, choices, fits, strict=True):
                 for own in zip(plans, chosen, fitted, strict=True):
                     found[column["name"]].append(Outcome(column, probe, *own))
@@ -105,12 +127,12 @@ def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[s
 def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
     """Give the metrics and predictions of the task named by the arguments."""
     scope = read_manifest(args.manifest)["scope"]
-    folds = settings["folds"]
+    folds, device = settings["folds"], device_of(settings["device"])
     examples = read_examples(
         args.items, args.images, scope, args.task, split=settings["split"], folds=folds
     )
     plans = seed_plans(examples, args.task, args.seed, settings["seeds"], folds)
-    outcomes = train(args.manifest, examples, plans, recipes(settings))
+    outcomes = train(args.manifest, examples, plans, recipes(settings), device)
     names = {"model": args.model, "dataset": args.dataset, "task": args.task, "scope": scope}
     return tabulate(outcomes, examples, names, settings["bootstrap"], args.seed)
 

@@ -11,7 +11,7 @@ from eyechart.readout.gram import score_gram, spread
 from eyechart.readout.odd import score_odd
 from eyechart.readout.plans import Pool, Share
 from eyechart.readout.points import mean_of, score_points
-from eyechart.readout.questions import Reading
+from eyechart.readout.questions import ReadoutItem
 from eyechart.tables.readouts import ART, CORRESPONDENCE, ODD
 from eyechart.tables.regions import REF
 
@@ -22,7 +22,7 @@ TIE = 1e-12  # of the scale of scores: what rounding alone may tell apart
 class Prediction:
     """What one readout at one address says of one reading; ``scores`` (c,), larger is chosen."""
 
-    reading: Reading
+    reading: ReadoutItem
     address: str
     readout: str
     scores: np.ndarray
@@ -30,7 +30,11 @@ class Prediction:
 
 
 def predict(
-    reading: Reading, at: tuple[str, str], scores: np.ndarray, scale: float, seed: tuple[str, int]
+    reading: ReadoutItem,
+    at: tuple[str, str],
+    scores: np.ndarray,
+    scale: float,
+    seed: tuple[str, int],
 ) -> Prediction:
     """Choose the highest score.
 
@@ -39,7 +43,7 @@ def predict(
 
     Parameters
     ----------
-    reading : Reading
+    reading : ReadoutItem
     at : tuple of str
         Address and readout.
     scores : ndarray, shape (c,)
@@ -55,7 +59,9 @@ def predict(
     return Prediction(reading, *at, scores, reading.choices[pick])
 
 
-def score(reading: Reading, shares: Mapping[str, Share], pool: Pool) -> tuple[np.ndarray, float]:
+def score(
+    reading: ReadoutItem, shares: Mapping[str, Share], pool: Pool
+) -> tuple[np.ndarray, float]:
     """Give the scores of a reading's choices, (c,), and their scale.
 
     The task says how. For depth order the pool must hold depths, shape (t, 1).

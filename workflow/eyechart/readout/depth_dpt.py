@@ -73,7 +73,7 @@ class DPT(nn.Module):
 
 
 @dataclass(frozen=True)
-class MapHead:
+class TrainedMapHead:
     """A trained head, and the addresses whose tokens it takes."""
 
     net: DPT

@@ -14,7 +14,7 @@ from eyechart.readout.depth_linear import Linear
 from eyechart.tables.files import atomic
 
 if TYPE_CHECKING:
-    from eyechart.readout.depth_dpt import MapHead
+    from eyechart.readout.depth_dpt import TrainedMapHead
 
 KEY = (
     "eyechart"  # of the metadata: JSON with model, dataset, and the DPT head's addresses and sizes
@@ -32,7 +32,7 @@ class Heads:
     finest: int
     tensors: dict[str, np.ndarray]
 
-    def over_blocks(self, threads: int) -> "MapHead":
+    def over_blocks(self, threads: int) -> "TrainedMapHead":
         """Give the head over several blocks, where there are ``addresses``."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
@@ -42,7 +42,7 @@ class Heads:
         widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
         net = depth_dpt.DPT(widths, self.width, self.finest)
         net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})
-        return depth_dpt.MapHead(net.eval(), self.addresses)
+        return depth_dpt.TrainedMapHead(net.eval(), self.addresses)
 
 
 def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:

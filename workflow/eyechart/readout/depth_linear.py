@@ -1,7 +1,8 @@
 """A linear depth head: ridge regression of tokens' depths, in closed form from summed products.
 
 Tokens pass by once; folds are left out by subtracting their sums, so nothing is kept but d x d
-matrices, however many pictures there are.
+matrices, however many pictures there are. scikit-learn's ``Ridge`` needs all tokens in memory; a
+test holds this one against it.
 """
 
 from collections.abc import Sequence

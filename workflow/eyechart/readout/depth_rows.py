@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from eyechart.errors import UserError
-from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.sources import Source
+from eyechart.readout.depth_targets import DepthImage, mean_depths, read_depths
+from eyechart.readout.sources import ActivationSource
 from eyechart.tables.parquet import read_table
 
 log = logging.getLogger(__name__)
@@ -21,14 +21,14 @@ class Known:
 
     Attributes
     ----------
-    train, test : dict of Picture
+    train, test : dict of DepthImage
         By row, in the order of rows.
     depths : dict of dict of ndarray
         By stage, then row: the mean known depth of each token, float32 (t,); NaN: unknown.
     """
 
-    train: dict[int, Picture]
-    test: dict[int, Picture]
+    train: dict[int, DepthImage]
+    test: dict[int, DepthImage]
     depths: dict[str, dict[int, np.ndarray]]
 
     def anywhere(self, stage: str) -> bool:
@@ -39,13 +39,15 @@ class Known:
         )
 
 
-def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: Path) -> Known:
+def read_known(
+    source: ActivationSource, pictures: dict[str, list[DepthImage]], items_path: Path
+) -> Known:
     """Find the rows of pictures with depth maps, and read each map once.
 
     Parameters
     ----------
-    source : Source
-    pictures : dict of list of Picture
+    source : ActivationSource
+    pictures : dict of list of DepthImage
         For ``train`` and ``test``.
     items_path : Path
         Of scope item, a picture's row is that of the first item that shows it and nothing else.
@@ -56,7 +58,7 @@ def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: P
         If a picture has no row.
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)
-    found: dict[str, dict[int, Picture]] = {}
+    found: dict[str, dict[int, DepthImage]] = {}
     depths: dict[str, dict[int, np.ndarray]] = {stage: {} for stage in source.stages()}
     for part, members in pictures.items():
         for picture in members:
@@ -73,7 +75,7 @@ def read_known(source: Source, pictures: dict[str, list[Picture]], items_path: P
     return Known(found["train"], found["test"], depths)
 
 
-def _first_items(source: Source, items_path: Path) -> dict[str, int]:
+def _first_items(source: ActivationSource, items_path: Path) -> dict[str, int]:
     """Give the row of the first item that shows a picture and nothing else, by picture."""
     items = pl.DataFrame(read_table(items_path, ["item_id", "images"])).sort("item_id")
     found: dict[str, int] = {}

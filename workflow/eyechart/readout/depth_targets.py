@@ -20,7 +20,7 @@ _IMAGES = ["image_id", "group", "group_split", "width", "height", MAP]
 
 
 @dataclass(frozen=True)
-class Picture:
+class DepthImage:
     """A picture with a depth map."""
 
     image_id: str
@@ -30,7 +30,7 @@ class Picture:
     path: Path
 
 
-def read_pictures(path: Path) -> dict[str, list[Picture]]:
+def read_pictures(path: Path) -> dict[str, list[DepthImage]]:
     """Read the pictures that have a depth map, by ``train`` and ``test``, sorted by id.
 
     Raises
@@ -39,7 +39,7 @@ def read_pictures(path: Path) -> dict[str, list[Picture]]:
         If there is none to train on or none to test on.
     """
     rows = pl.DataFrame(read_table(path, _IMAGES)).filter(pl.col(MAP).is_not_null())
-    found: dict[str, list[Picture]] = {"train": [], "test": []}
+    found: dict[str, list[DepthImage]] = {"train": [], "test": []}
     for row in rows.sort("image_id").iter_rows(named=True):
         found[row["group_split"]].append(_picture(row))
     for part, pictures in found.items():
@@ -51,7 +51,7 @@ def read_pictures(path: Path) -> dict[str, list[Picture]]:
     return found
 
 
-def read_depths(picture: Picture) -> np.ndarray:
+def read_depths(picture: DepthImage) -> np.ndarray:
     """Read a depth map, float64 (h, w), in metres or the scene's units; 0: unknown.
 
     Raises
@@ -123,6 +123,6 @@ def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
     return upto(right, bottom) - upto(left, bottom) - upto(right, top) + upto(left, top)
 
 
-def _picture(row: dict[str, Any]) -> Picture:
+def _picture(row: dict[str, Any]) -> DepthImage:
     size = row["width"], row["height"]
-    return Picture(row["image_id"], row["group"], *size, Path(row[MAP]))
+    return DepthImage(row["image_id"], row["group"], *size, Path(row[MAP]))

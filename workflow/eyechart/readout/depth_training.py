@@ -9,8 +9,8 @@ from eyechart.errors import UserError
 from eyechart.randomness import generator
 from eyechart.readout.depth_linear import Linear, Sums, choose
 from eyechart.readout.depth_rows import Known
-from eyechart.readout.depth_targets import Picture, mean_depths, read_depths
-from eyechart.readout.sources import Source
+from eyechart.readout.depth_targets import DepthImage, mean_depths, read_depths
+from eyechart.readout.sources import ActivationSource
 from eyechart.tables.readouts import DEPTH_DPT, DEPTH_LINEAR, MANY
 
 DELTA = 1.25  # within this ratio of the truth a depth is counted as right
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def train_linear(
-    source: Source, address: str, known: Known, settings: dict[str, Any], seed: Seed
+    source: ActivationSource, address: str, known: Known, settings: dict[str, Any], seed: Seed
 ) -> tuple[Linear, Row]:
     """Train the linear head of an address.
 
@@ -66,7 +66,11 @@ def train_linear(
 
 
 def train_map(
-    source: Source, addresses: list[str], known: Known, settings: dict[str, Any], seed: Seed
+    source: ActivationSource,
+    addresses: list[str],
+    known: Known,
+    settings: dict[str, Any],
+    seed: Seed,
 ) -> tuple[dict[str, np.ndarray], Row]:
     """Train the head over several blocks.
 
@@ -83,7 +87,7 @@ def train_map(
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
-    from eyechart.readout.depth_dpt import MapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
+    from eyechart.readout.depth_dpt import TrainedMapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
     from eyechart.readout.depth_dpt_fit import Example, fit  # noqa: PLC0415
 
     stage = source.stage(addresses[0])
@@ -105,7 +109,7 @@ def train_map(
             "depth is known"
         )
     net = fit(examples, settings, seed)
-    head = MapHead(net.eval(), addresses)
+    head = TrainedMapHead(net.eval(), addresses)
     seen = np.concatenate([depths[row] for row in known.train])
     pairs = (
         (head(tokens, places[row]).reshape(-1, finest**2).mean(1), depths[row])
@@ -117,7 +121,7 @@ def train_map(
     return tensors, row_of | {"test_pictures": len(known.test)} | errors_of(pairs, seen)
 
 
-def folds(pictures: Iterable[Picture], count: int, seed: Seed) -> dict[str, int]:
+def folds(pictures: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:
     """Give the fold of each group: as many groups in each as can be, drawn by seed."""
     groups = sorted({picture.group for picture in pictures})
     order = generator("depth folds", *seed).permutation(len(groups))

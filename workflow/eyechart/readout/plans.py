@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.readout.questions import Reading, Region
+from eyechart.readout.questions import ReadoutItem
 from eyechart.readout.sampling import OutsideError, weights_at_point, weights_in_box
-from eyechart.readout.sources import Source
+from eyechart.readout.sources import ActivationSource
+from eyechart.tables.regions import Region
 
 VIEW, LEFT = 0, 3  # columns of places
 
@@ -21,19 +22,19 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReadoutPlan:
     """How one reading is read.
 
     Attributes
     ----------
-    reading : Reading
+    reading : ReadoutItem
     parts : tuple of (int, ndarray of int)
         The pool: rows of the source, and which tokens of each lie in one of the item's pictures.
     shares : dict of Share
         By region.
     """
 
-    reading: Reading
+    reading: ReadoutItem
     parts: tuple[tuple[int, np.ndarray], ...]
     shares: dict[str, Share]
 
@@ -59,7 +60,7 @@ class Plan:
 class Pool:
     """The tokens of one plan at one address, taken without being copied together."""
 
-    def __init__(self, plan: Plan, rows: Mapping[int, np.ndarray]):
+    def __init__(self, plan: ReadoutPlan, rows: Mapping[int, np.ndarray]):
         self.parts = [(rows[row], tokens) for row, tokens in plan.parts]
         self.ends = np.cumsum([len(tokens) for _, tokens in plan.parts])
 
@@ -79,19 +80,19 @@ class Pool:
 
 
 def plan_readings(
-    source: Source,
+    source: ActivationSource,
     places: Sequence[np.ndarray],
-    readings: Iterable[Reading],
+    readings: Iterable[ReadoutItem],
     views: Mapping[str, int],
-) -> tuple[list[Plan], list[tuple[Reading, str]]]:
+) -> tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]:
     """Give the plans of what can be read, and of what cannot, why.
 
     Parameters
     ----------
-    source : Source
+    source : ActivationSource
     places : sequence of ndarray, float32, shape (t, 7)
         Of each row of the source, at one stage.
-    readings : iterable of Reading
+    readings : iterable of ReadoutItem
     views : mapping of str to int
         How many views each picture has by itself. Where several pictures stand in one prompt, their
         tokens stand one picture after another and their views are counted on: so this tells which
@@ -107,8 +108,8 @@ def plan_readings(
 
 
 def gather(
-    plans: Sequence[Plan], stream: Iterable[tuple[int, np.ndarray]]
-) -> Iterator[tuple[Plan, Pool]]:
+    plans: Sequence[ReadoutPlan], stream: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[tuple[ReadoutPlan, Pool]]:
     """Give each plan with its tokens as soon as all rows of it have come.
 
     A row is held only as long as a plan that needs it waits for another.
@@ -133,14 +134,17 @@ def gather(
                         del held[used]
 
 
-def rows_of(plans: Iterable[Plan]) -> set[int]:
+def rows_of(plans: Iterable[ReadoutPlan]) -> set[int]:
     """Give the rows of a source that plans need."""
     return {row for plan in plans for row, _ in plan.parts}
 
 
 def _plan(
-    source: Source, places: Sequence[np.ndarray], reading: Reading, views: Mapping[str, int]
-) -> Plan:
+    source: ActivationSource,
+    places: Sequence[np.ndarray],
+    reading: ReadoutItem,
+    views: Mapping[str, int],
+) -> ReadoutPlan:
     parts, of_picture, start = [], {}, 0
     for picture in reading.pictures:
         row, own = _find(source, places, reading, picture, views)
@@ -151,15 +155,15 @@ def _plan(
         of_picture[picture] = start, places[row][own]
         start += len(own)
     shares = {}
-    for name, region in reading.regions.items():
-        first, there = of_picture[region.image_id]
+    for name, (image, region) in reading.regions.items():
+        first, there = of_picture[image]
         try:
             weights = weigh(there, region)
         except OutsideError as error:
             raise OutsideError(f"{name}: {error}") from None
         used = np.flatnonzero(weights)
         shares[name] = Share(first + used, weights[used])
-    return Plan(reading, tuple(parts), shares)
+    return ReadoutPlan(reading, tuple(parts), shares)
 
 
 def weigh(places: np.ndarray, region: Region) -> np.ndarray:
@@ -171,9 +175,9 @@ def weigh(places: np.ndarray, region: Region) -> np.ndarray:
 
 
 def _find(
-    source: Source,
+    source: ActivationSource,
     places: Sequence[np.ndarray],
-    reading: Reading,
+    reading: ReadoutItem,
     picture: str,
     views: Mapping[str, int],
 ) -> tuple[int, np.ndarray]:

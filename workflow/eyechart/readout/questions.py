@@ -11,7 +11,7 @@ import polars as pl
 from eyechart.errors import UserError, nearest
 from eyechart.tables.parquet import read_table
 from eyechart.tables.readouts import ART, CORRESPONDENCE, DEPTH, ODD, READ
-from eyechart.tables.regions import BOX, PICTURE, POINT, REF, REGIONS, SEEN
+from eyechart.tables.regions import BOX, PICTURE, POINT, REF, REGIONS, SEEN, Region
 
 SHAPES = {**dict.fromkeys(CORRESPONDENCE, POINT), DEPTH: BOX, ART: PICTURE, ODD: PICTURE}
 REFERRING = (*CORRESPONDENCE, ART)  # the tasks that have a reference
@@ -20,18 +20,7 @@ _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]
 
 
 @dataclass(frozen=True)
-class Region:
-    """A point (left == right, top == bottom) or a box, in pixels of a picture."""
-
-    image_id: str
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-
-@dataclass(frozen=True)
-class Reading:
+class ReadoutItem:
     """One item, seen in one way.
 
     Attributes
@@ -43,8 +32,8 @@ class Reading:
     answer : str or None
     letters : tuple of str
         ``regions[letters[k]]`` is choice k.
-    regions : dict of Region
-        By letter, and ``REF`` where the task has a reference.
+    regions : dict of tuple of str and Region
+        The image and the region in it, by letter, and ``REF`` where the task has a reference.
     """
 
     item_id: str
@@ -55,15 +44,15 @@ class Reading:
     choices: tuple[str, ...]
     answer: str | None
     letters: tuple[str, ...]
-    regions: dict[str, Region]
+    regions: dict[str, tuple[str, Region]]
 
     @cached_property
     def pictures(self) -> tuple[str, ...]:
         """Give the pictures that the regions lie in, each once."""
-        return tuple(dict.fromkeys(region.image_id for region in self.regions.values()))
+        return tuple(dict.fromkeys(image for image, _ in self.regions.values()))
 
 
-def read_questions(items_path: Path, regions_path: Path) -> list[Reading]:
+def read_questions(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
     """Read what is asked of each item of the six tasks, by item and how it is seen.
 
     Raises
@@ -98,7 +87,7 @@ def read_questions(items_path: Path, regions_path: Path) -> list[Reading]:
 def _read_regions(
     path: Path, known: set[str]
 ) -> dict[str, dict[str, dict[str, tuple[str, Region]]]]:
-    """Give by item, how it is seen, and name: the shape and the region."""
+    """Return by item, how it is seen, and name: the image and the region in it."""
     found: dict[str, dict[str, dict[str, tuple[str, Region]]]] = {}
     for row in pl.DataFrame(read_table(path, REGIONS.names)).iter_rows(named=True):
         item, seen, name = row["item_id"], row["seen"], row["name"]
@@ -109,8 +98,7 @@ def _read_regions(
         own = found.setdefault(item, {}).setdefault(seen, {})
         if name in own:
             raise UserError(f"{path}: item {item!r} has region {name!r} twice as {seen!r}")
-        place = (row[edge] for edge in ("left", "top", "right", "bottom"))
-        own[name] = row["shape"], Region(row["image_id"], *place)
+        own[name] = row["image_id"], Region(*(row[field] for field in Region._fields))
     return found
 
 
@@ -133,7 +121,7 @@ def _reading(
     seen: str,
     regions: dict[str, tuple[str, Region]],
     path: Path,
-) -> Reading:
+) -> ReadoutItem:
     where = f"{path}: item {item['item_id']!r} ({seen})"
     task = item["task"]
     expected = [REF, *letters] if task in REFERRING else list(letters)
@@ -143,13 +131,13 @@ def _reading(
     for name in expected:
         if name not in regions:
             raise UserError(f"{where}: {name!r} has no region; {nearest(name, regions)}")
-        shape = regions[name][0]
+        shape = regions[name][1].shape
         if shape != SHAPES[task]:
             raise UserError(
                 f"{where}: region {name!r} has the shape {shape!r}, expected {SHAPES[task]!r} "
                 f"for {task!r}"
             )
-    return Reading(
+    return ReadoutItem(
         item_id=item["item_id"],
         task=task,
         group=item["group"],
@@ -158,5 +146,5 @@ def _reading(
         choices=tuple(item["choices"]),
         answer=item["answer"],
         letters=letters,
-        regions={name: regions[name][1] for name in expected},
+        regions={name: regions[name] for name in expected},
     )

@@ -33,9 +33,9 @@ from eyechart.readout.choosing import Prediction
 from eyechart.readout.depth_heads import Heads, read_heads
 from eyechart.readout.plans import VIEW
 from eyechart.readout.questions import read_questions
-from eyechart.readout.reading import Reader
+from eyechart.readout.reading import ReadoutContext
 from eyechart.readout.scoring import order_of, read_sighted, score_readouts
-from eyechart.readout.sources import Source
+from eyechart.readout.sources import ActivationSource
 from eyechart.readout.telling import Told
 from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, ODD, PREDICTIONS, READOUTS
@@ -46,7 +46,7 @@ NO_HEADS = Heads({}, [], 0, 0, {})
 
 
 def read_all(
-    reader: Reader, sources: list[Source], heads: Heads, threads: int
+    reader: ReadoutContext, sources: list[ActivationSource], heads: Heads, threads: int
 ) -> Iterator[Prediction]:
     """Read every address once: from the source of scope image, where it has it."""
     done: set[str] = set()
@@ -65,7 +65,7 @@ def read_all(
 
 
 def _over_blocks(
-    reader: Reader, source: Source, heads: Heads, threads: int
+    reader: ReadoutContext, source: ActivationSource, heads: Heads, threads: int
 ) -> Iterator[Prediction]:
     lacking = [address for address in heads.addresses if address not in source.addresses]
     if lacking:
@@ -74,7 +74,7 @@ def _over_blocks(
         yield from reader.depth_map(source, heads.over_blocks(threads))
 
 
-def views_of(source: Source) -> dict[str, int]:
+def views_of(source: ActivationSource) -> dict[str, int]:
     """Give how many views each picture has by itself, in the last stage that has tokens."""
     stages = source.stages()
     if source.scope != "image" or not stages:
@@ -134,11 +134,11 @@ def main(argv: list[str]) -> None:
     readings = read_questions(args.items, args.regions)
     said = read_sighted(args.answers[0], names, readings) if args.answers else {}
     heads = read_heads(args.heads[0], args.model) if args.heads else NO_HEADS
-    sources = [Source(path, names) for path in args.manifests]
+    sources = [ActivationSource(path, names) for path in args.manifests]
     sources.sort(key=lambda source: source.scope != "image")
     views = {k: v for source in sources for k, v in views_of(source).items()}
     told = Told()
-    reader = Reader(readings, (args.dataset, args.seed), views, told)
+    reader = ReadoutContext(readings, (args.dataset, args.seed), views, told)
     predictions = list(read_all(reader, sources, heads, args.threads))
     if not predictions:
         told.note(f"{args.dataset}: nothing could be read of {args.model}")

@@ -12,15 +12,15 @@ from eyechart.randomness import generator
 from eyechart.readout.choosing import Prediction, predict, score
 from eyechart.readout.depth_linear import Linear
 from eyechart.readout.odd import score_odd
-from eyechart.readout.plans import LEFT, Plan, gather, plan_readings, rows_of
-from eyechart.readout.questions import Reading
-from eyechart.readout.sources import Source
+from eyechart.readout.plans import LEFT, ReadoutPlan, gather, plan_readings, rows_of
+from eyechart.readout.questions import ReadoutItem
+from eyechart.readout.sources import ActivationSource
 from eyechart.readout.telling import Told
 from eyechart.tables import readouts as names
 from eyechart.tables.regions import ALONE
 
 Values = tuple[int, np.ndarray]  # a row and its tokens (t, d)
-Planned = tuple[list[Plan], list[tuple[Reading, str]]]
+Planned = tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]
 HOW = {
     **dict.fromkeys(names.CORRESPONDENCE, names.POINTS),
     names.ART: names.GRAM,
@@ -29,7 +29,7 @@ HOW = {
 }
 
 
-class MapHead(Protocol):
+class DepthMapHead(Protocol):
     """A head that gives a finer map of depths from the tokens at several addresses."""
 
     @property
@@ -44,12 +44,12 @@ class MapHead(Protocol):
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReadoutContext:
     """What all readings have in common.
 
     Attributes
     ----------
-    readings : list of Reading
+    readings : list of ReadoutItem
     seed : tuple of str and int
         The dataset and the configuration's seed.
     views : dict of int
@@ -60,14 +60,14 @@ class Reader:
         Plans that are made already, by where tokens lie.
     """
 
-    readings: list[Reading]
+    readings: list[ReadoutItem]
     seed: tuple[str, int]
     views: Mapping[str, int]
     told: Told
     planned: dict[tuple[str, ...], Planned] = field(default_factory=dict)
 
     def tokens(
-        self, source: Source, addresses: Sequence[str], heads: Mapping[str, Linear]
+        self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, Linear]
     ) -> Iterator[Prediction]:
         """Read all tasks from the tokens at addresses; depth order where there is a head."""
         for stage, own in groupby(addresses, source.stage):
@@ -83,7 +83,7 @@ class Reader:
                 elif depth and heads:
                     self.told.note(f"no depth head stands for {address}: no depth order there")
 
-    def depth_map(self, source: Source, head: MapHead) -> Iterator[Prediction]:
+    def depth_map(self, source: ActivationSource, head: DepthMapHead) -> Iterator[Prediction]:
         """Read depth order from a head over several blocks of the encoder."""
         stage = source.stage(head.addresses[0])
         places = source.places(stage)
@@ -97,13 +97,13 @@ class Reader:
 
         yield from self._read(plans, names.MANY, rows(), {names.DEPTH: names.DEPTH_DPT})
 
-    def class_tokens(self, source: Source, address: str) -> Iterator[Prediction]:
+    def class_tokens(self, source: ActivationSource, address: str) -> Iterator[Prediction]:
         """Read the odd one out from the class tokens of pictures by themselves."""
         vectors = source.vectors(address).astype(np.float64)
         here = [r for r in self.readings if (r.task, r.seen) == (names.ODD, ALONE)]
         failed = []
         for reading in here:
-            pictures = [reading.regions[letter].image_id for letter in reading.letters]
+            pictures = [reading.regions[letter][0] for letter in reading.letters]
             if not all(picture in source.rows for picture in pictures):
                 failed.append((reading, "the model was not shown the picture in this way"))
                 continue
@@ -115,7 +115,11 @@ class Reader:
         self.told.unread(failed, here, f"{address}/{names.CLS}", source.scope)
 
     def _read(
-        self, plans: Sequence[Plan], address: str, rows: Iterable[Values], how: Mapping[str, str]
+        self,
+        plans: Sequence[ReadoutPlan],
+        address: str,
+        rows: Iterable[Values],
+        how: Mapping[str, str],
     ) -> Iterator[Prediction]:
         """Read each plan and its control."""
         for plan, pool in gather(plans, rows):
@@ -124,17 +128,17 @@ class Reader:
                 at = (address, how[plan.reading.task] + end)
                 yield predict(plan.reading, at, *score(plan.reading, shares, pool), self.seed)
 
-    def _deal(self, reading: Reading, address: str, size: int) -> np.ndarray:
+    def _deal(self, reading: ReadoutItem, address: str, size: int) -> np.ndarray:
         rng = generator("readout deal", *self.seed, address, reading.item_id, reading.seen)
         return rng.permutation(size)
 
     def _plan(
         self,
-        source: Source,
+        source: ActivationSource,
         stage: str,
         places: Sequence[np.ndarray],
-        readings: Sequence[Reading],
-    ) -> list[Plan]:
+        readings: Sequence[ReadoutItem],
+    ) -> list[ReadoutPlan]:
         if not any(np.isfinite(one[:, LEFT]).any() for one in places):
             self.told.note(f"{source.path}: tokens of {stage} lie nowhere; nothing is read there")
             return []
@@ -148,7 +152,9 @@ class Reader:
         return plans
 
 
-def _stream(source: Source, address: str, plans: Sequence[Plan]) -> Iterator[Values]:
+def _stream(
+    source: ActivationSource, address: str, plans: Sequence[ReadoutPlan]
+) -> Iterator[Values]:
     for row, (tokens,) in source.stream([address], rows_of(plans)):
         yield row, tokens
 

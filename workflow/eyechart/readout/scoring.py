@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 
+from eyechart.core.address import sort_key
 from eyechart.errors import UserError
 from eyechart.randomness import generator
 from eyechart.readout.choosing import Prediction
-from eyechart.readout.questions import Reading
-from eyechart.readout.sources import place_of
+from eyechart.readout.questions import ReadoutItem
 from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table
@@ -26,7 +26,7 @@ SIGHTED = "sighted"
 _ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
-def read_sighted(path: Path, names: dict[str, str], readings: Iterable[Reading]) -> Said:
+def read_sighted(path: Path, names: dict[str, str], readings: Iterable[ReadoutItem]) -> Said:
     """Read how often the model itself answers each item rightly, over the orders of its choices.
 
     Raises
@@ -54,7 +54,7 @@ def read_sighted(path: Path, names: dict[str, str], readings: Iterable[Reading])
 
 def score_readouts(
     predictions: list[Prediction],
-    readings: list[Reading],
+    readings: list[ReadoutItem],
     said: Said,
     names: dict[str, str],
     draws: int,
@@ -68,7 +68,7 @@ def score_readouts(
     Parameters
     ----------
     predictions : list of Prediction
-    readings : list of Reading
+    readings : list of ReadoutItem
         All of the dataset.
     said : dict
         Empty where the model does not answer.
@@ -105,7 +105,7 @@ def score_readouts(
 
 def order_of(row: Row) -> tuple[Any, ...]:
     """Give the sort key of rows: task, way to see, place in the model, readout."""
-    own = (place_of(row["address"]), row["readout"])
+    own = (sort_key(row["address"]), row["readout"])
     return list(READ).index(row["task"]), SEEN.index(row["seen"]), *own
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eyechart.core.address import OTHER, component, sort_key
 from eyechart.errors import UserError
 from eyechart.tables.activations import (
     PLACES,
@@ -22,11 +23,10 @@ from eyechart.tables.activations import (
 )
 
 TOKENS, CLS = "image_tokens", "cls"
-ROOMS = ("vision", "connector", "lm")
 AT_ONCE = 16  # rows
 
 
-class Source:
+class ActivationSource:
     """The activations of one scope.
 
     Parameters
@@ -50,8 +50,8 @@ class Source:
                 raise UserError(f"{path}: {field} is {self.manifest[field]!r}, expected {value!r}")
         self.scope: str = self.manifest["scope"]
         spans = [(c["address"], c["span"]) for c in self.manifest["columns"]]
-        kept = [address for address, span in spans if span == TOKENS and room_of(address) in ROOMS]
-        self.addresses = sorted(kept, key=place_of)
+        kept = [a for a, span in spans if span == TOKENS and component(a) != OTHER]
+        self.addresses = sorted(kept, key=sort_key)
         self.with_cls = [address for address, span in spans if span == CLS]
         self._places: dict[str, list[np.ndarray]] = {}
 
@@ -63,7 +63,7 @@ class Source:
     def stage(self, address: str) -> str:
         """Give the name under which it is kept where the tokens of an address lie.
 
-        That is the address's room, but for models that drop tokens on the way through one.
+        That is the address's component, but for models that drop tokens on the way through one.
 
         Raises
         ------
@@ -148,19 +148,6 @@ def _rows(
         for i in range(len(batch)):
             yield first + i, columns, i
         first += len(batch)
-
-
-def room_of(address: str) -> str:
-    """Give the part of a model that an address stands in: its first word."""
-    return address.split(".", maxsplit=1)[0]
-
-
-def place_of(address: str) -> tuple[int, int, int, str]:
-    """Give a sort key: vision, connector, lm; in each, blocks by number and then names."""
-    room = room_of(address)
-    rank = ROOMS.index(room) if room in ROOMS else len(ROOMS)
-    last = address.rsplit(".", maxsplit=1)[-1]
-    return (rank, 0, int(last), address) if last.isdigit() else (rank, 1, 0, address)
 
 
 def _open(path: Path) -> pq.ParquetFile:

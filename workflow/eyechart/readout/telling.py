@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from eyechart.readout.questions import Reading
+from eyechart.readout.questions import ReadoutItem
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ class Told:
 
     def unread(
         self,
-        failed: Sequence[tuple[Reading, str]],
-        readings: Sequence[Reading],
+        failed: Sequence[tuple[ReadoutItem, str]],
+        readings: Sequence[ReadoutItem],
         stage: str,
         scope: str,
     ) -> None:
@@ -36,7 +36,7 @@ class Told:
         ----------
         failed : sequence of tuple
             Readings, and why each cannot be read.
-        readings : sequence of Reading
+        readings : sequence of ReadoutItem
             All that were to be read.
         """
         for task, seen in dict.fromkeys((r.task, r.seen) for r, _ in failed):

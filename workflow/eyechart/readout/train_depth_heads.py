@@ -30,15 +30,15 @@ from eyechart import errors
 from eyechart.randomness import generator
 from eyechart.readout.depth_heads import Heads, write_heads
 from eyechart.readout.depth_rows import Known, read_known
-from eyechart.readout.depth_targets import Picture, read_pictures
+from eyechart.readout.depth_targets import DepthImage, read_pictures
 from eyechart.readout.depth_training import train_linear, train_map
-from eyechart.readout.sources import Source
+from eyechart.readout.sources import ActivationSource
 from eyechart.tables.files import write_json
 
 log = logging.getLogger(__name__)
 
 
-def drawn(pictures: list[Picture], most: int, seed: tuple[str, int]) -> list[Picture]:
+def drawn(pictures: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
     """Give at most so many pictures, drawn by seed, in their order."""
     if len(pictures) <= most:
         return pictures
@@ -56,14 +56,14 @@ def spaced(addresses: list[str], count: int) -> list[str]:
     return [addresses[(i + 1) * len(addresses) // count - 1] for i in range(count)]
 
 
-def blocks(source: Source) -> list[str]:
+def blocks(source: ActivationSource) -> list[str]:
     """Give the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
     own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
     return [a for a in own if source.stage(a) == source.stage(own[0])]
 
 
 def train(
-    sources: list[Source],
+    sources: list[ActivationSource],
     known: dict[str, Known],
     settings: dict[str, Any],
     seed: tuple[str, str, int],
@@ -114,7 +114,7 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = parse_args(argv)
     names = {"model": args.model, "dataset": args.dataset}
-    sources = [Source(path, names) for path in args.manifests]
+    sources = [ActivationSource(path, names) for path in args.manifests]
     pictures = read_pictures(args.images)
     seed = (args.dataset, args.seed)
     pictures["train"] = drawn(pictures["train"], args.settings["pictures"], seed)

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from eyechart.core.address import in_language_model
 from eyechart.report.chart_style import (
     BLUE,
     BORDER,
@@ -88,7 +89,7 @@ def by_address_rows(concepts: Concepts) -> Rows:
         n = min(concepts.shown, int(own["components"].max()))  # type: ignore[arg-type]
         rows += _named(own.filter(pl.col("cue").is_in(list(SHARES)), components=n), place)
     said = concepts.answers().filter(pl.col("cue").is_in(list(SHARES)))
-    for span in dict.fromkeys(row["span"] for row in rows if room(row["address"]) == "lm"):
+    for span in dict.fromkeys(row["span"] for row in rows if in_language_model(row["address"])):
         rows += _named(said, Place(ANSWER, span))
     return rounded(rows)
 

@@ -148,7 +148,10 @@ def _rooms(height: int, x: Spec) -> list[Spec]:
     start = {**x, "field": "first", "bandPosition": 0}
     end = {"field": "last", "bandPosition": 1}
     top, bottom, middle = ({"value": v} for v in (0, height, height / 2))
-    names = "{vision: 'vision encoder', connector: '', lm: 'language model', other: 'other'}"
+    names = (
+        "{vision: 'vision encoder', connector: '', lm: 'language model', decoder: 'decoder', "
+        "other: 'other'}"
+    )
     blind = "scope === 'item' && indexof(['vision', 'connector'], datum.room) >= 0"
     small = {"type": "text", "align": "left", "color": GREY, "fontSize": 11}
     why = ["never sees the question,", "so it is not asked"]

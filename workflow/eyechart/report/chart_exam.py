@@ -19,7 +19,7 @@ from eyechart.report.chart_style import (
     spec,
     view,
 )
-from eyechart.report.exam_card import Exam, grid
+from eyechart.report.exam_card import ModelVerdicts, grid
 from eyechart.report.exam_looks import LANES, LOOKS, Look
 
 RING = "M-1,0a1,1 0 1,0 2,0a1,1 0 1,0 -2,0zM-.55,0a.55,.55 0 1,1 1.1,0a.55,.55 0 1,1 -1.1,0z"
@@ -47,7 +47,7 @@ CLASS = "class"
 APART = {"color": "independent", "shape": "independent", "yOffset": "independent"}
 
 
-def exam(one: Exam) -> Spec:
+def exam(one: ModelVerdicts) -> Spec:
     """Draw every stage of every skill of a model with its interval, chance, and the class."""
     rows = exam_rows(one)
     stages = [name for name in LANES.values() if any(r["stage"] == name for r in rows)]
@@ -66,7 +66,7 @@ def nothing(model: str) -> Spec:
     return spec({**view("points"), **chart, "encoding": encoding}, {"points": rows})
 
 
-def exam_rows(one: Exam) -> Rows:
+def exam_rows(one: ModelVerdicts) -> Rows:
     """Give a row per skill and stage: value, interval, n, floor, address, class and reason."""
     rows = []
     for band in grid([one]):
@@ -87,7 +87,7 @@ def exam_rows(one: Exam) -> Rows:
     return rounded(rows)
 
 
-def comparison(exams: Sequence[Exam]) -> Spec:
+def comparison(exams: Sequence[ModelVerdicts]) -> Spec:
     """Draw the class of every skill of every model, with the answer's share of right ones."""
     rows = comparison_rows(exams)
     lines = list(dict.fromkeys(r["line"] for r in rows))
@@ -117,7 +117,7 @@ def comparison(exams: Sequence[Exam]) -> Spec:
     return spec(chart, {"points": rows})
 
 
-def comparison_rows(exams: Sequence[Exam]) -> Rows:
+def comparison_rows(exams: Sequence[ModelVerdicts]) -> Rows:
     """Give a row per model and skill: class, the number beside it, interval, n, chance."""
     rows = []
     for band in grid(exams):

@@ -145,7 +145,7 @@ def _inner() -> Spec:
 
 def _names(borders: Spec, start: Spec) -> Spec:
     """Write the names of the rooms over the panel, where there is space for them."""
-    names = "{vision: 'vision', connector: '', lm: 'language model', other: ''}"
+    names = "{vision: 'vision', connector: '', lm: 'language model', decoder: 'decoder', other: ''}"
     mark = {"type": "text", "align": "left", "color": GREY, "fontSize": 10, "dx": 3, "dy": -5}
     encoding = {"x": start, "y": {"value": 0}, "text": label("name")}
     return layer(

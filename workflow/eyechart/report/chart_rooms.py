@@ -24,7 +24,8 @@ SHOWN = (
     *("task", "scope", "room", "address", "span", "probe", "accuracy", "low", "high", "n_test"),
     *("control", "selectivity", "q", "majority", "chance"),
 )
-SHAPES = dict(zip(ROOM_COLORS, ("circle", "square", "triangle-up", "diamond"), strict=True))
+MARKS = ("circle", "square", "triangle-up", "triangle-down", "diamond")
+SHAPES = dict(zip(ROOM_COLORS, MARKS, strict=True))
 
 
 def room_rows(results: Sequence[TaskResult]) -> Rows:

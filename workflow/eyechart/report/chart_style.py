@@ -18,8 +18,15 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # its name only: not
 
 # Okabe & Ito 2008: hues that people with any common colour blindness tell apart
 BLUE, ORANGE, GREEN, VERMILION, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
+SKY = "#56b4e9"
 INK, GREY, BORDER, PALE = "#1b1f24", "#6b7280", "#9ca3af", "#e5e7eb"
-ROOM_COLORS = {"vision": BLUE, "connector": ORANGE, "lm": GREEN, "other": PURPLE}
+ROOM_COLORS = {
+    "vision": BLUE,
+    "connector": ORANGE,
+    "lm": GREEN,
+    "decoder": SKY,
+    "other": PURPLE,
+}
 LINE_COLORS = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, INK]
 # white is none at all, so that a pale cell is not mistaken for a weak finding
 BLUES = ["#ffffff", "#c9dff0", "#7fb6dc", "#2f7fbd", "#0b4a8a", "#062f5c"]

@@ -1,12 +1,14 @@
 """What the report refuses of verdicts: a class without its numbers, a number without its kin."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from eyechart.errors import UserError, nearest
 from eyechart.report.checks import TOLERANCE
+from eyechart.tables.row_checks import Row, refuse
 from eyechart.tables.verdict import (
     BANDS,
     CLASSES,
@@ -83,9 +85,8 @@ def _known(path: Path, rows: pl.DataFrame, column: str, known: Iterable[str]) ->
         raise UserError(f"{path}: {column} is {name!r}; {nearest(str(name), known)}")
 
 
-def _refuse(path: Path, rows: pl.DataFrame, wrong: pl.Expr, mistake: str) -> None:
-    found = rows.filter(wrong.fill_null(False))
-    if len(found):
-        row = found.row(0, named=True)
-        mistake = mistake.format(**row)
-        raise UserError(f"{path}: skill {row['skill']!r} of {row['dataset']} {mistake}")
+def _named(row: Row) -> str:
+    return f"skill {row['skill']!r} of {row['dataset']}"
+
+
+_refuse = partial(refuse, where=_named)

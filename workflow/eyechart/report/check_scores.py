@@ -1,5 +1,6 @@
 """What the report refuses of scores: a number without chance, interval, test, or its answers."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -7,6 +8,7 @@ import polars as pl
 from eyechart.errors import UserError, nearest
 from eyechart.report.checks import TOLERANCE
 from eyechart.tables.conditions import CONDITIONS
+from eyechart.tables.row_checks import Row, absent, refuse
 from eyechart.tables.scores import ALL
 
 GUESSED = ("accuracy", "accuracy_mean", "pair_accuracy")  # what chance says something about
@@ -35,15 +37,15 @@ def check_scores(path: Path, rows: pl.DataFrame) -> None:
         raise UserError(f"{path}: condition {name!r} is unknown; {nearest(name, CONDITIONS)}")
     _refuse(path, rows, pl.struct(KEY).is_duplicated(), "the same score is there twice")
     for field in ("value", "n", "groups"):
-        _refuse(path, rows, _absent(field), f"a score without {field!r}")
+        _refuse(path, rows, absent(field), f"a score without {field!r}")
     guessed = rows.filter(pl.col("metric").is_in(GUESSED))
     shares = rows.filter(pl.col("metric").str.contains("accuracy|recall"))
     for field in ("ci_low", "ci_high"):
-        _refuse(path, shares, _absent(field), f"an accuracy without {field!r}")
-    _refuse(path, guessed, _absent("chance"), "an accuracy without 'chance'")
+        _refuse(path, shares, absent(field), f"an accuracy without {field!r}")
+    _refuse(path, guessed, absent("chance"), "an accuracy without 'chance'")
     compared = guessed.filter(pl.col("against").is_not_null())
     for field in ("difference", "p", "q"):
-        _refuse(path, compared, _absent(field), f"a comparison without its paired test ({field!r})")
+        _refuse(path, compared, absent(field), f"a comparison without its paired test ({field!r})")
     below = pl.col("q") < pl.col("p") - TOLERANCE
     _refuse(path, rows, below.fill_null(False), "q is below p, which no correction gives")
     _check_compared(path, rows.filter(pl.col("metric") == "accuracy"))
@@ -58,7 +60,7 @@ def check_distributions(path: Path, rows: pl.DataFrame) -> None:
         Naming file, condition and task.
     """
     for field in ("predicted", "n"):
-        _refuse(path, rows.with_row_index("row"), _absent(field), f"a share without {field!r}")
+        _refuse(path, rows.with_row_index("row"), absent(field), f"a share without {field!r}")
     sums = rows.group_by("condition", "task", "kind", maintain_order=True).agg(
         pl.col("truth", "predicted").sum(), unknown=pl.col("truth").is_null().all()
     )
@@ -112,14 +114,9 @@ def _check_compared(path: Path, accuracy: pl.DataFrame) -> None:
     _refuse(path, both, off, "its difference is not the one of its accuracies")
 
 
-def _absent(field: str) -> pl.Expr:
-    value = pl.col(field).cast(pl.Float64)
-    return value.is_null() | value.is_nan() | value.is_infinite()
+def _named(row: Row) -> str:
+    what = [row["condition"], row["task"], row.get("metric") or row["kind"]]
+    return f"row {row['row']} ({', '.join(what)}):"
 
 
-def _refuse(path: Path | str, rows: pl.DataFrame, wrong: pl.Expr, sentence: str) -> None:
-    found = rows.filter(wrong)
-    if not found.is_empty():
-        row = found.row(0, named=True)
-        what = [row["condition"], row["task"], row.get("metric") or row["kind"]]
-        raise UserError(f"{path}: row {row['row']} ({', '.join(what)}): {sentence}")
+_refuse = partial(refuse, where=_named)

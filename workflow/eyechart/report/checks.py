@@ -1,10 +1,12 @@
 """What the report refuses: a number without its control, its interval, its test or its audit."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from eyechart.errors import UserError
+from eyechart.tables.row_checks import Row, absent, refuse
 
 KEY = ("address", "span", "probe", "seed")
 CONTROLS = ("control_type", "control_permutation")
@@ -33,8 +35,8 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
         raise UserError(f"{path}: no row of kind 'task', expected one per address, span and probe")
     measured = rows.filter(pl.col("accuracy").is_not_null())
     for field in ("n_test", "ci_low", "ci_high", "chance"):
-        _refuse(path, measured, _absent(field), f"an accuracy without {field!r}")
-    _refuse(path, rows, _absent("accuracy"), "no accuracy")
+        _refuse(path, measured, absent(field), f"an accuracy without {field!r}")
+    _refuse(path, rows, absent("accuracy"), "no accuracy")
     for control in CONTROLS:
         there = rows.filter(pl.col("kind") == control).select(KEY)
         alone = task.join(there, on=KEY, how="anti", maintain_order="left")
@@ -46,7 +48,7 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
         ("q", "one of many tests without false-discovery correction ('q')"),
         ("cv_accuracy", "no cv_accuracy, by which alone the best address may be chosen"),
     ):
-        _refuse(path, task, _absent(field), sentence)
+        _refuse(path, task, absent(field), sentence)
     below = pl.col("q") < pl.col("p_mcnemar") - TOLERANCE
     _refuse(path, task, below, "q is below p_mcnemar, which no correction gives")
     if (rows["kind"] == "majority").sum() != 1:
@@ -75,15 +77,9 @@ def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame)
     _refuse(path, both, off, "its accuracy is not the one its predictions give")
 
 
-def _absent(field: str) -> pl.Expr:
-    value = pl.col(field).cast(pl.Float64)
-    return value.is_null() | value.is_nan() | value.is_infinite()
+def _named(row: Row) -> str:
+    place = f"{row['address']}/{row['span']}, {row['probe']}, seed {row['seed']}, "
+    return f"row {row['row']} ({place if row['address'] else ''}{row['kind']}):"
 
 
-def _refuse(path: Path, rows: pl.DataFrame, wrong: pl.Expr, sentence: str) -> None:
-    found = rows.filter(wrong)
-    if not found.is_empty():
-        row = found.row(0, named=True)
-        place = f"{row['address']}/{row['span']}, {row['probe']}, seed {row['seed']}, "
-        where = f"row {row['row']} ({place if row['address'] else ''}{row['kind']})"
-        raise UserError(f"{path}: {where}: {sentence}")
+_refuse = partial(refuse, where=_named)

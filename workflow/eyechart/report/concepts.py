@@ -27,7 +27,10 @@ from eyechart.tables.parquet import read_table
 
 NAMES = ("cues", "separation", "projection")
 SCHEMAS = {"cues": CUES, "separation": SEPARATION, "projection": PROJECTION}
-PREFERRED = {"lm": ("last", "image_mean")}  # spans to show in full, else in this order:
+PREFERRED = {
+    "lm": ("last", "image_mean"),
+    "decoder": ("last",),
+}  # spans to show in full, else in this order:
 SPANS = ("image_mean", "cls", "last", "text_mean", "all_mean")
 METHOD = "centroid"  # shown in charts; neighbours stand in the tables
 

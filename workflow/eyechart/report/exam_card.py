@@ -14,7 +14,7 @@ from eyechart.report.exam_looks import BAND_NAMES, LANES, LIT, LOOKS, TESTED, Lo
 from eyechart.report.patterns import pattern_order
 from eyechart.tables.verdict import ENCODED, NERVE, PATTERN, Verdict, parts, read_verdict
 from eyechart.verdict.evidence import Test
-from eyechart.verdict.rules import RULES, Bar
+from eyechart.verdict.rules import RULES, VerdictThresholds
 
 Row = dict[str, Any]
 # The stage whose number stands beside the class: the first that there is
@@ -22,7 +22,7 @@ HEADLINE = ("sighted", "lm_best", "connector", "alone", "encoder", "lm_last", "b
 
 
 @dataclass(frozen=True)
-class Exam:
+class ModelVerdicts:
     """The verdicts of one model, with the settings that they were made with."""
 
     model: str
@@ -31,9 +31,9 @@ class Exam:
     note: Row
     rows: tuple[Row, ...]
 
-    def bar(self) -> Bar:
+    def bar(self) -> VerdictThresholds:
         """Give what facts had to pass."""
-        return Bar(self.note["alpha"], self.note["margin"])
+        return VerdictThresholds(self.note["alpha"], self.note["margin"])
 
     def counts(self) -> list[tuple[Look, int]]:
         """Give how many skills are of each class, those that occur."""
@@ -43,7 +43,7 @@ class Exam:
         return [(look, count) for look, count in found if count]
 
 
-def read_exams(paths: Sequence[Path]) -> list[Exam]:
+def read_exams(paths: Sequence[Path]) -> list[ModelVerdicts]:
     """Read tables of verdicts, in the order given; a table without rows is left out.
 
     Raises
@@ -52,7 +52,7 @@ def read_exams(paths: Sequence[Path]) -> list[Exam]:
         If ``eyechart.report.check_exam`` refuses a table, a model is there twice, or two tables
         were made with different settings.
     """
-    found: list[Exam] = []
+    found: list[ModelVerdicts] = []
     for path in paths:
         verdict = read_verdict(path)
         check_verdicts(path, verdict)
@@ -68,7 +68,7 @@ def read_exams(paths: Sequence[Path]) -> list[Exam]:
                 f"{path}: made with {json.dumps(note)}, but {found[0].model} with "
                 f"{json.dumps(found[0].note)}; one page compares one set of rules"
             )
-        found.append(Exam(model, rows[0]["kind"], rows[0]["contains"], note, rows))
+        found.append(ModelVerdicts(model, rows[0]["kind"], rows[0]["contains"], note, rows))
     return found
 
 
@@ -94,7 +94,7 @@ def card(paths: Sequence[Path]) -> Row | None:
     }
 
 
-def grid(exams: Sequence[Exam]) -> list[Row]:
+def grid(exams: Sequence[ModelVerdicts]) -> list[Row]:
     """Give per band its lines: a skill with chance and datasets, and a cell per model (or None).
 
     Where every model was asked about a pattern in one dataset only, the two that MMVP consists of
@@ -109,7 +109,7 @@ def grid(exams: Sequence[Exam]) -> list[Row]:
     return bands
 
 
-def _lines(exams: Sequence[Exam], band: str, joined: bool) -> list[Row]:
+def _lines(exams: Sequence[ModelVerdicts], band: str, joined: bool) -> list[Row]:
     found: dict[tuple[str, str], list[Row | None]] = {}
     for place, exam in enumerate(exams):
         for row in exam.rows:
@@ -125,7 +125,7 @@ def _lines(exams: Sequence[Exam], band: str, joined: bool) -> list[Row]:
     return lines
 
 
-def cell(row: Row, bar: Bar) -> Row:
+def cell(row: Row, bar: VerdictThresholds) -> Row:
     """Give one skill of one model: its look, its stages as lanes, its headline, its tests.
 
     ``lost`` says whether some was lost before the language model, where that is not the class.
@@ -150,7 +150,7 @@ def cell(row: Row, bar: Bar) -> Row:
             "lost": row["verdict"] != NERVE and _lost(row, bar)}  # fmt: skip
 
 
-def families(exams: Sequence[Exam]) -> list[Row]:
+def families(exams: Sequence[ModelVerdicts]) -> list[Row]:
     """Give models that contain one encoder side by side, such as before and after tuning."""
     found = []
     keyed = sorted(exams, key=lambda e: _first(exams, e))
@@ -160,7 +160,7 @@ def families(exams: Sequence[Exam]) -> list[Row]:
     return found
 
 
-def _lost(row: Row, bar: Bar) -> bool:
+def _lost(row: Row, bar: VerdictThresholds) -> bool:
     """Whether the rules' own fact of a loss before the language model is shown."""
     for two in ("encoder_connector", "encoder_lm"):
         found = row["differences"].get(two)
@@ -174,21 +174,21 @@ def _rank(band: str, skill: str, dataset: str) -> tuple[int, str, str]:
     return (pattern_order(skill)[0] if band == PATTERN else 0, skill, dataset)
 
 
-def _once(exam: Exam) -> bool:
+def _once(exam: ModelVerdicts) -> bool:
     """Whether a model has each pattern in one dataset only."""
     skills = [row["skill"] for row in exam.rows if row["band"] == PATTERN]
     return len(skills) == len(set(skills))
 
 
-def _family(exam: Exam) -> tuple[str, str]:
+def _family(exam: ModelVerdicts) -> tuple[str, str]:
     return ("with", exam.contains) if exam.contains else ("alone", exam.model)
 
 
-def _first(exams: Sequence[Exam], exam: Exam) -> int:
+def _first(exams: Sequence[ModelVerdicts], exam: ModelVerdicts) -> int:
     return next(i for i, other in enumerate(exams) if _family(other) == _family(exam))
 
 
-def _occurs(name: str, exams: Sequence[Exam]) -> bool:
+def _occurs(name: str, exams: Sequence[ModelVerdicts]) -> bool:
     return any(row["verdict"] == name for exam in exams for row in exam.rows)
 
 

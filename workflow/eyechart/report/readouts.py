@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from eyechart.core.address import DECODER  # it holds no image tokens
 from eyechart.errors import UserError
 from eyechart.report.behaviour import BLIND, SHOWN, SIGHTED
 from eyechart.report.check_scores import check_scores
@@ -15,6 +17,7 @@ from eyechart.report.places import ROOMS, order, room
 from eyechart.tables.parquet import read_table
 from eyechart.tables.readouts import NOTE, READ, READOUTS, SHUFFLED
 from eyechart.tables.regions import SEEN
+from eyechart.tables.row_checks import absent, refuse
 from eyechart.tables.scores import SCORES
 
 TOLERANCE = 1e-6  # p and q are stored as float64; anything larger is another number
@@ -112,7 +115,7 @@ def check_readouts(path: Path, rows: pl.DataFrame) -> None:
     rows = rows.with_row_index("row")
     _refuse(path, rows, pl.struct(KEY).is_duplicated(), "the same readout is there twice")
     for field in ("value", "n", "groups", "chance", "ci_low", "ci_high"):
-        _refuse(path, rows, _absent(field), f"a readout without {field!r}")
+        _refuse(path, rows, absent(field), f"a readout without {field!r}")
     control = pl.col("readout").str.ends_with(SHUFFLED)
     own = rows.filter(~control)
     named = rows.filter(control).with_columns(pl.col("readout").str.strip_suffix(SHUFFLED))
@@ -120,7 +123,7 @@ def check_readouts(path: Path, rows: pl.DataFrame) -> None:
     _refuse(path, alone, pl.lit(True), "its control is missing, the row of shuffled tokens")
     compared = own.filter(pl.col("answer").is_not_null())
     for field in ("difference", "p", "q"):
-        _refuse(path, compared, _absent(field), f"compared without its paired test ({field!r})")
+        _refuse(path, compared, absent(field), f"compared without its paired test ({field!r})")
     below = pl.col("q") < pl.col("p") - TOLERANCE
     _refuse(path, compared, below, "q is below p, which no correction gives")
 
@@ -172,7 +175,7 @@ def lines(readout: Readout) -> list[Row]:
             line: Row = {"task": NAMES.get(task, task), "seen": seen}
             line |= {"readout": NAMES.get(name, name)}
             line |= {"n": min(row["n"] for row in rows), "chance": rows[0]["chance"]}
-            line |= {"at": {name: last.get(name) for name in ROOMS}}
+            line |= {"at": {name: last.get(name) for name in ROOMS if name != DECODER}}
             line |= {"highest": max(rows, key=lambda row: float(row["value"]))}
             line |= {"sighted": said.get(SIGHTED), "blind": said.get(blind or "")}
             found.append(line)
@@ -195,14 +198,8 @@ def blind_name(readout: Readout) -> str:
     return SHOWN[blind] if blind else ""
 
 
-def _absent(field: str) -> pl.Expr:
-    value = pl.col(field).cast(pl.Float64)
-    return value.is_null() | value.is_nan() | value.is_infinite()
+def _named(row: Row) -> str:
+    return f"row {row['row']} ({', '.join(row[name] for name in KEY)}):"
 
 
-def _refuse(path: Path, rows: pl.DataFrame, wrong: pl.Expr, sentence: str) -> None:
-    found = rows.filter(wrong)
-    if not found.is_empty():
-        row = found.row(0, named=True)
-        where = ", ".join(row[name] for name in KEY)
-        raise UserError(f"{path}: row {row['row']} ({where}): {sentence}")
+_refuse = partial(refuse, where=_named)

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from scipy.sparse import csr_array, issparse
 
+from eyechart.statistics.bootstrap import ENDS, GroupBootstrap
+
 Sums: TypeAlias = np.ndarray | csr_array  # sparse where distributions over many texts are summed
 Of = Callable[[np.ndarray], np.ndarray]
 
@@ -49,46 +51,32 @@ class Measure:
 
 
 def per_unit(values: np.ndarray) -> np.ndarray:
-    """Give the sums of which :func:`mean` is the mean of ``values`` (u,), shape (u, 2)."""
+    """Return the sums of which :func:`mean` is the mean of ``values`` (u,), shape (u, 2)."""
     return np.stack([values, np.ones(len(values))], axis=1)
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
-    """Give the first column over the second, (m,)."""
+    """Return the first column over the second, (m,)."""
     return sums[:, 0] / sums[:, 1]
 
 
 def total_variation(sums: np.ndarray) -> np.ndarray:
-    """Give half the sum of the absolute differences in all columns, over the last column, (m,)."""
+    """Return half the sum of absolute differences in all columns over the last column, (m,)."""
     return np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
 
 
 def largest(sums: np.ndarray) -> np.ndarray:
-    """Give the largest absolute value of all columns over the last column, (m,)."""
+    """Return the largest absolute value of all columns over the last column, (m,)."""
     return np.abs(sums[:, :-1]).max(1) / sums[:, -1]
 
 
-class Resampled:
-    """The same draws of groups for every metric: comparisons between rows are not blurred.
-
-    Parameters
-    ----------
-    groups : ndarray of str, shape (n,)
-        Of all items of a task.
-    draws : int
-        Needs ``8 * draws * groups`` bytes.
-    rng : numpy.random.Generator
-    """
-
-    def __init__(self, groups: np.ndarray, draws: int, rng: np.random.Generator):
-        distinct, self.code = np.unique(groups, return_inverse=True)
-        self.g = len(distinct)
-        self.counts = rng.multinomial(self.g, np.full(self.g, 1 / self.g), size=draws).astype(float)
+class Resampled(GroupBootstrap):
+    """Intervals of metrics that are functions of sums over units (items, or pairs of items)."""
 
     def interval(
         self, sums: Sums, unit: np.ndarray, of: Of, norm: bool
     ) -> tuple[float, float] | tuple[None, None]:
-        """Give a 95 % interval; null where no draw met any unit.
+        """Return a 95 % interval; null where no draw met any unit.
 
         Parameters
         ----------
@@ -130,7 +118,7 @@ class Resampled:
         if not len(values):
             return None, None
         if not norm:
-            low, high = np.quantile(values, [0.025, 0.975])
+            low, high = np.quantile(values, ENDS)
             return float(low), float(high)
         value, reach = float(of(total[None])[0]), float(np.quantile(values, 0.95))
         return max(0.0, value - reach), min(1.0, value + reach)

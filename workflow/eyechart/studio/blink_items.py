@@ -11,7 +11,7 @@ from dataclasses import replace
 from eyechart import randomness
 from eyechart.errors import UserError
 from eyechart.studio.balance import LETTERS, case_of
-from eyechart.studio.blink_tries import Item, Name, Settings, Shot, Try
+from eyechart.studio.blink_tries import Item, Name, RenderedView, Settings, Try
 from eyechart.studio.booth import Booth, Survey
 from eyechart.studio.cameras import drawn_camera, orbit
 from eyechart.studio.framing import framed
@@ -19,7 +19,7 @@ from eyechart.studio.lighting import facing, lights
 from eyechart.studio.matching import draw_things, shared_points
 from eyechart.studio.species import SPECIES, draw_specimen
 from eyechart.studio.spots import NoSpotError, Spot, part_spots, some_apart, within
-from eyechart.studio.styles import DIFFERENCES, Style, draw_contents, draw_other, draw_style
+from eyechart.studio.styles import DIFFERENCES, DrawingStyle, draw_contents, draw_other, draw_style
 from eyechart.studio.things import Scene, Thing, part_of
 from eyechart.studio.tools import TOOLS, draw_tool
 
@@ -141,14 +141,14 @@ def style(attempt: Try) -> Item:
     difference = case_of(DIFFERENCES, attempt.number, "style", *attempt.name[:4])
     own = draw_style(rng)
     other = draw_other(rng, own, difference)
-    styles: dict[str, Style] = attempt.lettered(own, [other])
+    styles: dict[str, DrawingStyle] = attempt.lettered(own, [other])
     shots = [_still(attempt, s, n) for n, s in enumerate((own, *styles.values()))]
     told = {"REF": own, **styles}
     facts = {"difference": difference, "styles": {k: s.facts() for k, s in told.items()}}
     return Item(shots, [{}, {}, {}], attempt.answer, facts)
 
 
-def _still(attempt: Try, style: Style, view: int) -> Shot:
+def _still(attempt: Try, style: DrawingStyle, view: int) -> RenderedView:
     rng, settings = attempt.rng, attempt.settings
     things = draw_contents(rng, style)
     camera = orbit(drawn_camera(rng, settings), elevation=rng.uniform(-10, 10))

@@ -19,7 +19,7 @@ Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Shot:
+class RenderedView:
     """One view: its picture as drawn (uint8 (h, w, 3)) and what its pixels show."""
 
     rgb: np.ndarray
@@ -38,7 +38,7 @@ class Item:
     facts : what it was drawn from, as JSON has it
     """
 
-    shots: list[Shot]
+    shots: list[RenderedView]
     points: list[dict[str, Spot]]
     answer: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Try:
         """Load a scene."""
         return Booth(scene, self.settings["image_px"])
 
-    def shot(self, booth: Booth, survey: Survey, view: int) -> Shot:
+    def shot(self, booth: Booth, survey: Survey, view: int) -> RenderedView:
         """Draw the picture of a survey.
 
         Raises
@@ -75,7 +75,7 @@ class Try:
             raise NoSpotError
         seed = randomness.seed_for("render", *self.name, view)
         samples = self.settings["samples_per_pixel"]
-        return Shot(booth.picture(survey.camera, samples, seed), survey)
+        return RenderedView(booth.picture(survey.camera, samples, seed), survey)
 
     def place_tells(self, ref: Spot, spots: list[Spot]) -> bool:
         """Tell whether the first point, the right one, is as near to the REF's place as is due.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from eyechart.studio.cameras import Camera
-from eyechart.studio.looks import Look, bsdf
+from eyechart.studio.looks import Surface, bsdf
 from eyechart.studio.meshes import Mesh
 from eyechart.studio.render import PATH_DEPTH, encode_srgb, mitsuba
 from eyechart.studio.things import Light, Scene, part_of
@@ -154,7 +154,7 @@ def _lamp(transform: Any, light: Light) -> dict[str, Any]:
     }
 
 
-def _mesh(mi: Any, name: str, mesh: Mesh, look: Look) -> Any:
+def _mesh(mi: Any, name: str, mesh: Mesh, look: Surface) -> Any:
     given = mi.Properties()
     given["bsdf"] = mi.load_dict(bsdf(mi, look))
     loaded = mi.Mesh(

@@ -16,7 +16,7 @@ from eyechart.studio.booth import Survey
 from eyechart.studio.cameras import Camera, drawn_camera, orbit
 from eyechart.studio.correspondence import focal_px, project
 from eyechart.studio.lighting import facing, lights
-from eyechart.studio.looks import Look
+from eyechart.studio.looks import Surface
 from eyechart.studio.spots import NoSpotError
 from eyechart.studio.things import Scene, Solid, Thing
 from eyechart.studio.vocabulary import COLORS
@@ -25,8 +25,8 @@ SHAPES = {"cube": "block", "sphere": "ball", "cylinder": "drum"}
 BOX_COLORS = ("red", "blue")  # of the boxes, hence of no thing
 MARGIN = 0.05  # of the farther one's depth: how much nearer the nearer one is at least
 LEAST_PX = 0.005  # of the picture: how much of a thing shows at least
-STONE = Look((120, 120, 120))
-TILES = Look((178, 178, 178), (205, 205, 205), pattern="checker", cells=6)
+STONE = Surface((120, 120, 120))
+TILES = Surface((178, 178, 178), (205, 205, 205), pattern="checker", cells=6)
 TRIES = 400
 # Whether the nearer one is lower, and whether it is larger, in the picture
 CUES = ((True, True), (True, False), (False, True), (False, False))
@@ -39,7 +39,7 @@ class Stood:
 
     name: str
     kind: str
-    look: Look
+    look: Surface
     size: float
     at: tuple[float, float]
     pedestal: float
@@ -74,7 +74,7 @@ def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
         shape = rng.choice(list(SHAPES))
         finish = rng.choice(("rubber", "rubber", "metal"))
         stood = Stood(
-            f"{color} {shape}", SHAPES[shape], Look(COLORS[color], finish=finish),
+            f"{color} {shape}", SHAPES[shape], Surface(COLORS[color], finish=finish),
             round(rng.uniform(0.25, 0.6), 6),
             (round(rng.uniform(-extent, extent), 6), round(rng.uniform(-extent, extent), 6)),
             round(rng.uniform(0.2, 1.3), 6) if rng.random() < 0.6 else 0.0,

@@ -16,7 +16,7 @@ import numpy as np
 
 from eyechart import errors, randomness
 from eyechart.studio import steps
-from eyechart.studio.render import View, project, render
+from eyechart.studio.render import SceneView, project, render
 from eyechart.studio.scenes import Plan, draw_plan
 from eyechart.studio.views import outline, save_view
 from eyechart.tables.files import write_json
@@ -26,7 +26,7 @@ ATTEMPTS = 50
 
 def draw_scene(
     name: tuple[str, str, int], settings: dict[str, Any], seed: int
-) -> tuple[Plan, View]:
+) -> tuple[Plan, SceneView]:
     """Draw one scene in which every object shows at least ``min_visible_px`` pixels.
 
     Parameters
@@ -47,7 +47,7 @@ def draw_scene(
     )
 
 
-def _with_truth(plan: Plan, view: View, image_px: list[int]) -> Plan:
+def _with_truth(plan: Plan, view: SceneView, image_px: list[int]) -> Plan:
     """Add to each object where it is in the picture: pixel_coords, bbox [x, y, w, h], pixels."""
     for i, obj in enumerate(plan["objects"]):
         across, down, depth = project(plan, obj["3d_coords"], image_px)

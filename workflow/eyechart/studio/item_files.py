@@ -7,7 +7,7 @@ import numpy as np
 
 from eyechart.errors import UserError
 from eyechart.studio.booth import Survey
-from eyechart.studio.render import View
+from eyechart.studio.render import SceneView
 from eyechart.studio.views import save_view
 
 SHOWN = "shards/"  # pictures under it are copied into the official files, and not kept
@@ -28,9 +28,9 @@ def save_item(
         of a world unit along the camera's axis.
     shown, plain : uint8 (h, w, 3), with marks and without
     """
-    entries = save_view(root, picture, truth, View(shown, survey.depth, survey.part))
+    entries = save_view(root, picture, truth, SceneView(shown, survey.depth, survey.part))
     if truth:
-        bare = View(plain, survey.depth, survey.part)
+        bare = SceneView(plain, survey.depth, survey.part)
         entries += save_view(root, f"{truth}_plain.png", "", bare)
     return entries
 

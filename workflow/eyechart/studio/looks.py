@@ -20,7 +20,7 @@ DARK: Color = (38, 38, 42)
 
 
 @dataclass(frozen=True)
-class Look:
+class Surface:
     """A surface.
 
     Attributes
@@ -54,7 +54,7 @@ def palette(rng: random.Random, count: int) -> list[Color]:
     return [hue(h, rng.uniform(0.6, 0.95), rng.uniform(0.55, 0.95)) for h in hues]
 
 
-def texture(look: Look) -> np.ndarray:
+def texture(look: Surface) -> np.ndarray:
     """Draw a pattern that repeats in both directions: linear light, float32 (px, px, 3)."""
     px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * look.cells
     u, v = np.meshgrid(px, px)
@@ -68,7 +68,7 @@ def texture(look: Look) -> np.ndarray:
     return colors[drawn.astype(int)].astype(np.float32)
 
 
-def bsdf(mi: Any, look: Look, repeat: float = 1.0) -> dict[str, Any]:
+def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
     """Give the material as Mitsuba reads it, its pattern ``repeat`` times in each direction."""
     color: dict[str, Any] = {
         "type": "rgb",
@@ -91,7 +91,7 @@ def bsdf(mi: Any, look: Look, repeat: float = 1.0) -> dict[str, Any]:
     }
 
 
-def _blotches(look: Look) -> np.ndarray:
+def _blotches(look: Surface) -> np.ndarray:
     """Draw smooth noise that repeats, and cut it at its median: bool (px, px)."""
     rng = randomness.generator("blotches", look.seed)
     spectrum = np.fft.fft2(rng.standard_normal((TEXTURE_PX, TEXTURE_PX)))

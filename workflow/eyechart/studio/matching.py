@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from eyechart.studio.booth import Survey
 from eyechart.studio.correspondence import project, visible_in
-from eyechart.studio.looks import Look, palette
+from eyechart.studio.looks import Surface, palette
 from eyechart.studio.spots import APART, NoSpotError, Spot, apart, within
 from eyechart.studio.things import Solid, Thing
 
@@ -23,7 +23,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
     colors = palette(rng, 2 * count)
     things = []
     for n in range(count):
-        look = Look(
+        look = Surface(
             colors[2 * n], colors[2 * n + 1], rng.choice(("rubber", "rubber", "gloss")),
             "blotches", rng.randint(5, 8), rng.randrange(2**31),
         )  # fmt: skip

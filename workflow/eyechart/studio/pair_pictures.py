@@ -9,8 +9,8 @@ import numpy as np
 from eyechart import randomness
 from eyechart.errors import UserError
 from eyechart.studio import steps
-from eyechart.studio.patterns import Pair, draw_pair, pattern_of
-from eyechart.studio.render import View, render
+from eyechart.studio.patterns import PatternPair, draw_pair, pattern_of
+from eyechart.studio.render import SceneView, render
 from eyechart.studio.stage import NoRoomError
 from eyechart.studio.views import outline, save_view
 from eyechart.tables.files import write_json
@@ -21,7 +21,7 @@ PLAIN = 24  # of 255: a channel that differs by less is no difference to the eye
 
 def draw_views(
     name: tuple[str, str, int], pattern: str, settings: dict[str, Any], seed: int
-) -> tuple[Pair, list[View]]:
+) -> tuple[PatternPair, list[SceneView]]:
     """Draw one pair in which every object shows, and the difference too, by enough pixels.
 
     Parameters
@@ -55,13 +55,13 @@ def draw_views(
     )
 
 
-def changed_px(first: View, second: View) -> int:
+def changed_px(first: SceneView, second: SceneView) -> int:
     """Count the pixels that are plainly different in two pictures of one size."""
     difference = np.abs(first.rgb.astype(int) - second.rgb).max(axis=-1)
     return int((difference >= PLAIN).sum())
 
 
-def _least_visible(view: View, count: int) -> int:
+def _least_visible(view: SceneView, count: int) -> int:
     return int(np.bincount(view.mask.ravel(), minlength=count + 1)[1:].min())
 
 
@@ -99,7 +99,7 @@ def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> Non
 
 
 def _record(
-    index: int, pattern: str, pair: Pair, views: list[View], places: list[str]
+    index: int, pattern: str, pair: PatternPair, views: list[SceneView], places: list[str]
 ) -> dict[str, Any]:
     """Give what a shard says of a pair: its facts, both plans, and where each object shows."""
     shown = [

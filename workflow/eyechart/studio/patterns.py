@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eyechart.studio.scenes import Plan, half_width
-from eyechart.studio.stage import Object, Stage, attributes, reach
+from eyechart.studio.stage import Object, SceneStage, attributes, reach
 from eyechart.studio.vocabulary import COLORS, SHAPES
 
 LETTERS = "AEHKLOSTXZ"  # plain from one another at a few pixels
@@ -20,7 +20,7 @@ TURN = 20.0  # degrees that a thing may be turned from facing the viewer
 
 
 @dataclass(frozen=True)
-class Pair:
+class PatternPair:
     """Two plans, what is asked of both, and what is true of each.
 
     Attributes
@@ -64,21 +64,23 @@ def _prop(rng: random.Random, shape: str, form: str) -> Object:
 
 
 def _two_of(
-    stage: Stage, kind: str, first: Object, second: Object, answers: tuple[str, str]
-) -> Pair:
+    stage: SceneStage, kind: str, first: Object, second: Object, answers: tuple[str, str]
+) -> PatternPair:
     """Pair two versions of one thing that stands at the same place, with the same others."""
     others = stage.others([first, second])
     plans = stage.plan([first, *others]), stage.plan([second, *others])
-    return Pair(kind, plans, answers, first, others=others)
+    return PatternPair(kind, plans, answers, first, others=others)
 
 
-def _forms(rng: random.Random, stage: Stage, kind: str, shape: str, forms: tuple[str, str]) -> Pair:
+def _forms(
+    rng: random.Random, stage: SceneStage, kind: str, shape: str, forms: tuple[str, str]
+) -> PatternPair:
     turn = rng.uniform(-TURN, TURN)
     first = stage.anywhere(_prop(rng, shape, forms[0]), share=0.3, turn=turn)
     return _two_of(stage, kind, first, {**first, "form": forms[1]}, forms)
 
 
-def orientation(rng: random.Random, stage: Stage) -> Pair:
+def orientation(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Turn an arrow round: it points right or left."""
     turn = rng.uniform(-TURN, TURN)
     arrow = stage.anywhere(_prop(rng, "arrow", "straight"), share=0.3, turn=turn)
@@ -86,22 +88,22 @@ def orientation(rng: random.Random, stage: Stage) -> Pair:
     return _two_of(stage, "arrow", arrow, turned, ("right", "left"))
 
 
-def presence(rng: random.Random, stage: Stage) -> Pair:
+def presence(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Take a thing away."""
     thing = stage.anywhere(attributes(rng), share=0.8)
     others = stage.others([thing], least=1)
     plans = stage.plan([*others, thing]), stage.plan(others)
-    return Pair("any", plans, ("yes", "no"), thing, others=others)
+    return PatternPair("any", plans, ("yes", "no"), thing, others=others)
 
 
-def state(rng: random.Random, stage: Stage) -> Pair:
+def state(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Lay a standing cylinder down, or close an open box."""
     if rng.random() < 0.5:
         return _forms(rng, stage, "cylinder", "cylinder", ("standing", "lying"))
     return _forms(rng, stage, "box", "box", ("open", "closed"))
 
 
-def quantity(rng: random.Random, stage: Stage) -> Pair:
+def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Take away one of two or three things of one shape."""
     count, shape = rng.randint(2, 3), rng.choice(SHAPES)
     things: list[Object] = []
@@ -109,10 +111,10 @@ def quantity(rng: random.Random, stage: Stage) -> Pair:
         things.append(stage.fit(attributes(rng, shape=shape, color=color), things))
     others = stage.others(things, own=count)
     plans = stage.plan([*others, *things]), stage.plan([*others, *things[:-1]])
-    return Pair("count", plans, (str(count), str(count - 1)), things[-1], others=others)
+    return PatternPair("count", plans, (str(count), str(count - 1)), things[-1], others=others)
 
 
-def position(rng: random.Random, stage: Stage) -> Pair:
+def position(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Let two things of one size change places."""
     size = rng.choice(("small", "large"))
     looks = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
@@ -126,17 +128,17 @@ def position(rng: random.Random, stage: Stage) -> Pair:
     second = [stage.stand(one, *right, turns[0]), stage.stand(two, *left, turns[1])]
     others = stage.others([*first, *second], own=2)
     plans = stage.plan([*first, *others]), stage.plan([*second, *others])
-    return Pair("places", plans, ("left", "right"), first[0], first[1], others)
+    return PatternPair("places", plans, ("left", "right"), first[0], first[1], others)
 
 
-def color(rng: random.Random, stage: Stage) -> Pair:
+def color(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Paint a thing in another colour."""
     first, second = _color_pair(rng)
     thing = stage.anywhere(attributes(rng, color=first), share=0.8)
     return _two_of(stage, "paint", thing, {**thing, "color": second}, (first, second))
 
 
-def structure(rng: random.Random, stage: Stage) -> Pair:
+def structure(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Change the roof of a house, or take a sphere down from a cube."""
     if rng.random() < 0.5:
         return _forms(rng, stage, "roof", "house", ("pointed", "flat"))
@@ -149,10 +151,10 @@ def structure(rng: random.Random, stage: Stage) -> Pair:
     above = {**beside, "3d_coords": [*cube["3d_coords"][:2], height]}
     others = stage.others([cube, beside], own=2)
     plans = stage.plan([cube, above, *others]), stage.plan([cube, beside, *others])
-    return Pair("stack", plans, ("on top", "beside"), above, cube, others)
+    return PatternPair("stack", plans, ("on top", "beside"), above, cube, others)
 
 
-def text(rng: random.Random, stage: Stage) -> Pair:
+def text(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Write another letter on a sign."""
     letters = rng.sample(LETTERS, 2)
     sign = {**_prop(rng, "sign", "panel"), "text": letters[0]}
@@ -160,16 +162,16 @@ def text(rng: random.Random, stage: Stage) -> Pair:
     return _two_of(stage, "sign", sign, {**sign, "text": letters[1]}, (letters[0], letters[1]))
 
 
-def viewpoint(rng: random.Random, stage: Stage) -> Pair:
+def viewpoint(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Look at one scene from above and from the side, equally far away."""
     first = stage.anywhere(attributes(rng), share=0.5)
     others = stage.others([first], least=1)
     views = [{**stage.camera, "position": _raised(stage, angle)} for angle in (ABOVE, LEVEL)]
     plans = stage.plan([first, *others], views[0]), stage.plan([first, *others], views[1])
-    return Pair("view", plans, ("above", "side"), first, others=others)
+    return PatternPair("view", plans, ("above", "side"), first, others=others)
 
 
-def _raised(stage: Stage, degrees: float) -> list[float]:
+def _raised(stage: SceneStage, degrees: float) -> list[float]:
     """Give where the camera stands at another height, as far from its target and as it faces it."""
     target, angle = stage.camera["target"], math.radians(degrees)
     far = math.dist(stage.camera["position"], target)
@@ -182,7 +184,7 @@ def _raised(stage: Stage, degrees: float) -> list[float]:
 
 
 # In the order of the paper and of the official script, which counts 15 pairs for each
-PATTERNS: dict[str, Callable[[random.Random, Stage], Pair]] = {
+PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
     "orientation": orientation,
     "presence": presence,
     "state": state,
@@ -200,7 +202,7 @@ def pattern_of(pair: int, pairs: int) -> str:
     return list(PATTERNS)[pair * len(PATTERNS) // pairs]
 
 
-def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> Pair:
+def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> PatternPair:
     """Draw one pair of a pattern; which of its two comes first is drawn too.
 
     Raises
@@ -208,8 +210,8 @@ def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> Pai
     NoRoomError
         If things found no place; the next draw may.
     """
-    pair = PATTERNS[pattern](rng, Stage(rng, settings))
+    pair = PATTERNS[pattern](rng, SceneStage(rng, settings))
     if rng.random() < 0.5:
         return pair
     swapped = (pair.plans[1], pair.plans[0]), (pair.answers[1], pair.answers[0])
-    return Pair(pair.kind, *swapped, pair.thing, pair.partner, pair.others)
+    return PatternPair(pair.kind, *swapped, pair.thing, pair.partner, pair.others)

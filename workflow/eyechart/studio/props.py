@@ -21,7 +21,7 @@ TEXT_PX = 64
 
 
 @dataclass(frozen=True)
-class Part:
+class PropPart:
     """One shape of a thing: scaled, then turned (in this order), then moved to its place.
 
     ``kind`` is ``wedge`` or one of Mitsuba's shapes; ``paint`` is ``own`` (the object's colour),
@@ -35,10 +35,10 @@ class Part:
     paint: str = "own"
 
 
-def _slab(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> Part:
+def _slab(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> PropPart:
     at = tuple((low + high) / 2 for low, high in (x, y, z))
     scale = tuple((high - low) / 2 for low, high in (x, y, z))
-    return Part("cube", (at[0], at[1], at[2]), (scale[0], scale[1], scale[2]))
+    return PropPart("cube", (at[0], at[1], at[2]), (scale[0], scale[1], scale[2]))
 
 
 _ROD, _LENGTH = 0.55, 1.4  # radius and half-length of the long cylinder
@@ -51,46 +51,50 @@ _CRATE = {
 }
 _AJAR: Turn = (X, -12)  # a lid that stands open leans back, too
 _LEAN: Turn = (X, -20)  # a sign leans back, as the camera looks down
-_WALLS = {"walls": Part("cube", (0, 0, -0.35), (1.0, 0.9, 0.65))}
-PROPS: dict[str, dict[str, dict[str, Part]]] = {
+_WALLS = {"walls": PropPart("cube", (0, 0, -0.35), (1.0, 0.9, 0.65))}
+PROPS: dict[str, dict[str, dict[str, PropPart]]] = {
     "arrow": {
         "straight": {
-            "shaft": Part("cube", (-0.6, 0, -0.75), (0.9, 0.36, 0.25)),
-            "head": Part("wedge", (0.9, 0, -0.75), (0.7, 1.2, 0.25)),
+            "shaft": PropPart("cube", (-0.6, 0, -0.75), (0.9, 0.36, 0.25)),
+            "head": PropPart("wedge", (0.9, 0, -0.75), (0.7, 1.2, 0.25)),
         },
     },
     "box": {
         "open": {
             **_CRATE,
-            "lid": Part("cube", (0, 1.05, 0.75), (1.36, 0.08, 0.9), (_AJAR,), "accent"),
+            "lid": PropPart("cube", (0, 1.05, 0.75), (1.36, 0.08, 0.9), (_AJAR,), "accent"),
         },
         "closed": {
             **_CRATE,
-            "lid": Part("cube", (0, 0, 0.08), (1.36, 0.98, 0.08), (), "accent"),
+            "lid": PropPart("cube", (0, 0, 0.08), (1.36, 0.98, 0.08), (), "accent"),
         },
     },
     "cylinder": {
         "standing": {
-            "body": Part("tube", (0, 0, _LENGTH - 1), (_ROD, _ROD, _LENGTH)),
-            "top": Part("disk", (0, 0, 2 * _LENGTH - 1), (_ROD, _ROD, 1)),
+            "body": PropPart("tube", (0, 0, _LENGTH - 1), (_ROD, _ROD, _LENGTH)),
+            "top": PropPart("disk", (0, 0, 2 * _LENGTH - 1), (_ROD, _ROD, 1)),
         },
         "lying": {
-            "body": Part("tube", (0, 0, _ROD - 1), (_ROD, _ROD, _LENGTH), ((Y, 90),)),
-            "right": Part("disk", (_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, 90),)),
-            "left": Part("disk", (-_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, -90),)),
+            "body": PropPart("tube", (0, 0, _ROD - 1), (_ROD, _ROD, _LENGTH), ((Y, 90),)),
+            "right": PropPart("disk", (_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, 90),)),
+            "left": PropPart("disk", (-_LENGTH, 0, _ROD - 1), (_ROD, _ROD, 1), ((Y, -90),)),
         },
     },
     "house": {
         "pointed": {
             **_WALLS,
-            "roof": Part("wedge", (0, 0, 0.85), (0.55, 1.2, 1.0), ((Y, -90), (Z, 90)), "accent"),
+            "roof": PropPart(
+                "wedge", (0, 0, 0.85), (0.55, 1.2, 1.0), ((Y, -90), (Z, 90)), "accent"
+            ),
         },
-        "flat": {**_WALLS, "roof": Part("cube", (0, 0, 0.4), (1.2, 1.0, 0.1), (), "accent")},
+        "flat": {**_WALLS, "roof": PropPart("cube", (0, 0, 0.4), (1.2, 1.0, 0.1), (), "accent")},
     },
     "sign": {
         "panel": {
-            "board": Part("cube", (0, 0.06, 0.25), (1.3, 0.06, 1.3), (_LEAN,)),
-            "text": Part("rectangle", (0, -0.02, 0.24), (1.14, 1.14, 1), ((X, 90), _LEAN), "text"),
+            "board": PropPart("cube", (0, 0.06, 0.25), (1.3, 0.06, 1.3), (_LEAN,)),
+            "text": PropPart(
+                "rectangle", (0, -0.02, 0.24), (1.14, 1.14, 1), ((X, 90), _LEAN), "text"
+            ),
         },
     },
 }  # fmt: skip
@@ -98,7 +102,7 @@ PROPS: dict[str, dict[str, dict[str, Part]]] = {
 REACH = {"arrow": 1.6, "box": 1.7, "cylinder": 1.55, "house": 1.6, "sign": 1.4}
 
 
-def place_part(transform: Any, place: Any, part: Part) -> Any:
+def place_part(transform: Any, place: Any, part: PropPart) -> Any:
     """Give the transform of one part of a thing that stands at ``place``."""
     moved = place @ transform().translate(part.at)
     for axis, degrees in reversed(part.turns):
@@ -106,7 +110,7 @@ def place_part(transform: Any, place: Any, part: Part) -> Any:
     return moved @ transform().scale(part.scale)
 
 
-def build_part(mi: Any, name: str, part: Part, to_world: Any, bsdf: dict[str, Any]) -> Any:
+def build_part(mi: Any, name: str, part: PropPart, to_world: Any, bsdf: dict[str, Any]) -> Any:
     """Give what Mitsuba loads for one part: a description, or a mesh that bears ``name``."""
     if part.kind == "wedge":
         return _wedge(mi, name, to_world, bsdf)

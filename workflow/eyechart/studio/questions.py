@@ -180,7 +180,7 @@ TASK_FAMILIES = {
 PROPOSALS = 16
 
 
-class Examiner:
+class QuestionSampler:
     """Asks questions of one scene after another and keeps the answers balanced.
 
     Parameters

@@ -23,7 +23,7 @@ PATH_DEPTH = 4
 
 
 @dataclass(frozen=True)
-class View:
+class SceneView:
     """What the renderer knows of one scene.
 
     ``rgb`` uint8 (h, w, 3); ``depth`` float32 (h, w), world units from the camera, 0 where there is
@@ -46,7 +46,7 @@ def mitsuba() -> Any:
     return mi
 
 
-def render(plan: Plan, settings: dict[str, Any], seed: int) -> View:
+def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
     """Draw one plan.
 
     Parameters
@@ -69,7 +69,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> View:
     layers = np.array(mi.render(scene, integrator=truth, spp=1, seed=0))
     # shape_index counts from 1 in scene order; 0 is no shape at all
     owner = np.array([0] + [_owner(shape.id()) for shape in scene.shapes()], dtype=np.uint8)
-    return View(
+    return SceneView(
         rgb=encode_srgb(np.array(linear)[..., :3]),
         depth=layers[..., 0].astype(np.float32),
         mask=owner[layers[..., 1].round().astype(int)],

@@ -8,7 +8,7 @@ and no mirror makes one of the other.
 import itertools
 import random
 
-from eyechart.studio.looks import GREY, Look, palette
+from eyechart.studio.looks import GREY, Surface, palette
 from eyechart.studio.things import Solid, Thing
 
 SIDES = (0, 90, 180, 270)  # degrees about the pillar
@@ -61,17 +61,17 @@ def difference(one: Sites, other: Sites) -> int:
     )
 
 
-def draw_looks(rng: random.Random, condition: str, kinds: list[str]) -> dict[str, Look]:
+def draw_looks(rng: random.Random, condition: str, kinds: list[str]) -> dict[str, Surface]:
     """Draw the colours that every sculpture of a trial has."""
     finish = rng.choice(("rubber", "gloss"))  # metal mirrors the parts and hides their shape
     colors = palette(rng, len(kinds))
     if condition == "plain":
         colors = [colors[0]] * len(colors)
-    looks = {kind: Look(color, finish=finish) for kind, color in zip(kinds, colors, strict=True)}
-    return {"pillar": Look(GREY, finish=finish), **looks}
+    looks = {kind: Surface(color, finish=finish) for kind, color in zip(kinds, colors, strict=True)}
+    return {"pillar": Surface(GREY, finish=finish), **looks}
 
 
-def build(sites: Sites, looks: dict[str, Look], wide: float, turn: float) -> Thing:
+def build(sites: Sites, looks: dict[str, Surface], wide: float, turn: float) -> Thing:
     """Build a sculpture.
 
     Parameters

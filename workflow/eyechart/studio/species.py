@@ -7,7 +7,7 @@ size; a part stays what it is. For semantic correspondence.
 import random
 from collections.abc import Callable
 
-from eyechart.studio.looks import DARK, FINISHES, Look, palette
+from eyechart.studio.looks import DARK, FINISHES, Surface, palette
 from eyechart.studio.things import Solid, Thing
 
 Solids = dict[str, Solid]
@@ -122,5 +122,5 @@ def draw_specimen(rng: random.Random, name: str) -> Thing:
     colors = palette(rng, 5)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth", "fifth")
-    looks = {p: Look(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, SPECIES[name](rng), {**looks, "dark": Look(DARK)})
+    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, SPECIES[name](rng), {**looks, "dark": Surface(DARK)})

@@ -32,7 +32,7 @@ def attributes(rng: random.Random, **given: str) -> Object:
     return {name: given.get(name) or rng.choice(values) for name, values in ATTRIBUTES.items()}
 
 
-class Stage:
+class SceneStage:
     """The camera and lights of one scene, drawn once and shared by both pictures of a pair.
 
     Parameters

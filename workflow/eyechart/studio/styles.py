@@ -10,7 +10,7 @@ import random
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from eyechart.studio.looks import FINISHES, PATTERNS, Color, Look, hue
+from eyechart.studio.looks import FINISHES, PATTERNS, Color, Surface, hue
 from eyechart.studio.things import Solid, Thing, Triple
 
 DIFFERENCES = ("palette", "texture", "both")
@@ -20,14 +20,14 @@ BODIES = ("block", "ball", "drum", "cone", "arc")
 
 
 @dataclass(frozen=True)
-class Style:
+class DrawingStyle:
     """A style.
 
     Attributes
     ----------
     hue : the middle of the palette on the colour wheel, degrees
     contrast : how far the palette reaches to both sides, degrees
-    pattern, finish, cells : of every surface, see :class:`eyechart.studio.looks.Look`
+    pattern, finish, cells : of every surface, see :class:`eyechart.studio.looks.Surface`
     tint : what the light is multiplied with, (R, G, B)
     """
 
@@ -47,16 +47,16 @@ class Style:
         steps = (-self.contrast, 0.0, self.contrast)
         return [hue(self.hue + s, 0.8, 0.85) for s in steps], hue(self.hue + 180, 0.15, 0.95)
 
-    def floor(self) -> Look:
+    def floor(self) -> Surface:
         """Give the floor: pale, in the style's pattern."""
         pale, paler = hue(self.hue, 0.25, 0.62), hue(self.hue, 0.2, 0.76)
-        return Look(pale, paler, "rubber", self.pattern, self.cells // 2)
+        return Surface(pale, paler, "rubber", self.pattern, self.cells // 2)
 
 
-def draw_style(rng: random.Random) -> Style:
+def draw_style(rng: random.Random) -> DrawingStyle:
     """Draw a style."""
     middle = rng.uniform(0, 360)
-    return Style(
+    return DrawingStyle(
         hue=round(middle, 3),
         contrast=round(rng.uniform(10, 40), 3),
         pattern=rng.choice(DRAWN),
@@ -66,7 +66,7 @@ def draw_style(rng: random.Random) -> Style:
     )
 
 
-def draw_other(rng: random.Random, style: Style, difference: str) -> Style:
+def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> DrawingStyle:
     """Draw a style that differs from another in its palette, its texture or both."""
     other = style
     if difference in ("palette", "both"):
@@ -82,13 +82,13 @@ def draw_other(rng: random.Random, style: Style, difference: str) -> Style:
     return other
 
 
-def draw_contents(rng: random.Random, style: Style) -> tuple[Thing, ...]:
+def draw_contents(rng: random.Random, style: DrawingStyle) -> tuple[Thing, ...]:
     """Draw four or five things round a middle, painted in a style."""
     colors, second = style.colors()
     count = rng.randint(4, 5)
     things = []
     for n in range(count):
-        look = Look(rng.choice(colors), second, style.finish, style.pattern, style.cells,
+        look = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
                     rng.randrange(2**31))  # fmt: skip
         kind, high, wide = rng.choice(BODIES), rng.uniform(0.35, 0.8), rng.uniform(0.35, 0.55)
         across = high if kind == "arc" else wide

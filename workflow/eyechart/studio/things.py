@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.studio.looks import FLOOR, Look
+from eyechart.studio.looks import FLOOR, Surface
 from eyechart.studio.meshes import Mesh, body, moved
 
 Triple = tuple[float, float, float]
 Turn = tuple[str, float]  # axis and degrees
-GROUND = Look(FLOOR)
+GROUND = Surface(FLOOR)
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Thing:
 
     name: str
     solids: dict[str, Solid]
-    looks: dict[str, Look]
+    looks: dict[str, Surface]
     at: Triple = (0.0, 0.0, 0.0)
     turn: float = 0.0
     size: float = 1.0
 
-    def meshes(self) -> Iterator[tuple[str, Mesh, Look]]:
+    def meshes(self) -> Iterator[tuple[str, Mesh, Surface]]:
         """Give the name, the triangles in the world, and the look of every body."""
         place = _moved(self.at) @ rotation("z", self.turn) @ _scaled((self.size,) * 3)
         for name, solid in self.solids.items():
@@ -80,7 +80,7 @@ class Scene:
     things: tuple[Thing, ...]
     lights: tuple[Light, ...]
     sky: Triple = (0.35, 0.35, 0.35)
-    floor: Look = GROUND
+    floor: Surface = GROUND
 
 
 def part_of(name: str) -> str:

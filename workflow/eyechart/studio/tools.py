@@ -8,7 +8,7 @@ only, and are never asked for. Every tool has at least four.
 import random
 from collections.abc import Callable
 
-from eyechart.studio.looks import DARK, FINISHES, Look, palette
+from eyechart.studio.looks import DARK, FINISHES, Surface, palette
 from eyechart.studio.things import Solid, Thing
 
 Solids = dict[str, Solid]
@@ -127,5 +127,5 @@ def draw_tool(rng: random.Random, name: str) -> Thing:
     colors = palette(rng, 4)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth")
-    looks = {p: Look(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, TOOLS[name](rng), {**looks, "dark": Look(DARK)})
+    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, TOOLS[name](rng), {**looks, "dark": Surface(DARK)})

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyechart.studio.render import View
+from eyechart.studio.render import SceneView
 from eyechart.tables.files import atomic, describe
 
 DEPTH_UNIT = 1000  # depth pictures count thousandths of a world unit
 JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small coloured things keep their colour
 
 
-def save_view(root: Path, picture: str, truth: str, view: View) -> list[dict[str, Any]]:
+def save_view(root: Path, picture: str, truth: str, view: SceneView) -> list[dict[str, Any]]:
     """Write a picture and, unless ``truth`` is empty, its mask and depth; give manifest entries.
 
     Parameters

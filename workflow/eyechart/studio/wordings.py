@@ -1,7 +1,8 @@
 """Put a pair of pictures into words: one question with two options, or a statement for each.
 
-Wording is data, by kind of pair (:class:`eyechart.studio.patterns.Pair`); where a pattern allows,
-it is the language of CLEVR's questions and of the captions that the tiny models were trained on.
+Wording is data, by kind of pair (:class:`eyechart.studio.patterns.PatternPair`). Where a pattern
+allows, it is the language of CLEVR's questions and of the captions that the tiny models were
+trained on.
 """
 
 import random

@@ -13,7 +13,7 @@ from typing import Any
 
 from eyechart import errors, randomness
 from eyechart.studio import steps
-from eyechart.studio.questions import Examiner
+from eyechart.studio.questions import QuestionSampler
 from eyechart.tables.files import write_json
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
@@ -39,7 +39,7 @@ def questions_json(
     settings : dict
         ``questions`` {task: how many per picture}, ``families``, ``balance``.
     """
-    examiner = Examiner(settings["families"], settings["balance"])
+    examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
     questions: list[dict[str, Any]] = []
     for scene in scenes:

@@ -32,7 +32,7 @@ STEP = "eyechart.training.train_dino"
 WATCHED = [task for task in IMAGE_TASKS if not task.startswith("has_")]
 
 
-class Head(torch.nn.Module):
+class PrototypeHead(torch.nn.Module):
     """Say how near a token is to each prototype: cosines, shape (…, k)."""
 
     def __init__(self, width: int, settings: dict[str, Any]):
@@ -55,15 +55,15 @@ class Learner(torch.nn.Module):
     def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
         self.eye = eye
-        self.whole = Head(eye.config.hidden_size, settings)
-        self.patch = Head(eye.config.hidden_size, settings)
+        self.whole = PrototypeHead(eye.config.hidden_size, settings)
+        self.patch = PrototypeHead(eye.config.hidden_size, settings)
 
     def see(self, views: torch.Tensor, hidden: torch.Tensor | None = None) -> torch.Tensor:
         """Give the tokens of views (b, 3, h, w), class token first: (b, 1 + p, d)."""
         return self.eye(pixel_values=views, bool_masked_pos=hidden).last_hidden_state
 
 
-class Pair(torch.nn.Module):
+class StudentTeacher(torch.nn.Module):
     """Student, teacher, and the centres of what the teacher says of wholes and of patches."""
 
     def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
@@ -114,7 +114,7 @@ class Pair(torch.nn.Module):
 
 
 def make_loss(
-    pair: Pair, pictures: Pictures, recipe: dict[str, Any], device: torch.device
+    pair: StudentTeacher, pictures: Pictures, recipe: dict[str, Any], device: torch.device
 ) -> Callable[[torch.Generator], torch.Tensor]:
     """Give the loss of one random batch; before it, the teacher follows the step before."""
     settings, sizes = recipe[STAGE], recipe["architecture"]
@@ -170,7 +170,11 @@ def main(argv: list[str]) -> None:
     stage.make_deterministic(settings["threads"])
     train = load_pictures(root, "train", recipe["pictures"])
     held_out = load_pictures(root, "val", recipe["held_out"])
-    pair = Pair(build_dino(recipe["architecture"], args.seed), settings).to(args.device).train()
+    pair = (
+        StudentTeacher(build_dino(recipe["architecture"], args.seed), settings)
+        .to(args.device)
+        .train()
+    )
     curve = loop.fit(
         dict(pair.named_parameters()),
         make_loss(pair, train, recipe, args.device),

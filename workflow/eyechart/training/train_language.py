@@ -17,7 +17,7 @@ import torch
 
 from eyechart import errors, randomness
 from eyechart.studio.captions import caption
-from eyechart.studio.questions import Examiner
+from eyechart.studio.questions import QuestionSampler
 from eyechart.studio.scenes import draw_plan
 from eyechart.training import loop, stage
 from eyechart.training.answering import accuracies, answer_logits, answer_loss, tell
@@ -36,7 +36,7 @@ def imagine(
     settings: dict[str, Any], studio: dict[str, Any], seed: int
 ) -> list[tuple[Scene, list[Question]]]:
     """Give ``settings['scenes']`` scenes of the world with habits, and questions with answers."""
-    examiner = Examiner(studio["families"], balance=False)
+    examiner = QuestionSampler(studio["families"], balance=False)
     corpus = []
     for index in range(settings["scenes"]):
         rng = randomness.dice("imagine", seed, index)

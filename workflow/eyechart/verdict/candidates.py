@@ -2,9 +2,9 @@
 
 import polars as pl
 
+from eyechart.core.address import CONNECTOR, VISION, component, in_language_model, sort_key
 from eyechart.errors import UserError
 from eyechart.tables.readouts import MANY
-from eyechart.verdict.readings import ROOMS, order, room
 
 LAST = "last"  # of the setting `encoder`: the last vision address
 
@@ -44,7 +44,7 @@ def candidates(
         return {}, ""
     seen = "canvas" if "canvas" in rows["seen"].to_list() else "alone"
     here = rows.filter(pl.col("seen") == seen)
-    at = _addresses(sorted(here["address"].unique(), key=order), encoder, where)
+    at = _addresses(sorted(here["address"].unique(), key=sort_key), encoder, where)
     parts = {stage: here.filter(pl.col("address").is_in(a)) for stage, a in at.items()}
     alone = rows.filter(pl.col("seen") == "alone", pl.col("address").is_in(at["encoder"]))
     parts = {"alone": alone, **parts}
@@ -60,8 +60,10 @@ def candidates(
 
 def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list[str]]:
     """Give the addresses of each stage; of a connector with blocks, its end."""
-    by_room = {name: [a for a in addresses if room(a) == name] for name in ROOMS}
-    vision = by_room["vision"]
+    vision, connector = (
+        [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
+    )
+    language = [a for a in addresses if in_language_model(a)]
     if encoder != LAST and vision and encoder not in vision:
         raise UserError(
             f"--settings: encoder is {encoder!r}, but {where} was read at {', '.join(vision)}; "
@@ -69,16 +71,16 @@ def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list
         )
     return {
         "encoder": vision[-1:] if encoder == LAST else [a for a in vision if a == encoder],
-        "connector": by_room["connector"][-1:],
-        "lm_best": by_room["lm"],
-        "lm_last": by_room["lm"][-1:],
+        "connector": connector[-1:],
+        "lm_best": language,
+        "lm_last": language[-1:],
     }
 
 
 def _wide(rows: pl.DataFrame) -> pl.DataFrame:
     pairs = rows.select("address", "readout").unique().rows()
     found = rows.select("item_id").unique()
-    for address, readout in sorted(pairs, key=lambda pair: (order(pair[0]), pair[1])):
+    for address, readout in sorted(pairs, key=lambda pair: (sort_key(pair[0]), pair[1])):
         own = rows.filter(address=address, readout=readout)
         column = own.select("item_id", pl.col("right").alias(f"{address} {readout}"))
         found = found.join(column, on="item_id", how="inner")

@@ -36,9 +36,9 @@ from eyechart.behavior.read_answers import read_items
 from eyechart.errors import UserError, nearest
 from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.evidence import Skill
-from eyechart.verdict.gather import Source, add_encoder, skills
+from eyechart.verdict.gather import VerdictInputs, add_encoder, skills
 from eyechart.verdict.readings import SUFFIX, Probed, read_probes, read_readouts
-from eyechart.verdict.rules import Bar
+from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.said import read_said
 from eyechart.verdict.table import rows
 
@@ -48,7 +48,7 @@ Settings = dict[str, Any]
 Items = dict[str, pl.DataFrame]
 
 
-def read_sources(args: argparse.Namespace) -> list[Source]:
+def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
     """Read all that is known of the model, by dataset; a dataset of which nothing is, is left out.
 
     Raises
@@ -73,7 +73,7 @@ def read_sources(args: argparse.Namespace) -> list[Source]:
         if found:
             probes[dataset][found[0]] = found[1]
     return [
-        Source(
+        VerdictInputs(
             args.model,
             dataset,
             own,
@@ -116,7 +116,7 @@ def _checked(path: Path, model: str, expected: str, dataset: str, items: Items) 
     return dataset
 
 
-def bar_of(settings: Settings) -> Bar:
+def bar_of(settings: Settings) -> VerdictThresholds:
     """Give what facts must pass.
 
     Raises
@@ -129,7 +129,7 @@ def bar_of(settings: Settings) -> Bar:
             raise UserError(
                 f"--settings: {name} is {settings[name]!r}, expected a number between 0 and 1"
             )
-    return Bar(settings["alpha"], settings["margin"])
+    return VerdictThresholds(settings["alpha"], settings["margin"])
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyechart.statistics.intervals import apart, paired_interval, share_interval
 from eyechart.statistics.testing import mcnemar_exact
 from eyechart.tables.verdict import COMPARISONS
-from eyechart.verdict.intervals import apart, paired_interval, share_interval
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageEvidence:
     """Answers taken at one stage.
 
     Attributes
@@ -46,7 +46,7 @@ class Skill:
         ``canvas`` or ``alone``: how the pictures of the readouts were seen that decide; else empty.
     groups : ndarray of str, shape (n,)
     chance : float
-    stages : dict of Stage
+    stages : dict of StageEvidence
         Of ``eyechart.tables.verdict.STAGES``, those that there are.
     changed : ndarray of float, shape (n,), or None
         Whether the sighted answer differs from the blind one.
@@ -58,7 +58,7 @@ class Skill:
     seen: str
     groups: np.ndarray
     chance: float
-    stages: dict[str, Stage]
+    stages: dict[str, StageEvidence]
     changed: np.ndarray | None = None
 
 
@@ -98,14 +98,14 @@ class Findings:
     read: bool = True  # whether that one was read from features, and not asked
 
 
-def estimate(stage: Stage, groups: np.ndarray) -> Estimate:
+def estimate(stage: StageEvidence, groups: np.ndarray) -> Estimate:
     """Give value and interval of one stage."""
     own = groups if stage.groups is None else stage.groups
     low, high = share_interval(stage.right, own)
     return Estimate(float(stage.right.mean()), low, high, len(stage.right), stage.floor)
 
 
-def compare(first: Stage, second: Stage, groups: np.ndarray) -> Test:
+def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> Test:
     """Test two stages: on the same items by McNemar's exact test, group by group; else apart.
 
     Returns

@@ -13,7 +13,7 @@ from eyechart.tables.readouts import READ
 from eyechart.tables.verdict import PATTERN, QUESTION, SIX
 from eyechart.verdict.candidates import candidates
 from eyechart.verdict.choose import cross_fitted
-from eyechart.verdict.evidence import Skill, Stage
+from eyechart.verdict.evidence import Skill, StageEvidence
 from eyechart.verdict.readings import Probed
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # stages that 
 
 
 @dataclass(frozen=True)
-class Source:
+class VerdictInputs:
     """All that was read of one model and dataset.
 
     ``said`` is what :func:`eyechart.verdict.said.read_said` gives, ``readouts`` what
@@ -43,12 +43,12 @@ class Source:
         return sorted({*asked, *read, *self.probes})
 
 
-def skills(source: Source, encoder: str, seed: int) -> list[Skill]:
+def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
     """Give the skills of a dataset, by task.
 
     Parameters
     ----------
-    source : Source
+    source : VerdictInputs
     encoder : str
         The address that stands for the encoder, or ``last``.
     seed : int
@@ -91,7 +91,7 @@ def add_encoder(
     for skill in found:
         own, stages = asked.filter(pl.col("task") == skill.name), skill.stages
         if skill.band == PATTERN and len(own) and "encoder" not in stages:
-            stage = Stage(
+            stage = StageEvidence(
                 own["sighted"].to_numpy(),
                 f"{encoder} on {dataset}",
                 "answer",
@@ -103,7 +103,7 @@ def add_encoder(
     return result
 
 
-def _own_tables(source: Source, task: str, own: pl.DataFrame) -> list[pl.DataFrame]:
+def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.DataFrame]:
     """Give the answers to a task and what was probed of it, as far as there are any."""
     said = source.said.join(own, on="item_id", how="semi")
     probed = source.probes.get(task)
@@ -128,7 +128,7 @@ def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.Dat
 
 
 def _skill(
-    source: Source,
+    source: VerdictInputs,
     task: str,
     shared: pl.DataFrame,
     read: dict[str, pl.DataFrame],
@@ -137,16 +137,16 @@ def _skill(
 ) -> Skill:
     chance = float((1 / shared["choices"].list.len()).mean())  # type: ignore[arg-type]
     groups = _strings(shared["group"])
-    stages: dict[str, Stage] = {}
+    stages: dict[str, StageEvidence] = {}
     for stage in BEFORE:
         if stage in read:
             right, address = _choose(_pick(shared, read[stage]), groups, rng)
-            stages[stage] = Stage(right, address, "readout", chance)
+            stages[stage] = StageEvidence(right, address, "readout", chance)
     here = source.said.join(shared, on="item_id", how="semi")
     said = _pick(shared, here) if len(here) else {}
     for name in ("sighted", "blind"):
         if name in said:
-            stages[name] = Stage(said[name], "", "answer", chance)
+            stages[name] = StageEvidence(said[name], "", "answer", chance)
     if task in source.probes and "lm_best" not in stages:
         stages |= _probed(shared, source.probes[task], chance, stages.get("blind"))
     band = _band(task, shared)
@@ -166,16 +166,16 @@ def _choose(
 
 
 def _probed(
-    shared: pl.DataFrame, probed: Probed, chance: float, blind: Stage | None
-) -> dict[str, Stage]:
+    shared: pl.DataFrame, probed: Probed, chance: float, blind: StageEvidence | None
+) -> dict[str, StageEvidence]:
     table = _table(probed.ids, best=probed.best[1], last=probed.last[1], majority=probed.majority)
     right = _pick(shared, table)
     # a probe of the language model has read the question, too: what that alone gives is no finding
     known = [chance, float(right["majority"].mean())]
     known += [float(blind.right.mean())] if blind else []
     return {
-        "lm_best": Stage(right["best"], probed.best[0], "probe", max(known)),
-        "lm_last": Stage(right["last"], probed.last[0], "probe", max(known)),
+        "lm_best": StageEvidence(right["best"], probed.best[0], "probe", max(known)),
+        "lm_last": StageEvidence(right["last"], probed.last[0], "probe", max(known)),
     }
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from eyechart.core.address import in_language_model, sort_key
 from eyechart.errors import UserError, nearest
 from eyechart.tables import readouts
 from eyechart.tables.parquet import read_table
 from eyechart.tables.probes import PREDICTIONS, PROBES
 
 SUFFIX = ".predictions.parquet"
-ROOMS = ("vision", "connector", "lm")
 SEEN = ("alone", "canvas")
 KEY = ["address", "span", "probe", "seed"]
 
@@ -30,23 +30,6 @@ class Probed:
     best: tuple[str, np.ndarray]
     last: tuple[str, np.ndarray]
     majority: np.ndarray
-
-
-def room(address: str) -> str:
-    """Give the room of an address, or nothing of a module's path."""
-    first = address.split(".", maxsplit=1)[0]
-    return first if first in ROOMS else ""
-
-
-def order(address: str) -> tuple[int, int, int, str]:
-    """Give a sort key: along the model; blocks by number, names after them.
-
-    >>> sorted(["lm.norm", "lm.10", "connector", "lm.2", "vision.3"], key=order)
-    ['vision.3', 'connector', 'lm.2', 'lm.10', 'lm.norm']
-    """
-    last = address.rsplit(".", maxsplit=1)[-1]
-    rank = ROOMS.index(room(address)) if room(address) else len(ROOMS)
-    return (rank, 0, int(last), address) if last.isdigit() else (rank, 1, 0, address)
 
 
 def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
@@ -104,10 +87,10 @@ def read_probes(path: Path, model: str, dataset: str) -> tuple[str, Probed] | No
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
     asked = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
-    asked = asked.filter(pl.col("address").map_elements(room, return_dtype=pl.String) == "lm")
+    asked = asked.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
     if not len(asked):
         return None
-    last = max(asked["address"].unique(), key=order)
+    last = max(asked["address"].unique(), key=sort_key)
     said = pl.DataFrame(read_table(path.with_suffix(SUFFIX), PREDICTIONS.names)).sort("id")
     right = said.with_columns(right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64))
     majority = right.filter(pl.col("kind") == "majority")

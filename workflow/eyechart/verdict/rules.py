@@ -13,7 +13,7 @@ from eyechart.verdict.evidence import Estimate, Findings, Test
 
 
 @dataclass(frozen=True)
-class Bar:
+class VerdictThresholds:
     """What a fact must pass.
 
     Attributes
@@ -55,7 +55,7 @@ class Bar:
 
 
 # Whether each fact is shown. "Not shown" covers the opposite and the unknown alike.
-FACTS: dict[str, Callable[[Findings, Bar], bool]] = {
+FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
     "encoder has it": lambda f, bar: bar.has(f.estimates.get(f.decisive)),
     "encoder lacks it": lambda f, bar: bar.lacks(f.estimates.get(f.decisive)),
     "lost before the language model": lambda f, bar: (
@@ -118,12 +118,12 @@ RULES = (
 NO_RULE = Rule("none", UNDECIDED, ())
 
 
-def facts(found: Findings, bar: Bar) -> dict[str, bool]:
+def facts(found: Findings, bar: VerdictThresholds) -> dict[str, bool]:
     """Give which facts are shown."""
     return {name: shown(found, bar) for name, shown in FACTS.items()}
 
 
-def decide(found: Findings, bar: Bar) -> Rule:
+def decide(found: Findings, bar: VerdictThresholds) -> Rule:
     """Give the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided."""
     shown = facts(found, bar)
     for rule in RULES:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from eyechart.tables.verdict import NERVE, PATTERN, QUESTION
 from eyechart.verdict.evidence import Estimate, Findings, Skill, Test
-from eyechart.verdict.rules import Bar, Rule
+from eyechart.verdict.rules import Rule, VerdictThresholds
 
 NAMES = {
     "alone": "the encoder",
@@ -44,7 +44,7 @@ def gap(found: Test) -> str:
     return f"difference {share(found.difference, sign=True)} {ends}, q {q}"
 
 
-def why(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> str:
+def why(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> str:
     """Give the sentence of a skill: what decided, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
@@ -53,7 +53,7 @@ def why(skill: Skill, found: Findings, rule: Rule, bar: Bar) -> str:
     return f"{text}{lost} ({counted}){_missing(skill, found)}."
 
 
-def _lost(skill: Skill, found: Findings, bar: Bar) -> str:
+def _lost(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     """Say what is shown to be lost before the language model, where that is not the class."""
     for after, name in (("connector", "encoder_connector"), ("lm_best", "encoder_lm")):
         if bar.above(found.tests.get(name)):
@@ -65,7 +65,7 @@ def _lost(skill: Skill, found: Findings, bar: Bar) -> str:
     return ""
 
 
-def _used(skill: Skill, found: Findings, bar: Bar) -> str:
+def _used(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     held = _held(skill, found)
     text = (
@@ -75,7 +75,7 @@ def _used(skill: Skill, found: Findings, bar: Bar) -> str:
     return f"{text}; {held}" if held else text
 
 
-def _brain(skill: Skill, found: Findings, bar: Bar) -> str:
+def _brain(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     part = ", which uses a part of it" if bar.above(tests.get("sighted_blind")) else ""
     return (
@@ -84,7 +84,7 @@ def _brain(skill: Skill, found: Findings, bar: Bar) -> str:
     )
 
 
-def _nerve(skill: Skill, found: Findings, bar: Bar) -> str:
+def _nerve(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     lost = "encoder_connector" if bar.above(tests.get("encoder_connector")) else "encoder_lm"
     after = lost.replace("encoder_lm", "lm_best").replace("encoder_connector", "connector")
@@ -97,7 +97,7 @@ def _nerve(skill: Skill, found: Findings, bar: Bar) -> str:
     return text + (f"; the answer {number(at['sighted'])}" if "sighted" in at else "")
 
 
-def _eyes(skill: Skill, found: Findings, bar: Bar) -> str:
+def _eyes(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at = found.estimates
     text = (
         f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an "
@@ -108,7 +108,7 @@ def _eyes(skill: Skill, found: Findings, bar: Bar) -> str:
     return text + (f"; the answer is right on {number(at['sighted'])}" if "sighted" in at else "")
 
 
-def _without_looking(skill: Skill, found: Findings, bar: Bar) -> str:
+def _without_looking(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     held = _held(skill, found)
     text = (
@@ -118,7 +118,7 @@ def _without_looking(skill: Skill, found: Findings, bar: Bar) -> str:
     return f"{text}; {held}" if held else text
 
 
-def _same(skill: Skill, found: Findings, bar: Bar) -> str:
+def _same(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at, changed = found.estimates, found.changed
     assert changed is not None  # the rule looked at it
     return (
@@ -127,7 +127,7 @@ def _same(skill: Skill, found: Findings, bar: Bar) -> str:
     )
 
 
-def _encoded(skill: Skill, found: Findings, bar: Bar) -> str:
+def _encoded(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at = found.estimates[found.decisive]
     return (
         f"Encoded: {_at(skill, found.decisive)} gives {number(at)}; there is no language model "
@@ -135,7 +135,7 @@ def _encoded(skill: Skill, found: Findings, bar: Bar) -> str:
     )
 
 
-def _undecided(skill: Skill, found: Findings, bar: Bar) -> str:
+def _undecided(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     at = found.estimates
     stages = [s for s in (found.decisive, "connector", "lm_best", "sighted") if s in at]
     parts = [f"{_at(skill, s)} {number(at[s])} {_standing(at[s], bar)}" for s in stages]
@@ -154,7 +154,7 @@ def _undecided(skill: Skill, found: Findings, bar: Bar) -> str:
     return f"Undecided: {'; '.join(parts)}"
 
 
-_TEXTS: dict[str, Callable[[Skill, Findings, Bar], str]] = {
+_TEXTS: dict[str, Callable[[Skill, Findings, VerdictThresholds], str]] = {
     "right without looking": _without_looking,
     "used": _used,
     "held and unused": _brain,
@@ -178,7 +178,7 @@ def _held(skill: Skill, found: Findings) -> str:
     return ", ".join(f"{_at(skill, s)} gives {number(found.estimates[s])}" for s in stages)
 
 
-def _standing(found: Estimate, bar: Bar) -> str:
+def _standing(found: Estimate, bar: VerdictThresholds) -> str:
     if bar.has(found):
         return "(has it)"
     return "(lacks it)" if bar.lacks(found) else "(open)"

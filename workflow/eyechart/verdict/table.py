@@ -8,11 +8,13 @@ import numpy as np
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import BANDS, COMPARISONS, STAGES, Row
 from eyechart.verdict.evidence import Findings, Skill, measure
-from eyechart.verdict.rules import Bar, Rule, decide
+from eyechart.verdict.rules import Rule, VerdictThresholds, decide
 from eyechart.verdict.sentences import why
 
 
-def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Findings, Rule]]:
+def judge(
+    found: Sequence[Skill], kind: str, bar: VerdictThresholds
+) -> list[tuple[Skill, Findings, Rule]]:
     """Give the numbers and the rule of every skill; q is over all tests of all of them.
 
     Parameters
@@ -21,7 +23,7 @@ def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Find
         All of one model.
     kind : str
         ``vlm`` or ``encoder``.
-    bar : Bar
+    bar : VerdictThresholds
     """
     measured = [measure(skill, kind) for skill in found]
     p = [test.p for one in measured for test in one.tests.values()]
@@ -35,7 +37,7 @@ def judge(found: Sequence[Skill], kind: str, bar: Bar) -> list[tuple[Skill, Find
 
 
 def rows(
-    found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: Bar
+    found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: VerdictThresholds
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Return the rows of ``eyechart.tables.verdict``: VALUES, SKILLS and DIFFERENCES.
 

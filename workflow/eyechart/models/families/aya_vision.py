@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyechart.models.families.base import Picture, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 
@@ -18,7 +18,7 @@ class AyaVision(Llava):
         """How many patches, along a side, make one token of the last stage."""
         return int(self.model.config.downsample_factor)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 

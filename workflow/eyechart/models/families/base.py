@@ -25,7 +25,7 @@ ALL_VISION = ("cls", "image_mean", "image_tokens")
 
 
 @dataclass(frozen=True)
-class Picture:
+class PreparedImage:
     """One picture as the model takes it.
 
     Attributes
@@ -167,17 +167,17 @@ class Adapter:
 
     # Pictures
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one RGB picture: what is done once per picture on the CPU."""
         prepare = getattr(self.processor, "image_processor", self.processor)
         inputs = dict(prepare(images=[image], return_tensors="pt"))
-        return Picture(inputs, rows=self.rows(inputs))
+        return PreparedImage(inputs, rows=self.rows(inputs))
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give ``Picture.rows`` of a picture's inputs."""
+        """Give ``PreparedImage.rows`` of a picture's inputs."""
         return int(inputs["pixel_values"].shape[0])
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Join the inputs of several pictures to one batch on the device."""
         joined = {k: torch.cat([p.inputs[k] for p in pictures]) for k in pictures[0].inputs}
         return {
@@ -185,17 +185,17 @@ class Adapter:
             for k, v in joined.items()
         }
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the encoder, for the sake of the hooks on it; there is nobody to hand on to."""
         self.model(**self.gather(pictures))
         return []
 
-    def runs(self, pictures: Sequence[Picture]) -> int:
+    def runs(self, pictures: Sequence[PreparedImage]) -> int:
         """Give how often each module of the encoder runs when these pictures are looked at."""
         return 1
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[Picture]
+        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Give an encoder or connector output as (b, t, d), and the masks (b, t) of its spans.
 
@@ -215,7 +215,7 @@ class Adapter:
 
     # Where tokens lie
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give where each image token lies that the last stage sees: int64 (t, 3).
 
         The columns are view (0, or a tile's number), row and column; row and column are -1 for
@@ -272,12 +272,12 @@ class Adapter:
         return self.gathered(patches, picture, region)
 
     @cached_property
-    def _measured(self) -> dict[tuple[int, int], tuple[Picture, np.ndarray]]:
+    def _measured(self) -> dict[tuple[int, int], tuple[PreparedImage, np.ndarray]]:
         return {}
 
-    def measured(self, size: tuple[int, int]) -> tuple[Picture, np.ndarray]:
+    def measured(self, size: tuple[int, int]) -> tuple[PreparedImage, np.ndarray]:
         """Give a picture of a size, and the patches (t, 8) of its tiles, row by row."""
-        made: list[Picture] = []
+        made: list[PreparedImage] = []
 
         def see(image: Image.Image) -> list[np.ndarray]:
             made.append(self.picture(image))
@@ -287,21 +287,21 @@ class Adapter:
         patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
         return made[0], np.concatenate(patches)
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Give a picture's tiles (3, h, w) as the encoder takes them, in order."""
         pixels = picture.inputs[self.PIXELS]
         return list(pixels.reshape(-1, *pixels.shape[-3:])[: picture.rows].float().numpy())
 
-    def in_order(self, patches: np.ndarray, picture: Picture) -> np.ndarray:
+    def in_order(self, patches: np.ndarray, picture: PreparedImage) -> np.ndarray:
         """Put patches (t, 8), tile by tile and row by row, in the encoder's own order."""
         return patches
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the places of what connector and language model are given: (t, 8)."""
         views = [merge(view, self.merged) for view in self.in_views(patches, picture)]
         return on_grid(self.grid(picture), views)
 
-    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
         """Give the patches of each view that ``grid`` speaks of, as (rows, columns, 5)."""
         return views_of(patches)
 

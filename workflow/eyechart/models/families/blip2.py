@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.spans import Tokens
 
@@ -97,10 +97,10 @@ class Blip2(LanguageAdapter):
         """Give the spans of a region; a decoder has read one token only, from which it answers."""
         return ("last",) if region == "decoder" else super().spans(region)
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one picture; every query stands for all of it."""
         inputs = dict(self.processor.image_processor(images=[image], return_tensors="pt"))
-        return Picture(inputs, self.mark * int(self.model.config.num_query_tokens))
+        return PreparedImage(inputs, self.mark * int(self.model.config.num_query_tokens))
 
     def turn(self, prompt: str, pictures: int) -> str:
         """Give the prompt as the model was trained on it."""
@@ -151,7 +151,7 @@ class Blip2(LanguageAdapter):
         counts = [len(b) + 1 for b in begun]
         return [s[a : a + n] for s, a, n in zip(found, starts, counts, strict=True)]
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Say that a query lies nowhere."""
         return np.full((int(self.model.config.num_query_tokens), 3), [0, -1, -1])
 

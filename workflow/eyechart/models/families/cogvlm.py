@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.models.checkpoint import one_sentence, quiet
-from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -61,17 +61,17 @@ class CogVLM(RemoteAdapter):
         with quiet(), one_sentence(place):
             return transformers.LlamaTokenizer.from_pretrained(place, local_files_only=True)
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one RGB picture as the model's own code does: a square."""
         pixels = self._built("", [image], "base")["images"][0]
-        return Picture({"pixels": pixels[None]})
+        return PreparedImage({"pixels": pixels[None]})
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector; the learned vectors come with each picture."""
         found = self.body.vision(self.gather(pictures)["pixels"])
         return [Seen(rows[1:-1], {"written": rows}) for rows in found]
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the question as a short one about a picture, after the picture."""
         self.check_number(prompt, len(pictures))
         asked, pattern = prompt, "vqa"
@@ -107,7 +107,7 @@ class CogVLM(RemoteAdapter):
         """The side of a patch, in pixels of a tile."""
         return int(self.model.config.vision_config["patch_size"])
 
-    def grid(self, picture: Picture) -> Any:
+    def grid(self, picture: PreparedImage) -> Any:
         """Give where the patches lie."""
         return square(self.tokens_per_tile(), 1)
 

@@ -8,7 +8,7 @@ from math import isqrt
 
 import numpy as np
 
-from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
 from eyechart.models.spans import Tokens
@@ -34,7 +34,7 @@ class Gemma3(Llava):
         """How many patches, along a side, make one token of the last stage."""
         return isqrt(self.tokens_per_tile() // int(self.model.config.mm_tokens_per_image))
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the grid of the pooled patches."""
         return square(int(self.model.config.mm_tokens_per_image), picture.rows)
 

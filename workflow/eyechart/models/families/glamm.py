@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -127,16 +127,18 @@ class GLaMM(RemoteAdapter):
         """The vision encoder, with its image processor."""
         return self.body.get_vision_tower()
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one RGB picture."""
-        return Picture(dict(self.encoder.image_processor.preprocess(image, return_tensors="pt")))
+        return PreparedImage(
+            dict(self.encoder.image_processor.preprocess(image, return_tensors="pt"))
+        )
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector."""
         found, _ = self.model.encode_images(self.gather(pictures)["pixel_values"])
         return [Seen(rows) for rows in found]
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the conversation as the model was trained on it, up to the answer."""
         self.check_number(prompt, len(pictures))
         text = self.turn(prompt, len(pictures))
@@ -169,7 +171,7 @@ class GLaMM(RemoteAdapter):
         """The side of a patch, in pixels of a tile."""
         return int(self.encoder.config.patch_size)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give where the patches lie."""
         return square(self.tokens_per_tile(), 1)
 

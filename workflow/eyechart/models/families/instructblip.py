@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.blip2 import Blip2
 from eyechart.models.families.language import Row
 from eyechart.models.spans import Tokens, pad
@@ -28,21 +28,21 @@ class InstructBlip(Blip2):
         """Give what a region depends on."""
         return "item" if region == "connector" else "image"
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the encoder alone, for the sake of the hooks on it."""
         inputs = self.gather(pictures)
         self.model.vision_model(**inputs)
         return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[Picture]
+        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Leave out the question, which stands behind the queries in the connector's blocks."""
         if region == "connector":
             hidden = hidden[:, : int(self.model.config.num_query_tokens)]
         return super().layout(region, hidden, pictures)
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the prompt for the language model, and again for the queries."""
         row = super().row(prompt, pictures)
         asked = list(self.processor.qformer_tokenizer(prompt)["input_ids"])

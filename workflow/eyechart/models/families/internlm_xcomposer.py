@@ -16,7 +16,7 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -76,20 +76,20 @@ class InternLMXComposer(RemoteAdapter):
         model.tokenizer = processor
         return model, device
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Scale one RGB picture to a whole number of tiles."""
         code: Any = sys.modules[type(self.model).__module__]
         pixels = self.model.vis_processor(code.Image_transform(image, hd_num=TILES))[None]
         high, wide = (int(n) // TILE for n in pixels.shape[-2:])
-        return Picture({"pixels": pixels}, rows=1 + high * wide)
+        return PreparedImage({"pixels": pixels}, rows=1 + high * wide)
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector."""
         rows = self.model.img2emb(self.gather(pictures)["pixels"])[0][0]
         return [Seen(rows[self._patches(pictures[0]).to(rows.device)], {"written": rows})]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one picture; behind the connector the learned rows are in no span."""
         if region == "vision":
@@ -97,7 +97,7 @@ class InternLMXComposer(RemoteAdapter):
         patches = self._patches(pictures[0]).to(hidden.device)[None]
         return hidden, dict.fromkeys(self.spans(region), patches)
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the user's turn, the picture before it."""
         self.check_number(prompt, len(pictures))
         text = (self.spec.turn or TURN).format(images=MARK * len(pictures), question=prompt)
@@ -115,7 +115,7 @@ class InternLMXComposer(RemoteAdapter):
         """Say which tokens the picture's adapters are for."""
         return {"im_mask": tokens.ids < 0}
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Give the whole picture and its tiles, as the encoder's own code makes them."""
         pixels = picture.inputs["pixels"].float()
         whole = torch.nn.functional.interpolate(pixels, size=(TILE, TILE), mode="bicubic")
@@ -133,21 +133,21 @@ class InternLMXComposer(RemoteAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
         """Give the whole picture's patches, and those of its tiles joined."""
         whole, *cut = super().in_views(patches, picture)
         return [whole, stitch(cut, self._tiles(picture)[1])]
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the whole picture's grid, and the tiles' joined one after it."""
         high, wide = self._tiles(picture)
         return np.concatenate([rectangle(SIDE, SIDE), rectangle(high * SIDE, wide * SIDE, 1)])
 
-    def _tiles(self, picture: Picture) -> tuple[int, int]:
+    def _tiles(self, picture: PreparedImage) -> tuple[int, int]:
         height, width = picture.inputs["pixels"].shape[-2:]
         return height // TILE, width // TILE
 
-    def _patches(self, picture: Picture) -> Tensor:
+    def _patches(self, picture: PreparedImage) -> Tensor:
         """Say which rows of a picture are patches: lines and the first view have ends."""
         high, wide = self._tiles(picture)
         line, long = [True] * SIDE, [True] * (SIDE * wide)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyechart.models.families.base import Picture, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 
@@ -23,7 +23,7 @@ class InternVL(Llava):
         """How many patches, along a side, make one token of the last stage."""
         return round(1 / self.model.config.downsample_ratio)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         return square(int(self.processor.image_seq_length), picture.rows)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Picture, Seen, square
+from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -65,7 +65,7 @@ class InternVLChat(RemoteAdapter):
 
     # Pictures
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB picture into tiles, and write what stands for it."""
         tiles = np.stack([np.asarray(tile) for tile in self.cut(image)])
         colours = torch.tensor(tiles).permute(0, 3, 1, 2).float() / 255
@@ -73,7 +73,7 @@ class InternVLChat(RemoteAdapter):
             torch.tensor(x)[:, None, None] for x in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)
         )
         text = OPENS + PATCH * (self.tokens_per_tile() * len(tiles)) + CLOSES
-        return Picture({"pixel_values": (colours - mean) / deviation}, text, rows=len(tiles))
+        return PreparedImage({"pixel_values": (colours - mean) / deviation}, text, rows=len(tiles))
 
     def cut(self, image: Image.Image) -> list[Image.Image]:
         """Give the tiles of a picture, row by row, and then the whole if there are several."""
@@ -90,7 +90,7 @@ class InternVLChat(RemoteAdapter):
             tiles.append(image.resize((side, side), Image.Resampling.BICUBIC))
         return tiles
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector over the tiles of all pictures."""
         found = self.model.extract_feature(self.gather(pictures)["pixel_values"])
         return [Seen(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in pictures])]
@@ -100,13 +100,13 @@ class InternVLChat(RemoteAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return round(1 / self.model.config.downsample_ratio)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         return square(self.tokens_per_tile(), picture.rows)
 
     # Prompts
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the system's words and the user's turn, the pictures first."""
         self.check_number(prompt, len(pictures))
         self.check_marks(prompt, self.tokenizer(prompt)["input_ids"])

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.spans import Tokens, pad, text_masks
 
 IN_TEXT = ("image_mean", "text_mean", "last", "all_mean", "image_tokens")
@@ -117,7 +117,7 @@ class LanguageAdapter(Adapter):
 
     # Pictures
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one RGB picture, and what stands for it in a prompt."""
         found = self.processor(
             images=[image], text=[self.mark], return_text_replacement_offsets=True
@@ -125,14 +125,14 @@ class LanguageAdapter(Adapter):
         text = found.pop("text_replacement_offsets")[0][0]["replacement"]
         kept = {k: v for k, v in found.items() if k not in NOT_OF_PICTURE}
         inputs = dict(transformers.BatchFeature(kept, tensor_type="pt"))
-        return Picture(inputs, str(text), self.rows(inputs))
+        return PreparedImage(inputs, str(text), self.rows(inputs))
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector; give what the language model takes of each picture."""
         found = self.body.get_image_features(**self.gather(pictures))
         return [Seen(features) for features in self.share_out(found.pooler_output, pictures)]
 
-    def share_out(self, features: Any, pictures: Sequence[Picture]) -> list[Tensor]:
+    def share_out(self, features: Any, pictures: Sequence[PreparedImage]) -> list[Tensor]:
         """Give each picture's features (its image tokens, d)."""
         if isinstance(features, (list, tuple)):
             return list(features)
@@ -141,14 +141,14 @@ class LanguageAdapter(Adapter):
 
     # Prompts
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the token ids of one user turn, up to the answer.
 
         Parameters
         ----------
         prompt : str
             The text of the turn.
-        pictures : sequence of Picture
+        pictures : sequence of PreparedImage
             What it is about, in order; none for text alone.
 
         Raises
@@ -190,7 +190,7 @@ class LanguageAdapter(Adapter):
                 "such as turn: '{images}Question: {question} Answer:'"
             ) from None
 
-    def shown(self, picture: Picture, number: int, of: int) -> str:
+    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
         """Give what stands for picture ``number``, counted from 0, in a prompt with so many."""
         return picture.text
 
@@ -235,7 +235,7 @@ class LanguageAdapter(Adapter):
         found = getattr(self.processor, "image_token_ids", None) or []
         return {self.image_id, *(i for i in found if i is not None)}
 
-    def shares_prefix(self, picture: Picture) -> bool:
+    def shares_prefix(self, picture: PreparedImage) -> bool:
         """Whether what stands up to the last image token is the same for every question.
 
         That takes a language model in which no token sees a later one and each sees all earlier

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape
 
-from eyechart.models.families.base import Picture, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 
@@ -25,15 +25,15 @@ class LlavaNext(Llava):
         """Give the number of tiles, the whole picture included."""
         return int(inputs["pixel_values"].shape[1])
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Put the tiles of all pictures in one row."""
         flat = [
-            Picture({**p.inputs, "pixel_values": p.inputs["pixel_values"][0]}, p.text, p.rows)
+            PreparedImage({**p.inputs, "pixel_values": p.inputs["pixel_values"][0]}, p.text, p.rows)
             for p in pictures
         ]
         return super().gather(flat)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Send each patch's place through the joining of features that the model itself does."""
         places = square(self.tokens_per_tile(), picture.rows).astype(np.float32)
         tiles = torch.from_numpy(places.reshape(picture.rows, -1, 3))
@@ -43,7 +43,7 @@ class LlavaNext(Llava):
         found[found[:, 1] < 0, 0] = 1  # an end of line belongs to the joined view
         return np.asarray(found)
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Send the areas of patches through the same; the connector itself still has tiles."""
         if region == "connector":
             return patches
@@ -52,7 +52,7 @@ class LlavaNext(Llava):
         found[found[:, 1] < 0, 3:] = np.nan
         return spread(found)
 
-    def joined(self, tiles: np.ndarray, picture: Picture) -> np.ndarray:
+    def joined(self, tiles: np.ndarray, picture: PreparedImage) -> np.ndarray:
         """Join values (tiles, p, k) as the model joins features: (t, k); ends of lines are -1."""
         found, _ = self.body.pack_image_features(
             [torch.from_numpy(tiles)],
@@ -68,7 +68,7 @@ class LlavaNext(Llava):
         """How the model joins tiles."""
         return {"vision_feature_select_strategy": self.model.config.vision_feature_select_strategy}
 
-    def in_whole(self, places: Tensor, picture: Picture) -> Tensor:
+    def in_whole(self, places: Tensor, picture: PreparedImage) -> Tensor:
         """Turn places in tiles (tiles, p, 2) into places in the grid that the tiles make up."""
         config = self.model.config
         size = config.vision_config.image_size

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava_next import LlavaNext
 from eyechart.models.places import measure
@@ -24,25 +24,25 @@ class LlavaOnevision(LlavaNext):
     prompt with several it gives its whole view alone, as the model was trained.
     """
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one picture as it is seen alone; keep it for prompts with several."""
         found = super().picture(image)
         found.inputs.pop("batch_num_images", None)
         return replace(found, image=image)
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector on pictures as they are seen alone."""
         found = super().look(pictures)
         return [
             replace(seen, more={"image": p.image}) for seen, p in zip(found, pictures, strict=True)
         ]
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the prompt's tokens; among several each picture has those of its whole view."""
         row = super().row(prompt, pictures)
         return replace(row, inputs={**row.inputs, "pictures": len(pictures)})
 
-    def shown(self, picture: Picture, number: int, of: int) -> str:
+    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
         """Give as many marks as the picture has features; one behind the whole view ends it."""
         return picture.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -60,15 +60,15 @@ class MiniCPMO(RemoteAdapter):
         ]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB picture into slices."""
         found = self.processor.image_processor([[image]], return_tensors="pt")
         slices, sizes = found["pixel_values"][0], found["tgt_sizes"][0]
         inputs = {str(n): part for n, part in enumerate(slices)}
         inputs |= {"sizes": torch.as_tensor(sizes), "whole": torch.tensor(image.size)}
-        return Picture(inputs, rows=len(slices))
+        return PreparedImage(inputs, rows=len(slices))
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector over a picture's slices."""
         (picture,) = pictures
         slices = [picture.inputs[str(n)] for n in range(picture.rows)]
@@ -82,7 +82,7 @@ class MiniCPMO(RemoteAdapter):
         return [Seen(found[0].flatten(0, 1))]  # from (slices, queries, d)
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out slices, without the padding of those that have fewer patches."""
         tiles = list(hidden)
@@ -91,7 +91,7 @@ class MiniCPMO(RemoteAdapter):
             tiles = [tile[:count] for tile, count in zip(tiles, counts, strict=True)]
         return self.lay(region, tiles, pictures)
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the user's turn, pictures first."""
         self.check_number(prompt, len(pictures))
         text = self.turn(prompt, len(pictures))
@@ -122,12 +122,12 @@ class MiniCPMO(RemoteAdapter):
             )
         )
 
-    def shown(self, picture: Picture, number: int, of: int) -> str:
+    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
         """Give what stands for a picture: its number, and its slices' queries."""
         size = tuple(picture.inputs["whole"].tolist())
         return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Lay the patches of each slice out again."""
         found, side = [], self.patch
         for n, (high, wide) in enumerate(picture.inputs["sizes"].tolist()):
@@ -136,7 +136,7 @@ class MiniCPMO(RemoteAdapter):
             found.append(laid.reshape(3, high * side, wide * side))
         return found
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Say that a query lies nowhere in its slice."""
         queries = int(self.model.config.query_num)
         return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])

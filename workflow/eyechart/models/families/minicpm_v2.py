@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 
@@ -39,30 +39,30 @@ class MiniCPMV2(RemoteAdapter):
         marks = [getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice") for b in _ENDS]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB picture into slices, and write what stands for it."""
         slices, text = self.model.get_slice_image_placeholder(image, self.tokenizer)
         inputs = {str(n): self.model.transform(part) for n, part in enumerate(slices)}
-        return Picture(inputs, text, rows=len(slices))
+        return PreparedImage(inputs, text, rows=len(slices))
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector, slice by slice."""
         every = [[s.to(self.device, self.dtype) for s in p.inputs.values()] for p in pictures]
         found = [self.model.get_vision_embedding(slices) for slices in every]
         return [Seen(slices.flatten(0, 1)) for slices in found]  # from (slices, queries, d)
 
-    def runs(self, pictures: Sequence[Picture]) -> int:
+    def runs(self, pictures: Sequence[PreparedImage]) -> int:
         """Give the number of slices."""
         return sum(p.rows for p in pictures)
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[Picture]
+        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out slices; where there is but one, there is no list."""
         outputs = hidden if isinstance(hidden, list) else [hidden]
         return self.lay(region, [output[0] for output in outputs], pictures)
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the user's turn, the picture first."""
         self.check_number(prompt, len(pictures))
         shown = "".join(p.text + "\n" for p in pictures)
@@ -90,7 +90,7 @@ class MiniCPMV2(RemoteAdapter):
         config = self.model.llm.config
         return super().score(hidden / (config.hidden_size / config.dim_model_base))
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Give a picture's slices."""
         return [part.float().numpy() for part in picture.inputs.values()]
 
@@ -99,7 +99,7 @@ class MiniCPMV2(RemoteAdapter):
         """The side of a patch, in pixels of a tile."""
         return int(self.model.vpm.patch_embed.patch_size[0])
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Say that a query lies nowhere in its slice."""
         queries = int(self.model.config.query_num)
         return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.llava import Llava
 from eyechart.models.places import merge, on_grid, views_of
 
@@ -29,7 +29,7 @@ class MiniCPMV46(Llava):
         """Give the number of patches of all slices."""
         return int(inputs["target_sizes"].prod(dim=1).sum())
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Put the patches of all slices in one row."""
         names = ("pixel_values", "target_sizes")
         axis = {"pixel_values": 3, "target_sizes": 0}
@@ -39,7 +39,7 @@ class MiniCPMV46(Llava):
             "target_sizes": joined["target_sizes"].to(self.device),
         }
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector, which gives features slice by slice."""
         found = self.body.get_image_features(**self.gather(pictures)).pooler_output
         slices = [len(p.inputs["target_sizes"]) for p in pictures]
@@ -47,12 +47,12 @@ class MiniCPMV46(Llava):
         starts = ends - slices
         return [Seen(torch.cat(list(found[a:b]))) for a, b in zip(starts, ends, strict=True)]
 
-    def shown(self, picture: Picture, number: int, of: int) -> str:
+    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
         """Give what stands for a picture, with its number in the prompt."""
         opened, closed = self.processor.image_id_start_token, self.processor.image_id_end_token
         return picture.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Lay the patches of each slice out again."""
         pixels = picture.inputs["pixel_values"][0].float().numpy()  # (3, side, patches x side)
         side, found, done = self.patch, [], 0
@@ -77,7 +77,7 @@ class MiniCPMV46(Llava):
         block = int(module.removeprefix(f"{self.VISION}.").partition(".")[0])
         return f"{region}.{first}" if block >= first else region
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the places of merged patches; in the encoder fewer are merged than behind it."""
         if not region.startswith("vision"):
             return super().gathered(patches, picture, region)
@@ -85,7 +85,7 @@ class MiniCPMV46(Llava):
         grid = [rectangle(len(v), len(v[0]), n) for n, v in enumerate(views)]
         return on_grid(np.concatenate(grid), views)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each slice's grid of merged patches; the whole picture is the first."""
         sizes = (picture.inputs["target_sizes"] // self.merged).tolist()
         return np.concatenate([rectangle(h, w, view) for view, (h, w) in enumerate(sizes)])

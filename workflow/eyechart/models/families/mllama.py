@@ -16,7 +16,7 @@ from transformers.models.mllama.processing_mllama import (
 )
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
 from eyechart.models.spans import Tokens
@@ -64,13 +64,13 @@ class Mllama(Llava):
         """Give the spans of a region's addresses."""
         return ("text_mean", "last", "all_mean") if region == "lm" else super().spans(region)
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Prepare one RGB picture."""
         inputs = dict(self.processor.image_processor(images=[[image]], return_tensors="pt"))
         tiles = int(np.asarray(inputs.pop("num_tiles"))[0][0])
-        return Picture(inputs, self.mark, tiles)
+        return PreparedImage(inputs, self.mark, tiles)
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector; pads of tiles are kept, as the masks count them."""
         states = self.body.vision_model(**self.gather(pictures)).last_hidden_state
         states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
@@ -80,7 +80,7 @@ class Mllama(Llava):
         ]
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[Picture]
+        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Leave out tiles that a picture does not have, and patches that fill up to eight."""
         most = int(self.model.config.vision_config.max_num_tiles)
@@ -113,11 +113,11 @@ class Mllama(Llava):
         }
         return replace(found, image=nothing, seen=(), inputs=inputs)
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the places of the connector's rows, which are patches; the text has none."""
         return patches if region == "connector" else patches[:0]
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Say that no token of a prompt stands for a patch."""
         return np.zeros((0, 3), dtype=np.int64)
 

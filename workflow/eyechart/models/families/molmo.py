@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.places import merge, views_of
@@ -58,7 +58,7 @@ class Molmo(RemoteAdapter):
         """Give the ids of all tokens that are written for pictures and nothing else."""
         return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB picture into crops, and write its tokens."""
         found: dict[str, Any] = self.processor.process(images=[image], text="")
         ids = found["input_ids"].tolist()
@@ -72,25 +72,25 @@ class Molmo(RemoteAdapter):
             "order": order,
             "ids": torch.tensor(ids[1:last]),
         }
-        return Picture(inputs, rows=len(found["images"]))
+        return PreparedImage(inputs, rows=len(found["images"]))
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector over the crops of all pictures as if they were of one."""
         inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in pictures]
-        joined = self.gather([Picture(i) for i in inputs])
+        joined = self.gather([PreparedImage(i) for i in inputs])
         found, _ = self.body.vision_backbone(joined["images"][None], joined["image_masks"][None])
         return [Seen(rows) for rows in self._in_order(found, pictures)]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out crops, or what the language model is given of them."""
         if region == "vision":
             return super().layout(region, hidden, pictures)
         rows = self._in_order(hidden, pictures)
-        return self.lay(region, rows, [Picture({})] * len(rows))
+        return self.lay(region, rows, [PreparedImage({})] * len(rows))
 
-    def _in_order(self, hidden: Tensor, pictures: Sequence[Picture]) -> list[Tensor]:
+    def _in_order(self, hidden: Tensor, pictures: Sequence[PreparedImage]) -> list[Tensor]:
         """Give of (1, crops, tokens, d) each picture's rows, as they stand in its prompt."""
         parts = hidden[0].split([p.rows for p in pictures])
         return [
@@ -98,7 +98,7 @@ class Molmo(RemoteAdapter):
             for part, p in zip(parts, pictures, strict=True)
         ]
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the user's turn after the picture."""
         self.check_number(prompt, len(pictures))
         text, style = prompt, "role"
@@ -144,7 +144,7 @@ class Molmo(RemoteAdapter):
         """Give the scores, as ``run`` has them already."""
         return hidden
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Lay the patches of each crop out again."""
         pixels = picture.inputs["images"].float().numpy()  # (crops, patches, colours)
         high, wide = self.body.config.image_num_patch
@@ -161,13 +161,13 @@ class Molmo(RemoteAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return int(self.body.config.image_pooling_h)
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the areas of pooled patches in the prompt's order, the doubled ones left out."""
         pooled = [merge(view, self.merged).reshape(-1, 5) for view in views_of(patches)]
         areas = np.concatenate(pooled)[picture.inputs["order"].numpy()]
         return np.concatenate([self.grid(picture), areas], axis=1)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the whole picture's grid, and the crops' joined one after it."""
         ids = picture.inputs["ids"].tolist()
         names = self.processor.special_token_ids

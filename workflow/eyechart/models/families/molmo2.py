@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
 from eyechart.models.places import unite
@@ -37,7 +37,7 @@ class Molmo2(Llava):
         """Say that there is no class token."""
         return 0
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Join pictures; which patches are pooled is counted over all of them."""
         found = super().gather(pictures)
         per_crop = found["pixel_values"].shape[1]
@@ -49,7 +49,7 @@ class Molmo2(Llava):
         return found
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Share crops out by picture, and pooled patches by how many each has."""
         if region == "vision":
@@ -66,20 +66,20 @@ class Molmo2(Llava):
         of_picture = torch.isin(found.ids, marks) & found.valid
         return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Lay the patches of each crop out again."""
         pixels = picture.inputs["pixel_values"].float().numpy()  # (crops, patches, colours)
         side, n = self.patch, isqrt(pixels.shape[1])
         laid = pixels.reshape(-1, n, n, side, side, 3).transpose(0, 5, 1, 3, 2, 4)
         return list(laid.reshape(-1, 3, n * side, n * side))
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the area of those patches that are pooled to one token."""
         pooled = picture.inputs["image_token_pooling"].numpy()  # (t, k), below 0: none
         areas = np.where((pooled >= 0)[:, :, None], patches[pooled, 3:], np.nan)
         return np.concatenate([self.grid(picture), unite(areas)], axis=1)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the whole picture's grid, then that of its crops joined."""
         low_h, low_w, high_h, high_w = (int(n) for n in picture.inputs["image_grids"][0])
         return np.concatenate([rectangle(low_h, low_w), rectangle(high_h, high_w, 1)])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
 from eyechart.models.spans import Tokens
@@ -23,7 +23,7 @@ class PaliGemma(Llava):
     TEXT_ALONE = False
     LISTED = False
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the prompt as the processor does: pictures, start of text, prompt, newline."""
         self.check_number(prompt, len(pictures))
         text = "".join(p.text for p in pictures) + self.tokenizer.bos_token + prompt + "\n"

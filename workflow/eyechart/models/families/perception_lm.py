@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from eyechart.models.families.base import Adapter, Picture, square
+from eyechart.models.families.base import Adapter, PreparedImage, square
 from eyechart.models.families.llava_next import LlavaNext
 
 
@@ -21,7 +21,7 @@ class PerceptionLM(LlavaNext):
         """Give the class token, if the model uses one."""
         return int(region == "vision" and bool(self.model.config.vision_use_cls_token))
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Put the tiles of all pictures in one row, in the class's own extra axis."""
         found = super().gather(pictures)
         return {"pixel_values": found["pixel_values"][None]}
@@ -36,11 +36,11 @@ class PerceptionLM(LlavaNext):
         """How many patches, along a side, make one token of the last stage."""
         return int(self.processor.pooling_ratio)
 
-    def gathered(self, patches: np.ndarray, picture: Picture, region: str) -> np.ndarray:
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
         """Give the places of pooled patches, tile after tile: nothing is joined here."""
         return Adapter.gathered(self, patches, picture, region)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each tile's grid, tile after tile."""
         side = self.processor.image_processor.tile_size // self.patch // self.merged
         return square(side**2, picture.rows)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.loading import Loading
@@ -68,15 +68,15 @@ class Phi3V(RemoteAdapter):
 
     # Pictures
 
-    def picture(self, image: Image.Image) -> Picture:
+    def picture(self, image: Image.Image) -> PreparedImage:
         """Scale one RGB picture to a whole number of crops; the whole picture comes first."""
         found = self.processor.image_processor(images=[image], return_tensors="pt")
         size = found["image_sizes"]
         high, wide = (int(n) // CROP for n in size[0])
         crops = found["pixel_values"][0, : 1 + high * wide]  # the rest is empty
-        return Picture({"pixel_values": crops, "image_sizes": size}, rows=len(crops))
+        return PreparedImage({"pixel_values": crops, "image_sizes": size}, rows=len(crops))
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run encoder and connector."""
         inputs = self.gather(pictures)
         eye = self.body.vision_embed_tokens
@@ -85,7 +85,7 @@ class Phi3V(RemoteAdapter):
         return [Seen(rows[_patches(pictures[0]).to(rows.device)], {"written": rows})]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one picture; behind the connector the learned rows are in no span."""
         if region == "vision":
@@ -103,19 +103,19 @@ class Phi3V(RemoteAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
         """Give the whole picture's patches, and those of its crops joined."""
         whole, *cut = super().in_views(patches, picture)
         return [whole, stitch(cut, _crops(picture)[1])]
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the crops' joined grid, which is view 1, and the whole picture's after it."""
         high, wide = _crops(picture)
         return np.concatenate([rectangle(high * SIDE, wide * SIDE, 1), rectangle(SIDE, SIDE)])
 
     # Prompts
 
-    def row(self, prompt: str, pictures: Sequence[Picture]) -> Row:
+    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
         """Give the user's turn, the pictures first."""
         self.check_number(prompt, len(pictures))
         shown = "".join(f"<|image_{n}|>\n" for n in range(1, len(pictures) + 1))
@@ -166,13 +166,13 @@ class Phi3V(RemoteAdapter):
             yield
 
 
-def _crops(picture: Picture) -> tuple[int, int]:
+def _crops(picture: PreparedImage) -> tuple[int, int]:
     """Give how many crops there are down and across."""
     height, width = picture.inputs["image_sizes"][0].tolist()
     return height // CROP, width // CROP
 
 
-def _patches(picture: Picture) -> Tensor:
+def _patches(picture: PreparedImage) -> Tensor:
     """Say which rows of a picture are patches: lines have an end, the joined crops have one too."""
     high, wide = _crops(picture)
     line, long = [True] * SIDE, [True] * (SIDE * wide)

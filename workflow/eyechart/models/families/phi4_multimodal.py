@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.places import stitch
 from eyechart.models.spans import Tokens
@@ -50,22 +50,22 @@ class Phi4Multimodal(LanguageAdapter):
         """Give the number of crops, the whole picture included."""
         return int(inputs["image_pixel_values"].shape[1])
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Have each picture laid over a row of its own tokens: what then stands there is it."""
         return [Seen(self._laid(picture)) for picture in pictures]
 
-    def _laid(self, picture: Picture) -> Tensor:
+    def _laid(self, picture: PreparedImage) -> Tensor:
         ids = torch.full((1, picture.text.count(self.mark)), self.image_id, device=self.device)
         embedded = self.body.embed_tokens(ids)
         laid: Tensor = self.body.embed_tokens_extend(ids, embedded, **self.gather([picture]))
         return laid[0]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one picture: behind the connector it is one row already."""
         if region == "connector":
-            pictures = [Picture({}, rows=1)]
+            pictures = [PreparedImage({}, rows=1)]
         return super().layout(region, hidden, pictures)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
@@ -82,13 +82,13 @@ class Phi4Multimodal(LanguageAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: Picture) -> list[np.ndarray]:
+    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
         """Give the whole picture's patches, and those of its crops joined."""
         whole, *crops = super().in_views(patches, picture)
         wide = int(picture.inputs["image_sizes"][0, 1]) // CROP
         return [whole, stitch(crops, wide)]
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the joined crops' grid, with its ends of lines, a separator, the whole picture's."""
         side = CROP // self.patch // self.merged
         height, width = self._useful(picture, side)
@@ -96,7 +96,7 @@ class Phi4Multimodal(LanguageAdapter):
         whole = _with_ends(rectangle(side, side, 0), side)
         return np.concatenate([*ends, np.array([[0, -1, -1]]), whole])
 
-    def _useful(self, picture: Picture, side: int) -> tuple[int, int]:
+    def _useful(self, picture: PreparedImage, side: int) -> tuple[int, int]:
         mask: Any = picture.inputs["image_attention_mask"][0, 1:, ::2, ::2].numpy()
         high, wide = (int(n) // CROP for n in picture.inputs["image_sizes"][0])
         joined = mask[: high * wide].reshape(high, wide, side, side).swapaxes(1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, rectangle
+from eyechart.models.families.base import PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
 
 
@@ -30,7 +30,7 @@ class Pixtral(Llava):
         height, width = self.shape(inputs)
         return height * width
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Pad all pictures to the largest; the encoder reads only what each says is its own."""
         sizes = [p.inputs["pixel_values"].shape[2:] for p in pictures]
         height, width = max(s[0] for s in sizes), max(s[1] for s in sizes)
@@ -41,16 +41,16 @@ class Pixtral(Llava):
             for p, size in zip(pictures, sizes, strict=True)
         ]
         same = [
-            Picture({**p.inputs, "pixel_values": pixels}, p.text, p.rows)
+            PreparedImage({**p.inputs, "pixel_values": pixels}, p.text, p.rows)
             for p, pixels in zip(pictures, padded, strict=True)
         ]
         return super().gather(same)
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Give the picture itself, as the encoder takes it."""
         return list(picture.inputs[self.PIXELS].float().numpy())
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the patches' grid; the marks at the ends of lines are no image tokens."""
         return rectangle(*self.shape(picture.inputs))
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers.vision_utils import get_vision_window_index
 
-from eyechart.models.families.base import Picture
+from eyechart.models.families.base import PreparedImage
 from eyechart.models.families.qwen2_vl import Qwen2VL
 
 
@@ -19,7 +19,7 @@ class Qwen25VL(Qwen2VL):
     """
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[Picture]
+        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Put patches, or merged patches, back in the order of the picture."""
         eye = self.model.model.visual

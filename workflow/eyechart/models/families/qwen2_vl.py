@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, Seen, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.spans import Tokens
 
@@ -48,7 +48,7 @@ class Qwen2VL(LanguageAdapter):
         )
         return torch.as_tensor(found)
 
-    def tiles(self, picture: Picture) -> list[np.ndarray]:
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
         """Lay a picture's patches out again; blocks of those that are merged stand together."""
         config = self.model.config.vision_config
         blocks, unit, side = self._blocks(picture), self.merged, self.patch
@@ -58,7 +58,7 @@ class Qwen2VL(LanguageAdapter):
         high, wide = (n * unit * side for n in blocks)
         return [laid.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, high, wide)]
 
-    def in_order(self, patches: np.ndarray, picture: Picture) -> np.ndarray:
+    def in_order(self, patches: np.ndarray, picture: PreparedImage) -> np.ndarray:
         """Put those together that are merged."""
         (down, across), unit = self._blocks(picture), self.merged
         return patches.reshape(down, unit, across, unit, 8).swapaxes(1, 2).reshape(-1, 8)
@@ -68,12 +68,12 @@ class Qwen2VL(LanguageAdapter):
         """How many patches, along a side, make one token of the last stage."""
         return int(self.model.config.vision_config.spatial_merge_size)
 
-    def _blocks(self, picture: Picture) -> tuple[int, int]:
+    def _blocks(self, picture: PreparedImage) -> tuple[int, int]:
         """Give how many merged patches there are down and across."""
         _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
         return height // self.merged, width // self.merged
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give the grid of merged patches."""
         return rectangle(*self._blocks(picture))
 

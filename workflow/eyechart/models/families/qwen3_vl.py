@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.qwen2_vl import Qwen2VL
 from eyechart.models.spans import Tokens
 
@@ -14,7 +14,7 @@ from eyechart.models.spans import Tokens
 class Qwen3VL(Qwen2VL):
     """Qwen3VLForConditionalGeneration, with what it calls deepstack features."""
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the encoder; keep the features of all its exits."""
         found = self.body.get_image_features(**self.gather(pictures))
         return [

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from eyechart.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import Picture, Seen
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.loading import Loading
 from eyechart.models.spans import Tokens
@@ -137,7 +137,7 @@ class RemoteAdapter(LanguageAdapter):
     # Pictures
 
     def lay(
-        self, region: str, tiles: Sequence[Tensor], pictures: Sequence[Picture]
+        self, region: str, tiles: Sequence[Tensor], pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay tiles (t, d) of unlike lengths one behind another, a row (b, t, d) per picture."""
         leading = self.leading(region)

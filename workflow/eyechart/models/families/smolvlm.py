@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Picture, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.language import LanguageAdapter
 
 
@@ -30,7 +30,7 @@ class SmolVLM(LanguageAdapter):
         """Give the number of tiles, the whole picture included."""
         return int(inputs["pixel_values"].shape[1])
 
-    def gather(self, pictures: Sequence[Picture]) -> dict[str, Tensor]:
+    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Pad all pictures to the same number of tiles; the class drops tiles of zeros."""
         most = max(p.rows for p in pictures)
         names = ("pixel_values", "pixel_attention_mask")
@@ -38,14 +38,14 @@ class SmolVLM(LanguageAdapter):
             {n: torch.nn.functional.pad(p.inputs[n], _behind(p.inputs[n], most)) for n in names}
             for p in pictures
         ]
-        return super().gather([Picture(inputs) for inputs in padded])
+        return super().gather([PreparedImage(inputs) for inputs in padded])
 
     @property
     def merged(self) -> int:
         """How many patches, along a side, make one token of the last stage."""
         return int(self.model.config.scale_factor)
 
-    def grid(self, picture: Picture) -> np.ndarray:
+    def grid(self, picture: PreparedImage) -> np.ndarray:
         """Give each tile's grid, tile after tile; the whole picture is the last."""
         return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 

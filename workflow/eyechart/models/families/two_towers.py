@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.errors import UserError
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.hooks import pass_mode
 
 
@@ -24,12 +24,12 @@ class TwoTowers(Adapter):
 
     PADDING: ClassVar[str] = "longest"
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the picture's tower and what leads to the common space; nobody reads on."""
         self.model.get_image_features(**self.gather(pictures))
         return []
 
-    def views(self, pictures: Sequence[Picture], gradients: bool = False) -> Tensor:
+    def views(self, pictures: Sequence[PreparedImage], gradients: bool = False) -> Tensor:
         """Give pictures as vectors of length one: float32 (b, d)."""
         with pass_mode(gradients):
             return _unit(self.model.get_image_features(**self.gather(pictures)))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.models.families.base import Adapter, Picture, Seen
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 
 
 class VitMae(Adapter):
@@ -19,7 +19,7 @@ class VitMae(Adapter):
     LEADING = 1
     UNUSED = ("decoder.", "mask_token", "decoder_")
 
-    def look(self, pictures: Sequence[Picture]) -> list[Seen]:
+    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
         """Run the encoder; the noise that picks what is masked becomes the order of the patches."""
         inputs = self.gather(pictures)
         self.model.config.mask_ratio = 0.0

@@ -23,6 +23,7 @@ from eyechart.plan.config.base import (
     Unique,
     mistake,
     nested,
+    optional,
     setting,
 )
 
@@ -110,16 +111,29 @@ class MlpProbe(Probe):
     )
 
 
+class LogisticProbe(Section):
+    """scikit-learn's logistic regression, fitted until it converges."""
+
+    penalties: Annotated[list[Positive], Field(min_length=1)] = setting(
+        [0.0001, 0.001, 0.01, 0.1], "grid of L2 penalties, relative to the mean cross-entropy"
+    )
+    steps: Count = setting(1000, "the most steps of L-BFGS")
+
+
 class Probes(Section):
     """The kinds of probe that are trained; null switches one off."""
 
     linear: Probe | None = nested("the linear probe", null_stays=False)
     mlp: MlpProbe | None = nested("the probe with a hidden layer", null_stays=False)
 
+    logistic: LogisticProbe | None = optional(
+        "logistic regression as scikit-learn fits it; `{}`: with its defaults"
+    )
+
     @model_validator(mode="after")
     def _one(self) -> "Probes":
-        if self.linear is None and self.mlp is None:
-            raise mistake("mlp", " is None like linear, expected at least one kind of probe")
+        if self.linear is None and self.mlp is None and self.logistic is None:
+            raise mistake("mlp", " is None like the others, expected at least one kind of probe")
         return self
 
 
@@ -130,6 +144,9 @@ class Probing(Section):
         "group",
         "`group`: the derived split by group, see `test_share`; `official`: train on the split "
         "train, test on val",
+    )
+    device: Literal["cpu", "cuda", "mps"] = setting(
+        "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
     )
     folds: Annotated[int, Field(ge=2)] = setting(
         3, "folds of the cross-validation by group that chooses hyper-parameters"

@@ -1,11 +1,13 @@
 """Correlation over a handful of points: permutation p, bootstrap interval, nothing asymptotic."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, permutations
 from math import factorial
 from typing import NamedTuple
 
 import numpy as np
+
+from eyechart.statistics.bootstrap import ENDS
 
 FEWEST = 3  # with two points every correlation is 1 or -1
 
@@ -25,7 +27,7 @@ UNDEFINED = Correlation(None, None, None, None)
 def correlate(
     x: np.ndarray, y: np.ndarray, kind: str, draws: int, permuted: int, rng: np.random.Generator
 ) -> Correlation:
-    """Give a correlation of two rows of values with its interval and p.
+    """Return a correlation of two rows of values with its interval and p.
 
     Parameters
     ----------
@@ -51,19 +53,21 @@ def correlate(
     Source: permutation test after Pitman 1937; a random one counts the observed order among its
     permutations (Phipson & Smyth 2010), so p is never 0.
     """
+    from scipy.stats import pearsonr, rankdata, spearmanr  # noqa: PLC0415
+
     n = len(x)
     if n < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return UNDEFINED
-    level = ranks if kind == "spearman" else np.asarray
+    level = partial(rankdata, axis=-1) if kind == "spearman" else np.asarray
     picks = rng.integers(n, size=(draws, n))
     low = high = None
     with np.errstate(invalid="ignore"):  # 0 / 0 where a draw does not vary
         drawn = (_unit(level(x[picks])) * _unit(level(y[picks]))).sum(-1)
     usable = np.clip(drawn, -1, 1)[(np.ptp(x[picks], axis=1) > 0) & (np.ptp(y[picks], axis=1) > 0)]
     if 2 * len(usable) >= draws:
-        low, high = (float(q) for q in np.quantile(usable, [0.025, 0.975]))
+        low, high = (float(q) for q in np.quantile(usable, ENDS))
+    r = float((spearmanr if kind == "spearman" else pearsonr)(x, y).statistic)
     one, two = (_unit(level(values)) for values in (x, y))
-    r = float(np.clip(one @ two, -1, 1))
     exact = factorial(n) <= permuted
     order = _all_orders(n) if exact else rng.permuted(np.tile(np.arange(n), (permuted, 1)), axis=1)
     far = np.abs(two[order] @ one) >= abs(r) - 1e-12  # rounding must not lose equals
@@ -71,21 +75,14 @@ def correlate(
     return Correlation(r, low, high, float(p))
 
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Give ranks from 1 along the last axis, (…, n); equal values share their mean rank."""
-    other = values[..., None, :]
-    own = values[..., :, None]
-    return (other < own).sum(-1) + (other == own).sum(-1) / 2 + 0.5
-
-
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Give the deviations from the mean along the last axis, of length 1; nan if there are none."""
+    """Return the deviations from the mean along the last axis, of length 1; nan without any."""
     away = values - values.mean(-1, keepdims=True)
     return away / np.sqrt((away * away).sum(-1, keepdims=True))
 
 
 @lru_cache(maxsize=2)
 def _all_orders(n: int) -> np.ndarray:
-    """Give all permutations of n places, (n!, n)."""
+    """Return all permutations of n places, (n!, n)."""
     flat = chain.from_iterable(permutations(range(n)))
     return np.fromiter(flat, np.int8, count=n * factorial(n)).reshape(-1, n)

@@ -12,7 +12,7 @@ LEVEL = 0.975  # the upper end of two-sided 95 %
 
 
 def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Give a 95 % interval of a mean of values in [0, 1], by group.
+    """Return a 95 % interval of a mean of values in [0, 1], by group.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]
 def paired_interval(
     first: np.ndarray, second: np.ndarray, groups: np.ndarray
 ) -> tuple[float, float]:
-    """Give a 95 % interval of the mean of ``first - second`` on the same items, by group.
+    """Return a 95 % interval of the mean of ``first - second`` on the same items, by group.
 
     Notes
     -----
@@ -46,7 +46,7 @@ def paired_interval(
 def apart(
     first: np.ndarray, first_groups: np.ndarray, second: np.ndarray, second_groups: np.ndarray
 ) -> tuple[float, float, float]:
-    """Give a 95 % interval of the difference of two means on different items, and a two-sided p.
+    """Return a 95 % interval of the difference of two means on different items, and a two-sided p.
 
     Notes
     -----
@@ -62,7 +62,7 @@ def apart(
 
 
 def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give sums and sizes of all groups, each (g,)."""
+    """Return sums and sizes of all groups, each (g,)."""
     _, code = np.unique(groups, return_inverse=True)
     return np.bincount(code, weights=values), np.bincount(code).astype(float)
 
@@ -70,7 +70,7 @@ def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nd
 def _ratio(
     sums: np.ndarray, sizes: np.ndarray, added: tuple[float, ...]
 ) -> tuple[float, float, int]:
-    """Give sum over size with groups of the mean size added, its standard error and its df."""
+    """Return sum over size with groups of the mean size added, its standard error and its df."""
     more = np.full(len(added), sizes.mean())
     sums = np.concatenate([sums, np.array(added) * more])
     sizes = np.concatenate([sizes, more])

@@ -19,6 +19,7 @@ from eyechart.errors import UserError
 from eyechart.fingerprint import fingerprint
 from eyechart.judging import Judging
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 from eyechart.reading import SPANS, Reading
 from eyechart.tracing import Tracing
 
@@ -173,14 +174,18 @@ class Exam:
     def shards(self, wildcards: Any) -> list[str]:
         """Give the shards that a dataset is drawn in, of all splits."""
         dataset = self._dataset(wildcards)
-        root = f"data/raw/{wildcards.dataset}/shards"
         splits, count = dataset["splits"], dataset["shards"]
-        return [f"{root}/{split}-{n:03d}.json" for split in splits for n in range(count)]
+        return [
+            paths.SHARD.rule(dataset=wildcards.dataset, split=split, shard=f"{n:03d}")
+            for split in splits
+            for n in range(count)
+        ]
 
     def parts(self, wildcards: Any) -> list[str]:
         """Give the parts of one scope's activations."""
-        root = f"results/activations/{wildcards.model}/{wildcards.dataset}/{wildcards.scope}"
-        return [f"{root}/part-{n:03d}.parquet" for n in range(self._dataset(wildcards)["parts"])]
+        names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
+        count = self.part_count(wildcards)
+        return [paths.PART.rule(**names, part=f"{n:03d}") for n in range(count)]
 
     def own_files(self, wildcards: Any) -> list[str]:
         """Give the files of the user's own data, for a change in them to be noticed."""
@@ -193,11 +198,6 @@ class Exam:
     def part_count(self, wildcards: Any) -> int:
         """Give how many parts a dataset is extracted in."""
         return int(self._dataset(wildcards)["parts"])
-
-    def rows(self, wildcards: Any) -> str:
-        """Give the table whose rows a scope has."""
-        name = {"item": "items", "image": "images"}[wildcards.scope]
-        return f"results/datasets/{wildcards.dataset}/{name}.parquet"
 
     def manifest(self, wildcards: Any) -> str:
         """Give the manifest of the activations that a task is asked of."""
@@ -224,9 +224,9 @@ class Exam:
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures."""
-        folders = [f"{dataset}/{model}" for model, dataset in self.pairs()]
-        folders += ["training"] if recipe.curves(self.config) else []
-        return [f"results/report/figures/{folder}/figures.json" for folder in folders]
+        found = [paths.PROBE_FIGURES.rule(model=m, dataset=d) for m, d in self.pairs()]
+        trained = [paths.WHOLE_FIGURES.rule(section="training")]
+        return [*found, *(trained if recipe.curves(self.config) else [])]
 
     def all_figures(self) -> list[str]:
         """Give the manifests of all figures of the whole exam."""
@@ -292,11 +292,21 @@ class Exam:
 
     def _manifest(self, model: str, dataset: str, task: str) -> str:
         scope = scope_of(self.config, dataset, task)
-        return f"results/activations/{model}/{dataset}/{scope}/manifest.json"
+        return paths.MANIFEST.rule(model=model, dataset=dataset, scope=scope)
 
     def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
-        tasks = self._tasks(model, dataset)
-        return [f"results/probes/{model}/{dataset}/{task}{suffix}" for task in tasks]
+        pattern, tasks = paths.PROBES.beside(suffix), self._tasks(model, dataset)
+        return [pattern.rule(model=model, dataset=dataset, task=task) for task in tasks]
+
+
+def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
+    """Return the param that names an output by a flag, or is empty in a rule that has none."""
+
+    def param(wildcards: Any, output: Any) -> str:
+        path = output.get(name)
+        return f"{flag} {path}" if path else ""
+
+    return param
 
 
 def _slice(settings: Config, *keys: str) -> Config:

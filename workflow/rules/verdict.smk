@@ -11,7 +11,7 @@ rule decide:
         encoder_items=JUDGING.encoder_items,
         encoder_answers=JUDGING.encoder_answers,
     output:
-        "<results>/verdict/{model}.parquet",
+        paths.VERDICT.rule(),
     log:
         "<logs>/decide/{model}.log",
     benchmark:

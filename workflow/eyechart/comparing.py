@@ -50,12 +50,6 @@ class Comparing:
         """Give how words and colours are compared, as canonical JSON."""
         return canonical({key: self.config["concepts"][key] for key in SETTINGS})
 
-    def manifests(self, wildcards: Any) -> list[str]:
-        """Give the manifests of a model's activations: of pictures, and for a VLM of prompts."""
-        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
-        names = {"model": wildcards.model, "dataset": wildcards.dataset}
-        return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
-
     def answers(self, wildcards: Any) -> list[str]:
         """Give the sighted answers to the same pictures, if the model is asked about them."""
         answering = Answering(self.config, self.specs)

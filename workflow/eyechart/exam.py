@@ -37,7 +37,8 @@ class Exam:
         for section in (self.answering, self.reading, self.comparing, self.tracing, self.judging):
             section.check()
         for dataset in self.datasets:
-            if self._share(dataset) == 1 and self.config["probing"]["split"] == "group":
+            share = self.config["datasets"][dataset]["test_share"]
+            if share == 1 and self.config["probing"]["split"] == "group":
                 raise UserError(
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
@@ -166,8 +167,7 @@ class Exam:
     def seed(self, wildcards: Any) -> int:
         """Give a dataset's seed: its own, or the exam's."""
         dataset = self._dataset(wildcards)
-        found: int = dataset["seed"] if "seed" in dataset else self.config["seed"]
-        return found
+        return int(dataset["seed"] if "seed" in dataset else self.config["seed"])
 
     # Paths of inputs
 
@@ -202,6 +202,12 @@ class Exam:
     def manifest(self, wildcards: Any) -> str:
         """Give the manifest of the activations that a task is asked of."""
         return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
+
+    def all_scopes(self, wildcards: Any) -> list[str]:
+        """Return the manifests of a model on a dataset: of images, and for a VLM of questions."""
+        names = {"model": wildcards.model, "dataset": wildcards.dataset}
+        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
+        return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
 
     def manifests(self) -> list[str]:
         """Give the manifests of all activations that some task is asked of."""
@@ -281,9 +287,6 @@ class Exam:
         spans = dict.fromkeys(span for _, some in wanted for span in some)
         return {"addresses": list(addresses), "spans": list(spans)}
 
-    def _share(self, dataset: str) -> float:
-        return float(self.config["datasets"][dataset]["test_share"])
-
     def _layout(self, wildcards: Any) -> Layout:
         return LAYOUTS[self._dataset(wildcards)["layout"]]
 
@@ -297,16 +300,6 @@ class Exam:
     def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
         pattern, tasks = paths.PROBES.beside(suffix), self._tasks(model, dataset)
         return [pattern.rule(model=model, dataset=dataset, task=task) for task in tasks]
-
-
-def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
-    """Return the param that names an output by a flag, or is empty in a rule that has none."""
-
-    def param(wildcards: Any, output: Any) -> str:
-        path = output.get(name)
-        return f"{flag} {path}" if path else ""
-
-    return param
 
 
 def _slice(settings: Config, *keys: str) -> Config:

@@ -78,12 +78,6 @@ class Reading:
 
     # Paths
 
-    def manifests(self, wildcards: Any) -> list[str]:
-        """Give the manifests of a model's tokens: of pictures, and for a VLM of prompts."""
-        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
-        names = {"model": wildcards.model, "dataset": wildcards.dataset}
-        return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
-
     def depth_manifests(self, wildcards: Any) -> list[str]:
         """Give the manifest of the pictures whose depth is known; no question is asked of them."""
         if not self._depth:

@@ -15,7 +15,7 @@ from eyechart import configuration, recipe, sizing, targets
 from eyechart.configuration import canonical
 from eyechart.environments import Environments
 from eyechart.errors import UserError
-from eyechart.exam import Exam, output_flag
+from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
 from eyechart.pairing import Mining
 from eyechart.plan import paths

@@ -3,7 +3,7 @@
 
 rule compare_concepts:
     input:
-        manifests=COMPARING.manifests,
+        manifests=EXAM.all_scopes,
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
         answers=COMPARING.answers,

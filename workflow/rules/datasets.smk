@@ -157,7 +157,7 @@ rule prepare_dataset:
         seed=EXAM.seed,
         step=EXAM.step("prepares"),
         code=EXAM.code_of_step("prepares"),
-        regions=output_flag("--regions", "regions"),
+        regions=paths.output_flag("--regions", "regions"),
     message:
         "Making the tables of {wildcards.dataset}"
     shell:

@@ -28,7 +28,7 @@ rule extract_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        item_output=output_flag("--item-output", "item"),
+        item_output=paths.output_flag("--item-output", "item"),
         parts=EXAM.part_count,
         settings=EXAM.extracting,
         loading=EXAM.loading,

@@ -36,7 +36,7 @@ rule train_depth_heads:
 
 rule read_out:
     input:
-        manifests=READING.manifests,
+        manifests=EXAM.all_scopes,
         item_table=paths.ITEMS.rule(),
         regions=paths.REGIONS.rule(),
         heads=READING.heads,

@@ -14,9 +14,11 @@ functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder; all 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePath
+from typing import Any
 
 ROOT = "<results>"
 RESULTS = "results"
@@ -155,6 +157,16 @@ def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, 
         if names:
             return pattern, names
     return None
+
+
+def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
+    """Return the param that names an output by a flag, empty in rules without that output."""
+
+    def param(wildcards: Any, output: Any) -> str:
+        path = output.get(name)
+        return f"{flag} {path}" if path else ""
+
+    return param
 
 
 # Datasets

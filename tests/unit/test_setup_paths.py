@@ -115,6 +115,8 @@ def test_the_names_in_a_folder_are_read_of_a_file_of_no_known_kind() -> None:
     assert found is not None and found[1] == {"dataset": "clevr"}
     found = paths.find_folder("results/report/figures/behaviour/clevr/m/accuracy.png")
     assert found is not None and found[1]["dataset"] == "clevr"
+    found = paths.find_folder("/mnt/out/activations/m/clevr/item/lost.parquet", "/mnt/out")
+    assert found is not None and found[1]["model"] == "m"
     assert paths.find_folder("-n") is None
 
 

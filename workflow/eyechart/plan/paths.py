@@ -111,7 +111,8 @@ class Pattern:
         """Return the names in the folders of a path whose file is of no kind that there is."""
         folders = self.text.rpartition("/")[0]
         depth = folders.replace(ROOT, results, 1).count("/") + 1
-        return _names(_regex(folders, results), "/".join(PurePath(path).parts[:depth]))
+        start = PurePath(path).as_posix().split("/")[:depth]
+        return _names(_regex(folders, results), "/".join(start))
 
     @cached_property
     def _literal(self) -> int:
@@ -123,7 +124,7 @@ class Pattern:
 
 
 def _regex(text: str, results: str | None) -> str:
-    """Return the regular expression of a pattern in a folder of results,."""
+    """Return the regular expression of a pattern in one folder of results, or of None in any."""
     rest = text
     start = "" if results is not None else "(?:.*/)?"
     if text.startswith(ROOT):

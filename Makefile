@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast env test lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast check-demo env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -18,6 +18,10 @@ IN := PYTHONPATH=.venvs/pytest .venvs/
 
 demo: .venv/runtime.installed
 	$(BIN)/snakemake $(ARGS)
+
+# Looks at what `make demo` left: the page in a browser, the verdicts, and that nothing is left to do.
+check-demo: .venv/dev.installed chromium
+	$(BIN)/python -m pytest -m demo tests/demo
 
 demo-fast: .venv/runtime.installed
 	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)

@@ -9,8 +9,9 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from browser import chromium
 from exam_fixture import MODELS, NINE, SCENES, SIX_TASKS, write_verdicts
-from test_report_page import TEMPLATES, chromium
+from test_report_page import TEMPLATES
 
 from eyechart.errors import UserError
 from eyechart.report import draw_exam

@@ -1,15 +1,13 @@
 """The page holds everything, shows data as text, asks the network for nothing, and stays small."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 from html import unescape
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from browser import browse
 from report_fixture import flags
 
 from eyechart.errors import UserError
@@ -146,30 +144,6 @@ def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"the page would have 10\.1 MB, expected at most 10"):
         build_report.main(large)
     assert not (tmp_path / "large.html").exists()
-
-
-def chromium() -> str:
-    found = (
-        shutil.which("chromium")
-        or shutil.which("chromium-browser")
-        or shutil.which("google-chrome")
-    )
-    if not found and os.environ.get("CI") == "true":
-        pytest.fail("Chromium is not installed: CI must look at the page in a browser")
-    if not found:
-        pytest.skip("NOT LOOKED AT IN A BROWSER: Chromium is not installed")
-    return str(found)
-
-
-def browse(path: Path, profile: Path) -> tuple[str, list[str]]:
-    """Open a page without network; give its final markup and what its console said."""
-    command = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-dev-shm-usage"]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
-    command += ["--enable-logging=stderr", "--v=0", "--window-size=1400,3000"]
-    command += ["--virtual-time-budget=120000", "--dump-dom", path.resolve().as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 
 @pytest.mark.browser

@@ -104,11 +104,23 @@ def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> 
     answers = judging.answers(ASKED)
     assert "<results>/answers/tiny_llava/blink/blank.parquet" in answers
     assert "<results>/answers/tiny_llava/mmvp_vlm/sighted.parquet" not in answers
-    assert len(judging.probes(ASKED)) == len(config["datasets"]["clevr"]["tasks"])
+    asked = ["color", "shape", "material", "size", "number", "boolean"]
+    assert judging.probes(ASKED) == [
+        f"<results>/probes/tiny_llava/clevr/{task}.parquet" for task in asked
+    ], "a task about images is no skill"
     assert judging.encoder_answers(ASKED) == [
         f"<results>/answers/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
     ]
     assert judging.encoder_answers(OF_CLIP) == [], "an encoder contains none"
+
+
+def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
+    config: Config,
+) -> None:
+    dino = SimpleNamespace(model="tiny_dino")  # its probes are all of images
+    judging = exam(config).judging
+    assert "<results>/datasets/clevr/items.parquet" not in judging.items(dino)
+    assert judging.probes(dino) == judging.probe_predictions(dino) == []
 
 
 def test_patterns_that_nobody_is_asked_about_are_not_told_of(config: Config) -> None:

@@ -1,0 +1,74 @@
+"""Commands that texts and docstrings tell a reader to type: targets of make, flags of steps."""
+
+import argparse
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from documented import ROOT, Command, in_docstrings, in_texts
+
+TEXTS = in_texts()
+OF_STEPS = [*in_docstrings(), *(c for c in TEXTS if "-m eyechart." in c.line)]
+OF_MAKE = [c for c in TEXTS if c.words[0] == "make"]
+
+
+class ParsedError(Exception):
+    """The flags were read."""
+
+
+def named(command: Command) -> str:
+    return f"{command.source}: {command.line[:60]}"
+
+
+def test_commands_are_found() -> None:
+    """A collector that finds nothing would pass every other test of this file."""
+    assert Command("README.md", "make demo") in [Command(c.source, c.line) for c in OF_MAKE]
+    assert any(c.line.startswith("snakemake ") and c.source == "README.md" for c in TEXTS)
+    assert any(c.source.startswith("config/presets/") for c in TEXTS)
+    assert len(in_docstrings()) > 60
+
+
+@pytest.mark.parametrize("command", OF_MAKE, ids=named)
+def test_a_target_of_make_exists(command: Command) -> None:
+    done = subprocess.run(
+        ["make", "-n", *command.words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", OF_STEPS, ids=named)
+def test_a_step_has_the_flags_that_are_shown(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = command.words
+    module, flags = words[words.index("-m") + 1], words[words.index("-m") + 2 :]
+    if flags in ([], ["…"]):  # the text leaves the flags out: the step must exist
+        assert (ROOT / "workflow" / Path(*module.split("."))).with_suffix(".py").exists()
+        return
+    read = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(self: argparse.ArgumentParser, *args: object) -> None:
+        read(self, *args)  # type: ignore[call-overload]
+        raise ParsedError
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+    monkeypatch.delitem(sys.modules, module, raising=False)  # other steps may have imported it
+    monkeypatch.setattr(sys, "argv", [module, *(_value(flag) for flag in flags)])
+    with pytest.raises(ParsedError):
+        runpy.run_module(module, run_name="__main__")
+
+
+@pytest.mark.parametrize("command", TEXTS, ids=named)
+def test_a_file_that_is_installed_or_tested_exists(command: Command) -> None:
+    tools = ("-r", "pytest")
+    for before, word in zip(command.words, command.words[1:], strict=False):
+        if before in tools and not word.startswith("-"):
+            assert (ROOT / word).exists(), f"{command.source}: {word}"
+
+
+def _value(word: str) -> str:
+    """Return a value for what the docstring leaves to the reader."""
+    return "{}" if word in ("JSON", "$SETTINGS") else word

@@ -1,0 +1,96 @@
+"""Commands of Snakemake that texts tell a reader to type can be planned; paths in them exist."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from documented import ROOT, Command, in_docstrings, in_texts
+from project import Project
+
+pytestmark = pytest.mark.workflow
+
+TEXTS = in_texts()
+OF_SNAKEMAKE = [c for c in TEXTS if c.words[0].rsplit("/")[-1] == "snakemake"]
+LIST_JOBS = Path(__file__).with_name("list_jobs.py")
+# Executors are installed by `make cluster` alone: the Slurm tests run these profiles
+EXECUTORS = ("profiles/slurm", "profiles/generic")
+PRESETS = [f"config/presets/{name}.yaml" for name in ("clevr_official", "hidden", "laptop")]
+_FILE = re.compile(r"(?:results|data)/[\w./{}-]+")
+
+
+def named(command: Command) -> str:
+    return f"{command.source}: {command.line[:70]}"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh copy of the project; only planned in."""
+    return Project.create(tmp_path_factory.mktemp("commands") / "project")
+
+
+@pytest.mark.parametrize("command", OF_SNAKEMAKE, ids=named)
+def test_a_documented_run_can_be_planned(command: Command, project: Project) -> None:
+    words = ["-n", "--quiet", *command.words[1:]]
+    for profile in EXECUTORS:
+        if profile in words:
+            assert (ROOT / profile / "config.yaml").exists()
+            words[words.index(profile) - 1 : words.index(profile) + 1] = []
+    if "--configfile" in words:
+        name = words[words.index("--configfile") + 1]
+        if not (ROOT / name).exists():
+            own = command.config or "models: [tiny_clip]"
+            project.path(name).write_text(own.replace("<40 hex digits>", "c0ffee" + "0" * 34))
+    done = plan(project, words)
+    assert done.returncode == 0, done.stdout
+
+
+def plan(project: Project, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Plan a run with the words of a command line."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *words],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(project: Project) -> set[str]:
+    """All files that the workflow can make: of the demo, its training, and three presets."""
+    found: set[str] = set()
+    wanted: list[dict[str, Any]] = [{"configfiles": [preset], "config": {}} for preset in PRESETS]
+    wanted += [{"configfiles": [], "config": {}}]
+    wanted += [
+        {"configfiles": [], "config": {"tiny": {"weights": "train"}}, "targets": ["train_tiny"]}
+    ]
+    for one in wanted:
+        done = subprocess.run(
+            [sys.executable, str(LIST_JOBS), json.dumps(one)],
+            cwd=project.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found |= {path for job in json.loads(done.stdout) for path in job["outputs"]}
+    return found
+
+
+@pytest.mark.parametrize("command", in_docstrings(), ids=named)
+def test_a_step_is_shown_with_files_that_the_workflow_makes(
+    command: Command, made: set[str]
+) -> None:
+    rules = " ".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    folders = {parent.as_posix() for path in made for parent in Path(path).parents}
+    unknown = [
+        path
+        for path in _FILE.findall(command.line)
+        if path not in made | folders and not (ROOT / path).exists() and path not in rules
+    ]
+    assert not unknown, f"{command.source} shows {unknown}, which the workflow does not make"

@@ -1,0 +1,160 @@
+"""The inputs of every planned job agree: whatever is said about items comes with these items."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import ROOT, Project
+
+pytestmark = pytest.mark.workflow
+
+LIST_JOBS = Path(__file__).with_name("list_jobs.py")
+PRESETS = sorted(path.name for path in (ROOT / "config/presets").glob("*.yaml"))
+OFF: dict[str, Any] = {"datasets": []}
+SECTIONS = ["answering", "readout", "concepts", "attention"]
+CHANGES: dict[str, dict[str, Any]] = {
+    **{f"without {section}": {section: OFF} for section in SECTIONS},
+    **{
+        f"{section} alone": {other: OFF for other in SECTIONS if other != section}
+        for section in SECTIONS
+    },
+}
+# What a file is about, by the form of its path
+_OF = r"(?P<model>[^/]+)/(?P<dataset>[^/.]+)"
+FORMS = {
+    "items": r"results/datasets/(?P<dataset>[^/]+)/items\.parquet",
+    "images": r"results/datasets/(?P<dataset>[^/]+)/images\.parquet",
+    "regions": r"results/datasets/(?P<dataset>[^/]+)/regions\.parquet",
+    "receipt": r"data/raw/(?P<dataset>[^/]+)/acquired\.json",
+    "predictions": rf"results/probes/{_OF}/[^/]+\.predictions\.parquet",
+    "probes": rf"results/probes/{_OF}/[^/.]+\.parquet",
+    "activations": rf"results/activations/{_OF}/\w+/manifest\.json",
+    "answers": rf"results/answers/{_OF}/\w+\.parquet",
+    "distributions": rf"results/scores/{_OF}\.distributions\.parquet",
+    "scores": rf"results/scores/{_OF}\.parquet",
+    "readouts": rf"results/readouts/{_OF}(\.predictions)?\.parquet",
+    "concepts": rf"results/concepts/{_OF}/\w+\.parquet",
+    "attention": rf"results/attention/{_OF}/\w+\.parquet",
+}
+# What a step is given of one kind it is given of the other, where it reads both
+TOGETHER = [("scores", "distributions"), ("items", "images")]
+Job = dict[str, Any]
+
+
+def planned(project: Project, *presets: str, **config: Any) -> list[Job]:
+    """Return the jobs of a configuration."""
+    wanted = {"configfiles": [f"config/presets/{name}" for name in presets], "config": config}
+    done = subprocess.run(
+        [sys.executable, str(LIST_JOBS), json.dumps(wanted)],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[Job] = json.loads(done.stdout)
+    return found
+
+
+def about(paths: list[str]) -> dict[str, set[tuple[str, ...]]]:
+    """Return what paths are about: (dataset,) or (dataset, model), by the kind of their file."""
+    found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for path in paths:
+        for kind, form in FORMS.items():
+            match = re.fullmatch(form, path)
+            if match:
+                found[kind].add(tuple(match.groupdict().values())[::-1])
+                break
+    return found
+
+
+def faults(job: Job) -> list[str]:
+    """Return how the inputs of a job disagree."""
+    where, model = f"{job['rule']} {job['wildcards']}", job["wildcards"].get("model")
+    return [
+        f"{where}: {fault}"
+        for group in _groups(job["inputs"])
+        for fault in (*_lacking_items(group, model), *_parted(group))
+    ]
+
+
+def _groups(inputs: dict[str, list[str]]) -> list[list[str]]:
+    """Return the inputs about the model itself, and those about the encoder that it contains."""
+    own = [p for name, paths in inputs.items() if not name.startswith("encoder_") for p in paths]
+    other = [p for name, paths in inputs.items() if name.startswith("encoder_") for p in paths]
+    return [own, other]
+
+
+def _lacking_items(paths: list[str], model: str | None) -> list[str]:
+    """Return what comes without its items; scores of an encoder beside the model need none."""
+    found = about(paths)
+    tables = {dataset for kind in ("items", "images") for dataset, *_ in found[kind]}
+    if not tables:
+        return []
+    others = {kind: sets for kind, sets in found.items() if kind not in ("items", "images")}
+    lacking = [
+        f"{kind} of {'/'.join(one)} without its items"
+        for kind, sets in others.items()
+        for one in sorted(sets)
+        if one[0] not in tables and (model is None or one[1:] in ((), (model,)))
+    ]
+    spoken = {one[0] for sets in others.values() for one in sets}
+    idle = [f"items of {dataset} of which nothing is read" for dataset in sorted(tables - spoken)]
+    return lacking + (idle if spoken else [])
+
+
+def _parted(paths: list[str]) -> list[str]:
+    found = about(paths)
+    pairs = [pair for pair in TOGETHER if found[pair[0]] and found[pair[1]]]
+    return [
+        f"{one} of {sorted(found[one])}, {other} of {sorted(found[other])}"
+        for one, other in [("probes", "predictions"), *pairs]  # these two always come together
+        if found[one] != found[other]
+    ]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh copy of the project; only planned in."""
+    return Project.create(tmp_path_factory.mktemp("planned") / "project")
+
+
+def check(jobs: list[Job]) -> None:
+    found = [fault for job in jobs for fault in faults(job)]
+    assert not found, "\n".join(found)
+    assert {"decide", "build_report"} <= {job["rule"] for job in jobs}
+
+
+def test_inputs_of_every_job_of_the_demo_agree(project: Project) -> None:
+    check(planned(project))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_inputs_of_every_job_of_a_preset_agree(preset: str, project: Project) -> None:
+    check(planned(project, preset))
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_inputs_agree_whatever_is_switched_off(change: dict[str, Any], project: Project) -> None:
+    check(planned(project, **change))
+
+
+def test_a_probe_table_without_its_items_is_found() -> None:
+    items = ["results/datasets/blink/items.parquet"]
+    answers = ["results/answers/tiny_dino/blink/sighted.parquet"]
+    probes = ["results/probes/tiny_dino/clevr/has_red.parquet"]
+    predictions = ["results/probes/tiny_dino/clevr/has_red.predictions.parquet"]
+
+    def found(**inputs: list[str]) -> list[str]:
+        return faults({"rule": "decide", "wildcards": {}, "inputs": inputs})
+
+    assert found(items=items, answers=answers) == []
+    assert len(found(items=items, answers=answers, probes=probes, preds=predictions)) == 2
+    assert len(found(items=items, answers=answers, probes=probes)) == 2
+    assert len(found(items=items)) == 0
+    assert len(found(items=[*items, "results/datasets/coco/items.parquet"], answers=answers)) == 1

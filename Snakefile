@@ -35,7 +35,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        page="<results>/report/index.html",
+        page=paths.REPORT.rule(),
         figures=EXAM.all_figures(),
         mmvp=ANSWERING.pages(),
         sheets=MINING.files("sheet.html"),

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -254,3 +255,15 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
     with pytest.raises(UserError, match="no captions to match"):
         run(ROWS, tmp_path / "none.parquet")
+
+
+def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatch, config):
+    settings = SimpleNamespace(batch_size=8)
+    sentence = "^answering.batch_size: out of memory at 8; use less"
+    with pytest.raises(UserError, match=sentence):
+        answer_items.Examiner(None, False, settings, None).batches.shrink()
+    monkeypatch.setattr(retrieve.towers, "view", lambda adapter, sights, batches: batches.shrink())
+    captions = Captions([], np.empty(0), [], np.empty(0), np.empty(0))
+    with pytest.raises(UserError, match=sentence):
+        retrieve.compare(None, captions, {}, 8)
+    assert "batch_size" in config["answering"]

@@ -26,10 +26,11 @@ FLOORS = [
     {"statistics"},
     {"tables"},
     {"randomness", "fingerprint", "device", "errors", "core"},
+    {"plan"},
 ]
 PARSED = ["eyechart.answering", "eyechart.checkpoints", "eyechart.configuration",
           "eyechart.pairing", "eyechart.targets", "eyechart.exam", "eyechart.fingerprint",
-          "eyechart.plan.config.check",
+          "eyechart.plan.config.check", "eyechart.plan.paths",
           "eyechart.recipe", "eyechart.sizing", "eyechart.tables.integrity"]  # fmt: skip
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 

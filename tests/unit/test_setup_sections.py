@@ -86,7 +86,7 @@ def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
 
 def test_depth_heads_are_trained_only_where_depth_is_asked(config: Config) -> None:
     reading = exam(config).reading
-    assert reading.heads(ASKED) == ["results/readouts/tiny_llava/depth_heads.safetensors"]
+    assert reading.heads(ASKED) == ["<results>/readouts/tiny_llava/depth_heads.safetensors"]
     assert reading.heads(SimpleNamespace(model="tiny_llava", dataset="mochi")) == []
     config["readout"]["datasets"] = ["mochi"]
     assert exam(config).reading.metrics() == []
@@ -95,21 +95,21 @@ def test_depth_heads_are_trained_only_where_depth_is_asked(config: Config) -> No
 def test_a_model_that_does_not_answer_has_readouts_without_answers(config: Config) -> None:
     reading = exam(config).reading
     dino = SimpleNamespace(model="tiny_dino", dataset="cv_bench")
-    assert reading.answers(ASKED) == ["results/answers/tiny_llava/cv_bench/sighted.parquet"]
+    assert reading.answers(ASKED) == ["<results>/answers/tiny_llava/cv_bench/sighted.parquet"]
     assert reading.answers(dino) == [] == reading.scores(dino)
 
 
 def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> None:
     judging = exam(config).judging
     answers = judging.answers(ASKED)
-    assert "results/answers/tiny_llava/blink/blank.parquet" in answers
-    assert "results/answers/tiny_llava/mmvp_vlm/sighted.parquet" not in answers
+    assert "<results>/answers/tiny_llava/blink/blank.parquet" in answers
+    assert "<results>/answers/tiny_llava/mmvp_vlm/sighted.parquet" not in answers
     asked = ["color", "shape", "material", "size", "number", "boolean"]
     assert judging.probes(ASKED) == [
-        f"results/probes/tiny_llava/clevr/{task}.parquet" for task in asked
+        f"<results>/probes/tiny_llava/clevr/{task}.parquet" for task in asked
     ], "a task about images is no skill"
     assert judging.encoder_answers(ASKED) == [
-        f"results/answers/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
+        f"<results>/answers/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
     ]
     assert judging.encoder_answers(OF_CLIP) == [], "an encoder contains none"
 
@@ -119,7 +119,7 @@ def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
 ) -> None:
     dino = SimpleNamespace(model="tiny_dino")  # its probes are all of images
     judging = exam(config).judging
-    assert "results/datasets/clevr/items.parquet" not in judging.items(dino)
+    assert "<results>/datasets/clevr/items.parquet" not in judging.items(dino)
     assert judging.probes(dino) == judging.probe_predictions(dino) == []
 
 

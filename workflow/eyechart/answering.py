@@ -4,13 +4,14 @@ Snakemake imports this at parse time, so it needs neither numpy nor torch. A met
 argument ``wildcards`` is called by Snakemake once per job.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from eyechart.catalogue import LAYOUTS
 from eyechart.configuration import Config, canonical, check_keys, check_known, one_of
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 from eyechart.tables.conditions import CONDITIONS
 
 ASKED = ("items", "most", "batch_size")
@@ -96,8 +97,8 @@ class Answering:
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures about answers."""
-        root = "results/report/figures/behaviour"
-        return [f"{root}/{dataset}/{model}/figures.json" for model, dataset in self.pairs()]
+        figures = paths.FIGURES.rule
+        return [figures(section="behaviour", model=m, dataset=d) for m, d in self.pairs()]
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give the tables of answers of a model on a dataset, one per condition."""
@@ -105,7 +106,7 @@ class Answering:
 
     def scores(self, suffix: str = ".parquet") -> list[str]:
         """Give the score tables of the whole exam, or with another suffix what stands beside."""
-        return [f"results/scores/{model}/{dataset}{suffix}" for model, dataset in self.pairs()]
+        return _of(paths.SCORES.beside(suffix), self.pairs())
 
     def all_answers(self) -> list[str]:
         """Give the tables of answers of the whole exam."""
@@ -113,11 +114,8 @@ class Answering:
 
     def retrievals(self) -> list[str]:
         """Give the tables of retrieval: of encoders that read, on datasets with captions."""
-        return [
-            f"results/retrieval/{model}/{dataset}.parquet"
-            for model, dataset in self.pairs()
-            if self.specs[model].kind == "encoder" and self._layout(dataset).captions
-        ]
+        pairs = [(m, d) for m, d in self.pairs() if self.specs[m].kind == "encoder"]
+        return _of(paths.RETRIEVAL, [(m, d) for m, d in pairs if self._layout(d).captions])
 
     def patterned(self, model: str | None = None) -> list[tuple[str, str]]:
         """Give (model, dataset) of all pairs of pictures: of the exam, or of a model's page.
@@ -137,13 +135,11 @@ class Answering:
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
         """Give the score tables that the patterns of a page are read from."""
-        return [f"results/scores/{m}/{d}.parquet" for m, d in self._on_page(wildcards)]
+        return _of(paths.SCORES, self._on_page(wildcards))
 
     def pattern_distributions(self, wildcards: Any) -> list[str]:
         """Give the tables of distributions beside them."""
-        return [
-            f"results/scores/{m}/{d}.distributions.parquet" for m, d in self._on_page(wildcards)
-        ]
+        return _of(paths.DISTRIBUTIONS, self._on_page(wildcards))
 
     def pattern_answers(self, wildcards: Any) -> list[str]:
         """Give the tables of answers that a page tells of: the model's own."""
@@ -155,14 +151,15 @@ class Answering:
 
         def give(wildcards: Any) -> list[str]:
             sets = [d for m, d in self._on_page(wildcards) if m == wildcards.model]
-            return [f"results/datasets/{dataset}/{name}.parquet" for dataset in sets]
+            table = paths.ITEMS.beside(f"{name}.parquet", "items.parquet")
+            return [table.rule(dataset=dataset) for dataset in sets]
 
         return give
 
     def pattern_cards(self, wildcards: Any) -> list[str]:
         """Give the cards of the models on a page."""
         models = dict.fromkeys(model for model, _ in self._on_page(wildcards))
-        return [f"results/models/{model}/card.json" for model in models]
+        return [paths.CARD.rule(model=model) for model in models]
 
     def encoder(self, model: str) -> str:
         """Give the encoder that a model contains, if it can be asked about pairs, or nothing."""
@@ -175,22 +172,26 @@ class Answering:
 
     def tables_of_patterns(self, name: str) -> list[str]:
         """Give the table of all models' patterns, where any is asked about pairs of pictures."""
-        return [f"results/mmvp/{name}.parquet"] if self.patterned() else []
+        return [paths.MMVP.rule(table=name)] if self.patterned() else []
 
     def pages(self) -> list[str]:
         """Give the pages about pairs of pictures, one per model that is asked about some."""
         models = dict.fromkeys(model for model, _ in self.patterned())
-        return [f"results/mmvp/{model}.html" for model in models]
+        return [paths.MMVP_PAGE.rule(model=model) for model in models]
 
     def _on_page(self, wildcards: Any) -> list[tuple[str, str]]:
         return self.patterned(getattr(wildcards, "model", None))
 
     def _answers(self, model: str, dataset: str) -> list[str]:
-        root = f"results/answers/{model}/{dataset}"
-        return [f"{root}/{c}.parquet" for c in self.conditions(self.specs[model].kind)]
+        shown = self.conditions(self.specs[model].kind)
+        return [paths.ANSWERS.rule(model=model, dataset=dataset, condition=c) for c in shown]
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]
 
     def _slice(self, *keys: str) -> str:
         return canonical({key: self.config["answering"][key] for key in keys})
+
+
+def _of(pattern: paths.Pattern, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [pattern.rule(model=model, dataset=dataset) for model, dataset in pairs]

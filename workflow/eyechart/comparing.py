@@ -12,6 +12,7 @@ from eyechart.answering import Answering
 from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 
 SETTINGS = ("columns", "components", "neighbours", "power", "shown", "threshold", "permutations",
             "bootstrap")  # fmt: skip
@@ -49,24 +50,18 @@ class Comparing:
         """Give how words and colours are compared, as canonical JSON."""
         return canonical({key: self.config["concepts"][key] for key in SETTINGS})
 
-    def manifests(self, wildcards: Any) -> list[str]:
-        """Give the manifests of a model's activations: of pictures, and for a VLM of prompts."""
-        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
-        root = f"results/activations/{wildcards.model}/{wildcards.dataset}"
-        return [f"{root}/{scope}/manifest.json" for scope in scopes]
-
     def answers(self, wildcards: Any) -> list[str]:
         """Give the sighted answers to the same pictures, if the model is asked about them."""
         answering = Answering(self.config, self.specs)
         model, dataset = wildcards.model, wildcards.dataset
-        asked = (model, dataset) in answering.pairs()
-        return [f"results/answers/{model}/{dataset}/sighted.parquet"] if asked else []
+        sighted = paths.ANSWERS.rule(model=model, dataset=dataset, condition="sighted")
+        return [sighted] if (model, dataset) in answering.pairs() else []
 
     def tables(self, name: str) -> list[str]:
         """Give one of the tables (``cues``, ``separation``, ``projection``) of all comparisons."""
-        return [f"results/concepts/{m}/{d}/{name}.parquet" for m, d in self.pairs()]
+        return [paths.CONCEPTS.rule(model=m, dataset=d, table=name) for m, d in self.pairs()]
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures about concepts."""
-        root = "results/report/figures/concepts"
-        return [f"{root}/{dataset}/{model}/figures.json" for model, dataset in self.pairs()]
+        figures = paths.FIGURES.rule
+        return [figures(section="concepts", model=m, dataset=d) for m, d in self.pairs()]

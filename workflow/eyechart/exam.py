@@ -19,6 +19,7 @@ from eyechart.errors import UserError
 from eyechart.fingerprint import fingerprint
 from eyechart.judging import Judging
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 from eyechart.reading import SPANS, Reading
 from eyechart.tracing import Tracing
 
@@ -36,7 +37,8 @@ class Exam:
         for section in (self.answering, self.reading, self.comparing, self.tracing, self.judging):
             section.check()
         for dataset in self.datasets:
-            if self._share(dataset) == 1 and self.config["probing"]["split"] == "group":
+            share = self.config["datasets"][dataset]["test_share"]
+            if share == 1 and self.config["probing"]["split"] == "group":
                 raise UserError(
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
@@ -165,22 +167,25 @@ class Exam:
     def seed(self, wildcards: Any) -> int:
         """Give a dataset's seed: its own, or the exam's."""
         dataset = self._dataset(wildcards)
-        found: int = dataset["seed"] if "seed" in dataset else self.config["seed"]
-        return found
+        return int(dataset["seed"] if "seed" in dataset else self.config["seed"])
 
     # Paths of inputs
 
     def shards(self, wildcards: Any) -> list[str]:
         """Give the shards that a dataset is drawn in, of all splits."""
         dataset = self._dataset(wildcards)
-        root = f"data/raw/{wildcards.dataset}/shards"
         splits, count = dataset["splits"], dataset["shards"]
-        return [f"{root}/{split}-{n:03d}.json" for split in splits for n in range(count)]
+        return [
+            paths.SHARD.rule(dataset=wildcards.dataset, split=split, shard=f"{n:03d}")
+            for split in splits
+            for n in range(count)
+        ]
 
     def parts(self, wildcards: Any) -> list[str]:
         """Give the parts of one scope's activations."""
-        root = f"results/activations/{wildcards.model}/{wildcards.dataset}/{wildcards.scope}"
-        return [f"{root}/part-{n:03d}.parquet" for n in range(self._dataset(wildcards)["parts"])]
+        names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
+        count = self.part_count(wildcards)
+        return [paths.PART.rule(**names, part=f"{n:03d}") for n in range(count)]
 
     def own_files(self, wildcards: Any) -> list[str]:
         """Give the files of the user's own data, for a change in them to be noticed."""
@@ -194,14 +199,15 @@ class Exam:
         """Give how many parts a dataset is extracted in."""
         return int(self._dataset(wildcards)["parts"])
 
-    def rows(self, wildcards: Any) -> str:
-        """Give the table whose rows a scope has."""
-        name = {"item": "items", "image": "images"}[wildcards.scope]
-        return f"results/datasets/{wildcards.dataset}/{name}.parquet"
-
     def manifest(self, wildcards: Any) -> str:
         """Give the manifest of the activations that a task is asked of."""
         return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
+
+    def all_scopes(self, wildcards: Any) -> list[str]:
+        """Return the manifests of a model on a dataset: of images, and for a VLM of questions."""
+        names = {"model": wildcards.model, "dataset": wildcards.dataset}
+        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
+        return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
 
     def manifests(self) -> list[str]:
         """Give the manifests of all activations that some task is asked of."""
@@ -224,9 +230,9 @@ class Exam:
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures."""
-        folders = [f"{dataset}/{model}" for model, dataset in self.pairs()]
-        folders += ["training"] if recipe.curves(self.config) else []
-        return [f"results/report/figures/{folder}/figures.json" for folder in folders]
+        found = [paths.PROBE_FIGURES.rule(model=m, dataset=d) for m, d in self.pairs()]
+        trained = [paths.WHOLE_FIGURES.rule(section="training")]
+        return [*found, *(trained if recipe.curves(self.config) else [])]
 
     def all_figures(self) -> list[str]:
         """Give the manifests of all figures of the whole exam."""
@@ -281,9 +287,6 @@ class Exam:
         spans = dict.fromkeys(span for _, some in wanted for span in some)
         return {"addresses": list(addresses), "spans": list(spans)}
 
-    def _share(self, dataset: str) -> float:
-        return float(self.config["datasets"][dataset]["test_share"])
-
     def _layout(self, wildcards: Any) -> Layout:
         return LAYOUTS[self._dataset(wildcards)["layout"]]
 
@@ -292,11 +295,11 @@ class Exam:
 
     def _manifest(self, model: str, dataset: str, task: str) -> str:
         scope = scope_of(self.config, dataset, task)
-        return f"results/activations/{model}/{dataset}/{scope}/manifest.json"
+        return paths.MANIFEST.rule(model=model, dataset=dataset, scope=scope)
 
     def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
-        tasks = self._tasks(model, dataset)
-        return [f"results/probes/{model}/{dataset}/{task}{suffix}" for task in tasks]
+        pattern, tasks = paths.PROBES.beside(suffix), self._tasks(model, dataset)
+        return [pattern.rule(model=model, dataset=dataset, task=task) for task in tasks]
 
 
 def _slice(settings: Config, *keys: str) -> Config:

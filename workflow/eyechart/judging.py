@@ -11,6 +11,7 @@ from eyechart.answering import Answering
 from eyechart.configuration import Config, canonical, check_known, examined, scope_of, tasks_for
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 from eyechart.reading import Reading
 
 
@@ -87,20 +88,20 @@ class Judging:
 
     def tables(self) -> list[str]:
         """Return the values of all verdicts; classes and differences stand beside them."""
-        return [f"results/verdict/{model}.parquet" for model in self.models]
+        return [paths.VERDICT.rule(model=model) for model in self.models]
 
     def beside(self) -> list[str]:
         """Return the classes and differences of all verdicts."""
-        ends = ("classes", "differences")
-        return [f"results/verdict/{model}.{end}.parquet" for model in self.models for end in ends]
+        parts = (paths.CLASSES, paths.DIFFERENCES)
+        return [part.rule(model=model) for model in self.models for part in parts]
 
     def figures(self) -> list[str]:
         """Give the manifest of the exam cards as files."""
-        return ["results/report/figures/verdict/figures.json"] if self.models else []
+        return [paths.WHOLE_FIGURES.rule(section="verdict")] if self.models else []
 
     def items(self, wildcards: Any) -> list[str]:
         """Give the questions of all datasets that a model's verdict tells of."""
-        return [_items(known.dataset) for known in self.known(wildcards.model)]
+        return [paths.ITEMS.rule(dataset=known.dataset) for known in self.known(wildcards.model)]
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give what the model answers, sighted and blind."""
@@ -110,19 +111,20 @@ class Judging:
     def readouts(self, wildcards: Any) -> list[str]:
         """Give what was read out of it."""
         sets = [known.dataset for known in self.known(wildcards.model) if known.read_out]
-        return [f"results/readouts/{wildcards.model}/{d}.predictions.parquet" for d in sets]
+        predictions = paths.READOUT_PREDICTIONS.rule
+        return [predictions(model=wildcards.model, dataset=dataset) for dataset in sets]
 
     def probes(self, wildcards: Any) -> list[str]:
         """Give the tables of its probes; what they predict stands beside them."""
-        return self._probes(wildcards.model, ".parquet")
+        return self._probes(wildcards.model, paths.PROBES)
 
     def probe_predictions(self, wildcards: Any) -> list[str]:
         """Give what its probes predict."""
-        return self._probes(wildcards.model, ".predictions.parquet")
+        return self._probes(wildcards.model, paths.PROBE_PREDICTIONS)
 
     def encoder_items(self, wildcards: Any) -> list[str]:
         """Give the statements about pairs that the contained encoder matched."""
-        return [_items(dataset) for dataset in self._of_encoder(wildcards.model)]
+        return [paths.ITEMS.rule(dataset=d) for d in self._of_encoder(wildcards.model)]
 
     def encoder_answers(self, wildcards: Any) -> list[str]:
         """Give how it matched them."""
@@ -151,15 +153,12 @@ class Judging:
 
     def _answers(self, model: str, datasets: list[str]) -> list[str]:
         shown = ("sighted", self.config["verdict"]["blind"])
-        return [f"results/answers/{model}/{d}/{c}.parquet" for d in datasets for c in shown]
+        answers = paths.ANSWERS.rule
+        return [answers(model=model, dataset=d, condition=c) for d in datasets for c in shown]
 
-    def _probes(self, model: str, suffix: str) -> list[str]:
+    def _probes(self, model: str, pattern: paths.Pattern) -> list[str]:
         return [
-            f"results/probes/{model}/{known.dataset}/{task}{suffix}"
+            pattern.rule(model=model, dataset=known.dataset, task=task)
             for known in self.known(model)
             for task in known.probed
         ]
-
-
-def _items(dataset: str) -> str:
-    return f"results/datasets/{dataset}/items.parquet"

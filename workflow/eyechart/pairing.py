@@ -10,6 +10,7 @@ from typing import Any
 
 from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError, nearest
+from eyechart.plan import paths
 
 FINDING = ("similar", "different", "centre", "block", "most")
 
@@ -53,10 +54,8 @@ class Mining:
 
     def files(self, name: str) -> list[str]:
         """Give the file of a name of every search."""
-        return [
-            f"results/mining/{first}_against_{second}/{dataset}/{name}"
-            for first, second, dataset in self.runs()
-        ]
+        pattern = paths.PAIRS.beside(name, "pairs.parquet")
+        return [pattern.rule(first=f, second=s, dataset=d) for f, s, d in self.runs()]
 
     def _vector(self, model: str) -> str:
         vectors = self.config["mining"]["vectors"]

@@ -13,6 +13,7 @@ from eyechart.catalogue import LAYOUTS
 from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 
 SPANS = ("cls", "image_tokens")
 DEPTH_TASK = "depth_order"
@@ -77,20 +78,15 @@ class Reading:
 
     # Paths
 
-    def manifests(self, wildcards: Any) -> list[str]:
-        """Give the manifests of a model's tokens: of pictures, and for a VLM of prompts."""
-        scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
-        root = f"results/activations/{wildcards.model}/{wildcards.dataset}"
-        return [f"{root}/{scope}/manifest.json" for scope in scopes]
-
     def depth_manifests(self, wildcards: Any) -> list[str]:
         """Give the manifest of the pictures whose depth is known; no question is asked of them."""
-        root = f"results/activations/{wildcards.model}/{self._depth}"
-        return [f"{root}/image/manifest.json"] if self._depth else []
+        if not self._depth:
+            return []
+        return [paths.MANIFEST.rule(model=wildcards.model, dataset=self._depth, scope="image")]
 
-    def depth_tables(self, name: str) -> list[str]:
+    def depth_tables(self, pattern: paths.Pattern) -> list[str]:
         """Give the items or images of the pictures whose depth is known."""
-        return [f"results/datasets/{self._depth}/{name}.parquet"] if self._depth else []
+        return [pattern.rule(dataset=self._depth)] if self._depth else []
 
     @property
     def depth_name(self) -> str:
@@ -102,44 +98,41 @@ class Reading:
         tasks = self._layout(wildcards.dataset).items
         if self._depth is None or DEPTH_TASK not in tasks:
             return []
-        return [f"results/readouts/{wildcards.model}/depth_heads.safetensors"]
-
-    def predictions(self, wildcards: Any) -> list[str]:
-        """Give what was read out of a model, all datasets."""
-        root = f"results/readouts/{wildcards.model}"
-        return [f"{root}/{dataset}.predictions.parquet" for dataset in self.datasets]
+        return [paths.DEPTH_HEADS.rule(model=wildcards.model)]
 
     def tables(self, suffix: str = ".parquet") -> list[str]:
         """Give the tables of all readouts, or with another suffix what stands beside them."""
-        return [f"results/readouts/{model}/{dataset}{suffix}" for model, dataset in self.pairs()]
+        pattern = paths.READOUTS.beside(suffix)
+        return [pattern.rule(model=model, dataset=dataset) for model, dataset in self.pairs()]
 
     def metrics(self) -> list[str]:
         """Give how far off the depth heads of every model are, where any are trained."""
         wanted = any(DEPTH_TASK in self._layout(dataset).items for dataset in self.datasets)
         models = self.config["models"] if self._depth and wanted else []
-        return [f"results/readouts/{model}/depth_heads.json" for model in models]
+        return [paths.DEPTH_ERRORS.rule(model=model) for model in models]
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give the sighted answers to the same items, if the model is asked about them."""
-        return self._asked(wildcards, "results/answers/{}/{}/sighted.parquet")
+        return self._asked(wildcards, paths.ANSWERS, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:
         """Give what they, and the blind ones, score."""
-        return self._asked(wildcards, "results/scores/{}/{}.parquet")
+        return self._asked(wildcards, paths.SCORES)
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures about readouts."""
-        root = "results/report/figures/readouts"
-        return [f"{root}/{dataset}/{model}/figures.json" for model, dataset in self.pairs()]
+        figures = paths.FIGURES.rule
+        return [figures(section="readouts", model=m, dataset=d) for m, d in self.pairs()]
 
     @property
     def _depth(self) -> str | None:
         found: str | None = self.config["readout"]["depth"]
         return found
 
-    def _asked(self, wildcards: Any, path: str) -> list[str]:
-        pair = wildcards.model, wildcards.dataset
-        return [path.format(*pair)] if pair in Answering(self.config, self.specs).pairs() else []
+    def _asked(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:
+        model, dataset = wildcards.model, wildcards.dataset
+        asked = (model, dataset) in Answering(self.config, self.specs).pairs()
+        return [pattern.rule(model=model, dataset=dataset, **names)] if asked else []
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]

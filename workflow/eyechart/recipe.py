@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eyechart.configuration import Config, canonical
+from eyechart.plan import paths
 
 STAGES = ("contrastive", "language", "alignment", "instruction", "distillation")
 PICTURES = "clevr_pretrain"
@@ -66,32 +67,26 @@ def look(config: Config, dataset: str) -> Config:
 
 def trained(wildcards: Any) -> str:
     """Give the trained model that ``{model}`` is packed from."""
-    return f"results/training/{MODELS[wildcards.model][-1]}/model/ready.json"
+    return paths.TRAINED.rule(stage=MODELS[wildcards.model][-1])
 
 
 def trained_curves(wildcards: Any) -> list[str]:
     """Give the curves of the stages that come with ``{model}``."""
-    return [f"results/training/{stage}/curve.parquet" for stage in MODELS[wildcards.model]]
+    return [paths.CURVE.rule(stage=stage) for stage in MODELS[wildcards.model]]
 
 
-def packed(config: Config) -> Callable[[Any], str]:
-    """Give where the packed weights of ``{model}`` come from: shipped, or trained here."""
-    home = "data/weights" if _shipped(config) else "results/training/packed"
-
-    def give(wildcards: Any) -> str:
-        return f"{home}/{wildcards.model}/packed.json"
-
-    return give
+def packed(config: Config) -> str:
+    """Return where the packed weights of ``{model}`` come from: shipped, or trained here."""
+    return paths.SHIPPED.rule() if _shipped(config) else paths.PACKED.rule()
 
 
 def curves(config: Config) -> list[str]:
     """Give the training curves behind the examined tiny models, in the order of the stages."""
-    pattern = "results/training/{stage}/curve.parquet"
-    if _shipped(config):
-        pattern = "data/weights/{model}/{stage}.curve.parquet"
     behind = {name for model in MODELS if model in config["models"] for name in lineage(model)}
     return [
-        pattern.format(model=model, stage=stage)
+        paths.SHIPPED_CURVE.rule(model=model, stage=stage)
+        if _shipped(config)
+        else paths.CURVE.rule(stage=stage)
         for model, stages in MODELS.items()
         if model in behind
         for stage in stages

@@ -5,70 +5,62 @@ so it needs neither numpy nor torch.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from eyechart.answering import Answering
 from eyechart.configuration import Config, check_known, examined, tasks_for
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
+
+MODELS = ("model", "first", "second")  # names in a path that are models
+ASKED = ("answers", "scores", "retrieval")  # stages of which a model's answers are asked
 
 
-def check(config: Config, specs: dict[str, Spec], targets: Iterable[str]) -> None:
-    """Raise a UserError for a target whose path names no model, dataset or task that there is."""
-    known, probed = list(config["datasets"]), examined(config)
-    answering = Answering(config, specs)
-    for target in targets:
-        match Path(target).parts:
-            case ("results", "probes", model, dataset, file):
-                task = file.removesuffix(".parquet").removesuffix(".predictions")
-                _names(target, specs, probed, [model], dataset)
-                check_known(
-                    target, f"task of {model}", task, tasks_for(config, specs, model, dataset)
-                )
-            case ("results", "activations", model, dataset, *_):
-                cut = [name for name in known if "parts" in config["datasets"][name]]
-                _names(target, specs, cut, [model], dataset)
-            case ("results", "readouts", model, file) if "depth_heads" not in file:
-                dataset = file.removesuffix(".parquet").removesuffix(".predictions")
-                _names(target, specs, config["readout"]["datasets"], [model], dataset)
-            case ("results", "concepts" | "attention" as section, model, dataset, _):
-                _names(target, specs, config[section]["datasets"], [model], dataset)
-            case ("results", "verdict", file):
-                model = file.removesuffix(".parquet")
-                for end in (".classes", ".differences"):
-                    model = model.removesuffix(end)
-                _names(target, specs, known, [model])
-            case ("results", "answers" | "scores" | "retrieval", model, file, *_):
-                dataset = file.removesuffix(".parquet").removesuffix(".distributions")
-                _names(target, specs, known, [model], dataset)
-                _check_asked(target, answering, model, [dataset])
-            case ("results", "mmvp", model) if model.endswith(".html"):
-                name = model.removesuffix(".html")
-                _names(target, specs, known, [name])
-                sets = [d for d in answering.datasets if answering.pairs_up(d)]
-                _check_asked(target, answering, name, sets)
-            case ("results", "mining", pair, dataset, _):
-                _names(target, specs, known, pair.split("_against_"), dataset)
-            case ("results", "models", model, _) | ("data", "models", model, _):
-                _names(target, specs, known, [model])
-            case ("results", "datasets", dataset, _) | ("data", "raw", dataset, *_):
-                check_known(target, "dataset", dataset, known)
-
-
-def _names(
-    target: str,
+def check(
+    config: Config,
     specs: dict[str, Spec],
-    datasets: Sequence[str],
-    models: Sequence[str],
-    dataset: str | None = None,
+    targets: Iterable[str],
+    results: str = paths.RESULTS,
 ) -> None:
-    for model in models:
-        check_known(target, "model", model, specs)
-    if dataset is not None:
-        check_known(target, "dataset", dataset, datasets)
+    """Raise a UserError for a target whose path names no model, dataset or task that there is."""
+    for target in targets:
+        found = paths.find(target, results) or paths.find_folder(target, results)
+        if found is None:
+            continue
+        pattern, names = found
+        for name in MODELS:
+            if name in names:
+                check_known(target, "model", names[name], specs)
+        if "dataset" in names:
+            check_known(target, "dataset", names["dataset"], _datasets(config, pattern.stage))
+        if "task" in names:
+            model, tasks = (
+                names["model"],
+                tasks_for(config, specs, names["model"], names["dataset"]),
+            )
+            check_known(target, f"task of {model}", names["task"], tasks)
+        _check_asked(target, Answering(config, specs), pattern.stage, names)
 
 
-def _check_asked(target: str, answering: Answering, model: str, datasets: Sequence[str]) -> None:
+def _datasets(config: Config, stage: str) -> Sequence[str]:
+    """Return the datasets that a stage can be asked for."""
+    if stage == "probes":
+        return examined(config)
+    if stage == "activations":
+        return [name for name, dataset in config["datasets"].items() if "parts" in dataset]
+    sections = {"readouts": "readout", "concepts": "concepts", "attention": "attention"}
+    return list(config[sections[stage]]["datasets"] if stage in sections else config["datasets"])
+
+
+def _check_asked(target: str, answering: Answering, stage: str, names: paths.Names) -> None:
+    """Raise a UserError for answers of a model that cannot be asked."""
+    if stage in ASKED and "dataset" in names:
+        datasets = [names["dataset"]]
+    elif stage == "mmvp" and "model" in names:
+        datasets = [d for d in answering.datasets if answering.pairs_up(d)]
+    else:
+        return
+    model = names["model"]
     if any(answering.asks(model, dataset) for dataset in datasets):
         return
     if not answering.specs[model].reads_text:

@@ -12,6 +12,7 @@ from eyechart.catalogue import LAYOUTS
 from eyechart.configuration import Config, canonical, check_keys, check_known
 from eyechart.errors import UserError
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 
 
 @dataclass(frozen=True)
@@ -64,21 +65,21 @@ class Tracing:
     def all_regions(self) -> list[str]:
         """Give the tables of regions of all datasets that are traced."""
         marked = [d for d in dict.fromkeys(d for _, d in self.pairs()) if self._layout(d).regions]
-        return [f"results/datasets/{dataset}/regions.parquet" for dataset in marked]
+        return [paths.REGIONS.rule(dataset=dataset) for dataset in marked]
 
     def regions(self, wildcards: Any) -> list[str]:
         """Give a dataset's table of regions, if its layout marks any."""
         marked = self._layout(wildcards.dataset).regions
-        return [f"results/datasets/{wildcards.dataset}/regions.parquet"] if marked else []
+        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if marked else []
 
     def tables(self, name: str) -> list[str]:
         """Give one of the tables of all that is traced."""
-        return [f"results/attention/{m}/{d}/{name}.parquet" for m, d in self.pairs()]
+        return [paths.ATTENTION.rule(model=m, dataset=d, table=name) for m, d in self.pairs()]
 
     def figures(self) -> list[str]:
         """Give the manifests of all figures about attention."""
-        root = "results/report/figures/attention"
-        return [f"{root}/{dataset}/{model}/figures.json" for model, dataset in self.pairs()]
+        figures = paths.FIGURES.rule
+        return [figures(section="attention", model=m, dataset=d) for m, d in self.pairs()]
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]

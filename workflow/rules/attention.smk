@@ -3,17 +3,17 @@
 
 rule trace_items:
     input:
-        spec="config/models/{model}.yaml",
+        spec=paths.SPEC.rule(),
         base_specs=EXAM.checkpoints.base_specs,
-        ready="data/models/{model}/ready.json",
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        ready=paths.READY.rule(),
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
         regions=TRACING.regions,
     output:
-        attention="<results>/attention/{model}/{dataset}/attention.parquet",
-        lens="<results>/attention/{model}/{dataset}/lens.parquet",
-        words="<results>/attention/{model}/{dataset}/words.parquet",
-        maps="<results>/attention/{model}/{dataset}/maps.parquet",
+        attention=paths.ATTENTION.rule(table="attention"),
+        lens=paths.ATTENTION.rule(table="lens"),
+        words=paths.ATTENTION.rule(table="words"),
+        maps=paths.ATTENTION.rule(table="maps"),
     log:
         "<logs>/trace_items/{model}/{dataset}.log",
     benchmark:
@@ -49,10 +49,10 @@ rule trace_items:
 
 rule summarise_attention:
     input:
-        attention="<results>/attention/{model}/{dataset}/attention.parquet",
-        lens="<results>/attention/{model}/{dataset}/lens.parquet",
+        attention=paths.ATTENTION.rule(table="attention"),
+        lens=paths.ATTENTION.rule(table="lens"),
     output:
-        "<results>/attention/{model}/{dataset}/summary.parquet",
+        paths.ATTENTION.rule(table="summary"),
     log:
         "<logs>/summarise_attention/{model}/{dataset}.log",
     benchmark:

@@ -3,16 +3,17 @@
 
 rule answer_encoder:
     input:
-        spec="config/models/{model}.yaml",
+        spec=paths.SPEC.rule(),
         base_specs=EXAM.checkpoints.base_specs,
-        ready="data/models/{model}/ready.json",
-        card="<results>/models/{model}/card.json",
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        ready=paths.READY.rule(),
+        card=paths.CARD.rule(),
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
     output:
         answers=expand(
-            "<results>/answers/{{model}}/{{dataset}}/{condition}.parquet",
+            paths.ANSWERS.rule(),
             condition=ANSWERING.conditions("encoder"),
+            allow_missing=True,
         ),
     log:
         "<logs>/answer_encoder/{model}/{dataset}.log",
@@ -51,8 +52,9 @@ rule answer_encoder:
 use rule answer_encoder as answer_vlm with:
     output:
         answers=expand(
-            "<results>/answers/{{model}}/{{dataset}}/{condition}.parquet",
+            paths.ANSWERS.rule(),
             condition=ANSWERING.conditions("vlm"),
+            allow_missing=True,
         ),
     log:
         "<logs>/answer_vlm/{model}/{dataset}.log",
@@ -64,11 +66,11 @@ use rule answer_encoder as answer_vlm with:
 
 rule score_answers:
     input:
-        item_table="<results>/datasets/{dataset}/items.parquet",
+        item_table=paths.ITEMS.rule(),
         answers=ANSWERING.answers,
     output:
-        scores="<results>/scores/{model}/{dataset}.parquet",
-        distributions="<results>/scores/{model}/{dataset}.distributions.parquet",
+        scores=paths.SCORES.rule(),
+        distributions=paths.DISTRIBUTIONS.rule(),
     log:
         "<logs>/score_answers/{model}/{dataset}.log",
     benchmark:
@@ -95,13 +97,13 @@ rule score_answers:
 
 rule retrieve:
     input:
-        spec="config/models/{model}.yaml",
+        spec=paths.SPEC.rule(),
         base_specs=EXAM.checkpoints.base_specs,
-        ready="data/models/{model}/ready.json",
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        ready=paths.READY.rule(),
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
     output:
-        "<results>/retrieval/{model}/{dataset}.parquet",
+        paths.RETRIEVAL.rule(),
     log:
         "<logs>/retrieve/{model}/{dataset}.log",
     benchmark:
@@ -140,8 +142,8 @@ rule compare_patterns:
         scores=ANSWERING.pattern_scores,
         cards=ANSWERING.pattern_cards,
     output:
-        patterns="<results>/mmvp/patterns.parquet",
-        correlations="<results>/mmvp/correlations.parquet",
+        patterns=paths.MMVP.rule(table="patterns"),
+        correlations=paths.MMVP.rule(table="correlations"),
     log:
         "<logs>/compare_patterns.log",
     benchmark:
@@ -166,8 +168,8 @@ rule compare_patterns:
 
 use rule compare_patterns as compare_with_encoder with:
     output:
-        patterns="<results>/mmvp/{model}/patterns.parquet",
-        correlations="<results>/mmvp/{model}/correlations.parquet",
+        patterns=paths.MMVP_OF_MODEL.rule(table="patterns"),
+        correlations=paths.MMVP_OF_MODEL.rule(table="correlations"),
     log:
         "<logs>/compare_with_encoder/{model}.log",
     benchmark:

@@ -19,8 +19,11 @@ from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
 from eyechart.pairing import Mining
 from eyechart.plan.config.check import check
+from eyechart.plan import paths
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
+
+RESULTS = workflow.pathvars.get("results")
 
 try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
@@ -38,14 +41,18 @@ try:
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
-    targets.check(config, SPECS, sys.argv[1:])
+    targets.check(config, SPECS, sys.argv[1:], RESULTS)
     SIZES = sizing.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
     beyond = SIZES.beyond(workflow.global_resources.get("gpu").value)
-    for warning in [*ENVIRONMENTS.unbuilt(EXAM.models), *beyond, *integrity.start()]:
+    for warning in [
+        *ENVIRONMENTS.unbuilt(EXAM.models),
+        *beyond,
+        *integrity.start(RESULTS),
+    ]:
         logger.warning(f"eyechart: {warning}")
 
 configuration.prefer_own_python()

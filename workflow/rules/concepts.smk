@@ -3,14 +3,14 @@
 
 rule compare_concepts:
     input:
-        manifests=COMPARING.manifests,
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        manifests=EXAM.all_scopes,
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
         answers=COMPARING.answers,
     output:
-        cues="<results>/concepts/{model}/{dataset}/cues.parquet",
-        separation="<results>/concepts/{model}/{dataset}/separation.parquet",
-        projection="<results>/concepts/{model}/{dataset}/projection.parquet",
+        cues=paths.CONCEPTS.rule(table="cues"),
+        separation=paths.CONCEPTS.rule(table="separation"),
+        projection=paths.CONCEPTS.rule(table="projection"),
     log:
         "<logs>/compare_concepts/{model}/{dataset}.log",
     benchmark:

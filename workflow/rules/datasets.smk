@@ -3,7 +3,7 @@
 
 rule draw_scenes:
     output:
-        "data/raw/{dataset}/shards/{split}-{shard}.json",
+        paths.SHARD.rule(),
     log:
         "<logs>/draw_scenes/{dataset}/{split}-{shard}.log",
     benchmark:
@@ -37,7 +37,7 @@ rule write_drawn:
     input:
         shards=EXAM.shards,
     output:
-        "data/raw/{dataset}/acquired.json",
+        paths.RECEIPT.rule(),
     log:
         "<logs>/write_drawn/{dataset}.log",
     benchmark:
@@ -70,7 +70,7 @@ rule acquire_local:
     input:
         own=EXAM.own_files,
     output:
-        "data/raw/{dataset}/acquired.json",
+        paths.RECEIPT.rule(),
     log:
         "<logs>/acquire_local/{dataset}.log",
     benchmark:
@@ -101,9 +101,9 @@ rule acquire_local:
 
 rule download:
     input:
-        versions="data/versions.tsv",
+        versions=paths.VERSIONS.rule(),
     output:
-        "data/raw/{dataset}/acquired.json",
+        paths.RECEIPT.rule(),
     log:
         "<logs>/download/{dataset}.log",
     benchmark:
@@ -120,8 +120,8 @@ rule download:
         runtime=sizing.fixed(1440),
     params:
         root=subpath(output[0], parent=True),
-        cache="data/downloads",
-        lock="data/versions.lock.tsv",
+        cache=paths.DOWNLOADS.rule(),
+        lock=paths.VERSION_LOCK.rule(),
         settings=EXAM.official,
         code=EXAM.code_of_step("downloads"),
     message:
@@ -134,10 +134,10 @@ rule download:
 
 rule prepare_dataset:
     input:
-        receipt="data/raw/{dataset}/acquired.json",
+        receipt=paths.RECEIPT.rule(),
     output:
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
     log:
         "<logs>/prepare_dataset/{dataset}.log",
     benchmark:
@@ -157,7 +157,7 @@ rule prepare_dataset:
         seed=EXAM.seed,
         step=EXAM.step("prepares"),
         code=EXAM.code_of_step("prepares"),
-        regions="",
+        regions=paths.output_flag("--regions", "regions"),
     message:
         "Making the tables of {wildcards.dataset}"
     shell:
@@ -169,14 +169,12 @@ rule prepare_dataset:
 
 use rule prepare_dataset as prepare_marked with:
     output:
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
-        regions="<results>/datasets/{dataset}/regions.parquet",
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
+        regions=paths.REGIONS.rule(),
     log:
         "<logs>/prepare_marked/{dataset}.log",
     benchmark:
         "<benchmarks>/prepare_marked/{dataset}.jsonl"
     wildcard_constraints:
         dataset=EXAM.with_regions(True),
-    params:
-        regions="--regions results/datasets/{dataset}/regions.parquet",

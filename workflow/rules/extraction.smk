@@ -3,14 +3,14 @@
 
 rule extract_encoder:
     input:
-        spec="config/models/{model}.yaml",
+        spec=paths.SPEC.rule(),
         base_specs=EXAM.checkpoints.base_specs,
-        ready="data/models/{model}/ready.json",
-        card="<results>/models/{model}/card.json",
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        ready=paths.READY.rule(),
+        card=paths.CARD.rule(),
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
     output:
-        image="<results>/activations/{model}/{dataset}/image/part-{part}.parquet",
+        image=paths.PART.rule(scope="image"),
     log:
         "<logs>/extract_encoder/{model}/{dataset}/{part}.log",
     benchmark:
@@ -29,7 +29,7 @@ rule extract_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        item_output="",
+        item_output=paths.output_flag("--item-output", "item"),
         parts=EXAM.part_count,
         settings=EXAM.extracting,
         loading=EXAM.loading,
@@ -50,25 +50,27 @@ rule extract_encoder:
 
 use rule extract_encoder as extract_vlm with:
     output:
-        image="<results>/activations/{model}/{dataset}/image/part-{part}.parquet",
-        item="<results>/activations/{model}/{dataset}/item/part-{part}.parquet",
+        image=paths.PART.rule(scope="image"),
+        item=paths.PART.rule(scope="item"),
     log:
         "<logs>/extract_vlm/{model}/{dataset}/{part}.log",
     benchmark:
         "<benchmarks>/extract_vlm/{model}/{dataset}/{part}.jsonl"
     wildcard_constraints:
         model=EXAM.any_model("vlm"),
-    params:
-        item_output="--item-output results/activations/{model}/{dataset}/item/part-{part}.parquet",
 
 
 rule write_manifest:
     input:
-        card="<results>/models/{model}/card.json",
-        rows=EXAM.rows,
+        card=paths.CARD.rule(),
+        rows=branch(
+            evaluate("{scope} == 'item'"),
+            then=paths.ITEMS.rule(),
+            otherwise=paths.IMAGES.rule(),
+        ),
         parts=EXAM.parts,
     output:
-        "<results>/activations/{model}/{dataset}/{scope}/manifest.json",
+        paths.MANIFEST.rule(),
     log:
         "<logs>/write_manifest/{model}/{dataset}/{scope}.log",
     benchmark:

@@ -3,11 +3,11 @@
 
 rule find_pairs:
     input:
-        first="<results>/activations/{first}/{dataset}/image/manifest.json",
-        second="<results>/activations/{second}/{dataset}/image/manifest.json",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        first=paths.MANIFEST.rule(model="{first}", scope="image"),
+        second=paths.MANIFEST.rule(model="{second}", scope="image"),
+        image_table=paths.IMAGES.rule(),
     output:
-        "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
+        paths.PAIRS.rule(),
     log:
         "<logs>/find_pairs/{first}_against_{second}/{dataset}.log",
     benchmark:
@@ -33,10 +33,10 @@ rule find_pairs:
 
 rule export_labels:
     input:
-        pairs="<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        pairs=paths.PAIRS.rule(),
+        image_table=paths.IMAGES.rule(),
     output:
-        "<results>/mining/{first}_against_{second}/{dataset}/labels.csv",
+        paths.LABELS.rule(),
     log:
         "<logs>/export_labels/{first}_against_{second}/{dataset}.log",
     benchmark:

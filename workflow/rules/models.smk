@@ -3,9 +3,9 @@
 
 rule pull_model:
     input:
-        spec=ancient("config/models/{model}.yaml"),
+        spec=ancient(paths.SPEC.rule()),
     output:
-        "data/models/{model}/ready.json",
+        paths.READY.rule(),
     log:
         "<logs>/pull_model/{model}.log",
     benchmark:
@@ -23,7 +23,7 @@ rule pull_model:
         wanted=EXAM.checkpoints.wanted,
         revision=EXAM.checkpoints.revision,
         allowance=EXAM.checkpoints.allowance,
-        lock="data/models.lock.tsv",
+        lock=paths.MODEL_LOCK.rule(),
         # how files are fetched cannot change them: every one is verified
         code=fingerprint("eyechart.models.hub_files"),
     message:
@@ -36,9 +36,9 @@ rule pull_model:
 
 rule take_model:
     input:
-        spec=ancient("config/models/{model}.yaml"),
+        spec=ancient(paths.SPEC.rule()),
     output:
-        "data/models/{model}/ready.json",
+        paths.READY.rule(),
     log:
         "<logs>/take_model/{model}.log",
     benchmark:
@@ -99,12 +99,12 @@ rule derive_model:
 
 rule describe_model:
     input:
-        spec="config/models/{model}.yaml",
+        spec=paths.SPEC.rule(),
         base_specs=EXAM.checkpoints.base_specs,
-        ready="data/models/{model}/ready.json",
+        ready=paths.READY.rule(),
     output:
-        card="<results>/models/{model}/card.json",
-        view="<results>/models/{model}/view.png",
+        card=paths.CARD.rule(),
+        view=paths.VIEW.rule(),
     log:
         "<logs>/describe_model/{model}.log",
     benchmark:
@@ -134,10 +134,10 @@ rule describe_model:
 
 rule draw_card:
     input:
-        card="<results>/models/{model}/card.json",
-        view="<results>/models/{model}/view.png",
+        card=paths.CARD.rule(),
+        view=paths.VIEW.rule(),
     output:
-        "<results>/models/{model}/card.html",
+        paths.CARD_PAGE.rule(),
     log:
         "<logs>/draw_card/{model}.log",
     benchmark:

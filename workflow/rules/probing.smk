@@ -3,12 +3,12 @@
 
 rule train_probes:
     input:
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        image_table="<results>/datasets/{dataset}/images.parquet",
+        item_table=paths.ITEMS.rule(),
+        image_table=paths.IMAGES.rule(),
         manifest=EXAM.manifest,
     output:
-        metrics="<results>/probes/{model}/{dataset}/{task}.parquet",
-        predictions="<results>/probes/{model}/{dataset}/{task}.predictions.parquet",
+        metrics=paths.PROBES.rule(),
+        predictions=paths.PROBE_PREDICTIONS.rule(),
     log:
         "<logs>/train_probes/{model}/{dataset}/{task}.log",
     benchmark:

@@ -4,11 +4,11 @@
 rule train_depth_heads:
     input:
         manifests=READING.depth_manifests,
-        item_table=READING.depth_tables("items"),
-        image_table=READING.depth_tables("images"),
+        item_table=READING.depth_tables(paths.ITEMS),
+        image_table=READING.depth_tables(paths.IMAGES),
     output:
-        heads="<results>/readouts/{model}/depth_heads.safetensors",
-        metrics="<results>/readouts/{model}/depth_heads.json",
+        heads=paths.DEPTH_HEADS.rule(),
+        metrics=paths.DEPTH_ERRORS.rule(),
     log:
         "<logs>/train_depth_heads/{model}.log",
     benchmark:
@@ -36,14 +36,14 @@ rule train_depth_heads:
 
 rule read_out:
     input:
-        manifests=READING.manifests,
-        item_table="<results>/datasets/{dataset}/items.parquet",
-        regions="<results>/datasets/{dataset}/regions.parquet",
+        manifests=EXAM.all_scopes,
+        item_table=paths.ITEMS.rule(),
+        regions=paths.REGIONS.rule(),
         heads=READING.heads,
         answers=READING.answers,
     output:
-        scores="<results>/readouts/{model}/{dataset}.parquet",
-        predictions="<results>/readouts/{model}/{dataset}.predictions.parquet",
+        scores=paths.READOUTS.rule(),
+        predictions=paths.READOUT_PREDICTIONS.rule(),
     log:
         "<logs>/read_out/{model}/{dataset}.log",
     benchmark:

@@ -3,10 +3,10 @@
 
 rule train_clip:
     input:
-        receipt="data/raw/clevr_pretrain/acquired.json",
+        receipt=paths.RECEIPT.rule(dataset="clevr_pretrain"),
     output:
-        ready="<results>/training/contrastive/model/ready.json",
-        curve="<results>/training/contrastive/curve.parquet",
+        ready=paths.TRAINED.rule(stage="contrastive"),
+        curve=paths.CURVE.rule(stage="contrastive"),
     log:
         "<logs>/train_clip.log",
     benchmark:
@@ -32,10 +32,10 @@ rule train_clip:
 
 rule train_language:
     input:
-        receipt="data/raw/clevr_pretrain/acquired.json",
+        receipt=paths.RECEIPT.rule(dataset="clevr_pretrain"),
     output:
-        ready="<results>/training/language/model/ready.json",
-        curve="<results>/training/language/curve.parquet",
+        ready=paths.TRAINED.rule(stage="language"),
+        curve=paths.CURVE.rule(stage="language"),
     log:
         "<logs>/train_language.log",
     benchmark:
@@ -63,12 +63,12 @@ rule train_language:
 
 rule train_alignment:
     input:
-        receipt="data/raw/clevr_pretrain/acquired.json",
-        vision="<results>/training/contrastive/model/ready.json",
-        language="<results>/training/language/model/ready.json",
+        receipt=paths.RECEIPT.rule(dataset="clevr_pretrain"),
+        vision=paths.TRAINED.rule(stage="contrastive"),
+        language=paths.TRAINED.rule(stage="language"),
     output:
-        ready="<results>/training/alignment/model/ready.json",
-        curve="<results>/training/alignment/curve.parquet",
+        ready=paths.TRAINED.rule(stage="alignment"),
+        curve=paths.CURVE.rule(stage="alignment"),
     log:
         "<logs>/train_alignment.log",
     benchmark:
@@ -97,12 +97,12 @@ rule train_alignment:
 
 use rule train_alignment as train_instruction with:
     input:
-        receipt="data/raw/clevr_pretrain/acquired.json",
-        vision="<results>/training/alignment/model/ready.json",
-        language="<results>/training/alignment/model/ready.json",
+        receipt=paths.RECEIPT.rule(dataset="clevr_pretrain"),
+        vision=paths.TRAINED.rule(stage="alignment"),
+        language=paths.TRAINED.rule(stage="alignment"),
     output:
-        ready="<results>/training/instruction/model/ready.json",
-        curve="<results>/training/instruction/curve.parquet",
+        ready=paths.TRAINED.rule(stage="instruction"),
+        curve=paths.CURVE.rule(stage="instruction"),
     log:
         "<logs>/train_instruction.log",
     benchmark:
@@ -119,10 +119,10 @@ use rule train_alignment as train_instruction with:
 
 rule train_dino:
     input:
-        receipt="data/raw/clevr_pretrain/acquired.json",
+        receipt=paths.RECEIPT.rule(dataset="clevr_pretrain"),
     output:
-        ready="<results>/training/distillation/model/ready.json",
-        curve="<results>/training/distillation/curve.parquet",
+        ready=paths.TRAINED.rule(stage="distillation"),
+        curve=paths.CURVE.rule(stage="distillation"),
     log:
         "<logs>/train_dino.log",
     benchmark:
@@ -151,7 +151,7 @@ rule pack_weights:
         ready=recipe.trained,
         curves=recipe.trained_curves,
     output:
-        packed="<results>/training/packed/{model}/packed.json",
+        packed=paths.PACKED.rule(),
     log:
         "<logs>/pack_weights/{model}.log",
     benchmark:
@@ -180,7 +180,7 @@ rule install_weights:
     input:
         packed=recipe.packed(config),
     output:
-        "data/models/{model}/ready.json",
+        paths.READY.rule(),
     log:
         "<logs>/install_weights/{model}.log",
     benchmark:
@@ -206,4 +206,4 @@ rule install_weights:
 
 rule train_tiny:
     input:
-        expand("<results>/training/packed/{model}/packed.json", model=recipe.MODELS),
+        expand(paths.PACKED.rule(), model=recipe.MODELS),

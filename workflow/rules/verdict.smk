@@ -11,9 +11,9 @@ rule decide:
         encoder_items=JUDGING.encoder_items,
         encoder_answers=JUDGING.encoder_answers,
     output:
-        values="<results>/verdict/{model}.parquet",
-        classes="<results>/verdict/{model}.classes.parquet",
-        differences="<results>/verdict/{model}.differences.parquet",
+        values=paths.VERDICT.rule(),
+        classes=paths.CLASSES.rule(),
+        differences=paths.DIFFERENCES.rule(),
     log:
         "<logs>/decide/{model}.log",
     benchmark:

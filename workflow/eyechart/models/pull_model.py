@@ -187,7 +187,7 @@ def main(argv: list[str]) -> None:
         model_lock.settle(args.lock, args.model, found.repository, MAIN, found.commit)
     entries = pull(hub, args.output.parent, plan)
     origin = {"checkpoint": spec.checkpoint, "commit": commit, "licence": spec.licence}
-    write_ready(args.output, {"source": "hub", **origin, "code": code}, entries)
+    write_ready(args.output, args.model, {"source": "hub", **origin, "code": code}, entries)
 
 
 def _size(count: int) -> str:

@@ -11,13 +11,17 @@ from eyechart.tables.files import read_json, write_json
 NAME = "ready.json"
 
 
-def write_ready(output: Path, origin: dict[str, Any], files: Iterable[dict[str, Any]]) -> None:
+def write_ready(
+    output: Path, model: str, origin: dict[str, Any], files: Iterable[dict[str, Any]]
+) -> None:
     """Write ``ready.json``, after everything that it lists.
 
     Parameters
     ----------
     output : Path
         ``data/models/<model>/ready.json``; the files lie beside it.
+    model : str
+        Whose checkpoint it is.
     origin : dict
         What tells where the checkpoint came from.
     files : iterable of dict
@@ -30,7 +34,7 @@ def write_ready(output: Path, origin: dict[str, Any], files: Iterable[dict[str, 
     """
     listed = sorted(files, key=lambda entry: entry["path"])
     _check_shards(output.parent, {entry["path"] for entry in listed})
-    write_json(output, {"model": output.parent.name, **origin, "files": listed})
+    write_json(output, {"model": model, **origin, "files": listed})
 
 
 def _check_shards(folder: Path, names: set[str]) -> None:

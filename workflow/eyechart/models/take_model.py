@@ -86,7 +86,8 @@ def main(argv: list[str]) -> None:
     files = take(source, args.output.parent, needed(source, spec, code))
     total = tqdm.format_sizeof(sum(entry["bytes"] for entry in files), "B")
     _log.info("%s: %d files, %s, licence %s", args.model, len(files), total, spec.licence)
-    write_ready(args.output, {"source": "folder", "checkpoint": str(source), "code": code}, files)
+    origin = {"source": "folder", "checkpoint": str(source), "code": code}
+    write_ready(args.output, args.model, origin, files)
 
 
 def _files(folder: Path) -> list[str]:

@@ -1,39 +1,39 @@
 """The files of finished results by kind and name, and one sentence where there is none."""
 
-import re
 from pathlib import Path
 
 import polars as pl
 
 from eyechart.errors import UserError, nearest
+from eyechart.plan import paths
 from eyechart.tables.parquet import read_table
 
 Root = str | Path
 Named = dict[str, str | None]
 PATTERNS = {
-    "items": "<results>/datasets/{dataset}/items.parquet",
-    "images": "<results>/datasets/{dataset}/images.parquet",
-    "regions": "<results>/datasets/{dataset}/regions.parquet",
-    "curves": "<results>/training/{stage}/curve.parquet",
-    "shipped curves": "data/weights/{model}/{stage}.curve.parquet",
-    "activation parts": "<results>/activations/{model}/{dataset}/{scope}/part-{part}.parquet",
-    "activations": "<results>/activations/{model}/{dataset}/{scope}/manifest.json",
-    "probes": "<results>/probes/{model}/{dataset}/{task}.parquet",
-    "probe predictions": "<results>/probes/{model}/{dataset}/{task}.predictions.parquet",
-    "responses": "<results>/answers/{model}/{dataset}/{condition}.parquet",
-    "scores": "<results>/scores/{model}/{dataset}.parquet",
-    "distributions": "<results>/scores/{model}/{dataset}.distributions.parquet",
-    "retrieval": "<results>/retrieval/{model}/{dataset}.parquet",
-    "patterns": "<results>/mmvp/{table}.parquet",
-    "patterns of a model": "<results>/mmvp/{model}/{table}.parquet",
-    "pairs": "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet",
-    "readouts": "<results>/readouts/{model}/{dataset}.parquet",
-    "readout predictions": "<results>/readouts/{model}/{dataset}.predictions.parquet",
-    "concepts": "<results>/concepts/{model}/{dataset}/{table}.parquet",
-    "attention": "<results>/attention/{model}/{dataset}/{table}.parquet",
-    "verdict values": "<results>/verdict/{model}.parquet",
-    "verdict classes": "<results>/verdict/{model}.classes.parquet",
-    "verdict differences": "<results>/verdict/{model}.differences.parquet",
+    "items": paths.ITEMS,
+    "images": paths.IMAGES,
+    "regions": paths.REGIONS,
+    "curves": paths.CURVE,
+    "shipped curves": paths.SHIPPED_CURVE,
+    "activation parts": paths.PART,
+    "activations": paths.MANIFEST,
+    "probes": paths.PROBES,
+    "probe predictions": paths.PROBE_PREDICTIONS,
+    "responses": paths.ANSWERS,
+    "scores": paths.SCORES,
+    "distributions": paths.DISTRIBUTIONS,
+    "retrieval": paths.RETRIEVAL,
+    "patterns": paths.MMVP,
+    "patterns of a model": paths.MMVP_OF_MODEL,
+    "pairs": paths.PAIRS,
+    "readouts": paths.READOUTS,
+    "readout predictions": paths.READOUT_PREDICTIONS,
+    "concepts": paths.CONCEPTS,
+    "attention": paths.ATTENTION,
+    "verdict values": paths.VERDICT,
+    "verdict classes": paths.CLASSES,
+    "verdict differences": paths.DIFFERENCES,
 }
 
 
@@ -62,14 +62,12 @@ def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
     UserError
         If there is none.
     """
-    inner = PATTERNS[kind].removeprefix("<results>/")
-    given = {name: named.get(name) for name in re.findall(r"\{(\w+)\}", inner)}
-    regex = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/.]+)", re.escape(inner))  # no name has a dot
-    found = {}
-    for path in sorted(Path(root).glob(re.sub(r"\{\w+\}", "*", inner))):
-        if match := re.fullmatch(regex, path.relative_to(root).as_posix()):
-            found[path] = match.groupdict()
-    target = f"{Path(root).as_posix()}/{inner}"
+    pattern = PATTERNS[kind]
+    given = {name: named.get(name) for name in pattern.names}
+    own = Path(root).glob(pattern.glob("*").removeprefix("*/"))
+    matched = {path: pattern.match(path) for path in sorted(own)}
+    found = {path: names for path, names in matched.items() if names is not None}
+    target = pattern.rule().replace(paths.ROOT, Path(root).as_posix())
     if not found:
         raise _missing(kind, target, given, f"there are none in {root}")
     for name, value in given.items():

@@ -19,20 +19,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from eyechart.plan import paths
 from eyechart.tables.files import sha256, write_json
 
 STAMPS = Path(".snakemake/eyechart-stamps.json")
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-ACTIVATIONS = "results/activations/*/*/*/manifest.json"
-# Manifests that the job which wrote their files wrote last, with the depth of the folder from which
-# their paths count
+# Manifests that the job which wrote their files wrote last, with the folder from which their paths
+# count: 0 is the manifest's own, 1 the one above it
 OTHERS = {
-    "data/raw/*/shards/*.json": 3,
-    "data/raw/*/acquired.json": 3,
-    "data/models/*/ready.json": 3,
-    "results/training/*/model/ready.json": 4,
-    "results/report/figures/**/figures.json": -1,
+    paths.SHARD: 1,
+    paths.RECEIPT: 0,
+    paths.READY: 0,
+    paths.TRAINED: 0,
+    paths.PROBE_FIGURES: 0,
+    paths.FIGURES: 0,
+    paths.WHOLE_FIGURES: 0,
 }
 PARTIAL = re.compile(r"\..+\.partial-(?P<pid>\d+)")  # as eyechart.tables.files.atomic names them
 
@@ -40,8 +42,8 @@ Entry = dict[str, Any]
 Stamps = dict[str, list[int]]
 
 
-def start() -> list[str]:
-    """Make the working folder fit for a run and give a warning for each thing that was mended.
+def start(results: str = paths.RESULTS) -> list[str]:
+    """Make the working folder fit for a run and return a warning for each thing that was mended.
 
     Does nothing while another Snakemake works in the folder: its files are not yet what their
     manifests will say. The kernel gives a lock back when its holder dies, however it dies; so who
@@ -57,8 +59,8 @@ def start() -> list[str]:
     try:
         for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
             lock.unlink()
-        remove_partials(("results", "data"))
-        return sweep()
+        remove_partials((results, "data"))
+        return sweep(results)
     finally:
         fcntl.flock(handle, fcntl.LOCK_SH)
 
@@ -72,19 +74,19 @@ def remove_partials(roots: Iterable[str]) -> None:
                     Path(folder, name).unlink(missing_ok=True)
 
 
-def sweep() -> list[str]:
+def sweep(results: str = paths.RESULTS) -> list[str]:
     """Compare all files with their manifests, see to it that what differs is made again; warn."""
     before: Stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
     after: Stamps = {}
     warnings = []
-    for manifest in sorted(Path().glob(ACTIVATIONS)):
+    for manifest in sorted(Path().glob(paths.MANIFEST.glob(results))):
         for part in _damaged(manifest, "parts", manifest.parent, before, after):
             if not _just_made(part):
                 warnings.append(f"{part} {_set_aside(part)}; it is made again")
                 _mark_incomplete(part)
-    for pattern, depth in OTHERS.items():
-        for manifest in sorted(Path().glob(pattern)):
-            root = Path(*manifest.parts[:depth])
+    for pattern, up in OTHERS.items():
+        for manifest in sorted(Path().glob(pattern.glob(results))):
+            root = manifest.parents[up]
             lost = next(_damaged(manifest, "files", root, before, after), None)
             if lost:
                 how = "was changed" if lost.exists() else "is missing"

@@ -126,7 +126,7 @@ def section(entry: Entry) -> Iterator[str]:
     if missing := [name for name in columns if name not in described]:
         raise LookupError(f"{entry.module}.{entry.schema} does not describe {missing[0]!r}")
     yield f"## {entry.title}\n"
-    yield ", ".join(f"`{_path(PATTERNS[kind], entry.table)}`" for kind in entry.kinds) + "\n"
+    yield ", ".join(f"`{_path(PATTERNS[kind].text, entry.table)}`" for kind in entry.kinds) + "\n"
     yield f"{text.rows}\n"
     yield "| column | type | unit | what it is |\n|---|---|---|---|"
     for name, kind in columns.items():

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from eyechart import errors
 from eyechart.fingerprint import fingerprint
 from eyechart.tables.files import atomic, describe, read_json, write_json
+from eyechart.tables.parquet import read_table
 from eyechart.training.stage import READY
 
 WEIGHTS = "model.safetensors"
@@ -72,9 +73,10 @@ def main(argv: list[str]) -> None:
     folder = args.output.parent
     files = pack_folder(args.trained.parent, folder)
     for curve in args.curve:
-        with atomic(folder / f"{curve.parent.name}.curve.parquet") as partial:
+        stage = read_table(curve, ["stage"])["stage"][0].as_py()
+        files.append(folder / f"{stage}.curve.parquet")
+        with atomic(files[-1]) as partial:
             shutil.copyfile(curve, partial)
-        files.append(folder / f"{curve.parent.name}.curve.parquet")
     recipe = json.loads(args.recipe)
     steps = sorted({step for stage, step in STEPS.items() if stage in recipe["training"]})
     note: dict[str, Any] = {

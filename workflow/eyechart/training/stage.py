@@ -69,7 +69,7 @@ def make_deterministic(threads: int) -> None:
 
 def checkpoint_path(args: argparse.Namespace) -> Path:
     """Give where a stage keeps its checkpoint: beside its output, in a folder of its own."""
-    return Path(args.output.parent.parent / f"{args.output.parent.name}.checkpoint.safetensors")
+    return Path(f"{args.output.parent}.checkpoint.safetensors")
 
 
 def finish(

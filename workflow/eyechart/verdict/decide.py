@@ -34,10 +34,11 @@ import polars as pl
 from eyechart import errors
 from eyechart.behavior.read_answers import read_items
 from eyechart.errors import UserError, nearest
+from eyechart.plan import paths
 from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.evidence import Skill
 from eyechart.verdict.gather import VerdictInputs, add_encoder, skills
-from eyechart.verdict.readings import SUFFIX, Probed, read_probes, read_readouts
+from eyechart.verdict.readings import Probed, read_probes, read_readouts
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.said import read_said
 from eyechart.verdict.table import rows
@@ -56,19 +57,16 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
     UserError
         If a path is of another model, or of a dataset whose items were not given.
     """
-    items = {path.parent.name: read_items(path) for path in args.items}
+    items = {_named(path, paths.ITEMS)["dataset"]: read_items(path) for path in args.items}
     blind = args.settings["blind"]
     answers = _by_dataset(args.answers, args.model, items)
     read: dict[str, pl.DataFrame] = {}
     probes: dict[str, dict[str, Probed]] = defaultdict(dict)
     for path in args.readouts:
-        dataset = _checked(
-            path, path.parent.name, args.model, path.name.removesuffix(SUFFIX), items
-        )
+        dataset = _checked(path, paths.READOUT_PREDICTIONS, args.model, items)
         read[dataset] = read_readouts(path, items[dataset])
     for path in args.probes:
-        folder = path.parent
-        dataset = _checked(path, folder.parent.name, args.model, folder.name, items)
+        dataset = _checked(path, paths.PROBES, args.model, items)
         found = read_probes(path, args.model, dataset)
         if found:
             probes[dataset][found[0]] = found[1]
@@ -88,7 +86,7 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
 def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
     """Give a dataset's skills with the contained encoder's own answers, where there are any."""
     other = args.settings["patterns"].get(dataset)
-    items = {path.parent.name: path for path in args.encoder_items}
+    items = {_named(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
     if not args.contains or other not in items:
         return found
     asked = read_items(items[other])
@@ -97,16 +95,24 @@ def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> 
     return add_encoder(found, args.contains, other, asked, said)
 
 
-def _by_dataset(paths: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
+def _by_dataset(answers: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
-    for path in paths:
-        folder = path.parent
-        dataset = _checked(path, folder.parent.name, model, folder.name, items)
-        found.setdefault(dataset, []).append(path)
+    for path in answers:
+        found.setdefault(_checked(path, paths.ANSWERS, model, items), []).append(path)
     return found
 
 
-def _checked(path: Path, model: str, expected: str, dataset: str, items: Items) -> str:
+def _named(path: Path, pattern: paths.Pattern) -> paths.Names:
+    names = pattern.match(path)
+    if names is None:
+        raise UserError(f"{path}: expected a path of the form {pattern.text}")
+    return names
+
+
+def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) -> str:
+    """Return the dataset in the path of a table, which must be of a model and of known items."""
+    names = _named(path, pattern)
+    model, dataset = names["model"], names["dataset"]
     if model != expected:
         raise UserError(f"{path}: it is of model {model!r}, expected {expected!r}")
     if dataset not in items:

@@ -1,0 +1,291 @@
+"""The path of every file between stages, each pattern written once.
+
+Snakemake imports this at parse time, so it needs only the standard library. ``<results>`` stands
+for the folder of results, as in rules: ``results`` unless somebody moves it. Rules and input
+functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder; all else uses
+:meth:`Pattern.at` and :meth:`Pattern.match`.
+
+    >>> SCORES.rule(model="tiny_llava")
+    '<results>/scores/tiny_llava/{dataset}.parquet'
+    >>> SCORES.at(model="tiny_llava", dataset="clevr")
+    'results/scores/tiny_llava/clevr.parquet'
+    >>> SCORES.match("results/scores/tiny_llava/clevr.parquet")
+    {'model': 'tiny_llava', 'dataset': 'clevr'}
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePath
+from typing import Any
+
+ROOT = "<results>"
+RESULTS = "results"
+_NAME = re.compile(r"\{(\w+)\}")
+
+Names = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The path of one kind of file, with the names that tell its files apart in braces.
+
+    Attributes
+    ----------
+    text : the path; its first part is ``<results>`` or a folder of the project
+    about : what the file holds, in one line
+    """
+
+    text: str
+    about: str = field(compare=False)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names in braces, in their order."""
+        return tuple(_NAME.findall(self.text))
+
+    @property
+    def stage(self) -> str:
+        """The folder of its stage: ``probes`` in ``<results>/probes/…``."""
+        return self.text.split("/")[1]
+
+    def rule(self, **fixed: str) -> str:
+        """Return the pattern for a rule: names that are not given stay wildcards.
+
+        Raises
+        ------
+        KeyError
+            For a name that the pattern does not have.
+        """
+        if unknown := [name for name in fixed if name not in self.names]:
+            raise KeyError(f"{self.text} has no {unknown[0]!r}; it has {', '.join(self.names)}")
+        return _NAME.sub(lambda found: fixed.get(found[1], found[0]), self.text)
+
+    def at(self, results: str = RESULTS, /, **names: str) -> str:
+        """Return the path of one file in a folder of results; every name must be given.
+
+        Raises
+        ------
+        KeyError
+            For a name that is missing, or that the pattern does not have.
+        """
+        if missing := [name for name in self.names if name not in names]:
+            raise KeyError(f"{self.text} needs {missing[0]!r}")
+        return self.rule(**names).replace(ROOT, results, 1)
+
+    def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
+        """Return the pattern of a file that stands beside this one under another ending.
+
+        Raises
+        ------
+        StopIteration
+            If there is none.
+        """
+        text = self.text.removesuffix(own) + ending
+        return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
+
+    def glob(self, results: str = RESULTS) -> str:
+        """Return the pattern of all its files in a folder of results, as ``Path.glob`` reads it."""
+        return self.at(results, **dict.fromkeys(self.names, "*"))
+
+    def match(self, path: str | PurePath, results: str | None = None) -> Names | None:
+        """Return the names in a path, or None if it is the path of another kind of file.
+
+        Parameters
+        ----------
+        path : str or Path
+            It may contain dots: what fits two patterns, as ``a.predictions.parquet`` does, is of
+            the one that spells out more of it.
+        results : str, optional
+            The folder of results. Without it the path may begin with any folders, so that a step
+            can read the names wherever the results are.
+        """
+        names = self._fit(path, results)
+        closer = (p for p in PATTERNS.values() if p._literal > self._literal)
+        if names is None or any(p._fit(path, results) is not None for p in closer):
+            return None
+        return names
+
+    def folder_match(self, path: str | PurePath, results: str) -> Names | None:
+        """Return the names in the folders of a path whose file is of no kind that there is."""
+        folders = self.text.rpartition("/")[0]
+        depth = folders.replace(ROOT, results, 1).count("/") + 1
+        start = PurePath(path).as_posix().split("/")[:depth]
+        return _names(_regex(folders, results), "/".join(start))
+
+    @cached_property
+    def _literal(self) -> int:
+        """How many characters it spells out."""
+        return len(_NAME.sub("", self.text))
+
+    def _fit(self, path: str | PurePath, results: str | None) -> Names | None:
+        return _names(_regex(self.text, results), PurePath(path).as_posix())
+
+
+def _regex(text: str, results: str | None) -> str:
+    """Return the regular expression of a pattern in one folder of results, or of None in any."""
+    rest = text
+    start = "" if results is not None else "(?:.*/)?"
+    if text.startswith(ROOT):
+        start = start if results is None else re.escape(f"{results}/")
+        rest = text.removeprefix(f"{ROOT}/")
+    pieces = _NAME.split(rest)  # literal, name, literal, …
+    return start + "".join(
+        f"(?P<{piece}>[^/]+)" if n % 2 else re.escape(piece) for n, piece in enumerate(pieces)
+    )
+
+
+def _names(regex: str, path: str) -> Names | None:
+    found = re.fullmatch(regex, path)
+    return found.groupdict() if found else None
+
+
+def find(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:
+    """Return the pattern of a path and the names in it; None if no file has such a path."""
+    for pattern in PATTERNS.values():
+        names = pattern.match(path, results)
+        if names is not None:
+            return pattern, names
+    return None
+
+
+def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:
+    """Return the pattern whose folders a path shares, the deepest, and the names in them."""
+    deepest = sorted(PATTERNS.values(), key=lambda pattern: -pattern.text.count("/"))
+    for pattern in deepest:
+        names = pattern.folder_match(path, results)
+        if names:
+            return pattern, names
+    return None
+
+
+def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
+    """Return the param that names an output by a flag, empty in rules without that output."""
+
+    def param(wildcards: Any, output: Any) -> str:
+        path = output.get(name)
+        return f"{flag} {path}" if path else ""
+
+    return param
+
+
+# Datasets
+VERSIONS = Pattern("data/versions.tsv", "where every dataset is downloaded from")
+VERSION_LOCK = Pattern("data/versions.lock.tsv", "sizes and hashes of what was downloaded")
+DOWNLOADS = Pattern("data/downloads", "archives as they were downloaded")
+SHARD = Pattern(
+    "data/raw/{dataset}/shards/{split}-{shard}.json",
+    "images and scenes of one share of a drawn split",
+)
+RECEIPT = Pattern(
+    "data/raw/{dataset}/acquired.json",
+    "source, splits, and per file its path, bytes and sha256; written last",
+)
+ITEMS = Pattern("<results>/datasets/{dataset}/items.parquet", "a row per question")
+IMAGES = Pattern("<results>/datasets/{dataset}/images.parquet", "a row per image")
+REGIONS = Pattern("<results>/datasets/{dataset}/regions.parquet", "a row per region of an item")
+
+# Models
+SPEC = Pattern("config/models/{model}.yaml", "what a model is and where it comes from")
+MODEL_LOCK = Pattern("data/models.lock.tsv", "sizes and hashes of the files that were pulled")
+READY = Pattern("data/models/{model}/ready.json", "origin and files of a checkpoint; written last")
+CARD = Pattern("<results>/models/{model}/card.json", "family, addresses, widths, spans of a model")
+VIEW = Pattern("<results>/models/{model}/view.png", "an image as the model is given it")
+CARD_PAGE = Pattern("<results>/models/{model}/card.html", "the card as a page")
+
+# Training of the tiny models
+TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a stage's model; last")
+CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
+PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
+SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
+SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "the curves behind them")
+
+# Activations and what is learnt from them
+PART = Pattern(
+    "<results>/activations/{model}/{dataset}/{scope}/part-{part}.parquet",
+    "a row per image or question, a column per address and span",
+)
+MANIFEST = Pattern(
+    "<results>/activations/{model}/{dataset}/{scope}/manifest.json",
+    "columns, parts and provenance of activations; written last",
+)
+PROBES = Pattern(
+    "<results>/probes/{model}/{dataset}/{task}.parquet",
+    "a row per address, span, probe, seed and kind",
+)
+PROBE_PREDICTIONS = Pattern(
+    "<results>/probes/{model}/{dataset}/{task}.predictions.parquet",
+    "the same, per item of the test part",
+)
+READOUTS = Pattern(
+    "<results>/readouts/{model}/{dataset}.parquet", "a row per task, address and readout"
+)
+READOUT_PREDICTIONS = Pattern(
+    "<results>/readouts/{model}/{dataset}.predictions.parquet", "the same, per item"
+)
+DEPTH_HEADS = Pattern("<results>/readouts/{model}/depth_heads.safetensors", "weights of all heads")
+DEPTH_ERRORS = Pattern("<results>/readouts/{model}/depth_heads.json", "how far off the heads are")
+CONCEPTS = Pattern(
+    "<results>/concepts/{model}/{dataset}/{table}.parquet",
+    "cues, separation or projection: a row per address, span and number of components",
+)
+PAIRS = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet", "a row per pair of images"
+)
+LABELS = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
+)
+SHEET = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
+)
+
+# Answers
+ANSWERS = Pattern(
+    "<results>/answers/{model}/{dataset}/{condition}.parquet",
+    "a row per item and order of its choices",
+)
+SCORES = Pattern("<results>/scores/{model}/{dataset}.parquet", "a row per condition, task, metric")
+DISTRIBUTIONS = Pattern(
+    "<results>/scores/{model}/{dataset}.distributions.parquet", "how often each answer is given"
+)
+RETRIEVAL = Pattern("<results>/retrieval/{model}/{dataset}.parquet", "captions found for images")
+MMVP = Pattern(
+    "<results>/mmvp/{table}.parquet", "patterns, or correlations, of all models that are examined"
+)
+MMVP_OF_MODEL = Pattern(
+    "<results>/mmvp/{model}/{table}.parquet", "the same, of a model and the encoder in it"
+)
+MMVP_PAGE = Pattern("<results>/mmvp/{model}.html", "the page of a model about pairs of images")
+ATTENTION = Pattern(
+    "<results>/attention/{model}/{dataset}/{table}.parquet",
+    "attention, lens, words, maps or summary: a row per item and block",
+)
+VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
+CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
+DIFFERENCES = Pattern(
+    "<results>/verdict/{model}.differences.parquet", "a row per skill and comparison of two stages"
+)
+
+# Report
+REPORT = Pattern("<results>/report/index.html", "the page that tells everything")
+PROBE_FIGURES = Pattern(
+    "<results>/report/figures/{dataset}/{model}/figures.json", "files of the figures of probes"
+)
+PROBE_FIGURE = Pattern(
+    "<results>/report/figures/{dataset}/{model}/{figure}.svg", "one figure of probes"
+)
+FIGURES = Pattern(
+    "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
+    "files of a section's figures of a model on a dataset",
+)
+FIGURE = Pattern(
+    "<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of these figures"
+)
+WHOLE_FIGURES = Pattern(
+    "<results>/report/figures/{section}/figures.json",
+    "files of a section's figures of all models: training, verdict",
+)
+WHOLE_FIGURE = Pattern("<results>/report/figures/{section}/{figure}.svg", "one of these figures")
+
+PATTERNS = {name: value for name, value in globals().items() if isinstance(value, Pattern)}

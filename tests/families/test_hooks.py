@@ -31,6 +31,24 @@ UNCUT = {  # blocks whose attention cannot be cut, and why
 }
 
 
+@pytest.fixture
+def loaded(loaded):
+    """Models whose cross-attention is open: Mllama's gates are born closed."""
+    opened = []
+
+    def get(name, **loading):
+        adapter = loaded(name, **loading)
+        for key, gate in adapter.model.named_parameters():
+            if key.endswith(("cross_attn_attn_gate", "cross_attn_mlp_gate")):
+                opened.append((gate, gate.detach().clone()))
+                gate.data.fill_(0.5)
+        return adapter
+
+    yield get
+    for gate, before in reversed(opened):
+        gate.data.copy_(before)
+
+
 def run(adapter, gradients=False):
     """Return what a model says of two images: next scores, or an encoder's last output."""
     count = 1 if adapter.AT_ONCE == 1 else 2

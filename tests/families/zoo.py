@@ -141,8 +141,6 @@ def build(name: str, folder: Path) -> Path:
     for key, parameter in model.named_parameters():
         if parameter.ndim >= 2 and "norm" not in key:
             torch.nn.init.normal_(parameter, std=0.1)
-        elif key.endswith(("attn_gate", "mlp_gate")):  # cross-attention is born closed
-            torch.nn.init.constant_(parameter, 0.5)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

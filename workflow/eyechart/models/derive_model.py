@@ -24,7 +24,7 @@ from torch import Tensor
 
 from eyechart import errors
 from eyechart.errors import UserError
-from eyechart.models.derivations import CHANGES
+from eyechart.models.derivations.registry import CHANGES
 from eyechart.models.families.base import Adapter
 from eyechart.models.hub_files import CONFIG, is_weights
 from eyechart.models.load import load
@@ -70,7 +70,7 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
     if undeclared:
         raise UserError(
             f"derived.by: {how['by']} changes {', '.join(sorted(undeclared))}, which it does not "
-            "declare in eyechart.models.derivations"
+            "declare in eyechart.models.derivations.registry"
         )
     return changed
 

@@ -12,7 +12,7 @@ import jsonschema
 import yaml
 
 from eyechart.errors import UserError, nearest
-from eyechart.models.derivations import CHANGES
+from eyechart.models.derivations.registry import CHANGES
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given

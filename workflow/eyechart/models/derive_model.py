@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
     _log.info("%s: %s changed", args.model, ", ".join(changed))
     files = save(adapter, args.base, args.output.parent)
     origin = {"source": "derived", **(spec.derived or {}), "changed": changed}
-    write_ready(args.output, {**origin, "code": args.allow_remote_code}, files)
+    write_ready(args.output, args.model, {**origin, "code": args.allow_remote_code}, files)
 
 
 def _digest(weight: Tensor) -> bytes:

@@ -1,10 +1,11 @@
-# `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
-# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own.
+# `make demo` sets up and runs the exam; `make test` sets up and runs the quick checks, `make test-all`
+# every check; `make cluster` sets up what submitting jobs needs besides; `make test-slurm` tries that
+# on a Slurm of its own.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast env test lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast env test test-all lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -13,6 +14,8 @@ ARGS ?= --cores all
 ENV ?= all
 # Tests that need no other job beside them: a file at a time, on all cores
 SPREAD := -n auto --dist loadfile
+# The same where a few files hold many tests that share nothing but what is quickly made
+SPLIT := -n auto --dist worksteal
 # The Python of a model's environment, with the pytest that stands beside it
 IN := PYTHONPATH=.venvs/pytest .venvs/
 
@@ -26,10 +29,16 @@ demo-fast: .venv/runtime.installed
 env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
 
-test: .venv/dev.installed chromium lint env .venvs/pytest/installed
-	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/families tests/gpu
+# All but what is marked as slow
+test: .venv/dev.installed chromium lint
+	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
+	$(BIN)/python -m pytest -m "not slow" tests/workflow
+
+test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed
+	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
+	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest tests/workflow
-	$(IN)torchvision/bin/python -m pytest $(SPREAD) tests/families
+	$(IN)torchvision/bin/python -m pytest $(SPLIT) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 

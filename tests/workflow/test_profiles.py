@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 SNAKEFILE = """
 rule all:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 PAGE = {"build_report": 1}
 REPORT = {"draw_figures": 2, **PAGE}
@@ -186,10 +186,6 @@ def test_a_change_reruns_exactly_what_depends_on_it(
     name: str, plans: dict[str, dict[str, int]]
 ) -> None:
     assert plans[name] == CASES[name][1]
-
-
-def test_a_finished_run_has_nothing_to_do(copy: Callable[[], Project]) -> None:
-    assert "Nothing to be done" in copy().finish()
 
 
 def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:

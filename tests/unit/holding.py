@@ -42,7 +42,7 @@ def hold(folder: Path, function: Callable[..., Any], call: int = 1) -> Path:
 
 
 def release(folder: Path) -> None:
-    """Let processes that start from now on run freely."""
+    """Let held processes go on, and those that start from now on run freely."""
     for name in (SITE.name, "hold.json", "held"):
         (folder / name).unlink(missing_ok=True)
 

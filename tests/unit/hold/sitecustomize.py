@@ -1,7 +1,8 @@
-"""Hold this process at one call of one function for ever; ``holding.hold`` puts this file in place.
+"""Hold this process at one call of one function; ``holding.hold`` puts this file in place.
 
 Python imports it when it starts. ``hold.json`` beside it names the function, the number of the call
-before which the process stops, and the file that is made there, so that whoever waits knows.
+before which the process stops, and the file that is made there, so that whoever waits knows. The
+process goes on if ``hold.json`` is removed.
 """
 
 import functools
@@ -10,13 +11,15 @@ import importlib.util
 import itertools
 import json
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+HOLD = Path(__file__).with_name("hold.json")
 
 
 class Finder(importlib.abc.MetaPathFinder):
@@ -51,10 +54,11 @@ class Finder(importlib.abc.MetaPathFinder):
         def held(*args: Any, **kwargs: Any) -> Any:
             if next(calls) == self.call:
                 self.reached.touch()
-                threading.Event().wait()
+                while HOLD.exists():
+                    time.sleep(0.05)
             return original(*args, **kwargs)
 
         setattr(holder, name, held)
 
 
-sys.meta_path.insert(0, Finder(**json.loads(Path(__file__).with_name("hold.json").read_text())))
+sys.meta_path.insert(0, Finder(**json.loads(HOLD.read_text())))

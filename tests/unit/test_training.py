@@ -135,6 +135,7 @@ def test_the_same_seed_gives_the_same_weights(raw, trained, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, trained, tmp_path):
     checkpoint = tmp_path / "contrastive" / "model.checkpoint.safetensors"
     reached = hold(tmp_path / "held", loop.step_generator, call=4)  # one step after a checkpoint

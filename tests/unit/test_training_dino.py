@@ -137,6 +137,7 @@ def test_the_eye_that_is_kept_is_a_stock_one_and_reads_what_its_processor_gives(
     assert np.isfinite(curve["value"]).all()
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, tmp_path):
     given = flags(raw, tmp_path / "killed", "distillation")
     reached = hold(tmp_path / "held", loop.step_generator, call=4)  # one step after a checkpoint

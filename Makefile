@@ -1,11 +1,10 @@
-# `make demo` sets up and runs the exam; `make test` sets up and runs the quick checks, `make test-all`
-# every check; `make cluster` sets up what submitting jobs needs besides; `make test-slurm` tries that
-# on a Slurm of its own.
+# `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
+# sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast env test test-all lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast env test lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -29,7 +28,8 @@ demo-fast: .venv/runtime.installed
 env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
 
-# All but what is marked as slow
+.PHONY: test-all
+# `make test` leaves out what is marked as slow, `make test-all` leaves out nothing
 test: .venv/dev.installed chromium lint
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
 	$(BIN)/python -m pytest -m "not slow" tests/workflow

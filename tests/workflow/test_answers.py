@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 PAIRS = {"splits": {"test": 18}, "shards": 1, "studio": {"samples_per_pixel": 2}}
 ASKED = {

@@ -13,7 +13,7 @@ from project import ROOT, Project
 
 from eyechart import environments
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 ENVS = {"tiny_clip": "base", "clip_tv": "torchvision", "clip_old": "legacy_4_48"}
 CARDS = [f"results/models/{model}/card.json" for model in ENVS]
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 PRESET = Path("config/presets/fast.yaml")
 SKILLS = {

@@ -13,7 +13,7 @@ import yaml
 from hub_server import HubServer, Repository, files_of, serving
 from project import ROOT, Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 CARD = "results/models/hub_clip/card.json"
 PULLED = "data/models/hub_clip/ready.json"
 SPEC = "config/models/hub_clip.yaml"

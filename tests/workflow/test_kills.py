@@ -10,7 +10,7 @@ from eyechart.extraction.shards import Shard
 from eyechart.probing import search
 from eyechart.studio import views
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 ROOTS = (
     "data/raw",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 # What is only asked of a plan, as arguments, and what the sentence must say
 MISTAKES = {

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 SECONDS = 30  # for some 2,800 jobs; 12 s for the 2,046 that are about CLEVR
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from project import ROOT
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 # A job with a GPU fails if another is there; a job without one fails unless the other comes
 SNAKEFILE = """

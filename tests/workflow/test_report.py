@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 
 def test_snakemakes_report_holds_every_figure_with_its_caption(

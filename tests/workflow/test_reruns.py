@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from project import Project
 
-pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+pytestmark = pytest.mark.workflow
 
 PAGE = {"build_report": 1}
 REPORT = {"draw_figures": 2, **PAGE}

@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast check-demo docs-config env test lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast check-demo docs-config env test test-all lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -14,6 +14,8 @@ ARGS ?= --cores all
 ENV ?= all
 # Tests that need no other job beside them: a file at a time, on all cores
 SPREAD := -n auto --dist loadfile
+# The same where a few files hold many tests that share nothing but what is quickly made
+SPLIT := -n auto --dist worksteal
 # The Python of a model's environment, with the pytest that stands beside it
 IN := PYTHONPATH=.venvs/pytest .venvs/
 
@@ -34,10 +36,16 @@ env: .venv/runtime.installed
 docs-config: .venv/runtime.installed
 	PYTHONPATH=workflow $(BIN)/python -m eyechart.plan.config.write_docs
 
-test: .venv/dev.installed chromium lint env .venvs/pytest/installed
-	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/families tests/gpu
+# `make test` leaves out what is marked as slow, `make test-all` leaves out nothing
+test: .venv/dev.installed chromium lint
+	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
+	$(BIN)/python -m pytest -m "not slow" tests/workflow
+
+test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed
+	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
+	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest tests/workflow
-	$(IN)torchvision/bin/python -m pytest $(SPREAD) tests/families
+	$(IN)torchvision/bin/python -m pytest $(SPLIT) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 

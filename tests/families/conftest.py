@@ -3,6 +3,8 @@
 A torchvision built for CUDA is made importable beside a torch for the CPU.
 """
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,12 +12,21 @@ _LIBRARY = torch.library.Library("torchvision", "DEF")
 for _name in ("nms", "qnms"):
     _LIBRARY.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-from zoo import FAMILIES, build  # noqa: E402
+from zoo import FAMILIES, ONE_OF_EACH_KIND, build  # noqa: E402
 from zoo_parts import TV  # noqa: E402
 
 from eyechart.models.describe_model import describe  # noqa: E402
 from eyechart.models.load import load  # noqa: E402
 from eyechart.models.loading import Loading  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as slow what asks a family that is not one of its kind's examples."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and hasattr(item, "callspec"):
+            name = item.callspec.params.get("name")
+            if name in FAMILIES and name not in ONE_OF_EACH_KIND:
+                item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

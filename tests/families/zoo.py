@@ -132,6 +132,15 @@ FAMILIES = {
     "vit_mae_pretraining": Case("vit_mae", connector=None, lm_blocks=0),
     "vit_classifier": Case("vit", connector=None, lm_blocks=0),
 }
+# `make test` runs one family of each kind, `make test-all` every family
+ONE_OF_EACH_KIND = {
+    "clip",  # an encoder with a text tower
+    "dinov2",  # an encoder alone
+    "llava",  # image tokens in a causal language model: a prefix can be shared
+    "paligemma",  # image tokens and prompt see each other
+    "mllama",  # cross-attention
+    "blip2_t5",  # learned queries, and a decoder
+}
 
 
 def build(name: str, folder: Path) -> Path:

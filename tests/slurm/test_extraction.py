@@ -10,9 +10,11 @@ import cluster
 import pytest
 import yaml
 from cluster import Job, of_rule, seconds
+from holding import hold, release, wait_until
 from project import Project
 
 from eyechart import configuration
+from eyechart.extraction.shards import Shard
 from eyechart.plan.config.check import check
 from eyechart.sizing import Sizes
 
@@ -39,9 +41,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The extraction through Slurm, with the first part that is seen running cancelled."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
     log = project.path("run.log")
+    reached = hold(project.path("workflow"), Shard.add)  # so that no part ends before that
     with open(log, "w") as file:
         started = cluster.start(project, file, *TARGETS)
+        wait_until(reached.exists, started)
         cancelled = cluster.cancel_one("extract_vlm", started)
+        release(project.path("workflow"))
         status = started.wait(timeout=900)
     assert status == 0, log.read_text() + cluster.logs(project)
     return Run(project, log.read_text(), cluster.jobs(), cancelled)

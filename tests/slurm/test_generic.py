@@ -1,11 +1,13 @@
 """A run through the profile for any queue: here one that runs jobs in the background."""
 
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from holding import hold, release, wait_until
 from project import ROOT, Project
+
+from eyechart.models.load import load
 
 pytestmark = pytest.mark.cluster
 
@@ -30,6 +32,7 @@ def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
     log = project.path("run.log")
     profile = ["--profile", "profiles/generic", "--latency-wait", "5"]
     quick = ["--seconds-between-status-checks", "2"]
+    reached = hold(project.path("workflow"), load)  # which describe_model alone calls
     with open(log, "w") as file:
         run = subprocess.Popen(
             project.command(*profile, *quick, *TARGETS),
@@ -37,7 +40,9 @@ def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-        vanish(queue, "describe_model", run)
+        wait_until(reached.exists, run)
+        vanish(queue, "describe_model")
+        release(project.path("workflow"))
         assert run.wait(timeout=300) == 0, log.read_text()
     asked = [path.read_text() for path in sorted(queue.glob("*.asked"))]
     assert len([text for text in asked if "-N draw" in text]) == 1  # four shards in one job
@@ -50,16 +55,10 @@ def test_jobs_go_through_a_queue_and_one_that_vanishes_is_sent_again(
     assert project.hashes(*ROOTS) == here.hashes(*ROOTS)
 
 
-def vanish(queue: Path, rule: str, run: "subprocess.Popen[bytes]") -> None:
-    """End the first job of a rule without a word."""
-    while run.poll() is None:
-        for path in queue.glob("*.asked"):
-            if f"-N {rule}" in path.read_text() and path.with_suffix(".pid").exists():
-                time.sleep(1)
-                subprocess.run(["qdel", path.stem], check=True)
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"no job of {rule} was sent")
+def vanish(queue: Path, rule: str) -> None:
+    """End the only job of a rule, which is running, without a word."""
+    (job,) = [path.stem for path in queue.glob("*.asked") if f"-N {rule}" in path.read_text()]
+    subprocess.run(["qdel", job], check=True)
 
 
 def memory_mb(asked: str) -> int:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +42,10 @@ class Asked(NamedTuple):
 
 
 class HubServer(ThreadingHTTPServer):
-    """Repositories by owner/name; ``cuts`` are how many bytes the next answers of a file send."""
+    """Repositories by owner/name; ``cuts`` are how many bytes the next answers of a file send.
+
+    A cut answer waits until the server is shut down while ``stall`` is true.
+    """
 
     daemon_threads = True
 
@@ -52,7 +54,7 @@ class HubServer(ThreadingHTTPServer):
         self.repositories: dict[str, Repository] = {}
         self.cuts: dict[str, list[int]] = {}
         self.asked: list[Asked] = []
-        self.stall = False
+        self.stall, self.closing = False, threading.Event()
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
@@ -75,6 +77,7 @@ def serving() -> Iterator[HubServer]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.closing.set()
         server.shutdown()
         thread.join()
 
@@ -163,11 +166,11 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         cuts = self.server.cuts.get(path, [])
-        end = start + cuts.pop(0) if cuts else len(data)
+        end = start + (cuts[0] if self.server.stall else cuts.pop(0)) if cuts else len(data)
         self.wfile.write(data[start:end])
         if self.server.stall and end < len(data):
             self.wfile.flush()
-            time.sleep(30)
+            self.server.closing.wait()
 
     def _send_json(self, value: object):
         body = json.dumps(value).encode()

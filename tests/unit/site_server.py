@@ -3,7 +3,6 @@
 import json
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +16,10 @@ HEADER = "\t".join(versions.COLUMNS)
 
 
 class Site(ThreadingHTTPServer):
-    """One file at any path; ``cuts`` are how many bytes each of the next answers sends."""
+    """One file at any path; ``cuts`` are how many bytes each of the next answers sends.
+
+    After ``stall`` bytes, unless that is None, an answer waits until the server is shut down.
+    """
 
     daemon_threads = True
 
@@ -25,7 +27,7 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.data, self.etag, self.date = data, '"one"', None
         self.cuts, self.statuses, self.asked = [], [], []
-        self.ranges, self.stall = True, False
+        self.ranges, self.stall, self.closing = True, None, threading.Event()
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exception(), ConnectionError):  # a killed client is no fault
@@ -63,10 +65,10 @@ class Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         end = start + site.cuts.pop(0) if site.cuts else len(data)
-        self.wfile.write(data[start:end])
-        if site.stall:
+        self.wfile.write(data[start : end if site.stall is None else site.stall])
+        if site.stall is not None:
             self.wfile.flush()
-            time.sleep(30)
+            site.closing.wait()
 
 
 @contextmanager
@@ -76,6 +78,7 @@ def serving(data: bytes) -> Iterator[Site]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
+        server.closing.set()
         server.shutdown()
         thread.join()
 

@@ -1,19 +1,15 @@
 """Getting a checkpoint: pulled from a hub on this machine, or taken from a folder."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from holding import kill_step
 from hub_server import TOKEN, HubServer, Repository, files_of, serving
 from tiny_models import build_clip
 
@@ -142,20 +138,19 @@ def test_a_cut_connection_is_resumed_where_it_broke(hub, checkpoint):
     assert ranges == [None, "bytes=20000-"]
 
 
-def test_a_killed_pull_is_resumed_by_the_next_run(hub, checkpoint):
+def test_a_killed_pull_is_resumed_by_the_next_run(hub, checkpoint, tmp_path):
     checkpoint = checkpoint | {WEIGHTS: checkpoint[WEIGHTS] + bytes(4 << 20)}
     hub.repositories[REPOSITORY].commit(checkpoint)
     hub.cuts[WEIGHTS], hub.stall = [3 << 20], True
-    command = [sys.executable, "-m", "eyechart.models.pull_model", *flags()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     part = FOLDER / f"{WEIGHTS}.part"
-    while run.poll() is None and not (part.exists() and part.stat().st_size):
-        time.sleep(0.005)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+
+    def is_begun() -> bool:
+        return part.exists() and part.stat().st_size > 0
+
+    kill_step("eyechart.models.pull_model", flags(), tmp_path, is_begun)
     assert not READY.exists()
     kept, hub.stall, before = part.stat().st_size, False, len(hub.asked)
+    hub.cuts.clear()
     pull()
     assert pulled() == checkpoint
     assert hub.asked[-1].range == f"bytes={kept}-"

@@ -44,13 +44,13 @@ def test_an_open_item_has_one_order_and_nothing_scored() -> None:
         (("{q}", "text", 1), "has another field than {question} and {options}"),
         (("{question", "text", 1), "has another field"),
         (("{question.x}", "text", 1), "has another field"),
-        (("{question}", "words", 1), "did you mean"),
+        (("{question}", "words", 1), "There are: letter, text"),
     ],
 )
 def test_a_style_that_cannot_be_is_refused(style: tuple, said: str) -> None:
     with pytest.raises(UserError) as error:
         PromptStyle(*style)
-    assert said in str(error.value) or "There are" in str(error.value)
+    assert said in str(error.value)
 
 
 def test_braces_in_a_question_are_text() -> None:

@@ -130,7 +130,7 @@ def test_every_encoder_meets_every_vlm_on_the_patterns_that_both_have(tmp_path):
     own = patterns.filter(model="clip").select("pattern", "accuracy", "kind", "pairs")
     assert own.filter(pattern="color").row(0) == ("color", 0.5, "encoder", 15)
     assert own.filter(pattern="all")["accuracy"][0] == pytest.approx(0.275)
-    assert len(patterns) == 15 and (patterns["accuracy"] >= 0).all(), "sighted pair accuracy only"
+    assert len(patterns) == 15, "sighted pair accuracy only"
     assert found.select("encoder", "vlm", "kind", "n").rows() == [
         ("clip", "blip", "pearson", 3),
         ("clip", "blip", "spearman", 3),
@@ -225,5 +225,6 @@ def test_an_interval_is_null_where_most_resamples_do_not_vary():
     x, y = np.zeros(9), np.zeros(9)
     x[0] = y[1] = 1
     found = correlate(x, y, "pearson", 400, 100, np.random.default_rng(0))
-    assert found.r is not None and found.p is not None
+    assert found.r == pytest.approx(-1 / 8)
+    assert found.p == 1  # no order of the points brings r closer to 0
     assert found.ci_low is None and found.ci_high is None

@@ -188,6 +188,7 @@ def score_in_memory(items, vlm, conditions, seed):
     return pl.DataFrame(scores)
 
 
+@pytest.mark.slow
 def test_where_nothing_differs_tests_and_intervals_say_so():
     items = pairs(40)
     p, covered = [], dict.fromkeys(("accuracy", "tv_truth", "tv_blank", "place_bias"), 0)

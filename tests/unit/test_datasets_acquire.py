@@ -3,21 +3,21 @@
 import json
 import os
 import shutil
-import signal
 import stat
 import struct
 import subprocess
 import sys
-import time
 import zipfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr, make_receipt, read, write
+from holding import hold, kill_step
 
 from eyechart.datasets import acquire_local
 from eyechart.errors import UserError
+from eyechart.tables.files import atomic
 from eyechart.tables.receipt import read_receipt, write_receipt
 
 COUNTS = {"train": 4, "val": 3}
@@ -285,26 +285,21 @@ def test_a_killed_run_leaves_no_receipt_and_the_next_one_completes(tmp_path, mon
     big = make_clevr(Path("big"), {"val": 1}, seed=1)
     scenes = read(big / "scenes/CLEVR_val_scenes.json")
     picture = (big / "images/val/CLEVR_val_000000.png").read_bytes()
-    for index in range(1, 800):
+    for index in range(1, 20):
         scene = {**scenes["scenes"][0], "image_index": index}
         scene["image_filename"] = f"CLEVR_val_{index:06d}.png"
         (big / "images/val" / scene["image_filename"]).write_bytes(picture)
         scenes["scenes"].append(scene)
     write(big / "scenes/CLEVR_val_scenes.json", scenes)
     archive = pack(big, Path("big.zip"))
-    command = [sys.executable, "-m", "eyechart.datasets.acquire_local"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.Popen(
-        [*command, *flags(archive, splits=("val",))], env=environment, stderr=subprocess.DEVNULL
-    )
-    while run.poll() is None and len(list(ROOT.glob("images/val/CLEVR*"))) < 50:
-        time.sleep(0.005)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    reached = hold(tmp_path / "held", atomic, call=12)
+    step = ("eyechart.datasets.acquire_local", flags(archive, splits=("val",)))
+    kill_step(*step, tmp_path / "held", reached.exists)
     assert not (ROOT / "acquired.json").exists()
-    (ROOT / "images/val/.CLEVR_val_000799.png.partial-1").write_bytes(b"left by a killed run")
+    assert 0 < len(list(ROOT.glob("images/val/CLEVR*"))) < 20
+    (ROOT / "images/val/.CLEVR_val_000019.png.partial-1").write_bytes(b"left by a killed run")
     receipt = acquire(archive, splits=("val",))
-    assert receipt["splits"]["val"]["images"] == 800
+    assert receipt["splits"]["val"]["images"] == 20
     assert contents(ROOT) == contents(big)
 
 

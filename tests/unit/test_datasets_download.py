@@ -1,18 +1,14 @@
 """download against a local server that can break off, ignore ranges, change or lie."""
 
 import hashlib
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr
+from holding import kill_step
 from site_server import COUNTS, HEADER, ROOT, Site, contents, flags, serving, settle_in
 
 from eyechart.datasets import download, fetch, versions
@@ -215,22 +211,20 @@ def test_a_dataset_is_downloaded_unpacked_and_receipted(site, clevr):
     assert len(site.asked) == 1
 
 
-def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr):
+def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr, tmp_path):
     with zipfile.ZipFile("official.zip", "a") as opened:
         opened.writestr("CLEVR_v1.0/images/test/big.png", bytes(4 << 20))
     site.data = Path("official.zip").read_bytes()
     table(site)
-    site.cuts, site.stall = [3 << 20], True
-    command = [sys.executable, "-m", "eyechart.datasets.download", *flags()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    site.stall = 3 << 20
     part = Path("data/downloads/CLEVR_v1.0.zip.part")
-    while run.poll() is None and not (part.exists() and part.stat().st_size > 1 << 20):
-        time.sleep(0.005)
-    run.send_signal(signal.SIGKILL)
-    assert run.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+
+    def is_large() -> bool:
+        return part.exists() and part.stat().st_size > 1 << 20
+
+    kill_step("eyechart.datasets.download", flags(), tmp_path, is_large)
     assert not (ROOT / "acquired.json").exists()
-    kept, site.stall = part.stat().st_size, False
+    kept, site.stall = part.stat().st_size, None
     download.main(flags())
     assert site.asked[-1] == (f"bytes={kept}-", '"one"')
     assert contents(ROOT) == contents(clevr)

@@ -103,6 +103,7 @@ def test_stays_under_the_stated_memory_even_if_all_pairs_match(ask):
     assert found.matching == (3000 * 2999 // 2 if ask["most"] == 50 else 50)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="needs Linux's /proc")
 def test_a_process_grows_by_no_more_than_stated():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["workflow", "tests/unit"])}

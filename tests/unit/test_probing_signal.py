@@ -1,6 +1,7 @@
 """What probes find, and what they must not find."""
 
 import numpy as np
+import pytest
 import torch
 from scipy import stats
 
@@ -81,6 +82,7 @@ def test_xor_is_found_by_the_mlp_and_not_by_the_linear_probe():
     assert accuracy[1] > 0.85
 
 
+@pytest.mark.slow
 def test_noise_stays_at_chance_and_is_called_significant_no_more_often_than_said():
     tests, right, significant = 100, 0, 0
     for repetition in range(200):

@@ -161,6 +161,7 @@ def test_row_order_of_the_inputs_changes_no_byte(tmp_path):
     assert _bytes(tmp_path / "a") == _bytes(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_another_process_with_another_hash_seed_writes_the_same_bytes(tmp_path):
     _world(tmp_path)
     written = []

@@ -81,6 +81,7 @@ def test_layer_curves_mark_every_point_of_their_csv(root):
     assert len(symbols) == len(rows)
 
 
+@pytest.mark.slow
 def test_drawing_again_gives_the_same_bytes(root, tmp_path):
     run(arguments(root, tmp_path))
     for path in (root / "figures").iterdir():
@@ -144,6 +145,7 @@ def test_figures_of_answers_draw_every_row_of_their_csv(said):
     assert sorted(float(m["share"]) for m in bars) == pytest.approx(list(said_shares), abs=0.0006)
 
 
+@pytest.mark.slow
 def test_figures_of_answers_are_the_same_bytes_again(said, tmp_path):
     draw_behaviour.main(behaviour_arguments(said, tmp_path))
     for path in (said / "figures").glob("*.csv"):

@@ -116,6 +116,7 @@ def test_texts_from_data_are_shown_and_never_run(page):
     assert "<script>alert" not in page
 
 
+@pytest.mark.slow
 def test_building_again_gives_the_same_bytes(page, built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
@@ -146,6 +147,7 @@ def test_a_page_over_its_limit_is_not_written(built, tmp_path, monkeypatch):
     assert not (tmp_path / "large.html").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path):
     driven = tmp_path / "driven.html"

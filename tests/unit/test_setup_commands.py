@@ -38,6 +38,7 @@ def test_a_target_of_make_exists(command: Command) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", OF_STEPS, ids=named)
 def test_a_step_has_the_flags_that_are_shown(
     command: Command, monkeypatch: pytest.MonkeyPatch

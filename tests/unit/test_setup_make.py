@@ -1,10 +1,12 @@
 """The commands that a user types, as far as they can be seen without installing anything."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,8 +65,9 @@ def test_a_changed_lock_is_installed_again(tmp_path: Path) -> None:
     assert "install -r requirements.lock" in make(tmp_path, "--dry-run", "demo").stdout
 
 
-def test_the_tests_lint_with_every_tool_and_then_run_pytest(tmp_path: Path) -> None:
-    commands = make(tmp_path, "--dry-run", "test").stdout
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_the_tests_lint_with_every_tool_and_then_run_pytest(target: str, tmp_path: Path) -> None:
+    commands = make(tmp_path, "--dry-run", target).stdout
     tools = ["ruff check", "ruff format --check", "mypy", "snakefmt --check", "snakemake --lint"]
     places = [commands.index(f".venv/bin/{tool}") for tool in tools]
     assert places == sorted(places)
@@ -72,10 +75,20 @@ def test_the_tests_lint_with_every_tool_and_then_run_pytest(tmp_path: Path) -> N
     assert commands.index("-m pytest") > places[-1]
 
 
+def test_only_the_quick_tier_leaves_tests_out(tmp_path: Path) -> None:
+    quick, whole = (make(tmp_path, "--dry-run", name).stdout for name in ("test", "test-all"))
+    tiers = re.findall(r"-m pytest (.*)", quick)
+    assert tiers and all('-m "not slow"' in tier for tier in tiers)
+    assert "slow" not in whole
+    folders = set(re.findall(r"tests/(\w+)", whole))
+    tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert folders == tested - {"slurm"}  # which has a target of its own
+
+
 def test_continuous_integration_runs_the_tests() -> None:
     script = ROOT / ".ci/run"
     assert os.access(script, os.X_OK)
-    assert "make test" in script.read_text().splitlines()
+    assert {"make test", "make test-all"} & set(script.read_text().splitlines())
 
 
 def test_hooks_call_only_what_the_locks_install() -> None:

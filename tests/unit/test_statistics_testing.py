@@ -58,6 +58,7 @@ def test_benjamini_hochberg_agrees_with_scipy_in_any_order():
     np.testing.assert_allclose(benjamini_hochberg(p[order]), q[order])
 
 
+@pytest.mark.slow
 def test_interval_covers_the_true_accuracy_when_items_of_a_group_agree():
     rng = np.random.default_rng(2)
     groups = np.repeat(np.arange(80), 5).astype(str)

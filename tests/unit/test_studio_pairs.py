@@ -234,6 +234,7 @@ def test_a_letter_stands_upright_on_its_sign():
     assert draw_text("L").shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["mmvp", "mmvp_vlm"])
 def test_same_bytes_whatever_the_number_of_shards(layout, tmp_path):
     one = draw(tmp_path / "one", layout, {"test": 10}, shards=1)

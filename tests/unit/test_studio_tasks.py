@@ -364,6 +364,7 @@ def test_an_unknown_split_of_nyuv2_is_refused(tmp_path):
 # All
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["blink", "cv_bench", "mochi", "nyuv2"])
 def test_same_bytes_whatever_the_number_of_shards(layout, tmp_path):
     look = {"image_px": [48, 48], "samples_per_pixel": 1, "truth": False}

@@ -1,16 +1,12 @@
 """The training room: packing changes nothing, stages train what they say, kills lose nothing."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from holding import hold, kill_step
 from safetensors.torch import load_file
 from training_fixture import RECIPE, STEPS, draw, flags
 from transformers import AutoProcessor, CLIPModel, LlamaForCausalLM, LlavaForConditionalGeneration
@@ -19,6 +15,7 @@ from eyechart import errors
 from eyechart.tables.files import read_json
 from eyechart.training import (
     install_weights,
+    loop,
     pack_weights,
     stage,
     train_clip,
@@ -138,31 +135,18 @@ def test_the_same_seed_gives_the_same_weights(raw, trained, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, tmp_path):
-    recipe = {**RECIPE, "contrastive": {**STEPS, "steps": 60, "eval_every": 60}}
-    command = [sys.executable, "-m", "eyechart.training.train_clip"]
-    checkpoint = tmp_path / "killed" / "contrastive" / "model.checkpoint.safetensors"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["workflow", "tests/unit"])}
-    job = subprocess.Popen(
-        [*command, *flags(raw, tmp_path / "killed", "contrastive", recipe)],
-        env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    while not checkpoint.exists() and job.poll() is None:
-        time.sleep(0.005)
-    job.send_signal(signal.SIGKILL)
-    job.wait()
-    assert job.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    assert not (tmp_path / "killed/contrastive/model/ready.json").exists()
-    for name in ("killed", "whole"):
-        train_clip.main(flags(raw, tmp_path / name, "contrastive", recipe))
-    killed, whole = (
-        weights(tmp_path / "killed", "contrastive"),
-        weights(tmp_path / "whole", "contrastive"),
-    )
+@pytest.mark.slow
+def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, trained, tmp_path):
+    checkpoint = tmp_path / "contrastive" / "model.checkpoint.safetensors"
+    reached = hold(tmp_path / "held", loop.step_generator, call=4)  # one step after a checkpoint
+    step = ("eyechart.training.train_clip", flags(raw, tmp_path, "contrastive"))
+    kill_step(*step, tmp_path / "held", reached.exists)
+    assert checkpoint.exists()
+    assert not (tmp_path / "contrastive/model/ready.json").exists()
+    train_clip.main(flags(raw, tmp_path, "contrastive"))
+    killed, whole = (weights(folder, "contrastive") for folder in (tmp_path, trained))
     assert all(torch.equal(killed[name], whole[name]) for name in whole)
-    curves = [
-        (tmp_path / n / "contrastive/curve.parquet").read_bytes() for n in ("killed", "whole")
-    ]
+    curves = [(f / "contrastive/curve.parquet").read_bytes() for f in (tmp_path, trained)]
     assert curves[0] == curves[1]
     assert not checkpoint.exists()
 

@@ -1,21 +1,17 @@
 """The eye that meets no words: its teacher, what views keep, and that kills lose nothing."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 import torch
+from holding import hold, kill_step
 from safetensors.torch import load_file
-from training_fixture import RECIPE, STEPS, draw, flags
+from training_fixture import RECIPE, draw, flags
 from transformers import AutoImageProcessor, Dinov2Model
 
 from eyechart.tables.parquet import read_table
-from eyechart.training import train_dino
+from eyechart.training import loop, train_dino
 from eyechart.training.architectures import build_dino
 from eyechart.training.pictures import Pictures, load_pictures, normalise
 from eyechart.training.train_dino import StudentTeacher, neighbour_accuracies
@@ -141,23 +137,15 @@ def test_the_eye_that_is_kept_is_a_stock_one_and_reads_what_its_processor_gives(
     assert np.isfinite(curve["value"]).all()
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, tmp_path):
-    recipe = {**RECIPE, "distillation": {**OWN, **STEPS, "steps": 60, "eval_every": 60}}
-    command = [sys.executable, "-m", "eyechart.training.train_dino"]
-    checkpoint = tmp_path / "killed" / "distillation" / "model.checkpoint.safetensors"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["workflow", "tests/unit"])}
-    job = subprocess.Popen(
-        [*command, *flags(raw, tmp_path / "killed", "distillation", recipe)],
-        env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    while not checkpoint.exists() and job.poll() is None:
-        time.sleep(0.005)
-    job.send_signal(signal.SIGKILL)
-    job.wait()
-    assert job.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    given = flags(raw, tmp_path / "killed", "distillation")
+    reached = hold(tmp_path / "held", loop.step_generator, call=4)  # one step after a checkpoint
+    kill_step("eyechart.training.train_dino", given, tmp_path / "held", reached.exists)
+    assert (tmp_path / "killed/distillation/model.checkpoint.safetensors").exists()
     kept = []
     for name in ("killed", "whole"):
-        train_dino.main(flags(raw, tmp_path / name, "distillation", recipe))
+        train_dino.main(flags(raw, tmp_path / name, "distillation"))
         folder = tmp_path / name / "distillation"
         kept.append((load_file(folder / "model/model.safetensors"), folder / "curve.parquet"))
     (killed, one), (whole, other) = kept

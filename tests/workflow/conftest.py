@@ -6,6 +6,15 @@ from pathlib import Path
 import pytest
 from project import Project
 
+QUICK = "test_small.py"  # what `make test` runs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all other tests of this folder as slow."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.name != QUICK:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -8,10 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from holding import hold, release, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = [
@@ -132,8 +133,19 @@ class Project:
         jobs.pop("all", None)
         return jobs
 
-    def kill_when(self, ready: Callable[[], bool], *arguments: str) -> None:
-        """Start a run and kill Snakemake and all its jobs, with no warning, once ``ready()``."""
+    def kill_at(
+        self,
+        function: Callable[..., Any],
+        *arguments: str,
+        call: int = 1,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start a run and kill Snakemake and all its jobs, with no warning, at one point.
+
+        The job that comes first to that call of the function waits there, while ``meanwhile()``
+        runs; see :func:`holding.hold`.
+        """
+        reached = hold(self.path("workflow"), function, call)  # on the path of jobs alone
         run = subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -141,16 +153,14 @@ class Project:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 1200
         try:
-            while not ready():
-                assert run.poll() is None, "the run ended before it could be killed"
-                assert time.monotonic() < deadline, "the run never got there"
-                time.sleep(0.002)
+            wait_until(reached.exists, run)
+            meanwhile()
         finally:
             if run.poll() is None:
                 os.killpg(run.pid, signal.SIGKILL)
         assert run.wait() == -signal.SIGKILL
+        release(self.path("workflow"))
 
     def hashes(self, *roots: str) -> dict[str, str]:
         """Give the SHA-256 of every file under some folders, hidden ones included."""

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from project import Project
 
+from eyechart.extraction.shards import Shard
+from eyechart.probing import search
+from eyechart.studio import views
+
 pytestmark = pytest.mark.workflow
 
 ROOTS = (
@@ -18,22 +22,18 @@ ROOTS = (
 )
 
 
-def any_file(project: Project, pattern: str) -> Callable[[], bool]:
-    return lambda: any(project.folder.glob(pattern))
-
-
 def test_a_run_killed_while_drawing_extracting_and_probing_ends_as_an_undisturbed_one(
     finished: Project, tmp_path: Path
 ) -> None:
     project = Project.create(tmp_path / "project")
     # one core here, two in the undisturbed run: bytes do not depend on that either
     run = ("--cores", "1")
-    project.kill_when(any_file(project, "data/raw/clevr/images/train/*.png"), *run)
-    assert not project.path("data/raw/clevr/acquired.json").exists()
-    project.kill_when(any_file(project, "results/activations/*/*/*/.part-*.partial-*"), *run)
-    assert not any_file(project, "results/activations/*/*/*/manifest.json")()
-    project.kill_when(any_file(project, "logs/train_probes/*/*/*.log"), *run)
-    assert not any_file(project, "results/report/index.html")()
+    project.kill_at(views.save_view, *run, call=5)
+    assert len(list(project.folder.glob("data/raw/clevr/images/*/*.png"))) == 4
+    project.kill_at(Shard.add, *run)
+    assert list(project.folder.glob("results/activations/*/*/*/.part-*.partial-*"))
+    project.kill_at(search.refit, *run)
+    assert not list(project.folder.glob("results/probes/*/*/*.parquet"))
     project.finish(*run)
     assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
     assert project.plan() == {}
@@ -44,16 +44,12 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
 ) -> None:
     project = copy()
     project.configure({"report": {"title": "Other"}})
-    seen = []
 
-    def second_run_is_refused() -> bool:
-        if any_file(project, ".snakemake/locks/*.lock")() and not seen:
-            seen.append(project.run())
-        return bool(seen)
+    def a_second_run_is_refused() -> None:
+        refused = project.run()
+        assert refused.returncode == 1
+        assert "Directory cannot be locked" in refused.stdout
 
-    # far more to do than the second run takes to start: the first must still be there
-    project.kill_when(second_run_is_refused, "--forcerun", "train_probes")
-    assert seen[0].returncode == 1
-    assert "Directory cannot be locked" in seen[0].stdout
-    assert any_file(project, ".snakemake/locks/*.lock")()
+    project.kill_at(search.refit, "--forcerun", "train_probes", meanwhile=a_second_run_is_refused)
+    assert list(project.folder.glob(".snakemake/locks/*.lock"))
     project.finish()

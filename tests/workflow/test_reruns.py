@@ -188,10 +188,6 @@ def test_a_change_reruns_exactly_what_depends_on_it(
     assert plans[name] == CASES[name][1]
 
 
-def test_a_finished_run_has_nothing_to_do(copy: Callable[[], Project]) -> None:
-    assert "Nothing to be done" in copy().finish()
-
-
 def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     assert project.plan("results/probes/tiny_llava/clevr/shape.parquet") == {

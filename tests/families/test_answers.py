@@ -9,7 +9,7 @@ from zoo import FAMILIES
 
 from eyechart.behavior import joint, towers
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.reader import ScoringRequest
+from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
 from eyechart.behavior.scripts import branches, script, tidy
 from eyechart.errors import UserError
 from eyechart.extraction.batches import AdaptiveBatchSize

@@ -12,7 +12,7 @@ configfile: "config/tiny.yaml"
 configfile: "config/config.yaml"
 
 
-report: "workflow/report/workflow.rst"
+report: "workflow/eyechart/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
@@ -34,7 +34,7 @@ rule all:
     default_target: True
     input:
         page="<results>/report/index.html",
-        figures=EXAM.all_figures(),
+        figures=REPORT.manifests(),
         mmvp=ANSWERING.pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),

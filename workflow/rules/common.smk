@@ -18,6 +18,7 @@ from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
 from eyechart.pairing import Mining
+from eyechart.report_plan import ReportPlan
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
@@ -34,6 +35,7 @@ try:
     JUDGING = EXAM.judging
     MINING = Mining(config)
     MINING.check()
+    REPORT = ReportPlan(EXAM, MINING)
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()

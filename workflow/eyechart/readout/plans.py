@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.readout.questions import Reading, Region
-from eyechart.readout.sampling import OutsideError, weights_at_point, weights_in_box
+from eyechart.readout.sampling import weights_in_box
 from eyechart.readout.sources import Source
+from eyechart.tables.token_boxes import OutsideError, weights_at_point
 
 VIEW, LEFT = 0, 3  # columns of places
 

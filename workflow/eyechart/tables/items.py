@@ -33,6 +33,8 @@ IMAGES = pa.schema(
     ]
 )
 
+# split rule -> (column, value that trains, value that is tested)
+SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
 LABEL = "label/"
 
 

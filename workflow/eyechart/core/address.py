@@ -1,0 +1,97 @@
+"""Addresses: how a layer is named, which component it belongs to, and their order, defined once.
+
+An address is ``<component>.<block>`` (``vision.3``, ``lm.12``, ``decoder.2``),
+``<component>.<name>`` (``lm.norm``), or a component alone (``connector``). The path of a module is
+an address too; it belongs to no component.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+VISION, CONNECTOR, LM, DECODER = "vision", "connector", "lm", "decoder"
+COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in the order in which they run
+LANGUAGE = (LM, DECODER)  # an encoder-decoder language model is `lm` and `decoder`
+OTHER = "other"  # the component of a module path
+COMPONENT_NAMES = {
+    VISION: "vision encoder",
+    CONNECTOR: "connector",
+    LM: "language model",
+    DECODER: "language model's decoder",
+}
+
+
+class AddressParts(NamedTuple):
+    """The parts of an address.
+
+    ``component`` is ``other`` for a module path; ``block`` is None for whatever is no numbered
+    block (a norm, a connector without blocks).
+    """
+
+    component: str
+    stem: str
+    block: int | None
+
+
+def parse(address: str) -> AddressParts:
+    """Return the parts of an address.
+
+    >>> parse("lm.12")
+    AddressParts(component='lm', stem='lm', block=12)
+    >>> parse("connector").block, parse("text_model.layers.3").component
+    (None, 'other')
+    """
+    first = address.split(".", maxsplit=1)[0]
+    stem, _, last = address.rpartition(".")
+    block = int(last) if last.isdigit() else None
+    return AddressParts(first if first in COMPONENTS else OTHER, stem, block)
+
+
+def component(address: str) -> str:
+    """Return the component of an address, or ``other`` for a module path.
+
+    >>> component("vision.3"), component("decoder.norm"), component("text_projection")
+    ('vision', 'decoder', 'other')
+    """
+    return parse(address).component
+
+
+def in_language_model(address: str) -> bool:
+    """Return whether an address lies in the language model, its decoder included.
+
+    >>> in_language_model("decoder.2"), in_language_model("connector")
+    (True, False)
+    """
+    return component(address) in LANGUAGE
+
+
+def sort_key(address: str) -> tuple[int, int, int, str]:
+    """Return the sort key that puts addresses in the order of the forward pass.
+
+    Components come in their order, module paths last; within a component blocks come by number and
+    other names after them.
+
+    >>> sorted(["decoder.0", "lm.norm", "lm.10", "lm.2", "connector", "vision.0"], key=sort_key)
+    ['vision.0', 'connector', 'lm.2', 'lm.10', 'lm.norm', 'decoder.0']
+    """
+    name, _, block = parse(address)
+    rank = (*COMPONENTS, OTHER).index(name)
+    return (rank, 1, 0, address) if block is None else (rank, 0, block, address)
+
+
+def abbreviate(addresses: Iterable[str]) -> str:
+    """Return addresses in their order, separated by commas, runs of blocks as a range.
+
+    >>> abbreviate(["lm.norm", "vision.0", "vision.1", "vision.2", "connector"])
+    'vision.0–2, connector, lm.norm'
+    """
+    words: list[str] = []
+    run: tuple[str, int, int] | None = None  # stem, first and last number of the open run
+    for address in sorted(addresses, key=sort_key):
+        _, stem, block = parse(address)
+        if run and block is not None and (stem, block) == (run[0], run[2] + 1):
+            run = (stem, run[1], block)
+            words[-1] = f"{stem}.{run[1]}–{block}"
+        else:
+            run = None if block is None else (stem, block, block)
+            words.append(address)
+    return ", ".join(words)

@@ -49,8 +49,8 @@ rule draw_patterns:
         scores=ANSWERING.pattern_scores,
         distributions=ANSWERING.pattern_distributions,
         answers=ANSWERING.pattern_answers,
-        items=ANSWERING.pattern_tables("items"),
-        images=ANSWERING.pattern_tables("images"),
+        item_tables=ANSWERING.pattern_tables("items"),
+        image_tables=ANSWERING.pattern_tables("images"),
         templates=REPORT.templates("patterns", "behavior"),
     output:
         report(
@@ -80,7 +80,7 @@ rule draw_patterns:
     shell:
         "python -m eyechart.report.sections.patterns.sheet --model {wildcards.model}"
         " --encoder={params.encoder} --tables {input.patterns} {input.correlations}"
-        " {input.scores} {input.distributions} {input.answers} {input.items} {input.images}"
+        " {input.scores} {input.distributions} {input.answers} {input.item_tables} {input.image_tables}"
         " --settings {params.settings:q} --output {output} 2>&1 | tee {log}"
 
 

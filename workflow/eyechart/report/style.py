@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 import vl_convert
+from altair.utils.schemapi import disable_debug_mode
 
 from eyechart.core.address import COMPONENTS, CONNECTOR, OTHER, VISION, component, sort_key
 from eyechart.tables.files import atomic, write_text
@@ -15,6 +16,8 @@ from eyechart.tables.files import atomic, write_text
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]
 Chart = alt.Chart | alt.LayerChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
+
+disable_debug_mode()  # what is drawn is checked by Vega-Lite itself; checking twice takes seconds
 
 VEGALITE = "6.4"  # of those that vl_convert brings along
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # its name only: nothing is fetched
@@ -69,7 +72,7 @@ def finish(chart: Chart, rows: Mapping[str, Rows], description: str) -> Spec:
 
     The text describes the chart to those who cannot see it.
     """
-    spec = chart.to_dict()
+    spec = chart.to_dict(validate=False)
     spec |= {"$schema": SCHEMA, "config": CONFIG, "datasets": dict(rows)}
     return spec | {"description": description}
 

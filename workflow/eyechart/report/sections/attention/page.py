@@ -7,7 +7,7 @@ from eyechart.core.address import sort_key
 from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
 from eyechart.report.images import png_address
-from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses
+from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
 from eyechart.report.sections.attention.load import (
     ROLE_NAMES,
     Traced,

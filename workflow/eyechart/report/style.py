@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import altair as alt
 import polars as pl
@@ -15,7 +15,9 @@ from eyechart.tables.files import atomic, write_text
 
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]
-Chart = alt.Chart | alt.LayerChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
+Chart: TypeAlias = (
+    alt.Chart | alt.LayerChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
+)
 
 disable_debug_mode()  # what is drawn is checked by Vega-Lite itself; checking twice takes seconds
 
@@ -164,7 +166,11 @@ def component_borders(addresses: Iterable[str]) -> Rows:
     found: dict[str, dict[str, Any]] = {}
     for address in sorted(addresses, key=sort_key):
         name = component(address)
-        edge = {"component": name, "name": BORDER_NAMES.get(name, ""), "first": address}
+        edge: dict[str, Any] = {
+            "component": name,
+            "name": BORDER_NAMES.get(name, ""),
+            "first": address,
+        }
         edge["question"] = name not in (VISION, CONNECTOR)  # the question reaches it
         found.setdefault(name, edge | {"inner": bool(found)})
         found[name]["last"] = address

@@ -248,6 +248,6 @@ def _block(rows: Rows) -> alt.X:
 
 def _series(channel: Any, rows: Rows, which: int) -> Any:
     used = [s for s in SERIES if any(r["series"] == s for r in rows)]
-    legend = {"title": None, "orient": "top", "labelExpr": renamed(NAMES)}
+    legend: dict[str, Any] = {"title": None, "orient": "top", "labelExpr": renamed(NAMES)}
     legend |= {"symbolOpacity": 1, "columnPadding": 24, "symbolDash": [1, 0]}
     return channel("series:N", scale=scale_of({s: SERIES[s][which] for s in used}), legend=legend)

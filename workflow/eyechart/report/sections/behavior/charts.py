@@ -200,9 +200,9 @@ def all_responses(behavior: Behavior) -> Spec:
         panels = []
         for task in dict.fromkeys(r["task"] for r in rows if r["kind"] == kind):
             here = [r for r in rows if (r["task"], r["kind"]) == (task, kind)]
-            title = {"text": f"{task_name(task)} (n {here[0]['n']:,})", "subtitle": words}
+            heading = {"text": f"{task_name(task)} (n {here[0]['n']:,})", "subtitle": words}
             chart = responses(here, 200, equals(task=task, kind=kind))
-            panels.append(chart.properties(title=title))
+            panels.append(chart.properties(title=heading))
         strips += [alt.concat(*panels, columns=3, spacing=26)] if panels else []
     title = f"{behavior.model} on {behavior.dataset}"
     return _figure(title, "distribution of its responses", strips, rows)

@@ -125,7 +125,8 @@ def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
             path = files[pair, name]
             tables[name] = pl.DataFrame(read_table(path, schema.names))
             check_concepts(path, name, tables[name])
-        found.append(Concepts(*pair, **tables))
+        model, dataset = pair
+        found.append(Concepts(model, dataset, **tables))
     return found
 
 

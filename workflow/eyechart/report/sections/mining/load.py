@@ -16,8 +16,8 @@ def read_mined(files: Sequence[File]) -> list[dict[str, Any]]:
         rows = pl.DataFrame(read_table(file.path, ["similarity_first", "similarity_second"]))
         first, second, dataset = (file.names[n] for n in ("first", "second", "dataset"))
         found.append(
-            file.names
-            | {
+            {
+                **file.names,
                 "pairs": len(rows),
                 "lowest_first": rows["similarity_first"].min(),
                 "highest_second": rows["similarity_second"].max(),

@@ -1,7 +1,8 @@
 """Pair accuracy over the visual patterns as a polygon per model."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
@@ -60,7 +61,7 @@ def _position(i: float, n: int, radius: float) -> tuple[float, float]:
     return radius * math.sin(angle), radius * math.cos(angle)
 
 
-def _plane(x: str, y: str) -> Mapping[str, alt.X | alt.Y]:
+def _plane(x: str, y: str) -> dict[str, Any]:
     # width to height is as one domain to the other, so that rings are round
     return {
         "x": alt.X(x, type="quantitative", axis=None, scale={"domain": [-1.5, 1.5]}),

@@ -125,17 +125,16 @@ def _distributions(behavior: Behavior) -> list[dict[str, str]]:
 def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) -> str:
     """Return the text of the page."""
     criteria = Criteria(settings["alpha"], 0.0)  # no probe is on this page
-    found = read_behavior(
-        *(inputs.paths(name) for name in ("scores", "distributions", "answers")), []
-    )
+    scores, distributions = inputs.paths("scores"), inputs.paths("distributions")
+    found = read_behavior(scores, distributions, inputs.paths("answers"), [])
     mine = [b for b in found if b.model == model]
     tables = read_tables(inputs, {b.dataset for b in mine})
     audit(mine, {name: items for name, (items, _) in tables.items()})
     paired = [b for b in mine if b.tasks("pair_accuracy")]
     if not paired:
-        scores = ", ".join(map(str, inputs.paths("scores"))) or "no table"
+        given = ", ".join(map(str, scores)) or "no table"
         raise errors.UserError(
-            f"--tables: {model} has no 'pair_accuracy' in {scores}, expected scores of a dataset "
+            f"--tables: {model} has no 'pair_accuracy' in {given}, expected scores of a dataset "
             "whose items come in pairs"
         )
     series = read_series(inputs.paths("own_patterns"))

@@ -1,6 +1,7 @@
 """Selectivity over addresses and tasks, and confusion matrices."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import altair as alt
 
@@ -25,7 +26,7 @@ from eyechart.report.words import natural
 
 SHARES = "% of each true class, over all seeds; rows are true answers"
 MOST = 0.8  # selectivity at which the colour is darkest
-Maps = alt.HConcatChart | alt.VConcatChart
+Maps: TypeAlias = alt.HConcatChart | alt.VConcatChart
 
 
 def all_selectivity(results: Sequence[TaskResult], alpha: float) -> Spec:

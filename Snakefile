@@ -14,7 +14,7 @@ if not workflow.overwrite_configfiles:
     configfile: "config/config.yaml"
 
 
-report: "workflow/report/workflow.rst"
+report: "workflow/eyechart/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
@@ -36,7 +36,7 @@ rule all:
     default_target: True
     input:
         page=paths.REPORT.rule(),
-        figures=EXAM.all_figures(),
+        figures=REPORT.manifests(),
         mmvp=ANSWERING.pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),

@@ -271,16 +271,13 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
     return {flag: [str(p.relative_to(root)) for p in paths] for flag, paths in found.items()}
 
 
-def flags(root: Path, templates: Path) -> list[str]:
+def flags(root: Path) -> list[str]:
     """Write small results and give the command line of ``eyechart.report.build_report``."""
     answered = write_behaviour(root)
     given = answered | write_results(root, 40, 2, 12)
     read = write_readouts(root, "tiny_llava", ["vision.0", "connector", "lm.norm"], answers=False)
-    for flag, paths in (("verdicts", write_verdicts(root, 60)), ("readouts", [read])):
-        given[flag] = [str(path.relative_to(root)) for path in paths]
-    given |= {
-        name: [] for name in ("heads", "cues", "separation", "projection", "looks", "regions")
-    }
-    words = [w for flag, paths in given.items() for w in (f"--{flag}", *paths)]
+    for table, paths in (("verdicts", write_verdicts(root, 60)), ("readouts", [read])):
+        given[table] = [str(path.relative_to(root)) for path in paths]
+    words = ["--tables", *(path for paths in given.values() for path in paths)]
     words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
-    return [*words, "--templates", str(templates), "--output", "results/report/index.html"]
+    return [*words, "--output", "results/report/index.html"]

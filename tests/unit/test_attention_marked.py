@@ -11,11 +11,9 @@ from eyechart.attention.collect import Tables
 from eyechart.attention.marked import (
     Mark,
     check_inside,
-    coverage,
     marks_of,
     moved,
     partners,
-    roles_of,
 )
 from eyechart.attention.settings import choose_items, drawn, read_settings
 from eyechart.attention.trace_items import marks_by_item
@@ -23,7 +21,8 @@ from eyechart.errors import UserError
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.regions import box, picture, point, write_regions
+from eyechart.tables.regions import box, picture, point, roles_of, write_regions
+from eyechart.tables.token_boxes import coverage
 
 ITEM = {"item_id": "i", "task": "t", "group": "g", "images": ["p"], "choices": ["x", "y"]}
 ITEM |= {"answer": "y", "meta": "{}"}

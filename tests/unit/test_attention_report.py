@@ -4,7 +4,6 @@ import base64
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,23 +12,25 @@ import pytest
 from PIL import Image
 
 from eyechart.errors import UserError
-from eyechart.report import draw_attention
-from eyechart.report.attention import common, read_looking, read_shown
-from eyechart.report.attention_page import Source, section
-from eyechart.report.attention_pictures import colors, laid_over, relative, sheet, spread
-from eyechart.report.chart_attention import head_rows, look_rows
-from eyechart.report.templates import open_templates
+from eyechart.report import draw
+from eyechart.report.files import Inputs
+from eyechart.report.sections.attention.charts import head_rows, ratio_rows
+from eyechart.report.sections.attention.load import common, read_examples, read_traced
+from eyechart.report.sections.attention.overlays import colors, laid_over, relative, sheet, spread
+from eyechart.report.sections.attention.page import context
+from eyechart.report.templates import render_section
 from eyechart.tables.attention import LENS, MAPS, SUMMARY, WORDS, write_noted
 from eyechart.tables.files import read_json
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import box, point, write_regions
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
-SETTINGS = {"alpha": 0.05, "png_scale": 1, "layers": 2, "pictures": 4, "gallery_px": 120}
+SETTINGS = {"alpha": 0.05, "png_scale": 1, "map_layers": 2, "maps": 4, "gallery_px": 120}
 BLOCKS = 3
 EVIL = "<script>alert(1)</script>"
 FIXED = {"model": "m", "dataset": "d"}
+HOME = "results/attention/m/d"
+DATA = "results/datasets/d"
 
 
 def places():
@@ -61,7 +62,7 @@ def summary_rows():
 def root(tmp_path_factory):
     """A project with what is read: one item with regions on its picture."""
     root = tmp_path_factory.mktemp("looks")
-    folder = root / "m" / "d"
+    folder = root / HOME
     write_noted(folder / "summary.parquet", pa.Table.from_pylist(summary_rows(), SUMMARY), {})
     Image.new("RGB", (40, 20), (90, 120, 60)).save(root / "p.png")
     own = FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
@@ -80,35 +81,42 @@ def root(tmp_path_factory):
     item = {"item_id": "i", "task": "depth_order", "group": "g", "images": ["p"], "prompt": EVIL}
     item |= {"choices": ["red", "blue"], "answer": "red"}
     item |= {"meta": json.dumps({"letters": {"A": "red", "B": "blue"}})}
-    write_table(root / "items.parquet", pa.Table.from_pylist([item], ITEMS))
+    write_table(root / DATA / "items.parquet", pa.Table.from_pylist([item], ITEMS))
     image = {"image_id": "p", "path": str(root / "p.png")}
-    write_table(root / "images.parquet", pa.Table.from_pylist([image], IMAGES))
+    write_table(root / DATA / "images.parquet", pa.Table.from_pylist([image], IMAGES))
     marks = [box("A", 0, 0, 40, 10), point("B", 30, 15)]
     rows = [{"item_id": "i", "seen": "canvas", "image_id": "p", **m._asdict()} for m in marks]
-    write_regions(root / "regions.parquet", rows)
+    write_regions(root / DATA / "regions.parquet", rows)
     return root
 
 
 @pytest.fixture(scope="module")
 def page(root):
-    source = Source(*(root / f"{name}.parquet" for name in ("items", "images", "regions")))
-    found = section([root / "m/d/summary.parquet"], {"d": source}, SETTINGS)
-    return open_templates(TEMPLATES).get_template("attention.html.j2").render(attention=found)
+    return render_section("attention", **context(inputs(root), SETTINGS))
+
+
+def inputs(root):
+    return Inputs(sorted(root.glob("results/**/*.parquet")))
 
 
 def test_the_section_has_every_chart_with_its_table(page):
     assert page.count("data:image/svg+xml;base64,") == 4
     assert page.count("The same as a table") == 4
-    for title in ("against their area", "by block and head", "at all", "the answer stands"):
+    for title in (
+        "relative to their area",
+        "by block and head",
+        "on the image",
+        "the response is fixed",
+    ):
         assert title in page
     assert "1.00 (0.40–0.60)" in page  # ratios
     assert "0.50 (0.40–0.60)" in page  # shares
 
 
 def test_the_section_says_what_was_found_and_beside_what(page):
-    assert "Of 3 blocks lm.2 looks hardest into the right choice&#39;s region" in page
-    assert "3.00 times uniform (95 %: 0.40 to 0.60, 1.00 in moved regions, q = 0.01, n 8)" in page
-    assert "settled on their last answer from lm.1" in page
+    assert "Block lm.2 (of 3) attends most to the right choice&#39;s region" in page
+    assert "3.00x uniform [0.40–0.60]; control regions 1.00x, q = 0.01 (n 8)." in page
+    assert "the response is fixed from block lm.1" in page
 
 
 def test_text_from_data_cannot_become_code(page):
@@ -129,29 +137,31 @@ def test_words_are_those_of_the_tokens_that_a_region_covers(root):
 
 
 def read(root):
-    names = ("items", "images", "regions")
-    return read_shown(root / "m/d", *(root / f"{name}.parquet" for name in names))
+    (traced,) = read_traced([root / HOME / "summary.parquet"])
+    return read_examples(inputs(root), traced)
 
 
 def test_each_picture_of_an_item_has_its_own_regions_and_words(root, tmp_path):
-    folder, own = root / "m/d", FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
+    own = FIXED | {"item_id": "i", "task": "depth_order", "group": "g"}
     pictures = [{"image_id": n, "path": str(root / "p.png")} for n in ("p", "second")]
-    item = pl.read_parquet(root / "items.parquet").to_dicts()[0] | {"images": ["p", "second"]}
-    write_table(tmp_path / "items.parquet", pa.Table.from_pylist([item], ITEMS))
-    write_table(tmp_path / "images.parquet", pa.Table.from_pylist(pictures, IMAGES))
+    item = pl.read_parquet(root / DATA / "items.parquet").to_dicts()[0] | {
+        "images": ["p", "second"]
+    }
+    write_table(tmp_path / DATA / "items.parquet", pa.Table.from_pylist([item], ITEMS))
+    write_table(tmp_path / DATA / "images.parquet", pa.Table.from_pylist(pictures, IMAGES))
     here = own | {"address": "lm.0", "attention": [0.1] * 4, "places": places().tolist()}
     maps = [here | {"image_id": n, "number": k} for k, n in enumerate(("p", "second"))]
-    write_noted(tmp_path / "maps.parquet", pa.Table.from_pylist(maps, MAPS), {})
+    write_noted(tmp_path / HOME / "maps.parquet", pa.Table.from_pylist(maps, MAPS), {})
     words = [own | {"address": "lm.0", "rank": 1, "words": ["one"] * 4 + ["two"] * 4}]
-    write_noted(tmp_path / "words.parquet", pa.Table.from_pylist(words, WORDS), {})
+    write_noted(tmp_path / HOME / "words.parquet", pa.Table.from_pylist(words, WORDS), {})
     marks = {"p": box("REF", 0, 0, 40, 10), "second": box("A", 0, 0, 40, 20)}
     rows = [
         {"item_id": "i", "seen": "canvas", "image_id": n, **m._asdict()} for n, m in marks.items()
     ]
-    write_regions(tmp_path / "regions.parquet", rows)
-    shutil.copy(folder / "lens.parquet", tmp_path)
-    names = ("items", "images", "regions")
-    found = read_shown(tmp_path, *(tmp_path / f"{name}.parquet" for name in names))
+    write_regions(tmp_path / DATA / "regions.parquet", rows)
+    for name in ("lens", "summary"):
+        shutil.copy(root / HOME / f"{name}.parquet", tmp_path / HOME)
+    found = read(tmp_path)
     assert [[r.name for r in one.regions] for one in found] == [["REF"], ["A"]]
     assert [one.words[0]["inside"] for one in found] == [{"REF": [("one", 2)]}, {"A": [("two", 4)]}]
 
@@ -192,18 +202,14 @@ def test_a_sheet_has_the_picture_and_the_chosen_blocks(root):
 
 def test_the_step_draws_all_files_and_lists_them(root, tmp_path):
     output = tmp_path / "figures.json"
-    given = {"model": "m", "dataset": "d", "summary": root / "m/d/summary.parquet"}
-    given |= {name: root / f"{name}.parquet" for name in ("items", "images", "regions")}
-    given |= {"settings": json.dumps(SETTINGS), "output": output}
-    words = [text for name, value in given.items() for text in (f"--{name}", str(value))]
-    draw_attention.main(words)
+    draw.main(words(root, output))
     names = {entry["path"] for entry in read_json(output)["files"]}
     charts = {
-        f"{n}.{e}" for n in ("looks", "heads", "masses", "settling") for e in ("svg", "png", "csv")
+        f"{n}.{e}" for n in ("ratios", "heads", "masses", "lens") for e in ("svg", "png", "csv")
     }
     assert names == charts | {"item-1.png"}
     assert {p.name for p in tmp_path.iterdir()} == names | {"figures.json"}
-    table = pl.read_csv(tmp_path / "looks.csv")
+    table = pl.read_csv(tmp_path / "ratios.csv")
     assert {"task", "series", "value", "low", "high", "chance", "control", "q", "n"} <= set(
         table.columns
     )
@@ -211,39 +217,42 @@ def test_the_step_draws_all_files_and_lists_them(root, tmp_path):
 
 
 def test_rows_of_charts_keep_their_controls(root):
-    (looking,) = read_looking([root / "m/d/summary.parquet"])
-    assert {row["control"] for row in look_rows(looking)} == {1.0}
-    assert {row["sure"] for row in head_rows(looking, 0.05)} == {True}
-    assert {row["sure"] for row in head_rows(looking, 0.001)} == {False}
+    (traced,) = read_traced([root / HOME / "summary.parquet"])
+    assert {row["control"] for row in ratio_rows(traced)} == {1.0}
+    assert {row["sure"] for row in head_rows(traced, 0.05)} == {True}
+    assert {row["sure"] for row in head_rows(traced, 0.001)} == {False}
 
 
 def test_what_a_family_cannot_give_is_said_and_nothing_is_drawn(tmp_path):
-    path = tmp_path / "m/d/summary.parquet"
+    path = tmp_path / HOME / "summary.parquet"
     notes = {"attention_reason": "no block of family x gives attention weights"}
     write_noted(path, SUMMARY.empty_table(), notes)
     for name, schema in (("maps", MAPS), ("lens", LENS), ("words", WORDS)):
         write_noted(path.with_name(f"{name}.parquet"), schema.empty_table(), {})
-    write_table(tmp_path / "items.parquet", ITEMS.empty_table())
-    write_table(tmp_path / "images.parquet", IMAGES.empty_table())
-    source = Source(tmp_path / "items.parquet", tmp_path / "images.parquet", None)
-    found = section([path], {"d": source}, SETTINGS)
-    page = open_templates(TEMPLATES).get_template("attention.html.j2").render(attention=found)
+    write_table(tmp_path / DATA / "items.parquet", ITEMS.empty_table())
+    write_table(tmp_path / DATA / "images.parquet", IMAGES.empty_table())
+    page = render_section("attention", **context(inputs(tmp_path), SETTINGS))
     assert "No attention is shown: no block of family x gives attention weights." in page
     assert "<img" not in page
-    given = {"model": "m", "dataset": "d", "summary": path, "output": tmp_path / "o/figures.json"}
-    given |= {"items": source.items, "images": source.images, "settings": json.dumps(SETTINGS)}
-    words = [text for name, value in given.items() for text in (f"--{name}", str(value))]
-    draw_attention.main([*words, "--regions"])
-    assert (tmp_path / "o/looks.svg").exists()
+    draw.main(words(tmp_path, tmp_path / "o/figures.json"))
+    assert (tmp_path / "o/ratios.svg").exists()
+
+
+def words(root, output):
+    tables = map(str, sorted(root.glob("results/**/*.parquet")))
+    found = ["--section", "attention", "--tables", *tables]
+    return [*found, "--settings", json.dumps(SETTINGS), "--output", str(output)]
 
 
 def test_a_value_without_its_interval_is_refused(tmp_path):
     rows = summary_rows()
     rows[0]["ci_low"] = None
-    path = tmp_path / "m/d/summary.parquet"
+    path = tmp_path / HOME / "summary.parquet"
     write_noted(path, pa.Table.from_pylist(rows, SUMMARY), {})
     with pytest.raises(UserError, match=r"image_mass of all at lm\.0 has a value without n and"):
-        read_looking([path])
-    write_noted(tmp_path / "x/d/summary.parquet", pa.Table.from_pylist(rows, SUMMARY), {})
+        read_traced([path])
+    write_noted(
+        tmp_path / "results/attention/x/d/summary.parquet", pa.Table.from_pylist(rows, SUMMARY), {}
+    )
     with pytest.raises(UserError, match="a row is of m on d, not of its path"):
-        read_looking([tmp_path / "x/d/summary.parquet"])
+        read_traced([tmp_path / "results/attention/x/d/summary.parquet"])

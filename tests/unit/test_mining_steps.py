@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from pathlib import Path
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +13,12 @@ from mining_fixture import brute_force, flags, planted, unit, write_activations,
 from eyechart.errors import UserError
 from eyechart.mining import export_labels, find_pairs
 from eyechart.mining.features import to_unit_length
-from eyechart.report import draw_pairs
+from eyechart.report.sections.mining import sheet
 from eyechart.tables.pairs import NOTE
 from eyechart.tables.parquet import read_table
 
 N = 200
 IDS = [f"p_{row:03d}" for row in range(N)]
-TEMPLATES = Path(__file__).resolve().parents[2] / "workflow/report"
 NAME = "vision.0/cls"
 
 
@@ -130,9 +129,14 @@ def test_a_picture_that_was_not_extracted_and_a_wrong_scope_are_refused(tmp_path
 
 def draw(folder, **changes):
     settings = {"mined": 100, "gallery_px": 32, "megabytes": 10, **changes}
-    draw_pairs.main(
-        ["--pairs", str(folder / "pairs.parquet"), "--images", str(folder / "images.parquet"),
-         "--settings", json.dumps(settings), "--templates", str(TEMPLATES),
+    home = folder / "results"
+    pairs = home / "mining/eye_one_against_eye_two/d/pairs.parquet"
+    images = home / "datasets/d/images.parquet"
+    for path in (pairs, images):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / path.name, path)
+    sheet.main(
+        ["--tables", str(pairs), str(images), "--settings", json.dumps(settings),
          "--output", str(folder / "sheet.html")]
     )  # fmt: skip
     return (folder / "sheet.html").read_text()

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from eyechart.readout.sampling import (
-    OutsideError,
-    at_point,
-    in_box,
-    weights_at_point,
-    weights_in_box,
-)
+from eyechart.readout.sampling import at_point, in_box, weights_in_box
+from eyechart.tables.token_boxes import OutsideError, weights_at_point
 
 RNG = np.random.default_rng(0)
 

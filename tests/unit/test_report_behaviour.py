@@ -9,15 +9,15 @@ import pytest
 from behaviour_fixture import EVIL, SETTINGS, write_behaviour
 
 from eyechart.errors import UserError
-from eyechart.report.answer_gallery import differing, worst_pairs
-from eyechart.report.behaviour import Behaviour, audit, read_behaviour
-from eyechart.report.behaviour_page import accuracy_table, other_table, section, unasked
-from eyechart.report.check_scores import check_distributions, check_scores
-from eyechart.report.said import join_findings, say, sentences
-from eyechart.report.summary import Bar
+from eyechart.report.sections.behavior.check import check_distributions, check_scores
+from eyechart.report.sections.behavior.examples import differing, worst_pairs
+from eyechart.report.sections.behavior.findings import sentences, summarise
+from eyechart.report.sections.behavior.load import Behavior, audit, read_behavior
+from eyechart.report.sections.behavior.page import accuracy_table, left_out, other_table, section
+from eyechart.report.words import Criteria, join_findings
 from eyechart.tables.parquet import read_table, write_table
 
-BAR = Bar(0.01, 0.1)
+CRITERIA = Criteria(0.01, 0.1)
 SCORES = Path("results/scores/tiny_llava/coco.parquet")
 
 
@@ -37,10 +37,10 @@ def paths(pattern: str) -> list[Path]:
     return sorted(Path().glob(pattern))
 
 
-def read() -> dict[tuple[str, str], Behaviour]:
+def read() -> dict[tuple[str, str], Behavior]:
     distributions = paths("results/scores/*/*.distributions.parquet")
     scores = [Path(str(p).replace(".distributions", "")) for p in distributions]
-    found = read_behaviour(
+    found = read_behavior(
         scores, distributions, paths("results/answers/*/*/*"), paths("results/retrieval/*/*")
     )
     return {(b.model, b.dataset): b for b in found}
@@ -108,7 +108,7 @@ def test_accuracies_that_the_answers_do_not_give_are_refused():
         audit(found, items | {"coco": changed})
     with pytest.raises(UserError, match="was answered, but is no item of it"):
         audit(found, items | {"coco": items["coco"].head(3)})
-    with pytest.raises(UserError, match="items of 'coco' are missing"):
+    with pytest.raises(UserError, match="items of 'coco', which have responses, are missing"):
         audit(found, {"mmvp": items["mmvp"]})
 
 
@@ -118,47 +118,45 @@ def test_a_table_under_another_models_name_is_refused(tmp_path):
     write_table(other, read_table(SCORES))
     write_table(beside, read_table(SCORES.with_suffix(".distributions.parquet")))
     with pytest.raises(UserError, match="a row is of tiny_llava on coco, not of its path"):
-        read_behaviour([other], [beside], [], [])
+        read_behavior([other], [beside], [], [])
     with pytest.raises(UserError, match=r"its distributions .* were not given"):
-        read_behaviour([other], [], [], [])
+        read_behavior([other], [], [], [])
 
 
 def test_a_condition_without_answers_is_stated():
     clip = read()["tiny_clip", "coco"]
     assert clip.impossible == ("no_image",)
     assert "no_image" not in clip.conditions()
-    assert "It cannot be asked with no picture." in sentences(clip, BAR)
-    assert unasked(clip, {"noise", "no_image"}) == []
-    assert unasked(clip, {"noise", "no_image", "blank"}) == []
+    assert "It cannot be tested with no image." in sentences(clip, CRITERIA)
+    assert left_out(clip, {"noise", "no_image"}) == []
+    assert left_out(clip, {"noise", "no_image", "blank"}) == []
     never_tried = replace(clip, impossible=())
-    assert unasked(never_tried, {"noise", "no_image"}) == ["no picture"]
+    assert left_out(never_tried, {"noise", "no_image"}) == ["no image"]
 
 
 def test_sentences_claim_only_what_the_paired_test_shows():
     llava = read()["tiny_llava", "coco"]
-    said = sentences(llava, BAR)
-    assert any(
-        re.match(r"It looks when asked about presence \(.*n = 24, q .*\)\.$", s) for s in said
-    )
-    assert any(s.startswith("No difference between with and without") for s in said)
-    strict = sentences(llava, Bar(1e-30, 0.1))  # nothing is sure enough
-    assert not any("looks at the picture" in s and "nothing tells" not in s for s in strict)
-    assert not any(s.startswith("It looks") for s in strict)
+    said = sentences(llava, CRITERIA)
+    assert any(re.match(r"It uses the image on presence \(.*n = 24, q .*\)\.$", s) for s in said)
+    assert any(s.startswith("No significant difference between with and without") for s in said)
+    strict = sentences(llava, Criteria(1e-30, 0.1))  # nothing is sure enough
+    assert not any("uses the image" in s and "no evidence" not in s for s in strict)
+    assert not any(s.startswith("It uses") for s in strict)
     swapped = with_value(llava.scores, pl.col("condition") == "sighted", "value", 0.0)
-    worse = sentences(replace(llava, scores=swapped), BAR)
-    assert any("answers better without the picture when asked about presence" in s for s in worse)
+    worse = sentences(replace(llava, scores=swapped), CRITERIA)
+    assert any("answers better without the image on presence" in s for s in worse)
 
 
 def test_without_a_blind_condition_nothing_is_said_about_looking():
     llava = read()["tiny_llava", "coco"]
     only = llava.scores.filter(pl.col("condition") == "sighted")
-    said = sentences(replace(llava, scores=only), BAR)
-    assert said == ["It was not asked without the picture, so nothing tells whether it looks."]
+    said = sentences(replace(llava, scores=only), CRITERIA)
+    assert said == ["It was not tested without the image, so its use of the image is unknown."]
 
 
 def test_findings_of_one_model_stand_under_one_heading():
     probes = [{"dataset": "coco", "model": "tiny_llava", "sentences": ["Decoded."]}]
-    found = join_findings(probes, say(list(read().values()), BAR))
+    found = join_findings(probes, summarise(list(read().values()), CRITERIA))
     keys = [(f["dataset"], f["model"]) for f in found]
     assert keys == sorted(set(keys))
     llava = next(f for f in found if (f["dataset"], f["model"]) == ("coco", "tiny_llava"))
@@ -186,7 +184,7 @@ def test_worst_pairs_are_those_with_the_lowest_margin():
     assert found["wrong"] == sum(m < 0 for m in margins)
     for entry in found["entries"]:
         assert entry["margin"] == min(item["margin"] for item in entry["items"])
-        assert len(entry["pictures"]) == len(entry["items"]) == 2
+        assert len(entry["images"]) == len(entry["items"]) == 2
         for item in entry["items"]:
             assert (item["margin"] > 0) == (item["sighted"] == item["answer"])
     assert worst_pairs(read()["tiny_llava", "coco"], *tables("coco"), SETTINGS) is None
@@ -205,7 +203,7 @@ def test_items_whose_answer_nobody_knows_are_shown_without_verdict():
 
 def test_a_picture_that_the_dataset_lacks_is_named():
     items, images = tables("coco")
-    with pytest.raises(UserError, match="items name picture 'val_"):
+    with pytest.raises(UserError, match="items name image 'val_"):
         differing(read()["tiny_llava", "coco"], items, images.head(0), SETTINGS)
 
 

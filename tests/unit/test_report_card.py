@@ -9,7 +9,7 @@ from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.loading import Loading
 from eyechart.models.sample_view import draw_views, sample_picture
-from eyechart.report.draw_card import folded, render
+from eyechart.report.sections.models.sheet import folded, render
 
 
 @pytest.mark.parametrize(("family", "build"), [("clip", build_clip), ("llava", build_llava)])

@@ -7,7 +7,7 @@ import pytest
 from report_fixture import ITEM_TASKS, metrics_of, predictions_of
 
 from eyechart.errors import UserError
-from eyechart.report.checks import check_metrics, check_predictions
+from eyechart.report.sections.probing.check import check_metrics, check_predictions
 
 PATH = Path("results/probes/tiny_llava/clevr/color.parquet")
 COLORS = ITEM_TASKS["color"]

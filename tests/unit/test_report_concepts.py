@@ -1,7 +1,6 @@
 """Concept similarity is read with its controls or refused, drawn whole, and told as tested."""
 
 import json
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -16,21 +15,21 @@ from concepts_fixture import (
 )
 
 from eyechart.errors import UserError
-from eyechart.report import chart_concepts, chart_concepts_maps, draw_concepts
-from eyechart.report.concepts import letters, read_concepts
-from eyechart.report.concepts_page import section
-from eyechart.report.format import p_value, share
-from eyechart.report.summary import Bar
-from eyechart.report.templates import open_templates
+from eyechart.report import draw
+from eyechart.report.sections.concepts import charts as chart_concepts
+from eyechart.report.sections.concepts import maps as chart_concepts_maps
+from eyechart.report.sections.concepts.load import letters, read_concepts
+from eyechart.report.sections.concepts.page import section
+from eyechart.report.templates import render_section
+from eyechart.report.words import Criteria
 from eyechart.tables.parquet import read_table, write_table
 
-TEMPLATES = Path(__file__).parents[2] / "workflow/report"
 FOUR = NAMES[:4]
 
 
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
-    root = tmp_path_factory.mktemp("results") / "concepts/m/d"
+    root = tmp_path_factory.mktemp("concepts") / "results/concepts/m/d"
     write_tables(root, 3, FOUR)
     images, items = read_rows(root)
     vision = {
@@ -48,11 +47,11 @@ def concepts(paths):
     return read_concepts(paths)[0]
 
 
-def test_one_place_per_room_is_shown_whatever_its_numbers_are(concepts):
-    assert list(map(str, concepts.one_per_room())) == [
+def test_one_column_per_component_is_shown_whatever_its_numbers_are(concepts):
+    assert list(map(str, concepts.one_per_component())) == [
         "vision.1/image_mean", "connector/image_mean", "lm.1/last",
     ]  # fmt: skip
-    assert list(map(str, concepts.places()))[:2] == ["vision.0/cls", "vision.1/image_mean"]
+    assert list(map(str, concepts.columns()))[:2] == ["vision.0/cls", "vision.1/image_mean"]
     assert concepts.shown == 3
 
 
@@ -63,13 +62,11 @@ def test_what_is_said_follows_the_tests(concepts):
         ("vision.0", "font"), ("vision.1", ""), ("connector", "background"),
         ("lm.0", "word"), ("lm.1", "word"), ("answer", "font"),
     }  # fmt: skip
-    vision, connector, lm, answers = block["said"]
-    assert vision.startswith(
-        "Vectors at vision.1/image_mean follow no cue that could be shown; the"
-    )
+    vision, connector, lm, responses = block["sentences"]
+    assert vision.startswith("Vectors at vision.1/image_mean follow no cue significantly; the most")
     assert "follow the background: 1.00 (95 %: 1.00–1.00; chance 0.25; n = 24 in 14 gr" in connector
     assert lm.startswith("Vectors at lm.1/last follow the word: ")
-    assert answers.startswith("The model's answers follow the font: 1.00")
+    assert responses.startswith("The model's responses follow the font: 1.00")
     strict = section([concepts], 1e-12)["blocks"][0]
     assert {line["verdict"] for line in strict["lines"]} == {""}
     assert section([], 0.01) is None
@@ -77,9 +74,9 @@ def test_what_is_said_follows_the_tests(concepts):
 
 def test_every_figure_is_drawn_with_its_table(paths, tmp_path):
     output = tmp_path / "figures/figures.json"
-    draw_concepts.main(
+    draw.main(
         [
-            *("--model", "m", "--dataset", "d", "--tables", *map(str, paths)),
+            *("--section", "concepts", "--tables", *map(str, paths)),
             *("--settings", '{"png_scale": 0.5}', "--output", str(output)),
         ]
     )
@@ -97,11 +94,11 @@ def test_every_figure_is_drawn_with_its_table(paths, tmp_path):
 
 
 def test_rows_of_charts_are_those_of_the_tables(concepts):
-    by_n = chart_concepts.by_n_rows(concepts, concepts.one_per_room())
+    by_n = chart_concepts.by_n_rows(concepts, concepts.one_per_component())
     assert {row["components"] for row in by_n} == set(range(12))
     sums = {}
     for row in chart_concepts_maps.confusion_rows(concepts):
-        key = row["place"], row["cue"], row["colour"]
+        key = row["column"], row["cue"], row["color"]
         sums[key] = sums.get(key, 0) + row["count"]
     assert len(sums) == 3 * 3 * 4
     assert set(sums.values()) == {6}
@@ -109,7 +106,7 @@ def test_rows_of_charts_are_those_of_the_tables(concepts):
     followed = {("lm.1/last", "word"), ("connector/image_mean", "background")}
     for row in means:
         apart = abs(row["first"] - row["word_first"]) + abs(row["second"] - row["word_second"])
-        if (row["place"], row["cue"]) in followed:
+        if (row["column"], row["cue"]) in followed:
             assert apart < 0.3
     assert max(abs(row["word_first"] - row["first"]) for row in means) > 0.4
 
@@ -130,11 +127,8 @@ def test_letters_tell_all_names_apart():
 
 
 def test_the_section_holds_every_number_and_escapes_names(concepts):
-    environment = open_templates(TEMPLATES)
-    environment.filters |= {"share": share, "p": p_value}
-    page = environment.get_template("concepts.html.j2").render(
-        concepts=section([concepts], 0.01), bar=Bar(0.01, 0.1)
-    )
+    shown = section([concepts], 0.01)
+    page = render_section("concepts", **shown, criteria=Criteria(0.01, 0.1))
     assert page.count('<div class="chart"') == 5
     assert "<code>vision.0/cls</code>" in page
     assert page.count("<tr><th>") == 1 + 6
@@ -155,7 +149,7 @@ def test_the_section_holds_every_number_and_escapes_names(concepts):
     ],
 )
 def test_tables_without_their_controls_are_refused(paths, tmp_path, name, column, words):
-    folder = tmp_path / "m/d"
+    folder = tmp_path / "results/concepts/m/d"
     for path in paths:
         table = pl.DataFrame(read_table(path))
         if path.stem == name:
@@ -167,13 +161,6 @@ def test_tables_without_their_controls_are_refused(paths, tmp_path, name, column
         read_concepts([folder / path.name for path in paths])
 
 
-def test_a_table_alone_or_under_another_name_is_refused(paths, tmp_path):
-    with pytest.raises(UserError, match=r"projection.parquet was not given, which belongs to the"):
+def test_a_table_alone_is_refused(paths):
+    with pytest.raises(UserError, match=r"projection.parquet was not given"):
         read_concepts(paths[:2])
-    with pytest.raises(UserError, match="is of m on d, expected other on d"):
-        draw_concepts.main(
-            [
-                *("--model", "other", "--dataset", "d", "--tables", *map(str, paths)),
-                *("--settings", '{"png_scale": 1}', "--output", str(tmp_path / "f.json")),
-            ]
-        )

@@ -11,14 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from browser import chromium
 from exam_fixture import MODELS, NINE, SCENES, SIX_TASKS, write_verdicts
-from test_report_page import TEMPLATES
 
 from eyechart.errors import UserError
-from eyechart.report import draw_exam
-from eyechart.report.exam_card import card, families, read_exams
-from eyechart.report.exam_looks import BAND_NAMES, LANES, LIT, LOOKS, TESTED
-from eyechart.report.format import p_value, share
-from eyechart.report.templates import open_templates
+from eyechart.report import draw
+from eyechart.report.format import share
+from eyechart.report.sections.verdict.classes import BAND_NAMES, LANES, LIT, LOOKS, TESTED
+from eyechart.report.sections.verdict.load import card, families, read_verdicts
+from eyechart.report.templates import FOLDER, render_section
 from eyechart.tables.parquet import write_table
 from eyechart.tables.verdict import (
     BANDS,
@@ -30,15 +29,13 @@ from eyechart.tables.verdict import (
     read_verdict,
     write_verdict,
 )
-from eyechart.verdict.rules import NO_RULE, RULES
+from eyechart.tables.verdict_rules import NO_RULE, RULES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "verdict.md"
 
 
 def render(paths: list[Path]) -> str:
-    environment = open_templates(TEMPLATES)
-    environment.filters |= {"share": share, "p": p_value}
-    return environment.get_template("exam.html.j2").render(exam_card=card(paths))
+    return render_section("verdict", card=card(paths))
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +92,13 @@ def test_the_first_screen_has_word_value_interval_and_n_of_every_verdict(page, p
 def test_models_that_share_an_encoder_stand_side_by_side_and_vlms_come_first(page, paths):
     assert re.findall(r"<th>(tiny_\w+)", page)[:4] == [
         "tiny_llava_aligned", "tiny_llava", "tiny_clip", "tiny_dino"]  # fmt: skip
-    names = [[m.model for m in f["models"]] for f in families(read_exams(paths))]
+    names = [[m.model for m in f["models"]] for f in families(read_verdicts(paths))]
     assert names == [["tiny_clip"], ["tiny_dino"], ["tiny_llava_aligned", "tiny_llava"]]
-    assert "both see through tiny_clip" in page
+    assert "with the same encoder, tiny_clip" in page
 
 
 def test_the_two_halves_of_mmvp_share_a_line(paths):
-    (band,) = [b for b in card(paths)["grid"] if b["name"] == "Patterns of MMVP"]
+    (band,) = [b for b in card(paths)["grid"] if b["name"] == "MMVP patterns"]
     assert [line["skill"] for line in band["lines"]] == NINE
     assert all(line["datasets"] == ["mmvp", "mmvp_vlm"] for line in band["lines"])
     assert [line["cells"][3] for line in band["lines"]] == [None] * 9  # tiny_dino reads no text
@@ -207,7 +204,7 @@ def test_tables_made_by_other_rules_are_not_put_on_one_page(tmp_path):
     with pytest.raises(UserError, match="one page compares one set of rules"):
         card(paths)
     write_table(classes, table.replace_schema_metadata({}))
-    with pytest.raises(UserError, match="does not say what its rules were"):
+    with pytest.raises(UserError, match="its rules are not stored in it"):
         card(paths)
     with pytest.raises(UserError, match="'tiny_clip' is in another table already"):
         card([paths[0], paths[0]])
@@ -215,13 +212,13 @@ def test_tables_made_by_other_rules_are_not_put_on_one_page(tmp_path):
 
 def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
     output = tmp_path / "figures" / "figures.json"
-    words = ["--verdicts", *map(str, paths), "--settings", '{"png_scale": 1}']
-    draw_exam.main([*words, "--output", str(output)])
+    words = ["--section", "verdict", "--tables", *map(str, paths), "--settings", '{"png_scale": 1}']
+    draw.main([*words, "--output", str(output)])
     manifest = json.loads(output.read_text())
-    stems = [*(f"exam_{model}" for model in MODELS), "comparison"]
+    stems = [*(f"card_{model}" for model in MODELS), "comparison"]
     expected = {f"{stem}.{end}" for stem in stems for end in ("svg", "png", "csv")}
     assert {file["path"] for file in manifest["files"]} == expected
-    drawn = pl.read_csv(output.parent / "exam_tiny_llava.csv")
+    drawn = pl.read_csv(output.parent / "card_tiny_llava.csv")
     verdict = read_verdict(paths[3])
     assert set(drawn["why"]) == set(verdict.skills["why"])
     assert len(drawn) == len(verdict.values) and drawn["n"].null_count() == 0
@@ -233,12 +230,12 @@ def test_figures_are_drawn_with_the_numbers_beside_them(paths, tmp_path):
 
 
 def test_a_model_with_nothing_to_decide_on_has_a_figure_that_says_so(tmp_path):
-    table = tmp_path / "tiny_dino.parquet"
+    table = tmp_path / "results/verdict/tiny_dino.parquet"
     write_verdict(parts(table), ([], [], []), {})
-    words = ["--verdicts", str(table), "--settings", '{"png_scale": 1}']
-    draw_exam.main([*words, "--output", str(tmp_path / "figures.json")])
-    for name in ("exam_tiny_dino", "comparison"):
-        assert "Nothing was asked or read" in (tmp_path / f"{name}.svg").read_text()
+    words = ["--section", "verdict", "--tables", str(table), "--settings", '{"png_scale": 1}']
+    draw.main([*words, "--output", str(tmp_path / "figures.json")])
+    for name in ("card_tiny_dino", "comparison"):
+        assert "No responses, readouts or probes" in (tmp_path / f"{name}.svg").read_text()
 
 
 def test_the_page_explains_the_rules_that_are_applied_and_so_does_the_document(page):
@@ -252,7 +249,7 @@ def test_the_page_explains_the_rules_that_are_applied_and_so_does_the_document(p
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1400, 420])
 def test_the_card_fits_its_screen(page, tmp_path, width):
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style = (FOLDER / "style.css").read_text(encoding="utf-8")
     script = "document.body.append(`wide ${document.documentElement.scrollWidth} of ${innerWidth}`)"
     whole = (
         f"<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'>"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,11 @@ from behaviour_fixture import write_behaviour
 from report_fixture import SETTINGS, write_models, write_probes
 
 from eyechart.errors import UserError
-from eyechart.report import draw_behaviour, draw_figures, draw_training
+from eyechart.report import draw
 from eyechart.tables.files import read_json, sha256
 from eyechart.tables.parquet import read_table, write_table
 
-NAMES = ["layer_curves", "selectivity", "confusion", "rooms"]
+NAMES = ["layer_curves", "selectivity", "confusion", "components"]
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +32,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(words: list[str]) -> None:
     """Draw in a process of its own, as the rule does: Vega numbers gradients per process."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    step = [sys.executable, "-m", "eyechart.report.draw_figures"]
+    step = [sys.executable, "-m", "eyechart.report.draw"]
     subprocess.run([*step, *words], check=True, env=environment)
 
 
-def arguments(root: Path, output: Path, model: str = "tiny_clip") -> list[str]:
+def arguments(root: Path, output: Path) -> list[str]:
     predictions = sorted((root / "results/probes/tiny_clip/clevr").glob("*.predictions.parquet"))
     probes = [str(p).replace(".predictions", "") for p in predictions]
     settings = f'{{"alpha": {SETTINGS["alpha"]}, "png_scale": 1}}'
-    words = ["--model", model, "--dataset", "clevr", "--settings", settings, "--probes", *probes]
-    return [*words, "--predictions", *map(str, predictions), "--output", f"{output}/figures.json"]
+    words = ["--section", "probing", "--settings", settings, "--tables", *probes]
+    return [*words, *map(str, predictions), "--output", f"{output}/figures.json"]
 
 
 def marks(svg: Path, word: str) -> list[dict[str, str]]:
@@ -55,13 +56,13 @@ def test_every_figure_is_written_in_three_forms_and_listed(root):
     listed = {f["path"]: f["sha256"] for f in manifest["files"]}
     assert list(listed) == [f"{n}.{end}" for n in NAMES for end in ("svg", "png", "csv")]
     assert all(sha256(root / "figures" / path) == digest for path, digest in listed.items())
-    assert (root / "figures/rooms.png").read_bytes()[1:4] == b"PNG"
+    assert (root / "figures/components.png").read_bytes()[1:4] == b"PNG"
 
 
 @pytest.mark.parametrize(
     ("figure", "value", "key"),
     [
-        ("rooms", "accuracy", ["task", "room"]),
+        ("components", "accuracy", ["task", "component"]),
         ("selectivity", "selectivity", ["task", "address", "span", "probe"]),
     ],
 )
@@ -89,23 +90,34 @@ def test_drawing_again_gives_the_same_bytes(root, tmp_path):
 
 
 def test_probes_of_another_model_are_refused(root, tmp_path):
-    with pytest.raises(UserError, match="is of tiny_clip on clevr, expected tiny_llava on clevr"):
-        draw_figures.main(arguments(root, tmp_path, "tiny_llava"))
+    other = tmp_path / "results/probes/tiny_llava/clevr"
+    shutil.copytree(root / "results/probes/tiny_clip/clevr", other)
+    words = [w.replace(f"{root}/results/probes/tiny_clip/clevr", str(other))
+             for w in arguments(root, tmp_path)]  # fmt: skip
+    with pytest.raises(UserError, match="a row is of tiny_clip on clevr, not of its path"):
+        draw.main(words)
     assert not (tmp_path / "figures.json").exists()
 
 
 def test_probes_without_their_predictions_are_refused(root, tmp_path):
     words = arguments(root, tmp_path)
-    del words[words.index("--predictions") + 1]
+    del words[next(i for i, word in enumerate(words) if "predictions" in word)]
     with pytest.raises(UserError, match=r"its predictions .*has_large.* were not given"):
-        draw_figures.main(words)
+        draw.main(words)
 
 
 def test_training_curves_draw_each_stage(tmp_path):
     write_models(tmp_path)
     curves = sorted(map(str, tmp_path.glob("results/training/*/curve.parquet")))
-    words = ["--curves", *curves, "--settings", '{"curve_points": 50, "png_scale": 1}']
-    draw_training.main([*words, "--output", str(tmp_path / "out/figures.json")])
+    words = [
+        "--section",
+        "training",
+        "--tables",
+        *curves,
+        "--settings",
+        '{"curve_points": 50, "png_scale": 1}',
+    ]
+    draw.main([*words, "--output", str(tmp_path / "out/figures.json")])
     listed = [f["path"] for f in read_json(tmp_path / "out/figures.json")["files"]]
     assert listed == ["training_curves.svg", "training_curves.png", "training_curves.csv"]
     svg = (tmp_path / "out/training_curves.svg").read_text()
@@ -117,14 +129,14 @@ def test_training_curves_draw_each_stage(tmp_path):
 def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("said")
     write_behaviour(root)
-    draw_behaviour.main(behaviour_arguments(root, root / "figures"))
+    draw.main(behaviour_arguments(root, root / "figures"))
     return root
 
 
-def behaviour_arguments(root: Path, output: Path, dataset: str = "mmvp") -> list[str]:
+def behaviour_arguments(root: Path, output: Path) -> list[str]:
     stem = f"{root}/results/scores/tiny_llava/mmvp"
-    words = ["--model", "tiny_llava", "--dataset", dataset, "--scores", f"{stem}.parquet"]
-    words += ["--distributions", f"{stem}.distributions.parquet"]
+    words = ["--section", "behavior", "--tables", f"{stem}.parquet"]
+    words += [f"{stem}.distributions.parquet"]
     return [*words, "--settings", '{"png_scale": 1}', "--output", f"{output}/figures.json"]
 
 
@@ -132,7 +144,7 @@ def test_figures_of_answers_draw_every_row_of_their_csv(said):
     manifest = read_json(said / "figures/figures.json")
     listed = [f["path"] for f in manifest["files"]]
     assert listed == [
-        f"{n}.{end}" for n in ("accuracy", "answers") for end in ("svg", "png", "csv")
+        f"{n}.{end}" for n in ("accuracy", "responses") for end in ("svg", "png", "csv")
     ]
     rows = pl.read_csv(said / "figures/accuracy.csv")
     assert set(rows["metric"]) == {"accuracy", "pair_accuracy"}
@@ -140,18 +152,16 @@ def test_figures_of_answers_draw_every_row_of_their_csv(said):
     assert len(drawn) == len(rows) == 2 * 10 * 5
     shown = sorted(float(m["accuracy"]) for m in drawn)
     assert shown == pytest.approx(sorted(rows["accuracy"]), abs=0.0006)
-    bars = marks(said / "figures/answers.svg", "share")
-    said_shares = pl.read_csv(said / "figures/answers.csv")["share"].sort()
+    bars = marks(said / "figures/responses.svg", "share")
+    said_shares = pl.read_csv(said / "figures/responses.csv")["share"].sort()
     assert sorted(float(m["share"]) for m in bars) == pytest.approx(list(said_shares), abs=0.0006)
 
 
 @pytest.mark.slow
 def test_figures_of_answers_are_the_same_bytes_again(said, tmp_path):
-    draw_behaviour.main(behaviour_arguments(said, tmp_path))
+    draw.main(behaviour_arguments(said, tmp_path))
     for path in (said / "figures").glob("*.csv"):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-    with pytest.raises(UserError, match="is of tiny_llava on mmvp, expected tiny_llava on coco"):
-        draw_behaviour.main(behaviour_arguments(said, tmp_path, "coco"))
 
 
 def test_a_dataset_of_open_questions_alone_has_figures_too(said, tmp_path):
@@ -159,11 +169,10 @@ def test_a_dataset_of_open_questions_alone_has_figures_too(said, tmp_path):
         path = said / f"results/scores/tiny_llava/coco{end}.parquet"
         rows = pl.DataFrame(read_table(path)).filter(pl.col("task") == "caption")
         write_table(
-            tmp_path / f"tiny_llava/mmvp{end}.parquet",
+            tmp_path / f"results/scores/tiny_llava/mmvp{end}.parquet",
             rows.with_columns(dataset=pl.lit("mmvp")).to_arrow(),
         )
     words = behaviour_arguments(tmp_path, tmp_path / "out")
-    words = [w.replace("results/scores/", "") for w in words]
-    draw_behaviour.main(words)
-    assert "no item with options was answered" in (tmp_path / "out/answers.svg").read_text()
+    draw.main(words)
+    assert "no item with options was answered" in (tmp_path / "out/responses.svg").read_text()
     assert "BLEU-4" in (tmp_path / "out/accuracy.svg").read_text()

@@ -13,14 +13,13 @@ from behaviour_fixture import NINE, SETTINGS, write_behaviour
 from test_report_page import OUTSIDE, browse
 
 from eyechart.errors import UserError
-from eyechart.report import draw_mmvp
-from eyechart.report.chart_radar import radar
-from eyechart.report.chart_slope import GAP, slope, slope_rows, spread
-from eyechart.report.patterns import read_comparisons, read_series
+from eyechart.report.sections.patterns import sheet
+from eyechart.report.sections.patterns.load import read_comparisons, read_series
+from eyechart.report.sections.patterns.radar import radar
+from eyechart.report.sections.patterns.slope import GAP, slope, slope_rows, spread
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
 TABLES = "results/mmvp"
 
 
@@ -28,6 +27,10 @@ TABLES = "results/mmvp"
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("mmvp")
     write_behaviour(root)
+    for model in ("tiny_llava", "tiny_clip"):
+        for name in ("patterns", "correlations"):
+            table = root / f"{TABLES}/{name}.parquet"
+            write_table(root / f"{TABLES}/{model}/{name}.parquet", read_table(table))
     return root
 
 
@@ -39,24 +42,29 @@ def _at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def words(output: Path, model: str = "tiny_llava", **changed: Any) -> list[str]:
     """Give the command line; a flag may be given other values."""
     data = "results/datasets/mmvp"
+    answers = sorted(map(str, Path(f"results/answers/{model}/mmvp").glob("*.parquet")))
     given: dict[str, Any] = {
-        **{"encoder": ["tiny_clip"], "patterns": [f"{TABLES}/patterns.parquet"]},
-        "correlations": [f"{TABLES}/correlations.parquet"],
-        "scores": [f"results/scores/{model}/mmvp.parquet"],
-        "distributions": [f"results/scores/{model}/mmvp.distributions.parquet"],
-        "answers": sorted(map(str, Path(f"results/answers/{model}/mmvp").glob("*.parquet"))),
-        **{"items": [f"{data}/items.parquet"], "images": [f"{data}/images.parquet"]},
-        **{"settings": [json.dumps(SETTINGS)], "templates": [str(TEMPLATES)]},
-    }
-    found = ["--model", model, "--output", str(output)]
-    return found + [w for k, v in (given | changed).items() for w in (f"--{k}", *map(str, v))]
+        "encoder": "tiny_clip",
+        "patterns": f"{TABLES}/{model}/patterns.parquet",
+        "correlations": f"{TABLES}/{model}/correlations.parquet",
+        "scores": f"results/scores/{model}/mmvp.parquet",
+        "distributions": f"results/scores/{model}/mmvp.distributions.parquet",
+        "answers": answers,
+        "items": f"{data}/items.parquet",
+        "images": f"{data}/images.parquet",
+        "settings": SETTINGS,
+    } | changed
+    own = {name: given.pop(name) for name in ("encoder", "settings")}
+    tables = [str(p) for v in given.values() for p in (v if isinstance(v, list) else [v])]
+    words = ["--model", model, "--encoder", own["encoder"], "--output", str(output)]
+    return [*words, "--settings", json.dumps(own["settings"]), "--tables", *tables]
 
 
 @pytest.fixture(scope="module")
 def page(root: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        draw_mmvp.main(words(root / "page.html"))
+        sheet.main(words(root / "page.html"))
     return (root / "page.html").read_text(encoding="utf-8")
 
 
@@ -66,7 +74,7 @@ def changed_tables(tmp_path: Path, old: str, new: str) -> dict[str, list[Path]]:
     for name, schema in (("patterns", PATTERNS), ("correlations", CORRELATIONS)):
         rows = read_table(Path(f"{TABLES}/{name}.parquet")).to_pylist()
         rows = [{k: new if v == old else v for k, v in row.items()} for row in rows]
-        found[name] = [tmp_path / f"{name}.parquet"]
+        found[name] = [tmp_path / f"{TABLES}/tiny_llava/{name}.parquet"]
         table = pl.DataFrame(rows, infer_schema_length=None).to_arrow()
         write_table(found[name][0], table.select(schema.names).cast(schema))
     return found
@@ -94,16 +102,16 @@ def test_texts_from_data_are_shown_and_never_run(page):
 
 
 def test_building_again_gives_the_same_bytes(page, tmp_path):
-    draw_mmvp.main(words(tmp_path / "again.html"))
+    sheet.main(words(tmp_path / "again.html"))
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == page
 
 
 def test_it_says_what_its_numbers_rest_on(page):
     said = text_of(page)
-    assert "of 27 pairs wholly right" in said
-    assert "guessing gets 0.25" in said
-    assert "Single answers" in said
-    assert "The published corrections of labels were asked for: 1 label was changed." in said
+    assert "of 27 pairs are right" in said
+    assert "chance is 0.25" in said
+    assert "Single responses" in said
+    assert "With the published label corrections: 1 label was changed." in said
     assert "so n = 9 in each correlation. That is small" in said
     assert "tiny_clip is the encoder inside the VLM." in said
     assert all(f"<th>{kind}</th>" in page for kind in NINE)
@@ -114,14 +122,17 @@ def test_it_says_what_its_numbers_rest_on(page):
 def test_an_encoders_page_and_what_it_was_not_asked(tmp_path):
     patterns = pl.DataFrame(read_table(Path(f"{TABLES}/patterns.parquet")))
     own = patterns.filter(model="tiny_clip").to_arrow().cast(PATTERNS)
-    alone = {"patterns": [tmp_path / "p.parquet"], "correlations": [tmp_path / "c.parquet"]}
+    alone = {
+        name: [tmp_path / f"{TABLES}/tiny_clip/{name}.parquet"]
+        for name in ("patterns", "correlations")
+    }
     write_table(alone["patterns"][0], own)
     write_table(alone["correlations"][0], CORRELATIONS.empty_table())
-    draw_mmvp.main(words(tmp_path / "clip.html", "tiny_clip", encoder=[""], **alone))
+    sheet.main(words(tmp_path / "clip.html", "tiny_clip", encoder="", **alone))
     said = text_of((tmp_path / "clip.html").read_text(encoding="utf-8"))
     assert "A vision encoder with a text tower" in said
-    assert "Not possible for this model: no picture." in said
-    assert "An encoder's page tells of it alone" in said
+    assert "Not possible for this model: no image." in said
+    assert "This page is about the encoder alone" in said
     assert "Correlation over patterns" not in said
 
 
@@ -129,20 +140,20 @@ def test_where_no_pattern_is_known_the_page_says_so(root, tmp_path, monkeypatch)
     for name in ("items.parquet", "images.parquet"):
         table = pl.DataFrame(read_table(Path(f"results/datasets/mmvp/{name}")))
         table = table.with_columns(task=pl.lit("mmvp")) if "task" in table.columns else table
-        write_table(tmp_path / f"mmvp/{name}", table.to_arrow())
-    flags = {n: [tmp_path / f"mmvp/{n}.parquet"] for n in ("items", "images")}
+        write_table(tmp_path / f"results/datasets/mmvp/{name}", table.to_arrow())
+    flags = {n: [tmp_path / f"results/datasets/mmvp/{n}.parquet"] for n in ("items", "images")}
     for end in ("", ".distributions"):
         table = pl.DataFrame(read_table(Path(f"results/scores/tiny_llava/mmvp{end}.parquet")))
         whole = table.filter(task=ALL)
         both = pl.concat([whole, whole.with_columns(task=pl.lit("mmvp"))])
-        write_table(tmp_path / f"tiny_llava/mmvp{end}.parquet", both.to_arrow())
-    flags["scores"] = [tmp_path / "tiny_llava/mmvp.parquet"]
-    flags["distributions"] = [tmp_path / "tiny_llava/mmvp.distributions.parquet"]
+        write_table(tmp_path / f"results/scores/tiny_llava/mmvp{end}.parquet", both.to_arrow())
+    flags["scores"] = [tmp_path / "results/scores/tiny_llava/mmvp.parquet"]
+    flags["distributions"] = [tmp_path / "results/scores/tiny_llava/mmvp.distributions.parquet"]
     patterns = pl.DataFrame(read_table(Path(f"{TABLES}/patterns.parquet"))).filter(pattern=ALL)
     both = pl.concat([patterns, patterns.with_columns(pattern=pl.lit("mmvp"))])
-    flags["patterns"] = [tmp_path / "patterns.parquet"]
+    flags["patterns"] = [tmp_path / f"{TABLES}/tiny_llava/patterns.parquet"]
     write_table(flags["patterns"][0], both.to_arrow().cast(PATTERNS))
-    draw_mmvp.main(words(tmp_path / "page.html", **flags))
+    sheet.main(words(tmp_path / "page.html", **flags))
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "The pattern of these items is not known" in page
     assert "share no pattern that is known by name" in page
@@ -160,10 +171,10 @@ def test_a_model_without_pairs_is_told(tmp_path):
     }
     coco["answers"] = sorted(map(str, Path("results/answers/tiny_llava/coco").glob("*")))
     with pytest.raises(UserError, match=r"tiny_llava has no 'pair_accuracy' in .*coco\.parquet"):
-        draw_mmvp.main(words(tmp_path / "page.html", **coco))
-    small = {"settings": [json.dumps({**SETTINGS, "megabytes": 0.01})]}
+        sheet.main(words(tmp_path / "page.html", **coco))
+    small = {"settings": {**SETTINGS, "megabytes": 0.01}}
     with pytest.raises(UserError, match=r"expected at most 0\.01; .*worst_pairs"):
-        draw_mmvp.main(words(tmp_path / "page.html", **small))
+        sheet.main(words(tmp_path / "page.html", **small))
     assert not (tmp_path / "page.html").exists()
 
 
@@ -183,16 +194,16 @@ def test_a_number_that_stands_alone_is_refused(tmp_path, table, field, where):
     key = {"patterns": ("pattern", "color"), "correlations": ("kind", "pearson")}[table]
     own = (pl.col(key[0]) == key[1]) & pl.any_horizontal(pl.col(pl.String) == "tiny_clip")
     bare = rows.with_columns(pl.when(~own).then(pl.col(field)).alias(field))
-    path = tmp_path / f"{table}.parquet"
+    path = tmp_path / f"{TABLES}/tiny_llava/{table}.parquet"
     write_table(path, bare.to_arrow().cast(schema))
     with pytest.raises(UserError, match=where):
-        draw_mmvp.main(words(tmp_path / "page.html", **{table: [path]}))
+        sheet.main(words(tmp_path / "page.html", **{table: [path]}))
 
 
 def test_a_correlation_of_what_has_no_patterns_is_refused(tmp_path):
     other = changed_tables(tmp_path, "tiny_clip", "huge_clip")["correlations"]
     with pytest.raises(UserError, match="encoder huge_clip on mmvp_vlm has no pair accuracies"):
-        draw_mmvp.main(words(tmp_path / "page.html", correlations=other))
+        sheet.main(words(tmp_path / "page.html", correlations=other))
 
 
 def test_charts_draw_every_pattern_at_its_value():

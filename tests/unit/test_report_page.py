@@ -12,10 +12,9 @@ from report_fixture import flags
 
 from eyechart.errors import UserError
 from eyechart.report import build_report
-from eyechart.report.mined import read_mined
+from eyechart.report.files import identify
 from eyechart.tables.parquet import write_table
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "workflow" / "report"
 PAGE = "results/report/index.html"
 OUTSIDE = (
     r"""(?:src|href|action|poster|data)\s*=\s*["']?\s*(?:https?:)?//"""
@@ -26,7 +25,7 @@ const wait = setInterval(async () => {
   if (!document.documentElement.dataset.ready) return;
   clearInterval(wait);
   const said = {};
-  for (const section of document.querySelectorAll(".exam")) {
+  for (const section of document.querySelectorAll(".probes")) {
     const task = section.querySelector("select[name=task]");
     for (const name of ["task", "span", "probe", "map"]) {
       for (const option of [...section.querySelector(`select[name=${name}]`).options]) {
@@ -59,7 +58,7 @@ const wait = setInterval(async () => {
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     root = tmp_path_factory.mktemp("page")
-    words = flags(root, TEMPLATES)
+    words = flags(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         build_report.main(words)
@@ -95,8 +94,8 @@ def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
 @pytest.mark.parametrize(
     "section",
     [
-        *("examined", "findings", "pictures", "clevr-tiny_llava", "said", "patterns"),
-        *("training", "provenance"),
+        *("verdict", "findings", "models", "datasets", "clevr-tiny_llava", "behavior"),
+        *("readout", "patterns", "training", "provenance"),
     ],
 )
 def test_every_section_is_there_and_linked(page, section):
@@ -157,17 +156,19 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
     said = re.search(r'<pre id="said">(.*?)</pre>', markup, re.S)
     assert said, "the driver did not finish"
     sentences = json.loads(unescape(said[1]))
-    probed = {place: text for place, text in sentences.items() if not place.startswith("says-")}
+    probed = {
+        place: text for place, text in sentences.items() if not place.startswith("responses-")
+    }
     assert len(probed) == 18  # 12 tasks of tiny_llava, 6 of tiny_clip
     for place, sentence in probed.items():
         assert sentence.startswith(f"Best address of {place.split('/')[1]}: ")
-    answered = [text for place, text in sentences.items() if place.startswith("says-")]
+    answered = [text for place, text in sentences.items() if place.startswith("responses-")]
     assert len(answered) == 48  # coco: 3 answers, 1 place; mmvp: 10 and 10; of two models
     assert all(re.match(r"Total variation from the truth .*n = \d+", text) for text in answered)
     charts = re.findall(r'<div class="chart[^"]*" data-chart="(\w+)".*?<svg', markup, re.S)
-    coco, mmvp = ["accuracy", "answers"], ["accuracy", "pair_accuracy", "answers"]
+    coco, mmvp = ["accuracy", "responses"], ["accuracy", "pair_accuracy", "responses"]
     blocks = ["overview", *coco * 2, *mmvp * 2]
-    exams = ["curve", "matrix", "selectivity", "rooms"] * 2
+    exams = ["curve", "matrix", "selectivity", "components"] * 2
     assert charts == [*exams, *blocks, "readouts", "training"]
 
 
@@ -177,31 +178,32 @@ def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path,
     monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")  # takes seconds
     probed = ("probes", "predictions", "manifests", "curves")
     answered = ("scores", "distributions", "answers", "retrieval", "patterns", "correlations")
-    for left_out, kept, gone in ((probed, "said", "training"), (answered, "training", "said")):
+    for left_out, kept, gone in (
+        (probed, "behavior", "training"),
+        (answered, "training", "behavior"),
+    ):
         output = tmp_path / f"{kept}.html"
         build_report.main([*without(words, left_out)[:-1], str(output)])
         page = output.read_text(encoding="utf-8")
-        assert f'<section id="{kept}">' in page
-        assert f'<section id="{gone}">' not in page
+        assert f'<section id="{kept}"' in page
+        assert f'<section id="{gone}"' not in page
 
 
-def without(words: list[str], flags: tuple[str, ...]) -> list[str]:
-    """Give a command line in which some flags have no values."""
-    found, skip = [], False
-    for word in words:
-        skip = word[2:] in flags if word.startswith("--") else skip
-        found += [word] if word.startswith("--") or not skip else []
-    return found
+def without(words: list[str], tables: tuple[str, ...]) -> list[str]:
+    """Return a command line without the files of some tables."""
+    start, end = words.index("--tables") + 1, words.index("--settings")
+    kept = [path for path in words[start:end] if identify(path).table not in tables]
+    return [*words[:start], *kept, *words[end:]]
 
 
 def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
     monkeypatch.setattr("vl_convert.javascript_bundle", lambda *_, **__: "")
-    folder = tmp_path / "mining/tiny_clip_against_tiny_dino/clevr"
+    folder = tmp_path / "results/mining/tiny_clip_against_tiny_dino/clevr"
     rows = {"similarity_first": [0.97, 0.99], "similarity_second": [0.5, 0.31]}
     write_table(folder / "pairs.parquet", pa.table(rows))
-    at = words.index("--pairs") + 1
+    at = words.index("--tables") + 1
     output = tmp_path / "page.html"
     mined = [*words[:at], str(folder / "pairs.parquet"), *words[at:-1], str(output)]
     build_report.main(mined)
@@ -209,8 +211,8 @@ def test_mined_pairs_are_counted(built, tmp_path, monkeypatch):
     row = re.search(r"<tr><th>clevr</th><td>tiny_clip</td><td>tiny_dino</td>(.*?)</tr>", page)
     assert row
     assert re.findall(r'class="n">([^<]*)', row[1]) == ["2", "0.97", "0.50"]
-    with pytest.raises(UserError, match="expected <first>_against_<second>"):
-        read_mined(Path("mining/clevr/pairs.parquet"))
+    with pytest.raises(UserError, match="none of the files that the report reads; did you mean"):
+        identify("results/mining/clevr/pairs.parquet")
 
 
 @pytest.mark.browser

@@ -9,9 +9,10 @@ import pytest
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 
 from eyechart.errors import UserError
-from eyechart.report.chart_training import read_curves
-from eyechart.report.gallery import embed, gallery
-from eyechart.report.provenance import benchmarks
+from eyechart.report.images import embed
+from eyechart.report.sections.datasets.load import gallery
+from eyechart.report.sections.provenance.load import benchmarks
+from eyechart.report.sections.training.load import read_curves
 from eyechart.tables.parquet import read_table, write_table
 
 
@@ -51,12 +52,12 @@ def test_the_gallery_depends_on_the_seed_and_not_on_row_order(tmp_path, monkeypa
 
 
 def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
-    with pytest.raises(UserError, match=r"gone\.png: not a whole picture"):
+    with pytest.raises(UserError, match=r"gone\.png: not a complete image"):
         embed(tmp_path / "gone.png", 100)
     write_dataset(tmp_path, 1)
     path = next(tmp_path.rglob("*.png"))
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match="not a whole picture"):
+    with pytest.raises(UserError, match="not a complete image"):
         embed(path, 100)
 
 
@@ -68,6 +69,6 @@ def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
     steps = [r["step"] for r in found if r["panel"] == "loss"]
     assert (steps[0], steps[-1]) == (0, 999)
     assert len(steps) <= 51
-    assert [(r["line"], r["shown"]) for r in found if r["panel"] == "accuracy"] == [
+    assert [(r["line"], r["condition"]) for r in found if r["panel"] == "accuracy"] == [
         ("color", "blank")
     ]

@@ -9,23 +9,20 @@ import vl_convert
 from readouts_fixture import EVIL, LARGE, SMALL, N, write_readouts
 
 from eyechart.errors import UserError
-from eyechart.report import draw_readouts
-from eyechart.report.chart_readouts import readout_rows, readouts
-from eyechart.report.chart_style import VEGALITE
-from eyechart.report.format import p_value, share
-from eyechart.report.readouts import (
+from eyechart.report import draw
+from eyechart.report.sections.readout.charts import readout_rows, readouts
+from eyechart.report.sections.readout.check import check_readouts
+from eyechart.report.sections.readout.load import (
     Readout,
-    check_readouts,
     lines,
     read_readouts,
     unread_sentences,
 )
-from eyechart.report.readouts_page import head_lines, section
-from eyechart.report.templates import open_templates
+from eyechart.report.sections.readout.page import head_lines, section
+from eyechart.report.style import VEGALITE
+from eyechart.report.templates import render_section
 from eyechart.tables.files import read_json, write_json
 from eyechart.tables.parquet import read_table, write_table
-
-TEMPLATES = Path(__file__).resolve().parents[2] / "workflow/report"
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +82,7 @@ def test_numbers_that_contradict_each_other_are_refused(root):
 
 
 def test_a_table_under_another_models_name_is_refused(root, tmp_path):
-    other = tmp_path / "other/six.parquet"
+    other = tmp_path / "results/readouts/other/six.parquet"
     write_table(other, read_table(table(root)[0]))
     with pytest.raises(UserError, match="a row is of small on six, not of its path"):
         read_readouts([other], [])
@@ -93,10 +90,10 @@ def test_a_table_under_another_models_name_is_refused(root, tmp_path):
 
 def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):
     folder = tmp_path / "figures"
-    words = ["--model", "small", "--dataset", "six", "--settings", '{"png_scale": 1}']
-    words += ["--readouts", str(root / "results/readouts/small/six.parquet")]
-    words += ["--scores", str(root / "results/scores/small/six.parquet")]
-    draw_readouts.main([*words, "--output", str(folder / "figures.json")])
+    words = ["--section", "readout", "--settings", '{"png_scale": 1}']
+    words += ["--tables", str(root / "results/readouts/small/six.parquet")]
+    words += [str(root / "results/scores/small/six.parquet")]
+    draw.main([*words, "--output", str(folder / "figures.json")])
     assert {f["path"] for f in read_json(folder / "figures.json")["files"]} == {
         f"readouts.{end}" for end in ("svg", "png", "csv")
     }
@@ -115,31 +112,31 @@ def test_a_chart_has_a_panel_per_task_with_borders_and_both_ways_to_see(found):
     chart = readouts(found["large"])
     assert len(chart["concat"]) == 6
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
-    for words in ("3D odd one out (n 130)", "its own answer", "its answer blind (blank picture)"):
+    for words in ("3D odd one out (n 130)", "its own response", "its blind response (blank image)"):
         assert words in svg
-    assert "each picture alone" in svg and "as the VLM sees it" in svg
-    rooms = [(r["task"], r["room"]) for r in chart["datasets"]["rooms"] if r["inner"]]
-    assert rooms.count(("art_style", "connector")) == rooms.count(("art_style", "lm")) == 1
+    assert "each image alone" in svg and "as the VLM sees it" in svg
+    edges = [(r["task"], r["component"]) for r in chart["datasets"]["components"] if r["inner"]]
+    assert edges.count(("art_style", "connector")) == edges.count(("art_style", "lm")) == 1
 
 
 def test_a_model_that_does_not_answer_has_curves_and_no_line_of_answers(found):
     chart = readouts(found["encoder"])
-    assert chart["datasets"]["says"] == []
-    assert "its own answer" not in vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
+    assert chart["datasets"]["responses"] == []
+    assert "its own response" not in vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     assert {line["sighted"] for line in lines(found["encoder"])} == {None}
 
 
 def test_nothing_read_is_a_figure_that_says_so(found):
     empty = Readout("m", "d", [], {}, [], [])
     svg = vl_convert.vegalite_to_svg(readouts(empty), vl_version=VEGALITE)
-    assert "nothing could be read" in svg
+    assert "no item could be read out" in svg
     assert lines(empty) == []
 
 
-def test_lines_hold_the_last_address_of_each_room_and_the_highest(found):
+def test_lines_hold_the_last_address_of_each_component_and_the_highest(found):
     made = lines(found["large"])
     odd = next(one for one in made if one["task"] == "3D odd one out" and one["seen"] == "alone")
-    places = {name: row["address"] for name, row in odd["at"].items()}
+    places = {name: row["address"] for name, row in odd["at"].items() if row}
     assert places == {"vision": "vision.23", "connector": "connector", "lm": "lm.31"}
     own = [r["value"] for r in found["large"].of("odd_one_out") if r["readout"] == "cls"]
     cls = next(one for one in made if one["readout"] == "class token")
@@ -149,7 +146,7 @@ def test_lines_hold_the_last_address_of_each_room_and_the_highest(found):
 
 def test_what_could_not_be_read_is_said_in_words(found):
     said = unread_sentences(found["small"])
-    assert said[0].startswith("3D odd one out, alone, at vision: 2 of 132 items cannot be read")
+    assert said[0].startswith("3D odd one out, alone, at vision: 2 of 132 items cannot be read out")
     assert said[1] == f"No depth head stands for lm.{EVIL}."
 
 
@@ -161,10 +158,8 @@ def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_pat
     linear |= {"address": "lm.3", "readout": "depth_linear"}
     path = tmp_path / "depth_heads.json"
     write_json(path, {"model": "small", "dataset": "rooms", "heads": [linear, row]})
-    environment = open_templates(TEMPLATES)
-    environment.filters |= {"share": share, "p": p_value}
     given = section(list(found.values()), [path])
-    page = environment.get_template("readouts.html.j2").render(readouts=given)
+    page = render_section("readout", **given)
     assert EVIL not in page and "&lt;script&gt;" in page
     assert "<td>lm.3</td>" in page and "linear depth head" in page
     assert "vision.0–1" in page and "0.12" in page and "depth head over blocks" in page

@@ -6,14 +6,23 @@ import polars as pl
 import pytest
 from report_fixture import IMAGE_TASKS, metrics_of, predictions_of
 
-from eyechart.report import format, places, provenance, summary
-from eyechart.report.compare import compare_rooms, select
-from eyechart.report.places import order, spell
-from eyechart.report.results import TaskResult, best_of, confusion, correct, merge_seeds
-from eyechart.report.summary import Bar, summarise
+from eyechart.core import address
+from eyechart.core.address import abbreviate, sort_key
+from eyechart.report import files, format, style, words
+from eyechart.report.sections.probing.compare import compare_components, select
+from eyechart.report.sections.probing.findings import summarise
+from eyechart.report.sections.probing.load import (
+    TaskResult,
+    best_of,
+    confusion,
+    correct,
+    merge_seeds,
+)
+from eyechart.report.sections.provenance import load as provenance
+from eyechart.report.words import Criteria
 from eyechart.statistics.testing import mcnemar_exact
 
-BAR = Bar(alpha=0.01, selectivity=0.1)
+CRITERIA = Criteria(alpha=0.01, selectivity=0.1)
 HEAD = {"model": "tiny_llava", "dataset": "clevr", "task": "objects", "scope": "image"}
 
 
@@ -30,15 +39,17 @@ def rows(predictions: pl.DataFrame) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def result(rows: pl.DataFrame, predictions: pl.DataFrame) -> TaskResult:
     points = merge_seeds(rows)
-    rooms = {r: best_of(part) for (r,), part in points.group_by("room", maintain_order=True)}
+    components = {
+        c: best_of(part) for (c,), part in points.group_by("component", maintain_order=True)
+    }
     shown = predictions.filter(pl.col("kind") == "task")
     found = TaskResult(
         **HEAD,
         points=points,
         best=best_of(points),
-        rooms=rooms,
+        components=components,
         confusion=confusion(shown, best_of(points)),
-        comparisons=tuple(compare_rooms(shown, rooms)),
+        comparisons=tuple(compare_components(shown, components)),
     )
     return correct([found])[0]
 
@@ -46,8 +57,11 @@ def result(rows: pl.DataFrame, predictions: pl.DataFrame) -> TaskResult:
 def test_addresses_run_from_the_eye_to_the_answer():
     shuffled = ["lm.norm", "lm.10", "connector", "vision.11", "lm.2", "extra.module", "vision.2"]
     walked = ["vision.2", "vision.11", "connector", "lm.2", "lm.10", "lm.norm", "extra.module"]
-    assert sorted(shuffled, key=order) == walked
-    assert spell(["vision.1", "vision.0", "vision.3", "lm.norm"]) == "vision.0–1, vision.3, lm.norm"
+    assert sorted(shuffled, key=sort_key) == walked
+    assert (
+        abbreviate(["vision.1", "vision.0", "vision.3", "lm.norm"])
+        == "vision.0–1, vision.3, lm.norm"
+    )
 
 
 def test_merging_keeps_the_least_favourable_seed(rows):
@@ -81,9 +95,9 @@ def test_the_confusion_matrix_holds_every_prediction_once(result, predictions):
     )
 
 
-def test_rooms_are_compared_in_pairs_on_the_same_pictures(result, predictions):
-    rooms = [(c["first"]["room"], c["second"]["room"]) for c in result.comparisons]
-    assert rooms == [("vision", "connector"), ("vision", "lm"), ("connector", "lm")]
+def test_components_are_compared_in_pairs_on_the_same_images(result, predictions):
+    pairs = [(c["first"]["component"], c["second"]["component"]) for c in result.comparisons]
+    assert pairs == [("vision", "connector"), ("vision", "lm"), ("connector", "lm")]
     shown = predictions.filter(pl.col("kind") == "task")
     for c in result.comparisons:
         p = []
@@ -101,29 +115,29 @@ def test_rooms_are_compared_in_pairs_on_the_same_pictures(result, predictions):
 
 def test_row_order_of_the_predictions_changes_no_comparison(result, predictions):
     shown = predictions.filter(pl.col("kind") == "task").reverse()
-    again = compare_rooms(shown, result.rooms)
+    again = compare_components(shown, result.components)
     assert [c["p"] for c in again] == [c["p"] for c in result.comparisons]
 
 
 @pytest.mark.parametrize("field", ["q", "selectivity", "low"])
 def test_nothing_is_called_decoded_when_one_condition_fails(result, field):
     point = {**result.best, "q": 0.001, "selectivity": 0.3, "low": 0.7, "majority": 0.4}
-    assert BAR.passed(point)
-    assert not BAR.passed({**point, field: {"q": 0.01, "selectivity": 0.1, "low": 0.4}[field]})
+    assert CRITERIA.passed(point)
+    assert not CRITERIA.passed({**point, field: {"q": 0.01, "selectivity": 0.1, "low": 0.4}[field]})
 
 
 def test_sentences_say_no_more_than_the_numbers(result):
     weak = {**result.best, "q": 0.5}
     unsure = tuple({**c, "q": 0.5} for c in result.comparisons)
     changed = TaskResult(**{**vars(result), "best": weak, "comparisons": unsure})
-    text = " ".join(summarise([changed], BAR)[0]["sentences"])
-    assert "0 of 1 tasks about the picture alone can be decoded. Not shown: objects." in text
+    text = " ".join(summarise([changed], CRITERIA)[0]["sentences"])
+    assert "0 of 1 tasks about the image alone can be decoded. Not shown: objects." in text
     assert "falls" not in text
     assert "rises" not in text
-    assert text.count("no difference is shown on objects") == 3
+    assert text.count("no significant difference on objects") == 3
 
 
-@pytest.mark.parametrize("module", [format, places, provenance, summary])
+@pytest.mark.parametrize("module", [address, files, format, provenance, style, words])
 def test_examples_in_docstrings_hold(module):
     outcome = doctest.testmod(module)
     assert outcome.attempted > 0

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ FLOORS = [
 PARSED = ["eyechart.answering", "eyechart.checkpoints", "eyechart.configuration",
           "eyechart.pairing", "eyechart.targets", "eyechart.exam", "eyechart.fingerprint",
           "eyechart.plan.config.check", "eyechart.plan.paths",
-          "eyechart.recipe", "eyechart.sizing", "eyechart.tables.integrity"]  # fmt: skip
+          "eyechart.recipe", "eyechart.report_plan", "eyechart.sizing",
+          "eyechart.tables.integrity"]  # fmt: skip
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
 
@@ -39,9 +41,11 @@ def rules() -> dict[str, str]:
     """Give the text of every rule that has an execution of its own."""
     found = {}
     for path in RULES:
-        for block in re.split(r"\n(?=rule |use rule |onerror|wildcard)", path.read_text()):
-            if match := re.match(r"rule (\w+):", block):
-                found[match[1]] = block
+        for block in re.split(
+            r"\n(?=(?:    )?rule\b|use rule |onerror|wildcard)", path.read_text()
+        ):
+            if match := re.match(r"(?:    )?rule(?: (\w+))?:", block):
+                found[match[1] or f"each of {path.stem}"] = textwrap.dedent(block)
     return found
 
 
@@ -50,7 +54,7 @@ def test_a_rule_has_all_directives_of_the_house(name: str) -> None:
     text = rules()[name]
     assert [key for key in NEEDED if not re.search(rf"^    {key}:", text, re.MULTILINE)] == []
     assert "code=" in text
-    assert ".jsonl" in text
+    assert ".jsonl" in text or "REPORT.benchmark" in text
     assert "config[" not in text.split("shell:")[1]
 
 
@@ -118,12 +122,21 @@ def test_no_two_classes_have_one_name() -> None:
     assert {name: found for name, found in where.items() if len(found) > 1} == {}
 
 
+@pytest.mark.parametrize("room", ["report"])
+def test_what_reads_tables_only_imports_nothing_of_another_stage(room: str) -> None:
+    below = {room, "plan", "core", "errors", "randomness", "statistics", "tables"}
+    for path in (PACKAGE / room).rglob("*.py"):
+        used = {name.split(".")[1] for name in imports(path)}
+        assert used <= below, f"{path}: {used - below}"
+
+
 def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() -> None:
     assert [str(p) for p in PACKAGE.rglob("__init__.py") if p.read_text().strip()] == []
 
 
 @pytest.mark.parametrize("room", ["report", "mining", "probing", "readout", "concepts", "verdict"])
 def test_rooms_that_read_tables_only_load_no_model(room: str) -> None:
-    for path in (PACKAGE / room).glob("*.py"):
-        reached = closure(f"eyechart.{room}.{path.stem}")
+    for path in (PACKAGE / room).rglob("*.py"):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        reached = closure(module.removesuffix(".__init__"))
         assert not [name for name in reached if name.startswith("eyechart.models")], path

@@ -23,12 +23,12 @@ ASKED = {
     },
     "answering": {"datasets": ["mmvp", "mmvp_vlm"], "conditions": ["sighted", "blank"]},
 }
-PAGES = {"draw_mmvp": 2, "build_report": 1}
+PAGES = {"draw_patterns": 2, "build_report": 1}
 COMPARED = {"compare_patterns": 1, "compare_with_encoder": 2, **PAGES}
-SCORED = {"score_answers": 3, "draw_behaviour": 3, **COMPARED}
-ONE = {"score_answers": 1, "draw_behaviour": 1, "compare_with_encoder": 1, "draw_mmvp": 1}
+SCORED = {"score_answers": 3, "draw_behavior": 3, **COMPARED}
+ONE = {"score_answers": 1, "draw_behavior": 1, "compare_with_encoder": 1, "draw_patterns": 1}
 OF_LLAVA = {**COMPARED, **ONE}
-JUDGED = {"decide": 1, "draw_exam": 1}
+JUDGED = {"decide": 1, "draw_verdict": 1}
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def edit_logic(module: str) -> Callable[[Project], None]:
     [
         (
             answering(prompt="Q: {question}"),
-            {"answer_vlm": 1, "decide": 1, "draw_exam": 1, **OF_LLAVA},
+            {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA},
         ),
         (answering(bootstrap=200), SCORED),
         (answering(permutations=200), COMPARED),
         (edit_logic("behavior/metrics.py"), SCORED),
-        (edit_logic("report/mmvp_page.py"), {"draw_mmvp": 2}),
+        (edit_logic("report/sections/patterns/sheet.py"), {"draw_patterns": 2}),
     ],
     ids=["prompt", "bootstrap", "permutations", "logic of scores", "logic of the page"],
 )

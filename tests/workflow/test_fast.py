@@ -39,9 +39,9 @@ def verdicts(**changes: object) -> Callable[[Project], None]:
     return lambda project: project.configure({"verdict": changes})
 
 
-PAGES = {"draw_exam": 1, "build_report": 1}
+PAGES = {"draw_verdict": 1, "build_report": 1}
 DECIDED = {"decide": 1, **PAGES}
-READ = {"read_out": 3, "draw_readouts": 3, **DECIDED}
+READ = {"read_out": 3, "draw_readout": 3, **DECIDED}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ READ = {"read_out": 3, "draw_readouts": 3, **DECIDED}
         (edit_logic("readout/gram.py"), READ),
         (
             edit_logic("readout/depth_training.py"),
-            {"train_depth_heads": 1, **READ, "read_out": 1, "draw_readouts": 1},
+            {"train_depth_heads": 1, **READ, "read_out": 1, "draw_readout": 1},
         ),
         (
             edit_logic("concepts/sweep.py"),

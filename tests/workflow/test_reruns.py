@@ -12,15 +12,15 @@ from project import Project
 pytestmark = pytest.mark.workflow
 
 PAGE = {"build_report": 1}
-REPORT = {"draw_figures": 2, **PAGE}
-CARD = {"draw_exam": 1, **PAGE}
-PROBES = {"train_probes": 3, "draw_figures": 2, "decide": 1, **CARD}
+REPORT = {"draw_probing": 2, **PAGE}
+CARD = {"draw_verdict": 1, **PAGE}
+PROBES = {"train_probes": 3, "draw_probing": 2, "decide": 1, **CARD}
 ALL_ACTIVATIONS = {"extract_encoder": 2, "extract_vlm": 2, "write_manifest": 3, **PROBES}
 TABLES = {"prepare_dataset": 1, **ALL_ACTIVATIONS}
 QUESTIONS = {"write_drawn": 1, **TABLES}
 ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
-OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_figures": 1, **PAGE}
-OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_figures": 1, "decide": 1, **CARD}
+OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_probing": 1, **PAGE}
+OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_probing": 1, "decide": 1, **CARD}
 PART = "results/activations/tiny_clip/clevr/image/part-001.parquet"
 PICTURE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
 
@@ -99,8 +99,12 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     "comment and docstring in every module": (edit_words, {}),
     "order of keys": (reorder_keys, {}),
     # code
-    "logic of the page": (edit_logic("report/page.py"), PAGE),
-    "logic of the figures": (edit_logic("report/chart_maps.py"), REPORT),
+    "logic of the page": (edit_logic("report/sections/probing/page.py"), PAGE),
+    "logic of the figures": (edit_logic("report/sections/probing/maps.py"), REPORT),
+    "logic of one figure's section": (
+        edit_logic("report/sections/verdict/charts.py"),
+        {"draw_verdict": 1},
+    ),
     "logic of probing": (edit_logic("probing/stacked.py"), PROBES),
     "logic of extraction": (edit_logic("extraction/engine.py"), ALL_ACTIVATIONS),
     "logic of a family": (
@@ -157,8 +161,8 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         {"install_weights": 1, "describe_model": 1, "extract_encoder": 2, **OF_CLIP},
     ),
     "figure deleted": (
-        delete("results/report/figures/clevr/tiny_clip/layer_curves.svg"),
-        {"draw_figures": 1},
+        delete("results/report/figures/probing/clevr/tiny_clip/layer_curves.svg"),
+        {"draw_probing": 1},
     ),
 }
 

@@ -95,11 +95,6 @@ class Answering:
 
     # Paths
 
-    def figures(self) -> list[str]:
-        """Give the manifests of all figures about answers."""
-        figures = paths.FIGURES.rule
-        return [figures(section="behaviour", model=m, dataset=d) for m, d in self.pairs()]
-
     def answers(self, wildcards: Any) -> list[str]:
         """Give the tables of answers of a model on a dataset, one per condition."""
         return self._answers(wildcards.model, wildcards.dataset)

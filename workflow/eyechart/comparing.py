@@ -60,8 +60,3 @@ class Comparing:
     def tables(self, name: str) -> list[str]:
         """Give one of the tables (``cues``, ``separation``, ``projection``) of all comparisons."""
         return [paths.CONCEPTS.rule(model=m, dataset=d, table=name) for m, d in self.pairs()]
-
-    def figures(self) -> list[str]:
-        """Give the manifests of all figures about concepts."""
-        figures = paths.FIGURES.rule
-        return [figures(section="concepts", model=m, dataset=d) for m, d in self.pairs()]

@@ -228,17 +228,6 @@ class Exam:
 
         return give
 
-    def figures(self) -> list[str]:
-        """Give the manifests of all figures."""
-        found = [paths.PROBE_FIGURES.rule(model=m, dataset=d) for m, d in self.pairs()]
-        trained = [paths.WHOLE_FIGURES.rule(section="training")]
-        return [*found, *(trained if recipe.curves(self.config) else [])]
-
-    def all_figures(self) -> list[str]:
-        """Give the manifests of all figures of the whole exam."""
-        sections = (self.answering, self.reading, self.comparing, self.tracing, self.judging)
-        return [*self.figures(), *(path for section in sections for path in section.figures())]
-
     # Steps and code
 
     def step(self, role: str) -> Callable[[Any], str]:

@@ -90,14 +90,9 @@ class Judging:
         """Return the values of all verdicts; classes and differences stand beside them."""
         return [paths.VERDICT.rule(model=model) for model in self.models]
 
-    def beside(self) -> list[str]:
-        """Return the classes and differences of all verdicts."""
-        parts = (paths.CLASSES, paths.DIFFERENCES)
-        return [part.rule(model=model) for model in self.models for part in parts]
-
-    def figures(self) -> list[str]:
-        """Give the manifest of the exam cards as files."""
-        return [paths.WHOLE_FIGURES.rule(section="verdict")] if self.models else []
+    def beside(self, pattern: paths.Pattern) -> list[str]:
+        """Return the classes, or the differences, of all verdicts."""
+        return [pattern.rule(model=model) for model in self.models]
 
     def items(self, wildcards: Any) -> list[str]:
         """Give the questions of all datasets that a model's verdict tells of."""

@@ -119,11 +119,6 @@ class Reading:
         """Give what they, and the blind ones, score."""
         return self._asked(wildcards, paths.SCORES)
 
-    def figures(self) -> list[str]:
-        """Give the manifests of all figures about readouts."""
-        figures = paths.FIGURES.rule
-        return [figures(section="readouts", model=m, dataset=d) for m, d in self.pairs()]
-
     @property
     def _depth(self) -> str | None:
         found: str | None = self.config["readout"]["depth"]

@@ -56,12 +56,6 @@ class Tracing:
         """Give how masses are summed up."""
         return canonical({"draws": self.config["attention"]["bootstrap"]})
 
-    def drawing(self, wildcards: Any) -> str:
-        """Give what its figures show."""
-        report = self.config["report"]
-        shown = {key: report[key] for key in ("alpha", "png_scale", "gallery_px")}
-        return canonical({**shown, "layers": report["map_layers"], "pictures": report["maps"]})
-
     def all_regions(self) -> list[str]:
         """Give the tables of regions of all datasets that are traced."""
         marked = [d for d in dict.fromkeys(d for _, d in self.pairs()) if self._layout(d).regions]
@@ -75,11 +69,6 @@ class Tracing:
     def tables(self, name: str) -> list[str]:
         """Give one of the tables of all that is traced."""
         return [paths.ATTENTION.rule(model=m, dataset=d, table=name) for m, d in self.pairs()]
-
-    def figures(self) -> list[str]:
-        """Give the manifests of all figures about attention."""
-        figures = paths.FIGURES.rule
-        return [figures(section="attention", model=m, dataset=d) for m, d in self.pairs()]
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]

@@ -18,8 +18,9 @@ from eyechart.errors import UserError
 from eyechart.exam import Exam
 from eyechart.fingerprint import fingerprint
 from eyechart.pairing import Mining
-from eyechart.plan.config.check import check
 from eyechart.plan import paths
+from eyechart.plan.config.check import check
+from eyechart.report_plan import ReportPlan
 from eyechart.tables import integrity
 from eyechart.tables.files import sha256
 
@@ -38,6 +39,7 @@ try:
     JUDGING = EXAM.judging
     MINING = Mining(config)
     MINING.check()
+    REPORT = ReportPlan(EXAM, MINING)
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()

@@ -150,9 +150,9 @@ rule draw_card:
         mem_mb=sizing.fixed(500),
         runtime=sizing.fixed(10),
     params:
-        code=fingerprint("eyechart.report.draw_card"),
+        code=fingerprint("eyechart.report.sections.models.sheet"),
     message:
         "Drawing the card of {wildcards.model}"
     shell:
-        "python -m eyechart.report.draw_card --card {input.card} --view {input.view}"
+        "python -m eyechart.report.sections.models.sheet --card {input.card} --view {input.view}"
         " --output {output} 2>&1 | tee {log}"

@@ -12,13 +12,14 @@ from PIL import Image
 
 from eyechart.attention import lens
 from eyechart.attention.collect import Share, Tables
-from eyechart.attention.marked import Mark, coverage, of_picture
+from eyechart.attention.marked import Mark, of_picture
 from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.trace import Trace, Tracer, check_places
 from eyechart.extraction.open_picture import open_picture
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.heads import head_of
 from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
+from eyechart.tables.token_boxes import coverage
 
 logger = logging.getLogger(__name__)
 

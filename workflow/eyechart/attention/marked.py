@@ -6,7 +6,6 @@ be looked at anyhow, at such places.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ import numpy as np
 from eyechart import randomness
 from eyechart.attention.settings import Item
 from eyechart.errors import UserError
-from eyechart.readout.sampling import OutsideError, weights_at_point
-from eyechart.tables.regions import CANVAS, LETTERS, POINT, REF, Region, read_regions
+from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
 
 Sizes = Sequence[tuple[int, int]]  # width and height of each picture that an item shows
 
@@ -53,19 +51,6 @@ def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[s
             mark = Mark(region, item["images"].index(image), roles.get(name, "other"))
             found[item["item_id"]].append((image, mark))
     return found
-
-
-def roles_of(item: Item) -> dict[str, str]:
-    """Give what each name of a region is to an item: ``reference``, ``right`` or ``wrong``.
-
-    Which choice a letter stands for is said in the item's meta (``letters``); else letter k is
-    choice k.
-    """
-    letters = json.loads(item["meta"] or "{}").get("letters")
-    if letters is None:
-        letters = dict(zip(LETTERS, item["choices"], strict=False))
-    known = {a: "right" if text == item["answer"] else "wrong" for a, text in letters.items()}
-    return {REF: "reference", **known}
 
 
 def check_inside(mark: Mark, sizes: Sizes, item: str) -> None:
@@ -106,46 +91,6 @@ def moved(mark: Mark, of: Sizes, onto: Sizes) -> Mark:
     (w, h), (width, height) = of[mark.number], onto[mark.number]
     region = mark.region.moved(0, 0, (width / w, height / h))
     return Mark(region, mark.number, mark.role, control=True)
-
-
-def coverage(places: np.ndarray, region: Region) -> np.ndarray:
-    """Give how much of each token's area a region covers.
-
-    A point covers one token in each view that shows it, shared out bilinearly among those around
-    it. Tokens that lie nowhere are not covered.
-
-    Parameters
-    ----------
-    places : ndarray, float32, shape (t, 7)
-        Of the tokens of the region's picture; see ``readout.sampling``.
-
-    Returns
-    -------
-    ndarray, float64, shape (t,), from 0 to 1
-    """
-    left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
-    if region.shape == POINT:
-        return _at_point(places, region.left, region.top)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        wide = np.minimum(right, region.right) - np.maximum(left, region.left)
-        high = np.minimum(bottom, region.bottom) - np.maximum(top, region.top)
-        share = np.clip(wide, 0, None) * np.clip(high, 0, None) / (right - left) / (bottom - top)
-    return np.asarray(np.nan_to_num(share))
-
-
-def _at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
-    found = np.zeros(len(places))
-    left, top, right, bottom = places[:, 3:7].T
-    inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
-    for view in np.unique(places[inside, 0]):
-        here = places[:, 0] == view
-        found[here] += weights_at_point(places[here], x, y)
-    if not inside.any():
-        try:
-            found = weights_at_point(places, x, y)
-        except OutsideError:
-            return found  # cropped away: no token sees it
-    return found
 
 
 def of_picture(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarray:

@@ -141,8 +141,11 @@ def _names(regex: str, path: str) -> Names | None:
     return found.groupdict() if found else None
 
 
-def find(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:
-    """Return the pattern of a path and the names in it; None if no file has such a path."""
+def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
+    """Return the pattern of a path and the names in it; None if no file has such a path.
+
+    With ``results`` None the path may begin with any folders.
+    """
     for pattern in PATTERNS.values():
         names = pattern.match(path, results)
         if names is not None:
@@ -269,12 +272,6 @@ DIFFERENCES = Pattern(
 
 # Report
 REPORT = Pattern("<results>/report/index.html", "the page that tells everything")
-PROBE_FIGURES = Pattern(
-    "<results>/report/figures/{dataset}/{model}/figures.json", "files of the figures of probes"
-)
-PROBE_FIGURE = Pattern(
-    "<results>/report/figures/{dataset}/{model}/{figure}.svg", "one figure of probes"
-)
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",

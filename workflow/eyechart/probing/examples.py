@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import torch
 
 from eyechart.errors import UserError, nearest
-from eyechart.probing.splits import RULES, check_split
+from eyechart.probing.splits import check_split
 from eyechart.tables import activations
-from eyechart.tables.items import LABEL
+from eyechart.tables.items import LABEL, SPLIT_RULES
 from eyechart.tables.parquet import read_table
 
 
@@ -52,7 +52,7 @@ def read_examples(
         (see :func:`eyechart.probing.splits.check_split`).
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
-    column, trains, tested = RULES[split]
+    column, trains, tested = SPLIT_RULES[split]
     if scope == "item":
         table = read_table(path)
         known = pc.unique(table["task"]).to_pylist()

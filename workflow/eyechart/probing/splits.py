@@ -7,9 +7,6 @@ import numpy as np
 from eyechart.errors import UserError
 from eyechart.randomness import seed_for
 
-# split rule -> (column, value that trains, value that is tested)
-RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
-
 
 def check_split(
     y: np.ndarray,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.readout.questions import ReadoutItem
-from eyechart.readout.sampling import OutsideError, weights_at_point, weights_in_box
+from eyechart.readout.sampling import weights_in_box
 from eyechart.readout.sources import ActivationSource
 from eyechart.tables.regions import Region
+from eyechart.tables.token_boxes import OutsideError, weights_at_point
 
 VIEW, LEFT = 0, 3  # columns of places
 

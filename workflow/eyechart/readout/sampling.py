@@ -7,12 +7,16 @@ on places alone, so they serve all addresses of a region: ``weights @ tokens``.
 
 import numpy as np
 
-SAME_SIZE = 0.05  # views whose tokens differ less in area are equally fine
+from eyechart.tables.token_boxes import (
+    SAME_SIZE,
+    OutsideError,
+    edges_of,
+    extent,
+    same_size,
+    weights_at_point,
+)
+
 MOST = 0.5  # of a box, which the views that are asked must cover
-
-
-class OutsideError(ValueError):
-    """A point, or a box, where no token lies."""
 
 
 def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.ndarray:
@@ -39,44 +43,6 @@ def in_box(
     return _mean(tokens, weights_in_box(places, left, top, right, bottom))
 
 
-def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Give the bilinear weight of every token at a point; they sum to 1.
-
-    Of the views that contain the point those count whose tokens are smallest. Between the centres
-    of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
-    views of one size meet, tokens of both count, as if the border were not there. Half a token
-    outside of all views the nearest tokens still count.
-
-    Parameters
-    ----------
-    places : ndarray, float32, shape (t, 7)
-    x, y : float
-
-    Returns
-    -------
-    ndarray, float64, shape (t,)
-
-    Raises
-    ------
-    OutsideError
-        If no token lies within half a token of the point.
-    """
-    left, top, right, bottom = _edges(places)
-    wide, high = right - left, bottom - top
-    with np.errstate(invalid="ignore"):
-        across = 1 - np.abs(x - (left + right) / 2) / wide
-        down = 1 - np.abs(y - (top + bottom) / 2) / high
-        reach = np.clip(across, 0, None) * np.clip(down, 0, None)
-    reach = np.nan_to_num(reach)
-    inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
-    near = inside if inside.any() else reach > 0
-    if not near.any():
-        raise OutsideError(f"point ({x:g}, {y:g}): no token lies there; {_extent(places)}")
-    areas = wide * high
-    weights = reach * _as_fine_as(areas, areas[near].min())
-    return np.asarray(weights / weights.sum())
-
-
 def weights_in_box(
     places: np.ndarray, left: float, top: float, right: float, bottom: float
 ) -> np.ndarray:
@@ -95,18 +61,18 @@ def weights_in_box(
     OutsideError
         If no token has any area in common with the box.
     """
-    edges = _edges(places)
+    edges = edges_of(places)
     with np.errstate(invalid="ignore"):
         wide = np.minimum(edges[2], right) - np.maximum(edges[0], left)
         high = np.minimum(edges[3], bottom) - np.maximum(edges[1], top)
     common = np.nan_to_num(np.clip(wide, 0, None) * np.clip(high, 0, None))
     if not common.any():
         said = f"box ({left:g}, {top:g}, {right:g}, {bottom:g})"
-        raise OutsideError(f"{said}: no token lies in it; {_extent(places)}")
+        raise OutsideError(f"{said}: no token lies in it; {extent(places)}")
     areas = (edges[2] - edges[0]) * (edges[3] - edges[1])
     best, most = common, 0.0
     for level in _levels(areas[common > 0]):
-        own = common * _as_fine_as(areas, level)
+        own = common * same_size(areas, level)
         covered = own.sum() / ((right - left) * (bottom - top))
         if covered > most * (1 + SAME_SIZE):
             best, most = own, covered
@@ -115,18 +81,9 @@ def weights_in_box(
     return np.asarray(best / best.sum())
 
 
-def _edges(places: np.ndarray) -> np.ndarray:
-    return np.asarray(places, dtype=np.float64)[:, 3:7].T  # (4, t)
-
-
 def _mean(tokens: np.ndarray, weights: np.ndarray) -> np.ndarray:
     used = np.flatnonzero(weights)
     return np.asarray(weights[used] @ np.asarray(tokens, dtype=np.float64)[used])
-
-
-def _as_fine_as(areas: np.ndarray, level: float) -> np.ndarray:
-    with np.errstate(invalid="ignore"):
-        return np.abs(areas / level - 1) <= SAME_SIZE
 
 
 def _levels(areas: np.ndarray) -> list[float]:
@@ -136,11 +93,3 @@ def _levels(areas: np.ndarray) -> list[float]:
         if not found or area > found[-1] * (1 + SAME_SIZE):
             found.append(float(area))
     return found
-
-
-def _extent(places: np.ndarray) -> str:
-    edges = _edges(places)
-    if np.isnan(edges).all():
-        return "no token lies anywhere"
-    low, high = np.nanmin(edges[:2], axis=1), np.nanmax(edges[2:], axis=1)
-    return f"tokens lie from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g})"

@@ -5,18 +5,40 @@ from pathlib import Path
 import jinja2
 
 from eyechart.errors import UserError
+from eyechart.report.format import duration, p_value, share, size
+from eyechart.report.words import CONDITION_NAMES, WITHOUT_IMAGE
 from eyechart.tables.files import write_text
 
+FOLDER = Path(__file__).resolve().parent
+FILTERS = {"share": share, "p": p_value, "size": size, "duration": duration}
 
-def open_templates(folder: Path) -> jinja2.Environment:
-    """Give the templates of a folder; a name that is not given to a template is an error."""
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+
+def open_templates() -> jinja2.Environment:
+    """Return the templates of the report; a name that is not given to a template is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= FILTERS
+    environment.globals |= {
+        "style": (FOLDER / "style.css").read_text(encoding="utf-8"),
+        "condition_names": CONDITION_NAMES,
+        "without_image": WITHOUT_IMAGE,
+    }
+    return environment
+
+
+def render_section(name: str, **context: object) -> str:
+    """Return the markup of one section."""
+    return open_templates().get_template(f"sections/{name}/template.html.j2").render(**context)
+
+
+def render_sheet(section: str, **context: object) -> str:
+    """Return a section's page of its own."""
+    return open_templates().get_template(f"sections/{section}/sheet.html.j2").render(**context)
 
 
 def write_page(path: Path, text: str, most: float, hint: str) -> None:

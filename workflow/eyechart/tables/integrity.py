@@ -32,7 +32,6 @@ OTHERS = {
     paths.RECEIPT: 0,
     paths.READY: 0,
     paths.TRAINED: 0,
-    paths.PROBE_FIGURES: 0,
     paths.FIGURES: 0,
     paths.WHOLE_FIGURES: 0,
 }

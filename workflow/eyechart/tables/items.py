@@ -59,6 +59,8 @@ label/<task> (string): One column per task about images: its label; null where t
   this image
 """
 
+# split rule -> (column, value that trains, value that is tested)
+SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
 LABEL = "label/"
 
 

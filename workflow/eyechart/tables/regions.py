@@ -7,8 +7,9 @@ pictures that the item shows to a VLM, be it one canvas or several pictures.
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,6 +76,19 @@ class Region(NamedTuple):
         left, right = (x + scale[0] * value for value in (self.left, self.right))
         top, bottom = (y + scale[1] * value for value in (self.top, self.bottom))
         return self._replace(left=left, top=top, right=right, bottom=bottom)
+
+
+def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the role of each named region of an item: ``reference``, ``right`` or ``wrong``.
+
+    Which choice a letter stands for is said in the item's meta (``letters``); else letter k is
+    choice k.
+    """
+    letters = json.loads(item["meta"] or "{}").get("letters")
+    if letters is None:
+        letters = dict(zip(LETTERS, item["choices"], strict=False))
+    known = {a: "right" if text == item["answer"] else "wrong" for a, text in letters.items()}
+    return {REF: "reference", **known}
 
 
 def point(name: str, x: float, y: float) -> Region:

@@ -106,3 +106,14 @@ n: Patterns
 """
 
 ALL = "all"  # the task of rows over all tasks of a dataset
+
+NINE_PATTERNS = (  # of MMVP, in the paper's order
+    *("orientation", "presence", "state", "quantity", "position"),
+    *("color", "structure", "text", "viewpoint"),
+)
+
+
+def pattern_order(pattern: str) -> tuple[int, str]:
+    """Return a sort key: the nine patterns in the paper's order, then others by name."""
+    known = pattern in NINE_PATTERNS
+    return NINE_PATTERNS.index(pattern) if known else len(NINE_PATTERNS), pattern

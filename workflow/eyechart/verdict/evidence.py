@@ -7,6 +7,7 @@ import numpy as np
 from eyechart.statistics.intervals import apart, paired_interval, share_interval
 from eyechart.statistics.testing import mcnemar_exact
 from eyechart.tables.verdict import COMPARISONS
+from eyechart.tables.verdict_rules import Estimate, Test
 
 
 @dataclass(frozen=True)
@@ -60,30 +61,6 @@ class Skill:
     chance: float
     stages: dict[str, StageEvidence]
     changed: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A share of right answers with its 95 % interval, on n items; ``floor`` as of the stage."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    floor: float
-
-
-@dataclass(frozen=True)
-class Test:
-    """A difference of two stages with its 95 % interval, p and (over the whole table) q."""
-
-    __test__ = False  # pytest takes classes of this name for its own
-
-    difference: float
-    low: float
-    high: float
-    p: float
-    q: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,120 @@
+"""The files that the report reads: the pattern of each table's path, and what a path names.
+
+Snakemake imports this at parse time, so it needs neither numpy nor polars.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eyechart.errors import UserError, nearest
+from eyechart.plan import paths
+from eyechart.tables.files import sha256
+
+# The pattern of each table, and the name in it that tells it from others of the same pattern
+TABLES: dict[str, tuple[paths.Pattern, str]] = {
+    "items": (paths.ITEMS, ""),
+    "images": (paths.IMAGES, ""),
+    "regions": (paths.REGIONS, ""),
+    "receipts": (paths.RECEIPT, ""),
+    "cards": (paths.CARD, ""),
+    "views": (paths.VIEW, ""),
+    "manifests": (paths.MANIFEST, ""),
+    "probes": (paths.PROBES, ""),
+    "predictions": (paths.PROBE_PREDICTIONS, ""),
+    "scores": (paths.SCORES, ""),
+    "distributions": (paths.DISTRIBUTIONS, ""),
+    "answers": (paths.ANSWERS, ""),
+    "retrieval": (paths.RETRIEVAL, ""),
+    "patterns": (paths.MMVP, "patterns"),
+    "correlations": (paths.MMVP, "correlations"),
+    "own_patterns": (paths.MMVP_OF_MODEL, "patterns"),
+    "own_correlations": (paths.MMVP_OF_MODEL, "correlations"),
+    "pairs": (paths.PAIRS, ""),
+    "verdicts": (paths.VERDICT, ""),
+    "classes": (paths.CLASSES, ""),
+    "differences": (paths.DIFFERENCES, ""),
+    "heads": (paths.DEPTH_ERRORS, ""),
+    "readouts": (paths.READOUTS, ""),
+    "cues": (paths.CONCEPTS, "cues"),
+    "separation": (paths.CONCEPTS, "separation"),
+    "projection": (paths.CONCEPTS, "projection"),
+    "attention": (paths.ATTENTION, "summary"),
+    "lens": (paths.ATTENTION, "lens"),
+    "words": (paths.ATTENTION, "words"),
+    "maps": (paths.ATTENTION, "maps"),
+    "curves": (paths.CURVE, ""),
+    "shipped_curves": (paths.SHIPPED_CURVE, ""),
+}
+_NAMED = {value: name for name, value in TABLES.items()}
+
+
+@dataclass(frozen=True)
+class File:
+    """A file, the table that it is, and what its path names (``model``, ``dataset``, …)."""
+
+    table: str
+    path: Path
+    names: dict[str, str]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The model and dataset that the path names; a part that it does not name is empty."""
+        return self.names.get("model", ""), self.names.get("dataset", "")
+
+
+class Inputs:
+    """Files by table, in the order in which they were given."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.files = [identify(path) for path in dict.fromkeys(paths)]
+
+    def of(self, *tables: str) -> list[File]:
+        """Return the files of some tables."""
+        return [file for file in self.files if file.table in tables]
+
+    def paths(self, *tables: str) -> list[Path]:
+        """Return the paths of some tables."""
+        return [file.path for file in self.of(*tables)]
+
+    def by_dataset(self, table: str) -> dict[str, Path]:
+        """Return the path of a table of each dataset."""
+        return {file.names["dataset"]: file.path for file in self.of(table)}
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Return path, bytes and the first 16 digits of the SHA-256 of every file."""
+        paths = [file.path for file in self.files]
+        return [
+            {"path": str(p), "bytes": p.stat().st_size, "sha256": sha256(p)[:16]} for p in paths
+        ]
+
+
+def identify(path: Path | str) -> File:
+    """Return what a path names.
+
+    >>> identify("results/scores/tiny_clip/coco.parquet").table
+    'scores'
+
+    Raises
+    ------
+    UserError
+        If it matches no pattern.
+    """
+    found = paths.find(path, None)
+    table = _NAMED.get((found[0], found[1].get("table", ""))) if found else None
+    if found is None or table is None:
+        known = [pattern.rule(table=one) if one else pattern.rule() for pattern, one in _NAMED]
+        raise UserError(
+            f"--tables: {path} is none of the files that the report reads; "
+            f"{nearest(str(path), [one.replace(paths.ROOT, paths.RESULTS) for one in known])}"
+        )
+    return File(table, Path(path), found[1])
+
+
+def check_pair(path: Path, pairs: Iterable[tuple[str, ...]]) -> None:
+    """Raise a UserError if a row's model and dataset are not those that the table's path names."""
+    expected = identify(path).pair
+    for pair in pairs:
+        if pair != expected:
+            raise UserError(f"{path}: a row is of {' on '.join(pair)}, not of its path")

@@ -1,0 +1,93 @@
+"""The sections of the report, in the order of the page: one entry here and one folder each.
+
+The folder ``sections/<name>`` holds ``page.py`` (what its template is given), ``template.html.j2``
+and, where the section has figures, ``charts.py`` and a caption ``<figure>.rst`` for each figure.
+Snakemake imports this at parse time, so it needs neither numpy nor polars.
+"""
+
+from dataclasses import dataclass
+
+PAIR, WHOLE = "pair", "whole"  # a set of figures per dataset and model, or one of the whole exam
+STROOP = ("cues", "separation", "projection")
+TRACED = ("attention", "lens", "words", "maps", "items", "images", "regions")
+SCORED = ("scores", "distributions")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a section.
+
+    Attributes
+    ----------
+    per : str
+        ``pair`` or ``whole``.
+    tables : tuple of str
+        What they are drawn from (names of ``eyechart.report.files.TABLES``); of the first there
+        is a file for each pair, or for each model.
+    names : tuple of str
+        Those that Snakemake's own report shows; ``{model}`` stands for every model of the table.
+    settings : tuple of str
+        The keys of ``report`` in the configuration that they depend on.
+    """
+
+    per: str
+    tables: tuple[str, ...]
+    names: tuple[str, ...]
+    settings: tuple[str, ...] = ("png_scale",)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: its title in the navigation, the tables that it reads, its figures."""
+
+    title: str
+    tables: tuple[str, ...]
+    figures: Figures | None = None
+
+
+DECIDED = ("verdicts", "classes", "differences")
+PROBED = ("probes", "predictions")
+CURVES = ("curves", "shipped_curves")
+SECTIONS = {
+    "verdict": Section(
+        "Verdicts", DECIDED, Figures(WHOLE, DECIDED, ("card_{model}", "comparison"))
+    ),
+    "models": Section("Models", ("cards",)),
+    "datasets": Section("Datasets", ("items", "images", "probes", "scores")),
+    "probing": Section(
+        "Probes",
+        PROBED,
+        Figures(
+            PAIR,
+            PROBED,
+            ("layer_curves", "selectivity", "confusion", "components"),
+            ("alpha", "png_scale"),
+        ),
+    ),
+    "behavior": Section(
+        "Responses",
+        (*SCORED, "answers", "retrieval", "items", "images"),
+        Figures(PAIR, SCORED, ("accuracy", "responses")),
+    ),
+    "readout": Section(
+        "Readouts",
+        ("readouts", "scores", "heads"),
+        Figures(PAIR, ("readouts", "scores"), ("readouts",)),
+    ),
+    "concepts": Section("Words in colors", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))),
+    "attention": Section(
+        "Attention",
+        TRACED,
+        Figures(
+            PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
+        ),
+    ),
+    "patterns": Section("Encoder against VLM", ("patterns", "correlations")),
+    "mining": Section("Mined pairs", ("pairs",)),
+    "training": Section(
+        "Training",
+        CURVES,
+        Figures(WHOLE, CURVES, ("training_curves",), ("curve_points", "png_scale")),
+    ),
+    "provenance": Section("Provenance", ("manifests", "receipts")),
+}

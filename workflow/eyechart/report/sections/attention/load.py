@@ -1,0 +1,204 @@
+"""Attention and logit lens: the summary of a model on a dataset, and the items that are drawn."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.address import sort_key
+from eyechart.errors import UserError
+from eyechart.report.files import Inputs, identify
+from eyechart.report.format import share
+from eyechart.report.sections.attention.check import check_summary
+from eyechart.report.words import natural
+from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS, read_noted
+from eyechart.tables.parquet import read_table
+from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
+from eyechart.tables.scores import ALL
+from eyechart.tables.token_boxes import coverage
+
+ROLE_NAMES = {"reference": "REF", "right": "right choice", "wrong": "wrong choices"}
+KINDS = {  # of notes, and what they are about
+    "attention_reason": "No attention is shown",
+    "attention_note": "Attention",
+    "lens_reason": "No logit lens is shown",
+    "lens_note": "Logit lens",
+}
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One model on one dataset: ``rows`` are those of the summary."""
+
+    model: str
+    dataset: str
+    rows: pl.DataFrame
+    notes: dict[str, str]
+
+    def tasks(self) -> list[str]:
+        """Return the tasks; that of all of them first."""
+        return sorted(set(self.rows["task"]), key=lambda t: (t != ALL, natural(t)))
+
+    def of(self, metric: str, *roles: str, heads: bool = False) -> list[dict[str, Any]]:
+        """Return the rows of a metric in the order of the tasks, then of the model."""
+        kept = self.rows.filter(pl.col("metric") == metric)
+        kept = kept.filter(pl.col("head").is_not_null() == heads)
+        found = [r for r in kept.to_dicts() if not roles or r["role"] in roles]
+        tasks = self.tasks()
+        return sorted(
+            found, key=lambda r: (tasks.index(r["task"]), r["role"], sort_key(r["address"]))
+        )
+
+    def missing(self) -> list[str]:
+        """Return sentences about what could not be measured."""
+        return [f"{words}: {self.notes[k]}." for k, words in KINDS.items() if self.notes.get(k)]
+
+
+@dataclass(frozen=True)
+class TracedImage:
+    """One image of an item, with its attention.
+
+    Attributes
+    ----------
+    item : dict
+        Its row of items.parquet.
+    number : int
+        Of the image among the item's, from 0.
+    image : path of the image
+    maps : by address, float32, shape (t,)
+        Attention on each token of that image, mean over heads.
+    places : float32, shape (t, 7)
+    regions : of that image
+    roles : by name of a region
+    words : list of dict
+        Per address the logit lens; see :func:`words_of`.
+    """
+
+    item: dict[str, Any]
+    number: int
+    image: Path
+    maps: dict[str, np.ndarray]
+    places: np.ndarray
+    regions: list[Region]
+    roles: dict[str, str]
+    words: list[dict[str, Any]]
+
+
+def read_traced(paths: Sequence[Path]) -> list[Traced]:
+    """Read summaries, sorted by dataset and model.
+
+    Raises
+    ------
+    UserError
+        If a row is of another model or dataset than its path says, or has a value without n and
+        interval.
+    """
+    found = []
+    for path in sorted(paths, key=lambda path: identify(path).pair[::-1]):
+        table, notes = read_noted(path, SUMMARY)
+        rows = pl.DataFrame(table)
+        check_summary(path, rows)
+        found.append(Traced(*identify(path).pair, rows, notes))
+    return found
+
+
+def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
+    """Read the images that have a map, sorted by task, item and position in it.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        With the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and the
+        dataset's ``items``, ``images`` and, where it has any, ``regions``.
+    """
+    pair = traced.model, traced.dataset
+    maps, lens, words = (
+        next(file.path for file in inputs.of(name) if file.pair == pair)
+        for name in ("maps", "lens", "words")
+    )
+    items, images = (inputs.by_dataset(name)[traced.dataset] for name in ("items", "images"))
+    regions = inputs.by_dataset("regions").get(traced.dataset)
+    drawn = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number")
+    steps = pl.DataFrame(read_noted(lens, LENS)[0]).filter(pl.col("place") == ANSWER)
+    tokens = pl.DataFrame(read_noted(words, WORDS)[0]).filter(pl.col("rank") == 1)
+    known = {row["item_id"]: row for row in read_table(items).to_pylist()}
+    paths = dict(pl.DataFrame(read_table(images, ["image_id", "path"])).rows())
+    marked = read_regions(regions, CANVAS) if regions else {}
+    found = []
+    before: Counter[str] = Counter()  # image tokens of the item's earlier images
+    for (name, number), own in drawn.group_by("item_id", "number", maintain_order=True):
+        if name not in known:
+            raise UserError(f"{items}: item {name!r} of {maps} is missing")
+        image = own["image_id"][0]
+        there = [r for i, r in marked.get(str(name), {}).values() if i == image]
+        places = np.array(own["places"][0].to_list(), dtype=np.float32).reshape(-1, 7)
+        nothing = np.zeros(before[name])
+        covered = {r.name: np.concatenate([nothing, coverage(places, r)]) for r in there}
+        here = pl.col("item_id") == name
+        example = TracedImage(
+            item=known[name],
+            number=int(number),
+            image=Path(paths[image]),
+            maps={row["address"]: np.array(row["attention"]) for row in own.to_dicts()},
+            places=places,
+            regions=there,
+            roles=roles_of(known[name]),
+            words=words_of(steps.filter(here), tokens.filter(here), covered),
+        )
+        before[name] += len(places)
+        found.append(example)
+    return sorted(found, key=lambda e: (e.item["task"], e.item["item_id"], e.number))
+
+
+def in_turn(examples: Sequence[TracedImage], most: int) -> list[TracedImage]:
+    """Return some examples, of each task the first before the second of any."""
+    seen: Counter[str] = Counter()
+    ranked = []
+    for position, one in enumerate(examples):
+        ranked.append((seen[one.item["task"]], position, one))
+        seen[one.item["task"]] += 1
+    return [one for _, _, one in sorted(ranked, key=lambda r: r[:2])[:most]]
+
+
+def words_of(
+    steps: pl.DataFrame, tokens: pl.DataFrame, covered: dict[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """Return the logit lens of each block.
+
+    Returns
+    -------
+    list of dict, in the order of the model
+        ``address``, ``word`` (at the answer position), ``p_right``, ``rank``, ``predicted``, and
+        ``inside``: by name of a region the words of its tokens, commonest first, with how many.
+    """
+    by_address = dict(tokens.select("address", "words").rows())
+    found = []
+    for row in sorted(steps.to_dicts(), key=lambda r: sort_key(r["address"])):
+        own = by_address.get(row["address"], [])
+        inside = {name: common(own, weights) for name, weights in covered.items()}
+        kept = {k: row[k] for k in ("address", "word", "rank", "predicted")}
+        found.append(kept | {"p_right": share(row["p_right"]), "inside": inside})
+    return found
+
+
+def common(words: Sequence[str], weights: np.ndarray, most: int = 3) -> list[tuple[str, int]]:
+    """Return the commonest words of the tokens that a region covers, with their counts.
+
+    A token counts that is covered by half, or as much as the one that is covered most.
+    """
+    if not len(words) or not weights.any():
+        return []
+    least = min(0.5, float(weights.max()))
+    inside = np.flatnonzero(weights >= least - 1e-9).tolist()
+    return Counter(words[n] for n in inside if n < len(words)).most_common(most)
+
+
+def letters(item: dict[str, Any]) -> dict[str, str]:
+    """Return the choice that each letter stands for, where the item says so."""
+    found: dict[str, str] = json.loads(item["meta"] or "{}").get("letters") or {}
+    return found

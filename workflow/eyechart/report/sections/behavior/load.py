@@ -1,0 +1,147 @@
+"""The responses of the models: scores, distributions and answers, checked and put together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from eyechart.errors import UserError
+from eyechart.report.files import check_pair, identify
+from eyechart.report.sections.behavior.check import check_answers, check_distributions, check_scores
+from eyechart.report.words import BLIND, SIGHTED, natural
+from eyechart.tables.answers import ANSWERS
+from eyechart.tables.conditions import CONDITIONS
+from eyechart.tables.parquet import read_table
+from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
+
+SUFFIX = ".distributions.parquet"
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """The responses of one model to one dataset.
+
+    ``scores`` (with recalls, where there are any), ``distributions`` and ``answers`` hold the rows
+    of ``eyechart.tables`` of all conditions; ``impossible`` names the conditions that were
+    wanted and that the model cannot run under.
+    """
+
+    model: str
+    dataset: str
+    scores: pl.DataFrame
+    distributions: pl.DataFrame
+    answers: pl.DataFrame
+    impossible: tuple[str, ...]
+
+    def conditions(self) -> list[str]:
+        """Return the conditions that have scores, in the order of the tables."""
+        there = set(self.scores["condition"])
+        return [c for c in CONDITIONS if c in there]
+
+    def blind(self) -> str | None:
+        """Return the condition that stands for blindness, or None where none was run."""
+        return next((c for c in BLIND if c in self.conditions()), None)
+
+    def tasks(self, metric: str) -> list[str]:
+        """Return the tasks that have a metric; the row over all of them first."""
+        named = set(self.scores.filter(pl.col("metric") == metric)["task"])
+        return sorted(named, key=lambda t: (t != ALL, natural(t)))
+
+    def score(self, metric: str, condition: str, task: str = ALL) -> dict[str, Any] | None:
+        """Return a row of the scores, or None where there is none."""
+        return self._rows.get((metric, condition, task))
+
+    @cached_property
+    def _rows(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        rows = self.scores.iter_rows(named=True)
+        return {(row["metric"], row["condition"], row["task"]): row for row in rows}
+
+    def accuracies(self, metric: str = "accuracy") -> list[dict[str, Any]]:
+        """Return the rows of a metric by task and condition, each with what it is compared with.
+
+        Two columns are added to those of the scores: ``majority`` (the accuracy of always choosing
+        the commonest answer, or None) and ``gain`` (sighted minus this condition, None for sighted
+        itself).
+        """
+        found = []
+        for task in self.tasks(metric):
+            sighted = self.score(metric, SIGHTED, task)
+            for condition in self.conditions():
+                row = self.score(metric, condition, task)
+                if row:
+                    most = self.score("majority", condition, task)
+                    other = sighted if condition != SIGHTED else None
+                    gain = other["value"] - row["value"] if other else None
+                    found.append({**row, "majority": most and most["value"], "gain": gain})
+        return found
+
+
+def read_behavior(
+    scores: Sequence[Path],
+    distributions: Sequence[Path],
+    answers: Sequence[Path],
+    retrieval: Sequence[Path],
+) -> list[Behavior]:
+    """Read and check all tables, sorted by dataset and model; paths name model and dataset.
+
+    Raises
+    ------
+    UserError
+        If scores have no distributions beside them, a table is of another model or dataset than
+        its path says, or the checks of this section refuse it.
+    """
+    given = {str(path) for path in distributions}
+    for path in scores:
+        if str(path.with_suffix(SUFFIX)) not in given:
+            raise UserError(f"{path}: its distributions {path.with_suffix(SUFFIX)} were not given")
+    found = []
+    pairs = {identify(path).pair for path in (*scores, *retrieval)}
+    for model, dataset in sorted(pairs, key=lambda pair: pair[::-1]):
+        scored = _read([*scores, *retrieval], SCORES, (model, dataset))
+        shares = _read(distributions, DISTRIBUTIONS, (model, dataset))
+        responses = _read(answers, ANSWERS, (model, dataset))
+        for path, rows in scored.items():
+            check_scores(path, rows)
+        for path, rows in shares.items():
+            check_distributions(path, rows)
+        empty = {path.stem for path, rows in responses.items() if rows.is_empty()}
+        impossible = tuple(c for c in CONDITIONS if c in empty)
+        tables = (_whole(scored, SCORES), _whole(shares, DISTRIBUTIONS), _whole(responses, ANSWERS))
+        found.append(Behavior(model, dataset, *tables, impossible))
+    return found
+
+
+def audit(behaviors: Sequence[Behavior], items: Mapping[str, pl.DataFrame]) -> None:
+    """Refuse accuracies that the stored answers do not give again.
+
+    Raises
+    ------
+    UserError
+        Naming model, dataset and row, or the dataset whose items are missing.
+    """
+    for b in behaviors:
+        if b.dataset not in items:
+            raise UserError(
+                f"--tables: the items of {b.dataset!r}, which have responses, are missing"
+            )
+        check_answers(f"{b.model} on {b.dataset}", b.scores, b.answers, items[b.dataset])
+
+
+def _read(
+    paths: Sequence[Path], schema: pa.Schema, pair: tuple[str, str]
+) -> dict[Path, pl.DataFrame]:
+    found = {}
+    for path in paths:
+        if identify(path).pair == pair:
+            rows = pl.DataFrame(read_table(path, schema.names))
+            check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+            found[path] = rows
+    return found
+
+
+def _whole(parts: dict[Path, pl.DataFrame], schema: pa.Schema) -> pl.DataFrame:
+    return pl.concat(parts.values()) if parts else pl.DataFrame(schema.empty_table())

@@ -1,0 +1,28 @@
+"""Models: family, size and addresses of each."""
+
+from typing import Any
+
+from eyechart.core.address import abbreviate
+from eyechart.report.files import Inputs
+from eyechart.tables.files import read_json
+
+KINDS = {"vlm": "vision-language model", "encoder": "vision encoder"}
+
+
+def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the template shows, or None where no card is given."""
+    cards = [describe(read_json(path)) for path in inputs.paths("cards")]
+    return {"cards": cards} if cards else None
+
+
+def describe(card: dict[str, Any]) -> dict[str, Any]:
+    """Return what is shown of one model."""
+    addresses = [line["address"] for line in card["addresses"]]
+    return {
+        "model": card["model"],
+        "kind": KINDS.get(card["kind"], card["kind"]),
+        "family": card["family"],
+        "parameters": card["parameters"],
+        "count": len(addresses),
+        "addresses": abbreviate(addresses),
+    }

@@ -1,0 +1,63 @@
+"""Write a model's card as a page that works offline.
+
+Reads card.json and the image beside it; writes card.html.
+
+    python -m eyechart.report.sections.models.sheet --card results/models/tiny_llava/card.json \
+        --view results/models/tiny_llava/view.png --output results/models/tiny_llava/card.html
+"""
+
+import argparse
+import base64
+from pathlib import Path
+from typing import Any
+
+from eyechart import errors
+from eyechart.core.address import COMPONENT_NAMES
+from eyechart.report.templates import render_sheet
+from eyechart.tables.files import read_json, write_text
+
+NAMES = {
+    **COMPONENT_NAMES,
+    "rest": "other parameters",
+}
+
+
+def render(card: dict[str, Any], view: bytes) -> str:
+    """Return the page of a card and its image (PNG)."""
+    return render_sheet(
+        "models",
+        card=card,
+        names=NAMES,
+        addresses=folded(card["addresses"]),
+        view=base64.b64encode(view).decode(),
+    )
+
+
+def folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return addresses with runs of equal blocks as one line: first and last."""
+    lines: list[dict[str, Any]] = []
+    for address in addresses:
+        stem, _, number = address["address"].rpartition(".")
+        like = (
+            stem if number.isdigit() else address["address"],
+            address["width"],
+            address["spans"],
+        )
+        if lines and lines[-1]["like"] == like:
+            lines[-1]["last"] = address
+        else:
+            lines.append({"like": like, "first": address, "last": address})
+    return lines
+
+
+def main(argv: list[str]) -> None:
+    """Write one page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    for name in ("card", "view", "output"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    args = parser.parse_args(argv)
+    write_text(args.output, render(read_json(args.card), args.view.read_bytes()))
+
+
+if __name__ == "__main__":
+    errors.run(main)

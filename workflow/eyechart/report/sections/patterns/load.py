@@ -1,0 +1,113 @@
+"""Pair accuracies of encoders and VLMs by visual pattern, and how the two go together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eyechart.report.sections.patterns.check import check_correlations, check_patterns
+from eyechart.tables.parquet import read_table
+from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS, pattern_order
+
+UNKNOWN = "mmvp"  # the task of items without a published pattern
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One model's pair accuracies on one dataset.
+
+    ``rows`` are those of PATTERNS in the paper's order, ``overall`` the one over all patterns;
+    where the pattern of no item is known, there are no rows but ``overall``.
+    """
+
+    model: str
+    kind: str
+    dataset: str
+    rows: tuple[Row, ...]
+    overall: Row | None
+
+    def name(self) -> str:
+        """Return the name in legends and table heads."""
+        return f"{self.model} on {self.dataset}"
+
+    def at(self, pattern: str) -> Row | None:
+        """Return the row of a pattern, or None."""
+        return next((row for row in self.rows if row["pattern"] == pattern), None)
+
+
+@dataclass(frozen=True)
+class EncoderAgainstVLM:
+    """An encoder against a VLM: their series and the rows of their correlations."""
+
+    encoder: Series
+    vlm: Series
+    correlations: tuple[Row, ...]
+
+    def shared(self) -> list[str]:
+        """Return the patterns that both have."""
+        return [r["pattern"] for r in self.encoder.rows if self.vlm.at(r["pattern"])]
+
+
+def pattern_table(series: Sequence[Series]) -> list[Row]:
+    """Return a line per pattern, then one over all: in ``at`` the row of every series, or None."""
+    patterns = {row["pattern"] for one in series for row in one.rows}
+    lines = [
+        {"pattern": p, "at": [one.at(p) for one in series]}
+        for p in sorted(patterns, key=pattern_order)
+    ]
+    return [*lines, {"pattern": "all", "at": [one.overall for one in series]}]
+
+
+def read_series(paths: Sequence[Path]) -> list[Series]:
+    """Read tables of patterns: encoders first, then by model and dataset.
+
+    Raises
+    ------
+    UserError
+        If the checks of this section refuse a table.
+    """
+    found = []
+    for path in paths:
+        table = pl.DataFrame(read_table(path, PATTERNS.names))
+        check_patterns(path, table)
+        for (model, kind, dataset), part in table.group_by("model", "kind", "dataset"):
+            named = {row["pattern"]: row for row in part.iter_rows(named=True)}
+            overall = named.pop(ALL, None)
+            named.pop(UNKNOWN, None)
+            rows = tuple(named[p] for p in sorted(named, key=pattern_order))
+            found.append(Series(str(model), str(kind), str(dataset), rows, overall))
+    return sorted(found, key=lambda s: (s.kind != "encoder", s.model, s.dataset))
+
+
+def read_comparisons(paths: Sequence[Path], series: Sequence[Series]) -> list[EncoderAgainstVLM]:
+    """Read tables of correlations: a comparison per encoder and VLM, in the order of ``series``.
+
+    Raises
+    ------
+    UserError
+        If a correlation stands alone or names a series that is not there.
+    """
+    by_name = {(s.model, s.dataset): s for s in series}
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for path in paths:
+        table = pl.DataFrame(read_table(path, CORRELATIONS.names))
+        check_correlations(path, table, set(by_name))
+        for row in table.iter_rows(named=True):
+            ends = ("encoder", "encoder_dataset", "vlm", "vlm_dataset")
+            found.setdefault(tuple(row[end] for end in ends), []).append(row)
+    return [
+        EncoderAgainstVLM(by_name[key[:2]], by_name[key[2:]], tuple(rows))  # type: ignore[index]
+        for key, rows in sorted(found.items())
+    ]
+
+
+def overview(patterns: Sequence[Path], correlations: Sequence[Path]) -> Row | None:
+    """Return series, their table and comparisons of all models; None where there are none."""
+    series = read_series(patterns)
+    if not series:
+        return None
+    comparisons = read_comparisons(correlations, series)
+    return {"series": series, "table": pattern_table(series), "comparisons": comparisons}

@@ -1,0 +1,82 @@
+"""What the report refuses of probes: a number without control, interval, test or predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eyechart.errors import UserError
+from eyechart.report.checking import TOLERANCE, Checker, absent, below
+
+KEY = ("address", "span", "probe", "seed")
+CONTROLS = ("control_type", "control_permutation")
+
+
+def check_metrics(path: Path, rows: pl.DataFrame) -> None:
+    """Refuse a probe table in which a number stands alone.
+
+    Parameters
+    ----------
+    path : Path
+        The table's file, named in the error.
+    rows : DataFrame
+        Rows of the schema ``eyechart.tables.probes.PROBES``.
+
+    Raises
+    ------
+    UserError
+        Naming file and row, if an accuracy has no n, interval or chance level; a task row has no
+        control of either kind, no selectivity, no paired test or no q; or there is no majority row.
+    """
+    checker = Checker(path, rows, _name)
+    rows = checker.rows
+    task = rows.filter(pl.col("kind") == "task")
+    if task.is_empty():
+        raise UserError(f"{path}: no row of kind 'task', expected one per address, span and probe")
+    measured = rows.filter(pl.col("accuracy").is_not_null())
+    for field in ("n_test", "ci_low", "ci_high", "chance"):
+        checker.refuse(absent(field), f"an accuracy without {field!r}", measured)
+    checker.refuse(absent("accuracy"), "no accuracy")
+    for control in CONTROLS:
+        there = rows.filter(pl.col("kind") == control).select(KEY)
+        alone = task.join(there, on=KEY, how="anti", maintain_order="left")
+        checker.refuse(pl.lit(True), f"its control is missing, a row of kind {control!r}", alone)
+    for field, sentence in (
+        ("selectivity", "no selectivity, though a probe is read only next to its control"),
+        ("selectivity_permutation", "no selectivity_permutation"),
+        ("p_mcnemar", "compared with its control without a paired test ('p_mcnemar')"),
+        ("q", "one of many tests without false-discovery correction ('q')"),
+        ("cv_accuracy", "no cv_accuracy, by which alone the best address may be chosen"),
+    ):
+        checker.refuse(absent(field), sentence, task)
+    wrong = below("q", "p_mcnemar")
+    checker.refuse(wrong, "q is below p_mcnemar, which no correction gives", task)
+    if (rows["kind"] == "majority").sum() != 1:
+        raise UserError(f"{path}: expected one row of kind 'majority' beside the probes")
+
+
+def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame) -> None:
+    """Refuse metrics that their stored predictions do not give again.
+
+    Raises
+    ------
+    UserError
+        Naming file and row, if a row has no predictions, or their number or share of right ones
+        is not the stored ``n_test`` or ``accuracy``.
+    """
+    key = [*KEY, "kind"]
+    again = predictions.group_by(key).agg(
+        pl.len().alias("n"), (pl.col("truth") == pl.col("prediction")).mean().alias("again")
+    )
+    indexed = rows.with_row_index("row")
+    both = indexed.join(again, on=key, how="left", maintain_order="left", nulls_equal=True)
+    checker = Checker(path, both, _name)
+    checker.refuse(pl.col("n").is_null(), "no predictions are stored for it")
+    checker.refuse(pl.col("n") != pl.col("n_test"), "n_test is not its number of predictions")
+    off = (pl.col("again") - pl.col("accuracy")).abs() > TOLERANCE
+    checker.refuse(off, "its accuracy is not the one its predictions give")
+
+
+def _name(row: dict[str, Any]) -> str:
+    where = f"{row['address']}/{row['span']}, {row['probe']}, seed {row['seed']}, "
+    return f"{where if row['address'] else ''}{row['kind']}"

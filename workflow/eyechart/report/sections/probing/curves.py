@@ -1,0 +1,181 @@
+"""Layer curves: accuracy along the model, next to its controls, the majority answer and chance."""
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from eyechart.core.address import sort_key
+from eyechart.report.sections.probing.load import TaskResult
+from eyechart.report.style import (
+    BLUE,
+    BORDER,
+    GREY,
+    INK,
+    LINE_COLORS,
+    PURPLE,
+    UNIT,
+    VERMILION,
+    Rows,
+    Spec,
+    address_axis,
+    base,
+    border_rules,
+    component_borders,
+    finish,
+    renamed,
+    rounded,
+    scale_of,
+    tips,
+)
+
+SERIES = {  # name, colour and dashes
+    "accuracy": ("task", BLUE, [1, 0]),
+    "control": ("control by type", VERMILION, [6, 3]),
+    "permutation": ("control permuted", PURPLE, [2, 2]),
+    "majority": ("majority answer", INK, [9, 3, 2, 3]),
+    "chance": ("chance", GREY, [1, 3]),
+}
+KEY = (
+    "solid: task, with its 95 % interval · dashed: control task by type · "
+    "dotted: majority answer · grey lines: borders between components"
+)
+SHOWN = (
+    *("task", "scope", "address", "span", "probe", "component", "accuracy", "low", "high"),
+    *("control", "control_low", "control_high", "permutation", "majority", "chance"),
+    *("selectivity", "p", "q", "n_train", "n_test", "n_classes", "seeds", "cv_accuracy"),
+)
+SIGNALS = ("task", "span", "probe", "scope")
+CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"
+WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # what no question reaches
+UNREACHED = ["no question is read here,", "so these tasks do not apply"]
+HELD_OUT = "accuracy on held-out test items"
+
+
+def in_order(results: Sequence[TaskResult]) -> list[TaskResult]:
+    """Return the results as figures list them: item tasks first, then by name."""
+    return sorted(results, key=lambda r: (r.scope != "item", r.task))
+
+
+def curve_rows(results: Sequence[TaskResult]) -> Rows:
+    """Return a row per task, address, span and probe."""
+    return rounded(
+        {name: row[name] for name in SHOWN} for r in results for row in r.points.to_dicts()
+    )
+
+
+def all_curves(results: Sequence[TaskResult]) -> Spec:
+    """Draw one small panel per task and probe, the spans in colours, controls dashed."""
+    rows = curve_rows(results)
+    spans = sorted({r["span"] for r in rows})
+    probes = sorted({r["probe"] for r in rows})
+    borders = [
+        {**edge, "scope": scope}
+        for scope in sorted({r["scope"] for r in rows})
+        for edge in component_borders({r["address"] for r in rows if r["scope"] == scope})
+    ]
+    panels = [_panel(r, probe, spans) for r in in_order(results) for probe in probes]
+    chart = alt.concat(*panels, columns=2 * len(probes), spacing=18)
+    title = {"text": "Accuracy along the model", "subtitle": KEY, "offset": 14}
+    return finish(
+        chart.properties(title=title),
+        {"points": rows, "components": borders},
+        f"Accuracy of probes along {results[0].model} on {results[0].dataset}; {KEY}",
+    )
+
+
+def one_curve(results: Sequence[TaskResult], height: int) -> Spec:
+    """Draw the page's large curve: the signals ``task, span, probe, scope`` say what it shows."""
+    addresses = sorted({a for r in results for a in r.points["address"]}, key=sort_key)
+    x = address_axis(addresses, -40 if len(addresses) > 8 else 0)
+    chosen = base("points").transform_filter(CHOSEN)
+    names = ("accuracy", "low", "high", "control", "permutation", "selectivity")
+    point = chosen.mark_point(filled=True, size=64, opacity=1, color=BLUE).encode(
+        x=x,
+        y="accuracy:Q",
+        tooltip=tips(("address", "span", "probe"), (*names, "majority", "chance")),
+    )
+    layers = alt.layer(
+        *_components(height, addresses),
+        _band(chosen, x, "").mark_area(opacity=0.16, color=BLUE),
+        _band(chosen, x, "control_").mark_area(opacity=0.12, color=VERMILION),
+        _lines(chosen, x),
+        point,
+    )
+    chart = finish(
+        layers.properties(width="container", height=height),
+        {"points": [], "components": component_borders(addresses)},
+        f"Accuracy of one task along {results[0].model}, with controls, majority answer and chance",
+    )
+    start = curve_start(results)
+    return chart | {"params": [{"name": name, "value": start[name]} for name in SIGNALS]}
+
+
+def curve_start(results: Sequence[TaskResult]) -> dict[str, str]:
+    """Return what the page shows first: the best point of the most selective task."""
+    best = max(results, key=lambda r: float(r.best["selectivity"])).best
+    return {name: best[name] for name in SIGNALS}
+
+
+def _band(chart: alt.Chart, x: alt.X, prefix: str, title: str = HELD_OUT) -> alt.Chart:
+    y = alt.Y(f"{prefix}low:Q", scale=UNIT, title=title)
+    return chart.encode(x=x, y=y, y2=f"{prefix}high")
+
+
+def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
+    label = renamed({field: name for field, (name, _, _) in SERIES.items()})
+    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 500}
+    legend |= {"labelExpr": label}
+    color = scale_of({field: look[1] for field, look in SERIES.items()})
+    dash = scale_of({field: look[2] for field, look in SERIES.items()})
+    return (
+        chart.transform_fold(list(SERIES), as_=["series", "value"])
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", scale=UNIT),
+            color=alt.Color("series:N", scale=color, legend=legend),
+            strokeDash=alt.StrokeDash("series:N", scale=dash, legend=legend),
+        )
+    )
+
+
+def _components(height: int, addresses: Sequence[str]) -> list[alt.Chart]:
+    """Return shade where no question reaches, borders between components, and their names."""
+    edges = base("components")
+    angle = -40 if len(addresses) > 8 else 0
+    start = address_axis(addresses, angle, "first", bandPosition=0)
+    end = alt.X2("last", bandPosition=1)
+    top, bottom, middle = (alt.value(v) for v in (0, height, height / 2))
+    small = {"align": "left", "color": GREY, "fontSize": 11}
+    unreached = edges.transform_filter(WITHOUT_QUESTION)
+    vision = unreached.transform_filter("datum.component === 'vision'")
+    return [
+        unreached.mark_rect(color="#f3f4f6").encode(x=start, x2=end, y=top, y2=bottom),
+        edges.transform_filter("datum.inner").mark_rule(color=BORDER).encode(x=start),
+        edges.mark_text(**small, dx=6, dy=-7, fontStyle="italic").encode(
+            x=start, y=top, text="name:N"
+        ),
+        vision.mark_text(**small, dx=8, text=UNREACHED).encode(x=start, y=middle),
+    ]
+
+
+def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerChart:
+    addresses = sorted(set(result.points["address"]), key=sort_key)
+    x = address_axis(addresses, -45)
+    points = base("points", task=result.task, probe=probe)
+    legend = {"title": "span", "orient": "top", "symbolType": "stroke", "symbolSize": 300}
+    scale = scale_of(dict(zip(spans, LINE_COLORS, strict=False)))
+    color = alt.Color("span:N", scale=scale, legend=legend | {"symbolOpacity": 1})
+
+    def along(field: str, **more: str) -> dict[str, object]:
+        return {"x": x, "y": alt.Y(field, scale=UNIT, title="accuracy", **more), "color": color}
+
+    majority = alt.Y("mean(majority):Q", scale=UNIT, title="accuracy")
+    return alt.layer(
+        border_rules(base("components", scope=result.scope), addresses, -45),
+        _band(points, x, "", "accuracy").mark_area(opacity=0.15).encode(color=color),
+        points.mark_rule(color=INK, strokeDash=[1, 3]).encode(y=majority),
+        points.mark_line(strokeDash=[5, 3], strokeWidth=1.2).encode(**along("control:Q")),
+        points.mark_line(strokeWidth=1.8).encode(**along("accuracy:Q")),
+        points.mark_point(filled=True, size=16, opacity=1).encode(**along("accuracy:Q")),
+    ).properties(title=f"{result.task} · {probe}", width=230, height=120)

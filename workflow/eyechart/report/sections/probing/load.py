@@ -1,0 +1,181 @@
+"""Probe tables, checked and merged over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.address import component, sort_key
+from eyechart.errors import UserError
+from eyechart.report.files import check_pair
+from eyechart.report.sections.probing.check import check_metrics, check_predictions
+from eyechart.report.sections.probing.compare import compare_components, select
+from eyechart.report.words import natural
+from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.tables.parquet import read_table
+
+SUFFIX = ".predictions.parquet"
+COLUMN = ["address", "span", "probe"]
+MEANS = ["accuracy", "cv_accuracy", "train_accuracy", "selectivity", "selectivity_permutation"]
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One task of one model on one dataset.
+
+    ``points`` has one row per address, span and probe (see :func:`merge_seeds`); ``best`` is the
+    point with the highest cross-validated accuracy, ``components`` the same within each component
+    of the model; ``confusion`` counts the best point's predictions; ``comparisons`` are the paired
+    tests between components.
+    """
+
+    model: str
+    dataset: str
+    task: str
+    scope: str
+    points: pl.DataFrame
+    best: dict[str, Any]
+    components: dict[str, dict[str, Any]]
+    confusion: pl.DataFrame
+    comparisons: tuple[dict[str, Any], ...]
+
+    def best_name(self) -> str:
+        """Return the name of the best point, as a figure's subtitle."""
+        return f"{self.best['address']}/{self.best['span']}, {self.best['probe']}"
+
+
+def read_results(probes: Sequence[Path], predictions: Sequence[Path]) -> list[TaskResult]:
+    """Read, check and merge all probe tables, sorted by dataset, model, scope (item first), task.
+
+    The q of the comparisons between components is taken over all of one model on one dataset.
+
+    Raises
+    ------
+    UserError
+        If a table has no predictions beside it, or is refused by the checks of this section.
+    """
+    given = {str(path) for path in predictions}
+    found = []
+    for path in probes:
+        beside = Path(path).with_suffix(SUFFIX)
+        if str(beside) not in given:
+            raise UserError(f"{path}: its predictions {beside} were not given")
+        found.append(read_task(path, beside))
+    found.sort(key=lambda r: (r.dataset, r.model, r.scope != "item", r.task))
+    return correct(found)
+
+
+def correct(results: list[TaskResult]) -> list[TaskResult]:
+    """Add ``q`` (Benjamini and Hochberg) to all comparisons of a model on a dataset."""
+    found = []
+    for _, group in groupby(results, key=lambda r: (r.dataset, r.model)):
+        members = list(group)
+        p = np.array([c["p"] for r in members for c in r.comparisons])
+        q = iter(benjamini_hochberg(p).tolist())
+        for result in members:
+            with_q = tuple({**c, "q": next(q)} for c in result.comparisons)
+            found.append(replace(result, comparisons=with_q))
+    return found
+
+
+def read_task(path: Path, predictions_path: Path) -> TaskResult:
+    """Read one probe table and its predictions."""
+    rows = pl.DataFrame(read_table(path))
+    check_metrics(path, rows)
+    predictions = pl.DataFrame(read_table(predictions_path))
+    check_predictions(path, rows, predictions)
+    check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+    names = rows.select("model", "dataset", "task", "scope").unique()
+    if len(names) != 1:
+        raise UserError(f"{path}: {len(names)} tasks in one table, expected one")
+    points = merge_seeds(rows)
+    best = best_of(points)
+    components = best_by_component(points)
+    shown = predictions.filter(pl.col("kind") == "task")
+    return TaskResult(
+        **names.row(0, named=True),
+        points=points,
+        best=best,
+        components=components,
+        confusion=confusion(shown, best),
+        comparisons=tuple(compare_components(shown, components)),
+    )
+
+
+def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per address, span and probe, in the order of the model.
+
+    Accuracies and selectivities are means over seeds. What a claim rests on is the least
+    favourable seed's: the interval reaches from the lowest to the highest end, p and q are the
+    largest, n the smallest.
+    """
+    task = rows.filter(pl.col("kind") == "task")
+    merged = task.group_by(COLUMN, maintain_order=True).agg(
+        pl.col(*MEANS).mean(),
+        pl.col("ci_low").min().alias("low"),
+        pl.col("ci_high").max().alias("high"),
+        pl.col("p_mcnemar").max().alias("p"),
+        pl.col("q").max(),
+        pl.col("n_train", "n_test", "n_classes", "chance").min(),
+        pl.len().alias("seeds"),
+    )
+    for kind, name in (("control_type", "control"), ("control_permutation", "permutation")):
+        control = rows.filter(pl.col("kind") == kind).group_by(COLUMN)
+        merged = merged.join(
+            control.agg(
+                pl.col("accuracy").mean().alias(name),
+                pl.col("ci_low").min().alias(f"{name}_low"),
+                pl.col("ci_high").max().alias(f"{name}_high"),
+            ),
+            on=COLUMN,
+            how="left",
+        )
+    majority = rows.filter(pl.col("kind") == "majority")["accuracy"].mean()
+    merged = merged.with_columns(
+        pl.lit(majority).alias("majority"),
+        pl.lit(rows["task"][0]).alias("task"),
+        pl.lit(rows["scope"][0]).alias("scope"),
+        pl.col("address").map_elements(component, return_dtype=pl.String).alias("component"),
+    )
+    rank = {a: i for i, a in enumerate(sorted(merged["address"].unique(), key=sort_key))}
+    position = pl.col("address").replace_strict(rank, return_dtype=pl.Int64)
+    return merged.sort(position, "span", "probe")
+
+
+def best_of(points: pl.DataFrame) -> dict[str, Any]:
+    """Return the point with the highest cross-validated accuracy; the first of equals.
+
+    The test accuracy is not used, so that the one shown is not selected for being high.
+    """
+    index = points["cv_accuracy"].arg_max()
+    assert index is not None  # check_metrics lets no empty column through
+    return points.row(index, named=True)
+
+
+def best_by_component(points: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the best point of each component, in the order of the model."""
+    parts = points.group_by("component", maintain_order=True)
+    return {str(name): best_of(part) for (name,), part in parts}
+
+
+def confusion(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
+    """Count one point's predictions over all seeds: every pair of truth and prediction.
+
+    Returns
+    -------
+    DataFrame
+        ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1].
+    """
+    rows = select(predictions, point)
+    counts = rows.group_by("truth", "prediction").len("count")
+    labels = sorted({*rows["truth"], *rows["prediction"]}, key=natural)
+    grid = pl.DataFrame({"truth": labels}).join(pl.DataFrame({"prediction": labels}), how="cross")
+    grid = grid.join(counts, on=["truth", "prediction"], how="left", maintain_order="left")
+    count = pl.col("count").fill_null(0).cast(pl.Int64)
+    total = pl.col("count").sum().over("truth")
+    share = pl.when(total > 0).then(pl.col("count") / total).otherwise(0.0)
+    return grid.with_columns(count).with_columns(share.alias("share"))

@@ -1,0 +1,169 @@
+"""Readouts: what the representations of a model answer, beside the model's own responses."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from eyechart.core.address import COMPONENTS, component, sort_key
+from eyechart.report.files import check_pair, identify
+from eyechart.report.sections.behavior.check import check_scores
+from eyechart.report.sections.readout.check import KEY, check_readouts
+from eyechart.report.words import BLIND, CONDITION_NAMES, SIGHTED
+from eyechart.tables.parquet import read_table
+from eyechart.tables.readouts import NOTE, READ, READOUTS, SHUFFLED
+from eyechart.tables.regions import SEEN
+from eyechart.tables.scores import SCORES
+
+CONTROL = {"value": "control", "ci_low": "control_low", "ci_high": "control_high"}
+NAMES = {  # of tasks and readouts, for people
+    "depth_order": "depth order",
+    "semantic_correspondence": "semantic correspondence",
+    "functional_correspondence": "functional correspondence",
+    "low_level_matching": "low-level matching",
+    "odd_one_out": "3D odd one out",
+    "art_style": "art style",
+    "points": "cosine at points",
+    "gram": "Gram matrices",
+    "mean": "mean of tokens",
+    "cls": "class token",
+    "depth_linear": "linear depth head",
+    "depth_dpt": "depth head over blocks",
+}
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """The readouts of one model on one dataset.
+
+    ``points`` has a row per task, way to see, address and readout, its control beside it;
+    ``responses`` the model's own accuracies, sighted and blind, by task (empty, if it does not
+    respond); ``unread`` and ``notes`` say what could not be read: see
+    ``eyechart.tables.readouts.NOTE``.
+    """
+
+    model: str
+    dataset: str
+    points: list[Row]
+    responses: dict[str, dict[str, Row]]
+    unread: list[Row]
+    notes: list[str]
+
+    def tasks(self) -> list[str]:
+        """Return the tasks that were read out, in the order of the tables."""
+        there = {row["task"] for row in self.points}
+        return [task for task in READ if task in there]
+
+    def of(self, task: str) -> list[Row]:
+        """Return the points of one task, by how it is seen, then along the model."""
+        return [row for row in self.points if row["task"] == task]
+
+    def blind(self) -> str | None:
+        """Return the condition that stands for blindness, or None where none was run."""
+        run = {condition for rows in self.responses.values() for condition in rows}
+        return next((condition for condition in BLIND if condition in run), None)
+
+
+def read_readouts(readouts: Sequence[Path], scores: Sequence[Path]) -> list[Readout]:
+    """Read and check all tables, sorted by dataset and model; paths name model and dataset.
+
+    Parameters
+    ----------
+    readouts : sequence of Path
+        ``<model>/<dataset>.parquet``.
+    scores : sequence of Path
+        Of the same models and datasets, as far as the models respond; others are ignored.
+
+    Raises
+    ------
+    UserError
+        If a row is of another model or dataset than its path says, or a number stands alone.
+    """
+    scored = {identify(path).pair: path for path in scores}
+    found = []
+    for path in sorted(readouts, key=lambda path: identify(path).pair[::-1]):
+        pair = identify(path).pair
+        table = read_table(path, READOUTS.names)
+        rows = pl.DataFrame(table)
+        check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+        check_readouts(path, rows)
+        note = json.loads((table.schema.metadata or {}).get(NOTE, b'{"unread": [], "notes": []}'))
+        responses = _accuracies(scored[pair]) if pair in scored else {}
+        found.append(Readout(*pair, _points(rows), responses, note["unread"], note["notes"]))
+    return found
+
+
+def _points(rows: pl.DataFrame) -> list[Row]:
+    control = rows.filter(pl.col("readout").str.ends_with(SHUFFLED)).select(
+        *("task", "seen", "address"),
+        pl.col("readout").str.strip_suffix(SHUFFLED),
+        *(pl.col(field).alias(name) for field, name in CONTROL.items()),
+    )
+    own = rows.join(control, on=KEY, how="inner", maintain_order="left")
+    named = [row | {"component": component(row["address"])} for row in own.to_dicts()]
+    return sorted(named, key=_position)
+
+
+def _position(row: Row) -> tuple[Any, ...]:
+    return SEEN.index(row["seen"]), sort_key(row["address"]), row["readout"]
+
+
+def _accuracies(path: Path) -> dict[str, dict[str, Row]]:
+    """Return the accuracy rows by task and condition: sighted, and those without the image."""
+    rows = pl.DataFrame(read_table(path, SCORES.names))
+    check_scores(path, rows)
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows.filter(pl.col("metric") == "accuracy").to_dicts():
+        if row["condition"] in (SIGHTED, *BLIND):
+            found.setdefault(row["task"], {})[row["condition"]] = row
+    return found
+
+
+def lines(readout: Readout) -> list[Row]:
+    """Return the rows of the page's table: one per task, way to see and readout.
+
+    Returns
+    -------
+    list of dict
+        ``at`` holds the last address of each component; ``highest`` the highest of all, whose
+        maximum is biased upwards; ``sighted`` and ``blind`` the model's own accuracy, or None.
+    """
+    found = []
+    blind = readout.blind()
+    for task in readout.tasks():
+        own = readout.responses.get(task, {})
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in readout.of(task):
+            groups.setdefault((row["seen"], row["readout"]), []).append(row)
+        for (seen, name), rows in groups.items():
+            last = {row["component"]: row for row in rows}  # rows come in the order of the model
+            line: Row = {"task": NAMES.get(task, task), "seen": seen}
+            line |= {"readout": NAMES.get(name, name)}
+            line |= {"n": min(row["n"] for row in rows), "chance": rows[0]["chance"]}
+            line |= {"at": {name: last.get(name) for name in COMPONENTS}}
+            line |= {"highest": max(rows, key=lambda row: float(row["value"]))}
+            line |= {"sighted": own.get(SIGHTED), "blind": own.get(blind or "")}
+            found.append(line)
+    return found
+
+
+def unread_sentences(readout: Readout) -> list[str]:
+    """Return sentences about what could not be read out, and why."""
+    words = [
+        f"{NAMES.get(row['task'], row['task'])}, {row['seen']}, at {row['stage']}: {row['items']} "
+        f"of {row['of']} items cannot be read out and are not counted "
+        f"({row['first'][0]}: {row['why']})."
+        for row in readout.unread
+    ]
+    return [*words, *(f"{note[0].upper()}{note[1:]}." for note in readout.notes)]
+
+
+def blind_name(readout: Readout) -> str:
+    """Return the name of the condition that stands for blindness."""
+    blind = readout.blind()
+    return CONDITION_NAMES[blind] if blind else ""

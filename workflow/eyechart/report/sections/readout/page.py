@@ -1,0 +1,82 @@
+"""Readouts: tables, charts and what could not be read out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.address import COMPONENT_NAMES, COMPONENTS, abbreviate
+from eyechart.errors import UserError
+from eyechart.report.files import Inputs
+from eyechart.report.sections.readout.charts import readouts
+from eyechart.report.sections.readout.load import (
+    NAMES,
+    Readout,
+    blind_name,
+    lines,
+    read_readouts,
+    unread_sentences,
+)
+from eyechart.tables.files import read_json
+
+Row = dict[str, Any]
+ERRORS = ("abs_rel", "delta_1", "constant_abs_rel", "constant_delta_1")
+
+
+def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the template shows, or None where nothing was read out."""
+    found = read_readouts(inputs.paths("readouts"), inputs.paths("scores"))
+    return section(found, inputs.paths("heads"))
+
+
+def section(found: Sequence[Readout], heads: Sequence[Path]) -> dict[str, Any] | None:
+    """Return what the template shows, or None where nothing was read out.
+
+    Parameters
+    ----------
+    found : sequence of Readout
+    heads : sequence of Path
+        ``depth_heads.json`` of each model that has depth heads.
+    """
+    if not found:
+        return None
+    there = {name for one in found for row in one.points for name in [row["component"]]}
+    return {
+        "blocks": [block(one) for one in found],
+        "heads": head_lines(heads),
+        "components": {n: COMPONENT_NAMES[n] for n in COMPONENTS if n != "decoder" or n in there},
+    }
+
+
+def block(readout: Readout) -> Row:
+    """Return what is shown of one model on one dataset."""
+    return {
+        "id": f"readout-{readout.dataset}-{readout.model}",
+        "dataset": readout.dataset,
+        "model": readout.model,
+        "lines": lines(readout),
+        "blind": blind_name(readout),
+        "unread": unread_sentences(readout),
+        "chart": readouts(readout),
+    }
+
+
+def head_lines(paths: Sequence[Path]) -> list[Row]:
+    """Return a line per model and depth head: its errors on held-out images.
+
+    Raises
+    ------
+    UserError
+        If an error stands without that of a constant, or without its number of images.
+    """
+    found = []
+    for path in paths:
+        table = read_json(path)
+        for row in table["heads"]:
+            for field in (*ERRORS, "test_pictures", "train_pictures"):
+                if row.get(field) is None:
+                    raise UserError(f"{path}: the head at {row['address']!r} has no {field!r}")
+            name = NAMES.get(row["readout"], row["readout"])
+            where = abbreviate(row.get("blocks", [row["address"]]))
+            line = {"model": table["model"], "dataset": table["dataset"], "name": name}
+            found.append({**row, **line, "where": where})
+    return found

@@ -1,0 +1,203 @@
+"""Colours, fonts and small parts that all charts share; a figure is a Vega-Lite specification."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import altair as alt
+import polars as pl
+import vl_convert
+from altair.utils.schemapi import disable_debug_mode
+
+from eyechart.core.address import COMPONENTS, CONNECTOR, OTHER, VISION, component, sort_key
+from eyechart.tables.files import atomic, write_text
+
+Rows = list[dict[str, Any]]
+Spec = dict[str, Any]
+Chart: TypeAlias = (
+    alt.Chart | alt.LayerChart | alt.ConcatChart | alt.HConcatChart | alt.VConcatChart
+)
+
+disable_debug_mode()  # what is drawn is checked by Vega-Lite itself; checking twice takes seconds
+
+VEGALITE = "6.4"  # of those that vl_convert brings along
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # its name only: nothing is fetched
+
+# Okabe & Ito 2008: hues that people with any common colour blindness tell apart
+BLUE, ORANGE, GREEN, VERMILION, PURPLE = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7"
+INK, GREY, BORDER, PALE = "#1b1f24", "#6b7280", "#9ca3af", "#e5e7eb"
+SKY = "#56b4e9"
+COMPONENT_COLORS = dict(zip((*COMPONENTS, OTHER), (BLUE, ORANGE, GREEN, SKY, PURPLE), strict=True))
+LINE_COLORS = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, INK]
+# white is none at all, so that a pale cell is not mistaken for a weak finding
+BLUES = ["#ffffff", "#c9dff0", "#7fb6dc", "#2f7fbd", "#0b4a8a", "#062f5c"]
+CROWDED = 18  # more addresses than this: some labels give way, cells go without numbers
+UNIT = alt.Scale(domain=[0, 1])
+PERCENT = "format(100 * datum.share, '.0f')"
+BORDER_NAMES = {"vision": "vision encoder", "lm": "language model", "decoder": "decoder"}
+
+CONFIG = {
+    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
+    "background": "white",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "gridColor": PALE,
+        "domainColor": BORDER,
+        "tickColor": BORDER,
+    },
+    "legend": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "labelLimit": 0,
+    },
+    "title": {"color": INK, "fontSize": 12, "fontWeight": "bold", "anchor": "start"},
+}
+TITLES = {
+    "low": "95 % from",
+    "high": "95 % to",
+    "control": "control by type",
+    "permutation": "control permuted",
+}
+
+
+def finish(chart: Chart, rows: Mapping[str, Rows], description: str) -> Spec:
+    """Return the specification of a chart: with its data by name, the shared looks, and a text.
+
+    The text describes the chart to those who cannot see it.
+    """
+    spec = chart.to_dict(validate=False)
+    spec |= {"$schema": SCHEMA, "config": CONFIG, "datasets": dict(rows)}
+    return spec | {"description": description}
+
+
+def empty(title: str, reason: str) -> Spec:
+    """Return a figure that says why it shows nothing."""
+    chart = base("points").mark_point().properties(width=320, height=10)
+    chart = chart.properties(title={"text": title, "subtitle": reason})
+    return finish(chart, {"points": []}, f"{title}: {reason}")
+
+
+def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
+    """Write a figure as ``<stem>.svg``, ``.png`` (``scale`` times its size) and ``.csv``.
+
+    The CSV holds the chart's own data set ``points``, so it cannot differ from what is drawn.
+    """
+    paths = [stem.with_suffix(end) for end in (".svg", ".png", ".csv")]
+    svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
+    write_text(paths[0], svg)
+    with atomic(paths[1]) as partial:
+        partial.write_bytes(vl_convert.svg_to_png(svg, scale=scale))
+    points = pl.DataFrame(chart["datasets"]["points"], infer_schema_length=None)
+    write_text(paths[2], points.write_csv())
+    return paths
+
+
+def svg_address(chart: Spec) -> str:
+    """Return a chart as a data address: an SVG that cannot run anything."""
+    svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def rounded(rows: Iterable[dict[str, Any]]) -> Rows:
+    """Return rows with shares to 4 decimals; p and q keep 3 significant digits."""
+    return [{k: _round(k, v) for k, v in row.items()} for row in rows]
+
+
+def base(data: str, **equal: str) -> alt.Chart:
+    """Return a chart of a named data set, of the rows whose fields equal what is given."""
+    chart = alt.Chart(alt.NamedData(data))
+    return chart.transform_filter(equals(**equal)) if equal else chart
+
+
+def equals(**fields: str) -> str:
+    """Return the filter of rows whose fields have certain values.
+
+    >>> equals(task="color")
+    "datum.task === 'color'"
+    """
+    return " && ".join(f"datum.{name} === {quoted(value)}" for name, value in fields.items())
+
+
+def quoted(text: str) -> str:
+    """Return a text as a string of Vega's expression language."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def renamed(names: Mapping[str, str]) -> str:
+    """Return the expression that labels legend entries by other names where there are any."""
+    pairs = ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in names.items())
+    return f"{{{pairs}}}[datum.label] || datum.label"
+
+
+def scale_of(values: Mapping[str, Any]) -> alt.Scale:
+    """Return the scale that gives each name its colour, dash or shape."""
+    return alt.Scale(domain=list(values), range=list(values.values()))
+
+
+def tips(names: Sequence[str], numbers: Sequence[str]) -> list[alt.Tooltip]:
+    """Return a tooltip's lines: names, numbers with three decimals, then q and n."""
+    shares = [alt.Tooltip(n, type="quantitative", format=".3f", title=TITLES.get(n, n))
+              for n in numbers]  # fmt: skip
+    test = alt.Tooltip("q:Q", format=".2g")
+    return [*(alt.Tooltip(n, type="nominal") for n in names), *shares, test,
+            alt.Tooltip("n_test:Q", title="n (test)")]  # fmt: skip
+
+
+def address_axis(addresses: Sequence[str], angle: int, field: str = "address", **more: Any) -> Any:
+    """Return the x channel of addresses in the order of the model."""
+    crowded = len(addresses) > CROWDED
+    axis = {"labelAngle": angle, "labelOverlap": crowded, "labelLimit": 120, "grid": False}
+    scale = {"domain": list(addresses), "paddingInner": 0, "paddingOuter": 0, "type": "band"}
+    return alt.X(field, type="ordinal", title=None, axis=axis, scale=scale, **more)
+
+
+def component_borders(addresses: Iterable[str]) -> Rows:
+    """Return the first and last address of each component along the axis, and its name."""
+    found: dict[str, dict[str, Any]] = {}
+    for address in sorted(addresses, key=sort_key):
+        name = component(address)
+        edge: dict[str, Any] = {
+            "component": name,
+            "name": BORDER_NAMES.get(name, ""),
+            "first": address,
+        }
+        edge["question"] = name not in (VISION, CONNECTOR)  # the question reaches it
+        found.setdefault(name, edge | {"inner": bool(found)})
+        found[name]["last"] = address
+    return list(found.values())
+
+
+def border_rules(borders: alt.Chart, addresses: Sequence[str], angle: int) -> alt.Chart:
+    """Return the lines between components."""
+    start = address_axis(addresses, angle, "first", bandPosition=0)
+    return borders.transform_filter("datum.inner").mark_rule(color=BORDER).encode(x=start)
+
+
+def shares_matrix(cells: alt.Chart, shown: list[str], size: int | None) -> alt.LayerChart:
+    """Return a matrix of shares of a row, printed in percent where there is a font size."""
+    scale = {"range": BLUES[:-1], "domain": [0, 1], "interpolate": "lab"}
+    color = alt.Color("share:Q", scale=scale, legend=None)
+    tooltip = [*shown, alt.Tooltip("share:Q", format=".1%")]
+    layers = [cells.mark_rect(stroke=PALE).encode(color=color, tooltip=tooltip)]
+    if size:
+        ink = alt.when("datum.share > 0.55").then(alt.value("white")).otherwise(alt.value(INK))
+        some = cells.transform_filter("datum.share >= 0.005")  # less is not printed, not even as 0
+        text = some.transform_calculate(text=PERCENT).mark_text(fontSize=size)
+        layers.append(text.encode(text="text:N", color=ink))
+    return alt.layer(*layers)
+
+
+def _round(name: str, value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.3g}") if name in ("p", "q") else round(value, 4)

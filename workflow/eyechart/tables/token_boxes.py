@@ -1,0 +1,113 @@
+"""Where image tokens lie on an image, and how much of each a point or a box covers.
+
+Places are what ``tables.activations.read_places`` gives: per token view, row, column, left, top,
+right, bottom, in pixels of the image. Tokens that lie nowhere (NaN) have a weight of 0.
+"""
+
+import numpy as np
+
+from eyechart.tables.regions import POINT, Region
+
+SAME_SIZE = 0.05  # views whose tokens differ less in area are equally fine
+
+
+class OutsideError(ValueError):
+    """A point, or a box, where no token lies."""
+
+
+def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Return the bilinear weight of every token at a point; they sum to 1.
+
+    Of the views that contain the point those count whose tokens are smallest. Between the centres
+    of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
+    views of one size meet, tokens of both count, as if the border were not there. Half a token
+    outside of all views the nearest tokens still count.
+
+    Parameters
+    ----------
+    places : ndarray, float32, shape (t, 7)
+    x, y : float
+
+    Returns
+    -------
+    ndarray, float64, shape (t,)
+
+    Raises
+    ------
+    OutsideError
+        If no token lies within half a token of the point.
+    """
+    left, top, right, bottom = edges_of(places)
+    wide, high = right - left, bottom - top
+    with np.errstate(invalid="ignore"):
+        across = 1 - np.abs(x - (left + right) / 2) / wide
+        down = 1 - np.abs(y - (top + bottom) / 2) / high
+        reach = np.clip(across, 0, None) * np.clip(down, 0, None)
+    reach = np.nan_to_num(reach)
+    inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
+    near = inside if inside.any() else reach > 0
+    if not near.any():
+        raise OutsideError(f"point ({x:g}, {y:g}): no token lies there; {extent(places)}")
+    areas = wide * high
+    weights = reach * same_size(areas, areas[near].min())
+    return np.asarray(weights / weights.sum())
+
+
+def coverage(places: np.ndarray, region: Region) -> np.ndarray:
+    """Return how much of each token's area a region covers.
+
+    A point covers one token in each view that shows it, shared out bilinearly among those around
+    it. Tokens that lie nowhere are not covered.
+
+    Parameters
+    ----------
+    places : ndarray, float32, shape (t, 7)
+        Of the tokens of the region's image.
+
+    Returns
+    -------
+    ndarray, float64, shape (t,), from 0 to 1
+    """
+    left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
+    if region.shape == POINT:
+        return _at_point(places, region.left, region.top)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wide = np.minimum(right, region.right) - np.maximum(left, region.left)
+        high = np.minimum(bottom, region.bottom) - np.maximum(top, region.top)
+        share = np.clip(wide, 0, None) * np.clip(high, 0, None) / (right - left) / (bottom - top)
+    return np.asarray(np.nan_to_num(share))
+
+
+def _at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
+    found = np.zeros(len(places))
+    left, top, right, bottom = places[:, 3:7].T
+    inside = (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
+    for view in np.unique(places[inside, 0]):
+        here = places[:, 0] == view
+        found[here] += weights_at_point(places[here], x, y)
+    if not inside.any():
+        try:
+            found = weights_at_point(places, x, y)
+        except OutsideError:
+            return found  # cropped away: no token sees it
+    return found
+
+
+def edges_of(places: np.ndarray) -> np.ndarray:
+    """Return left, top, right and bottom of all tokens: (4, t)."""
+    return np.asarray(places, dtype=np.float64)[:, 3:7].T  # (4, t)
+
+
+def same_size(areas: np.ndarray, level: float) -> np.ndarray:
+    """Return which areas are about as large as ``level``: bool, (t,)."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(areas / level - 1) <= SAME_SIZE
+
+
+def extent(places: np.ndarray) -> str:
+    """Return the end of an error sentence: where tokens lie."""
+    edges = edges_of(places)
+    if np.isnan(edges).all():
+        return "no token lies anywhere"
+    low, high = np.nanmin(edges[:2], axis=1), np.nanmax(edges[2:], axis=1)
+    return f"tokens lie from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g})"

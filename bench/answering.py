@@ -26,12 +26,12 @@ import torch
 from extraction import QUESTIONS, SIZES, build_model
 from PIL import Image
 
+from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
-from eyechart.extraction.batches import AdaptiveBatchSize
-from eyechart.extraction.plan import chunks
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import chunks
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec, defaults, read_spec
 
 BATCH = 16

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from eyechart.concepts.banks import CUES, Bank
 from eyechart.concepts.compare import compare_column
-from eyechart.randomness import generator
+from eyechart.concepts.vectors import CUES, Bank
+from eyechart.core.randomness import generator
 
 SETTINGS = {"components": 50, "neighbours": 5, "power": 1, "shown": 5, "threshold": 0.8}
 

@@ -29,15 +29,15 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.data.open_image import open_picture
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.open_picture import open_picture
-from eyechart.extraction.plan import chunks, plan_part
 from eyechart.extraction.shards import open_shard
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import chunks, plan_part
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table

@@ -22,15 +22,15 @@ from PIL import Image
 from zoo import FAMILIES, Case, build
 from zoo_parts import TV
 
-from eyechart.extraction import prepare
-from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import ExtractionPart, ItemPrompt, chunks
 from eyechart.extraction.shards import open_shard
+from eyechart.inference import preprocessing
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import ExtractionPart, ItemPrompt, chunks
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 BATCH = 16
 SPANS = ["cls", "image_mean", "last"]
@@ -114,7 +114,9 @@ class Bench:
                 path = self.folder / f"{scope}.parquet"
                 shard = open_shard(path, ids, asked[scope], "float16", {"scope": scope})
                 emit[scope] = stack.enter_context(shard).add
-            prepare.open_picture = lambda path: self.shown[str(path)]  # from memory, as the others
+            preprocessing.open_picture = lambda path: self.shown[
+                str(path)
+            ]  # from memory, as the others
             for _ in engine.run(part, emit["image"], emit["item"]):
                 pass
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from eyechart.core.randomness import generator
 from eyechart.mining.search import bound, search
-from eyechart.randomness import generator
 
 PAIRS, ROWS = 100, 4096
 

@@ -16,10 +16,10 @@ import time
 import numpy as np
 import torch
 
+from eyechart.core.randomness import generator
 from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.search import Choice, Recipe, cross_validate, refit
-from eyechart.probing.splits import grouped_folds
-from eyechart.randomness import generator
+from eyechart.statistics.splits import grouped_folds
 
 WIDTH, CLASSES, FOLDS, HIDDEN, TESTED = 128, 8, 5, 512, 20_000
 BATCHES, EPOCHS, RATES = (64, 128, 1024), (50, 100, 200), (1e-3, 5e-4, 1e-4)

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from readout_fixture import NAMES, PX, grid, item, region, write_dataset
 
-from eyechart.randomness import generator
+from eyechart.core.files import describe, write_json
+from eyechart.core.randomness import generator
 from eyechart.readout import read_out
 from eyechart.tables.activations import PLACE, column
-from eyechart.tables.files import describe, write_json
 
 SIDE = 24  # tokens along a picture
 ROWS = 32  # of a row group: 36 MB in each column

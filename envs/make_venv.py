@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from eyechart import environments, errors
-from eyechart.errors import UserError, nearest
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.plan import environments
 
 
 def interpreter(version: str) -> str:

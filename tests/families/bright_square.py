@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from eyechart.extraction import passes
+from eyechart.inference import passes
 from eyechart.models.addresses import columns
 
 SIZES = [(64, 64), (100, 40), (40, 100), (150, 97), (31, 90)]

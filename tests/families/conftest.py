@@ -17,7 +17,7 @@ from zoo_parts import TV  # noqa: E402
 
 from eyechart.models.describe_model import describe  # noqa: E402
 from eyechart.models.load import load  # noqa: E402
-from eyechart.models.loading import Loading  # noqa: E402
+from eyechart.models.load_options import Loading  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):

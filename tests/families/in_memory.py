@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
-from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import ExtractionPart, ItemPrompt
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.addresses import SPANS, columns
 
 
@@ -27,7 +27,7 @@ def plan(asked, prompts):
 
 def run_engine(adapter, card, shown, part, batch, monkeypatch):
     """Give {column: {row: value}} of both scopes; ``shown`` are the pictures by name."""
-    monkeypatch.setattr("eyechart.extraction.prepare.open_picture", lambda path: shown[path])
+    monkeypatch.setattr("eyechart.inference.preprocessing.open_picture", lambda path: shown[path])
     every = [a["address"] for a in card["addresses"]]
     asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
     found = {}

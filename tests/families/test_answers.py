@@ -7,12 +7,13 @@ from in_memory import pixels
 from PIL import Image
 from zoo import FAMILIES
 
-from eyechart.behavior import joint, towers
+from eyechart.behavior import ask_encoder
+from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Sight
-from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
-from eyechart.behavior.scripts import branches, script, tidy
-from eyechart.errors import UserError
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.core.errors import UserError
+from eyechart.inference import joint_passes
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import branches, script, tidy
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -89,7 +90,7 @@ def tell_alone(loaded):
             adapter = loaded(name)
             picture = adapter.picture(one.sights[0].draw())
             alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
-            (ids,) = joint.tell(
+            (ids,) = joint_passes.tell(
                 adapter, [alone], [adapter.look([picture])], 5, AdaptiveBatchSize(1)
             )
             kept[key] = tidy(adapter, ids)
@@ -179,9 +180,9 @@ def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sigh
 def test_towers_score_as_the_class_itself(name, loaded, sights):
     adapter = loaded(name)
     texts = ("a red square", "yes", "the dog is left of the cat")
-    matches = [towers.MatchRequest((s,), texts) for s in sights[:3]]
-    matches.append(towers.MatchRequest(tuple(sights[:3]), texts[:1]))
-    found = towers.answer(adapter, matches, AdaptiveBatchSize(2))
+    matches = [ask_encoder.MatchRequest((s,), texts) for s in sights[:3]]
+    matches.append(ask_encoder.MatchRequest(tuple(sights[:3]), texts[:1]))
+    found = ask_encoder.answer(adapter, matches, AdaptiveBatchSize(2))
     inputs = adapter.processor(
         text=list(texts), images=pixels(3), padding=adapter.PADDING, return_tensors="pt",
         **({"max_length": 24} if name == "siglip" else {}),
@@ -204,7 +205,7 @@ def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
 
 def test_an_encoder_without_a_text_tower_is_told_so(loaded):
     with pytest.raises(UserError, match="'dinov2' has no text tower"):
-        towers.two_towers(loaded("dinov2"))
+        ask_encoder.two_towers(loaded("dinov2"))
 
 
 def test_choices_share_the_branches_that_they_begin_with():

@@ -8,12 +8,12 @@ from in_memory import pixels
 from zoo import FAMILIES
 
 from eyechart.attention import lens
-from eyechart.attention.collect import Tables
-from eyechart.attention.examine import ItemTracer
-from eyechart.attention.marked import Mark
+from eyechart.attention.measure import ItemTracer
+from eyechart.attention.regions import Mark
+from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import check_places
-from eyechart.models.heads import head_of
+from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import box, picture, point
 

@@ -5,7 +5,7 @@ import torch
 from in_memory import pixels
 from zoo import FAMILIES
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import (
     at,

@@ -8,7 +8,7 @@ from zoo import FAMILIES, build
 from zoo_parts import TV
 
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 # float32 on a GPU sums in another order; the scores of these models are of order one
 TOLERANCE = 1e-3

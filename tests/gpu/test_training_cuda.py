@@ -3,10 +3,10 @@
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_training import raw  # noqa: F401  (the fixture)
+from test_tiny_models import raw  # noqa: F401  (the fixture)
 from training_fixture import flags
 
-from eyechart.training import train_language
+from eyechart.tiny_models import train_language
 
 
 @pytest.mark.gpu

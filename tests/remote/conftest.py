@@ -33,7 +33,7 @@ with warnings.catch_warnings():  # old releases of transformers warn when they a
 
     transformers.logging.set_verbosity_error()
 
-from eyechart.errors import UserError  # noqa: E402
+from eyechart.core.errors import UserError  # noqa: E402
 from eyechart.models.load import adapter_of  # noqa: E402
 
 

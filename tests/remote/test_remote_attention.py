@@ -5,12 +5,12 @@ import pytest
 import torch
 from cases import drawn, spec_of
 
-from eyechart.attention.collect import Tables
-from eyechart.attention.examine import ItemTracer
-from eyechart.attention.marked import Mark
+from eyechart.attention.measure import ItemTracer
+from eyechart.attention.regions import Mark
+from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace_items import load_eager
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import picture
 

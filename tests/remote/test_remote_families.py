@@ -7,13 +7,13 @@ import torch
 from cases import QUESTIONS, drawn, spec_of
 from in_memory import plan, run_engine
 
-from eyechart.behavior import joint
-from eyechart.behavior.scripts import script
-from eyechart.errors import UserError
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.core.errors import UserError
+from eyechart.inference import joint_passes
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import script
 from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
@@ -179,7 +179,7 @@ def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
     one = script(adapter, row, ["a red square", "yes", "yes it is"], None)
     with torch.inference_mode():
         seen = adapter.look([picture])
-        (ours,) = joint.score(adapter, [one], [seen], AdaptiveBatchSize(2))
+        (ours,) = joint_passes.score(adapter, [one], [seen], AdaptiveBatchSize(2))
         for ids, score in zip(one.choices, ours, strict=True):
             total = 0.0
             for n, i in enumerate(ids):
@@ -195,8 +195,8 @@ def test_answers_are_greedy_and_leave_no_hooks(adapter):
     scripts = [script(adapter, row, [], 3) for row in rows]
     with torch.inference_mode():
         seen = [adapter.look([p]) for p in pictures]
-    said = joint.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(2))
-    assert said == joint.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(1))
+    said = joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(2))
+    assert said == joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(1))
     assert hooks(adapter) == before
 
 

@@ -7,7 +7,7 @@ from cases import spec_of
 
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 

@@ -13,17 +13,17 @@ from cluster import Job, of_rule, seconds
 from holding import hold, release, wait_until
 from project import Project
 
-from eyechart import configuration
 from eyechart.extraction.shards import Shard
+from eyechart.plan import configuration
 from eyechart.plan.config.check import check
-from eyechart.sizing import Sizes
+from eyechart.plan.resources import Sizes
 
 pytestmark = pytest.mark.slurm
 
 TARGETS = [
-    f"results/activations/tiny_llava/clevr/{scope}/manifest.json" for scope in ("image", "item")
+    f"results/extraction/tiny_llava/clevr/{scope}/manifest.json" for scope in ("image", "item")
 ]
-ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "results/activations")
+ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "results/extraction")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from eyechart.datasets import acquire_local, prepare_coco
+from eyechart.data.layouts.coco import prepare as coco_prepare
+from eyechart.data.sources import local as sources_local
 
 # ids with gaps, as in COCO; later categories are rarer
 CATEGORIES = {1: "person", 3: "dog", 18: "wine glass", 44: "umbrella", 67: "dining table", 77: "tv",
@@ -109,7 +110,7 @@ def read(root: Path, name: str) -> Any:
 def acquire(source: Path, splits: tuple[str, ...] = ("val2017",)) -> None:
     settings = json.dumps({"layout": "coco", "splits": list(splits)})
     argv = ["--dataset", "coco", "--source", str(source), "--settings", settings]
-    acquire_local.main([*argv, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")])
+    sources_local.main([*argv, "--root", str(ROOT), "--output", str(ROOT / "acquired.json")])
 
 
 def prepare(out: str = "out", seed: int = 7, **changes: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -117,5 +118,5 @@ def prepare(out: str = "out", seed: int = 7, **changes: Any) -> tuple[pl.DataFra
     argv = ["--dataset", "coco", "--receipt", str(ROOT / "acquired.json"), "--seed", str(seed)]
     argv += ["--settings", json.dumps(SETTINGS | changes)]
     argv += ["--items", f"{out}/items.parquet", "--images", f"{out}/images.parquet"]
-    prepare_coco.main(argv)
+    coco_prepare.main(argv)
     return pl.read_parquet(f"{out}/items.parquet"), pl.read_parquet(f"{out}/images.parquet")

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.concepts import compare
-from eyechart.randomness import generator
+from eyechart.core.files import describe, write_json
+from eyechart.core.randomness import generator
 from eyechart.tables.activations import column
-from eyechart.tables.answers import ANSWERS
-from eyechart.tables.files import describe, write_json
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.responses import ANSWERS
 
 NAMES = ["gray", "red", "blue", "green", "brown", "purple", "cyan", "yellow"]
 LABELS = ["word", "font", "background", "concept"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
 from eyechart.tables.verdict import PATTERN, QUESTION, SIX, parts, write_verdict
-from eyechart.verdict.choose import cross_fitted
+from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Skill, StageEvidence
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import rows

@@ -13,9 +13,9 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart.behavior import score_answers
-from eyechart.tables.answers import ANSWERS
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import write_table
+from eyechart.tables.responses import ANSWERS
 
 CONDITIONS = ("sighted", "blank", "swapped")
 

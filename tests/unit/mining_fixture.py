@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from eyechart.core.files import describe, write_json
 from eyechart.tables import parquet
 from eyechart.tables.activations import column
-from eyechart.tables.files import describe, write_json
 from eyechart.tables.items import IMAGES
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from eyechart.datasets import acquire_local
+from eyechart.data.sources import local as sources_local
 
 QUESTIONS = [
     ["1", "Are the butterfly's wings open or closed?", "(a) Open (b) Closed", "(a)"],
@@ -58,7 +58,7 @@ def make_mmvp_vlm(
 
 def acquire(source: Path, layout: str, root: Path, splits: tuple[str, ...] = ("test",)) -> None:
     settings = json.dumps({"layout": layout, "splits": list(splits)})
-    acquire_local.main(
+    sources_local.main(
         [
             *("--dataset", root.name, "--source", str(source), "--settings", settings),
             *("--root", str(root), "--output", str(root / "acquired.json")),

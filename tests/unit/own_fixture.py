@@ -9,7 +9,8 @@ import polars as pl
 from mmvp_fixture import draw, write_rows
 from PIL import Image
 
-from eyechart.datasets import prepare_own, take_own
+from eyechart.data.own import prepare as own_prepare
+from eyechart.data.own import take as take_own
 
 ROOT = Path("data/raw/mine")
 TABLE = Path("mine/questions.csv")
@@ -50,7 +51,7 @@ def prepare(
     layout: str = "table", splits: Any = ("all",), out: str = "out", **settings: Any
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     given = {"layout": layout, "splits": list(splits), "test_share": 0.5, **settings}
-    prepare_own.main(
+    own_prepare.main(
         [
             *("--dataset", "mine", "--receipt", str(ROOT / "acquired.json"), "--seed", "7"),
             *("--settings", json.dumps(given), "--items", f"{out}/items.parquet"),

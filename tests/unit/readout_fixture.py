@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.core.files import describe, write_json
 from eyechart.tables.activations import PLACE, column
-from eyechart.tables.answers import ANSWERS
-from eyechart.tables.files import describe, write_json
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import REGIONS
+from eyechart.tables.responses import ANSWERS
 
 NAMES = {"model": "eye", "dataset": "puzzles"}
 SIDE, PX = 8, 80  # tokens and pixels along a picture

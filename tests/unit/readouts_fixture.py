@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import DEPTH, DEPTH_DPT, MANY, NOTE, READ, READOUTS
 from eyechart.tables.scores import SCORES
@@ -49,11 +49,12 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
     unread = {"task": "odd_one_out", "seen": "alone", "stage": "vision", "scope": "image"}
     unread |= {"items": 2, "of": N + 2, "why": f"point outside {EVIL}", "first": ["q1"]}
     note = json.dumps({"unread": [unread], "notes": [f"no depth head stands for lm.{EVIL}"]})
-    path = root / f"results/readouts/{model}/six.parquet"
+    path = root / f"results/readout/{model}/six.parquet"
     write_table(path, pa.Table.from_pylist(rows, READOUTS.with_metadata({NOTE: note})))
     if answers:
         write_table(
-            root / f"results/scores/{model}/six.parquet", pa.Table.from_pylist(scores, SCORES)
+            root / f"results/behavior/scores/{model}/six.parquet",
+            pa.Table.from_pylist(scores, SCORES),
         )
     return path
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from behaviour_fixture import write_behaviour
+from behavior_fixture import write_behaviour
 from exam_fixture import write_verdicts
 from PIL import Image, ImageDraw
 from readouts_fixture import write_readouts
 from scipy import stats
 
-from eyechart.randomness import generator
-from eyechart.tables.files import write_json
+from eyechart.core.files import write_json
+from eyechart.core.randomness import generator
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS, PROBES
@@ -160,7 +160,7 @@ def write_probes(root: Path, n: int, seeds: int, models: list[str]) -> None:
                     continue
                 head = {"model": model, "dataset": "clevr", "task": task, "scope": scope}
                 rows = predictions_of(model, task, classes, scope, (n, seeds))
-                base = root / "results/probes" / model / "clevr"
+                base = root / "results/probing" / model / "clevr"
                 write_table(base / f"{task}.predictions.parquet", _as_table(rows, PREDICTIONS))
                 metrics = metrics_of(rows, head, len(classes))
                 write_table(base / f"{task}.parquet", _as_table(metrics, PROBES))
@@ -223,7 +223,7 @@ def write_models(root: Path) -> None:
                 ]
                 manifest["parts"] = [{"path": "part-000.parquet", "rows": 300, "bytes": 9_876_543}]
                 manifest["provenance"] = {"torch": "2.13.0", "device": "cpu", "code": "ab" * 8}
-                folder = root / f"results/activations/{model}/clevr/{scope}"
+                folder = root / f"results/extraction/{model}/clevr/{scope}"
                 write_json(folder / "manifest.json", manifest)
     for stage, scores in (
         ("contrastive", ["recall_at_1"]),
@@ -257,7 +257,7 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
     write_models(root)
     write_probes(root, n, seeds, ["tiny_llava", "tiny_clip"])
     write_benchmarks(root)
-    predictions = sorted(root.glob("results/probes/*/*/*.predictions.parquet"))
+    predictions = sorted(root.glob("results/probing/*/*/*.predictions.parquet"))
     found = {
         "items": sorted(root.glob("results/datasets/*/items.parquet")),
         "images": sorted(root.glob("results/datasets/*/images.parquet")),
@@ -265,7 +265,7 @@ def write_results(root: Path, n: int, seeds: int, pictures: int) -> dict[str, li
         "predictions": predictions,
         "cards": sorted(root.glob("results/models/*/card.json")),
         "curves": sorted(root.glob("results/training/*/curve.parquet")),
-        "manifests": sorted(root.glob("results/activations/*/*/*/manifest.json")),
+        "manifests": sorted(root.glob("results/extraction/*/*/*/manifest.json")),
         "receipts": sorted(root.glob("data/raw/*/acquired.json")),
     }
     return {flag: [str(p.relative_to(root)) for p in paths] for flag, paths in found.items()}

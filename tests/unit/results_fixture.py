@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from behaviour_fixture import write_answers
+from behavior_fixture import write_answers
 from exam_fixture import write_verdicts
 from readouts_fixture import write_readouts
 from report_fixture import COLORS, ITEM_TASKS, write_dataset, write_probes
 
-from eyechart.randomness import generator
+from eyechart.core.files import describe, write_json
+from eyechart.core.randomness import generator
 from eyechart.tables.activations import column
 from eyechart.tables.attention import SUMMARY
 from eyechart.tables.concepts import CUES
-from eyechart.tables.files import describe, write_json
 from eyechart.tables.parquet import write_table
 
 WIDTH, PICTURES, PARTS = 16, 60, 3
@@ -43,7 +43,7 @@ def write_results(root: Path) -> Path:
 
 def write_activations(results: Path, scope: str, ids: list[str], items: pl.DataFrame) -> None:
     """Write a manifest of several parts; ``lm.2/last`` knows the colour that an item asks for."""
-    folder = results / f"activations/tiny_llava/clevr/{scope}"
+    folder = results / f"extraction/tiny_llava/clevr/{scope}"
     name = "lm.2/last" if scope == "item" else "connector/image_mean"
     values = vectors(ids, items)
     entries = []

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from eyechart.datasets import fetch, versions
+from eyechart.data.sources import http as sources_http
+from eyechart.data.sources import versions
 
 ROOT = Path("data/raw/clevr")
 COUNTS = {"train": 4, "val": 3}
@@ -87,8 +88,8 @@ def settle_in(folder, monkeypatch):
     """Work in a folder, ask this machine directly, and wait for nothing."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(fetch, "_CHUNK", 10_000)
+    monkeypatch.setattr(sources_http, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(sources_http, "_CHUNK", 10_000)
 
 
 def flags(dataset="clevr", splits=("train", "val"), layout="clevr", root=ROOT):

@@ -7,17 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from eyechart.attention.collect import Tables
-from eyechart.attention.marked import (
-    Mark,
-    check_inside,
-    marks_of,
-    moved,
-    partners,
-)
+from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
+from eyechart.attention.rows import Tables
 from eyechart.attention.settings import choose_items, drawn, read_settings
 from eyechart.attention.trace_items import marks_by_item
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import read_table, write_table

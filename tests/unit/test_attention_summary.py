@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from eyechart.attention import summarise
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.statistics.bootstrap import GroupBootstrap
 from eyechart.statistics.testing import sign_test
 from eyechart.tables.attention import ATTENTION, LENS, SUMMARY, read_noted, write_noted

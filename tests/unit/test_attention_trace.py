@@ -15,8 +15,8 @@ from PIL import Image
 from eyechart.attention import lens, trace_items
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Tracer, deciding
-from eyechart.errors import UserError
-from eyechart.models.heads import head_of
+from eyechart.core.errors import UserError
+from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS, read_noted
 
 ITEM = {

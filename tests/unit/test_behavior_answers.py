@@ -12,10 +12,10 @@ from test_extraction_steps import Project, flags
 
 from eyechart.behavior import answer_items, retrieve
 from eyechart.behavior.retrieve import Captions, missed, ranks, recalls
-from eyechart.errors import UserError
-from eyechart.tables.answers import ANSWERS
+from eyechart.core.errors import UserError
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.items import ITEMS
+from eyechart.tables.responses import ANSWERS
 from eyechart.tables.scores import SCORES
 
 SETTINGS = {

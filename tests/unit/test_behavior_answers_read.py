@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from fake_answers import answer, answers, item, looks, pairs, says_a, score, values
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 ITEMS = pairs(3)
 

@@ -11,8 +11,8 @@ from fake_answers import answer, item, score, values
 from scipy import stats
 
 from eyechart.behavior import compare_patterns
-from eyechart.errors import UserError
-from eyechart.randomness import generator
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import generator
 from eyechart.statistics.correlation import correlate
 from eyechart.tables.parquet import write_table
 from eyechart.tables.scores import CORRELATIONS, PATTERNS, SCORES

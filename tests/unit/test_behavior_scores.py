@@ -22,9 +22,9 @@ from fake_answers import (
 from scipy import stats
 
 from eyechart.behavior import score_answers
-from eyechart.behavior.answered import lay_out
-from eyechart.tables.answers import ANSWERS
 from eyechart.tables.items import ITEMS
+from eyechart.tables.response_arrays import lay_out
+from eyechart.tables.responses import ANSWERS
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 
 from eyechart.behavior.text_metrics import Consensus, bleu, bleu_sums, vqa_accuracy, words
-from eyechart.behavior.vqa_words import same_words
+from eyechart.behavior.vqa_normalise import same_words
 
 
 def captions(rng, items, most_references=5, most_words=12, vocabulary=15):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from behaviour_fixture import write_behaviour
+from behavior_fixture import write_behaviour
 from compare_results import DIFFERENCE, FOLDERS, STAGE, Names, compare_folders, long_form, main
 from exam_fixture import MODELS, skills_of, write_verdicts
 from readouts_fixture import write_readouts

@@ -16,8 +16,8 @@ from concepts_fixture import (
 )
 
 from eyechart.concepts.cues import Hits, cue_rows
-from eyechart.errors import UserError
-from eyechart.tables.files import read_json, write_json
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json, write_json
 from eyechart.tables.parquet import read_table, write_table
 
 FOUR = NAMES[:4]

@@ -4,10 +4,11 @@ import ast
 import doctest
 from pathlib import Path
 
+from eyechart.report.chart_style import ROOM_COLORS, rooms_of
+
 from eyechart.core import address
 from eyechart.core.address import COMPONENTS, abbreviate, component, in_language_model, sort_key
 from eyechart.report import places
-from eyechart.report.chart_style import ROOM_COLORS, rooms_of
 
 PACKAGE = Path(address.__file__).parents[1]
 T5 = ["vision.0", "vision.1", "connector.0", "connector", "lm.0", "lm.norm",

@@ -8,16 +8,16 @@ import pytest
 import torch
 from tiny_models import build_dataset, build_llava, spec
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.data.open_image import open_picture
 from eyechart.extraction import engine
-from eyechart.extraction.batches import AdaptiveBatchSize
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.open_picture import open_picture
-from eyechart.extraction.plan import chunks, plan_part
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import chunks, plan_part
 from eyechart.models.addresses import SPANS, addresses, columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 WORDS = "what is the colour of the big cube behind the small one"
 ROWS = [

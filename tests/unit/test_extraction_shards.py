@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.extraction import shards
 from eyechart.extraction.shards import open_shard
 from eyechart.models.addresses import Address, Column

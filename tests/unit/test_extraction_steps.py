@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tiny_models import build_clip, build_dataset, build_llava, spec
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.extraction import extract_activations, write_manifest
 from eyechart.models import describe_model
 from eyechart.tables.activations import check_parts, read_column, read_ids

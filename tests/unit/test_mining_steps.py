@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from mining_fixture import brute_force, flags, planted, unit, write_activations, write_images
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.mining import export_labels, find_pairs
 from eyechart.mining.features import to_unit_length
 from eyechart.report.sections.mining import sheet

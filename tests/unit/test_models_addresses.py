@@ -2,7 +2,7 @@
 
 import pytest
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.addresses import columns, resolve
 
 EYE = {"cls": "image", "image_mean": "image"}

@@ -11,15 +11,15 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from PIL import Image
 from tiny_models import build_clip, build_llava, spec
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import describe
 from eyechart.models import derive_model
 from eyechart.models.families.base import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
-from eyechart.models.ready import NAME, write_ready
+from eyechart.models.load_options import Loading
+from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import bases, read_spec
-from eyechart.tables.files import describe
 
 CPU = Loading("cpu")
 # peft's use of transformers, not ours

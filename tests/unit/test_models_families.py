@@ -9,12 +9,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_models import build_clip, build_llava, spec
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models import describe_model
 from eyechart.models.addresses import addresses, resolve
 from eyechart.models.hooks import read_outputs
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 CPU = Loading("cpu")
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.hooks import (
     at,
     edit_outputs,

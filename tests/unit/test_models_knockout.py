@@ -5,11 +5,11 @@ import torch
 from PIL import Image
 from tiny_models import build_llava, spec
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.hooks import pass_mode
 from eyechart.models.knockout import cut_attention, pairs
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 
 
 @pytest.fixture(scope="module", params=["eager", "sdpa"])

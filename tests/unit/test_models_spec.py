@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.spec import families, read_spec
 
 SPECS = sorted((Path(__file__).parents[2] / "config" / "models").glob("*.yaml"))

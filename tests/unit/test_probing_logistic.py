@@ -6,12 +6,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from test_probing_step import SETTINGS, _argv, _run, _world
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.probing import examples, train_probes
 from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.logistic import LogisticRecipe
 from eyechart.probing.search import Recipe
-from eyechart.probing.splits import grouped_folds
+from eyechart.statistics.splits import grouped_folds
 
 LOGISTIC = LogisticRecipe((0.001, 0.01, 0.1, 1.0), 1000, True)
 # As in config/config.yaml, but with learning rates for widths above the tiny models' 128: with 0.01

@@ -10,7 +10,7 @@ from eyechart.probing.examples import Examples
 from eyechart.probing.layout import make_plan
 from eyechart.probing.results import Outcome, tabulate
 from eyechart.probing.search import Recipe
-from eyechart.probing.splits import grouped_folds
+from eyechart.statistics.splits import grouped_folds
 
 LINEAR = Recipe(0, (0.03,), (0.0,), (1, 2, 4, 8, 16), 2, 64, True)
 QUICK = Recipe(0, (0.03,), (0.0,), (2, 6), 2, 64, True)

@@ -9,8 +9,8 @@ import torch
 from eyechart.probing import search
 from eyechart.probing.layout import SeedPlan, gather, make_plan, whole_layout
 from eyechart.probing.search import Choice, Recipe
-from eyechart.probing.splits import grouped_folds
 from eyechart.probing.stacked import ProbeStack, initial_layers
+from eyechart.statistics.splits import grouped_folds
 
 K, D = 3, 6
 

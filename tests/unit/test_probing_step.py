@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.probing import train_probes
 from eyechart.tables.activations import column
 from eyechart.tables.items import ITEMS, images_schema

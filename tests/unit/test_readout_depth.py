@@ -14,15 +14,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from test_readout_tasks import flags, run
 
-from eyechart.errors import UserError
-from eyechart.readout import train_depth_heads
-from eyechart.readout.depth_dpt import as_map, finer, from_map, grids
-from eyechart.readout.depth_heads import read_heads
-from eyechart.readout.depth_linear import Sums, choose
-from eyechart.readout.depth_targets import DepthImage, mean_depths, read_depths
-from eyechart.readout.sources import ActivationSource
-from eyechart.readout.train_depth_heads import spaced
-from eyechart.tables.files import read_json
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
+from eyechart.readout.depth import train_depth_heads
+from eyechart.readout.depth.dpt import as_map, finer, from_map, grids
+from eyechart.readout.depth.heads import read_heads
+from eyechart.readout.depth.linear import Sums, choose
+from eyechart.readout.depth.targets import DepthImage, mean_depths, read_depths
+from eyechart.readout.depth.train_depth_heads import spaced
+from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
 

@@ -7,8 +7,8 @@ from tiny_models import build_clip, build_llava, spec
 
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
-from eyechart.models.sample_view import draw_views, sample_picture
+from eyechart.models.load_options import Loading
+from eyechart.models.sample_image import draw_views, sample_picture
 from eyechart.report.sections.models.sheet import folded, render
 
 

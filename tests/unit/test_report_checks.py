@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from report_fixture import ITEM_TASKS, metrics_of, predictions_of
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.sections.probing.check import check_metrics, check_predictions
 
-PATH = Path("results/probes/tiny_llava/clevr/color.parquet")
+PATH = Path("results/probing/tiny_llava/clevr/color.parquet")
 COLORS = ITEM_TASKS["color"]
 TASK = pl.col("kind") == "task"
 AT = (pl.col("address") == "lm.2") & (pl.col("span") == "last") & (pl.col("seed") == 1)

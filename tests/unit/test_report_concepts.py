@@ -14,7 +14,7 @@ from concepts_fixture import (
     write_tables,
 )
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report import draw
 from eyechart.report.sections.concepts import charts as chart_concepts
 from eyechart.report.sections.concepts import maps as chart_concepts_maps

@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
-from behaviour_fixture import write_behaviour
+from behavior_fixture import write_behaviour
 from report_fixture import SETTINGS, write_models, write_probes
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json, sha256
 from eyechart.report import draw
-from eyechart.tables.files import read_json, sha256
 from eyechart.tables.parquet import read_table, write_table
 
 NAMES = ["layer_curves", "selectivity", "confusion", "components"]
@@ -37,7 +37,7 @@ def run(words: list[str]) -> None:
 
 
 def arguments(root: Path, output: Path) -> list[str]:
-    predictions = sorted((root / "results/probes/tiny_clip/clevr").glob("*.predictions.parquet"))
+    predictions = sorted((root / "results/probing/tiny_clip/clevr").glob("*.predictions.parquet"))
     probes = [str(p).replace(".predictions", "") for p in predictions]
     settings = f'{{"alpha": {SETTINGS["alpha"]}, "png_scale": 1}}'
     words = ["--section", "probing", "--settings", settings, "--tables", *probes]
@@ -90,9 +90,9 @@ def test_drawing_again_gives_the_same_bytes(root, tmp_path):
 
 
 def test_probes_of_another_model_are_refused(root, tmp_path):
-    other = tmp_path / "results/probes/tiny_llava/clevr"
-    shutil.copytree(root / "results/probes/tiny_clip/clevr", other)
-    words = [w.replace(f"{root}/results/probes/tiny_clip/clevr", str(other))
+    other = tmp_path / "results/probing/tiny_llava/clevr"
+    shutil.copytree(root / "results/probing/tiny_clip/clevr", other)
+    words = [w.replace(f"{root}/results/probing/tiny_clip/clevr", str(other))
              for w in arguments(root, tmp_path)]  # fmt: skip
     with pytest.raises(UserError, match="a row is of tiny_clip on clevr, not of its path"):
         draw.main(words)
@@ -134,7 +134,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def behaviour_arguments(root: Path, output: Path) -> list[str]:
-    stem = f"{root}/results/scores/tiny_llava/mmvp"
+    stem = f"{root}/results/behavior/scores/tiny_llava/mmvp"
     words = ["--section", "behavior", "--tables", f"{stem}.parquet"]
     words += [f"{stem}.distributions.parquet"]
     return [*words, "--settings", '{"png_scale": 1}', "--output", f"{output}/figures.json"]
@@ -166,10 +166,10 @@ def test_figures_of_answers_are_the_same_bytes_again(said, tmp_path):
 
 def test_a_dataset_of_open_questions_alone_has_figures_too(said, tmp_path):
     for end in ("", ".distributions"):
-        path = said / f"results/scores/tiny_llava/coco{end}.parquet"
+        path = said / f"results/behavior/scores/tiny_llava/coco{end}.parquet"
         rows = pl.DataFrame(read_table(path)).filter(pl.col("task") == "caption")
         write_table(
-            tmp_path / f"results/scores/tiny_llava/mmvp{end}.parquet",
+            tmp_path / f"results/behavior/scores/tiny_llava/mmvp{end}.parquet",
             rows.with_columns(dataset=pl.lit("mmvp")).to_arrow(),
         )
     words = behaviour_arguments(tmp_path, tmp_path / "out")

@@ -10,7 +10,7 @@ import pytest
 from browser import browse
 from report_fixture import flags
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report import build_report
 from eyechart.report.files import identify
 from eyechart.tables.parquet import write_table

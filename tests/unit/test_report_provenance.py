@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.images import embed
 from eyechart.report.sections.datasets.load import gallery
 from eyechart.report.sections.provenance.load import benchmarks

@@ -9,7 +9,7 @@ import pytest
 from results_fixture import ITEM_TASKS, PICTURES, WIDTH, vectors, write_results
 
 from eyechart import results
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "notebooks.md").read_text(), re.DOTALL)
@@ -50,7 +50,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     pl.read_parquet(items)[1:].write_parquet(items)
     with pytest.raises(UserError, match="of which there are activations"):
         results.activations(*CLEVR, "lm.2", "last", root=root)
-    (part, *_) = sorted(root.glob("activations/*/*/item/part-*.parquet"))
+    (part, *_) = sorted(root.glob("extraction/*/*/item/part-*.parquet"))
     part.write_bytes(part.read_bytes() + b"x")
     with pytest.raises(UserError, match=f"{part}: bytes differ"):
         results.activations(*CLEVR, "lm.2", "last", root=root)

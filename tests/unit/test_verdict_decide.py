@@ -7,14 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 from verdict_fixture import LM, MODELS, flags, read, write_model, write_probes
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
 from eyechart.verdict import decide
 
-ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readouts/m/drawn"
-SIGHTED = "results/answers/m/drawn/sighted.parquet"
+ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readout/m/drawn"
+SIGHTED = "results/behavior/responses/m/drawn/sighted.parquet"
 OUT = "results/verdict/m.parquet"
 
 
@@ -135,11 +135,13 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     change(tmp_path / ITEMS, pair=pl.col("group"))
     answers = []
     for condition in ("sighted", "blank"):
-        answers.append(tmp_path / f"results/answers/eyes/vlm/{condition}.parquet")
+        answers.append(tmp_path / f"results/behavior/responses/eyes/vlm/{condition}.parquet")
         answers[-1].parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"other/results/answers/eyes/drawn/{condition}.parquet").rename(answers[-1])
+        (tmp_path / f"other/results/behavior/responses/eyes/drawn/{condition}.parquet").rename(
+            answers[-1]
+        )
         change(answers[-1], dataset=pl.lit("vlm"))
-    said = [p for p in words if "/answers/m/" in p]
+    said = [p for p in words if "/responses/m/" in p]
     words = flags(tmp_path, contains="eyes", items=[tmp_path / ITEMS], answers=said,
                   encoder_items=[statements], encoder_answers=answers,
                   settings={"patterns": {"drawn": "vlm"}})  # fmt: skip
@@ -204,7 +206,7 @@ def unknown_seen(root):
 def nothing_shared(root):
     change(root / f"{READOUTS}.predictions.parquet", keep=pl.col("item_id") < "q0005")
     for condition in ("sighted", "blank"):
-        path = root / f"results/answers/m/drawn/{condition}.parquet"
+        path = root / f"results/behavior/responses/m/drawn/{condition}.parquet"
         change(path, keep=pl.col("item_id") >= "q0005")
 
 
@@ -267,7 +269,7 @@ def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
     path = write_probes(tmp_path, "color", 0.5, 10)
     change(path.with_suffix(".predictions.parquet"),
            keep=(pl.col("address") == "") | (pl.col("id") != "q0003"))  # fmt: skip
-    words = [w for w in words if "readouts/m" not in w]
+    words = [w for w in words if "readout/m" not in w]
     at = words.index("--probes") + 1
     with pytest.raises(UserError, match="are of other items than those of the majority"):
         decide.main([*words[:at], str(path), *words[at:]])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
 from eyechart.statistics.intervals import apart, paired_interval, share_interval
-from eyechart.verdict.choose import cross_fitted
+from eyechart.verdict.best_address import cross_fitted
 
 DRAWS = 500
 

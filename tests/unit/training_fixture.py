@@ -2,7 +2,8 @@
 
 import json
 
-from eyechart.studio import draw_scenes, write_clevr
+from eyechart.rendering.datasets.clevr import draw as clevr_draw
+from eyechart.rendering.datasets.clevr import write as clevr_write
 
 TOWER = {"layers": 2, "width": 16, "mlp": 24, "heads": 2}
 PLAN = {
@@ -51,8 +52,8 @@ def draw(root):
     common = [*given, "--root", str(root)]
     shards = [str(root / f"{split}.json") for split in ("train", "val")]
     for split, output in zip(("train", "val"), shards, strict=True):
-        draw_scenes.main([*common, "--split", split, "--shard", "0", "--output", output])
-    write_clevr.main([*common, "--shards", *shards, "--output", str(root / "acquired.json")])
+        clevr_draw.main([*common, "--split", split, "--shard", "0", "--output", output])
+    clevr_write.main([*common, "--shards", *shards, "--output", str(root / "acquired.json")])
 
 
 def flags(raw, folder, stage, recipe=RECIPE, device="cpu"):

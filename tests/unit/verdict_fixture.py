@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.randomness import generator
-from eyechart.tables.answers import ANSWERS
+from eyechart.core.randomness import generator
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
+from eyechart.tables.responses import ANSWERS
 from eyechart.tables.verdict import parts, read_verdict
-from eyechart.verdict.choose import cross_fitted
+from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Skill, StageEvidence
 
 # What becomes of the signal at each stage, how the model answers, and the class that is right
@@ -105,13 +105,13 @@ def write_model(
                 readings.append(key | {"answer": row["answer"]})
     paths = {
         "items": root / "results/datasets/drawn/items.parquet",
-        "readouts": root / f"results/readouts/{model}/drawn.predictions.parquet",
+        "readouts": root / f"results/readout/{model}/drawn.predictions.parquet",
     }
     write_table(paths["items"], pa.Table.from_pylist(items, ITEMS))
     write_table(paths["readouts"], pa.Table.from_pylist(readings, PREDICTIONS))
     answers = []
     for condition, rows in said.items():
-        answers.append(root / f"results/answers/{model}/drawn/{condition}.parquet")
+        answers.append(root / f"results/behavior/responses/{model}/drawn/{condition}.parquet")
         write_table(answers[-1], pa.Table.from_pylist(rows, ANSWERS))
     return flags(
         root, model=model, items=[paths["items"]], readouts=[paths["readouts"]], answers=answers
@@ -150,7 +150,7 @@ def write_probes(root: Path, task: str, known: float, n: int, c: int = 4) -> Pat
     add("", "majority", rng.random(n) < 1 / c, None)
     for i, address in enumerate(LM):
         add(address, "task", rng.random(n) < known, known + 0.01 * i)
-    path = root / f"results/probes/m/drawn/{task}.parquet"
+    path = root / f"results/probing/m/drawn/{task}.parquet"
     write_table(path, pa.Table.from_pylist(rows, PROBES))
     table = pa.Table.from_pylist(said, PROBE_PREDICTIONS)
     write_table(path.with_suffix(".predictions.parquet"), table)

@@ -82,15 +82,15 @@ def test_a_lost_table_of_answers_is_made_again_with_the_same_bytes(
     asked: Project, tmp_path: Path
 ) -> None:
     project = asked.clone(tmp_path / "project")
-    lost = "results/answers/tiny_llava/mmvp/blank.parquet"
+    lost = "results/behavior/responses/tiny_llava/mmvp/blank.parquet"
     project.path(lost).unlink()
     project.finish(lost)
-    roots = ("results/answers", "results/scores", "results/mmvp")
+    roots = ("results/behavior/responses", "results/behavior/scores", "results/behavior/patterns")
     assert project.hashes(*roots) == asked.hashes(*roots)
 
 
 def test_every_score_stands_beside_chance_interval_and_count(asked: Project) -> None:
-    scores = pl.read_parquet(asked.path("results/scores/tiny_llava/mmvp.parquet"))
+    scores = pl.read_parquet(asked.path("results/behavior/scores/tiny_llava/mmvp.parquet"))
     accuracies = scores.filter(pl.col("metric").is_in(["accuracy", "pair_accuracy"]))
     assert set(accuracies["condition"]) == {"sighted", "blank"}
     assert (
@@ -102,6 +102,6 @@ def test_every_score_stands_beside_chance_interval_and_count(asked: Project) -> 
 
 
 def test_the_page_names_model_encoder_and_every_pattern(asked: Project) -> None:
-    page = asked.path("results/mmvp/tiny_llava.html").read_text()
+    page = asked.path("results/behavior/patterns/tiny_llava.html").read_text()
     for word in ("tiny_llava", "tiny_clip", "orientation", "viewpoint", "n = 9"):
         assert word in page

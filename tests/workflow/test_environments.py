@@ -11,7 +11,7 @@ import pytest
 import yaml
 from project import ROOT, Project
 
-from eyechart import environments
+from eyechart.plan import environments
 
 pytestmark = pytest.mark.workflow
 ENVS = {"tiny_clip": "base", "clip_tv": "torchvision", "clip_old": "legacy_4_48"}

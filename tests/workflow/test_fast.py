@@ -49,9 +49,9 @@ READ = {"read_out": 3, "draw_readout": 3, **DECIDED}
     [
         (edit_logic("verdict/rules.py"), DECIDED),
         (verdicts(margin=0.2), DECIDED),
-        (edit_logic("readout/gram.py"), READ),
+        (edit_logic("readout/style.py"), READ),
         (
-            edit_logic("readout/depth_training.py"),
+            edit_logic("readout/depth/training.py"),
             {"train_depth_heads": 1, **READ, "read_out": 1, "draw_readout": 1},
         ),
         (
@@ -88,7 +88,7 @@ def test_every_skill_has_a_verdict_and_says_why(fast: Project) -> None:
 def test_every_readout_stands_beside_its_control_chance_and_interval(
     dataset: str, fast: Project
 ) -> None:
-    rows = pl.read_parquet(fast.path(f"results/readouts/tiny_llava/{dataset}.parquet"))
+    rows = pl.read_parquet(fast.path(f"results/readout/tiny_llava/{dataset}.parquet"))
     own = set(rows["readout"])
     assert {name for name in own if f"{name}/shuffled" in own} == {
         name for name in own if not name.endswith("/shuffled")

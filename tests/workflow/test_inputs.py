@@ -31,13 +31,13 @@ FORMS = {
     "images": r"results/datasets/(?P<dataset>[^/]+)/images\.parquet",
     "regions": r"results/datasets/(?P<dataset>[^/]+)/regions\.parquet",
     "receipt": r"data/raw/(?P<dataset>[^/]+)/acquired\.json",
-    "predictions": rf"results/probes/{_OF}/[^/]+\.predictions\.parquet",
-    "probes": rf"results/probes/{_OF}/[^/.]+\.parquet",
-    "activations": rf"results/activations/{_OF}/\w+/manifest\.json",
-    "answers": rf"results/answers/{_OF}/\w+\.parquet",
-    "distributions": rf"results/scores/{_OF}\.distributions\.parquet",
-    "scores": rf"results/scores/{_OF}\.parquet",
-    "readouts": rf"results/readouts/{_OF}(\.predictions)?\.parquet",
+    "predictions": rf"results/probing/{_OF}/[^/]+\.predictions\.parquet",
+    "probes": rf"results/probing/{_OF}/[^/.]+\.parquet",
+    "activations": rf"results/extraction/{_OF}/\w+/manifest\.json",
+    "answers": rf"results/behavior/responses/{_OF}/\w+\.parquet",
+    "distributions": rf"results/behavior/scores/{_OF}\.distributions\.parquet",
+    "scores": rf"results/behavior/scores/{_OF}\.parquet",
+    "readouts": rf"results/readout/{_OF}(\.predictions)?\.parquet",
     "concepts": rf"results/concepts/{_OF}/\w+\.parquet",
     "attention": rf"results/attention/{_OF}/\w+\.parquet",
 }
@@ -146,9 +146,9 @@ def test_inputs_agree_whatever_is_switched_off(change: dict[str, Any], project: 
 
 def test_a_probe_table_without_its_items_is_found() -> None:
     items = ["results/datasets/blink/items.parquet"]
-    answers = ["results/answers/tiny_dino/blink/sighted.parquet"]
-    probes = ["results/probes/tiny_dino/clevr/has_red.parquet"]
-    predictions = ["results/probes/tiny_dino/clevr/has_red.predictions.parquet"]
+    answers = ["results/behavior/responses/tiny_dino/blink/sighted.parquet"]
+    probes = ["results/probing/tiny_dino/clevr/has_red.parquet"]
+    predictions = ["results/probing/tiny_dino/clevr/has_red.predictions.parquet"]
 
     def found(**inputs: list[str]) -> list[str]:
         return faults({"rule": "decide", "wildcards": {}, "inputs": inputs})

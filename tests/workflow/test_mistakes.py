@@ -28,7 +28,7 @@ MISTAKES = {
         "unknown task 'x'; There are:",
     ),
     "unknown target": (
-        ["results/probes/tiny_llava/clever/color.parquet"],
+        ["results/probing/tiny_llava/clever/color.parquet"],
         "unknown dataset 'clever'; did you mean 'clevr'?",
     ),
 }
@@ -63,7 +63,7 @@ def test_an_unknown_address_lists_what_there_is_and_loses_nothing(
     assert "Traceback" not in done.stdout
     project.configure({"extraction": {"addresses": finished.config["extraction"]["addresses"]}})
     project.finish()
-    assert project.hashes("results/probes") == finished.hashes("results/probes")
+    assert project.hashes("results/probing") == finished.hashes("results/probing")
 
 
 def local(project: Project, source: Path) -> Project:
@@ -121,7 +121,7 @@ def small_disk(folder: Path) -> Iterator[None]:
     [
         "data/raw/clevr/shards/val-000.json",
         "data/models/tiny_clip/ready.json",
-        "results/activations/tiny_clip/clevr/image/part-000.parquet",
+        "results/extraction/tiny_clip/clevr/image/part-000.parquet",
     ],
 )
 def test_a_full_disk_is_one_sentence_and_with_room_again_the_bytes_are_the_same(

@@ -21,7 +21,7 @@ QUESTIONS = {"write_drawn": 1, **TABLES}
 ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
 OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_probing": 1, **PAGE}
 OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_probing": 1, "decide": 1, **CARD}
-PART = "results/activations/tiny_clip/clevr/image/part-001.parquet"
+PART = "results/extraction/tiny_clip/clevr/image/part-001.parquet"
 PICTURE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
 
 Change = Callable[[Project], None]
@@ -111,10 +111,10 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         edit_logic("models/families/llava.py"),
         {"describe_model": 1, "extract_vlm": 2, **OF_LLAVA},
     ),
-    "logic of preparing": (edit_logic("datasets/prepare_clevr.py"), TABLES),
-    "logic of the questions": (edit_logic("studio/questions.py"), QUESTIONS),
+    "logic of preparing": (edit_logic("data/layouts/clevr/prepare.py"), TABLES),
+    "logic of the questions": (edit_logic("rendering/language/questions.py"), QUESTIONS),
     "logic of the renderer": (
-        edit_logic("studio/render.py"),
+        edit_logic("rendering/renderer.py"),
         {"draw_scenes": 4, **QUESTIONS},
     ),
     "version of a library": (
@@ -151,7 +151,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     "shard damaged": (damage(PART), {"extract_encoder": 1, **OF_CLIP}),
     "shard cut off": (truncate(PART), {"extract_encoder": 1, **OF_CLIP}),
     "manifest cut off": (
-        truncate("results/activations/tiny_clip/clevr/image/manifest.json"),
+        truncate("results/extraction/tiny_clip/clevr/image/manifest.json"),
         OF_CLIP,
     ),
     "picture deleted": (delete(PICTURE), ONE_SHARD),
@@ -194,7 +194,7 @@ def test_a_change_reruns_exactly_what_depends_on_it(
 
 def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
-    assert project.plan("results/probes/tiny_llava/clevr/shape.parquet") == {
+    assert project.plan("results/probing/tiny_llava/clevr/shape.parquet") == {
         "draw_scenes": 4,
         "write_drawn": 1,
         "prepare_dataset": 1,
@@ -215,5 +215,5 @@ def test_a_damaged_shard_is_told_of_set_aside_and_made_again_with_the_same_bytes
     assert f"{PART} was damaged" in output
     assert project.path(f"{PART}.damaged").exists()
     project.path(f"{PART}.damaged").unlink()
-    roots = ("results/activations",)
+    roots = ("results/extraction",)
     assert project.hashes(*roots) == finished.hashes(*roots)

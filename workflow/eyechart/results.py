@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.tables import activations as parts
 from eyechart.tables.finding import PATTERNS, Root, find, find_one, read_all
 from eyechart.tables.parquet import read_table

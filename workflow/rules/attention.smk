@@ -27,7 +27,7 @@ rule trace_items:
         mem_mb=SIZES.extracting_mb,
         runtime=SIZES.answering_minutes,
         gpu=SIZES.gpus,
-        cpus_per_gpu=sizing.CPUS_PER_GPU,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
@@ -61,8 +61,8 @@ rule summarise_attention:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(2000),
-        runtime=sizing.fixed(60),
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         settings=TRACING.summing,
         seed=config["seed"],

@@ -28,7 +28,7 @@ rule answer_encoder:
         mem_mb=SIZES.extracting_mb,
         runtime=SIZES.answering_minutes,
         gpu=SIZES.gpus,
-        cpus_per_gpu=sizing.CPUS_PER_GPU,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
@@ -117,7 +117,7 @@ rule retrieve:
         mem_mb=SIZES.extracting_mb,
         runtime=SIZES.answering_minutes,
         gpu=SIZES.gpus,
-        cpus_per_gpu=sizing.CPUS_PER_GPU,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
@@ -152,8 +152,8 @@ rule compare_patterns:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
-        runtime=sizing.fixed(30),
+        mem_mb=resources.fixed(1000),
+        runtime=resources.fixed(30),
     params:
         settings=ANSWERING.comparing,
         seed=config["seed"],

@@ -11,18 +11,18 @@ from snakemake.settings.types import DeploymentMethod
 CODE = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, CODE)
 
-from eyechart import configuration, recipe, sizing, targets
-from eyechart.configuration import canonical
-from eyechart.environments import Environments
-from eyechart.errors import UserError
-from eyechart.exam import Exam
-from eyechart.fingerprint import fingerprint
-from eyechart.pairing import Mining
+from eyechart.core import integrity
+from eyechart.core.errors import UserError
+from eyechart.core.files import sha256
+from eyechart.core.fingerprint import fingerprint
+from eyechart.plan import configuration, resources, targets, training
 from eyechart.plan import paths
 from eyechart.plan.config.check import check
-from eyechart.report_plan import ReportPlan
-from eyechart.tables import integrity
-from eyechart.tables.files import sha256
+from eyechart.plan.configuration import canonical
+from eyechart.plan.environments import Environments
+from eyechart.plan.mining import Mining
+from eyechart.plan.report import ReportPlan
+from eyechart.plan.workflow import Exam
 
 RESULTS = workflow.pathvars.get("results")
 
@@ -44,7 +44,7 @@ try:
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
     targets.check(config, SPECS, sys.argv[1:], RESULTS)
-    SIZES = sizing.Sizes(config, SPECS)
+    SIZES = resources.Sizes(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 

@@ -19,8 +19,8 @@ rule compare_concepts:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(120),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(120),
     params:
         settings=COMPARING.setting,
         seed=config["seed"],

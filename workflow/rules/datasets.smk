@@ -16,7 +16,7 @@ rule draw_scenes:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
+        mem_mb=resources.fixed(1000),
         runtime=SIZES.drawing_minutes,
     params:
         root=subpath(output[0], ancestor=2),
@@ -117,7 +117,7 @@ rule download:
     threads: config["threads"]
     resources:
         mem_mb=SIZES.rows_mb,
-        runtime=sizing.fixed(1440),
+        runtime=resources.fixed(1440),
     params:
         root=subpath(output[0], parent=True),
         cache=paths.DOWNLOADS.rule(),
@@ -127,7 +127,7 @@ rule download:
     message:
         "Downloading {wildcards.dataset}"
     shell:
-        "python -m eyechart.datasets.download --dataset {wildcards.dataset}"
+        "python -m eyechart.data.sources.download --dataset {wildcards.dataset}"
         " --versions {input.versions} --lock {params.lock} --cache {params.cache}"
         " --settings {params.settings:q} --root {params.root} --output {output} 2>&1 | tee {log}"
 

@@ -24,7 +24,7 @@ rule extract_encoder:
         mem_mb=SIZES.extracting_mb,
         runtime=SIZES.extracting_minutes,
         gpu=SIZES.gpus,
-        cpus_per_gpu=sizing.CPUS_PER_GPU,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
@@ -79,7 +79,7 @@ rule write_manifest:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
+        mem_mb=resources.fixed(1000),
         runtime=SIZES.closing_minutes,
     params:
         settings=EXAM.extracting,

@@ -46,8 +46,8 @@ rule export_labels:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
-        runtime=sizing.fixed(10),
+        mem_mb=resources.fixed(1000),
+        runtime=resources.fixed(10),
     params:
         code=fingerprint("eyechart.mining.export_labels"),
     message:

@@ -17,19 +17,19 @@ rule pull_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(2000),
-        runtime=sizing.fixed(1440),
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(1440),
     params:
         wanted=EXAM.checkpoints.wanted,
         revision=EXAM.checkpoints.revision,
         allowance=EXAM.checkpoints.allowance,
         lock=paths.MODEL_LOCK.rule(),
         # how files are fetched cannot change them: every one is verified
-        code=fingerprint("eyechart.models.hub_files"),
+        code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Pulling {wildcards.model}"
     shell:
-        "python -m eyechart.models.pull_model --model {wildcards.model} --spec {input.spec}"
+        "python -m eyechart.models.sources.pull_model --model {wildcards.model} --spec {input.spec}"
         " --revision {params.revision} --lock {params.lock} {params.allowance}"
         " --output {output} 2>&1 | tee {log}"
 
@@ -49,17 +49,17 @@ rule take_model:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(2000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(240),
     params:
         source=EXAM.checkpoints.folder,
         wanted=EXAM.checkpoints.wanted,
         allowance=EXAM.checkpoints.allowance,
-        code=fingerprint("eyechart.models.hub_files"),
+        code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Taking {wildcards.model} from {params.source}"
     shell:
-        "python -m eyechart.models.take_model --model {wildcards.model} --source {params.source:q}"
+        "python -m eyechart.models.sources.take_model --model {wildcards.model} --source {params.source:q}"
         " --spec {input.spec} {params.allowance} --output {output} 2>&1 | tee {log}"
 
 
@@ -147,8 +147,8 @@ rule draw_card:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(500),
-        runtime=sizing.fixed(10),
+        mem_mb=resources.fixed(500),
+        runtime=resources.fixed(10),
     params:
         code=fingerprint("eyechart.report.sections.models.sheet"),
     message:

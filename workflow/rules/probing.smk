@@ -20,7 +20,7 @@ rule train_probes:
         mem_mb=SIZES.probing_mb,
         runtime=SIZES.probing_minutes,
         gpu=SIZES.probing_gpus,
-        cpus_per_gpu=sizing.CPUS_PER_GPU,
+        cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         settings=canonical(config["probing"]),
         seed=config["seed"],

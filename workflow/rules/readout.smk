@@ -17,18 +17,18 @@ rule train_depth_heads:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(8000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(8000),
+        runtime=resources.fixed(240),
     params:
         dataset=READING.depth_name,
         settings=READING.training,
         seed=config["seed"],
-        code=fingerprint("eyechart.readout.train_depth_heads"),
+        code=fingerprint("eyechart.readout.depth.train_depth_heads"),
         environment=ENVIRONMENT,
     message:
         "Training the depth heads of {wildcards.model}"
     shell:
-        "python -m eyechart.readout.train_depth_heads --model {wildcards.model}"
+        "python -m eyechart.readout.depth.train_depth_heads --model {wildcards.model}"
         " --dataset {params.dataset} --manifests {input.manifests} --items {input.item_table}"
         " --images {input.image_table} --settings {params.settings:q} --seed {params.seed}"
         " --threads {threads} --heads {output.heads} --metrics {output.metrics} 2>&1 | tee {log}"
@@ -52,8 +52,8 @@ rule read_out:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(8000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(8000),
+        runtime=resources.fixed(240),
     params:
         settings=READING.scoring,
         seed=config["seed"],

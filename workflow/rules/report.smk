@@ -29,8 +29,8 @@ for SECTION in REPORT.drawn:
             BASE
         threads: config["threads"]
         resources:
-            mem_mb=sizing.fixed(2000),
-            runtime=sizing.fixed(60),
+            mem_mb=resources.fixed(2000),
+            runtime=resources.fixed(60),
         params:
             section=SECTION,
             settings=REPORT.settings(SECTION),
@@ -69,8 +69,8 @@ rule draw_patterns:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(2000),
-        runtime=sizing.fixed(60),
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         settings=EXAM.reporting(),
         encoder=ANSWERING.encoder_of,
@@ -106,8 +106,8 @@ rule draw_pairs:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(2000),
-        runtime=sizing.fixed(60),
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         settings=EXAM.reporting("mined", "gallery_px", "megabytes"),
         code=fingerprint("eyechart.report.sections.mining.sheet"),
@@ -139,8 +139,8 @@ rule build_report:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(60),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(60),
     params:
         settings=EXAM.reporting(),
         benchmarks="benchmarks",

@@ -15,18 +15,18 @@ rule train_clip:
         BASE
     threads: config["tiny"]["recipe"]["contrastive"]["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(240),
     params:
-        recipe=recipe.stage_recipe(config, "contrastive"),
+        recipe=training.stage_recipe(config, "contrastive"),
         seed=config["tiny"]["seed"],
         device=config["tiny"]["device"],
-        code=fingerprint("eyechart.training.train_clip"),
+        code=fingerprint("eyechart.tiny_models.train_clip"),
         environment=ENVIRONMENT,
     message:
         "Training tiny_clip: which caption belongs to which picture"
     shell:
-        "python -m eyechart.training.train_clip --receipt {input.receipt} --recipe {params.recipe:q}"
+        "python -m eyechart.tiny_models.train_clip --receipt {input.receipt} --recipe {params.recipe:q}"
         " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
 
 
@@ -44,18 +44,18 @@ rule train_language:
         BASE
     threads: config["tiny"]["recipe"]["language"]["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(240),
     params:
-        recipe=recipe.stage_recipe(config, "language"),
+        recipe=training.stage_recipe(config, "language"),
         seed=config["tiny"]["seed"],
         device=config["tiny"]["device"],
-        code=fingerprint("eyechart.training.train_language"),
+        code=fingerprint("eyechart.tiny_models.train_language"),
         environment=ENVIRONMENT,
     message:
         "Training the language model on text alone"
     shell:
-        "python -m eyechart.training.train_language --receipt {input.receipt}"
+        "python -m eyechart.tiny_models.train_language --receipt {input.receipt}"
         " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
         " --output {output.ready}"
         " --curve {output.curve} 2>&1 | tee {log}"
@@ -77,19 +77,19 @@ rule train_alignment:
         BASE
     threads: config["tiny"]["recipe"]["alignment"]["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(240),
     params:
         stage="alignment",
-        recipe=recipe.stage_recipe(config, "alignment"),
+        recipe=training.stage_recipe(config, "alignment"),
         seed=config["tiny"]["seed"],
         device=config["tiny"]["device"],
-        code=fingerprint("eyechart.training.train_llava"),
+        code=fingerprint("eyechart.tiny_models.train_llava"),
         environment=ENVIRONMENT,
     message:
         "Training tiny_llava, stage {params.stage}"
     shell:
-        "python -m eyechart.training.train_llava --stage {params.stage} --receipt {input.receipt}"
+        "python -m eyechart.tiny_models.train_llava --stage {params.stage} --receipt {input.receipt}"
         " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
         " --vision {input.vision} --language {input.language} --output {output.ready} --curve {output.curve}"
         " 2>&1 | tee {log}"
@@ -110,10 +110,10 @@ use rule train_alignment as train_instruction with:
     threads: config["tiny"]["recipe"]["instruction"]["threads"]
     params:
         stage="instruction",
-        recipe=recipe.stage_recipe(config, "instruction"),
+        recipe=training.stage_recipe(config, "instruction"),
         seed=config["tiny"]["seed"],
         device=config["tiny"]["device"],
-        code=fingerprint("eyechart.training.train_llava"),
+        code=fingerprint("eyechart.tiny_models.train_llava"),
         environment=ENVIRONMENT,
 
 
@@ -131,25 +131,25 @@ rule train_dino:
         BASE
     threads: config["tiny"]["recipe"]["distillation"]["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(240),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(240),
     params:
-        recipe=recipe.stage_recipe(config, "distillation"),
+        recipe=training.stage_recipe(config, "distillation"),
         seed=config["tiny"]["seed"],
         device=config["tiny"]["device"],
-        code=fingerprint("eyechart.training.train_dino"),
+        code=fingerprint("eyechart.tiny_models.train_dino"),
         environment=ENVIRONMENT,
     message:
         "Training tiny_dino on pictures alone"
     shell:
-        "python -m eyechart.training.train_dino --receipt {input.receipt} --recipe {params.recipe:q}"
+        "python -m eyechart.tiny_models.train_dino --receipt {input.receipt} --recipe {params.recipe:q}"
         " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
 
 
 rule pack_weights:
     input:
-        ready=recipe.trained,
-        curves=recipe.trained_curves,
+        ready=training.trained,
+        curves=training.trained_curves,
     output:
         packed=paths.PACKED.rule(),
     log:
@@ -163,22 +163,22 @@ rule pack_weights:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
-        runtime=sizing.fixed(30),
+        mem_mb=resources.fixed(1000),
+        runtime=resources.fixed(30),
     params:
-        recipe=recipe.whole_recipe(config),
-        code=fingerprint("eyechart.training.pack_weights"),
+        recipe=training.whole_recipe(config),
+        code=fingerprint("eyechart.tiny_models.pack_weights"),
     message:
         "Packing the weights of {wildcards.model}"
     shell:
-        "python -m eyechart.training.pack_weights --model {wildcards.model}"
+        "python -m eyechart.tiny_models.pack_weights --model {wildcards.model}"
         " --recipe {params.recipe:q} --trained {input.ready} --curve {input.curves}"
         " --output {output} 2>&1 | tee {log}"
 
 
 rule install_weights:
     input:
-        packed=recipe.packed(config),
+        packed=training.packed(config),
     output:
         paths.READY.rule(),
     log:
@@ -192,18 +192,18 @@ rule install_weights:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(1000),
-        runtime=sizing.fixed(30),
+        mem_mb=resources.fixed(1000),
+        runtime=resources.fixed(30),
     params:
-        recipe=recipe.whole_recipe(config),
-        code=fingerprint("eyechart.training.install_weights"),
+        recipe=training.whole_recipe(config),
+        code=fingerprint("eyechart.tiny_models.install_weights"),
     message:
         "Installing {wildcards.model}"
     shell:
-        "python -m eyechart.training.install_weights --recipe {params.recipe:q}"
+        "python -m eyechart.tiny_models.install_weights --recipe {params.recipe:q}"
         " --packed {input.packed} --output {output} 2>&1 | tee {log}"
 
 
 rule train_tiny:
     input:
-        expand(paths.PACKED.rule(), model=recipe.MODELS),
+        expand(paths.PACKED.rule(), model=training.MODELS),

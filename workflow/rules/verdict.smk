@@ -22,8 +22,8 @@ rule decide:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=sizing.fixed(4000),
-        runtime=sizing.fixed(60),
+        mem_mb=resources.fixed(4000),
+        runtime=resources.fixed(60),
     params:
         kind=JUDGING.kind,
         contains=JUDGING.contains,

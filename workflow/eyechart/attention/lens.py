@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eyechart.attention.trace import Trace
-from eyechart.models.heads import OutputHead
+from eyechart.models.unembedding import OutputHead
 
 ROOM = 256  # tokens whose scores of all words are held at once
 CLOSE = 1e-4  # of log-probabilities in float32

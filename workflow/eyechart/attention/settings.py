@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from eyechart import randomness
-from eyechart.behavior.asking import PromptStyle
-from eyechart.errors import UserError, nearest
+from eyechart.core import randomness
+from eyechart.core.errors import UserError, nearest
+from eyechart.inference.prompts import PromptStyle
 from eyechart.tables.parquet import read_table
 
 NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "answer", "task"]

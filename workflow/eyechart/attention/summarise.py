@@ -23,9 +23,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.attention.wide import MIXED, aligned, by_task, pivot, with_mean
-from eyechart.randomness import generator
+from eyechart.attention.matrices import MIXED, aligned, by_task, pivot, with_mean
+from eyechart.core import errors
+from eyechart.core.randomness import generator
 from eyechart.statistics.bootstrap import GroupBootstrap, Means
 from eyechart.statistics.testing import benjamini_hochberg, sign_test
 from eyechart.tables.attention import (

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.attention.settings import AttentionSettings, Item
-from eyechart.attention.watch import watched
-from eyechart.errors import UserError
+from eyechart.attention.weights import watched
+from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.heads import answering_blocks
 from eyechart.models.hooks import pass_mode, read_outputs
+from eyechart.models.unembedding import answering_blocks
 
 Ids = list[int]
 

@@ -28,16 +28,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from eyechart import errors
-from eyechart.attention.collect import Tables
-from eyechart.attention.examine import SCHEMAS, ItemTracer
-from eyechart.attention.marked import Mark, check_inside, marks_of, moved, partners
+from eyechart.attention.measure import SCHEMAS, ItemTracer
+from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
+from eyechart.attention.rows import Tables
 from eyechart.attention.settings import Item, choose_items, read_settings
-from eyechart.attention.watch import ask_for_weights
-from eyechart.extraction.open_picture import size_of
+from eyechart.attention.weights import ask_for_weights
+from eyechart.core import errors
+from eyechart.data.open_image import size_of
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.loading import Loading, add_flags, read_flags
+from eyechart.models.load_options import Loading, add_flags, read_flags
 from eyechart.models.spec import Spec, read_spec
 from eyechart.tables.attention import write_noted
 from eyechart.tables.parquet import read_table

@@ -13,8 +13,8 @@ and greedy text; an encoder with a text tower compares its picture with a text m
         --settings '{"prompt": "{question}", "choices": "text", "orders": 1, "items": "test", \
             "most": null, "greedy": "none", "greedy_tokens": 16, "batch_size": 64, \
             "statement": "{question} {choice}", "caption": "a photo of {statement}"}' \
-        --outputs results/answers/tiny_llava/clevr/sighted.parquet \
-            results/answers/tiny_llava/clevr/blank.parquet
+        --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet \
+            results/behavior/responses/tiny_llava/clevr/blank.parquet
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from eyechart import errors
-from eyechart.behavior import towers
-from eyechart.behavior.asking import PromptStyle, parse
+from eyechart.behavior import ask_encoder
+from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, Showing
-from eyechart.behavior.reader import PromptAnswerer, ScoringRequest
-from eyechart.behavior.scripts import Response
 from eyechart.behavior.settings import BehaviorSettings, choose_items, read_settings
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.core import errors
+from eyechart.core.files import read_json
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import Response
+from eyechart.inference.prompts import PromptStyle, parse
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.loading import add_flags, read_flags
+from eyechart.models.load_options import add_flags, read_flags
 from eyechart.models.spec import read_spec
-from eyechart.tables.answers import ANSWERS
 from eyechart.tables.conditions import CONDITIONS
-from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.responses import ANSWERS
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class ItemAnswerer:
         if isinstance(self.adapter, LanguageAdapter):
             rows = list(self._read(self.adapter, condition))
         else:
-            rows = list(self._compare(towers.two_towers(self.adapter), condition))
+            rows = list(self._compare(ask_encoder.two_towers(self.adapter), condition))
         return sorted(rows, key=lambda row: (row["item_id"], row["order"]))
 
     def _read(self, adapter: LanguageAdapter, condition: str) -> Iterator[dict[str, Any]]:
@@ -102,15 +102,15 @@ class ItemAnswerer:
                 yield row_of(item, asking.order, images, asking.prompt, said, letters)
         bar.close()
 
-    def _compare(self, adapter: towers.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
+    def _compare(self, adapter: ask_encoder.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
         statement, caption = self.settings.statement, self.settings.caption
         shown = self.showing.sights(condition)
         items = self.showing.items
         matches = [
-            towers.MatchRequest.of(item, item["form"], sights, statement, caption)
+            ask_encoder.MatchRequest.of(item, item["form"], sights, statement, caption)
             for item, (sights, _) in zip(items, shown, strict=True)
         ]
-        found = towers.answer(adapter, matches, self.batches)
+        found = ask_encoder.answer(adapter, matches, self.batches)
         for item, (_, images), said in zip(items, shown, found, strict=True):
             text = (
                 caption.format(statement=item["prompt"])

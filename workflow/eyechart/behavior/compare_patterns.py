@@ -6,10 +6,12 @@ tables of MMVP-VLM and the VLMs' of MMVP.
 Writes pair accuracies per model and pattern, and the correlations.
 
     python -m eyechart.behavior.compare_patterns \
-        --scores results/scores/tiny_clip/mmvp_vlm.parquet results/scores/tiny_llava/mmvp.parquet \
+        --scores results/behavior/scores/tiny_clip/mmvp_vlm.parquet \
+            results/behavior/scores/tiny_llava/mmvp.parquet \
         --cards results/models/tiny_clip/card.json results/models/tiny_llava/card.json \
         --settings '{"bootstrap": 1000, "permutations": 362880}' --seed 7 \
-        --patterns results/mmvp/patterns.parquet --correlations results/mmvp/correlations.parquet
+        --patterns results/behavior/patterns/patterns.parquet \
+        --correlations results/behavior/patterns/correlations.parquet
 """
 
 import argparse
@@ -23,14 +25,14 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.behavior.read_answers import SIGHTED
-from eyechart.errors import UserError, nearest
-from eyechart.randomness import generator
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import read_json
+from eyechart.core.randomness import generator
 from eyechart.statistics.correlation import correlate
 from eyechart.statistics.testing import benjamini_hochberg
-from eyechart.tables.files import read_json
 from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.read_responses import SIGHTED
 from eyechart.tables.scores import ALL, CORRELATIONS, PATTERNS, SCORES
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyechart import randomness
-from eyechart.errors import UserError
-from eyechart.extraction.open_picture import open_picture, size_of
+from eyechart.core import randomness
+from eyechart.core.errors import UserError
+from eyechart.data.open_image import open_picture, size_of
 
 WHITE = (255, 255, 255)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.behavior.answered import AnsweredItems, ConditionResponses
+from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 def distributions(

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-from eyechart.behavior.answered import AnsweredItems, ConditionResponses
 from eyechart.statistics.resample import Measure, largest, mean, per_unit, total_variation
+from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy") -> Measure:

@@ -9,7 +9,7 @@ A picture's rank is that of its best caption, and a tie counts against it. Write
         --spec config/models/tiny_clip.yaml --checkpoint data/models/tiny_clip \
         --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet \
         --settings '{"caption": "{statement}", "bootstrap": 1000, "batch_size": 64}' --seed 7 \
-        --output results/retrieval/tiny_clip/coco.parquet
+        --output results/behavior/retrieval/tiny_clip/coco.parquet
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart import errors, randomness
-from eyechart.behavior import towers
-from eyechart.behavior.asking import check_template
+from eyechart.behavior import ask_encoder
 from eyechart.behavior.conditions import Sight
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.core import errors, randomness
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.prompts import check_template
 from eyechart.models.load import load
-from eyechart.models.loading import add_flags, read_flags
+from eyechart.models.load_options import add_flags, read_flags
 from eyechart.models.spec import read_spec
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
@@ -176,7 +176,7 @@ def missed(of: int, right: int, depth: int) -> float:
 
 
 def compare(
-    adapter: towers.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
+    adapter: ask_encoder.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the pictures' and the distinct texts' vectors, float64, shapes (n, d) and (m, d)."""
     batches = AdaptiveBatchSize(size, "answering.batch_size")
@@ -184,8 +184,8 @@ def compare(
         if image not in paths:
             raise errors.UserError(f"items: picture {image!r} is not in the picture table")
     sights = [Sight(image, path=paths[image]) for image in captions.images]
-    views = towers.view(adapter, sights, batches)
-    words, _ = towers.read(adapter, captions.texts, batches)
+    views = ask_encoder.view(adapter, sights, batches)
+    words, _ = ask_encoder.read(adapter, captions.texts, batches)
     return views.double().numpy(), words.double().numpy()
 
 
@@ -219,7 +219,7 @@ def main(argv: list[str]) -> None:
     captions = gather(args.items, settings["caption"])
     images = read_table(args.images, ["image_id", "path"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in images}
-    adapter = towers.two_towers(load(read_spec(args.spec), args.checkpoint, read_flags(args)))
+    adapter = ask_encoder.two_towers(load(read_spec(args.spec), args.checkpoint, read_flags(args)))
     views, words = compare(adapter, captions, paths, settings["batch_size"])
     found = ranks(views, words, captions)
     whose = {"model": args.model, "dataset": args.dataset, "condition": "sighted", "task": TASK}

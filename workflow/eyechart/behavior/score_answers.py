@@ -6,11 +6,11 @@ Writes the table of scores and, beside it, how answers are distributed.
 
     python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
         --items results/datasets/clevr/items.parquet \
-        --answers results/answers/tiny_llava/clevr/sighted.parquet \
-            results/answers/tiny_llava/clevr/blank.parquet \
+        --answers results/behavior/responses/tiny_llava/clevr/sighted.parquet \
+            results/behavior/responses/tiny_llava/clevr/blank.parquet \
         --settings '{"bootstrap": 1000}' --seed 7 \
-        --scores results/scores/tiny_llava/clevr.parquet \
-        --distributions results/scores/tiny_llava/clevr.distributions.parquet
+        --scores results/behavior/scores/tiny_llava/clevr.parquet \
+        --distributions results/behavior/scores/tiny_llava/clevr.distributions.parquet
 """
 
 import argparse
@@ -23,15 +23,15 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.behavior import metrics, open_answers
-from eyechart.behavior.answered import AnsweredItems, ConditionResponses, lay_out
+from eyechart.behavior import metrics, open_metrics
 from eyechart.behavior.distributions import distributions
-from eyechart.behavior.read_answers import SIGHTED, read_answers, read_items
-from eyechart.randomness import generator
+from eyechart.core import errors
+from eyechart.core.randomness import generator
 from eyechart.statistics.resample import Measure, Resampled, Sums
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import write_table
+from eyechart.tables.read_responses import SIGHTED, read_answers, read_items
+from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses, lay_out
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,9 @@ def score(
         Schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then task ("all" first), then
         metric. ``q`` is over all tests of the table.
     """
-    references = open_answers.References(asked, items)
+    references = open_metrics.References(asked, items)
     found = {
-        condition: metrics.measures(asked, said, condition) + open_answers.measures(references, own)
+        condition: metrics.measures(asked, said, condition) + open_metrics.measures(references, own)
         for condition, own in said.items()
     }
     tasks = {ALL: np.ones(len(asked.ids), dtype=bool)}

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from eyechart import randomness
-from eyechart.behavior.asking import check_template
 from eyechart.behavior.conditions import Item
-from eyechart.errors import UserError, nearest
+from eyechart.core import randomness
+from eyechart.core.errors import UserError, nearest
+from eyechart.inference.prompts import check_template
 from eyechart.tables.parquet import read_table
 
 NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "task", "meta"]

@@ -11,7 +11,7 @@ from collections import Counter
 
 import numpy as np
 
-from eyechart.behavior.vqa_words import same_words
+from eyechart.behavior.vqa_normalise import same_words
 
 N = 4  # n-grams up to this length
 SIGMA = 6.0  # of CIDEr-D's penalty of a difference in length, in bigrams

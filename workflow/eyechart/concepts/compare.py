@@ -8,11 +8,11 @@ neighbours. Spans that are kept whole (``image_tokens``) are no vectors, and are
 Writes which cue wins, how well concepts separate, and where all pictures lie.
 
     python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
-        --manifests results/activations/tiny_llava/stroop/image/manifest.json \
-            results/activations/tiny_llava/stroop/item/manifest.json \
+        --manifests results/extraction/tiny_llava/stroop/image/manifest.json \
+            results/extraction/tiny_llava/stroop/item/manifest.json \
         --items results/datasets/stroop/items.parquet \
         --images results/datasets/stroop/images.parquet \
-        --answers results/answers/tiny_llava/stroop/sighted.parquet \
+        --answers results/behavior/responses/tiny_llava/stroop/sighted.parquet \
         --settings '{"columns": ["*"], "components": 50, "neighbours": 5, "power": 1,
                      "shown": 5, "threshold": 0.8, "permutations": 100, "bootstrap": 1000}' \
         --seed 7 --cues results/concepts/tiny_llava/stroop/cues.parquet \
@@ -31,13 +31,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.concepts.banks import Bank, read_banks
 from eyechart.concepts.cues import Row, cue_rows, pool
-from eyechart.concepts.said import answer_rows, read_sighted
+from eyechart.concepts.responses import answer_rows, read_sighted
 from eyechart.concepts.sweep import METHODS, Sweep, sweep
-from eyechart.errors import UserError
-from eyechart.randomness import generator
+from eyechart.concepts.vectors import Bank, read_banks
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import generator
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.activations import read_column, read_ids, read_manifest
 from eyechart.tables.concepts import ALL, CUES, PROJECTION, SEPARATION

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from eyechart.concepts import separation, space
-from eyechart.concepts.banks import Bank
 from eyechart.concepts.cues import Hits, Row, find_hits
-from eyechart.randomness import generator
+from eyechart.concepts.vectors import Bank
+from eyechart.core.randomness import generator
 from eyechart.statistics.bootstrap import bootstrap_interval
 
 METHODS = ("centroid", "knn")

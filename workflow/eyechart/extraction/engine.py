@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from eyechart.extraction import passes
-from eyechart.extraction.batches import AdaptiveBatchSize
-from eyechart.extraction.locating import Locator
-from eyechart.extraction.packing import PACK_TOKENS, fill
-from eyechart.extraction.plan import ExtractionPart, chunks
-from eyechart.extraction.prepare import Preparer, Prompt, ahead
 from eyechart.extraction.shards import join, take
+from eyechart.inference import passes
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.packing import PACK_TOKENS, fill
+from eyechart.inference.preprocessing import Preparer, Prompt, ahead
+from eyechart.inference.token_positions import Locator
+from eyechart.inference.workload import ExtractionPart, chunks
 from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter, Row

@@ -11,8 +11,8 @@ OMP_NUM_THREADS says, and sets none itself.
         --images results/datasets/clevr/images.parquet --part 0 --parts 1 \
         --settings '{"addresses": ["lm.*"], "spans": ["last"], "dtype": "float16", \
             "batch_size": 32, "prompt": "{question}"}' \
-        --image-output results/activations/tiny_llava/clevr/image/part-000.parquet \
-        --item-output results/activations/tiny_llava/clevr/item/part-000.parquet
+        --image-output results/extraction/tiny_llava/clevr/image/part-000.parquet \
+        --item-output results/extraction/tiny_llava/clevr/item/part-000.parquet
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ import torch
 import transformers
 from tqdm import tqdm
 
-from eyechart import errors
-from eyechart.extraction.batches import AdaptiveBatchSize
+from eyechart.core import errors
+from eyechart.core.files import read_json
 from eyechart.extraction.engine import Engine
-from eyechart.extraction.plan import ExtractionPart, plan_part
 from eyechart.extraction.shards import open_shard
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.workload import ExtractionPart, plan_part
 from eyechart.models.addresses import columns
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
-from eyechart.models.loading import add_flags, read_flags
+from eyechart.models.load_options import add_flags, read_flags
 from eyechart.models.spec import read_spec
-from eyechart.tables.files import read_json
 
 
 @dataclass(frozen=True)

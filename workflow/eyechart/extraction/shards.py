@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
 from eyechart.models.addresses import Column
 from eyechart.tables.activations import ID, PLACES, column, part_schema
-from eyechart.tables.files import atomic
 
 ROW_GROUP_BYTES = 1 << 26  # rows are held back until a row group of 64 MiB is full
 METADATA = b"eyechart"

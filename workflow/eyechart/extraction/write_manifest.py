@@ -6,8 +6,8 @@ beside the shards.
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
         --card results/models/tiny_llava/card.json \
         --rows results/datasets/clevr/images.parquet \
-        --parts results/activations/tiny_llava/clevr/image/part-000.parquet \
-        --settings '{...}' --output results/activations/tiny_llava/clevr/image/manifest.json
+        --parts results/extraction/tiny_llava/clevr/image/part-000.parquet \
+        --settings '{...}' --output results/extraction/tiny_llava/clevr/image/manifest.json
 """
 
 import argparse
@@ -19,10 +19,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart import errors
+from eyechart.core import errors
+from eyechart.core.files import describe, read_json, sha256, write_json
 from eyechart.models.addresses import columns
 from eyechart.tables.activations import ID, PLACE, PLACES
-from eyechart.tables.files import describe, read_json, sha256, write_json
 from eyechart.tables.parquet import read_table
 
 OWN = ("part", "parts", "model", "dataset", "scope")  # told elsewhere in the manifest

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.errors import UserError
-from eyechart.tables.files import write_text
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.files import write_text
 from eyechart.tables.parquet import read_table
 
 COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]

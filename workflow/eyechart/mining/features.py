@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.tables.activations import part_paths, read_manifest
 from eyechart.tables.parquet import read_table
 

@@ -8,8 +8,8 @@ Memory, beside Python and its libraries: at most ``search.bound`` bytes and the 
 largest part as it is stored, once.
 
     python -m eyechart.mining.find_pairs
-        --first results/activations/tiny_clip/clevr/image/manifest.json
-        --second results/activations/tiny_dino/clevr/image/manifest.json
+        --first results/extraction/tiny_clip/clevr/image/manifest.json
+        --second results/extraction/tiny_dino/clevr/image/manifest.json
         --images results/datasets/clevr/images.parquet
         --settings '{"first": "connector/cls", "second": "vision.3/cls", "similar": 0.95,
                      "different": 0.6, "centre": false, "block": 2048, "most": 500}'
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart import errors
+from eyechart.core import errors
 from eyechart.mining.features import read_features, read_kept, to_unit_length
 from eyechart.mining.search import Found, bound, search
 from eyechart.tables.activations import read_manifest

@@ -29,7 +29,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from eyechart.core.address import COMPONENTS
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.models.legacy_names import modern
 
 LOG = logging.getLogger("eyechart")

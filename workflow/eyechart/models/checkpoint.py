@@ -10,9 +10,9 @@ from typing import Any
 import torch
 import transformers
 
-from eyechart.device import device_of
-from eyechart.errors import UserError
-from eyechart.models.loading import Loading
+from eyechart.core.device import device_of
+from eyechart.core.errors import UserError
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec
 
 COMPUTED = "rotary_emb.inv_freq"  # not learned: old checkpoints hold it, or old models expect it

@@ -22,17 +22,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyechart import errors
-from eyechart.errors import UserError
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.files import describe, read_json
+from eyechart.core.links import link_files
 from eyechart.models.derivations.registry import CHANGES
 from eyechart.models.families.base import Adapter
-from eyechart.models.hub_files import CONFIG, is_weights
 from eyechart.models.load import load
-from eyechart.models.loading import Loading
-from eyechart.models.ready import NAME, write_ready
+from eyechart.models.load_options import Loading
+from eyechart.models.sources.hub_files import CONFIG, is_weights
+from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
-from eyechart.tables.files import describe, read_json
-from eyechart.tables.links import link_files
 
 OUTSIDE = "rest"  # of all components, such as a head
 _log = logging.getLogger(__name__)

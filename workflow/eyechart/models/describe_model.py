@@ -21,17 +21,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from eyechart import errors
+from eyechart.core import errors
+from eyechart.core.files import atomic, sha256, write_json
 from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter, PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
-from eyechart.models.loading import add_flags, read_flags
-from eyechart.models.sample_view import draw_views, sample_picture
+from eyechart.models.load_options import add_flags, read_flags
+from eyechart.models.sample_image import draw_views, sample_picture
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
-from eyechart.tables.files import atomic, sha256, write_json
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from eyechart.models.families.base import Adapter, PreparedImage

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import check_ran, module_at
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from eyechart import errors
+from eyechart.core import errors
 from eyechart.models.checkpoint import empty_model
 from eyechart.models.load import adapter_of
-from eyechart.models.loading import Loading, add_flags, read_flags
+from eyechart.models.load_options import Loading, add_flags, read_flags
 from eyechart.models.spec import Spec, read_spec
 
 

@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec, check_family
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.models.derivations.registry import CHANGES
 
 FAMILIES = Path(__file__).parent / "families"

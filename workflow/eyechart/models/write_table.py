@@ -8,9 +8,9 @@ Reads config/models/*.yaml; writes Markdown:
 import argparse
 from pathlib import Path
 
-from eyechart import errors
+from eyechart.core import errors
+from eyechart.core.files import write_text
 from eyechart.models.spec import Spec, read_spec
-from eyechart.tables.files import write_text
 
 MODELS = Path("config/models")
 UNKNOWN = "not counted"

@@ -6,10 +6,10 @@ functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder; all 
 :meth:`Pattern.at` and :meth:`Pattern.match`.
 
     >>> SCORES.rule(model="tiny_llava")
-    '<results>/scores/tiny_llava/{dataset}.parquet'
+    '<results>/behavior/scores/tiny_llava/{dataset}.parquet'
     >>> SCORES.at(model="tiny_llava", dataset="clevr")
-    'results/scores/tiny_llava/clevr.parquet'
-    >>> SCORES.match("results/scores/tiny_llava/clevr.parquet")
+    'results/behavior/scores/tiny_llava/clevr.parquet'
+    >>> SCORES.match("results/behavior/scores/tiny_llava/clevr.parquet")
     {'model': 'tiny_llava', 'dataset': 'clevr'}
 """
 
@@ -47,7 +47,7 @@ class Pattern:
 
     @property
     def stage(self) -> str:
-        """The folder of its stage: ``probes`` in ``<results>/probes/…``."""
+        """The folder of its stage: ``probes`` in ``<results>/probing/…``."""
         return self.text.split("/")[1]
 
     def rule(self, **fixed: str) -> str:
@@ -206,29 +206,29 @@ SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "the curve
 
 # Activations and what is learnt from them
 PART = Pattern(
-    "<results>/activations/{model}/{dataset}/{scope}/part-{part}.parquet",
+    "<results>/extraction/{model}/{dataset}/{scope}/part-{part}.parquet",
     "a row per image or question, a column per address and span",
 )
 MANIFEST = Pattern(
-    "<results>/activations/{model}/{dataset}/{scope}/manifest.json",
+    "<results>/extraction/{model}/{dataset}/{scope}/manifest.json",
     "columns, parts and provenance of activations; written last",
 )
 PROBES = Pattern(
-    "<results>/probes/{model}/{dataset}/{task}.parquet",
+    "<results>/probing/{model}/{dataset}/{task}.parquet",
     "a row per address, span, probe, seed and kind",
 )
 PROBE_PREDICTIONS = Pattern(
-    "<results>/probes/{model}/{dataset}/{task}.predictions.parquet",
+    "<results>/probing/{model}/{dataset}/{task}.predictions.parquet",
     "the same, per item of the test part",
 )
 READOUTS = Pattern(
-    "<results>/readouts/{model}/{dataset}.parquet", "a row per task, address and readout"
+    "<results>/readout/{model}/{dataset}.parquet", "a row per task, address and readout"
 )
 READOUT_PREDICTIONS = Pattern(
-    "<results>/readouts/{model}/{dataset}.predictions.parquet", "the same, per item"
+    "<results>/readout/{model}/{dataset}.predictions.parquet", "the same, per item"
 )
-DEPTH_HEADS = Pattern("<results>/readouts/{model}/depth_heads.safetensors", "weights of all heads")
-DEPTH_ERRORS = Pattern("<results>/readouts/{model}/depth_heads.json", "how far off the heads are")
+DEPTH_HEADS = Pattern("<results>/readout/{model}/depth_heads.safetensors", "weights of all heads")
+DEPTH_ERRORS = Pattern("<results>/readout/{model}/depth_heads.json", "how far off the heads are")
 CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
     "cues, separation or projection: a row per address, span and number of components",
@@ -245,21 +245,30 @@ SHEET = Pattern(
 
 # Answers
 ANSWERS = Pattern(
-    "<results>/answers/{model}/{dataset}/{condition}.parquet",
+    "<results>/behavior/responses/{model}/{dataset}/{condition}.parquet",
     "a row per item and order of its choices",
 )
-SCORES = Pattern("<results>/scores/{model}/{dataset}.parquet", "a row per condition, task, metric")
-DISTRIBUTIONS = Pattern(
-    "<results>/scores/{model}/{dataset}.distributions.parquet", "how often each answer is given"
+SCORES = Pattern(
+    "<results>/behavior/scores/{model}/{dataset}.parquet", "a row per condition, task, metric"
 )
-RETRIEVAL = Pattern("<results>/retrieval/{model}/{dataset}.parquet", "captions found for images")
+DISTRIBUTIONS = Pattern(
+    "<results>/behavior/scores/{model}/{dataset}.distributions.parquet",
+    "how often each answer is given",
+)
+RETRIEVAL = Pattern(
+    "<results>/behavior/retrieval/{model}/{dataset}.parquet", "captions found for images"
+)
 MMVP = Pattern(
-    "<results>/mmvp/{table}.parquet", "patterns, or correlations, of all models that are examined"
+    "<results>/behavior/patterns/{table}.parquet",
+    "patterns, or correlations, of all models that are examined",
 )
 MMVP_OF_MODEL = Pattern(
-    "<results>/mmvp/{model}/{table}.parquet", "the same, of a model and the encoder in it"
+    "<results>/behavior/patterns/{model}/{table}.parquet",
+    "the same, of a model and the encoder in it",
 )
-MMVP_PAGE = Pattern("<results>/mmvp/{model}.html", "the page of a model about pairs of images")
+MMVP_PAGE = Pattern(
+    "<results>/behavior/patterns/{model}.html", "the page of a model about pairs of images"
+)
 ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",

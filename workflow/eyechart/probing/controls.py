@@ -5,7 +5,7 @@ Both draws are by name (seed, task, type or id), so they depend neither on row o
 
 import numpy as np
 
-from eyechart.randomness import seed_for
+from eyechart.core.randomness import seed_for
 
 _RANGE = 2.0**63  # seed_for gives 63 bits: divided by this, a uniform number in [0, 1)
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from eyechart.errors import UserError, nearest
-from eyechart.probing.splits import check_split
+from eyechart.core.errors import UserError, nearest
+from eyechart.statistics.splits import check_split
 from eyechart.tables import activations
 from eyechart.tables.items import LABEL, SPLIT_RULES
 from eyechart.tables.parquet import read_table
@@ -49,7 +49,7 @@ def read_examples(
     ------
     UserError
         If the task is unknown, a label is missing, or the split cannot be probed
-        (see :func:`eyechart.probing.splits.check_split`).
+        (see :func:`eyechart.statistics.splits.check_split`).
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
     column, trains, tested = SPLIT_RULES[split]

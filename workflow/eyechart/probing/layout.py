@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.splits import StackedBatches, cut_batches
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
+from eyechart.statistics.splits import StackedBatches, cut_batches
 
 Run = tuple[int, int]  # number of the column, number of the plan
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.core.randomness import generator
 from eyechart.probing.examples import Examples
 from eyechart.probing.layout import SeedPlan
 from eyechart.probing.search import Choice, Fit
-from eyechart.randomness import generator
 from eyechart.statistics import testing
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES

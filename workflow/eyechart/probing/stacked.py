@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
 
 _BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8  # AdamW's customary constants
 

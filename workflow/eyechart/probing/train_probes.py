@@ -6,10 +6,10 @@ Writes the metrics table and, beside it, every test prediction.
     python -m eyechart.probing.train_probes --model tiny_llava --dataset clevr --task color \
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
-        --manifest results/activations/tiny_llava/clevr/item/manifest.json \
+        --manifest results/extraction/tiny_llava/clevr/item/manifest.json \
         --settings "$(cat settings.json)" --seed 7 \
-        --output results/probes/tiny_llava/clevr/color.parquet \
-        --predictions results/probes/tiny_llava/clevr/color.predictions.parquet
+        --output results/probing/tiny_llava/clevr/color.parquet \
+        --predictions results/probing/tiny_llava/clevr/color.predictions.parquet
 """
 
 import argparse
@@ -25,8 +25,8 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from eyechart import errors
-from eyechart.device import device_of
+from eyechart.core import errors
+from eyechart.core.device import device_of
 from eyechart.probing import controls, logistic, search
 from eyechart.probing.examples import (
     Examples,
@@ -37,7 +37,7 @@ from eyechart.probing.examples import (
 )
 from eyechart.probing.layout import SeedPlan, make_plan
 from eyechart.probing.results import Outcome, tabulate
-from eyechart.probing.splits import grouped_folds
+from eyechart.statistics.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
 from eyechart.tables.parquet import write_table
 

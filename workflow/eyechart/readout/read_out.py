@@ -12,12 +12,12 @@ Writes: the table of scores, and the predictions behind it
     python -m eyechart.readout.read_out --model tiny_llava --dataset blink \
         --items results/datasets/blink/items.parquet \
         --regions results/datasets/blink/regions.parquet \
-        --manifests results/activations/tiny_llava/blink/image/manifest.json \
-        --heads results/readouts/tiny_llava/depth_heads.safetensors \
-        --answers results/answers/tiny_llava/blink/sighted.parquet \
+        --manifests results/extraction/tiny_llava/blink/image/manifest.json \
+        --heads results/readout/tiny_llava/depth_heads.safetensors \
+        --answers results/behavior/responses/tiny_llava/blink/sighted.parquet \
         --settings '{"bootstrap": 1000}' --seed 7 --threads 1 \
-        --scores results/readouts/tiny_llava/blink.parquet \
-        --predictions results/readouts/tiny_llava/blink.predictions.parquet
+        --scores results/readout/tiny_llava/blink.parquet \
+        --predictions results/readout/tiny_llava/blink.predictions.parquet
 """
 
 import argparse
@@ -28,15 +28,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.readout.choosing import Prediction
-from eyechart.readout.depth_heads import Heads, read_heads
-from eyechart.readout.plans import VIEW
-from eyechart.readout.questions import read_questions
-from eyechart.readout.reading import ReadoutContext
+from eyechart.core import errors
+from eyechart.readout.choose import Prediction
+from eyechart.readout.depth.heads import Heads, read_heads
+from eyechart.readout.evaluate import ReadoutContext
+from eyechart.readout.items import read_questions
 from eyechart.readout.scoring import order_of, read_sighted, score_readouts
-from eyechart.readout.sources import ActivationSource
-from eyechart.readout.telling import Told
+from eyechart.readout.skipped import Told
+from eyechart.readout.token_plans import VIEW
+from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, ODD, PREDICTIONS, READOUTS
 

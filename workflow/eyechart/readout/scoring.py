@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from eyechart.core.address import sort_key
-from eyechart.errors import UserError
-from eyechart.randomness import generator
-from eyechart.readout.choosing import Prediction
-from eyechart.readout.questions import ReadoutItem
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import generator
+from eyechart.readout.choose import Prediction
+from eyechart.readout.items import ReadoutItem
 from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table

@@ -5,8 +5,8 @@ Writes: --output
 
     python -m eyechart.report.build_report --settings "$SETTINGS" --benchmarks benchmarks \
         --tables results/datasets/clevr/items.parquet results/datasets/clevr/images.parquet \
-            results/probes/tiny_clip/clevr/objects.parquet \
-            results/probes/tiny_clip/clevr/objects.predictions.parquet \
+            results/probing/tiny_clip/clevr/objects.parquet \
+            results/probing/tiny_clip/clevr/objects.predictions.parquet \
         --output results/report/index.html
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import vl_convert
 
-from eyechart import errors
+from eyechart.core import errors
 from eyechart.report.files import Inputs
 from eyechart.report.registry import SECTIONS
 from eyechart.report.style import VEGALITE

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 TOLERANCE = 1e-6  # shares, p and q are stored as float64; anything larger is another number
 

@@ -5,7 +5,8 @@ Writes: {name}.{svg,png,csv} of each chart and {name}.png of each image beside -
         --output, a manifest with path, bytes and sha256 of each
 
     python -m eyechart.report.draw --section readout --settings '{"png_scale": 2}' \
-        --tables results/readouts/tiny_llava/blink.parquet results/scores/tiny_llava/blink.parquet \
+        --tables results/readout/tiny_llava/blink.parquet \
+            results/behavior/scores/tiny_llava/blink.parquet \
         --output results/report/figures/readout/blink/tiny_llava/figures.json
 """
 
@@ -16,11 +17,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from eyechart import errors
+from eyechart.core import errors
+from eyechart.core.files import atomic, describe, write_json
 from eyechart.report.files import Inputs
 from eyechart.report.registry import SECTIONS
 from eyechart.report.style import draw
-from eyechart.tables.files import atomic, describe, write_json
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import sha256
 from eyechart.plan import paths
-from eyechart.tables.files import sha256
 
 # The pattern of each table, and the name in it that tells it from others of the same pattern
 TABLES: dict[str, tuple[paths.Pattern, str]] = {
@@ -93,7 +93,7 @@ class Inputs:
 def identify(path: Path | str) -> File:
     """Return what a path names.
 
-    >>> identify("results/scores/tiny_clip/coco.parquet").table
+    >>> identify("results/behavior/scores/tiny_clip/coco.parquet").table
     'scores'
 
     Raises

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 
 def open_image(path: Path) -> Image.Image:

@@ -11,7 +11,7 @@ import vl_convert
 from altair.utils.schemapi import disable_debug_mode
 
 from eyechart.core.address import COMPONENTS, CONNECTOR, OTHER, VISION, component, sort_key
-from eyechart.tables.files import atomic, write_text
+from eyechart.core.files import atomic, write_text
 
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]

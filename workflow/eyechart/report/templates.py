@@ -4,10 +4,10 @@ from pathlib import Path
 
 import jinja2
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import write_text
 from eyechart.report.format import duration, p_value, share, size
 from eyechart.report.words import CONDITION_NAMES, WITHOUT_IMAGE
-from eyechart.tables.files import write_text
 
 FOLDER = Path(__file__).resolve().parent
 FILTERS = {"share": share, "p": p_value, "size": size, "duration": duration}

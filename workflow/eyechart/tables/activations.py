@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.errors import UserError, nearest
-from eyechart.tables.files import read_json, sha256
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.plan import paths
 from eyechart.tables.parquet import read_table
 

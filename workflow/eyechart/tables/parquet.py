@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.errors import UserError
-from eyechart.tables.files import atomic
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -7,8 +7,8 @@ from typing import TypedDict
 
 from tqdm import tqdm
 
-from eyechart.errors import UserError, nearest
-from eyechart.tables.files import read_json, sha256, write_json
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import read_json, sha256, write_json
 
 NAME = "acquired.json"
 SOURCES = ("render", "local", "download")

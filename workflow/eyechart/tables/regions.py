@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table, write_table
 
 REGIONS = pa.schema(

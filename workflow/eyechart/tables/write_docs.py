@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.tables.files import write_text
+from eyechart.core import errors
+from eyechart.core.files import write_text
 from eyechart.tables.finding import PATTERNS
 
 HEADER = """# Tables
@@ -73,7 +73,7 @@ TABLES = (
     Entry("Predictions of probes", "probes", "PREDICTIONS", ("probe predictions",)),
     Entry("Readouts", "readouts", "READOUTS", ("readouts",)),
     Entry("Predictions of readouts", "readouts", "PREDICTIONS", ("readout predictions",)),
-    Entry("Responses", "answers", "ANSWERS", ("responses",)),
+    Entry("Responses", "responses", "ANSWERS", ("responses",)),
     Entry("Scores", "scores", "SCORES", ("scores", "retrieval")),
     Entry("Distributions of responses", "scores", "DISTRIBUTIONS", ("distributions",)),
     Entry("Patterns", "scores", "PATTERNS", ("patterns", "patterns of a model"), "patterns"),

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
-from eyechart import randomness
+from eyechart.core import randomness
+from eyechart.core.files import atomic
 from eyechart.tables.curves import CURVE
-from eyechart.tables.files import atomic
 from eyechart.tables.parquet import write_table
 
 Parameters = dict[str, torch.nn.Parameter]

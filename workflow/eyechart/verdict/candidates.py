@@ -3,7 +3,7 @@
 import polars as pl
 
 from eyechart.core.address import CONNECTOR, VISION, component, in_language_model, sort_key
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.tables.readouts import MANY
 
 LAST = "last"  # of the setting `encoder`: the last vision address
@@ -20,7 +20,7 @@ def candidates(
     Parameters
     ----------
     readouts : DataFrame
-        Of one task, as :func:`eyechart.verdict.readings.read_readouts` gives them.
+        Of one task, as :func:`eyechart.verdict.representations.read_readouts` gives them.
     encoder : str
         The address that stands for the encoder, or ``last``.
     where : str

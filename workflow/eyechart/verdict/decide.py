@@ -9,12 +9,12 @@ and the differences between stages (--differences).
 
     python -m eyechart.verdict.decide --model tiny_llava --kind vlm --contains tiny_clip \
         --items results/datasets/blink/items.parquet results/datasets/mmvp/items.parquet \
-        --answers results/answers/tiny_llava/blink/sighted.parquet \
-            results/answers/tiny_llava/blink/blank.parquet \
-        --readouts results/readouts/tiny_llava/blink.predictions.parquet \
-        --probes results/probes/tiny_llava/clevr/color.parquet \
+        --answers results/behavior/responses/tiny_llava/blink/sighted.parquet \
+            results/behavior/responses/tiny_llava/blink/blank.parquet \
+        --readouts results/readout/tiny_llava/blink.predictions.parquet \
+        --probes results/probing/tiny_llava/clevr/color.parquet \
         --encoder-items results/datasets/mmvp_vlm/items.parquet \
-        --encoder-answers results/answers/tiny_clip/mmvp_vlm/sighted.parquet \
+        --encoder-answers results/behavior/responses/tiny_clip/mmvp_vlm/sighted.parquet \
         --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "last", "blind": "blank",
                      "patterns": {"mmvp": "mmvp_vlm"}}' \
         --seed 7 --output results/verdict/tiny_llava.parquet \
@@ -31,16 +31,16 @@ from typing import Any
 
 import polars as pl
 
-from eyechart import errors
-from eyechart.behavior.read_answers import read_items
-from eyechart.errors import UserError, nearest
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
 from eyechart.plan import paths
+from eyechart.tables.read_responses import read_items
 from eyechart.tables.verdict import write_verdict
+from eyechart.verdict.assemble import VerdictInputs, add_encoder, skills
 from eyechart.verdict.evidence import Skill
-from eyechart.verdict.gather import VerdictInputs, add_encoder, skills
-from eyechart.verdict.readings import Probed, read_probes, read_readouts
+from eyechart.verdict.representations import Probed, read_probes, read_readouts
+from eyechart.verdict.responses import read_said
 from eyechart.verdict.rules import VerdictThresholds
-from eyechart.verdict.said import read_said
 from eyechart.verdict.table import rows
 
 KINDS = ("vlm", "encoder")

@@ -8,9 +8,9 @@ from typing import Any
 from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
 from eyechart.models.families.base import Adapter
-from eyechart.tables.files import read_json
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MERGED = ("LORA",)  # kinds of adapters that are nothing but a change of weights

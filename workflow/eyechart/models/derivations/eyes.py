@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.derivations.settings import no_settings
 from eyechart.models.families.base import Adapter
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.derivations.settings import no_settings
 from eyechart.models.families.base import Adapter
 from eyechart.models.hooks import pass_mode, read_outputs

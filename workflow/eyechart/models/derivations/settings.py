@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 
 def no_settings(rule: str, settings: dict[str, Any]) -> None:

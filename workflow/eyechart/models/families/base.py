@@ -14,10 +14,10 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
-from eyechart.models.loading import Loading
-from eyechart.models.places import KEPT, finish, measure, merge, on_grid, views_of
+from eyechart.models.load_options import Loading
+from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_grid, views_of
 from eyechart.models.spans import by_picture, vision_masks
 from eyechart.models.spec import Spec
 

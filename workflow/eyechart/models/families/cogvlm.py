@@ -15,10 +15,10 @@ from eyechart.models.checkpoint import one_sentence, quiet
 from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
-from eyechart.models.standins import attention
+from eyechart.models.stub_packages import attention
 
 TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM brings none of its own
 

@@ -13,15 +13,15 @@ import transformers
 from PIL import Image
 from torch import Tensor, nn
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
 from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec
-from eyechart.models.standins import importing_from
-from eyechart.tables.files import read_json
+from eyechart.models.stub_packages import importing_from
 
 SOURCE = "groundingLMM"  # the repository of its code
 OPENING = "The <im_start><image><im_end> provides an overview of the picture.\n"

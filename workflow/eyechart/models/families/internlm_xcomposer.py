@@ -14,16 +14,16 @@ from PIL import Image
 from torch import Tensor
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
-from eyechart.models.places import stitch
+from eyechart.models.load_options import Loading
+from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
-from eyechart.tables.files import read_json
 
 TILE = 560  # pixels
 SIDE = 20  # image tokens along a tile: patches of 14 pixels, joined two by two

@@ -16,7 +16,7 @@ from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import PreparedImage, Seen, square
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec
 
 OPENS, PATCH, CLOSES = "<img>", "<IMG_CONTEXT>", "</img>"

@@ -13,7 +13,7 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.spans import Tokens, pad, text_masks
 

@@ -13,7 +13,7 @@ from PIL import Image
 from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava_next import LlavaNext
-from eyechart.models.places import measure
+from eyechart.models.patch_positions import measure
 from eyechart.models.spans import Tokens
 
 

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spec import Spec
 
 MARK = "(<image>./</image>)"

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter

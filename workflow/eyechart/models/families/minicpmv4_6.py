@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.llava import Llava
-from eyechart.models.places import merge, on_grid, views_of
+from eyechart.models.patch_positions import merge, on_grid, views_of
 
 
 class MiniCPMV46(Llava):

@@ -15,7 +15,7 @@ from transformers.models.mllama.processing_mllama import (
     get_cross_attention_token_mask,
 )
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava

@@ -13,7 +13,7 @@ from torch import Tensor
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.places import merge, views_of
+from eyechart.models.patch_positions import merge, views_of
 from eyechart.models.spans import Tokens
 
 MARKS = ("<im_start>", "<im_end>", "<im_col>", "<im_patch>", "<|image|>")

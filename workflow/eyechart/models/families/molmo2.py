@@ -13,7 +13,7 @@ from torch import Tensor
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
-from eyechart.models.places import unite
+from eyechart.models.patch_positions import unite
 from eyechart.models.spans import Tokens, by_picture
 
 

@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.loading import Loading
-from eyechart.models.places import stitch
+from eyechart.models.load_options import Loading
+from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens, text_masks
 from eyechart.models.spec import Spec
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import LanguageAdapter, Row
-from eyechart.models.places import stitch
+from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens
 
 CROP = 448  # pixels

@@ -13,14 +13,14 @@ import transformers
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
 from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.loading import Loading
+from eyechart.models.load_options import Loading
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
-from eyechart.models.standins import inside, stand_ins
+from eyechart.models.stub_packages import inside, stand_ins
 
 IMAGE = -200  # in a row's ids: filled by what the connector made of the picture
 EDGE = -201  # filled by a learned vector: the end of a line, what opens or closes a picture

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.hooks import pass_mode
 

@@ -5,8 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from eyechart.catalogue import LAYOUTS, Layout
-from eyechart.errors import nearest
+from eyechart.core.errors import nearest
 from eyechart.plan.config.base import (
     Count,
     Names,
@@ -20,6 +19,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.look import OwnStudio
+from eyechart.plan.registry import LAYOUTS, Layout
 
 Source = Literal["render", "local", "download"]
 Jobs = Annotated[int, Field(ge=1, le=1000)]

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from eyechart.catalogue import Layout
 from eyechart.plan.config.analyses import Attention, Concepts, Readout, Report, Verdict
 from eyechart.plan.config.base import (
     UNIQUE,
@@ -23,6 +22,7 @@ from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.look import Canvas, Studio
 from eyechart.plan.config.stages import Answering, Extraction, Loading, Mining, Probing
 from eyechart.plan.config.tiny import PRETRAIN, TRAINED_ON, Tiny
+from eyechart.plan.registry import Layout
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 

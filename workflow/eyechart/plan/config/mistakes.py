@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 
 LOADER: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader

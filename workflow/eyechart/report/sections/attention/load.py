@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from eyechart.core.address import sort_key
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs, identify
 from eyechart.report.format import share
 from eyechart.report.sections.attention.check import check_summary

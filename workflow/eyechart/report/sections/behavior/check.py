@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import TOLERANCE, Checker, absent, below
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL

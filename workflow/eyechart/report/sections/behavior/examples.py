@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eyechart.errors import UserError
-from eyechart.randomness import seed_for
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import seed_for
 from eyechart.report.images import embed
 from eyechart.report.sections.behavior.load import Behavior
 from eyechart.report.words import SIGHTED

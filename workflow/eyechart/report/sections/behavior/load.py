@@ -9,13 +9,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.files import check_pair, identify
 from eyechart.report.sections.behavior.check import check_answers, check_distributions, check_scores
 from eyechart.report.words import BLIND, SIGHTED, natural
-from eyechart.tables.answers import ANSWERS
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
+from eyechart.tables.responses import ANSWERS
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 
 SUFFIX = ".distributions.parquet"

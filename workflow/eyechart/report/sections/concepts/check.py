@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.files import check_pair
 
 NEEDED = {

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from eyechart.core.address import COMPONENTS, DECODER, LM, component, sort_key
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.files import identify
 from eyechart.report.sections.concepts.check import check_concepts
 from eyechart.tables.concepts import (

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from eyechart.randomness import seed_for
+from eyechart.core.randomness import seed_for
 from eyechart.report.sections.concepts.load import AddressSpan, Concepts, letters
 from eyechart.report.style import INK, Rows, Spec, base, finish, rounded, shares_matrix
 from eyechart.tables.concepts import BACKGROUND, FONT, WORD

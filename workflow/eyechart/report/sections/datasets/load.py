@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from eyechart.randomness import generator
+from eyechart.core.randomness import generator
 from eyechart.report.files import Inputs
 from eyechart.report.images import embed
 from eyechart.tables.items import LABEL, SPLIT_RULES

@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from eyechart import errors
-from eyechart.errors import UserError
+from eyechart.core import errors
+from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs
 from eyechart.report.images import embed
 from eyechart.report.templates import render_sheet, write_page

@@ -3,8 +3,8 @@
 from typing import Any
 
 from eyechart.core.address import abbreviate
+from eyechart.core.files import read_json
 from eyechart.report.files import Inputs
-from eyechart.tables.files import read_json
 
 KINDS = {"vlm": "vision-language model", "encoder": "vision encoder"}
 

@@ -11,10 +11,10 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from eyechart import errors
+from eyechart.core import errors
 from eyechart.core.address import COMPONENT_NAMES
+from eyechart.core.files import read_json, write_text
 from eyechart.report.templates import render_sheet
-from eyechart.tables.files import read_json, write_text
 
 NAMES = {
     **COMPONENT_NAMES,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 
 ALONE = {
     "accuracy": ("ci_low", "ci_high", "chance", "pairs"),

@@ -5,12 +5,13 @@ Reads:  the model's tables of patterns and correlations; of each dataset of pair
 Writes: --output
 
     python -m eyechart.report.sections.patterns.sheet --model tiny_llava --encoder tiny_clip \
-        --tables results/mmvp/tiny_llava/patterns.parquet \
-            results/mmvp/tiny_llava/correlations.parquet results/scores/tiny_llava/mmvp.parquet \
-            results/scores/tiny_llava/mmvp.distributions.parquet \
-            results/answers/tiny_llava/mmvp/sighted.parquet results/datasets/mmvp/items.parquet \
-            results/datasets/mmvp/images.parquet \
-        --settings "$SETTINGS" --output results/mmvp/tiny_llava.html
+        --tables results/behavior/patterns/tiny_llava/patterns.parquet \
+            results/behavior/patterns/tiny_llava/correlations.parquet \
+            results/behavior/scores/tiny_llava/mmvp.parquet \
+            results/behavior/scores/tiny_llava/mmvp.distributions.parquet \
+            results/behavior/responses/tiny_llava/mmvp/sighted.parquet \
+            results/datasets/mmvp/items.parquet results/datasets/mmvp/images.parquet \
+        --settings "$SETTINGS" --output results/behavior/patterns/tiny_llava.html
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from eyechart import errors
+from eyechart.core import errors
 from eyechart.report.files import Inputs
 from eyechart.report.sections.behavior.charts import (
     accuracy_rows,

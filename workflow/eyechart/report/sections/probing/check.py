@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.checking import TOLERANCE, Checker, absent, below
 
 KEY = ("address", "span", "probe", "seed")

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from eyechart.core.address import component, sort_key
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.files import check_pair
 from eyechart.report.sections.probing.check import check_metrics, check_predictions
 from eyechart.report.sections.probing.compare import compare_components, select

@@ -8,8 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from eyechart.errors import UserError
-from eyechart.tables.files import read_json
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
 
 PACKAGES = (
     "altair",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import COMPONENT_NAMES, COMPONENTS, abbreviate
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
 from eyechart.report.files import Inputs
 from eyechart.report.sections.readout.charts import readouts
 from eyechart.report.sections.readout.load import (
@@ -16,7 +17,6 @@ from eyechart.report.sections.readout.load import (
     read_readouts,
     unread_sentences,
 )
-from eyechart.tables.files import read_json
 
 Row = dict[str, Any]
 ERRORS = ("abs_rel", "delta_1", "constant_abs_rel", "constant_delta_1")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from eyechart.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import TOLERANCE
 from eyechart.tables.verdict import (
     BANDS,

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from eyechart.errors import UserError
+from eyechart.core.errors import UserError
 from eyechart.report.sections.verdict.check import check_verdicts
 from eyechart.report.sections.verdict.classes import (
     BAND_NAMES,

@@ -1,0 +1,49 @@
+"""Small drawings of every layout that the studio writes."""
+
+import importlib
+import json
+
+SETTINGS = {
+    "image_px": [64, 64],
+    "samples_per_pixel": 4,
+    "objects": [1, 3],
+    "extent": 1.3,
+    "gap": 0.05,
+    "min_visible_px": 12,
+    "light_jitter": 1.0,
+    "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
+    "truth": True,
+}
+
+
+def step(name):
+    role, _, dataset = name.partition("_")
+    return importlib.import_module(f"eyechart.rendering.datasets.{dataset}.{role}")
+
+
+def draw(root, layout, splits, shards=1, **changes):
+    """Draw a dataset as the rules do, shard by shard, and write its tables."""
+    settings = {**SETTINGS, "splits": splits, "shards": shards, **changes}
+    common = ["--dataset", layout, "--settings", json.dumps(settings), "--seed", "7"]
+    common += ["--root", str(root)]
+    outputs = []
+    for split in splits:
+        for shard in range(shards):
+            outputs.append(str(root / "shards" / f"{split}-{shard:03d}.json"))
+            flags = ["--split", split, "--shard", str(shard), "--output", outputs[-1]]
+            step(f"draw_{layout}").main([*common, *flags])
+    flags = ["--shards", *outputs, "--output", str(root / "acquired.json")]
+    step(f"write_{layout}").main([*common, *flags])
+    return root
+
+
+def shards(root):
+    return [json.loads(path.read_text()) for path in sorted((root / "shards").glob("*.json"))]
+
+
+def tree(root):
+    return {
+        str(p.relative_to(root)): p.read_bytes()
+        for p in sorted(root.rglob("*"))
+        if p.is_file() and "shards" not in p.parts
+    }

@@ -1,0 +1,48 @@
+"""A user's mistake becomes one sentence and exit status 1; a bug keeps its traceback."""
+
+import errno
+
+import pytest
+
+from eyechart.core.errors import UserError, nearest, run
+
+
+def raiser(error: Exception):
+    def main(argv: list[str]) -> None:
+        raise error
+
+    return main
+
+
+def test_a_user_error_is_one_sentence() -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(raiser(UserError("a.yaml: key 'x' is 3, expected at least 4")))
+    assert caught.value.code == "eyechart: error: a.yaml: key 'x' is 3, expected at least 4"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(raiser(OSError(number, "full", "results/part-000.parquet")))
+    assert "no space left on the device for results/part-000.parquet" in str(caught.value.code)
+
+
+def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
+    with pytest.raises(PermissionError):
+        run(raiser(PermissionError(errno.EACCES, "no")))
+    with pytest.raises(KeyError):
+        run(raiser(KeyError("x")))
+
+
+def test_the_nearest_name_is_offered_and_all_are_listed_in_order() -> None:
+    assert nearest("colour", ["shape", "color"]) == "did you mean 'color'? There are: color, shape"
+    assert nearest("zzz", ["shape", "color"]) == "There are: color, shape"
+    assert nearest("x", []) == "There are: none"
+
+
+def test_of_many_names_only_the_nearest_are_told() -> None:
+    names = [f"model_{n}" for n in range(70)]
+    told = nearest("model_7x", names)
+    assert told.startswith("did you mean 'model_7'? There are 70, such as model_")
+    assert len(told) < 120
+    assert "model_0" in nearest("zebra", names)

@@ -1,0 +1,263 @@
+"""prepare_coco: right answers and labels, POPE's negatives, balance, whole groups, same bytes."""
+
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+from random import Random
+
+import polars as pl
+import pytest
+from coco_fixture import (
+    CATEGORIES,
+    ROOT,
+    SIZE,
+    acquire,
+    make_coco,
+    prepare,
+    read,
+    thing,
+    write_split,
+)
+
+from eyechart.core.errors import UserError
+from eyechart.data.layouts.coco import presence
+from eyechart.data.layouts.coco import tasks as coco_tasks
+
+PICTURES = 80
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return make_coco(tmp_path_factory.mktemp("coco") / "mine", PICTURES, seed=4)
+
+
+@pytest.fixture
+def there(source, tmp_path, monkeypatch):
+    """Acquire it; gives the annotations of objects by picture."""
+    monkeypatch.chdir(tmp_path)
+    acquire(source)
+    found = defaultdict(list)
+    for row in read(source, "instances_val2017")["annotations"]:
+        found[f"val2017_{row['image_id']:012d}"].append(row)
+    return found
+
+
+def rows(items, task):
+    """Give the items of a task, each with its picture and what meta says."""
+    of_task = items.filter(pl.col("task").str.starts_with(task)).iter_rows(named=True)
+    return [row | json.loads(row["meta"]) | {"image": row["images"][0]} for row in of_task]
+
+
+def names(annotations):
+    return {CATEGORIES[row["category_id"]] for row in annotations}
+
+
+def test_presence_is_answered_by_the_annotations_and_balanced_in_every_picture(there):
+    items, images = prepare()
+    answers = Counter()
+    for row in rows(items, "presence"):
+        assert (row["answer"] == "yes") == (row["category"] in names(there[row["image"]]))
+        assert row["choices"] == ["yes", "no"]
+        answers[row["image"], row["sampling"], row["answer"]] += 1
+    for image in images["image_id"]:
+        expected = min(2, len(names(there[image])), len(CATEGORIES) - len(names(there[image])))
+        for sampling in ("random", "popular", "adversarial"):
+            assert answers[image, sampling, "yes"] == answers[image, sampling, "no"] == expected
+
+
+def negatives(items, sampling):
+    found = defaultdict(set)
+    for row in rows(items, "presence"):
+        if (row["sampling"], row["answer"]) == (sampling, "no"):
+            found[row["image"]].add(row["category"])
+    return found
+
+
+def test_popular_negatives_are_the_most_frequent_absent_ones(there):
+    frequency = Counter(name for found in there.values() for name in names(found))
+    for image, chosen in negatives(prepare()[0], "popular").items():
+        left = set(CATEGORIES.values()) - names(there[image]) - chosen
+        assert min(frequency[c] for c in chosen) >= max([frequency[c] for c in left], default=0)
+
+
+def test_adversarial_negatives_occur_most_beside_what_is_there(there):
+    together = Counter()
+    for found in there.values():
+        together.update((a, b) for a in names(found) for b in names(found))
+    differs = 0
+    items, _ = prepare()
+    popular = negatives(items, "popular")
+    for image, chosen in negatives(items, "adversarial").items():
+        score = {
+            c: sum(together[a, c] for a in names(there[image]))
+            for c in set(CATEGORIES.values()) - names(there[image])
+        }
+        left = [score[c] for c in score if c not in chosen]
+        assert min(score[c] for c in chosen) >= max(left, default=0)
+        differs += chosen != popular[image]
+    assert differs
+
+
+def test_a_hand_made_case_tells_the_three_samplings_apart():
+    person, dog, tie, cup, kite = range(5)
+    pictures = [{person, cup}] * 5 + [{dog, tie}] * 3 + [{dog, kite}] + [{dog}]
+    found = presence.count(pictures, 5)
+    assert found.frequency.tolist() == [5, 5, 3, 5, 1]
+    there, absent = presence.draw({dog}, 2, found, Random(1))
+    assert there == [dog]
+    assert absent["popular"] == [person]  # of equals the first
+    assert absent["adversarial"] == [tie]
+    drawn = {presence.draw({dog}, 1, found, Random(n))[1]["random"][0] for n in range(99)}
+    assert drawn == {person, tie, cup, kite}
+    assert presence.draw(range(5), 2, found, Random(1))[0] == []  # nothing is absent
+
+
+def countable(annotations):
+    """Give the objects by category, without categories of which there is a crowd."""
+    found = defaultdict(list)
+    for row in annotations:
+        found[CATEGORIES[row["category_id"]]].append(row)
+    return {c: found[c] for c in found if not any(row["iscrowd"] for row in found[c])}
+
+
+def test_position_is_asked_of_single_objects_off_the_middle_alone(there):
+    expected = set()
+    for image, annotations in there.items():
+        for category, (first, *more) in countable(annotations).items():
+            x, y, width, height = first["bbox"]
+            centre = ((x + width / 2) / SIZE[0], (y + height / 2) / SIZE[1])
+            for place, (low, high) in zip(centre, coco_tasks.SIDES, strict=True):
+                if not more and place < 0.4:
+                    expected |= {(image, category, low, "yes"), (image, category, high, "no")}
+                if not more and place > 0.6:
+                    expected |= {(image, category, low, "no"), (image, category, high, "yes")}
+    items, _ = prepare()
+    asked = [(r["image"], r["category"], r["side"], r["answer"]) for r in rows(items, "position")]
+    assert len(asked) == len(set(asked))
+    assert set(asked) == expected
+
+
+def test_left_is_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    boxes = {3: [0.0, 14.0, 6.0, 4.0], 77: [20.0, 26.0, 8.0, 6.0], 44: [22.0, 14.0, 4.0, 4.0]}
+    things = [thing(5, c, box, number=c) for c, box in boxes.items()]
+    acquire(write_split(Path("mine"), "val2017", {5: things}))
+    items, _ = prepare()
+    asked = {row["prompt"]: row["answer"] for row in rows(items, "position")}
+    assert asked == {
+        "Is a dog on the left?": "yes",
+        "Is a dog on the right?": "no",
+        "Is a tv on the bottom?": "yes",
+        "Is a tv on the top?": "no",
+    }
+    assert "val2017_000000000005_position_left_dog" in items["item_id"]
+
+
+def test_counting_is_right_and_leaves_out_crowds_and_what_is_too_many(there):
+    items, _ = prepare()
+    seen, zeros = set(), 0
+    for row in rows(items, "counting"):
+        found = countable(there[row["image"]])
+        if row["answer"] == "0":
+            assert row["category"] not in names(there[row["image"]])
+            zeros += 1
+        else:
+            assert len(found[row["category"]]) == int(row["answer"])
+            seen.add((row["image"], row["category"]))
+        assert row["choices"] == ["0", "1", "2", "3"]
+        assert row["prompt"] == f"How many {coco_tasks.plural(row['category'])} are there?"
+    every = {
+        (image, c) for image in there for c, f in countable(there[image]).items() if len(f) <= 3
+    }
+    assert seen == every
+    # a draw of 1 in 3 for every question about what is there; 5 standard deviations
+    assert abs(zeros - len(every) / 3) < 5 * (len(every) * 2 / 9) ** 0.5
+
+
+def test_no_more_is_asked_of_a_picture_than_the_settings_say(there):
+    items, _ = prepare(position=1, counting=1, presence=1)
+    for task, most in (("position", 4), ("counting", 2), ("presence", 6), ("caption", 1)):
+        asked = Counter(row["image"] for row in rows(items, task))
+        assert max(asked.values()) <= most
+    assert prepare(position=0, counting=0, presence=0)[0]["task"].unique().to_list() == ["caption"]
+
+
+def test_captions_are_references_in_the_order_of_their_ids(there):
+    items, images = prepare()
+    asked = rows(items, "caption")
+    assert len(asked) == images.height == PICTURES
+    for row in asked:
+        number = int(row["image"].split("_")[1])
+        assert row["references"] == [f"First of {number}.", f"Second of {number}."]
+        assert (row["answer"], row["choices"]) == (row["references"][0], [])
+
+
+def test_labels_of_pictures_are_those_of_their_annotations(there):
+    _, images = prepare()
+    assert images.height == PICTURES
+    assert any(not there[image] for image in images["image_id"])
+    for row in images.iter_rows(named=True):
+        found = there[row["image_id"]]
+        single = [thing for thing in found if not thing["iscrowd"]]
+        count = len(single)
+        assert row["label/object_count"] == (str(count) if count < 5 else "5+")
+        for name in CATEGORIES.values():
+            label = row[f"label/has_{name.replace(' ', '_')}"]
+            assert label == ("yes" if name in names(found) else "no")
+        largest = max((t["area"] for t in single), default=None)
+        if largest is None:
+            assert row["type"] == "nothing"
+        else:
+            of_size = [t for t in single if t["area"] == largest]
+            assert row["type"] == CATEGORIES[of_size[0]["category_id"]]
+        assert (row["width"], row["height"]) == SIZE
+
+
+def test_a_picture_is_a_group_and_stands_on_one_side(there):
+    items, images = prepare()
+    sides = dict(images.select("group", "group_split").iter_rows())
+    assert set(sides.values()) == {"train", "test"}
+    for row in items.iter_rows(named=True):
+        assert row["images"] == [row["group"]]
+        assert row["group_split"] == sides[row["group"]]
+        assert row["item_id"].startswith(row["group"]) and row["type"] == row["prompt"]
+    assert items["item_id"].is_sorted() and items["item_id"].n_unique() == items.height
+
+
+def test_equal_settings_are_equal_bytes_and_a_seed_changes_draws_alone(there):
+    first, _ = prepare("first", position=1)
+    prepare("second", position=1)
+    for name in ("items.parquet", "images.parquet"):
+        assert Path("first", name).read_bytes() == Path("second", name).read_bytes()
+    other, _ = prepare("other", seed=8, position=1)
+    assert other.height == pytest.approx(first.height, rel=0.1)
+    assert set(other["item_id"]) != set(first["item_id"])
+
+
+def test_a_subset_asks_of_its_pictures_what_the_whole_asks(there):
+    whole, _ = prepare()
+    some, images = prepare(subset=20)
+    fewer, _ = prepare(subset=10)
+    assert images.height == 20
+    chosen = set(images["image_id"])
+    assert some.equals(whole.filter(whole["group"].is_in(chosen)))
+    assert set(fewer["group"]) < chosen
+    assert set(prepare(subset=20, seed=8)[1]["image_id"]) != chosen
+    with pytest.raises(UserError, match="subset is 81, but val2017 has 80 pictures"):
+        prepare(subset=81)
+
+
+def test_what_pycocotools_prints_is_not_shown(there, capsys):
+    prepare()
+    assert capsys.readouterr().out == ""
+    assert ROOT.exists()
+
+
+def test_two_splits_stand_in_one_table(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for split in ("train2017", "val2017"):
+        make_coco(Path("mine"), 5, seed=1, split=split)
+    acquire(Path("mine"), splits=("train2017", "val2017"))
+    items, images = prepare(splits=["train2017", "val2017"])
+    assert Counter(images["split"]) == {"train2017": 5, "val2017": 5}
+    assert set(items["split"]) == {"train2017", "val2017"}

@@ -1,0 +1,211 @@
+"""One sentence for every mistake in one's own data, with the user's own file and row."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from own_fixture import HEADER, ROOT, ROWS, TABLE, make_table, prepare, take
+
+from eyechart.core.errors import UserError
+from eyechart.data.own import take as take_own
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def edited(place, column, value, rows=ROWS):
+    rows = [list(row) for row in rows]
+    rows[place][HEADER.index(column)] = value
+    return rows
+
+
+def refused(words, source=TABLE, layout="table", **settings):
+    with pytest.raises(UserError, match=words) as raised:
+        take(source, layout, **settings)
+    assert "\n" not in str(raised.value)
+    assert not (ROOT / "acquired.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (edited(0, "image", "gone.png"), r"line 2: picture 'gone.png' is missing in mine"),
+        (edited(0, "image", ""), r"line 2: image is empty, expected a picture"),
+        (edited(0, "image", "../secret.png"), r"line 2: picture '../secret.png' is not in mine"),
+        (edited(0, "image", "/etc/hostname"), r"line 2: picture '/etc/hostname' is not in mine"),
+        (edited(2, "choices", "[one, two]"), r"line 4: choices is '\[one, two\]', which is no"),
+        (edited(2, "choices", "one||two"), r"line 4: choices is .*, in which one text is empty"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_taken_names_the_row(rows, words):
+    make_table(rows)
+    refused(f"^mine/questions.csv: {words}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "words"),
+    [
+        (edited(1, "answer", "nO"), {}, r"line 3: answer 'nO' is not among the choices; did you"),
+        (edited(1, "answer", '["yes", "no"]'), {}, r"line 3: 2 answers to a question with choices"),
+        (edited(1, "prompt", ""), {}, r"line 3: prompt is empty; name its column"),
+        (edited(1, "choices", "no"), {}, r"line 3: choices are 'no', expected at least two"),
+        (edited(1, "choices", "no|no"), {}, r"line 3: choices are 'no', 'no', expected at least"),
+        (edited(1, "task", ""), {}, r"line 3: task is empty; name its column in columns.task"),
+        (edited(1, "task", "?!"), {}, r"line 3: task is '\?!', expected a name with a letter"),
+        (ROWS, {"answer_as": "letter"}, r"line 2: answer is 'yes', expected a letter up to b"),
+        (ROWS, {"answer_as": "index"}, r"line 2: answer is 'yes', expected a number from 0 to 1"),
+    ],
+)
+def test_what_cannot_be_asked_names_the_row(rows, settings, words):
+    take(make_table(rows))
+    with pytest.raises(UserError, match=f"^mine/questions.csv: {words}"):
+        prepare(**settings)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        ("item_id", [["x"], ["x"]], r"line 3: item_id 'x' stands already in mine/questions.csv: l"),
+        (
+            "group",
+            [["g"], [""]],
+            r"line 3: group is empty, but .*line 2 has one; give one to every",
+        ),
+        ("group", [["g"], ["h"]], r"line 3: group is 'h', but it shares a picture with .*line 2"),
+        ("pair", [["p"], [""]], r"line 2: pair 'p' has a single row, expected at least two"),
+    ],
+)
+def test_rows_that_contradict_each_other_are_named(header, rows, words):
+    make_table([["a.png", "?", "t", *row] for row in rows], ["image", "prompt", "task", header])
+    take(TABLE)
+    with pytest.raises(UserError, match=words):
+        prepare()
+
+
+def test_labels_must_be_of_one_picture_and_agree():
+    header = ["image", "prompt", "task", "kind"]
+    columns = {"labels": {"animal": "kind"}}
+    make_table([["a.png", "?", "t", "cat"], ["a.png", "?", "t", "dog"]], header)
+    take(TABLE, columns=columns)
+    with pytest.raises(UserError, match=r"label 'animal' of picture 'a.png' is 'dog', but 'cat'"):
+        prepare()
+    make_table([["a.png|sub/b.png", "?", "t", "cat"]], header)
+    take(TABLE, columns=columns)
+    with pytest.raises(UserError, match=r"line 2: has 2 pictures and the label 'animal', but"):
+        prepare()
+
+
+def test_a_picture_of_two_splits_is_named():
+    header = ["image", "prompt", "task", "split"]
+    make_table([["a.png", "?", "t", "train"], ["a.png", "?", "t", "val"]], header)
+    take(TABLE, splits=["train", "val"])
+    with pytest.raises(
+        UserError, match=r"line 3: picture 'a.png' is of split 'val', but of 'train"
+    ):
+        prepare(splits=["train", "val"])
+
+
+def test_a_missing_column_or_split_is_named_with_the_nearest():
+    make_table(header=["imge", *HEADER[1:]])
+    refused(r"csv: column 'image' \(columns.image\) is missing; did you mean 'imge'\?")
+    refused(r"column 'foto' \(columns.image\) is missing; There", columns={"image": "foto"})
+    columns = {"image": "imge", "prompt": "promt"}
+    refused(r"'promt' \(columns.prompt\) is missing; did you mean 'prompt'", columns=columns)
+    columns = {"image": "imge", "labels": {"animal": "kind"}}
+    refused(r"column 'kind' \(columns.labels.animal\) is missing", columns=columns)
+    refused(r"columns: unknown key 'anwser'; did you mean 'answer'\?", columns={"anwser": "x"})
+    refused(r"columns.labels: 'Big Cat' is no name", columns={"labels": {"Big Cat": "kind"}})
+    make_table()
+    refused(r"has no splits and no column of them, but splits are a, b", splits=["a", "b"])
+    make_table([["a.png", "?", "train"]], ["image", "prompt", "split"])
+    refused(r"questions.csv: no split 'trian'; did you mean 'train'\?", splits=["trian"])
+
+
+def test_an_empty_folder_and_a_folder_around_the_dataset_are_refused():
+    Path("photos/deep").mkdir(parents=True)
+    Path("photos/deep/notes.txt").write_text("none")
+    refused(r"^photos: no pictures in this folder, expected files that", Path("photos"), "folder")
+    refused(r"^nowhere: no such folder", Path("nowhere"), "folder")
+    refused(r"^\.: holds data/raw/mine, where its pictures would be taken", Path(), "folder")
+
+
+def test_a_table_that_is_missing_or_of_another_kind_is_refused():
+    refused(r"^mine/questions.csv: no such file")
+    Path("mine").mkdir()
+    refused(r"^mine: a folder, expected a file", Path("mine"))
+    Path("mine/questions.xlsx").write_text("")
+    refused(
+        r"a table ends in '.xlsx'; .*\.csv, \.jsonl, \.parquet, \.tsv", Path("mine/questions.xlsx")
+    )
+    refused(r"layout is 'tabel'; did you mean 'table'\?", layout="tabel")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png"])
+def test_a_file_that_is_no_picture_is_named_when_preparing(name):
+    Path("photos").mkdir()
+    Path("photos", name).write_text("no picture at all")
+    take(Path("photos"), "folder")
+    with pytest.raises(UserError, match=f"{name}: not a whole picture"):
+        prepare("folder", prompt="?", task="t")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("image,prompt\na.png,caf\xe9\n".encode("latin-1"), r"line 2: byte 0xe9 is not UTF-8"),
+        ("image,prompt\n".encode("utf-16"), r"line 1: byte 0xff is not UTF-8; save the file as"),
+        (b"image,prompt\na.png,one, two\n", r"line 2: 3 cells, expected 2 \(image, prompt\);"),
+        (b"image,prompt\na.png\n", r"line 2: 1 cells, expected 2"),
+        (b'image,prompt\na.png,"no end\n', r"line 2: not CSV \(unexpected end of data\)"),
+        (b"image,prompt,image\na.png,?,b.png\n", r"line 1: column 'image' stands twice"),
+        (b"image,,prompt\na.png,,?\n", r"line 1: column '' has no name in the header"),
+        (b"image,prompt\n", r"no rows, expected a header and at least one row"),
+        (b"", r"no rows, expected a header"),
+    ],
+)  # fmt: skip
+def test_a_broken_csv_is_one_sentence(data, words):
+    make_table()
+    TABLE.write_bytes(data)
+    refused(f"^mine/questions.csv: {words}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"image": "a.png"}\n{"image": \n', r"line 2: not valid JSON \(Expecting value, column"),
+        ('\n["a.png"]\n', r"line 2: '\[\"a.png\"\]' is no JSON object, expected"),
+        ("\n", r"no rows, expected at least one line of JSON"),
+        ('{"image": 3}', r"line 1: the picture is of type int, expected a path, bytes,"),
+        ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt holds a dict"),
+    ],
+)  # fmt: skip
+def test_a_broken_jsonl_is_one_sentence(text, words):
+    make_table()
+    path = Path("mine/questions.jsonl")
+    path.write_text(text, encoding="utf-8")
+    refused(f"^mine/questions.jsonl: {words}", path)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.95])
+def test_a_truncated_parquet_is_one_sentence(keep):
+    Path("mine").mkdir()
+    path = Path("mine/questions.parquet")
+    pq.write_table(pa.table({"image": ["a.png"] * 1000, "prompt": ["?"] * 1000}), path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
+    refused(r"^mine/questions.parquet: truncated or damaged, not a whole Parquet file", path)
+
+
+def test_a_receipt_elsewhere_and_another_layout_are_refused():
+    make_table()
+    argv = ["--dataset", "mine", "--source", str(TABLE), "--root", str(ROOT), "--output", "x.json"]
+    with pytest.raises(
+        UserError, match=r"--output is x.json, expected data/raw/mine/acquired.json"
+    ):
+        take_own.main([*argv, "--settings", '{"layout": "table", "splits": ["all"]}'])
+    take(TABLE)
+    with pytest.raises(UserError, match=r"layout is 'table', expected 'hf'"):
+        prepare("hf")

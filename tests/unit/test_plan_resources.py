@@ -1,0 +1,303 @@
+"""What jobs ask for: more for larger models, larger datasets and retries, and never too little."""
+
+import copy
+import dataclasses
+import re
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from eyechart.plan import configuration
+from eyechart.plan import resources as sizing
+from eyechart.plan.resources import Sizes
+
+ROOT = Path(__file__).resolve().parents[2]
+JOB = SimpleNamespace(
+    dataset="clevr", split="train", shard="000", part="000", model="tiny_llava", scope="item",
+    task="color",
+)  # fmt: skip
+OF_A_MODEL = [
+    *("describing_mb", "describing_minutes", "extracting_mb", "extracting_minutes"),
+    *("closing_minutes", "probing_mb", "probing_minutes"),
+]
+OF_A_DATASET = [
+    *("drawing_minutes", "rows_mb", "rows_minutes", "extracting_minutes", "closing_minutes"),
+    *("probing_mb", "probing_minutes"),
+]
+# Seen: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
+MEASURED = [
+    ("describing_mb", {}, 426),
+    ("extracting_mb", {}, 528),
+    ("extracting_mb", {"parameters": 64_000_000}, 1189),
+    ("probing_mb", {}, 400),
+    ("drawing_minutes", {}, 350 * 0.29),
+    ("rows_mb", {}, 362),
+]
+
+
+read_specs = cache(configuration.read_specs)
+LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
+
+
+def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any) -> Sizes:
+    """Give the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
+    changed = copy.deepcopy(config)
+    changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
+    for section, values in changes.items():
+        changed[section].update(values)
+    specs = dict(read_specs())
+    specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
+    return Sizes(changed, specs)
+
+
+def ask(sizes: Sizes, name: str, attempt: int = 1) -> int:
+    amount = getattr(sizes, name)(JOB, attempt=attempt)
+    assert isinstance(amount, int)
+    return amount
+
+
+@pytest.mark.parametrize("name", OF_A_MODEL)
+def test_more_parameters_never_ask_for_less_and_ten_times_as_many_ask_for_more(
+    name: str, config: dict[str, Any]
+) -> None:
+    counts = [10**6, 10**7, 10**8, 10**9, 10**10, 10**11]
+    where: dict[str, Any] = {"clevr": {"splits": ["val"]}, "loading": {"device": "cpu"}}
+    amounts = [ask(sizes(config, {"parameters": n}, **where), name) for n in counts]
+    assert amounts == sorted(amounts)
+    assert len(set(amounts[2:])) == len(amounts[2:])
+
+
+@pytest.mark.parametrize("name", sorted({*OF_A_MODEL, *OF_A_DATASET}))
+def test_every_retry_asks_for_half_as_much_again(name: str, config: dict[str, Any]) -> None:
+    first, second, third = (ask(sizes(config), name, attempt) for attempt in (1, 2, 3))
+    assert second == pytest.approx(1.5 * first, abs=2)
+    assert third == pytest.approx(2.25 * first, abs=2)
+
+
+def test_what_is_alike_for_all_jobs_of_a_rule_grows_as_well() -> None:
+    assert [sizing.fixed(1000)(JOB, attempt=n) for n in (1, 2, 3)] == [1000, 1500, 2250]
+
+
+@pytest.mark.parametrize("name", OF_A_DATASET)
+def test_more_pictures_ask_for_more(name: str, config: dict[str, Any]) -> None:
+    counts = [10**3, 10**5, 10**7]
+    drawn = [sizes(config, clevr={"splits": {"train": n, "val": n}}) for n in counts]
+    amounts = [ask(s, name) for s in drawn]
+    assert amounts == sorted(amounts)
+    assert amounts[-1] > amounts[0]
+
+
+def test_more_parts_share_the_time_of_an_extraction(config: dict[str, Any]) -> None:
+    many = {"splits": {"train": 10**6}}
+    one, ten = (ask(sizes(config, clevr={**many, "parts": n}), "extracting_minutes")
+                for n in (1, 10))  # fmt: skip
+    assert one == pytest.approx(10 * ten, rel=0.05)
+
+
+def test_a_wider_number_takes_more_memory(config: dict[str, Any]) -> None:
+    asked = [ask(sizes(config, {"parameters": 7 * 10**9, "dtype": dtype}), "extracting_mb")
+             for dtype in ("bfloat16", "float32")]  # fmt: skip
+    assert asked[1] - asked[0] == pytest.approx(1.3 * 7000 * 2, rel=0.01)
+
+
+@pytest.mark.parametrize(("name", "spec", "seen"), MEASURED)
+def test_no_job_asks_for_less_than_was_seen(
+    name: str,
+    spec: dict[str, Any],
+    seen: float,
+    config: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sizing, "START_MINUTES", 0)  # which would cover any work of the demo
+    amount = ask(sizes(config, spec, loading={"device": "cpu"}), name)
+    assert amount > (seen / 60 if name.endswith("minutes") else seen)
+
+
+def test_the_demo_fits_on_a_laptop(config: dict[str, Any]) -> None:
+    for name in ("describing_mb", "extracting_mb", "probing_mb", "rows_mb"):
+        assert ask(sizes(config), name) <= 4000, name
+    assert sizes(config).gpus(JOB) == 0
+
+
+def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, Any]) -> None:
+    spec = {"parameters": 7 * 10**9, "dtype": "bfloat16", "vision_blocks": 24, "lm_blocks": 32}
+    official = {"splits": ["val"], "parts": 16}
+    large = sizes(config, spec, clevr=official)
+    assert large.gpus(JOB) == 1
+    assert 14_000 < ask(large, "extracting_mb") < 32_000
+    assert ask(large, "extracting_minutes") < 24 * 60
+    assert ask(sizes(config, spec, loading={"device": "cpu"}), "extracting_mb") > 32_000
+
+
+@pytest.mark.parametrize(
+    ("device", "parameters", "gpus"),
+    [
+        *[("cpu", n, 0) for n in (10**6, 7 * 10**9)],
+        *[("auto", 10**6, 0), ("auto", 10**9, 1), ("cuda", 10**6, 1)],
+        *[("cuda", 13 * 10**9, 1), ("cuda", 72 * 10**9, 1), ("mps", 10**9, 1)],
+    ],
+)
+def test_a_gpu_is_asked_for_where_one_is_used(
+    device: str, parameters: int, gpus: int, config: dict[str, Any]
+) -> None:
+    spec = {"parameters": parameters, "dtype": "bfloat16"}
+    assert sizes(config, spec, loading={"device": device}).gpus(JOB) == gpus
+
+
+def test_a_model_that_is_spread_asks_for_the_gpus_that_hold_its_weights(
+    config: dict[str, Any],
+) -> None:
+    def gpus(**own: Any) -> int:
+        return sizes(config, LARGE, loading={"models": {"tiny_llava": own}}).gpus(JOB)
+
+    assert gpus(spread=True) == 3
+    assert gpus(spread=True, dtype="float32") == 5
+    assert gpus(spread=True, bits=4) == 1
+    assert gpus(spread=True, device="cpu") == 0
+
+
+def test_a_model_that_needs_more_gpus_than_it_is_given_is_told_of(config: dict[str, Any]) -> None:
+    (sentence,) = sizes(config, LARGE).beyond(None)
+    assert sentence == (
+        "tiny_llava is too large for one GPU of 80 GB; set spread: true, or bits: 4, under "
+        "loading.models.tiny_llava"
+    )
+    spread = sizes(config, LARGE, loading={"spread": True})
+    assert spread.beyond(1) == [
+        "tiny_llava needs 3 GPUs, and a job may have 1; add --resources gpu=3"
+    ]
+    assert spread.beyond(3) == spread.beyond(None) == sizes(config).beyond(1) == []
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "expected"),
+    [
+        ("owner/llava-1.5-7b-hf", 7e9),
+        ("owner/blip2-opt-2.7b", 2.7e9),
+        ("owner/InternVL2_5-1B", 1e9),
+        ("owner/SmolVLM-256M-Instruct", 256e6),
+        ("owner/clip-vit-large-patch14", 8e9),
+        ("owner/Model-2b2c", 8e9),
+    ],
+)
+def test_a_model_that_nobody_counted_goes_by_its_name(
+    checkpoint: str, expected: float, config: dict[str, Any]
+) -> None:
+    unknown = {"parameters": None, "checkpoint": checkpoint}
+    assert sizes(config, unknown).parameters("tiny_llava") == expected
+
+
+def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) -> None:
+    def minutes(**blocks: int | None) -> int:
+        spec = {"parameters": 7 * 10**9, **blocks}
+        return ask(sizes(config, spec, clevr={"splits": ["train"]}), "closing_minutes")
+
+    unknown = minutes(vision_blocks=None, lm_blocks=None)
+    assert unknown == minutes(vision_blocks=32, lm_blocks=32)
+    assert unknown > minutes(vision_blocks=24, lm_blocks=32)
+
+
+def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> None:
+    auto = sizes(config, extraction={"batch_size": "auto"})
+    sixteen = sizes(config, extraction={"batch_size": 16})
+    assert ask(auto, "extracting_mb") == ask(sixteen, "extracting_mb")
+
+
+def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any]) -> None:
+    def minutes(task: str, **clevr: Any) -> int:
+        asked = SimpleNamespace(**{**vars(JOB), "task": task})
+        return sizes(config, clevr=clevr).probing_minutes(asked, attempt=1)
+
+    official = {"splits": ["val"]}
+    assert minutes("shape", **official) < minutes("number", **official)
+    assert minutes("number", **official) < minutes("boolean", **official)
+    assert minutes("has_red", **official) == minutes("object_count", **official)
+    many = {"splits": {"train": 10**5}}
+    assert minutes("color", questions={"color": 1, "boolean": 8}, **many) == minutes(
+        "color", questions={"color": 1}, **many
+    )
+
+
+def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:
+    pictures = sum(config["datasets"]["clevr"]["splits"].values())
+    assert sizes(config).rows("clevr") == (pictures, 6 * pictures)
+    official = sizes(config, clevr={"splits": ["train", "val"]})
+    assert official.rows("clevr") == (85_000, 849_980)
+    assert sizes(config, clevr={"splits": ["mine"]}).rows("clevr") == (100_000, 1_000_000)
+
+
+def rules() -> dict[str, str]:
+    """Give the text of every rule that runs something."""
+    blocks = [
+        block
+        for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
+        for block in re.split(r"\n(?=rule |use rule )", path.read_text())
+        if "    shell:" in block
+    ]
+    return {re.match(r"rule (\w+)", block)[1]: block for block in blocks}  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", rules())
+def test_every_rule_asks_for_memory_and_time_that_grow(name: str) -> None:
+    resources = re.search(r"    resources:\n((?: {8}.*\n)+)", rules()[name])
+    assert resources
+    for key in ("mem_mb", "runtime"):
+        assert re.search(rf"^ +{key}=(SIZES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M), (
+            name
+        )
+
+
+@pytest.mark.parametrize("name", ["download", "pull_model"])
+def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
+    assert "    localrule: True\n" in rules()[name]
+
+
+def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
+    assert "gpu=SIZES.gpus" in rules()["extract_encoder"]
+
+
+def profile(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+    return found
+
+
+def test_one_machine_loads_one_model_on_its_gpu_at_a_time_and_a_cluster_more() -> None:
+    assert profile("default")["resources"] == {"gpu": 1}
+    assert profile("default")["set-resource-scopes"] == {"gpu": "local"}
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_a_clusters_profile_sets_nothing_that_the_default_profile_would_override(name: str) -> None:
+    assert not set(profile(name)) & set(profile("default"))
+    assert not {"config", "configfile", "configfiles"} & set(profile(name))
+    assert profile(name)["retries"] >= 1
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_groups_that_a_profile_sends_as_one_are_groups_of_rules(name: str) -> None:
+    used = {found for text in rules().values() for found in re.findall(r'group:\n +"(\w+)"', text)}
+    assert set(profile(name)["group-components"]) <= used
+
+
+def test_the_partitions_are_marked_as_what_to_edit() -> None:
+    text = (ROOT / "profiles/slurm/partitions.yaml").read_text()
+    partitions = yaml.safe_load(text)["partitions"]
+    assert list(partitions) == ["EDIT_ME_CPU", "EDIT_ME_GPU"]
+    assert ["max_gpu" in limits for limits in partitions.values()] == [False, True]
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("mps", 1)])
+def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
+    config: dict[str, Any], device: str, gpus: int
+) -> None:
+    config["probing"]["device"] = device
+    assert Sizes(config, read_specs()).probing_gpus(JOB) == gpus
+
+
+def test_logistic_regression_has_a_time_too(config: dict[str, Any]) -> None:
+    config["probing"]["probes"] = {"logistic": {"penalties": [0.01, 0.1], "steps": 1000}}
+    assert ask(sizes(config), "probing_minutes") >= 1

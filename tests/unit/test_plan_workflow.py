@@ -1,0 +1,145 @@
+"""What rules get of the configuration: the smallest slices, so that nothing runs without cause."""
+
+import copy
+import json
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from eyechart.core.errors import UserError
+from eyechart.plan import configuration, training
+from eyechart.plan.configuration import one_of
+from eyechart.plan.mining import Mining
+from eyechart.plan.report import ReportPlan
+from eyechart.plan.workflow import Exam
+
+TRAIN = SimpleNamespace(
+    dataset="clevr", split="train", model="tiny_llava", scope="item", task="color"
+)
+CLIP = SimpleNamespace(dataset="clevr", model="tiny_clip", scope="image", task="has_red")
+
+
+def exam(config: dict[str, Any], **changes: Any) -> Exam:
+    changed = copy.deepcopy(config)
+    changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
+    for section, values in changes.items():
+        changed[section].update(values)
+    return Exam(changed, configuration.read_specs())
+
+
+def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
+    base = exam(config).drawing(TRAIN)
+    counts = config["datasets"]["clevr"]["splits"]
+    for change in (
+        {"questions": {"color": 9}},
+        {"balance": False},
+        {"splits": {**counts, "val": 999}},
+        {"parts": 9},
+        {"tasks": ["color"]},
+    ):
+        assert exam(config, clevr=change).drawing(TRAIN) == base
+    for change in ({"splits": {**counts, "train": 999}}, {"studio": {"gap": 0.2}}):
+        assert exam(config, clevr=change).drawing(TRAIN) != base
+    assert exam(config, studio={"gap": 0.2}).drawing(TRAIN) != base
+
+
+def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
+    base = exam(config).asking(TRAIN)
+    assert exam(config, studio={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
+    assert exam(config, clevr={"balance": False}).asking(TRAIN) != base
+
+
+def test_an_encoder_does_not_depend_on_the_prompt(config: dict[str, Any]) -> None:
+    other = exam(config, extraction={"prompt": "Q: {question}"})
+    assert other.extracting(CLIP) == exam(config).extracting(CLIP)
+    assert other.extracting(TRAIN) != exam(config).extracting(TRAIN)
+
+
+def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
+    assert exam(config).seed(TRAIN) == config["seed"]
+    assert exam(config, clevr={"seed": 99}).seed(TRAIN) == 99
+
+
+def test_figures_do_not_depend_on_the_page(config: dict[str, Any]) -> None:
+    other = exam(config, report={"title": "Other"})
+    assert other.reporting("alpha") == exam(config).reporting("alpha")
+    assert other.reporting() != exam(config).reporting()
+    assert json.loads(other.reporting())["seed"] == config["seed"]
+
+
+def test_official_splits_are_names_for_every_source(config: dict[str, Any]) -> None:
+    for splits in ({"train": 900, "val": 300}, ["train", "val"]):
+        taken = exam(config, clevr={"splits": splits}).official(TRAIN)
+        assert json.loads(taken) == {"layout": "clevr", "splits": ["train", "val"]}
+
+
+def test_paths_have_the_form_of_the_contracts(config: dict[str, Any]) -> None:
+    e = exam(config, clevr={"parts": 2, "shards": 1})
+    assert e.parts(TRAIN) == [
+        f"<results>/extraction/tiny_llava/clevr/item/part-00{n}.parquet" for n in (0, 1)
+    ]
+    assert e.shards(TRAIN) == [f"data/raw/clevr/shards/{s}-000.json" for s in ("train", "val")]
+    assert e.manifest(TRAIN) == "<results>/extraction/tiny_llava/clevr/item/manifest.json"
+
+
+def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probed(
+    config: dict[str, Any],
+) -> None:
+    e = exam(config)
+    probes = e.probes(".parquet")
+    assert len(probes) == len(set(probes)) == len(e.probes(".predictions.parquet"))
+    assert len(e.manifests()) == len(set(e.manifests()))
+    assert not any("tiny_clip/clevr/item" in path for path in e.manifests())
+    only_image = exam(config, clevr={"tasks": ["has_red"]})
+    assert not any("/item/" in path for path in only_image.manifests())
+
+
+def test_training_pictures_are_drawn_but_not_examined(config: dict[str, Any]) -> None:
+    assert exam(config).datasets == ["clevr"]
+    assert "clevr_pretrain" in exam(config).any_dataset("render").split("|")
+
+
+def test_a_pattern_of_no_names_matches_nothing() -> None:
+    assert not re.fullmatch(one_of([]), "")
+    assert not re.fullmatch(one_of([]), "x")
+    assert re.fullmatch(one_of(["a", "b"]), "b")
+
+
+def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) -> None:
+    give = exam(config).code_with_family("eyechart.extraction.extract_activations")
+    clip, llava = give(CLIP).split(), give(TRAIN).split()
+    assert clip[0] == llava[0]
+    assert clip[1] != llava[1]
+
+
+def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
+    drawn = json.loads(exam(config, clevr={"studio": {"camera": {"fov": 30}}}).drawing(TRAIN))
+    assert drawn["camera"] == {**config["studio"]["camera"], "fov": 30}
+
+
+def test_a_model_without_a_task_is_refused(config: dict[str, Any]) -> None:
+    exam(config).check()
+    config["answering"]["datasets"] = config["readout"]["datasets"] = []
+    with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
+        exam(config, clevr={"tasks": ["color"]}).check()
+
+
+def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict[str, Any]) -> None:
+    other = exam(config, clevr={"tasks": ["color"]})
+    figures = [p for p in ReportPlan(other, Mining(other.config)).manifests() if "/probing/" in p]
+    assert not any("tiny_clip" in path for path in figures)
+    assert any("tiny_llava" in path for path in figures)
+
+
+@pytest.mark.parametrize("weights", ["shipped", "train"])
+def test_only_the_stages_behind_the_examined_models_have_curves(
+    config: dict[str, Any], weights: str
+) -> None:
+    config["tiny"]["weights"] = weights
+    counts = {}
+    for models in (["tiny_clip"], ["tiny_llava_aligned"], ["tiny_clip", "tiny_llava"], []):
+        config["models"] = models
+        counts[" ".join(models)] = len(training.curves(config))
+    assert counts == {"tiny_clip": 1, "tiny_llava_aligned": 3, "tiny_clip tiny_llava": 4, "": 0}

@@ -1,0 +1,137 @@
+"""All questions of one condition, put to an encoder with a text tower.
+
+An item with choices is scored zero-shot: the picture against a text made of each choice. An item
+that asks which of its pictures a statement is about is scored as MMVP-VLM's official script does,
+the statement against each picture. Log-probabilities are those of a softmax over cosines times the
+learnt scale. SigLIP learnt that scale for a sigmoid; its bias is the same for all choices, so that
+the softmax ranks them as the sigmoid would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from eyechart.behavior.conditions import Item, Sight
+from eyechart.core.errors import UserError
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import Response
+from eyechart.inference.preprocessing import ahead
+from eyechart.inference.workload import chunks
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.two_towers import TwoTowers
+
+PREFETCH = 2  # batches of pictures prepared ahead of the model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class MatchRequest:
+    """Pictures and texts to compare: one picture and a text per choice, or one text for all."""
+
+    sights: tuple[Sight, ...]
+    texts: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, item: Item, form: str | None, sights: tuple[Sight, ...], statement: str, caption: str
+    ) -> MatchRequest:
+        """Give what is compared for an item; nothing for an open one.
+
+        Parameters
+        ----------
+        form : ``which_picture`` or None, from the item's meta
+        statement, caption : templates of the text, with ``{question}`` and ``{choice}``, and with
+            ``{statement}``
+
+        Raises
+        ------
+        UserError
+            If the pictures are not as many as the item's form takes.
+        """
+        choices = item["choices"]
+        which = form == "which_picture"
+        expected = len(choices) if which else 1
+        if len(sights) != expected:
+            raise UserError(
+                f"item {item['item_id']!r}: {len(sights)} pictures, but an encoder compares "
+                f"{expected} with its text{'' if which else 's'}"
+            )
+        if which:
+            return cls(sights, (caption.format(statement=item["prompt"]),))
+        asked = item["prompt"]
+        return cls(sights, tuple(statement.format(question=asked, choice=c) for c in choices))
+
+
+def answer(
+    adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
+) -> list[Response]:
+    """Compare pictures and texts, each distinct one run through its tower once.
+
+    Returns
+    -------
+    list of Response
+        One per match: the log-probability of each text, or of each picture where there is one text;
+        tokens are those of its text.
+    """
+    asked = [match for match in matches if match.texts]
+    sights = list(dict.fromkeys(sight for match in asked for sight in match.sights))
+    texts = list(dict.fromkeys(text for match in asked for text in match.texts))
+    seen = dict(zip(sights, view(adapter, sights, batches), strict=True))
+    vectors, counts = read(adapter, texts, batches)
+    known = dict(zip(texts, zip(vectors, counts, strict=True), strict=True))
+    found = []
+    for match in matches:
+        if not match.texts:
+            found.append(Response([], []))
+            continue
+        views = torch.stack([seen[sight] for sight in match.sights])
+        words = torch.stack([known[text][0] for text in match.texts])
+        scores = adapter.sharpness * (views.double() @ words.double().T).flatten()  # (c,)
+        tokens = [known[text][1] for text in match.texts]
+        repeated = tokens * (len(scores) // len(tokens))
+        found.append(Response(scores.log_softmax(dim=0).tolist(), repeated))
+    return found
+
+
+def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize) -> Tensor:
+    """Give pictures as vectors of length one, on the CPU: float32 (n, d)."""
+    found = []
+    parts = list(chunks(sights, batches.size))
+    for pictures in ahead(lambda part: [adapter.picture(s.draw()) for s in part], parts, PREFETCH):
+        found += _over(batches, pictures, adapter.views)
+    return torch.cat(found) if found else torch.zeros(0, 0)
+
+
+def read(
+    adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize
+) -> tuple[Tensor, list[int]]:
+    """Give texts as vectors of length one, on the CPU: float32 (c, d); and how long they are."""
+    counts = adapter.count_tokens(texts) if texts else []
+    order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
+    found = _over(batches, [texts[n] for n in order], adapter.texts)
+    if not found:
+        return torch.zeros(0, 0), []
+    vectors = torch.cat(found)
+    return vectors[torch.tensor(order).argsort()], counts
+
+
+def two_towers(adapter: Adapter) -> TwoTowers:
+    """Give the same adapter, or raise a UserError if it has no tower for text."""
+    if not isinstance(adapter, TwoTowers):
+        raise UserError(
+            f"{adapter.spec.checkpoint}: family {adapter.spec.family!r} has no text tower, so it "
+            "answers nothing; ask a family that has one, such as clip or siglip, or a vlm"
+        )
+    return adapter
+
+
+def _over(
+    batches: AdaptiveBatchSize, values: Sequence[T], work: Callable[[Sequence[T]], Tensor]
+) -> list[Tensor]:
+    return [found.cpu() for _, found in batches.over(values, work)]

@@ -1,0 +1,177 @@
+"""All questions of one condition, put to a model that reads: what is looked at and read when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from threading import Lock
+
+from eyechart.behavior.conditions import Sight
+from eyechart.inference import joint_passes, passes, prefix_cache
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import Response, Script, script, tidy
+from eyechart.inference.packing import PACK_TOKENS, fill
+from eyechart.inference.preprocessing import ahead
+from eyechart.inference.workload import chunks
+from eyechart.models.families.base import PreparedImage, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
+
+PREFETCH = 2  # batches prepared ahead of the model
+
+Sights = tuple[Sight, ...]
+
+
+@dataclass(frozen=True)
+class ScoringRequest:
+    """One prompt about some pictures, the strings to score after it, and whether to let it speak.
+
+    ``number`` is the caller's own, by which it knows the answer.
+    """
+
+    number: int
+    sights: Sights
+    prompt: str
+    scored: tuple[str, ...]
+    tell: bool
+
+
+@dataclass(frozen=True)
+class RequestBatch:
+    """Pictures to look at together, and the scripts about each set of them."""
+
+    pictures: dict[Sight, PreparedImage]
+    groups: dict[Sights, list[tuple[int, Script]]]
+
+
+class PromptAnswerer:
+    """Answers prompts with one model.
+
+    Parameters
+    ----------
+    shares_prefix : bool
+        From the card: whether prompts may share what is read before them.
+    most : int
+        The most tokens of a greedy answer.
+    batches : AdaptiveBatchSize
+        Pictures, prompts read whole, or rows of packed prompts in one forward pass.
+    """
+
+    def __init__(
+        self, adapter: LanguageAdapter, shares_prefix: bool, most: int, batches: AdaptiveBatchSize
+    ) -> None:
+        self.adapter, self.shares_prefix = adapter, shares_prefix
+        self.most, self.batches = most, batches
+        self.tokenizing = Lock()  # fast tokenizers refuse to be used by two threads at once
+
+    def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
+        """Yield answers with the numbers of their prompts, in no order that means anything."""
+        groups: dict[Sights, list[ScoringRequest]] = {}
+        for one in asked:
+            groups.setdefault(one.sights, []).append(one)
+        parts = list(chunks([groups[sights] for sights in sorted(groups)], self.batches.size))
+        for batch in ahead(self._prepare, parts, PREFETCH):
+            seen = self._look(batch.pictures)
+            if self.shares_prefix:
+                yield from self._read_shared(batch.groups, seen)
+            else:
+                yield self._read_joint(batch.groups, seen)
+
+    def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
+        """Draw and prepare each picture once; turn prompts and choices into tokens."""
+        sights = {sight: None for group in part for sight in group[0].sights}
+        drawn = {sight: sight.draw() for sight in sights}
+        pictures = {}
+        for sight, image in drawn.items():
+            with self.tokenizing:  # what stands for a picture in a prompt is tokenized with it
+                pictures[sight] = self.adapter.picture(image)
+        groups = {}
+        for group in part:
+            own = [pictures[sight] for sight in group[0].sights]
+            with self.tokenizing:
+                groups[group[0].sights] = [(one.number, self._script(one, own)) for one in group]
+        return RequestBatch(pictures, groups)
+
+    def _script(self, asked: ScoringRequest, pictures: Sequence[PreparedImage]) -> Script:
+        row = self.adapter.row(asked.prompt, pictures)
+        return script(self.adapter, row, asked.scored, self.most if asked.tell else None)
+
+    def _look(self, pictures: Mapping[Sight, PreparedImage]) -> dict[Sight, Seen]:
+        def look(few: Sequence[Sight]) -> list[Seen]:
+            return passes.look(self.adapter, [pictures[s] for s in few], [], go_on=True)[0]
+
+        done = self.batches.over(list(pictures), look)
+        return {s: one for few, found in done for s, one in zip(few, found, strict=True)}
+
+    def _read_shared(
+        self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
+    ) -> Iterator[list[tuple[int, Response]]]:
+        """Read what prompts about the same pictures open with once, then each prompt's rest."""
+        starts = {sights: self._opening(sights, group) for sights, group in groups.items()}
+        bare = {sights: groups[sights] for sights, row in starts.items() if not row.ids}
+        if bare:
+            yield self._read_joint(bare, seen)
+        by_length = sorted(set(groups) - set(bare), key=lambda s: (len(starts[s].ids), s))
+
+        def read(few: Sequence[Sights]) -> passes.Prefix:
+            rows, own = [starts[s] for s in few], [seen[sight] for s in few for sight in s]
+            return passes.read_prefix(self.adapter, rows, own, [])[0]
+
+        for few, prefix in self.batches.over(by_length, read):
+            of = [[(n, s, s.row.ids[len(starts[k].ids) :]) for n, s in groups[k]] for k in few]
+            yield from self._read_rest(prefix, of)
+
+    def _read_rest(
+        self, prefix: passes.Prefix, groups: Sequence[Sequence[tuple[int, Script, list[int]]]]
+    ) -> Iterator[list[tuple[int, Response]]]:
+        packs = []  # the number of the prefix, what is read behind it, and how long that is
+        for k, group in enumerate(groups):
+            lengths = [len(rest) + sum(map(len, s.branches)) for _, s, rest in group]
+            lines = fill(list(zip(group, lengths, strict=True)), lengths, PACK_TOKENS)
+            packs += [(k, [one for one, _ in line], sum(n for _, n in line)) for line in lines]
+        packs.sort(key=lambda pack: pack[2])
+
+        def read(
+            few: Sequence[tuple[int, list[tuple[int, Script, list[int]]], int]],
+        ) -> list[Response]:
+            lines = [[(s, rest) for _, s, rest in line] for _, line, _ in few]
+            found = prefix_cache.read(
+                self.adapter, prefix, [k for k, _, _ in few], lines, self.most
+            )
+            scripts = [s for line in lines for s, _ in line]
+            return [self._said(s, *one) for s, one in zip(scripts, found, strict=True)]
+
+        for few, said in self.batches.over(packs, read):
+            numbers = [n for _, line, _ in few for n, _, _ in line]
+            yield list(zip(numbers, said, strict=True))
+
+    def _read_joint(
+        self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
+    ) -> list[tuple[int, Response]]:
+        every = [(sights, n, s) for sights, group in groups.items() for n, s in group]
+        scripts = [s for _, _, s in every]
+        own = [[seen[sight] for sight in sights] for sights, _, _ in every]
+        scored = joint_passes.score(self.adapter, scripts, own, self.batches)
+        telling = [k for k, s in enumerate(scripts) if s.tell]
+        told = joint_passes.tell(
+            self.adapter,
+            [scripts[k] for k in telling],
+            [own[k] for k in telling],
+            self.most,
+            self.batches,
+        )
+        said = dict(zip(telling, told, strict=True))
+        return [(n, self._said(s, scored[k], said.get(k, []))) for k, (_, n, s) in enumerate(every)]
+
+    def _opening(self, sights: Sights, group: Sequence[tuple[int, Script]]) -> Row:
+        """Give what the prompts of a group open with; none where it is the question."""
+        rows = [s.row for _, s in group]
+        if sights:
+            return passes.opening(self.adapter, rows, sights[0].name or "a white picture")
+        columns = zip(*(row.ids[:-1] for row in rows), strict=False)
+        return Row([column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)])
+
+    def _said(self, script: Script, scored: list[float], ids: list[int]) -> Response:
+        with self.tokenizing:
+            text = tidy(self.adapter, ids) if script.tell else None
+        return Response(scored, [len(own) for own in script.choices], text)

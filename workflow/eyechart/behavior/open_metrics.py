@@ -1,0 +1,75 @@
+"""Metrics of answers to open questions, against the references of each."""
+
+import json
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from eyechart.behavior import text_metrics
+from eyechart.behavior.text_metrics import Consensus, Words
+from eyechart.statistics.resample import Measure, mean, per_unit
+from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
+
+
+class References:
+    """The references of a dataset's open questions, cut and weighed once for all conditions.
+
+    Parameters
+    ----------
+    asked : AnsweredItems
+    items : DataFrame
+        ``meta.references`` counts; where it is missing, ``answer`` is the only reference. An item
+        with neither has no metrics.
+    """
+
+    def __init__(self, asked: AnsweredItems, items: pl.DataFrame):
+        place = {name: i for i, name in enumerate(asked.ids.tolist())}
+        known = items.filter(pl.col("choices").list.len() == 0).select("item_id", "answer", "meta")
+        texts = {
+            place[name]: json.loads(meta or "{}").get("references") or [answer]
+            for name, answer, meta in known.iter_rows()
+            if name in place
+        }
+        self.texts = {i: texts[i] for i in sorted(texts) if texts[i] != [None]}
+        self.task = asked.task
+
+    @cached_property
+    def words(self) -> dict[int, list[Words]]:
+        """Give the words of each reference of each item."""
+        return {i: [text_metrics.words(t) for t in own] for i, own in self.texts.items()}
+
+    @cached_property
+    def consensus(self) -> dict[int, tuple[Consensus, int]]:
+        """Give, for each item, CIDEr-D over the references of its task, and its place there."""
+        corpora: dict[str, list[int]] = {}
+        for i in self.words:
+            corpora.setdefault(self.task[i], []).append(i)
+        found: dict[int, tuple[Consensus, int]] = {}
+        for members in corpora.values():
+            corpus = Consensus([self.words[i] for i in members])
+            found |= {i: (corpus, place) for place, i in enumerate(members)}
+        return found
+
+
+def measures(references: References, said: ConditionResponses) -> list[Measure]:
+    """Give BLEU-4, CIDEr-D and VQA accuracy over the open items that have a text and references.
+
+    None has a chance level. BLEU-4 is computed anew from the sums of each resample; CIDEr-D's
+    weights of n-grams are those of the sample's references, of the item's own task, in all of them.
+    """
+    unit = np.array([i for i in references.texts if i in said.texts], dtype=int)
+    if not len(unit):
+        return []
+    counts, consensus, agreed = [], [], []
+    for i in unit.tolist():
+        own = text_metrics.words(said.texts[i])
+        counts.append(text_metrics.bleu_sums(own, references.words[i]))
+        corpus, place = references.consensus[i]
+        consensus.append(corpus.score(place, own))
+        agreed.append(text_metrics.vqa_accuracy(said.texts[i], references.texts[i]))
+    return [
+        Measure("bleu_4", unit, np.array(counts, dtype=float), text_metrics.bleu),
+        Measure("cider_d", unit, per_unit(np.array(consensus)), mean),
+        Measure("vqa_accuracy", unit, per_unit(np.array(agreed)), mean),
+    ]

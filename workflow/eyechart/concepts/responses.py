@@ -1,0 +1,128 @@
+"""Which cue the model's own answers follow, on the same pictures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eyechart.concepts.cues import Hits, Row, cue_rows, find_hits, pool
+from eyechart.concepts.vectors import Bank
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.randomness import generator
+from eyechart.statistics.bootstrap import bootstrap_interval
+from eyechart.tables.concepts import ALL, ANSWER, CONCEPT
+from eyechart.tables.parquet import read_table
+
+SIGHTED = "sighted"
+_COLUMNS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
+
+
+def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
+    """Read sighted answers: ``item_id``, ``predicted``, a row per item and order.
+
+    Raises
+    ------
+    UserError
+        If the table is of another model, dataset or condition.
+    """
+    table = pl.DataFrame(read_table(path, _COLUMNS))
+    expected = {"model": model, "dataset": dataset, "condition": SIGHTED}
+    for column, value in expected.items():
+        other = table.filter(pl.col(column) != value)
+        if len(other):
+            raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
+    return table.sort("item_id", "order").select("item_id", "predicted")
+
+
+def answer_rows(
+    answers: pl.DataFrame, banks: list[Bank], path: Path, draws: int, seeds: tuple[Any, ...]
+) -> list[Row]:
+    """Give rows of answers: shares of cues, and how often concept pictures are named right.
+
+    An item that was asked in several orders of its options counts once, by the mean over them; of
+    items that were not asked, nothing is said.
+    """
+    _check(answers, banks, path)
+    hits, named, rows = [], [], []
+    for bank in banks:
+        found = _hits(answers, bank)
+        right = _named(answers, bank)
+        hits.append(found)
+        named.append(right)
+        rows += _rows(found, right, bank.prompt, bank.k, draws, seeds)
+    if len(banks) > 1:
+        right = np.concatenate([n[0] for n in named]), np.concatenate([n[1] for n in named])
+        rows += _rows(pool(hits), right, ALL, banks[0].k, draws, seeds)
+    return rows
+
+
+def _rows(
+    hits: Hits,
+    named: tuple[np.ndarray, np.ndarray],
+    prompt: str,
+    k: int,
+    draws: int,
+    seeds: tuple[Any, ...],
+) -> list[Row]:
+    """Give the rows of one prompt; where no picture of a kind was asked, there is none of it."""
+    shared: Row = {"scope": "item", "address": ANSWER, "span": "", "prompt": prompt}
+    shared |= {"method": ANSWER, "components": None}
+    rng = generator("concepts answers", *seeds)
+    rows = cue_rows(hits, [shared], k, draws, rng) if hits.shares.shape[2] else []
+    right, groups = named
+    if len(right):
+        low, high = bootstrap_interval(right[None], groups, draws, rng)[0]
+        row = {**shared, "cue": CONCEPT, "share": float(right.mean()), "chance": 1 / k}
+        row |= {"ci_low": float(low), "ci_high": float(high)}
+        rows.append(row | {"n": len(right), "groups": len(np.unique(groups))})
+    return rows
+
+
+def _hits(answers: pl.DataFrame, bank: Bank) -> Hits:
+    """Give what answers followed; of several orders of an item, the mean."""
+    place = {name: number for number, name in enumerate(bank.words["id"])}
+    own = answers.filter(pl.col("item_id").is_in(list(place)))
+    rows = np.array([place[name] for name in own["item_id"]], dtype=int)
+    found = np.array([bank.names.index(name) for name in own["predicted"]], dtype=int)
+    cues, groups = bank.cues[:, rows], bank.groups("words")[rows]
+    hits = find_hits(found[None], cues, groups)
+    word, font, background = cues
+    distinct = (word != font) & (font != background) & (word != background)
+    same = (word == font) & (font != background)
+    shares, of_shares = _mean(hits.shares, rows[distinct])
+    congruent, of_same = _mean(hits.congruent, rows[same])
+    every = bank.groups("words")
+    return Hits(shares, congruent, every[of_shares], every[of_same])
+
+
+def _named(answers: pl.DataFrame, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
+    """Give how often each concept picture was named right, and the groups."""
+    place = {name: number for number, name in enumerate(bank.concepts["id"])}
+    own = answers.filter(pl.col("item_id").is_in(list(place)))
+    rows = np.array([place[name] for name in own["item_id"]], dtype=int)
+    found = np.array([bank.names.index(name) for name in own["predicted"]], dtype=int)
+    right, of = _mean((found == bank.labels[rows]).astype(float)[None], rows)
+    return right[0], bank.groups("concepts")[of]
+
+
+def _mean(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average the last axis over equal rows; give the averages and the rows."""
+    distinct, code, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    member = np.zeros((len(rows), len(distinct)))
+    member[np.arange(len(rows)), code] = 1
+    return values @ member / counts, distinct
+
+
+def _check(answers: pl.DataFrame, banks: list[Bank], path: Path) -> None:
+    known = {
+        name for bank in banks for table in (bank.words, bank.concepts) for name in table["id"]
+    }
+    names = banks[0].names
+    for item, predicted in answers.iter_rows():
+        if item not in known:
+            raise UserError(f"{path}: item {item!r} is not among the dataset's items")
+        if predicted not in names:
+            raise UserError(
+                f"{path}: item {item!r}: predicted is {predicted!r}; {nearest(predicted, names)}"
+            )

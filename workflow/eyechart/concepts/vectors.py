@@ -1,0 +1,139 @@
+"""What is compared: concept pictures and word pictures of a dataset, and where their vectors are.
+
+A bank is all pictures as they are shown once: alone (scope image), or with one prompt (scope item).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.tables.items import LABEL
+from eyechart.tables.parquet import read_table
+
+CUES = ("word", "font", "background")
+CONCEPT = "concept"
+FEWEST = 2  # pictures of a concept: one is left out when the others are averaged
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Pictures as shown once; codes are places in ``names``, the palette in its order.
+
+    Attributes
+    ----------
+    names : list of str
+    prompt : str
+        Empty where none is read.
+    words, concepts : DataFrame
+        ``id`` (of the scope), ``image_id``, ``group``; then ``word, font, background`` or
+        ``concept`` by name.
+    cues : ndarray of int, shape (3, m)
+        Codes of word, font and background of each word picture.
+    labels : ndarray of int, shape (n_c,)
+        Codes of the concept pictures.
+    """
+
+    names: list[str]
+    prompt: str
+    words: pl.DataFrame
+    concepts: pl.DataFrame
+    cues: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def k(self) -> int:
+        """How many concepts there are."""
+        return len(self.names)
+
+    def groups(self, kind: str) -> np.ndarray:
+        """Give the groups of ``words`` or ``concepts``, str (m,) or (n_c,)."""
+        return np.array(getattr(self, kind)["group"].to_list(), dtype=str)
+
+    def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Give the rows of words and of concepts among the ids of a manifest.
+
+        Raises
+        ------
+        UserError
+            If the manifest has no row of one of them.
+        """
+        place = {name: row for row, name in enumerate(ids)}
+        found = []
+        for table in (self.words, self.concepts):
+            missing = next((name for name in table["id"] if name not in place), None)
+            if missing is not None:
+                raise UserError(f"{source}: no row of {missing!r}; extract it again")
+            found.append(np.array([place[name] for name in table["id"]], dtype=int))
+        return found[0], found[1]
+
+
+def read_banks(items: Path, images: Path) -> dict[str, list[Bank]]:
+    """Give the banks of each scope: one of scope image, and one per prompt of scope item.
+
+    Raises
+    ------
+    UserError
+        If the tables are not of a dataset in the layout ``stroop``: no choices or several lists of
+        them, a label that is no choice, fewer than two pictures of a colour, or no word whose
+        three colours all differ.
+    """
+    asked = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))
+    labels = [LABEL + name for name in (*CUES, CONCEPT)]
+    seen = pl.DataFrame(read_table(images, ["image_id", "group", *labels]))
+    seen = seen.rename({name: name.removeprefix(LABEL) for name in labels}).sort("image_id")
+    names = _names(asked, items)
+    _check(seen, names, images)
+    found = {"image": [_bank(seen.with_columns(id="image_id"), names, "")], "item": []}
+    shown = asked.with_columns(image_id=pl.col("images").list.first(), id="item_id")
+    shown = shown.select("id", "image_id", "prompt").join(seen, on="image_id", how="inner")
+    for prompt in shown["prompt"].unique().sort():
+        own = shown.filter(pl.col("prompt") == prompt).sort("image_id")
+        if len(own) != len(seen) or own["image_id"].is_duplicated().any():
+            raise UserError(
+                f"{items}: the prompt {prompt!r} is asked of {own['image_id'].n_unique()} of "
+                f"{len(seen)} pictures in {len(own)} items, expected each once"
+            )
+        found["item"].append(_bank(own, names, prompt))
+    return found
+
+
+def _names(asked: pl.DataFrame, path: Path) -> list[str]:
+    lists = asked["choices"].unique(maintain_order=True).to_list()
+    if len(lists) != 1 or not lists[0]:
+        raise UserError(f"{path}: {len(lists)} lists of choices, expected one palette for all")
+    return [str(name) for name in lists[0]]
+
+
+def _check(seen: pl.DataFrame, names: list[str], path: Path) -> None:
+    for column in (*CUES, CONCEPT):
+        unknown = seen.filter(~pl.col(column).is_in(names))  # null stays out
+        if len(unknown):
+            image, name = unknown.select("image_id", column).row(0)
+            raise UserError(f"{path}: {image!r}: {column} is {name!r}; {nearest(name, names)}")
+    counts = dict(seen[CONCEPT].drop_nulls().value_counts().iter_rows())
+    for name in names:
+        if counts.get(name, 0) < FEWEST:
+            raise UserError(
+                f"{path}: {counts.get(name, 0)} concept pictures of {name!r}, expected at least "
+                f"{FEWEST}"
+            )
+    distinct = (pl.col("word") != pl.col("font")) & (pl.col("font") != pl.col("background"))
+    if not len(seen.filter(distinct, pl.col("word") != pl.col("background"))):
+        raise UserError(f"{path}: no word picture whose word, font and background all differ")
+
+
+def _bank(seen: pl.DataFrame, names: list[str], prompt: str) -> Bank:
+    code = {name: number for number, name in enumerate(names)}
+    words = seen.filter(pl.col("word").is_not_null()).select("id", "image_id", "group", *CUES)
+    concepts = seen.filter(pl.col(CONCEPT).is_not_null())
+    return Bank(
+        names=names,
+        prompt=prompt,
+        words=words,
+        concepts=concepts.select("id", "image_id", "group", CONCEPT),
+        cues=np.array([[code[name] for name in words[cue]] for cue in CUES], dtype=int),
+        labels=np.array([code[name] for name in concepts[CONCEPT]], dtype=int),
+    )

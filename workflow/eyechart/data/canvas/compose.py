@@ -1,0 +1,196 @@
+"""Several pictures side by side on one canvas, and where every region of theirs comes to lie.
+
+A plan says it all before a pixel is moved: all pictures of a canvas are equally high, stand in
+rows from left to right, and each is resized once, straight to its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from PIL import Image, ImageColor
+
+from eyechart.core.errors import UserError
+from eyechart.data.canvas.marks import draw_label, draw_marks, label_height, label_size
+from eyechart.tables.regions import PICTURE, Region
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CanvasStyle:
+    """How canvases look.
+
+    Attributes
+    ----------
+    marks : bool
+        Whether regions are marked.
+    square : bool
+        Whether the canvas is filled up to a square, so that cropping to one loses nothing.
+    canvas_px : int or None
+        The canvas's longer side, or its side; None: as large as the highest picture makes it.
+    columns : int or None
+        Pictures in a row; None: all.
+    gap, margin : float
+        Between pictures, and around all of them, as shares of a picture's height there.
+    background : str
+        Any colour that PIL knows, by name or as #rrggbb.
+    label_share : float
+        Height of a label, as a share of the canvas's longer side.
+    """
+
+    marks: bool
+    square: bool
+    canvas_px: int | None
+    columns: int | None
+    gap: float
+    margin: float
+    background: str
+    label_share: float
+
+    def __post_init__(self) -> None:
+        try:
+            ImageColor.getrgb(self.background)
+        except ValueError:
+            raise UserError(
+                f"background is {self.background!r}, expected a colour such as white or #808080"
+            ) from None
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> CanvasStyle:
+        """Give the style that a dataset's settings say."""
+        return cls(**{name: settings[name] for name in cls.__dataclass_fields__})
+
+
+class CanvasPlacement(NamedTuple):
+    """Where a picture lies on the canvas, in whole pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def moved(self, region: Region, size: Size) -> Region:
+        """Give a region of the picture, which has this size by itself, as it lies there."""
+        scale = (self.width / size[0], self.height / size[1])
+        return region.moved(self.left, self.top, scale)
+
+
+@dataclass(frozen=True)
+class CanvasPlan:
+    """The canvas's size, every picture's place, and the heights of labels and of their strips."""
+
+    size: Size
+    places: list[CanvasPlacement]
+    label: int
+    header: int
+
+
+def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPlan:
+    """Give the plan of a canvas.
+
+    Parameters
+    ----------
+    sizes : sequence of (width, height)
+        Of the pictures, in order.
+    style : CanvasStyle
+        See there.
+    labelled : bool
+        Whether there is a strip for a name above every picture.
+
+    Raises
+    ------
+    UserError
+        If the canvas is too small for so many pictures.
+    """
+    count = style.columns or len(sizes)
+    rows = [sizes[start : start + count] for start in range(0, len(sizes), count)]
+    # what a picture of height 1 would make of the whole
+    across = max(_wide(row, 1, style) for row in rows) + 2 * style.margin
+    down = len(rows) + style.gap * (len(rows) - 1) + 2 * style.margin
+    height = float(max(size[1] for size in sizes))
+    side = style.canvas_px or round(height * max(across, down))
+    label = label_height(side, side, style.label_share)
+    header = label_size("REF", label)[1] + max(2, label // 4) if labelled else 0
+    if style.canvas_px:
+        height = min(side / across, (side - header * len(rows)) / down)
+    outer = (across * height, down * height + header * len(rows))
+    size = (_up(outer[0]), _up(outer[1]))
+    size = (max(*size, side),) * 2 if style.square else size
+    top = (size[1] - outer[1]) / 2 + style.margin * height
+    places = _places(rows, size[0], (height, top, header), style)
+    if min(min(place.width, place.height) for place in places) < 1:
+        raise UserError(
+            f"canvas_px is {style.canvas_px}, too small for {len(sizes)} pictures; make it larger"
+        )
+    return CanvasPlan(size, places, label, header)
+
+
+def draw_canvas(
+    views: Sequence[Image.Image], regions: Sequence[Sequence[Region]], style: CanvasStyle
+) -> tuple[Image.Image, list[list[Region]]]:
+    """Put pictures onto one canvas and mark their regions.
+
+    Parameters
+    ----------
+    views : sequence of PIL.Image.Image
+        The pictures, in order.
+    regions : sequence of sequences of Region
+        The regions of each, in its own pixels.
+    style : CanvasStyle
+        See there; without ``marks`` the regions are moved and not drawn.
+
+    Returns
+    -------
+    canvas : PIL.Image.Image
+        RGB.
+    moved : list of lists of Region
+        The regions of each picture as they lie on the canvas.
+    """
+    names = [[r.name for r in of if r.shape == PICTURE] for of in regions]
+    laid = plan([view.size for view in views], style, style.marks and any(names))
+    canvas = Image.new("RGB", laid.size, style.background)
+    moved = []
+    for view, of, name, at in zip(views, regions, names, laid.places, strict=True):
+        shown = _resized(view, (at.width, at.height))
+        if style.marks:
+            here = CanvasPlacement(0, 0, at.width, at.height)
+            shown = draw_marks(shown, [here.moved(r, view.size) for r in of], laid.label)
+        canvas.paste(shown, (at.left, at.top))
+        if style.marks and name:
+            draw_label(canvas, name[0], at.left, at.top - laid.header, laid.label)
+        moved.append([at.moved(region, view.size) for region in of])
+    return canvas, moved
+
+
+def _places(
+    rows: Sequence[Sequence[Size]], wide: int, at: tuple[float, float, int], style: CanvasStyle
+) -> list[CanvasPlacement]:
+    """Give every picture's place: rows in the middle, from a top on, each below its header."""
+    height, top, header = at
+    places = []
+    for row in rows:
+        left = (wide - _wide(row, height, style)) / 2
+        for w, h in row:
+            places.append(
+                CanvasPlacement(int(left), int(top + header), int(height * w / h), int(height))
+            )
+            left += height * w / h + style.gap * height
+        top += header + height * (1 + style.gap)
+    return places
+
+
+def _wide(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
+    return height * (sum(w / h for w, h in row) + style.gap * (len(row) - 1))
+
+
+def _up(length: float) -> int:
+    return max(math.ceil(length - 1e-6), 1)
+
+
+def _resized(view: Image.Image, size: Size) -> Image.Image:
+    view = view.convert("RGB")
+    return view if view.size == size else view.resize(size, Image.Resampling.BICUBIC)

@@ -1,0 +1,88 @@
+"""Correspondence items from pairs of points: which of four is the same point as REF."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import dice
+from eyechart.tables.regions import LETTERS, REF, Region, point
+
+CHOICES = 4
+Point = tuple[float, float]
+Size = tuple[int, int]
+_SLACK = 1.0  # px that a point may lie beyond its picture: some annotations count pixels from 1
+
+
+class PointMatch(NamedTuple):
+    """REF on the first picture, A to D on the second, and which of these is the same point.
+
+    ``chosen`` are the numbers of the points, that of REF first, then those of A to D.
+    """
+
+    ref: Region
+    options: list[Region]
+    letter: str
+    chosen: list[int]
+
+
+def match(
+    source: Sequence[Point],
+    target: Sequence[Point],
+    apart: float,
+    possible: Sequence[int],
+    *seeds: str | int,
+) -> PointMatch | None:
+    """Give an item, or None where no four of the points are far enough apart.
+
+    Parameters
+    ----------
+    source, target : sequence of (x, y)
+        The same points on the two pictures, in continuous pixels.
+    apart : float
+        Least distance of two of A to D, in px of the second picture.
+    possible : sequence of int
+        Which of the points may be shown.
+    seeds
+        Decide on REF, on the others and on their order.
+    """
+    rng = dice("correspondence", *seeds)
+    order = list(possible)
+    rng.shuffle(order)
+    for first in order:
+        kept = [first]
+        for other in order:
+            if len(kept) < CHOICES and all(_far(target[other], target[k], apart) for k in kept):
+                kept.append(other)
+        if len(kept) == CHOICES:
+            shown = list(kept)
+            rng.shuffle(shown)
+            options = [point(a, *target[k]) for a, k in zip(LETTERS, shown, strict=False)]
+            letter = LETTERS[shown.index(first)]
+            return PointMatch(point(REF, *source[first]), options, letter, [first, *shown])
+    return None
+
+
+def onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
+    """Give points that lie on a picture, and how many were moved onto it, by a pixel at most.
+
+    Raises
+    ------
+    UserError
+        If one lies farther off.
+    """
+    found, moved = [], 0
+    for number, (x, y) in enumerate(points):
+        kept = (min(max(x, 0.5), size[0] - 0.5), min(max(y, 0.5), size[1] - 0.5))
+        if max(abs(kept[0] - x), abs(kept[1] - y)) > _SLACK:
+            raise UserError(
+                f"{where}: point {number} at ({x:g}, {y:g}) does not lie on its picture, which is "
+                f"{size[0]} x {size[1]} px"
+            )
+        moved += kept != (x, y)
+        found.append(kept)
+    return found, moved
+
+
+def _far(one: Point, other: Point, apart: float) -> bool:
+    # the point itself is at no distance, so it is never kept twice
+    return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 >= max(apart, 1e-9) ** 2

@@ -1,0 +1,191 @@
+"""An item of a vision-centric task before it is a row: its views, and where its choices lie there.
+
+Whatever the dataset, a puzzle is checked here: every region lies on its picture, and the regions
+named by letters are the choices, one each.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import seed_for
+from eyechart.data.canvas.tasks import OFFICIAL
+from eyechart.statistics.components import connected
+from eyechart.tables.regions import LETTERS, REF, Region
+
+LISTED = "Select from the following choices."  # what a prompt's own list of choices begins with
+
+
+@dataclass(frozen=True)
+class PuzzleView:
+    """A picture of a puzzle.
+
+    Attributes
+    ----------
+    image_id : str
+        Its id in images.parquet.
+    source : bytes or Path
+        The bytes of a picture, or a file in the dataset's folder.
+    where : str
+        What an error's sentence calls it.
+    regions : sequence of Region
+        In its pixels; a point or box that is not known is left out.
+    whole : str
+        The name of the region that the whole picture is, or nothing.
+    """
+
+    image_id: str
+    source: bytes | Path
+    where: str
+    regions: Sequence[Region] = ()
+    whole: str = ""
+
+
+@dataclass(frozen=True)
+class Puzzle:
+    """An item of a vision-centric task.
+
+    Attributes
+    ----------
+    where : str
+        Where it stands, which begins an error's sentence.
+    item_id, split, task, type, prompt : str
+        As in items.parquet.
+    choices : list of str
+        The letter at the same place is what a choice is called on the pictures.
+    answer : str
+        One of the choices.
+    views : list of PuzzleView
+        In order.
+    marked : bool
+        Whether points and boxes are drawn in the pictures already.
+    placed : bool
+        Whether it is known where the choices lie.
+    ties : list of str
+        What ties it to other items: those that share one are one group.
+    meta : dict
+        Whatever else is known of it.
+    """
+
+    where: str
+    item_id: str
+    split: str
+    task: str
+    type: str
+    prompt: str
+    choices: list[str]
+    answer: str
+    views: list[PuzzleView]
+    ties: list[str]
+    marked: bool = False
+    placed: bool = True
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def letters(self) -> dict[str, str]:
+        """Its choices by letter."""
+        return dict(zip(LETTERS, self.choices, strict=False))
+
+    def check(self) -> None:
+        """Raise a UserError if answer, choices and regions do not fit together."""
+        told = ", ".join(self.choices)
+        if len(set(self.choices)) < len(self.choices) or len(self.choices) < 2:
+            raise UserError(
+                f"{self.where}: choices are {told}; expected two or more, all different"
+            )
+        if self.answer not in self.choices:
+            raise UserError(f"{self.where}: answer is {self.answer!r}, expected one of {told}")
+        names = [name for view in self.views for name in _names(view)]
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"{self.where}: {name} is marked {names.count(name)} times")
+            if name != REF and name not in self.letters:
+                raise UserError(
+                    f"{self.where}: {name} is marked, but the choices are only "
+                    f"{', '.join(self.letters)} ({told})"
+                )
+        for letter in self.letters if self.placed else ():
+            if letter not in names:
+                raise UserError(
+                    f"{self.where}: choice {letter} ({self.letters[letter]}) is marked on no "
+                    f"picture; there are: {', '.join(names) or 'none'}"
+                )
+
+    def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
+        """Give a view's regions, its whole among them, once its size is known.
+
+        Raises
+        ------
+        UserError
+            If one of them does not lie on the picture.
+        """
+        of = self.views[view]
+        for region in of.regions:
+            if not region.within(*size):
+                at = ", ".join(f"{value:g}" for value in dict.fromkeys(region[2:]))
+                raise UserError(
+                    f"{self.where}: {region.shape} {region.name} at ({at}) does not lie on "
+                    f"{of.where}, which is {size[0]} x {size[1]} px"
+                )
+        whole = [Region(of.whole, "picture", 0.0, 0.0, *map(float, size))] if of.whole else []
+        return [*of.regions, *whole]
+
+
+def _names(view: PuzzleView) -> list[str]:
+    return [region.name for region in view.regions] + ([view.whole] if view.whole else [])
+
+
+def choose(keys: Iterable[str], most: int | None, *seeds: str | int) -> list[str]:
+    """Give at most so many keys as the seed decides, in their order; fewer are some of more."""
+    names = list(keys)
+    if most is None or most >= len(names):
+        return names
+    kept = set(sorted(names, key=lambda key: seed_for("most", *seeds, key))[:most])
+    return [name for name in names if name in kept]
+
+
+def word(text: str, official: str, **words: str) -> str:
+    """Give a question as worded, or the dataset's own where the wording asks for that."""
+    return official if text == OFFICIAL else text.format(**words)
+
+
+def question_of(prompt: str) -> str:
+    r"""Give a prompt without the list of choices that ends it.
+
+    >>> question_of("Which is nearer? Select from the following choices.\n(A) cup\n(B) bed")
+    'Which is nearer?'
+    """
+    return prompt.rsplit(LISTED, 1)[0].strip()
+
+
+def letter_of(answer: Any, choices: list[str], where: str) -> str:
+    """Give the choice that an answer such as ``(A)`` stands for.
+
+    Raises
+    ------
+    UserError
+        If it is anything else, as ``hidden`` is, or there is no such choice.
+    """
+    for letter, choice in zip(LETTERS, choices, strict=False):
+        if answer == f"({letter})":
+            return choice
+    last = LETTERS[max(len(choices) - 1, 0)]
+    raise UserError(
+        f"{where}: answer is {answer!r}, expected (A) to ({last}) for the choices "
+        f"{', '.join(choices) or 'none'}"
+    )
+
+
+def tied(groups: Sequence[Sequence[str]]) -> list[str]:
+    """Return a name for every row of ties: the least of all ties of its connected component.
+
+    >>> tied([["b"], ["a", "c"], ["c", "b"], ["d"]])
+    ['a', 'a', 'a', 'd']
+    """
+    component = connected(groups).tolist()
+    least: dict[int, str] = {}
+    for number, ties in zip(component, groups, strict=True):
+        least[number] = min(*ties, least.get(number, ties[0]))
+    return [least[number] for number in component]

@@ -1,0 +1,226 @@
+"""What a puzzle becomes: pictures beside the tables, and rows of items, images and regions."""
+
+import argparse
+import hashlib
+import io
+import json
+import logging
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+from PIL import Image
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
+from eyechart.data import preparation
+from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
+from eyechart.data.canvas.items import Puzzle, PuzzleView, tied
+from eyechart.data.image_files import MOST_PIXELS, check_size
+from eyechart.data.preparation import Row
+from eyechart.tables.receipt import Receipt
+from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
+
+FOLDER = "pictures"
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # kept as they come; all others become PNG
+_log = logging.getLogger(__name__)
+
+
+class Gallery:
+    """Takes puzzles one by one, writes their pictures at once, and their tables at the end.
+
+    Pictures stand in ``pictures/`` beside images.parquet; what an earlier run left there is
+    removed at the end.
+    """
+
+    def __init__(self, args: argparse.Namespace, receipt: Receipt, root: Path) -> None:
+        self.args, self.root = args, root
+        self.style = CanvasStyle.of(args.settings)
+        self.folder: Path = args.images.parent / FOLDER
+        self._expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
+        self._items: list[Row] = []
+        self._images: dict[str, Row] = {}
+        self._regions: list[Row] = []
+        self._ties: list[list[str]] = []
+        self._of_item: list[list[str]] = []  # the pictures' ids of each item
+        self._unplaced: Counter[str] = Counter()
+
+    def add(self, puzzle: Puzzle) -> None:
+        """Check a puzzle, write its views and what it shows, and keep its rows.
+
+        Raises
+        ------
+        UserError
+            If a picture is missing, altered or not whole, or the puzzle does not fit together.
+        """
+        puzzle.check()
+        views = [self._open(puzzle, view) for view in puzzle.views]
+        marks = [puzzle.marks(number, view.size) for number, view in enumerate(views)]
+        shown = self._show(puzzle, views, marks)
+        for view, regions in zip(puzzle.views, marks, strict=True):
+            self._keep(puzzle, ALONE, view.image_id, regions)
+        if not puzzle.placed:
+            self._unplaced[puzzle.task] += 1
+        ids = [view.image_id for view in puzzle.views]
+        self._of_item.append([*ids, *shown])
+        self._ties.append([*puzzle.ties, *(f"~{self._images[name]['sha256']}" for name in ids)])
+        known = {"letters": puzzle.letters, "views": ids, "regions": puzzle.placed}
+        self._items.append(
+            {
+                "item_id": puzzle.item_id,
+                "split": puzzle.split,
+                "images": shown,
+                "prompt": puzzle.prompt,
+                "choices": puzzle.choices,
+                "answer": puzzle.answer,
+                "task": puzzle.task,
+                "type": puzzle.type,
+                "pair": None,
+                "meta": json.dumps(known | puzzle.meta, ensure_ascii=False),
+            }
+        )
+
+    def close(self) -> None:
+        """Group the items, write the three tables, and remove pictures that none of them names."""
+        divide = preparation.divider(self.args)
+        for item, name, ids in zip(self._items, tied(self._ties), self._of_item, strict=True):
+            for row in (item, *(self._images[image] for image in ids)):
+                row["group"], row["group_split"] = name, divide(name)
+        for task, count in sorted(self._unplaced.items()):
+            _log.warning(
+                "%s: of %d items nobody says where their marks lie, so they have no regions: "
+                "models answer them, but no readout can be taken",
+                *(task, count),
+            )
+        told = Counter(item["task"] for item in self._items)
+        _log.info("%s", ", ".join(f"{task}: {n} items" for task, n in sorted(told.items())))
+        write_regions(self.args.regions, self._regions)
+        items = [preparation.as_items(self._items)] if self._items else list[pa.Table]()
+        preparation.write_tables(self.args, items, list(self._images.values()), [])
+        tidy(self.folder, {Path(row["path"]).name for row in self._images.values()})
+
+    def _show(
+        self, puzzle: Puzzle, views: list[Image.Image], marks: list[list[Region]]
+    ) -> list[str]:
+        style = replace(self.style, marks=False) if puzzle.marked else self.style
+        together = self.args.settings["canvas"]
+        all_of_it = list(range(len(views)))
+        shown = []
+        for part in [all_of_it] if together else [[number] for number in all_of_it]:
+            of = [views[n] for n in part]
+            canvas, moved = draw_canvas(of, [marks[n] for n in part], style)
+            name = f"{puzzle.item_id}_canvas" + ("" if together else f"_{part[0] + 1}")
+            path = self.folder / f"{name}.png"
+            self._write(path, png(canvas))
+            self._row(puzzle, name, path, path.read_bytes(), canvas.size, "canvas")
+            self._keep(puzzle, CANVAS, name, [region for regions in moved for region in regions])
+            shown.append(name)
+        return shown
+
+    def _open(self, puzzle: Puzzle, view: PuzzleView) -> Image.Image:
+        source = view.source
+        data = self._read(source, view.where) if isinstance(source, Path) else source
+        image, kind = decode(data, view.where)
+        if view.image_id in self._images:
+            return image
+        if isinstance(source, Path) and kind in _SUFFIXES:
+            path = source
+        else:
+            path = self.folder / f"{view.image_id}{_SUFFIXES.get(kind, '.png')}"
+            data = data if kind in _SUFFIXES else png(image)
+            self._write(path, data)
+        self._row(puzzle, view.image_id, path, data, image.size, "view")
+        return image
+
+    def _read(self, path: Path, where: str) -> bytes:
+        data = read(path, where)
+        told = self._expected.get(path.relative_to(self.root).as_posix())
+        if told not in (None, hashlib.sha256(data).hexdigest()):
+            raise UserError(
+                f"{path}: picture was altered since it was acquired; restore it, or delete "
+                f"{self.args.receipt} to acquire the dataset again"
+            )
+        return data
+
+    def _write(self, path: Path, data: bytes) -> None:
+        with atomic(path) as partial:
+            partial.write_bytes(data)
+
+    def _row(
+        self, puzzle: Puzzle, name: str, path: Path, data: bytes, size: tuple[int, int], kind: str
+    ) -> None:
+        self._images[name] = {
+            "image_id": name,
+            "split": puzzle.split,
+            "path": path.as_posix(),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "width": size[0],
+            "height": size[1],
+            "type": kind,
+        }
+
+    def _keep(self, puzzle: Puzzle, seen: str, image_id: str, regions: list[Region]) -> None:
+        shared = {"item_id": puzzle.item_id, "seen": seen, "image_id": image_id}
+        self._regions += [shared | region._asdict() for region in regions]
+
+
+def decode(data: bytes, where: str) -> tuple[Image.Image, str]:
+    """Give a picture from its bytes, whole and in RGB, and what kind of file it was.
+
+    Raises
+    ------
+    UserError
+        If the bytes are no whole picture, or one of too many pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            check_size(Path(where), image.size)
+            return image.convert("RGB"), image.format or ""
+    except Image.DecompressionBombError:
+        raise UserError(f"{where}: a picture of far more than {MOST_PIXELS} pixels") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{where}: not a whole picture ({error})") from None
+
+
+def open_picture(path: Path, needed_by: str) -> Image.Image:
+    """Give a picture of the dataset's folder, whole and in RGB.
+
+    Raises
+    ------
+    UserError
+        If it is missing, which names who needs it, or not whole.
+    """
+    return decode(read(path, needed_by), str(path))[0]
+
+
+def size_of(path: Path, needed_by: str) -> tuple[int, int]:
+    """Give the width and height of a picture in px; errors are those of :func:`open_picture`."""
+    data = read(path, needed_by)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.size
+    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path}: not a whole picture ({error})") from None
+
+
+def read(path: Path, needed_by: str) -> bytes:
+    """Give a picture's bytes; one that is missing is a UserError that names who needs it."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        raise UserError(f"{path}: picture is missing, but {needed_by} needs it") from None
+
+
+def tidy(folder: Path, names: set[str]) -> None:
+    """Remove every file of the folder of pictures that is not among the names."""
+    for path in folder.glob("*"):
+        if path.is_file() and path.name not in names:
+            path.unlink()
+
+
+def png(image: Image.Image) -> bytes:
+    """Give a picture as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()

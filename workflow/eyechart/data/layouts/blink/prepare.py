@@ -1,0 +1,138 @@
+"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the hub.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, where it
+is there, ``Points.csv``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+
+    python -m eyechart.data.layouts.blink.prepare --dataset blink \
+        --receipt data/raw/blink/acquired.json --seed 7 \
+        --settings '{"splits": ["val"], "test_share": 1, "most": null,
+                     "skills": ["semantic_correspondence", "art_style"],
+                     "wording": {"semantic_correspondence": "official", "art_style": "official"},
+                     "canvas": true, "marks": true, "square": true, "canvas_px": 672,
+                     "columns": null, "gap": 0.04, "margin": 0, "background": "white",
+                     "label_share": 0.06}' \
+        --items results/datasets/blink/items.parquet \
+        --images results/datasets/blink/images.parquet \
+        --regions results/datasets/blink/regions.parquet
+"""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.data import preparation
+from eyechart.data.canvas import items as canvas_items
+from eyechart.data.canvas.items import Puzzle, PuzzleView
+from eyechart.data.canvas.tables import Gallery
+from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
+from eyechart.data.hub_rows import picture_bytes, plain_name, read_rows, text_list
+from eyechart.data.layouts.blink import layout
+from eyechart.data.records import Record
+from eyechart.tables.regions import REF, Region
+
+_COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image_1", "image_2"]
+
+
+def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
+    """Give the sub-tasks that the wanted skills are, in BLINK's order.
+
+    Raises
+    ------
+    UserError
+        If BLINK has not such a skill, or marks that are part of the pictures are not wanted.
+    """
+    known = {skill: name for name, skill in BLINK.items()}
+    for skill in settings["skills"]:
+        if skill not in known:
+            raise UserError(f"{where}.skills: {skill!r}; {nearest(skill, known)}")
+    if not settings["marks"] and set(settings["skills"]) != {STYLE}:
+        raise UserError(
+            f"{where}.marks is false, but BLINK's pictures have their marks drawn in; write true"
+        )
+    return [name for name, skill in BLINK.items() if skill in settings["skills"]]
+
+
+def puzzle_of(
+    record: Record,
+    sub_task: str,
+    split: str,
+    points: dict[str, dict[str, Region]],
+    wording: dict[str, str],
+) -> Puzzle:
+    """Give the puzzle of a row; one of another sub-task, or a bad cell, is a UserError."""
+    where, values = record
+    if values["sub_task"] != sub_task:
+        raise UserError(
+            f"{where}: sub_task is {values['sub_task']!r}, expected {sub_task!r} as its folder says"
+        )
+    idx, task = plain_name(values["idx"], "idx", where), BLINK[sub_task]
+    choices = text_list(values["choices"], "choices", where)
+    of = points.get(idx, {})
+    views = [
+        _view(values, idx, number, task, of, where)
+        for number in range(1, layout.pictures_of(sub_task) + 1)
+    ]
+    own = canvas_items.question_of(values["prompt"] or values["question"] or "")
+    return Puzzle(
+        where=where,
+        item_id=idx,
+        split=split,
+        task=task,
+        type=sub_task,
+        prompt=canvas_items.word(wording[task], own),
+        choices=choices,
+        answer=canvas_items.letter_of(values["answer"], choices, where),
+        views=views,
+        ties=[idx],
+        marked=task != STYLE,
+        placed=task == STYLE or bool(of),
+        meta={"question": values["question"]},
+    )
+
+
+def _view(
+    values: dict[str, Any], idx: str, number: int, task: str, of: dict[str, Region], where: str
+) -> PuzzleView:
+    column = f"image_{number}"
+    told = f"{where}: {column}"
+    data = picture_bytes(values.get(column), told)
+    name = f"{idx}_{number}"
+    if task == STYLE:
+        return PuzzleView(name, data, told, whole=(REF, "A", "B")[number - 1])
+    names = [REF] if number == 1 else [key for key in layout.NAMES if key != REF]
+    return PuzzleView(name, data, told, [of[key] for key in names if key in of])
+
+
+def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
+    """Give every wanted row of every wanted sub-task to the gallery."""
+    settings, points = args.settings, layout.read_points(root)
+    for split in settings["splits"]:
+        for sub_task in sub_tasks(settings, f"datasets.{args.dataset}"):
+            path = root / layout.shard(sub_task, split)
+            ids = [str(record.values["idx"]) for record in read_rows(path, ["idx"])]
+            seeds = (args.dataset, args.seed, split, sub_task)
+            wanted = set(canvas_items.choose(ids, settings["most"], *seeds))
+            for record in read_rows(path, _COLUMNS, ("image_3",)):
+                if str(record.values["idx"]) in wanted:
+                    gallery.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
+
+
+def main(argv: list[str]) -> None:
+    """Write pictures and tables."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = preparation.parse_args(argv, __doc__, regions=True)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    where = f"datasets.{args.dataset}"
+    check_wording(args.settings["wording"], args.settings["skills"], True, f"{where}.wording")
+    sub_tasks(args.settings, where)
+    gallery = Gallery(args, receipt, root)
+    prepare(args, root, gallery)
+    gallery.close()
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,201 @@
+"""COCO's annotations of one split, checked and indexed by picture with pycocotools."""
+
+import contextlib
+import io
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pycocotools.coco import COCO
+
+from eyechart.core.errors import UserError
+from eyechart.data.layouts.base import require, require_plain
+from eyechart.data.layouts.coco import layout
+from eyechart.data.layouts.coco.tasks import slug
+
+Row = dict[str, Any]
+_SHOWN = 5  # absent pictures in a sentence; the log has them all
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """One split.
+
+    Attributes
+    ----------
+    images : dict
+        Pictures that are there (``file_name``, ``width``, ``height``) by id, sorted.
+    categories : list of str
+        Names, in the order of their ids.
+    objects, captions : dict
+        Annotations by picture, in the order of their ids; a picture may have none. An object's
+        ``category`` is the place of its category in the list.
+    """
+
+    images: dict[int, Row]
+    categories: list[str]
+    objects: dict[int, list[Row]]
+    captions: dict[int, list[str]]
+
+
+def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) -> Annotations:
+    """Read the objects and captions of a split.
+
+    Parameters
+    ----------
+    root : Path
+        The dataset's folder.
+    split : str
+        Split.
+    acquired : set of str
+        Paths from ``root`` that the receipt lists.
+    allow_missing : bool
+        Whether annotations may name pictures that are not there; they are left out.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or broken, a field is missing, an id stands there twice, a category is
+        unknown, or pictures are absent that may not be.
+    """
+    things = _load(root, layout.instances(split), split)
+    told = _load(root, layout.captions(split), split)
+    _check_objects(things, Path(root) / layout.instances(split))
+    _check_captions(told, Path(root) / layout.captions(split))
+    objects, captions = _index(things), _index(told)
+    absent = _absent(split, [objects, captions], acquired)
+    _report(Path(root) / layout.instances(split), absent, allow_missing)
+    ids = [i for i in sorted(objects.imgs) if _path(split, objects.imgs[i]) not in absent]
+    if not ids:
+        raise UserError(f"{Path(root) / split}: holds none of the pictures that are annotated")
+    places = {category: place for place, category in enumerate(sorted(objects.cats))}
+    for thing in objects.anns.values():
+        thing["category"] = places[thing["category_id"]]
+    return Annotations(
+        images={i: objects.imgs[i] for i in ids},
+        categories=[str(objects.cats[category]["name"]) for category in places],
+        objects={i: _sorted(objects, i) for i in ids},
+        captions={i: _texts(_sorted(captions, i)) for i in ids},
+    )
+
+
+def _load(root: Path, name: str, split: str) -> Row:
+    found = layout.read_lists(root, name, split, layout.leave_out_outlines)
+    path = Path(root) / name
+    _check_rows(found, "images", ("id", "file_name", "width", "height"), path)
+    files: set[str] = set()
+    for index, image in enumerate(found["images"]):
+        where, file = f"{path}: images[{index}]", image["file_name"]
+        require_plain(file, "file_name", where)
+        if file in files:
+            raise UserError(f"{where}: file_name {file!r} stands there twice")
+        files.add(file)
+    return found
+
+
+def _index(dataset: Row) -> COCO:
+    coco = COCO()
+    coco.dataset = dataset
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+        coco.createIndex()
+    return coco
+
+
+def _check_objects(found: Row, path: Path) -> None:
+    _check_rows(found, "categories", ("id", "name"), path)
+    names = {category["id"]: str(category["name"]) for category in found["categories"]}
+    by_slug: dict[str, str] = {}
+    for name in names.values():
+        other = by_slug.setdefault(slug(name), name)
+        if not slug(name) or other != name:
+            raise UserError(
+                f"{path}: category {name!r} makes the task 'has_{slug(name)}', which names none or "
+                f"also {other!r}; rename it with Latin letters"
+            )
+    fields = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
+    _check_rows(found, "annotations", fields, path)
+    for index, thing in enumerate(found["annotations"]):
+        where = f"{path}: annotations[{index}]"
+        if thing["category_id"] not in names:
+            raise UserError(f"{where}: category_id is {thing['category_id']!r}, of no category")
+        box = thing["bbox"]
+        if not (isinstance(box, list) and len(box) == 4 and all(map(_is_number, box))):
+            raise UserError(f"{where}: bbox is {box!r}, expected left, top, width, height in px")
+        if not _is_number(thing["area"]) or thing["iscrowd"] not in (0, 1):
+            raise UserError(
+                f"{where}: area is {thing['area']!r} and iscrowd {thing['iscrowd']!r}, expected a "
+                "number of px, and 0 or 1"
+            )
+
+
+def _check_captions(found: Row, path: Path) -> None:
+    _check_rows(found, "annotations", ("id", "image_id", "caption"), path)
+    for index, told in enumerate(found["annotations"]):
+        if not isinstance(told["caption"], str):
+            where = f"{path}: annotations[{index}]"
+            raise UserError(f"{where}: caption is {told['caption']!r}, expected text")
+
+
+def _check_rows(found: Row, key: str, fields: tuple[str, ...], path: Path) -> None:
+    """Check that every row of a list has its fields and an id of its own."""
+    require(found, (key,), str(path))
+    if not isinstance(found[key], list):
+        raise UserError(f"{path}: {key} is {str(found[key])[:40]!r}, expected a list")
+    seen: set[int] = set()
+    for index, row in enumerate(found[key]):
+        require(row, fields, f"{path}: {key}[{index}]")
+        for field in {"id", "image_id"} & set(fields):
+            if not isinstance(row[field], int):
+                where = f"{path}: {key}[{index}]"
+                raise UserError(f"{where}: {field} is {row[field]!r}, expected a whole number")
+        if row["id"] in seen:
+            raise UserError(f"{path}: {key}[{index}]: id {row['id']} stands there twice")
+        seen.add(row["id"])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _absent(split: str, sources: list[COCO], acquired: set[str]) -> dict[str, int]:
+    """Give what is named and not there, with how many annotations name it."""
+    paths = {image: _path(split, row) for image, row in sources[0].imgs.items()}
+    absent = {path: 0 for path in paths.values() if path not in acquired}
+    for source in sources:
+        for image, annotations in source.imgToAnns.items():
+            name = paths.get(image, f"image_id {image}")
+            if image not in paths or name in absent:
+                absent[name] = absent.get(name, 0) + len(annotations)
+    return absent
+
+
+def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
+    if not absent:
+        return
+    names = sorted(absent)
+    told = (
+        f"{path}: of the pictures that it or the captions name, {len(names)} are not there, with "
+        f"{sum(absent.values())} annotations"
+    )
+    _log.warning("%s: %s", told, ", ".join(names))
+    if not allowed:
+        more = ", …" if len(names) > _SHOWN else ""
+        raise UserError(
+            f"{told}, first {', '.join(names[:_SHOWN])}{more}; restore them and acquire the "
+            "dataset again, or write allow_missing: true for it to leave them out"
+        )
+
+
+def _path(split: str, image: Row) -> str:
+    return layout.picture(split, image["file_name"])
+
+
+def _sorted(coco: COCO, image: int) -> list[Row]:
+    return sorted(coco.imgToAnns.get(image, ()), key=lambda row: row["id"])
+
+
+def _texts(rows: list[Row]) -> list[str]:
+    texts = [" ".join(row["caption"].split()) for row in rows]
+    return [text for text in texts if text]

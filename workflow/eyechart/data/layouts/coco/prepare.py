@@ -1,0 +1,128 @@
+"""Make the tables of questions and pictures from a dataset in COCO's official layout.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``<split>/`` and ``annotations/``.
+Writes: ``items.parquet`` (presence, position, counting, caption) and ``images.parquet``.
+
+    python -m eyechart.data.layouts.coco.prepare --dataset coco \
+        --receipt data/raw/coco/acquired.json --seed 7 \
+        --settings '{"splits": ["val2017"], "test_share": 1, "subset": 2690,
+                     "allow_missing": false, "presence": 3, "position": 2, "position_margin": 0.1,
+                     "counting": 2, "most_count": 10, "most_objects": 10, "wording": {
+                     "presence": "Is there {a_category} in the image?",
+                     "position": "Is {a_category} on the {side} of the image?",
+                     "counting": "How many {plural} are there in the image?",
+                     "caption": "Describe the image in one sentence."}}' \
+        --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import seed_for
+from eyechart.data import preparation
+from eyechart.data.layouts.coco import layout, tasks
+from eyechart.data.layouts.coco.annotations import Annotations, read_split
+from eyechart.data.layouts.coco.questions import Questions
+from eyechart.data.preparation import Row
+from eyechart.tables import items as schemas
+
+_PART = 1000  # pictures whose items are rows at a time
+
+
+def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
+    """Give a split's pictures, or so many of them as the seed decides; none depends on another.
+
+    Raises
+    ------
+    UserError
+        If there are fewer.
+    """
+    if subset is None:
+        return images
+    if subset > len(images):
+        raise UserError(f"subset is {subset}, but {split} has {len(images)} pictures")
+    return sorted(sorted(images, key=lambda i: seed_for("subset", *seeds, split, i))[:subset])
+
+
+def image_row(
+    root: Path, split: str, found: Annotations, image: int, divide: Callable[[str], str], most: int
+) -> Row:
+    """Give the row of a picture, all but its hash and size; the group is the picture itself."""
+    name = f"{split}_{image:012d}"
+    objects, categories = found.objects[image], found.categories
+    labels = tasks.image_labels(objects, categories, most)
+    return {
+        "image_id": name,
+        "split": split,
+        "group_split": divide(name),
+        "group": name,
+        "path": (root / layout.picture(split, found.images[image]["file_name"])).as_posix(),
+        "type": tasks.image_type(objects, categories),
+    } | {schemas.LABEL + task: label for task, label in labels.items()}
+
+
+def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
+    """Give the items of a picture whose row is known."""
+    shared = {key: row[key] for key in ("split", "group_split", "group")}
+    shared |= {"images": [row["image_id"]], "pair": None}
+    items = questions.about(image)
+    return [item | shared | {"item_id": f"{row['image_id']}_{item['item_id']}"} for item in items]
+
+
+def check_sizes(rows: list[Row], told: list[Row]) -> None:
+    """Raise a UserError for a picture of another size than its annotations were made for."""
+    for row, image in zip(rows, told, strict=True):
+        if (row["width"], row["height"]) != (image["width"], image["height"]):
+            raise UserError(
+                f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
+                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it"
+            )
+
+
+def prepare_split(
+    args: argparse.Namespace, split: str, annotations: Annotations, add: Callable[[list[Row]], None]
+) -> tuple[list[pa.Table], list[Row]]:
+    """Give the items, in parts, and pictures of one split; ``add`` adds hash and size to those."""
+    settings, seeds = args.settings, (args.dataset, args.seed)
+    ids = choose(list(annotations.images), settings["subset"], split, *seeds)
+    root, divide = args.receipt.parent, preparation.divider(args)
+    most = settings["most_objects"]
+    images = [image_row(root, split, annotations, i, divide, most) for i in ids]
+    add(images)
+    check_sizes(images, [annotations.images[i] for i in ids])
+    questions = Questions((*seeds, split), annotations, settings)
+    items = []
+    for start in range(0, len(ids), _PART):
+        part = zip(ids[start : start + _PART], images[start : start + _PART], strict=True)
+        rows = [item for i, row in part for item in item_rows(questions, i, row)]
+        items.append(preparation.as_items(rows))
+    return items, images
+
+
+def main(argv: list[str]) -> None:
+    """Write both tables."""
+    args = preparation.parse_args(argv, __doc__)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    tasks.check_wording(args.settings["wording"], f"datasets.{args.dataset}.wording")
+    acquired = {entry["path"] for entry in receipt["files"]}
+    items: list[pa.Table] = []
+    images: list[Row] = []
+    labels: dict[str, None] = {}  # in order; a label that another split lacks is null there
+    for split in args.settings["splits"]:
+        found = read_split(root, split, acquired, args.settings["allow_missing"])
+        labels |= dict.fromkeys(tasks.image_tasks(found.categories))
+        of_split = prepare_split(
+            args, split, found, lambda rows: preparation.add_pictures(root, rows, receipt)
+        )
+        items += of_split[0]
+        images += of_split[1]
+    preparation.write_tables(args, items, images, list(labels))
+
+
+if __name__ == "__main__":
+    errors.run(main)

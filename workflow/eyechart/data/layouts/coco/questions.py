@@ -1,0 +1,120 @@
+"""What is asked of a COCO picture: presence, position, counting, a caption."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from eyechart.core.randomness import dice
+from eyechart.data.layouts.coco import presence, tasks
+from eyechart.data.layouts.coco.annotations import Annotations
+from eyechart.data.preparation import Row
+
+YES_NO = ["yes", "no"]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked of the pictures of one split; a picture's draws depend on no other's.
+
+    Attributes
+    ----------
+    seeds : tuple
+        What every draw is derived from: dataset, seed, split.
+    annotations : Annotations
+        Of all pictures of the split, asked or not: they say which categories are popular.
+    settings : dict
+        ``presence``, ``position`` and ``counting`` (categories asked of a picture, at most),
+        ``position_margin``, ``most_count``, ``wording``.
+    """
+
+    seeds: tuple[str | int, ...]
+    annotations: Annotations
+    settings: dict[str, Any]
+
+    def about(self, image: int) -> list[Row]:
+        """Give the items of a picture, without what they share with it.
+
+        ``item_id`` is the end of one: it names task, form and category, so that it stays the same
+        whatever else is asked.
+        """
+        asked = (self._presence, self._position, self._counting, self._caption)
+        return [item for ask in asked for item in ask(image)]
+
+    @cached_property
+    def _statistics(self) -> presence.Statistics:
+        pictures = [self._present(image) for image in self.annotations.images]
+        return presence.count(pictures, len(self.annotations.categories))
+
+    def _present(self, image: int) -> set[int]:
+        return {thing["category"] for thing in self.annotations.objects[image]}
+
+    def _countable(self, image: int) -> dict[int, list[Row]]:
+        """Give a picture's objects by category, without those of which it has a crowd."""
+        found: dict[int, list[Row]] = {}
+        for thing in self.annotations.objects[image]:
+            found.setdefault(thing["category"], []).append(thing)
+        whole = {c: all(not t["iscrowd"] for t in things) for c, things in found.items()}
+        return {category: found[category] for category in sorted(found) if whole[category]}
+
+    def _draw(self, task: str, image: int, candidates: list[Any]) -> list[Any]:
+        most = min(self.settings[task], len(candidates))
+        return dice("coco", task, *self.seeds, image).sample(candidates, most)
+
+    def _presence(self, image: int) -> Iterator[Row]:
+        """Ask, per way of sampling, for what is there and for equally much that is not."""
+        own = dice("coco", "presence", *self.seeds, image)
+        there, absent = presence.draw(
+            self._present(image), self.settings["presence"], self._statistics, own
+        )
+        for sampling in tasks.SAMPLINGS:
+            for answer, categories in zip(YES_NO, (there, absent[sampling]), strict=True):
+                for category in categories:
+                    meta = {"sampling": sampling}
+                    yield self._item("presence", category, YES_NO, answer, meta)
+
+    def _position(self, image: int) -> Iterator[Row]:
+        """Ask of what is there once, and off the middle, for its side and for the other one."""
+        row, margin = self.annotations.images[image], self.settings["position_margin"]
+        size = (row["width"], row["height"])
+        alone = {c: t[0] for c, t in self._countable(image).items() if len(t) == 1}
+        placed = {c: tasks.sides(thing["bbox"], size, margin) for c, thing in alone.items()}
+        for category in self._draw("position", image, [c for c in placed if placed[c]]):
+            for pair in placed[category]:
+                for answer, side in zip(YES_NO, pair, strict=True):
+                    yield self._item("position", category, YES_NO, answer, {"side": side})
+
+    def _counting(self, image: int) -> Iterator[Row]:
+        """Ask how many there are of what is there, and now and then of what is not."""
+        most = self.settings["most_count"]
+        counts = {c: len(t) for c, t in self._countable(image).items() if len(t) <= most}
+        asked = self._draw("counting", image, list(counts))
+        present = self._present(image)
+        absent = [c for c in range(len(self.annotations.categories)) if c not in present]
+        own = dice("coco", "counting none", *self.seeds, image)
+        # so that "0" is right as often as one answer of most + 1 would be by chance
+        none = [own.choice(absent) for _ in asked if absent and own.random() < 1 / most]
+        choices = [str(number) for number in range(most + 1)]
+        for category in dict.fromkeys([*asked, *none]):
+            yield self._item("counting", category, choices, str(counts.get(category, 0)), {})
+
+    def _caption(self, image: int) -> Iterator[Row]:
+        if references := self.annotations.captions[image]:
+            yield self._item("caption", None, [], references[0], {"references": references})
+
+    def _item(
+        self, task: str, category: int | None, choices: list[str], answer: str, meta: Row
+    ) -> Row:
+        name = "" if category is None else self.annotations.categories[category]
+        form = meta.get("sampling") or meta.get("side") or ""
+        prompt = tasks.word(self.settings["wording"][task], name, form)
+        return {
+            "item_id": "_".join(part for part in (task, form, tasks.slug(name)) if part),
+            "prompt": prompt,
+            "choices": choices,
+            "answer": answer,
+            "task": f"{task}_{form}" if "sampling" in meta else task,
+            "type": prompt,
+            "meta": json.dumps(meta | ({"category": name} if name else {}), ensure_ascii=False),
+        }

@@ -1,0 +1,155 @@
+"""COCO's tasks and how they are worded: articles and plurals of categories, slugs, sides.
+
+Configuration is checked with this, so it needs the standard library alone.
+"""
+
+import re
+import string
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+
+OBJECT_COUNT = "object_count"
+# object_count, and has_<category> for every category that the annotations have
+IMAGE_TASK = re.compile(rf"{OBJECT_COUNT}|has_[a-z0-9_]+")
+SAMPLINGS = ("random", "popular", "adversarial")
+PRESENCE = tuple(f"presence_{sampling}" for sampling in SAMPLINGS)
+ITEM_TASKS = (*PRESENCE, "position", "counting")  # and caption, which is open
+SIDES = (("left", "right"), ("top", "bottom"))
+NO_OBJECT = "nothing"
+# What a wording may name, and of what it must name one
+_FIELDS = {
+    "presence": ({"category", "a_category", "plural"}, [{"category", "a_category", "plural"}]),
+    "position": ({"category", "a_category", "side"}, [{"category", "a_category"}, {"side"}]),
+    "counting": ({"category", "plural"}, [{"category", "plural"}]),
+    "caption": (set[str](), []),
+}
+_PLURALS = {
+    "person": "people",
+    "mouse": "mice",
+    "knife": "knives",
+    "sheep": "sheep",
+    "skis": "skis",
+    "scissors": "scissors",
+    "broccoli": "pieces of broccoli",
+}
+_PAIRS = {"skis", "scissors"}
+
+
+def slug(category: str) -> str:
+    """Give a category's name as the name of a task can hold it.
+
+    >>> slug("dining table")
+    'dining_table'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", category.lower()).strip("_")
+
+
+def plural(category: str) -> str:
+    """Give the plural of a category; its last word alone changes.
+
+    >>> plural("wine glass"), plural("red cube"), plural("person")
+    ('wine glasses', 'red cubes', 'people')
+    """
+    *before, last = category.split(" ")
+    if last in _PLURALS:
+        ending = _PLURALS[last]
+    elif re.search(r"(s|x|z|ch|sh)$", last):
+        ending = f"{last}es"
+    elif re.search(r"[^aeiou]y$", last):
+        ending = f"{last[:-1]}ies"
+    else:
+        ending = f"{last}s"
+    return " ".join([*before, ending])
+
+
+def a_category(category: str) -> str:
+    """Give a category with its article.
+
+    >>> a_category("dog"), a_category("umbrella"), a_category("scissors")
+    ('a dog', 'an umbrella', 'a pair of scissors')
+    """
+    if category.rsplit(" ", maxsplit=1)[-1] in _PAIRS:
+        return f"a pair of {category}"
+    return f"{'an' if category[0].lower() in 'aeiou' else 'a'} {category}"
+
+
+def check_wording(wording: dict[str, str], where: str) -> None:
+    """Raise a UserError for a wording with a field that does not exist, or without what it needs.
+
+    ``where`` begins the sentence, e.g. ``datasets.coco.wording``.
+    """
+    for task, (allowed, needed) in _FIELDS.items():
+        if task not in wording:
+            raise UserError(f"{where}: the key {task!r} is missing")
+        text = wording[task]
+        try:
+            parts = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise UserError(f"{where}.{task} is {text!r}, with a lone brace ({error})") from None
+        fields = {field for _, field, _, _ in parts if field is not None}
+        for field in sorted(fields - allowed):
+            raise UserError(f"{where}.{task}: unknown field {field!r}; {nearest(field, allowed)}")
+        for choice in needed:
+            if not choice & fields:
+                words = " or ".join(f"{{{field}}}" for field in sorted(choice))
+                raise UserError(f"{where}.{task} is {text!r}, expected the field {words} in it")
+
+
+def word(text: str, category: str, side: str) -> str:
+    """Give a question about a category and a side, as worded; both are empty where none is meant.
+
+    >>> word("Is {a_category} on the {side}?", "dog", "left")
+    'Is a dog on the left?'
+    """
+    if not category:
+        return text.format()
+    words = {"category": category, "a_category": a_category(category), "plural": plural(category)}
+    return text.format(**words, side=side)
+
+
+def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[str, str]]:
+    """Give per axis the side on which a box lies and the other one; nothing within the middle.
+
+    Parameters
+    ----------
+    box : list of float
+        Left, top, width, height in px, as COCO has it.
+    size : tuple of int
+        Width and height of the picture in px.
+    margin : float
+        Half-width of the band around the middle, as a share of the picture's side.
+    """
+    found = []
+    for axis, (low, high) in enumerate(SIDES):
+        offset = (box[axis] + box[axis + 2] / 2) / size[axis] - 0.5
+        if abs(offset) > margin:
+            found.append((low, high) if offset < 0 else (high, low))
+    return found
+
+
+def image_tasks(categories: list[str]) -> list[str]:
+    """Give the names of all image tasks, in the order of the table."""
+    return [OBJECT_COUNT, *(f"has_{slug(category)}" for category in categories)]
+
+
+def image_labels(objects: list[dict[str, Any]], categories: list[str], most: int) -> dict[str, str]:
+    """Give the label of every image task for one picture's objects.
+
+    A crowd is no number of objects, so ``object_count`` leaves it out; it is there, so
+    ``has_<category>`` does not. From ``most`` objects on the label is ``<most>+``.
+    """
+    count = sum(not thing["iscrowd"] for thing in objects)
+    present = {thing["category"] for thing in objects}
+    has = ["yes" if number in present else "no" for number in range(len(categories))]
+    counted = str(count) if count < most else f"{most}+"
+    return dict(zip(image_tasks(categories), [counted, *has], strict=True))
+
+
+def image_type(objects: list[dict[str, Any]], categories: list[str]) -> str:
+    """Give the category of the object with the largest area: the picture's input type."""
+    single = [thing for thing in objects if not thing["iscrowd"]]
+    if not single:
+        return NO_OBJECT
+    largest = max(single, key=lambda thing: (thing["area"], -thing["id"]))
+    return categories[largest["category"]]

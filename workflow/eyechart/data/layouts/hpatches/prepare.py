@@ -1,0 +1,115 @@
+"""Make the tables of HPatches: which of four points is REF, from another view or in other light.
+
+Reads: the receipt ``acquired.json`` and, beside it, the folders of sequences.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+
+    python -m eyechart.data.layouts.hpatches.prepare --dataset hpatches \
+        --receipt data/raw/hpatches/acquired.json --seed 7 \
+        --settings '{"splits": ["test"], "test_share": 1, "most": 300, "apart": 0.1,
+                     "wording": {"low_level_matching": "Which point corresponds to REF?"},
+                     "canvas": true, "marks": true, "square": true, "canvas_px": 672,
+                     "columns": null, "gap": 0.04, "margin": 0, "background": "white",
+                     "label_share": 0.06}' \
+        --items results/datasets/hpatches/items.parquet \
+        --images results/datasets/hpatches/images.parquet \
+        --regions results/datasets/hpatches/regions.parquet
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from eyechart.core import errors
+from eyechart.data import preparation
+from eyechart.data.canvas import items as canvas_items
+from eyechart.data.canvas.correspondence import CHOICES, match
+from eyechart.data.canvas.items import Puzzle, PuzzleView
+from eyechart.data.canvas.tables import Gallery, open_picture, size_of
+from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
+from eyechart.data.layouts.hpatches import layout
+from eyechart.data.layouts.hpatches.corners import corners
+from eyechart.tables.regions import LETTERS
+
+_CELLS = 24  # of the longer side of the first picture, one candidate each
+_EDGE = 0.02  # of the longer side: no mark is nearer to the border
+_log = logging.getLogger(__name__)
+
+
+def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) -> Puzzle | None:
+    """Give the puzzle of a sequence's first picture and another one.
+
+    REF is a corner of the first picture, the answer its image on the other, and the others are the
+    images of other corners. None where no four of these lie on the other picture far enough apart:
+    ``apart`` is a share of its longer side. A file that cannot be read is a UserError.
+    """
+    paths = [root / layout.picture(sequence, n) for n in (1, number)]
+    told = root / layout.homography(sequence, number)
+    matrix = layout.read_homography(told)
+    first, size = open_picture(paths[0], sequence), size_of(paths[1], sequence)
+    found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
+    found = found[_inside(found, first.size)]
+    there = layout.project(matrix, found)
+    possible = [int(n) for n in np.flatnonzero(_inside(there, size))]
+    source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, there))
+    name = f"{sequence}_1_{number}"
+    apart = args.settings["apart"] * max(size)
+    made = match(source, target, apart, possible, args.dataset, args.seed, name)
+    if made is None:
+        return None
+    return Puzzle(
+        where=str(told),
+        item_id=name,
+        split=args.settings["splits"][0],
+        task=LOW_LEVEL,
+        type=layout.KINDS[sequence[0]],
+        prompt=canvas_items.word(args.settings["wording"][LOW_LEVEL], ""),
+        choices=list(LETTERS[:CHOICES]),
+        answer=made.letter,
+        views=[
+            PuzzleView(f"{sequence}_1", paths[0], str(paths[0]), [made.ref]),
+            PuzzleView(f"{sequence}_{number}", paths[1], str(paths[1]), made.options),
+        ],
+        ties=[sequence],
+        meta={"sequence": sequence, "picture": number},
+    )
+
+
+def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    edge, far = _EDGE * max(size), np.array(size) - 1
+    # comparisons with NaN, which has no image, are false
+    inside: np.ndarray = (points >= edge) & (points <= far - edge)
+    return np.asarray(inside.all(axis=1))
+
+
+def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
+    """Give every wanted pair of pictures to the gallery."""
+    (split,), most = args.settings["splits"], args.settings["most"]
+    names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
+    unused = []
+    for name in canvas_items.choose(names, most, args.dataset, args.seed, split):
+        sequence, number = name.split("/")
+        puzzle = puzzle_of(root, sequence, int(number), args)
+        if puzzle:
+            gallery.add(puzzle)
+        else:
+            unused.append(name)
+    if unused:
+        _log.warning("left out, as no four points lie on both pictures far enough apart: %s",
+                     ", ".join(unused))  # fmt: skip
+
+
+def main(argv: list[str]) -> None:
+    """Write pictures and tables."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = preparation.parse_args(argv, __doc__, regions=True)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
+    gallery = Gallery(args, receipt, root)
+    prepare(args, root, gallery)
+    gallery.close()
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,139 @@
+"""Make the tables of questions and pictures from MMVP in its official layout.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv``, ``MMVP Images/`` and, if
+there is one, ``Patterns.csv``.
+Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per picture).
+
+The setting ``corrections`` exchanges the answers of two pairs, Index 99 and 100 (the elephant's
+tusks), 279 and 280 (the elderly person's posture). Users reported both to the authors, who have not
+answered: issue #14 of MMVP (2024) cites the rows 279 and 280 of the CSV, #30 (2026) adds 99 and
+100. lmms-eval's audit (#1018, January 2026) counts rows from 0, and at first changed one label of
+each pair, its rows 99 and 279, which are Index 100 and 280 (#1028); so both pictures of a pair had
+one answer. It has since looked again and exchanged all four (README of its MMVP task, #1210, March
+2026), and that is what is done here. Nobody looked at the pictures for eyechart.
+
+    python -m eyechart.data.layouts.mmvp.prepare --dataset mmvp \
+        --receipt data/raw/mmvp/acquired.json \
+        --settings '{"splits": ["test"], "test_share": 1, "corrections": true}' --seed 7 \
+        --items results/datasets/mmvp/items.parquet \
+        --images results/datasets/mmvp/images.parquet
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from eyechart.core import errors
+from eyechart.data import preparation
+from eyechart.data.layouts.mmvp import layout
+from eyechart.data.layouts.mmvp.layout import MmvpQuestion
+from eyechart.data.preparation import Row
+
+log = logging.getLogger(__name__)
+
+
+class Correction(NamedTuple):
+    """The label of one question: words that it must hold, what was released, what is right."""
+
+    words: tuple[str, ...]
+    released: str
+    right: str
+
+
+# By the Index column, from 1; see the head of this module
+CORRECTIONS = {
+    99: Correction(("elephant", "tusks"), "Long", "Short"),
+    100: Correction(("elephant", "tusks"), "Short", "Long"),
+    279: Correction(("elderly person", "standing", "sitting"), "Standing", "Sitting"),
+    280: Correction(("elderly person", "standing", "sitting"), "Sitting", "Standing"),
+}
+
+
+def corrected_answer(question: MmvpQuestion) -> str | None:
+    """Give the right answer where the published corrections change it, else None.
+
+    Only the official question with its released answer is changed: neither another dataset in this
+    layout, such as the studio's, nor a copy that is corrected already.
+    """
+    known = CORRECTIONS.get(question.number)
+    if known is None or not all(word in question.text.lower() for word in known.words):
+        return None
+    if question.answer != known.released or known.right not in question.choices:
+        return None
+    return known.right
+
+
+def item_rows(
+    questions: list[MmvpQuestion], split: str, divide: Callable[[str], str], corrections: bool
+) -> list[Row]:
+    """Give a row per question; the pair is the group.
+
+    ``meta`` holds what is official (``index``, ``options``, and ``official``, the released letter),
+    whether the run asked for ``corrections``, and whether this answer was ``corrected`` by them.
+    """
+    rows = []
+    for question in questions:
+        changed = corrected_answer(question) if corrections else None
+        pair = layout.pair_name(question.number)
+        meta = {
+            "index": question.number,
+            "options": question.options,
+            "official": question.letter,
+            "corrections": corrections,
+            "corrected": changed is not None,
+        }
+        rows.append(
+            {
+                "item_id": f"question_{question.number:03d}",
+                "split": split,
+                "group_split": divide(pair),
+                "group": pair,
+                "images": [layout.image_name(question.number)],
+                "prompt": question.text,
+                "choices": question.choices,
+                "answer": question.answer if changed is None else changed,
+                "task": question.pattern,
+                "type": question.text,
+                "pair": pair,
+                "meta": json.dumps(meta, ensure_ascii=False),
+            }
+        )
+    return rows
+
+
+def image_rows(
+    root: Path, questions: list[MmvpQuestion], split: str, divide: Callable[[str], str]
+) -> list[Row]:
+    """Give a row per picture, all but its hash and size; its type is the pattern of its pair."""
+    return [
+        {
+            "image_id": layout.image_name(question.number),
+            "split": split,
+            "group_split": divide(layout.pair_name(question.number)),
+            "group": layout.pair_name(question.number),
+            "path": (root / layout.picture(root, question.number)).as_posix(),
+            "type": question.pattern,
+        }
+        for question in questions
+    ]
+
+
+def main(argv: list[str]) -> None:
+    """Write both tables."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = preparation.parse_args(argv, __doc__)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    (split,), divide = args.settings["splits"], preparation.divider(args)
+    questions = layout.read_questions(root)
+    items = item_rows(questions, split, divide, args.settings["corrections"])
+    images = image_rows(root, questions, split, divide)
+    preparation.add_pictures(root, images, receipt)
+    preparation.write_tables(args, [preparation.as_items(items)], images, [])
+    changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]
+    log.info("labels corrected: %s", ", ".join(changed) or "none")
+
+
+if __name__ == "__main__":
+    errors.run(main)

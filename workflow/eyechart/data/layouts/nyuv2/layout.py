@@ -1,0 +1,156 @@
+"""The official files of NYU Depth V2: ``nyu_depth_v2_labeled.mat`` and ``splits.mat`` beside it.
+
+The first is MATLAB's format 7.3, so HDF5, whose axes come reversed: ``images`` (n, 3, w, h) and
+``depths`` (n, w, h) in metres; ``scenes`` says where each was taken. The second is of an older
+format and counts pictures from 1. Everything is read picture by picture: the file has 2.8 GB.
+
+Source: the dataset's page (Silberman et al., ECCV 2012).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from scipy.io import loadmat
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.data.layouts.base import check_splits, within_top
+from eyechart.tables import receipt
+
+NAME = "nyuv2"
+TOPS = ("nyu_depth_v2", "")  # folders that an archive may hold everything in
+RELEASED = ("train", "test")
+PICTURES = "nyu_depth_v2_labeled.mat"
+SPLITS = "splits.mat"
+_NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
+
+
+class Nyuv2Image(NamedTuple):
+    """A picture with its depths.
+
+    Attributes
+    ----------
+    image : ndarray of uint8, shape (h, w, 3)
+    depth : ndarray of float, shape (h, w), metres
+    scene : where it was taken; nothing where the file does not say it
+    """
+
+    image: np.ndarray
+    depth: np.ndarray
+    scene: str
+
+
+def member(name: str, splits: list[str]) -> str | None:
+    """Give the path from the dataset's folder of a file, or None if not needed."""
+    path = within_top(name, TOPS)
+    return path if path in (PICTURES, SPLITS) else None
+
+
+def check_released(splits: list[str]) -> None:
+    """Refuse a split that does not exist before anything is downloaded."""
+    check_splits(splits, RELEASED, "NYU Depth V2", "depths")
+
+
+def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
+    """Give the counts of every split and both files.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged, or the two do not fit together.
+    """
+    check_released(splits)
+    numbers = read_splits(root)
+    with opened(root) as file:
+        count = file["images"].shape[0]
+    for split in splits:
+        off = [number for number in numbers[split] if not 1 <= number <= count]
+        if off:
+            raise UserError(
+                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names picture {off[0]}, but {PICTURES} "
+                f"holds 1 to {count}"
+            )
+    counts = {s: receipt.SplitCounts(images=len(numbers[s]), questions=0) for s in splits}
+    return counts, [Path(PICTURES), Path(SPLITS)]
+
+
+def read_splits(root: Path) -> dict[str, list[int]]:
+    """Give the pictures' numbers of every official split, from 1.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or damaged, or a picture is of two splits.
+    """
+    path = Path(root) / SPLITS
+    try:
+        found = loadmat(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (ValueError, OSError, NotImplementedError, TypeError) as error:
+        raise UserError(f"{path}: not a whole MATLAB file ({error})") from None
+    numbers = {}
+    for split, field in _NUMBERS.items():
+        if field not in found:
+            raise UserError(f"{path}: field {field!r} is missing; {nearest(field, found)}")
+        numbers[split] = sorted(int(number) for number in np.ravel(found[field]))
+    both = set(numbers["train"]) & set(numbers["test"])
+    if both:
+        raise UserError(f"{path}: picture {min(both)} is of both splits")
+    return numbers
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[h5py.File]:
+    """Open the file of pictures, once its arrays are seen to fit together.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged, lacks an array, or depths are of another size than pictures.
+    """
+    path = Path(root) / PICTURES
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path}: not a whole MATLAB 7.3 file ({error})") from None
+    with file:
+        _check(file, path)
+        yield file
+
+
+def read_shot(file: h5py.File, number: int) -> Nyuv2Image:
+    """Read a picture by its number, from 1."""
+    image = file["images"][number - 1].transpose(2, 1, 0)
+    depth = file["depths"][number - 1].T
+    return Nyuv2Image(
+        np.ascontiguousarray(image), np.ascontiguousarray(depth), _scene(file, number)
+    )
+
+
+def _check(file: h5py.File, path: Path) -> None:
+    for name in ("images", "depths"):
+        if name not in file:
+            raise UserError(f"{path}: array {name!r} is missing; {nearest(name, file)}")
+    images, depths = file["images"].shape, file["depths"].shape
+    if len(images) != 4 or images[1] != 3 or file["images"].dtype != np.uint8:
+        raise UserError(
+            f"{path}: images is {file['images'].dtype} {images}, expected uint8 (n, 3, w, h)"
+        )
+    if depths != (images[0], *images[2:]):
+        raise UserError(
+            f"{path}: depths is {depths}, expected {(images[0], *images[2:])}, which is the "
+            "pictures' own number, width and height"
+        )
+
+
+def _scene(file: h5py.File, number: int) -> str:
+    if "scenes" not in file:
+        return ""
+    letters = file[np.ravel(file["scenes"])[number - 1]]
+    return "".join(chr(code) for code in np.ravel(letters))

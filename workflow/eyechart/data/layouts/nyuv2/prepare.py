@@ -1,0 +1,97 @@
+"""Make the table of NYU Depth V2's pictures, each with its depth map, to train depth heads on.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``nyu_depth_v2_labeled.mat``, ``splits.mat``.
+Writes: ``images.parquet``, an empty ``items.parquet``, and beside them ``pictures/``. The column
+``label/depth_map`` has the path of a PNG of 16 bits: thousandths of a metre, 0 where not known.
+
+    python -m eyechart.data.layouts.nyuv2.prepare --dataset nyuv2 \
+        --receipt data/raw/nyuv2/acquired.json --seed 7 \
+        --settings '{"splits": ["train", "test"], "test_share": 1, "most": 200}' \
+        --items results/datasets/nyuv2/items.parquet --images results/datasets/nyuv2/images.parquet
+"""
+
+import argparse
+import hashlib
+import logging
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from eyechart.core import errors
+from eyechart.core.files import atomic
+from eyechart.data import preparation
+from eyechart.data.canvas import items as canvas_items
+from eyechart.data.canvas.tables import FOLDER, png, tidy
+from eyechart.data.layouts.nyuv2 import layout
+from eyechart.data.preparation import Row
+from eyechart.tables.items import LABEL
+
+TASK = "depth_map"
+_MOST = np.iinfo(np.uint16).max
+
+
+def thousandths(depth: np.ndarray) -> np.ndarray:
+    """Give metres as whole thousandths; 0 for what is not known: no number, below 0, too far.
+
+    Parameters
+    ----------
+    depth : ndarray of float, shape (h, w)
+
+    Returns
+    -------
+    ndarray of uint16, shape (h, w)
+    """
+    found = np.rint(np.nan_to_num(depth.astype(np.float64), nan=0, posinf=0, neginf=0) * 1000)
+    return np.where((found > 0) & (found <= _MOST), found, 0).astype(np.uint16)
+
+
+def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
+    """Write a picture and its depth map, and give their row; its scene is the group."""
+    shot = layout.read_shot(file, number)
+    name = f"nyu_{number:04d}"
+    data = png(Image.fromarray(shot.image))
+    path, depth = folder / f"{name}.png", folder / f"{name}_depth.png"
+    for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(shot.depth))))):
+        with atomic(to) as partial:
+            partial.write_bytes(content)
+    height, width = shot.depth.shape
+    return {
+        "image_id": name,
+        "split": split,
+        "group_split": split,
+        "group": shot.scene or name,
+        "path": path.as_posix(),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "width": width,
+        "height": height,
+        "type": "depth",
+        LABEL + TASK: depth.as_posix(),
+    }
+
+
+def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
+    """Write the pictures that are wanted of every split, and give their rows."""
+    numbers, folder = layout.read_splits(root), args.images.parent / FOLDER
+    rows = []
+    with layout.opened(root) as file:
+        for split in args.settings["splits"]:
+            names = [str(number) for number in numbers[split]]
+            seeds = (args.dataset, args.seed, split)
+            for name in canvas_items.choose(names, args.settings["most"], *seeds):
+                rows.append(row_of(file, int(name), split, folder))
+    tidy(folder, {Path(row[key]).name for row in rows for key in ("path", LABEL + TASK)})
+    return rows
+
+
+def main(argv: list[str]) -> None:
+    """Write pictures and tables."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = preparation.parse_args(argv, __doc__)
+    _, root = preparation.open_receipt(args, layout.NAME)
+    preparation.write_tables(args, [], prepare(args, root), [TASK])
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,130 @@
+"""Make the tables of SPair-71k: which of four keypoints is the same as REF's on another picture.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``PairAnnotation/`` and ``JPEGImages/``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases beside them.
+
+    python -m eyechart.data.layouts.spair.prepare --dataset spair \
+        --receipt data/raw/spair/acquired.json --seed 7 \
+        --settings '{"splits": ["test"], "test_share": 1, "most": 500, "apart": 0.08,
+                     "wording": {"semantic_correspondence": "Which point corresponds to REF?"},
+                     "canvas": true, "marks": true, "square": true, "canvas_px": 672,
+                     "columns": null, "gap": 0.04, "margin": 0, "background": "white",
+                     "label_share": 0.06}' \
+        --items results/datasets/spair/items.parquet \
+        --images results/datasets/spair/images.parquet \
+        --regions results/datasets/spair/regions.parquet
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+from eyechart.core import errors
+from eyechart.core.randomness import seed_for
+from eyechart.data import preparation
+from eyechart.data.canvas import items as canvas_items
+from eyechart.data.canvas.correspondence import CHOICES, match, onto
+from eyechart.data.canvas.items import Puzzle, PuzzleView
+from eyechart.data.canvas.tables import Gallery, size_of
+from eyechart.data.canvas.tasks import SEMANTIC, check_wording
+from eyechart.data.layouts.spair import layout
+from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
+from eyechart.tables.regions import LETTERS
+
+_log = logging.getLogger(__name__)
+
+
+def puzzle_of(
+    root: Path, pair: SpairPair, split: str, args: argparse.Namespace
+) -> tuple[Puzzle | None, int]:
+    """Give the puzzle of a pair and how many points had to be moved onto their pictures.
+
+    None where it has not four keypoints that lie far enough apart: ``apart`` is a share of the
+    second picture's longer side. A keypoint is a pixel by its number, so a mark is in its middle.
+
+    Raises
+    ------
+    UserError
+        If annotation or pictures cannot be read, or a keypoint lies off its picture.
+    """
+    found = layout.read_keypoints(root, pair)
+    if len(found.ids) < CHOICES:
+        return None, 0
+    points, apart, moved = _points(root, pair, found, args.settings["apart"])
+    seeds = (args.dataset, args.seed, pair.name)
+    made = match(points[0], points[1], apart, range(len(found.ids)), *seeds)
+    if made is None:
+        return None, moved
+    names = [f"{pair.category}_{Path(path).stem}" for path in (pair.source, pair.target)]
+    letters = list(LETTERS[:CHOICES])
+    return Puzzle(
+        where=str(root / pair.annotation),
+        item_id=pair.name,
+        split=split,
+        task=SEMANTIC,
+        type=pair.category,
+        prompt=canvas_items.word(args.settings["wording"][SEMANTIC], ""),
+        choices=letters,
+        answer=made.letter,
+        views=[
+            PuzzleView(names[0], root / pair.source, pair.annotation, [made.ref]),
+            PuzzleView(names[1], root / pair.target, pair.annotation, made.options),
+        ],
+        ties=names,
+        meta={"keypoints": [found.ids[number] for number in made.chosen]},
+    ), moved
+
+
+def _points(
+    root: Path, pair: SpairPair, found: Keypoints, apart: float
+) -> tuple[list[list[tuple[float, float]]], float, int]:
+    """Give the points of both pictures, their least distance in px, and how many were moved."""
+    points, moved, size = [], 0, (0, 0)
+    for name, of in ((pair.source, found.source), (pair.target, found.target)):
+        size = size_of(root / name, pair.annotation)
+        middles = [(x + 0.5, y + 0.5) for x, y in of]
+        kept, far = onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
+        points.append(kept)
+        moved += far
+    return points, apart * max(size), moved
+
+
+def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
+    """Give the pairs that make an item to the gallery, in the order that the seed decides."""
+    most = args.settings["most"]
+    for split in args.settings["splits"]:
+        found = layout.pairs(root, split)
+        found.sort(key=lambda p: seed_for("most", args.dataset, args.seed, split, p.annotation))
+        count = skipped = moved = 0
+        for pair in found:
+            if count == most:
+                break
+            puzzle, far = puzzle_of(root, pair, split, args)
+            moved += far
+            if puzzle:
+                gallery.add(puzzle)
+                count += 1
+            else:
+                skipped += 1
+        _log.info(
+            "%s: %d of %d pairs make an item; %d that were tried do not, as no four keypoints are "
+            "far enough apart",
+            *(split, count, len(found), skipped),
+        )
+        if moved:
+            _log.warning("%s: %d keypoints lay a pixel off and were moved", split, moved)
+
+
+def main(argv: list[str]) -> None:
+    """Write pictures and tables."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = preparation.parse_args(argv, __doc__, regions=True)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
+    gallery = Gallery(args, receipt, root)
+    prepare(args, root, gallery)
+    gallery.close()
+
+
+if __name__ == "__main__":
+    errors.run(main)

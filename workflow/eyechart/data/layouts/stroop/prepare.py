@@ -1,0 +1,148 @@
+"""Make the tables of questions and pictures from Stroop pictures.
+
+Reads: the receipt ``acquired.json`` and, beside it, ``Stroop.csv``, ``words/``, ``concepts/`` and,
+if there is one, ``Palette.csv``.
+Writes: ``items.parquet`` (a row per picture and prompt: task ``stroop`` for words, ``concept`` for
+concept pictures) and ``images.parquet`` (labels ``word``, ``font``, ``background``; ``concept``).
+
+The choices are the palette's names. What is right is a convention, for the prompts are ambiguous on
+purpose: the answer of a word picture is its font colour, as in Stroop's own task (1935).
+
+    python -m eyechart.data.layouts.stroop.prepare --dataset stroop --seed 7 \
+        --receipt data/raw/stroop/acquired.json \
+        --settings '{"splits": ["test"], "test_share": 1,
+                     "prompts": ["Describe the color in this image in one word."]}' \
+        --items results/datasets/stroop/items.parquet \
+        --images results/datasets/stroop/images.parquet
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.data import preparation
+from eyechart.data.layouts.stroop import layout
+from eyechart.data.layouts.stroop.layout import Dataset, Word
+from eyechart.data.preparation import Row
+from eyechart.tables.items import LABEL
+
+STROOP, CONCEPT = "stroop", "concept"
+LABELS = (*layout.CUES, CONCEPT)
+SIDE = 3  # places of words are counted in a grid of so many by so many
+
+
+def place(word: Word, width: int, height: int) -> str | None:
+    """Give which ninth of its picture a word is in, ``0`` to ``8`` by rows; None if unknown."""
+    if word.x is None or word.y is None:
+        return None
+    cells = [
+        min(SIDE - 1, int(SIDE * at / side)) for at, side in ((word.x, width), (word.y, height))
+    ]
+    return str(SIDE * cells[1] + cells[0])
+
+
+def word_group(word: Word, width: int, height: int) -> str:
+    """Give what is resampled together: a typeface in a place; else the picture itself."""
+    cell = place(word, width, height)
+    if not word.typeface or cell is None:
+        return layout.image_name(word.file)
+    return f"typeface_{word.typeface}_place_{cell}"
+
+
+def picture_rows(root: Path, found: Dataset, split: str) -> list[Row]:
+    """Give a row per picture, all but hash, size and group.
+
+    The type, which the control task of probes gives its random labels to, is how the picture looks
+    without its word: font colour on background, or the colour.
+    """
+    rows: list[Row] = []
+    for word in found.words:
+        cues = {f"{LABEL}{cue}": getattr(word, cue) for cue in layout.CUES}
+        row = cues | {"file": word.file, "type": f"{word.font} on {word.background}"}
+        rows.append(row | {f"{LABEL}{CONCEPT}": None, "told": word})
+    for name, files in found.concepts.items():
+        unsaid = dict.fromkeys((f"{LABEL}{cue}" for cue in layout.CUES), None)
+        for file in files:
+            row = unsaid | {"file": file, "type": name, f"{LABEL}{CONCEPT}": name}
+            rows.append(row | {"told": None})
+    seen: dict[str, str] = {}
+    for row in rows:
+        row["image_id"], row["split"] = layout.image_name(row["file"]), split
+        row["path"] = (root / row["file"]).as_posix()
+        other = seen.setdefault(row["image_id"], row["file"])
+        if other != row["file"]:
+            raise UserError(
+                f"{root}: {row['file']!r} and {other!r} would both be called "
+                f"{row['image_id']!r}; rename one"
+            )
+    return rows
+
+
+def add_groups(rows: list[Row], divide: Callable[[str], str]) -> None:
+    """Add group and its half to rows of pictures whose sizes are known."""
+    for row in rows:
+        word = row["told"]
+        same = word_group(word, row["width"], row["height"]) if word else row["image_id"]
+        row["group"], row["group_split"] = same, divide(same)
+
+
+def item_rows(pictures: list[Row], found: Dataset, prompts: list[str]) -> list[Row]:
+    """Give a row per picture and prompt.
+
+    ``meta`` holds of a word ``word, font, background, typeface, size_px, place, contrast``, of a
+    concept picture ``rgb`` (sRGB of its colour, or null), and of both ``wording``, the number of
+    the prompt.
+    """
+    rows = []
+    for picture in pictures:
+        about, word = _about(picture, found), picture["told"]
+        shared = {key: picture[key] for key in ("split", "group_split", "group")}
+        shared |= {"images": [picture["image_id"]], "choices": list(found.colors), "pair": None}
+        shared["task"] = STROOP if word else CONCEPT
+        shared["answer"] = word.font if word else picture[f"{LABEL}{CONCEPT}"]
+        for number, prompt in enumerate(prompts):
+            meta = json.dumps({**about, "wording": number}, ensure_ascii=False)
+            row = {"item_id": f"{picture['image_id']}_{number}", "prompt": prompt, "type": prompt}
+            rows.append(shared | row | {"meta": meta})
+    return rows
+
+
+def check_prompts(prompts: Any, where: str) -> None:
+    """Raise a UserError unless there is a list of different, non-empty prompts."""
+    if not isinstance(prompts, list) or not prompts or not all(isinstance(p, str) for p in prompts):
+        raise UserError(f"{where} is {prompts!r}, expected a list of at least one prompt")
+    for prompt in prompts:
+        if not prompt.strip() or prompts.count(prompt) > 1:
+            fault = "stands there twice" if prompt.strip() else "is empty"
+            raise UserError(f"{where}: the prompt {prompt!r} {fault}")
+
+
+def _about(picture: Row, found: Dataset) -> dict[str, Any]:
+    word = picture["told"]
+    if word is None:
+        return {"rgb": found.colors[picture[f"{LABEL}{CONCEPT}"]]}
+    keys = (*layout.CUES, "typeface", "size_px", "contrast")
+    where = place(word, picture["width"], picture["height"])
+    return {**{key: getattr(word, key) for key in keys}, "place": where}
+
+
+def main(argv: list[str]) -> None:
+    """Write both tables."""
+    args = preparation.parse_args(argv, __doc__)
+    receipt, root = preparation.open_receipt(args, layout.NAME)
+    (split,), divide = args.settings["splits"], preparation.divider(args)
+    check_prompts(args.settings["prompts"], f"datasets.{args.dataset}.prompts")
+    found = layout.read_dataset(root)
+    pictures = picture_rows(root, found, split)
+    preparation.add_pictures(root, pictures, receipt)
+    add_groups(pictures, divide)
+    items = item_rows(pictures, found, args.settings["prompts"])
+    images = [{k: v for k, v in row.items() if k not in ("told", "file")} for row in pictures]
+    preparation.write_tables(args, [preparation.as_items(items)], images, list(LABELS))
+
+
+if __name__ == "__main__":
+    errors.run(main)

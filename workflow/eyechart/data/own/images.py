@@ -1,0 +1,119 @@
+"""Pictures of one's own table: found below its folder, or written out of its bytes."""
+
+import hashlib
+import io
+from pathlib import Path, PurePath
+from typing import Any
+
+from PIL import Image
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
+from eyechart.core.links import link_files
+
+# What a picture written out of bytes is called, by what its bytes are
+_SUFFIXES = {
+    "JPEG": ".jpg",
+    "PNG": ".png",
+    "WEBP": ".webp",
+    "BMP": ".bmp",
+    "GIF": ".gif",
+    "TIFF": ".tif",
+}
+
+
+def locate(value: str, base: Path, where: str) -> str:
+    """Give a picture's path from the folder of pictures, which it must not lead out of.
+
+    An absolute path will do if it lies in that folder.
+
+    Raises
+    ------
+    UserError
+        If the path leads out of the folder, or no such file is there.
+    """
+    path = PurePath(value)
+    if path.is_absolute():
+        for folder in (base, base.absolute(), base.resolve()):
+            if path.is_relative_to(folder):
+                path = path.relative_to(folder)
+                break
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise UserError(
+            f"{where}: picture {value!r} is not in {base}; give paths from that folder, or name "
+            "another folder in the key images"
+        )
+    if not (base / path).is_file():
+        raise UserError(f"{where}: picture {value!r} is missing in {base}")
+    return path.as_posix()
+
+
+def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
+    """Write a picture's bytes, named by their hash, and give its path from ``folder``.
+
+    Equal pictures of a split are one file.
+
+    Raises
+    ------
+    UserError
+        If the bytes are no picture.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kind = image.format or ""
+    except Image.DecompressionBombError:
+        raise UserError(f"{where}: a picture of far too many pixels") from None
+    except (OSError, SyntaxError, ValueError):
+        kind = ""
+    if kind not in _SUFFIXES:
+        raise UserError(
+            f"{where}: the bytes begin with {data[:8]!r} and are no picture, expected "
+            f"{', '.join(_SUFFIXES)}"
+        )
+    name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
+    path = folder / name
+    if not path.exists():
+        with atomic(path) as partial:
+            partial.write_bytes(data)
+    return name
+
+
+class Album:
+    """The pictures of a dataset, each taken once into ``folder``; paths start from ``base``."""
+
+    def __init__(self, folder: Path, base: Path) -> None:
+        self.folder, self.base = folder, base
+        self.linked: set[str] = set()
+
+    def take(self, value: Any, split: str, where: str) -> str:
+        """Link a picture, or write out its bytes, and give its path from ``folder``.
+
+        Raises
+        ------
+        UserError
+            If it is no picture, missing, or not in ``base``.
+        """
+        data = content(value, where)
+        if isinstance(data, bytes):
+            return write_out(data, self.folder, split, where)
+        name = locate(data, self.base, where)
+        if name not in self.linked:
+            link_files(self.base, self.folder, [Path(name)])
+            self.linked.add(name)
+        return name
+
+
+def content(value: Any, where: str) -> bytes | str:
+    """Give the bytes of a picture's cell, or its path where it holds none.
+
+    Raises
+    ------
+    UserError
+        If the cell is neither a path, nor bytes, nor an object that has one of them.
+    """
+    if isinstance(value, dict):
+        value = value.get("bytes") or value.get("path")
+    if not isinstance(value, bytes | str) or not value:
+        kind = type(value).__name__
+        raise UserError(f"{where}: the picture is of type {kind}, expected a path, bytes, or both")
+    return value

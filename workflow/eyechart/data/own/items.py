@@ -1,0 +1,184 @@
+"""Items and pictures out of the rows of one's own table, checked row by row."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.data.own.entries import IMAGES, Entry, task_name
+from eyechart.data.own.groups import group_entries
+from eyechart.data.preparation import Row
+from eyechart.tables.items import LABEL
+
+Settings = dict[str, Any]
+_LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
+
+
+def item_rows(
+    entries: list[Entry],
+    settings: Settings,
+    hashes: dict[str, str],
+    divide: Callable[[str], str],
+) -> list[Row]:
+    """Give a row per entry, in their order.
+
+    Parameters
+    ----------
+    entries : list
+        The rows of ``table.jsonl``.
+    settings : dict
+        ``prompt``, ``choices`` and ``task``, where given, count instead of what rows say;
+        ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0).
+    hashes : dict
+        SHA-256 of every picture by its id; rows that share a picture share a group.
+    divide : callable
+        Gives ``train`` or ``test`` for a group.
+
+    Raises
+    ------
+    UserError
+        If an item_id stands there twice, or a row lacks what it needs or contradicts itself.
+    """
+    groups = group_entries(entries, hashes)
+    several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1
+    places: dict[str, str] = {}
+    rows = []
+    for entry, group in zip(entries, groups, strict=True):
+        where, name = entry["where"], entry["item_id"]
+        if name in places:
+            raise UserError(f"{where}: item_id {name!r} stands already in {places[name]}")
+        places[name] = where
+        row = _item(entry, settings)
+        # the control needs types that recur: one prompt for all would be a single one
+        kind = entry["type"] or (row["prompt"] if several else group)
+        rows.append({**row, "group": group, "group_split": divide(group), "type": kind})
+    return rows
+
+
+def _item(entry: Entry, settings: Settings) -> Row:
+    """Give an item but for its group and type."""
+    where = entry["where"]
+    prompt = settings.get("prompt") or entry["prompt"]
+    if not prompt:
+        raise UserError(
+            f"{where}: prompt is empty; name its column in columns.prompt, or give one prompt for "
+            "all rows in the key prompt"
+        )
+    choices = _choices(settings.get("choices") or entry["choices"] or [], where)
+    answers = _answers(entry["answer"] or [], choices, settings, where)
+    return {
+        "item_id": entry["item_id"],
+        "split": entry["split"],
+        "images": entry["images"],
+        "prompt": prompt,
+        "choices": choices,
+        "answer": answers[0] if answers else None,
+        "task": _task(settings.get("task") or entry["task"], where),
+        "pair": entry["pair"],
+        "meta": json.dumps({} if choices else {"references": answers}, ensure_ascii=False),
+    }
+
+
+def image_rows(root: Path, entries: list[Entry], items: list[Row]) -> list[Row]:
+    """Give a row per picture, all but its hash and size, with a label of every image task.
+
+    Its type is that of all rows that show it, where they agree, else its group.
+
+    Raises
+    ------
+    UserError
+        If a picture stands in two splits, has two different labels of a task, or a row of several
+        pictures has a label.
+    """
+    rows: dict[str, Row] = {}
+    first: dict[str, str] = {}
+    for entry, item in zip(entries, items, strict=True):
+        for name in entry["images"]:
+            where = first.setdefault(name, entry["where"])
+            row = rows.setdefault(
+                name,
+                {
+                    "image_id": name,
+                    "split": item["split"],
+                    "group_split": item["group_split"],
+                    "group": item["group"],
+                    "path": (root / IMAGES / name).as_posix(),
+                    "type": entry["type"] or item["group"],
+                },
+            )
+            if row["split"] != item["split"]:
+                raise UserError(
+                    f"{entry['where']}: picture {name!r} is of split {item['split']!r}, but of "
+                    f"{row['split']!r} in {where}; a picture belongs to one split"
+                )
+            if entry["type"] != row["type"]:
+                row["type"] = item["group"]
+        _label(entry, rows, first)
+    return list(rows.values())
+
+
+def _label(entry: Entry, rows: dict[str, Row], first: dict[str, str]) -> None:
+    for task, label in entry["labels"].items():
+        for name in entry["images"]:
+            rows[name].setdefault(LABEL + task, None)
+        if label is None:
+            continue
+        if len(entry["images"]) > 1:
+            raise UserError(
+                f"{entry['where']}: has {len(entry['images'])} pictures and the label {task!r}, "
+                "but a label is of one picture"
+            )
+        (name,) = entry["images"]
+        known = rows[name][LABEL + task]
+        if known not in (None, label):
+            raise UserError(
+                f"{entry['where']}: label {task!r} of picture {name!r} is {label!r}, but "
+                f"{known!r} in an earlier row (it stands first in {first[name]})"
+            )
+        rows[name][LABEL + task] = label
+
+
+def _choices(choices: list[str], where: str) -> list[str]:
+    if len(choices) == 1 or len(set(choices)) < len(choices):
+        raise UserError(
+            f"{where}: choices are {', '.join(map(repr, choices))}, expected at least two, all "
+            "different (a list, or texts with | between them)"
+        )
+    return choices
+
+
+def _answers(answers: list[str], choices: list[str], settings: Settings, where: str) -> list[str]:
+    """Give the right choice, or all references of an open question; none where none is known."""
+    if not answers or not choices:
+        return answers
+    if len(answers) > 1:
+        raise UserError(f"{where}: {len(answers)} answers to a question with choices, expected one")
+    answer, form = answers[0], settings.get("answer_as", "text")
+    if form == "text":
+        if answer not in choices:
+            raise UserError(
+                f"{where}: answer {answer!r} is not among the choices; {nearest(answer, choices)}"
+            )
+        return answers
+    letter = _LETTER.fullmatch(answer)
+    if form == "letter":
+        place = ord(letter[1].lower()) - ord("a") if letter else -1
+    else:
+        place = int(answer) if answer.isascii() and answer.isdigit() else -1
+    if not 0 <= place < len(choices):
+        expected = f"a letter up to {chr(ord('a') + len(choices) - 1)}"
+        if form == "index":
+            expected = f"a number from 0 to {len(choices) - 1}"
+        raise UserError(f"{where}: answer is {answer!r}, expected {expected} (answer_as: {form})")
+    return [choices[place]]
+
+
+def _task(task: str | None, where: str) -> str:
+    if not task:
+        raise UserError(
+            f"{where}: task is empty; name its column in columns.task, or give one task for all "
+            "rows in the key task"
+        )
+    return task_name(task, where)

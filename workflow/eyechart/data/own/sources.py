@@ -1,0 +1,96 @@
+"""Rows of one's own data from a folder of pictures, a table, or a Hugging Face dataset on disk."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.data.arrow_rows import Rows, read_arrow, read_parquet
+from eyechart.data.own.shards import find_shards
+from eyechart.data.records import Record, read_csv, read_jsonl
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+class RowSource(NamedTuple):
+    """Rows of one file or several.
+
+    ``path`` is what an error names, ``base`` the folder that paths of pictures start from,
+    ``split`` the name that the source itself gives to these rows ("" for none).
+    """
+
+    path: Path
+    base: Path
+    split: str
+    columns: list[str]
+    records: Rows
+
+
+def open_source(layout: str, path: Path) -> list[RowSource]:
+    """Open a ``folder``, ``table`` or ``hf``; rows are read only when asked for.
+
+    Raises
+    ------
+    UserError
+        If the path is missing, empty, of an unknown kind, or cannot be read.
+    """
+    return {"folder": _folder, "table": _table, "hf": _hugging_face}[layout](Path(path))
+
+
+def _folder(path: Path) -> list[RowSource]:
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder")
+    files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    names = sorted(
+        file.as_posix()
+        for file in files
+        if file.suffix.lower() in PICTURES
+        if not any(part.startswith(".") for part in file.parts)
+    )
+    if not names:
+        raise UserError(
+            f"{path}: no pictures in this folder, expected files that end in {', '.join(PICTURES)}"
+        )
+    records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
+    return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]
+
+
+def _table(path: Path) -> list[RowSource]:
+    if not path.is_file():
+        kind = "a folder, expected a file" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {kind}; give the table itself as path")
+    opener = _TABLES.get(path.suffix.lower())
+    if opener is None:
+        raise UserError(f"{path}: a table ends in {path.suffix!r}; {nearest(path.suffix, _TABLES)}")
+    return [opener(path)]
+
+
+def _text_table(read: Callable[[Path], list[Record]], path: Path) -> RowSource:
+    records = read(path)
+    columns = list(dict.fromkeys(name for record in records for name in record.values))
+    return RowSource(path, path.parent, "", columns, lambda _: iter(records))
+
+
+def _parquet_table(path: Path) -> RowSource:
+    columns, records = read_parquet([path])
+    return RowSource(path, path.parent, "", columns, records)
+
+
+def _hugging_face(path: Path) -> list[RowSource]:
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder, expected a Hugging Face dataset on disk")
+    sources = []
+    for split, shards in find_shards(path).items():
+        read = read_arrow if shards[0].suffix == ".arrow" else read_parquet
+        columns, records = read(shards)
+        sources.append(RowSource(path, path, split, columns, records))
+    return sources
+
+
+_TABLES: dict[str, Callable[[Path], RowSource]] = {
+    ".csv": partial(_text_table, read_csv),
+    ".tsv": partial(_text_table, partial(read_csv, delimiter="\t")),
+    ".jsonl": partial(_text_table, read_jsonl),
+    ".parquet": _parquet_table,
+}

@@ -1,0 +1,145 @@
+"""Take one's own data: a folder of pictures, a table, or a Hugging Face dataset on disk.
+
+Reads: the folder (``layout`` folder), the CSV, TSV, JSON Lines or Parquet file (table), or the
+folder of Parquet or Arrow shards (hf).
+Writes: under the dataset's folder links to the pictures, or pictures out of the table's bytes, in
+``images/``; ``table.jsonl``; the receipt ``acquired.json``, last.
+
+    python -m eyechart.data.own.take --dataset mine --source /data/mine/questions.csv \
+        --settings '{"layout": "table", "splits": ["all"], "columns": {"image": "file"}}' \
+        --root data/raw/mine --output data/raw/mine/acquired.json
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import write_text
+from eyechart.data.layouts.base import check_output
+from eyechart.data.own import entries as own
+from eyechart.data.own.entries import Entry
+from eyechart.data.own.images import Album
+from eyechart.data.own.sources import RowSource, open_source
+from eyechart.data.own.values import Mapping, pictures, resolve, text, texts, used
+from eyechart.data.records import Record
+from eyechart.tables import receipt
+
+
+def entries(
+    sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
+) -> Iterator[Entry]:
+    """Give the rows of the splits wanted, in order, and take their pictures on the way.
+
+    A source's own split counts, else the column ``split``; where there is neither, all rows are of
+    the one split wanted.
+
+    Raises
+    ------
+    UserError
+        If a split or a column is missing, or a row's cells or pictures cannot be read.
+    """
+    splits = settings["splits"]
+    seen = {one.split for one in sources if one.split}
+    for one in sources:
+        if one.split and one.split not in splits:
+            continue
+        mapping = resolve(one.columns, settings.get("columns", {}), one.path)
+        album = Album(root / own.IMAGES, Path(settings.get("images") or one.base))
+        column = None if one.split else mapping.get("split")
+        if not one.split and column is None:
+            _check_one(splits, path)
+        for number, record in enumerate(one.records(used(mapping)), 1):
+            split = one.split or (splits[0] if column is None else text(record, column) or "")
+            seen.add(split)
+            if split in splits:
+                yield _entry(record, mapping, split, number, album)
+    for split in splits:
+        if split not in seen:
+            raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
+
+
+def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Album) -> Entry:
+    where = record.where
+    if "item_id" in mapping and not text(record, mapping["item_id"]):
+        raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
+    found = pictures(record, mapping["image"])
+    return Entry(
+        where=where,
+        item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
+        split=split,
+        images=[album.take(value, split, where) for value in found],
+        prompt=text(record, mapping.get("prompt")),
+        choices=texts(record, mapping.get("choices"), bars=True),
+        answer=texts(record, mapping.get("answer"), bars=False),
+        group=text(record, mapping.get("group")),
+        pair=text(record, mapping.get("pair")),
+        task=text(record, mapping.get("task")),
+        type=text(record, mapping.get("type")),
+        labels={name: text(record, column) for name, column in mapping["labels"].items()},
+    )
+
+
+def _check_one(splits: list[str], path: Path) -> None:
+    if len(splits) != 1:
+        raise UserError(
+            f"{path}: has no splits and no column of them, but splits are {', '.join(splits)}; "
+            "give one name for all of it, e.g. [all]"
+        )
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags, all of them required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Refuse an unknown layout or column, a misplaced receipt, and a source around the dataset."""
+    own.check_layout(args.settings["layout"])
+    own.check_columns(args.settings.get("columns", {}))
+    check_output(args.root, args.output)
+    if args.root.resolve().is_relative_to(args.source.resolve()):
+        raise UserError(
+            f"{args.source}: holds {args.root}, where its pictures would be taken to; keep the "
+            "pictures in a folder of their own"
+        )
+
+
+def main(argv: list[str]) -> None:
+    """Take pictures and rows, and write the receipt."""
+    args = parse_args(argv)
+    check(args)
+    sources = open_source(args.settings["layout"], args.source)
+    found = list(entries(sources, args.settings, args.root, args.source))
+    lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
+    write_text(args.root / own.TABLE, "".join(f"{line}\n" for line in lines))
+    shown = {split: set[str]() for split in args.settings["splits"]}
+    for entry in found:
+        shown[entry["split"]].update(entry["images"])
+    asked = Counter(entry["split"] for entry in found)
+    names = sorted(set().union(*shown.values()))
+    receipt.write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout=args.settings["layout"],
+        source="local",
+        splits={
+            split: receipt.SplitCounts(images=len(images), questions=asked[split])
+            for split, images in shown.items()
+        },
+        files=[Path(own.TABLE), *(Path(own.IMAGES) / name for name in names)],
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,128 @@
+"""What a row of one's own table says, as text: cells of any source brought into one form."""
+
+import ast
+import json
+import math
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.data.own.entries import COLUMNS
+from eyechart.data.records import Record
+
+Mapping = dict[str, Any]
+
+
+def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
+    """Give the source's column for each that it has: the one mapped, or the one of that name.
+
+    ``image`` may be several columns, ``labels`` is a column by the name of its task.
+
+    Raises
+    ------
+    UserError
+        If a column that is mapped is not there, or none holds the pictures.
+    """
+    found: Mapping = {}
+    for name in COLUMNS:
+        if name in mapping or name in columns:
+            found[name] = mapping.get(name, name)
+    pictures = mapping.get("image", "image")
+    found["image"] = [pictures] if isinstance(pictures, str) else list(pictures)
+    found["labels"] = dict(mapping.get("labels", {}))
+    flat = {f"columns.{name}": column for name, column in found.items() if isinstance(column, str)}
+    flat |= {f"columns.labels.{name}": column for name, column in found["labels"].items()}
+    wanted = [*(("columns.image", column) for column in found["image"]), *flat.items()]
+    for key, column in wanted:
+        if column not in columns:
+            raise UserError(
+                f"{where}: column {column!r} ({key}) is missing; {nearest(column, columns)}"
+            )
+    return found
+
+
+def used(mapping: Mapping) -> list[str]:
+    """Give every column that a resolved mapping reads, once."""
+    single = [column for column in mapping.values() if isinstance(column, str)]
+    return list(dict.fromkeys([*mapping["image"], *mapping["labels"].values(), *single]))
+
+
+def text(record: Record, column: str | None) -> str | None:
+    """Give a cell as text, verbatim; None for an empty one, and for no column.
+
+    A whole number loses its decimals, a truth value becomes yes or no.
+
+    Raises
+    ------
+    UserError
+        If the cell is a list, an object or bytes.
+    """
+    return None if column is None else _text(record.values.get(column), record.where, column)
+
+
+def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
+    """Give a cell as texts: a list, a list as JSON or Python write it, or, with ``bars``, ``a|b``.
+
+    Raises
+    ------
+    UserError
+        If the cell begins like a list and is none, or holds an empty text.
+    """
+    value = None if column is None else record.values.get(column)
+    if isinstance(value, str):
+        value = _split(value, bars, f"{record.where}: {column}")
+    if value is None or value == []:
+        return None
+    values = value if isinstance(value, list) else [value]
+    found = [_text(one, record.where, str(column)) for one in values]
+    if found == [None]:
+        return None
+    if None in found:
+        raise UserError(f"{record.where}: {column} is {value!r}, in which one text is empty")
+    return [one.strip() for one in found if one is not None]
+
+
+def pictures(record: Record, columns: list[str]) -> list[Any]:
+    """Give all pictures of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    found: list[Any] = []
+    for column in columns:
+        value = record.values.get(column)
+        if isinstance(value, str):
+            value = _split(value, True, f"{record.where}: {column}")
+        found += value if isinstance(value, list) else [value]
+    found = [one.strip() if isinstance(one, str) else one for one in found if one]
+    if not found:
+        raise UserError(f"{record.where}: {', '.join(columns)} is empty, expected a picture")
+    return found
+
+
+def _text(value: Any, where: str, column: str) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str | int | float):
+        return str(value) if str(value).strip() else None
+    raise UserError(f"{where}: {column} holds a {type(value).__name__}, expected text or a number")
+
+
+def _split(value: str, bars: bool, where: str) -> Any:
+    """Give what a text holds: a list as JSON or Python write it, ``a|b``, or the text alone."""
+    stripped = value.strip()
+    if stripped.startswith("[") and stripped.endswith("]"):
+        try:
+            return json.loads(stripped)
+        except json.JSONDecodeError:
+            pass
+        try:  # ['a', 'b'], as tables on the hub often have it; literals only, nothing is run
+            return list(ast.literal_eval(stripped))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            raise UserError(f"{where} is {stripped[:60]!r}, which is no list of texts") from None
+    return value.split("|") if bars and "|" in value else value

@@ -1,0 +1,84 @@
+"""What every step ``prepare_<layout>`` shares: flags, receipt, pictures, the tables."""
+
+import argparse
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.data.group_split import group_split
+from eyechart.data.image_files import check_pictures
+from eyechart.tables import items as schemas
+from eyechart.tables.parquet import write_table
+from eyechart.tables.receipt import Receipt, read_receipt
+
+Row = dict[str, Any]
+
+
+def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argparse.Namespace:
+    """Read the flags, all of them required; ``doc`` is the step's own docstring.
+
+    ``regions`` says whether the step writes that table too.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--receipt", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--images", type=Path, required=True)
+    if regions:
+        parser.add_argument("--regions", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
+    """Give the receipt and the dataset's folder.
+
+    Raises
+    ------
+    UserError
+        If the receipt is of another layout, or lacks a split that the settings name.
+    """
+    receipt = read_receipt(args.receipt)
+    for split in args.settings["splits"]:
+        if split not in receipt["splits"]:
+            known = nearest(split, receipt["splits"])
+            raise UserError(f"{args.receipt}: split {split!r} was not acquired; {known}")
+    if receipt["layout"] != layout:
+        raise UserError(f"{args.receipt}: layout is {receipt['layout']!r}, expected {layout!r}")
+    return receipt, args.receipt.parent
+
+
+def divider(args: argparse.Namespace) -> Callable[[str], str]:
+    """Give the function that says ``train`` or ``test`` for a group."""
+    share = args.settings["test_share"]
+    return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
+
+
+def add_pictures(root: Path, rows: list[Row], receipt: Receipt) -> None:
+    """Check every row's picture on disk and add its ``sha256``, ``width`` and ``height``."""
+    expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
+    names = [Path(row["path"]).relative_to(root).as_posix() for row in rows]
+    found = check_pictures(root, names, expected)
+    for row, name in zip(rows, names, strict=True):
+        row.update(vars(found[name]))
+
+
+def as_items(rows: list[Row]) -> pa.Table:
+    """Give rows as a part of the table of items, which takes far less memory."""
+    return pa.Table.from_pylist(rows, schemas.ITEMS)
+
+
+def write_tables(
+    args: argparse.Namespace, items: list[pa.Table], images: list[Row], tasks: list[str]
+) -> None:
+    """Write both tables, sorted by id; items come in parts, ``tasks`` are the pictures' own."""
+    table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
+    write_table(args.items, table.combine_chunks())
+    images = sorted(images, key=lambda row: row["image_id"])
+    write_table(args.images, pa.Table.from_pylist(images, schemas.images_schema(tasks)))

@@ -1,0 +1,130 @@
+"""Download a dataset's official files, or its repository of the hub, and take what is needed.
+
+Reads: ``versions.tsv`` (where each source is, its bytes, checksum and licence), the lock file
+beside it, and the data site or hub named there; a token, for a repository that is closed, from
+``HF_TOKEN``.
+Writes: the archives under the cache folder; the wanted splits under the dataset's folder, in the
+official layout; what was found of sources without a checksum, into the lock file; the receipt
+``acquired.json``, last.
+
+    python -m eyechart.data.sources.download --dataset clevr --versions data/versions.tsv \
+        --lock data/versions.lock.tsv --cache data/downloads \
+        --settings '{"layout": "clevr", "splits": ["train", "val"]}' \
+        --root data/raw/clevr --output data/raw/clevr/acquired.json
+"""
+
+import argparse
+import json
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from eyechart.core import errors
+from eyechart.core.files import describe
+from eyechart.core.links import link_files
+from eyechart.data.layouts import base as layouts_base
+from eyechart.data.layouts.base import LayoutModule
+from eyechart.data.sources import hub_dataset, version_lock
+from eyechart.data.sources.archive import is_archive, unpack
+from eyechart.data.sources.http import fetch
+from eyechart.data.sources.hub_dataset import Desk
+from eyechart.data.sources.version_lock import Locked
+from eyechart.data.sources.versions import UNKNOWN, Version, read_versions
+from eyechart.tables.receipt import write_receipt
+
+_log = logging.getLogger(__name__)
+
+
+def needed(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
+    """Give the sources that some split needs: an archive named like a split holds that one only."""
+    other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
+    return [version for version in versions if version.file not in other]
+
+
+def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
+    """Fetch an archive into the cache; give it for the lock if its row has no checksum.
+
+    Raises
+    ------
+    UserError
+        If it cannot be fetched, or differs from its row or from what is locked.
+    """
+    path = cache / version.file
+    size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
+    told = (version.dataset, version.file, size, version.licence, version.url, version.note)
+    _log.info("%s: %s, %s, licence %s, from %s (%s)", *told)
+    fetch(version.url, path, version.bytes, version.sha256)
+    if version.sha256:
+        return []
+    is_ = describe(path)
+    found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
+    if known := desk.locks.get(found.key):
+        version_lock.compare(desk.lock, known, found, path)
+    return [found]
+
+
+def only(wanted: str, path: str) -> str | None:
+    """Give a file's name if it is the one wanted of a repository."""
+    return path if path == wanted else None
+
+
+def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+    """Unpack an archive into the dataset's folder, or link the file there if it is none."""
+    if is_archive(path):
+        unpack(path, root, choose)
+    elif choose(path.name):
+        link_files(path.parent, root, [Path(path.name)])
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags, all of them required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--versions", type=Path, required=True)
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Fetch, unpack, count, lock, and write the receipt."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    splits = args.settings["splits"]
+    layout = layouts_base.find(args.settings["layout"])
+    layouts_base.check_output(args.root, args.output)
+    layout.check_released(splits)
+    versions = needed(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
+    desk = Desk(args.versions, args.lock, version_lock.read(args.lock))
+    choose = partial(layout.member, splits=splits)
+    found: list[Locked] = []
+    for version in versions:
+        if version.repository and version.is_archive:
+            found += hub_dataset.pull(version, desk, args.cache, partial(only, version.file))
+        elif version.repository:
+            found += hub_dataset.pull(version, desk, args.root, choose)
+        else:
+            found += get_archive(version, desk, args.cache)
+    for version in versions:
+        if version.is_archive:
+            place(args.cache / version.file, args.root, choose)
+    counts, files = layout.inventory(args.root, splits)
+    version_lock.settle(args.lock, found)  # only now is it known to be the dataset
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout=layout.NAME,
+        source="download",
+        splits=counts,
+        files=files,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,227 @@
+"""Fetch one big file over HTTP: resumed after any break, hashed while it streams."""
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+from eyechart.core import files
+from eyechart.core.errors import UserError
+
+_ATTEMPTS = 6  # breaks in a row without a new byte
+_PAUSE_S = 1.0  # after the first break; doubled each time
+_TIMEOUT_S = 60.0
+_CHUNK = 1 << 20
+_BREAKS = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
+_log = logging.getLogger(__name__)
+
+
+class _Break(requests.ConnectionError):
+    """The server did not deliver this time, but may the next."""
+
+
+class _Part:
+    """The growing ``<file>.part``, with the running SHA-256 of what it holds.
+
+    ``size`` is how many bytes it will have; None until the server says so.
+    """
+
+    def __init__(self, final: Path, size: int | None) -> None:
+        self.final, self.size = final, size
+        self.path = final.with_name(final.name + ".part")
+        # which version of the server's file the bytes are of: its ETag or its date
+        self.version = final.with_name(final.name + ".part.version")
+        self.hasher, self.bytes = hashlib.sha256(), 0
+        if self.path.exists():
+            with open(self.path, "rb") as handle:
+                self.hasher = hashlib.file_digest(handle, "sha256")
+            self.bytes = self.path.stat().st_size
+
+    @property
+    def is_full(self) -> bool:
+        return self.size is not None and self.bytes >= self.size
+
+    def restart(self, version: str) -> None:
+        files.write_text(self.version, version)
+        self.path.write_bytes(b"")
+        self.hasher, self.bytes = hashlib.sha256(), 0
+
+    def append(self, chunk: bytes) -> None:
+        with open(self.path, "ab") as handle:
+            handle.write(chunk)
+        self.hasher.update(chunk)
+        self.bytes += len(chunk)
+
+    def finish(self) -> None:
+        with open(self.path, "rb") as handle:
+            os.fsync(handle.fileno())
+        self.path.replace(self.final)
+
+
+def fetch(
+    url: str,
+    path: Path,
+    size: int | None,
+    sha256: str | None,
+    headers: dict[str, str] | None = None,
+) -> None:
+    """Put the file of a URL at ``path``, whole and verified.
+
+    A file that stands there already is only verified. Bytes that a broken-off run fetched are kept
+    in ``<path>.part`` and not asked for again, unless the server's file has changed since or the
+    server serves no ranges: then the download begins anew.
+
+    Parameters
+    ----------
+    url : str
+        HTTP or HTTPS address.
+    path : Path
+        Final name.
+    size : int or None
+        Bytes expected; None where only the server knows.
+    sha256 : str or None
+        SHA-256 expected, 64 hex digits; None where the caller has another way to check.
+    headers : dict or None
+        What else the server is told, e.g. who asks; left out where it sends on to another host.
+
+    Raises
+    ------
+    UserError
+        If the disk has no room, the server refuses or stays away, or size or checksum differ (then
+        the file is removed).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        found = files.describe(path)
+        _verify(url, path, (found["bytes"], found["sha256"]), (size, sha256))
+        return
+    part = _Part(path, size)
+    if part.size is not None:
+        _check_room(path, part.size - part.bytes)
+    _complete(url, part, headers or {})
+    part.path.touch()  # of an empty file nothing was fetched
+    part.version.unlink(missing_ok=True)
+    _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
+    part.finish()
+
+
+def _verify(
+    url: str, path: Path, found: tuple[int, str], told: tuple[int | None, str | None]
+) -> None:
+    expected = (found[0] if told[0] is None else told[0], told[1] or found[1])
+    if found != expected:
+        path.unlink()
+        raise UserError(
+            f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
+            f"with sha256 {told[1]}, so the file was removed; run again to fetch it from {url}"
+        )
+
+
+def _check_room(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    to_fetch, room = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
+    _log.info("%s: %s to fetch, %s free", path, to_fetch, room)
+    if needed > free:
+        raise UserError(
+            f"{path}: {to_fetch} to fetch, but {path.parent} has {room} free; free some and run "
+            "again"
+        )
+
+
+def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
+    failures, most = 0, part.bytes
+    with (
+        requests.Session() as session,
+        tqdm(None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True) as bar,
+    ):
+        if own:
+            session.auth = _as_given  # else ~/.netrc would go before the caller's own headers
+        while not part.is_full:
+            try:
+                _stream(session, url, part, bar, own)
+            except _BREAKS as error:
+                # headway is a byte never had before: a server without ranges begins anew each time
+                failures = 0 if part.bytes > most else failures + 1
+                most = max(most, part.bytes)
+                if failures == _ATTEMPTS:
+                    raise UserError(
+                        f"{url}: broke off {failures} times in a row ({error}); {part.bytes} of "
+                        f"{part.size or '?'} bytes are kept in {part.path}, run again to go on"
+                    ) from None
+                _log.info("%s: %s; trying again", url, error)
+                time.sleep(_PAUSE_S * 2**failures)
+            except requests.RequestException as error:
+                raise UserError(
+                    f"{url}: cannot be fetched ({error}); correct the address"
+                ) from None
+
+
+def _stream(
+    session: requests.Session, url: str, part: _Part, bar: tqdm, own: dict[str, str]
+) -> None:
+    # identity: else lengths would not be the file's own
+    headers = {**own, "Accept-Encoding": "identity"}
+    if part.bytes:
+        headers["Range"] = f"bytes={part.bytes}-"
+        if part.version.exists() and (version := part.version.read_text(encoding="utf-8")):
+            headers["If-Range"] = version
+    with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+        _begin(response, part)
+        bar.total = part.size
+        bar.update(part.bytes - bar.n)
+        for chunk in response.iter_content(_CHUNK):
+            part.append(chunk)
+            bar.update(len(chunk))
+            if part.bytes > (part.size or 0):
+                return  # never fill the disk: what follows the expected bytes is already wrong
+    if not part.is_full:
+        raise _Break("the connection ended early")
+
+
+def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _begin(response: requests.Response, part: _Part) -> None:
+    status, told = response.status_code, response.headers.get("Content-Range", "")
+    if status == 206 and told.startswith(f"bytes {part.bytes}-"):
+        _learn(response, part, told.rpartition("/")[2])
+        return
+    if status in (206, 416):  # another range than asked for, or none left: begin anew
+        part.restart("")
+        raise _Break(f"HTTP {status} with a wrong range")
+    if status in (408, 429) or status >= 500:
+        raise _Break(f"HTTP {status} {response.reason}")
+    address = response.url.split("?")[0]  # what follows can be a signature
+    if status != 200:
+        raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
+    length = response.headers.get("Content-Length")
+    if part.size is not None and length is not None and int(length) != part.size:
+        raise UserError(f"{response.url}: the server has {length} bytes, expected {part.size}")
+    etag = response.headers.get("ETag", "")
+    # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
+    strong = etag if not etag.startswith("W/") else ""
+    part.restart(strong or response.headers.get("Last-Modified", ""))
+    _learn(response, part, length or "")
+
+
+def _learn(response: requests.Response, part: _Part, size: str) -> None:
+    """Take the server's word for the size, where nobody else has given one."""
+    if part.size is not None:
+        return
+    if not size.isdecimal():
+        raise UserError(
+            f"{response.url.split('?')[0]}: neither the server nor the table of versions says how "
+            "many bytes it has, so a cut could not be told; write them there"
+        )
+    part.size = int(size)
+    _check_room(part.final, part.size - part.bytes)

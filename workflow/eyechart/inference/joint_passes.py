@@ -1,0 +1,75 @@
+"""Prompts read whole, once for each branch of their choices: right in every family.
+
+What was seen of a picture is handed on, so that no picture is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.choice_tokens import Ids, Script, sums
+from eyechart.models.families.base import Seen
+from eyechart.models.families.language import LanguageAdapter
+
+
+def score(
+    adapter: LanguageAdapter,
+    scripts: Sequence[Script],
+    seen: Sequence[Sequence[Seen]],
+    batches: AdaptiveBatchSize,
+) -> list[list[float]]:
+    """Give the log-probability of every choice of each script; ``seen`` are each one's pictures."""
+    found = [[0.0] * len(s.choices) for s in scripts]
+    entries = [(n, k) for n, s in enumerate(scripts) for k in range(len(s.branches)) if s.choices]
+    entries.sort(key=lambda e: len(scripts[e[0]].row.ids) + len(scripts[e[0]].branches[e[1]]))
+
+    def work(few: Sequence[tuple[int, int]]) -> list[tuple[int, int, float]]:
+        rows = [scripts[n].row for n, _ in few]
+        begun = [scripts[n].branches[k] for n, k in few]
+        with torch.inference_mode():
+            scores = adapter.logits(rows, [one for n, _ in few for one in seen[n]], begun)
+        done = []
+        for (n, k), own in zip(few, scores, strict=True):
+            here = [c for c in range(len(found[n])) if scripts[n].branch_of(c) == k]
+            ids = [scripts[n].choices[c] for c in here]
+            values = sums(own, ids, [range(len(i)) for i in ids])
+            done += [(n, c, value) for c, value in zip(here, values, strict=True)]
+        return done
+
+    for _, done in batches.over(entries, work):
+        for n, c, value in done:
+            found[n][c] = value
+    return found
+
+
+def tell(
+    adapter: LanguageAdapter,
+    scripts: Sequence[Script],
+    seen: Sequence[Sequence[Seen]],
+    most: int,
+    batches: AdaptiveBatchSize,
+) -> list[Ids]:
+    """Give the greedy answer to each script, of so many tokens at most.
+
+    Each step reads the prompts again, with what was said so far.
+    """
+    ends = adapter.ends()
+
+    def work(few: Sequence[int]) -> list[Ids]:
+        rows = [scripts[n].row for n in few]
+        own = [one for n in few for one in seen[n]]
+        begun: list[Ids] = [[] for _ in few]
+        with torch.inference_mode():
+            for _ in range(most):
+                new = [int(s[-1].argmax()) for s in adapter.logits(rows, own, begun)]
+                begun = [
+                    b if ends.intersection(b) else [*b, n] for b, n in zip(begun, new, strict=True)
+                ]
+                if all(ends.intersection(b) for b in begun):
+                    break
+        return begun
+
+    return [ids for _, done in batches.over(range(len(scripts)), work) for ids in done]

@@ -1,0 +1,274 @@
+"""Forward passes that leave behind pooled activations and nothing else.
+
+Where the language model is causal and pictures come first, all that stands up to the last image
+token, the prefix, is the same for every question: it is read once, its keys and values are kept,
+and each question reads only its own tokens, packed in one row with others. Elsewhere every prompt
+is read whole, the joint pass; the picture's features are computed once all the same.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.core.errors import UserError
+from eyechart.inference.packing import pack
+from eyechart.models.addresses import Column
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.hooks import pass_mode, read_outputs
+from eyechart.models.spans import Tokens, keep, pool
+
+Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What was read up to the last image token of b prompts.
+
+    Attributes
+    ----------
+    valid : bool, shape (b, s)
+    after : int64, shape (b, 1)
+        The position that comes next.
+    cache : keys and values of the s positions
+    means : by column ``<address>/all_mean``, float32, shape (b, d): the mean over the prefix alone
+    """
+
+    valid: Tensor
+    after: Tensor
+    cache: Any
+    means: dict[str, Tensor]
+
+
+def look(
+    adapter: Adapter,
+    pictures: Sequence[PreparedImage],
+    columns: Sequence[Column],
+    go_on: bool,
+    gradients: bool = False,
+) -> tuple[list[Seen], Pooled]:
+    """Run encoder and connector; give what was seen of the pictures, and pooled activations.
+
+    Unless ``go_on``, the pass ends at the deepest address asked for and nothing was seen. With
+    ``gradients`` it keeps those of activations; so do the passes below.
+    """
+    if adapter.AT_ONCE and len(pictures) > adapter.AT_ONCE:
+        n = adapter.AT_ONCE
+        parts = [pictures[i : i + n] for i in range(0, len(pictures), n)]
+        done = [look(adapter, part, columns, go_on, gradients) for part in parts]
+        names = [c.name for c in columns]
+        seen = [s for found, _ in done for s in found]
+        return seen, {name: together([p[name] for _, p in done]) for name in names}
+    pooled: Pooled = {}
+    wanted = by_module(columns)
+
+    def see(path: str, output: Any) -> None:
+        here = wanted[path]
+        hidden, masks = adapter.layout(here[0].address.region, output, pictures)
+        pooled.update(reduce(hidden, masks, here))
+
+    found: list[Seen] = []
+    runs = adapter.runs(pictures)
+    reading = read_outputs(adapter.model, wanted, see, stop=not go_on, runs=runs)
+    with pass_mode(gradients), reading:
+        if wanted or go_on:
+            found = adapter.look(pictures)
+    return found, pooled
+
+
+def together(parts: Sequence[Any]) -> Any:
+    """Join what several passes pooled in one column."""
+    if isinstance(parts[0], list):
+        return [row for part in parts for row in part]
+    return torch.cat(list(parts))
+
+
+def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
+    """Give what all prompts about the same pictures open with, up to the last image token.
+
+    Raises
+    ------
+    UserError
+        If they open unlike one another, or one ends there; ``image`` is named.
+    """
+    first = rows[0]
+    end = adapter.prefix(first.ids)
+    for row in rows:
+        if row.ids[:end] != first.ids[:end] or adapter.prefix(row.ids) != end:
+            raise UserError(
+                f"{adapter.spec.checkpoint}: prompts about {image!r} differ "
+                "before its last image token; set image_first: false in the model's spec"
+            )
+        if len(row.ids) == end:
+            raise UserError(f"a prompt about {image!r} ends with its picture")
+    return Row(first.ids[:end], first.inputs)
+
+
+def read_prefix(
+    adapter: LanguageAdapter,
+    rows: Sequence[Row],
+    seen: Sequence[Seen],
+    columns: Sequence[Column],
+    gradients: bool = False,
+) -> tuple[Prefix, Pooled]:
+    """Read b prompts up to their last image token; pool the image columns on the way.
+
+    Item columns are read as deep as they will be, for the sake of the keys and values.
+    """
+    tokens, cache = adapter.tokens(rows, seen), adapter.new_cache()
+    wanted = by_module(columns)
+    masks = adapter.masks(tokens)
+    pooled: Pooled = {}
+    means: Pooled = {}
+
+    def see(path: str, hidden: Tensor) -> None:
+        here = wanted[path]
+        pooled.update(reduce(hidden, masks, [c for c in here if c.scope == "image"]))
+        means.update(reduce(hidden, masks, [c for c in here if c.span == "all_mean"]))
+
+    with pass_mode(gradients), read_outputs(adapter.model, wanted, see, stop=True):
+        positions = adapter.positions(tokens)
+        adapter.read(tokens, positions=positions, cache=cache)
+    return Prefix(tokens.valid, after(tokens, positions), cache, means), pooled
+
+
+def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
+    """Give the position that follows each row, int64 (b, 1)."""
+    if positions is None:
+        return tokens.valid.sum(dim=1, keepdim=True)
+    highest = positions if positions.ndim == 2 else positions.amax(dim=0)
+    return torch.where(tokens.valid, highest, -1).amax(dim=1, keepdim=True) + 1
+
+
+def read_questions(
+    adapter: LanguageAdapter,
+    prefix: Prefix,
+    index: Sequence[int],
+    rows: Sequence[Sequence[Sequence[int]]],
+    columns: Sequence[Column],
+    gradients: bool = False,
+) -> Pooled:
+    """Read b rows of questions, each row after the prefix in row ``index`` of the batch before.
+
+    Returns
+    -------
+    dict of Tensor, by column, shape (q, d)
+        Of all q questions, row after row.
+    """
+    tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
+    packed = pack(rows, adapter.device)
+    masks, exists = packed.spans()
+    wanted = by_module(columns)
+    pooled: Pooled = {}
+
+    def see(path: str, hidden: Tensor) -> None:
+        found = reduce(hidden, masks, wanted[path])
+        pooled.update({name: value[exists] for name, value in found.items()})
+
+    with pass_mode(gradients):
+        which = torch.tensor(index, device=adapter.device)
+        past = prefix.valid[which]  # (b, s)
+        with read_outputs(adapter.model, wanted, see, stop=True):
+            places = prefix.after[which] + packed.offset
+            adapter.read(tokens, packed.mask(past), places, select(prefix, which))
+        own = masks["all_mean"].sum(dim=2)[exists][:, None]  # (q, 1)
+        of = which[torch.nonzero(exists)[:, 0]]  # the prefix of each question, (q,)
+        before = prefix.valid[of].sum(dim=1, keepdim=True)  # (q, 1)
+        for name, mean in prefix.means.items():
+            pooled[name] = (before * mean[of] + own * pooled[name]) / (before + own)
+    return pooled
+
+
+def read_joint(
+    adapter: LanguageAdapter,
+    rows: Sequence[Row],
+    pictures: Sequence[PreparedImage],
+    seen: Sequence[Seen],
+    columns: Sequence[Column],
+    gradients: bool = False,
+) -> Pooled:
+    """Read b prompts whole; ``pictures`` and ``seen`` are all of theirs, in reading order."""
+    wanted = by_module(columns)
+    pooled: Pooled = {}
+    with pass_mode(gradients):
+        tokens = adapter.tokens(rows, seen)
+        masks = adapter.masks(tokens)
+        for column in columns:
+            if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
+                raise UserError(f"{column.name}: a prompt without a picture has no image tokens")
+
+        def see(path: str, output: Any) -> None:
+            here = wanted[path]
+            region = here[0].address.region
+            own = adapter.layout(region, output, pictures) if region == "connector" else None
+            hidden, spans = own or (output, masks)
+            if region == "decoder":
+                spans = {"last": last_of(output)}
+            pooled.update(reduce(hidden, spans, here))
+
+        with read_outputs(adapter.model, wanted, see, stop=True):
+            adapter.read(tokens)
+    return pooled
+
+
+def last_of(hidden: Tensor) -> Tensor:
+    """Give the mask (b, t) of the last token of (b, t, d)."""
+    mask = torch.zeros(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
+    mask[:, -1] = True
+    return mask
+
+
+def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
+    """Group columns by the module that they are read from."""
+    grouped: dict[str, list[Column]] = {}
+    for column in columns:
+        grouped.setdefault(column.address.module, []).append(column)
+    return grouped
+
+
+def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column]) -> Pooled:
+    """Pool one module's output (b, t, d) to the columns asked of it.
+
+    Of a model that is laid over several devices each block has its own: what is pooled there comes
+    back to where the masks are.
+    """
+    found: Pooled = {}
+    here, home = hidden.device, next(iter(masks.values())).device
+    spans = {c.span: masks[c.span].to(here) for c in columns}
+    means = {span: mask for span, mask in spans.items() if span != "image_tokens"}
+    pooled = pool(hidden, means) if means else {}
+    for column in columns:
+        if column.span == "image_tokens":
+            found[column.name] = [part.to(home) for part in keep(hidden, spans[column.span])]
+        else:
+            found[column.name] = pooled[column.span].to(home)
+    return found
+
+
+def select(prefix: Prefix, which: Tensor) -> Any:
+    """Give a cache with some rows of a prefix's, which stays as it was.
+
+    Layers of a cache grow by making new tensors, so sharing what is not selected is safe.
+    """
+    chosen = copy.copy(prefix.cache)
+    chosen.layers = [copy.copy(layer) for layer in prefix.cache.layers]
+    if which.tolist() != list(range(len(prefix.valid))):  # no copy where all rows are wanted
+        chosen.batch_select_indices(which)
+    return chosen
+
+
+def to_numpy(pooled: Pooled) -> dict[str, Any]:
+    """Bring pooled activations to the CPU: arrays (b, d), or lists of b arrays (tokens, d)."""
+    return {
+        name: [part.cpu().numpy() for part in value]
+        if isinstance(value, list)
+        else np.asarray(value.cpu().numpy())
+        for name, value in pooled.items()
+    }

@@ -1,0 +1,147 @@
+"""What is asked: the prompt of an item in each order of its options, and the strings scored.
+
+Letters stand before the options that a prompt shows, "(a) red (b) blue". Nothing here needs a
+model.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+
+LETTERS = string.ascii_lowercase
+CHOICES = ("text", "letter")
+MARKS = ("({})", "{})", "{}.", "{}")  # ways to write a letter
+
+
+@dataclass(frozen=True)
+class PromptStyle:
+    """How items are put to a model that reads.
+
+    Attributes
+    ----------
+    prompt : str
+        The text of the user's turn, with the fields ``{question}`` and ``{options}``.
+    choices : ``text`` or ``letter``
+        Whether the choices themselves are scored, or the letters that stand before them.
+    orders : int or ``all``
+        How many cyclic orders of the options are shown; at most as many as there are options.
+
+    Raises
+    ------
+    UserError
+        If a field is unknown, or letters or orders are asked for and no options are shown.
+    """
+
+    prompt: str
+    choices: str
+    orders: int | str
+
+    def __post_init__(self) -> None:
+        if self.choices not in CHOICES:
+            raise UserError(f"choices: {self.choices!r}; {nearest(self.choices, CHOICES)}")
+        check_template("prompt", self.prompt, ("question", "options"))
+        plain = {"choices": "text", "orders": 1}
+        for name, value in plain.items():
+            if "{options}" not in self.prompt and getattr(self, name) != value:
+                raise UserError(
+                    f"{name}: {getattr(self, name)!r}, but prompt {self.prompt!r} shows no "
+                    "{options}"
+                )
+
+    def ask(self, item: dict[str, Any]) -> list[Asking]:
+        """Give an item's prompts, one per order; an open item has one order and nothing scored."""
+        choices: list[str] = item["choices"]
+        if len(choices) > len(LETTERS):
+            raise UserError(
+                f"item {item['item_id']!r}: {len(choices)} choices, at most {len(LETTERS)} letters"
+            )
+        count = len(choices) or 1
+        wanted = count if self.orders == "all" else min(int(self.orders), count)
+        return [self._ask(item, order) for order in range(wanted)]
+
+    def _ask(self, item: dict[str, Any], order: int) -> Asking:
+        choices: list[str] = item["choices"]
+        shown = [choices[(place + order) % len(choices)] for place in range(len(choices))]
+        options = " ".join(f"({a}) {text}" for a, text in zip(LETTERS, shown, strict=False))
+        prompt = self.prompt.format(question=item["prompt"], options=options)
+        letters = [letter_of(choice, order, len(choices)) for choice in range(len(choices))]
+        by_letter = self.choices == "letter"
+        scored = [f"({a})" for a in letters] if by_letter else choices
+        return Asking(order, prompt if choices else prompt.strip(), tuple(scored), tuple(letters))
+
+
+@dataclass(frozen=True)
+class Asking:
+    """An item in one order of its options.
+
+    Attributes
+    ----------
+    order : int
+        At place j stands choice (j + order) mod c.
+    prompt : str
+    scored : tuple of str
+        What is scored for each choice, in the item's own order of choices.
+    letters : tuple of str
+        The letter before each choice, in the same order.
+    """
+
+    order: int
+    prompt: str
+    scored: tuple[str, ...]
+    letters: tuple[str, ...]
+
+
+def letter_of(choice: int, order: int, count: int) -> str:
+    """Give the letter before a choice.
+
+    >>> [letter_of(choice, 1, 3) for choice in range(3)]
+    ['c', 'a', 'b']
+    """
+    return LETTERS[(choice - order) % count]
+
+
+def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> str | None:
+    """Give the one choice that a text states and nothing else, or None.
+
+    Case, white space at the ends and one full stop at the end do not count. With letters a choice
+    may also be stated as ``(a)``, ``a)`` or ``a``, alone or before its own text, as in ``(a) red``.
+    A sentence, a text with more in it, and a text that states two choices are never guessed at.
+
+    >>> parse(" Red. ", ["red", "blue"], None)
+    'red'
+    >>> parse("The left one is red", ["red", "blue"], None)
+    >>> parse("(B) blue", ["red", "blue"], ["a", "b"])
+    'blue'
+    """
+    said = _plain(text)
+    stated = []
+    for n, choice in enumerate(choices):
+        forms = {_plain(choice)}
+        if letters is not None:
+            marks = [mark.format(letters[n]) for mark in MARKS]
+            forms |= {_plain(mark) for mark in marks}
+            forms |= {f"{mark} {_plain(choice)}" for mark in marks}
+        if said in forms:
+            stated.append(choice)
+    return stated[0] if len(stated) == 1 else None
+
+
+def check_template(name: str, template: str, fields: Sequence[str]) -> None:
+    """Raise a UserError if a template has another field than these, or is none."""
+    try:
+        found = [field for _, field, _, _ in string.Formatter().parse(template)]
+        template.format(**dict.fromkeys(fields, ""))
+    except (KeyError, IndexError, ValueError, AttributeError):
+        found = [""]
+    if set(found) - {None, *fields}:
+        expected = " and ".join(f"{{{field}}}" for field in fields)
+        raise UserError(f"{name}: {template!r} has another field than {expected}")
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.strip().removesuffix(".").casefold().split())

@@ -1,0 +1,74 @@
+"""Where the image tokens of a shard's rows lie: columns of their own beside the activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.errors import UserError
+from eyechart.models.addresses import Column
+from eyechart.models.families.base import Adapter
+from eyechart.tables.activations import PLACES
+
+Placed = dict[str, np.ndarray]  # by stage, such as ``vision``: float32 (t, 7)
+
+
+class Locator:
+    """Gives places for the columns with image tokens of one scope.
+
+    Attributes
+    ----------
+    stages : dict
+        By stage, which is a region as a rule, the names of the columns that its places are for.
+    """
+
+    def __init__(self, adapter: Adapter, columns: Sequence[Column]) -> None:
+        self.adapter = adapter
+        self.stages: dict[str, list[str]] = {}
+        for column in columns:
+            if column.span == "image_tokens":
+                stage = adapter.stage(column.address.region, column.address.module)
+                self.stages.setdefault(stage, []).append(column.name)
+
+    def locate(self, sizes: Sequence[tuple[int, int]]) -> Placed:
+        """Give where the tokens of a row lie that is about pictures of these sizes.
+
+        One picture's tokens stand behind another's; views are counted through all of them. What
+        adapters measure they measure with their processor: call this where pictures are prepared.
+        """
+        found: Placed = {}
+        for stage in self.stages:
+            own = [self.adapter.places(size, stage, len(sizes)) for size in sizes]
+            counts = [int(p[:, 0].max()) + 1 if len(p) else 0 for p in own]
+            firsts = np.cumsum([0, *counts[:-1]])
+            moved = [p + np.eye(1, 7, dtype=p.dtype) * n for p, n in zip(own, firsts, strict=True)]
+            found[stage] = np.concatenate(moved).astype(np.float32)
+        return found
+
+    def columns(
+        self, values: Mapping[str, Any], placed: Sequence[Placed], names: Sequence[str]
+    ) -> dict[str, list[np.ndarray]]:
+        """Give the columns of places of some rows.
+
+        Parameters
+        ----------
+        values : by column, the rows' activations
+        placed, names : of each row
+
+        Raises
+        ------
+        UserError
+            If a row has not as many places as tokens.
+        """
+        for stage, columns in self.stages.items():
+            for column in columns:
+                for tokens, own, name in zip(values[column], placed, names, strict=True):
+                    if len(tokens) != len(own[stage]):
+                        raise UserError(
+                            f"{self.adapter.spec.checkpoint}: {stage}: {name} has {len(tokens)} "
+                            f"tokens in {column} and {len(own[stage])} places, expected as many; "
+                            f"leave the span image_tokens out at this address"
+                        )
+        return {f"{stage}/{PLACES}": [p[stage] for p in placed] for stage in self.stages}

@@ -1,0 +1,114 @@
+"""What one part of a dataset asks of a model: pictures in order, and prompts about them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from eyechart.core.errors import UserError
+from eyechart.tables.parquet import read_table
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ItemPrompt:
+    """A prompt about pictures, and the number of its row in the item file, if it has one."""
+
+    row: int | None
+    images: tuple[str, ...]
+    prompt: str
+
+
+@dataclass(frozen=True)
+class ExtractionPart:
+    """One part's work.
+
+    Attributes
+    ----------
+    images : ids of the part's own pictures, sorted: the rows of its image file
+    foreign : sorted ids of other parts' pictures that the part's questions need too
+    items : ids of the part's questions, sorted: the rows of its item file
+    questions : the same questions, by row
+    paths : file of every picture, own or foreign
+    """
+
+    images: list[str]
+    foreign: list[str]
+    items: list[str]
+    questions: list[ItemPrompt]
+    paths: dict[str, Path]
+
+    def order(self) -> list[str]:
+        """Give all pictures in the order in which they are looked at."""
+        return [*self.images, *self.foreign]
+
+    def due(
+        self, batches: Sequence[Sequence[str]]
+    ) -> list[dict[tuple[str, ...], list[ItemPrompt]]]:
+        """Give, for each batch of pictures, the questions whose last picture is in it.
+
+        Questions are grouped by their pictures; questions without a picture are left out.
+        """
+        number = {image: b for b, batch in enumerate(batches) for image in batch}
+        found: list[dict[tuple[str, ...], list[ItemPrompt]]] = [{} for _ in batches]
+        for question in self.questions:
+            if question.images:
+                batch = max(number[image] for image in question.images)
+                found[batch].setdefault(question.images, []).append(question)
+        return found
+
+
+def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> ExtractionPart:
+    """Give part ``part`` of ``parts``: consecutive pictures by id, and all questions on them.
+
+    A question on several pictures goes with its first; questions without a picture go with part 0.
+
+    Raises
+    ------
+    UserError
+        If a question names a picture that the picture table lacks, or the prompt template is wrong.
+    """
+    table = read_table(images, ["image_id", "path"])
+    ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()
+    paths = {image: Path(path) for image, path in sorted(zip(ids, files, strict=True))}
+    every = list(paths)
+    own = every[part * len(every) // parts : (part + 1) * len(every) // parts]
+    mine = set(own)
+    rows = read_table(items, ["item_id", "images", "prompt"])
+    chosen = sorted(
+        (row["item_id"], tuple(row["images"]), row["prompt"])
+        for row in rows.to_pylist()
+        if (row["images"][0] in mine if row["images"] else part == 0)
+    )
+    for item, pictures, _ in chosen:
+        for picture in pictures:
+            if picture not in paths:
+                raise UserError(f"{items}: item {item!r}: picture {picture!r} is not in {images}")
+    questions = [
+        ItemPrompt(row, pictures, format_prompt(prompt, text))
+        for row, (_, pictures, text) in enumerate(chosen)
+    ]
+    foreign = sorted({p for q in questions for p in q.images} - mine)
+    needed = {picture: paths[picture] for picture in [*own, *foreign]}
+    return ExtractionPart(own, foreign, [item for item, _, _ in chosen], questions, needed)
+
+
+def format_prompt(template: str, question: str) -> str:
+    """Put a question in the prompt template.
+
+    >>> format_prompt("{question} Answer in one word.", "How many?")
+    'How many? Answer in one word.'
+    """
+    try:
+        return template.format(question=question)
+    except (KeyError, IndexError, ValueError):
+        raise UserError(
+            f"prompt template {template!r}: expected no field but {{question}}"
+        ) from None
+
+
+def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Give consecutive pieces of at most ``size``."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,111 @@
+"""Which files of a checkpoint are needed: settings, tokenizer, processor, and its weights once.
+
+Hub repositories hold the same weights in several formats, and much besides. What is chosen here is
+all that comes into ``data/models/<model>``, from the hub or from the user's own folder.
+"""
+
+import re
+from collections.abc import Iterable
+
+from eyechart.core.errors import UserError
+
+CONFIG = "config.json"
+INDEX = {"safetensors": "model.safetensors.index.json", "bin": "pytorch_model.bin.index.json"}
+_SETTINGS = re.compile(r"[^/]+\.(json|jinja)|additional_chat_templates/[^/]+\.jinja")
+_VOCABULARY = re.compile(r"(vocab|merges)\.txt|[^/]+\.(model|spm|tiktoken)")
+_CODE = re.compile(r"[^/]+\.py")
+# Written by trainers and read by nobody; Mistral's own, added below where it is read
+_UNREAD = re.compile(r"(params|trainer_state|(all|eval|train)_results|adapter_config)\.json")
+_INDEX = re.compile(r".+\.index\.json")
+# Per format, in the order in which they are looked for: the first pattern that matches is taken
+_WEIGHTS = {
+    "safetensors": (r"model\.safetensors", r"model-\d+-of-\d+\.safetensors"),
+    "bin": (r"pytorch_model\.bin", r"pytorch_model-\d+-of-\d+\.bin"),
+}
+# Mistral's own layout, where there is no other
+_OWN_CONFIG = "params.json"
+_OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
+
+
+def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[str]:
+    """Give the paths of the needed files, sorted.
+
+    Parameters
+    ----------
+    where : str
+        The repository or folder, for the error.
+    paths : iterable of str
+        All its files, from its top, with ``/``.
+    weights : str
+        ``safetensors``, or ``bin`` for pickled weights.
+    code : bool
+        Whether Python files are taken.
+
+    Raises
+    ------
+    UserError
+        If there is no config.json, or no weights in this format.
+    """
+    there = set(paths)
+    chosen, own = _weights(there, weights)
+    if not chosen:
+        raise UserError(f"{where}: {_instead(there, weights)}")
+    config = _OWN_CONFIG if own and CONFIG not in there else CONFIG
+    if config not in there:
+        raise UserError(f"{where}: has no {CONFIG}, so it is no checkpoint in Hugging Face layout")
+    chosen |= set(choose_tokenizer(there))
+    chosen |= {config} | {path for path in there if code and _CODE.fullmatch(path)}
+    return sorted(chosen)
+
+
+def choose_tokenizer(paths: Iterable[str]) -> list[str]:
+    """Give the paths of all that is needed beside code and weights, sorted."""
+    return sorted(
+        path
+        for path in paths
+        if (_SETTINGS.fullmatch(path) or _VOCABULARY.fullmatch(path))
+        and not (_INDEX.fullmatch(path) or _UNREAD.fullmatch(path))
+    )
+
+
+def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) -> list[str]:
+    """Give the needed paths of a repository that another one's code loads by name.
+
+    ``what`` is ``tokenizer`` or ``all``; ``bin`` as ``weights`` allows pickled ones where there are
+    no others. None of its code is taken.
+    """
+    there = set(paths)
+    if what == "tokenizer":
+        return choose_tokenizer(there)
+    safe = bool(_weights(there, "safetensors")[0])
+    return choose(where, there, "safetensors" if safe else weights, False)
+
+
+def is_weights(path: str) -> bool:
+    """Say whether a checkpoint's file, not in a folder of it, holds weights or lists them."""
+    patterns = [*(p for some in _WEIGHTS.values() for p in some), _OWN_WEIGHTS]
+    return path in INDEX.values() or any(re.fullmatch(p, path) for p in patterns)
+
+
+def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
+    """Give the files of the weights, with their index, and whether they are in Mistral's layout."""
+    for pattern in _WEIGHTS[weights]:
+        if found := {path for path in there if re.fullmatch(pattern, path)}:
+            sharded = "-of-" in next(iter(found))
+            return found | ({INDEX[weights]} & there if sharded else set()), False
+    if weights == "safetensors":
+        return {path for path in there if re.fullmatch(_OWN_WEIGHTS, path)}, True
+    return set(), False
+
+
+def _instead(there: set[str], weights: str) -> str:
+    """Say what the weights are, if not in the format wanted."""
+    other = "bin" if weights == "safetensors" else "safetensors"
+    if not _weights(there, other)[0]:
+        return f"has no weights (found: {', '.join(sorted(there)[:8]) or 'no files'})"
+    if other == "safetensors":
+        return "has safetensors, so the spec need not say weights: bin; correct it there"
+    return (
+        "has pickled weights only, and to read a pickle can run code; convert them to safetensors, "
+        "or if you trust them write weights: bin in the model's spec"
+    )

@@ -1,0 +1,198 @@
+"""Pull a checkpoint from the hub at one commit: only the files needed, resumed, every one verified.
+
+Reads: the model's spec; the hub that ``HF_ENDPOINT`` names, or huggingface_hub's own; a token, for
+gated models, from ``HF_TOKEN`` and from nowhere else.
+Writes: the files under data/models/<model>/, without a copy in a cache; a line of the lock file;
+``ready.json`` beside the files, last.
+
+    python -m eyechart.models.sources.pull_model --model dinov2_small \
+        --spec config/models/dinov2_small.yaml --revision main --lock data/models.lock.tsv \
+        --output data/models/dinov2_small/ready.json
+"""
+
+import argparse
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.files import sha256
+from eyechart.data.sources.http import fetch
+from eyechart.data.sources.hub import Asker, Hub, HubFile, Snapshot
+from eyechart.models.sources import permission, revision_lock
+from eyechart.models.sources.hub_files import choose, choose_companion
+from eyechart.models.sources.ready_file import NAME, write_ready
+from eyechart.models.spec import Spec, read_spec
+
+MAIN = "main"  # the revision of a companion, before the lock file names its commit
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is pulled: the checkpoint's repository and its companions, and their needed files."""
+
+    snapshots: list[Snapshot]
+    wanted: dict[str, HubFile]  # by path from the model's folder
+
+
+def asker(model: str, spec: Path) -> Asker:
+    """Give the words of the hub's sentences about a model."""
+    return Asker(
+        name=model,
+        kind="model",
+        file=str(spec),
+        field="checkpoint",
+        form="a hub repository (owner/name), or a folder with revision: null",
+        revision=f"correct it in {spec} or under revisions in the configuration",
+        instead=f"write checkpoints: {{{model}: <folder>}} in the configuration",
+    )
+
+
+def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan:
+    """Find out what is needed of the checkpoint's repository and of its companions.
+
+    A companion has no revision of its own: it is taken as it was when it was first taken.
+    """
+    snapshot = hub.snapshot(spec.checkpoint, revision)
+    named = {file.path: file for file in snapshot.files if file.path != NAME}
+    chosen = choose(f"{spec.checkpoint} at {revision}", named, spec.weights, code)
+    wanted = {path: named[path] for path in chosen}
+    snapshots = [snapshot]
+    for repository, what in spec.companions.items():
+        known = revision_lock.read(lock).get((repository, MAIN), MAIN)
+        snapshots.append(hub.snapshot(repository, known))
+        named = {file.path: file for file in snapshots[-1].files}
+        chosen = choose_companion(repository, named, what, spec.weights)
+        wanted |= {f"{repository}/{path}": named[path] for path in chosen}
+    return Plan(snapshots, wanted)
+
+
+def tell(model: str, spec: Spec, plan: Plan) -> None:
+    """Log what is about to be pulled: commit, size, licence, gate."""
+    for found in plan.snapshots:
+        sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
+        said = f"{spec.licence}; the hub says {found.licence}"
+        _log.info(
+            "%s: %s at %s, %d of %d files, %s, licence %s, gated: %s",
+            *(model, found.repository, found.commit, len(sizes), len(found.files)),
+            *(_size(sum(sizes)), said if found is plan.snapshots[0] else found.licence),
+            "yes" if found.gated else "no",
+        )
+
+
+def tidy(folder: Path, names: set[str]) -> None:
+    """Remove what a model would be misread by: links to a user's folder, files of other revisions.
+
+    Folders that are none of ours are left alone: what a user put there may be needed.
+
+    Raises
+    ------
+    UserError
+        If the folder is a link, so that what is in it is not ours.
+    """
+    if folder.is_symlink():
+        raise UserError(
+            f"{folder}: is a link; to use weights of your own, delete it and write "
+            f"checkpoints: {{{folder.name}: {folder.resolve()}}} in the configuration"
+        )
+    kept = names | {f"{name}.part" for name in names} | {f"{name}.part.version" for name in names}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        stale = path.is_file() and "/" not in name and name not in kept
+        if path.is_symlink() or stale:
+            _log.info("%s: not of this checkpoint, removed", path)
+            path.unlink()
+
+
+def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
+    """Give the files that are not there yet, whole; what is there but differs is removed."""
+    found = {}
+    for name, file in wanted.items():
+        path = folder / name
+        if not path.exists():
+            found[name] = file
+        elif not file.is_whole(path):
+            _log.info("%s: differs from the hub's, fetched again", path)
+            path.unlink()
+            found[name] = file
+    return found
+
+
+def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
+    """Raise a UserError if the disk has no room for what is still to be fetched."""
+    begun = [folder / f"{name}.part" for name in wanted]
+    needed = sum(file.bytes for file in wanted.values())
+    needed -= sum(path.stat().st_size for path in begun if path.exists())
+    free = shutil.disk_usage(folder).free
+    _log.info("%s: %s to fetch, %s free", folder.name, _size(needed), _size(free))
+    if needed > free:
+        raise UserError(
+            f"{folder}: {needed} bytes ({_size(needed)}) to fetch, but the disk has {free} bytes "
+            f"({_size(free)}) free; free some and run again"
+        )
+
+
+def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Fetch and verify all files; give their entries."""
+    wanted = plan.wanted
+    folder.mkdir(parents=True, exist_ok=True)
+    tidy(folder, set(wanted))
+    missing = lacking(folder, wanted)
+    check_room(folder, missing)
+    for snapshot in plan.snapshots if missing else []:
+        hub.check_access(snapshot)
+    for name, file in sorted(missing.items(), key=lambda item: item[1].bytes):
+        path = folder / name  # small ones first: what is wrong shows early
+        fetch(hub.url(file), path, file.bytes, file.sha256, hub.headers)
+        if not file.is_whole(path):
+            path.unlink()
+            raise UserError(f"{path}: differs from the hub's and was removed; run again")
+    return [
+        {"path": name, "bytes": file.bytes, "sha256": file.sha256 or sha256(folder / name)}
+        for name, file in wanted.items()
+    ]
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but the permission are required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--revision", required=True)
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--allow-remote-code", action="store_true")
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Look up, choose, lock, fetch, and write ``ready.json`` last."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    spec = read_spec(args.spec)
+    code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
+    hub = Hub(asker(args.model, args.spec), os.environ.get("HF_TOKEN"))
+    plan = look_up(hub, spec, args.revision, code, args.lock)
+    tell(args.model, spec, plan)
+    commit = plan.snapshots[0].commit
+    revision_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, commit)
+    for found in plan.snapshots[1:]:
+        revision_lock.settle(args.lock, args.model, found.repository, MAIN, found.commit)
+    entries = pull(hub, args.output.parent, plan)
+    origin = {"checkpoint": spec.checkpoint, "commit": commit, "licence": spec.licence}
+    write_ready(args.output, args.model, {"source": "hub", **origin, "code": code}, entries)
+
+
+def _size(count: int) -> str:
+    return str(tqdm.format_sizeof(max(count, 0), "iB", 1024))
+
+
+if __name__ == "__main__":
+    errors.run(main)

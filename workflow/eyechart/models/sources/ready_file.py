@@ -1,0 +1,51 @@
+"""The last file of a checkpoint, ``ready.json``: where it came from and the hash of every file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json, write_json
+from eyechart.models.sources.hub_files import INDEX
+
+NAME = "ready.json"
+
+
+def write_ready(
+    output: Path, model: str, origin: dict[str, Any], files: Iterable[dict[str, Any]]
+) -> None:
+    """Write ``ready.json``, after everything that it lists.
+
+    Parameters
+    ----------
+    output : Path
+        ``data/models/<model>/ready.json``; the files lie beside it.
+    model : str
+        Whose checkpoint it is.
+    origin : dict
+        What tells where the checkpoint came from.
+    files : iterable of dict
+        Per file path (from the folder), bytes, sha256.
+
+    Raises
+    ------
+    UserError
+        If an index of the weights lists a shard that is not among the files.
+    """
+    listed = sorted(files, key=lambda entry: entry["path"])
+    _check_shards(output.parent, {entry["path"] for entry in listed})
+    write_json(output, {"model": model, **origin, "files": listed})
+
+
+def _check_shards(folder: Path, names: set[str]) -> None:
+    for index in sorted(name for name in names if name.split("/")[-1] in INDEX.values()):
+        held = read_json(folder / index)
+        wanted = held.get("weight_map") if isinstance(held, dict) else None
+        if not isinstance(wanted, dict):
+            raise UserError(f"{folder / index}: has no weight_map, so its shards cannot be found")
+        place = index.rpartition("/")[0]
+        if missing := sorted({f"{place}/{name}".lstrip("/") for name in wanted.values()} - names):
+            raise UserError(
+                f"{folder / index}: {len(missing)} of the shards that it lists are missing, first "
+                f"{missing[0]!r}; the checkpoint is not whole where it came from"
+            )

@@ -1,0 +1,46 @@
+"""The lock file: which commit each revision of a hub repository stood for when it was first used.
+
+A tab-separated table that belongs under version control, beside data/versions.tsv. A branch or tag
+that has since been moved is refused, so that a result never changes behind the user's back.
+"""
+
+from pathlib import Path
+
+from eyechart.core.errors import UserError
+from eyechart.core.lock import alone, malformed, read_rows, write_rows
+from eyechart.models.sources.permission import COMMIT
+
+COLUMNS = ("checkpoint", "revision", "commit")
+_EXPECTED = f"{', '.join(COLUMNS)} with a commit of 40 hex digits"
+Commits = dict[tuple[str, str], str]
+
+
+def settle(lock: Path, model: str, checkpoint: str, revision: str, commit: str) -> None:
+    """Write down what a revision stands for, or compare it with what was written down.
+
+    Several jobs may do so at once; none loses another's line.
+
+    Raises
+    ------
+    UserError
+        If the revision stood for another commit before, or the file is malformed.
+    """
+    with alone(lock):
+        commits = read(lock)
+        known = commits.setdefault((checkpoint, revision), commit)
+        if known != commit:
+            raise UserError(
+                f"{lock}: {revision!r} of {checkpoint} was {known} and is now {commit}; to keep "
+                f"the old one write revisions: {{{model}: {known}}} in the configuration, to take "
+                "the new one delete the line"
+            )
+        write_rows(lock, COLUMNS, [(*key, found) for key, found in sorted(commits.items())])
+
+
+def read(lock: Path) -> Commits:
+    """Give the commits by (checkpoint, revision); of a file that is not there, none."""
+    rows = read_rows(lock, COLUMNS, _EXPECTED)
+    for number, row in enumerate(rows, 2):
+        if not COMMIT.fullmatch(row["commit"]):
+            raise malformed(lock, number, "\t".join(row.values()), _EXPECTED)
+    return {(row["checkpoint"], row["revision"]): row["commit"] for row in rows}

@@ -1,0 +1,99 @@
+"""Take a checkpoint that the user already has, as a folder in Hugging Face layout.
+
+Reads: the folder, of which only the needed files are taken, and the model's spec.
+Writes: links to those files under data/models/<model>/; ``ready.json`` there, last.
+
+    python -m eyechart.models.sources.take_model --model llava_1_5_7b --source /mnt/weights/llava \
+        --spec config/models/llava_1_5_7b.yaml --output data/models/llava_1_5_7b/ready.json
+"""
+
+import argparse
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError
+from eyechart.core.files import describe
+from eyechart.core.links import link_files
+from eyechart.models.sources import permission
+from eyechart.models.sources.hub_files import choose, choose_companion
+from eyechart.models.sources.ready_file import NAME, write_ready
+from eyechart.models.spec import Spec, read_spec
+
+_THREADS = 4  # hashing releases the interpreter lock and waits for the disk
+_log = logging.getLogger(__name__)
+
+
+def needed(source: Path, spec: Spec, code: bool) -> list[str]:
+    """Give the files that are needed of a folder that the user named, its companions' with them.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, or it is no checkpoint.
+    """
+    if not source.is_dir():
+        what = "is a file" if source.exists() else "no such folder"
+        raise UserError(f"{source}: {what}; expected a folder in Hugging Face layout")
+    found = choose(str(source), _files(source), spec.weights, code)
+    for repository, what in spec.companions.items():
+        if (source / repository).is_dir():  # else the model says what it misses when it is loaded
+            files = _files(source / repository)
+            chosen = choose_companion(f"{source / repository}", files, what, spec.weights)
+            found += [f"{repository}/{path}" for path in chosen]
+    return found
+
+
+def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
+    """Link the files and give their entries; links of an earlier folder are removed.
+
+    Raises
+    ------
+    UserError
+        If real files stand where links must go.
+    """
+    if source.resolve() != folder.resolve():
+        for path in folder.rglob("*"):
+            if path.is_symlink():
+                path.unlink()
+    link_files(source, folder, [Path(name) for name in names])
+    with ThreadPoolExecutor(_THREADS) as pool:
+        entries = pool.map(lambda name: {**describe(folder / name), "path": name}, names)
+        return list(entries)
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all but the permission are required."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--allow-remote-code", action="store_true")
+    parser.add_argument("--output", type=Path, required=True)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Choose, link, hash, and write ``ready.json`` last."""
+    args = parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    spec, source = read_spec(args.spec), args.source.expanduser()
+    code = permission.check(args.model, spec, args.allow_remote_code, None)
+    files = take(source, args.output.parent, needed(source, spec, code))
+    total = tqdm.format_sizeof(sum(entry["bytes"] for entry in files), "B")
+    _log.info("%s: %d files, %s, licence %s", args.model, len(files), total, spec.licence)
+    origin = {"source": "folder", "checkpoint": str(source), "code": code}
+    write_ready(args.output, args.model, origin, files)
+
+
+def _files(folder: Path) -> list[str]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return [name for p in found if (name := p.relative_to(folder).as_posix()) != NAME]
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,144 @@
+"""Where the checkpoint of every model comes from, and whether its own code may run.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.core.errors import UserError
+from eyechart.core.fingerprint import fingerprint
+from eyechart.models.sources import permission
+from eyechart.models.spec import Spec, bases
+from eyechart.plan import training
+from eyechart.plan.configuration import Config, canonical, one_of
+
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+MADE_HERE = "results"  # a folder whose files rules make
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """A checked configuration and the specs of all models that there are."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for what no checkpoint can come of, and for code that may not run."""
+        for model in self.config["checkpoints"]:
+            if model in training.MODELS:
+                raise UserError(
+                    f"checkpoints: {model} is made here and taken from no folder; see tiny.weights"
+                )
+            if (base := self.specs[model].base) is not None:
+                raise UserError(
+                    f"checkpoints: {model} is derived from {base} and taken from no folder; "
+                    f"remove the line, or name {base}"
+                )
+        for model in self.config["revisions"]:
+            if (source := self.source(model)) != "hub":
+                how = "is made here" if source == "tiny" else f"comes from {self._folder(model)}"
+                if source == "derived":
+                    how = f"is derived from {self.specs[model].base}"
+                raise UserError(f"revisions: {model} {how}, so it has no revision; remove the line")
+        for model in self.config["remote_code"]:
+            if not self.specs[model].trust_remote_code:
+                raise UserError(
+                    f"remote_code: {model} runs no code of its own (its spec does not say "
+                    "trust_remote_code: true); remove it from the list"
+                )
+        for model in self.config["models"]:
+            self._runs_code(model)
+            self._check_adapters(model)
+
+    def source(self, model: str) -> str:
+        """Return what makes a checkpoint: ``tiny``, ``derived``, ``folder`` or ``hub``."""
+        if model in training.MODELS:
+            return "tiny"
+        if self.specs[model].base is not None:
+            return "derived"
+        given = model in self.config["checkpoints"] or not self.specs[model].from_hub
+        return "folder" if given else "hub"
+
+    def any_model(self, source: str) -> str:
+        """Give the pattern of ``{model}``: all models from one source."""
+        return one_of(model for model in self.specs if self.source(model) == source)
+
+    def base(self, wildcards: Any) -> str:
+        """Return the last file of the checkpoint that a derived model is made from."""
+        return f"data/models/{self.specs[wildcards.model].base}/ready.json"
+
+    def base_specs(self, wildcards: Any) -> list[str]:
+        """Return the spec files that a derived model inherits from, nearest first."""
+        return [f"config/models/{base}.yaml" for base in bases(self.specs, wildcards.model)]
+
+    def adapter_files(self, wildcards: Any) -> list[str]:
+        """Return the files of the adapter that a model is derived by, or none."""
+        folder = self.specs[wildcards.model].adapter_folder
+        return [(folder / name).as_posix() for name in ADAPTER] if folder else []
+
+    def derivation(self, wildcards: Any) -> str:
+        """Return how a model is derived, as canonical JSON."""
+        return canonical(self.specs[wildcards.model].derived)
+
+    def code_of_derivation(self, wildcards: Any) -> str:
+        """Return the code hash of the step that derives, of its rule, and of the base's family."""
+        spec = self.specs[wildcards.model]
+        rule = (spec.derived or {})["by"] if spec.adapter_folder is None else "adapter"
+        steps = ("derive_model", f"derivations.{rule}", f"families.{spec.family}")
+        return " ".join(fingerprint(f"eyechart.models.{step}") for step in steps)
+
+    def folder(self, wildcards: Any) -> str:
+        """Give the folder that a model is taken from."""
+        return self._folder(wildcards.model)
+
+    def wanted(self, wildcards: Any) -> str:
+        """Give what of a model's spec decides which files come of it, as canonical JSON."""
+        spec = self.specs[wildcards.model]
+        wanted = {"checkpoint": spec.checkpoint, "weights": spec.weights}
+        return canonical({**wanted, "companions": spec.companions})
+
+    def revision(self, wildcards: Any) -> str:
+        """Give the revision that is pulled from the hub."""
+        found = self._revision(wildcards.model)
+        assert found is not None, "only models of the hub are pulled"
+        return found
+
+    def allowance(self, wildcards: Any) -> str:
+        """Give the flag that lets a model's own code run, or nothing where it has none.
+
+        Raises
+        ------
+        UserError
+            If it has some and may not run it: of a model that is asked for by its path alone.
+        """
+        return "--allow-remote-code" if self._runs_code(wildcards.model) else ""
+
+    def _check_adapters(self, model: str) -> None:
+        """Raise a UserError for an adapter that is not there and that no rule will make."""
+        for name in [model, *bases(self.specs, model)]:
+            folder = self.specs[name].adapter_folder
+            if folder is None or folder.parts[0] == MADE_HERE:
+                continue
+            missing = next((f for f in ADAPTER if not (folder / f).is_file()), None)
+            if missing:
+                raise UserError(
+                    f"config/models/{name}.yaml: derived.by: no {missing} in {folder}, expected "
+                    "the folder of a PEFT adapter"
+                )
+
+    def _runs_code(self, model: str) -> bool:
+        allowed = model in self.config["remote_code"]
+        return permission.check(model, self.specs[model], allowed, self._revision(model))
+
+    def _revision(self, model: str) -> str | None:
+        if self.source(model) != "hub":
+            return None
+        found: str | None = self.config["revisions"].get(model, self.specs[model].revision)
+        return found
+
+    def _folder(self, model: str) -> str:
+        found: str = self.config["checkpoints"].get(model, self.specs[model].checkpoint)
+        return found

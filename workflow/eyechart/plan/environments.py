@@ -1,0 +1,132 @@
+"""Which software environment each model is loaded in, and the Python of it.
+
+Under ``--use-conda`` a job's environment is made of envs/<env>.yaml. Else a model of ``base`` runs
+where Snakemake runs, and a model of another environment in ``.venvs/<env>``, which ``make env``
+builds of the same pins.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import sha256
+from eyechart.models.spec import Spec
+from eyechart.plan.configuration import canonical
+
+PROJECT = Path(__file__).resolve().parents[3]
+FOLDER = PROJECT / "envs"
+LOCK = PROJECT / "requirements.lock"
+BUILT = PROJECT / ".venvs"
+STAMP = "installed"  # in a built environment: the hash of the pins that it was built of
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Environments:
+    """The specs of all models that there are, and how this run gets its software."""
+
+    specs: dict[str, Spec]
+    conda: bool
+    threads: int
+
+    def name(self, wildcards: Any) -> str:
+        """Give the name of a model's environment."""
+        return self.specs[wildcards.model].env
+
+    def file(self, wildcards: Any) -> str:
+        """Give its file, from the folder of the rules."""
+        return f"../../envs/{self.name(wildcards)}.yaml"
+
+    def state(self, wildcards: Any) -> str:
+        """Give what of it numbers depend on, as canonical JSON: its pins, and a job's threads."""
+        env = self.name(wildcards)
+        lock = sha256(LOCK)[:16] if env == BASE else pins_hash(env)
+        return canonical({"lock": lock, "threads": self.threads})
+
+    def python(self, wildcards: Any, input: Any) -> str:
+        """Give the command that is its Python; of one that was not built, that which says so.
+
+        The argument ``input`` has Snakemake leave the value out of what reruns a job: it is the
+        same software, wherever it lies.
+        """
+        env = self.name(wildcards)
+        if self.conda or env == BASE:
+            return "python"
+        return str(python_of(env)) if is_built(env) else f"python -m {__name__} {env}"
+
+    def unbuilt(self, models: Iterable[str]) -> list[str]:
+        """Give a sentence for each environment that models need and that is not there."""
+        needed: dict[str, list[str]] = {}
+        for model in models:
+            needed.setdefault(self.specs[model].env, []).append(model)
+        missing = [env for env in needed if env != BASE and not is_built(env)]
+        found = [f"{how_to_build(env)} (for {', '.join(needed[env])})" for env in missing]
+        return [] if self.conda else found
+
+    def check(self) -> None:
+        """Raise a UserError for a spec whose environment has no file."""
+        for model, spec in self.specs.items():
+            if spec.env not in names():
+                raise UserError(
+                    f"config/models/{model}.yaml: env is {spec.env!r}; {nearest(spec.env, names())}"
+                )
+
+
+def names() -> list[str]:
+    """Give the names of all environments."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def pins(env: str) -> dict[str, Any]:
+    """Give what an environment pins: versions of python and pip, and a list of packages."""
+    path = FOLDER / f"{env}.yaml"
+    return _pins(path, path.stat().st_mtime_ns)
+
+
+@cache  # asked once per job
+def _pins(path: Path, changed: int) -> dict[str, Any]:
+    listed = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    conda = dict(entry.split("=") for entry in listed if isinstance(entry, str))
+    (packages,) = [entry["pip"] for entry in listed if isinstance(entry, dict)]
+    return {**conda, "packages": packages}
+
+
+def pins_hash(env: str) -> str:
+    """Give 16 hex digits that change exactly when the pins do; a comment is none."""
+    return hashlib.sha256(canonical(pins(env)).encode()).hexdigest()[:16]
+
+
+def python_of(env: str) -> Path:
+    """Give where the Python of an environment is that ``make env`` built."""
+    return BUILT / env / "bin" / "python"
+
+
+def is_built(env: str) -> bool:
+    """Say whether ``make env`` built an environment of the pins that its file has now."""
+    stamp = BUILT / env / STAMP
+    return stamp.exists() and stamp.read_text(encoding="utf-8").strip() == pins_hash(env)
+
+
+def how_to_build(env: str) -> str:
+    """Give the sentence for an environment that is not built, or of other pins."""
+    was = "was built of other pins" if (BUILT / env / STAMP).exists() else "is not built"
+    return f"the environment {env} {was}; run `make env ENV={env}`, or snakemake with --use-conda"
+
+
+def main(argv: list[str]) -> None:
+    """Say, in place of a job's step, that its environment is missing."""
+    raise UserError(how_to_build(argv[0]))
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,64 @@
+"""What the rules ask about mining: which two encoders are compared, on which dataset.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.plan import paths
+from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+
+FINDING = ("similar", "different", "centre", "block", "most")
+
+
+@dataclass(frozen=True)
+class Mining:
+    """The section ``mining`` of a checked configuration."""
+
+    config: Config
+
+    def check(self) -> None:
+        """Raise a UserError for a model without a vector or a dataset that does not exist."""
+        mining, known = self.config["mining"], self.config["datasets"]
+        for dataset in mining["datasets"]:
+            check_known("mining.datasets", "dataset", dataset, known)
+            if mining["pairs"]:
+                check_keys(self.config, dataset, ("parts", "test_share"), "mining.datasets")
+        for pair in mining["pairs"]:
+            for model in pair:
+                if model not in mining["vectors"]:
+                    raise UserError(
+                        f"mining.vectors: no vector of {model!r}, which mining.pairs names; "
+                        f"{nearest(model, mining['vectors'])}"
+                    )
+
+    def runs(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (first, second, dataset) of every search."""
+        mining = self.config["mining"]
+        for first, second in mining["pairs"]:
+            for dataset in mining["datasets"]:
+                yield first, second, dataset
+
+    def finding(self, wildcards: Any) -> str:
+        """Give the settings of one search, as canonical JSON."""
+        mining = self.config["mining"]
+        vectors = {
+            "first": self._vector(wildcards.first),
+            "second": self._vector(wildcards.second),
+        }
+        return canonical({**{key: mining[key] for key in FINDING}, **vectors})
+
+    def files(self, name: str) -> list[str]:
+        """Give the file of a name of every search."""
+        pattern = paths.PAIRS.beside(name, "pairs.parquet")
+        return [pattern.rule(first=f, second=s, dataset=d) for f, s, d in self.runs()]
+
+    def _vector(self, model: str) -> str:
+        vectors = self.config["mining"]["vectors"]
+        if model not in vectors:
+            raise UserError(f"mining.vectors: no vector of {model!r}; {nearest(model, vectors)}")
+        return str(vectors[model])

@@ -1,0 +1,199 @@
+"""What the rules ask about the report: which files each section reads, and which figures there are.
+
+Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
+argument ``wildcards`` is called by Snakemake once per job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.fingerprint import PACKAGE, fingerprint
+from eyechart.plan import paths, training
+from eyechart.plan.mining import Mining
+from eyechart.plan.workflow import Exam
+from eyechart.report.files import TABLES, Inputs
+from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
+
+SECTION_CODE = "eyechart.report.sections"
+TEMPLATES = (".j2", ".css", ".js")
+
+
+@dataclass(frozen=True)
+class ReportPlan:
+    """The report of an exam."""
+
+    exam: Exam
+    mining: Mining
+
+    @cached_property
+    def tables(self) -> dict[str, list[str]]:
+        """The files of every table of the whole exam, by name of ``report.files.TABLES``."""
+        exam, answering, reading = self.exam, self.exam.answering, self.exam.reading
+        comparing, tracing = self.exam.comparing, self.exam.tracing
+        shown = exam.told_of
+        curves = Inputs(map(Path, training.curves(exam.config)))
+        return {
+            **{name: _each(name, shown) for name in ("items", "images", "receipts")},
+            "regions": tracing.all_regions(),
+            "cards": [paths.CARD.rule(model=model) for model in exam.models],
+            "manifests": exam.manifests(),
+            "probes": exam.probes(".parquet"),
+            "predictions": exam.probes(".predictions.parquet"),
+            "scores": answering.scores(),
+            "distributions": answering.scores(".distributions.parquet"),
+            "answers": answering.all_answers(),
+            "retrieval": answering.retrievals(),
+            "patterns": answering.tables_of_patterns("patterns"),
+            "correlations": answering.tables_of_patterns("correlations"),
+            "pairs": self.mining.files("pairs.parquet"),
+            "verdicts": exam.judging.tables(),
+            "classes": exam.judging.beside(paths.CLASSES),
+            "differences": exam.judging.beside(paths.DIFFERENCES),
+            "readouts": reading.tables(),
+            "heads": reading.metrics(),
+            **{name: comparing.tables(name) for name in ("cues", "separation", "projection")},
+            "attention": tracing.tables("summary"),
+            **{name: tracing.tables(name) for name in ("lens", "words", "maps")},
+            "curves": [str(path) for path in curves.paths("curves")],
+            "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
+        }
+
+    @property
+    def sections(self) -> list[str]:
+        """The names of all sections."""
+        return list(SECTIONS)
+
+    @property
+    def drawn(self) -> dict[str, Figures]:
+        """The sections that have figures, and those."""
+        return {name: one.figures for name, one in SECTIONS.items() if one.figures}
+
+    def page_inputs(self) -> list[str]:
+        """Return every file that the page is made from, each once."""
+        names = (table for section in SECTIONS.values() for table in section.tables)
+        return list(dict.fromkeys(path for name in names for path in self.tables[name]))
+
+    def templates(self, *sections: str) -> list[str]:
+        """Return templates, style and scripts: those that all pages share, and of some sections."""
+        root = PACKAGE / "report"
+        folders = [root, *(root / "sections" / name for name in sections)]
+        found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
+        return sorted(str(Path("workflow", "eyechart", p.relative_to(PACKAGE))) for p in found)
+
+    def figure_inputs(self, section: str) -> Callable[[Any], list[str]]:
+        """Return the input function of a section's figures."""
+
+        def tables(wildcards: Any) -> list[str]:
+            figures = self.drawn[section]
+            if figures.per == WHOLE:
+                return [path for name in figures.tables for path in self.tables[name]]
+            pair = wildcards.model, wildcards.dataset
+            found = [path for name in figures.tables for path in self._of(name, *pair)]
+            if not self._of(figures.tables[0], *pair):
+                known = [" on ".join(one) for one in self._pairs(section)]
+                raise UserError(
+                    f"figures of {section}: {' on '.join(pair)} is not examined; "
+                    f"{nearest(' on '.join(pair), known)}"
+                )
+            return found
+
+        return tables
+
+    def manifest(self, section: str) -> str:
+        """Return the pattern of the manifest of a section's figures."""
+        return self._pattern(section).rule(section=section)
+
+    def log(self, section: str) -> str:
+        """Return the pattern of the log of drawing a section."""
+        return f"<logs>/draw_{section}{'/{dataset}/{model}' if self._by_pair(section) else ''}.log"
+
+    def benchmark(self, section: str) -> str:
+        """Return the pattern of the benchmark of drawing a section."""
+        return self.log(section).replace("<logs>", "<benchmarks>").replace(".log", ".jsonl")
+
+    def figures(self, section: str) -> dict[str, str]:
+        """Return the caption of each figure that Snakemake's own report shows, by its pattern."""
+        pattern = paths.FIGURE if self._by_pair(section) else paths.WHOLE_FIGURE
+        models = [file.names.get("model", "") for file in self._files(section)]
+        found = {}
+        for name in self.drawn[section].names:
+            caption = f"../eyechart/report/sections/{section}/{name.split('_{', 1)[0]}.rst"
+            several = "{model}" in name
+            for one in [name.format(model=m) for m in models] if several else [name]:
+                found[pattern.rule(section=section, figure=one)] = caption
+        return found
+
+    def category(self, section: str) -> str:
+        """Return under which heading Snakemake's own report lists a section's figures."""
+        return "{dataset}" if self._by_pair(section) else SECTIONS[section].title
+
+    def labels(self, section: str) -> dict[str, str]:
+        """Return how Snakemake's own report labels them."""
+        model = "{model}" if self._by_pair(section) else "all"
+        return {"model": model, "section": SECTIONS[section].title}
+
+    def subject(self, section: str) -> str:
+        """Return what the message of a job names."""
+        pair = "{wildcards.model} on {wildcards.dataset}"
+        return pair if self._by_pair(section) else "all models"
+
+    def settings(self, section: str) -> str:
+        """Return the settings of a section's figures, as canonical JSON."""
+        return self.exam.reporting(*self.drawn[section].settings)
+
+    def manifests(self) -> list[str]:
+        """Return the manifests of all figures of the whole exam."""
+        found = []
+        for name in self.drawn:
+            pattern = self._pattern(name)
+            if self._by_pair(name):
+                pairs = self._pairs(name)
+                found += [pattern.rule(section=name, model=m, dataset=d) for m, d in pairs]
+            elif self._files(name):
+                found.append(pattern.rule(section=name))
+        return found
+
+    def figure_code(self, section: str) -> str:
+        """Return the code hash of drawing one section, whose charts are imported by name."""
+        charts = fingerprint(f"{SECTION_CODE}.{section}.charts")
+        return f"{fingerprint('eyechart.report.draw')} {charts}"
+
+    def page_code(self) -> str:
+        """Return the code hash of the page and of all sections, which are imported by name."""
+        pages = [fingerprint(f"{SECTION_CODE}.{name}.page") for name in SECTIONS]
+        return " ".join([fingerprint("eyechart.report.build_report"), *pages])
+
+    def _pattern(self, section: str) -> paths.Pattern:
+        return paths.FIGURES if self._by_pair(section) else paths.WHOLE_FIGURES
+
+    def _by_pair(self, section: str) -> bool:
+        return self.drawn[section].per == PAIR
+
+    def _files(self, section: str) -> list[Any]:
+        tables = self.drawn[section].tables
+        names = tables[:1] if self._by_pair(section) else tables
+        return Inputs(Path(path) for name in names for path in self.tables[name]).files
+
+    def _pairs(self, section: str) -> list[tuple[str, str]]:
+        return list(dict.fromkeys(file.pair for file in self._files(section)))
+
+    def _of(self, table: str, model: str, dataset: str) -> list[str]:
+        return self._by_name.get((table, model, dataset), []) + self._by_name.get(
+            (table, "", dataset), []
+        )
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str, str], list[str]]:
+        found: dict[tuple[str, str, str], list[str]] = {}
+        for table, files in self.tables.items():
+            for file in Inputs(map(Path, files)).files:
+                found.setdefault((table, *file.pair), []).append(str(file.path))
+        return found
+
+
+def _each(table: str, datasets: list[str]) -> list[str]:
+    return [TABLES[table][0].rule(dataset=dataset) for dataset in datasets]

@@ -1,0 +1,84 @@
+"""Trained depth heads as files: safetensors, what they are told of in its metadata."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
+from eyechart.readout.depth.linear import Linear
+
+if TYPE_CHECKING:
+    from eyechart.readout.depth.dpt import TrainedMapHead
+
+KEY = (
+    "eyechart"  # of the metadata: JSON with model, dataset, and the DPT head's addresses and sizes
+)
+LINEAR, DPT = "linear/", "dpt/"
+
+
+@dataclass(frozen=True)
+class Heads:
+    """All depth heads of a model: the linear ones by address; of the DPT head, its numbers."""
+
+    linear: dict[str, Linear]
+    addresses: list[str]
+    width: int
+    finest: int
+    tensors: dict[str, np.ndarray]
+
+    def over_blocks(self, threads: int) -> "TrainedMapHead":
+        """Give the head over several blocks, where there are ``addresses``."""
+        import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
+
+        from eyechart.readout.depth import dpt as depth_dpt  # noqa: PLC0415
+
+        torch.set_num_threads(threads)
+        widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
+        net = depth_dpt.DPT(widths, self.width, self.finest)
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})
+        return depth_dpt.TrainedMapHead(net.eval(), self.addresses)
+
+
+def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
+    """Write heads; ``names`` are the model, and the dataset that they were trained on."""
+    tensors = {f"{DPT}{name}": value for name, value in heads.tensors.items()}
+    for address, head in heads.linear.items():
+        tensors[f"{LINEAR}{address}/weight"] = head.weight
+        tensors[f"{LINEAR}{address}/bias"] = np.array([head.bias])
+    told = {**names, "addresses": heads.addresses, "width": heads.width}
+    told["finest"] = heads.finest
+    with atomic(path) as partial:
+        partial.write_bytes(save(tensors, {KEY: json.dumps(told, sort_keys=True)}))
+
+
+def read_heads(path: Path, model: str) -> Heads:
+    """Read the depth heads of a model.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, no such file, or of another model.
+    """
+    try:
+        with safe_open(path, "np") as opened:
+            told: dict[str, Any] = json.loads(opened.metadata()[KEY])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a file of depth heads ({error})") from None
+    if told["model"] != model:
+        raise UserError(f"{path}: model is {told['model']!r}, expected {model!r}")
+    linear = {}
+    for name, weight in tensors.items():
+        if name.startswith(LINEAR) and name.endswith("/weight"):
+            stem = name.removesuffix("/weight")
+            linear[stem.removeprefix(LINEAR)] = Linear(weight, float(tensors[f"{stem}/bias"][0]))
+    own = {k.removeprefix(DPT): v for k, v in tensors.items() if k.startswith(DPT)}
+    return Heads(linear, told["addresses"], told["width"], told["finest"], own)

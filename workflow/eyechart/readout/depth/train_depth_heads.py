@@ -1,0 +1,129 @@
+"""Train depth heads on tokens of pictures whose depth is known, and say how far off they are.
+
+At every address with image tokens a linear head (ridge regression); over several blocks of the
+encoder one small head in the manner of DPT. Pictures with `group_split` train teach, those with
+test measure, and no group is on both sides.
+
+Reads:  manifests of the pictures' activations (scope image, or item where language-model tokens
+        depend on the prompt), images.parquet with `label/depth_map`, items.parquet, depth maps
+Writes: --heads (safetensors) and --metrics (JSON)
+
+    python -m eyechart.readout.depth.train_depth_heads --model tiny_llava --dataset nyuv2 \
+        --manifests results/extraction/tiny_llava/nyuv2/image/manifest.json \
+        --items results/datasets/nyuv2/items.parquet \
+        --images results/datasets/nyuv2/images.parquet \
+        --settings '{"pictures": 800, "linear": {"strengths": [0.001, 0.1, 10], "folds": 5,
+            "tokens": 128}, "dpt": {"layers": 4, "width": 32, "finest": 4, "epochs": 60,
+            "lr": 0.002, "batch": 16, "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
+        --heads results/readout/tiny_llava/depth_heads.safetensors \
+        --metrics results/readout/tiny_llava/depth_heads.json
+"""
+
+import argparse
+import json
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.core.files import write_json
+from eyechart.core.randomness import generator
+from eyechart.readout.depth.heads import Heads, write_heads
+from eyechart.readout.depth.rows import Known, read_known
+from eyechart.readout.depth.targets import DepthImage, read_pictures
+from eyechart.readout.depth.training import train_linear, train_map
+from eyechart.readout.tokens import ActivationSource
+
+log = logging.getLogger(__name__)
+
+
+def drawn(pictures: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
+    """Give at most so many pictures, drawn by seed, in their order."""
+    if len(pictures) <= most:
+        return pictures
+    order = generator("depth pictures", *seed).permutation(len(pictures))[:most]
+    return [pictures[i] for i in sorted(order)]
+
+
+def spaced(addresses: list[str], count: int) -> list[str]:
+    """Give so many of the addresses, evenly spaced, the last among them.
+
+    >>> spaced([f"vision.{i}" for i in range(8)], 4)
+    ['vision.1', 'vision.3', 'vision.5', 'vision.7']
+    """
+    count = min(count, len(addresses))
+    return [addresses[(i + 1) * len(addresses) // count - 1] for i in range(count)]
+
+
+def blocks(source: ActivationSource) -> list[str]:
+    """Give the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
+    own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
+    return [a for a in own if source.stage(a) == source.stage(own[0])]
+
+
+def train(
+    sources: list[ActivationSource],
+    known: dict[str, Known],
+    settings: dict[str, Any],
+    seed: tuple[str, str, int],
+) -> tuple[Heads, list[dict[str, Any]]]:
+    """Train all heads; give them and a row of numbers for each."""
+    linear, rows, done = {}, [], set()
+    for source in sources:
+        here = known[source.scope]
+        for address in source.addresses:
+            if address in done:
+                continue
+            done.add(address)
+            if not here.anywhere(source.stage(address)):
+                log.warning("%s: no token has a known depth; no head is trained there", address)
+                continue
+            linear[address], row = train_linear(source, address, here, settings["linear"], seed)
+            rows.append(row)
+            log.info("%s: %s", address, row)
+    image = next((source for source in sources if source.scope == "image"), None)
+    layers = spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
+    if not image or not layers:
+        log.warning("no head over several blocks: no setting for it, or no encoder tokens")
+        return Heads(linear, [], 0, 0, {}), rows
+    own = {**settings["dpt"], "threads": settings["threads"]}
+    tensors, row = train_map(image, layers, known["image"], own, seed)
+    log.info("%s: %s", ", ".join(layers), row)
+    return Heads(linear, layers, own["width"], own["finest"], tensors), [*rows, row]
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the flags; all are required."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for flag in ("model", "dataset"):
+        parser.add_argument(f"--{flag}", required=True)
+    parser.add_argument("--manifests", required=True, type=Path, nargs="+")
+    for flag in ("items", "images", "heads", "metrics"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
+    parser.add_argument("--settings", required=True, type=json.loads)
+    for flag in ("seed", "threads"):
+        parser.add_argument(f"--{flag}", required=True, type=int)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> None:
+    """Run the step."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    args = parse_args(argv)
+    names = {"model": args.model, "dataset": args.dataset}
+    sources = [ActivationSource(path, names) for path in args.manifests]
+    pictures = read_pictures(args.images)
+    seed = (args.dataset, args.seed)
+    pictures["train"] = drawn(pictures["train"], args.settings["pictures"], seed)
+    known = {s.scope: read_known(s, pictures, args.items) for s in sources}
+    settings = {**args.settings, "threads": args.threads}
+    heads, rows = train(sources, known, settings, (args.model, *seed))
+    write_heads(args.heads, names, heads)
+    write_json(args.metrics, {**names, "heads": rows})
+
+
+if __name__ == "__main__":
+    errors.run(main)

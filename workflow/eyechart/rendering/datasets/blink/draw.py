@@ -1,0 +1,70 @@
+"""Draw one shard of BLINK: four sub-tasks in turn, with their marks drawn into the pictures.
+
+A split's count is the number of items of every sub-task. Writes
+``shards/pictures/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if asked, ``truth/<split>/…_mask.png``,
+``…_depth.png``, and ``…_plain.png`` without marks) under the root, then the shard's manifest. Every
+item has its own seed, derived from the seed, the dataset, the split, the sub-task and its number.
+
+    python -m eyechart.rendering.datasets.blink.draw --dataset blink --split val --shard 0 \
+        --settings JSON
+        --seed 7 --root data/raw/blink --output data/raw/blink/shards/val-000.json
+"""
+
+import argparse
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.core.files import write_json
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.blink.items import SUB_TASKS, Item, draw_item
+from eyechart.rendering.item_files import save_item
+
+TASKS = tuple(SUB_TASKS)
+
+
+def record(index: int, split: str, item: Item) -> dict[str, Any]:
+    """Give what a shard says of an item, but for its pictures; its idx counts from 1."""
+    task, number = TASKS[index % len(TASKS)], index // len(TASKS) + 1
+    return {
+        "item": index,
+        "split": split,
+        "idx": f"{split}_{task}_{number}",
+        "sub_task": task,
+        "answer": item.answer,
+        "points": [{n: list(spot) for n, spot in view.items()} for view in item.points],
+        "facts": item.facts,
+    }
+
+
+def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], list[dict[str, Any]]]:
+    """Write the pictures of an item; give their paths from the root and the manifest entries."""
+    paths, files = [], []
+    for n, (shown, shot) in enumerate(zip(item.pictures(), item.shots, strict=True), start=1):
+        paths.append(f"shards/pictures/{idx}_{n}.jpg")
+        truth = f"truth/{args.split}/{idx}_{n}" if args.settings["truth"] else ""
+        files += save_item(args.root, paths[-1], truth, shown, shot.rgb, shot.survey)
+    return paths, files
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.drawing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Draw the shard and write its manifest last."""
+    args = parse_args(argv)
+    files, items = [], []
+    for index in rendering_steps.indices(args, times=len(TASKS)):
+        task = TASKS[index % len(TASKS)]
+        name = (args.seed, args.dataset, args.split, task, index // len(TASKS))
+        item = draw_item(name, args.settings)
+        told = record(index, args.split, item)
+        told["pictures"], written = save(args, told["idx"], item)
+        files += written
+        items.append(told)
+    write_json(args.output, {"files": files, "items": items})
+
+
+if __name__ == "__main__":
+    errors.run(main)

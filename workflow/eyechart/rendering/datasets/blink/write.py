@@ -1,0 +1,123 @@
+"""Gather drawn items into BLINK's official layout: a folder with a Parquet file per sub-task.
+
+Reads the shards' manifests and pictures; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
+``Points.csv`` (``idx,name,x,y``: where the marks are, in pixels, which the official files do not
+tell) and, last, the receipt.
+
+    python -m eyechart.rendering.datasets.blink.write --dataset blink --settings JSON --seed 7
+        --shards data/raw/blink/shards/val-000.json --root data/raw/blink
+        --output data/raw/blink/acquired.json
+"""
+
+import argparse
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart.core import errors
+from eyechart.core.files import write_text
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.blink.items import SUB_TASKS
+from eyechart.rendering.datasets.cv_bench.write import PICTURE
+from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.tables.parquet import write_table
+from eyechart.tables.receipt import SplitCounts, write_receipt
+
+MOST_PICTURES = 4
+SCHEMA = pa.schema(
+    [
+        ("idx", pa.string()),
+        ("question", pa.string()),
+        ("sub_task", pa.string()),
+        *((f"image_{n}", PICTURE) for n in range(1, MOST_PICTURES + 1)),
+        ("choices", pa.list_(pa.string())),
+        ("answer", pa.string()),
+        ("prompt", pa.string()),
+        ("explanation", pa.string()),
+    ]
+)
+POINTS = ("idx", "name", "x", "y")
+MATCHING = "Which point is corresponding to the reference point?"
+MARKED = (
+    "A point is circled on the first image, labeled with REF. Several points are circled on the "
+    "second image, labeled with A, B, C, D. "
+)
+QUESTIONS = {
+    "Semantic_Correspondence": (MATCHING, f"{MARKED}Which of them is on the same part?"),
+    "Functional_Correspondence": (MATCHING, f"{MARKED}Which of them is on the part that does the "
+                                            "same?"),
+    "Visual_Correspondence": (MATCHING, f"{MARKED}Which of them is the same point of the scene?"),
+    "Art_Style": ("Which image is in the style of the first image?",
+                  "Which image is in the style of the first image, the second or the third?"),
+}  # fmt: skip
+
+
+def choices(task: str) -> list[str]:
+    """Give the choices of a sub-task, in the official words."""
+    if task == "Art_Style":
+        return ["the second image", "the third image"]
+    return [f"Point {letter}" for letter in "ABCD"]
+
+
+def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Give the official row of one item."""
+    question, asked = QUESTIONS[record["sub_task"]]
+    options = choices(record["sub_task"])
+    listed = "".join(f"\n({'ABCD'[n]}) {option}" for n, option in enumerate(options))
+    shown: list[dict[str, Any] | None] = [
+        {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
+    ]
+    shown += [None] * (MOST_PICTURES - len(shown))
+    return {
+        "idx": record["idx"],
+        "question": question,
+        "sub_task": record["sub_task"],
+        **{f"image_{n}": picture for n, picture in enumerate(shown, start=1)},
+        "choices": options,
+        "answer": f"({record['answer']})",
+        "prompt": f"{asked}\nSelect from the following choices.{listed}",
+        "explanation": "",
+    }
+
+
+def point_rows(record: dict[str, Any]) -> list[list[Any]]:
+    """Give the rows of ``Points.csv`` for one item: REF, then the letters; none for styles."""
+    named = {name: spot for view in record["points"] for name, spot in view.items()}
+    order = sorted(named, key=lambda name: (name != "REF", name))
+    return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the tables and the points, then the receipt."""
+    args = parse_args(argv)
+    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files = kept(files, args.root)
+    splits: dict[str, SplitCounts] = {}
+    for split in args.settings["splits"]:
+        mine = [record for record in records if record["split"] == split]
+        for task in SUB_TASKS:
+            rows = [row(record, args.root) for record in mine if record["sub_task"] == task]
+            files.append(args.root / task / f"{split}-00000-of-00001.parquet")
+            write_table(files[-1], pa.Table.from_pylist(rows, schema=SCHEMA))
+        pictures = sum(len(record["pictures"]) for record in mine)
+        splits[split] = {"images": pictures, "questions": len(mine)}
+    buffer = io.StringIO()
+    told = [point for record in records for point in point_rows(record)]
+    csv.writer(buffer, lineterminator="\n").writerows([POINTS, *told])
+    files.append(args.root / "Points.csv")
+    write_text(files[-1], buffer.getvalue())
+    write_receipt(
+        args.root, dataset=args.dataset, layout="blink", source="render", splits=splits, files=files
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,83 @@
+"""Gather drawn shards into the official CLEVR v1.0 layout and ask the questions.
+
+Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
+``questions/CLEVR_<split>_questions.json`` and, last, the receipt ``acquired.json``.
+
+    python -m eyechart.rendering.datasets.clevr.write --dataset clevr --settings JSON --seed 7
+        --shards data/raw/clevr/shards/val-000.json --root data/raw/clevr
+        --output data/raw/clevr/acquired.json
+"""
+
+import argparse
+from typing import Any
+
+from eyechart.core import errors, randomness
+from eyechart.core.files import write_json
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.language.questions import QuestionSampler
+from eyechart.tables.receipt import SplitCounts, write_receipt
+
+TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
+RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
+
+
+def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
+    """Give the content of ``CLEVR_<split>_scenes.json``."""
+    kept = [{k: v for k, v in s.items() if k not in RENDERER_ONLY} for s in scenes]
+    return {"info": {"split": split, "version": "1.0", "license": "CC BY 4.0"}, "scenes": kept}
+
+
+def questions_json(
+    scenes: list[dict[str, Any]], name: tuple[str, str], settings: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """Give the content of ``CLEVR_<split>_questions.json``.
+
+    Parameters
+    ----------
+    name : (dataset, split)
+        Seeds the choice of questions together with ``seed`` and each scene's index.
+    settings : dict
+        ``questions`` {task: how many per picture}, ``families``, ``balance``.
+    """
+    examiner = QuestionSampler(settings["families"], settings["balance"])
+    wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
+    questions: list[dict[str, Any]] = []
+    for scene in scenes:
+        place = {k: scene[k] for k in ("image_index", "image_filename", "split")}
+        rng = randomness.dice("questions", seed, *name, scene["image_index"])
+        for question in examiner.ask(rng, scene, wanted):
+            questions.append({**place, "question_index": len(questions), **question})
+    info = {"split": name[1], "version": "1.0", "license": "CC BY 4.0"}
+    return {"info": info, "questions": questions}
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write scenes and questions of every split, then the receipt."""
+    args = parse_args(argv)
+    files, scenes = rendering_steps.gather(args.shards, args.root, "scenes")
+    splits: dict[str, SplitCounts] = {}
+    for split in args.settings["splits"]:
+        mine = [scene for scene in scenes if scene["split"] == split]
+        asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)
+        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", asked)):
+            path = args.root / folder / f"CLEVR_{split}_{folder}.json"
+            write_json(path, content)
+            files.append(path)
+        splits[split] = {"images": len(mine), "questions": len(asked["questions"])}
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout="clevr",
+        source="render",
+        splits=splits,
+        files=files,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

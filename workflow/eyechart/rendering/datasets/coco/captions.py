@@ -1,0 +1,92 @@
+"""Five captions of one scene, in five wordings, each true: what COCO has for a picture.
+
+They name everything as the tiny models' captions do, count, list colours and shapes, tell who
+stands left of whom, and list sizes and materials. Left and right are told only where the two
+things' boxes in the picture share no column, so that nobody can see it otherwise.
+"""
+
+import random
+from collections import Counter
+from typing import Any
+
+from eyechart.rendering.language.captions import caption
+from eyechart.rendering.language.questions import phrase
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+Scene = dict[str, Any]
+
+
+def captions(scene: Scene, rng: random.Random) -> list[str]:
+    """Give five true captions of a scene whose objects know their ``bbox``."""
+    return [
+        caption(scene, rng),
+        _counted(scene, rng),
+        _listed(scene, rng),
+        _placed(scene, rng),
+        _made(scene, rng),
+    ]
+
+
+def _number(count: int) -> str:
+    return NUMBERS[count] if count < len(NUMBERS) else str(count)
+
+
+def _many(count: int, description: dict[str, str]) -> str:
+    """Say how many there are of something: ``a red cube``, ``two red cubes``."""
+    if count == 1:
+        return f"a {phrase(description)}"
+    return f"{_number(count)} {phrase(description, plural=True)}"
+
+
+def _join(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _counted(scene: Scene, rng: random.Random) -> str:
+    """Say how many things there are, and of what colours."""
+    objects = rng.sample(scene["objects"], len(scene["objects"]))
+    colors = list(dict.fromkeys(obj["color"] for obj in objects))
+    if len(objects) == 1:
+        return f"There is one thing on a gray floor, and it is {colors[0]}."
+    paint = f"all {colors[0]}" if len(colors) == 1 else f"{_join(colors)} in color"
+    return f"There are {_number(len(objects))} things on a gray floor, {paint}."
+
+
+def _grouped(scene: Scene, told: tuple[str, ...], rng: random.Random) -> str:
+    """Say of everything how many there are that share some attributes, in random order."""
+    groups = Counter(tuple(obj[a] for a in told) for obj in scene["objects"])
+    parts = [
+        _many(groups[values], dict(zip(told, values, strict=True)))
+        for values in rng.sample(list(groups), len(groups))
+    ]
+    return _join(parts)
+
+
+def _listed(scene: Scene, rng: random.Random) -> str:
+    """List everything by colour and shape."""
+    return f"A picture of {_grouped(scene, ('color', 'shape'), rng)}."
+
+
+def _placed(scene: Scene, rng: random.Random) -> str:
+    """Say of two things which stands left of the other, or name one where none surely does."""
+    objects = scene["objects"]
+    pairs = [
+        (a, b) for a in objects for b in objects if a["bbox"][0] + a["bbox"][2] <= b["bbox"][0]
+    ]
+    if not pairs:
+        return f"In this picture there is a {_named(rng.choice(objects))}."
+    left, right = (_named(obj) for obj in rng.choice(pairs))
+    if rng.random() < 0.5:
+        return f"A {left} stands to the left of a {right}."
+    return f"A {right} stands to the right of a {left}."
+
+
+def _made(scene: Scene, rng: random.Random) -> str:
+    """List everything by size and material."""
+    lead = rng.choice(("We can see", "The photo shows", "Here we look at"))
+    return f"{lead} {_grouped(scene, ('size', 'material'), rng)}, lit from above."
+
+
+def _named(obj: dict[str, Any]) -> str:
+    return phrase({a: obj[a] for a in ATTRIBUTES if a != "material"})

@@ -1,0 +1,129 @@
+"""Gather drawn shards into COCO's official layout: masks, boxes, areas and captions.
+
+Reads the shards' manifests; writes ``annotations/instances_<split>.json`` and
+``annotations/captions_<split>.json`` and, last, the receipt ``acquired.json``. A category is a
+colour and a shape (``red cube``), its supercategory the shape. A mask is what is visible of a
+thing, as run lengths, for so it is exact; ``pycocotools`` reads them as it reads polygons.
+
+    python -m eyechart.rendering.datasets.coco.write --dataset coco --settings JSON --seed 7
+        --shards data/raw/coco/shards/val2017-000.json --root data/raw/coco
+        --output data/raw/coco/acquired.json
+"""
+
+import argparse
+from typing import Any
+
+from eyechart.core import errors, randomness
+from eyechart.core.files import write_json
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.coco.captions import captions
+from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
+from eyechart.tables.receipt import SplitCounts, write_receipt
+
+CATEGORIES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
+INFO = {
+    "description": "Scenes drawn by eyechart's studio in the layout of COCO 2017",
+    "url": "",
+    "version": "1.0",
+    "year": 2026,
+    "contributor": "eyechart",
+    "date_created": "2026/01/01",
+}
+LICENSES = [
+    {
+        "url": "https://creativecommons.org/licenses/by/4.0/",
+        "id": 1,
+        "name": "Attribution License",
+    }
+]
+Scene = dict[str, Any]
+
+
+def image_entry(scene: Scene) -> dict[str, Any]:
+    """Give a picture as COCO names it; its id is its number."""
+    return {
+        "license": 1,
+        "file_name": scene["image_filename"],
+        "coco_url": "",
+        "height": scene["height"],
+        "width": scene["width"],
+        "date_captured": "2026-01-01 00:00:00",
+        "flickr_url": "",
+        "id": scene["image_index"] + 1,
+    }
+
+
+def instances_json(scenes: list[Scene]) -> dict[str, Any]:
+    """Give the content of ``instances_<split>.json``."""
+    annotations: list[dict[str, Any]] = []
+    for scene in scenes:
+        for obj in scene["objects"]:
+            annotations.append(
+                {
+                    "segmentation": obj["segmentation"],
+                    "area": float(obj["visible_px"]),
+                    "iscrowd": 0,
+                    "image_id": scene["image_index"] + 1,
+                    "bbox": [float(x) for x in obj["bbox"]],
+                    "category_id": CATEGORIES.index(f"{obj['color']} {obj['shape']}") + 1,
+                    "id": len(annotations) + 1,
+                }
+            )
+    categories = [
+        {"supercategory": name.split()[1], "id": n + 1, "name": name}
+        for n, name in enumerate(CATEGORIES)
+    ]
+    return {**_head(scenes), "annotations": annotations, "categories": categories}
+
+
+def captions_json(scenes: list[Scene], name: tuple[str, str], seed: int) -> dict[str, Any]:
+    """Give the content of ``captions_<split>.json``.
+
+    Parameters
+    ----------
+    name : (dataset, split)
+        Seeds the choice of words together with ``seed`` and each scene's index.
+    """
+    annotations: list[dict[str, Any]] = []
+    for scene in scenes:
+        rng = randomness.dice("captions", seed, *name, scene["image_index"])
+        for text in captions(scene, rng):
+            image, number = scene["image_index"] + 1, len(annotations) + 1
+            annotations.append({"image_id": image, "id": number, "caption": text})
+    return {**_head(scenes), "annotations": annotations}
+
+
+def _head(scenes: list[Scene]) -> dict[str, Any]:
+    return {"info": INFO, "licenses": LICENSES, "images": [image_entry(scene) for scene in scenes]}
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write instances and captions of every split, then the receipt."""
+    args = parse_args(argv)
+    files, scenes = rendering_steps.gather(args.shards, args.root, "scenes")
+    splits: dict[str, SplitCounts] = {}
+    for split in args.settings["splits"]:
+        mine = [scene for scene in scenes if scene["split"] == split]
+        told = captions_json(mine, (args.dataset, split), args.seed)
+        for kind, content in (("instances", instances_json(mine)), ("captions", told)):
+            path = args.root / "annotations" / f"{kind}_{split}.json"
+            write_json(path, content)
+            files.append(path)
+        splits[split] = {"images": len(mine), "questions": len(told["annotations"])}
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout="coco",
+        source="render",
+        splits=splits,
+        files=files,
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,98 @@
+"""Gather drawn depth questions into CV-Bench's official layout: ``<split>_3d.parquet``.
+
+Reads the shards' manifests and pictures; writes the table and, last, the receipt.
+
+    python -m eyechart.rendering.datasets.cv_bench.write --dataset cv_bench --settings JSON --seed 7
+        --shards data/raw/cv_bench/shards/test-000.json --root data/raw/cv_bench
+        --output data/raw/cv_bench/acquired.json
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart.core import errors
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.tables import only_split
+from eyechart.tables.parquet import write_table
+from eyechart.tables.receipt import write_receipt
+
+PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("idx", pa.int64()),
+        ("type", pa.string()),
+        ("task", pa.string()),
+        ("image", PICTURE),
+        ("question", pa.string()),
+        ("choices", pa.list_(pa.string())),
+        ("answer", pa.string()),
+        ("prompt", pa.string()),
+        ("filename", pa.string()),
+        ("source", pa.string()),
+        ("source_dataset", pa.string()),
+        ("source_filename", pa.string()),
+        ("target_class", pa.string()),
+        ("target_size", pa.list_(pa.int64())),
+        ("bbox", pa.list_(pa.list_(pa.float64()))),
+    ]
+)
+QUESTION = (
+    "Which object is closer to the camera taking this photo, the {0} (highlighted by a red box) or "
+    "the {1} (highlighted by a blue box)?"
+)
+
+
+def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Give the official row of one item."""
+    one, other = record["choices"]
+    question = QUESTION.format(one, other)
+    name = f"img/3D/depth/studio_{record['item']}.png"
+    path = record["pictures"][0]
+    return {
+        "idx": record["item"],
+        "type": "3D",
+        "task": "Depth",
+        "image": {"bytes": picture_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
+        "question": question,
+        "choices": [one, other],
+        "answer": f"({record['answer']})",
+        "prompt": f"{question} Select from the following choices.\n(A) {one}\n(B) {other}",
+        "filename": name,
+        "source": "studio",
+        "source_dataset": "studio",
+        "source_filename": f"studio_{record['item']}.png",
+        "target_class": None,
+        "target_size": None,
+        "bbox": [[float(x) for x in box] for box in record["boxes"]],
+    }
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the table, then the receipt."""
+    args = parse_args(argv)
+    split = only_split(args)
+    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    path = args.root / f"{split}_3d.parquet"
+    rows = [row(record, args.root) for record in records]
+    write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout="cv_bench",
+        source="render",
+        splits={split: {"images": len(rows), "questions": len(rows)}},
+        files=[*kept(files, args.root), path],
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,35 @@
+"""Draw one shard of MMVP: pairs of pictures that differ in one of the nine patterns.
+
+Writes ``MMVP Images/<n>.jpg`` (and, if asked, ``truth/<split>/<n>_mask.png`` and ``…_depth.png``)
+under the root, then the shard's manifest. Pictures 2k - 1 and 2k are a pair; every pair has its own
+seed, derived from the seed, the dataset, the split and its index.
+
+    python -m eyechart.rendering.datasets.mmvp.draw --dataset mmvp --split test --shard 0 \
+        --settings JSON
+        --seed 7 --root data/raw/mmvp --output data/raw/mmvp/shards/test-000.json
+"""
+
+import argparse
+
+from eyechart.core import errors
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.mmvp.pairs import draw_shard
+
+
+def picture_path(pattern: str, number: int) -> str:
+    """Give the place of a picture in the official layout; it does not tell the pattern."""
+    return f"MMVP Images/{number}.jpg"
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.drawing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Draw the shard and write its manifest last."""
+    draw_shard(parse_args(argv), picture_path)
+
+
+if __name__ == "__main__":
+    errors.run(main)

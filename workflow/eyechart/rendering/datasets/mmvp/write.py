@@ -1,0 +1,59 @@
+"""Gather drawn pairs into the official MMVP layout: ask the same question of both pictures.
+
+Reads the shards' manifests; writes ``Questions.csv`` (``Index,Question,Options,Correct Answer``),
+``Patterns.csv`` (``Index,Type``, which the official archive has not) and, last, the receipt.
+
+    python -m eyechart.rendering.datasets.mmvp.write --dataset mmvp --settings JSON --seed 7
+        --shards data/raw/mmvp/shards/test-000.json --root data/raw/mmvp
+        --output data/raw/mmvp/acquired.json
+"""
+
+import argparse
+from typing import Any
+
+from eyechart.core import errors, randomness
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.mmvp import wordings
+from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
+from eyechart.rendering.tables import numbers, only_split, read_pairs, write_tables
+
+QUESTIONS = ("Index", "Question", "Options", "Correct Answer")
+PATTERNS = ("Index", "Type")
+
+
+def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> list[list[Any]]:
+    """Give the two rows of a pair: one question, one order of options, opposite answers.
+
+    Parameters
+    ----------
+    name : (dataset, split)
+        Seeds the description and the order together with ``seed`` and the pair's index.
+    """
+    rng = randomness.dice("questions", seed, *name, record["pair"])
+    question = wordings.question(record, rng)
+    options = wordings.options(record, rng)
+    shown = f"(a) {options[0]} (b) {options[1]}"
+    return [
+        [number, question, shown, "(a)" if answer == options[0] else "(b)"]
+        for number, answer in zip(numbers(record), record["answers"], strict=True)
+    ]
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the questions and patterns, then the receipt."""
+    args = parse_args(argv)
+    files, pairs = read_pairs(args)
+    name = (args.dataset, only_split(args))
+    questions = [row for pair in pairs for row in question_rows(pair, name, args.seed)]
+    types = [[number, TYPES[pair["pattern"]]] for pair in pairs for number in numbers(pair)]
+    tables = {"Questions.csv": (QUESTIONS, questions), "Patterns.csv": (PATTERNS, types)}
+    write_tables(args, "mmvp", files, pairs, tables)
+
+
+if __name__ == "__main__":
+    errors.run(main)

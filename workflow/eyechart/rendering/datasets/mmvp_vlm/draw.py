@@ -1,0 +1,36 @@
+"""Draw one shard of MMVP-VLM: pairs of pictures, in a folder for each of the nine patterns.
+
+Writes ``MLLM_VLM Images/<Type>/<id>.jpg`` (and, if asked, ``truth/<split>/<id>_mask.png`` and
+``…_depth.png``) under the root, then the shard's manifest. Ids 2k - 1 and 2k are a pair; every pair
+has its own seed, derived from the seed, the dataset, the split and its index.
+
+    python -m eyechart.rendering.datasets.mmvp_vlm.draw --dataset mmvp_vlm --split test --shard 0
+        --settings JSON --seed 7 --root data/raw/mmvp_vlm
+        --output data/raw/mmvp_vlm/shards/test-000.json
+"""
+
+import argparse
+
+from eyechart.core import errors
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.mmvp.pairs import draw_shard
+from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
+
+
+def picture_path(pattern: str, number: int) -> str:
+    """Give the place of a picture in the official layout."""
+    return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.drawing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Draw the shard and write its manifest last."""
+    draw_shard(parse_args(argv), picture_path)
+
+
+if __name__ == "__main__":
+    errors.run(main)

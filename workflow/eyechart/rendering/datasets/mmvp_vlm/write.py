@@ -1,0 +1,46 @@
+"""Gather drawn pairs into the official MMVP-VLM layout: one statement for each picture.
+
+Reads the shards' manifests; writes ``Questions.csv`` (``Question ID,Type,Statement``) and, last,
+the receipt. A statement is true of its own picture and false of the other.
+
+    python -m eyechart.rendering.datasets.mmvp_vlm.write --dataset mmvp_vlm --settings JSON --seed 7
+        --shards data/raw/mmvp_vlm/shards/test-000.json --root data/raw/mmvp_vlm
+        --output data/raw/mmvp_vlm/acquired.json
+"""
+
+import argparse
+from typing import Any
+
+from eyechart.core import errors
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.mmvp import wordings
+from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
+from eyechart.rendering.tables import numbers, read_pairs, write_tables
+
+STATEMENTS = ("Question ID", "Type", "Statement")
+
+
+def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
+    """Give the two rows of a pair."""
+    kind = TYPES[record["pattern"]]
+    return [
+        [number, kind, wordings.statement(record, answer)]
+        for number, answer in zip(numbers(record), record["answers"], strict=True)
+    ]
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the statements, then the receipt."""
+    args = parse_args(argv)
+    files, pairs = read_pairs(args)
+    rows = [row for pair in pairs for row in statement_rows(pair)]
+    write_tables(args, "mmvp_vlm", files, pairs, {"Questions.csv": (STATEMENTS, rows)})
+
+
+if __name__ == "__main__":
+    errors.run(main)

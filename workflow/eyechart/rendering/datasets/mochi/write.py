@@ -1,0 +1,83 @@
+"""Gather drawn trials into MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
+
+Reads the shards' manifests and pictures; writes the table and, last, the receipt. No human and no
+model has seen these trials: the columns that tell of them are empty.
+
+    python -m eyechart.rendering.datasets.mochi.write --dataset mochi --settings JSON --seed 7
+        --shards data/raw/mochi/shards/train-000.json --root data/raw/mochi
+        --output data/raw/mochi/acquired.json
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart.core import errors
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.cv_bench.write import PICTURE
+from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.tables import only_split
+from eyechart.tables.parquet import write_table
+from eyechart.tables.receipt import write_receipt
+
+MEASURED = ("human_avg", "human_sem", "human_std", "RT_avg", "RT_sem", "RT_std", "DINOv2G_avg",
+            "DINOv2G_std", "DINOv2G_sem")  # fmt: skip
+SCHEMA = pa.schema(
+    [
+        ("dataset", pa.string()),
+        ("condition", pa.string()),
+        ("trial", pa.string()),
+        ("n_objects", pa.int64()),
+        ("oddity_index", pa.int64()),
+        ("images", pa.list_(PICTURE)),
+        ("n_subjects", pa.int64()),
+        *((name, pa.float64()) for name in MEASURED),
+    ]
+)
+
+
+def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
+    """Give the official row of one trial."""
+    shown = [
+        {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
+    ]
+    return {
+        "dataset": "studio",
+        "condition": record["condition"],
+        "trial": f"studio{record['item']}",
+        "n_objects": len(shown),
+        "oddity_index": record["oddity_index"],
+        "images": shown,
+        "n_subjects": 0,
+        **dict.fromkeys(MEASURED),
+    }
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write the table, then the receipt."""
+    args = parse_args(argv)
+    split = only_split(args)
+    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    path = args.root / f"data/{split}-00000-of-00001.parquet"
+    rows = [row(record, args.root) for record in records]
+    write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
+    pictures = sum(len(record["pictures"]) for record in records)
+    write_receipt(
+        args.root,
+        dataset=args.dataset,
+        layout="mochi",
+        source="render",
+        splits={split: {"images": pictures, "questions": len(rows)}},
+        files=[*kept(files, args.root), path],
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,85 @@
+"""Draw one shard of NYUv2: scenes with true depth, for a depth head to learn from.
+
+The scenes are of the kind that CV-Bench's depth questions are asked of, without boxes. Writes
+``shards/pictures/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
+units along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest.
+Every scene has its own seed, derived from the seed, the dataset, the split and its index.
+
+    python -m eyechart.rendering.datasets.nyuv2.draw --dataset nyuv2 --split train --shard 0 \
+        --settings JSON
+        --seed 7 --root data/raw/nyuv2 --output data/raw/nyuv2/shards/train-000.json
+"""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from eyechart.core import errors, randomness
+from eyechart.core.files import atomic, describe, write_json
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.item_files import save_item
+from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.points import NoSpotError
+from eyechart.rendering.scene.depth import draw_camera, draw_stood, scene_of
+
+ATTEMPTS = 300
+THINGS = (1, 4)
+
+
+def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[np.ndarray, Survey]:
+    """Draw one scene: its picture and what that shows.
+
+    Parameters
+    ----------
+    name : (seed, dataset, split, index)
+        The only source of chance.
+
+    Raises
+    ------
+    UserError
+        If things find no room.
+    """
+    for attempt in range(ATTEMPTS):
+        rng = randomness.dice("depth map", *name, attempt)
+        try:
+            stood = draw_stood(rng, settings["extent"], rng.randint(*THINGS))
+        except NoSpotError:
+            continue
+        camera = draw_camera(rng, settings)
+        booth = Booth(scene_of(rng, settings, stood, camera), settings["image_px"])
+        survey = booth.survey(camera)
+        if survey.shows_lamp:
+            continue
+        seed = randomness.seed_for("render", *name, attempt)
+        return booth.picture(camera, settings["samples_per_pixel"], seed), survey
+    raise errors.UserError(
+        f"studio: scene {'/'.join(map(str, name[1:]))} has no room for its things after {ATTEMPTS} "
+        "tries; raise studio.extent"
+    )
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.drawing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Draw the shard and write its manifest last."""
+    args = parse_args(argv)
+    files, scenes = [], []
+    for index in rendering_steps.indices(args):
+        rgb, survey = draw_scene((args.seed, args.dataset, args.split, index), args.settings)
+        stem = f"{args.split}_{index}"
+        picture, depth = f"shards/pictures/{stem}.png", f"shards/depths/{stem}.npy"
+        truth = f"truth/{args.split}/{index}" if args.settings["truth"] else ""
+        files += save_item(args.root, picture, truth, rgb, rgb, survey)
+        with atomic(args.root / depth) as partial, open(partial, "wb") as file:
+            np.save(file, survey.depth, allow_pickle=False)
+        files.append({**describe(args.root / depth), "path": depth})
+        scenes.append({"item": index, "split": args.split, "picture": picture, "depth": depth})
+    write_json(args.output, {"files": files, "items": scenes})
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,97 @@
+"""Gather drawn scenes into NYU Depth v2's official layout: two MATLAB files.
+
+Reads the shards' manifests, pictures and depths; writes ``nyu_depth_v2_labeled.mat`` (version 7.3,
+that is HDF5: ``images`` uint8 (n, 3, w, h), ``depths`` float32 (n, w, h)), ``splits.mat`` (version
+5: ``trainNdxs`` and ``testNdxs``, counted from 1) and, last, the receipt.
+
+    python -m eyechart.rendering.datasets.nyuv2.write --dataset nyuv2 --settings JSON --seed 7
+        --shards data/raw/nyuv2/shards/train-000.json data/raw/nyuv2/shards/test-000.json
+        --root data/raw/nyuv2 --output data/raw/nyuv2/acquired.json
+"""
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from PIL import Image
+from scipy.io import savemat
+
+from eyechart.core import errors
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import atomic
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.tables.receipt import SplitCounts, write_receipt
+
+SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
+HEADER = 116  # bytes of free text at the head of a MATLAB file, where the date would stand
+USER_BLOCK = 512  # bytes before HDF5 begins in a MATLAB 7.3 file
+
+
+def write_labeled(path: Path, root: Path, records: list[dict[str, Any]]) -> None:
+    """Write pictures and depths, with axes as MATLAB's columns-first order leaves them."""
+    with atomic(path) as partial:
+        with h5py.File(partial, "w", userblock_size=USER_BLOCK) as file:
+            for n, record in enumerate(records):
+                rgb, depth = _read(root, record)  # (h, w, 3), (h, w)
+                if n == 0:
+                    height, width = depth.shape
+                    images = file.create_dataset("images", (len(records), 3, width, height), "u1")
+                    depths = file.create_dataset("depths", (len(records), width, height), "f4")
+                images[n], depths[n] = rgb.transpose(2, 1, 0), depth.T
+        with open(partial, "r+b") as file:
+            text = b"MATLAB 7.3 MAT-file, Platform: eyechart studio"
+            file.write(text.ljust(HEADER) + bytes(8) + b"\x00\x02IM")
+
+
+def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
+    """Write which picture belongs to which split; columns of numbers from 1."""
+    columns = {
+        SPLITS[split]: np.array(numbers.get(split, []), dtype=np.float64).reshape(-1, 1)
+        for split in SPLITS
+    }
+    buffer = io.BytesIO()
+    savemat(buffer, columns)
+    text = b"MATLAB 5.0 MAT-file Platform: eyechart studio".ljust(HEADER)
+    with atomic(path) as partial:
+        partial.write_bytes(text + buffer.getvalue()[HEADER:])  # else it would hold the date
+
+
+def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    with Image.open(io.BytesIO(picture_bytes(root, record["picture"]))) as picture:
+        rgb = np.array(picture)
+    depth = np.load(io.BytesIO(picture_bytes(root, record["depth"])), allow_pickle=False)
+    return rgb, depth
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.writing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Write both files, train first, then the receipt."""
+    args = parse_args(argv)
+    for split in args.settings["splits"]:
+        if split not in SPLITS:
+            raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")
+    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    records.sort(key=lambda record: list(SPLITS).index(record["split"]))  # stable: items in order
+    numbers: dict[str, list[int]] = {split: [] for split in args.settings["splits"]}
+    for n, record in enumerate(records, start=1):
+        numbers[record["split"]].append(n)
+    labeled, splits = args.root / "nyu_depth_v2_labeled.mat", args.root / "splits.mat"
+    write_labeled(labeled, args.root, records)
+    write_splits(splits, numbers)
+    counts = {s: SplitCounts(images=len(n), questions=0) for s, n in numbers.items()}
+    write_receipt(
+        args.root, dataset=args.dataset, layout="nyuv2", source="render", splits=counts,
+        files=[*kept(files, args.root), labeled, splits],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    errors.run(main)

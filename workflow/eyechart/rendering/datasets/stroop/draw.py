@@ -1,0 +1,103 @@
+"""Draw one shard of Stroop: colours' names in other colours, and pictures of the colours.
+
+Writes ``words/<word>_in_<font>_on_<background>_<copy>.png`` and ``concepts/<name>/<name>_000.png``
+under the root, then the shard's manifest. The split's number says how many word pictures are drawn
+at most; where the grid is smaller, all of it is. Every picture has its own seed, derived from the
+seed, the dataset, the split and what it shows: bytes do not depend on shards or cores.
+
+    python -m eyechart.rendering.datasets.stroop.draw --dataset stroop --split test --shard 0 \
+        --seed 7
+        --settings '{"image_px": [80, 80], "splits": {"test": 448}, "shards": 1,
+                     "palette": "clevr", "typefaces": ["plain", "bold", "slanted"],
+                     "text_height": [0.2, 0.45], "copies": 1, "keep_unreadable": false,
+                     "least_contrast": 1, "concept_pictures": 9}'
+        --root data/raw/stroop --output data/raw/stroop/shards/test-000.json
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from eyechart.core import errors, randomness
+from eyechart.core.files import atomic, describe, write_json
+from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_concept
+from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
+from eyechart.rendering.datasets.stroop.words import Cell, check_typefaces, draw_word, grid
+
+Name = tuple[str, str]  # dataset and split
+Record = dict[str, Any]
+
+
+def plan(settings: dict[str, Any], split: str, where: str, seed: int) -> list[Cell | Name]:
+    """Give all pictures of a split: cells of the grid, then (colour, number) of concepts."""
+    colors = palette(settings["palette"], f"{where}.palette")
+    cells = grid(colors, settings, settings["splits"][split], seed)
+    concepts = [(c, f"{n:03d}") for c in colors for n in range(settings["concept_pictures"])]
+    return [*cells, *concepts]
+
+
+def word_record(
+    cell: Cell, colors: dict[str, Color], settings: dict[str, Any], name: Name, seed: int
+) -> tuple[np.ndarray, Record]:
+    """Draw one word; give the picture and its row of the table."""
+    drawn = draw_word(cell, colors, settings, randomness.dice("stroop word", seed, *name, *cell))
+    record = {
+        "file": f"words/{cell.stem}.png",
+        **{"word": cell.word, "font": cell.font, "background": cell.background},
+        **{"typeface": drawn.typeface, "size_px": drawn.size_px, "x": drawn.x, "y": drawn.y},
+        "contrast": round(contrast(colors[cell.font], colors[cell.background]), 2),
+    }
+    return drawn.picture, record
+
+
+def concept_record(
+    entry: Name, colors: dict[str, Color], size: list[int], name: Name, seed: int
+) -> tuple[np.ndarray, Record]:
+    """Draw one concept; give the picture and where it stands."""
+    color, number = entry
+    rng = randomness.generator("stroop concept", seed, *name, color, number)
+    picture = draw_concept(colors[color], concept_kind(int(number)), (size[0], size[1]), rng)
+    folder = color.replace(" ", "-")
+    return picture, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    """Write uint8 (h, w, 3) as PNG, atomically."""
+    with atomic(path) as partial:
+        Image.fromarray(picture).save(partial, "PNG")
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Parse the command line; every flag is required."""
+    return rendering_steps.drawing_args(__doc__, argv)
+
+
+def main(argv: list[str]) -> None:
+    """Draw the shard and write its manifest last."""
+    args = parse_args(argv)
+    settings, where = args.settings, f"datasets.{args.dataset}"
+    colors = palette(settings["palette"], f"{where}.palette")
+    check_typefaces(settings["typefaces"], f"{where}.typefaces")
+    name = (args.dataset, args.split)
+    pictures = plan(settings, args.split, where, args.seed)
+    mine = rendering_steps.shard_indices(len(pictures), args.shard, settings["shards"])
+    records = []
+    for number in tqdm(mine, desc="/".join(name), unit="picture", mininterval=2):
+        entry = pictures[number]
+        if isinstance(entry, Cell):
+            picture, record = word_record(entry, colors, settings, name, args.seed)
+        else:
+            picture, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
+        save(args.root / record["file"], picture)
+        records.append({"number": number, **record})
+    files = [{**describe(args.root / r["file"]), "path": r["file"]} for r in records]
+    write_json(args.output, {"files": files, "pictures": records})
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,102 @@
+"""Colours by name for Stroop pictures, and how far two of them stand apart.
+
+Sources: the 20 names are those of VLM-Lens' concept search, their values those of CSS Color Module
+Level 4; the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
+"""
+
+from typing import Any
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.rendering.scene.vocabulary import COLORS
+
+Color = tuple[int, int, int]
+
+PALETTES: dict[str, dict[str, Color]] = {
+    "clevr": COLORS,
+    "vlm_lens": {
+        "red": (255, 0, 0),
+        "blue": (0, 0, 255),
+        "yellow": (255, 255, 0),
+        "green": (0, 128, 0),
+        "orange": (255, 165, 0),
+        "purple": (128, 0, 128),
+        "white": (255, 255, 255),
+        "black": (0, 0, 0),
+        "gray": (128, 128, 128),
+        "silver": (192, 192, 192),
+        "gold": (255, 215, 0),
+        "pink": (255, 192, 203),
+        "brown": (165, 42, 42),
+        "beige": (245, 245, 220),
+        "crimson": (220, 20, 60),
+        "maroon": (128, 0, 0),
+        "cyan": (0, 255, 255),
+        "turquoise": (64, 224, 208),
+        "violet": (238, 130, 238),
+        "magenta": (255, 0, 255),
+    },
+}
+FEWEST = 3  # a word, a font colour and a background that are all different
+
+
+def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
+    """Give colours by name: of a palette by its name, or of the user's own mapping.
+
+    Parameters
+    ----------
+    chosen : str or dict
+        ``clevr``, ``vlm_lens``, or ``{name: [red, green, blue], …}``.
+    where : str
+        The key in the configuration, for errors.
+
+    Raises
+    ------
+    UserError
+        If there is no palette of this name, a colour is not three whole numbers from 0 to 255, a
+        name cannot be that of a folder, two colours are the same, or there are fewer than three.
+    """
+    if isinstance(chosen, str):
+        if chosen not in PALETTES:
+            raise UserError(f"{where} is {chosen!r}; {nearest(chosen, PALETTES)}")
+        return PALETTES[chosen]
+    found: dict[str, Color] = {}
+    for name, value in chosen.items():
+        color = _color(name, value, where)
+        twin = next((other for other, rgb in found.items() if rgb == color), None)
+        if twin:
+            raise UserError(f"{where}.{name} is {value}, which is also {twin!r}")
+        found[name] = color
+    if len(found) < FEWEST:
+        raise UserError(f"{where} has {len(found)} colours, expected at least {FEWEST}")
+    return found
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Give the contrast ratio of two colours, from 1 (none) to 21 (black on white).
+
+    Notes
+    -----
+    Source: WCAG 2.2, "contrast ratio". It knows lightness only: red on green of equal lightness
+    has 1, and can be read all the same by who sees colours.
+    """
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: Color) -> float:
+    """Give the relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _unit(color: Color) -> list[float]:
+    return [channel / 255 for channel in color]
+
+
+def _color(name: str, value: Any, where: str) -> Color:
+    if not name or not all(c.isalnum() or c in " -" for c in name) or name != name.strip():
+        raise UserError(f"{where} has the name {name!r}, expected letters, digits, blanks, hyphens")
+    whole = isinstance(value, list | tuple) and all(type(channel) is int for channel in value)
+    if not whole or len(value) != 3 or not all(0 <= channel <= 255 for channel in value):
+        raise UserError(f"{where}.{name} is {value!r}, expected three whole numbers from 0 to 255")
+    return value[0], value[1], value[2]

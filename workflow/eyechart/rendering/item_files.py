@@ -1,0 +1,57 @@
+"""Keep what was drawn of an item: the picture as it is shown and, if asked, its truth beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.errors import UserError
+from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.renderer import SceneView
+from eyechart.rendering.view_files import save_view
+
+SHOWN = "shards/"  # pictures under it are copied into the official files, and not kept
+
+
+def save_item(
+    root: Path, picture: str, truth: str, shown: np.ndarray, plain: np.ndarray, survey: Survey
+) -> list[dict[str, Any]]:
+    """Write a picture and, unless ``truth`` is empty, what is true of it; give manifest entries.
+
+    Parameters
+    ----------
+    picture : str
+        Path from the root of the picture as it is shown, ending in ``.png`` or ``.jpg``.
+    truth : str
+        Path from the root without an end: ``<truth>_plain.png`` has no marks, ``<truth>_mask.png``
+        holds 0 for the floor and i + 1 for part i of the survey, ``<truth>_depth.png`` thousandths
+        of a world unit along the camera's axis.
+    shown, plain : uint8 (h, w, 3), with marks and without
+    """
+    entries = save_view(root, picture, truth, SceneView(shown, survey.depth, survey.part))
+    if truth:
+        bare = SceneView(plain, survey.depth, survey.part)
+        entries += save_view(root, f"{truth}_plain.png", "", bare)
+    return entries
+
+
+def kept(files: list[Path], root: Path) -> list[Path]:
+    """Give the files that stay part of the dataset: those that no official file holds a copy of."""
+    return [file for file in files if not file.relative_to(root).as_posix().startswith(SHOWN)]
+
+
+def picture_bytes(root: Path, path: str) -> bytes:
+    """Read a drawn picture.
+
+    Raises
+    ------
+    UserError
+        If it is gone.
+    """
+    try:
+        return (root / path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{root / path}: no such file, but the shard lists it; delete {root / SHOWN} and draw "
+            "again"
+        ) from None

@@ -1,0 +1,107 @@
+"""CLEVR's functional programs: their functions, and an engine that answers them from a scene.
+
+A program is a list of nodes ``{"function", "inputs", "value_inputs"}``, inputs being indices of
+earlier nodes; the last node gives the answer. Names and meaning are CLEVR's own (Johnson et al.
+2017, supplement B; its question engine), so that engine computes the same answer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES
+
+Node = dict[str, Any]
+Program = list[Node]
+
+
+class AmbiguousError(Exception):
+    """``unique`` met a set that has not exactly one object."""
+
+
+def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
+    """Give one node of a program."""
+    return {"function": function, "inputs": inputs or [], "value_inputs": list(values)}
+
+
+def run(program: Program, scene: dict[str, Any]) -> str:
+    """Answer a program: a value, ``yes``/``no``, or a count as decimal digits.
+
+    Raises
+    ------
+    AmbiguousError
+        If a ``unique`` finds no object or several.
+    """
+    results: list[Any] = []
+    for step in program:
+        name, *rest = step["function"].split("_", 1)
+        given = [results[i] for i in step["inputs"]]
+        function = _FUNCTIONS.get(step["function"]) or _BY_ATTRIBUTE[name](rest[0])
+        results.append(function(scene, *given, *step["value_inputs"]))
+    answer = results[-1]
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    return str(answer)
+
+
+def _unique(scene: dict[str, Any], objects: list[int]) -> int:
+    if len(objects) != 1:
+        raise AmbiguousError(f"{len(objects)} objects")
+    return objects[0]
+
+
+def _filter(attribute: str) -> Callable[..., list[int]]:
+    def apply(scene: dict[str, Any], objects: list[int], value: str) -> list[int]:
+        return [i for i in objects if scene["objects"][i][attribute] == value]
+
+    return apply
+
+
+def _query(attribute: str) -> Callable[..., str]:
+    def apply(scene: dict[str, Any], i: int) -> str:
+        return str(scene["objects"][i][attribute])
+
+    return apply
+
+
+def _same(attribute: str) -> Callable[..., list[int]]:
+    def apply(scene: dict[str, Any], i: int) -> list[int]:
+        objects = scene["objects"]
+        return [
+            j for j, o in enumerate(objects) if j != i and o[attribute] == objects[i][attribute]
+        ]
+
+    return apply
+
+
+def _equal(attribute: str) -> Callable[..., bool]:
+    return lambda scene, a, b: a == b
+
+
+_BY_ATTRIBUTE: dict[str, Callable[[str], Callable[..., Any]]] = {
+    "filter": _filter,
+    "query": _query,
+    "same": _same,
+    "equal": _equal,
+}
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "scene": lambda scene: list(range(len(scene["objects"]))),
+    "unique": _unique,
+    "relate": lambda scene, i, side: scene["relationships"][side][i],
+    "count": lambda scene, objects: len(objects),
+    "exist": lambda scene, objects: bool(objects),
+    "union": lambda scene, a, b: sorted(set(a) | set(b)),
+    "intersect": lambda scene, a, b: sorted(set(a) & set(b)),
+    "equal_integer": lambda scene, a, b: a == b,
+    "less_than": lambda scene, a, b: a < b,
+    "greater_than": lambda scene, a, b: a > b,
+}
+
+
+def filters(description: dict[str, str], start: int) -> Program:
+    """Give the chain of filters for a description, reading from node ``start``."""
+    chain: Program = []
+    for attribute in ATTRIBUTES:
+        if attribute in description:
+            chain.append(node(f"filter_{attribute}", [start + len(chain)], description[attribute]))
+    return chain

@@ -1,0 +1,238 @@
+"""Ask questions of a scene, each with its program, in CLEVR's answer types.
+
+A *family* proposes a random question; the engine answers it (an ambiguous referent is thrown away),
+and of several proposals the one whose answer was least used so far is asked. So answers come out
+balanced per family and length of description, and nothing can be guessed from the wording.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from eyechart.rendering.language.programs import AmbiguousError, Program, filters, node, run
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES, RELATIONS
+
+Scene = dict[str, Any]
+Description = dict[str, str]
+Proposal = tuple[str, Program]
+
+SIDES = {
+    "left": "left of",
+    "right": "right of",
+    "front": "in front of",
+    "behind": "behind",
+}
+
+
+COMPARISONS = (
+    ("greater_than", "more {} than {}"),
+    ("less_than", "fewer {} than {}"),
+    ("equal_integer", "as many {} as {}"),
+)
+
+
+def phrase(description: Description, plural: bool = False) -> str:
+    """Give the words of a description: ``{"size": "small", "shape": "cube"}`` -> ``small cube``."""
+    words = [description[a] for a in ATTRIBUTES if a != "shape" and a in description]
+    noun = description.get("shape", "thing")
+    return " ".join([*words, noun + "s" if plural else noun])
+
+
+def _describe(
+    rng: random.Random, scene: Scene, without: str | None = None, least: int = 1
+) -> Description:
+    """Describe one object by a random subset of its attributes (at least ``least`` of them)."""
+    obj = rng.choice(scene["objects"])
+    usable = [a for a in ATTRIBUTES if a != without]
+    chosen = rng.sample(usable, rng.randint(least, len(usable)))
+    return {a: obj[a] for a in usable if a in chosen}
+
+
+def _imagine(rng: random.Random) -> Description:
+    """Describe a thing that may not be there."""
+    chosen = rng.sample(list(ATTRIBUTES), rng.randint(1, len(ATTRIBUTES)))
+    return {a: rng.choice(values) for a, values in ATTRIBUTES.items() if a in chosen}
+
+
+def _seen_or_imagined(rng: random.Random, scene: Scene, least: int = 1) -> Description:
+    return _describe(rng, scene, least=least) if rng.random() < 0.5 else _imagine(rng)
+
+
+def _referent(description: Description) -> Program:
+    chain = [node("scene"), *filters(description, 0)]
+    return [*chain, node("unique", [len(chain) - 1])]
+
+
+def _query_words(attribute: str, thing: str) -> str:
+    if attribute == "material":
+        return f"What is the {thing} made of?"
+    return f"What {attribute} is the {thing}?"
+
+
+def query(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``What color is the small cube?``."""
+    description = _describe(rng, scene, without=attribute)
+    program = _referent(description)
+    text = _query_words(attribute, phrase(description))
+    return text, [*program, node(f"query_{attribute}", [len(program) - 1])]
+
+
+def _query_from(
+    rng: random.Random,
+    scene: Scene,
+    attribute: str,
+    step: tuple[str, list[str]],
+    clause: str,
+    without: str | None = None,
+) -> Proposal:
+    """Propose a query about a thing found from another by ``step``: a node's name and values."""
+    anchor = _describe(rng, scene, without=without)
+    program = _referent(anchor)
+    program.append(node(step[0], [len(program) - 1], *step[1]))
+    description = _describe(rng, scene, without=attribute, least=0)
+    program += filters(description, len(program) - 1)
+    program.append(node("unique", [len(program) - 1]))
+    program.append(node(f"query_{attribute}", [len(program) - 1]))
+    text = _query_words(attribute, f"{phrase(description)} {clause} the {phrase(anchor)}")
+    return text, program
+
+
+def query_relation(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``What size is the thing that is left of the red cube?``."""
+    side = rng.choice(RELATIONS)
+    return _query_from(rng, scene, attribute, ("relate", [side]), f"that is {SIDES[side]}")
+
+
+def query_same(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``What color is the thing that has the same size as the metal cube?``."""
+    shared = rng.choice([a for a in ATTRIBUTES if a != attribute])
+    clause = f"that has the same {shared} as"
+    return _query_from(rng, scene, attribute, (f"same_{shared}", []), clause, shared)
+
+
+def count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``How many red things are there?``."""
+    description = _seen_or_imagined(rng, scene, least=0)
+    chain = [node("scene"), *filters(description, 0)]
+    text = f"How many {phrase(description, plural=True)} are there?"
+    return text, [*chain, node("count", [len(chain) - 1])]
+
+
+def exist(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``Are there any red cubes?``."""
+    description = _seen_or_imagined(rng, scene)
+    chain = [node("scene"), *filters(description, 0)]
+    text = f"Are there any {phrase(description, plural=True)}?"
+    return text, [*chain, node("exist", [len(chain) - 1])]
+
+
+def compare_count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``Are there more red things than cubes?`` (or fewer, or as many)."""
+    function, words = rng.choice(COMPARISONS)
+    program: Program = []
+    ends, things = [], []
+    for _ in range(2):
+        description = _seen_or_imagined(rng, scene)
+        chain = [node("scene"), *filters(description, len(program))]
+        program += [*chain, node("count", [len(program) + len(chain) - 1])]
+        ends.append(len(program) - 1)
+        things.append(phrase(description, plural=True))
+    return f"Are there {words.format(*things)}?", [*program, node(function, ends)]
+
+
+def compare_attribute(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+    """Propose ``Is the small cube of the same color as the metal sphere?``."""
+    shared = rng.choice(list(ATTRIBUTES))
+    program: Program = []
+    ends, things, referents = [], [], []
+    for _ in range(2):
+        description = _describe(rng, scene, without=shared)
+        referents.append(run(_referent(description), scene))
+        chain = filters(description, len(program))
+        program += [node("scene"), *chain]
+        program.append(node("unique", [len(program) - 1]))
+        program.append(node(f"query_{shared}", [len(program) - 1]))
+        ends.append(len(program) - 1)
+        things.append(phrase(description))
+    if things[0] == things[1]:
+        raise AmbiguousError("a thing compared with itself")
+    if referents[0] == referents[1]:
+        raise AmbiguousError("a thing compared with itself in other words")
+    text = f"Is the {things[0]} of the same {shared} as the {things[1]}?"
+    return text, [*program, node(f"equal_{shared}", ends)]
+
+
+FAMILIES: dict[str, Callable[[random.Random, Scene, str], Proposal]] = {
+    "query": query,
+    "query_relation": query_relation,
+    "query_same": query_same,
+    "count": count,
+    "exist": exist,
+    "compare_count": compare_count,
+    "compare_attribute": compare_attribute,
+}
+TASK_FAMILIES = {
+    **dict.fromkeys(ATTRIBUTES, ("query", "query_relation", "query_same")),
+    "number": ("count",),
+    "boolean": ("exist", "compare_count", "compare_attribute"),
+}
+PROPOSALS = 16
+
+
+class QuestionSampler:
+    """Asks questions of one scene after another and keeps the answers balanced.
+
+    Parameters
+    ----------
+    families : list of str
+        The families that may be used, e.g. ``["query", "count", "exist"]``.
+    balance : bool
+        False asks the first answerable proposal: answers then follow the world's own frequencies.
+    """
+
+    def __init__(self, families: list[str], balance: bool) -> None:
+        self.families = families
+        self.balance = balance
+        self.used: Counter[tuple[str, str, int, str]] = Counter()
+
+    def ask(
+        self, rng: random.Random, scene: Scene, questions: dict[str, int]
+    ) -> list[dict[str, Any]]:
+        """Ask up to ``questions[task]`` different questions per task of one scene."""
+        asked: dict[str, dict[str, Any]] = {}
+        for task, number in questions.items():
+            for _ in range(number):
+                question = self._choose(rng, scene, task, asked)
+                if question is not None:
+                    asked[question["question"]] = question
+        return list(asked.values())
+
+    def _choose(
+        self, rng: random.Random, scene: Scene, task: str, asked: dict[str, dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        usable = [f for f in TASK_FAMILIES[task] if f in self.families]
+        best, best_key = None, None
+        for _ in range(PROPOSALS if usable else 0):
+            family = rng.choice(usable)
+            try:
+                text, program = FAMILIES[family](rng, scene, task)
+                answer = run(program, scene)
+            except AmbiguousError:
+                continue
+            if text in asked:
+                continue
+            key = (task, family, len(program), answer)
+            if best_key is None or self.used[key] < self.used[best_key]:
+                best_key = key
+                best = {
+                    "question": text,
+                    "answer": answer,
+                    "question_family_index": list(FAMILIES).index(family),
+                    "program": program,
+                }
+            if not self.balance:
+                break
+        if best_key is not None:
+            self.used[best_key] += 1
+        return best

@@ -1,0 +1,66 @@
+"""Where a point of the world shows in a view, and whether it shows there at all.
+
+Pixel coordinates are continuous: pixel (0, 0) of a picture covers [0, 1) x [0, 1), x to the right,
+y down. Source: the pinhole camera; what hides a point is found by the rays of a survey.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.scene.cameras import Camera
+
+NEAR = 1.0  # pixels' widths, at its distance, that a ray may meet the surface from the point
+
+
+def project(camera: Camera, points: ArrayLike, image_px: tuple[int, int]) -> np.ndarray:
+    """Give x and y in pixels, and the depth along the camera's axis, of points of the world.
+
+    Parameters
+    ----------
+    points : float (..., 3)
+    image_px : (width, height)
+
+    Returns
+    -------
+    float64 (..., 3); x and y are NaN for a point that is not in front of the camera.
+    """
+    width, height = image_px
+    offset = (np.asarray(points, dtype=np.float64) - camera.position) @ camera.axes().T
+    depth = offset[..., 2]
+    ahead = np.where(depth > 0, depth, np.nan)
+    x = width / 2 + focal_px(camera, width) * offset[..., 0] / ahead
+    y = height / 2 - focal_px(camera, width) * offset[..., 1] / ahead
+    return np.stack([x, y, depth], axis=-1)
+
+
+def focal_px(camera: Camera, width: int) -> float:
+    """Give the focal length in pixels; the field of view is horizontal."""
+    return float(0.5 * width / np.tan(np.radians(camera.fov) / 2))
+
+
+def visible_in(survey: Survey, points: ArrayLike, near: float = NEAR) -> np.ndarray:
+    """Tell which points of the world a view shows: bool (...).
+
+    A point shows if it falls into the picture and a ray of its pixel, or of one beside it, met a
+    surface there: within ``near`` pixels' widths of the point and no further from the camera by
+    more than that.
+
+    Parameters
+    ----------
+    points : float (..., 3)
+    """
+    width, height = survey.image_px
+    points = np.asarray(points, dtype=np.float64)
+    at = project(survey.camera, points, survey.image_px)
+    inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
+    column = np.where(inside, at[..., 0], 0).astype(int)
+    row = np.where(inside, at[..., 1], 0).astype(int)
+    allowed = near * at[..., 2] / focal_px(survey.camera, width)
+    found = np.zeros(inside.shape, dtype=bool)
+    for down in (-1, 0, 1):
+        for across in (-1, 0, 1):
+            beside = (row + down).clip(0, height - 1), (column + across).clip(0, width - 1)
+            away = np.linalg.norm(survey.position[beside] - points, axis=-1)
+            found |= (away <= allowed) & (survey.depth[beside] > 0)
+    return inside & found

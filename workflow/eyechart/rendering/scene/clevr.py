@@ -1,0 +1,119 @@
+"""Draw the plan of a scene: where the camera, the lights and the objects stand.
+
+A plan is a dict in CLEVR's own words (``objects`` with shape, size, color, material, 3d_coords and
+rotation; ``directions``; ``relationships``) plus ``camera`` and ``lights``, for the renderer.
+World units are CLEVR's: a large object has a half-width of 0.7.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.errors import UserError
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES, SIZES
+
+Plan = dict[str, Any]
+TRIES = 200
+RELATION_MARGIN = 0.2  # CLEVR's eps: nearer than this along a direction is neither side
+
+
+def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
+    """Draw one scene plan.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of chance.
+    settings : dict
+        The config's ``studio`` section: ``objects`` [low, high], ``extent`` (half-width of the
+        square where objects stand, world units), ``gap`` (least free space between two objects),
+        ``camera`` (``position``, ``target``, ``fov`` in degrees, ``jitter``), ``light_jitter``.
+    """
+    low, high = settings["objects"]
+    count = int(rng.integers(low, high + 1))
+    camera = _jittered_camera(rng, settings["camera"])
+    objects = _place(rng, count, settings)
+    directions = view_directions(camera)
+    return {
+        "objects": objects,
+        "directions": directions,
+        "relationships": relationships(objects, directions),
+        "camera": camera,
+        "lights": (settings["light_jitter"] * rng.uniform(-1, 1, (2, 3))).round(6).tolist(),
+    }
+
+
+def draw_attributes(rng: np.random.Generator) -> dict[str, str]:
+    """Draw size, color, material and shape, each uniformly."""
+    return {name: str(rng.choice(values)) for name, values in ATTRIBUTES.items()}
+
+
+def view_directions(camera: dict[str, Any]) -> dict[str, list[float]]:
+    """Give unit vectors in the floor plane as the camera sees them: left, right, front, behind."""
+    forward = np.subtract(camera["target"], camera["position"])
+    behind = np.array([forward[0], forward[1], 0.0])
+    behind /= np.linalg.norm(behind)
+    right = np.cross(behind, [0.0, 0.0, 1.0])
+    named = {"behind": behind, "front": -behind, "right": right, "left": -right}
+    return {
+        **{name: [round(float(x), 6) for x in vector] for name, vector in named.items()},
+        "above": [0.0, 0.0, 1.0],
+        "below": [0.0, 0.0, -1.0],
+    }
+
+
+def relationships(
+    objects: list[dict[str, Any]], directions: dict[str, list[float]]
+) -> dict[str, list[list[int]]]:
+    """Give, per relation and object i, the sorted indices of objects that stand there from i."""
+    coords = np.array([o["3d_coords"] for o in objects]).reshape(-1, 3)
+    table = {}
+    for name in ("left", "right", "front", "behind"):
+        offset = (coords[None, :, :] - coords[:, None, :]) @ np.array(directions[name])  # (n, n)
+        table[name] = [np.flatnonzero(row > RELATION_MARGIN).tolist() for row in offset]
+    return table
+
+
+def half_width(obj: dict[str, Any]) -> float:
+    """Give an object's half-width; CLEVR shrinks cubes by the square root of two."""
+    size = SIZES[obj["size"]]
+    return size / math.sqrt(2) if obj["shape"] == "cube" else size
+
+
+def _jittered_camera(rng: np.random.Generator, camera: dict[str, Any]) -> dict[str, Any]:
+    jitter = rng.uniform(-camera["jitter"], camera["jitter"], 3)
+    position = (np.array(camera["position"]) + jitter).round(6).tolist()
+    return {"position": position, "target": camera["target"], "fov": camera["fov"]}
+
+
+def _place(rng: np.random.Generator, count: int, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """Stand objects on the floor so that no two touch; start again where there is no room left."""
+    for _ in range(TRIES):
+        placed: list[dict[str, Any]] = []
+        for _ in range(TRIES):
+            if len(placed) == count:
+                return placed
+            candidate = _draw_object(rng, settings["extent"])
+            if all(_free_space(candidate, other) >= settings["gap"] for other in placed):
+                placed.append(candidate)
+        if len(placed) == count:
+            return placed
+    raise UserError(
+        f"studio: no room for {count} objects within extent {settings['extent']} with gap "
+        f"{settings['gap']}; lower studio.objects or studio.gap, or raise studio.extent"
+    )
+
+
+def _draw_object(rng: np.random.Generator, extent: float) -> dict[str, Any]:
+    obj: dict[str, Any] = draw_attributes(rng)
+    x, y = rng.uniform(-extent, extent, 2)
+    obj["3d_coords"] = [round(float(x), 6), round(float(y), 6), round(half_width(obj), 6)]
+    obj["rotation"] = round(float(rng.uniform(0, 360)), 6)
+    return obj
+
+
+def _free_space(a: dict[str, Any], b: dict[str, Any]) -> float:
+    """Give the gap between the floor circles around two objects (a cube's reaches its corners)."""
+    distance = math.dist(a["3d_coords"][:2], b["3d_coords"][:2])
+    return distance - SIZES[a["size"]] - SIZES[b["size"]]

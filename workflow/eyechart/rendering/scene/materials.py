@@ -1,0 +1,101 @@
+"""How a surface looks: its material, its colours, and a pattern of two colours."""
+
+import colorsys
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eyechart.core import randomness
+from eyechart.rendering.renderer import METAL_ROUGHNESS, decode_srgb
+
+Color = tuple[int, int, int]  # sRGB
+PATTERNS = ("plain", "checker", "stripes", "dots", "blotches")
+FINISHES = ("rubber", "metal", "gloss")
+TEXTURE_PX = 128
+GREY: Color = (150, 150, 150)
+FLOOR: Color = (194, 194, 194)  # reflects 0.55, as in the other scenes
+DARK: Color = (38, 38, 42)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A surface.
+
+    Attributes
+    ----------
+    color, second : sRGB bytes; ``second`` shows in a pattern only
+    finish : one of :data:`FINISHES`
+    pattern : one of :data:`PATTERNS`
+    cells : how often a pattern repeats along a unit of texture
+    seed : which blotches
+    """
+
+    color: Color
+    second: Color = DARK
+    finish: str = "rubber"
+    pattern: str = "plain"
+    cells: int = 8
+    seed: int = 0
+
+
+def hue(degrees: float, saturation: float = 0.75, value: float = 0.8) -> Color:
+    """Give the colour of a hue on the colour wheel."""
+    red, green, blue = colorsys.hsv_to_rgb((degrees % 360) / 360, saturation, value)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def palette(rng: random.Random, count: int) -> list[Color]:
+    """Draw colours whose hues are spread evenly round the wheel, in a drawn order."""
+    start = rng.uniform(0, 360)
+    hues = [start + 360 * i / count + rng.uniform(-90, 90) / count for i in range(count)]
+    rng.shuffle(hues)
+    return [hue(h, rng.uniform(0.6, 0.95), rng.uniform(0.55, 0.95)) for h in hues]
+
+
+def texture(look: Surface) -> np.ndarray:
+    """Draw a pattern that repeats in both directions: linear light, float32 (px, px, 3)."""
+    px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * look.cells
+    u, v = np.meshgrid(px, px)
+    drawn = {
+        "checker": lambda: (np.floor(u) + np.floor(v)) % 2,
+        "stripes": lambda: np.floor(2 * v) % 2,
+        "dots": lambda: np.hypot(u % 1 - 0.5, v % 1 - 0.5) < 0.4,  # half of the area
+        "blotches": lambda: _blotches(look),
+    }[look.pattern]()
+    colors = decode_srgb(np.array([look.color, look.second]))  # (2, 3)
+    return colors[drawn.astype(int)].astype(np.float32)
+
+
+def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
+    """Give the material as Mitsuba reads it, its pattern ``repeat`` times in each direction."""
+    color: dict[str, Any] = {
+        "type": "rgb",
+        "value": decode_srgb(np.array(look.color)).tolist(),
+    }
+    if look.pattern != "plain":
+        to_uv = mi.ScalarTransform4f().scale([repeat, repeat, 1])
+        bitmap = mi.Bitmap(texture(look))
+        color = {"type": "bitmap", "bitmap": bitmap, "raw": True, "to_uv": to_uv}
+    if look.finish == "rubber":
+        return {"type": "diffuse", "reflectance": color}
+    if look.finish == "gloss":
+        # a plastic would shine as well, but takes a tenth of a second to load
+        return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
+    return {
+        "type": "roughconductor",
+        "material": "none",
+        "alpha": METAL_ROUGHNESS,
+        "specular_reflectance": color,
+    }
+
+
+def _blotches(look: Surface) -> np.ndarray:
+    """Draw smooth noise that repeats, and cut it at its median: bool (px, px)."""
+    rng = randomness.generator("blotches", look.seed)
+    spectrum = np.fft.fft2(rng.standard_normal((TEXTURE_PX, TEXTURE_PX)))
+    frequency = np.fft.fftfreq(TEXTURE_PX, 1 / TEXTURE_PX)
+    far = np.hypot(*np.meshgrid(frequency, frequency)) / look.cells
+    field = np.fft.ifft2(spectrum * np.exp(-(far**2))).real
+    return field > np.median(field)

@@ -1,0 +1,131 @@
+"""An empty scene to stand things in: its camera and lights, and where left and behind are.
+
+Places are told as the viewer sees them: ``across`` to the right of the target and ``behind`` it,
+in world units. Nothing hides much of another.
+"""
+
+import math
+import random
+from typing import Any
+
+from eyechart.rendering.scene.clevr import Plan, half_width, view_directions
+from eyechart.rendering.scene.props import REACH
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SHAPES, SIZES
+
+Object = dict[str, Any]
+TRIES = 100
+MOST_OTHERS = 2  # besides what is asked about, whatever the look allows: a pair is to be plain
+ASIDE = 0.8  # of both half-widths: where two stand closer, one hides too much of the other
+
+
+class NoRoomError(Exception):
+    """The other things find no place; another draw may."""
+
+
+def reach(obj: Object) -> float:
+    """Give how far an object reaches from its middle along the floor, in world units."""
+    return SIZES[obj["size"]] * (REACH[obj["shape"]] if "form" in obj else 1.0)
+
+
+def attributes(rng: random.Random, **given: str) -> Object:
+    """Draw size, color, material and shape, each uniformly, but for those given."""
+    return {name: given.get(name) or rng.choice(values) for name, values in ATTRIBUTES.items()}
+
+
+class SceneStage:
+    """The camera and lights of one scene, drawn once and shared by both pictures of a pair.
+
+    Parameters
+    ----------
+    rng : random.Random
+        The only source of chance.
+    settings : dict
+        The look: ``camera``, ``light_jitter``, ``extent``, ``gap``, ``objects`` [low, high].
+    """
+
+    def __init__(self, rng: random.Random, settings: dict[str, Any]) -> None:
+        self.rng, self.settings = rng, settings
+        jitter, shift = settings["camera"]["jitter"], settings["light_jitter"]
+        camera = settings["camera"]
+        position = [round(x + rng.uniform(-jitter, jitter), 6) for x in camera["position"]]
+        self.camera = {"position": position, "target": camera["target"], "fov": camera["fov"]}
+        self.lights = [[round(shift * rng.uniform(-1, 1), 6) for _ in range(3)] for _ in range(2)]
+        named = view_directions(self.camera)
+        self.right, self.behind = named["right"], named["behind"]
+        self.azimuth = math.degrees(math.atan2(self.right[1], self.right[0]))
+
+    def plan(self, objects: list[Object], camera: dict[str, Any] | None = None) -> Plan:
+        """Give the plan of a picture, seen by the stage's own camera or another."""
+        return {"objects": objects, "camera": camera or self.camera, "lights": self.lights}
+
+    def stand(
+        self, thing: Object, across: float, behind: float, turn: float | None = None
+    ) -> Object:
+        """Stand a thing on the floor; ``turn`` is in degrees from facing the viewer, else drawn."""
+        target = self.camera["target"]
+        x, y = (target[i] + across * self.right[i] + behind * self.behind[i] for i in (0, 1))
+        angle = self.rng.uniform(0, 360) if turn is None else self.azimuth + turn
+        coords = [round(x, 6), round(y, 6), round(half_width(thing), 6)]
+        return {**thing, "3d_coords": coords, "rotation": round(angle % 360, 6)}
+
+    def anywhere(self, thing: Object, share: float = 1.0, turn: float | None = None) -> Object:
+        """Stand a thing somewhere within a share of the extent."""
+        far = self.settings["extent"] * share
+        return self.stand(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
+
+    def others(self, asked: list[Object], own: int = 1, least: int = 0) -> list[Object]:
+        """Draw things of other shapes and colours than those asked about, as many as find room.
+
+        Parameters
+        ----------
+        asked : list of dict
+            Everything that the question is about, wherever it stands in either picture.
+        own : int
+            How many of those stand in one picture.
+        least : int
+            How many others there must be.
+
+        Raises
+        ------
+        NoRoomError
+            If fewer find room.
+        """
+        wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
+        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in asked}]
+        colors = [c for c in COLORS if c not in {thing["color"] for thing in asked}]
+        found: list[Object] = []
+        for color in self.rng.sample(colors, max(least, wanted, 0)):
+            thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
+            try:
+                found.append(self.fit(thing, [*asked, *found]))
+            except NoRoomError:
+                if len(found) < least:
+                    raise
+        return found
+
+    def fit(self, thing: Object, standing: list[Object]) -> Object:
+        """Stand a thing where it touches no other, hides none, and is hidden by none.
+
+        Raises
+        ------
+        NoRoomError
+            If no such place is found.
+        """
+        for _ in range(TRIES):
+            stood = self.anywhere(thing)
+            if all(self._apart(stood, other) for other in standing):
+                return stood
+        raise NoRoomError
+
+    def _apart(self, a: Object, b: Object) -> bool:
+        """Tell whether two things leave each other free, on the floor and to the camera."""
+        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - reach(a) - reach(b)
+        seen = []
+        for obj in (a, b):
+            position = self.camera["position"]
+            away = math.dist(position, obj["3d_coords"])
+            offset = [x - p for x, p in zip(obj["3d_coords"], position, strict=True)]
+            across = offset[0] * self.right[0] + offset[1] * self.right[1]
+            seen.append((across / away, reach(obj) / away))
+        aside = abs(seen[0][0] - seen[1][0]) >= ASIDE * (seen[0][1] + seen[1][1])
+        return aside and gap >= self.settings["gap"]

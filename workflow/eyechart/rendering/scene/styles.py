@@ -1,0 +1,107 @@
+"""Styles of pictures: a palette, a pattern and a finish, and the light that falls on it all.
+
+Two styles differ in their palette, in their pattern, or in these and their finish; what the
+pictures show is drawn apart from it. Where only the pattern differs, colours alone tell little:
+every pattern has about as much of both.
+"""
+
+import math
+import random
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from eyechart.rendering.scene.materials import FINISHES, PATTERNS, Color, Surface, hue
+from eyechart.rendering.scene.objects import Solid, Thing, Triple
+
+DIFFERENCES = ("palette", "texture", "both")
+DRAWN = tuple(pattern for pattern in PATTERNS if pattern != "plain")
+HUES_APART = 90.0  # degrees on the colour wheel between two palettes
+BODIES = ("block", "ball", "drum", "cone", "arc")
+
+
+@dataclass(frozen=True)
+class DrawingStyle:
+    """A style.
+
+    Attributes
+    ----------
+    hue : the middle of the palette on the colour wheel, degrees
+    contrast : how far the palette reaches to both sides, degrees
+    pattern, finish, cells : of every surface, see
+        :class:`eyechart.rendering.scene.materials.Surface`
+    tint : what the light is multiplied with, (R, G, B)
+    """
+
+    hue: float
+    contrast: float
+    pattern: str
+    finish: str
+    cells: int
+    tint: Triple
+
+    def facts(self) -> dict[str, Any]:
+        """Give the style as JSON has it."""
+        return {**asdict(self), "tint": list(self.tint)}
+
+    def colors(self) -> tuple[list[Color], Color]:
+        """Give the three colours of things, and the colour that patterns are drawn in."""
+        steps = (-self.contrast, 0.0, self.contrast)
+        return [hue(self.hue + s, 0.8, 0.85) for s in steps], hue(self.hue + 180, 0.15, 0.95)
+
+    def floor(self) -> Surface:
+        """Give the floor: pale, in the style's pattern."""
+        pale, paler = hue(self.hue, 0.25, 0.62), hue(self.hue, 0.2, 0.76)
+        return Surface(pale, paler, "rubber", self.pattern, self.cells // 2)
+
+
+def draw_style(rng: random.Random) -> DrawingStyle:
+    """Draw a style."""
+    middle = rng.uniform(0, 360)
+    return DrawingStyle(
+        hue=round(middle, 3),
+        contrast=round(rng.uniform(10, 40), 3),
+        pattern=rng.choice(DRAWN),
+        finish=rng.choice(FINISHES),
+        cells=rng.choice((6, 8)),
+        tint=_tint(middle),
+    )
+
+
+def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> DrawingStyle:
+    """Draw a style that differs from another in its palette, its texture or both."""
+    other = style
+    if difference in ("palette", "both"):
+        middle = style.hue + rng.uniform(HUES_APART, 360 - HUES_APART)
+        other = replace(other, hue=round(middle % 360, 3), tint=_tint(middle))
+    if difference in ("texture", "both"):
+        other = replace(
+            other,
+            pattern=rng.choice([p for p in DRAWN if p != style.pattern]),
+        )
+    if difference == "both":
+        other = replace(other, finish=rng.choice([f for f in FINISHES if f != style.finish]))
+    return other
+
+
+def draw_contents(rng: random.Random, style: DrawingStyle) -> tuple[Thing, ...]:
+    """Draw four or five things round a middle, painted in a style."""
+    colors, second = style.colors()
+    count = rng.randint(4, 5)
+    things = []
+    for n in range(count):
+        look = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
+                    rng.randrange(2**31))  # fmt: skip
+        kind, high, wide = rng.choice(BODIES), rng.uniform(0.35, 0.8), rng.uniform(0.35, 0.55)
+        across = high if kind == "arc" else wide
+        solid = Solid(kind, (0, 0, high), (across, wide, high), shape=0.35)
+        angle, far = 2 * math.pi * (n + rng.uniform(-0.2, 0.2)) / count, rng.uniform(0.75, 1.05)
+        at = (round(far * math.cos(angle), 6), round(far * math.sin(angle), 6), 0.0)
+        things.append(Thing(kind, {"body": solid}, {"own": look}, at, rng.uniform(0, 360)))
+    return tuple(things)
+
+
+def _tint(middle: float) -> Triple:
+    """Give light with a breath of a hue, as bright as white."""
+    red, green, blue = (0.75 + 0.25 * c / 255 for c in hue(middle, 1.0, 1.0))
+    mean = (red + green + blue) / 3
+    return round(red / mean, 6), round(green / mean, 6), round(blue / mean, 6)

@@ -1,0 +1,137 @@
+"""Who trains and who is tested: splits that never part a group, and batches within them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import seed_for
+
+
+def check_split(
+    y: np.ndarray,
+    classes: list[str],
+    groups: np.ndarray,
+    train: np.ndarray,
+    *,
+    folds: int,
+    where: str,
+) -> None:
+    """Refuse a split on which probes would be meaningless.
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n,)
+    classes : list of str, length k
+    groups : ndarray of str, shape (n,)
+    train : ndarray of bool, shape (n,)
+        True trains, False is tested.
+    folds : int
+    where : str
+        Opens the error sentence: file and task.
+
+    Raises
+    ------
+    UserError
+        If a side is empty, a group stands on both sides, there is one class, a class is absent
+        from training or has fewer training examples than folds, or groups are fewer than folds.
+    """
+    for side, rows in (("training", train), ("test", ~train)):
+        if not rows.any():
+            raise UserError(f"{where}: the {side} part is empty, expected at least one example")
+    both = np.intersect1d(groups[train], groups[~train])
+    if len(both):
+        raise UserError(
+            f"{where}: group {str(both[0])!r} stands in training and test ({len(both)} such), "
+            "expected each group on one side"
+        )
+    if len(classes) < 2:
+        raise UserError(f"{where}: a single class {classes[0]!r}, expected at least two")
+    counts = np.bincount(y[train], minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if count == 0:
+            raise UserError(f"{where}: class {name!r} is absent from training, but is tested")
+        if count < folds:
+            raise UserError(
+                f"{where}: class {name!r} has {count} training examples, expected at least {folds},"
+                " the number of folds"
+            )
+    distinct = len(np.unique(groups[train]))
+    if distinct < folds:
+        raise UserError(
+            f"{where}: {distinct} training groups, expected at least {folds}, the number of folds"
+        )
+
+
+def grouped_folds(
+    groups: np.ndarray, y: np.ndarray, folds: int, seed: int, task: str
+) -> np.ndarray:
+    """Deal whole groups to folds, evenly by class and by size.
+
+    scikit-learn's ``StratifiedGroupKFold`` balances likewise, but draws its order from a random
+    state: a group's fold would depend on all other groups' places, and numbers would change.
+
+    Groups come in an order drawn by (seed, task, group); each goes to the fold that holds fewest
+    examples of its classes so far, then to the smallest.
+
+    Parameters
+    ----------
+    groups : ndarray of str, shape (n,)
+    y : ndarray of int, shape (n,)
+    folds : int
+    seed : int
+    task : str
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        The fold in which each row is held out.
+    """
+    distinct, code = np.unique(groups, return_inverse=True)
+    table = np.zeros((len(distinct), int(y.max()) + 1), dtype=np.int64)  # (groups, k)
+    np.add.at(table, (code, y), 1)
+    keys = [seed_for("folds", seed, task, str(g)) for g in distinct]
+    held = np.zeros((folds, table.shape[1]), dtype=np.int64)  # (folds, k)
+    fold_of = np.empty(len(distinct), dtype=np.int64)
+    for g in np.argsort(keys, kind="stable"):
+        crowding = held @ table[g]
+        fold = min(range(folds), key=lambda f: (crowding[f], held[f].sum()))
+        fold_of[g] = fold
+        held[fold] += table[g]
+    return fold_of[code]
+
+
+@dataclass(frozen=True)
+class StackedBatches:
+    """Row numbers of stacked batches; padded places have weight 0 and point at row 0.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (f, steps, b)
+    weight : ndarray of float32, shape (f, steps, b)
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+
+
+def cut_batches(parts: list[np.ndarray], batch_size: int) -> StackedBatches:
+    """Cut each part into equally many batches, nearly equal in size and at most ``batch_size``.
+
+    The number of batches follows the longest part, so that the stack's batches go in step.
+
+    Parameters
+    ----------
+    parts : list of ndarray of int, length f
+        Row numbers, in the order in which they are to be visited.
+    batch_size : int
+    """
+    steps = -(-max(len(p) for p in parts) // batch_size)
+    width = -(-max(len(p) for p in parts) // steps)
+    rows = np.zeros((len(parts), steps, width), dtype=np.int64)
+    weight = np.zeros((len(parts), steps, width), dtype=np.float32)
+    for f, part in enumerate(parts):
+        for s, batch in enumerate(np.array_split(part, steps)):
+            rows[f, s, : len(batch)] = batch
+            weight[f, s, : len(batch)] = 1
+    return StackedBatches(rows, weight)

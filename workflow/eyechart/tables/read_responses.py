@@ -1,0 +1,114 @@
+"""Read the answers of a model to a dataset, and refuse what does not belong together."""
+
+from pathlib import Path
+
+import polars as pl
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.tables.conditions import CONDITIONS
+from eyechart.tables.parquet import read_table
+
+SIGHTED = "sighted"
+
+_ITEMS = ["item_id", "group", "choices", "answer", "task", "pair", "meta"]
+_ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted", "predicted_mean"]
+_TEXT = ["text", "parsed"]
+
+
+def read_items(path: Path) -> pl.DataFrame:
+    """Read what is scored of a dataset's items; an open question has an empty list of choices.
+
+    Raises
+    ------
+    UserError
+        If an item stands there twice, has the same choice twice or an answer that is none of its
+        choices, or if a pair is spread over groups.
+    """
+    items = pl.DataFrame(read_table(path, _ITEMS)).with_columns(pl.col("choices").fill_null([]))
+    choices = pl.col("choices")
+    astray = choices.list.len() > 0, ~choices.list.contains(pl.col("answer"))
+    over_groups = pl.col("group").n_unique().over("pair") > 1
+    mistakes = {
+        "stands there twice": [pl.col("item_id").is_duplicated()],
+        "has the same choice twice": [choices.list.n_unique() < choices.list.len()],
+        "has an answer that is not among its choices": [pl.col("answer").is_not_null(), *astray],
+        "is of a pair that is spread over groups": [pl.col("pair").is_not_null(), over_groups],
+    }
+    for mistake, conditions in mistakes.items():
+        wrong = items.filter(*conditions)
+        if len(wrong):
+            raise UserError(f"{path}: item {wrong['item_id'][0]!r} {mistake}")
+    return items
+
+
+def read_answers(
+    paths: list[Path], model: str, dataset: str, items: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
+    """Read a table per condition, sorted by item and order; the file's name is the condition.
+
+    Returns
+    -------
+    tuple of dict
+        Of each condition, in the order of ``CONDITIONS``, the table and its path. A condition that
+        the model cannot meet has no rows, and is not among them.
+
+    Raises
+    ------
+    UserError
+        If a table is of another model, dataset or condition; answers an item that is unknown, or
+        the same one twice; if conditions differ in what they answer; or if ``sighted`` is missing,
+        to which every other condition is compared.
+    """
+    named: dict[str, Path] = {}
+    for path in paths:
+        if path.stem not in CONDITIONS:
+            raise UserError(
+                f"{path}: {path.stem!r} is no condition; {nearest(path.stem, CONDITIONS)}"
+            )
+        if path.stem in named:
+            raise UserError(f"{path}: condition {path.stem!r} is given twice")
+        named[path.stem] = path
+    tables = {}
+    for condition in (c for c in CONDITIONS if c in named):
+        expected = {"model": model, "dataset": dataset, "condition": condition}
+        table = _read(named[condition], expected, items)
+        if len(table):
+            tables[condition] = table
+    if tables and SIGHTED not in tables:
+        raise UserError(
+            f"{named[next(iter(tables))]}: there are no answers under 'sighted' to compare it "
+            f"with; give its table to --answers too"
+        )
+    for condition, table in tables.items():
+        _check_same(table, tables[SIGHTED], named[condition], named[SIGHTED])
+    return tables, named
+
+
+def _read(path: Path, expected: dict[str, str], items: pl.DataFrame) -> pl.DataFrame:
+    table = pl.DataFrame(read_table(path, _ANSWERS + _TEXT)).sort("item_id", "order")
+    for column, value in expected.items():
+        other = table.filter(pl.col(column) != value)
+        if len(other):
+            raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
+    unknown = table.join(items, on="item_id", how="anti")
+    if len(unknown):
+        raise UserError(f"{path}: item {unknown['item_id'][0]!r} is not among the dataset's items")
+    twice = table.filter(pl.struct("item_id", "order").is_duplicated())
+    if len(twice):
+        name, order = twice.select("item_id", "order").row(0)
+        raise UserError(f"{path}: item {name!r} is answered twice in order {order}")
+    return table
+
+
+def _check_same(table: pl.DataFrame, sighted: pl.DataFrame, path: Path, other: Path) -> None:
+    one, two = (t.select("item_id", "order") for t in (table, sighted))
+    if one.equals(two):
+        return
+    for first, second, has, lacks in ((one, two, path, other), (two, one, other, path)):
+        extra = first.join(second, on=["item_id", "order"], how="anti")
+        if len(extra):
+            name, order = extra.row(0)
+            raise UserError(
+                f"{lacks}: item {name!r} in order {order} is not answered, but {has} answers it; "
+                f"conditions are compared on the same questions"
+            )

@@ -1,0 +1,226 @@
+"""What was asked and what a model said, checked and laid out as arrays.
+
+Axes: n items, r rows (an item with choices, in one order of them), c choices.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from scipy.sparse import csr_array
+
+from eyechart.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class AnsweredItems:
+    """The questions that were answered, the same under every condition.
+
+    Attributes
+    ----------
+    ids, group, task : ndarray of str, shape (n,)
+        Sorted by id; open questions among them.
+    c : ndarray of int, shape (n,)
+        Number of choices; 0 for an open question.
+    truth : ndarray of int, shape (n,)
+        Which choice is right; -1 where nobody says, or where the question is open.
+    pair : ndarray of int, shape (n,)
+        Which pair an item belongs to; -1 if to none, or to one of which an item is not asked here
+        or has no answer: such a pair cannot be right or wrong.
+    vocabulary : list of str
+        The distinct texts of choices, sorted.
+    first : ndarray of int, shape (n,)
+    words : ndarray of int
+        Choice k of item i is ``vocabulary[words[first[i] + k]]``.
+    item, order : ndarray of int, shape (r,)
+        The item of a row, and by how many places its choices were moved.
+    """
+
+    ids: np.ndarray
+    group: np.ndarray
+    task: np.ndarray
+    c: np.ndarray
+    truth: np.ndarray
+    pair: np.ndarray
+    vocabulary: list[str]
+    first: np.ndarray
+    words: np.ndarray
+    item: np.ndarray
+    order: np.ndarray
+
+    @cached_property
+    def orders(self) -> np.ndarray:
+        """In how many orders each item was asked, (n,)."""
+        return np.bincount(self.item, minlength=len(self.ids))
+
+    def average(self, values: np.ndarray) -> np.ndarray:
+        """Give the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
+        total = np.bincount(self.item, weights=values, minlength=len(self.ids))
+        return total / np.maximum(self.orders, 1)
+
+    def shares(self, choice: np.ndarray) -> csr_array:
+        """Give which texts each item's choices (r,) are, shape (n, len(vocabulary)).
+
+        A row adds up to 1 over an item's orders; a choice of -1 adds nothing.
+        """
+        given = choice >= 0
+        item = self.item[given]
+        word = self.words[self.first[item] + choice[given]]
+        shape = (len(self.ids), len(self.vocabulary))
+        return csr_array((1 / self.orders[item], (item, word)), shape=shape)
+
+    def place_shares(self, choice: np.ndarray) -> csr_array:
+        """Give at which places each item's choices (r,) stood, shape (n, largest c)."""
+        given = choice >= 0
+        item = self.item[given]
+        place = (choice[given] - self.order[given]) % self.c[item]
+        shape = (len(self.ids), int(self.c.max(initial=1)))
+        return csr_array((1 / self.orders[item], (item, place)), shape=shape)
+
+    def uniform(self) -> csr_array:
+        """Give :meth:`shares` of a model that draws each choice equally often."""
+        item = np.repeat(np.arange(len(self.ids)), self.c)
+        shape = (len(self.ids), len(self.vocabulary))
+        return csr_array((1 / self.c[item], (item, self.words)), shape=shape)
+
+    def uniform_places(self) -> csr_array:
+        """Give :meth:`place_shares` of a model that draws each choice equally often."""
+        item = np.repeat(np.arange(len(self.ids)), self.c)
+        place = np.arange(len(item)) - self.first[item]
+        shape = (len(self.ids), int(self.c.max(initial=1)))
+        return csr_array((1 / self.c[item], (item, place)), shape=shape)
+
+
+@dataclass(frozen=True)
+class ConditionResponses:
+    """What the model said under one condition.
+
+    Attributes
+    ----------
+    predicted : ndarray of int, shape (r,)
+        The choice with the highest log-probability.
+    predicted_mean : ndarray of int, shape (r,), or None
+        The choice with the highest log-probability per token.
+    parsed : ndarray of int, shape (r,)
+        The choice that the text states; -1 where it states none.
+    has_text : ndarray of bool, shape (r,)
+    texts : dict
+        For each open item (a place in ``AnsweredItems.ids``) with a text, the text.
+    """
+
+    predicted: np.ndarray
+    predicted_mean: np.ndarray | None
+    parsed: np.ndarray
+    has_text: np.ndarray
+    texts: dict[int, str]
+
+
+def lay_out(
+    items: pl.DataFrame, tables: dict[str, pl.DataFrame], paths: dict[str, Path]
+) -> tuple[AnsweredItems, dict[str, ConditionResponses]]:
+    """Give what was asked, and what was said under each condition that has any rows.
+
+    Parameters
+    ----------
+    items : DataFrame
+        The dataset's items; those that were not asked only complete the pairs.
+    tables : dict of DataFrame
+        Checked answers of each condition, at least one row each, all of the same questions.
+    paths : dict of Path
+        Where they come from, for errors.
+    """
+    key = next(iter(tables.values())).select("item_id", "order")
+    shown = items.join(key.select("item_id").unique(), on="item_id", how="semi").sort("item_id")
+    shown = shown.with_row_index("row")
+    options = (
+        shown.select("row", "item_id", "choices")
+        .filter(pl.col("choices").list.len() > 0)
+        .explode("choices")
+        .with_columns(place=pl.int_range(pl.len()).over("row").cast(pl.Int64))
+    )
+    vocabulary = options["choices"].unique().sort()
+    code = dict(zip(vocabulary, range(len(vocabulary)), strict=True))
+    c = shown["choices"].list.len().to_numpy().astype(int)
+    answer = _places(shown.select("item_id", "answer"), options, "answer").to_numpy()
+    rows = key.join(shown.select("item_id", "row", "choices"), on="item_id", how="left")
+    closed = rows["choices"].list.len() > 0
+    asked = AnsweredItems(
+        ids=_strings(shown["item_id"]),
+        group=_strings(shown["group"]),
+        task=_strings(shown["task"]),
+        c=c,
+        truth=answer,
+        pair=_pairs(items, shown, answer),
+        vocabulary=vocabulary.to_list(),
+        first=np.cumsum(c) - c,
+        words=np.array([code[w] for w in options["choices"]], dtype=int),
+        item=rows["row"].filter(closed).to_numpy().astype(int),
+        order=rows["order"].filter(closed).to_numpy().astype(int),
+    )
+    said = {
+        condition: _said(table, options, closed, rows["row"], paths[condition])
+        for condition, table in tables.items()
+    }
+    return asked, said
+
+
+def _said(
+    table: pl.DataFrame, options: pl.DataFrame, closed: pl.Series, row: pl.Series, path: Path
+) -> ConditionResponses:
+    own = table.filter(closed)
+    chosen = {}
+    for column in ("predicted", "predicted_mean", "parsed"):
+        place = _places(own.select("item_id", column), options, column)
+        wrong = own.filter((place < 0) & own[column].is_not_null())
+        if len(wrong):
+            raise UserError(
+                f"{path}: item {wrong['item_id'][0]!r}: {column} is {wrong[column][0]!r}, "
+                f"which is not among the item's choices"
+            )
+        chosen[column] = place.to_numpy()
+    if (chosen["predicted"] < 0).any():
+        item = own["item_id"].gather(int(np.argmin(chosen["predicted"])))[0]
+        raise UserError(f"{path}: item {item!r}: predicted is null, expected one of its choices")
+    mean = chosen["predicted_mean"]
+    open_rows = zip(row.filter(~closed), table["text"].filter(~closed), strict=True)
+    return ConditionResponses(
+        predicted=chosen["predicted"],
+        predicted_mean=None if (mean < 0).any() else mean,
+        parsed=chosen["parsed"],
+        has_text=own["text"].is_not_null().to_numpy(),
+        texts={i: text for i, text in open_rows if text is not None},
+    )
+
+
+def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:
+    """Give which of its item's choices the text in a column is; -1 for none of them."""
+    found = rows.join(
+        options,
+        left_on=["item_id", column],
+        right_on=["item_id", "choices"],
+        how="left",
+        maintain_order="left",
+    )
+    return found["place"].fill_null(-1)
+
+
+def _pairs(items: pl.DataFrame, shown: pl.DataFrame, truth: np.ndarray) -> np.ndarray:
+    """Give each item's pair as a number; -1 for none and for pairs that cannot be scored."""
+    whole = items.filter(pl.col("pair").is_not_null()).group_by("pair").len("size")
+    own = shown.select("pair", answered=pl.Series(truth >= 0))
+    scored = (
+        own.filter("answered", pl.col("pair").is_not_null())
+        .group_by("pair")
+        .len()
+        .join(whole, on="pair")
+        .filter(pl.col("len") == pl.col("size"))["pair"]
+        .sort()
+    )
+    number = {pair: i for i, pair in enumerate(scored)}
+    return np.array([number.get(pair, -1) for pair in own["pair"]], dtype=int)
+
+
+def _strings(column: pl.Series) -> np.ndarray:
+    return np.array(column.to_list(), dtype=str)

@@ -1,0 +1,125 @@
+"""Pack several questions about one picture into one sequence, none seeing another.
+
+The picture's tokens stand in front and are paid for once. Each question attends to the picture and
+to itself, and its positions go on from the picture, so that it is computed exactly as if it stood
+there alone: training meets the same sequences as the exam.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from eyechart.tiny_models.architectures import BOS, IMAGE
+
+Question = dict[str, str]
+Told = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch of packed sequences.
+
+    ``ids``, ``positions`` int64 (b, t); ``mask`` bool (b, 1, t, t), True where attention is
+    allowed; ``rows``, ``columns``, ``labels`` int64 (a,): where an answer token is predicted and
+    which one; ``owner`` int64 (a,): the question it belongs to, counted over the batch.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    mask: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+    labels: torch.Tensor
+    owner: torch.Tensor
+
+    def to(self, device: torch.device) -> "Packed":
+        """Give the same batch on another device."""
+        return Packed(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+
+class Packer:
+    """Turns questions into tokens; remembers the ones it has met.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerBase
+    image_tokens : int
+        How many image tokens stand in front; 0 for text alone.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, image_tokens: int) -> None:
+        self.tokenizer = tokenizer
+        self.prefix = self._encode(f"{BOS}Q:" + IMAGE * image_tokens)
+        self._known: dict[str, list[int]] = {}
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self._encode(text)
+        return self._known[text]
+
+    def pack(self, asked: list[list[Question]], told: list[Told] | None = None) -> Packed:
+        """Pack the questions of each picture, shape (b, t).
+
+        Parameters
+        ----------
+        told : list of (text, gap), or None
+            Text alone: per row what is told before the questions (maybe nothing), and how many
+            positions stay free behind it, as if more had been told.
+        """
+        segments = [[self._segment(q) for q in questions] for questions in asked]
+        prefixes = [self.prefix + self._encode(text) for text, _ in told or [("", 0)] * len(asked)]
+        gaps = [gap for _, gap in told] if told else [0] * len(asked)
+        lengths = [
+            len(prefix) + sum(len(q) + len(a) for q, a in row)
+            for prefix, row in zip(prefixes, segments, strict=True)
+        ]
+        length = max(lengths)
+        ids = np.full((len(asked), length), self.tokenizer.pad_token_id)
+        positions = np.zeros((len(asked), length), dtype=np.int64)
+        segment = np.full((len(asked), length), -1)
+        targets: list[tuple[int, int, int, int]] = []
+        number = 0
+        for b, row in enumerate(segments):
+            start = at = len(prefixes[b])
+            ids[b, :start], positions[b, :start] = prefixes[b], np.arange(start)
+            segment[b, :start] = 0
+            for k, (question, answer) in enumerate(row):
+                end = at + len(question) + len(answer)
+                ids[b, at:end] = question + answer
+                positions[b, at:end] = start + gaps[b] + np.arange(end - at)
+                segment[b, at:end] = k + 1
+                first = at + len(question) - 1  # here the first answer token is predicted
+                targets += [(b, first + i, label, number) for i, label in enumerate(answer)]
+                at, number = end, number + 1
+        rows, columns, labels, owner = torch.tensor(targets, dtype=torch.int64).T
+        return Packed(
+            torch.from_numpy(ids),
+            torch.from_numpy(positions),
+            attention_mask(torch.from_numpy(segment)),
+            rows,
+            columns,
+            labels,
+            owner,
+        )
+
+    def _segment(self, question: Question) -> tuple[list[int], list[int]]:
+        answer = [*self._tokens(f" {question['answer']}"), self.tokenizer.eos_token_id]
+        return self._tokens(f" {question['question']} A:"), answer
+
+
+def attention_mask(segment: torch.Tensor) -> torch.Tensor:
+    """Give who may see whom, bool (b, 1, t, t), from segment numbers (b, t).
+
+    0 is the picture, −1 a pad, k > 0 the k-th question. Causal; a question sees the picture and
+    itself; a pad sees itself only, because a row without any key would be NaN.
+    """
+    t = segment.shape[1]
+    causal = torch.ones(t, t, dtype=torch.bool).tril()
+    query, key = segment[:, :, None], segment[:, None, :]
+    allowed = causal & ((key == query) | (key == 0)) & (query >= 0) & (key >= 0)
+    return (allowed | torch.eye(t, dtype=torch.bool))[:, None]

@@ -1,0 +1,97 @@
+"""Stage 1, contrastive: a CLIP learns which caption belongs to which picture.
+
+Reads the training pictures; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
+Source: Radford et al. 2021, section 2.3; here two pictures of which one caption is true count as
+positives of each other, because small scenes often have twins.
+
+    python -m eyechart.tiny_models.train_clip --receipt data/raw/clevr_pretrain/acquired.json
+        --recipe JSON --seed 7 --device auto --output results/training/contrastive/model/ready.json
+        --curve results/training/contrastive/curve.parquet
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from eyechart.core import errors, randomness
+from eyechart.rendering.language.captions import caption
+from eyechart.rendering.language.questions import phrase
+from eyechart.tiny_models.architectures import build_clip, build_tokenizer
+from eyechart.tiny_models.images import Pictures, augment, load_pictures, normalise
+from eyechart.training import loop
+from eyechart.training import steps as training_steps
+
+STAGE = "contrastive"
+STEP = "eyechart.tiny_models.train_clip"
+
+
+def twins(scenes: list[dict[str, Any]]) -> torch.Tensor:
+    """Give a number per scene, equal for scenes with the same objects; int64 (n,)."""
+    numbers: dict[tuple[str, ...], int] = {}
+    keys = [tuple(sorted(phrase(o) for o in scene["objects"])) for scene in scenes]
+    return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys])
+
+
+def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+    """Give the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
+    same = (kind[:, None] == kind[None, :]).float()
+    target = same / same.sum(1, keepdim=True)
+    both = [torch.nn.functional.cross_entropy(x, target) for x in (logits, logits.T)]
+    return (both[0] + both[1]) / 2
+
+
+def make_loss(
+    model: Any, tokenizer: Any, pictures: Pictures, recipe: dict[str, Any]
+) -> Callable[[torch.Generator], torch.Tensor]:
+    """Give the loss of one random batch of augmented pictures and shuffled captions."""
+    kinds = twins(pictures.scenes)
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        picks = torch.randperm(len(kinds), generator=generator)[: recipe["contrastive"]["batch"]]
+        rng = randomness.dice("captions", int(generator.initial_seed()))
+        texts = [caption(pictures.scenes[i], rng) for i in picks.tolist()]
+        tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
+        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+        output = model(pixel_values=pixels.to(model.device), **tokens)
+        return contrastive_loss(output.logits_per_image, kinds[picks].to(model.device))
+
+    return loss
+
+
+@torch.inference_mode()
+def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float]:
+    """Give how often the likeliest of all held-out captions is true of the picture (recall@1)."""
+    rng = randomness.dice("captions", "held out")
+    texts = [caption(scene, rng) for scene in held_out.scenes]
+    tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
+    pixels = normalise(held_out.pixels).to(model.device)
+    logits = model(pixel_values=pixels, **tokens).logits_per_image.cpu()
+    kinds = twins(held_out.scenes)
+    return {"recall_at_1": float((kinds[logits.argmax(1)] == kinds).float().mean())}
+
+
+def main(argv: list[str]) -> None:
+    """Train CLIP from nothing."""
+    args = training_steps.parse_args(argv, __doc__)
+    recipe, root = args.recipe, args.receipt.parent
+    training_steps.make_deterministic(recipe[STAGE]["threads"])
+    train = load_pictures(root, "train", recipe["pictures"])
+    held_out = load_pictures(root, "val", recipe["held_out"])
+    corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
+    tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)
+    model, processor = build_clip(recipe["architecture"], tokenizer, args.seed)
+    model.to(args.device)
+    curve = loop.fit(
+        dict(model.named_parameters()),
+        make_loss(model.train(), tokenizer, train, recipe),
+        lambda: retrieval(model, tokenizer, held_out),
+        recipe["contrastive"],
+        training_steps.identity(args, STAGE, STEP),
+        training_steps.checkpoint_path(args),
+    )
+    training_steps.finish(args, STAGE, curve, [(model, {}), (processor, {})])
+
+
+if __name__ == "__main__":
+    errors.run(main)

@@ -1,0 +1,121 @@
+"""Stages 3 and 4: the VLM learns to look.
+
+``alignment`` trains the projector alone, with vision tower and language model frozen;
+``instruction`` trains everything.
+
+Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen; here
+it moves too, at a share of the learning rate, because tiny eyes are the bottleneck.
+
+    python -m eyechart.tiny_models.train_llava --stage alignment --recipe JSON --seed 7 \
+        --device auto
+        --receipt data/raw/clevr_pretrain/acquired.json
+        --vision results/training/contrastive/model/ready.json
+        --language results/training/language/model/ready.json
+        --output results/training/alignment/model/ready.json
+        --curve results/training/alignment/curve.parquet
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import (
+    AutoProcessor,
+    AutoTokenizer,
+    CLIPModel,
+    LlamaForCausalLM,
+    LlavaForConditionalGeneration,
+)
+
+from eyechart.core import errors, randomness
+from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, image_tokens
+from eyechart.tiny_models.architectures import build_llava
+from eyechart.tiny_models.images import Pictures, augment, load_pictures
+from eyechart.tiny_models.packing import Packer
+from eyechart.training import loop
+from eyechart.training import steps as training_steps
+
+STEP = "eyechart.tiny_models.train_llava"
+
+
+def make_loss(
+    model: LlavaForConditionalGeneration,
+    packer: Packer,
+    pictures: Pictures,
+    recipe: dict[str, Any],
+    settings: dict[str, Any],
+) -> Callable[[torch.Generator], torch.Tensor]:
+    """Give the loss of one random batch: ``questions`` of each picture, packed."""
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        picks = torch.randperm(len(pictures.scenes), generator=generator)[: settings["batch"]]
+        rng = randomness.dice("questions", int(generator.initial_seed()))
+        asked = []
+        for i in picks.tolist():
+            known = pictures.questions[i]
+            asked.append(rng.sample(known, min(len(known), settings["questions"])))
+        packed = packer.pack(asked)
+        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+        return answer_loss(answer_logits(model, packed, image_tokens(model, pixels)), packed)
+
+    return loss
+
+
+def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration, Any]:
+    """Give the model and processor that a stage starts from."""
+    if args.stage == "alignment":
+        tokenizer = AutoTokenizer.from_pretrained(args.language.parent)
+        clip = CLIPModel.from_pretrained(args.vision.parent)
+        lm = LlamaForCausalLM.from_pretrained(args.language.parent)
+        return build_llava(args.recipe["architecture"], clip, lm, tokenizer, args.seed)
+    model = LlavaForConditionalGeneration.from_pretrained(args.vision.parent)
+    return model, AutoProcessor.from_pretrained(args.vision.parent)
+
+
+def trained_parameters(
+    model: LlavaForConditionalGeneration, stage_name: str
+) -> dict[str, torch.nn.Parameter]:
+    """Give what a stage trains, by name, and freeze the rest."""
+    names = dict(model.named_parameters())
+    if stage_name == "alignment":
+        names = {n: p for n, p in names.items() if "multi_modal_projector" in n}
+    model.requires_grad_(False)
+    for parameter in names.values():
+        parameter.requires_grad_(True)
+    return names
+
+
+def main(argv: list[str]) -> None:
+    """Train one of the two stages."""
+    which = argparse.ArgumentParser(add_help=False)
+    which.add_argument("--stage", choices=["alignment", "instruction"], required=True)
+    known, rest = which.parse_known_args(argv)
+    args = training_steps.parse_args(rest, __doc__, training_steps.NEEDS)
+    args.stage = known.stage
+    recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[args.stage]
+    training_steps.make_deterministic(settings["threads"])
+    model, processor = load_start(args)
+    model.to(args.device)
+    packer = Packer(processor.tokenizer, model.config.image_seq_length)
+    train = load_pictures(root, "train", recipe["pictures"])
+    held_out = load_pictures(root, "val", recipe["held_out"])
+    curve = loop.fit(
+        trained_parameters(model.train(), args.stage),
+        make_loss(model, packer, train, recipe, settings),
+        lambda: {
+            name: value
+            for condition in ("sighted", "blank")
+            for name, value in accuracies(model, packer, held_out, condition).items()
+        },
+        settings,
+        training_steps.identity(args, args.stage, STEP),
+        training_steps.checkpoint_path(args),
+    )
+    training_steps.finish(
+        args, args.stage, curve, [(model.requires_grad_(True), {}), (processor, {})]
+    )
+
+
+if __name__ == "__main__":
+    errors.run(main)

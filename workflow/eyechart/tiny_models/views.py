@@ -1,0 +1,69 @@
+"""Views of training pictures for an eye that learns without text: what may change, and no more.
+
+A view is moved, zoomed into and dimmed, never mirrored and never turned: left stays left, and hues
+stay what they are, because an eye is blind to whatever it is taught to overlook.
+"""
+
+from typing import Any
+
+import torch
+
+from eyechart.tiny_models.images import MEAN, STD
+
+
+def draw_views(
+    pixels: torch.Tensor, settings: dict[str, Any], generator: torch.Generator
+) -> torch.Tensor:
+    """Draw one view of every picture of a batch, each by itself.
+
+    Parameters
+    ----------
+    pixels : uint8 tensor, shape (b, 3, h, w)
+    settings : dict
+        ``crop`` (smallest share of the area that is kept, then brought to full size),
+        ``brightness``, ``contrast``, ``saturation`` (largest relative changes), ``blur`` (share of
+        pictures that are blurred), ``noise`` (largest standard deviation, white being 1).
+
+    Returns
+    -------
+    float32 tensor, shape (b, 3, h, w), normalised
+    """
+    b = len(pixels)
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(b, 1, 1, 1, generator=generator)
+
+    view = _crop(pixels.float() / 255, uniform(settings["crop"], 1).sqrt(), generator)
+    view = view * uniform(1 - settings["brightness"], 1 + settings["brightness"])
+    for name, axes in (("contrast", (1, 2, 3)), ("saturation", (1,))):
+        grey = view.mean(axes, keepdim=True)
+        view = grey + (view - grey) * uniform(1 - settings[name], 1 + settings[name])
+    soft = torch.nn.functional.avg_pool2d(view, 3, stride=1, padding=1, count_include_pad=False)
+    view = torch.where(uniform(0, 1) < settings["blur"], soft, view)
+    spots = torch.randn(view.shape, generator=generator)
+    view = view + uniform(0, settings["noise"]) * spots
+    return (view.clamp(0, 1) - MEAN) / STD
+
+
+def draw_mask(
+    b: int, patches: int, settings: dict[str, Any], generator: torch.Generator
+) -> torch.Tensor:
+    """Draw which patches of each view are hidden; bool, shape (b, p).
+
+    At least one is hidden, and of all views ``masked`` of the patches on average.
+    """
+    share = 2 * settings["masked"] * torch.rand(b, 1, generator=generator)
+    rank = torch.rand(b, patches, generator=generator).argsort(1).argsort(1)
+    return rank < (share * patches).clamp(min=1)
+
+
+def _crop(pixels: torch.Tensor, side: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Cut a window of ``side`` (b, 1, 1, 1) of the width out of each picture, at random."""
+    b = len(pixels)
+    side = side.flatten()
+    window = torch.zeros(b, 2, 3)
+    window[:, 0, 0] = window[:, 1, 1] = side
+    room = (1 - side)[:, None]  # how far the window's middle may stand from the picture's
+    window[:, :, 2] = room * (2 * torch.rand(b, 2, generator=generator) - 1)
+    grid = torch.nn.functional.affine_grid(window, list(pixels.shape), align_corners=False)
+    return torch.nn.functional.grid_sample(pixels, grid, align_corners=False, padding_mode="border")

@@ -1,0 +1,204 @@
+"""From tables to skills: all stages of a skill on the items that all of them answered."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import generator
+from eyechart.tables.readouts import READ
+from eyechart.tables.verdict import PATTERN, QUESTION, SIX
+from eyechart.verdict.best_address import cross_fitted
+from eyechart.verdict.candidates import candidates
+from eyechart.verdict.evidence import Skill, StageEvidence
+from eyechart.verdict.representations import Probed
+
+log = logging.getLogger(__name__)
+
+BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # stages that readouts are of
+
+
+@dataclass(frozen=True)
+class VerdictInputs:
+    """All that was read of one model and dataset.
+
+    ``said`` is what :func:`eyechart.verdict.responses.read_said` gives, ``readouts`` what
+    :func:`eyechart.verdict.representations.read_readouts` gives (or None), ``probes`` by task.
+    """
+
+    model: str
+    dataset: str
+    items: pl.DataFrame
+    said: pl.DataFrame
+    readouts: pl.DataFrame | None
+    probes: dict[str, Probed]
+
+    def tasks(self) -> list[str]:
+        """Give the tasks of which anything is known."""
+        read = [] if self.readouts is None else self.readouts["task"].to_list()
+        asked = self.items.join(self.said, on="item_id", how="semi")["task"]
+        return sorted({*asked, *read, *self.probes})
+
+
+def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
+    """Give the skills of a dataset, by task.
+
+    Parameters
+    ----------
+    source : VerdictInputs
+    encoder : str
+        The address that stands for the encoder, or ``last``.
+    seed : int
+        Of the halves in which addresses are chosen and scored.
+
+    Raises
+    ------
+    UserError
+        If stages of a task have no item in common, no readout was made at all of its places, or
+        there is no such encoder address.
+    """
+    found = []
+    for task in source.tasks():
+        where = f"{source.model} on {source.dataset}, task {task!r}"
+        own = source.items.filter(pl.col("task") == task).sort("item_id")
+        read: dict[str, pl.DataFrame] = {}
+        seen = ""
+        if source.readouts is not None:
+            rows = source.readouts.filter(pl.col("task") == task)
+            read, seen = candidates(rows, encoder, where)
+        tables = [*read.values(), *_own_tables(source, task, own)]
+        if not tables:  # of this task there is only what cannot be compared, such as a DPT head
+            continue
+        shared = _shared(own, tables, where)
+        rng = generator("verdict", seed, source.model, source.dataset, task)
+        found.append(_skill(source, task, shared, read, seen, rng))
+    return found
+
+
+def add_encoder(
+    found: Iterable[Skill], encoder: str, dataset: str, items: pl.DataFrame, said: pl.DataFrame
+) -> list[Skill]:
+    """Give the skills with what the contained encoder itself answers about the same patterns.
+
+    It is asked which of two pictures a statement is true of, so its items are others: they cannot
+    be paired with the model's own, and are compared as two samples.
+    """
+    asked = items.join(said, on="item_id", how="inner")
+    result = []
+    for skill in found:
+        own, stages = asked.filter(pl.col("task") == skill.name), skill.stages
+        if skill.band == PATTERN and len(own) and "encoder" not in stages:
+            stage = StageEvidence(
+                own["sighted"].to_numpy(),
+                f"{encoder} on {dataset}",
+                "answer",
+                float((1 / own["choices"].list.len()).mean()),  # type: ignore[arg-type]
+                _strings(own["group"]),
+            )
+            stages = {"encoder": stage, **stages}
+        result.append(replace(skill, stages=stages))
+    return result
+
+
+def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.DataFrame]:
+    """Give the answers to a task and what was probed of it, as far as there are any."""
+    said = source.said.join(own, on="item_id", how="semi")
+    probed = source.probes.get(task)
+    found = [said] if len(said) else []
+    return found + ([pl.DataFrame({"item_id": probed.ids})] if probed else [])
+
+
+def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.DataFrame:
+    """Give the items of a task that stand in all tables."""
+    shared = own
+    for table in tables:
+        shared = shared.join(table.select("item_id"), on="item_id", how="semi")
+    if not len(shared):
+        raise UserError(
+            f"{where}: no item stands in all of its answers, readouts and probes, expected the "
+            "same items in all"
+        )
+    most = max(len(table) for table in tables)
+    if len(shared) < most:
+        log.info("%s: %d of %d items stand in all tables", where, len(shared), most)
+    return shared.sort("item_id")
+
+
+def _skill(
+    source: VerdictInputs,
+    task: str,
+    shared: pl.DataFrame,
+    read: dict[str, pl.DataFrame],
+    seen: str,
+    rng: np.random.Generator,
+) -> Skill:
+    chance = float((1 / shared["choices"].list.len()).mean())  # type: ignore[arg-type]
+    groups = _strings(shared["group"])
+    stages: dict[str, StageEvidence] = {}
+    for stage in BEFORE:
+        if stage in read:
+            right, address = _choose(_pick(shared, read[stage]), groups, rng)
+            stages[stage] = StageEvidence(right, address, "readout", chance)
+    here = source.said.join(shared, on="item_id", how="semi")
+    said = _pick(shared, here) if len(here) else {}
+    for name in ("sighted", "blind"):
+        if name in said:
+            stages[name] = StageEvidence(said[name], "", "answer", chance)
+    if task in source.probes and "lm_best" not in stages:
+        stages |= _probed(shared, source.probes[task], chance, stages.get("blind"))
+    band = _band(task, shared)
+    if _which_picture(shared) and "sighted" in stages and "encoder" not in stages:
+        stages["encoder"] = stages["sighted"]  # the answer is all that this encoder gives
+    ordered = {name: stages[name] for name in (*BEFORE, "sighted", "blind") if name in stages}
+    changed = said.get("changed")
+    return Skill(source.dataset, task, band, seen, groups, chance, ordered, changed)
+
+
+def _choose(
+    columns: dict[str, np.ndarray], groups: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, str]:
+    right, chosen = cross_fitted(np.stack(list(columns.values())), groups, rng)
+    names = [name.split(" ")[0] for name in columns]
+    return right, ", ".join(dict.fromkeys(names[i] for i in chosen))
+
+
+def _probed(
+    shared: pl.DataFrame, probed: Probed, chance: float, blind: StageEvidence | None
+) -> dict[str, StageEvidence]:
+    table = _table(probed.ids, best=probed.best[1], last=probed.last[1], majority=probed.majority)
+    right = _pick(shared, table)
+    # a probe of the language model has read the question, too: what that alone gives is no finding
+    known = [chance, float(right["majority"].mean())]
+    known += [float(blind.right.mean())] if blind else []
+    return {
+        "lm_best": StageEvidence(right["best"], probed.best[0], "probe", max(known)),
+        "lm_last": StageEvidence(right["last"], probed.last[0], "probe", max(known)),
+    }
+
+
+def _band(task: str, items: pl.DataFrame) -> str:
+    if task in READ:
+        return SIX
+    return QUESTION if items["pair"].is_null().all() else PATTERN
+
+
+def _which_picture(items: pl.DataFrame) -> bool:
+    forms = items["meta"].str.json_path_match("$.form")
+    return bool((forms == "which_picture").fill_null(False).all())
+
+
+def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:
+    """Give the columns of a table in the order of the items; NaN where an item is not there."""
+    rows = shared.select("item_id").join(table, on="item_id", how="left", maintain_order="left")
+    return {name: rows[name].to_numpy() for name in table.columns if name != "item_id"}
+
+
+def _table(ids: np.ndarray, **columns: np.ndarray) -> pl.DataFrame:
+    return pl.DataFrame({"item_id": ids, **columns})
+
+
+def _strings(column: pl.Series) -> np.ndarray:
+    return np.array(column.to_list(), dtype=str)

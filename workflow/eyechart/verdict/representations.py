@@ -1,0 +1,114 @@
+"""What representations answer: predictions of readouts and of probes, right or wrong by item."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.address import in_language_model, sort_key
+from eyechart.core.errors import UserError, nearest
+from eyechart.tables import readouts
+from eyechart.tables.parquet import read_table
+from eyechart.tables.probes import PREDICTIONS, PROBES
+
+SUFFIX = ".predictions.parquet"
+SEEN = ("alone", "canvas")
+KEY = ["address", "span", "probe", "seed"]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What probes of a language model answer about the test items of an item task.
+
+    ``best`` and ``last`` (over all addresses, at the last) are chosen by cross-validation on the
+    training part, so that the test part has no say.
+    """
+
+    path: Path
+    ids: np.ndarray
+    best: tuple[str, np.ndarray]
+    last: tuple[str, np.ndarray]
+    majority: np.ndarray
+
+
+def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
+    """Read the predictions of readouts; their controls, of shuffled tokens, are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``task, seen, address, readout, item_id`` str and ``right`` float.
+
+    Raises
+    ------
+    UserError
+        If an item is unknown, of another task or true answer than the dataset says, or is
+        predicted twice; or ``seen`` is unknown.
+    """
+    rows = pl.DataFrame(read_table(path, readouts.PREDICTIONS.names)).drop("scores")
+    rows = rows.filter(~pl.col("readout").str.ends_with(readouts.SHUFFLED))
+    for name in rows.filter(~pl.col("seen").is_in(SEEN))["seen"].unique():
+        raise UserError(f"{path}: seen is {name!r}; {nearest(name, SEEN)}")
+    named = rows.join(
+        items.select("item_id", known="task", truth="answer"), on="item_id", how="left"
+    )
+    other = pl.col("answer").ne_missing(pl.col("truth"))
+    mistakes = {
+        "is not among the dataset's items": pl.col("known").is_null(),
+        "is of another task in items.parquet": pl.col("task") != pl.col("known"),
+        "has another answer in items.parquet": other,
+        "is predicted twice": pl.struct([*rows.columns[:4], "item_id"]).is_duplicated(),
+    }
+    for mistake, wrong in mistakes.items():
+        found = named.filter(wrong)
+        if len(found):
+            raise UserError(f"{path}: item {found['item_id'][0]!r} {mistake}")
+    right = (pl.col("predicted") == pl.col("answer")).fill_null(False).cast(pl.Float64)
+    return rows.select("task", "seen", "address", "readout", "item_id", right=right)
+
+
+def read_probes(path: Path, model: str, dataset: str) -> tuple[str, Probed] | None:
+    """Read the probes of a task and their predictions beside it; None of a task about pictures.
+
+    Returns
+    -------
+    tuple of str and Probed, or None
+        The task; None where the language model was not probed, too.
+
+    Raises
+    ------
+    UserError
+        If the table is of another model or dataset, or predictions are missing or are of other
+        items in one place than in another.
+    """
+    rows = pl.DataFrame(read_table(path, PROBES.names))
+    for column, value in (("model", model), ("dataset", dataset)):
+        for other in rows.filter(pl.col(column) != value)[column].unique():
+            raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
+    asked = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
+    asked = asked.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
+    if not len(asked):
+        return None
+    last = max(asked["address"].unique(), key=sort_key)
+    said = pl.DataFrame(read_table(path.with_suffix(SUFFIX), PREDICTIONS.names)).sort("id")
+    right = said.with_columns(right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64))
+    majority = right.filter(pl.col("kind") == "majority")
+    ids = majority["id"].to_numpy()
+
+    def best(part: pl.DataFrame) -> tuple[str, np.ndarray]:
+        key = part.sort("cv_accuracy", descending=True, maintain_order=True).select(KEY).row(0)
+        match = (pl.col(n) == v for n, v in zip(KEY, key, strict=True))
+        own = right.filter(pl.col("kind") == "task", *match)
+        name = f"{key[0]}/{key[1]}"
+        if own["id"].to_list() != ids.tolist():
+            raise UserError(
+                f"{path.with_suffix(SUFFIX)}: predictions at {name} are of other items than those "
+                "of the majority answer; delete it and run again"
+            )
+        return name, own["right"].to_numpy()
+
+    at_last = asked.filter(pl.col("address") == last)
+    return asked["task"][0], Probed(
+        path, ids, best(asked), best(at_last), majority["right"].to_numpy()
+    )

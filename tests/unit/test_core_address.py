@@ -4,11 +4,16 @@ import ast
 import doctest
 from pathlib import Path
 
-from eyechart.report.chart_style import ROOM_COLORS, rooms_of
-
 from eyechart.core import address
-from eyechart.core.address import COMPONENTS, abbreviate, component, in_language_model, sort_key
-from eyechart.report import places
+from eyechart.core.address import (
+    COMPONENT_NAMES,
+    COMPONENTS,
+    abbreviate,
+    component,
+    in_language_model,
+    sort_key,
+)
+from eyechart.report.style import COMPONENT_COLORS
 
 PACKAGE = Path(address.__file__).parents[1]
 T5 = ["vision.0", "vision.1", "connector.0", "connector", "lm.0", "lm.norm",
@@ -31,10 +36,9 @@ def test_the_decoder_is_a_component_of_the_language_model() -> None:
 
 
 def test_the_page_shows_a_decoder_under_its_own_name_and_in_its_place() -> None:
-    assert [row["room"] for row in rooms_of(T5)] == [*COMPONENTS, "other"]
-    assert set(ROOM_COLORS) == {*COMPONENTS, "other"}
-    assert set(places.ROOM_NAMES) == set(places.ROOMS) == set(COMPONENTS)
-    assert places.ROOM_NAMES["decoder"] == "language model's decoder"
+    assert set(COMPONENT_COLORS) == {*COMPONENTS, "other"}
+    assert set(COMPONENT_NAMES) == set(COMPONENTS)
+    assert COMPONENT_NAMES["decoder"] == "language model's decoder"
 
 
 def test_no_other_module_lists_the_components() -> None:

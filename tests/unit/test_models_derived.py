@@ -37,7 +37,7 @@ def made(tmp_path_factory):
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(own))
         files = sorted(p.name for p in checkpoint.iterdir())
         entries = [{**describe(checkpoint / n), "path": n} for n in files]
-        write_ready(checkpoint / NAME, {"source": "folder"}, entries)
+        write_ready(checkpoint / NAME, checkpoint.name, {"source": "folder"}, entries)
     return folder
 
 

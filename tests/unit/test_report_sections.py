@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from report_fixture import SETTINGS, metrics_of, predictions_of, write_dataset
 
-from eyechart.report.files import PATTERNS, identify
+from eyechart.report.files import TABLES, identify
 from eyechart.report.registry import SECTIONS
 from eyechart.report.sections.models.page import describe
 from eyechart.report.sections.probing.components import component_rows, components
@@ -83,7 +83,7 @@ def test_every_section_has_its_files_and_reads_known_tables():
         folder = FOLDER / "sections" / name
         assert (folder / "page.py").exists() and (folder / "template.html.j2").exists()
         figures = section.figures
-        assert set(section.tables) <= set(PATTERNS)
+        assert set(section.tables) <= set(TABLES)
         if figures:
             assert set(figures.tables) <= set(section.tables)
             for figure in figures.names:
@@ -91,10 +91,9 @@ def test_every_section_has_its_files_and_reads_known_tables():
 
 
 def test_each_pattern_names_its_own_table():
-    for table, pattern in PATTERNS.items():
-        path = pattern
-        for key in ("model", "dataset", "task", "condition", "scope", "stage", "first", "second"):
-            path = path.replace(f"{{{key}}}", f"a_{key}")
+    for table, (pattern, own) in TABLES.items():
+        names = {name: f"a_{name}" for name in pattern.names}
+        path = pattern.at(**(names | ({"table": own} if own else {})))
         assert identify(path).table == table
         assert identify(f"/elsewhere/{path}").names == identify(path).names
 

@@ -97,15 +97,15 @@ def activations(
         name that there is is told), or a part is damaged.
     """
     name = f"{address}/{span}"
-    known: dict[str, Path] = {}
-    for path in find("activations", {"model": model, "dataset": dataset}, root):
-        known |= {column["name"]: path for column in parts.read_manifest(path)["columns"]}
+    known: dict[str, tuple[Path, str]] = {}
+    for path, names in find("activations", {"model": model, "dataset": dataset}, root).items():
+        columns = parts.read_manifest(path)["columns"]
+        known |= {column["name"]: (path, names["scope"]) for column in columns}
     if name not in known:
         raise _no_column(model, dataset, address, span, list(known))
-    manifest = known[name]
+    manifest, scope = known[name]
     if check:
         parts.check_parts(manifest)
-    scope = manifest.parent.name
     ids = parts.read_ids(manifest)
     tokens = span == TOKENS
     read = parts.read_tokens if tokens else parts.read_column

@@ -69,7 +69,7 @@ rule derive_model:
         base=EXAM.checkpoints.base,
         adapter=EXAM.checkpoints.adapter_files,
     output:
-        "data/models/{model}/ready.json",
+        paths.READY.rule(),
     log:
         "<logs>/derive_model/{model}.log",
     benchmark:

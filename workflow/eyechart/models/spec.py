@@ -13,6 +13,7 @@ import yaml
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.derivations.registry import CHANGES
+from eyechart.plan import paths
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
@@ -133,7 +134,11 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
         chain = " from ".join([*line[line.index(base) :], base])
         raise UserError(f"{path}: derived.from: a model is derived from itself ({chain})")
     notes = {"notes": f"Derived from {base} by {by}"}
-    made = {"checkpoint": f"data/models/{path.stem}", "revision": None, "weights": "safetensors"}
+    made = {
+        "checkpoint": paths.READY.folder(model=path.stem),
+        "revision": None,
+        "weights": "safetensors",
+    }
     inherited = _fields(path.parent / f"{base}.yaml", line)
     if "vision" in CHANGES.get(by, ("vision",)):  # it is no longer this one's encoder; an
         inherited.pop("encoder", None)  # adapter may change it

@@ -12,6 +12,7 @@ from eyechart.core.fingerprint import fingerprint
 from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
 from eyechart.plan import training
+from eyechart.plan import paths
 from eyechart.plan.configuration import Config, canonical, one_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
@@ -68,11 +69,11 @@ class Checkpoints:
 
     def base(self, wildcards: Any) -> str:
         """Return the last file of the checkpoint that a derived model is made from."""
-        return f"data/models/{self.specs[wildcards.model].base}/ready.json"
+        return paths.READY.rule(model=self.specs[wildcards.model].base or "")
 
     def base_specs(self, wildcards: Any) -> list[str]:
         """Return the spec files that a derived model inherits from, nearest first."""
-        return [f"config/models/{base}.yaml" for base in bases(self.specs, wildcards.model)]
+        return [paths.SPEC.rule(model=base) for base in bases(self.specs, wildcards.model)]
 
     def adapter_files(self, wildcards: Any) -> list[str]:
         """Return the files of the adapter that a model is derived by, or none."""
@@ -125,7 +126,7 @@ class Checkpoints:
             missing = next((f for f in ADAPTER if not (folder / f).is_file()), None)
             if missing:
                 raise UserError(
-                    f"config/models/{name}.yaml: derived.by: no {missing} in {folder}, expected "
+                    f"{paths.SPEC.at(model=name)}: derived.by: no {missing} in {folder}, expected "
                     "the folder of a PEFT adapter"
                 )
 

@@ -13,7 +13,8 @@ from eyechart.plan.behavior import Answering
 from eyechart.plan.configuration import Config, check_known, examined, tasks_for
 
 MODELS = ("model", "first", "second")  # names in a path that are models
-ASKED = ("answers", "scores", "retrieval")  # stages of which a model's answers are asked
+ASKED = (paths.ANSWERS, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)  # of answers
+OF_PAIRS = (paths.MMVP_OF_MODEL, paths.MMVP_PAGE)
 
 
 def check(
@@ -39,24 +40,26 @@ def check(
                 tasks_for(config, specs, names["model"], names["dataset"]),
             )
             check_known(target, f"task of {model}", names["task"], tasks)
-        _check_asked(target, Answering(config, specs), pattern.stage, names)
+        _check_asked(target, Answering(config, specs), pattern, names)
 
 
 def _datasets(config: Config, stage: str) -> Sequence[str]:
     """Return the datasets that a stage can be asked for."""
-    if stage == "probes":
+    if stage == "probing":
         return examined(config)
-    if stage == "activations":
+    if stage == "extraction":
         return [name for name, dataset in config["datasets"].items() if "parts" in dataset]
-    sections = {"readouts": "readout", "concepts": "concepts", "attention": "attention"}
-    return list(config[sections[stage]]["datasets"] if stage in sections else config["datasets"])
+    sections = ("readout", "concepts", "attention")
+    return list(config[stage]["datasets"] if stage in sections else config["datasets"])
 
 
-def _check_asked(target: str, answering: Answering, stage: str, names: paths.Names) -> None:
+def _check_asked(
+    target: str, answering: Answering, pattern: paths.Pattern, names: paths.Names
+) -> None:
     """Raise a UserError for answers of a model that cannot be asked."""
-    if stage in ASKED and "dataset" in names:
+    if pattern in ASKED and "dataset" in names:
         datasets = [names["dataset"]]
-    elif stage == "mmvp" and "model" in names:
+    elif pattern in OF_PAIRS and "model" in names:
         datasets = [d for d in answering.datasets if answering.pairs_up(d)]
     else:
         return

@@ -195,7 +195,7 @@ def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
     return MmvpQuestion(
         where=record.where,
         number=index,
-        text=values["MmvpQuestion"],
+        text=values["Question"],
         options=values["Options"],
         choices=choices,
         letter=letter,

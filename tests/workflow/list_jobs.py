@@ -35,11 +35,12 @@ def _described(job: Any) -> dict[str, Any]:
         for name, files in job.input._allitems()
         if name
     }
+    named = {file for files in inputs.values() for file in files}
+    inputs[""] = [file for file in job.input if file not in named]
     return {
         "rule": job.rule.name,
         "wildcards": dict(job.wildcards_dict),
         "inputs": {name: [str(file) for file in files] for name, files in inputs.items()},
-        "all_inputs": [str(file) for file in job.input],
         "outputs": [str(file) for file in job.output],
     }
 

@@ -1,7 +1,6 @@
 """The inputs of every planned job agree: whatever is said about items comes with these items."""
 
 import json
-import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -10,6 +9,8 @@ from typing import Any
 
 import pytest
 from project import ROOT, Project
+
+from eyechart.plan import paths
 
 pytestmark = pytest.mark.workflow
 
@@ -24,22 +25,22 @@ CHANGES: dict[str, dict[str, Any]] = {
         for section in SECTIONS
     },
 }
-# What a file is about, by the form of its path
-_OF = r"(?P<model>[^/]+)/(?P<dataset>[^/.]+)"
-FORMS = {
-    "items": r"results/datasets/(?P<dataset>[^/]+)/items\.parquet",
-    "images": r"results/datasets/(?P<dataset>[^/]+)/images\.parquet",
-    "regions": r"results/datasets/(?P<dataset>[^/]+)/regions\.parquet",
-    "receipt": r"data/raw/(?P<dataset>[^/]+)/acquired\.json",
-    "predictions": rf"results/probing/{_OF}/[^/]+\.predictions\.parquet",
-    "probes": rf"results/probing/{_OF}/[^/.]+\.parquet",
-    "activations": rf"results/extraction/{_OF}/\w+/manifest\.json",
-    "answers": rf"results/behavior/responses/{_OF}/\w+\.parquet",
-    "distributions": rf"results/behavior/scores/{_OF}\.distributions\.parquet",
-    "scores": rf"results/behavior/scores/{_OF}\.parquet",
-    "readouts": rf"results/readout/{_OF}(\.predictions)?\.parquet",
-    "concepts": rf"results/concepts/{_OF}/\w+\.parquet",
-    "attention": rf"results/attention/{_OF}/\w+\.parquet",
+# What a file is about, by its kind
+KINDS = {
+    paths.ITEMS: "items",
+    paths.IMAGES: "images",
+    paths.REGIONS: "regions",
+    paths.RECEIPT: "receipt",
+    paths.PROBES: "probes",
+    paths.PROBE_PREDICTIONS: "predictions",
+    paths.MANIFEST: "activations",
+    paths.ANSWERS: "responses",
+    paths.SCORES: "scores",
+    paths.DISTRIBUTIONS: "distributions",
+    paths.READOUTS: "readouts",
+    paths.READOUT_PREDICTIONS: "readouts",
+    paths.CONCEPTS: "concepts",
+    paths.ATTENTION: "attention",
 }
 # What a step is given of one kind it is given of the other, where it reads both
 TOGETHER = [("scores", "distributions"), ("items", "images")]
@@ -61,15 +62,14 @@ def planned(project: Project, *presets: str, **config: Any) -> list[Job]:
     return found
 
 
-def about(paths: list[str]) -> dict[str, set[tuple[str, ...]]]:
+def about(files: list[str]) -> dict[str, set[tuple[str, ...]]]:
     """Return what paths are about: (dataset,) or (dataset, model), by the kind of their file."""
     found: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for path in paths:
-        for kind, form in FORMS.items():
-            match = re.fullmatch(form, path)
-            if match:
-                found[kind].add(tuple(match.groupdict().values())[::-1])
-                break
+    for file in files:
+        pattern, names = paths.find(file) or (None, {})
+        if pattern in KINDS:
+            own = (names[name] for name in ("dataset", "model") if name in names)
+            found[KINDS[pattern]].add(tuple(own))
     return found
 
 
@@ -85,14 +85,14 @@ def faults(job: Job) -> list[str]:
 
 def _groups(inputs: dict[str, list[str]]) -> list[list[str]]:
     """Return the inputs about the model itself, and those about the encoder that it contains."""
-    own = [p for name, paths in inputs.items() if not name.startswith("encoder_") for p in paths]
-    other = [p for name, paths in inputs.items() if name.startswith("encoder_") for p in paths]
+    own = [p for name, files in inputs.items() if not name.startswith("encoder_") for p in files]
+    other = [p for name, files in inputs.items() if name.startswith("encoder_") for p in files]
     return [own, other]
 
 
-def _lacking_items(paths: list[str], model: str | None) -> list[str]:
+def _lacking_items(files: list[str], model: str | None) -> list[str]:
     """Return what comes without its items; scores of an encoder beside the model need none."""
-    found = about(paths)
+    found = about(files)
     tables = {dataset for kind in ("items", "images") for dataset, *_ in found[kind]}
     if not tables:
         return []
@@ -108,8 +108,8 @@ def _lacking_items(paths: list[str], model: str | None) -> list[str]:
     return lacking + (idle if spoken else [])
 
 
-def _parted(paths: list[str]) -> list[str]:
-    found = about(paths)
+def _parted(files: list[str]) -> list[str]:
+    found = about(files)
     pairs = [pair for pair in TOGETHER if found[pair[0]] and found[pair[1]]]
     return [
         f"{one} of {sorted(found[one])}, {other} of {sorted(found[other])}"

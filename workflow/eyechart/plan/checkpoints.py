@@ -11,8 +11,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
-from eyechart.plan import training
-from eyechart.plan import paths
+from eyechart.plan import paths, training
 from eyechart.plan.configuration import Config, canonical, one_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")

@@ -18,8 +18,9 @@ from eyechart.plan.behavior import Answering
 from eyechart.plan.checkpoints import Checkpoints
 from eyechart.plan.concepts import Comparing
 from eyechart.plan.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
+from eyechart.plan.layout import Layout
 from eyechart.plan.readout import SPANS, Reading
-from eyechart.plan.registry import LAYOUTS, Layout
+from eyechart.plan.registry import LAYOUTS
 from eyechart.plan.verdict import Judging
 
 

@@ -18,16 +18,25 @@ from eyechart.plan.config.base import (
     optional,
     setting,
 )
-from eyechart.plan.config.look import OwnStudio
-from eyechart.plan.registry import LAYOUTS, Layout
+from eyechart.plan.config.look import OwnCanvas, OwnStudio
+from eyechart.plan.layout import Layout
 
 Source = Literal["render", "local", "download"]
+Published = Literal["local", "download"]
 Jobs = Annotated[int, Field(ge=1, le=1000)]
+
+# Descriptions that several layouts share
+MOST = "items of a task at most, drawn by the seed; null: all"
+OWN_CANVAS = "what differs from `canvas`"
+OFFICIAL = "official"  # the wording that the dataset itself has
+WORDING = "questions by task"
+WORDED = "its question; `official`: the dataset's own"
 
 
 class Dataset(Section):
     """What every dataset has."""
 
+    LAYOUT: ClassVar[Layout]  # what the layout asks of the workflow
     RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the splits that are taken by default
 
     layout: str = setting(..., "the layout that its files come in")
@@ -53,14 +62,9 @@ class Dataset(Section):
         "tasks to probe; null: all of the layout where the split leaves something to train on",
     )
 
-    @property
-    def catalogued(self) -> Layout:
-        """What the layout asks of the workflow."""
-        return LAYOUTS[self.layout]
-
     def all_tasks(self) -> list[str]:
         """Return the tasks that are probed where none are named."""
-        return self.catalogued.tasks
+        return self.LAYOUT.tasks
 
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
@@ -82,12 +86,12 @@ class Dataset(Section):
                 f" is {self.splits}, expected for source 'render' how many images of each split, "
                 "e.g. {train: 900, val: 300}",
             )
-        if self.source == "render" and self.catalogued.pairs:
+        if self.source == "render" and self.LAYOUT.pairs:
             counts = list(self.splits.values()) if isinstance(self.splits, dict) else []
             if len(counts) != 1 or counts[0] % 2:
                 found = f" is {self.splits}, expected one split with an even number of images"
                 yield mistake("splits", f"{found}: pairs")
-        layout = self.catalogued
+        layout = self.LAYOUT
         for task in self.tasks or ():
             if layout.scope(task, {}) is None:
                 hint = f" or {layout.image_prefix}…" if layout.image_prefix else ""
@@ -102,3 +106,15 @@ class Rendered(Dataset):
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
     studio: OwnStudio = optional("source `render`: what differs from `studio`")
+
+
+class Points(Dataset):
+    """What datasets of corresponding points have."""
+
+    source: Published = setting(..., "`local`: from `path`; `download`: by data/versions.tsv")
+    splits: Texts | None = setting(None, "names of official splits; null: the one usually reported")
+    most: Count | None = setting(None, MOST)
+    apart: PositiveShare = setting(
+        0.1, "least distance of two choices", unit="share of the image's longer side"
+    )
+    canvas: OwnCanvas = optional(OWN_CANVAS)

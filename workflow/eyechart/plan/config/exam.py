@@ -22,7 +22,7 @@ from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.look import Canvas, Studio
 from eyechart.plan.config.stages import Answering, Extraction, Loading, Mining, Probing
 from eyechart.plan.config.tiny import PRETRAIN, TRAINED_ON, Tiny
-from eyechart.plan.registry import Layout
+from eyechart.plan.layout import Layout
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
@@ -104,7 +104,7 @@ class ExamConfig(Section):
         return self.datasets[dataset].layout
 
     def _where(self, holds: Callable[[Layout], bool]) -> list[str]:
-        return [name for name in self._named() if holds(self.datasets[name].catalogued)]
+        return [name for name in self._named() if holds(self.datasets[name].LAYOUT)]
 
 
 def with_defaults(config: dict[str, Any]) -> dict[str, Any]:

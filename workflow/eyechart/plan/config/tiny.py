@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from eyechart.data.layouts.clevr.section import Families, Questions
 from eyechart.plan.config.base import (
     AsWritten,
     Count,
@@ -16,7 +17,6 @@ from eyechart.plan.config.base import (
     nested,
     setting,
 )
-from eyechart.plan.config.datasets import Families, Questions
 
 PRETRAIN = "clevr_pretrain"  # the dataset that the tiny models are trained on
 LOOK = {

@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from eyechart.plan.config import datasets
 from eyechart.plan.config.base import Override
 from eyechart.plan.config.dataset import Dataset, Rendered
 from eyechart.plan.config.exam import ExamConfig
+from eyechart.plan.registry import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
@@ -66,15 +66,10 @@ def _block(name: str) -> str:
     if name == "datasets":
         return HEAD + "".join(_rows(Rendered, {"Rendered": _schema_of(Rendered)}))
     if name == "layouts":
-        return "\n".join(_layout(layout, definitions) for layout in _layouts())
+        return "\n".join(_layout(layout, definitions) for layout in SECTIONS)
     section = _nested(ExamConfig.model_fields[name])
     assert section is not None, f"{name} is no section"
     return f"{_linked(section)}\n\n{HEAD}{''.join(_rows(section, definitions))}"
-
-
-def _layouts() -> list[Model]:
-    union, _ = get_args(datasets.AnyDataset)
-    return list(get_args(union))
 
 
 def _layout(layout: Model, definitions: dict[str, Schema]) -> str:

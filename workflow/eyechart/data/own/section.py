@@ -16,6 +16,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.dataset import Dataset
+from eyechart.plan.layout import Layout
 
 
 class Columns(Section):
@@ -37,6 +38,14 @@ class Columns(Section):
 class Own(Dataset):
     """Your own data: docs/own_data.md."""
 
+    LAYOUT = Layout(
+        prepares="data.own.prepare",
+        takes="data.own.take",
+        taking=("columns", "images"),
+        preparing=("layout", "prompt", "choices", "task", "answer_as"),
+        sources=("local",),
+        own_tasks=True,
+    )
     RELEASED = ("all",)
 
     layout: Literal["folder", "table", "hf"] = setting(
@@ -69,3 +78,6 @@ class Own(Dataset):
         labels = list((self.columns and self.columns.labels) or {})
         closed = self.task and self.choices and self.layout != "folder"
         return [*([self.task] if closed else []), *labels]
+
+
+SECTION = Own

@@ -1,0 +1,56 @@
+"""The section of a dataset in the layout ``blink``, and what the layout asks of the workflow."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.data.canvas import tasks
+from eyechart.plan.config.base import (
+    UNIQUE,
+    Count,
+    Section,
+    Text,
+    Unique,
+    nested,
+    optional,
+    setting,
+)
+from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
+from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.layout import of_regions
+
+
+class BlinkWording(Section):
+    """The questions of BLINK's skills."""
+
+    semantic_correspondence: Text = setting(OFFICIAL, WORDED)
+    functional_correspondence: Text = setting(OFFICIAL, WORDED)
+    low_level_matching: Text = setting(OFFICIAL, WORDED)
+    art_style: Text = setting(OFFICIAL, WORDED)
+
+
+Skill = Literal[
+    "semantic_correspondence", "functional_correspondence", "low_level_matching", "art_style"
+]
+
+
+class Blink(Rendered):
+    """BLINK: semantic and functional correspondence, low-level matching, art style."""
+
+    LAYOUT = of_regions("blink", list(tasks.BLINK.values()), "skills")
+    RELEASED = ("val",)
+
+    layout: Literal["blink"] = setting(..., "`blink`")
+    skills: Annotated[list[Skill], Field(min_length=1), Unique, UNIQUE] = setting(
+        list(BlinkWording.model_fields), "skills that are examined"
+    )
+    most: Count | None = setting(None, MOST)
+    wording: BlinkWording = nested(WORDING)
+    canvas: OwnCanvas = optional(OWN_CANVAS)
+
+    def all_tasks(self) -> list[str]:
+        """Return the tasks that are probed where none are named: the skills examined."""
+        return list(self.skills)
+
+
+SECTION = Blink

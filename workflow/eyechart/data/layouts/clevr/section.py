@@ -1,0 +1,55 @@
+"""The section of a dataset in the layout ``clevr``, and what the layout asks of the workflow."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.data.layouts.clevr import tasks
+from eyechart.plan.config.base import (
+    UNIQUE,
+    Natural,
+    PositiveShare,
+    Section,
+    Unique,
+    nested,
+    setting,
+)
+from eyechart.plan.config.dataset import Rendered
+from eyechart.plan.layout import published
+
+Family = Literal[
+    "query", "query_relation", "query_same", "count", "exist", "compare_count", "compare_attribute"
+]
+Families = Annotated[list[Family], Field(min_length=1), Unique, UNIQUE]
+
+
+class Questions(Section):
+    """Questions per scene, by task."""
+
+    color: Natural = setting(1, "asking for a colour")
+    shape: Natural = setting(1, "for a shape")
+    material: Natural = setting(1, "for a material")
+    size: Natural = setting(1, "for a size")
+    number: Natural = setting(1, "for a number")
+    boolean: Natural = setting(1, "answered by yes or no")
+
+
+class Clevr(Rendered):
+    """CLEVR v1.0: questions by the type of their answer, and labels of images."""
+
+    LAYOUT = published(
+        "clevr",
+        asking=("questions", "families", "balance"),
+        items=list(tasks.ITEM_TASKS),
+        images=tasks.IMAGE_TASKS,
+    )
+    RELEASED = ("val",)
+
+    layout: Literal["clevr"] = setting(..., "`clevr`")
+    test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
+    families: Families = setting(["query", "count", "exist"], "source `render`: kinds of question")
+    balance: bool = setting(True, "source `render`: balance the answers")
+    questions: Questions = nested("source `render`: questions per image of each task")
+
+
+SECTION = Clevr

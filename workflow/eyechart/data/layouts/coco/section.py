@@ -1,0 +1,74 @@
+"""The section of a dataset in the layout ``coco``, and what the layout asks of the workflow."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.data.layouts.coco import tasks
+from eyechart.plan.config.base import AsWritten, Count, Natural, Section, Text, nested, setting
+from eyechart.plan.config.dataset import WORDING, Rendered
+from eyechart.plan.layout import published
+
+_PREPARING = (
+    "subset",
+    "allow_missing",
+    "presence",
+    "position",
+    "position_margin",
+    "counting",
+    "most_count",
+    "most_objects",
+    "wording",
+)
+
+
+class CocoWording(Section):
+    """The questions about COCO's images."""
+
+    presence: Text = setting(
+        "Is there {a_category} in the image?",
+        "question of the tasks `presence_…`; fields `{category}`, `{a_category}`, `{plural}`",
+    )
+    position: Text = setting(
+        "Is this a photo of {a_category} on the {side}?", "of `position`; also the field `{side}`"
+    )
+    counting: Text = setting("How many {plural} are there in the image?", "of `counting`")
+    caption: Text = setting("Describe the image in one sentence.", "of `caption`")
+
+
+class Coco(Rendered):
+    """COCO 2017: presence, position, counting, captions, and labels of images."""
+
+    LAYOUT = published(
+        "coco",
+        preparing=_PREPARING,
+        items=tasks.ITEM_TASKS,
+        images=(tasks.OBJECT_COUNT,),
+        image_prefix="has_",
+        captions=True,
+    )
+    RELEASED = ("val2017",)
+
+    layout: Literal["coco"] = setting(..., "`coco`")
+    subset: Count | None = setting(None, "images of a split, drawn by the seed; null: all")
+    allow_missing: bool = setting(
+        False, "go on where annotations name images that are not there; they are counted and listed"
+    )
+    presence: Natural = setting(
+        1,
+        "categories per image that are there and are asked for, each beside three that are not: a "
+        "random one, a frequent one, and one that often occurs with what is there (POPE)",
+    )
+    position: Natural = setting(1, "objects per image whose side is asked for")
+    position_margin: Annotated[float, Field(ge=0, lt=0.5), AsWritten] = setting(
+        0.1, "band about the middle in which no side is asked for", unit="share of a side"
+    )
+    counting: Natural = setting(1, "categories per image that are counted")
+    most_count: Count = setting(10, "highest number that is asked for")
+    most_objects: Count = setting(
+        10, "highest label of the task `object_count`; more are this and a plus"
+    )
+    wording: CocoWording = nested(WORDING)
+
+
+SECTION = Coco

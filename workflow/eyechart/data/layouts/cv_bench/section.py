@@ -1,0 +1,29 @@
+"""The section of a dataset in the layout ``cv_bench``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.data.canvas import tasks
+from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
+from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
+from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.layout import of_regions
+
+
+class CvBenchWording(Section):
+    """The question of CV-Bench."""
+
+    depth_order: Text = setting(OFFICIAL, WORDED + "; fields `{a}`, `{b}`: the two objects")
+
+
+class CvBench(Rendered):
+    """CV-Bench: which of two objects in boxes is nearer."""
+
+    LAYOUT = of_regions("cv_bench", [tasks.DEPTH])
+
+    layout: Literal["cv_bench"] = setting(..., "`cv_bench`")
+    most: Count | None = setting(None, MOST)
+    wording: CvBenchWording = nested(WORDING)
+    canvas: OwnCanvas = optional(OWN_CANVAS)
+
+
+SECTION = CvBench

@@ -1,0 +1,27 @@
+"""The section of a dataset in the layout ``hpatches``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.data.canvas import tasks
+from eyechart.plan.config.base import Section, Text, nested, setting
+from eyechart.plan.config.dataset import WORDING, Points
+from eyechart.plan.layout import of_regions
+
+
+class HpatchesWording(Section):
+    """The question of HPatches, which publishes none."""
+
+    low_level_matching: Text = setting("Which point corresponds to REF?", "its question")
+
+
+class Hpatches(Points):
+    """HPatches: which of four points is the one marked, from another view or in other light."""
+
+    LAYOUT = of_regions("hpatches", [tasks.LOW_LEVEL], "apart", drawn=False)
+    RELEASED = ("all",)
+
+    layout: Literal["hpatches"] = setting(..., "`hpatches`")
+    wording: HpatchesWording = nested(WORDING)
+
+
+SECTION = Hpatches

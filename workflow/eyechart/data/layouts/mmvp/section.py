@@ -1,0 +1,27 @@
+"""The section of a dataset in the layout ``mmvp``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.data.layouts.mmvp import tasks
+from eyechart.plan.config.base import setting
+from eyechart.plan.config.dataset import Rendered
+from eyechart.plan.layout import published
+
+
+class Mmvp(Rendered):
+    """MMVP: pairs of images with one question and opposite answers."""
+
+    LAYOUT = published(
+        "mmvp",
+        preparing=("corrections",),
+        items=(*tasks.PATTERNS, "mmvp"),
+        pairs=True,
+    )
+
+    layout: Literal["mmvp"] = setting(..., "`mmvp`")
+    corrections: bool = setting(
+        True, "correct the two published labels that were found to be wrong; the report says so"
+    )
+
+
+SECTION = Mmvp

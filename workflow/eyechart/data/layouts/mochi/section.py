@@ -1,0 +1,30 @@
+"""The section of a dataset in the layout ``mochi``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.data.canvas import tasks
+from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
+from eyechart.plan.config.dataset import MOST, OWN_CANVAS, WORDING, Rendered
+from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.layout import of_regions
+
+
+class MochiWording(Section):
+    """The question of MOCHI, which publishes none."""
+
+    odd_one_out: Text = setting("Which image shows another object?", "its question")
+
+
+class Mochi(Rendered):
+    """MOCHI: which of three or four images shows another object."""
+
+    LAYOUT = of_regions("mochi", [tasks.ODD])
+    RELEASED = ("train",)
+
+    layout: Literal["mochi"] = setting(..., "`mochi`")
+    most: Count | None = setting(None, MOST)
+    wording: MochiWording = nested(WORDING)
+    canvas: OwnCanvas = optional(OWN_CANVAS)
+
+
+SECTION = Mochi

@@ -1,0 +1,21 @@
+"""The section of a dataset in the layout ``nyuv2``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.plan.config.base import Count, PositiveShare, setting
+from eyechart.plan.config.dataset import Rendered
+from eyechart.plan.layout import published
+
+
+class Nyuv2(Rendered):
+    """NYU Depth V2: images with depth maps, to train depth heads on; no items."""
+
+    LAYOUT = published("nyuv2", preparing=("most",), depth=True)
+    RELEASED = ("train", "test")
+
+    layout: Literal["nyuv2"] = setting(..., "`nyuv2`")
+    test_share: PositiveShare = setting(0.25, "share of the groups that depth heads are tested on")
+    most: Count | None = setting(None, "images of a split at most, drawn by the seed; null: all")
+
+
+SECTION = Nyuv2

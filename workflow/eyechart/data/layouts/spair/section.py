@@ -1,0 +1,26 @@
+"""The section of a dataset in the layout ``spair``, and what the layout asks of the workflow."""
+
+from typing import Literal
+
+from eyechart.data.canvas import tasks
+from eyechart.plan.config.base import Section, Text, nested, setting
+from eyechart.plan.config.dataset import WORDING, Points
+from eyechart.plan.layout import of_regions
+
+
+class SpairWording(Section):
+    """The question of SPair-71k, which publishes none."""
+
+    semantic_correspondence: Text = setting("Which point corresponds to REF?", "its question")
+
+
+class Spair(Points):
+    """SPair-71k: which of four keypoints is the one marked on another image."""
+
+    LAYOUT = of_regions("spair", [tasks.SEMANTIC], "apart", drawn=False)
+
+    layout: Literal["spair"] = setting(..., "`spair`")
+    wording: SpairWording = nested(WORDING)
+
+
+SECTION = Spair

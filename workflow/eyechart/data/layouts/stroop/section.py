@@ -1,0 +1,59 @@
+"""The section of a dataset in the layout ``stroop``, and what the layout asks of the workflow."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.plan.config.base import AsWritten, Count, PositiveShare, Texts, setting
+from eyechart.plan.config.dataset import Rendered
+from eyechart.plan.layout import published
+
+# What words in colours and pictures of colours look like
+_LOOK = (
+    "palette",
+    "typefaces",
+    "text_height",
+    "copies",
+    "keep_unreadable",
+    "least_contrast",
+    "concept_pictures",
+)
+
+
+Colour = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
+
+
+class Stroop(Rendered):
+    """Coloured words, and images of colours: docs/stroop.md."""
+
+    LAYOUT = published(
+        "stroop",
+        asking=("palette",),
+        drawing=_LOOK,
+        preparing=("prompts",),
+        sources=("render", "local"),
+        items=("stroop", "concept"),
+        images=("word", "font", "background"),
+    )
+
+    layout: Literal["stroop"] = setting(..., "`stroop`")
+    source: Literal["render", "local"] = setting(..., "`render`: drawn; `local`: from `path`")
+    palette: Literal["clevr", "vlm_lens"] | Annotated[dict[str, Colour], Field(min_length=2)] = (
+        setting("clevr", "`clevr` (8 colours), `vlm_lens` (20), or your own `{name: [r, g, b]}`")
+    )
+    typefaces: Texts = setting(
+        ["plain", "bold", "slanted"], "`plain`, `bold`, `slanted`, or paths of font files"
+    )
+    text_height: Annotated[list[PositiveShare], Field(min_length=2, max_length=2)] = setting(
+        [0.2, 0.4], "smallest and largest height of a word", unit="share of the image's height"
+    )
+    copies: Count = setting(1, "images of each word, font colour and background")
+    keep_unreadable: bool = setting(False, "whether a word may have its background's colour")
+    least_contrast: Annotated[float, Field(ge=1, le=21), AsWritten] = setting(
+        1, "lowest contrast of font and background", unit="WCAG's ratio"
+    )
+    concept_pictures: Count = setting(9, "images of each colour")
+    prompts: Texts = setting(["What color is it?"], "what is asked of every image")
+
+
+SECTION = Stroop

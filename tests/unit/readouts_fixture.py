@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.core.randomness import generator
+from eyechart.readout import registry
 from eyechart.tables.parquet import write_table
-from eyechart.tables.readouts import DEPTH, DEPTH_DPT, MANY, NOTE, READ, READOUTS
+from eyechart.tables.readouts import DEPTH, DEPTH_DPT, MANY, NOTE, READOUTS, TASKS
 from eyechart.tables.scores import SCORES
 
 SMALL = [f"vision.{i}" for i in range(4)] + ["connector"] + [f"lm.{i}" for i in range(4)]
@@ -21,7 +22,7 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
     """Write the readouts of a model on ``six`` (and its scores, if it answers); give the path."""
     draw = generator("fixture readouts", model)
     rows, scores = [], []
-    for task, readouts in READ.items():
+    for task in TASKS:
         chance = {DEPTH: 0.5, "art_style": 0.5, "odd_one_out": 0.29}.get(task, 0.25)
         own = {"model": model, "dataset": "six", "task": task, "chance": chance}
         own |= {"n": N, "groups": N - 5}
@@ -31,7 +32,7 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
             if condition == "blank":
                 row |= {"against": "sighted", "difference": -0.07, "p": 0.02, "q": 0.04}
             scores.append(row)
-        for readout in readouts:
+        for readout in registry.names(task):
             there = [MANY] if readout == DEPTH_DPT else addresses
             for seen in ("alone",) if readout == "cls" else ("alone", "canvas"):
                 for i, address in enumerate(there):

@@ -124,10 +124,14 @@ def imports(path: Path) -> set[str]:
 def may_import(module: str, name: str) -> bool:
     """Whether a module may import a name, by the rooms that both are in."""
     room, other = module.split(".")[1], name.split(".")[1]
+    if module.endswith(".section"):  # what a layout's folder tells the plan
+        return other in {"core", "data", "plan"}
     if room in {other, "plan"}:
         return True
     if other == "plan":
         return name.split(".")[2] in OF_PLAN
+    if ".section." in f"{name}." and room == "data":
+        return False
     if room in STAGES and other in STAGES:
         return False
     return ROOMS.index(other) < ROOMS.index(room)

@@ -57,7 +57,7 @@ rule read_out:
     params:
         settings=READING.scoring,
         seed=config["seed"],
-        code=fingerprint("eyechart.readout.read_out"),
+        code=READING.code,
         environment=ENVIRONMENT,
     message:
         "Reading {wildcards.dataset} out of {wildcards.model}"

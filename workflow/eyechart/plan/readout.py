@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyechart.core.errors import UserError
+from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import Answering
 from eyechart.plan.configuration import Config, canonical, check_keys, check_known
 from eyechart.plan.registry import LAYOUTS
+from eyechart.readout import registry
 
 SPANS = ("cls", "image_tokens")
 DEPTH_TASK = "depth_order"
@@ -75,6 +77,11 @@ class Reading:
     def training(self, wildcards: Any) -> str:
         """Give how depth heads are trained."""
         return canonical(self.config["readout"]["heads"])
+
+    def code(self, wildcards: Any) -> str:
+        """Return the code hash of the step, and of the readouts that it finds by name."""
+        found = registry.modules(self._layout(wildcards.dataset).items)
+        return " ".join(fingerprint(module) for module in ["eyechart.readout.read_out", *found])
 
     # Paths
 

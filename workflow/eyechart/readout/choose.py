@@ -1,21 +1,30 @@
 """From the scores of an item's choices to a choice; who scores alike is chosen by lot."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Protocol, cast
 
 import numpy as np
 
 from eyechart.core.randomness import dice
-from eyechart.readout.correspondence import mean_of, score_points
-from eyechart.readout.depth.order import score_depth
 from eyechart.readout.items import ReadoutItem
-from eyechart.readout.odd_one_out import score_odd
-from eyechart.readout.style import score_gram, spread
+from eyechart.readout.registry import READOUTS
 from eyechart.readout.token_plans import Pool, Share
-from eyechart.tables.readouts import ART, CORRESPONDENCE, ODD
 from eyechart.tables.regions import REF
 
 TIE = 1e-12  # of the scale of scores: what rounding alone may tell apart
+Weighted = tuple[np.ndarray, np.ndarray]  # tokens (m, d) and their weights (m,), of sum 1
+
+
+class Score(Protocol):
+    """What the module of a readout has under the name ``score``: see :mod:`readout.registry`."""
+
+    def __call__(
+        self, reference: Weighted | None, choices: list[Weighted]
+    ) -> tuple[np.ndarray, float]:
+        """Return the scores of the choices, (c,), and their scale."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +69,28 @@ def predict(
 
 
 def score(
-    reading: ReadoutItem, shares: Mapping[str, Share], pool: Pool
+    readout: str, reading: ReadoutItem, tokens: Mapping[str, Weighted]
 ) -> tuple[np.ndarray, float]:
-    """Give the scores of a reading's choices, (c,), and their scale.
+    """Return the scores of a reading's choices, (c,), and their scale, by one readout.
 
-    The task says how. For depth order the pool must hold depths, shape (t, 1).
+    Parameters
+    ----------
+    readout : str
+        A name in the registry.
+    reading : ReadoutItem
+    tokens : mapping of str to tuple of ndarray
+        By region.
     """
-    task = reading.task
-    tokens = {name: (pool.take(share.tokens), share.weights) for name, share in shares.items()}
     choices = [tokens[letter] for letter in reading.letters]
-    if task in CORRESPONDENCE:
-        vectors = np.stack([mean_of(*one) for one in choices])
-        return score_points(mean_of(*tokens[REF]), vectors), 1.0
-    if task == ART:
-        return score_gram(tokens[REF], choices), spread(tokens[REF], choices)
-    if task == ODD:
-        return score_odd(np.stack([mean_of(*one) for one in choices])), 1.0
-    scores = score_depth([(depths[:, 0], weights) for depths, weights in choices])
-    return scores, float(np.abs(scores).max())
+    return _score_of(readout)(tokens.get(REF), choices)
+
+
+def take(shares: Mapping[str, Share], pool: Pool) -> dict[str, Weighted]:
+    """Return the tokens of each region, and their weights."""
+    return {name: (pool.take(share.tokens), share.weights) for name, share in shares.items()}
+
+
+@cache
+def _score_of(readout: str) -> Score:
+    module = importlib.import_module(f"eyechart.readout.{READOUTS[readout].module}")
+    return cast(Score, module.score)

@@ -10,6 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 
+def score(
+    reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, float]:
+    """Return the cosine of the reference's mean token with each choice's; and the scale."""
+    assert reference is not None
+    vectors = np.stack([mean_of(*one) for one in choices])
+    return score_points(mean_of(*reference), vectors), 1.0
+
+
 def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
     """Give the cosine of the reference with each choice.
 

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from eyechart.core.randomness import generator
-from eyechart.readout.choose import Prediction, predict, score
+from eyechart.readout import registry
+from eyechart.readout.choose import Prediction, Weighted, predict, score, take
 from eyechart.readout.depth.linear import Linear
 from eyechart.readout.items import ReadoutItem
-from eyechart.readout.odd_one_out import score_odd
 from eyechart.readout.skipped import Told
 from eyechart.readout.token_plans import LEFT, ReadoutPlan, gather, plan_readings, rows_of
 from eyechart.readout.tokens import ActivationSource
@@ -21,12 +21,6 @@ from eyechart.tables.regions import ALONE
 
 Values = tuple[int, np.ndarray]  # a row and its tokens (t, d)
 Planned = tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]
-HOW = {
-    **dict.fromkeys(names.CORRESPONDENCE, names.POINTS),
-    names.ART: names.GRAM,
-    names.ODD: names.MEAN,
-    names.DEPTH: names.DEPTH_LINEAR,
-}
 
 
 class DepthMapHead(Protocol):
@@ -69,17 +63,18 @@ class ReadoutContext:
     def tokens(
         self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, Linear]
     ) -> Iterator[Prediction]:
-        """Read all tasks from the tokens at addresses; depth order where there is a head."""
+        """Read all tasks from the tokens at addresses; from depths where there is a head."""
         for stage, own in groupby(addresses, source.stage):
             plans = self._plan(source, stage, source.places(stage), self.readings)
-            depth = [plan for plan in plans if plan.reading.task == names.DEPTH]
-            others = [plan for plan in plans if plan.reading.task != names.DEPTH]
+            depth = [p for p in plans if registry.names(p.reading.task, registry.DEPTHS)]
+            others = [p for p in plans if registry.names(p.reading.task, registry.TOKENS)]
             for address in own:
                 if others:
-                    yield from self._read(others, address, _stream(source, address, others), HOW)
+                    rows = _stream(source, address, others)
+                    yield from self._read(others, address, rows, registry.TOKENS)
                 if depth and address in heads:
                     rows = _depths(_stream(source, address, depth), heads[address])
-                    yield from self._read(depth, address, rows, HOW)
+                    yield from self._read(depth, address, rows, registry.DEPTHS)
                 elif depth and heads:
                     self.told.note(f"no depth head stands for {address}: no depth order there")
 
@@ -88,45 +83,59 @@ class ReadoutContext:
         stage = source.stage(head.addresses[0])
         places = source.places(stage)
         finer = [head.finer(one) for one in places]
-        depth = [r for r in self.readings if r.task == names.DEPTH]
+        depth = [r for r in self.readings if registry.names(r.task, registry.DEPTH_MAP)]
         plans = self._plan(source, stage, finer, depth)
 
         def rows() -> Iterator[Values]:
             for row, tokens in source.stream(head.addresses, rows_of(plans)):
                 yield row, head(tokens, places[row])[:, None]
 
-        yield from self._read(plans, names.MANY, rows(), {names.DEPTH: names.DEPTH_DPT})
+        yield from self._read(plans, names.MANY, rows(), registry.DEPTH_MAP)
 
     def class_tokens(self, source: ActivationSource, address: str) -> Iterator[Prediction]:
-        """Read the odd one out from the class tokens of pictures by themselves."""
+        """Read what is read from the class tokens of pictures by themselves."""
         vectors = source.vectors(address).astype(np.float64)
-        here = [r for r in self.readings if (r.task, r.seen) == (names.ODD, ALONE)]
+        alone = (r for r in self.readings if r.seen == ALONE)
+        here = [r for r in alone if registry.names(r.task, registry.CLS)]
         failed = []
         for reading in here:
-            pictures = [reading.regions[letter][0] for letter in reading.letters]
+            pictures = [picture for picture, _ in reading.regions.values()]
             if not all(picture in source.rows for picture in pictures):
                 failed.append((reading, "the model was not shown the picture in this way"))
                 continue
             own = vectors[[source.rows[picture] for picture in pictures]]
             deal = self._deal(reading, address, len(own))
             for end, order in (("", np.arange(len(own))), (names.SHUFFLED, deal)):
-                at = (address, names.CLS + end)
-                yield predict(reading, at, score_odd(own[order]), 1.0, self.seed)
-        self.told.unread(failed, here, f"{address}/{names.CLS}", source.scope)
+                rows = zip(reading.regions, own[order], strict=True)
+                tokens = {name: (vector[None], np.ones(1)) for name, vector in rows}
+                yield from self._predict(reading, address, tokens, registry.CLS, end)
+        self.told.unread(failed, here, f"{address}/{registry.CLS}", source.scope)
 
     def _read(
         self,
         plans: Sequence[ReadoutPlan],
         address: str,
         rows: Iterable[Values],
-        how: Mapping[str, str],
+        takes: str,
     ) -> Iterator[Prediction]:
         """Read each plan and its control."""
         for plan, pool in gather(plans, rows):
             deal = self._deal(plan.reading, address, plan.size)
             for end, shares in (("", plan.shares), (names.SHUFFLED, plan.dealt(deal))):
-                at = (address, how[plan.reading.task] + end)
-                yield predict(plan.reading, at, *score(plan.reading, shares, pool), self.seed)
+                yield from self._predict(plan.reading, address, take(shares, pool), takes, end)
+
+    def _predict(
+        self,
+        reading: ReadoutItem,
+        address: str,
+        tokens: Mapping[str, Weighted],
+        takes: str,
+        end: str,
+    ) -> Iterator[Prediction]:
+        """Yield what every readout of the task says that takes such tokens."""
+        for name in registry.names(reading.task, takes):
+            scores, scale = score(name, reading, tokens)
+            yield predict(reading, (address, name + end), scores, scale, self.seed)
 
     def _deal(self, reading: ReadoutItem, address: str, size: int) -> np.ndarray:
         rng = generator("readout deal", *self.seed, address, reading.item_id, reading.seen)

@@ -10,11 +10,8 @@ import polars as pl
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table
-from eyechart.tables.readouts import ART, CORRESPONDENCE, DEPTH, ODD, READ
-from eyechart.tables.regions import BOX, PICTURE, POINT, REF, REGIONS, SEEN, Region
-
-SHAPES = {**dict.fromkeys(CORRESPONDENCE, POINT), DEPTH: BOX, ART: PICTURE, ODD: PICTURE}
-REFERRING = (*CORRESPONDENCE, ART)  # the tasks that have a reference
+from eyechart.tables.readouts import TASKS
+from eyechart.tables.regions import REF, REGIONS, SEEN, Region
 
 _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]
 
@@ -63,11 +60,11 @@ def read_questions(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
         shape than the task has.
     """
     items = pl.DataFrame(read_table(items_path, _ITEMS))
-    asked = items.filter(pl.col("task").is_in(list(READ)))
+    asked = items.filter(pl.col("task").is_in(list(TASKS)))
     if asked.is_empty():
         there = sorted({str(task) for task in items["task"]})
         raise UserError(
-            f"{items_path}: no item has a task with a readout ({', '.join(READ)}); "
+            f"{items_path}: no item has a task with a readout ({', '.join(TASKS)}); "
             f"there are: {', '.join(there) or 'none'}"
         )
     regions = _read_regions(regions_path, set(items["item_id"]))
@@ -124,7 +121,7 @@ def _reading(
 ) -> ReadoutItem:
     where = f"{path}: item {item['item_id']!r} ({seen})"
     task = item["task"]
-    expected = [REF, *letters] if task in REFERRING else list(letters)
+    expected = [REF, *letters] if TASKS[task].reference else list(letters)
     for name in regions:
         if name not in expected:
             raise UserError(f"{where}: region {name!r} has no choice; {nearest(name, expected)}")
@@ -132,10 +129,10 @@ def _reading(
         if name not in regions:
             raise UserError(f"{where}: {name!r} has no region; {nearest(name, regions)}")
         shape = regions[name][1].shape
-        if shape != SHAPES[task]:
+        if shape != TASKS[task].shape:
             raise UserError(
-                f"{where}: region {name!r} has the shape {shape!r}, expected {SHAPES[task]!r} "
-                f"for {task!r}"
+                f"{where}: region {name!r} has the shape {shape!r}, expected "
+                f"{TASKS[task].shape!r} for {task!r}"
             )
     return ReadoutItem(
         item_id=item["item_id"],

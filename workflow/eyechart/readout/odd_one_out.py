@@ -7,7 +7,14 @@ mean of its tokens (readout ``mean``) or, of a picture by itself, its class toke
 
 import numpy as np
 
-from eyechart.readout.correspondence import cosines
+from eyechart.readout.correspondence import cosines, mean_of
+
+
+def score(
+    reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, float]:
+    """Return how unlike the others each choice's mean token is; and the scale."""
+    return score_odd(np.stack([mean_of(*one) for one in choices])), 1.0
 
 
 def score_odd(vectors: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from eyechart.core import errors
+from eyechart.readout import registry
 from eyechart.readout.choose import Prediction
 from eyechart.readout.depth.heads import Heads, read_heads
 from eyechart.readout.evaluate import ReadoutContext
@@ -38,7 +39,7 @@ from eyechart.readout.skipped import Told
 from eyechart.readout.token_plans import VIEW
 from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.parquet import write_table
-from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, ODD, PREDICTIONS, READOUTS
+from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, PREDICTIONS, READOUTS
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def read_all(
         new = [address for address in source.addresses if address not in done]
         yield from reader.tokens(source, new, heads.linear)
         done.update(new)
-        if source.scope == "image" and ODD in tasks:
+        if source.scope == "image" and any(registry.names(t, registry.CLS) for t in tasks):
             for address in source.with_cls:
                 yield from reader.class_tokens(source, address)
         if source.scope == "image" and DEPTH in tasks and heads.addresses:

@@ -16,7 +16,7 @@ from eyechart.readout.items import ReadoutItem
 from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table
-from eyechart.tables.readouts import READ, SHUFFLED
+from eyechart.tables.readouts import SHUFFLED, TASKS
 from eyechart.tables.regions import SEEN
 
 Row: TypeAlias = dict[str, Any]
@@ -106,7 +106,7 @@ def score_readouts(
 def order_of(row: Row) -> tuple[Any, ...]:
     """Give the sort key of rows: task, way to see, place in the model, readout."""
     own = (sort_key(row["address"]), row["readout"])
-    return list(READ).index(row["task"]), SEEN.index(row["seen"]), *own
+    return list(TASKS).index(row["task"]), SEEN.index(row["seen"]), *own
 
 
 def _row(own: list[Prediction], unit: np.ndarray, groups: np.ndarray, resampled: Resampled) -> Row:

@@ -11,6 +11,14 @@ plain sight" (COLM 2025): of the last layer's patch features, the nearer is the 
 import numpy as np
 
 
+def score(
+    reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, float]:
+    """Return minus each choice's distance from the reference, of Gram matrices; and the scale."""
+    assert reference is not None
+    return score_gram(reference, choices), spread(reference, choices)
+
+
 def score_gram(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:

@@ -1,6 +1,10 @@
 """The tables of readouts: items answered from representations alone, and how well."""
 
+from typing import NamedTuple
+
 import pyarrow as pa
+
+from eyechart.tables.regions import BOX, PICTURE, POINT
 
 READOUTS = pa.schema(
     [
@@ -59,16 +63,25 @@ answer: The true choice
 # the tokens of an item's pictures have been dealt out anew among all their places
 SHUFFLED = "/shuffled"
 
-POINTS, GRAM, MEAN, CLS = "points", "gram", "mean", "cls"
 DEPTH_LINEAR, DEPTH_DPT = "depth_linear", "depth_dpt"
 
 CORRESPONDENCE = ("semantic_correspondence", "functional_correspondence", "low_level_matching")
 ODD, ART, DEPTH = "odd_one_out", "art_style", "depth_order"
-READ = {  # what each task is read with
-    **dict.fromkeys(CORRESPONDENCE, (POINTS,)),
-    ART: (GRAM,),
-    ODD: (MEAN, CLS),
-    DEPTH: (DEPTH_LINEAR, DEPTH_DPT),
+
+
+class Marks(NamedTuple):
+    """What the items of a task mark on their images: regions of a shape, and a reference or not."""
+
+    shape: str
+    reference: bool
+
+
+# The tasks that are read out, in the order of the tables
+TASKS = {
+    **dict.fromkeys(CORRESPONDENCE, Marks(POINT, reference=True)),
+    ART: Marks(PICTURE, reference=True),
+    ODD: Marks(PICTURE, reference=False),
+    DEPTH: Marks(BOX, reference=False),
 }
 MANY = "vision"  # the address of a readout from several of the encoder's blocks at once
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
-from eyechart.tables.readouts import READ
+from eyechart.tables.readouts import TASKS
 from eyechart.tables.verdict import PATTERN, QUESTION, SIX
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.candidates import candidates
@@ -180,7 +180,7 @@ def _probed(
 
 
 def _band(task: str, items: pl.DataFrame) -> str:
-    if task in READ:
+    if task in TASKS:
         return SIX
     return QUESTION if items["pair"].is_null().all() else PATTERN
 

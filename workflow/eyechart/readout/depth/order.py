@@ -7,6 +7,14 @@ predicted depth in the boxes.
 import numpy as np
 
 
+def score(
+    reference: tuple[np.ndarray, np.ndarray] | None, choices: list[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, float]:
+    """Return minus the mean depth in each choice, of depths (m, 1); and the scale."""
+    scores = score_depth([(depths[:, 0], weights) for depths, weights in choices])
+    return scores, float(np.abs(scores).max())
+
+
 def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Give minus the mean depth of each box: nearer scores higher.
 

@@ -14,7 +14,7 @@ from eyechart.report.sections.behavior.check import check_scores
 from eyechart.report.sections.readout.check import KEY, check_readouts
 from eyechart.report.words import BLIND, CONDITION_NAMES, SIGHTED
 from eyechart.tables.parquet import read_table
-from eyechart.tables.readouts import NOTE, READ, READOUTS, SHUFFLED
+from eyechart.tables.readouts import NOTE, READOUTS, SHUFFLED, TASKS
 from eyechart.tables.regions import SEEN
 from eyechart.tables.scores import SCORES
 
@@ -57,7 +57,7 @@ class Readout:
     def tasks(self) -> list[str]:
         """Return the tasks that were read out, in the order of the tables."""
         there = {row["task"] for row in self.points}
-        return [task for task in READ if task in there]
+        return [task for task in TASKS if task in there]
 
     def of(self, task: str) -> list[Row]:
         """Return the points of one task, by how it is seen, then along the model."""

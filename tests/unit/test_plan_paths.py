@@ -19,7 +19,7 @@ RULES = [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
 A_PATH = re.compile(r"(?<![\w.])(<results>|results|data/(raw|models|weights|downloads))/")
 READS_FOLDERS = re.compile(r"\.parent\.name\b|\.parent\.parent\b")
 # Moved to the list of paths when the report's sections are
-PENDING = ("report.smk", "report")
+PENDING = ()
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

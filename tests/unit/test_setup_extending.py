@@ -191,7 +191,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(project: Path, *words: str) -> str:
     path = os.pathsep.join([str(project / "workflow"), *sys.path])
-    done = subprocess.run([sys.executable, *words], cwd=project, text=True, capture_output=True,
+    done = subprocess.run([sys.executable, *words], check=False, cwd=project, text=True,
                           env={**os.environ, "PYTHONPATH": path})  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -152,7 +152,7 @@ def test_a_derived_spec_inherits_what_it_does_not_give(made):
     )
     base, own = read_spec(made / "llava.yaml"), read_spec(made / "own.yaml")
     assert own.derived == {"from": "llava", "by": "eyes", "settings": {}, "seed": 0}
-    assert (own.dtype, own.checkpoint, own.revision) == ("bfloat16", "data/models/own", None)
+    assert (own.dtype, own.checkpoint, own.revision) == ("bfloat16", "own", None)
     assert own.notes == "Derived from llava by eyes"
     kept = ("family", "kind", "licence", "vision_blocks", "lm_blocks", "turn", "env")
     assert [getattr(own, k) for k in kept] == [getattr(base, k) for k in kept]

@@ -191,8 +191,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(project: Path, *words: str) -> str:
     path = os.pathsep.join([str(project / "workflow"), *sys.path])
-    done = subprocess.run([sys.executable, *words], check=False, cwd=project, text=True,
-                          env={**os.environ, "PYTHONPATH": path})  # fmt: skip
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, *words], check=False, cwd=project, text=True, capture_output=True, env=env
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

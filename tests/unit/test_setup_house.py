@@ -56,6 +56,15 @@ PARSED = [
     "eyechart.plan.resources",
     "eyechart.core.integrity",
 ]
+COSTLY = [
+    "extraction.extract_activations",
+    "probing.train_probes",
+    "behavior.answer_items",
+    "attention.trace_items",
+    "models.derive_model",
+    "readout.read_out",
+    "readout.depth.train_depth_heads",
+]
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
 
@@ -142,6 +151,12 @@ def test_a_room_imports_only_from_rooms_above_it() -> None:
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for name in imports(path):
             assert may_import(module, name), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("step", COSTLY)
+def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
+    """Else a new pattern in plan/paths.py, or a new config key, would run it again."""
+    assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
 
 
 def test_every_room_has_its_place() -> None:

@@ -65,7 +65,7 @@ rule take_model:
 
 rule derive_model:
     input:
-        spec=ancient("config/models/{model}.yaml"),
+        spec=ancient(paths.SPEC.rule()),
         base=EXAM.checkpoints.base,
         adapter=EXAM.checkpoints.adapter_files,
     output:

@@ -13,7 +13,6 @@ import yaml
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.derivations.registry import CHANGES
-from eyechart.plan import paths
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
@@ -114,7 +113,7 @@ def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dict[str, Any]:
-    """Return a derived model's fields over those of its base; its checkpoint is made here."""
+    """Return a derived model's fields over those of its base; its checkpoint has its own name."""
     check_field("derived", value["derived"], path)
     for name in OF_CHECKPOINT:
         if name in value:
@@ -135,7 +134,7 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
         raise UserError(f"{path}: derived.from: a model is derived from itself ({chain})")
     notes = {"notes": f"Derived from {base} by {by}"}
     made = {
-        "checkpoint": paths.READY.folder(model=path.stem),
+        "checkpoint": path.stem,
         "revision": None,
         "weights": "safetensors",
     }

@@ -21,6 +21,7 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import sha256
 from eyechart.models.spec import Spec
+from eyechart.plan import paths
 from eyechart.plan.configuration import canonical
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -78,7 +79,8 @@ class Environments:
         for model, spec in self.specs.items():
             if spec.env not in names():
                 raise UserError(
-                    f"config/models/{model}.yaml: env is {spec.env!r}; {nearest(spec.env, names())}"
+                    f"{paths.SPEC.at(model=model)}: env is {spec.env!r}; "
+                    f"{nearest(spec.env, names())}"
                 )
 
 

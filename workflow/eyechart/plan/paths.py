@@ -74,10 +74,6 @@ class Pattern:
             raise KeyError(f"{self.text} needs {missing[0]!r}")
         return self.rule(**names).replace(ROOT, results, 1)
 
-    def folder(self, results: str = RESULTS, /, **names: str) -> str:
-        """Return the folder of one file; every name must be given."""
-        return self.at(results, **names).rpartition("/")[0]
-
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
         """Return the pattern of a file that stands beside this one under another ending.
 

@@ -114,7 +114,7 @@ def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
 def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, sights, directly):
     adapter = loaded(name)
     if adapter.MOST_PICTURES:
-        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+        with pytest.raises(UserError, match="reads 1 image per prompt"):
             ask(adapter, way, plan([sights[:2]]))
         return
     asked = plan([[sights[0], sights[3]], [sights[3], sights[0]]])
@@ -130,7 +130,7 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
     adapter = loaded(name)
     asked = plan([[], [sights[0]]])  # beside prompts with one, and apart
     if not adapter.TEXT_ALONE:
-        with pytest.raises(UserError, match="reads no prompt without a picture"):
+        with pytest.raises(UserError, match="reads no prompt without an image"):
             ask(adapter, way, asked)
         return
     for some in (asked, asked[: len(QUESTIONS)]):

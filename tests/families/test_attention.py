@@ -38,7 +38,7 @@ MARKS = [
     Mark(point("REF", 32, 20), 0, "reference"),
 ]
 WITHOUT = {  # tables that a family cannot fill, and why
-    "mllama": ("attention", "no token of a prompt of family mllama stands for the picture"),
+    "mllama": ("attention", "prompts of family mllama have no image tokens"),
 }
 NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of a picture
 RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights
@@ -75,7 +75,7 @@ def test_a_family_gives_attention_or_says_why_not(name, examined):
     blocks = set(rows["address"])
     if name in RECURRENT:
         assert 0 < len(blocks) < len(examiner.tracer.blocks)
-        assert "blocks give no attention weights" in examiner.told("attention")["note"]
+        assert "blocks return no attention weights" in examiner.told("attention")["note"]
     else:
         assert blocks == set(examiner.tracer.blocks)
     regions = {""} if name in NOWHERE else {"", "A", "B", "REF"}

@@ -123,13 +123,13 @@ def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
     adapter, card = loaded(name), cards(name)
     several = [["p0", "p2"], ["p1", "p0", "p2"], ["p1"]]
     if adapter.MOST_PICTURES:
-        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+        with pytest.raises(UserError, match="reads 1 image per prompt"):
             extract(adapter, card, several, 3, monkeypatch)
     else:
         batch = extract(adapter, card, several, 3, monkeypatch)
         same(batch, extract(adapter, card, several, 1, monkeypatch))
     if not adapter.TEXT_ALONE:
-        with pytest.raises(UserError, match="reads no prompt without a picture"):
+        with pytest.raises(UserError, match="reads no prompt without an image"):
             adapter.row("hello", [])
     else:
         with torch.inference_mode():

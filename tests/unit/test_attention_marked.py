@@ -131,13 +131,13 @@ def test_a_point_outside_the_picture_is_an_error(tmp_path, place):
     images = read_table(data.images).to_pylist()
     paths = {row["image_id"]: row["path"] for row in images}
     with pytest.raises(
-        UserError, match=r"item 'depth_order_0' is at .*within its picture of 64 x 48"
+        UserError, match=r"item 'depth_order_0' is at .*within its image of 64 x 48"
     ):
         marks_by_item(items, data.regions, paths, 7)
 
 
 def test_a_box_that_leaves_its_picture_is_an_error():
-    with pytest.raises(UserError, match="expected to lie within its picture of 60 x 40"):
+    with pytest.raises(UserError, match="expected to lie within its image of 60 x 40"):
         check_inside(Mark(box("A", 0, 0, 61, 40), 0, "right"), [(60, 40)], "i")
     check_inside(Mark(box("A", 0, 0, 60, 40), 0, "right"), [(60, 40)], "i")
 
@@ -147,7 +147,7 @@ def test_a_region_on_a_picture_that_is_not_shown_is_an_error(tmp_path):
     rows = read_table(data.regions).to_pylist()
     rows[0]["image_id"] = "other"
     write_regions(data.regions, rows)
-    with pytest.raises(UserError, match="picture 'other', expected one that the item shows"):
+    with pytest.raises(UserError, match="image 'other', expected one of the item's"):
         marks_of(data.regions, choose_items(data.items, 9, 7))
 
 
@@ -186,7 +186,7 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
     write_table(path, pa.Table.from_pylist(rows, ITEMS))
     assert [item["item_id"] for item in choose_items(path, 9, 7)] == ["good"]
     write_table(path, pa.Table.from_pylist(rows[1:], ITEMS))
-    with pytest.raises(UserError, match="no item is traced"):
+    with pytest.raises(UserError, match="no item to trace"):
         choose_items(path, 9, 7)
 
 

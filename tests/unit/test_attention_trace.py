@@ -205,7 +205,7 @@ def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
         tables, notes = step(tmp_path, loading=loading)
     given.undo()
     assert tables["attention"].is_empty()
-    assert notes["attention"]["reason"] == "no block of family llava gives attention weights"
+    assert notes["attention"]["reason"] == "no block of family llava returns attention weights"
     assert notes["attention"]["reason"] in caplog.text
     assert notes["lens"] == {}
     assert len(tables["lens"]) > 0

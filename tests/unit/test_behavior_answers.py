@@ -181,7 +181,7 @@ def test_mistakes_are_one_sentence(project, tmp_path):
         project.answer(tmp_path, conditions=["sihgted"])
     with pytest.raises(UserError, match="no item is asked"):
         project.answer(tmp_path, rows=[ROWS[3]])
-    with pytest.raises(UserError, match="2 pictures, but an encoder compares 1"):
+    with pytest.raises(UserError, match="2 images, but an encoder compares 1"):
         project.answer(tmp_path, [item("w", ["p000", "p001"], ["x", "y"])], "clip", ["sighted"])
     assert not list(tmp_path.glob("sighted*"))
 

@@ -90,7 +90,7 @@ def test_items_without_a_known_answer_count_where_no_answer_is_needed(tmp_path, 
     said = {c: answers(items, looks, c, 1) for c in ("sighted", "blank")}
     with caplog.at_level(logging.INFO):
         scores, shares = score(tmp_path, items, said)
-    assert "9 items, of which 1 have no known answer" in caplog.text
+    assert "9 items, 1 without a known answer" in caplog.text
     n = values(scores, column="n")
     assert n["accuracy"] == n["tv_truth"] == n["majority"] == 8
     assert n["tv_blank"] == n["place_bias"] == 9

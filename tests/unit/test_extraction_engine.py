@@ -283,7 +283,7 @@ def test_questions_about_one_picture_that_differ_before_it_are_refused(adapter, 
 
 def test_a_question_about_an_unknown_picture_and_a_wrong_template_are_one_sentence(data, tmp_path):
     other = build_dataset(tmp_path, 2, [("q", [1, 9], "?")])
-    with pytest.raises(UserError, match="item 'q': picture 'p009' is not in"):
+    with pytest.raises(UserError, match="item 'q': image 'p009' is not in"):
         plan_part(other.items, other.images, 0, 1, "{question}")
     with pytest.raises(UserError, match=r"expected no field but \{question\}"):
         plan_part(data.items, data.images, 0, 1, "{prompt}")

@@ -37,7 +37,7 @@ def test_what_fitted_is_where_the_next_rows_begin():
 
 
 def test_a_size_that_was_told_is_kept_and_its_failure_is_one_sentence():
-    with pytest.raises(UserError, match="out of memory at 8; use less, or 'auto'"):
+    with pytest.raises(UserError, match="out of memory at 8; use a smaller number, or 'auto'"):
         list(AdaptiveBatchSize(8).over(range(9), Device(4)))
 
 

@@ -181,5 +181,5 @@ def test_without_pictures_nothing_is_swapped_or_blanked(project) -> None:
 
 
 def test_a_picture_that_is_not_in_the_table_is_named(project) -> None:
-    with pytest.raises(UserError, match="picture 'nobody' is not in the picture table"):
+    with pytest.raises(UserError, match="image 'nobody' is not in the image table"):
         Showing(items([("g", ["nobody"], "t")]), project, 1).sights("sighted")

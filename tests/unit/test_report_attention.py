@@ -225,14 +225,14 @@ def test_rows_of_charts_keep_their_controls(root):
 
 def test_what_a_family_cannot_give_is_said_and_nothing_is_drawn(tmp_path):
     path = tmp_path / HOME / "summary.parquet"
-    notes = {"attention_reason": "no block of family x gives attention weights"}
+    notes = {"attention_reason": "no block of family x returns attention weights"}
     write_noted(path, SUMMARY.empty_table(), notes)
     for name, schema in (("maps", MAPS), ("lens", LENS), ("words", WORDS)):
         write_noted(path.with_name(f"{name}.parquet"), schema.empty_table(), {})
     write_table(tmp_path / DATA / "items.parquet", ITEMS.empty_table())
     write_table(tmp_path / DATA / "images.parquet", IMAGES.empty_table())
     page = render_section("attention", **context(inputs(tmp_path), SETTINGS))
-    assert "No attention is shown: no block of family x gives attention weights." in page
+    assert "No attention is shown: no block of family x returns attention weights." in page
     assert "<img" not in page
     draw.main(words(tmp_path, tmp_path / "o/figures.json"))
     assert (tmp_path / "o/ratios.svg").exists()

@@ -1,4 +1,4 @@
-"""The logit lens: what each block's output would say if the last norm and the head came next.
+"""Logit lens: apply the last norm and the head to each block's output.
 
 Source: nostalgebraist 2020, "interpreting GPT: the logit lens"; of image tokens, as in Neo et al.
 2024, "Towards interpreting visual information processing in vision-language models".
@@ -16,23 +16,23 @@ from torch import Tensor
 from eyechart.attention.trace import Trace
 from eyechart.models.unembedding import OutputHead
 
-ROOM = 256  # tokens whose scores of all words are held at once
-CLOSE = 1e-4  # of log-probabilities in float32
-LOOSE = 0.1  # the same in half precision
+ROOM = 256  # maximum number of tokens whose logits are held at once
+CLOSE = 1e-4  # tolerance of log-probabilities in float32
+LOOSE = 0.1  # tolerance in half precision
 
 
 @dataclass(frozen=True)
 class LensPredictions:
-    """What each of l blocks would say at the answer position.
+    """Logit lens of l blocks at the answer position.
 
     Attributes
     ----------
     log_probability : float64, shape (l, c)
-        Of the token that tells each choice from the others.
+        Log-probability of the token that distinguishes each choice from the others.
     rank : int64, shape (l, c)
-        Place of that token among all words, from 1.
+        Rank of that token in the vocabulary, from 1.
     top : list of int
-        The likeliest token of all.
+        The most likely token.
     """
 
     log_probability: np.ndarray
@@ -40,11 +40,11 @@ class LensPredictions:
     top: list[int]
 
     def predicted(self) -> list[int]:
-        """Give the choice that each block prefers."""
+        """Return the most likely choice at each block."""
         return [int(n) for n in self.log_probability.argmax(axis=1)]
 
     def first_layer(self) -> int:
-        """Give the first block from which on the last one's choice is always preferred."""
+        """Return the first block from which on the final choice is always the most likely."""
         chosen = self.predicted()
         others = [n for n, choice in enumerate(chosen) if choice != chosen[-1]]
         return others[-1] + 1 if others else 0
@@ -52,14 +52,14 @@ class LensPredictions:
 
 @dataclass(frozen=True)
 class Read:
-    """What each of l blocks would say at t image tokens.
+    """Logit lens of l blocks at t image tokens.
 
     Attributes
     ----------
     log_probability : float64, shape (l, t, c)
-        Of the tokens of the choices.
+        Log-probabilities of the tokens of the choices.
     top : int64, shape (l, t, k)
-        The likeliest tokens of all.
+        The most likely tokens.
     top_log_probability : float32, of the same shape
     """
 
@@ -69,47 +69,47 @@ class Read:
 
 
 def fault(head: OutputHead, trace: Trace) -> str:
-    """Say in one sentence why a head does not give the model's own scores; empty if it does."""
+    """Return why a head does not reproduce the model's own scores; empty if it does."""
     last = trace.hidden[list(head.blocks)[-1]][-1:]
     with torch.inference_mode():
         try:
             found = head.log_probabilities(last)[0]
         except (RuntimeError, TypeError, AttributeError) as error:
-            return f"the last norm and the head do not follow the last block ({_short(error)})"
+            return f"the last norm and head cannot be applied to the last block ({_short(error)})"
     if found.shape != trace.own.shape:
-        return f"behind the last norm stand {len(found)} scores, expected {len(trace.own)}"
+        return f"the head returns {len(found)} scores, expected {len(trace.own)}"
     off = float(torch.abs(found.cpu() - trace.own).max())
     most = CLOSE if last.dtype == torch.float32 else LOOSE
     if off <= most:
         return ""
     return (
-        f"the last norm and the head, put behind the last block, do not give the model's own "
+        f"the last norm and head, applied to the last block, do not reproduce the model's own "
         f"log-probabilities (off by {off:.2g}, expected at most {most:g})"
     )
 
 
 def at_answer(head: OutputHead, trace: Trace) -> LensPredictions:
-    """Give what each block would say at the answer position; ``trace.words`` must be known."""
+    """Return the logit lens at the answer position; requires ``trace.words``."""
     words = torch.tensor(trace.words)
     rows = []
     with torch.inference_mode():
         for address in head.blocks:
             rows.append(head.log_probabilities(trace.hidden[address][-1:]).cpu())
-    every = torch.cat(rows)  # (l, words)
+    every = torch.cat(rows)  # (l, vocabulary)
     own = every[:, words]
     rank = torch.stack([(every > column[:, None]).sum(dim=1) + 1 for column in own.T], dim=1)
     return LensPredictions(own.double().numpy(), rank.numpy(), every.argmax(dim=1).tolist())
 
 
 def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) -> Read:
-    """Give what each block would say at the image tokens."""
+    """Return the logit lens at the image tokens."""
     image = torch.from_numpy(trace.image)
     chosen, tops, tops_at = [], [], []
     with torch.inference_mode():
         for address in head.blocks:
             hidden = trace.hidden[address]
             for part in hidden[image.to(hidden.device)].split(ROOM):
-                found = head.log_probabilities(part)  # (tokens, words)
+                found = head.log_probabilities(part)  # (tokens, vocabulary)
                 best = found.topk(top, dim=1)
                 chosen.append(found[:, list(words)].double().cpu())
                 tops.append(best.indices.cpu())

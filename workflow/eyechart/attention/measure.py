@@ -1,4 +1,4 @@
-"""What is done with each item that is traced, and what a model cannot give, said once."""
+"""Trace items one by one, and report once what a model does not support."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from eyechart.tables.token_boxes import coverage
 logger = logging.getLogger(__name__)
 
 SCHEMAS = {"attention": ATTENTION, "lens": LENS, "words": WORDS, "maps": MAPS}
-SHORT = 6  # addresses that a note lists
+SHORT = 6  # maximum number of addresses listed in a note
 
 
 class ItemTracer:
-    """Traces items one by one, and says once what a model cannot give."""
+    """Traces items one by one, and reports once what a model does not support."""
 
     def __init__(
         self,
@@ -51,20 +51,20 @@ class ItemTracer:
         if refused:
             self.cannot(("attention", "maps"), refused)
         if self.tracer.region == "decoder":
-            self.cannot(("words",), "a decoder writes the answer, and it reads no image tokens")
+            self.cannot(("words",), "the answer comes from a decoder without image tokens")
 
     def cannot(self, names: Sequence[str], why: str) -> None:
-        """Say why tables have no rows, in the log and in their notes."""
+        """Record why tables have no rows, in the log and in their notes."""
         for name in names:
             self.reasons[name] = self.reasons[name] or why
         logger.warning("no rows of %s: %s", " and ".join(names), why)
 
     def note(self, name: str, what: str) -> None:
-        """Count what some items lack."""
+        """Count a problem of some items."""
         self.notes[name][what] += 1
 
     def examine(self, item: Item, marks: Sequence[Mark]) -> None:
-        """Trace one item, with its own marks and those of another, on its own pictures."""
+        """Trace one item, with its own marks and control marks, on its own images."""
         images = [open_picture(Path(self.paths[image])) for image in item["images"]]
         found = self.tracer.trace(item, images, weights=not self.reasons["attention"])
         if not self.checked:
@@ -76,19 +76,19 @@ class ItemTracer:
             self.add_lens(item, found, shares)
 
     def check(self, trace: Trace) -> None:
-        """See on the first item what the model gives."""
+        """Check on the first item what the model supports."""
         self.checked = True
         family = self.adapter.spec.family
         if not trace.image.any():
-            why = f"no token of a prompt of family {family} stands for the picture"
+            why = f"prompts of family {family} have no image tokens"
             self.cannot(("attention", "maps", "words"), why)
         elif not trace.weights and not self.reasons["attention"]:
-            why = f"no block of family {family} gives attention weights"
+            why = f"no block of family {family} returns attention weights"
             self.cannot(("attention", "maps"), why)
         without = [a for a in self.tracer.blocks if a not in trace.weights]
         if not self.reasons["attention"] and without:
             named = ", ".join(without[:SHORT]) + (", …" if len(without) > SHORT else "")
-            what = f"{len(without)} blocks give no attention weights ({named})"
+            what = f"{len(without)} blocks return no attention weights ({named})"
             self.note("attention", what)
             logger.warning("%s", what)
         if not self.reasons["lens"] and (why := lens.fault(self.head, trace)):
@@ -97,14 +97,14 @@ class ItemTracer:
     def covered(
         self, item: Item, images: Sequence[Image.Image], trace: Trace, marks: Sequence[Mark]
     ) -> tuple[list[Share], list[np.ndarray]]:
-        """Give what each mark covers of the image tokens, and where those lie."""
+        """Return the coverage of image tokens by each mark, and the boxes of those tokens."""
         if not trace.image.any() or (self.tracer.region == "decoder" and not trace.weights):
             return [], []
         places = self.tracer.places(images)
         check_places(item["item_id"], trace.image, places)
         counts = [len(p) for p in places]
         if np.isnan(np.concatenate(places)[:, 3]).all():
-            self.note("attention", "image tokens lie nowhere in the picture: no rows of regions")
+            self.note("attention", "image tokens have no position in the image: no region rows")
             return [], places
         shares: list[Share] = []
         for mark in marks:
@@ -112,13 +112,13 @@ class ItemTracer:
             if own.any():
                 shares.append((mark, own))
             else:
-                self.note("attention", "a region lies where the model sees nothing: left out")
+                self.note("attention", "a region outside the model's view was left out")
         return shares, places
 
     def add_attention(
         self, item: Item, trace: Trace, shares: Sequence[Share], places: Sequence[np.ndarray]
     ) -> None:
-        """Add the rows of attention, and of the first items of each task the maps."""
+        """Add the rows of attention, and maps for the first items of each task."""
         weights = {address: own.numpy() for address, own in trace.weights.items()}
         self.tables.add_attention(item, weights, trace.image, shares)
         if self.shown[item["task"]] < self.settings.pictures:
@@ -126,9 +126,9 @@ class ItemTracer:
             self.tables.add_maps(item, weights, trace.image, places)
 
     def add_lens(self, item: Item, trace: Trace, shares: Sequence[Share]) -> None:
-        """Add what each block would say, at the answer position and at the image tokens."""
+        """Add the logit lens at the answer position and at the image tokens."""
         if trace.words is None:
-            what = "choices that go on alike behind their common beginning: no rows of the item"
+            what = "the next token does not distinguish the choices: no rows of the item"
             self.note("lens", what)
             logger.warning("item %r: %s", item["item_id"], what)
             return
@@ -144,10 +144,10 @@ class ItemTracer:
             self.tables.add_words(item, addresses, read, texts)
 
     def text(self, token: int) -> str:
-        """Give a token as text; a space before it is kept."""
+        """Return a token as text, with its leading space."""
         return str(self.adapter.tokenizer.decode([token]))
 
     def told(self, name: str) -> dict[str, str]:
-        """Give the notes of a table."""
+        """Return the notes of a table."""
         counted = [f"{what} ({count} x)" for what, count in self.notes[name].items()]
         return {"reason": self.reasons[name], "note": "; ".join(counted)}

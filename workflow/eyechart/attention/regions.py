@@ -1,7 +1,7 @@
-"""The marked regions of an item, the part each plays, and how much of each image token they cover.
+"""Marked regions of items with their roles, and control regions from other items.
 
-A control moves the regions of another item onto the picture: what is looked at there is what would
-be looked at anyhow, at such places.
+A control moves the regions of another item onto the image: attention to them is what such positions
+get regardless of the question.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from eyechart.core import randomness
 from eyechart.core.errors import UserError
 from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
 
-Sizes = Sequence[tuple[int, int]]  # width and height of each picture that an item shows
+Sizes = Sequence[tuple[int, int]]  # width and height of each image of an item
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A region on one of an item's pictures, which ``number`` counts from 0, and its role."""
+    """A region on image ``number`` of an item, counted from 0, and its role."""
 
     region: Region
     number: int
@@ -31,12 +31,12 @@ class Mark:
 
 
 def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[str, Mark]]]:
-    """Give by item id the picture's id and the mark of each of its regions; none without a table.
+    """Return image id and mark of each region, by item id; empty lists without a table.
 
     Raises
     ------
     UserError
-        If a region is on a picture that its item does not show.
+        If a region is on an image that is not its item's.
     """
     found: dict[str, list[tuple[str, Mark]]] = {item["item_id"]: [] for item in items}
     table = read_regions(path, CANVAS) if path else {}
@@ -45,8 +45,8 @@ def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[s
         for name, (image, region) in table.get(item["item_id"], {}).items():
             if image not in item["images"]:
                 raise UserError(
-                    f"{path}: region {name!r} of item {item['item_id']!r} is on picture {image!r}, "
-                    f"expected one that the item shows: {', '.join(item['images'])}"
+                    f"{path}: region {name!r} of item {item['item_id']!r} is on image {image!r}, "
+                    f"expected one of the item's: {', '.join(item['images'])}"
                 )
             mark = Mark(region, item["images"].index(image), roles.get(name, "other"))
             found[item["item_id"]].append((image, mark))
@@ -54,20 +54,20 @@ def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[s
 
 
 def check_inside(mark: Mark, sizes: Sizes, item: str) -> None:
-    """Raise a UserError if a region does not lie on its picture."""
+    """Raise a UserError if a region extends beyond its image."""
     width, height = sizes[mark.number]
     if not mark.region.within(width, height):
         r = mark.region
         raise UserError(
             f"regions: {r.shape} {r.name!r} of item {item!r} is at ({r.left:g}, {r.top:g}, "
-            f"{r.right:g}, {r.bottom:g}), expected to lie within its picture of {width} x {height}"
+            f"{r.right:g}, {r.bottom:g}), expected to lie within its image of {width} x {height}"
         )
 
 
 def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
-    """Give for each item one of the same task and of another group, by seed; none if there is none.
+    """Draw, for each item, one of the same task and another group; items without one are left out.
 
-    Its pictures are as many as the item's own.
+    It has the same number of images, and none in common.
     """
     found = {}
     for item in items:
@@ -87,14 +87,14 @@ def partners(items: Sequence[Item], seed: int) -> dict[str, str]:
 
 
 def moved(mark: Mark, of: Sizes, onto: Sizes) -> Mark:
-    """Give another item's mark at the same place of one's own picture, scaled with its size."""
+    """Return another item's mark at the same relative position of an item's own image."""
     (w, h), (width, height) = of[mark.number], onto[mark.number]
     region = mark.region.moved(0, 0, (width / w, height / h))
     return Mark(region, mark.number, mark.role, control=True)
 
 
 def of_picture(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarray:
-    """Lay the shares of one picture's tokens out among those of all pictures of a prompt."""
+    """Return the shares of one image's tokens, with 0 for tokens of the prompt's other images."""
     found = np.zeros(sum(counts))
     start = sum(counts[:number])
     found[start : start + counts[number]] = shares

@@ -1,4 +1,4 @@
-"""From the traces of items to the rows of the four tables."""
+"""Convert traces of items to rows of the four tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eyechart.attention.regions import Mark
 from eyechart.attention.settings import Item
 from eyechart.tables.attention import ANSWER, ATTENTION, LENS, MAPS, WHOLE, WORDS
 
-Share = tuple[Mark, np.ndarray]  # a region, and how much of each image token it covers, (t,)
+Share = tuple[Mark, np.ndarray]  # a region, and its coverage of each image token, (t,)
 
 
 @dataclass
@@ -35,14 +35,14 @@ class Tables:
         image: np.ndarray,
         shares: Sequence[Share],
     ) -> None:
-        """Add an item's rows: of each block and head the whole picture, then every region.
+        """Add an item's rows: for each block and head, the whole image, then every region.
 
         Parameters
         ----------
         weights : by address, float32, shape (heads, t)
             Attention from the answer position to the whole prompt.
         image : bool, shape (t,)
-        shares : of each region, over the image tokens alone
+        shares : for each region, over image tokens only
         """
         for address, own in weights.items():
             on_image = own[:, image].astype(np.float64)  # (heads, image tokens)
@@ -65,7 +65,7 @@ class Tables:
         image: np.ndarray,
         places: Sequence[np.ndarray],
     ) -> None:
-        """Add the attention on each image token, mean over heads, a row per block and picture."""
+        """Add attention to each image token, averaged over heads, a row per block and image."""
         ends = np.cumsum([len(p) for p in places])
         for address, own in weights.items():
             on_image = own[:, image].mean(axis=0)
@@ -81,7 +81,7 @@ class Tables:
     def add_lens(
         self, item: Item, addresses: Sequence[str], said: LensPredictions, top: list[str]
     ) -> None:
-        """Add what each block would say at the answer position."""
+        """Add the logit lens at the answer position."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
         predicted, first = said.predicted(), said.first_layer()
         for n, address in enumerate(addresses):
@@ -102,7 +102,7 @@ class Tables:
     def add_read(
         self, item: Item, addresses: Sequence[str], read: Read, shares: Sequence[Share]
     ) -> None:
-        """Add what each block would say at the image tokens: of the picture, and of each region."""
+        """Add the logit lens at image tokens: averaged over the image, and over each region."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
         count = read.log_probability.shape[1]
         named = [("picture", "picture", np.ones(count))]
@@ -122,7 +122,7 @@ class Tables:
     def add_words(
         self, item: Item, addresses: Sequence[str], read: Read, texts: dict[int, str]
     ) -> None:
-        """Add the likeliest words at each image token; ``texts`` gives them by token id."""
+        """Add the most likely words at each image token; ``texts`` maps token ids to words."""
         for n, address in enumerate(addresses):
             ids, values = read.top[n], read.top_log_probability[n]  # (t, k)
             columns = {
@@ -133,7 +133,7 @@ class Tables:
             self.words.append(self._table(item, address, columns, WORDS))
 
     def whole(self, name: str, schema: pa.Schema) -> pa.Table:
-        """Give all rows of one of the four."""
+        """Return all rows of one table."""
         parts = getattr(self, name)
         return pa.concat_tables(parts).combine_chunks() if parts else schema.empty_table()
 
@@ -149,7 +149,7 @@ class Tables:
 
 
 def share_of(logs: np.ndarray, right: int) -> float:
-    """Give the probability of one choice among all, from log-probabilities (c,)."""
+    """Return the probability of one choice among all, from log-probabilities (c,)."""
     weights = np.exp(logs - logs.max())
     return float(weights[right] / weights.sum())
 

@@ -1,4 +1,4 @@
-"""What the config says of tracing attention, and which items it picks."""
+"""Settings of the attention stage, and the choice of items."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Item = dict[str, Any]  # a row of items.parquet
 
 @dataclass(frozen=True)
 class AttentionSettings:
-    """The slice of the config that says what is traced.
+    """The attention slice of the config.
 
     Attributes
     ----------
     items : int
-        At most so many items of each task, of the test groups, drawn by seed.
+        Maximum number of items per task, drawn by seed from the test groups.
     prompt, choices
-        How items are put to the model, as when they are answered; see ``PromptStyle``.
+        How items are presented to the model, as in the behavior stage; see ``PromptStyle``.
     pictures : int
-        Of how many items of each task the attention on every image token is kept, to be drawn.
+        Number of items per task whose attention to every image token is stored for figures.
     top : int
-        How many words are kept of each image token; 0 for none.
+        Number of words stored per image token; 0 for none.
     """
 
     items: int
@@ -48,12 +48,12 @@ class AttentionSettings:
         self.style()
 
     def style(self) -> PromptStyle:
-        """Give how items are asked: their options in the given order."""
+        """Return the prompt style: options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
 
 
 def read_settings(text: str) -> AttentionSettings:
-    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
     value = json.loads(text)
     known = [f.name for f in fields(AttentionSettings)]
     for name in sorted(set(value) ^ set(known)):
@@ -63,21 +63,21 @@ def read_settings(text: str) -> AttentionSettings:
 
 
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:
-    """Read the items that are traced, sorted by id.
+    """Read the items to trace, sorted by id.
 
-    Of each task ``most``, drawn by seed, of as many groups as there are: the test groups' items
-    that show a picture and have an answer among their choices.
+    Candidates are items of the test groups with an image and an answer among their choices. Per
+    task ``most`` are drawn by seed, spread over as many groups as possible.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there are no candidates.
     """
     rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
     asked = [r for r in rows if r["group_split"] == "test" and traceable(r)]
     if not asked:
         raise UserError(
-            f"{path}: no item is traced, expected some of test groups with a picture, choices and "
+            f"{path}: no item to trace, expected items of test groups with an image, choices and "
             "an answer among them"
         )
     tasks: dict[str, list[Item]] = {}
@@ -88,14 +88,14 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
 
 
 def traceable(item: Item) -> bool:
-    """Say whether an item shows a picture to a model that reads, and has a known right choice."""
+    """Return whether an item has an image, a known answer, and a form that a VLM can answer."""
     form = json.loads(item["meta"] or "{}").get("form")
     known = item["answer"] in (item["choices"] or []) and len(item["choices"]) > 1
     return bool(item["images"]) and known and form != "which_picture"
 
 
 def drawn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """Draw items by seed: the first of every group before the second of any."""
+    """Draw items by seed: one of every group before a second one of any."""
     order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i["item_id"]))
     turn: Counter[str] = Counter()
     ranked = []

@@ -1,8 +1,8 @@
-"""Sum up where a model looks, and from which block on it knows what it will say.
+"""Summarise attention to the image, and the block from which on the answer is settled.
 
-Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset; writes their means over
-items by task, block, role of the region, and head, with intervals, and with the control beside
-them: the regions of other items moved onto the same pictures.
+Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset. Writes means over items by
+task, block, role of the region, and head, with intervals and with the control: regions of other
+items moved onto the same images.
 
     python -m eyechart.attention.summarise --model tiny_llava --dataset depth \
         --attention results/attention/tiny_llava/depth/attention.parquet \
@@ -42,12 +42,12 @@ Rows = list[dict[str, Any]]
 
 
 class Summary:
-    """The rows of one model on one dataset.
+    """Computes the summary rows of one model on one dataset.
 
     Parameters
     ----------
     draws : int
-        Of the bootstrap.
+        Number of bootstrap draws.
     seed : int
     """
 
@@ -56,7 +56,7 @@ class Summary:
         self.draws, self.seed = draws, seed
 
     def attention(self, table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Give the rows of image mass, and of the ratio in regions by role."""
+        """Yield the rows of image mass, and of the ratio in regions by role."""
         for task, part in by_task(table):
             own = part.filter(~pl.col("control"))
             whole = own.filter(pl.col("region") == WHOLE)
@@ -67,9 +67,9 @@ class Summary:
                 yield from self.ratios(task, role, there.filter(pl.col("role") == role))
 
     def image_mass(self, task: str, whole: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Give the share of attention that falls on image tokens, beside the share that they are.
+        """Yield the share of attention on image tokens, with their share of all tokens as chance.
 
-        The test is against that share: what attention to all tokens alike would give.
+        The test is against that share, which uniform attention would have.
         """
         mixed = with_mean(whole, ["mass", "area"])
         wide, groups, places = pivot(mixed, "mass")
@@ -79,7 +79,7 @@ class Summary:
         )
 
     def ratios(self, task: str, role: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Give the ratio of regions of a role; an item's several wrong choices are one region."""
+        """Yield the ratio of regions of a role; several regions of one item are joined."""
         keys = ["item_id", "group", "address", "head", "control"]
         joined = part.group_by(keys, maintain_order=True).agg(
             pl.col("mass").cast(pl.Float64).sum(),
@@ -98,7 +98,7 @@ class Summary:
         yield from self.rows(task, "ratio", role, places, groups, wide, control, uniform)
 
     def lens(self, table: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Give what blocks would say: at the answer position, then at the image tokens."""
+        """Yield the rows of the logit lens: at the answer position, then at image tokens."""
         table = table.with_columns(pl.lit(MIXED).alias("head"))
         chance = 1 / pl.col("log_probability").list.len()
         table = table.with_columns(chance.alias("chance"))
@@ -115,7 +115,7 @@ class Summary:
                 yield from self.one(task, "lens_p_right", role, mean, "p_right")
 
     def said(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
-        """Give the right choice's probability, and how many items have settled on their answer."""
+        """Yield the right choice's probability, and the share of items whose answer is settled."""
         block = pl.col("address").str.split(".").list.last().cast(pl.Int32)
         order = part.group_by("item_id").agg(block.min().alias("lowest"))
         part = part.join(order, on="item_id", maintain_order="left")
@@ -127,10 +127,10 @@ class Summary:
     def one(
         self, task: str, metric: str, role: str, part: pl.DataFrame, column: str
     ) -> Iterator[dict[str, Any]]:
-        """Give the rows of a column of the lens; a probability stands beside chance.
+        """Yield the rows of a column of the lens; probabilities come with chance.
 
-        It is not tested: a model that guesses, and is sure of it, is below chance on most items
-        and at chance on average, which a test of signs takes for a finding.
+        There is no test: a model that guesses confidently is below chance on most items and at
+        chance on average, which a sign test would report as significant.
         """
         wide, groups, places = pivot(part, column)
         chance = pivot(part, "chance")[0] if column == "p_right" else None
@@ -147,7 +147,7 @@ class Summary:
         against: np.ndarray | None = None,
         chance: np.ndarray | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Give a row per place; values, what they are tested against, and chance are (n, m)."""
+        """Yield a row per column; values, their reference in the test, and chance are (n, m)."""
         draws = GroupBootstrap(
             groups, self.draws, generator("attention", self.seed, *self.named.values(), task)
         )
@@ -181,10 +181,11 @@ class Summary:
 
 
 def corrected(rows: Rows) -> Rows:
-    """Fill in q: Benjamini-Hochberg over the tests of a metric, of blocks and of heads apart.
+    """Fill in q: Benjamini-Hochberg over the tests of a metric, separately for blocks and heads.
 
-    Apart, because what is true of one metric everywhere (a picture gets less attention than its
-    share of tokens) would else let the others' chance findings through.
+    Separately by metric too, because an effect that holds everywhere for one metric (images get
+    less attention than their share of tokens) would otherwise admit false discoveries in the
+    others.
     """
     families: dict[tuple[str, bool], Rows] = {}
     for row in rows:
@@ -198,12 +199,12 @@ def corrected(rows: Rows) -> Rows:
 
 
 def known(value: float) -> float | None:
-    """Give a number, or None for NaN."""
+    """Return a finite number, else None."""
     return float(value) if np.isfinite(value) else None
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the command line; all flags are required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("model", "dataset"):
         parser.add_argument(f"--{name}", required=True)
@@ -215,7 +216,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Write the summary; what a model could not give stands in its notes."""
+    """Write the summary; its notes say what a model does not support."""
     args = parse_args(argv)
     looked, told = read_noted(args.attention, ATTENTION)
     would, also = read_noted(args.lens, LENS)

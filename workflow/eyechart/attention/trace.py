@@ -1,4 +1,4 @@
-"""One item's forward pass: what the answer position attends to, and what each block makes of it."""
+"""Trace one item's forward pass: attention from the answer position, and every block's output."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Trace:
-    """What was seen in one pass.
+    """Records of one forward pass.
 
     Attributes
     ----------
     image : bool, shape (t,)
-        Which tokens of the prompt stand for the picture.
+        Which tokens of the prompt are image tokens.
     weights : by address, float32, shape (heads, t)
-        Attention from the answer position; lacks blocks that give none.
+        Attention from the answer position; without blocks that return none.
     hidden : by address, shape (s, d)
         Output of each block; the last row is the answer position.
-    own : float32, shape (words,)
-        The model's own log-probabilities there.
-    words : token id of each choice, or None where the next token does not tell them apart
+    own : float32, shape (vocabulary,)
+        The model's own log-probabilities at the answer position.
+    words : token id of each choice, or None if the next token does not distinguish them
     """
 
     image: np.ndarray
@@ -45,7 +45,7 @@ class Trace:
 
 
 class Tracer:
-    """Shows items to a model as answering does, one at a time."""
+    """Runs a model on one item at a time, with the prompts of the behavior stage."""
 
     def __init__(self, adapter: LanguageAdapter, settings: AttentionSettings) -> None:
         self.adapter, self.style = adapter, settings.style()
@@ -54,7 +54,7 @@ class Tracer:
         self.blocks = {address: addresses[address] for address in names}
 
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
-        """Read one item's prompt, and what all its choices begin with."""
+        """Run one item's prompt, followed by the common beginning of its choices."""
         adapter = self.adapter
         (asking,) = self.style.ask(item)
         pictures = [adapter.picture(image) for image in images]
@@ -78,12 +78,12 @@ class Tracer:
         return Trace(image, found or {}, hidden, own, words)
 
     def places(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
-        """Give where the language model's tokens of each picture lie, float32 (t, 7) each."""
+        """Return the boxes of the language model's tokens of each image, float32 (t, 7) each."""
         return [self.adapter.places(image.size, "lm", len(images)) for image in images]
 
 
 def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
-    """Give what all choices begin with, and the token that follows in each.
+    """Return the common beginning of all choices, and the token that follows in each.
 
     >>> deciding([[5, 6, 7], [5, 8, 7]])
     ([5], [6, 8])
@@ -93,7 +93,7 @@ def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
     Returns
     -------
     list of int, (list of int, or None)
-        None where a choice ends there, or two go on alike: the next token then decides nothing.
+        None if a choice ends there or two have the same next token, which then does not decide.
     """
     shared: Ids = []
     for column in zip(*choices, strict=False):
@@ -106,7 +106,7 @@ def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
 
 
 def check_places(item: str, image: np.ndarray, places: Sequence[np.ndarray]) -> None:
-    """Raise a UserError if a prompt has another number of image tokens than there are places."""
+    """Raise a UserError if the numbers of image tokens and of token boxes differ."""
     known, there = sum(map(len, places)), int(image.sum())
     if known != there:
         raise UserError(

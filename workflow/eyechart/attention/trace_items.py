@@ -1,10 +1,9 @@
-"""Trace where a model looks when it answers, and from which block on it knows what it will say.
+"""Trace a model's attention to the image and its logit lens while it answers.
 
-Reads a model's checkpoint, a dataset's tables and, where it has some, its regions; writes
-``attention.parquet`` under the name given, and ``lens``, ``words`` and ``maps`` beside it. The
-model is loaded once, with attention computed step by step (``eager``), and shown each item as when
-it answers. A family that gives no attention weights, or no scores behind its blocks, gets a table
-without rows that says why.
+Reads a model's checkpoint, a dataset's tables and its regions, if it has any. Writes
+``attention.parquet`` to the given path, and ``lens``, ``words`` and ``maps`` beside it. The model
+is loaded once, with ``eager`` attention, and gets each item with the prompt of the behavior stage.
+If a family returns no attention weights or has no usable head, the table has no rows and says why.
 
     python -m eyechart.attention.trace_items --model tiny_llava --dataset depth \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -48,12 +47,12 @@ logger = logging.getLogger(__name__)
 def marks_by_item(
     items: Sequence[Item], regions: Path | None, paths: Mapping[str, str], seed: int
 ) -> dict[str, list[Mark]]:
-    """Give each item's marks, and those of another of its task moved onto its pictures.
+    """Return each item's marks, and those of another item of its task moved onto its images.
 
     Raises
     ------
     UserError
-        If a region does not lie on its picture.
+        If a region extends beyond its image.
     """
     own = marks_of(regions, items)
     marked = [item for item in items if own[item["item_id"]]]
@@ -70,18 +69,18 @@ def marks_by_item(
 
 
 def load_eager(spec: Spec, checkpoint: Path, loading: Loading) -> tuple[LanguageAdapter, str]:
-    """Load a model whose attention is computed step by step, or as it will and why not so.
+    """Load a model with eager attention; if refused, without it, and return the reason.
 
     Raises
     ------
     UserError
-        If it cannot be loaded at all, or has no language model.
+        If it cannot be loaded either way, or has no language model.
     """
     refused = ""
     try:
         adapter = load(spec, checkpoint, replace(loading, attention="eager"))
     except (errors.UserError, ValueError, ImportError, TypeError) as error:
-        adapter = load(spec, checkpoint, loading)  # what is wrong with both is raised here
+        adapter = load(spec, checkpoint, loading)  # an error of both attempts is raised here
         refused = f"family {spec.family} refuses eager attention ({' '.join(str(error).split())})"
     if not isinstance(adapter, LanguageAdapter):
         raise errors.UserError(
@@ -93,7 +92,7 @@ def load_eager(spec: Spec, checkpoint: Path, loading: Loading) -> tuple[Language
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but those of loading are required."""
+    """Parse the command line; all flags but those of loading are required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)
@@ -115,7 +114,7 @@ def main(argv: list[str]) -> None:
     images = read_table(args.images, ["image_id", "path"])
     paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
     for name in {image for item in items for image in item["images"]} - set(paths):
-        raise errors.UserError(f"items: picture {name!r} is not in the picture table")
+        raise errors.UserError(f"items: image {name!r} is not in the image table")
     marks = marks_by_item(items, next(iter(args.regions), None), paths, args.seed)
     adapter, refused = load_eager(read_spec(args.spec), args.checkpoint, read_flags(args))
     tables = Tables(args.model, args.dataset)

@@ -1,7 +1,7 @@
-"""Attention weights of a language model's blocks, read on their way out of the attention modules.
+"""Collect attention weights of a language model's blocks from the outputs of attention modules.
 
-An attention that is computed step by step (``eager``) gives its weights beside its output; others
-never hold them. Nothing is kept but the row of one token.
+Eager attention returns its weights beside its output; other implementations never hold them. Only
+the row of one token is kept.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from torch import Tensor, nn
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached
 
-SUM = 0.05  # by which the sum over all keys may differ from 1, in half precision
+SUM = 0.05  # tolerance of the sum over all keys, in half precision
 
 
 @contextmanager
 def watched(model: nn.Module, blocks: Mapping[str, str], keys: int) -> Iterator[dict[str, Tensor]]:
-    """Collect, within the block, how each block's last token attends to so many keys.
+    """Collect, within the context, the attention of each block's last token to ``keys`` keys.
 
     Parameters
     ----------
     model : nn.Module
-    blocks : by address, the path of a block
+    blocks : module path of each block, by address
     keys : int
-        How many tokens the prompt has: attention to anything else (a decoder's to itself, that to
-        another model's states) is not collected.
+        Number of tokens of the prompt: attention to anything else (a decoder's self-attention,
+        cross-attention to other states) is not collected.
 
     Yields
     ------
     dict of Tensor, by address, float32, shape (heads, keys)
-        Filled by the forward pass of one prompt; lacks blocks that give no weights.
+        Filled by the forward pass of one prompt; without blocks that return no weights.
     """
     found: dict[str, Tensor] = {}
 
@@ -50,17 +50,17 @@ def watched(model: nn.Module, blocks: Mapping[str, str], keys: int) -> Iterator[
         f"{path}.{name}": hook(address)
         for address, path in blocks.items()
         for name, _ in model.get_submodule(path).named_modules()
-        if name  # the block itself may hand on what is inside it
+        if name  # the block itself may return the weights of its modules
     }
     with attached(model, inside):
         yield found
 
 
 def last_row(output: Any, keys: int) -> Tensor | None:
-    """Give the attention weights of the last token in a module's output, if there are any.
+    """Return the attention weights of the last token from a module's output, if there are any.
 
-    They are a tensor (1, heads, queries, keys) of which each row sums to 1: an attention bias of
-    the same shape does not.
+    They are a tensor (1, heads, queries, keys) whose rows sum to 1, unlike those of an attention
+    bias of the same shape.
     """
     for part in output if isinstance(output, tuple) else ():
         if not isinstance(part, torch.Tensor) or part.ndim != 4:
@@ -75,11 +75,11 @@ def last_row(output: Any, keys: int) -> Tensor | None:
 
 
 def ask_for_weights(adapter: LanguageAdapter) -> None:
-    """Have code that comes with a checkpoint hand its weights on: it drops them unless told to."""
+    """Configure code that comes with a checkpoint to return attention weights."""
     for module in adapter.model.modules():
         config = getattr(module, "config", None)
         if config is not None and hasattr(config, "output_attentions"):
             try:
                 config.output_attentions = True
-            except ValueError:  # this attention never holds any
+            except ValueError:  # this implementation never holds weights
                 continue

@@ -1,9 +1,9 @@
-"""Put a dataset's questions to a model, under each condition that is asked for.
+"""Ask a model the questions of a dataset, under each requested condition.
 
-Reads the model's checkpoint and card and the dataset's two tables; writes one table per condition,
-which the file is named for: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The
-model is loaded once. A model that reads gives the log-probability of every choice after the prompt,
-and greedy text; an encoder with a text tower compares its picture with a text made of each choice.
+Reads the model's checkpoint and card and the dataset's two tables. Writes one table per condition,
+named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model is loaded
+once. For a model that reads text, responses are the log-probability of every choice after the
+prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
 
     python -m eyechart.behavior.answer_items --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -52,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class ItemAnswerer:
-    """Asks one model all items, condition by condition."""
+    """Asks one model all items, one condition at a time."""
 
     def __init__(
         self, adapter: Adapter, shares_prefix: bool, settings: BehaviorSettings, showing: Showing
@@ -62,10 +62,10 @@ class ItemAnswerer:
         self.batches = AdaptiveBatchSize(settings.batch_size, "answering.batch_size")
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
-        """Give the rows of a condition, sorted; none where the model cannot meet it."""
+        """Return the sorted rows of a condition; none if the model does not support it."""
         if condition == "no_image" and not getattr(self.adapter, "TEXT_ALONE", False):
             family = self.adapter.spec.family
-            logger.warning("%s: no rows, as family %s reads no prompt alone", condition, family)
+            logger.warning("%s: no rows, family %s needs an image", condition, family)
             return []
         if isinstance(self.adapter, LanguageAdapter):
             rows = list(self._read(self.adapter, condition))
@@ -79,8 +79,8 @@ class ItemAnswerer:
         for item in self.showing.items:
             if item["form"] == "which_picture":
                 raise errors.UserError(
-                    f"item {item['item_id']!r} asks which picture a statement is about, which only "
-                    "an encoder with a text tower is asked; leave the dataset out for this model"
+                    f"item {item['item_id']!r} asks which image a statement is about, which only "
+                    "an encoder with a text tower can answer; leave the dataset out for this model"
                 )
         shown = self.showing.sights(condition)
         plan = [
@@ -128,7 +128,7 @@ def row_of(
     said: Response,
     letters: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Give the columns of an answer that do not say whose it is.
+    """Return the columns of a response, except model, dataset and condition.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def row_of(
     choices, scores = item["choices"], said.log_probability
     if not all(-float("inf") < score < float("inf") for score in scores):
         raise errors.UserError(
-            f"item {item['item_id']!r}: the model gives NaN or infinity; try loading.dtype: float32"
+            f"item {item['item_id']!r}: a score is NaN or infinite; try loading.dtype: float32"
         )
     mean = [score / count for score, count in zip(scores, said.tokens, strict=True)]
     return {
@@ -156,7 +156,7 @@ def row_of(
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but those of loading are required."""
+    """Parse the command line; all flags but those of loading are required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)

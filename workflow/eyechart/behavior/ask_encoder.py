@@ -1,10 +1,10 @@
-"""All questions of one condition, put to an encoder with a text tower.
+"""Ask an encoder with a text tower all questions of one condition.
 
-An item with choices is scored zero-shot: the picture against a text made of each choice. An item
-that asks which of its pictures a statement is about is scored as MMVP-VLM's official script does,
-the statement against each picture. Log-probabilities are those of a softmax over cosines times the
-learnt scale. SigLIP learnt that scale for a sigmoid; its bias is the same for all choices, so that
-the softmax ranks them as the sigmoid would.
+An item with choices is scored zero-shot: the image against a text per choice. An item that asks
+which of its images a statement is about is scored as in MMVP-VLM's official script: the statement
+against each image. Log-probabilities are those of a softmax over cosines times the learned scale.
+SigLIP learned that scale for a sigmoid; its bias is the same for all choices, so the softmax ranks
+them as the sigmoid would.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from eyechart.inference.workload import chunks
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.two_towers import TwoTowers
 
-PREFETCH = 2  # batches of pictures prepared ahead of the model
+PREFETCH = 2  # batches of images prepared ahead of the model
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class MatchRequest:
-    """Pictures and texts to compare: one picture and a text per choice, or one text for all."""
+    """Images and texts to compare: one image and a text per choice, or one text for all images."""
 
     sights: tuple[Sight, ...]
     texts: tuple[str, ...]
@@ -41,25 +41,25 @@ class MatchRequest:
     def of(
         cls, item: Item, form: str | None, sights: tuple[Sight, ...], statement: str, caption: str
     ) -> MatchRequest:
-        """Give what is compared for an item; nothing for an open one.
+        """Return the images and texts to compare for an item; none for an open item.
 
         Parameters
         ----------
         form : ``which_picture`` or None, from the item's meta
-        statement, caption : templates of the text, with ``{question}`` and ``{choice}``, and with
-            ``{statement}``
+        statement, caption : templates of the text, with the fields ``{question}`` and ``{choice}``,
+            and with the field ``{statement}``
 
         Raises
         ------
         UserError
-            If the pictures are not as many as the item's form takes.
+            If the number of images does not match the item's form.
         """
         choices = item["choices"]
         which = form == "which_picture"
         expected = len(choices) if which else 1
         if len(sights) != expected:
             raise UserError(
-                f"item {item['item_id']!r}: {len(sights)} pictures, but an encoder compares "
+                f"item {item['item_id']!r}: {len(sights)} images, but an encoder compares "
                 f"{expected} with its text{'' if which else 's'}"
             )
         if which:
@@ -71,13 +71,13 @@ class MatchRequest:
 def answer(
     adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
 ) -> list[Response]:
-    """Compare pictures and texts, each distinct one run through its tower once.
+    """Compare images and texts; each distinct one passes its tower once.
 
     Returns
     -------
     list of Response
-        One per match: the log-probability of each text, or of each picture where there is one text;
-        tokens are those of its text.
+        One per match: the log-probability of each text, or of each image where there is one text;
+        ``tokens`` counts those of the text.
     """
     asked = [match for match in matches if match.texts]
     sights = list(dict.fromkeys(sight for match in asked for sight in match.sights))
@@ -100,7 +100,7 @@ def answer(
 
 
 def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize) -> Tensor:
-    """Give pictures as vectors of length one, on the CPU: float32 (n, d)."""
+    """Return unit embeddings of images, on the CPU: float32 (n, d)."""
     found = []
     parts = list(chunks(sights, batches.size))
     for pictures in ahead(lambda part: [adapter.picture(s.draw()) for s in part], parts, PREFETCH):
@@ -111,7 +111,7 @@ def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize
 def read(
     adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize
 ) -> tuple[Tensor, list[int]]:
-    """Give texts as vectors of length one, on the CPU: float32 (c, d); and how long they are."""
+    """Return unit embeddings of texts, on the CPU: float32 (c, d); and their token counts."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
     found = _over(batches, [texts[n] for n in order], adapter.texts)
@@ -122,11 +122,11 @@ def read(
 
 
 def two_towers(adapter: Adapter) -> TwoTowers:
-    """Give the same adapter, or raise a UserError if it has no tower for text."""
+    """Return the same adapter; raise a UserError if it has no text tower."""
     if not isinstance(adapter, TwoTowers):
         raise UserError(
             f"{adapter.spec.checkpoint}: family {adapter.spec.family!r} has no text tower, so it "
-            "answers nothing; ask a family that has one, such as clip or siglip, or a vlm"
+            "cannot answer; use a family that has one, such as clip or siglip, or a vlm"
         )
     return adapter
 

@@ -1,4 +1,4 @@
-"""All questions of one condition, put to a model that reads: what is looked at and read when."""
+"""Ask a vision-language model all questions of one condition; encode each image once."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Sights = tuple[Sight, ...]
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """One prompt about some pictures, the strings to score after it, and whether to let it speak.
+    """One prompt about images, the strings to score after it, and whether to generate an answer.
 
-    ``number`` is the caller's own, by which it knows the answer.
+    ``number`` identifies the request for the caller.
     """
 
     number: int
@@ -38,7 +38,7 @@ class ScoringRequest:
 
 @dataclass(frozen=True)
 class RequestBatch:
-    """Pictures to look at together, and the scripts about each set of them."""
+    """Images to encode together, and the scripts of each set of images."""
 
     pictures: dict[Sight, PreparedImage]
     groups: dict[Sights, list[tuple[int, Script]]]
@@ -50,11 +50,11 @@ class PromptAnswerer:
     Parameters
     ----------
     shares_prefix : bool
-        From the card: whether prompts may share what is read before them.
+        From the card: whether prompts can share a prefix.
     most : int
-        The most tokens of a greedy answer.
+        Maximum number of tokens of a greedy answer.
     batches : AdaptiveBatchSize
-        Pictures, prompts read whole, or rows of packed prompts in one forward pass.
+        Images, whole prompts, or rows of packed prompts per forward pass.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class PromptAnswerer:
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.most, self.batches = most, batches
-        self.tokenizing = Lock()  # fast tokenizers refuse to be used by two threads at once
+        self.tokenizing = Lock()  # fast tokenizers must not be used by two threads at once
 
     def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
-        """Yield answers with the numbers of their prompts, in no order that means anything."""
+        """Yield responses with the numbers of their requests, in arbitrary order."""
         groups: dict[Sights, list[ScoringRequest]] = {}
         for one in asked:
             groups.setdefault(one.sights, []).append(one)
@@ -78,12 +78,12 @@ class PromptAnswerer:
                 yield self._read_joint(batch.groups, seen)
 
     def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
-        """Draw and prepare each picture once; turn prompts and choices into tokens."""
+        """Create and preprocess each image once; tokenize prompts and choices."""
         sights = {sight: None for group in part for sight in group[0].sights}
         drawn = {sight: sight.draw() for sight in sights}
         pictures = {}
         for sight, image in drawn.items():
-            with self.tokenizing:  # what stands for a picture in a prompt is tokenized with it
+            with self.tokenizing:  # preprocessing tokenizes the image's placeholders
                 pictures[sight] = self.adapter.picture(image)
         groups = {}
         for group in part:
@@ -106,7 +106,7 @@ class PromptAnswerer:
     def _read_shared(
         self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
     ) -> Iterator[list[tuple[int, Response]]]:
-        """Read what prompts about the same pictures open with once, then each prompt's rest."""
+        """Read the common prefix of prompts about the same images once, then the rest of each."""
         starts = {sights: self._opening(sights, group) for sights, group in groups.items()}
         bare = {sights: groups[sights] for sights, row in starts.items() if not row.ids}
         if bare:
@@ -124,7 +124,7 @@ class PromptAnswerer:
     def _read_rest(
         self, prefix: passes.Prefix, groups: Sequence[Sequence[tuple[int, Script, list[int]]]]
     ) -> Iterator[list[tuple[int, Response]]]:
-        packs = []  # the number of the prefix, what is read behind it, and how long that is
+        packs = []  # index of the prefix, the scripts after it, and their length
         for k, group in enumerate(groups):
             lengths = [len(rest) + sum(map(len, s.branches)) for _, s, rest in group]
             lines = fill(list(zip(group, lengths, strict=True)), lengths, PACK_TOKENS)
@@ -164,10 +164,10 @@ class PromptAnswerer:
         return [(n, self._said(s, scored[k], said.get(k, []))) for k, (_, n, s) in enumerate(every)]
 
     def _opening(self, sights: Sights, group: Sequence[tuple[int, Script]]) -> Row:
-        """Give what the prompts of a group open with; none where it is the question."""
+        """Return the common prefix of a group's prompts; empty if they start with the question."""
         rows = [s.row for _, s in group]
         if sights:
-            return passes.opening(self.adapter, rows, sights[0].name or "a white picture")
+            return passes.opening(self.adapter, rows, sights[0].name or "a white image")
         columns = zip(*(row.ids[:-1] for row in rows), strict=False)
         return Row([column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)])
 

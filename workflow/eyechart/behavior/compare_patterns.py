@@ -1,8 +1,8 @@
-"""Set encoders against VLMs: pair accuracy of each pattern, and how the two go together.
+"""Compare encoders with VLMs: pair accuracy per pattern, and its correlation.
 
 Reads score tables of datasets with pairs, of any models, and the models' cards. Every encoder's
-table is correlated with every VLM's, over the patterns (tasks) that both have: give the encoders'
-tables of MMVP-VLM and the VLMs' of MMVP.
+table is correlated with every VLM's, over the patterns (tasks) that both have: pass the encoders'
+tables of MMVP-VLM and the VLMs' tables of MMVP.
 Writes pair accuracies per model and pattern, and the correlations.
 
     python -m eyechart.behavior.compare_patterns \
@@ -41,14 +41,14 @@ KINDS = ("pearson", "spearman")
 
 
 def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
-    """Read sighted pair accuracies as rows of ``PATTERNS``, by kind, model, dataset, pattern.
+    """Read sighted pair accuracies as rows of ``PATTERNS``, sorted by kind, model, dataset, task.
 
     Parameters
     ----------
     paths : list of Path
-        Score tables. One without pairs is left out, with a warning.
+        Score tables. Tables without pairs are left out, with a warning.
     kinds : dict
-        ``encoder`` or ``vlm``, of each model.
+        ``encoder`` or ``vlm``, by model.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
         scores = pl.DataFrame(read_table(path, SCORES.names))
         pairs = scores.filter(condition=SIGHTED, metric="pair_accuracy")
         if not len(pairs):
-            log.warning("%s: no pairs were asked; left out", path)
+            log.warning("%s: no pairs; left out", path)
             continue
         model, dataset = pairs.select("model", "dataset").row(0)
         if model not in kinds:
@@ -75,21 +75,21 @@ def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
 
 
 def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
-    """Correlate every encoder's table with every VLM's over the patterns that both have.
+    """Correlate every encoder's table with every VLM's, over the patterns that both have.
 
     Parameters
     ----------
     patterns : DataFrame
         Rows of ``PATTERNS``.
     settings : dict
-        ``bootstrap`` draws over patterns and ``permutations``, see :func:`correlate`.
+        Numbers of ``bootstrap`` draws over patterns and of ``permutations``, see :func:`correlate`.
     seed : int
 
     Returns
     -------
     pyarrow.Table
-        Schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three patterns in common, or
-        where an accuracy is the same in all of them; ``q`` is over all other rows.
+        Schema ``CORRELATIONS``. ``r, p, q`` are null for fewer than three common patterns, or where
+        an accuracy is the same in all of them; ``q`` is corrected over all other rows.
     """
     tables = {
         kind: [
@@ -117,7 +117,7 @@ def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) ->
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the command line; all flags are required."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

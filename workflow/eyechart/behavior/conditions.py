@@ -1,8 +1,8 @@
-"""What is shown under a condition: the item's pictures, white, noise, another group's, or none.
+"""Images shown under each condition: the item's own, white, noise, another group's, or none.
 
-White pictures and noise have the size of those that they stand for. A swapped item gets all
-pictures of an item of another group: as many as its own, of the same task where there is one. Items
-that share pictures and a task get the same others, so they still share them.
+White and noise images have the size of those that they replace. A swapped item gets all images of
+an item of another group with the same number of images, of the same task if possible. Items that
+share images and a task get the same replacement, so they still share images.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ WHITE = (255, 255, 255)
 
 Item = dict[str, Any]  # a row of items.parquet
 Images = tuple[str, ...]
-Shown = tuple[str, Images]  # a group, and pictures that an item of it shows together
+Shown = tuple[str, Images]  # a group, and the images of one of its items
 
 
 @dataclass(frozen=True, order=True)
 class Sight:
-    """One picture as it is shown; two that are equal need to be looked at only once.
+    """One image as shown to the model; equal ones are encoded only once.
 
     Attributes
     ----------
     name : str
-        The id of a dataset's picture, or of the one that noise stands for; of white nothing, so
-        that all white pictures of a size are one.
-    size : (width, height) in pixels of what is made up; (0, 0) for a picture
+        Id of an image of the dataset, or of the one that noise replaces; empty for white, so that
+        all white images of a size are equal.
+    size : (width, height) in pixels of a generated image; (0, 0) for an image of the dataset
     seed : int
-        Of noise.
+        Seed of noise.
     path : str
-        Of a picture.
+        File of an image of the dataset.
     """
 
     name: str = ""
@@ -50,7 +50,7 @@ class Sight:
     path: str = ""
 
     def draw(self) -> Image.Image:
-        """Give the picture in RGB."""
+        """Return the image in RGB."""
         if self.path:
             return open_picture(Path(self.path))
         if not self.name:
@@ -61,14 +61,14 @@ class Sight:
 
 
 class Showing:
-    """Says what items show under each condition.
+    """Chooses the images of items under each condition.
 
     Parameters
     ----------
     items : sequence of Item
-        All items that are asked: swapped pictures come from these.
+        All items that are asked, which are also the source of swapped images.
     paths : mapping
-        The file of every picture, by id.
+        File of every image, by id.
     """
 
     def __init__(self, items: Sequence[Item], paths: Mapping[str, str], seed: int) -> None:
@@ -76,7 +76,7 @@ class Showing:
         self.sizes: dict[str, tuple[int, int]] = {}
 
     def sights(self, condition: str) -> list[tuple[tuple[Sight, ...], list[str]]]:
-        """Give, for each item, what is shown, and the ids of the dataset's pictures among it."""
+        """Return, for each item, its images and the ids of those that are of the dataset."""
         if condition in ("sighted", "swapped"):
             others = swap(self.items, self.seed) if condition == "swapped" else {}
             shown = [others.get(item["item_id"], tuple(item["images"])) for item in self.items]
@@ -91,7 +91,7 @@ class Showing:
 
     def _picture(self, image: str) -> Sight:
         if image not in self.paths:
-            raise UserError(f"items: picture {image!r} is not in the picture table")
+            raise UserError(f"items: image {image!r} is not in the image table")
         return Sight(image, path=self.paths[image])
 
     def _white(self, item: Item, number: int) -> Sight:
@@ -108,17 +108,17 @@ class Showing:
 
 
 def swap(items: Sequence[Item], seed: int) -> dict[str, Images]:
-    """Give each item's other pictures, by item id; items without a picture are left out.
+    """Return each item's replacement images, by item id; items without images are left out.
 
-    Sets of pictures are laid out group by group, in seeded order, and moved on by the size of the
-    largest group: each set then stands for one other, and none for its own group. Where one group
-    has more than half of all sets that cannot be, and a set is drawn for each that would see its
-    own.
+    Sets of images are listed group by group, in seeded order, and shifted by the size of the
+    largest group: each set then replaces exactly one other, and none of its own group. If one group
+    has more than half of all sets, this is impossible, and a set is drawn for each that would get
+    one of its own group.
 
     Raises
     ------
     UserError
-        If no item of another group has as many pictures.
+        If no item of another group has the same number of images.
     """
     pools: dict[tuple[str, int], set[Shown]] = defaultdict(set)
     alike: dict[int, set[Shown]] = defaultdict(set)
@@ -136,7 +136,7 @@ def swap(items: Sequence[Item], seed: int) -> dict[str, Images]:
 
 
 def _others(pool: set[Shown], spare: set[Shown], dice: random.Random) -> dict[Shown, Images]:
-    """Give for each set of a pool another of it, or if there is none, of the spare ones."""
+    """Return a replacement for each set of a pool, from the pool or else from the spare sets."""
     by_group: dict[str, list[Shown]] = defaultdict(list)
     for own in sorted(pool):
         by_group[own[0]].append(own)
@@ -151,8 +151,8 @@ def _others(pool: set[Shown], spare: set[Shown], dice: random.Random) -> dict[Sh
             ways = [[o for o in sorted(some) if _differ(own, o)] for some in (pool, spare)]
             if not any(ways):
                 raise UserError(
-                    f"swapped: no item of another group than {own[0]!r} shows {len(own[1])} "
-                    f"picture(s) other than {', '.join(own[1])}"
+                    f"swapped: no item of another group than {own[0]!r} has {len(own[1])} "
+                    f"image(s) other than {', '.join(own[1])}"
                 )
             other = dice.choice(ways[0] or ways[1])
         found[own] = other[1]

@@ -1,4 +1,4 @@
-"""How often each answer, and each place among the options, is true and is predicted."""
+"""Distributions of true and predicted answers, and of their positions among the options."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 def distributions(
     asked: AnsweredItems, said: ConditionResponses, task: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Give the rows of one condition and task, without what all rows share.
+    """Return the rows of one condition and task, without the columns that all rows share.
 
-    Items without a known answer count among the predictions alone; where no answer is known,
+    Items without a known answer count only among the predictions; where no answer is known,
     ``truth`` is null.
 
     Parameters
@@ -25,9 +25,9 @@ def distributions(
     Returns
     -------
     list of dict
-        ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a place from "1"),
-        ``truth, predicted`` (shares; each adds up to 1) and ``n`` items; answers that occur in
-        neither are left out.
+        ``kind`` (``choice`` or ``place``), ``answer`` (a choice's text, or a position from "1"),
+        ``truth, predicted`` (shares that sum to 1) and ``n`` items; answers that occur in neither
+        are left out.
     """
     unit = np.flatnonzero(task & (asked.c > 0))
     if not len(unit):

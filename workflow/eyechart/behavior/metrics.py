@@ -1,8 +1,8 @@
-"""Metrics of answers that are choices.
+"""Metrics of multiple-choice answers.
 
-Each function gives a :class:`Measure`: what each item (or pair) adds, so that rows over all tasks,
-rows of one task and their intervals come from the same numbers. Where an item was asked in several
-orders of its choices, it adds the mean over them.
+Each function returns a :class:`Measure`: the contribution of each item (or pair), so that rows over
+all tasks, rows of one task and their intervals come from the same numbers. An item that was asked
+in several orders of its choices contributes the mean over them.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy") -> Measure:
-    """Give the share of right choices, (r,), over items whose answer is known.
+    """Return the accuracy of choices, (r,), over items whose answer is known.
 
     A choice of -1 (a text that states none) is wrong. Chance: 1 / c.
     """
@@ -25,9 +25,9 @@ def accuracy(asked: AnsweredItems, choice: np.ndarray, metric: str = "accuracy")
 
 
 def accuracy_text(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the share of texts that state the right choice, over items that have texts.
+    """Return the share of texts that state the right choice, over items that have texts.
 
-    A text that the parser refused counts as wrong. Chance: 1 / c.
+    A text that states no choice counts as wrong. Chance: 1 / c.
     """
     right = said.parsed == asked.truth[asked.item]
     unit, share = _of_texts(right, asked.truth >= 0, asked, said)
@@ -35,15 +35,15 @@ def accuracy_text(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 
 
 def unparsed(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the share of texts that state no choice. It has no chance level."""
+    """Return the share of texts that state no choice; there is no chance level."""
     unit, share = _of_texts(said.parsed < 0, asked.c > 0, asked, said)
     return Measure("unparsed", unit, per_unit(share), mean)
 
 
 def majority(asked: AnsweredItems) -> Measure:
-    """Give the share of the commonest true answer: the accuracy of always giving it.
+    """Return the share of the most frequent true answer: the accuracy of always choosing it.
 
-    Chance: 1 / c, as of accuracy.
+    Chance: 1 / c, as for accuracy.
     """
     unit = np.flatnonzero(asked.truth >= 0)
     truth = _weighed(asked.shares(asked.truth[asked.item]), unit)
@@ -51,9 +51,9 @@ def majority(asked: AnsweredItems) -> Measure:
 
 
 def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the share of pairs of which all items are right at once; n counts pairs.
+    """Return the share of pairs in which all items are right; n counts pairs.
 
-    An order counts where all items of the pair were asked in it. Chance: the product of 1 / c over
+    An order counts if all items of the pair were asked in it. Chance: the product of 1 / c over
     the items of a pair.
 
     Notes
@@ -79,9 +79,9 @@ def pair_accuracy(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 
 
 def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the total variation between what is predicted and what is true, as distributions.
+    """Return the total variation distance between the distributions of predictions and truths.
 
-    0: each answer is predicted as often as it is true, whether or not at the right items. Chance:
+    0: each answer is predicted as often as it is true, whether or not for the right items. Chance:
     the distance of uniform draws from the truth; 0 where answers are balanced.
 
     Notes
@@ -97,9 +97,9 @@ def tv_truth(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 
 
 def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionResponses) -> Measure:
-    """Give the total variation between predictions here and under the condition ``blank``.
+    """Return the total variation distance from predictions under the condition ``blank``.
 
-    0: the model says the same things as often when there is nothing to see. Chance: 0.
+    0: each answer is predicted equally often without image content. Chance: 0.
     """
     difference = asked.shares(said.predicted) - asked.shares(blank.predicted)
     nothing = csr_array(difference.shape)
@@ -108,7 +108,7 @@ def tv_blank(asked: AnsweredItems, said: ConditionResponses, blank: ConditionRes
 
 
 def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionResponses) -> Measure:
-    """Give the share of predictions that differ from those under the condition ``sighted``.
+    """Return the share of predictions that differ from those under the condition ``sighted``.
 
     Chance: 1 - 1 / c, two independent draws.
     """
@@ -119,7 +119,7 @@ def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionRe
 
 
 def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the share of items with one prediction in all orders, over items asked in several.
+    """Return the share of items with equal predictions in all orders, over items with several.
 
     Chance: c ** (1 - k) of k orders.
     """
@@ -132,10 +132,10 @@ def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure
 
 
 def place_bias(asked: AnsweredItems, said: ConditionResponses) -> Measure:
-    """Give the total variation between the places predicted and uniform ones.
+    """Return the total variation distance of predicted option positions from uniform ones.
 
-    Over all cyclic orders each choice stands once at each place, so only the place itself is left
-    to prefer; over fewer, the truth's own places are part of it. Chance: 0.
+    Over all cyclic orders each choice is once at each position, so only a preference for positions
+    remains; over fewer orders, the positions of the truth contribute. Chance: 0.
     """
     difference = asked.place_shares(said.predicted) - asked.uniform_places()
     unit = np.flatnonzero(asked.c > 0)
@@ -145,7 +145,7 @@ def place_bias(asked: AnsweredItems, said: ConditionResponses) -> Measure:
 def measures(
     asked: AnsweredItems, said: dict[str, ConditionResponses], condition: str
 ) -> list[Measure]:
-    """Give all metrics of choices of a condition that apply; their order is that of the table."""
+    """Return all applicable metrics of choices of a condition, in the order of the table."""
     own = said[condition]
     found = [accuracy(asked, own.predicted)]
     if own.predicted_mean is not None:
@@ -163,14 +163,14 @@ def measures(
 def _of_texts(
     values: np.ndarray, among: np.ndarray, asked: AnsweredItems, said: ConditionResponses
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the items among (n,) that have texts, and the mean of values (r,) over their texts."""
+    """Return the items among (n,) that have texts, and the mean of values (r,) over their texts."""
     told = asked.average(said.has_text)
     unit = np.flatnonzero(among & (told > 0))
     return unit, asked.average(values & said.has_text)[unit] / told[unit]
 
 
 def _distance(metric: str, unit: np.ndarray, sums: csr_array, chance: csr_array) -> Measure:
-    """Give the total variation of shares, (n, s), of which a unit's own are taken."""
+    """Return the total variation distance of the shares (n, s) of some units."""
     own, of_chance = _weighed(sums, unit), _weighed(chance, unit)
     return Measure(metric, unit, own, total_variation, of_chance, norm=True)
 

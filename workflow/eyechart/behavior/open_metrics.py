@@ -1,4 +1,4 @@
-"""Metrics of answers to open questions, against the references of each."""
+"""Metrics of answers to open questions, compared with each item's references."""
 
 import json
 from functools import cached_property
@@ -13,13 +13,13 @@ from eyechart.tables.response_arrays import AnsweredItems, ConditionResponses
 
 
 class References:
-    """The references of a dataset's open questions, cut and weighed once for all conditions.
+    """References of a dataset's open questions, tokenized and weighted once for all conditions.
 
     Parameters
     ----------
     asked : AnsweredItems
     items : DataFrame
-        ``meta.references`` counts; where it is missing, ``answer`` is the only reference. An item
+        References are ``meta.references``; if it is missing, ``answer`` is the only one. An item
         with neither has no metrics.
     """
 
@@ -36,12 +36,12 @@ class References:
 
     @cached_property
     def words(self) -> dict[int, list[Words]]:
-        """Give the words of each reference of each item."""
+        """Return the words of each reference of each item."""
         return {i: [text_metrics.words(t) for t in own] for i, own in self.texts.items()}
 
     @cached_property
     def consensus(self) -> dict[int, tuple[Consensus, int]]:
-        """Give, for each item, CIDEr-D over the references of its task, and its place there."""
+        """Return, for each item, CIDEr-D over the references of its task, and its index there."""
         corpora: dict[str, list[int]] = {}
         for i in self.words:
             corpora.setdefault(self.task[i], []).append(i)
@@ -53,10 +53,10 @@ class References:
 
 
 def measures(references: References, said: ConditionResponses) -> list[Measure]:
-    """Give BLEU-4, CIDEr-D and VQA accuracy over the open items that have a text and references.
+    """Return BLEU-4, CIDEr-D and VQA accuracy over open items that have a text and references.
 
-    None has a chance level. BLEU-4 is computed anew from the sums of each resample; CIDEr-D's
-    weights of n-grams are those of the sample's references, of the item's own task, in all of them.
+    None has a chance level. BLEU-4 is recomputed from the sums of each resample; CIDEr-D always
+    uses the n-gram weights of the full sample's references of the item's task.
     """
     unit = np.array([i for i in references.texts if i in said.texts], dtype=int)
     if not len(unit):

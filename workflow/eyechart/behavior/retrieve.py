@@ -1,9 +1,9 @@
-"""Match captions and pictures by an encoder with two towers: Recall@1, 5 and 10, both ways.
+"""Retrieve captions and images with a two-tower encoder: Recall@1, 5 and 10, in both directions.
 
-Reads the checkpoint and the dataset's two tables; its captions are the references of open items.
-A picture's rank is that of its best caption, and a tie counts against it. Writes a table of scores:
-``recall_5_text`` is the share of pictures of which a caption is among the five best,
-``recall_5_picture`` the share of captions whose picture is.
+Reads the checkpoint and the dataset's two tables; captions are the references of open items. An
+image's rank is that of its best caption; ties count as worse ranks. Writes a table of scores:
+``recall_5_text`` is the share of images with a caption among the five best, ``recall_5_picture``
+the share of captions whose image is among the five best.
 
     python -m eyechart.behavior.retrieve --model tiny_clip --dataset coco \
         --spec config/models/tiny_clip.yaml --checkpoint data/models/tiny_clip \
@@ -39,22 +39,22 @@ from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
 
 DEPTHS = (1, 5, 10)
-BLOCK = 512  # pictures compared with all captions at once: 100 MB for 25,000 captions in float64
+BLOCK = 512  # images compared with all captions at once: 100 MB for 25,000 captions in float64
 FIELDS = ("caption", "bootstrap", "batch_size")
 TASK = "caption"
 
 
 @dataclass(frozen=True)
 class Captions:
-    """Pictures with captions.
+    """Images with captions.
 
     Attributes
     ----------
-    images : ids of the n pictures, sorted
-    groups : group of each, shape (n,)
+    images : ids of the n images, sorted
+    groups : group of each image, shape (n,)
     texts : the m distinct captions, sorted
     picture, text : int64, shape (c,)
-        Of each of the c captions, the number of its picture and of its text.
+        Index of the image and of the text of each of the c captions.
     """
 
     images: list[str]
@@ -65,12 +65,12 @@ class Captions:
 
 
 def gather(items: Path, template: str) -> Captions:
-    """Read all captions of a dataset and put each in the template.
+    """Read all captions of a dataset and insert each into the template.
 
     Raises
     ------
     UserError
-        If no open item on one picture has references.
+        If no open item with a single image has references.
     """
     columns = ["group", "images", "choices", "meta"]
     told: dict[str, list[str]] = {}
@@ -84,8 +84,8 @@ def gather(items: Path, template: str) -> Captions:
     images = sorted(image for image, own in told.items() if own)
     if not images:
         raise errors.UserError(
-            f"{items}: no open item on one picture has references in its meta, so there are no "
-            "captions to match"
+            f"{items}: no open item with one image has references in its meta, so there are no "
+            "captions to retrieve"
         )
     texts = sorted({text for image in images for text in told[image]})
     number = {text: n for n, text in enumerate(texts)}
@@ -97,16 +97,16 @@ def gather(items: Path, template: str) -> Captions:
 def ranks(
     views: np.ndarray, words: np.ndarray, captions: Captions
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the exact rank of each picture's best caption, and of each caption's picture, from 0.
+    """Return the exact rank of each image's best caption, and of each caption's image, from 0.
 
-    Ties count against: a rank is the number of others' captions, or of other pictures, that are
-    at least as similar. Captions of one text are one column, so that they tie exactly.
+    Ties count as worse: a rank is the number of captions of other images, or of other images, that
+    are at least as similar. Captions with the same text are one column, so that they tie exactly.
 
     Parameters
     ----------
     views : shape (n, d)
     words : shape (m, d)
-        Of the distinct texts.
+        For the distinct texts.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def ranks(
     often = np.bincount(captions.text, minlength=len(words))  # captions of each text
     starts = range(0, len(views), BLOCK)
     of_pictures = np.empty(len(views), dtype=np.int64)
-    of_captions = np.full(len(captions.text), -1)  # its own picture is as similar, and counted
+    of_captions = np.full(len(captions.text), -1)  # its own image is counted too
     reached = np.empty(len(captions.text))
     for start in starts:
         score = views[start : start + BLOCK] @ words.T  # (block, m)
@@ -135,7 +135,7 @@ def ranks(
 def recalls(
     captions: Captions, of_pictures: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Give the rows of the table, but for whose they are."""
+    """Return the rows of the table, without the columns that all rows share."""
     n, count = len(captions.images), len(captions.text)
     per_picture = np.bincount(captions.picture, minlength=n)
     rows = []
@@ -167,7 +167,7 @@ def recalls(
 
 
 def missed(of: int, right: int, depth: int) -> float:
-    """Give the probability that none of ``depth`` drawn from ``of`` is one of the right ones.
+    """Return the probability that none of ``depth`` draws from ``of`` is one of the right ones.
 
     >>> missed(4, 1, 1)
     0.75
@@ -178,11 +178,11 @@ def missed(of: int, right: int, depth: int) -> float:
 def compare(
     adapter: ask_encoder.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the pictures' and the distinct texts' vectors, float64, shapes (n, d) and (m, d)."""
+    """Return embeddings of images and distinct texts, float64, shapes (n, d) and (m, d)."""
     batches = AdaptiveBatchSize(size, "answering.batch_size")
     for image in captions.images:
         if image not in paths:
-            raise errors.UserError(f"items: picture {image!r} is not in the picture table")
+            raise errors.UserError(f"items: image {image!r} is not in the image table")
     sights = [Sight(image, path=paths[image]) for image in captions.images]
     views = ask_encoder.view(adapter, sights, batches)
     words, _ = ask_encoder.read(adapter, captions.texts, batches)
@@ -190,7 +190,7 @@ def compare(
 
 
 def read_settings(text: str) -> dict[str, Any]:
-    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
     value: dict[str, Any] = json.loads(text)
     for name in sorted(set(value) ^ set(FIELDS)):
         what = "missing" if name in FIELDS else "unknown"
@@ -200,7 +200,7 @@ def read_settings(text: str) -> dict[str, Any]:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but those of loading are required."""
+    """Parse the command line; all flags but those of loading are required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)

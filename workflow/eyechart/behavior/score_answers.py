@@ -1,8 +1,8 @@
-"""Score what a model answered to a dataset, under each condition, and compare conditions.
+"""Score a model's answers to a dataset under each condition, and compare conditions.
 
-Reads items.parquet and the answers of each condition (the file's name is the condition; a table
-without rows is a condition that the model cannot meet, and gets no rows).
-Writes the table of scores and, beside it, how answers are distributed.
+Reads items.parquet and the answers of each condition, which the file is named after. A table
+without rows means that the model does not support the condition; it gets no scores. Writes the
+table of scores and the table of answer distributions.
 
     python -m eyechart.behavior.score_answers --model tiny_llava --dataset clevr \
         --items results/datasets/clevr/items.parquet \
@@ -47,25 +47,25 @@ def score(
     draws: int,
     seed: int,
 ) -> tuple[pa.Table, pa.Table]:
-    """Give the scores and the distributions of all conditions, over all tasks and of each.
+    """Return scores and distributions of all conditions, over all tasks and per task.
 
     Parameters
     ----------
     items : DataFrame
     asked : AnsweredItems
     said : dict of ConditionResponses
-        Of each condition; ``sighted`` among them.
+        By condition; ``sighted`` is required.
     names : dict
         ``model`` and ``dataset``, the same in every row.
     draws : int
-        Of the bootstrap. A task's draws are the same for all conditions and metrics.
+        Number of bootstrap draws, which are the same for all conditions and metrics of a task.
     seed : int
 
     Returns
     -------
     tuple of pyarrow.Table
         Schemas ``SCORES`` and ``DISTRIBUTIONS``; by condition, then task ("all" first), then
-        metric. ``q`` is over all tests of the table.
+        metric. ``q`` is corrected over all tests of the table.
     """
     references = open_metrics.References(asked, items)
     found = {
@@ -96,13 +96,13 @@ def score(
 
 
 def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.ndarray) -> Row:
-    """Test a condition's accuracy against the sighted one, on the same items, group by group.
+    """Test a condition's accuracy against the sighted one, on the same items, by group.
 
     Returns
     -------
     dict
-        ``against``, ``difference`` (here - sighted) and the ``p`` of McNemar's exact test, in which
-        a group votes once; how often an item is right over its orders counts as it stands.
+        ``against``, ``difference`` (here - sighted) and ``p`` of McNemar's exact test, in which
+        each group votes once; an item counts by how often it is right over its orders.
     """
     own = members[here.unit]
     whole = np.lcm.reduce(asked.orders[here.unit[own]])  # sums of whole numbers are exact
@@ -113,13 +113,13 @@ def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.n
 
 
 def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
-    """Give the row of a metric over the items of a task; empty where none of them counts."""
+    """Return the row of a metric over the items of a task; empty if no item counts."""
     own = members[measure.unit]
     unit = measure.unit[own]
     if not len(unit):
         return {}
     sums = measure.sums[own]
-    place = np.cumsum(members) - 1  # of an item among the task's
+    place = np.cumsum(members) - 1  # index of an item among the task's
     low, high = resampled.interval(sums, place[unit], measure.of, measure.norm)
     chance = None if measure.chance is None else _value(measure, measure.chance[own])
     return {
@@ -139,7 +139,7 @@ def _value(measure: Measure, sums: Sums) -> float:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the command line; all flags are required."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -166,7 +166,7 @@ def main(argv: list[str]) -> None:
     if tables:
         asked, said = lay_out(items, tables, paths)
         unknown = int(((asked.c > 0) & (asked.truth < 0)).sum())
-        log.info("%d items, of which %d have no known answer", len(asked.ids), unknown)
+        log.info("%d items, %d without a known answer", len(asked.ids), unknown)
         names = {"model": args.model, "dataset": args.dataset}
         scores, shares = score(items, asked, said, names, args.settings["bootstrap"], args.seed)
     write_table(args.distributions, shares)

@@ -1,4 +1,4 @@
-"""What the config says of answering, and which items it picks."""
+"""Settings of the behavior stage, and the choice of items."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ VALUES = {"items": ("test", "all"), "greedy": ("none", "open", "all")}
 
 @dataclass(frozen=True)
 class BehaviorSettings:
-    """The answering slice of the config.
+    """The behavior slice of the config.
 
     Attributes
     ----------
     prompt, choices, orders
-        How items are put to a model that reads; see ``Style``.
+        How items are presented to a model that reads text; see ``PromptStyle``.
     items : ``test`` or ``all``
-        Whether only items of the test groups are asked.
+        Whether to ask only items of the test groups.
     most : int or None
-        At most so many groups, drawn by seed.
+        Maximum number of groups, drawn by seed.
     greedy : ``none``, ``open`` or ``all``
-        Which items are answered in words too: open ones have no choices.
+        Which items also get a generated answer; open items have no choices.
     greedy_tokens : int
-        The most tokens of such an answer.
+        Maximum number of tokens of a generated answer.
     batch_size : int or ``auto``
-        Pictures, prompts, or rows of packed prompts in one forward pass.
+        Images, prompts, or rows of packed prompts per forward pass.
     statement : str
-        The text that an encoder compares a picture with: ``{question}`` and ``{choice}``.
+        Template of the text that an encoder compares with an image: ``{question}``, ``{choice}``.
     caption : str
-        The same where it says which picture a statement is about: ``{statement}``.
+        The same for items that ask which image a statement is about: ``{statement}``.
     """
 
     prompt: str
@@ -60,12 +60,12 @@ class BehaviorSettings:
         check_template("caption", self.caption, ("statement",))
 
     def tells(self, item: Item) -> bool:
-        """Say whether an item is answered in words."""
+        """Return whether an item gets a generated answer."""
         return self.greedy == "all" or (self.greedy == "open" and not item["choices"])
 
 
 def read_settings(text: str) -> BehaviorSettings:
-    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
     value = json.loads(text)
     known = [f.name for f in fields(BehaviorSettings)]
     for name in sorted(set(value) ^ set(known)):
@@ -75,7 +75,7 @@ def read_settings(text: str) -> BehaviorSettings:
 
 
 def choose_items(path: Path, settings: BehaviorSettings, seed: int) -> list[Item]:
-    """Read the items that are asked, sorted by id; ``form`` is lifted out of their meta."""
+    """Read the items to ask, sorted by id; ``form`` is copied from their meta."""
     rows = read_table(path, NEEDED).to_pylist()
     rows = [r for r in rows if settings.items == "all" or r["group_split"] == "test"]
     groups = sorted({row["group"] for row in rows})

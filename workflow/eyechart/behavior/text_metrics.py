@@ -1,8 +1,8 @@
-"""Metrics of free texts against references: VQA accuracy, BLEU-4 and CIDEr-D.
+"""Metrics of free-form texts against references: VQA accuracy, BLEU-4 and CIDEr-D.
 
-BLEU-4 and CIDEr-D give the numbers of the Python parts of ``pycocoevalcap``, the scorer of COCO
-captions, for the same words. Words are cut by :func:`words`; that scorer cuts them with the Penn
-Treebank tokenizer of Stanford's CoreNLP, which is Java and not used here.
+BLEU-4 and CIDEr-D reproduce the Python parts of ``pycocoevalcap``, the scorer of COCO captions, for
+the same words. Words are tokenized by :func:`words`; that scorer uses the Penn Treebank tokenizer
+of Stanford's CoreNLP, which needs Java and is not used here.
 """
 
 import math
@@ -14,7 +14,7 @@ import numpy as np
 from eyechart.behavior.vqa_normalise import same_words
 
 N = 4  # n-grams up to this length
-SIGMA = 6.0  # of CIDEr-D's penalty of a difference in length, in bigrams
+SIGMA = 6.0  # of CIDEr-D's length penalty, in bigrams
 
 Words = list[str]
 Ngram = tuple[str, ...]
@@ -26,14 +26,14 @@ _WORD = re.compile(
 
 
 def words(text: str) -> Words:
-    """Cut a text into lower-case words, without punctuation.
+    """Split a text into lower-case words, without punctuation.
 
-    A clitic is a word of its own ("isn't": is, n't; "dog's": dog, 's), a number with its inner
-    marks is one word ("3.5", "10:30"), and so is a compound with a hyphen ("t-shirt").
+    A clitic is a separate word ("isn't": is, n't; "dog's": dog, 's); a number with inner
+    punctuation ("3.5", "10:30") and a hyphenated compound ("t-shirt") are one word.
 
     Notes
     -----
-    Follows the Penn Treebank's manner. It may differ from CoreNLP in abbreviations ("u.s."), in
+    Follows Penn Treebank conventions. It may differ from CoreNLP in abbreviations ("u.s."), in
     symbols ("$5", "50%": the sign is dropped here), in "cannot" and "gonna" (one word here), in
     compounds joined by a slash, and in e-mail and web addresses.
     """
@@ -41,10 +41,10 @@ def words(text: str) -> Words:
 
 
 def vqa_accuracy(answer: str, references: list[str]) -> float:
-    """Give how far people agree with an answer: each reference is left out once, and averaged.
+    """Return the agreement of an answer with human references, averaged over leaving each out.
 
-    Of the others, three that give the answer are full agreement. With fewer than four references
-    all of the others must give it; with one, it alone decides.
+    Three equal answers among the others are full agreement. With fewer than four references all of
+    the others must be equal; a single reference decides alone.
 
     Notes
     -----
@@ -68,10 +68,10 @@ def ngrams(words: Words) -> Counter[Ngram]:
 
 
 def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
-    """Give what a text adds to the corpus: for each n its matches, then its n-grams; two lengths.
+    """Return the counts of a text for corpus BLEU: matches per n, n-grams per n, two lengths.
 
-    Matches are clipped at the most often that one reference has the n-gram. The second length is
-    that of the reference nearest in length, the shorter of two.
+    Matches are clipped at the maximum count of the n-gram in any reference. The second length is
+    that of the reference closest in length, the shorter one in a tie.
     """
     most: Counter[Ngram] = Counter()
     for reference in references:
@@ -86,13 +86,11 @@ def bleu_sums(candidate: Words, references: list[Words]) -> list[int]:
 
 
 def bleu(sums: np.ndarray) -> np.ndarray:
-    """Give BLEU-4 of corpora from the sums of :func:`bleu_sums`, (m, 10), shape (m,).
+    """Return BLEU-4 of corpora, shape (m,), from sums (m, 10) of :func:`bleu_sums`.
 
-    Notes
-    -----
-    Source: Papineni et al., ACL 2002, equations 2-3, uniform weights. The tiny numbers are those of
-    the reference implementation: without them a corpus that lacks any match of four words has 0,
-    with them a little more.
+    Notes ----- Source: Papineni et al., ACL 2002, equations 2-3, uniform weights. The small
+    constants are those of the reference implementation: without them a corpus without any matching
+    4-gram scores 0, with them slightly more.
     """
     matches, tried = sums[:, :N], sums[:, N : 2 * N]
     ratio = (sums[:, -2] + 1e-15) / (sums[:, -1] + 1e-9)
@@ -101,18 +99,18 @@ def bleu(sums: np.ndarray) -> np.ndarray:
 
 
 class Consensus:
-    """CIDEr-D: how much a text shares with its references, rare n-grams above all.
+    """CIDEr-D: similarity of a text to its references, with rare n-grams weighted highest.
 
     Parameters
     ----------
     references : list of list of Words
-        Of every item of the corpus, at least one each; n-grams are weighed by in how many items'
-        references they occur. A corpus of one item weighs everything 0.
+        References of every item of the corpus, at least one each; n-grams are weighted by the
+        number of items in whose references they occur. In a corpus of one item all weights are 0.
 
     Notes
     -----
     Source: Vedantam et al., "CIDEr" (CVPR 2015), section 4 and its CIDEr-D: clipped counts, a
-    Gaussian penalty of lengths, times 10. As in the reference implementation a text's length is its
+    Gaussian length penalty, times 10. As in the reference implementation a text's length is its
     number of bigrams, and the mean is over n = 1 to 4, then over references.
     """
 
@@ -123,7 +121,7 @@ class Consensus:
         self.references = [[self._weigh(count) for count in own] for own in counts]
 
     def score(self, item: int, candidate: Words) -> float:
-        """Give the score of a text for the item at a place in the corpus, 0 to 10."""
+        """Return the score, 0 to 10, of a text for an item given by its index in the corpus."""
         own = self._weigh(ngrams(candidate))
         return 10 * float(np.mean([_likeness(own, other) for other in self.references[item]]))
 
@@ -140,7 +138,7 @@ class Consensus:
 
 
 def _likeness(one: Weighed, two: Weighed) -> float:
-    """Give the mean over n of the clipped cosine of two texts, times the penalty of lengths."""
+    """Return the mean over n of the clipped cosine of two texts, times the length penalty."""
     (weights, norm, length), (others, other_norm, other_length) = one, two
     dot = [0.0] * N
     for ngram, weight in weights.items():

@@ -1,7 +1,7 @@
-"""What VQA accuracy takes for the same answer: letter case, punctuation, numbers, articles.
+"""Normalise answers for VQA accuracy: letter case, punctuation, numbers, articles.
 
-Source: the rules on the evaluation page of VQA (Antol et al., ICCV 2015), in the way that the
-evaluation code released with it follows them.
+Source: the rules on the evaluation page of VQA (Antol et al., ICCV 2015), as implemented in its
+released evaluation code.
 """
 
 import re
@@ -24,7 +24,7 @@ you've
 
 
 def _lacking_one(word: str) -> list[str]:
-    """Give the spellings of a word that lack one of its apostrophes."""
+    """Return the spellings of a word without one of its apostrophes."""
     return [word[:i] + word[i + 1 :] for i, letter in enumerate(word) if letter == "'"]
 
 
@@ -32,19 +32,18 @@ _MENDED = {slip: word for word in _CONTRACTIONS.split() for slip in _lacking_one
 
 
 def same_words(answer: str) -> str:
-    """Give an answer in the form in which answers are compared.
+    """Return the normalised form of an answer, in which answers are compared.
 
-    A mark of punctuation becomes a space, or nothing where that mark stands beside a space anywhere
-    in the answer or a comma stands between digits; a period goes unless a digit follows. Then, in
-    lower case: number words up to ten become digits, articles go, and a contraction that lacks an
-    apostrophe gets it.
+    A punctuation mark becomes a space; it is deleted if it is next to a space anywhere in the
+    answer or if the answer has a comma between digits. A period is deleted unless a digit follows.
+    Then, in lower case, number words up to ten become digits, articles are deleted, and missing
+    apostrophes of contractions are restored.
 
     Notes
     -----
-    The released code leaves references as they are written but for punctuation (their authors had
-    normalised them before); here they go the same way as the answer, which changes nothing there
-    and is what the evaluation page says. Its list turns "somebody'd" into "somebodyd", a slip that
-    is not repeated.
+    The released code only removes punctuation from references, which were normalised before; here
+    they are normalised like the answer, which changes nothing for them and matches the evaluation
+    page. Its list maps "somebody'd" to "somebodyd", an error that is not reproduced.
 
     >>> same_words("The two dogs, dont they?")
     "2 dogs don't they"

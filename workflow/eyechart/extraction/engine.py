@@ -1,4 +1,4 @@
-"""One part from its first picture to its last: what is read when, and what each pass is spared."""
+"""Extract one part: schedule forward passes so that shared prefixes are computed once."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 
-Emit = Callable[[Sequence[int], Mapping[str, Any]], None]  # takes row numbers and their values
+Emit = Callable[[Sequence[int], Mapping[str, Any]], None]  # arguments: row numbers, their values
 
 
 class Engine:
-    """Extracts parts of a dataset with one model.
+    """Extracts activations of one model over parts of a dataset.
 
     Parameters
     ----------
     shares_prefix : bool
-        From the card: whether questions may share what is read before them.
+        From the card: whether questions can share the prefix before them.
     image_columns, item_columns : sequences of Column
-        What is asked of each picture, and of each question.
+        Requested columns of each image, and of each question.
     batches : AdaptiveBatchSize
-        Pictures, prompts read whole, or rows of packed questions in one forward pass.
+        Images, whole prompts, or rows of packed questions per forward pass.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Engine:
         self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
 
     def run(self, part: ExtractionPart, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
-        """Emit all rows of a part; after each batch, give how many pictures it had."""
+        """Emit all rows of a part; after each batch, yield its number of images."""
         batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
         prepare = Preparer(
@@ -71,7 +71,7 @@ class Engine:
                 values |= self._read_shared(batch.prompts, seen, own, emit_items)
             else:
                 self._read_joint(batch.prompts, seen, emit_items)
-            if own and values:  # other parts' pictures come last in a batch and have no row here
+            if own and values:  # other parts' images come last in a batch and have no row here
                 values = {n: v[: len(own)] for n, v in values.items()}
                 values |= self.of_image.columns(values, batch.places[: len(own)], own)
                 emit_images([row[i] for i in own], values)
@@ -84,7 +84,7 @@ class Engine:
     def _look(
         self, pictures: Sequence[PreparedImage], go_on: bool
     ) -> tuple[list[Seen], dict[str, Any]]:
-        """Give what was seen of a batch of pictures, and its columns."""
+        """Return the encoded images of a batch, and its columns."""
 
         def look(few: Sequence[PreparedImage]) -> tuple[list[Seen], dict[str, Any]]:
             found, pooled = passes.look(self.adapter, few, self.seen, go_on)
@@ -101,7 +101,7 @@ class Engine:
         own: Sequence[str],
         emit: Emit,
     ) -> dict[str, Any]:
-        """Read each set of pictures once and each question after it; give the image columns."""
+        """Read each set of images once and each question after it; return the image columns."""
         groups: dict[tuple[str, ...], list[Prompt]] = {}
         for prompt in prompts:
             groups.setdefault(prompt.images, []).append(prompt)
@@ -134,7 +134,7 @@ class Engine:
         prefixes: Mapping[tuple[str, ...], Row],
         emit: Emit,
     ) -> None:
-        packs: list[tuple[int, list[Prompt]]] = []  # by number of the prefix
+        packs: list[tuple[int, list[Prompt]]] = []  # with the index of the prefix
         for k, group in enumerate(groups):
             start = len(prefixes[group[0].images].ids)
             asked = [p for p in group if p.number is not None]
@@ -167,7 +167,7 @@ class Engine:
             emit([p.number for p in few if p.number is not None], values | places)
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
-        """Give what all prompts about the same pictures open with."""
+        """Return the common prefix of all prompts about the same images."""
         return passes.opening(self._language(), [p.row for p in group], group[0].images[0])
 
     def _language(self) -> LanguageAdapter:

@@ -1,8 +1,7 @@
-"""Pool a model's activations over one part of a dataset.
+"""Extract a model's pooled activations for one part of a dataset.
 
-Reads the model's checkpoint and card and the dataset's two tables; writes one shard per scope: a
-row per picture and, for a model that reads, a row per question. Uses as many threads as
-OMP_NUM_THREADS says, and sets none itself.
+Reads the model's checkpoint and card and the dataset's two tables. Writes one shard per scope: a
+row per image and, for a model that reads text, a row per question. Uses OMP_NUM_THREADS threads.
 
     python -m eyechart.extraction.extract_activations --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -50,13 +49,13 @@ class ExtractionSettings:
     Attributes
     ----------
     addresses, spans : lists of str
-        What to keep; see ``models/addresses.py``.
+        What to extract; see ``models/addresses.py``.
     dtype : ``float16`` or ``float32``
-        The precision of the shards; the model runs in its spec's precision.
+        Precision of the shards; the model runs in its spec's precision.
     batch_size : int or ``auto``
-        Pictures, or prompts, in one forward pass.
+        Images or prompts per forward pass.
     prompt : str
-        The template of the user's turn, with the field ``{question}``.
+        Template of the user's turn, with the field ``{question}``.
     """
 
     addresses: list[str]
@@ -67,7 +66,7 @@ class ExtractionSettings:
 
 
 def read_settings(text: str) -> ExtractionSettings:
-    """Read the ``--settings`` flag; a UserError names a field that is unknown or missing."""
+    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
     value = json.loads(text)
     known = [f.name for f in fields(ExtractionSettings)]
     for name in sorted(set(value) ^ set(known)):
@@ -79,7 +78,7 @@ def read_settings(text: str) -> ExtractionSettings:
 def provenance(
     settings: ExtractionSettings, part: int, parts: int, adapter: Adapter
 ) -> dict[str, Any]:
-    """Give what a shard's numbers depend on besides its inputs; the same in every clean run."""
+    """Return what a shard's numbers depend on besides its inputs; the same in every clean run."""
     device = adapter.device
     cuda = device.type == "cuda"
     return {
@@ -128,7 +127,7 @@ def extract(
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags: required but those of loading and, for an encoder, ``--item-output``."""
+    """Parse the command line; for an encoder there is no ``--item-output``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)

@@ -1,4 +1,4 @@
-"""Writing one activation shard: rows come in any order, leave by id, in bounded memory."""
+"""Write one activation shard: rows arrive in any order and are written by id, in bounded memory."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from eyechart.core.files import atomic
 from eyechart.models.addresses import Column
 from eyechart.tables.activations import ID, PLACES, column, part_schema
 
-ROW_GROUP_BYTES = 1 << 26  # rows are held back until a row group of 64 MiB is full
+ROW_GROUP_BYTES = 1 << 26  # rows are buffered until a row group of 64 MiB is full
 METADATA = b"eyechart"
 
 Values = Mapping[str, Sequence[np.ndarray] | np.ndarray]
@@ -29,13 +29,13 @@ class Shard:
         self.writer, self.id_name, self.ids, self.dtype = writer, id_name, ids, np.dtype(dtype)
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self.writing: Future[None] | None = None
-        self.rows: list[np.ndarray] = []  # row numbers that wait, batch by batch
+        self.rows: list[np.ndarray] = []  # buffered row numbers, per batch
         self.values: list[Values] = []
-        self.fresh = 0  # bytes taken since the last flush
+        self.fresh = 0  # bytes added since the last flush
         self.written = 0
 
     def add(self, rows: Sequence[int], values: Values) -> None:
-        """Take the values of some rows: per column an array (b, d), or b arrays (tokens, d).
+        """Add the values of some rows: per column an array (b, d), or b arrays (tokens, d).
 
         Raises
         ------
@@ -50,7 +50,7 @@ class Shard:
             self.flush()
 
     def flush(self) -> None:
-        """Hand to the writing thread all waiting rows that come next by id."""
+        """Pass all buffered rows that come next by id to the writing thread."""
         if not self.rows:
             return
         rows = np.concatenate(self.rows)
@@ -64,18 +64,18 @@ class Shard:
         if ready:
             now = {name: take(value, order[:ready]) for name, value in joined.items()}
             ids = self.ids[self.written : self.written + ready]
-            self.wait()  # at most one row group is being written while the next is filled
+            self.wait()  # at most one row group is written while the next is filled
             self.writing = self.pool.submit(self._write, ids, now)
             self.written += ready
 
     def wait(self) -> None:
-        """Wait for the writing thread; its error, if any, is raised here."""
+        """Wait for the writing thread; raise its error, if any."""
         if self.writing is not None:
             self.writing.result()
             self.writing = None
 
     def _cast(self, name: str, value: Any, rows: Sequence[int]) -> Any:
-        if name.endswith(f"/{PLACES}"):  # in float32 always, and NaN means nowhere
+        if name.endswith(f"/{PLACES}"):  # always float32, and NaN means no position
             return value
         if not isinstance(value, np.ndarray):
             pairs = zip(value, rows, strict=True)
@@ -105,16 +105,16 @@ class Shard:
 def open_shard(
     path: Path, ids: list[str], columns: Sequence[Column], dtype: str, metadata: dict[str, Any]
 ) -> Iterator[Shard]:
-    """Open a shard for writing; it stands under its name only when every row is in it.
+    """Open a shard for writing; the file appears under its name only once it is complete.
 
     Parameters
     ----------
     ids : list of str
-        The ids of all rows, sorted: row numbers count in this list.
+        Ids of all rows, sorted: row numbers are indices into this list.
     dtype : ``float16`` or ``float32``
     metadata : dict
-        Kept in the file as JSON under the key ``eyechart``; its ``scope`` names the id column, its
-        ``places`` the stages of which places are kept, and the columns that each is for.
+        Stored in the file as JSON under the key ``eyechart``; its ``scope`` determines the id
+        column, its ``places`` the stored token boxes and the columns that each belongs to.
     """
     id_name = ID[metadata["scope"]]
     widths = {c.name: c.address.width for c in columns}
@@ -135,7 +135,7 @@ def open_shard(
 
 
 def arrow(value: Any) -> pa.Array:
-    """Give the Arrow column of an array (n, d), or of n arrays (tokens, d)."""
+    """Return the Arrow column of an array (n, d), or of n arrays (tokens, d)."""
     if isinstance(value, np.ndarray):
         return column(value)
     offsets = np.cumsum([0, *(len(part) for part in value)], dtype=np.int32)
@@ -150,10 +150,10 @@ def join(parts: Sequence[Any]) -> Any:
 
 
 def size(value: Any) -> int:
-    """Give the bytes of one column."""
+    """Return the size of one column in bytes."""
     return sum(part.nbytes for part in ([value] if isinstance(value, np.ndarray) else value))
 
 
 def take(value: Any, rows: np.ndarray | Sequence[int]) -> Any:
-    """Give some rows of one column."""
+    """Return some rows of one column."""
     return value[rows] if isinstance(value, np.ndarray) else [value[row] for row in rows]

@@ -1,6 +1,6 @@
-"""Write the manifest of a scope's shards, last of all: it stands for their being whole.
+"""Write the manifest of a scope's shards, as the last file: it certifies that they are complete.
 
-Reads the shards, the model's card and the dataset's table of the scope's rows; writes manifest.json
+Reads the shards, the model's card and the dataset's table of the scope's rows. Writes manifest.json
 beside the shards.
 
     python -m eyechart.extraction.write_manifest --model tiny_llava --dataset clevr --scope image \
@@ -25,7 +25,7 @@ from eyechart.models.addresses import columns
 from eyechart.tables.activations import ID, PLACE, PLACES
 from eyechart.tables.parquet import read_table
 
-OWN = ("part", "parts", "model", "dataset", "scope")  # told elsewhere in the manifest
+OWN = ("part", "parts", "model", "dataset", "scope")  # stored elsewhere in the manifest
 KEPT = {"width": len(PLACE), "dtype": "float32"}
 
 
@@ -36,20 +36,20 @@ def build_manifest(
     parts: Sequence[Path],
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    """Give the manifest of whole and matching shards.
+    """Return the manifest of shards, after checking that they are complete and match.
 
     Parameters
     ----------
     facts : dict
         ``model``, ``dataset`` and ``scope``.
     rows : Path
-        The dataset's table with a row for each row of the shards.
+        The dataset's table, with a row for each row of the shards.
 
     Raises
     ------
     UserError
-        If a shard is of another model, dataset, scope or setting, or the shards' ids together are
-        not exactly those of the dataset's table.
+        If a shard is of another model, dataset, scope or setting, or the ids of all shards are not
+        exactly those of the dataset's table.
     """
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]
@@ -100,7 +100,7 @@ def build_manifest(
 
 
 def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> dict[str, Any]:
-    """Give what a shard says of how it was made, after checking what it must say."""
+    """Return a shard's metadata, after checking the expected fields."""
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
@@ -125,7 +125,7 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the command line; all flags are required."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("model", "dataset", "settings"):
         parser.add_argument(f"--{name}", required=True)

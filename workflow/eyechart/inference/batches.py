@@ -1,4 +1,4 @@
-"""How many rows go through the model at once: as told, or found out by running out of memory."""
+"""Batch sizes: fixed, or found by halving whenever memory runs out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from eyechart.core.errors import UserError
 A = TypeVar("A")
 B = TypeVar("B")
 
-AUTO_START = 64  # pictures or prompts; more in one pass is hardly quicker
+AUTO_START = 64  # images or prompts; larger batches are hardly faster
 
 
 class AdaptiveBatchSize:
-    """The size of batches; ``auto`` starts large, halves when memory runs out, and remembers.
+    """A batch size; ``auto`` starts large and is halved for good whenever memory runs out.
 
     Parameters
     ----------
     size : int or ``auto``
     setting : str
-        The name of the setting that says so, for errors.
+        Name of the setting, for errors.
     """
 
     def __init__(self, size: int | str, setting: str = "extraction.batch_size") -> None:
@@ -33,15 +33,15 @@ class AdaptiveBatchSize:
     def over(
         self, values: Sequence[A], work: Callable[[Sequence[A]], B]
     ) -> Iterator[tuple[Sequence[A], B]]:
-        """Yield consecutive values and what ``work`` gives for them, so many at a time.
+        """Yield batches of consecutive values, each with the result of ``work``.
 
-        Where memory runs out, the same values are tried again in smaller batches: ``work`` must
-        leave nothing behind when it fails.
+        If memory runs out, the same values are retried in smaller batches, so ``work`` must have no
+        side effects when it fails.
 
         Raises
         ------
         UserError
-            If memory runs out and the size was told, or is down to one.
+            If memory runs out and the size is fixed, or is down to one.
         """
         done = 0
         while done < len(values):
@@ -57,15 +57,15 @@ class AdaptiveBatchSize:
             done += len(few)
 
     def shrink(self) -> None:
-        """Halve the size, or raise a UserError where it may not be or cannot be less."""
+        """Halve the size; raise a UserError if it is fixed or one."""
         if not self.auto:
             raise UserError(
-                f"{self.setting}: out of memory at {self.size}; use less, or 'auto'"
+                f"{self.setting}: out of memory at {self.size}; use a smaller number, or 'auto'"
             ) from None
         if self.size == 1:
             raise UserError(
                 "out of memory with one row in a batch; use a device with more memory, "
-                "loading.bits: 8 or 4, or smaller pictures"
+                "loading.bits: 8 or 4, or smaller images"
             ) from None
         self.size = (self.size + 1) // 2
         if torch.cuda.is_available():
@@ -73,7 +73,7 @@ class AdaptiveBatchSize:
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Say whether an error is a device's, or the processor's, way of saying that memory ran out."""
+    """Return whether an error of GPU or CPU means that memory ran out."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
     said = str(error)

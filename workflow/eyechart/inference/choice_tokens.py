@@ -1,8 +1,8 @@
-"""Prompts and their choices as tokens, and the passes that score them, prompt by prompt.
+"""Prompts and their choices as tokens, ready to be scored.
 
 A choice's log-probability is the sum over its tokens, each given the prompt and the tokens before
-it; the last token need not be read for that. So a prompt is read with what begins its choices,
-which are its branches, and choices that begin alike share one.
+it; the last token itself need not be an input. So a prompt is read with the choices without their
+last tokens, which are its branches; choices with a common beginning share a branch.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Script:
-    """One prompt, and what is scored after it.
+    """One prompt and the choices to score after it.
 
     Attributes
     ----------
     row : Row
     choices : list of token ids, one list per choice
     branches : list of token ids
-        Beginnings of choices, none of which begins another; one empty one where nothing longer
-        is needed.
+        Beginnings of choices, none a prefix of another; a single empty one if all choices have one
+        token.
     tell : bool
-        Whether the greedy answer is wanted too.
+        Whether to generate a greedy answer too.
     """
 
     row: Row
@@ -40,20 +40,20 @@ class Script:
     tell: bool
 
     def branch_of(self, choice: int) -> int:
-        """Give the number of the first branch that a choice is scored along."""
+        """Return the index of the first branch that contains a choice."""
         begun = self.choices[choice][:-1]
         return next(n for n, ids in enumerate(self.branches) if ids[: len(begun)] == begun)
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a model answers to one prompt.
+    """A model's response to one prompt.
 
     Attributes
     ----------
     log_probability : of each choice, summed over its tokens
-    tokens : how many tokens each choice has
-    text : the greedy answer, or None where it was not wanted
+    tokens : number of tokens of each choice
+    text : the greedy answer, or None if it was not requested
     """
 
     log_probability: list[float]
@@ -62,17 +62,17 @@ class Response:
 
 
 def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int | None) -> Script:
-    """Give the script of a prompt.
+    """Return the script of a prompt.
 
     Parameters
     ----------
     most : int or None
-        How many tokens a greedy answer may have, if one is wanted.
+        Maximum number of tokens of the greedy answer, if one is requested.
 
     Raises
     ------
     UserError
-        If a choice has no tokens, or prompt and answer are longer than the model's context.
+        If a choice has no tokens, or prompt and answer exceed the model's context.
     """
     ids = [adapter.answer_ids(row, choice) for choice in choices]
     for choice, own in zip(choices, ids, strict=True):
@@ -84,7 +84,7 @@ def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int
 
 
 def branches(choices: Sequence[Ids]) -> list[Ids]:
-    """Give the fewest beginnings along which all choices can be scored.
+    """Return the fewest beginnings that allow all choices to be scored.
 
     >>> branches([[5, 6, 7], [5, 6], [8]])
     [[5, 6]]
@@ -99,9 +99,9 @@ def sums(scores: Tensor, choices: Sequence[Ids], places: Sequence[Sequence[int]]
 
     Parameters
     ----------
-    scores : shape (p, words)
+    scores : shape (p, vocabulary)
     choices : token ids of each
-    places : the row of ``scores`` that foretells each token
+    places : the row of ``scores`` that predicts each token
     """
     if not choices:
         return []
@@ -112,7 +112,7 @@ def sums(scores: Tensor, choices: Sequence[Ids], places: Sequence[Sequence[int]]
 
 
 def tidy(adapter: LanguageAdapter, ids: Ids) -> str:
-    """Give a greedy answer as text, up to the first token that ends it."""
+    """Return a greedy answer as text, up to the first end token."""
     ends = adapter.ends()
     end = next((n for n, i in enumerate(ids) if i in ends), len(ids))
     return str(adapter.tokenizer.decode(ids[:end], skip_special_tokens=True)).strip()

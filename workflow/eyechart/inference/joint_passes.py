@@ -1,6 +1,6 @@
-"""Prompts read whole, once for each branch of their choices: right in every family.
+"""Score whole prompts, once per branch of their choices; valid for every family.
 
-What was seen of a picture is handed on, so that no picture is looked at again.
+Encoded images are passed in, so that no image is encoded again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def score(
     seen: Sequence[Sequence[Seen]],
     batches: AdaptiveBatchSize,
 ) -> list[list[float]]:
-    """Give the log-probability of every choice of each script; ``seen`` are each one's pictures."""
+    """Return the log-probability of every choice of each script; ``seen`` are its images."""
     found = [[0.0] * len(s.choices) for s in scripts]
     entries = [(n, k) for n, s in enumerate(scripts) for k in range(len(s.branches)) if s.choices]
     entries.sort(key=lambda e: len(scripts[e[0]].row.ids) + len(scripts[e[0]].branches[e[1]]))
@@ -52,9 +52,9 @@ def tell(
     most: int,
     batches: AdaptiveBatchSize,
 ) -> list[Ids]:
-    """Give the greedy answer to each script, of so many tokens at most.
+    """Return the greedy answer to each script, with at most ``most`` tokens.
 
-    Each step reads the prompts again, with what was said so far.
+    Each step reads the prompts again, with the answers so far.
     """
     ends = adapter.ends()
 

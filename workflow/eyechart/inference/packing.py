@@ -1,9 +1,8 @@
-"""Several questions about one picture in one row, each hidden from the others.
+"""Pack several questions about one image into one row, with attention masks between them.
 
-A row goes on where a prefix ended: every question sees the prefix and its own earlier tokens, and
-counts its positions from the prefix's end, as if it stood there alone. So the prefix's keys and
-values are needed once per row, not once per question, and no question is padded to another's
-length.
+A row continues a prefix: every question attends to the prefix and its own earlier tokens, and its
+positions count from the prefix's end, as if it were alone. So the prefix's keys and values are
+needed once per row, not once per question, and no question is padded to another's length.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,35 +12,37 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-PACK_TOKENS = 256  # a row's length: long enough to fill a matrix product, short enough for its mask
+PACK_TOKENS = (
+    256  # row length: long enough for efficient matrix products, short enough for the mask
+)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Where the questions of b rows stand.
+    """Layout of the questions of b rows.
 
     Attributes
     ----------
     question : int64, shape (b, t)
-        The number of a token's question within its row; -1 at pads.
+        Index of a token's question within its row; -1 at padding.
     offset : int64, shape (b, t)
-        A token's place in its question.
+        Index of a token within its question.
     """
 
     question: Tensor
     offset: Tensor
 
     def mask(self, past: Tensor) -> Tensor:
-        """Give which positions each token sees, bool (b, t, s + t), after s earlier ones (b, s)."""
+        """Return the attention mask, bool (b, t, s + t), given s earlier positions (b, s)."""
         t = self.question.shape[1]
         same = self.question[:, :, None] == self.question[:, None, :]
         own = same & torch.ones(t, t, dtype=torch.bool, device=past.device).tril()
         return torch.cat([past[:, None, :].expand(-1, t, -1), own], dim=2)
 
     def spans(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Give masks of each question's spans, bool (b, q, t), and which of them exist, (b, q)."""
+        """Return masks of each question's spans, bool (b, q, t), and which exist, (b, q)."""
         numbers = torch.arange(int(self.question.max()) + 1, device=self.question.device)
         own = self.question[:, None, :] == numbers[None, :, None]
         place = torch.arange(own.shape[2], device=own.device)
@@ -50,7 +51,7 @@ class Pack:
 
 
 def pack(rows: Sequence[Sequence[Sequence[int]]], device: torch.device) -> Pack:
-    """Give where questions stand that are put one after another, row by row."""
+    """Return the layout of consecutive questions, row by row."""
     longest = max(sum(map(len, row)) for row in rows)
     question = torch.full((len(rows), longest), -1)
     offset = torch.zeros_like(question)
@@ -62,7 +63,7 @@ def pack(rows: Sequence[Sequence[Sequence[int]]], device: torch.device) -> Pack:
 
 
 def fill(values: Sequence[T], lengths: Sequence[int], room: int) -> Iterator[list[T]]:
-    """Give consecutive values in groups whose lengths together stay within ``room``.
+    """Yield groups of consecutive values whose lengths add up to at most ``room``.
 
     >>> list(fill("abcd", [3, 2, 9, 1], 5))
     [['a', 'b'], ['c'], ['d']]

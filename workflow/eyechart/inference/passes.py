@@ -1,9 +1,9 @@
-"""Forward passes that leave behind pooled activations and nothing else.
+"""Forward passes that return pooled activations.
 
-Where the language model is causal and pictures come first, all that stands up to the last image
-token, the prefix, is the same for every question: it is read once, its keys and values are kept,
-and each question reads only its own tokens, packed in one row with others. Elsewhere every prompt
-is read whole, the joint pass; the picture's features are computed once all the same.
+Where the language model is causal and images come first, everything up to the last image token, the
+prefix, is the same for every question: it is read once, its keys and values are cached, and each
+question reads only its own tokens, packed in one row with others. Elsewhere every prompt is read
+whole (joint pass); image features are still computed once.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
 
 @dataclass(frozen=True)
 class Prefix:
-    """What was read up to the last image token of b prompts.
+    """Cached prefixes of b prompts, up to their last image tokens.
 
     Attributes
     ----------
     valid : bool, shape (b, s)
     after : int64, shape (b, 1)
-        The position that comes next.
+        The next position.
     cache : keys and values of the s positions
-    means : by column ``<address>/all_mean``, float32, shape (b, d): the mean over the prefix alone
+    means : mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
     """
 
     valid: Tensor
@@ -54,10 +54,10 @@ def look(
     go_on: bool,
     gradients: bool = False,
 ) -> tuple[list[Seen], Pooled]:
-    """Run encoder and connector; give what was seen of the pictures, and pooled activations.
+    """Run encoder and connector; return encoded images and pooled activations.
 
-    Unless ``go_on``, the pass ends at the deepest address asked for and nothing was seen. With
-    ``gradients`` it keeps those of activations; so do the passes below.
+    Unless ``go_on``, the pass stops at the deepest requested address and returns no encoded images.
+    With ``gradients`` it keeps those of activations; so do the passes below.
     """
     if adapter.AT_ONCE and len(pictures) > adapter.AT_ONCE:
         n = adapter.AT_ONCE
@@ -84,19 +84,19 @@ def look(
 
 
 def together(parts: Sequence[Any]) -> Any:
-    """Join what several passes pooled in one column."""
+    """Join the pooled values of one column from several passes."""
     if isinstance(parts[0], list):
         return [row for part in parts for row in part]
     return torch.cat(list(parts))
 
 
 def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
-    """Give what all prompts about the same pictures open with, up to the last image token.
+    """Return the common prefix of all prompts about the same images, up to the last image token.
 
     Raises
     ------
     UserError
-        If they open unlike one another, or one ends there; ``image`` is named.
+        If prefixes differ, or a prompt ends there; the message names ``image``.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -107,7 +107,7 @@ def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
                 "before its last image token; set image_first: false in the model's spec"
             )
         if len(row.ids) == end:
-            raise UserError(f"a prompt about {image!r} ends with its picture")
+            raise UserError(f"a prompt about {image!r} ends with its image")
     return Row(first.ids[:end], first.inputs)
 
 
@@ -118,9 +118,9 @@ def read_prefix(
     columns: Sequence[Column],
     gradients: bool = False,
 ) -> tuple[Prefix, Pooled]:
-    """Read b prompts up to their last image token; pool the image columns on the way.
+    """Read b prompts up to their last image token; pool the columns of image scope.
 
-    Item columns are read as deep as they will be, for the sake of the keys and values.
+    Blocks of item columns run too, because their keys and values are needed later.
     """
     tokens, cache = adapter.tokens(rows, seen), adapter.new_cache()
     wanted = by_module(columns)
@@ -140,7 +140,7 @@ def read_prefix(
 
 
 def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
-    """Give the position that follows each row, int64 (b, 1)."""
+    """Return the position that follows each row, int64 (b, 1)."""
     if positions is None:
         return tokens.valid.sum(dim=1, keepdim=True)
     highest = positions if positions.ndim == 2 else positions.amax(dim=0)
@@ -155,12 +155,12 @@ def read_questions(
     columns: Sequence[Column],
     gradients: bool = False,
 ) -> Pooled:
-    """Read b rows of questions, each row after the prefix in row ``index`` of the batch before.
+    """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
     Returns
     -------
     dict of Tensor, by column, shape (q, d)
-        Of all q questions, row after row.
+        For all q questions, row after row.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)
@@ -194,7 +194,7 @@ def read_joint(
     columns: Sequence[Column],
     gradients: bool = False,
 ) -> Pooled:
-    """Read b prompts whole; ``pictures`` and ``seen`` are all of theirs, in reading order."""
+    """Read b whole prompts; ``pictures`` and ``seen`` are all their images, in order."""
     wanted = by_module(columns)
     pooled: Pooled = {}
     with pass_mode(gradients):
@@ -202,7 +202,7 @@ def read_joint(
         masks = adapter.masks(tokens)
         for column in columns:
             if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
-                raise UserError(f"{column.name}: a prompt without a picture has no image tokens")
+                raise UserError(f"{column.name}: a prompt without an image has no image tokens")
 
         def see(path: str, output: Any) -> None:
             here = wanted[path]
@@ -219,14 +219,14 @@ def read_joint(
 
 
 def last_of(hidden: Tensor) -> Tensor:
-    """Give the mask (b, t) of the last token of (b, t, d)."""
+    """Return the mask (b, t) of the last token of (b, t, d)."""
     mask = torch.zeros(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
     mask[:, -1] = True
     return mask
 
 
 def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
-    """Group columns by the module that they are read from."""
+    """Group columns by module."""
     grouped: dict[str, list[Column]] = {}
     for column in columns:
         grouped.setdefault(column.address.module, []).append(column)
@@ -234,10 +234,10 @@ def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
 
 
 def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column]) -> Pooled:
-    """Pool one module's output (b, t, d) to the columns asked of it.
+    """Pool one module's output (b, t, d) to the requested columns.
 
-    Of a model that is laid over several devices each block has its own: what is pooled there comes
-    back to where the masks are.
+    Blocks of a model can be on different devices: pooled values are moved to the device of the
+    masks.
     """
     found: Pooled = {}
     here, home = hidden.device, next(iter(masks.values())).device
@@ -253,9 +253,9 @@ def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column
 
 
 def select(prefix: Prefix, which: Tensor) -> Any:
-    """Give a cache with some rows of a prefix's, which stays as it was.
+    """Return a cache with some rows of a prefix's cache, which is not changed.
 
-    Layers of a cache grow by making new tensors, so sharing what is not selected is safe.
+    Layers of a cache grow by creating new tensors, so sharing them is safe.
     """
     chosen = copy.copy(prefix.cache)
     chosen.layers = [copy.copy(layer) for layer in prefix.cache.layers]
@@ -265,7 +265,7 @@ def select(prefix: Prefix, which: Tensor) -> Any:
 
 
 def to_numpy(pooled: Pooled) -> dict[str, Any]:
-    """Bring pooled activations to the CPU: arrays (b, d), or lists of b arrays (tokens, d)."""
+    """Convert pooled activations to arrays (b, d), or lists of b arrays (tokens, d)."""
     return {
         name: [part.cpu().numpy() for part in value]
         if isinstance(value, list)

@@ -1,9 +1,9 @@
-"""Prompts about the same pictures, read on from where their common beginning ends.
+"""Score prompts about the same images from the cached common prefix.
 
-The beginning, up to the last image token, is read once and its keys and values are kept. Behind it
-stand, in one row, the prompts' own tokens, each followed by the branches of its choices: a prompt
-sees the beginning and itself, a branch those and itself, each at the positions that it would have
-alone. Greedy answers go on in the same row, a token of each at a time.
+The prefix, up to the last image token, is read once and its keys and values are cached. One row
+then holds the rest of each prompt, followed by the branches of its choices: a prompt attends to
+the prefix and itself, a branch to both and itself, each at the positions that it would have
+alone. Greedy answers continue in the same row, one token of each at a time.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from eyechart.inference.packing import fill
 from eyechart.inference.passes import Prefix, select
 from eyechart.models.families.language import LanguageAdapter, Row
 
-ROOM = 512  # places whose scores of all words are held at once
+ROOM = 512  # maximum number of positions whose logits are held at once
 
-Line = Sequence[tuple[Script, Ids]]  # scripts of one row, and what each reads behind the beginning
+Line = Sequence[tuple[Script, Ids]]  # scripts of one row, each with its tokens after the prefix
 
 
 @dataclass(frozen=True)
 class ScriptPosition:
-    """Where a script stands.
+    """Position of a script.
 
     Attributes
     ----------
-    row, number : its row, and its number there
-    end : the column of its prompt's last token
-    starts : how many columns behind ``end`` each branch begins
-    count : how many columns there are from ``end`` to the end of the last branch
+    row, number : its row, and its index in the row
+    end : column of its prompt's last token
+    starts : start of each branch, in columns after ``end``
+    count : number of columns from ``end`` to the end of the last branch
     """
 
     row: int
@@ -46,25 +46,25 @@ class ScriptPosition:
     count: int
 
     def foretell(self, branch: int, tokens: int) -> list[int]:
-        """Give the columns behind ``end`` that foretell so many tokens along a branch."""
+        """Return the columns, relative to ``end``, that predict the first tokens of a branch."""
         start = self.starts[branch]
         return [0, *range(start, start + tokens - 1)]
 
 
 @dataclass(frozen=True)
 class Bed:
-    """Where scripts and their branches stand in b rows.
+    """Layout of scripts and their branches in b rows.
 
     Attributes
     ----------
     ids : list of token ids, one list per row
     owner : int64, shape (b, t)
-        The number of a token's script within its row; -1 at pads.
+        Index of a token's script within its row; -1 at padding.
     branch : int64, shape (b, t)
-        0 for the prompt, k for its k-th branch.
+        0 for the prompt, k for its branch number k.
     offset : int64, shape (b, t)
-        A token's place behind the beginning, were the script alone.
-    places : of each script, row after row
+        Position of a token after the prefix, as if its script were alone.
+    places : position of each script, row after row
     """
 
     ids: list[Ids]
@@ -74,7 +74,7 @@ class Bed:
     places: list[ScriptPosition]
 
     def mask(self, past: Tensor) -> Tensor:
-        """Give which positions each token sees, bool (b, t, s + t), after s earlier ones (b, s)."""
+        """Return the attention mask, bool (b, t, s + t), given s earlier positions (b, s)."""
         t = self.owner.shape[1]
         same = self.owner[:, :, None] == self.owner[:, None, :]
         above = (self.branch[:, :, None] == self.branch[:, None, :]) | (self.branch == 0)[:, None]
@@ -83,7 +83,7 @@ class Bed:
 
 
 def lay(lines: Sequence[Line], device: torch.device) -> Bed:
-    """Lay scripts out, line by line."""
+    """Lay out scripts, line by line."""
     ids: list[Ids] = []
     tables: list[list[tuple[int, int, int]]] = []  # owner, branch, offset of each token of a line
     places = []
@@ -113,12 +113,12 @@ def read(
     lines: Sequence[Line],
     most: int,
 ) -> list[tuple[list[float], Ids]]:
-    """Read lines of scripts, each after the beginning in row ``index`` of the batch before.
+    """Read lines of scripts, each after the prefix in row ``index`` of ``prefix``.
 
     Returns
     -------
-    list of (log-probabilities of the choices, tokens of the greedy answer if it is wanted)
-        Of all scripts, line after line; an answer has ``most`` tokens at most.
+    list of (log-probabilities of the choices, tokens of the greedy answer if requested)
+        For all scripts, line after line; an answer has at most ``most`` tokens.
     """
     bed = lay(lines, adapter.device)
     scripts = [script for line in lines for script, _ in line]
@@ -141,7 +141,7 @@ def read(
 def score(
     adapter: LanguageAdapter, hidden: Tensor, scripts: Sequence[Script], bed: Bed
 ) -> tuple[list[list[float]], list[int]]:
-    """Give the choices' log-probabilities, and the likeliest first token of each answer."""
+    """Return the choices' log-probabilities and the most likely first token of each answer."""
     scored: list[list[float]] = []
     first: list[int] = []
     for few in fill(range(len(scripts)), [place.count for place in bed.places], ROOM):
@@ -155,7 +155,7 @@ def score(
             for (script, place), start in zip(own, firsts, strict=False)
             for c, ids in enumerate(script.choices)
         ]
-        scores = adapter.score(hidden[rows, columns])  # (places, words)
+        scores = adapter.score(hidden[rows, columns])  # (positions, vocabulary)
         values = iter(sums(scores, choices, places))
         scored += [[next(values) for _ in script.choices] for script, _ in own]
         first += scores[firsts[:-1]].argmax(dim=1).tolist()
@@ -171,9 +171,9 @@ def go_on(
     first: dict[int, int],
     most: int,
 ) -> dict[int, Ids]:
-    """Go on greedily from the first token of some answers, each row's a token at a time.
+    """Generate answers greedily from their first tokens, one token of each at a time.
 
-    A token sees the beginning, its own prompt, and what was said to it; not the branches.
+    A token attends to the prefix, its own prompt and the answer so far, but not to the branches.
     """
     ends, said = adapter.ends(), {n: [i] for n, i in first.items()}
     going: list[list[int]] = [[] for _ in bed.ids]  # by row

@@ -1,4 +1,4 @@
-"""Work on the CPU that goes ahead of the model in a thread: pictures decoded, prompts as tokens."""
+"""Prepare batches on the CPU in a thread ahead of the model: decode images, tokenize prompts."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.families.base import Adapter, PreparedImage
 from eyechart.models.families.language import LanguageAdapter, Row
 
-BLANK_PROMPT = "?"  # where a picture has no question: what stands before a question is the same
+BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -20,7 +20,7 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt about some pictures; ``number`` of its question's row, None if it has none."""
+    """A prompt about images; ``number`` is the row of its question, None if it has none."""
 
     images: tuple[str, ...]
     pictures: tuple[PreparedImage, ...]
@@ -31,7 +31,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """Pictures to look at together, and the prompts that can be read once they were."""
+    """Images to encode together, and the prompts that can be read afterwards."""
 
     images: Sequence[str]
     pictures: list[PreparedImage]
@@ -40,16 +40,16 @@ class PreparedBatch:
 
 
 class Preparer:
-    """Gives a part's batches in order.
+    """Prepares the batches of a part, in order.
 
     Parameters
     ----------
     alone : bool
-        Whether every own picture is to be read by the language model, asked about or not.
+        Whether the language model reads every image of the part, even without a question.
     asked : bool
-        Whether the part's questions are to be read.
+        Whether the part's questions are read.
     of_image, of_item : Locator
-        Say where the tokens of a picture lie, and of a question's pictures.
+        Locate the tokens of an image, and of a question's images.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Preparer:
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
-        self.shown: dict[str, PreparedImage] = {}  # pictures that prompts to come may be about
+        self.shown: dict[str, PreparedImage] = {}  # images that later prompts need
 
     def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
@@ -86,12 +86,12 @@ class Preparer:
         )
 
     def picture(self, image: str) -> PreparedImage:
-        """Open and prepare one picture."""
+        """Open and preprocess one image."""
         pixels = open_picture(self.part.paths[image])
         return replace(self.adapter.picture(pixels), size=pixels.size)
 
     def prompt(self, question: ItemPrompt) -> Prompt:
-        """Give a question's token ids; its pictures must have been prepared."""
+        """Tokenize a question; its images must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
         pictures = tuple(self.shown[image] for image in question.images)
         row = self.adapter.row(question.prompt, pictures)
@@ -101,7 +101,7 @@ class Preparer:
 
 
 def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:
-    """Give ``work(value)`` in order, computed in one thread up to ``depth`` values ahead."""
+    """Yield ``work(value)`` in order, computed in one thread up to ``depth`` values ahead."""
     with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
         waiting: deque[Future[B]] = deque()
         try:

@@ -1,7 +1,6 @@
-"""What is asked: the prompt of an item in each order of its options, and the strings scored.
+"""Prompts of items: one per order of the options, with the strings to score.
 
-Letters stand before the options that a prompt shows, "(a) red (b) blue". Nothing here needs a
-model.
+Options in a prompt are lettered, "(a) red (b) blue". No model is needed here.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ MARKS = ("({})", "{})", "{}.", "{}")  # ways to write a letter
 
 @dataclass(frozen=True)
 class PromptStyle:
-    """How items are put to a model that reads.
+    """How items are presented to a model that reads text.
 
     Attributes
     ----------
     prompt : str
-        The text of the user's turn, with the fields ``{question}`` and ``{options}``.
+        Template of the user's turn, with the fields ``{question}`` and ``{options}``.
     choices : ``text`` or ``letter``
-        Whether the choices themselves are scored, or the letters that stand before them.
+        Whether to score the choices themselves or their letters.
     orders : int or ``all``
-        How many cyclic orders of the options are shown; at most as many as there are options.
+        Number of cyclic orders of the options; at most the number of options.
 
     Raises
     ------
     UserError
-        If a field is unknown, or letters or orders are asked for and no options are shown.
+        If a field is unknown, or letters or orders are requested but no options are shown.
     """
 
     prompt: str
@@ -54,7 +53,7 @@ class PromptStyle:
                 )
 
     def ask(self, item: dict[str, Any]) -> list[Asking]:
-        """Give an item's prompts, one per order; an open item has one order and nothing scored."""
+        """Return an item's prompts, one per order; an open item has one, with nothing to score."""
         choices: list[str] = item["choices"]
         if len(choices) > len(LETTERS):
             raise UserError(
@@ -82,12 +81,12 @@ class Asking:
     Attributes
     ----------
     order : int
-        At place j stands choice (j + order) mod c.
+        Position j shows choice (j + order) mod c.
     prompt : str
     scored : tuple of str
-        What is scored for each choice, in the item's own order of choices.
+        The string to score for each choice, in the item's own order of choices.
     letters : tuple of str
-        The letter before each choice, in the same order.
+        The letter of each choice, in the same order.
     """
 
     order: int
@@ -97,7 +96,7 @@ class Asking:
 
 
 def letter_of(choice: int, order: int, count: int) -> str:
-    """Give the letter before a choice.
+    """Return the letter of a choice.
 
     >>> [letter_of(choice, 1, 3) for choice in range(3)]
     ['c', 'a', 'b']
@@ -106,11 +105,11 @@ def letter_of(choice: int, order: int, count: int) -> str:
 
 
 def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> str | None:
-    """Give the one choice that a text states and nothing else, or None.
+    """Return the choice that a text states exactly, or None.
 
-    Case, white space at the ends and one full stop at the end do not count. With letters a choice
-    may also be stated as ``(a)``, ``a)`` or ``a``, alone or before its own text, as in ``(a) red``.
-    A sentence, a text with more in it, and a text that states two choices are never guessed at.
+    Case, surrounding white space and one final full stop are ignored. With letters, a choice may
+    also be stated as ``(a)``, ``a)`` or ``a``, alone or before its own text, as in ``(a) red``.
+    Longer texts and texts that state two choices return None: nothing is guessed.
 
     >>> parse(" Red. ", ["red", "blue"], None)
     'red'
@@ -132,7 +131,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
 
 
 def check_template(name: str, template: str, fields: Sequence[str]) -> None:
-    """Raise a UserError if a template has another field than these, or is none."""
+    """Raise a UserError if a template is malformed or has other fields than these."""
     try:
         found = [field for _, field, _, _ in string.Formatter().parse(template)]
         template.format(**dict.fromkeys(fields, ""))

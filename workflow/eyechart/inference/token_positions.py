@@ -1,4 +1,4 @@
-"""Where the image tokens of a shard's rows lie: columns of their own beside the activations."""
+"""Boxes of the image tokens of a shard's rows, stored as columns beside the activations."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter
 from eyechart.tables.activations import PLACES
 
-Placed = dict[str, np.ndarray]  # by stage, such as ``vision``: float32 (t, 7)
+Placed = dict[str, np.ndarray]  # by key, such as ``vision``: float32 (t, 7)
 
 
 class Locator:
-    """Gives places for the columns with image tokens of one scope.
+    """Locates the image tokens in the columns of one scope.
 
     Attributes
     ----------
     stages : dict
-        By stage, which is a region as a rule, the names of the columns that its places are for.
+        Names of the columns that share the same boxes, by key (usually the component).
     """
 
     def __init__(self, adapter: Adapter, columns: Sequence[Column]) -> None:
@@ -33,10 +33,10 @@ class Locator:
                 self.stages.setdefault(stage, []).append(column.name)
 
     def locate(self, sizes: Sequence[tuple[int, int]]) -> Placed:
-        """Give where the tokens of a row lie that is about pictures of these sizes.
+        """Return the boxes of the image tokens of a row, given the sizes of its images.
 
-        One picture's tokens stand behind another's; views are counted through all of them. What
-        adapters measure they measure with their processor: call this where pictures are prepared.
+        Tokens of several images follow one another, and views are numbered across all of them.
+        Adapters measure boxes with their processor: call this where images are preprocessed.
         """
         found: Placed = {}
         for stage in self.stages:
@@ -50,17 +50,17 @@ class Locator:
     def columns(
         self, values: Mapping[str, Any], placed: Sequence[Placed], names: Sequence[str]
     ) -> dict[str, list[np.ndarray]]:
-        """Give the columns of places of some rows.
+        """Return the columns of boxes of some rows.
 
         Parameters
         ----------
-        values : by column, the rows' activations
-        placed, names : of each row
+        values : activations of the rows, by column
+        placed, names : boxes and name of each row
 
         Raises
         ------
         UserError
-            If a row has not as many places as tokens.
+            If the numbers of boxes and tokens of a row differ.
         """
         for stage, columns in self.stages.items():
             for column in columns:

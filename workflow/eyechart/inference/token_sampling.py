@@ -1,8 +1,8 @@
-"""What image tokens say at a point, or in a box, of their picture.
+"""Sample image tokens at a point or in a box of their image.
 
-Places are what ``tables.activations.read_places`` gives: per token view, row, column, left, top,
-right, bottom, in pixels of the picture. Tokens that lie nowhere have a weight of 0. Weights depend
-on places alone, so they serve all addresses of a region: ``weights @ tokens``.
+``places`` are the boxes that ``tables.activations.read_places`` returns: per token view, row,
+column, left, top, right, bottom, in pixels of the image. Tokens without a position have weight 0.
+Weights depend on boxes alone, so all addresses of a component share them: ``weights @ tokens``.
 """
 
 import numpy as np
@@ -16,18 +16,18 @@ from eyechart.tables.token_boxes import (
     weights_at_point,
 )
 
-MOST = 0.5  # of a box, which the views that are asked must cover
+MOST = 0.5  # of a box, which the chosen views must cover
 
 
 def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.ndarray:
-    """Give the tokens at a point, interpolated as :func:`weights_at_point` says.
+    """Return the tokens interpolated at a point, see :func:`weights_at_point`.
 
     Parameters
     ----------
     tokens : ndarray, float, shape (t, d)
     places : ndarray, float32, shape (t, 7)
     x, y : float
-        Pixels of the picture; the middle of pixel (0, 0) is (0.5, 0.5).
+        Pixels of the image; the centre of pixel (0, 0) is (0.5, 0.5).
 
     Returns
     -------
@@ -39,18 +39,18 @@ def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.n
 def in_box(
     tokens: np.ndarray, places: np.ndarray, left: float, top: float, right: float, bottom: float
 ) -> np.ndarray:
-    """Give the mean of the tokens in a box, weighted as :func:`weights_in_box` says: (d,)."""
+    """Return the weighted mean of the tokens in a box, see :func:`weights_in_box`: (d,)."""
     return _mean(tokens, weights_in_box(places, left, top, right, bottom))
 
 
 def weights_in_box(
     places: np.ndarray, left: float, top: float, right: float, bottom: float
 ) -> np.ndarray:
-    """Give each token's share of a box, by the area that they have in common; they sum to 1.
+    """Return each token's weight in a box, proportional to their overlap; weights sum to 1.
 
-    Of the views that cover more than half of the box those count whose tokens are smallest; if none
-    do, those that cover most of it. Views of one size are taken together: a box may lie across
-    several tiles.
+    Among the views that cover more than half of the box, those with the smallest tokens are used;
+    if there are none, those that cover most of it. Views with equal token size are combined,
+    because a box may extend across several tiles.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def weights_in_box(
     Raises
     ------
     OutsideError
-        If no token has any area in common with the box.
+        If no token overlaps the box.
     """
     edges = edges_of(places)
     with np.errstate(invalid="ignore"):
@@ -87,7 +87,7 @@ def _mean(tokens: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _levels(areas: np.ndarray) -> list[float]:
-    """Give the distinct sizes of tokens, the smallest first."""
+    """Return the distinct sizes of tokens, in ascending order."""
     found: list[float] = []
     for area in np.sort(areas):
         if not found or area > found[-1] * (1 + SAME_SIZE):

@@ -1,4 +1,4 @@
-"""What one part of a dataset asks of a model: pictures in order, and prompts about them."""
+"""Workload of one part of a dataset: images in order, and prompts about them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ItemPrompt:
-    """A prompt about pictures, and the number of its row in the item file, if it has one."""
+    """A prompt about images, and the index of its row in the item file, if it has one."""
 
     row: int | None
     images: tuple[str, ...]
@@ -22,15 +22,15 @@ class ItemPrompt:
 
 @dataclass(frozen=True)
 class ExtractionPart:
-    """One part's work.
+    """Images and questions of one part.
 
     Attributes
     ----------
-    images : ids of the part's own pictures, sorted: the rows of its image file
-    foreign : sorted ids of other parts' pictures that the part's questions need too
+    images : ids of the part's own images, sorted: the rows of its image file
+    foreign : sorted ids of other parts' images that the part's questions need too
     items : ids of the part's questions, sorted: the rows of its item file
     questions : the same questions, by row
-    paths : file of every picture, own or foreign
+    paths : file of every image, own or foreign
     """
 
     images: list[str]
@@ -40,15 +40,15 @@ class ExtractionPart:
     paths: dict[str, Path]
 
     def order(self) -> list[str]:
-        """Give all pictures in the order in which they are looked at."""
+        """Return all images in the order in which they are encoded."""
         return [*self.images, *self.foreign]
 
     def due(
         self, batches: Sequence[Sequence[str]]
     ) -> list[dict[tuple[str, ...], list[ItemPrompt]]]:
-        """Give, for each batch of pictures, the questions whose last picture is in it.
+        """Return, for each batch of images, the questions whose last image is in it.
 
-        Questions are grouped by their pictures; questions without a picture are left out.
+        Questions are grouped by their images; questions without an image are left out.
         """
         number = {image: b for b, batch in enumerate(batches) for image in batch}
         found: list[dict[tuple[str, ...], list[ItemPrompt]]] = [{} for _ in batches]
@@ -60,14 +60,15 @@ class ExtractionPart:
 
 
 def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> ExtractionPart:
-    """Give part ``part`` of ``parts``: consecutive pictures by id, and all questions on them.
+    """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
 
-    A question on several pictures goes with its first; questions without a picture go with part 0.
+    A question about several images belongs to the part of its first image; questions without an
+    image belong to part 0.
 
     Raises
     ------
     UserError
-        If a question names a picture that the picture table lacks, or the prompt template is wrong.
+        If a question names an image that is not in the image table, or the template is malformed.
     """
     table = read_table(images, ["image_id", "path"])
     ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()
@@ -84,7 +85,7 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
     for item, pictures, _ in chosen:
         for picture in pictures:
             if picture not in paths:
-                raise UserError(f"{items}: item {item!r}: picture {picture!r} is not in {images}")
+                raise UserError(f"{items}: item {item!r}: image {picture!r} is not in {images}")
     questions = [
         ItemPrompt(row, pictures, format_prompt(prompt, text))
         for row, (_, pictures, text) in enumerate(chosen)
@@ -95,7 +96,7 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
 
 
 def format_prompt(template: str, question: str) -> str:
-    """Put a question in the prompt template.
+    """Insert a question into the prompt template.
 
     >>> format_prompt("{question} Answer in one word.", "How many?")
     'How many? Answer in one word.'
@@ -109,6 +110,6 @@ def format_prompt(template: str, question: str) -> str:
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Give consecutive pieces of at most ``size``."""
+    """Yield consecutive pieces of at most ``size`` values."""
     for start in range(0, len(values), size):
         yield values[start : start + size]

@@ -1,23 +1,23 @@
-"""Addresses and spans of a model, resolved on its card; knows nothing of torch.
+"""Addresses and spans of a model, resolved on its card; no torch.
 
-An address names the same place in every model: ``vision.N`` (output of encoder block N, from 0),
-``connector`` (what the encoder hands on), ``lm.N`` (output of language-model block N), ``lm.norm``
-(after the last norm). A module's own path, as the card lists it, is an address too.
+An address names the same layer in every model: ``vision.N`` (output of encoder block N, from 0),
+``connector`` (the connector's output), ``lm.N`` (output of language-model block N), ``lm.norm``
+(after the last norm). A module path, as the card lists it, is also an address.
 
-A span names the tokens that are pooled there:
+A span names the tokens that are pooled at an address:
 
 ``cls``           the encoder's class token, or the one vector of a pooled output
 ``image_mean``    mean over image tokens: an encoder's patches without the class token; in the
-                  language model the positions that hold the picture
+                  language model the positions of the image
 ``text_mean``     mean over the text after the last image token: the question, the end of the
-                  user's turn and the opening of the answer (where text comes first: all text)
-``last``          the last token that is no pad: from here the answer would go on
-``all_mean``      mean over all tokens that are no pads, system text and picture included
-``image_tokens``  the image tokens, each kept
+                  user's turn and the start of the answer (where text comes first: all text)
+``last``          the last token that is not padding, after which the answer would start
+``all_mean``      mean over all tokens that are not padding, system text and image included
+``image_tokens``  every image token, not pooled
 
-A connector's own blocks (BLIP-2's queries) are ``connector.N``; where a language
-model has an encoder and a decoder, ``lm.N`` is the encoder and ``decoder.N`` the decoder, which has
-read nothing yet but its start token.
+A connector's own blocks (BLIP-2's queries) are ``connector.N``. Where a language model has an
+encoder and a decoder, ``lm.N`` is the encoder and ``decoder.N`` the decoder, which has read only
+its start token.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", "image_tokens")
 
 @dataclass(frozen=True)
 class Address:
-    """One place in one model; ``scopes`` gives the scope of each span that it has."""
+    """One address of one model; ``scopes`` maps each of its spans to the span's scope."""
 
     address: str
     module: str
@@ -57,7 +57,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """The column's name, ``<address>/<span>``."""
+        """Name of the column, ``<address>/<span>``."""
         return f"{self.address.address}/{self.span}"
 
     @property
@@ -67,16 +67,16 @@ class Column:
 
 
 def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
-    """Give the addresses that any pattern names, in the card's order.
+    """Return the addresses that any pattern matches, in the card's order.
 
-    A pattern is an address, a module path, or a glob of either; addresses go before paths. A path
-    may be that of an older transformers, as VLM-Lens has it: a warning then tells today's. One of a
-    region that the model lacks altogether (``lm.*`` for an encoder) gives nothing.
+    A pattern is an address, a module path, or a glob of either; addresses are tried before paths. A
+    path may be that of an older transformers, as in VLM-Lens; the current address is then logged. A
+    pattern of a component that the model lacks (``lm.*`` for an encoder) matches nothing.
 
     Raises
     ------
     UserError
-        If a pattern names nothing in the model.
+        If any other pattern matches nothing.
     """
     known = addresses(card)
     chosen: dict[str, Address] = {}
@@ -95,7 +95,7 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
 
 
 def _named(card: dict[str, Any], pattern: str) -> list[Address]:
-    """Give what a pattern names: addresses, by name or else by module path, or other modules."""
+    """Return the addresses that a pattern matches by name, or else by module path."""
     known = list(addresses(card).values())
     by_name = [a for a in known if fnmatchcase(a.address, pattern)]
     others = [*known, *raw_modules(card).values()]
@@ -103,7 +103,7 @@ def _named(card: dict[str, Any], pattern: str) -> list[Address]:
 
 
 def _named_of_old(card: dict[str, Any], pattern: str) -> list[Address]:
-    """Give what a pattern of names from before transformers 5 names, and say so."""
+    """Resolve a pattern of module paths from before transformers 5, and log a warning."""
     today = modern(card["family"], pattern)
     found = _named(card, today) if today != pattern else []
     if found:
@@ -115,7 +115,7 @@ def _named_of_old(card: dict[str, Any], pattern: str) -> list[Address]:
 def columns(
     card: dict[str, Any], patterns: Iterable[str], spans: Iterable[str], scope: str
 ) -> list[Column]:
-    """Give the columns of one scope: each address with each span asked for that it has.
+    """Return the columns of one scope: every requested span of every matching address.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def columns(
 
 
 def addresses(card: dict[str, Any]) -> dict[str, Address]:
-    """Give a card's addresses by name, in order."""
+    """Return a card's addresses by name, in order."""
     return {
         a["address"]: Address(a["address"], a["module"], a["region"], a["width"], a["scopes"])
         for a in card["addresses"]
@@ -146,7 +146,7 @@ def addresses(card: dict[str, Any]) -> dict[str, Address]:
 
 
 def raw_modules(card: dict[str, Any]) -> dict[str, Address]:
-    """Give the modules that a card lists by path; each has the spans of its region."""
+    """Return the modules that a card lists by path; each has the spans of its component."""
     scopes = {a["region"]: a["scopes"] for a in card["addresses"]}
     return {
         path: Address(path, path, m["region"], m["width"], scopes[m["region"]])

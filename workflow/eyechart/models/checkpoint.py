@@ -1,4 +1,4 @@
-"""From a folder in Hugging Face layout to a model whose every weight was in it."""
+"""Load models from folders in Hugging Face layout and check that every weight was there."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def load_model(
     unused: Sequence[str] = (),
     **more: Any,
 ) -> tuple[Any, torch.device]:
-    """Give the model, ready to be read from, and the device that it takes inputs on.
+    """Load a model for inference; return it and the device of its inputs.
 
     Parameters
     ----------
     unused : sequence of str
-        Beginnings of the names of weights that the folder may hold beyond those of the model.
-    more : what else ``from_pretrained`` of this class takes
+        Prefixes of the names of weights that the folder may hold beyond those of the model.
+    more : further arguments of ``from_pretrained`` of this class
 
     Raises
     ------
     UserError
-        If the folder is no checkpoint, or a weight is missing, unexpected or of another shape.
+        If the folder is not a checkpoint, or a weight is missing, unexpected or of another shape.
     """
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     if not (Path(checkpoint) / "config.json").is_file():
@@ -59,7 +59,7 @@ def load_model(
 
 
 def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Sequence[str]) -> None:
-    """Raise a UserError for the first weight that is not where it should be."""
+    """Raise a UserError for the first missing, unexpected or mismatched weight."""
     for kind in ("missing", "unexpected", "mismatched"):
         for key in sorted(_name(k) for k in report[f"{kind}_keys"]):
             spare = kind == "unexpected" and key.startswith(tuple(unused))
@@ -68,14 +68,14 @@ def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Seq
 
 
 def load_processor(checkpoint: Path, spec: Spec, loading: Loading) -> Any:
-    """Give the checkpoint's processor: of text and pictures, or of pictures alone."""
+    """Load the checkpoint's processor, of text and images or of images alone."""
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     with quiet(), one_sentence(checkpoint):
         return transformers.AutoProcessor.from_pretrained(checkpoint, **where)
 
 
 def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: Loading) -> Any:
-    """Give the model without weights, on the meta device: nothing is read but config.json."""
+    """Return the model without weights, on the meta device; only config.json is read."""
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     with quiet(), one_sentence(checkpoint):
         config = transformers.AutoConfig.from_pretrained(checkpoint, **where)
@@ -85,7 +85,7 @@ def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: Loading
 
 @contextmanager
 def one_sentence(checkpoint: Path) -> Iterator[None]:
-    """Turn what transformers raises for a checkpoint that it cannot load into a UserError."""
+    """Convert errors of transformers about a checkpoint that it cannot load to a UserError."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
@@ -94,7 +94,7 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the reports and bars of transformers' loading: what they say is raised as errors."""
+    """Silence transformers' loading reports and progress bars; problems are raised as errors."""
     log = transformers.utils.logging
     level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
     log.set_verbosity_error()

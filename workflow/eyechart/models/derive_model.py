@@ -1,7 +1,7 @@
-"""Make a model's checkpoint from that of its base: by a rule, or by merging an adapter.
+"""Derive a model's checkpoint from that of its base: by a rule, or by merging an adapter.
 
-Reads the checkpoint of the base and the specs of both; writes the derived weights, and links to the
-base's other files, under data/models/<model>/; ``ready.json`` there, last.
+Reads the base's checkpoint and the specs of both models. Writes the derived weights, and links to
+the base's other files, under data/models/<model>/; ``ready.json`` there, last.
 
     python -m eyechart.models.derive_model --model tiny_llava_prior \
         --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
@@ -39,12 +39,12 @@ _log = logging.getLogger(__name__)
 
 
 def module_of(by: str) -> str:
-    """Return the dotted name of the module that derives by a rule or an adapter's folder."""
+    """Return the dotted name of the module that implements a rule or merges an adapter."""
     return f"eyechart.models.derivations.{by if by in CHANGES else 'adapter'}"
 
 
 def derive(adapter: Adapter, spec: Spec) -> list[str]:
-    """Change a loaded model as its derived spec says; return the components that changed.
+    """Change a loaded model as a derived spec declares; return the components that changed.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
     assert how is not None, "only derived models are made here"
     settings = {"folder": how["by"]} if spec.adapter_folder else how["settings"]
     if spec.adapter_folder and find_spec("peft") is None:
-        raise UserError(f"{how['by']}: an adapter is merged by peft, and this environment has none")
+        raise UserError(f"{how['by']}: merging an adapter needs peft, which is not installed here")
     before = digests(adapter)
     rule = importlib.import_module(module_of(how["by"]))
     rule.derive(adapter, settings, how["seed"])
@@ -76,7 +76,7 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
 
 
 def component(adapter: Adapter, weight: str) -> str:
-    """Return the component that a weight is part of; all of an encoder alone is its vision."""
+    """Return the component that a weight belongs to; ``vision`` for all of an encoder."""
     alone = "vision" if adapter.spec.kind == "encoder" else OUTSIDE
     return adapter.region(weight) or alone
 
@@ -87,7 +87,7 @@ def digests(adapter: Adapter) -> dict[str, bytes]:
 
 
 def save(adapter: Adapter, base: Path, folder: Path) -> list[dict[str, Any]]:
-    """Write the weights, link what else the base's checkpoint holds; return all files' entries."""
+    """Write the weights and link the base's other files; return the entries of all files."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
         adapter.model.save_pretrained(written)
@@ -101,14 +101,14 @@ def save(adapter: Adapter, base: Path, folder: Path) -> list[dict[str, Any]]:
 
 
 def stored_dtype(folder: Path) -> str:
-    """Return the precision that a checkpoint's weights are stored in, by its configuration."""
+    """Return the precision of a checkpoint's stored weights, according to its configuration."""
     config = read_json(folder / CONFIG)
     found = config.get("dtype") or config.get("torch_dtype") or "float32"
     return str(found) if hasattr(torch, str(found)) else "float32"
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but the permission are required."""
+    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     for name in ("spec", "base", "output"):

@@ -1,7 +1,7 @@
-"""Look a model over: its addresses, widths, spans and scopes, seen in one forward pass.
+"""Describe a model: its addresses, widths, spans and scopes, found in one forward pass.
 
-Reads the model's spec and its checkpoint folder; writes results/models/<model>/card.json, and a
-sample picture as the model takes it, with its image tokens drawn in.
+Reads the model's spec and checkpoint folder; writes results/models/<model>/card.json, and a sample
+image as the model takes it, with its image tokens drawn in.
 
     python -m eyechart.models.describe_model --model tiny_llava \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -35,16 +35,16 @@ from eyechart.models.spec import Spec, read_spec
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"
-PARAMETERS_OFF = 0.01  # many specs have theirs counted from a configuration, not a checkpoint
+PARAMETERS_OFF = 0.01  # relative; many specs count parameters from a configuration
 
 
 def describe(adapter: Adapter, model: str) -> dict[str, Any]:
-    """Give the card of a loaded model.
+    """Return the card of a loaded model.
 
     Raises
     ------
     UserError
-        If the checkpoint has other numbers of blocks or parameters than its spec says.
+        If the checkpoint's numbers of blocks or parameters differ from its spec.
     """
     sample = adapter.picture(sample_picture())
     pictures = [sample] * (1 if adapter.AT_ONCE == 1 else 2)
@@ -82,10 +82,10 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
 
 
 def scope(adapter: Adapter, region: str, span: str, shares_prefix: bool) -> str:
-    """Give what a span depends on: ``image`` or ``item``.
+    """Return what a span depends on: ``image`` or ``item``.
 
-    In a language model the image tokens depend on the picture alone only where the question cannot
-    reach them.
+    In a language model, image tokens depend on the image alone only where they cannot attend to the
+    question.
     """
     if region in ("vision", "connector"):
         return adapter.scope(region)
@@ -93,7 +93,7 @@ def scope(adapter: Adapter, region: str, span: str, shares_prefix: bool) -> str:
 
 
 def parameters_by_region(adapter: Adapter) -> dict[str, int]:
-    """Give the number of parameters of each region, and of what stands in none."""
+    """Return the number of parameters of each component, and of all others as ``rest``."""
     found: dict[str, int] = {}
     for name, parameter in adapter.model.named_parameters():
         region = adapter.region(name) or "rest"
@@ -102,13 +102,13 @@ def parameters_by_region(adapter: Adapter) -> dict[str, int]:
 
 
 def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[str, Any]]:
-    """Give the sample prompt as runs of tokens: ``kind`` (image or text), ``tokens``, ``text``."""
+    """Return the sample prompt as runs of tokens: ``kind`` (image, text), ``tokens``, ``text``."""
     assert tokens is not None
     ids, image = tokens.ids[0].tolist(), tokens.image[0].tolist()
     runs = []
     for is_image, run in groupby(zip(ids, image, strict=True), key=lambda pair: pair[1]):
         own = [i for i, _ in run]
-        words = [i for i in own if i >= 0]  # a learned vector that stands for no word is below 0
+        words = [i for i in own if i >= 0]  # ids of learned vectors are negative
         text = "" if is_image else str(adapter.tokenizer.decode(words))
         runs.append({"kind": "image" if is_image else "text", "tokens": len(own), "text": text})
     return runs
@@ -117,7 +117,7 @@ def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[s
 def _spans(
     adapter: Adapter, output: Tensor, region: str, pictures: list[PreparedImage]
 ) -> list[str]:
-    """Give an address's spans in the order of all spans."""
+    """Return the spans of an address, in the order of ``SPANS``."""
     own = adapter.spans(region)
     if region in ("vision", "connector"):
         runs = adapter.runs(pictures)
@@ -129,7 +129,7 @@ def _spans(
 def _others(
     adapter: Adapter, outputs: dict[str, Tensor], places: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Give the modules that may be named by path: those whose outputs are shaped as a block's."""
+    """Return the modules that can be named by path: their outputs have the shape of a block's."""
     shapes = {(adapter.region(path), outputs[path].shape[:-1]) for path in places.values()}
     return {
         path: {"region": adapter.region(path), "width": output.shape[-1]}
@@ -141,7 +141,7 @@ def _others(
 def _run_once(
     adapter: Adapter, pictures: list[PreparedImage]
 ) -> tuple[dict[str, Tensor], Tokens | None]:
-    """Run equal pictures, and a question on each if there is a language model; tap all modules."""
+    """Run identical images, with a question each if there is a language model; hook all modules."""
     outputs: dict[str, Tensor] = {}
 
     def note(path: str) -> Any:
@@ -183,7 +183,7 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but those of loading are required."""
+    """Parse the command line; all flags but those of loading are required."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True)
     parser.add_argument("--spec", type=Path, required=True)

@@ -1,9 +1,10 @@
 """Hooks on a model's modules: read outputs, replace them, keep their gradients.
 
-Every hook is attached by a context manager and removed at its end, also after an exception. Blocks
-nest. What is read is what was edited; of two edits of one module the inner one runs first. Edits
-run before the hooks by which transformers records hidden states: many connectors take their input
-from such a record, and would otherwise never see an edit. Attention is cut in ``models.knockout``.
+Every hook is attached by a context manager and removed at its end, also after an exception. Context
+managers nest. Outputs are read after they are edited; of two edits of one module the inner one runs
+first. Edits run before the hooks with which transformers records hidden states: many connectors
+take their input from such a record and would otherwise miss an edit. ``models.knockout`` cuts
+attention.
 
     with edit_outputs(adapter.model, {path: at([3, 4], torch.zeros_like)}):
         scores = adapter.logits(rows, seen, begun)
@@ -37,7 +38,7 @@ def pass_mode(gradients: bool = False) -> AbstractContextManager[Any]:
     """Return the mode of a forward pass: inference, or one that keeps gradients of activations.
 
     Parameters stay frozen in either. Tensors made in inference mode cannot be used in a pass that
-    keeps gradients: look at the images in the same mode.
+    keeps gradients: encode the images in the same mode.
     """
     return torch.enable_grad() if gradients else torch.inference_mode()
 
@@ -46,7 +47,7 @@ def pass_mode(gradients: bool = False) -> AbstractContextManager[Any]:
 def attached(
     model: nn.Module, hooks: Mapping[str, Callable[..., Any]], first: bool = False
 ) -> Iterator[None]:
-    """Attach a forward hook to each module path within the block, before or behind all others."""
+    """Attach a forward hook to each module path within the block, before or after all others."""
     with ExitStack() as stack:
         for path, hook in hooks.items():
             stack.callback(module_at(model, path).register_forward_hook(hook, prepend=first).remove)
@@ -73,8 +74,8 @@ def read_outputs(
     stop : bool
         Whether the pass ends as soon as every module has run: later modules never do.
     runs : int
-        How often each module runs; where more than once, ``see`` gets a list of outputs, after the
-        last of them.
+        How often each module runs; if more than once, ``see`` gets the list of all outputs after
+        the last run.
 
     Raises
     ------
@@ -88,7 +89,7 @@ def read_outputs(
 
     def hook(path: str) -> Callable[..., None]:
         def fired(module: nn.Module, inputs: Any, output: Any) -> None:
-            if path in waiting:  # some modules run again in one pass: the first runs count
+            if path in waiting:  # some modules run again in one pass: only the first runs count
                 outputs = [*waiting[path], tensor_of(path, output)]
                 waiting[path] = outputs
                 if len(outputs) == runs:
@@ -111,7 +112,7 @@ def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None
     Parameters
     ----------
     edits : by module path, a function of the hidden states
-        As ``tensor_of`` returns them, in the module's own layout; what else is in its output stays.
+        As ``tensor_of`` returns them, in the module's own layout; the rest of its output is kept.
 
     Raises
     ------
@@ -140,12 +141,12 @@ def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None
 
 
 def at(where: Where, change: Change) -> Change:
-    """Return an edit that keeps what ``change`` makes of some tokens, and leaves the others.
+    """Return an edit that applies ``change`` to some tokens and leaves the others.
 
     Parameters
     ----------
-    where : bool mask of the shape of the output without its width; or token indices, of which
-        negative ones count from the end; or a function from the hidden states to a mask
+    where : bool mask of the shape of the output without its width; or token indices, negative ones
+        from the end; or a function from the hidden states to a mask
     """
 
     def changed(hidden: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def at(where: Where, change: Change) -> Change:
 def of_images(
     adapter: Adapter, region: str, images: Sequence[PreparedImage], mask: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    """Return where tokens of images stand in the own layout of an encoder's or connector's module.
+    """Return a function that locates tokens of images in an encoder or connector module's output.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def of_images(
 def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str, Tensor]]:
     """Collect the first output of each module as a tensor whose ``grad`` a backward pass fills.
 
-    Gradients end at the first of them: nothing in front of it is kept. Needs a pass that keeps
+    Gradients stop at the first of them: nothing before it is kept. Requires a pass that keeps
     gradients (``pass_mode``).
 
     Yields
@@ -213,15 +214,15 @@ def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str,
 def tensor_of(path: str, output: Any) -> Tensor:
     """Return the hidden states in a module's output.
 
-    That is a tensor; the first entry of a tuple; the last hidden state of an output object; or a
-    list of tensors (n, d), one behind the other.
+    They are a tensor; the first entry of a tuple; the last hidden state of an output object; or a
+    list of tensors (n, d), which are concatenated.
     """
     first = output[0] if isinstance(output, tuple) and output else output
     first = getattr(first, "last_hidden_state", first)
     if isinstance(first, list) and first and all(isinstance(f, torch.Tensor) for f in first):
         first = torch.cat(first)
     if not isinstance(first, torch.Tensor):
-        raise UserError(f"module {path!r} gives a {type(output).__name__}, expected a tensor")
+        raise UserError(f"module {path!r} returns a {type(output).__name__}, expected a tensor")
     return first
 
 
@@ -239,7 +240,7 @@ def replace_tensor(output: Any, hidden: Tensor) -> Any:
 
 
 def _mask(where: Tensor | Sequence[int], hidden: Tensor) -> Tensor:
-    """Return a mask of the shape of hidden states without their width, or one that widens to it."""
+    """Return a mask that broadcasts to the shape of hidden states without their width."""
     if isinstance(where, torch.Tensor) and where.dtype == torch.bool:
         try:
             return where.expand(hidden.shape[:-1])
@@ -258,7 +259,7 @@ def _mask(where: Tensor | Sequence[int], hidden: Tensor) -> Tensor:
 
 
 def module_at(model: nn.Module, path: str) -> nn.Module:
-    """Return the module at a path; a UserError if there is none."""
+    """Return the module at a path; raise a UserError if there is none."""
     try:
         return model.get_submodule(path)
     except AttributeError:
@@ -267,6 +268,6 @@ def module_at(model: nn.Module, path: str) -> nn.Module:
 
 
 def check_ran(waiting: Mapping[str, Any]) -> None:
-    """Raise a UserError for the first module path that still waits to run."""
+    """Raise a UserError for the first module path that has not run."""
     if waiting:
         raise UserError(f"module {next(iter(waiting))!r} did not run in the forward pass")

@@ -1,7 +1,7 @@
-"""Knock out attention in a language model's blocks: queries that may not see keys.
+"""Attention knockout: block chosen queries from chosen keys in a language model's blocks.
 
-The cut goes into the mask that a block is given, so it works for every attention that takes a mask
-of queries and keys: ``eager`` and ``sdpa``.
+The cut is written into the attention mask of a block, so it works for every attention that takes a
+mask of queries and keys: ``eager`` and ``sdpa``.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and
 
 @contextmanager
 def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Iterator[None]:
-    """Keep queries from attending to keys in blocks of the language model, within the block.
+    """Block queries from attending to keys in blocks of the language model, within the context.
 
     Parameters
     ----------
     cuts : by address, bool, shape (b, q, k), or (1, q, k) for all rows alike
-        True where query i of the pass may not see key j: the k keys are the cached positions and
-        the pass's own, or in a decoder's block all positions that the encoder has read.
+        True where query i of the pass must not attend to key j. The k keys are the cached positions
+        and those of the pass; in a decoder's block, all positions of the encoder.
 
     Raises
     ------
     UserError
-        If an address is no block whose attention can be cut, a cut leaves a query without any key,
-        or does not fit the pass; or if a block has not run by the end.
+        If attention cannot be cut at an address, a cut leaves a query without any key or does not
+        fit the pass, or a block has not run by the end.
     """
     paths = {address: adapter.module_path(address) for address in cuts}
     waiting = dict.fromkeys(paths.values())
@@ -85,7 +85,7 @@ def _cutting(
                 f"{address}: the cut is of {cut.shape[-2]} queries, and the pass has "
                 f"{hidden.shape[1]}"
             )
-        if mask is None:  # attention that needs none
+        if mask is None:  # attention without a mask
             mask = _sees_all(cut, causal, hidden)
         mask = _with_cut(address, mask, cut.to(hidden.device))
         if given:
@@ -96,7 +96,7 @@ def _cutting(
 
 
 def _sees_all(cut: Tensor, causal: bool, hidden: Tensor) -> Tensor:
-    """Return the mask (1, 1, q, k), added to scores, of queries that see all (earlier) keys."""
+    """Return the additive mask (1, 1, q, k) of queries that attend to all (earlier) keys."""
     queries, keys = cut.shape[-2:]
     sees = torch.ones(queries, keys, dtype=torch.bool, device=hidden.device)
     sees = sees.tril(keys - queries) if causal else sees
@@ -105,7 +105,7 @@ def _sees_all(cut: Tensor, causal: bool, hidden: Tensor) -> Tensor:
 
 
 def _with_cut(address: str, mask: Tensor, cut: Tensor) -> Tensor:
-    """Return an attention mask (b, 1, q, k) with a cut in it, of the mask's own kind."""
+    """Return an attention mask (b, 1, q, k) with a cut added, in the mask's own format."""
     queries, keys = cut.shape[-2:]
     if mask.ndim != 4 or mask.shape[-1] != keys or mask.shape[-2] not in (1, queries):
         raise UserError(

@@ -1,11 +1,11 @@
-r"""Module names of before transformers 5, as VLM-Lens has them, in the names of today; no torch.
+r"""Translate module names from before transformers 5, as in VLM-Lens, to current names; no torch.
 
-Each family has a list of rules, a regular expression and what stands in its place, which are all
-applied, one after the other. A name that was never changed, or is new already, stays as it is. What
-is translated may be a pattern as well; VLM-Lens reads patterns as regular expressions, so ``\.``
-becomes ``.`` and a leading ``.*`` becomes ``*``.
+Each family has a list of rules, pairs of a regular expression and its replacement, which are all
+applied in order. A name that never changed, or is already current, is kept. Patterns can be
+translated too; VLM-Lens reads them as regular expressions, so ``\.`` becomes ``.`` and a leading
+``.*`` becomes ``*``.
 
-Families whose code comes with the checkpoint have no rules: their names are in their own code.
+Families whose code comes with the checkpoint have no rules: their own code defines the names.
 """
 
 import re
@@ -64,7 +64,7 @@ RULES: dict[str, Rules] = {
 
 
 def modern(family: str, name: str) -> str:
-    """Give today's form of a module name, or of a pattern of such names.
+    """Return the current form of a module name or of a pattern of module names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""List the addresses of a checkpoint without its weights: nothing is read but its config.json.
+"""List the addresses of a checkpoint without loading its weights; only config.json is read.
 
 python -m eyechart.models.list_addresses --spec config/models/llava_1_5_7b.yaml \
         --checkpoint data/models/llava_1_5_7b
@@ -19,12 +19,12 @@ from eyechart.models.spec import Spec, read_spec
 
 
 def list_addresses(spec: Spec, checkpoint: Path, loading: Loading) -> list[tuple[str, str, int]]:
-    """Give every address with its module path and number of parameters.
+    """Return every address with its module path and number of parameters.
 
     Raises
     ------
     UserError
-        If the folder has no config.json that the family's class understands.
+        If the folder has no config.json for the family's class.
     """
     family = adapter_of(spec)
     model = empty_model(family.model_class(), checkpoint, spec, loading)

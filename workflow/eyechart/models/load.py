@@ -1,7 +1,7 @@
 """Find a model's family and load its checkpoint.
 
-The family's module is imported by name, so that adding or editing a family changes the code hash of
-no other family's steps; a rule adds the hash of ``module_of(family)`` to that of its step.
+The family's module is imported by name, so that adding or editing a family does not change the code
+hash of other families' steps; a rule adds the hash of ``module_of(family)`` to that of its step.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 def module_of(family: str) -> str:
-    """Give the dotted name of the module that holds a family's adapter."""
+    """Return the dotted name of the module with a family's adapter."""
     return f"eyechart.models.families.{family}"
 
 
 def adapter_of(spec: Spec) -> type[Adapter]:
-    """Give the adapter of a spec's family; a UserError if there is none."""
+    """Return the adapter class of a spec's family; raise a UserError if there is none."""
     check_family(spec.family)
     found: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
     return found
 
 
 def load(spec: Spec, checkpoint: Path, loading: Loading) -> Adapter:
-    """Load a checkpoint, ready to be read from.
+    """Load a checkpoint for inference.
 
     Raises
     ------
     UserError
-        If the family is unknown, the checkpoint is not whole, or its code may not run.
+        If the family is unknown, the checkpoint is incomplete, or its code is not allowed to run.
     """
     return adapter_of(spec).load(checkpoint, spec, loading)

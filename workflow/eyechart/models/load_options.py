@@ -1,4 +1,4 @@
-"""How a checkpoint is brought into memory: precision, device, attention, spreading, few bits."""
+"""Options for loading a checkpoint: precision, device, attention, sharding, quantisation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eyechart.models.spec import Spec
 
 @dataclass(frozen=True)
 class Loading:
-    """The section ``loading`` of the config, in which null stands for what the spec says.
+    """The section ``loading`` of the config; null means the spec's value.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Loading:
     dtype : ``float32``, ``bfloat16``, ``float16`` or None
     attention : ``eager``, ``sdpa``, ``flash_attention_2`` or None
     spread : bool
-        Whether the blocks are laid over all GPUs; the device is then that of the first.
+        Whether the blocks are distributed over all GPUs; inputs go to the first.
     bits : 8, 4 or None
-        Weights of linear layers in so few bits.
+        Quantisation of the weights of linear layers.
     remote_code : bool
         Whether code that comes with the checkpoint may run; the spec must allow it too.
     """
@@ -41,21 +41,21 @@ class Loading:
     remote_code: bool = False
 
     def on(self, device: str) -> Loading:
-        """Give the same on another device."""
+        """Return the same options for another device."""
         return replace(self, device=device)
 
     def precision(self, spec: Spec) -> torch.dtype:
-        """Give the precision of weights and forward pass."""
+        """Return the precision of weights and forward pass."""
         found: torch.dtype = getattr(torch, self.dtype or spec.dtype)
         return found
 
     def trusts(self, spec: Spec) -> bool:
-        """Say whether code from the checkpoint runs.
+        """Return whether code from the checkpoint runs.
 
         Raises
         ------
         UserError
-            If the model cannot be loaded without, and the config does not allow it.
+            If the model needs its own code and the config does not allow it.
         """
         if spec.trust_remote_code and not self.remote_code:
             raise UserError(
@@ -65,7 +65,7 @@ class Loading:
         return spec.trust_remote_code
 
     def arguments(self, spec: Spec) -> dict[str, Any]:
-        """Give the keyword arguments of ``from_pretrained``, under their names in any version."""
+        """Return the arguments of ``from_pretrained``, named as in the installed version."""
         named = "dtype" if _version() >= (4, 56) else "torch_dtype"
         found: dict[str, Any] = {named: self.precision(spec)}
         attention = self.attention or spec.attention
@@ -81,7 +81,7 @@ class Loading:
 
     @property
     def places(self) -> bool:
-        """Whether ``from_pretrained`` puts the weights where they belong."""
+        """Whether ``from_pretrained`` places the weights on their devices."""
         return self.spread or self.bits is not None
 
 
@@ -92,7 +92,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def read_flags(args: argparse.Namespace) -> Loading:
-    """Read these flags; a UserError names a field that is unknown."""
+    """Parse these flags; raise a UserError for an unknown field."""
     value = json.loads(args.loading)
     known = [f.name for f in fields(Loading) if f.name != "remote_code"]
     for name in value:
@@ -104,8 +104,8 @@ def read_flags(args: argparse.Namespace) -> Loading:
 def _few_bits(bits: int, precision: torch.dtype) -> Any:
     if find_spec("bitsandbytes") is None:
         raise UserError(
-            "loading.bits needs bitsandbytes, and this environment has none; write env: "
-            "torchvision in the model's spec, or install it here"
+            "loading.bits needs bitsandbytes, which is not installed here; write env: "
+            "torchvision in the model's spec, or install it"
         )
     if bits == 8:
         return transformers.BitsAndBytesConfig(load_in_8bit=True)

@@ -1,12 +1,12 @@
-"""Where the patches of an encoder lie in a picture, measured instead of reckoned.
+"""Measure which part of an image each patch of an encoder covers.
 
-A processor resizes, pads, crops and cuts pictures in its own way. Here it is given a picture whose
-colours say where each pixel is; a straight line through what comes out says where each pixel of a
-tile came from. A black and a white picture of the same size say how colours were scaled, and which
-pixels are padding: those that stay the same.
+Every processor resizes, pads, crops and tiles images in its own way. Here it processes an image
+whose colours encode pixel coordinates; a straight-line fit to its output gives the origin of each
+pixel of a tile. A black and a white image of the same size give the scale of colours and the
+padding: pixels that are equal in both.
 
-Within this module a token's place is a row of 8 numbers: view, row, column, left, top, right,
-bottom, and whether any of the picture is seen in it.
+In this module a token's box is a row of 8 numbers: view, row, column, left, top, right, bottom, and
+whether it shows any of the image.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-MARGIN = 3  # pixels of the coarser of picture and tile: how far the widest resizing filter reaches
-WHOLE = 0.98  # of the difference of white and black: less, and padding is mixed in
-EDGE = 0.25  # of a tile's pixel: so near a measured edge must come to be that of the picture
-LEAST = 3  # columns that a line is drawn through
-STEPS = ((0.7548776662, 0.5698402910), (0.5698402910, 0.7548776662))  # of evenly spread noise
-KEPT = 512  # sizes of pictures whose places are kept
+MARGIN = 3  # pixels of the coarser of image and tile: the reach of the widest resizing filter
+WHOLE = 0.98  # of the difference of white and black; below that, padding is mixed in
+EDGE = 0.25  # pixels of a tile: a measured edge this close to the image's edge is set to it
+LEAST = 3  # minimum number of columns for a line fit
+STEPS = ((0.7548776662, 0.5698402910), (0.5698402910, 0.7548776662))  # of low-discrepancy noise
+KEPT = 512  # number of image sizes whose boxes are cached
 
 Tiles = Sequence[np.ndarray]
-Line = tuple[float, float]  # of a tile's edge numbers: place in the picture = first + second * edge
+Line = tuple[float, float]  # image coordinate = first + second * edge number of the tile
 
 
 @dataclass(frozen=True)
 class Tile:
-    """How a tile lies in the picture, and which of its pixels (h, w) show any of it."""
+    """Mapping of a tile to image coordinates, and which of its pixels (h, w) show the image."""
 
     across: Line
     down: Line
     seen: np.ndarray
 
     def patches(self, side: int, view: int) -> np.ndarray:
-        """Give the places of its patches of so many pixels, row by row: (t, 8)."""
+        """Return the boxes of its patches of ``side`` pixels, row by row: (t, 8)."""
         high, wide = (n // side for n in self.seen.shape)
         row, column = np.divmod(np.arange(high * wide), wide)
         edges = [self.across[0] + self.across[1] * side * (column + k) for k in (0, 1)]
@@ -49,12 +49,12 @@ class Tile:
 
 
 def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[Tile]:
-    """Give how the tiles lie that ``see`` makes of a picture of ``size`` (width, height).
+    """Return the tiles that ``see`` makes of an image of ``size`` (width, height).
 
     Parameters
     ----------
     see : function of a PIL image
-        Gives tiles as arrays (3, h, w), in any scale of colours.
+        Returns tiles as arrays (3, h, w), in any colour scale.
     """
     dark, light = (see(Image.new("RGB", size, (level,) * 3)) for level in (0, 255))
     shown = see(ramp(size))
@@ -72,9 +72,9 @@ def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[
 
 
 def ramp(size: tuple[int, int]) -> Image.Image:
-    """Give a picture whose red says how far to the right a pixel is, and whose green how far down.
+    """Return an image whose red channel encodes x and whose green channel encodes y.
 
-    Levels are too few to tell all places apart: evenly spread noise makes up for it on average.
+    256 levels cannot encode all coordinates: low-discrepancy noise compensates on average.
     """
     across, down = ((np.arange(n, dtype=np.float32) + 0.5) / n * 255 for n in size)
     i, j = np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32)
@@ -86,16 +86,16 @@ def ramp(size: tuple[int, int]) -> Image.Image:
 
 
 def line(places: np.ndarray, seen: np.ndarray, length: int) -> Line:
-    """Give the line from a tile's edge numbers to places along one axis of the picture.
+    """Fit the line from a tile's edge numbers to coordinates along one axis of the image.
 
     Parameters
     ----------
     places : ndarray, shape (any, n)
-        The measured place of each pixel along the axis of n.
+        Measured coordinate of each pixel along the axis of n.
     seen : ndarray of bool, of the same shape
-        Where the measure is good.
+        Where the measurement is valid.
     length : int
-        Of the picture along the axis, pixels.
+        Length of the image along the axis, pixels.
     """
     counts = seen.sum(axis=0)
     columns = np.flatnonzero(counts)
@@ -103,7 +103,7 @@ def line(places: np.ndarray, seen: np.ndarray, length: int) -> Line:
         return np.nan, np.nan
     means = np.where(seen, places, 0).sum(axis=0)[columns] / counts[columns]
     first, last = int(columns[0]), int(columns[-1]) + 1
-    exact = length / (last - first)  # if it shows the picture from end to end
+    exact = length / (last - first)  # if the tile shows the image from end to end
     rough = (means[-1] - means[0]) / max(1, len(columns) - 1)
     reach = MARGIN * max(1.0, rough)
     good = (means > reach) & (means < length - reach)
@@ -111,7 +111,7 @@ def line(places: np.ndarray, seen: np.ndarray, length: int) -> Line:
         slope, start = np.polyfit(columns[good] + 0.5, means[good], 1)
         ends = start + slope * first, length - (start + slope * last)
         from_end_to_end = max(map(abs, ends)) < EDGE * slope
-    else:  # a picture of a few pixels: filters reach from edge to edge
+    else:  # an image of a few pixels: filters reach from edge to edge
         good = np.ones_like(good)
         slope, start = np.polyfit(columns + 0.5, means, 1) if len(columns) > 1 else (exact, 0.0)
         from_end_to_end = means[0] <= max(1, rough) and means[-1] >= length - max(1, rough)
@@ -121,7 +121,7 @@ def line(places: np.ndarray, seen: np.ndarray, length: int) -> Line:
 
 
 def views_of(patches: np.ndarray) -> list[np.ndarray]:
-    """Give each view's patches (t, 8) as an array (rows, columns, 5): edges, and whether seen."""
+    """Return the patches (t, 8) of each view as (rows, columns, 5): edges, and whether shown."""
     found = []
     for view in range(int(patches[:, 0].max()) + 1):
         own = patches[patches[:, 0] == view]
@@ -133,13 +133,13 @@ def views_of(patches: np.ndarray) -> list[np.ndarray]:
 
 
 def stitch(views: Sequence[np.ndarray], wide: int) -> np.ndarray:
-    """Join views of one shape, so many across, to one."""
+    """Join views of one shape, ``wide`` per row, to one view."""
     rows = [np.concatenate(views[i : i + wide], axis=1) for i in range(0, len(views), wide)]
     return np.concatenate(rows)
 
 
 def unite(patches: np.ndarray) -> np.ndarray:
-    """Give the areas (…, 5) that patches (…, k, 5) have together; NaN counts for nothing."""
+    """Return the bounding boxes (…, 5) of patches (…, k, 5), ignoring NaN."""
     if not patches.shape[-2]:
         return np.full((*patches.shape[:-2], 5), np.nan)
     low = np.fmin.reduce(patches[..., :2], axis=-2)
@@ -148,7 +148,7 @@ def unite(patches: np.ndarray) -> np.ndarray:
 
 
 def merge(view: np.ndarray, side: int) -> np.ndarray:
-    """Unite square blocks of patches of a view; blocks at its end may be smaller."""
+    """Merge square blocks of patches of a view; blocks at its end may be smaller."""
     high, wide = (-(-n // side) * side for n in view.shape[:2])
     whole = np.full((high, wide, 5), np.nan)
     whole[: view.shape[0], : view.shape[1]] = view
@@ -157,7 +157,7 @@ def merge(view: np.ndarray, side: int) -> np.ndarray:
 
 
 def on_grid(grid: np.ndarray, views: Sequence[np.ndarray]) -> np.ndarray:
-    """Give the places (t, 8) of tokens of which a grid (t, 3) says view, row and column."""
+    """Return the boxes (t, 8) of tokens with grid positions (t, 3): view, row and column."""
     found = np.full((len(grid), 8), np.nan)
     found[:, :3] = grid
     for n in np.flatnonzero(grid[:, 1] >= 0):
@@ -167,7 +167,7 @@ def on_grid(grid: np.ndarray, views: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def finish(tokens: np.ndarray) -> np.ndarray:
-    """Give places as extraction keeps them: float32 (t, 7); -1 and NaN for what lies nowhere."""
+    """Return boxes in stored form: float32 (t, 7); -1 and NaN for tokens without a position."""
     found = tokens[:, :7].astype(np.float32)
     nowhere = ~(tokens[:, 7] > 0) | np.isnan(tokens[:, 3:7]).any(axis=1)
     found[nowhere, 1:3] = -1

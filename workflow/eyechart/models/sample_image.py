@@ -1,4 +1,4 @@
-"""A sample picture as a model takes it, with its image tokens drawn in."""
+"""Draw a sample image as a model takes it, with its image tokens."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PIL import Image, ImageDraw
 
 from eyechart.models.families.base import Adapter, PreparedImage
 
-SIZE = (480, 320)  # width and height, pixels: those of CLEVR's pictures
+SIZE = (480, 320)  # width and height in pixels, as in CLEVR
 LONG_SIDE = 360  # of a view as it is drawn, pixels
 GAP = 12
 LINE, PAPER, INK = (255, 60, 60), (255, 255, 255), (40, 40, 40)
 
 
 def sample_picture() -> Image.Image:
-    """Give a picture in which left, right, top, bottom and size can be told apart."""
+    """Return an image without symmetry, so that orientation and scale are visible."""
     image = Image.new("RGB", SIZE, (190, 190, 190))
     pen = ImageDraw.Draw(image)
     pen.rectangle([0, 0, SIZE[0], 110], fill=(150, 180, 215))
@@ -29,7 +29,7 @@ def sample_picture() -> Image.Image:
 
 
 def draw_views(adapter: Adapter, image: Image.Image, picture: PreparedImage) -> Image.Image:
-    """Give all views of a picture side by side, each with a line around every image token."""
+    """Return all views of an image side by side, with a line around every image token."""
     grid = adapter.grid(picture)
     grid = grid[grid[:, 1] >= 0]
     views = sorted(set(grid[:, 0].tolist())) or [0]
@@ -50,7 +50,7 @@ def draw_views(adapter: Adapter, image: Image.Image, picture: PreparedImage) -> 
 
 
 def tiles_of(picture: PreparedImage) -> list[Image.Image]:
-    """Give the tiles that an encoder takes, as pictures; none where it takes loose patches."""
+    """Return an encoder's input tiles as images; none where it takes flattened patches."""
     pixels: Any = picture.inputs.get("pixel_values", picture.inputs.get("image_pixel_values"))
     if pixels is None or pixels.ndim < 4 or pixels.shape[-3] != 3:
         return []
@@ -63,7 +63,7 @@ def tiles_of(picture: PreparedImage) -> list[Image.Image]:
 
 
 def _ruled(image: Image.Image, rows: int, columns: int) -> Image.Image:
-    """Give a view in drawing size, its tokens ruled; a view without a grid as it is."""
+    """Return a scaled view with grid lines between tokens; without a grid, no lines."""
     across, down = (columns, rows) if rows and columns else image.size
     scale = LONG_SIDE / max(across, down)
     size = (max(1, round(across * scale)), max(1, round(down * scale)))

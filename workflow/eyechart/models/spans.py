@@ -1,4 +1,4 @@
-"""Token masks of spans, and the means over them."""
+"""Token masks of spans, and means over them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Tokens:
     ----------
     ids : int64, shape (b, t)
     valid : bool, shape (b, t)
-        False at pads.
+        False at padding.
     image : bool, shape (b, t)
         True at image tokens.
     seen : sequence
-        What was seen of the pictures of all prompts, in reading order.
+        Encoded images of all prompts, in order.
     inputs : dict
-        What else a family's forward pass takes.
+        Further inputs of a family's forward pass.
     """
 
     ids: Tensor
@@ -35,7 +35,7 @@ class Tokens:
 
 
 def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
-    """Pad lists of token ids on the right: ids int64 (b, t), and which are no pads, bool (b, t)."""
+    """Pad lists of token ids on the right; return ids, int64 (b, t), and validity, bool (b, t)."""
     longest = max(len(row) for row in rows)
     ids = torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
     lengths = torch.tensor([len(row) for row in rows])
@@ -43,15 +43,15 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
 
 
 def by_picture(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Share out the first axis of (n, d) or (n, t, d) among pictures, which have so many rows each.
+    """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows of each.
 
-    The axis may be shorter than all rows together by a whole factor, where neighbours were merged.
+    The axis may be shorter than the sum of rows by a whole factor, where neighbours were merged.
 
     Returns
     -------
-    hidden : shape (b, most tokens of a picture, d)
+    hidden : shape (b, most tokens of an image, d)
     valid : bool, of the same b and t
-        False at pads.
+        False at padding.
     """
     if hidden.ndim == 3 and all(row == 1 for row in rows):
         return hidden, torch.ones(hidden.shape[:2], dtype=torch.bool, device=hidden.device)
@@ -64,15 +64,15 @@ def by_picture(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
 
 
 def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
-    """Give the masks (b, t) of an encoder's output.
+    """Return the masks (b, t) of an encoder's output.
 
     Parameters
     ----------
     valid : bool, shape (b, t)
     leading : int
-        How many tokens stand before the patches of each tile; the first is the class token.
+        Number of tokens before the patches of each tile; the first is the class token.
     period : int
-        The tokens of a tile.
+        Number of tokens of a tile.
     """
     place = torch.arange(valid.shape[1], device=valid.device) % period
     patches = valid & (place >= leading)
@@ -81,12 +81,12 @@ def vision_masks(valid: Tensor, leading: int, period: int) -> dict[str, Tensor]:
 
 
 def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Tensor]:
-    """Give the masks (b, t) of the spans in a language model.
+    """Return the masks (b, t) of the spans in a language model.
 
     Parameters
     ----------
     marks : bool, shape (b, t)
-        True at all that is written for pictures: image tokens, and what opens and closes them.
+        True at all tokens of images: placeholders and delimiters.
     """
     place = torch.arange(tokens.ids.shape[1], device=tokens.ids.device)
     marks = marks & tokens.valid
@@ -105,7 +105,7 @@ def text_masks(tokens: Tokens, marks: Tensor, image_first: bool) -> dict[str, Te
 
 
 def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the mean over each mask, in float32, from one reading of the hidden states.
+    """Return the mean over each mask, in float32, in one pass over the hidden states.
 
     Parameters
     ----------
@@ -127,5 +127,5 @@ def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def keep(hidden: Tensor, mask: Tensor) -> list[Tensor]:
-    """Give each row's tokens under a mask: a float32 tensor (its tokens, d) per row."""
+    """Return the masked tokens of each row: a float32 tensor (its tokens, d) per row."""
     return list(hidden[mask].float().split(mask.sum(dim=1).tolist()))

@@ -1,4 +1,4 @@
-"""What config/models/<model>.yaml says about one model."""
+"""Model specs: the files config/models/<model>.yaml."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from eyechart.models.derivations.registry import CHANGES
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
-SHARED = ("__init__", "base", "language", "remote", "two_towers")  # of all families, or many
-TWO_TOWERS = ("clip", "siglip")  # families of encoders with a tower that reads text
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as quick, where it was built
+SHARED = ("__init__", "base", "language", "remote", "two_towers")  # base modules, not families
+TWO_TOWERS = ("clip", "siglip")  # families of encoders with a text tower
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where available
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"
 
 
 @dataclass(frozen=True)
 class Spec:
-    """The fields of model.schema.yaml, where each is described."""
+    """The fields of model.schema.yaml, which describes them."""
 
     family: str
     kind: str
@@ -49,37 +49,37 @@ class Spec:
 
     @property
     def from_hub(self) -> bool:
-        """Whether the checkpoint is pulled from the hub: whether it has a revision there."""
+        """Whether the checkpoint is pulled from the hub, that is, has a revision."""
         return self.revision is not None
 
     @property
     def base(self) -> str | None:
-        """The model that it is derived from, if any."""
+        """Name of the model that it is derived from, if any."""
         return self.derived["from"] if self.derived else None
 
     @property
     def adapter_folder(self) -> Path | None:
-        """The folder of the adapter that it is derived by, if any."""
+        """Folder of the adapter that is merged into the base, if any."""
         by = self.derived["by"] if self.derived else ""
         return Path(by) if "/" in by else None
 
     @property
     def reads_text(self) -> bool:
-        """Whether it can be asked: it has a language model, or a tower for text."""
+        """Whether it can answer questions: it has a language model or a text tower."""
         return self.kind == "vlm" or self.family in TWO_TOWERS
 
 
 def read_spec(path: Path) -> Spec:
     """Read and check one spec file.
 
-    What it leaves out is what its base says, where it is derived from one; else what the schema
-    says by default.
+    Missing fields are inherited from the base model, if there is one, or else get the defaults of
+    the schema.
 
     Raises
     ------
     UserError
-        If the file is missing, is no YAML, or a field is unknown, missing or of the wrong value; if
-        what it is derived from or by does not exist.
+        If the file is missing or is not YAML, a field is unknown, missing or invalid, or the base
+        model, rule or adapter does not exist.
     """
     value = _fields(Path(path), ())
     try:
@@ -96,9 +96,9 @@ def bases(specs: Mapping[str, Spec], model: str) -> list[str]:
 
 
 def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
-    """Return the checked fields of a spec file and, below them, those of its base.
+    """Return the checked fields of a spec file, with those of its base as defaults.
 
-    ``above`` are the models that are derived from this one, the nearest last.
+    ``above`` are the models derived from this one, the nearest last.
     """
     try:
         value = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
@@ -113,7 +113,7 @@ def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dict[str, Any]:
-    """Return a derived model's fields over those of its base; its checkpoint has its own name."""
+    """Return a derived model's fields, with those of its base as defaults."""
     check_field("derived", value["derived"], path)
     for name in OF_CHECKPOINT:
         if name in value:
@@ -133,19 +133,15 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
         chain = " from ".join([*line[line.index(base) :], base])
         raise UserError(f"{path}: derived.from: a model is derived from itself ({chain})")
     notes = {"notes": f"Derived from {base} by {by}"}
-    made = {
-        "checkpoint": path.stem,
-        "revision": None,
-        "weights": "safetensors",
-    }
+    made = {"checkpoint": path.stem, "revision": None, "weights": "safetensors"}
     inherited = _fields(path.parent / f"{base}.yaml", line)
-    if "vision" in CHANGES.get(by, ("vision",)):  # it is no longer this one's encoder; an
-        inherited.pop("encoder", None)  # adapter may change it
+    if "vision" in CHANGES.get(by, ("vision",)):  # an adapter may change the encoder too; the
+        inherited.pop("encoder", None)  # base's stand-alone encoder then no longer matches
     return {**inherited, **notes, **value, **made, "derived": derived}
 
 
 def families() -> list[str]:
-    """Give the names of all families."""
+    """Return the names of all families."""
     return sorted(p.stem for p in FAMILIES.glob("*.py") if p.stem not in SHARED)
 
 
@@ -156,19 +152,19 @@ def check_family(family: str) -> None:
 
 
 def defaults() -> dict[str, Any]:
-    """Give the value of every field that a spec may leave out."""
+    """Return the default value of every optional field."""
     return {k: v["default"] for k, v in schema()["properties"].items() if "default" in v}
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """Give the schema of all specs."""
+    """Return the schema of specs."""
     found: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     return found
 
 
 def check_field(name: str, value: Any, path: Path) -> None:
-    """Raise a UserError with the first thing in which one field differs from its schema."""
+    """Raise a UserError for the first violation of the schema in one field."""
     of_field = schema()["properties"][name]
     for key in value if isinstance(value, dict) else []:
         if key not in of_field["properties"]:
@@ -188,7 +184,7 @@ def _check_value(value: Any, expected: dict[str, Any], path: Path, whole: str) -
 
 
 def check(value: Any, path: Path) -> None:
-    """Raise a UserError with the first thing in which a spec differs from its schema."""
+    """Raise a UserError for the first violation of the schema in a spec."""
     if isinstance(value, dict):
         for name in value:
             if name not in schema()["properties"]:

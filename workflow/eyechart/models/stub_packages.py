@@ -1,8 +1,8 @@
-"""Stand-ins for packages that a checkpoint's own code imports and an examination never calls.
+"""Stubs of packages that a checkpoint's own code imports but that are never called here.
 
-transformers refuses to run such code until everything it imports is there, be it for sound, video
-or another attention kernel. A stand-in is importable while the code is loaded, and only where the
-package itself is not installed.
+transformers refuses to run such code unless all its imports are installed, including those for
+audio, video or other attention kernels. A stub is importable while the code is loaded, and only
+where the package itself is not installed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Modules = Mapping[str, Mapping[str, Any]]
 
 @contextmanager
 def stand_ins(modules: Modules) -> Iterator[None]:
-    """Make modules importable within the block.
+    """Make stub modules importable within the block.
 
     Parameters
     ----------
-    modules : by dotted name, what is in it
-        A package before what it holds: ``{"a": {}, "a.b": {"c": 1}}``.
+    modules : contents by dotted name
+        A package comes before its modules: ``{"a": {}, "a.b": {"c": 1}}``.
     """
     absent = [name for name in modules if not _installed(name.split(".")[0])]
     for name in absent:
@@ -50,7 +50,7 @@ def stand_ins(modules: Modules) -> Iterator[None]:
 
 @contextmanager
 def inside(folder: Path) -> Iterator[None]:
-    """Work in a folder: code that loads another checkpoint by name finds it there first."""
+    """Change the working directory: code that loads another checkpoint by name finds it there."""
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -61,7 +61,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def importing_from(folder: Path) -> Iterator[None]:
-    """Put a folder before all others that modules are imported from."""
+    """Put a folder first on the import path."""
     sys.path.insert(0, str(folder))
     try:
         yield

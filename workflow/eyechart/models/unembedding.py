@@ -1,4 +1,4 @@
-"""From the output of any block to scores of words: the last norm, and the head behind it."""
+"""Map the output of any block to the vocabulary: the last norm, then the head."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from eyechart.models.families.language import LanguageAdapter
 
 @dataclass(frozen=True)
 class OutputHead:
-    """What turns hidden states into scores.
+    """The last norm and the head of a language model.
 
     Attributes
     ----------
-    blocks : by address, the module path of each block that leads to the answer, in order
-    norm : the norm behind the last of them
+    blocks : module paths of the blocks that generate the answer, by address, in order
+    norm : the norm after the last of them
     """
 
     adapter: LanguageAdapter
@@ -27,14 +27,14 @@ class OutputHead:
     norm: nn.Module
 
     def log_probabilities(self, hidden: Tensor) -> Tensor:
-        """Give the log-probability of every word after hidden states (n, d): float32 (n, words)."""
+        """Return log-probabilities, float32 (n, vocabulary), for hidden states (n, d)."""
         weight = next(self.norm.parameters(), None)
         normed = self.norm(hidden if weight is None else hidden.to(weight.device))
         scores = self.adapter.score(normed * self._scale())
         return scores.float().log_softmax(dim=-1)
 
     def _scale(self) -> float:
-        # a decoder whose head shares its weights with the words may expect less: T5
+        # T5: a decoder whose head shares the embedding weights expects scaled-down inputs
         reader = getattr(self.adapter.model, "language_model", None)
         config: Any = getattr(reader, "config", None)
         if getattr(config, "scale_decoder_outputs", False):
@@ -43,7 +43,7 @@ class OutputHead:
 
 
 def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
-    """Give the region that answers, and its blocks: the decoder's where there is one.
+    """Return the component that generates the answer (the decoder if there is one) and its blocks.
 
     >>> answering_blocks(["vision.0", "lm.0", "lm.1", "lm.norm"])
     ('lm', ['lm.0', 'lm.1'])
@@ -57,7 +57,7 @@ def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def head_of(adapter: LanguageAdapter) -> OutputHead:
-    """Give a model's head; a LookupError says in one sentence what was not found."""
+    """Return a model's output head; raise a LookupError with one sentence if it has none."""
     places = adapter.addresses()
     region, blocks = answering_blocks(list(places))
     path = places.get(f"{region}.norm")

@@ -1,4 +1,4 @@
-"""Write the table of all models in the registry, as a page of the documentation.
+"""Write the documentation page with the table of all models.
 
 Reads config/models/*.yaml; writes Markdown:
 
@@ -41,7 +41,7 @@ COLUMNS = [
 
 
 def row(name: str, spec: Spec) -> list[str]:
-    """Give a model's cells, in the order of ``COLUMNS``."""
+    """Return a model's cells, in the order of ``COLUMNS``."""
     vision = UNKNOWN if spec.vision_blocks is None else str(spec.vision_blocks)
     lm = UNKNOWN if spec.lm_blocks is None else str(spec.lm_blocks)
     blocks = vision if spec.kind == "encoder" else f"{vision} + {lm}"
@@ -59,7 +59,7 @@ def row(name: str, spec: Spec) -> list[str]:
 
 
 def size(parameters: int) -> str:
-    """Give a number of parameters in millions or thousands of millions, three figures of it.
+    """Format a number of parameters in millions or billions, with three significant digits.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def size(parameters: int) -> str:
 
 
 def page(specs: dict[str, Spec]) -> str:
-    """Give the page: encoders and models that also read, each by name."""
+    """Return the page: vision-language models, then encoders, each by name."""
     parts = [HEAD]
     for kind, title in (("vlm", "Vision-language models"), ("encoder", "Encoders alone")):
         rows = [row(name, spec) for name, spec in specs.items() if spec.kind == kind]

@@ -1,4 +1,4 @@
-"""A model with a PEFT adapter merged into its weights: as fast as its base, and read like it."""
+"""Merge a PEFT adapter into a model's weights: as fast as its base, with the same addresses."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from eyechart.core.files import read_json
 from eyechart.models.families.base import Adapter
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-MERGED = ("LORA",)  # kinds of adapters that are nothing but a change of weights
+MERGED = ("LORA",)  # kinds of adapters that only change weights
 
 
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
-    """Merge the adapter in the folder ``settings["folder"]`` into a loaded model's weights.
+    """Merge the adapter in ``settings["folder"]`` into a loaded model's weights.
 
     Raises
     ------
     UserError
-        If the folder holds no adapter, one that cannot be merged, or one for other modules.
+        If the folder has no adapter, one that cannot be merged, or one for other modules.
     """
     folder = Path(settings["folder"])
     check_folder(folder)
@@ -39,7 +39,7 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise a UserError if a folder holds no adapter in PEFT's layout that can be merged."""
+    """Raise a UserError if a folder has no mergeable adapter in PEFT's layout."""
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).is_file():
             raise UserError(f"{folder}: no {name} in it, expected the folder of a PEFT adapter")
@@ -47,5 +47,5 @@ def check_folder(folder: Path) -> None:
     if kind not in MERGED:
         raise UserError(
             f"{folder / CONFIG}: peft_type is {kind!r}, expected {' or '.join(MERGED)}: no other "
-            "kind is merged into weights"
+            "kind can be merged into weights"
         )

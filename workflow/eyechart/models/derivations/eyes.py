@@ -1,13 +1,13 @@
-"""A model that sees no colour: the patch embedding reads every image in grey.
+"""Derive a colour-blind model: its patch embedding converts every image to grey.
 
 Grey is the mean of the three channels of the pixels, before the processor subtracts each channel's
-mean and divides by its standard deviation. With the embedding's kernels W_c and what the processor
-makes of channel c, z_c = (x_c - m_c) / s_c, the grey image's embedding is
+mean and divides by its standard deviation. With the embedding's kernels W_c and the processor's
+output for channel c, z_c = (x_c - m_c) / s_c, the grey image's embedding is
 
     sum_j z_j s_j/3 sum_c W_c/s_c  +  sum_c W_c/s_c (mean(m) - m_c)  +  bias
 
-so the new kernels are s_j/3 sum_c W_c/s_c, and the middle term joins the bias, or what is added to
-every patch where there is no bias. Exact at every pixel, padding included.
+so the new kernels are s_j/3 sum_c W_c/s_c, and the middle term is added to the bias, or to the
+position embeddings where there is no bias. Exact at every pixel, padding included.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def normalisation(adapter: Adapter) -> tuple[Tensor, Tensor]:
 def add_to_patches(
     adapter: Adapter, path: str, embedding: nn.Conv2d | nn.Conv3d, rest: Tensor
 ) -> None:
-    """Add a vector (d,) to every patch: to the bias, or to the patches' learned positions."""
+    """Add a vector (d,) to every patch: to the bias, or to the learned position embeddings."""
     if embedding.bias is not None:
         embedding.bias.data += rest.to(embedding.bias)
         return

@@ -1,9 +1,9 @@
-"""A model that answers without the image: its connector returns one vector, whatever it is given.
+"""Derive a model that answers without the image: its connector returns a constant vector.
 
 The vector is the mean over the tokens that the connector returns for a white image, so that the
-language model reads something near to what it knows. It becomes the bias of the connector's last
-linear layer, whose weights become zero: exact wherever nothing follows that layer. That is checked:
-two unlike images must then give the language model the same.
+language model's input stays close to its training data. It becomes the bias of the connector's last
+linear layer, whose weights become zero; this is exact wherever nothing follows that layer, which is
+checked: two different images must give the language model the same input.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def last_linear(adapter: Adapter, width: int) -> nn.Linear:
 
 
 def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, list[Any]]:
-    """Return the connector's output for an image, and all that the language model takes of it."""
+    """Return the connector's output for an image, and all the language model's image inputs."""
     found: dict[str, Tensor] = {}
     path = str(adapter.CONNECTOR)
     with pass_mode(), read_outputs(adapter.model, [path], found.__setitem__, stop=False):
@@ -60,7 +60,7 @@ def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, list[Any]]:
 
 
 def check_constant(adapter: Adapter, white: Image.Image) -> None:
-    """Raise a UserError if another image of the same size still gives something else."""
+    """Raise a UserError if another image of the same size still has a different output."""
     other = Image.linear_gradient("L").resize(white.size).convert("RGB")
     first, second = (outputs(adapter, image) for image in (white, other))
     same = torch.equal(first[0], second[0]) and bool((first[0] == first[0].flatten(0, -2)[0]).all())
@@ -68,7 +68,7 @@ def check_constant(adapter: Adapter, white: Image.Image) -> None:
     if not same or not all(torch.equal(a, b) for a, b in pairs):
         raise UserError(
             f"derived.by: prior cannot be folded into a model of family {adapter.spec.family}: "
-            "the language model is still given something of the image"
+            "the language model's input still depends on the image"
         )
 
 

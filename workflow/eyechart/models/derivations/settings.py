@@ -1,4 +1,4 @@
-"""What rules of derivation say of settings that they do not know."""
+"""Checks of the settings of derivation rules."""
 
 from typing import Any
 

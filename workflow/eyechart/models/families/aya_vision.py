@@ -1,4 +1,4 @@
-"""Aya Vision: tiles, each merged to a quarter of its patches in the connector."""
+"""Aya Vision: tiles; the connector merges each to a quarter of its patches."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from eyechart.models.families.llava import Llava
 
 
 class AyaVision(Llava):
-    """AyaVisionForConditionalGeneration; most blocks of its language model see a window only."""
+    """AyaVisionForConditionalGeneration; most blocks of its language model use a sliding window."""
 
     LISTED = False
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return int(self.model.config.downsample_factor)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each tile's grid, tile after tile."""
+        """Return the grid of each tile, in order."""
         return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 
 

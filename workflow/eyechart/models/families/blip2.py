@@ -1,4 +1,4 @@
-"""BLIP-2: a few learned queries ask the picture; a language model reads what they bring."""
+"""BLIP-2: learned queries attend to the image; the language model reads their outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eyechart.models.spans import Tokens
 
 
 class Blip2(LanguageAdapter):
-    """Blip2ForConditionalGeneration with OPT, or with T5, whose encoder is ``lm`` then."""
+    """Blip2ForConditionalGeneration with OPT, or with T5, whose encoder is then ``lm``."""
 
     MODEL = "Blip2ForConditionalGeneration"
     BODY = ""
@@ -26,7 +26,7 @@ class Blip2(LanguageAdapter):
     CONNECTOR = "language_projection"
     RESAMPLER = "qformer.encoder.layer"
     LEADING = 1
-    CAUSAL = False  # OPT counts positions by its mask, T5 reads both ways: nothing is shared
+    CAUSAL = False  # OPT counts positions by its mask, T5's encoder is bidirectional: no sharing
     TEXT_ALONE = False
     MOST_PICTURES = 1
     LISTED = False
@@ -38,21 +38,21 @@ class Blip2(LanguageAdapter):
 
     @property
     def two_sided(self) -> bool:
-        """Whether the language model has an encoder, and a decoder that writes the answer."""
+        """Whether the language model is an encoder and a decoder, which generates the answer."""
         return not self.model.config.use_decoder_only_language_model
 
     @property
     def image_id(self) -> int:
-        """The id of the token that marks a position filled by a query."""
+        """Id of the token that is replaced by a query's output."""
         return int(self.model.config.image_token_index)
 
     @property
     def mark(self) -> str:
-        """What stands for one query."""
+        """Text placeholder of one query."""
         return str(self.tokenizer.convert_ids_to_tokens(self.image_id))
 
     def addresses(self) -> dict[str, str]:
-        """Give encoder, queries, connector, and the language model; a decoder's blocks last."""
+        """Return addresses of encoder, queries, connector, language model, and decoder, if any."""
         eye = {**self.blocks("vision", self.VISION), **self.blocks("connector", self.RESAMPLER)}
         eye["connector"] = str(self.CONNECTOR)
         reader = "language_model.encoder" if self.two_sided else self.decoder
@@ -65,7 +65,7 @@ class Blip2(LanguageAdapter):
 
     @property
     def decoder(self) -> str:
-        """The module path of a one-sided language model's body."""
+        """Module path of the body of a decoder-only language model."""
         model = self.model.language_model.model
         return "language_model.model" + (".decoder" if hasattr(model, "decoder") else "")
 
@@ -78,7 +78,7 @@ class Blip2(LanguageAdapter):
 
     @property
     def norm(self) -> str:
-        """The name of the last norm in the language model's body."""
+        """Name of the last norm in the language model's body."""
         return "final_layer_norm" if hasattr(self._reader(), "final_layer_norm") else "norm"
 
     def _reader(self) -> Any:
@@ -86,7 +86,7 @@ class Blip2(LanguageAdapter):
         return self.model.get_submodule(path)
 
     def region(self, path: str) -> str | None:
-        """Give the region that a module stands in; a decoder's is one of its own."""
+        """Return the component that a module belongs to; a decoder is a component of its own."""
         if path.startswith("language_model.decoder."):
             return "decoder" if self.two_sided else "lm"
         if path.startswith(("qformer", "language_projection", "query")):
@@ -94,52 +94,52 @@ class Blip2(LanguageAdapter):
         return next((r for r in ("vision", "lm") if path.startswith(self.ROOTS[r])), None)
 
     def spans(self, region: str) -> tuple[str, ...]:
-        """Give the spans of a region; a decoder has read one token only, from which it answers."""
+        """Return the spans of a component; a decoder has a single token, from which it answers."""
         return ("last",) if region == "decoder" else super().spans(region)
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one picture; every query stands for all of it."""
+        """Preprocess one image; each query covers all of it."""
         inputs = dict(self.processor.image_processor(images=[image], return_tensors="pt"))
         return PreparedImage(inputs, self.mark * int(self.model.config.num_query_tokens))
 
     def turn(self, prompt: str, pictures: int) -> str:
-        """Give the prompt as the model was trained on it."""
+        """Return the prompt in the model's training format."""
         pattern = self.spec.turn or "{images}{question}"
         return pattern.format(images=self.mark * pictures, question=prompt)
 
     def encoded(self, tokens: Tokens) -> Any:
-        """Give the queries' answers as the class would hand them on."""
+        """Return the query outputs in the format of the class's own encoder."""
         features = torch.stack([s.features for s in tokens.seen])
         return SimpleNamespace(pooler_output=features, qformer_outputs=None, vision_outputs=None)
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:
-        """Give the masks of spans; pads stand between the queries and a shorter question."""
+        """Return the masks of spans; a shorter question is padded after the queries."""
         return super().masks(tokens)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Pad prompts; a decoder begins with its start token."""
+        """Pad prompts to one batch; a decoder's input begins with its start token."""
         found = super().tokens(rows, seen)
-        found.inputs["pixel_values"] = None  # the class insists on being given some
+        found.inputs["pixel_values"] = None  # a required argument of the class
         if self.two_sided:
             begun = [row.inputs.get("begun", []) for row in rows]
             found.inputs.update(self.answers_begun(begun))
         return found
 
     def answers_begun(self, begun: Sequence[Sequence[int]]) -> dict[str, Tensor]:
-        """Give the decoder's tokens: its start, and the answers so far."""
+        """Return the decoder's input: its start token and the answers so far."""
         start = int(self.text_config.decoder_start_token_id or 0)
         longest = max(len(b) for b in begun)
         rows = [[start, *b, *[0] * (longest - len(b))] for b in begun]
         return {"decoder_input_ids": torch.tensor(rows, device=self.device)}
 
     def answer_ids(self, row: Row, text: str) -> list[int]:
-        """Give the token ids of an answer; a decoder begins a text of its own."""
+        """Return the token ids of an answer; a decoder starts a text of its own."""
         return self.plain_ids(text) if self.two_sided else super().answer_ids(row, text)
 
     def logits(
         self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
-        """Give the scores of next tokens; a decoder has the answer apart from the prompt."""
+        """Return next-token logits; a decoder gets the answer separately from the prompt."""
         given = [
             Row(r.ids, {**r.inputs, "begun": list(b)})
             if self.two_sided
@@ -152,7 +152,7 @@ class Blip2(LanguageAdapter):
         return [s[a : a + n] for s, a, n in zip(found, starts, counts, strict=True)]
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Say that a query lies nowhere."""
+        """Return one row per query; a query has no position in the image."""
         return np.full((int(self.model.config.num_query_tokens), 3), [0, -1, -1])
 
 

@@ -1,4 +1,4 @@
-"""CLIP: two towers; the picture's tower and its projection are examined."""
+"""CLIP: two towers; the image tower and its projection are examined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eyechart.models.families.two_towers import TwoTowers
 
 
 class Clip(TwoTowers):
-    """CLIPModel; its connector projects the class token alone, into the space shared with text."""
+    """CLIPModel; its connector projects only the class token, into the space shared with text."""
 
     MODEL = "CLIPModel"
     VISION = "vision_model.encoder.layers"

@@ -1,4 +1,4 @@
-"""CogVLM (the first): every block has an expert for the picture beside the one for words."""
+"""CogVLM (first version): every block has a visual expert beside the language expert."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.models.stub_packages import attention
 
-TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM brings none of its own
+TOKENIZER = "lmsys/vicuna-7b-v1.5"  # CogVLM has none of its own
 
 
 class CogVLM(RemoteAdapter):
-    """CogVLMForCausalLM; the patches stand between two learned vectors, and share one position.
+    """CogVLMForCausalLM; patches are framed by two learned vectors and share one position.
 
-    The tokenizer is Vicuna's: its files lie in the checkpoint's folder, or it is a companion.
+    The tokenizer is Vicuna's: its files are in the checkpoint's folder, or it is a companion.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -51,28 +51,28 @@ class CogVLM(RemoteAdapter):
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
-        """Give the tokenizer's repository, unless its files are there."""
+        """Return the tokenizer's repository, unless its files are in the folder."""
         return () if (folder / "tokenizer.model").is_file() else (TOKENIZER,)
 
     @classmethod
     def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
-        """Give Vicuna's tokenizer."""
+        """Load Vicuna's tokenizer."""
         place = home / TOKENIZER if cls.companions(folder) else folder
         with quiet(), one_sentence(place):
             return transformers.LlamaTokenizer.from_pretrained(place, local_files_only=True)
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one RGB picture as the model's own code does: a square."""
+        """Preprocess one RGB image with the model's own code, which makes it square."""
         pixels = self._built("", [image], "base")["images"][0]
         return PreparedImage({"pixels": pixels[None]})
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector; the learned vectors come with each picture."""
+        """Run encoder and connector; the learned vectors come with each image."""
         found = self.body.vision(self.gather(pictures)["pixels"])
         return [Seen(rows[1:-1], {"written": rows}) for rows in found]
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the question as a short one about a picture, after the picture."""
+        """Return the image tokens and then the question, in the model's VQA format."""
         self.check_number(prompt, len(pictures))
         asked, pattern = prompt, "vqa"
         if self.spec.turn is not None:
@@ -84,8 +84,8 @@ class CogVLM(RemoteAdapter):
         return row
 
     def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
-        """Run the language model; its code counts positions by kind of token."""
-        kinds = (tokens.ids < 0).long()  # 1: the picture's expert
+        """Run the language model; its code counts positions by token type."""
+        kinds = (tokens.ids < 0).long()  # 1: the visual expert
         valid = tokens.valid.long()
         code: Any = sys.modules[type(self.model).__module__]
         hidden: Tensor = self.body.llm_forward(
@@ -98,7 +98,7 @@ class CogVLM(RemoteAdapter):
         return hidden
 
     def tokens_per_tile(self) -> int:
-        """Give how many patches a picture has."""
+        """Return the number of patches of an image."""
         config = self.model.config.vision_config
         return (int(config["image_size"]) // int(config["patch_size"])) ** 2
 
@@ -108,7 +108,7 @@ class CogVLM(RemoteAdapter):
         return int(self.model.config.vision_config["patch_size"])
 
     def grid(self, picture: PreparedImage) -> Any:
-        """Give where the patches lie."""
+        """Return the position of each patch."""
         return square(self.tokens_per_tile(), 1)
 
     def _built(self, text: str, images: list[Image.Image] | None, pattern: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""DINOv2: an encoder alone, trained on pictures without words."""
+"""DINOv2: a stand-alone encoder, trained on images without text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from eyechart.models.families.base import Adapter
 
 
 class Dinov2(Adapter):
-    """Dinov2Model, or the same with registers, which stand behind the class token."""
+    """Dinov2Model, or its variant with registers, which follow the class token."""
 
     MODEL = "AutoModel"
     VISION = "encoder.layer"
     ROOTS: ClassVar = {"vision": "encoder"}
 
     def leading(self, region: str) -> int:
-        """Give the class token and the registers."""
+        """Return the number of class and register tokens."""
         return 1 + int(getattr(self.model.config, "num_register_tokens", 0))
 
 

@@ -1,4 +1,4 @@
-"""Gemma 3: image tokens see one another; most blocks of the language model see a window only."""
+"""Gemma 3: image tokens attend to one another; most language-model blocks use a sliding window."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Gemma3(Llava):
 
     @property
     def mark(self) -> str:
-        """What a chat template writes for a picture."""
+        """What a chat template writes for an image."""
         return str(self.processor.boi_token)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Say which tokens are pictures: those see one another."""
+        """Pad prompts and mark image tokens, which attend to one another."""
         found = super().tokens(rows, seen)
         return replace(found, inputs={"token_type_ids": found.image.long()})
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return isqrt(self.tokens_per_tile() // int(self.model.config.mm_tokens_per_image))
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the grid of the pooled patches."""
+        """Return the grid of the pooled patches."""
         return square(int(self.model.config.mm_tokens_per_image), picture.rows)
 
 

@@ -1,4 +1,4 @@
-"""GLaMM: a LLaVA with an encoder for regions and one for masks, neither of which is examined."""
+"""GLaMM: LLaVA with a region encoder and a mask encoder, neither of which is examined."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPENING = "The <im_start><image><im_end> provides an overview of the picture.\n"
 
 
 class _ConvModule(nn.Module):
-    """What the region encoder takes from mmcv: convolution, group norm, activation."""
+    """Replacement of mmcv's ConvModule in the region encoder: convolution, group norm, ReLU."""
 
     def __init__(self, i: int, o: int, size: int, norm_cfg: dict[str, Any], **more: Any) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _ConvModule(nn.Module):
 
 
 class _RoILayer(nn.Module):
-    """The size of a pooled region."""
+    """Output size of a pooled region."""
 
     def __init__(self, output_size: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class _RoILayer(nn.Module):
 
 
 class _RoIExtractor(nn.Module):
-    """What the region encoder takes from mmdet: pooling, without weights."""
+    """Replacement of mmdet's BaseRoIExtractor in the region encoder: pooling without weights."""
 
     def __init__(self, roi_layer: Any, out_channels: int, strides: Any, init_cfg: Any) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class _RoIExtractor(nn.Module):
 
 
 def _keep(module: nn.Module, *mean_and_deviation: float, **more: float) -> None:
-    """Leave the weights as they are: they are loaded."""
+    """Do nothing: the weights are loaded later."""
 
 
 class GLaMM(RemoteAdapter):
-    """GLaMMForCausalLM; its code is a repository of its own, and a companion of the checkpoint.
+    """GLaMMForCausalLM; its code is a separate repository, a companion of the checkpoint.
 
-    So is the encoder, which config.json names (mm_vision_tower). Regions cannot be asked about.
+    So is the encoder, which config.json names (mm_vision_tower). Region prompts are not supported.
     """
 
     VISION = "model.vision_tower.vision_tower.vision_model.encoder.layers"
@@ -86,18 +86,18 @@ class GLaMM(RemoteAdapter):
     }
 
     def region(self, path: str) -> str | None:
-        """Give the region that a module stands in; regions and masks stand in none."""
+        """Return the component that a module belongs to; the region and mask modules have none."""
         apart = ("grounding_encoder", "region_encoder", "text_hidden_fcs")
         return None if path.startswith(tuple(f"model.{a}" for a in apart)) else super().region(path)
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
-        """Give the repositories of code and encoder."""
+        """Return the repositories of code and encoder."""
         return SOURCE, str(read_json(folder / "config.json")["mm_vision_tower"])
 
     @classmethod
     def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
-        """Give the tokenizer."""
+        """Load the tokenizer."""
         with quiet(), one_sentence(folder):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, padding_side="right", use_fast=False
@@ -109,7 +109,7 @@ class GLaMM(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model by its repository's class, and then its encoder."""
+        """Load the model with its repository's class, then its encoder."""
         with importing_from(home / SOURCE), one_sentence(home / SOURCE):
             made = importlib.import_module("model.GLaMM").GLaMMForCausalLM
             importlib.import_module("model.llava.conversation")
@@ -124,11 +124,11 @@ class GLaMM(RemoteAdapter):
 
     @property
     def encoder(self) -> Any:
-        """The vision encoder, with its image processor."""
+        """Vision encoder, with its image processor."""
         return self.body.get_vision_tower()
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one RGB picture."""
+        """Preprocess one RGB image."""
         return PreparedImage(
             dict(self.encoder.image_processor.preprocess(image, return_tensors="pt"))
         )
@@ -139,20 +139,20 @@ class GLaMM(RemoteAdapter):
         return [Seen(rows) for rows in found]
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the conversation as the model was trained on it, up to the answer."""
+        """Return the conversation's tokens in the training format, up to the answer."""
         self.check_number(prompt, len(pictures))
         text = self.turn(prompt, len(pictures))
         pieces = text.split("<image>")
         if len(pieces) != len(pictures) + 1:
-            raise UserError(f"prompt {prompt!r} holds '<image>', which stands for a picture")
+            raise UserError(f"prompt {prompt!r} holds '<image>', the placeholder of an image")
         ids = list(self.tokenizer(pieces[0])["input_ids"])
-        for piece in pieces[1:]:  # the tokenizer opens each piece as if it stood alone
+        for piece in pieces[1:]:  # the tokenizer adds an opening token to each piece
             ids += [IMAGE] * self.tokens_per_tile() + list(self.tokenizer(piece)["input_ids"][1:])
         self.check_length(prompt, len(ids))
         return Row(ids)
 
     def turn(self, prompt: str, pictures: int) -> str:
-        """Give the conversation as text."""
+        """Return the conversation as text."""
         if self.spec.turn is not None:
             return self.spec.turn.format(images=OPENING * pictures, question=prompt)
         code: Any = importlib.import_module("model.llava.conversation")
@@ -163,7 +163,7 @@ class GLaMM(RemoteAdapter):
         return str(talk.get_prompt())
 
     def tokens_per_tile(self) -> int:
-        """Give how many patches a picture has."""
+        """Return the number of patches of an image."""
         return int(self.encoder.num_patches)
 
     @property
@@ -172,7 +172,7 @@ class GLaMM(RemoteAdapter):
         return int(self.encoder.config.patch_size)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give where the patches lie."""
+        """Return the position of each patch."""
         return square(self.tokens_per_tile(), 1)
 
     def words(self, ids: Tensor) -> Tensor:

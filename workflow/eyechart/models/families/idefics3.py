@@ -1,4 +1,4 @@
-"""Idefics3: as SmolVLM, which grew out of it."""
+"""Idefics3: the predecessor of SmolVLM, with the same layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InstructBLIP: as BLIP-2, but the queries read the question before they ask the picture."""
+"""InstructBLIP: BLIP-2 whose queries also read the question."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from eyechart.models.spans import Tokens, pad
 class InstructBlip(Blip2):
     """InstructBlipForConditionalGeneration.
 
-    What the connector gives depends on the question, so it is of scope item, and the encoder runs
-    again when a question is read.
+    The connector's output depends on the question, so its scope is ``item``, and the encoder runs
+    again with each question.
     """
 
     MODEL = "InstructBlipForConditionalGeneration"
 
     def scope(self, region: str) -> str:
-        """Give what a region depends on."""
+        """Return what a component depends on."""
         return "item" if region == "connector" else "image"
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run the encoder alone, for the sake of the hooks on it."""
+        """Run the encoder alone, for its hooks."""
         inputs = self.gather(pictures)
         self.model.vision_model(**inputs)
         return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
@@ -37,19 +37,19 @@ class InstructBlip(Blip2):
     def layout(
         self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Leave out the question, which stands behind the queries in the connector's blocks."""
+        """Lay out queries only: in the connector's blocks the question follows them."""
         if region == "connector":
             hidden = hidden[:, : int(self.model.config.num_query_tokens)]
         return super().layout(region, hidden, pictures)
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the prompt for the language model, and again for the queries."""
+        """Return the prompt's tokens for the language model and for the queries."""
         row = super().row(prompt, pictures)
         asked = list(self.processor.qformer_tokenizer(prompt)["input_ids"])
         return replace(row, inputs={**row.inputs, "asked": asked})
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Pad both on the right: pads on the left would shift the queries' positions."""
+        """Pad both on the right: left padding would shift the queries' positions."""
         found = super().tokens(rows, seen)
         filler = self.processor.qformer_tokenizer.pad_token_id or 0
         ids, valid = pad([row.inputs["asked"] for row in rows], filler)
@@ -59,7 +59,7 @@ class InstructBlip(Blip2):
         return replace(found, seen=())
 
     def encoded(self, tokens: Tokens) -> Any:
-        """Say that nothing is handed on: the model looks again."""
+        """Return None: the model encodes the image again."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""InternLM-XComposer 2.5: tiles of 560 pixels; adapters in the language model for image tokens."""
+"""InternLM-XComposer 2.5: 560-pixel tiles; adapters in the language model for image tokens."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 
 TILE = 560  # pixels
-SIDE = 20  # image tokens along a tile: patches of 14 pixels, joined two by two
-TILES = 24  # at most, as the model's own chat has it for one picture
+SIDE = 20  # image tokens along a tile: 14-pixel patches, merged 2 x 2
+TILES = 24  # maximum, as in the model's own chat for one image
 MARK = "<ImageHere>"
 TURN = "{images}[UNUSED_TOKEN_146]user\n{question}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n"
 
 
 class InternLMXComposer(RemoteAdapter):
-    """InternLMXComposer2ForCausalLM; pictures are looked at one by one.
+    """InternLMXComposer2ForCausalLM; images are encoded one by one.
 
-    Learned ends of lines and a separator pass the connector together with the patches; they are
-    written to the prompt, and are no image tokens. One picture per prompt: of several, the model's
-    own chat makes fewer tiles. When a model is made, its code would download a font for films; here
-    it does not.
+    Learned line ends and a separator pass the connector together with the patches; they are part
+    of the prompt but are no image tokens. One image per prompt: with several, the model's own chat
+    uses fewer tiles. The model's code would download a font for videos when a model is created;
+    this is disabled.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -58,14 +58,14 @@ class InternLMXComposer(RemoteAdapter):
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
-        """Give the encoder's repository."""
+        """Return the encoder's repository."""
         return ("internlm/internlm-xcomposer2d5-clip",)
 
     @classmethod
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; unless told otherwise it would ask for a compiled attention."""
+        """Load the model; without this setting it would require compiled attention."""
         reference = read_json(folder / "config.json")["auto_map"][cls.MODEL]
         made = get_class_from_dynamic_module(reference, str(folder))
         code: Any = sys.modules[made.__module__]
@@ -77,7 +77,7 @@ class InternLMXComposer(RemoteAdapter):
         return model, device
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Scale one RGB picture to a whole number of tiles."""
+        """Scale one RGB image to a whole number of tiles."""
         code: Any = sys.modules[type(self.model).__module__]
         pixels = self.model.vis_processor(code.Image_transform(image, hd_num=TILES))[None]
         high, wide = (int(n) // TILE for n in pixels.shape[-2:])
@@ -91,19 +91,19 @@ class InternLMXComposer(RemoteAdapter):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out one picture; behind the connector the learned rows are in no span."""
+        """Lay out one image; after the connector the learned rows belong to no span."""
         if region == "vision":
             return super().layout(region, hidden, pictures)
         patches = self._patches(pictures[0]).to(hidden.device)[None]
         return hidden, dict.fromkeys(self.spans(region), patches)
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the user's turn, the picture before it."""
+        """Return the tokens of the image and then of the user's turn."""
         self.check_number(prompt, len(pictures))
         text = (self.spec.turn or TURN).format(images=MARK * len(pictures), question=prompt)
         first, *rest = text.split(MARK)
         if len(rest) != len(pictures):
-            raise UserError(f"prompt {prompt!r} holds {MARK!r}, which stands for a picture")
+            raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
         ids = list(self.tokenizer(first, add_special_tokens=True)["input_ids"])
         for picture, words in zip(pictures, rest, strict=True):
             ids += [IMAGE if patch else EDGE for patch in self._patches(picture).tolist()]
@@ -112,11 +112,11 @@ class InternLMXComposer(RemoteAdapter):
         return Row(ids)
 
     def beside(self, tokens: Tokens) -> dict[str, Any]:
-        """Say which tokens the picture's adapters are for."""
+        """Return the mask of tokens that the image adapters apply to."""
         return {"im_mask": tokens.ids < 0}
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Give the whole picture and its tiles, as the encoder's own code makes them."""
+        """Return the whole image and its tiles, as the encoder's own code cuts them."""
         pixels = picture.inputs["pixels"].float()
         whole = torch.nn.functional.interpolate(pixels, size=(TILE, TILE), mode="bicubic")
         high, wide = self._tiles(picture)
@@ -130,16 +130,16 @@ class InternLMXComposer(RemoteAdapter):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return 2
 
     def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
-        """Give the whole picture's patches, and those of its tiles joined."""
+        """Return the patches of the whole image, and those of its tiles joined to one view."""
         whole, *cut = super().in_views(patches, picture)
         return [whole, stitch(cut, self._tiles(picture)[1])]
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the whole picture's grid, and the tiles' joined one after it."""
+        """Return the grid of the whole image, then the joined grid of the tiles."""
         high, wide = self._tiles(picture)
         return np.concatenate([rectangle(SIDE, SIDE), rectangle(high * SIDE, wide * SIDE, 1)])
 
@@ -148,7 +148,7 @@ class InternLMXComposer(RemoteAdapter):
         return height // TILE, width // TILE
 
     def _patches(self, picture: PreparedImage) -> Tensor:
-        """Say which rows of a picture are patches: lines and the first view have ends."""
+        """Return which rows of an image are patches: lines and the first view have end rows."""
         high, wide = self._tiles(picture)
         line, long = [True] * SIDE, [True] * (SIDE * wide)
         lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)

@@ -15,16 +15,16 @@ class InternVL(Llava):
     LISTED = False
 
     def leading(self, region: str) -> int:
-        """Give the class token."""
+        """Return 1 in the encoder: the class token."""
         return int(region == "vision")
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return round(1 / self.model.config.downsample_ratio)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each tile's grid, tile after tile."""
+        """Return the grid of each tile, in order."""
         return square(int(self.processor.image_seq_length), picture.rows)
 
 

@@ -1,4 +1,4 @@
-"""InternVL 2.5 in its makers' own repositories: tiles, merged to a quarter of their patches."""
+"""InternVL 2.5 in its original repositories: tiles, merged to a quarter of their patches."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ OPENS, PATCH, CLOSES = "<img>", "<IMG_CONTEXT>", "</img>"
 
 
 class InternVLChat(RemoteAdapter):
-    """InternVLChatModel, on InternLM2 or on Qwen2.
+    """InternVLChatModel, with InternLM2 or Qwen2.
 
-    The repository has no code for cutting a picture into tiles, only its model card: it is done
-    here, by the numbers in its configuration. Of several pictures, each is numbered in the prompt.
+    The code that cuts an image into tiles is only in the model card, so it is reimplemented here
+    with the numbers of the configuration. Several images are numbered in the prompt.
     """
 
     VISION = "vision_model.encoder.layers"
@@ -45,28 +45,28 @@ class InternVLChat(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; unless told otherwise it would take a compiled attention if it can."""
+        """Load the model; without this setting it would use compiled attention if available."""
         kind = loading.attention or spec.attention
         compiled = {"use_flash_attn": kind == "flash_attention_2"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **compiled)
 
     @property
     def text_config(self) -> Any:
-        """The configuration of the language model."""
+        """Configuration of the language model."""
         return self.model.config.llm_config
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids([OPENS, PATCH, CLOSES])}
 
     def tokens_per_tile(self) -> int:
-        """Give how many image tokens the language model has of a tile."""
+        """Return the number of image tokens per tile in the language model."""
         return int(self.model.num_image_token)
 
-    # Pictures
+    # Images
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Cut one RGB picture into tiles, and write what stands for it."""
+        """Cut one RGB image into tiles and write its placeholder text."""
         tiles = np.stack([np.asarray(tile) for tile in self.cut(image)])
         colours = torch.tensor(tiles).permute(0, 3, 1, 2).float() / 255
         mean, deviation = (
@@ -76,7 +76,7 @@ class InternVLChat(RemoteAdapter):
         return PreparedImage({"pixel_values": (colours - mean) / deviation}, text, rows=len(tiles))
 
     def cut(self, image: Image.Image) -> list[Image.Image]:
-        """Give the tiles of a picture, row by row, and then the whole if there are several."""
+        """Return the tiles of an image, row by row, then the thumbnail if there are several."""
         config = self.model.config
         side = int(config.force_image_size or config.vision_config.image_size)
         across, down = 1, 1
@@ -91,23 +91,23 @@ class InternVLChat(RemoteAdapter):
         return tiles
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector over the tiles of all pictures."""
+        """Run encoder and connector over the tiles of all images."""
         found = self.model.extract_feature(self.gather(pictures)["pixel_values"])
         return [Seen(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in pictures])]
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return round(1 / self.model.config.downsample_ratio)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each tile's grid, tile after tile."""
+        """Return the grid of each tile, in order."""
         return square(self.tokens_per_tile(), picture.rows)
 
     # Prompts
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the system's words and the user's turn, the pictures first."""
+        """Return the tokens of the system prompt and the user's turn, images first."""
         self.check_number(prompt, len(pictures))
         self.check_marks(prompt, self.tokenizer(prompt)["input_ids"])
         names = [f"Image-{n}: " if len(pictures) > 1 else "" for n in range(1, len(pictures) + 1)]
@@ -131,16 +131,16 @@ class InternVLChat(RemoteAdapter):
         return found
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Give the scores of all words, (b, t, words)."""
+        """Return the logits of the whole vocabulary, (b, t, vocabulary)."""
         found: Tensor = self.model.language_model.get_output_embeddings()(hidden)
         return found
 
 
 def best_shape(size: tuple[int, int], least: int, most: int, side: int) -> tuple[int, int]:
-    """Give how many tiles across and down come nearest to a picture's shape.
+    """Return the numbers of tiles across and down whose aspect ratio is closest to the image's.
 
-    Where shapes are equally near, such as 1 x 1 and 2 x 2, it is the largest whose tiles the
-    picture's own pixels fill by more than half.
+    Among equally close shapes, such as 1 x 1 and 2 x 2, the largest whose tiles are filled to more
+    than half by the image's own pixels.
     """
     width, height = size
     counts = range(1, most + 1)

@@ -1,4 +1,4 @@
-"""Janus: one encoder to understand pictures, which is examined, another to draw them."""
+"""Janus: the encoder for understanding images is examined, the one for generating them not."""
 
 from __future__ import annotations
 

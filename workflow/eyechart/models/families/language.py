@@ -1,4 +1,4 @@
-"""What families with a language model share: prompts as tokens, and reading them."""
+"""Base adapter of families with a language model: tokenized prompts and forward passes."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ NOT_OF_PICTURE = ("input_ids", "attention_mask", "token_type_ids", "mm_token_typ
 
 @dataclass(frozen=True)
 class Row:
-    """One prompt as token ids, up to where the answer begins; ``inputs`` are a family's own."""
+    """One prompt as token ids, up to the answer; ``inputs`` are specific to the family."""
 
     ids: list[int]
     inputs: dict[str, Any] = field(default_factory=dict)
 
 
 class LanguageAdapter(Adapter):
-    """A loaded vision-language model of a class that transformers has.
+    """A loaded vision-language model of a transformers class.
 
-    The class runs encoder and connector by ``get_image_features`` and takes what these gave as
-    ``mm_encoder_outputs``, so that a picture is looked at once and read as often as there are
-    questions.
+    The class runs encoder and connector in ``get_image_features`` and accepts their output as
+    ``mm_encoder_outputs``, so an image is encoded once and used for all its questions.
 
     Class attributes
     ----------------
     BODY : module path of the model without its head
     LM, NORM : module paths of the list of blocks, and of the last norm
-    CAUSAL : whether no token sees a later one, except image tokens one another
-    TEXT_ALONE : whether it can read a prompt without a picture
-    MOST_PICTURES : how many pictures a prompt may be about; 0 for any number
-    OPENED : whether every prompt opens with a token that the tokenizer itself does not write
-    LISTED : whether the features of several pictures are a list, or one tensor
+    CAUSAL : whether no token attends to a later one, except image tokens to one another
+    TEXT_ALONE : whether a prompt without an image is valid
+    MOST_PICTURES : maximum number of images per prompt; 0 for no limit
+    OPENED : whether every prompt starts with a token that the tokenizer itself does not add
+    LISTED : whether the features of several images are a list, not one tensor
     """
 
     MODEL = "AutoModelForImageTextToText"
@@ -59,49 +58,49 @@ class LanguageAdapter(Adapter):
 
     @property
     def body(self) -> Any:
-        """The model without its head."""
+        """Model without its head."""
         return self.model.get_submodule(self.BODY)
 
     @property
     def text_config(self) -> Any:
-        """The configuration of the language model."""
+        """Configuration of the language model."""
         return self.model.config.get_text_config()
 
     @property
     def image_id(self) -> int:
-        """The id of the token that marks a position filled by a picture."""
+        """Id of the token that is replaced by image features."""
         return int(self.model.config.image_token_id)
 
     @property
     def mark(self) -> str:
-        """What a chat template writes for a picture."""
+        """Placeholder of an image in the chat template."""
         return str(self.processor.image_token)
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer of prompts."""
+        """Tokenizer of prompts."""
         return self.processor.tokenizer
 
     def addresses(self) -> dict[str, str]:
-        """Give the module path of every address, in the order in which they run."""
+        """Return the module path of every address, in execution order."""
         return {**super().addresses(), **self.blocks("lm", self.LM), "lm.norm": self.NORM}
 
     def spans(self, region: str) -> tuple[str, ...]:
-        """Give the spans of a region's addresses, in the order of ``addresses.SPANS``."""
+        """Return the spans of a component's addresses, in the order of ``addresses.SPANS``."""
         return IN_TEXT if region == "lm" else super().spans(region)
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return which argument of a block holds its attention mask, and what a missing one means.
+        """Return the argument of a block that holds its attention mask, and how to read None.
 
         Returns
         -------
         str, bool
-            The argument's name; whether a block that is given None sees earlier tokens only.
+            The argument's name; whether a block whose mask is None attends to earlier tokens only.
 
         Raises
         ------
         UserError
-            If the address is no block whose tokens attend to the prompt's.
+            If the address is not a block whose tokens attend to the prompt's.
         """
         self.module_path(address)
         region, _, number = address.partition(".")
@@ -115,10 +114,10 @@ class LanguageAdapter(Adapter):
             )
         return "attention_mask", True
 
-    # Pictures
+    # Images
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one RGB picture, and what stands for it in a prompt."""
+        """Preprocess one RGB image and write its placeholder text."""
         found = self.processor(
             images=[image], text=[self.mark], return_text_replacement_offsets=True
         )
@@ -128,12 +127,12 @@ class LanguageAdapter(Adapter):
         return PreparedImage(inputs, str(text), self.rows(inputs))
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector; give what the language model takes of each picture."""
+        """Run encoder and connector; return the language model's input for each image."""
         found = self.body.get_image_features(**self.gather(pictures))
         return [Seen(features) for features in self.share_out(found.pooler_output, pictures)]
 
     def share_out(self, features: Any, pictures: Sequence[PreparedImage]) -> list[Tensor]:
-        """Give each picture's features (its image tokens, d)."""
+        """Return the features of each image (image tokens, d)."""
         if isinstance(features, (list, tuple)):
             return list(features)
         parts = features.split([p.rows for p in pictures])
@@ -142,20 +141,20 @@ class LanguageAdapter(Adapter):
     # Prompts
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the token ids of one user turn, up to the answer.
+        """Return the token ids of one user turn, up to the answer.
 
         Parameters
         ----------
         prompt : str
             The text of the turn.
-        pictures : sequence of PreparedImage
-            What it is about, in order; none for text alone.
+        images : sequence of PreparedImage
+            Its images, in order; none for text alone.
 
         Raises
         ------
         UserError
-            If there is no chat template, the prompt holds the mark of a picture, it is longer than
-            the model's context, or the model cannot read so many pictures.
+            If there is no chat template, the prompt contains an image placeholder or is longer
+            than the model's context, or the model does not accept this many images.
         """
         self.check_number(prompt, len(pictures))
         text = self.turn(prompt, len(pictures))
@@ -163,7 +162,7 @@ class LanguageAdapter(Adapter):
         if len(pieces) != len(pictures) + 1:
             raise UserError(
                 f"prompt {prompt!r}: {len(pieces) - 1} marks {self.mark!r} in the "
-                f"chat template's text, expected {len(pictures)}, one per picture"
+                f"chat template's text, expected {len(pictures)}, one per image"
             )
         shown = [self.shown(p, n, len(pictures)) for n, p in enumerate(pictures)]
         filled = [text + piece for text, piece in zip(shown, pieces[1:], strict=True)]
@@ -172,7 +171,7 @@ class LanguageAdapter(Adapter):
         return row
 
     def turn(self, prompt: str, pictures: int) -> str:
-        """Give one user turn as text, with the mark of a picture for each."""
+        """Return one user turn as text, with a placeholder per image."""
         if self.spec.turn is not None:
             return self.spec.turn.format(images=self.mark * pictures, question=prompt)
         content = [{"type": "image"} for _ in range(pictures)]
@@ -191,11 +190,11 @@ class LanguageAdapter(Adapter):
             ) from None
 
     def shown(self, picture: PreparedImage, number: int, of: int) -> str:
-        """Give what stands for picture ``number``, counted from 0, in a prompt with so many."""
+        """Return the text of image ``number``, counted from 0, in a prompt with ``of`` images."""
         return picture.text
 
     def encode(self, text: str) -> list[int]:
-        """Give the token ids of a whole prompt."""
+        """Return the token ids of a whole prompt."""
         opening = str(self.tokenizer.bos_token or self.tokenizer.eos_token or "")
         if self.OPENED and not text.startswith(opening):
             text = opening + text
@@ -203,44 +202,43 @@ class LanguageAdapter(Adapter):
         return list(self.tokenizer(text, add_special_tokens=not opened)["input_ids"])
 
     def check_number(self, prompt: str, pictures: int) -> None:
-        """Raise a UserError if the model cannot read so many pictures, or none."""
+        """Raise a UserError if the model does not accept this number of images."""
         if not pictures and not self.TEXT_ALONE:
             raise UserError(
-                f"{self.spec.family} reads no prompt without a picture, and {prompt!r} has none"
+                f"{self.spec.family} reads no prompt without an image, and {prompt!r} has none"
             )
         if self.MOST_PICTURES and pictures > self.MOST_PICTURES:
             raise UserError(
-                f"{self.spec.family} reads {self.MOST_PICTURES} picture per prompt, "
+                f"{self.spec.family} reads {self.MOST_PICTURES} image per prompt, "
                 f"and {prompt!r} has {pictures}"
             )
 
     def check_length(self, prompt: str, length: int) -> None:
-        """Raise a UserError if a prompt of so many tokens does not fit the model's context."""
+        """Raise a UserError if a prompt of this length does not fit the model's context."""
         most = getattr(self.text_config, "max_position_embeddings", None)
         if most and length > most:
             raise UserError(
                 f"prompt {prompt[:60]!r}: {length} tokens, but {self.spec.checkpoint} reads "
-                f"{most} at most; shorten it, or the pictures"
+                f"{most} at most; shorten it, or use smaller images"
             )
 
-    # Sharing what stands before the question
+    # Prefix shared by the questions about an image
 
     def prefix(self, ids: Sequence[int]) -> int:
-        """Give the number of tokens up to the last that stands for a picture; 0 for text alone."""
+        """Return the number of tokens up to the last one of an image; 0 for text alone."""
         marks = self.picture_ids()
         return next((i + 1 for i in reversed(range(len(ids))) if ids[i] in marks), 0)
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         found = getattr(self.processor, "image_token_ids", None) or []
         return {self.image_id, *(i for i in found if i is not None)}
 
     def shares_prefix(self, picture: PreparedImage) -> bool:
-        """Whether what stands up to the last image token is the same for every question.
+        """Whether everything up to the last image token is the same for every question.
 
-        That takes a language model in which no token sees a later one and each sees all earlier
-        ones, and a prompt whose text before the picture does not depend on the question, as two
-        unlike questions show.
+        This requires a language model with full causal attention, and a prompt whose text before
+        the image does not depend on the question, which two different questions test.
         """
         if not (self.CAUSAL and self.spec.image_first and self.sees_all()):
             return False
@@ -249,7 +247,7 @@ class LanguageAdapter(Adapter):
         return end > 0 and first[:end] == second[:end] and self.prefix(second) == end
 
     def sees_all(self) -> bool:
-        """Whether every block lets a token see all earlier ones: no windows, no recurrence."""
+        """Whether every block attends to all earlier tokens: no windows, no recurrence."""
         config = self.text_config
         kinds = getattr(config, "layer_types", None)
         if kinds is not None:
@@ -258,26 +256,26 @@ class LanguageAdapter(Adapter):
         most = getattr(config, "max_position_embeddings", None)
         return not window or bool(most and window >= most)
 
-    # Reading
+    # Forward passes
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Pad prompts to one batch on the device; ``seen`` are all their pictures, in order."""
+        """Pad prompts to one batch on the device; ``seen`` are all their images, in order."""
         ids, valid = pad([row.ids for row in rows], self.tokenizer.pad_token_id or 0)
         image = (ids == self.image_id) & valid
         where = self.device
         return Tokens(ids.to(where), valid.to(where), image.to(where), list(seen))
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:
-        """Give the masks (b, t) of the language model's spans."""
+        """Return the masks (b, t) of the language model's spans."""
         marks = torch.tensor(sorted(self.picture_ids()), device=tokens.ids.device)
         return text_masks(tokens, torch.isin(tokens.ids, marks), self.spec.image_first)
 
     def positions(self, tokens: Tokens) -> Tensor | None:
-        """Give each token's place, (b, t), or (3, b, t) where it has three; None for its index."""
+        """Return the position ids, (b, t), or (3, b, t) for M-RoPE; None for token indices."""
         return None
 
     def new_cache(self) -> Any:
-        """Give an empty key-value cache."""
+        """Return an empty key-value cache."""
         return transformers.DynamicCache(config=self.text_config)
 
     def read(
@@ -288,24 +286,24 @@ class LanguageAdapter(Adapter):
         cache: Any = None,
         logits: bool = False,
     ) -> Any:
-        """Run the language model, for the sake of the hooks on it.
+        """Run the language model; hooks on it fire.
 
         Parameters
         ----------
         tokens : Tokens, shape (b, t)
-            What is read now.
+            The new tokens.
         sees : bool, shape (b, t, s + t), or None
-            Which of the s cached and t new positions each new token sees; None: all that stand
-            before it and are no pads.
+            Which of the s cached and t new positions each new token attends to; None: all earlier
+            ones that are not padding.
         positions : int64, shape (b, t), or None
-            Place of each new token in its prompt, if the tokens do not begin it.
-        cache : the keys and values of the s positions; grows by t, or None to keep nothing
+            Position of each new token in its prompt, if the tokens do not start it.
+        cache : keys and values of the s positions, extended by t; None to keep nothing
         logits : bool
-            Whether the head runs too.
+            Whether to run the head too.
 
         Returns
         -------
-        Tensor, shape (b, t, d), or (b, t, words)
+        Tensor, shape (b, t, d), or (b, t, vocabulary)
         """
         places = self.positions(tokens) if positions is None else positions
         inputs = {"input_ids": tokens.ids, "use_cache": cache is not None, **tokens.inputs}
@@ -317,22 +315,22 @@ class LanguageAdapter(Adapter):
         return out.logits if logits else getattr(out, "last_hidden_state", None)
 
     def bias(self, sees: Tensor) -> Tensor:
-        """Give a mask of one's own as what is added to the attention scores."""
+        """Return an attention mask as a bias that is added to the attention scores."""
         hidden = torch.zeros(sees.shape, dtype=self.dtype, device=self.device)
         return hidden.masked_fill(~sees, torch.finfo(self.dtype).min)[:, None]
 
     def encoded(self, tokens: Tokens) -> Any:
-        """Give what was seen of all pictures as the class's own encoder would hand it on."""
+        """Return the features of all images in the format of the class's own encoder."""
         features = [s.features for s in tokens.seen]
         return SimpleNamespace(pooler_output=features if self.LISTED else torch.cat(features))
 
-    # Answering
+    # Answers
 
     def answer_ids(self, row: Row, text: str) -> list[int]:
-        """Give the token ids of an answer as it stands behind a prompt.
+        """Return the token ids of an answer as it follows a prompt.
 
-        Behind a space, unless the prompt ends with white space or with a token of its own, such as
-        the mark that opens a turn: so it stood in training, and so it is written greedily.
+        A space comes first, unless the prompt ends with white space or a special token, such as
+        the start of a turn. This matches training data and greedy generation.
         """
         key = (row.ids[-1], text)
         if key not in self._answers:
@@ -347,20 +345,20 @@ class LanguageAdapter(Adapter):
 
     @cached_property
     def _answers(self) -> dict[tuple[int, str], list[int]]:
-        return {}  # most choices stand behind many prompts
+        return {}  # most choices follow many prompts
 
     @cached_property
     def own_ids(self) -> set[int]:
-        """The ids of tokens that were added to the words of the vocabulary."""
+        """Ids of special and added tokens."""
         added = getattr(self.tokenizer, "added_tokens_decoder", {})
         return {*map(int, self.tokenizer.all_special_ids), *map(int, added)}
 
     def plain_ids(self, text: str) -> list[int]:
-        """Give the token ids of a text alone."""
+        """Return the token ids of a text by itself."""
         return [int(i) for i in self.tokenizer(text, add_special_tokens=False)["input_ids"]]
 
     def ends(self) -> set[int]:
-        """Give the ids of the tokens that end an answer."""
+        """Return the ids of the tokens that end an answer."""
         found = getattr(getattr(self.model, "generation_config", None), "eos_token_id", None)
         listed = found if isinstance(found, list) else [found]
         return {int(i) for i in [*listed, self.tokenizer.eos_token_id] if i is not None}
@@ -368,11 +366,11 @@ class LanguageAdapter(Adapter):
     def logits(
         self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
-        """Give the scores of every next token after prompts and the answers begun to them.
+        """Return next-token logits after each prompt and each token of the answer begun.
 
         Returns
         -------
-        list of Tensor, one (tokens begun + 1, words) per row
+        list of Tensor, one (tokens begun + 1, vocabulary) per row
         """
         whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
         hidden = self.read(self.tokens(whole, seen))
@@ -380,6 +378,6 @@ class LanguageAdapter(Adapter):
         return [self.score(h[a:b]) for h, (a, b) in zip(hidden, ends, strict=True)]
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Give the scores of all words, (n, words), after hidden states (n, d) of the last norm."""
+        """Return logits (n, vocabulary) for hidden states (n, d) of the last norm."""
         found: Tensor = self.model.get_output_embeddings()(hidden)
         return found

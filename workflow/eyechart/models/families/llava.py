@@ -1,4 +1,4 @@
-"""LLaVA: an encoder, a projector, a causal language model that reads the picture first."""
+"""LLaVA: an encoder, a projector, and a causal language model that reads the image first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Llava(LanguageAdapter):
     }
 
     def leading(self, region: str) -> int:
-        """Give the class token, where the encoder has one: CLIP has, SigLIP has not."""
+        """Return 1 where the encoder has a class token: CLIP does, SigLIP does not."""
         embeddings = getattr(self.model.model.vision_tower, "embeddings", None)
         return int(region == "vision" and hasattr(embeddings, "class_embedding"))
 

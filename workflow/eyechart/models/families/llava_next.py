@@ -1,4 +1,4 @@
-"""LLaVA-NeXT: a picture is seen whole and in tiles, whose features are joined to one grid."""
+"""LLaVA-NeXT: an image is encoded whole and in tiles, whose features are joined to one grid."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from eyechart.models.families.llava import Llava
 class LlavaNext(Llava):
     """LlavaNextForConditionalGeneration.
 
-    Behind the connector what tiles show of padding is cut off and each line of the grid gets a
-    learned end, so that image tokens are not the connector's rows.
+    After the connector, padding is cropped from the tiles and each line of the grid gets a learned
+    end, so image tokens differ from the connector's rows.
     """
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of tiles, the whole picture included."""
+        """Return the number of tiles, the whole image included."""
         return int(inputs["pixel_values"].shape[1])
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Put the tiles of all pictures in one row."""
+        """Return the tiles of all images in one row."""
         flat = [
             PreparedImage({**p.inputs, "pixel_values": p.inputs["pixel_values"][0]}, p.text, p.rows)
             for p in pictures
@@ -34,7 +34,7 @@ class LlavaNext(Llava):
         return super().gather(flat)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Send each patch's place through the joining of features that the model itself does."""
+        """Return positions after the model's own function that joins features has joined them."""
         places = square(self.tokens_per_tile(), picture.rows).astype(np.float32)
         tiles = torch.from_numpy(places.reshape(picture.rows, -1, 3))
         tiles[1:, :, 1:] = self.in_whole(tiles[1:, :, 1:], picture)
@@ -44,7 +44,7 @@ class LlavaNext(Llava):
         return np.asarray(found)
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Send the areas of patches through the same; the connector itself still has tiles."""
+        """Return boxes joined in the same way; at the connector they are still those of tiles."""
         if region == "connector":
             return patches
         areas = self.joined(patches[:, 3:].reshape(picture.rows, -1, 5), picture)
@@ -53,7 +53,7 @@ class LlavaNext(Llava):
         return spread(found)
 
     def joined(self, tiles: np.ndarray, picture: PreparedImage) -> np.ndarray:
-        """Join values (tiles, p, k) as the model joins features: (t, k); ends of lines are -1."""
+        """Join values (tiles, p, k) as the model joins features: (t, k); line ends are -1."""
         found, _ = self.body.pack_image_features(
             [torch.from_numpy(tiles)],
             picture.inputs["image_sizes"],
@@ -65,11 +65,11 @@ class LlavaNext(Llava):
 
     @property
     def join(self) -> dict[str, Any]:
-        """How the model joins tiles."""
+        """Arguments with which the model joins tiles."""
         return {"vision_feature_select_strategy": self.model.config.vision_feature_select_strategy}
 
     def in_whole(self, places: Tensor, picture: PreparedImage) -> Tensor:
-        """Turn places in tiles (tiles, p, 2) into places in the grid that the tiles make up."""
+        """Convert positions in tiles (tiles, p, 2) to positions in the joined grid."""
         config = self.model.config
         size = config.vision_config.image_size
         _, across = get_anyres_image_grid_shape(
@@ -81,10 +81,10 @@ class LlavaNext(Llava):
 
 
 def spread(tokens: np.ndarray) -> np.ndarray:
-    """Count lines of the joined view anew, and let its tokens touch: (t, 8).
+    """Renumber the lines of the joined view and extend its boxes until they touch: (t, 8).
 
-    Where there were too many patches, the model has drawn them together, and each token stands for
-    more than the patch in its middle.
+    Where there are too many patches, the model resizes the grid, so each token covers more than the
+    patch at its centre.
     """
     view = (tokens[:, 0] == 1) & (tokens[:, 1] >= 0)
     if not view.any():

@@ -1,4 +1,4 @@
-"""LLaVA-OneVision: tiles as in LLaVA-NeXT; a picture among several is seen whole only."""
+"""LLaVA-OneVision: tiles as in LLaVA-NeXT; with several images per prompt, no tiles."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from eyechart.models.spans import Tokens
 class LlavaOnevision(LlavaNext):
     """LlavaOnevisionForConditionalGeneration.
 
-    A picture that comes alone is cut into tiles, and vision and connector are examined so; to a
-    prompt with several it gives its whole view alone, as the model was trained.
+    A single image is cut into tiles, and vision and connector are examined in this form. In a
+    prompt with several images each contributes its whole view only, as in training.
     """
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one picture as it is seen alone; keep it for prompts with several."""
+        """Preprocess one image for a prompt of its own; keep it for prompts with several images."""
         found = super().picture(image)
         found.inputs.pop("batch_num_images", None)
         return replace(found, image=image)
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector on pictures as they are seen alone."""
+        """Run encoder and connector on images as in single-image prompts."""
         found = super().look(pictures)
         return [
             replace(seen, more={"image": p.image}) for seen, p in zip(found, pictures, strict=True)
         ]
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the prompt's tokens; among several each picture has those of its whole view."""
+        """Return the prompt's tokens; with several images, those of each whole view."""
         row = super().row(prompt, pictures)
         return replace(row, inputs={**row.inputs, "pictures": len(pictures)})
 
     def shown(self, picture: PreparedImage, number: int, of: int) -> str:
-        """Give as many marks as the picture has features; one behind the whole view ends it."""
+        """Return one placeholder per feature; a whole view has one more, its end."""
         return picture.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Give pictures that share a prompt the features of their whole views."""
+        """Pad prompts; with several images per prompt, use the features of the whole views."""
         left = list(seen)
         used: list[Seen] = []
         for row in rows:
@@ -56,7 +56,7 @@ class LlavaOnevision(LlavaNext):
         return super().tokens(rows, used)
 
     def look_whole(self, seen: Sequence[Seen]) -> list[Seen]:
-        """Run encoder and connector on whole views, which are padded to squares."""
+        """Encode whole views, which are padded to squares."""
         images = [s.more["image"] for s in seen]
         inputs = self.processor.image_processor(images=[images], return_tensors="pt")
         found = self.body.get_image_features(
@@ -67,7 +67,7 @@ class LlavaOnevision(LlavaNext):
         return [Seen(features) for features in found.pooler_output]
 
     def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
-        """Give places; of a picture among several, those in its whole view and of its end."""
+        """Return boxes; with several images, those of the whole view and of its end token."""
         if of == 1 or region != "lm":
             return super().locate(size, region, of)
 
@@ -81,7 +81,7 @@ class LlavaOnevision(LlavaNext):
 
     @property
     def join(self) -> dict[str, Any]:
-        """How the model joins tiles."""
+        """Arguments with which the model joins tiles."""
         return {"vision_aspect_ratio": self.model.config.vision_aspect_ratio}
 
 

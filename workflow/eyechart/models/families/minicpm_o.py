@@ -1,4 +1,4 @@
-"""MiniCPM-o 2.6: slices of any shape in one padded batch, each asked by learned queries."""
+"""MiniCPM-o 2.6: slices of any shape in one padded batch, each resampled by learned queries."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ MARK = "(<image>./</image>)"
 
 
 class MiniCPMO(RemoteAdapter):
-    """MiniCPMO without ears and voice; pictures are looked at one by one.
+    """MiniCPMO without its audio and speech modules; images are encoded one by one.
 
-    The code runs the encoder again for every 16 slices, and the connector once: with one picture at
-    a time both run once.
+    The code runs the encoder once per 16 slices and the connector once: with one image at a time
+    both run once.
     """
 
     VISION = "vpm.encoder.layers"
@@ -49,19 +49,19 @@ class MiniCPMO(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model without its parts for sound."""
+        """Load the model without its audio modules."""
         silent = {"init_audio": False, "init_tts": False}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **silent)
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         marks = [
             getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice", "im_id") for b in _ENDS
         ]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Cut one RGB picture into slices."""
+        """Cut one RGB image into slices."""
         found = self.processor.image_processor([[image]], return_tensors="pt")
         slices, sizes = found["pixel_values"][0], found["tgt_sizes"][0]
         inputs = {str(n): part for n, part in enumerate(slices)}
@@ -69,14 +69,14 @@ class MiniCPMO(RemoteAdapter):
         return PreparedImage(inputs, rows=len(slices))
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector over a picture's slices."""
+        """Run encoder and connector over the slices of an image."""
         (picture,) = pictures
         slices = [picture.inputs[str(n)] for n in range(picture.rows)]
         asked = {
             "pixel_values": [[s.to(self.device, self.dtype) for s in slices]],
             "tgt_sizes": [picture.inputs["sizes"].to(self.device)],
             "input_ids": torch.zeros(1, 1, dtype=torch.long, device=self.device),
-            "image_bound": [[]],  # a prompt of one token, and no place in it for the picture
+            "image_bound": [[]],  # a prompt of one token, without a position for the image
         }
         _, found = self.model.get_vllm_embedding(asked)
         return [Seen(found[0].flatten(0, 1))]  # from (slices, queries, d)
@@ -84,7 +84,7 @@ class MiniCPMO(RemoteAdapter):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out slices, without the padding of those that have fewer patches."""
+        """Lay out slices, without the padding of smaller ones."""
         tiles = list(hidden)
         if region == "vision":
             counts = pictures[0].inputs["sizes"].prod(dim=1).tolist()
@@ -92,19 +92,19 @@ class MiniCPMO(RemoteAdapter):
         return self.lay(region, tiles, pictures)
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the user's turn, pictures first."""
+        """Return the user's turn, images first."""
         self.check_number(prompt, len(pictures))
         text = self.turn(prompt, len(pictures))
         pieces = text.split(MARK)
         if len(pieces) != len(pictures) + 1:
-            raise UserError(f"prompt {prompt!r} holds {MARK!r}, which stands for a picture")
+            raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
         shown = [self.shown(p, n, len(pictures)) for n, p in enumerate(pictures)]
         filled = [a + b for a, b in zip(shown, pieces[1:], strict=True)]
         ids = list(self.tokenizer.encode(pieces[0] + "".join(filled)))
         opening = self.tokenizer.convert_tokens_to_ids(["<image>", "<slice>"])
         starts = [n + 1 for n, i in enumerate(ids) if i in opening]
         if len(starts) != sum(p.rows for p in pictures):
-            raise UserError(f"prompt {prompt!r} holds a mark that opens a picture")
+            raise UserError(f"prompt {prompt!r} holds a token that starts an image")
         queries = int(self.model.config.query_num)
         for start in starts:
             ids[start : start + queries] = [IMAGE] * queries
@@ -112,7 +112,7 @@ class MiniCPMO(RemoteAdapter):
         return Row(ids)
 
     def turn(self, prompt: str, pictures: int) -> str:
-        """Give one user turn as the model's own chat writes it: a line for each picture."""
+        """Return one user turn in the model's own chat format: a line per image."""
         if self.spec.turn is not None:
             return self.spec.turn.format(images=MARK * pictures, question=prompt)
         content = "\n".join([*[MARK] * pictures, prompt])
@@ -123,12 +123,12 @@ class MiniCPMO(RemoteAdapter):
         )
 
     def shown(self, picture: PreparedImage, number: int, of: int) -> str:
-        """Give what stands for a picture: its number, and its slices' queries."""
+        """Return the placeholder text of an image: its number, and the queries of its slices."""
         size = tuple(picture.inputs["whole"].tolist())
         return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Lay the patches of each slice out again."""
+        """Return each slice as an image, rebuilt from its patches."""
         found, side = [], self.patch
         for n, (high, wide) in enumerate(picture.inputs["sizes"].tolist()):
             part = picture.inputs[str(n)].float().numpy()  # (3, side, patches x side)
@@ -137,7 +137,7 @@ class MiniCPMO(RemoteAdapter):
         return found
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Say that a query lies nowhere in its slice."""
+        """Return one row per query; a query has no position in its slice."""
         queries = int(self.model.config.query_num)
         return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])
 

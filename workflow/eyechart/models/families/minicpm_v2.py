@@ -1,4 +1,4 @@
-"""MiniCPM-V 2.0: slices of any shape, each asked by the same learned queries."""
+"""MiniCPM-V 2.0: slices of any shape, each resampled by the same learned queries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TURN = "<用户>{images}{question}<AI>"
 
 
 class MiniCPMV2(RemoteAdapter):
-    """MiniCPMV; encoder and connector run once per slice, as slices differ in shape."""
+    """MiniCPMV; encoder and connector run once per slice, because slices differ in shape."""
 
     VISION = "vpm.blocks"
     CONNECTOR = "resampler"
@@ -31,16 +31,16 @@ class MiniCPMV2(RemoteAdapter):
     ROOTS: ClassVar = {"vision": "vpm", "connector": "resampler", "lm": "llm"}
 
     def leading(self, region: str) -> int:
-        """Give the class token, where the encoder has one."""
+        """Return 1 where the encoder has a class token."""
         return int(self.model.vpm.num_prefix_tokens) if region == "vision" else 0
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         marks = [getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice") for b in _ENDS]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Cut one RGB picture into slices, and write what stands for it."""
+        """Cut one RGB image into slices and write its placeholder text."""
         slices, text = self.model.get_slice_image_placeholder(image, self.tokenizer)
         inputs = {str(n): self.model.transform(part) for n, part in enumerate(slices)}
         return PreparedImage(inputs, text, rows=len(slices))
@@ -52,18 +52,18 @@ class MiniCPMV2(RemoteAdapter):
         return [Seen(slices.flatten(0, 1)) for slices in found]  # from (slices, queries, d)
 
     def runs(self, pictures: Sequence[PreparedImage]) -> int:
-        """Give the number of slices."""
+        """Return the number of slices."""
         return sum(p.rows for p in pictures)
 
     def layout(
         self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out slices; where there is but one, there is no list."""
+        """Lay out slices; a single slice is not in a list."""
         outputs = hidden if isinstance(hidden, list) else [hidden]
         return self.lay(region, [output[0] for output in outputs], pictures)
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the user's turn, the picture first."""
+        """Return the user's turn, image first."""
         self.check_number(prompt, len(pictures))
         shown = "".join(p.text + "\n" for p in pictures)
         text = (self.spec.turn or TURN).format(images=shown, question=prompt)
@@ -72,7 +72,7 @@ class MiniCPMV2(RemoteAdapter):
         starts = [n + 1 for n, i in enumerate(ids) if i == opening]
         if len(starts) != sum(p.rows for p in pictures):
             raise UserError(
-                f"prompt {prompt!r} holds {self.tokenizer.im_start!r}, which opens a picture"
+                f"prompt {prompt!r} holds {self.tokenizer.im_start!r}, which starts an image"
             )
         queries = int(self.model.config.query_num)
         for start in starts:
@@ -81,17 +81,17 @@ class MiniCPMV2(RemoteAdapter):
         return Row(ids)
 
     def words(self, ids: Tensor) -> Tensor:
-        """Embed token ids, scaled as the language model has them."""
+        """Embed token ids, with the language model's scale."""
         found: Tensor = super().words(ids) * self.model.llm.config.scale_emb
         return found
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Give the scores of all words; the head expects hidden states scaled down."""
+        """Return the logits; the head expects scaled-down hidden states."""
         config = self.model.llm.config
         return super().score(hidden / (config.hidden_size / config.dim_model_base))
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Give a picture's slices."""
+        """Return the slices of an image."""
         return [part.float().numpy() for part in picture.inputs.values()]
 
     @property
@@ -100,7 +100,7 @@ class MiniCPMV2(RemoteAdapter):
         return int(self.model.vpm.patch_embed.patch_size[0])
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Say that a query lies nowhere in its slice."""
+        """Return one row per query; a query has no position in its slice."""
         queries = int(self.model.config.query_num)
         return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])
 

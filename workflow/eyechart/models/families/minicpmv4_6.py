@@ -1,4 +1,4 @@
-"""MiniCPM-V 4.6: slices packed in one row, merged inside the encoder and behind it."""
+"""MiniCPM-V 4.6: slices packed in one row; patches are merged inside and after the encoder."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class MiniCPMV46(Llava):
     ROOTS: ClassVar = {**Llava.ROOTS, "connector": "model.merger"}
 
     def leading(self, region: str) -> int:
-        """Say that there is no class token."""
+        """Return 0: there is no class token."""
         return 0
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of patches of all slices."""
+        """Return the number of patches of all slices."""
         return int(inputs["target_sizes"].prod(dim=1).sum())
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Put the patches of all slices in one row."""
+        """Return the patches of all slices in one row."""
         names = ("pixel_values", "target_sizes")
         axis = {"pixel_values": 3, "target_sizes": 0}
         joined = {n: torch.cat([p.inputs[n] for p in pictures], dim=axis[n]) for n in names}
@@ -40,7 +40,7 @@ class MiniCPMV46(Llava):
         }
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector, which gives features slice by slice."""
+        """Run encoder and connector, which returns features per slice."""
         found = self.body.get_image_features(**self.gather(pictures)).pooler_output
         slices = [len(p.inputs["target_sizes"]) for p in pictures]
         ends = np.cumsum(slices)
@@ -48,12 +48,12 @@ class MiniCPMV46(Llava):
         return [Seen(torch.cat(list(found[a:b]))) for a, b in zip(starts, ends, strict=True)]
 
     def shown(self, picture: PreparedImage, number: int, of: int) -> str:
-        """Give what stands for a picture, with its number in the prompt."""
+        """Return the placeholder text of an image, with its number in the prompt."""
         opened, closed = self.processor.image_id_start_token, self.processor.image_id_end_token
         return picture.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Lay the patches of each slice out again."""
+        """Return each slice as an image, rebuilt from its patches."""
         pixels = picture.inputs["pixel_values"][0].float().numpy()  # (3, side, patches x side)
         side, found, done = self.patch, [], 0
         for high, wide in picture.inputs["target_sizes"].tolist():
@@ -65,12 +65,12 @@ class MiniCPMV46(Llava):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         merged = 2 * int(self.model.config.merge_kernel_size[0])
         return merged // 2 if self.model.config.downsample_mode == "4x" else merged
 
     def stage(self, region: str, module: str) -> str:
-        """Give places of their own to blocks behind the merger that stands in the encoder."""
+        """Return a separate name for blocks after the merger inside the encoder."""
         first = int(self.model.config.vision_config.insert_layer_id) + 1
         if self.model.config.downsample_mode == "4x" or not module.startswith(f"{self.VISION}."):
             return region
@@ -78,7 +78,7 @@ class MiniCPMV46(Llava):
         return f"{region}.{first}" if block >= first else region
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Give the places of merged patches; in the encoder fewer are merged than behind it."""
+        """Return the boxes of merged patches; fewer are merged inside the encoder than after it."""
         if not region.startswith("vision"):
             return super().gathered(patches, picture, region)
         views = [merge(view, 2) for view in views_of(patches)]
@@ -86,7 +86,7 @@ class MiniCPMV46(Llava):
         return on_grid(np.concatenate(grid), views)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each slice's grid of merged patches; the whole picture is the first."""
+        """Return the grid of merged patches of each slice; the whole image comes first."""
         sizes = (picture.inputs["target_sizes"] // self.merged).tolist()
         return np.concatenate([rectangle(h, w, view) for view, (h, w) in enumerate(sizes)])
 

@@ -1,4 +1,4 @@
-"""Llama 3.2 Vision: text looks at the picture by cross-attention; no token stands for a patch."""
+"""Llama 3.2 Vision: text attends to the image by cross-attention; there are no image tokens."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from eyechart.models.spans import Tokens
 class Mllama(Llava):
     """MllamaForConditionalGeneration.
 
-    The encoder's blocks count on into its global ones. In the language model there are no image
-    tokens to pool: what is known of the picture stands in the text. Its blocks with cross-attention
-    are skipped where there is no picture, so a prompt without one is refused.
+    Numbering of the encoder's blocks continues into its global ones. The language model has no
+    image tokens to pool: image information is in the text tokens. Blocks with cross-attention are
+    skipped without an image, so a prompt without one is refused.
     """
 
     VISION = "model.vision_model.transformer.layers"
     GLOBAL = "model.vision_model.global_transformer.layers"
-    CAUSAL = False  # the picture's keys and values are no prefix
+    CAUSAL = False  # the image's keys and values are not a prefix
     TEXT_ALONE = False
     OPENED = True
     ROOTS = {**Llava.ROOTS, "vision": "model.vision_model"}  # noqa: RUF012
 
     def addresses(self) -> dict[str, str]:
-        """Give the module path of every address; global blocks follow the others."""
+        """Return the module path of every address; global blocks follow the local ones."""
         found = super().addresses()
         first = len(self.model.get_submodule(self.VISION))
         count = len(self.model.get_submodule(self.GLOBAL))
@@ -47,7 +47,7 @@ class Mllama(Llava):
         return {**eye, **later, **found}
 
     def mask_argument(self, address: str) -> tuple[str, bool]:
-        """Return the mask's argument; in blocks with cross-attention no key is a token."""
+        """Return the mask's argument; keys of cross-attention blocks are not tokens."""
         found = super().mask_argument(address)
         if int(address.partition(".")[2]) in self.text_config.cross_attention_layers:
             raise UserError(
@@ -57,21 +57,21 @@ class Mllama(Llava):
         return found
 
     def leading(self, region: str) -> int:
-        """Give the class token; the connector hands it on."""
+        """Return 1: the class token, which the connector keeps."""
         return 1
 
     def spans(self, region: str) -> tuple[str, ...]:
-        """Give the spans of a region's addresses."""
+        """Return the spans of a component's addresses."""
         return ("text_mean", "last", "all_mean") if region == "lm" else super().spans(region)
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Prepare one RGB picture."""
+        """Preprocess one RGB image."""
         inputs = dict(self.processor.image_processor(images=[[image]], return_tensors="pt"))
         tiles = int(np.asarray(inputs.pop("num_tiles"))[0][0])
         return PreparedImage(inputs, self.mark, tiles)
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector; pads of tiles are kept, as the masks count them."""
+        """Run encoder and connector; padding tiles are kept, because the masks include them."""
         states = self.body.vision_model(**self.gather(pictures)).last_hidden_state
         states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
         return [
@@ -82,7 +82,7 @@ class Mllama(Llava):
     def layout(
         self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Leave out tiles that a picture does not have, and patches that fill up to eight."""
+        """Lay out without padding tiles and without patches that pad to a multiple of eight."""
         most = int(self.model.config.vision_config.max_num_tiles)
         tiles = hidden.reshape(len(pictures), most, -1, hidden.shape[-1])
         tiles = tiles[:, :, : self.tokens_per_tile() + 1]
@@ -90,7 +90,7 @@ class Mllama(Llava):
         return super().layout(region, torch.cat(own), pictures)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Pad prompts; say which tokens look at which picture: those behind it, up to the next."""
+        """Pad prompts; each token attends to the images before it, up to the next image."""
         found = super().tokens(rows, seen)
         nothing = torch.zeros_like(found.image)
         if not seen:
@@ -114,11 +114,11 @@ class Mllama(Llava):
         return replace(found, image=nothing, seen=(), inputs=inputs)
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Give the places of the connector's rows, which are patches; the text has none."""
+        """Return the boxes of the connector's rows, which are patches; text has none."""
         return patches if region == "connector" else patches[:0]
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Say that no token of a prompt stands for a patch."""
+        """Return an empty grid: the prompt has no image tokens."""
         return np.zeros((0, 3), dtype=np.int64)
 
 

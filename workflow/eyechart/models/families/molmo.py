@@ -1,4 +1,4 @@
-"""Molmo (the first): overlapping crops; what they show is added to the tokens that stand for it."""
+"""Molmo (first version): overlapping crops; features are added to the patch tokens."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PATCH = "<im_patch>"
 
 
 class _Nothing:
-    """A class that nothing is an instance of."""
+    """A class without instances."""
 
 
 class Molmo(RemoteAdapter):
-    """MolmoForCausalLM; crops overlap, and what two of them show comes once to the language model.
+    """MolmoForCausalLM; the overlap of two crops reaches the language model once.
 
-    The connector's rows are given in the language model's order, the doubled ones left out. One
-    picture per prompt: the processor numbers the patches of all pictures from the first.
+    The connector's rows are in the language model's order, without duplicates. One image per
+    prompt: the processor numbers the patches of all images from the first.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -49,22 +49,22 @@ class Molmo(RemoteAdapter):
     }
 
     def region(self, path: str) -> str | None:
-        """Give the region that a module stands in; pooling two by two is the connector's work."""
+        """Return the component that a module belongs to; 2 x 2 pooling belongs to the connector."""
         if path.startswith("model.vision_backbone.image_pooling_2d"):
             return "connector"
         return super().region(path)
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Cut one RGB picture into crops, and write its tokens."""
+        """Cut one RGB image into crops and write its tokens."""
         found: dict[str, Any] = self.processor.process(images=[image], text="")
         ids = found["input_ids"].tolist()
         ends = self.processor.special_token_ids["<im_end>"]
         last = len(ids) - ids[::-1].index(ends)
-        places = found["image_input_idx"].flatten()  # of each row in the prompt; below 0: left out
+        places = found["image_input_idx"].flatten()  # of each row in the prompt; negative: dropped
         order = torch.argsort(places)[int((places < 0).sum()) :]
         inputs = {
             "images": found["images"],
@@ -75,7 +75,7 @@ class Molmo(RemoteAdapter):
         return PreparedImage(inputs, rows=len(found["images"]))
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run encoder and connector over the crops of all pictures as if they were of one."""
+        """Run encoder and connector over the crops of all images as if they were one image."""
         inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in pictures]
         joined = self.gather([PreparedImage(i) for i in inputs])
         found, _ = self.body.vision_backbone(joined["images"][None], joined["image_masks"][None])
@@ -84,14 +84,14 @@ class Molmo(RemoteAdapter):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out crops, or what the language model is given of them."""
+        """Lay out crops, or the rows that the language model gets of them."""
         if region == "vision":
             return super().layout(region, hidden, pictures)
         rows = self._in_order(hidden, pictures)
         return self.lay(region, rows, [PreparedImage({})] * len(rows))
 
     def _in_order(self, hidden: Tensor, pictures: Sequence[PreparedImage]) -> list[Tensor]:
-        """Give of (1, crops, tokens, d) each picture's rows, as they stand in its prompt."""
+        """Return the rows of each image from (1, crops, tokens, d), in prompt order."""
         parts = hidden[0].split([p.rows for p in pictures])
         return [
             part.flatten(0, 1)[p.inputs["order"].to(part.device)]
@@ -99,7 +99,7 @@ class Molmo(RemoteAdapter):
         ]
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the user's turn after the picture."""
+        """Return the image tokens and then the user's turn."""
         self.check_number(prompt, len(pictures))
         text, style = prompt, "role"
         if self.spec.turn is not None:
@@ -114,7 +114,7 @@ class Molmo(RemoteAdapter):
         return row
 
     def embed(self, tokens: Tokens) -> Tensor:
-        """Give the tokens' own embeddings, and add to those of patches what they show."""
+        """Return token embeddings, with image features added to those of patches."""
         patch = self.processor.special_token_ids[PATCH]
         embedded = self.words(torch.where(tokens.ids == IMAGE, patch, tokens.ids))
         if not tokens.seen:
@@ -129,7 +129,7 @@ class Molmo(RemoteAdapter):
         return found
 
     def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
-        """Run the language model; its code runs the head with it."""
+        """Run the language model; its code includes the head."""
         count = torch.arange(tokens.ids.shape[1], device=self.device)
         scores: Tensor = self.body(
             input_ids=None,
@@ -141,11 +141,11 @@ class Molmo(RemoteAdapter):
         return scores
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Give the scores, as ``run`` has them already."""
+        """Return the logits that ``run`` has already computed."""
         return hidden
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Lay the patches of each crop out again."""
+        """Return each crop as an image, rebuilt from its patches."""
         pixels = picture.inputs["images"].float().numpy()  # (crops, patches, colours)
         high, wide = self.body.config.image_num_patch
         laid = pixels.reshape(-1, high, wide, self.patch, self.patch, 3).transpose(0, 5, 1, 3, 2, 4)
@@ -153,22 +153,22 @@ class Molmo(RemoteAdapter):
 
     @property
     def patch(self) -> int:
-        """The side of a patch, in pixels of a crop."""
+        """Side of a patch, in pixels of a crop."""
         return int(self.body.config.vision_backbone.image_patch_size)
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return int(self.body.config.image_pooling_h)
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Give the areas of pooled patches in the prompt's order, the doubled ones left out."""
+        """Return the boxes of pooled patches in prompt order, without duplicates."""
         pooled = [merge(view, self.merged).reshape(-1, 5) for view in views_of(patches)]
         areas = np.concatenate(pooled)[picture.inputs["order"].numpy()]
         return np.concatenate([self.grid(picture), areas], axis=1)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the whole picture's grid, and the crops' joined one after it."""
+        """Return the grid of the whole image, then the joined grid of the crops."""
         ids = picture.inputs["ids"].tolist()
         names = self.processor.special_token_ids
         opening = [n for n, i in enumerate(ids) if i == names["<im_start>"]]

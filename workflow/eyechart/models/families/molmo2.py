@@ -18,7 +18,7 @@ from eyechart.models.spans import Tokens, by_picture
 
 
 class Molmo2(Llava):
-    """Molmo2ForConditionalGeneration; features are added to the tokens that stand for them."""
+    """Molmo2ForConditionalGeneration; features are added to the patch tokens."""
 
     VISION = "model.vision_tower.layers"
     CONNECTOR = "model.multi_modal_projector.image_projector"
@@ -26,19 +26,19 @@ class Molmo2(Llava):
 
     @property
     def image_id(self) -> int:
-        """The id of the token that stands for one pooled patch."""
+        """Id of the placeholder of one pooled patch."""
         return int(self.model.config.image_patch_id)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of crops."""
+        """Return the number of crops."""
         return int(inputs["pixel_values"].shape[0])
 
     def leading(self, region: str) -> int:
-        """Say that there is no class token."""
+        """Return 0: there is no class token."""
         return 0
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Join pictures; which patches are pooled is counted over all of them."""
+        """Return the batch of images; pooling indices count over all of them."""
         found = super().gather(pictures)
         per_crop = found["pixel_values"].shape[1]
         firsts = np.cumsum([0, *(p.rows * per_crop for p in pictures[:-1])])
@@ -51,14 +51,14 @@ class Molmo2(Llava):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Share crops out by picture, and pooled patches by how many each has."""
+        """Lay out crops, or pooled patches, by image."""
         if region == "vision":
             return super().layout(region, hidden, pictures)
         hidden, valid = by_picture(hidden, [len(p.inputs["image_token_pooling"]) for p in pictures])
         return hidden, {"image_mean": valid, "image_tokens": valid}
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Say which tokens are written for pictures: those see one another."""
+        """Pad prompts and mark the tokens of images, which attend to one another."""
         found = super().tokens(rows, seen)
         if not seen:
             return found
@@ -67,20 +67,20 @@ class Molmo2(Llava):
         return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Lay the patches of each crop out again."""
+        """Return each crop as an image, rebuilt from its patches."""
         pixels = picture.inputs["pixel_values"].float().numpy()  # (crops, patches, colours)
         side, n = self.patch, isqrt(pixels.shape[1])
         laid = pixels.reshape(-1, n, n, side, side, 3).transpose(0, 5, 1, 3, 2, 4)
         return list(laid.reshape(-1, 3, n * side, n * side))
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Give the area of those patches that are pooled to one token."""
-        pooled = picture.inputs["image_token_pooling"].numpy()  # (t, k), below 0: none
+        """Return the joint box of the patches that are pooled to each token."""
+        pooled = picture.inputs["image_token_pooling"].numpy()  # (t, k), negative: none
         areas = np.where((pooled >= 0)[:, :, None], patches[pooled, 3:], np.nan)
         return np.concatenate([self.grid(picture), unite(areas)], axis=1)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the whole picture's grid, then that of its crops joined."""
+        """Return the grid of the whole image, then the joined grid of its crops."""
         low_h, low_w, high_h, high_w = (int(n) for n in picture.inputs["image_grids"][0])
         return np.concatenate([rectangle(low_h, low_w), rectangle(high_h, high_w, 1)])
 

@@ -1,4 +1,4 @@
-"""PaliGemma: picture and prompt see each other whole; only the answer is read word by word."""
+"""PaliGemma: bidirectional attention within image and prompt, causal in the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eyechart.models.spans import Tokens
 class PaliGemma(Llava):
     """PaliGemmaForConditionalGeneration.
 
-    Image tokens depend on the question, so nothing that the language model reads is shared.
+    Image tokens depend on the question, so no prefix is shared.
     """
 
     CAUSAL = False
@@ -24,7 +24,7 @@ class PaliGemma(Llava):
     LISTED = False
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the prompt as the processor does: pictures, start of text, prompt, newline."""
+        """Return the prompt as the processor builds it: images, start of text, prompt, newline."""
         self.check_number(prompt, len(pictures))
         text = "".join(p.text for p in pictures) + self.tokenizer.bos_token + prompt + "\n"
         row = Row(list(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
@@ -32,7 +32,7 @@ class PaliGemma(Llava):
         return replace(row, inputs={"prompt": len(row.ids)})
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Say which tokens are the prompt, type 0, and which the answer, type 1."""
+        """Pad prompts and mark prompt tokens with type 0, answer tokens with type 1."""
         found = super().tokens(rows, seen)
         ends = torch.tensor([row.inputs["prompt"] for row in rows], device=self.device)
         places = torch.arange(found.ids.shape[1], device=self.device)

@@ -1,4 +1,4 @@
-"""PerceptionLM: a timm encoder, tiles, patches pooled in the connector."""
+"""PerceptionLM: a timm encoder with tiles; the connector pools patches."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class PerceptionLM(LlavaNext):
     LISTED = False
 
     def leading(self, region: str) -> int:
-        """Give the class token, if the model uses one."""
+        """Return 1 if the model uses a class token."""
         return int(region == "vision" and bool(self.model.config.vision_use_cls_token))
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Put the tiles of all pictures in one row, in the class's own extra axis."""
+        """Return the tiles of all images in one row, in the extra axis of the class."""
         found = super().gather(pictures)
         return {"pixel_values": found["pixel_values"][None]}
 
@@ -33,15 +33,15 @@ class PerceptionLM(LlavaNext):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return int(self.processor.pooling_ratio)
 
     def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
-        """Give the places of pooled patches, tile after tile: nothing is joined here."""
+        """Return the boxes of pooled patches, tile after tile: nothing is joined here."""
         return Adapter.gathered(self, patches, picture, region)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each tile's grid, tile after tile."""
+        """Return the grid of each tile, in order."""
         side = self.processor.image_processor.tile_size // self.patch // self.merged
         return square(side**2, picture.rows)
 

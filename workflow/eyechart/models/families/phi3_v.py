@@ -1,4 +1,4 @@
-"""Phi-3.5-vision: crops of 336 pixels joined to one grid, and then the whole picture."""
+"""Phi-3.5-vision: crops of 336 pixels joined to one grid, then the whole image."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from eyechart.models.spans import Tokens, text_masks
 from eyechart.models.spec import Spec
 
 CROP = 336  # pixels
-SIDE = 12  # image tokens along a crop: patches of 14 pixels, joined two by two
+SIDE = 12  # image tokens along a crop: 14-pixel patches, merged 2 x 2
 MARK = re.compile(r"<\|image_\d+\|>")
 TURN = "<|user|>\n{images}{question}<|end|>\n<|assistant|>\n"
 
 
 class Phi3V(RemoteAdapter):
-    """Phi3VForCausalLM; pictures are looked at one by one.
+    """Phi3VForCausalLM; images are encoded one by one.
 
-    Learned ends of lines and a separator pass the connector together with the patches; they are
-    written to the prompt, and are no image tokens. As the model's own processor does, the text
-    after each picture opens with the token that opens a prompt; it counts as the picture's. The
-    language model turns positions by other angles in prompts of more tokens than it first learned
-    from: in a batch, each prompt's own length decides.
+    Learned line ends and a separator pass the connector together with the patches; they are part
+    of the prompt but are no image tokens. As in the model's own processor, the text after each
+    image starts with the BOS token, which counts as part of the image. The language model uses
+    other rotary angles in prompts longer than its original context: in a batch, each prompt's own
+    length decides.
     """
 
     MODEL = "AutoModelForCausalLM"
@@ -62,14 +62,14 @@ class Phi3V(RemoteAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Load the model; its configuration asks for a compiled attention, and for nothing less."""
+        """Load the model; its configuration would require compiled attention."""
         kind = {"_attn_implementation": loading.attention or spec.attention or "eager"}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **kind)
 
-    # Pictures
+    # Images
 
     def picture(self, image: Image.Image) -> PreparedImage:
-        """Scale one RGB picture to a whole number of crops; the whole picture comes first."""
+        """Scale one RGB image to a whole number of crops; the whole image comes first."""
         found = self.processor.image_processor(images=[image], return_tensors="pt")
         size = found["image_sizes"]
         high, wide = (int(n) // CROP for n in size[0])
@@ -87,7 +87,7 @@ class Phi3V(RemoteAdapter):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out one picture; behind the connector the learned rows are in no span."""
+        """Lay out one image; after the connector the learned rows belong to no span."""
         if region == "vision":
             return super().layout(region, hidden, pictures)
         patches = _patches(pictures[0]).to(hidden.device)[None]
@@ -100,29 +100,31 @@ class Phi3V(RemoteAdapter):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return 2
 
     def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
-        """Give the whole picture's patches, and those of its crops joined."""
+        """Return the patches of the whole image, and those of its crops joined to one view."""
         whole, *cut = super().in_views(patches, picture)
         return [whole, stitch(cut, _crops(picture)[1])]
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the crops' joined grid, which is view 1, and the whole picture's after it."""
+        """Return the joined grid of the crops, which is view 1, then that of the whole image."""
         high, wide = _crops(picture)
         return np.concatenate([rectangle(high * SIDE, wide * SIDE, 1), rectangle(SIDE, SIDE)])
 
     # Prompts
 
     def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
-        """Give the user's turn, the pictures first."""
+        """Return the user's turn, images first."""
         self.check_number(prompt, len(pictures))
         shown = "".join(f"<|image_{n}|>\n" for n in range(1, len(pictures) + 1))
         text = (self.spec.turn or TURN).format(images=shown, question=prompt)
         pieces = MARK.split(text)
         if len(pieces) != len(pictures) + 1:
-            raise UserError(f"prompt {prompt!r} holds a mark such as <|image_1|>, for a picture")
+            raise UserError(
+                f"prompt {prompt!r} holds a placeholder such as <|image_1|>, reserved for images"
+            )
         ids = list(self.tokenizer(pieces[0])["input_ids"])
         for picture, words in zip(pictures, pieces[1:], strict=True):
             ids += [IMAGE if patch else EDGE for patch in _patches(picture).tolist()]
@@ -131,15 +133,15 @@ class Phi3V(RemoteAdapter):
         return Row(ids)
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:
-        """Give the masks (b, t) of the language model's spans."""
+        """Return the masks (b, t) of the language model's spans."""
         marks = tokens.ids < 0
         opening = (tokens.ids == self.tokenizer.bos_token_id) & marks.roll(1, dims=1)
         return text_masks(tokens, marks | opening, self.spec.image_first)
 
-    # Reading
+    # Forward passes
 
     def run(self, embedded: Tensor, tokens: Tokens) -> Tensor:
-        """Run the language model, each prompt by the angles for its own length."""
+        """Run the language model, each prompt with the rotary angles for its own length."""
         most = int(self.text_config.original_max_position_embeddings)
         short = tokens.valid.sum(dim=1) <= most
         if short.all() or not short.any():
@@ -149,7 +151,7 @@ class Phi3V(RemoteAdapter):
 
     @contextmanager
     def _short_angles(self, short: Tensor, most: int) -> Iterator[None]:
-        """Give some prompts of a batch the angles for short ones within the block."""
+        """Use the rotary angles of short prompts for some prompts of a batch, within the block."""
 
         def turn(module: Any, inputs: Any, output: Any) -> tuple[Tensor, ...]:
             values, places = inputs[:2]
@@ -167,13 +169,13 @@ class Phi3V(RemoteAdapter):
 
 
 def _crops(picture: PreparedImage) -> tuple[int, int]:
-    """Give how many crops there are down and across."""
+    """Return the numbers of crops down and across."""
     height, width = picture.inputs["image_sizes"][0].tolist()
     return height // CROP, width // CROP
 
 
 def _patches(picture: PreparedImage) -> Tensor:
-    """Say which rows of a picture are patches: lines have an end, the joined crops have one too."""
+    """Return which rows of an image are patches: lines and the joined crops have end rows."""
     high, wide = _crops(picture)
     line, long = [True] * SIDE, [True] * (SIDE * wide)
     return torch.tensor([*long, False] * (SIDE * high) + [False] + [*line, False] * SIDE)

@@ -1,4 +1,4 @@
-"""Phi-4 multimodal: crops of 448 pixels; learned ends of lines; no way to hand features on."""
+"""Phi-4 multimodal: crops of 448 pixels; learned line ends; no input for image features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CROP = 448  # pixels
 
 
 class Phi4Multimodal(LanguageAdapter):
-    """Phi4MultimodalForCausalLM; pictures are looked at one by one."""
+    """Phi4MultimodalForCausalLM; images are encoded one by one."""
 
     MODEL = "Phi4MultimodalForCausalLM"
     VISION = "model.embed_tokens_extend.image_embed.img_processor.encoder.layers"
@@ -36,22 +36,22 @@ class Phi4Multimodal(LanguageAdapter):
 
     @property
     def image_id(self) -> int:
-        """The id of the token that marks a position filled by a picture."""
+        """Id of the token that is replaced by image features."""
         return int(self.model.config.vision_config.image_token_id)
 
     def region(self, path: str) -> str | None:
-        """Give the region that a module stands in; the audio branch stands in none."""
+        """Return the component that a module belongs to; the audio branch has none."""
         if path.startswith("model.embed_tokens_extend."):
             names = ("vision", "connector")
             return next((n for n in names if path.startswith(self.ROOTS[n])), None)
         return super().region(path)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of crops, the whole picture included."""
+        """Return the number of crops, the whole image included."""
         return int(inputs["image_pixel_values"].shape[1])
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Have each picture laid over a row of its own tokens: what then stands there is it."""
+        """Return the features that the model writes over the placeholder tokens of each image."""
         return [Seen(self._laid(picture)) for picture in pictures]
 
     def _laid(self, picture: PreparedImage) -> Tensor:
@@ -63,13 +63,13 @@ class Phi4Multimodal(LanguageAdapter):
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay out one picture: behind the connector it is one row already."""
+        """Lay out one image, which is a single row after the connector."""
         if region == "connector":
             pictures = [PreparedImage({}, rows=1)]
         return super().layout(region, hidden, pictures)
 
     def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
-        """Embed the prompts and put the pictures in their places."""
+        """Embed the prompts and insert the image features."""
         found = super().tokens(rows, seen)
         embedded = self.body.embed_tokens(found.ids)
         if seen:
@@ -79,17 +79,17 @@ class Phi4Multimodal(LanguageAdapter):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return 2
 
     def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
-        """Give the whole picture's patches, and those of its crops joined."""
+        """Return the patches of the whole image, and those of its crops joined to one view."""
         whole, *crops = super().in_views(patches, picture)
         wide = int(picture.inputs["image_sizes"][0, 1]) // CROP
         return [whole, stitch(crops, wide)]
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the joined crops' grid, with its ends of lines, a separator, the whole picture's."""
+        """Return the grid of the joined crops with line ends, a separator, and the whole image."""
         side = CROP // self.patch // self.merged
         height, width = self._useful(picture, side)
         ends = [_with_ends(rectangle(height, width, 1), width)]
@@ -105,7 +105,7 @@ class Phi4Multimodal(LanguageAdapter):
 
 
 def _with_ends(grid: np.ndarray, width: int) -> np.ndarray:
-    """Give a grid with an end, at row and column -1, behind each line."""
+    """Return a grid with an end token, at row and column -1, after each line."""
     lines = grid.reshape(-1, width, 3)
     ends = np.full((len(lines), 1, 3), -1)
     ends[:, :, 0] = grid[0, 0]

@@ -1,4 +1,4 @@
-"""Pixtral: pictures of any size, their patches packed in one row through the encoder."""
+"""Pixtral: images of any size, with patches packed in one row through the encoder."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class Pixtral(Llava):
     PACKED: ClassVar[bool] = True
 
     def shape(self, inputs: dict[str, Tensor]) -> tuple[int, int]:
-        """Give the height and width of a picture in patches."""
+        """Return the height and width of an image in patches."""
         patch = self.model.config.vision_config.patch_size
         height, width = (int(pixels) // patch for pixels in inputs["image_sizes"][0])
         return height, width
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of patches."""
+        """Return the number of patches."""
         height, width = self.shape(inputs)
         return height * width
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Pad all pictures to the largest; the encoder reads only what each says is its own."""
+        """Return images padded to the largest; the encoder reads only each image's own size."""
         sizes = [p.inputs["pixel_values"].shape[2:] for p in pictures]
         height, width = max(s[0] for s in sizes), max(s[1] for s in sizes)
         padded = [
@@ -47,11 +47,11 @@ class Pixtral(Llava):
         return super().gather(same)
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Give the picture itself, as the encoder takes it."""
+        """Return the image as the encoder takes it."""
         return list(picture.inputs[self.PIXELS].float().numpy())
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the patches' grid; the marks at the ends of lines are no image tokens."""
+        """Return the grid of the patches; line ends are no image tokens."""
         return rectangle(*self.shape(picture.inputs))
 
 

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL: as Qwen2-VL, with windows in most blocks of the encoder."""
+"""Qwen2.5-VL: Qwen2-VL with window attention in most blocks of the encoder."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from eyechart.models.families.qwen2_vl import Qwen2VL
 class Qwen25VL(Qwen2VL):
     """Qwen2_5_VLForConditionalGeneration.
 
-    Its encoder works on patches sorted by window, and sorts them back behind the connector.
+    Its encoder sorts patches by window and restores their order after the connector.
     """
 
     def layout(
         self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Put patches, or merged patches, back in the order of the picture."""
+        """Lay out patches, or merged patches, in image order."""
         eye = self.model.model.visual
         order, _ = get_vision_window_index(  # of merged patches
             torch.cat([p.inputs["image_grid_thw"] for p in pictures]),
@@ -30,7 +30,7 @@ class Qwen25VL(Qwen2VL):
             patch_size=eye.patch_size,
         )
         order = torch.as_tensor(order).to(hidden.device)
-        unit = len(hidden) // len(order)  # 1 behind the connector
+        unit = len(hidden) // len(order)  # 1 after the connector
         back = order.argsort()
         sorted_back = hidden.reshape(len(order), unit, -1)[back].reshape(hidden.shape)
         return super().layout(region, sorted_back, pictures)

@@ -1,4 +1,4 @@
-"""Qwen2-VL: pictures of any size, packed; each token has a place in time, height and width."""
+"""Qwen2-VL: images of any size, packed; token positions in time, height and width (M-RoPE)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eyechart.models.spans import Tokens
 
 
 class Qwen2VL(LanguageAdapter):
-    """Qwen2VLForConditionalGeneration; its connector merges two by two patches."""
+    """Qwen2VLForConditionalGeneration; its connector merges 2 x 2 patches."""
 
     VISION = "model.visual.blocks"
     CONNECTOR = "model.visual.merger"
@@ -26,18 +26,18 @@ class Qwen2VL(LanguageAdapter):
     }
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of patches."""
+        """Return the number of patches."""
         return int(inputs["image_grid_thw"].prod())
 
     def look(self, pictures: Any) -> list[Seen]:
-        """Run the encoder; places in the prompt depend on the pictures' grids too."""
+        """Run encoder and connector; keep the grids, which position ids depend on."""
         found = super().look(pictures)
         for seen, picture in zip(found, pictures, strict=True):
             seen.more["grid"] = picture.inputs["image_grid_thw"]
         return found
 
     def positions(self, tokens: Tokens) -> Tensor | None:
-        """Give the three places of each token, as the class computes them."""
+        """Return the three position ids of each token, as the class computes them."""
         if not tokens.seen:
             return None
         found, _ = self.body.get_rope_index(
@@ -49,7 +49,7 @@ class Qwen2VL(LanguageAdapter):
         return torch.as_tensor(found)
 
     def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
-        """Lay a picture's patches out again; blocks of those that are merged stand together."""
+        """Return the image, rebuilt from its patches; merged patches are adjacent in the input."""
         config = self.model.config.vision_config
         blocks, unit, side = self._blocks(picture), self.merged, self.patch
         pixels = picture.inputs["pixel_values"].float().numpy()
@@ -59,22 +59,22 @@ class Qwen2VL(LanguageAdapter):
         return [laid.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, high, wide)]
 
     def in_order(self, patches: np.ndarray, picture: PreparedImage) -> np.ndarray:
-        """Put those together that are merged."""
+        """Return patches with merged ones adjacent."""
         (down, across), unit = self._blocks(picture), self.merged
         return patches.reshape(down, unit, across, unit, 8).swapaxes(1, 2).reshape(-1, 8)
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return int(self.model.config.vision_config.spatial_merge_size)
 
     def _blocks(self, picture: PreparedImage) -> tuple[int, int]:
-        """Give how many merged patches there are down and across."""
+        """Return the numbers of merged patches down and across."""
         _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
         return height // self.merged, width // self.merged
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give the grid of merged patches."""
+        """Return the grid of merged patches."""
         return rectangle(*self._blocks(picture))
 
 

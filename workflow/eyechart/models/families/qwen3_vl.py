@@ -1,4 +1,4 @@
-"""Qwen3-VL: as Qwen2-VL; early blocks of the language model get early blocks of the encoder too."""
+"""Qwen3-VL: Qwen2-VL whose early language-model blocks also get features of encoder blocks."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from eyechart.models.spans import Tokens
 
 
 class Qwen3VL(Qwen2VL):
-    """Qwen3VLForConditionalGeneration, with what it calls deepstack features."""
+    """Qwen3VLForConditionalGeneration, with deepstack features."""
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run the encoder; keep the features of all its exits."""
+        """Run encoder and connector; keep the deepstack features."""
         found = self.body.get_image_features(**self.gather(pictures))
         return [
             Seen(
@@ -29,7 +29,7 @@ class Qwen3VL(Qwen2VL):
         ]
 
     def encoded(self, tokens: Tokens) -> Any:
-        """Give the features of all exits, exit by exit."""
+        """Return the features, and the deepstack features by level."""
         exits = zip(*(s.more["early"] for s in tokens.seen), strict=True)
         return SimpleNamespace(
             pooler_output=[s.features for s in tokens.seen],

@@ -1,4 +1,4 @@
-"""What families share whose code comes with the checkpoint, written for an earlier transformers."""
+"""Base adapter of families whose code comes with the checkpoint, for an earlier transformers."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.models.stub_packages import inside, stand_ins
 
-IMAGE = -200  # in a row's ids: filled by what the connector made of the picture
-EDGE = -201  # filled by a learned vector: the end of a line, what opens or closes a picture
-HOME = "EYECHART_COMPANIONS"  # the environment variable of ``home_of``
+IMAGE = -200  # in token ids: replaced by a row of the connector's output
+EDGE = -201  # replaced by a learned vector: the end of a line, the start or end of an image
+HOME = "EYECHART_COMPANIONS"  # environment variable, see ``home_of``
 
 
 class RemoteAdapter(LanguageAdapter):
     """A vision-language model whose code comes with its checkpoint.
 
-    Encoder and connector are run by the model's own modules, once per picture. A prompt's words are
-    embedded, what was seen is put in its places, and the language model reads these rows: never
-    ``chat`` or ``generate``, which run the encoder again and change from release to release. Every
-    prompt is read whole and padded on the right; nothing is shared among questions.
+    The model's own modules encode each image once. The prompt is embedded, image features are
+    inserted, and the language model reads these embeddings. ``chat`` and ``generate`` are not used:
+    they run the encoder again and change between releases. Every prompt is read whole and padded on
+    the right; questions share nothing.
 
     Class attributes
     ----------------
-    HEAD : module path of what turns hidden states to scores of words
-    OLDEST, NEWEST : first and last release of transformers, (major, minor), that the code runs on
-    STAND_INS : packages that the code imports and nothing here calls; see ``models/standins.py``
-    TOKENIZER_ONLY : whether there is a tokenizer, and no processor
-    ENDS : tokens that end an answer, beside the one that ends any text
+    HEAD : module path of the head, which returns logits
+    OLDEST, NEWEST : first and last release of transformers, (major, minor), that the code supports
+    STAND_INS : packages that the code imports but does not call here; see ``stub_packages.py``
+    TOKENIZER_ONLY : whether there is a tokenizer but no processor
+    ENDS : tokens that end an answer, besides the EOS token
     """
 
     MODEL = "AutoModel"
@@ -58,13 +58,13 @@ class RemoteAdapter(LanguageAdapter):
 
     @classmethod
     def load(cls, checkpoint: Path, spec: Spec, loading: Loading) -> RemoteAdapter:
-        """Load tokenizer or processor, and then the model, from a folder in Hugging Face layout.
+        """Load tokenizer or processor, then the model, from a folder in Hugging Face layout.
 
         Raises
         ------
         UserError
-            If the installed transformers cannot run the code, the code may not run, a companion is
-            missing, or the checkpoint is not whole.
+            If the installed transformers does not support the code, the code is not allowed to run,
+            a companion is missing, or the checkpoint is incomplete.
         """
         cls.check_version()
         loading.trusts(spec)
@@ -74,7 +74,9 @@ class RemoteAdapter(LanguageAdapter):
             processor = cls.load_text(folder, home, spec, loading)
             model, device = cls.load_weights(folder, home, spec, loading, processor)
         for parameter in [] if loading.bits else model.parameters():
-            parameter.data = parameter.data.to(loading.precision(spec))  # some is made in float32
+            parameter.data = parameter.data.to(
+                loading.precision(spec)
+            )  # some are created in float32
         adapter = cls(model, processor, spec, device)
         ends = adapter.tokenizer.convert_tokens_to_ids([adapter.tokenizer.eos_token, *cls.ENDS])
         model.generation_config = transformers.GenerationConfig(eos_token_id=ends)
@@ -82,7 +84,7 @@ class RemoteAdapter(LanguageAdapter):
 
     @classmethod
     def check_version(cls) -> None:
-        """Raise a UserError if the installed transformers is none that the code runs on."""
+        """Raise a UserError if the code does not support the installed transformers."""
         major, minor = (int(part) for part in transformers.__version__.split(".")[:2])
         if not cls.OLDEST <= (major, minor) <= cls.NEWEST:
             oldest, newest = ("{}.{}".format(*v) for v in (cls.OLDEST, cls.NEWEST))
@@ -93,12 +95,12 @@ class RemoteAdapter(LanguageAdapter):
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
-        """Give the names of other repositories that the code loads; see ``home_of``."""
+        """Return the names of other repositories that the code loads; see ``home_of``."""
         return ()
 
     @classmethod
     def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
-        """Give the tokenizer, or the processor of text and pictures."""
+        """Load the tokenizer, or the processor of text and images."""
         auto = transformers.AutoTokenizer if cls.TOKENIZER_ONLY else transformers.AutoProcessor
         where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
         with quiet(), one_sentence(folder):
@@ -108,38 +110,38 @@ class RemoteAdapter(LanguageAdapter):
     def load_weights(
         cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
     ) -> tuple[Any, torch.device]:
-        """Give the model and its device."""
+        """Load the model; return it and its device."""
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED)
 
     # Parts of the model
 
     @property
     def text_config(self) -> Any:
-        """The configuration of the language model."""
+        """Configuration of the language model."""
         return self.model.config
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer of prompts."""
+        """Tokenizer of prompts."""
         return getattr(self.processor, "tokenizer", self.processor)
 
     def picture_ids(self) -> set[int]:
-        """Give the ids of all tokens that are written for pictures and nothing else."""
+        """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, EDGE}
 
     def check_marks(self, prompt: str, ids: Sequence[int]) -> None:
-        """Raise a UserError if a question's own tokens are among those written for pictures."""
+        """Raise a UserError if a question contains tokens that are reserved for images."""
         if self.picture_ids().intersection(ids):
             raise UserError(
-                f"prompt {prompt!r} holds a mark that {self.spec.family} has pictures by"
+                f"prompt {prompt!r} holds a token that {self.spec.family} reserves for images"
             )
 
-    # Pictures
+    # Images
 
     def lay(
         self, region: str, tiles: Sequence[Tensor], pictures: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Lay tiles (t, d) of unlike lengths one behind another, a row (b, t, d) per picture."""
+        """Join tiles (t, d) of different lengths to one padded row (b, t, d) per image."""
         leading = self.leading(region)
         places = [torch.arange(len(tile), device=tile.device) for tile in tiles]
         counts = [p.rows for p in pictures]
@@ -149,25 +151,25 @@ class RemoteAdapter(LanguageAdapter):
         masks = {"cls": place == 0, "image_mean": patches, "image_tokens": patches}
         return hidden, {span: masks[span] for span in self.spans(region)}
 
-    # Reading
+    # Forward passes
 
     def tokens(self, rows: Sequence[Any], seen: Sequence[Seen] = ()) -> Tokens:
-        """Pad prompts to one batch; image tokens are those of id ``IMAGE``."""
+        """Pad prompts to one batch; image tokens have the id ``IMAGE``."""
         found = super().tokens(rows, seen)
         return replace(found, image=found.ids == IMAGE)
 
     @property
     def image_id(self) -> int:
-        """The id that marks a position filled by a picture."""
+        """Id that is replaced by image features."""
         return IMAGE
 
     def words(self, ids: Tensor) -> Tensor:
-        """Embed token ids, (b, t), as the language model would: (b, t, d)."""
+        """Embed token ids (b, t) with the language model's embedding: (b, t, d)."""
         found: Tensor = self.model.get_input_embeddings()(ids)
         return found
 
     def written(self, seen: Seen) -> Tensor:
-        """Give the rows (t, d) of a picture at its ids ``IMAGE`` and ``EDGE``, in order.
+        """Return the rows (t, d) of an image for its ids ``IMAGE`` and ``EDGE``, in order.
 
         Where there are edges, ``look`` keeps these rows as ``more["written"]``.
         """
@@ -175,7 +177,7 @@ class RemoteAdapter(LanguageAdapter):
         return found
 
     def embed(self, tokens: Tokens) -> Tensor:
-        """Give the rows (b, t, d) that the language model reads."""
+        """Return the input embeddings (b, t, d) of the language model."""
         embedded = self.words(tokens.ids.clamp(min=0))
         if not tokens.seen:
             return embedded
@@ -190,9 +192,9 @@ class RemoteAdapter(LanguageAdapter):
         cache: Any = None,
         logits: bool = False,
     ) -> Any:
-        """Run the language model over whole prompts, for the sake of the hooks on it.
+        """Run the language model over whole prompts; hooks on it fire.
 
-        ``sees``, ``positions`` and ``cache`` stay None, as nothing is shared.
+        ``sees``, ``positions`` and ``cache`` are always None, because nothing is shared.
         """
         hidden = self.run(self.embed(tokens), tokens)
         return self.score(hidden) if logits else hidden
@@ -211,19 +213,19 @@ class RemoteAdapter(LanguageAdapter):
         return hidden
 
     def beside(self, tokens: Tokens) -> dict[str, Any]:
-        """Give what else the language model takes."""
+        """Return further inputs of the language model."""
         return {}
 
     def score(self, hidden: Tensor) -> Tensor:
-        """Give the scores of all words, (b, t, words)."""
+        """Return the logits of the whole vocabulary, (b, t, vocabulary)."""
         found: Tensor = self.model.get_submodule(self.HEAD)(hidden)
         return found
 
 
 def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
-    """Give the folder that holds a checkpoint's companions, each in a folder of its name.
+    """Return the folder that holds a checkpoint's companions, each in a folder of its name.
 
-    That is the checkpoint's own, or that which the environment variable EYECHART_COMPANIONS names.
+    This is the checkpoint's own folder, or the one in the environment variable EYECHART_COMPANIONS.
 
     Raises
     ------
@@ -242,6 +244,6 @@ def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
 
 
 def _joined(parts: Sequence[Tensor], counts: Sequence[int]) -> list[Tensor]:
-    """Join so many neighbours each to one tensor."""
+    """Join consecutive tensors, as many as each count says."""
     rest = iter(parts)
     return [torch.cat([next(rest) for _ in range(count)]) for count in counts]

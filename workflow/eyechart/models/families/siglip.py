@@ -1,4 +1,4 @@
-"""SigLIP: two towers; the picture's tower and the head that pools it by attention are examined."""
+"""SigLIP: two towers; the image tower and its attention-pooling head are examined."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eyechart.models.families.two_towers import TwoTowers
 
 
 class Siglip(TwoTowers):
-    """SiglipModel; it has no class token, and its connector gives one vector per picture."""
+    """SiglipModel; it has no class token; its connector returns one vector per image."""
 
     MODEL = "SiglipModel"
     VISION = "vision_model.encoder.layers"

@@ -1,4 +1,4 @@
-"""SmolVLM: a picture is cut into tiles and seen whole; the connector merges patches."""
+"""SmolVLM: an image is encoded in tiles and whole; the connector merges patches."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class SmolVLM(LanguageAdapter):
     }
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
-        """Give the number of tiles, the whole picture included."""
+        """Return the number of tiles, the whole image included."""
         return int(inputs["pixel_values"].shape[1])
 
     def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
-        """Pad all pictures to the same number of tiles; the class drops tiles of zeros."""
+        """Return images padded to the same number of tiles; the class drops tiles of zeros."""
         most = max(p.rows for p in pictures)
         names = ("pixel_values", "pixel_attention_mask")
         padded = [
@@ -42,16 +42,16 @@ class SmolVLM(LanguageAdapter):
 
     @property
     def merged(self) -> int:
-        """How many patches, along a side, make one token of the last stage."""
+        """Number of patches along a side that are merged into one image token."""
         return int(self.model.config.scale_factor)
 
     def grid(self, picture: PreparedImage) -> np.ndarray:
-        """Give each tile's grid, tile after tile; the whole picture is the last."""
+        """Return the grid of each tile, in order; the whole image comes last."""
         return square(self.tokens_per_tile() // self.merged**2, picture.rows)
 
 
 def _behind(tiles: Tensor, most: int) -> tuple[int, ...]:
-    """Give the padding that appends tiles on the second axis."""
+    """Return the padding that appends tiles on the second axis."""
     return (*[0, 0] * (tiles.ndim - 2), 0, most - tiles.shape[1])
 
 

@@ -1,4 +1,4 @@
-"""What encoders with a tower for text share: pictures and texts as vectors of one space."""
+"""Base adapter of encoders with a text tower: images and texts in one embedding space."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from eyechart.models.hooks import pass_mode
 
 
 class TwoTowers(Adapter):
-    """A loaded encoder with a tower for pictures and one for text.
+    """A loaded encoder with an image tower and a text tower.
 
     Class attributes
     ----------------
-    PADDING : how the class was trained on texts: padded to the ``longest`` of a batch, which then
-        does not matter, or to ``max_length``, which does
+    PADDING : padding of texts in training: to the ``longest`` of a batch, where padding has no
+        effect, or to ``max_length``, where it has
     """
 
     PADDING: ClassVar[str] = "longest"
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run the picture's tower and what leads to the common space; nobody reads on."""
+        """Run the image tower and its projection for their hooks; return nothing."""
         self.model.get_image_features(**self.gather(pictures))
         return []
 
     def views(self, pictures: Sequence[PreparedImage], gradients: bool = False) -> Tensor:
-        """Give pictures as vectors of length one: float32 (b, d)."""
+        """Return unit embeddings of images: float32 (b, d)."""
         with pass_mode(gradients):
             return _unit(self.model.get_image_features(**self.gather(pictures)))
 
     def texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
-        """Give texts as vectors of length one: float32 (c, d).
+        """Return unit embeddings of texts: float32 (c, d).
 
         Raises
         ------
         UserError
-            If a text has more tokens than the tower reads: nothing is cut off in silence.
+            If a text has more tokens than the tower reads: no text is truncated silently.
         """
         most = int(self.model.config.text_config.max_position_embeddings)
         for text, count in zip(texts, self.count_tokens(texts), strict=True):
@@ -55,21 +55,21 @@ class TwoTowers(Adapter):
             return _unit(self.model.get_text_features(**inputs.to(self.device)))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Give how many tokens each text has, with those that open and close it."""
+        """Return the number of tokens of each text, including start and end tokens."""
         return [len(ids) for ids in self.tokenizer(list(texts))["input_ids"]]
 
     @property
     def tokenizer(self) -> Any:
-        """The tokenizer of texts."""
+        """Tokenizer of texts."""
         return self.processor.tokenizer
 
     @property
     def sharpness(self) -> float:
-        """What a cosine is multiplied by to be a score, as learnt."""
+        """Learned scale from cosine similarities to logits."""
         return float(self.model.logit_scale.exp())
 
 
 def _unit(found: Any) -> Tensor:
-    """Give the pooled vectors (b, d) of a tower's output, each divided by its length."""
+    """Return the pooled vectors (b, d) of a tower's output, normalised to length one."""
     vectors: Tensor = getattr(found, "pooler_output", found)
     return torch.nn.functional.normalize(vectors.float(), dim=-1)

@@ -1,4 +1,4 @@
-"""ViT: an encoder trained to name what is in a picture."""
+"""ViT: an encoder trained for image classification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Vit(Adapter):
 
     @classmethod
     def model_class(cls) -> Any:
-        """Give the class without the pooler, which classification checkpoints do not have."""
+        """Return the class without its pooler, which classification checkpoints lack."""
         return _WithoutPooler
 
 

@@ -1,4 +1,4 @@
-"""MAE: an encoder trained to fill in masked patches; here it sees all of them."""
+"""MAE: an encoder trained to reconstruct masked patches; here none is masked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eyechart.models.families.base import Adapter, PreparedImage, Seen
 
 
 class VitMae(Adapter):
-    """ViTMAEModel with nothing masked, and its patches in their order."""
+    """ViTMAEModel with nothing masked and patches in their order."""
 
     MODEL = "ViTMAEModel"
     VISION = "layers"
@@ -20,7 +20,7 @@ class VitMae(Adapter):
     UNUSED = ("decoder.", "mask_token", "decoder_")
 
     def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
-        """Run the encoder; the noise that picks what is masked becomes the order of the patches."""
+        """Run the encoder; the masking noise is set to the order of the patches."""
         inputs = self.gather(pictures)
         self.model.config.mask_ratio = 0.0
         order = torch.arange(self.tokens_per_tile(), device=self.device).float()

@@ -1,7 +1,7 @@
-"""Which files of a checkpoint are needed: settings, tokenizer, processor, and its weights once.
+"""Choose the needed files of a checkpoint: settings, tokenizer, processor and one set of weights.
 
-Hub repositories hold the same weights in several formats, and much besides. What is chosen here is
-all that comes into ``data/models/<model>``, from the hub or from the user's own folder.
+Hub repositories hold the same weights in several formats, and many other files. Only the files
+chosen here are stored in ``data/models/<model>``, from the hub or from the user's own folder.
 """
 
 import re
@@ -14,32 +14,32 @@ INDEX = {"safetensors": "model.safetensors.index.json", "bin": "pytorch_model.bi
 _SETTINGS = re.compile(r"[^/]+\.(json|jinja)|additional_chat_templates/[^/]+\.jinja")
 _VOCABULARY = re.compile(r"(vocab|merges)\.txt|[^/]+\.(model|spm|tiktoken)")
 _CODE = re.compile(r"[^/]+\.py")
-# Written by trainers and read by nobody; Mistral's own, added below where it is read
+# Written by trainers and never read; params.json, Mistral's own, is added below where needed
 _UNREAD = re.compile(r"(params|trainer_state|(all|eval|train)_results|adapter_config)\.json")
 _INDEX = re.compile(r".+\.index\.json")
-# Per format, in the order in which they are looked for: the first pattern that matches is taken
+# Patterns per format, in order of preference: the first that matches is taken
 _WEIGHTS = {
     "safetensors": (r"model\.safetensors", r"model-\d+-of-\d+\.safetensors"),
     "bin": (r"pytorch_model\.bin", r"pytorch_model-\d+-of-\d+\.bin"),
 }
-# Mistral's own layout, where there is no other
+# Mistral's own layout, used where there is no other
 _OWN_CONFIG = "params.json"
 _OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
 
 
 def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[str]:
-    """Give the paths of the needed files, sorted.
+    """Return the paths of the needed files, sorted.
 
     Parameters
     ----------
     where : str
         The repository or folder, for the error.
     paths : iterable of str
-        All its files, from its top, with ``/``.
+        All its files, relative to its root, with ``/``.
     weights : str
         ``safetensors``, or ``bin`` for pickled weights.
     code : bool
-        Whether Python files are taken.
+        Whether to include Python files.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[s
 
 
 def choose_tokenizer(paths: Iterable[str]) -> list[str]:
-    """Give the paths of all that is needed beside code and weights, sorted."""
+    """Return the paths of all needed files besides code and weights, sorted."""
     return sorted(
         path
         for path in paths
@@ -69,10 +69,10 @@ def choose_tokenizer(paths: Iterable[str]) -> list[str]:
 
 
 def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) -> list[str]:
-    """Give the needed paths of a repository that another one's code loads by name.
+    """Return the needed paths of a repository that another repository's code loads by name.
 
-    ``what`` is ``tokenizer`` or ``all``; ``bin`` as ``weights`` allows pickled ones where there are
-    no others. None of its code is taken.
+    ``what`` is ``tokenizer`` or ``all``; ``weights="bin"`` allows pickled weights where there are
+    no others. Code is never included.
     """
     there = set(paths)
     if what == "tokenizer":
@@ -82,13 +82,13 @@ def choose_companion(where: str, paths: Iterable[str], what: str, weights: str) 
 
 
 def is_weights(path: str) -> bool:
-    """Say whether a checkpoint's file, not in a folder of it, holds weights or lists them."""
+    """Return whether a top-level file of a checkpoint contains weights or their index."""
     patterns = [*(p for some in _WEIGHTS.values() for p in some), _OWN_WEIGHTS]
     return path in INDEX.values() or any(re.fullmatch(p, path) for p in patterns)
 
 
 def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
-    """Give the files of the weights, with their index, and whether they are in Mistral's layout."""
+    """Return the weight files with their index, and whether they are in Mistral's layout."""
     for pattern in _WEIGHTS[weights]:
         if found := {path for path in there if re.fullmatch(pattern, path)}:
             sharded = "-of-" in next(iter(found))
@@ -99,7 +99,7 @@ def _weights(there: set[str], weights: str) -> tuple[set[str], bool]:
 
 
 def _instead(there: set[str], weights: str) -> str:
-    """Say what the weights are, if not in the format wanted."""
+    """Return the error text that says which weights there are instead."""
     other = "bin" if weights == "safetensors" else "safetensors"
     if not _weights(there, other)[0]:
         return f"has no weights (found: {', '.join(sorted(there)[:8]) or 'no files'})"

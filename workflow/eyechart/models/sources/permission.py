@@ -1,6 +1,6 @@
-"""Whether code that comes with a checkpoint may run: only where spec and user both say so.
+"""Permission to run code that comes with a checkpoint: spec and user must both allow it.
 
-Snakemake imports this at parse time, and so does every step that loads a model, in any environment.
+Imported by Snakemake at parse time and by every step that loads a model, in any environment.
 """
 
 import re
@@ -12,24 +12,24 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
-    """Say whether a model runs code of its own, after checking that it may.
+    """Return whether a model runs code of its own; check that it is allowed to.
 
     Parameters
     ----------
     model : str
-        Its name, for the error.
+        Name of the model, for the error.
     spec : Spec
-        What config/models/<model>.yaml says.
+        The file config/models/<model>.yaml.
     allowed : bool
         Whether the user's configuration lists the model under ``remote_code``.
     revision : str or None
-        What of the hub's repository is taken; None for a folder that the user gave.
+        Revision of the hub's repository; None for the user's own folder.
 
     Raises
     ------
     UserError
-        If the model needs its own code and the user did not allow it, or the revision is a name
-        that others can move to other code.
+        If the model needs its own code and the user did not allow it, or the revision is not a
+        commit and could later point to other code.
     """
     if not trusted(model, spec, allowed):
         return False
@@ -43,7 +43,7 @@ def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
 
 
 def trusted(model: str, spec: Spec, allowed: bool) -> bool:
-    """Say whether a model runs code of its own; a UserError if so and the user did not allow it."""
+    """Return whether a model runs code of its own; raise a UserError if that is not allowed."""
     if spec.trust_remote_code and not allowed:
         raise UserError(
             f"models: {model} runs code that comes with its checkpoint ({spec.checkpoint}); if you "

@@ -1,7 +1,7 @@
-"""Pull a checkpoint from the hub at one commit: only the files needed, resumed, every one verified.
+"""Pull a checkpoint from the hub at one commit: only needed files, resumable, all verified.
 
-Reads: the model's spec; the hub that ``HF_ENDPOINT`` names, or huggingface_hub's own; a token, for
-gated models, from ``HF_TOKEN`` and from nowhere else.
+Reads: the model's spec; the hub in ``HF_ENDPOINT``, or huggingface_hub's default; a token for gated
+models, only from ``HF_TOKEN``.
 Writes: the files under data/models/<model>/, without a copy in a cache; a line of the lock file;
 ``ready.json`` beside the files, last.
 
@@ -36,14 +36,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Plan:
-    """What is pulled: the checkpoint's repository and its companions, and their needed files."""
+    """Files to pull: of the checkpoint's repository and of its companions."""
 
     snapshots: list[Snapshot]
-    wanted: dict[str, HubFile]  # by path from the model's folder
+    wanted: dict[str, HubFile]  # by path relative to the model's folder
 
 
 def asker(model: str, spec: Path) -> Asker:
-    """Give the words of the hub's sentences about a model."""
+    """Return the texts about a model for the hub's error messages."""
     return Asker(
         name=model,
         kind="model",
@@ -56,9 +56,9 @@ def asker(model: str, spec: Path) -> Asker:
 
 
 def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan:
-    """Find out what is needed of the checkpoint's repository and of its companions.
+    """Plan which files to pull from the checkpoint's repository and its companions.
 
-    A companion has no revision of its own: it is taken as it was when it was first taken.
+    A companion has no revision in the spec: its commit is locked when it is first pulled.
     """
     snapshot = hub.snapshot(spec.checkpoint, revision)
     named = {file.path: file for file in snapshot.files if file.path != NAME}
@@ -75,7 +75,7 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan
 
 
 def tell(model: str, spec: Spec, plan: Plan) -> None:
-    """Log what is about to be pulled: commit, size, licence, gate."""
+    """Log the plan: commit, size, licence, gated or not."""
     for found in plan.snapshots:
         sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
         said = f"{spec.licence}; the hub says {found.licence}"
@@ -88,14 +88,14 @@ def tell(model: str, spec: Spec, plan: Plan) -> None:
 
 
 def tidy(folder: Path, names: set[str]) -> None:
-    """Remove what a model would be misread by: links to a user's folder, files of other revisions.
+    """Remove files that do not belong to this checkpoint: links and files of other revisions.
 
-    Folders that are none of ours are left alone: what a user put there may be needed.
+    Other folders are left alone: the user may need them.
 
     Raises
     ------
     UserError
-        If the folder is a link, so that what is in it is not ours.
+        If the folder is a link, so that its contents belong to somebody else.
     """
     if folder.is_symlink():
         raise UserError(
@@ -112,7 +112,7 @@ def tidy(folder: Path, names: set[str]) -> None:
 
 
 def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
-    """Give the files that are not there yet, whole; what is there but differs is removed."""
+    """Return the files that are missing or differ from the hub's; remove those that differ."""
     found = {}
     for name, file in wanted.items():
         path = folder / name
@@ -126,7 +126,7 @@ def lacking(folder: Path, wanted: dict[str, HubFile]) -> dict[str, HubFile]:
 
 
 def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
-    """Raise a UserError if the disk has no room for what is still to be fetched."""
+    """Raise a UserError if the disk has not enough space for the files to fetch."""
     begun = [folder / f"{name}.part" for name in wanted]
     needed = sum(file.bytes for file in wanted.values())
     needed -= sum(path.stat().st_size for path in begun if path.exists())
@@ -140,7 +140,7 @@ def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
 
 
 def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Fetch and verify all files; give their entries."""
+    """Fetch and verify all files; return their entries."""
     wanted = plan.wanted
     folder.mkdir(parents=True, exist_ok=True)
     tidy(folder, set(wanted))
@@ -149,7 +149,7 @@ def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     for snapshot in plan.snapshots if missing else []:
         hub.check_access(snapshot)
     for name, file in sorted(missing.items(), key=lambda item: item[1].bytes):
-        path = folder / name  # small ones first: what is wrong shows early
+        path = folder / name  # small files first, so that errors show early
         fetch(hub.url(file), path, file.bytes, file.sha256, hub.headers)
         if not file.is_whole(path):
             path.unlink()
@@ -161,7 +161,7 @@ def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but the permission are required."""
+    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--spec", type=Path, required=True)

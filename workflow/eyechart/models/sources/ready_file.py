@@ -1,4 +1,4 @@
-"""The last file of a checkpoint, ``ready.json``: where it came from and the hash of every file."""
+"""Write ``ready.json``, the last file of a checkpoint: its origin and the hash of every file."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,18 +14,18 @@ NAME = "ready.json"
 def write_ready(
     output: Path, model: str, origin: dict[str, Any], files: Iterable[dict[str, Any]]
 ) -> None:
-    """Write ``ready.json``, after everything that it lists.
+    """Write ``ready.json``, after all files that it lists.
 
     Parameters
     ----------
     output : Path
-        ``data/models/<model>/ready.json``; the files lie beside it.
+        ``data/models/<model>/ready.json``; the files are beside it.
     model : str
-        Whose checkpoint it is.
+        Name of the model.
     origin : dict
-        What tells where the checkpoint came from.
+        Where the checkpoint came from.
     files : iterable of dict
-        Per file path (from the folder), bytes, sha256.
+        Path (relative to the folder), bytes and sha256 of each file.
 
     Raises
     ------

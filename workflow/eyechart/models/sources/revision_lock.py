@@ -1,7 +1,7 @@
-"""The lock file: which commit each revision of a hub repository stood for when it was first used.
+"""The lock file: the commit of each revision of a hub repository when it was first used.
 
 A tab-separated table that belongs under version control, beside data/versions.tsv. A branch or tag
-that has since been moved is refused, so that a result never changes behind the user's back.
+that has moved since is refused, so that results never change silently.
 """
 
 from pathlib import Path
@@ -16,14 +16,14 @@ Commits = dict[tuple[str, str], str]
 
 
 def settle(lock: Path, model: str, checkpoint: str, revision: str, commit: str) -> None:
-    """Write down what a revision stands for, or compare it with what was written down.
+    """Lock the commit of a revision, or compare it with the locked one.
 
-    Several jobs may do so at once; none loses another's line.
+    Safe for concurrent jobs.
 
     Raises
     ------
     UserError
-        If the revision stood for another commit before, or the file is malformed.
+        If the revision is locked to another commit, or the file is malformed.
     """
     with alone(lock):
         commits = read(lock)
@@ -38,7 +38,7 @@ def settle(lock: Path, model: str, checkpoint: str, revision: str, commit: str) 
 
 
 def read(lock: Path) -> Commits:
-    """Give the commits by (checkpoint, revision); of a file that is not there, none."""
+    """Return the commits by (checkpoint, revision); empty if there is no file."""
     rows = read_rows(lock, COLUMNS, _EXPECTED)
     for number, row in enumerate(rows, 2):
         if not COMMIT.fullmatch(row["commit"]):

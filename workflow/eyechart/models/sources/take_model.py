@@ -1,6 +1,6 @@
-"""Take a checkpoint that the user already has, as a folder in Hugging Face layout.
+"""Install a checkpoint from the user's own folder in Hugging Face layout.
 
-Reads: the folder, of which only the needed files are taken, and the model's spec.
+Reads: the needed files of the folder, and the model's spec.
 Writes: links to those files under data/models/<model>/; ``ready.json`` there, last.
 
     python -m eyechart.models.sources.take_model --model llava_1_5_7b --source /mnt/weights/llava \
@@ -29,19 +29,19 @@ _log = logging.getLogger(__name__)
 
 
 def needed(source: Path, spec: Spec, code: bool) -> list[str]:
-    """Give the files that are needed of a folder that the user named, its companions' with them.
+    """Return the needed files of the user's folder, including those of companions.
 
     Raises
     ------
     UserError
-        If there is no such folder, or it is no checkpoint.
+        If there is no such folder, or it is not a checkpoint.
     """
     if not source.is_dir():
         what = "is a file" if source.exists() else "no such folder"
         raise UserError(f"{source}: {what}; expected a folder in Hugging Face layout")
     found = choose(str(source), _files(source), spec.weights, code)
     for repository, what in spec.companions.items():
-        if (source / repository).is_dir():  # else the model says what it misses when it is loaded
+        if (source / repository).is_dir():  # otherwise loading the model reports what is missing
             files = _files(source / repository)
             chosen = choose_companion(f"{source / repository}", files, what, spec.weights)
             found += [f"{repository}/{path}" for path in chosen]
@@ -49,12 +49,12 @@ def needed(source: Path, spec: Spec, code: bool) -> list[str]:
 
 
 def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
-    """Link the files and give their entries; links of an earlier folder are removed.
+    """Link the files and return their entries; remove links to an earlier folder.
 
     Raises
     ------
     UserError
-        If real files stand where links must go.
+        If there are real files at the paths of the links.
     """
     if source.resolve() != folder.resolve():
         for path in folder.rglob("*"):
@@ -67,7 +67,7 @@ def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all but the permission are required."""
+    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", required=True)
     parser.add_argument("--source", type=Path, required=True)

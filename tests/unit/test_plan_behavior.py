@@ -15,10 +15,10 @@ from eyechart.models.families.two_towers import TwoTowers
 from eyechart.models.load import module_of
 from eyechart.models.spec import TWO_TOWERS, families
 from eyechart.plan import configuration, targets
-from eyechart.plan.behavior import Answering
-from eyechart.plan.mining import Mining
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.mining import MiningPlan
 from eyechart.plan.registry import LAYOUTS
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 from eyechart.rendering.datasets.mmvp import pattern_types, patterns
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,10 +26,10 @@ VLM = SimpleNamespace(model="tiny_llava", dataset="mmvp")
 CLIP = SimpleNamespace(model="tiny_clip", dataset="mmvp_vlm")
 
 
-def answering(config: dict[str, Any], **changes: Any) -> Answering:
+def answering(config: dict[str, Any], **changes: Any) -> BehaviorPlan:
     changed = copy.deepcopy(config)
-    changed["answering"].update(changes)
-    return Answering(changed, configuration.read_specs())
+    changed["behavior"].update(changes)
+    return BehaviorPlan(changed, configuration.read_specs())
 
 
 def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[str, Any]) -> None:
@@ -85,8 +85,8 @@ def test_the_page_of_a_vlm_tells_of_the_encoder_in_it(config: dict[str, Any]) ->
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"datasets": ["mvp"]}, "answering.datasets: unknown dataset 'mvp'; did you mean 'mmvp'?"),
-        ({"by_dataset": {"mvp": {}}}, "answering.by_dataset: unknown dataset 'mvp'"),
+        ({"datasets": ["mvp"]}, "behavior.datasets: unknown dataset 'mvp'; did you mean 'mmvp'?"),
+        ({"by_dataset": {"mvp": {}}}, "behavior.by_dataset: unknown dataset 'mvp'"),
     ],
 )
 def test_a_dataset_that_cannot_be_asked_about_is_named(
@@ -119,12 +119,12 @@ def test_targets_that_can_be_made_pass(config: dict[str, Any]) -> None:
     found = answering(config)
     paths = [*found.pages(), *found.scores(), *found.all_answers(), *found.retrievals()]
     assert len(paths) > 20
-    paths += Mining(config).files("sheet.html")
+    paths += MiningPlan(config).files("sheet.html")
     targets.check(config, configuration.read_specs(), paths, "<results>")
 
 
-def mining(config: dict[str, Any], **changes: Any) -> Mining:
-    return Mining({**config, "mining": {**config["mining"], **changes}})
+def mining(config: dict[str, Any], **changes: Any) -> MiningPlan:
+    return MiningPlan({**config, "mining": {**config["mining"], **changes}})
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_own_files_are_watched_and_those_of_official_layouts_are_not(
     own = {"layout": "table", "source": "local", "splits": ["all"], "path": str(tmp_path)}
     config["datasets"]["mine"] = own
     config["datasets"]["real"] = {**own, "layout": "clevr"}
-    exam = Exam(config, configuration.read_specs())
+    exam = WorkflowPlan(config, configuration.read_specs())
     assert exam.own_files(SimpleNamespace(dataset="mine")) == [str(tmp_path / "a.csv")]
     assert exam.own_files(SimpleNamespace(dataset="real")) == []
 
@@ -166,7 +166,7 @@ def test_a_dataset_that_leaves_nothing_to_train_probes_on_is_refused(
 ) -> None:
     config["datasets"]["clevr"]["test_share"] = 1
     with pytest.raises(UserError, match="nothing is left to train on"):
-        Exam(config, configuration.read_specs()).check()
+        WorkflowPlan(config, configuration.read_specs()).check()
 
 
 def test_every_layout_names_steps_that_there_are() -> None:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import yaml
 
 from eyechart.plan import configuration
 from eyechart.plan import resources as sizing
-from eyechart.plan.resources import Sizes
+from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = SimpleNamespace(
@@ -43,7 +44,9 @@ read_specs = cache(configuration.read_specs)
 LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
 
 
-def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any) -> Sizes:
+def sizes(
+    config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any
+) -> JobResources:
     """Give the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
     changed = copy.deepcopy(config)
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
@@ -51,10 +54,10 @@ def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes:
         changed[section].update(values)
     specs = dict(read_specs())
     specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
-    return Sizes(changed, specs)
+    return JobResources(changed, specs)
 
 
-def ask(sizes: Sizes, name: str, attempt: int = 1) -> int:
+def ask(sizes: JobResources, name: str, attempt: int = 1) -> int:
     amount = getattr(sizes, name)(JOB, attempt=attempt)
     assert isinstance(amount, int)
     return amount
@@ -231,14 +234,14 @@ def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -
 
 
 def rules() -> dict[str, str]:
-    """Give the text of every rule that runs something."""
-    blocks = [
-        block
-        for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-        for block in re.split(r"\n(?=rule |use rule )", path.read_text())
-        if "    shell:" in block
-    ]
-    return {re.match(r"rule (\w+)", block)[1]: block for block in blocks}  # type: ignore[index]
+    """Return the text of every rule that runs something, by its name or its file's."""
+    found = {}
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for block in re.split(r"\n(?=(?:    )?rule\b|use rule )", path.read_text()):
+            if "    shell:" in block:
+                name = re.match(r"(?:    )?rule (\w+)", block)
+                found[name[1] if name else f"each of {path.stem}"] = textwrap.dedent(block)
+    return found
 
 
 @pytest.mark.parametrize("name", rules())
@@ -246,9 +249,9 @@ def test_every_rule_asks_for_memory_and_time_that_grow(name: str) -> None:
     resources = re.search(r"    resources:\n((?: {8}.*\n)+)", rules()[name])
     assert resources
     for key in ("mem_mb", "runtime"):
-        assert re.search(rf"^ +{key}=(SIZES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M), (
-            name
-        )
+        assert re.search(
+            rf"^ +{key}=(RESOURCES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M
+        ), name
 
 
 @pytest.mark.parametrize("name", ["download", "pull_model"])
@@ -257,7 +260,7 @@ def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
 
 
 def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
-    assert "gpu=SIZES.gpus" in rules()["extract_encoder"]
+    assert "gpu=RESOURCES.gpus" in rules()["extract_encoder"]
 
 
 def profile(name: str) -> dict[str, Any]:
@@ -295,7 +298,7 @@ def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
     config: dict[str, Any], device: str, gpus: int
 ) -> None:
     config["probing"]["device"] = device
-    assert Sizes(config, read_specs()).probing_gpus(JOB) == gpus
+    assert JobResources(config, read_specs()).probing_gpus(JOB) == gpus
 
 
 def test_logistic_regression_has_a_time_too(config: dict[str, Any]) -> None:

@@ -8,15 +8,15 @@ import pytest
 
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 
 Config = dict[str, Any]
 ASKED = SimpleNamespace(model="tiny_llava", dataset="cv_bench")
 OF_CLIP = SimpleNamespace(model="tiny_clip", dataset="cv_bench")
 
 
-def exam(config: Config) -> Exam:
-    return Exam(config, configuration.read_specs())
+def exam(config: Config) -> WorkflowPlan:
+    return WorkflowPlan(config, configuration.read_specs())
 
 
 @pytest.mark.parametrize(
@@ -39,26 +39,16 @@ def exam(config: Config) -> Exam:
         ("concepts", "datasets", ["clevr"], "'clevr' has the layout 'clevr', expected 'stroop'"),
         ("concepts", "datasets", ["strop"], "concepts.datasets: unknown dataset 'strop'"),
         ("attention", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for encoders"),
-        ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which answering.conditions"),
+        ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which behavior.conditions"),
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
     ],
 )
 def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
     section: str, key: str, value: object, sentence: str, config: Config
 ) -> None:
-    config["answering"]["conditions"] = ["sighted", "blank"]
+    config["behavior"]["conditions"] = ["sighted", "blank"]
     config[section][key] = value
     with pytest.raises(UserError, match=sentence):
-        exam(config).check()
-
-
-@pytest.mark.parametrize("section", ["readout", "concepts"])
-def test_a_dataset_that_is_not_cut_into_parts_cannot_be_extracted(
-    section: str, config: Config
-) -> None:
-    dataset = config[section]["datasets"][0]
-    del config["datasets"][dataset]["parts"]
-    with pytest.raises(UserError, match=f"datasets.{dataset}: the key 'parts' is missing"):
         exam(config).check()
 
 
@@ -85,15 +75,15 @@ def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
 
 
 def test_depth_heads_are_trained_only_where_depth_is_asked(config: Config) -> None:
-    reading = exam(config).reading
+    reading = exam(config).readout
     assert reading.heads(ASKED) == ["<results>/readout/tiny_llava/depth_heads.safetensors"]
     assert reading.heads(SimpleNamespace(model="tiny_llava", dataset="mochi")) == []
     config["readout"]["datasets"] = ["mochi"]
-    assert exam(config).reading.metrics() == []
+    assert exam(config).readout.metrics() == []
 
 
 def test_a_model_that_does_not_answer_has_readouts_without_answers(config: Config) -> None:
-    reading = exam(config).reading
+    reading = exam(config).readout
     dino = SimpleNamespace(model="tiny_dino", dataset="cv_bench")
     assert reading.answers(ASKED) == [
         "<results>/behavior/responses/tiny_llava/cv_bench/sighted.parquet"
@@ -102,7 +92,7 @@ def test_a_model_that_does_not_answer_has_readouts_without_answers(config: Confi
 
 
 def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> None:
-    judging = exam(config).judging
+    judging = exam(config).verdict
     answers = judging.answers(ASKED)
     assert "<results>/behavior/responses/tiny_llava/blink/blank.parquet" in answers
     assert "<results>/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet" not in answers
@@ -120,19 +110,19 @@ def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
     config: Config,
 ) -> None:
     dino = SimpleNamespace(model="tiny_dino")  # its probes are all of images
-    judging = exam(config).judging
+    judging = exam(config).verdict
     assert "<results>/datasets/clevr/items.parquet" not in judging.items(dino)
     assert judging.probes(dino) == judging.probe_predictions(dino) == []
 
 
 def test_patterns_that_nobody_is_asked_about_are_not_told_of(config: Config) -> None:
-    assert json.loads(exam(config).judging.setting(ASKED))["patterns"] == {"mmvp": "mmvp_vlm"}
-    config["answering"]["datasets"].remove("mmvp_vlm")
-    assert json.loads(exam(config).judging.setting(ASKED))["patterns"] == {}
+    assert json.loads(exam(config).verdict.setting(ASKED))["patterns"] == {"mmvp": "mmvp_vlm"}
+    config["behavior"]["datasets"].remove("mmvp_vlm")
+    assert json.loads(exam(config).verdict.setting(ASKED))["patterns"] == {}
 
 
 def test_only_language_models_are_traced(config: Config) -> None:
-    models = {model for model, _ in exam(config).tracing.pairs()}
+    models = {model for model, _ in exam(config).attention.pairs()}
     assert models == {"tiny_llava", "tiny_llava_aligned"}
 
 

@@ -11,9 +11,9 @@ import pytest
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, training
 from eyechart.plan.configuration import one_of
-from eyechart.plan.mining import Mining
+from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 
 TRAIN = SimpleNamespace(
     dataset="clevr", split="train", model="tiny_llava", scope="item", task="color"
@@ -21,12 +21,12 @@ TRAIN = SimpleNamespace(
 CLIP = SimpleNamespace(dataset="clevr", model="tiny_clip", scope="image", task="has_red")
 
 
-def exam(config: dict[str, Any], **changes: Any) -> Exam:
+def exam(config: dict[str, Any], **changes: Any) -> WorkflowPlan:
     changed = copy.deepcopy(config)
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
     for section, values in changes.items():
         changed[section].update(values)
-    return Exam(changed, configuration.read_specs())
+    return WorkflowPlan(changed, configuration.read_specs())
 
 
 def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
@@ -40,14 +40,14 @@ def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str,
         {"tasks": ["color"]},
     ):
         assert exam(config, clevr=change).drawing(TRAIN) == base
-    for change in ({"splits": {**counts, "train": 999}}, {"studio": {"gap": 0.2}}):
+    for change in ({"splits": {**counts, "train": 999}}, {"rendering": {"gap": 0.2}}):
         assert exam(config, clevr=change).drawing(TRAIN) != base
-    assert exam(config, studio={"gap": 0.2}).drawing(TRAIN) != base
+    assert exam(config, rendering={"gap": 0.2}).drawing(TRAIN) != base
 
 
 def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
     base = exam(config).asking(TRAIN)
-    assert exam(config, studio={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
+    assert exam(config, rendering={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
     assert exam(config, clevr={"balance": False}).asking(TRAIN) != base
 
 
@@ -115,20 +115,22 @@ def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) 
 
 
 def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
-    drawn = json.loads(exam(config, clevr={"studio": {"camera": {"fov": 30}}}).drawing(TRAIN))
-    assert drawn["camera"] == {**config["studio"]["camera"], "fov": 30}
+    drawn = json.loads(exam(config, clevr={"rendering": {"camera": {"fov": 30}}}).drawing(TRAIN))
+    assert drawn["camera"] == {**config["rendering"]["camera"], "fov": 30}
 
 
 def test_a_model_without_a_task_is_refused(config: dict[str, Any]) -> None:
     exam(config).check()
-    config["answering"]["datasets"] = config["readout"]["datasets"] = []
+    config["behavior"]["datasets"] = config["readout"]["datasets"] = []
     with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
         exam(config, clevr={"tasks": ["color"]}).check()
 
 
 def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict[str, Any]) -> None:
     other = exam(config, clevr={"tasks": ["color"]})
-    figures = [p for p in ReportPlan(other, Mining(other.config)).manifests() if "/probing/" in p]
+    figures = [
+        p for p in ReportPlan(other, MiningPlan(other.config)).manifests() if "/probing/" in p
+    ]
     assert not any("tiny_clip" in path for path in figures)
     assert any("tiny_llava" in path for path in figures)
 
@@ -137,7 +139,7 @@ def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict
 def test_only_the_stages_behind_the_examined_models_have_curves(
     config: dict[str, Any], weights: str
 ) -> None:
-    config["tiny"]["weights"] = weights
+    config["tiny_models"]["weights"] = weights
     counts = {}
     for models in (["tiny_clip"], ["tiny_llava_aligned"], ["tiny_clip", "tiny_llava"], []):
         config["models"] = models

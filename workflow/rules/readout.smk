@@ -3,9 +3,9 @@
 
 rule train_depth_heads:
     input:
-        manifests=READING.depth_manifests,
-        item_table=READING.depth_tables(paths.ITEMS),
-        image_table=READING.depth_tables(paths.IMAGES),
+        manifests=READOUT.depth_manifests,
+        item_table=READOUT.depth_tables(paths.ITEMS),
+        image_table=READOUT.depth_tables(paths.IMAGES),
     output:
         heads=paths.DEPTH_HEADS.rule(),
         metrics=paths.DEPTH_ERRORS.rule(),
@@ -20,8 +20,8 @@ rule train_depth_heads:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        dataset=READING.depth_name,
-        settings=READING.training,
+        dataset=READOUT.depth_name,
+        settings=READOUT.training,
         seed=config["seed"],
         code=fingerprint("eyechart.readout.depth.train_depth_heads"),
         environment=ENVIRONMENT,
@@ -36,11 +36,11 @@ rule train_depth_heads:
 
 rule read_out:
     input:
-        manifests=EXAM.all_scopes,
+        manifests=PLAN.all_scopes,
         item_table=paths.ITEMS.rule(),
         regions=paths.REGIONS.rule(),
-        heads=READING.heads,
-        answers=READING.answers,
+        heads=READOUT.heads,
+        answers=READOUT.answers,
     output:
         scores=paths.READOUTS.rule(),
         predictions=paths.READOUT_PREDICTIONS.rule(),
@@ -55,7 +55,7 @@ rule read_out:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        settings=READING.scoring,
+        settings=READOUT.scoring,
         seed=config["seed"],
         code=fingerprint("eyechart.readout.read_out"),
         environment=ENVIRONMENT,

@@ -179,7 +179,7 @@ def compare(
     adapter: ask_encoder.TwoTowers, captions: Captions, paths: Mapping[str, str], size: int | str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Give the pictures' and the distinct texts' vectors, float64, shapes (n, d) and (m, d)."""
-    batches = AdaptiveBatchSize(size, "answering.batch_size")
+    batches = AdaptiveBatchSize(size, "behavior.batch_size")
     for image in captions.images:
         if image not in paths:
             raise errors.UserError(f"items: picture {image!r} is not in the picture table")

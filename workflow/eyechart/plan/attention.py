@@ -11,12 +11,12 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+from eyechart.plan.configuration import Config, canonical, check_known
 from eyechart.plan.registry import LAYOUTS
 
 
 @dataclass(frozen=True)
-class Tracing:
+class AttentionPlan:
     """The section ``attention`` of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -27,7 +27,6 @@ class Tracing:
         known = self.config["datasets"]
         for dataset in self.datasets:
             check_known("attention.datasets", "dataset", dataset, known)
-            check_keys(self.config, dataset, ("test_share",), "attention.datasets")
             if self._layout(dataset).form != "question":
                 raise UserError(
                     f"attention.datasets: {dataset!r} holds statements for encoders, expected "
@@ -46,8 +45,8 @@ class Tracing:
 
     def setting(self, wildcards: Any) -> str:
         """Give which items are traced and how they are put, as when the model answers."""
-        own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
-        asked = {**self.config["answering"], **own}
+        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
+        asked = {**self.config["behavior"], **own}
         section = self.config["attention"]
         chosen = {key: section[key] for key in ("items", "pictures", "top")}
         return canonical({**chosen, "prompt": asked["prompt"], "choices": asked["choices"]})

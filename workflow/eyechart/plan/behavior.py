@@ -10,7 +10,7 @@ from typing import Any
 
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known, one_of
+from eyechart.plan.configuration import Config, canonical, check_known, one_of
 from eyechart.plan.registry import LAYOUTS
 from eyechart.tables.conditions import CONDITIONS
 
@@ -22,7 +22,7 @@ OF_ENCODER = {"statement": "{question} {choice}", "caption": "{statement}"}
 
 
 @dataclass(frozen=True)
-class Answering:
+class BehaviorPlan:
     """A checked configuration and the specs of all models that there are."""
 
     config: Config
@@ -32,14 +32,13 @@ class Answering:
         """Raise a UserError for a dataset that is asked about or described and does not exist."""
         known = self.config["datasets"]
         for key in ("datasets", "by_dataset"):
-            for dataset in self.config["answering"][key]:
-                check_known(f"answering.{key}", "dataset", dataset, known)
-                check_keys(self.config, dataset, ("test_share",), f"answering.{key}")
+            for dataset in self.config["behavior"][key]:
+                check_known(f"behavior.{key}", "dataset", dataset, known)
 
     @property
     def datasets(self) -> list[str]:
         """The datasets that models are asked about."""
-        return list(self.config["answering"]["datasets"])
+        return list(self.config["behavior"]["datasets"])
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield every (model, dataset) of the exam in which the model is asked."""
@@ -64,7 +63,7 @@ class Answering:
 
     def conditions(self, kind: str) -> list[str]:
         """Give the conditions that models of a kind are asked under, in the house's order."""
-        wanted = self.config["answering"]["conditions"]
+        wanted = self.config["behavior"]["conditions"]
         shown = [c for c in CONDITIONS if c in wanted]
         return [c for c in shown if kind == "vlm" or c != "no_image"]
 
@@ -75,8 +74,8 @@ class Answering:
 
         What the model does not read is always the same, so that it depends on none of it.
         """
-        own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
-        asked = {**self.config["answering"], **own}
+        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
+        asked = {**self.config["behavior"], **own}
         vlm = self.specs[wildcards.model].kind == "vlm"
         read, unread = (OF_VLM, OF_ENCODER) if vlm else (OF_ENCODER, OF_VLM)
         return canonical({**{key: asked[key] for key in (*ASKED, *read)}, **unread})
@@ -167,25 +166,25 @@ class Answering:
 
     def tables_of_patterns(self, name: str) -> list[str]:
         """Give the table of all models' patterns, where any is asked about pairs of pictures."""
-        return [paths.MMVP.rule(table=name)] if self.patterned() else []
+        return [paths.PATTERN_TABLES.rule(table=name)] if self.patterned() else []
 
     def pages(self) -> list[str]:
         """Give the pages about pairs of pictures, one per model that is asked about some."""
         models = dict.fromkeys(model for model, _ in self.patterned())
-        return [paths.MMVP_PAGE.rule(model=model) for model in models]
+        return [paths.PATTERN_PAGE.rule(model=model) for model in models]
 
     def _on_page(self, wildcards: Any) -> list[tuple[str, str]]:
         return self.patterned(getattr(wildcards, "model", None))
 
     def _answers(self, model: str, dataset: str) -> list[str]:
         shown = self.conditions(self.specs[model].kind)
-        return [paths.ANSWERS.rule(model=model, dataset=dataset, condition=c) for c in shown]
+        return [paths.RESPONSES.rule(model=model, dataset=dataset, condition=c) for c in shown]
 
     def _layout(self, dataset: str) -> Any:
         return LAYOUTS[self.config["datasets"][dataset]["layout"]]
 
     def _slice(self, *keys: str) -> str:
-        return canonical({key: self.config["answering"][key] for key in keys})
+        return canonical({key: self.config["behavior"][key] for key in keys})
 
 
 def _of(pattern: paths.Pattern, pairs: Iterable[tuple[str, str]]) -> list[str]:

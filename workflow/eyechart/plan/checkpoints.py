@@ -30,7 +30,8 @@ class Checkpoints:
         for model in self.config["checkpoints"]:
             if model in training.MODELS:
                 raise UserError(
-                    f"checkpoints: {model} is made here and taken from no folder; see tiny.weights"
+                    f"checkpoints: {model} is made here and taken from no folder; "
+                    "see tiny_models.weights"
                 )
             if (base := self.specs[model].base) is not None:
                 raise UserError(

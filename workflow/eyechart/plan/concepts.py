@@ -11,15 +11,15 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.configuration import Config, canonical, check_known
 
 SETTINGS = ("columns", "components", "neighbours", "power", "shown", "threshold", "permutations",
             "bootstrap")  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Comparing:
+class ConceptsPlan:
     """The section ``concepts`` of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -30,7 +30,6 @@ class Comparing:
         known = self.config["datasets"]
         for dataset in self.datasets:
             check_known("concepts.datasets", "dataset", dataset, known)
-            check_keys(self.config, dataset, ("parts", "test_share"), "concepts.datasets")
             if known[dataset]["layout"] != "stroop":
                 raise UserError(
                     f"concepts.datasets: {dataset!r} has the layout "
@@ -52,9 +51,9 @@ class Comparing:
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give the sighted answers to the same pictures, if the model is asked about them."""
-        answering = Answering(self.config, self.specs)
+        answering = BehaviorPlan(self.config, self.specs)
         model, dataset = wildcards.model, wildcards.dataset
-        sighted = paths.ANSWERS.rule(model=model, dataset=dataset, condition="sighted")
+        sighted = paths.RESPONSES.rule(model=model, dataset=dataset, condition="sighted")
         return [sighted] if (model, dataset) in answering.pairs() else []
 
     def tables(self, name: str) -> list[str]:

@@ -92,10 +92,3 @@ def check_known(where: object, kind: str, name: str, valid: Iterable[str]) -> No
     names = list(valid)
     if name not in names:
         raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")
-
-
-def check_keys(config: Config, dataset: str, keys: Iterable[str], asker: str) -> None:
-    """Raise a UserError for the first key that a dataset lacks and that whoever names it needs."""
-    for key in keys:
-        if key not in config["datasets"][dataset]:
-            raise UserError(f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it")

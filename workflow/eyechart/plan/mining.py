@@ -10,13 +10,13 @@ from typing import Any
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+from eyechart.plan.configuration import Config, canonical, check_known
 
 FINDING = ("similar", "different", "centre", "block", "most")
 
 
 @dataclass(frozen=True)
-class Mining:
+class MiningPlan:
     """The section ``mining`` of a checked configuration."""
 
     config: Config
@@ -26,8 +26,6 @@ class Mining:
         mining, known = self.config["mining"], self.config["datasets"]
         for dataset in mining["datasets"]:
             check_known("mining.datasets", "dataset", dataset, known)
-            if mining["pairs"]:
-                check_keys(self.config, dataset, ("parts", "test_share"), "mining.datasets")
         for pair in mining["pairs"]:
             for model in pair:
                 if model not in mining["vectors"]:

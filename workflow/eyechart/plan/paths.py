@@ -205,7 +205,7 @@ SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "the curves behind them")
 
 # Activations and what is learnt from them
-PART = Pattern(
+ACTIVATIONS = Pattern(
     "<results>/extraction/{model}/{dataset}/{scope}/part-{part}.parquet",
     "a row per image or question, a column per address and span",
 )
@@ -239,12 +239,12 @@ PAIRS = Pattern(
 LABELS = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
 )
-SHEET = Pattern(
+PAIRS_PAGE = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
 )
 
 # Answers
-ANSWERS = Pattern(
+RESPONSES = Pattern(
     "<results>/behavior/responses/{model}/{dataset}/{condition}.parquet",
     "a row per item and order of its choices",
 )
@@ -258,15 +258,15 @@ DISTRIBUTIONS = Pattern(
 RETRIEVAL = Pattern(
     "<results>/behavior/retrieval/{model}/{dataset}.parquet", "captions found for images"
 )
-MMVP = Pattern(
+PATTERN_TABLES = Pattern(
     "<results>/behavior/patterns/{table}.parquet",
     "patterns, or correlations, of all models that are examined",
 )
-MMVP_OF_MODEL = Pattern(
+PATTERN_TABLES_OF_MODEL = Pattern(
     "<results>/behavior/patterns/{model}/{table}.parquet",
     "the same, of a model and the encoder in it",
 )
-MMVP_PAGE = Pattern(
+PATTERN_PAGE = Pattern(
     "<results>/behavior/patterns/{model}.html", "the page of a model about pairs of images"
 )
 ATTENTION = Pattern(

@@ -11,8 +11,8 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.configuration import Config, canonical, check_known
 from eyechart.plan.registry import LAYOUTS
 
 SPANS = ("cls", "image_tokens")
@@ -20,7 +20,7 @@ DEPTH_TASK = "depth_order"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadoutPlan:
     """The section ``readout`` of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -31,7 +31,6 @@ class Reading:
         section, known = self.config["readout"], self.config["datasets"]
         for dataset in section["datasets"]:
             check_known("readout.datasets", "dataset", dataset, known)
-            check_keys(self.config, dataset, ("parts", "test_share"), "readout.datasets")
             if not self._layout(dataset).regions:
                 raise UserError(
                     f"readout.datasets: {dataset!r} has the layout "
@@ -41,7 +40,6 @@ class Reading:
         if section["depth"] is None:
             return
         check_known("readout.depth", "dataset", section["depth"], known)
-        check_keys(self.config, section["depth"], ("parts", "test_share"), "readout.depth")
         if not self._layout(section["depth"]).depth:
             raise UserError(
                 f"readout.depth is {section['depth']!r}, whose layout "
@@ -113,7 +111,7 @@ class Reading:
 
     def answers(self, wildcards: Any) -> list[str]:
         """Give the sighted answers to the same items, if the model is asked about them."""
-        return self._asked(wildcards, paths.ANSWERS, condition="sighted")
+        return self._asked(wildcards, paths.RESPONSES, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:
         """Give what they, and the blind ones, score."""
@@ -126,7 +124,7 @@ class Reading:
 
     def _asked(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:
         model, dataset = wildcards.model, wildcards.dataset
-        asked = (model, dataset) in Answering(self.config, self.specs).pairs()
+        asked = (model, dataset) in BehaviorPlan(self.config, self.specs).pairs()
         return [pattern.rule(model=model, dataset=dataset, **names)] if asked else []
 
     def _layout(self, dataset: str) -> Any:

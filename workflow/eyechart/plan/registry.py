@@ -25,7 +25,6 @@ class Layout:
     draws, writes : the studio's steps for it, if it can be drawn
     drawing, asking : keys of a dataset that its drawn pictures, and questions, depend on
     taking, preparing : keys of a dataset that taking it, and its tables, depend on
-    needed : keys that its section must have
     downloads : the step that downloads it
     sources : where it may come from
     items, images : its tasks about a picture with its question, and about a picture alone
@@ -48,7 +47,6 @@ class Layout:
     asking: Sequence[str] = ()
     taking: Sequence[str] = ()
     preparing: Sequence[str] = ()
-    needed: Sequence[str] = ()
     sources: Sequence[str] = ("render", "local", "download")
     items: Sequence[str] = ()
     images: Sequence[str] = ()
@@ -83,7 +81,6 @@ _OWN = Layout(
     takes="data.own.take",
     taking=("columns", "images"),
     preparing=("layout", "prompt", "choices", "task", "answer_as"),
-    needed=("test_share",),
     sources=("local",),
     own_tasks=True,
 )
@@ -124,7 +121,6 @@ def _skills(name: str, items: Sequence[str], *keys: str, drawn: bool = True) -> 
         writes=f"rendering.datasets.{name}.write" if drawn else "",
         sources=("render", "local", "download") if drawn else ("local", "download"),
         preparing=(*_ITEMS, *keys),
-        needed=("test_share", *_ITEMS, *keys),
         items=items,
         regions=True,
     )
@@ -146,7 +142,6 @@ LAYOUTS = {
         draws="rendering.datasets.coco.draw",
         writes="rendering.datasets.coco.write",
         preparing=_COCO,
-        needed=("test_share", *_COCO),
         items=coco_tasks.ITEM_TASKS,
         images=(coco_tasks.OBJECT_COUNT,),
         image_prefix="has_",
@@ -158,7 +153,6 @@ LAYOUTS = {
         draws="rendering.datasets.mmvp.draw",
         writes="rendering.datasets.mmvp.write",
         preparing=("corrections",),
-        needed=("test_share", "corrections"),
         items=(*mmvp_tasks.PATTERNS, "mmvp"),
         pairs=True,
     ),
@@ -167,7 +161,6 @@ LAYOUTS = {
         module="data.layouts.mmvp_vlm.layout",
         draws="rendering.datasets.mmvp_vlm.draw",
         writes="rendering.datasets.mmvp_vlm.write",
-        needed=("test_share",),
         form="which_picture",
         pairs=True,
     ),
@@ -182,7 +175,6 @@ LAYOUTS = {
         draws="rendering.datasets.nyuv2.draw",
         writes="rendering.datasets.nyuv2.write",
         preparing=("most",),
-        needed=("test_share", "most"),
         depth=True,
     ),
     "stroop": Layout(
@@ -193,7 +185,6 @@ LAYOUTS = {
         asking=("palette",),
         drawing=_STROOP,
         preparing=("prompts",),
-        needed=("test_share", "prompts"),
         sources=("render", "local"),
         items=("stroop", "concept"),
         images=("word", "font", "background"),

@@ -13,8 +13,8 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
-from eyechart.plan.mining import Mining
-from eyechart.plan.workflow import Exam
+from eyechart.plan.mining import MiningPlan
+from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
 
@@ -26,14 +26,14 @@ TEMPLATES = (".j2", ".css", ".js")
 class ReportPlan:
     """The report of an exam."""
 
-    exam: Exam
-    mining: Mining
+    exam: WorkflowPlan
+    mining: MiningPlan
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """The files of every table of the whole exam, by name of ``report.files.TABLES``."""
-        exam, answering, reading = self.exam, self.exam.answering, self.exam.reading
-        comparing, tracing = self.exam.comparing, self.exam.tracing
+        exam, answering, reading = self.exam, self.exam.behavior, self.exam.readout
+        comparing, tracing = self.exam.concepts, self.exam.attention
         shown = exam.told_of
         curves = Inputs(map(Path, training.curves(exam.config)))
         return {
@@ -50,9 +50,9 @@ class ReportPlan:
             "patterns": answering.tables_of_patterns("patterns"),
             "correlations": answering.tables_of_patterns("correlations"),
             "pairs": self.mining.files("pairs.parquet"),
-            "verdicts": exam.judging.tables(),
-            "classes": exam.judging.beside(paths.CLASSES),
-            "differences": exam.judging.beside(paths.DIFFERENCES),
+            "verdicts": exam.verdict.tables(),
+            "classes": exam.verdict.beside(paths.CLASSES),
+            "differences": exam.verdict.beside(paths.DIFFERENCES),
             "readouts": reading.tables(),
             "heads": reading.metrics(),
             **{name: comparing.tables(name) for name in ("cues", "separation", "projection")},

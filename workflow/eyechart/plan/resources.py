@@ -91,7 +91,7 @@ def fixed(amount: float) -> Resource:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class JobResources:
     """The resources of all jobs of a checked configuration."""
 
     config: Config
@@ -102,9 +102,9 @@ class Sizes:
     def drawing_minutes(self, wildcards: Any, attempt: int) -> int:
         """Give the time that one shard's pictures take."""
         dataset = self.config["datasets"][wildcards.dataset]
-        studio = look(self.config, wildcards.dataset)
+        rendering = look(self.config, wildcards.dataset)
         pictures = math.ceil(dataset["splits"][wildcards.split] / dataset["shards"])
-        rays = math.prod(studio["image_px"]) * studio["samples_per_pixel"]
+        rays = math.prod(rendering["image_px"]) * rendering["samples_per_pixel"]
         return _minutes(pictures * rays / RAYS_S, attempt)
 
     def rows_mb(self, wildcards: Any, attempt: int) -> int:
@@ -172,12 +172,12 @@ class Sizes:
     def answering_minutes(self, wildcards: Any, attempt: int) -> int:
         """Give the time of asking everything under every condition, every prompt read whole."""
         pictures, questions = self.rows(wildcards.dataset)
-        conditions = len(self.config["answering"]["conditions"])
+        conditions = len(self.config["behavior"]["conditions"])
         reading = self._reading_s(wildcards.model, self.gpus(wildcards)) * questions
         work = conditions * (pictures * PICTURE_S + reading)
         return _minutes(self._loading_s(wildcards.model) + work, attempt)
 
-    # Mining
+    # MiningPlan
 
     def mining_mb(self, wildcards: Any, attempt: int) -> int:
         """Give the memory of two encoders' vectors of all pictures, and two blocks of cosines."""

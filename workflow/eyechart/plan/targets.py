@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
+from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, check_known, examined, tasks_for
 
 MODELS = ("model", "first", "second")  # names in a path that are models
@@ -39,7 +39,7 @@ def check(
                 tasks_for(config, specs, names["model"], names["dataset"]),
             )
             check_known(target, f"task of {model}", names["task"], tasks)
-        _check_asked(target, Answering(config, specs), pattern.stage, names)
+        _check_asked(target, BehaviorPlan(config, specs), pattern.stage, names)
 
 
 def _datasets(config: Config, stage: str) -> Sequence[str]:
@@ -52,7 +52,7 @@ def _datasets(config: Config, stage: str) -> Sequence[str]:
     return list(config[sections[stage]]["datasets"] if stage in sections else config["datasets"])
 
 
-def _check_asked(target: str, answering: Answering, stage: str, names: paths.Names) -> None:
+def _check_asked(target: str, answering: BehaviorPlan, stage: str, names: paths.Names) -> None:
     """Raise a UserError for answers of a model that cannot be asked."""
     if stage in ASKED and "dataset" in names:
         datasets = [names["dataset"]]
@@ -68,5 +68,5 @@ def _check_asked(target: str, answering: Answering, stage: str, names: paths.Nam
     elif datasets:
         why = f"{', '.join(datasets)} holds pairs of pictures for one statement, asked of encoders"
     else:
-        why = "no dataset under answering.datasets has layout mmvp or mmvp_vlm"
+        why = "no dataset under behavior.datasets has layout mmvp or mmvp_vlm"
     raise UserError(f"{target}: {why}")

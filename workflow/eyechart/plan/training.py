@@ -13,7 +13,7 @@ from eyechart.plan.configuration import Config, canonical
 STAGES = ("contrastive", "language", "alignment", "instruction", "distillation")
 PICTURES = "clevr_pretrain"
 # Of its section: what changes neither pictures nor questions
-BESIDE = ("shards", "parts", "test_share", "tasks")
+BESIDE = ("shards", "parts", "test_share", "tasks", "rendering")
 # Per tiny model: the stages that come with it, of which the last makes it
 MODELS = {
     "tiny_clip": ("contrastive",),
@@ -26,10 +26,10 @@ BUILT_ON = {"tiny_llava_aligned": "tiny_clip", "tiny_llava": "tiny_llava_aligned
 
 def stage_recipe(config: Config, stage: str) -> str:
     """Give what one stage depends on, as canonical JSON: what all share, and its own section."""
-    recipe = config["tiny"]["recipe"]
+    recipe = config["tiny_models"]["recipe"]
     shared = {key: value for key, value in recipe.items() if key not in STAGES}
-    studio = {**look(config, PICTURES), **recipe["studio"]}
-    return canonical({**shared, "studio": studio, stage: recipe[stage]})
+    scenes = {**look(config, PICTURES), **recipe["text_scenes"]}
+    return canonical(_stored({**shared, "text_scenes": scenes, stage: recipe[stage]}))
 
 
 def model_recipe(config: Config, model: str) -> str:
@@ -41,8 +41,13 @@ def model_recipe(config: Config, model: str) -> str:
     pictures = {k: v for k, v in config["datasets"][PICTURES].items() if k not in BESIDE}
     pictures["studio"] = look(config, PICTURES)
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
-    recipe = {k: v for k, v in config["tiny"]["recipe"].items() if k not in others}
-    return canonical({"pictures": pictures, "training": {**recipe, "seed": config["tiny"]["seed"]}})
+    recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}
+    return canonical(
+        {
+            "pictures": pictures,
+            "training": {**_stored(recipe), "seed": config["tiny_models"]["seed"]},
+        }
+    )
 
 
 def whole_recipe(config: Config) -> Callable[[Any], str]:
@@ -60,8 +65,8 @@ def lineage(model: str) -> list[str]:
 
 
 def look(config: Config, dataset: str) -> Config:
-    """Give how the pictures of a drawn dataset look: ``studio``, and what is its own."""
-    shared, own = config["studio"], config["datasets"][dataset].get("studio", {})
+    """Give how the pictures of a drawn dataset look: ``rendering``, and what is its own."""
+    shared, own = config["rendering"], config["datasets"][dataset].get("rendering", {})
     return {**shared, **own, "camera": {**shared["camera"], **own.get("camera", {})}}
 
 
@@ -93,5 +98,10 @@ def curves(config: Config) -> list[str]:
     ]
 
 
+def _stored(recipe: Config) -> Config:
+    """Return a recipe with the key names that are stored beside the shipped weights."""
+    return {"studio" if key == "text_scenes" else key: v for key, v in recipe.items()}
+
+
 def _shipped(config: Config) -> bool:
-    return bool(config["tiny"]["weights"] == "shipped")
+    return bool(config["tiny_models"]["weights"] == "shipped")

@@ -10,7 +10,7 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
+from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import (
     Config,
     canonical,
@@ -19,7 +19,7 @@ from eyechart.plan.configuration import (
     scope_of,
     tasks_for,
 )
-from eyechart.plan.readout import Reading
+from eyechart.plan.readout import ReadoutPlan
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Judging:
+class VerdictPlan:
     """The section ``verdict`` of a checked configuration, and the specs of all models."""
 
     config: Config
@@ -53,10 +53,10 @@ class Judging:
         for key, value in section["patterns"].items():
             for dataset in (key, value):
                 check_known("verdict.patterns", "dataset", dataset, known)
-        shown = self.config["answering"]["conditions"]
+        shown = self.config["behavior"]["conditions"]
         if self._answering.datasets and section["blind"] not in shown:
             raise UserError(
-                f"verdict.blind is {section['blind']!r}, which answering.conditions does not have; "
+                f"verdict.blind is {section['blind']!r}, which behavior.conditions does not have; "
                 f"expected one of {', '.join(c for c in shown if c != 'sighted') or 'more of them'}"
             )
 
@@ -68,7 +68,7 @@ class Judging:
     def known(self, model: str) -> list[Known]:
         """Return what is known of a model, a record per dataset of which anything is."""
         answered = {d for m, d in self._answering.pairs() if m == model}
-        read_out = Reading(self.config, self.specs).datasets
+        read_out = ReadoutPlan(self.config, self.specs).datasets
         probed = {d: self._item_tasks(model, d) for d in examined(self.config)}
         found = [
             Known(d, d in answered, d in read_out, probed.get(d, ()))
@@ -134,8 +134,8 @@ class Judging:
         return self._answers(self._contained(wildcards.model), sets)
 
     @property
-    def _answering(self) -> Answering:
-        return Answering(self.config, self.specs)
+    def _answering(self) -> BehaviorPlan:
+        return BehaviorPlan(self.config, self.specs)
 
     def _item_tasks(self, model: str, dataset: str) -> tuple[str, ...]:
         """Return the probed tasks that ask questions, which alone are skills."""
@@ -155,7 +155,7 @@ class Judging:
 
     def _answers(self, model: str, datasets: list[str]) -> list[str]:
         shown = ("sighted", self.config["verdict"]["blind"])
-        answers = paths.ANSWERS.rule
+        answers = paths.RESPONSES.rule
         return [answers(model=model, dataset=d, condition=c) for d in datasets for c in shown]
 
     def _probes(self, model: str, pattern: paths.Pattern) -> list[str]:

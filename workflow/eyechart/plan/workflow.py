@@ -13,18 +13,18 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths, training
-from eyechart.plan.attention import Tracing
-from eyechart.plan.behavior import Answering
+from eyechart.plan.attention import AttentionPlan
+from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.checkpoints import Checkpoints
-from eyechart.plan.concepts import Comparing
+from eyechart.plan.concepts import ConceptsPlan
 from eyechart.plan.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
-from eyechart.plan.readout import SPANS, Reading
+from eyechart.plan.readout import SPANS, ReadoutPlan
 from eyechart.plan.registry import LAYOUTS, Layout
-from eyechart.plan.verdict import Judging
+from eyechart.plan.verdict import VerdictPlan
 
 
 @dataclass(frozen=True)
-class Exam:
+class WorkflowPlan:
     """A checked configuration and the specs of all models that there are."""
 
     config: Config
@@ -33,7 +33,7 @@ class Exam:
     def check(self) -> None:
         """Raise a UserError for a model that may not run or would not be asked anything."""
         self.checkpoints.check()
-        for section in (self.answering, self.reading, self.comparing, self.tracing, self.judging):
+        for section in (self.behavior, self.readout, self.concepts, self.attention, self.verdict):
             section.check()
         for dataset in self.datasets:
             share = self.config["datasets"][dataset]["test_share"]
@@ -42,10 +42,10 @@ class Exam:
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
                 )
-        asked = {model for model, _ in self.answering.pairs()}
+        asked = {model for model, _ in self.behavior.pairs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.datasets)
-            if model not in asked and not probed and not self.reading.datasets:
+            if model not in asked and not probed and not self.readout.datasets:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
@@ -62,29 +62,29 @@ class Exam:
         return Checkpoints(self.config, self.specs)
 
     @property
-    def answering(self) -> Answering:
+    def behavior(self) -> BehaviorPlan:
         """Which model is asked about which dataset."""
-        return Answering(self.config, self.specs)
+        return BehaviorPlan(self.config, self.specs)
 
     @property
-    def reading(self) -> Reading:
+    def readout(self) -> ReadoutPlan:
         """What is read out of representations alone."""
-        return Reading(self.config, self.specs)
+        return ReadoutPlan(self.config, self.specs)
 
     @property
-    def comparing(self) -> Comparing:
+    def concepts(self) -> ConceptsPlan:
         """Which words in colours are compared with colours."""
-        return Comparing(self.config, self.specs)
+        return ConceptsPlan(self.config, self.specs)
 
     @property
-    def tracing(self) -> Tracing:
+    def attention(self) -> AttentionPlan:
         """Which items' attention is traced."""
-        return Tracing(self.config, self.specs)
+        return AttentionPlan(self.config, self.specs)
 
     @property
-    def judging(self) -> Judging:
+    def verdict(self) -> VerdictPlan:
         """What verdicts are read from."""
-        return Judging(self.config, self.specs)
+        return VerdictPlan(self.config, self.specs)
 
     @property
     def datasets(self) -> list[str]:
@@ -94,8 +94,8 @@ class Exam:
     @property
     def told_of(self) -> list[str]:
         """The datasets that the report tells of: those that any of its sections reads."""
-        more = [*self.reading.datasets, *self.comparing.datasets, *self.tracing.datasets]
-        return list(dict.fromkeys([*self.datasets, *self.answering.datasets, *more]))
+        more = [*self.readout.datasets, *self.concepts.datasets, *self.attention.datasets]
+        return list(dict.fromkeys([*self.datasets, *self.behavior.datasets, *more]))
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield every examined (model, dataset): those with a task that the model can be asked."""
@@ -184,7 +184,7 @@ class Exam:
         """Give the parts of one scope's activations."""
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
         count = self.part_count(wildcards)
-        return [paths.PART.rule(**names, part=f"{n:03d}") for n in range(count)]
+        return [paths.ACTIVATIONS.rule(**names, part=f"{n:03d}") for n in range(count)]
 
     def own_files(self, wildcards: Any) -> list[str]:
         """Give the files of the user's own data, for a change in them to be noticed."""
@@ -265,8 +265,8 @@ class Exam:
         general, concepts = self.config["extraction"], self.config["concepts"]
         probed = dataset in [*self.datasets, *self.config["mining"]["datasets"]]
         wanted = [(general["addresses"], general["spans"])] if probed else []
-        if self.reading.keeps(dataset):
-            wanted.append((self.reading.addresses(), list(SPANS)))
+        if self.readout.keeps(dataset):
+            wanted.append((self.readout.addresses(), list(SPANS)))
         if dataset in concepts["datasets"]:
             wanted.append((concepts["addresses"], concepts["spans"]))
         if not wanted:

@@ -18,7 +18,7 @@ from eyechart.plan.config.base import (
     optional,
     setting,
 )
-from eyechart.plan.config.look import OwnStudio
+from eyechart.plan.config.rendering import RenderingOverride
 from eyechart.plan.registry import LAYOUTS, Layout
 
 Source = Literal["render", "local", "download"]
@@ -33,7 +33,7 @@ class Dataset(Section):
     layout: str = setting(..., "the layout that its files come in")
     source: Source = setting(
         ...,
-        "`render`: the studio draws it; `local`: from `path`; `download`: by data/versions.tsv",
+        "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv",
     )
     path: Text = optional("source `local`: a folder or archive in the official layout")
     splits: dict[str, Count] | Texts | None = setting(
@@ -97,8 +97,8 @@ class Dataset(Section):
 
 
 class Rendered(Dataset):
-    """What datasets have that the studio can draw."""
+    """What datasets have that can be rendered."""
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
-    studio: OwnStudio = optional("source `render`: what differs from `studio`")
+    rendering: RenderingOverride = optional("source `render`: what differs from `rendering`")

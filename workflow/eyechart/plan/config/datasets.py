@@ -20,8 +20,8 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.dataset import Dataset, Rendered
-from eyechart.plan.config.look import OwnCanvas
 from eyechart.plan.config.own_data import Own
+from eyechart.plan.config.rendering import CanvasOverride
 
 Published = Literal["local", "download"]
 Family = Literal[
@@ -141,7 +141,7 @@ class Blink(Rendered):
     )
     most: Count | None = setting(None, MOST)
     wording: BlinkWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
     def all_tasks(self) -> list[str]:
         """Return the tasks that are probed where none are named: the skills examined."""
@@ -160,7 +160,7 @@ class CvBench(Rendered):
     layout: Literal["cv_bench"] = setting(..., "`cv_bench`")
     most: Count | None = setting(None, MOST)
     wording: CvBenchWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
 
 class MochiWording(Section):
@@ -177,7 +177,7 @@ class Mochi(Rendered):
     layout: Literal["mochi"] = setting(..., "`mochi`")
     most: Count | None = setting(None, MOST)
     wording: MochiWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
 
 class SpairWording(Section):
@@ -201,7 +201,7 @@ class Points(Dataset):
     apart: PositiveShare = setting(
         0.1, "least distance of two choices", unit="share of the image's longer side"
     )
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
 
 class Spair(Points):

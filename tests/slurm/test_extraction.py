@@ -72,8 +72,8 @@ def test_a_cancelled_job_is_tried_again_with_more_memory_and_time(run: Run) -> N
 @pytest.mark.parametrize(
     ("rule", "memory", "time"),
     [
-        ("describe_model", JobResources.describing_mb, JobResources.describing_minutes),
-        ("extract_vlm", JobResources.extracting_mb, JobResources.extracting_minutes),
+        ("describe_model", JobResources.card_mb, JobResources.card_minutes),
+        ("extract_vlm", JobResources.model_mb, JobResources.extraction_minutes),
     ],
 )
 def test_jobs_ask_slurm_for_what_their_models_need(

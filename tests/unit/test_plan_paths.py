@@ -112,9 +112,9 @@ def test_a_path_is_of_the_pattern_that_spells_out_most_of_it(
 def test_the_names_in_a_folder_are_read_of_a_file_of_no_known_kind() -> None:
     found = paths.find_folder("data/raw/clevr/images/val/1.png")
     assert found is not None and found[1] == {"dataset": "clevr"}
-    found = paths.find_folder("results/report/figures/behaviour/clevr/m/accuracy.png")
+    found = paths.find_folder("results/report/figures/behavior/clevr/m/accuracy.png")
     assert found is not None and found[1]["dataset"] == "clevr"
-    found = paths.find_folder("/mnt/out/activations/m/clevr/item/lost.parquet", "/mnt/out")
+    found = paths.find_folder("/mnt/out/extraction/m/clevr/item/lost.parquet", "/mnt/out")
     assert found is not None and found[1]["model"] == "m"
     assert paths.find_folder("-n") is None
 
@@ -122,8 +122,8 @@ def test_the_names_in_a_folder_are_read_of_a_file_of_no_known_kind() -> None:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("out/report/figures/clever/tiny_llava/figures.json", "did you mean 'clevr'?"),
-        ("out/report/figures/readouts/blink/tiny_lava/figures.json", "did you mean 'tiny_llava'?"),
+        ("out/report/figures/probing/clever/tiny_llava/figures.json", "did you mean 'clevr'?"),
+        ("out/report/figures/readout/blink/tiny_lava/figures.json", "did you mean 'tiny_llava'?"),
         ("out/extraction/tiny_lava/clevr/item/part-0.parquet", "did you mean 'tiny_llava'?"),
         ("out/behavior/patterns/tiny_lava/patterns.parquet", "did you mean 'tiny_llava'?"),
         ("data/models/tiny_lava/ready.json", "did you mean 'tiny_llava'?"),

@@ -55,7 +55,7 @@ def test_what_all_stages_share_changes_every_model(config: dict[str, Any]) -> No
 
 
 def test_a_rule_gets_the_recipe_of_its_model(config: dict[str, Any]) -> None:
-    give = training.whole_recipe(config)
+    give = training.recipe_of_model(config)
     for model in training.MODELS:
         wildcards = SimpleNamespace(model=model)
         assert give(wildcards) == training.model_recipe(config, model)

@@ -30,7 +30,7 @@ def exam(config: dict[str, Any], **changes: Any) -> WorkflowPlan:
 
 
 def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
-    base = exam(config).drawing(TRAIN)
+    base = exam(config).scene_settings(TRAIN)
     counts = config["datasets"]["clevr"]["splits"]
     for change in (
         {"questions": {"color": 9}},
@@ -39,22 +39,24 @@ def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str,
         {"parts": 9},
         {"tasks": ["color"]},
     ):
-        assert exam(config, clevr=change).drawing(TRAIN) == base
+        assert exam(config, clevr=change).scene_settings(TRAIN) == base
     for change in ({"splits": {**counts, "train": 999}}, {"rendering": {"gap": 0.2}}):
-        assert exam(config, clevr=change).drawing(TRAIN) != base
-    assert exam(config, rendering={"gap": 0.2}).drawing(TRAIN) != base
+        assert exam(config, clevr=change).scene_settings(TRAIN) != base
+    assert exam(config, rendering={"gap": 0.2}).scene_settings(TRAIN) != base
 
 
 def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
-    base = exam(config).asking(TRAIN)
-    assert exam(config, rendering={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
-    assert exam(config, clevr={"balance": False}).asking(TRAIN) != base
+    base = exam(config).question_settings(TRAIN)
+    assert (
+        exam(config, rendering={"gap": 0.2}, clevr={"shards": 9}).question_settings(TRAIN) == base
+    )
+    assert exam(config, clevr={"balance": False}).question_settings(TRAIN) != base
 
 
 def test_an_encoder_does_not_depend_on_the_prompt(config: dict[str, Any]) -> None:
     other = exam(config, extraction={"prompt": "Q: {question}"})
-    assert other.extracting(CLIP) == exam(config).extracting(CLIP)
-    assert other.extracting(TRAIN) != exam(config).extracting(TRAIN)
+    assert other.extraction_settings(CLIP) == exam(config).extraction_settings(CLIP)
+    assert other.extraction_settings(TRAIN) != exam(config).extraction_settings(TRAIN)
 
 
 def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
@@ -64,14 +66,14 @@ def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
 
 def test_figures_do_not_depend_on_the_page(config: dict[str, Any]) -> None:
     other = exam(config, report={"title": "Other"})
-    assert other.reporting("alpha") == exam(config).reporting("alpha")
-    assert other.reporting() != exam(config).reporting()
-    assert json.loads(other.reporting())["seed"] == config["seed"]
+    assert other.report_settings("alpha") == exam(config).report_settings("alpha")
+    assert other.report_settings() != exam(config).report_settings()
+    assert json.loads(other.report_settings())["seed"] == config["seed"]
 
 
 def test_official_splits_are_names_for_every_source(config: dict[str, Any]) -> None:
     for splits in ({"train": 900, "val": 300}, ["train", "val"]):
-        taken = exam(config, clevr={"splits": splits}).official(TRAIN)
+        taken = exam(config, clevr={"splits": splits}).acquire_settings(TRAIN)
         assert json.loads(taken) == {"layout": "clevr", "splits": ["train", "val"]}
 
 
@@ -97,8 +99,8 @@ def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probe
 
 
 def test_training_pictures_are_drawn_but_not_examined(config: dict[str, Any]) -> None:
-    assert exam(config).datasets == ["clevr"]
-    assert "clevr_pretrain" in exam(config).any_dataset("render").split("|")
+    assert exam(config).probed_datasets == ["clevr"]
+    assert "clevr_pretrain" in exam(config).dataset_pattern("render").split("|")
 
 
 def test_a_pattern_of_no_names_matches_nothing() -> None:
@@ -115,7 +117,9 @@ def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) 
 
 
 def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
-    drawn = json.loads(exam(config, clevr={"rendering": {"camera": {"fov": 30}}}).drawing(TRAIN))
+    drawn = json.loads(
+        exam(config, clevr={"rendering": {"camera": {"fov": 30}}}).scene_settings(TRAIN)
+    )
     assert drawn["camera"] == {**config["rendering"]["camera"], "fov": 30}
 
 

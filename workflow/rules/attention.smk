@@ -19,21 +19,21 @@ rule trace_items:
     benchmark:
         "<benchmarks>/trace_items/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=PLAN.any_model("vlm"),
+        model=PLAN.model_pattern("vlm"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.extracting_mb,
-        runtime=RESOURCES.answering_minutes,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        settings=ATTENTION.setting,
-        loading=PLAN.loading,
-        allowance=PLAN.checkpoints.allowance,
+        settings=ATTENTION.settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         seed=config["seed"],
         code=PLAN.code_with_family("eyechart.attention.trace_items"),
         environment=ENVIRONMENTS.state,
@@ -64,7 +64,7 @@ rule summarise_attention:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=ATTENTION.summing,
+        settings=ATTENTION.summary_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.attention.summarise"),
         environment=ENVIRONMENT,

@@ -20,22 +20,22 @@ rule answer_encoder:
     benchmark:
         "<benchmarks>/answer_encoder/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=BEHAVIOR.any_model("encoder"),
+        model=BEHAVIOR.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.extracting_mb,
-        runtime=RESOURCES.answering_minutes,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        settings=BEHAVIOR.asking,
-        loading=PLAN.loading,
-        allowance=PLAN.checkpoints.allowance,
+        settings=BEHAVIOR.response_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         seed=PLAN.seed,
         code=PLAN.code_with_family("eyechart.behavior.answer_items"),
         environment=ENVIRONMENTS.state,
@@ -61,13 +61,13 @@ use rule answer_encoder as answer_vlm with:
     benchmark:
         "<benchmarks>/answer_vlm/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=BEHAVIOR.any_model("vlm"),
+        model=BEHAVIOR.model_pattern("vlm"),
 
 
 rule score_answers:
     input:
         item_table=paths.ITEMS.rule(),
-        answers=BEHAVIOR.answers,
+        answers=BEHAVIOR.responses,
     output:
         scores=paths.SCORES.rule(),
         distributions=paths.DISTRIBUTIONS.rule(),
@@ -79,10 +79,10 @@ rule score_answers:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.rows_mb,
-        runtime=RESOURCES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
-        settings=BEHAVIOR.scoring,
+        settings=BEHAVIOR.score_settings,
         seed=PLAN.seed,
         code=fingerprint("eyechart.behavior.score_answers"),
         environment=ENVIRONMENT,
@@ -109,21 +109,21 @@ rule retrieve:
     benchmark:
         "<benchmarks>/retrieve/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=BEHAVIOR.any_model("encoder"),
+        model=BEHAVIOR.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.extracting_mb,
-        runtime=RESOURCES.answering_minutes,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        settings=BEHAVIOR.retrieving,
-        loading=PLAN.loading,
-        allowance=PLAN.checkpoints.allowance,
+        settings=BEHAVIOR.retrieval_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         seed=PLAN.seed,
         code=PLAN.code_with_family("eyechart.behavior.retrieve"),
         environment=ENVIRONMENTS.state,
@@ -155,7 +155,7 @@ rule compare_patterns:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        settings=BEHAVIOR.comparing,
+        settings=BEHAVIOR.pattern_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.behavior.compare_patterns"),
     message:

@@ -49,15 +49,15 @@ except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
-    beyond = RESOURCES.beyond(workflow.global_resources.get("gpu").value)
+    beyond = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
     for warning in [
-        *ENVIRONMENTS.unbuilt(PLAN.models),
+        *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
         *beyond,
         *integrity.start(RESULTS),
     ]:
         logger.warning(f"eyechart: {warning}")
 
-configuration.prefer_own_python()
+configuration.put_own_python_first()
 
 # Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
 # scaled them down to --cores; the bytes of results must not depend on --cores.
@@ -76,7 +76,7 @@ BASE = "../../envs/base.yaml"
 
 
 onstart:
-    configuration.spare_scheduler(workflow)
+    configuration.lift_job_rate_limit(workflow)
 
 
 onerror:
@@ -85,10 +85,10 @@ onerror:
 
 
 wildcard_constraints:
-    model=PLAN.any_model(),
-    first=PLAN.any_model(),
-    second=PLAN.any_model(),
-    dataset=PLAN.any_dataset(),
+    model=PLAN.model_pattern(),
+    first=PLAN.model_pattern(),
+    second=PLAN.model_pattern(),
+    dataset=PLAN.dataset_pattern(),
     split="[a-zA-Z0-9_]+",
     scope="image|item",
     task="[a-z0-9_]+",

@@ -9,7 +9,7 @@ rule draw_scenes:
     benchmark:
         "<benchmarks>/draw_scenes/{dataset}/{split}-{shard}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.any_dataset("render"),
+        dataset=PLAN.dataset_pattern("render"),
     group:
         "draw"
     conda:
@@ -17,13 +17,13 @@ rule draw_scenes:
     threads: config["threads"]
     resources:
         mem_mb=resources.fixed(1000),
-        runtime=RESOURCES.drawing_minutes,
+        runtime=RESOURCES.scene_minutes,
     params:
         root=subpath(output[0], ancestor=2),
-        settings=PLAN.drawing,
+        settings=PLAN.scene_settings,
         seed=PLAN.seed,
-        step=PLAN.step("draws"),
-        code=PLAN.code_of_step("draws"),
+        step=PLAN.step("draw_step"),
+        code=PLAN.code_of_step("draw_step"),
         environment=ENVIRONMENT,
     message:
         "Drawing {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
@@ -43,21 +43,21 @@ rule write_drawn:
     benchmark:
         "<benchmarks>/write_drawn/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.any_dataset("render"),
+        dataset=PLAN.dataset_pattern("render"),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.rows_mb,
-        runtime=RESOURCES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
         root=subpath(output[0], parent=True),
-        settings=PLAN.asking,
+        settings=PLAN.question_settings,
         seed=PLAN.seed,
-        step=PLAN.step("writes"),
-        code=PLAN.code_of_step("writes"),
+        step=PLAN.step("write_step"),
+        code=PLAN.code_of_step("write_step"),
     message:
         "Writing {wildcards.dataset} in its official layout"
     shell:
@@ -76,21 +76,21 @@ rule acquire_local:
     benchmark:
         "<benchmarks>/acquire_local/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.any_dataset("local"),
+        dataset=PLAN.dataset_pattern("local"),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.rows_mb,
-        runtime=RESOURCES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
         root=subpath(output[0], parent=True),
         source=lookup("datasets/{dataset}/path", within=config),
-        settings=PLAN.official,
-        step=PLAN.step("takes"),
-        code=PLAN.code_of_step("takes"),
+        settings=PLAN.acquire_settings,
+        step=PLAN.step("local_step"),
+        code=PLAN.code_of_step("local_step"),
     message:
         "Taking {wildcards.dataset} from {params.source}"
     shell:
@@ -109,21 +109,21 @@ rule download:
     benchmark:
         "<benchmarks>/download/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.any_dataset("download"),
+        dataset=PLAN.dataset_pattern("download"),
     retries: 2
     localrule: True
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.rows_mb,
+        mem_mb=RESOURCES.dataset_mb,
         runtime=resources.fixed(1440),
     params:
         root=subpath(output[0], parent=True),
         cache=paths.DOWNLOADS.rule(),
         lock=paths.VERSION_LOCK.rule(),
-        settings=PLAN.official,
-        code=PLAN.code_of_step("downloads"),
+        settings=PLAN.acquire_settings,
+        code=PLAN.code_of_step("download_step"),
     message:
         "Downloading {wildcards.dataset}"
     shell:
@@ -143,20 +143,20 @@ rule prepare_dataset:
     benchmark:
         "<benchmarks>/prepare_dataset/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.with_regions(False),
+        dataset=PLAN.region_pattern(False),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.rows_mb,
-        runtime=RESOURCES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
-        settings=PLAN.preparing,
+        settings=PLAN.prepare_settings,
         seed=PLAN.seed,
-        step=PLAN.step("prepares"),
-        code=PLAN.code_of_step("prepares"),
+        step=PLAN.step("prepare_step"),
+        code=PLAN.code_of_step("prepare_step"),
         regions=paths.output_flag("--regions", "regions"),
     message:
         "Making the tables of {wildcards.dataset}"
@@ -177,4 +177,4 @@ use rule prepare_dataset as prepare_marked with:
     benchmark:
         "<benchmarks>/prepare_marked/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=PLAN.with_regions(True),
+        dataset=PLAN.region_pattern(True),

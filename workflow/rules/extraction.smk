@@ -16,13 +16,13 @@ rule extract_encoder:
     benchmark:
         "<benchmarks>/extract_encoder/{model}/{dataset}/{part}.jsonl"
     wildcard_constraints:
-        model=PLAN.any_model("encoder"),
+        model=PLAN.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.extracting_mb,
-        runtime=RESOURCES.extracting_minutes,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.extraction_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
@@ -31,9 +31,9 @@ rule extract_encoder:
         env=ENVIRONMENTS.name,
         item_output=paths.output_flag("--item-output", "item"),
         parts=PLAN.part_count,
-        settings=PLAN.extracting,
-        loading=PLAN.loading,
-        allowance=PLAN.checkpoints.allowance,
+        settings=PLAN.extraction_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         code=PLAN.code_with_family("eyechart.extraction.extract_activations"),
         environment=ENVIRONMENTS.state,
     message:
@@ -57,7 +57,7 @@ use rule extract_encoder as extract_vlm with:
     benchmark:
         "<benchmarks>/extract_vlm/{model}/{dataset}/{part}.jsonl"
     wildcard_constraints:
-        model=PLAN.any_model("vlm"),
+        model=PLAN.model_pattern("vlm"),
 
 
 rule write_manifest:
@@ -80,9 +80,9 @@ rule write_manifest:
     threads: config["threads"]
     resources:
         mem_mb=resources.fixed(1000),
-        runtime=RESOURCES.closing_minutes,
+        runtime=RESOURCES.manifest_minutes,
     params:
-        settings=PLAN.extracting,
+        settings=PLAN.extraction_settings,
         code=fingerprint("eyechart.extraction.write_manifest"),
     message:
         "Closing {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"

@@ -19,7 +19,7 @@ rule find_pairs:
         mem_mb=RESOURCES.mining_mb,
         runtime=RESOURCES.mining_minutes,
     params:
-        settings=MINING.finding,
+        settings=MINING.settings,
         code=fingerprint("eyechart.mining.find_pairs"),
         environment=ENVIRONMENT,
     message:

@@ -11,7 +11,7 @@ rule pull_model:
     benchmark:
         "<benchmarks>/pull_model/{model}.jsonl"
     wildcard_constraints:
-        model=PLAN.checkpoints.any_model("hub"),
+        model=PLAN.checkpoints.model_pattern("hub"),
     localrule: True
     conda:
         BASE
@@ -20,9 +20,9 @@ rule pull_model:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(1440),
     params:
-        wanted=PLAN.checkpoints.wanted,
+        wanted=PLAN.checkpoints.file_settings,
         revision=PLAN.checkpoints.revision,
-        allowance=PLAN.checkpoints.allowance,
+        allowance=PLAN.checkpoints.remote_code_flag,
         lock=paths.MODEL_LOCK.rule(),
         # how files are fetched cannot change them: every one is verified
         code=fingerprint("eyechart.models.sources.hub_files"),
@@ -44,7 +44,7 @@ rule take_model:
     benchmark:
         "<benchmarks>/take_model/{model}.jsonl"
     wildcard_constraints:
-        model=PLAN.checkpoints.any_model("folder"),
+        model=PLAN.checkpoints.model_pattern("folder"),
     conda:
         BASE
     threads: config["threads"]
@@ -53,8 +53,8 @@ rule take_model:
         runtime=resources.fixed(240),
     params:
         source=PLAN.checkpoints.folder,
-        wanted=PLAN.checkpoints.wanted,
-        allowance=PLAN.checkpoints.allowance,
+        wanted=PLAN.checkpoints.file_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Taking {wildcards.model} from {params.source}"
@@ -75,18 +75,18 @@ rule derive_model:
     benchmark:
         "<benchmarks>/derive_model/{model}.jsonl"
     wildcard_constraints:
-        model=PLAN.checkpoints.any_model("derived"),
+        model=PLAN.checkpoints.model_pattern("derived"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.describing_mb,
-        runtime=RESOURCES.describing_minutes,
+        mem_mb=RESOURCES.card_mb,
+        runtime=RESOURCES.card_minutes,
     params:
         folder=subpath(input.base, parent=True),
         python=ENVIRONMENTS.python,
         how=PLAN.checkpoints.derivation,
-        allowance=PLAN.checkpoints.allowance,
+        allowance=PLAN.checkpoints.remote_code_flag,
         code=PLAN.checkpoints.code_of_derivation,
         environment=ENVIRONMENTS.state,
     message:
@@ -113,14 +113,14 @@ rule describe_model:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=RESOURCES.describing_mb,
-        runtime=RESOURCES.describing_minutes,
+        mem_mb=RESOURCES.card_mb,
+        runtime=RESOURCES.card_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        loading=PLAN.loading,
-        allowance=PLAN.checkpoints.allowance,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         code=PLAN.code_with_family("eyechart.models.describe_model"),
         environment=ENVIRONMENTS.state,
     message:

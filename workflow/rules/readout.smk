@@ -20,8 +20,8 @@ rule train_depth_heads:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        dataset=READOUT.depth_name,
-        settings=READOUT.training,
+        dataset=READOUT.depth_dataset,
+        settings=READOUT.head_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.readout.depth.train_depth_heads"),
         environment=ENVIRONMENT,
@@ -36,11 +36,11 @@ rule train_depth_heads:
 
 rule read_out:
     input:
-        manifests=PLAN.all_scopes,
+        manifests=PLAN.scope_manifests,
         item_table=paths.ITEMS.rule(),
         regions=paths.REGIONS.rule(),
         heads=READOUT.heads,
-        answers=READOUT.answers,
+        answers=READOUT.responses,
     output:
         scores=paths.READOUTS.rule(),
         predictions=paths.READOUT_PREDICTIONS.rule(),
@@ -55,7 +55,7 @@ rule read_out:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        settings=READOUT.scoring,
+        settings=READOUT.score_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.readout.read_out"),
         environment=ENVIRONMENT,

@@ -48,9 +48,9 @@ rule draw_patterns:
         correlations=paths.PATTERN_TABLES_OF_MODEL.rule(table="correlations"),
         scores=BEHAVIOR.pattern_scores,
         distributions=BEHAVIOR.pattern_distributions,
-        answers=BEHAVIOR.pattern_answers,
-        item_tables=BEHAVIOR.pattern_tables("items"),
-        image_tables=BEHAVIOR.pattern_tables("images"),
+        answers=BEHAVIOR.pattern_responses,
+        item_tables=BEHAVIOR.pattern_items("items"),
+        image_tables=BEHAVIOR.pattern_items("images"),
         templates=REPORT.templates("patterns", "behavior"),
     output:
         report(
@@ -72,7 +72,7 @@ rule draw_patterns:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=PLAN.reporting(),
+        settings=PLAN.report_settings(),
         encoder=BEHAVIOR.encoder_of,
         code=fingerprint("eyechart.report.sections.patterns.sheet"),
     message:
@@ -109,7 +109,7 @@ rule draw_pairs:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=PLAN.reporting("mined", "gallery_px", "megabytes"),
+        settings=PLAN.report_settings("mined", "gallery_px", "megabytes"),
         code=fingerprint("eyechart.report.sections.mining.sheet"),
     message:
         "Drawing the pairs of {wildcards.dataset} that {wildcards.first} does not separate"
@@ -142,7 +142,7 @@ rule build_report:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(60),
     params:
-        settings=PLAN.reporting(),
+        settings=PLAN.report_settings(),
         benchmarks="benchmarks",
         code=REPORT.page_code(),
     message:

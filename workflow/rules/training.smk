@@ -148,7 +148,7 @@ rule train_dino:
 
 rule pack_weights:
     input:
-        ready=training.trained,
+        ready=training.trained_model,
         curves=training.trained_curves,
     output:
         packed=paths.PACKED.rule(),
@@ -157,7 +157,7 @@ rule pack_weights:
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
     wildcard_constraints:
-        model=PLAN.checkpoints.any_model("tiny"),
+        model=PLAN.checkpoints.model_pattern("tiny"),
     localrule: True
     conda:
         BASE
@@ -166,7 +166,7 @@ rule pack_weights:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        recipe=training.whole_recipe(config),
+        recipe=training.recipe_of_model(config),
         code=fingerprint("eyechart.tiny_models.pack_weights"),
     message:
         "Packing the weights of {wildcards.model}"
@@ -178,7 +178,7 @@ rule pack_weights:
 
 rule install_weights:
     input:
-        packed=training.packed(config),
+        packed=training.packed_weights(config),
     output:
         paths.READY.rule(),
     log:
@@ -186,7 +186,7 @@ rule install_weights:
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
     wildcard_constraints:
-        model=PLAN.checkpoints.any_model("tiny"),
+        model=PLAN.checkpoints.model_pattern("tiny"),
     localrule: True
     conda:
         BASE
@@ -195,7 +195,7 @@ rule install_weights:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        recipe=training.whole_recipe(config),
+        recipe=training.recipe_of_model(config),
         code=fingerprint("eyechart.tiny_models.install_weights"),
     message:
         "Installing {wildcards.model}"

@@ -4,12 +4,12 @@
 rule decide:
     input:
         item_tables=VERDICT.items,
-        answers=VERDICT.answers,
+        answers=VERDICT.responses,
         readouts=VERDICT.readouts,
         probes=VERDICT.probes,
         probe_predictions=VERDICT.probe_predictions,
         encoder_items=VERDICT.encoder_items,
-        encoder_answers=VERDICT.encoder_answers,
+        encoder_answers=VERDICT.encoder_responses,
     output:
         values=paths.VERDICT.rule(),
         classes=paths.CLASSES.rule(),
@@ -26,8 +26,8 @@ rule decide:
         runtime=resources.fixed(60),
     params:
         kind=VERDICT.kind,
-        contains=VERDICT.contains,
-        settings=VERDICT.setting,
+        contains=VERDICT.contained_encoder,
+        settings=VERDICT.settings,
         seed=config["seed"],
         code=fingerprint("eyechart.verdict.decide"),
         environment=ENVIRONMENT,

@@ -1,6 +1,6 @@
-"""What each layout asks of the workflow: its steps, its keys in the configuration, its tasks.
+"""The registry of layouts: their steps, their keys in the configuration, their tasks.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
 
 from collections.abc import Sequence
@@ -19,37 +19,36 @@ class Layout:
 
     Attributes
     ----------
-    module : what knows where its files stand, found by name when a step runs
-    prepares : the step that makes its tables
-    takes : the step that takes it from a path of the user's
-    draws, writes : the studio's steps for it, if it can be drawn
-    drawing, asking : keys of a dataset that its drawn pictures, and questions, depend on
-    taking, preparing : keys of a dataset that taking it, and its tables, depend on
-    downloads : the step that downloads it
+    module : the module that knows its files, imported by name when a step runs
+    prepare_step : writes its tables
+    local_step, download_step : acquire it from a path of the user's, or download it
+    draw_step, write_step : render its scenes and write its files, if it can be rendered
+    scene_keys, question_keys : keys of a dataset that its rendered images, and questions, depend on
+    acquire_keys, prepare_keys : keys of a dataset that acquiring it, and its tables, depend on
     sources : where it may come from
-    items, images : its tasks about a picture with its question, and about a picture alone
-    image_prefix : what further tasks about a picture alone begin with
-    own_tasks : whether tasks are named by the user's own table
-    form : ``question``, or ``which_picture`` where a statement is to be matched
-    pairs : whether items come in pairs that count only together
-    captions : whether pictures have captions
-    regions : whether it says where on the pictures the choices lie: ``prepares`` has ``--regions``
-    depth : whether pictures have depth maps, to train depth heads on
+    item_tasks, image_tasks : its tasks about an image and a question, and about an image alone
+    image_prefix : prefix of further image tasks
+    own_tasks : whether the user's own table names the tasks
+    form : ``question``, or ``which_picture`` where a statement is matched with one of two images
+    pairs : whether items come in pairs that are scored together
+    captions : whether images have captions
+    regions : whether choices have regions; then ``prepare_step`` has the flag ``--regions``
+    depth : whether images have depth maps, to train depth heads on
     """
 
-    prepares: str
+    prepare_step: str
     module: str = ""
-    takes: str = "data.sources.local"
-    downloads: str = "data.sources.download"
-    draws: str = ""
-    writes: str = ""
-    drawing: Sequence[str] = ()
-    asking: Sequence[str] = ()
-    taking: Sequence[str] = ()
-    preparing: Sequence[str] = ()
+    local_step: str = "data.sources.local"
+    download_step: str = "data.sources.download"
+    draw_step: str = ""
+    write_step: str = ""
+    scene_keys: Sequence[str] = ()
+    question_keys: Sequence[str] = ()
+    acquire_keys: Sequence[str] = ()
+    prepare_keys: Sequence[str] = ()
     sources: Sequence[str] = ("render", "local", "download")
-    items: Sequence[str] = ()
-    images: Sequence[str] = ()
+    item_tasks: Sequence[str] = ()
+    image_tasks: Sequence[str] = ()
     image_prefix: str = ""
     own_tasks: bool = False
     form: str = "question"
@@ -60,15 +59,15 @@ class Layout:
 
     @property
     def tasks(self) -> list[str]:
-        """All tasks that are known by name, in the order of the report."""
-        return [*self.items, *self.images]
+        """All tasks with a fixed name, in the order of the report."""
+        return [*self.item_tasks, *self.image_tasks]
 
     def scope(self, task: str, dataset: dict[str, Any]) -> str | None:
-        """Give what a task is asked of, ``item`` or ``image``; None if there is no such task."""
-        if task in self.items:
+        """Return the scope of a task, ``item`` or ``image``; None if there is no such task."""
+        if task in self.item_tasks:
             return "item"
         prefixed = self.image_prefix and task.startswith(self.image_prefix)
-        if task in self.images or prefixed:
+        if task in self.image_tasks or prefixed:
             return "image"
         if self.own_tasks:
             labels = dataset.get("columns", {}).get("labels", {})
@@ -77,10 +76,10 @@ class Layout:
 
 
 _OWN = Layout(
-    prepares="data.own.prepare",
-    takes="data.own.take",
-    taking=("columns", "images"),
-    preparing=("layout", "prompt", "choices", "task", "answer_as"),
+    prepare_step="data.own.prepare",
+    local_step="data.own.take",
+    acquire_keys=("columns", "images"),
+    prepare_keys=("layout", "prompt", "choices", "task", "answer_as"),
     sources=("local",),
     own_tasks=True,
 )
@@ -97,10 +96,10 @@ _COCO = (
     "wording",
 )
 
-# How many items are made, and what they ask
+# The number of items, and the wording of their questions
 _ITEMS = ("most", "wording")
 
-# What words in colours and pictures of colours look like
+# How coloured words and images of colours are rendered
 _STROOP = (
     "palette",
     "typefaces",
@@ -112,84 +111,89 @@ _STROOP = (
 )
 
 
-def _skills(name: str, items: Sequence[str], *keys: str, drawn: bool = True) -> Layout:
-    """Give a layout of vision-centric tasks; ``keys`` are those that it has besides all others."""
+def _skills(name: str, tasks: Sequence[str], *keys: str, rendered: bool = True) -> Layout:
+    """Return a layout of vision-centric tasks; ``keys`` are those that only this layout has."""
     return Layout(
-        prepares=f"data.layouts.{name}.prepare",
+        prepare_step=f"data.layouts.{name}.prepare",
         module=f"data.layouts.{name}.layout",
-        draws=f"rendering.datasets.{name}.draw" if drawn else "",
-        writes=f"rendering.datasets.{name}.write" if drawn else "",
-        sources=("render", "local", "download") if drawn else ("local", "download"),
-        preparing=(*_ITEMS, *keys),
-        items=items,
+        draw_step=f"rendering.datasets.{name}.draw" if rendered else "",
+        write_step=f"rendering.datasets.{name}.write" if rendered else "",
+        sources=("render", "local", "download") if rendered else ("local", "download"),
+        prepare_keys=(*_ITEMS, *keys),
+        item_tasks=tasks,
         regions=True,
     )
 
 
 LAYOUTS = {
     "clevr": Layout(
-        prepares="data.layouts.clevr.prepare",
+        prepare_step="data.layouts.clevr.prepare",
         module="data.layouts.clevr.layout",
-        draws="rendering.datasets.clevr.draw",
-        writes="rendering.datasets.clevr.write",
-        asking=("questions", "families", "balance"),
-        items=list(clevr_tasks.ITEM_TASKS),
-        images=clevr_tasks.IMAGE_TASKS,
+        draw_step="rendering.datasets.clevr.draw",
+        write_step="rendering.datasets.clevr.write",
+        question_keys=("questions", "families", "balance"),
+        item_tasks=list(clevr_tasks.ITEM_TASKS),
+        image_tasks=clevr_tasks.IMAGE_TASKS,
     ),
     "coco": Layout(
-        prepares="data.layouts.coco.prepare",
+        prepare_step="data.layouts.coco.prepare",
         module="data.layouts.coco.layout",
-        draws="rendering.datasets.coco.draw",
-        writes="rendering.datasets.coco.write",
-        preparing=_COCO,
-        items=coco_tasks.ITEM_TASKS,
-        images=(coco_tasks.OBJECT_COUNT,),
+        draw_step="rendering.datasets.coco.draw",
+        write_step="rendering.datasets.coco.write",
+        prepare_keys=_COCO,
+        item_tasks=coco_tasks.ITEM_TASKS,
+        image_tasks=(coco_tasks.OBJECT_COUNT,),
         image_prefix="has_",
         captions=True,
     ),
     "mmvp": Layout(
-        prepares="data.layouts.mmvp.prepare",
+        prepare_step="data.layouts.mmvp.prepare",
         module="data.layouts.mmvp.layout",
-        draws="rendering.datasets.mmvp.draw",
-        writes="rendering.datasets.mmvp.write",
-        preparing=("corrections",),
-        items=(*mmvp_tasks.PATTERNS, "mmvp"),
+        draw_step="rendering.datasets.mmvp.draw",
+        write_step="rendering.datasets.mmvp.write",
+        prepare_keys=("corrections",),
+        item_tasks=(*mmvp_tasks.PATTERNS, "mmvp"),
         pairs=True,
     ),
     "mmvp_vlm": Layout(
-        prepares="data.layouts.mmvp_vlm.prepare",
+        prepare_step="data.layouts.mmvp_vlm.prepare",
         module="data.layouts.mmvp_vlm.layout",
-        draws="rendering.datasets.mmvp_vlm.draw",
-        writes="rendering.datasets.mmvp_vlm.write",
+        draw_step="rendering.datasets.mmvp_vlm.draw",
+        write_step="rendering.datasets.mmvp_vlm.write",
         form="which_picture",
         pairs=True,
     ),
     "blink": _skills("blink", list(canvas_tasks.BLINK.values()), "skills"),
     "cv_bench": _skills("cv_bench", [canvas_tasks.DEPTH]),
     "mochi": _skills("mochi", [canvas_tasks.ODD]),
-    "spair": _skills("spair", [canvas_tasks.SEMANTIC], "apart", drawn=False),
-    "hpatches": _skills("hpatches", [canvas_tasks.LOW_LEVEL], "apart", drawn=False),
+    "spair": _skills("spair", [canvas_tasks.SEMANTIC], "apart", rendered=False),
+    "hpatches": _skills("hpatches", [canvas_tasks.LOW_LEVEL], "apart", rendered=False),
     "nyuv2": Layout(
-        prepares="data.layouts.nyuv2.prepare",
+        prepare_step="data.layouts.nyuv2.prepare",
         module="data.layouts.nyuv2.layout",
-        draws="rendering.datasets.nyuv2.draw",
-        writes="rendering.datasets.nyuv2.write",
-        preparing=("most",),
+        draw_step="rendering.datasets.nyuv2.draw",
+        write_step="rendering.datasets.nyuv2.write",
+        prepare_keys=("most",),
         depth=True,
     ),
     "stroop": Layout(
-        prepares="data.layouts.stroop.prepare",
+        prepare_step="data.layouts.stroop.prepare",
         module="data.layouts.stroop.layout",
-        draws="rendering.datasets.stroop.draw",
-        writes="rendering.datasets.stroop.write",
-        asking=("palette",),
-        drawing=_STROOP,
-        preparing=("prompts",),
+        draw_step="rendering.datasets.stroop.draw",
+        write_step="rendering.datasets.stroop.write",
+        question_keys=("palette",),
+        scene_keys=_STROOP,
+        prepare_keys=("prompts",),
         sources=("render", "local"),
-        items=("stroop", "concept"),
-        images=("word", "font", "background"),
+        item_tasks=("stroop", "concept"),
+        image_tasks=("word", "font", "background"),
     ),
     "folder": _OWN,
     "table": _OWN,
     "hf": _OWN,
 }
+
+
+def layout_of(config: dict[str, Any], dataset: str) -> Layout:
+    """Return the layout of a dataset of a checked configuration."""
+    return LAYOUTS[config["datasets"][dataset]["layout"]]

@@ -54,13 +54,13 @@ class Dataset(Section):
     )
 
     @property
-    def catalogued(self) -> Layout:
+    def registered(self) -> Layout:
         """What the layout asks of the workflow."""
         return LAYOUTS[self.layout]
 
     def all_tasks(self) -> list[str]:
         """Return the tasks that are probed where none are named."""
-        return self.catalogued.tasks
+        return self.registered.tasks
 
     @model_validator(mode="after")
     def _check(self) -> "Dataset":
@@ -82,12 +82,12 @@ class Dataset(Section):
                 f" is {self.splits}, expected for source 'render' how many images of each split, "
                 "e.g. {train: 900, val: 300}",
             )
-        if self.source == "render" and self.catalogued.pairs:
+        if self.source == "render" and self.registered.pairs:
             counts = list(self.splits.values()) if isinstance(self.splits, dict) else []
             if len(counts) != 1 or counts[0] % 2:
                 found = f" is {self.splits}, expected one split with an even number of images"
                 yield mistake("splits", f"{found}: pairs")
-        layout = self.catalogued
+        layout = self.registered
         for task in self.tasks or ():
             if layout.scope(task, {}) is None:
                 hint = f" or {layout.image_prefix}…" if layout.image_prefix else ""

@@ -104,7 +104,7 @@ class RootConfig(Section):
         return self.datasets[dataset].layout
 
     def _where(self, holds: Callable[[Layout], bool]) -> list[str]:
-        return [name for name in self._named() if holds(self.datasets[name].catalogued)]
+        return [name for name in self._named() if holds(self.datasets[name].registered)]
 
 
 def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
@@ -118,4 +118,4 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asks(layout: Layout) -> bool:
-    return bool(layout.items) or layout.own_tasks or layout.form == "which_picture"
+    return bool(layout.item_tasks) or layout.own_tasks or layout.form == "which_picture"

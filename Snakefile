@@ -37,6 +37,6 @@ rule all:
     input:
         page=paths.REPORT.rule(),
         figures=REPORT.manifests(),
-        mmvp=ANSWERING.pages(),
+        mmvp=BEHAVIOR.pattern_pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),

@@ -16,7 +16,7 @@ from project import Project
 from eyechart.extraction.shards import Shard
 from eyechart.plan import configuration
 from eyechart.plan.config.check import check
-from eyechart.plan.resources import Sizes
+from eyechart.plan.resources import JobResources
 
 pytestmark = pytest.mark.slurm
 
@@ -72,8 +72,8 @@ def test_a_cancelled_job_is_tried_again_with_more_memory_and_time(run: Run) -> N
 @pytest.mark.parametrize(
     ("rule", "memory", "time"),
     [
-        ("describe_model", Sizes.describing_mb, Sizes.describing_minutes),
-        ("extract_vlm", Sizes.extracting_mb, Sizes.extracting_minutes),
+        ("describe_model", JobResources.card_mb, JobResources.card_minutes),
+        ("extract_vlm", JobResources.model_mb, JobResources.extraction_minutes),
     ],
 )
 def test_jobs_ask_slurm_for_what_their_models_need(
@@ -84,7 +84,7 @@ def test_jobs_ask_slurm_for_what_their_models_need(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(run.project.folder)
-    sizes = Sizes(filled(run.project), configuration.read_specs())
+    sizes = JobResources(filled(run.project), configuration.read_specs())
     job = of_rule(run.jobs, rule)[0]
     asked = SimpleNamespace(model="tiny_llava", dataset="clevr")
     assert memory_mb(job) == memory(sizes, asked, attempt=1)

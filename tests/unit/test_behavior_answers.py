@@ -262,7 +262,7 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
 
 def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatch, config):
     settings = SimpleNamespace(batch_size=8)
-    sentence = "^answering.batch_size: out of memory at 8; use less"
+    sentence = "^behavior.batch_size: out of memory at 8; use less"
     with pytest.raises(UserError, match=sentence):
         answer_items.ItemAnswerer(None, False, settings, None).batches.shrink()
     monkeypatch.setattr(
@@ -271,4 +271,4 @@ def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatc
     captions = Captions([], np.empty(0), [], np.empty(0), np.empty(0))
     with pytest.raises(UserError, match=sentence):
         retrieve.compare(None, captions, {}, 8)
-    assert "batch_size" in config["answering"]
+    assert "batch_size" in config["behavior"]

@@ -15,10 +15,10 @@ from eyechart.models.families.two_towers import TwoTowers
 from eyechart.models.load import module_of
 from eyechart.models.spec import TWO_TOWERS, families
 from eyechart.plan import configuration, targets
-from eyechart.plan.behavior import Answering
-from eyechart.plan.mining import Mining
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.mining import MiningPlan
 from eyechart.plan.registry import LAYOUTS
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 from eyechart.rendering.datasets.mmvp import pattern_types, patterns
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,20 +26,20 @@ VLM = SimpleNamespace(model="tiny_llava", dataset="mmvp")
 CLIP = SimpleNamespace(model="tiny_clip", dataset="mmvp_vlm")
 
 
-def answering(config: dict[str, Any], **changes: Any) -> Answering:
+def behavior(config: dict[str, Any], **changes: Any) -> BehaviorPlan:
     changed = copy.deepcopy(config)
-    changed["answering"].update(changes)
-    return Answering(changed, configuration.read_specs())
+    changed["behavior"].update(changes)
+    return BehaviorPlan(changed, configuration.read_specs())
 
 
 def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[str, Any]) -> None:
-    found = answering(config)
-    assert found.asks("tiny_clip", "mmvp_vlm")
-    assert found.asks("tiny_clip", "mmvp")
-    assert found.asks("tiny_llava", "mmvp")
-    assert not found.asks("tiny_llava", "mmvp_vlm")
-    assert not found.asks("dinov2_small", "mmvp")  # it reads no text
-    assert found.asks("siglip_base", "mmvp_vlm")
+    found = behavior(config)
+    assert found.can_answer("tiny_clip", "mmvp_vlm")
+    assert found.can_answer("tiny_clip", "mmvp")
+    assert found.can_answer("tiny_llava", "mmvp")
+    assert not found.can_answer("tiny_llava", "mmvp_vlm")
+    assert not found.can_answer("dinov2_small", "mmvp")  # it reads no text
+    assert found.can_answer("siglip_base", "mmvp_vlm")
 
 
 def test_families_said_to_have_two_towers_are_those_that_have() -> None:
@@ -49,51 +49,51 @@ def test_families_said_to_have_two_towers_are_those_that_have() -> None:
 
 
 def test_a_model_depends_only_on_what_its_kind_reads(config: dict[str, Any]) -> None:
-    base = answering(config)
-    prompted = answering(config, prompt="Q: {question}")
-    stated = answering(config, statement="{choice}")
-    assert prompted.asking(VLM) != base.asking(VLM)
-    assert prompted.asking(CLIP) == base.asking(CLIP)
-    assert stated.asking(VLM) == base.asking(VLM)
-    assert stated.asking(CLIP) != base.asking(CLIP)
-    assert answering(config, bootstrap=999).asking(VLM) == base.asking(VLM)
+    base = behavior(config)
+    prompted = behavior(config, prompt="Q: {question}")
+    stated = behavior(config, statement="{choice}")
+    assert prompted.response_settings(VLM) != base.response_settings(VLM)
+    assert prompted.response_settings(CLIP) == base.response_settings(CLIP)
+    assert stated.response_settings(VLM) == base.response_settings(VLM)
+    assert stated.response_settings(CLIP) != base.response_settings(CLIP)
+    assert behavior(config, bootstrap=999).response_settings(VLM) == base.response_settings(VLM)
 
 
 def test_what_is_other_for_a_dataset_counts_there_alone(config: dict[str, Any]) -> None:
-    found = answering(config, by_dataset={"mmvp": {"orders": "all"}})
-    assert json.loads(found.asking(VLM))["orders"] == "all"
+    found = behavior(config, by_dataset={"mmvp": {"orders": "all"}})
+    assert json.loads(found.response_settings(VLM))["orders"] == "all"
     elsewhere = SimpleNamespace(model="tiny_llava", dataset="clevr")
-    assert found.asking(elsewhere) == answering(config).asking(elsewhere)
+    assert found.response_settings(elsewhere) == behavior(config).response_settings(elsewhere)
 
 
 def test_conditions_keep_the_order_of_the_house_and_encoders_always_see(
     config: dict[str, Any],
 ) -> None:
-    found = answering(config, conditions=["no_image", "blank", "sighted"])
+    found = behavior(config, conditions=["no_image", "blank", "sighted"])
     assert found.conditions("vlm") == ["sighted", "blank", "no_image"]
     assert found.conditions("encoder") == ["sighted", "blank"]
 
 
 def test_the_page_of_a_vlm_tells_of_the_encoder_in_it(config: dict[str, Any]) -> None:
-    found = answering(config)
-    assert found.patterned("tiny_llava") == [("tiny_llava", "mmvp"), ("tiny_clip", "mmvp_vlm")]
-    assert found.patterned("tiny_clip") == [("tiny_clip", "mmvp_vlm")]
+    found = behavior(config)
+    assert found.pattern_runs("tiny_llava") == [("tiny_llava", "mmvp"), ("tiny_clip", "mmvp_vlm")]
+    assert found.pattern_runs("tiny_clip") == [("tiny_clip", "mmvp_vlm")]
     asked = ("tiny_clip", "tiny_llava_aligned", "tiny_llava")
-    assert found.pages() == [f"<results>/behavior/patterns/{model}.html" for model in asked]
+    assert found.pattern_pages() == [f"<results>/behavior/patterns/{model}.html" for model in asked]
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"datasets": ["mvp"]}, "answering.datasets: unknown dataset 'mvp'; did you mean 'mmvp'?"),
-        ({"by_dataset": {"mvp": {}}}, "answering.by_dataset: unknown dataset 'mvp'"),
+        ({"datasets": ["mvp"]}, "behavior.datasets: unknown dataset 'mvp'; did you mean 'mmvp'?"),
+        ({"by_dataset": {"mvp": {}}}, "behavior.by_dataset: unknown dataset 'mvp'"),
     ],
 )
 def test_a_dataset_that_cannot_be_asked_about_is_named(
     config: dict[str, Any], changes: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(UserError) as caught:
-        answering(config, **changes).check()
+        behavior(config, **changes).check()
     assert expected in str(caught.value)
 
 
@@ -116,15 +116,15 @@ def test_a_target_that_cannot_be_made_says_why(
 
 
 def test_targets_that_can_be_made_pass(config: dict[str, Any]) -> None:
-    found = answering(config)
-    paths = [*found.pages(), *found.scores(), *found.all_answers(), *found.retrievals()]
+    found = behavior(config)
+    paths = [*found.pattern_pages(), *found.scores(), *found.all_responses(), *found.retrieval()]
     assert len(paths) > 20
-    paths += Mining(config).files("sheet.html")
+    paths += MiningPlan(config).files("sheet.html")
     targets.check(config, configuration.read_specs(), paths, "<results>")
 
 
-def mining(config: dict[str, Any], **changes: Any) -> Mining:
-    return Mining({**config, "mining": {**config["mining"], **changes}})
+def mining(config: dict[str, Any], **changes: Any) -> MiningPlan:
+    return MiningPlan({**config, "mining": {**config["mining"], **changes}})
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_what_mining_cannot_compare_is_named(
 def test_a_search_depends_on_its_own_vectors_alone(config: dict[str, Any]) -> None:
     pair = SimpleNamespace(first="tiny_clip", second="tiny_dino", dataset="clevr")
     vectors = {**config["mining"]["vectors"], "another": "vision.0/cls"}
-    assert mining(config, vectors=vectors).finding(pair) == mining(config).finding(pair)
-    assert mining(config, similar=0.5).finding(pair) != mining(config).finding(pair)
+    assert mining(config, vectors=vectors).settings(pair) == mining(config).settings(pair)
+    assert mining(config, similar=0.5).settings(pair) != mining(config).settings(pair)
 
 
 def test_own_files_are_watched_and_those_of_official_layouts_are_not(
@@ -156,7 +156,7 @@ def test_own_files_are_watched_and_those_of_official_layouts_are_not(
     own = {"layout": "table", "source": "local", "splits": ["all"], "path": str(tmp_path)}
     config["datasets"]["mine"] = own
     config["datasets"]["real"] = {**own, "layout": "clevr"}
-    exam = Exam(config, configuration.read_specs())
+    exam = WorkflowPlan(config, configuration.read_specs())
     assert exam.own_files(SimpleNamespace(dataset="mine")) == [str(tmp_path / "a.csv")]
     assert exam.own_files(SimpleNamespace(dataset="real")) == []
 
@@ -166,14 +166,14 @@ def test_a_dataset_that_leaves_nothing_to_train_probes_on_is_refused(
 ) -> None:
     config["datasets"]["clevr"]["test_share"] = 1
     with pytest.raises(UserError, match="nothing is left to train on"):
-        Exam(config, configuration.read_specs()).check()
+        WorkflowPlan(config, configuration.read_specs()).check()
 
 
 def test_every_layout_names_steps_that_there_are() -> None:
     package = ROOT / "workflow/eyechart"
     for name, layout in LAYOUTS.items():
-        steps = [layout.prepares, layout.takes, layout.downloads, layout.module]
-        steps += [layout.draws, layout.writes]
+        steps = [layout.prepare_step, layout.local_step, layout.download_step, layout.module]
+        steps += [layout.draw_step, layout.write_step]
         for step in filter(None, steps):
             assert (package / f"{step.replace('.', '/')}.py").is_file(), (name, step)
 

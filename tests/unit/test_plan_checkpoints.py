@@ -49,14 +49,14 @@ def of(model: str) -> SimpleNamespace:
 
 def test_every_model_has_exactly_one_source(specs: dict[str, Spec]) -> None:
     found = checkpoints(specs, checkpoints={"coded": "/mnt/coded"})
-    patterns = {source: found.any_model(source).split("|") for source in SOURCES}
+    patterns = {source: found.model_pattern(source).split("|") for source in SOURCES}
     assert patterns == {
         "tiny": list(training.MODELS),
         "derived": ["tiny_llava_prior", "tiny_llava_eyes"],
         "folder": ["coded", "own"],
         "hub": ["plain", "pinned"],
     }
-    assert checkpoints({}).any_model("hub") == "(?!)"
+    assert checkpoints({}).model_pattern("hub") == "(?!)"
 
 
 def test_a_folder_is_the_users_or_the_specs(specs: dict[str, Spec]) -> None:
@@ -72,7 +72,7 @@ def test_the_users_commit_goes_before_the_specs_revision(specs: dict[str, Spec])
 
 
 def test_what_is_pulled_does_not_depend_on_notes_or_licence(specs: dict[str, Spec]) -> None:
-    wanted = checkpoints(specs).wanted(of("plain"))
+    wanted = checkpoints(specs).file_settings(of("plain"))
     assert json.loads(wanted) == {
         "checkpoint": "owner/name",
         "weights": "safetensors",
@@ -84,7 +84,7 @@ def test_code_runs_only_where_spec_and_user_say_so_at_a_commit_or_from_a_folder(
     specs: dict[str, Spec],
 ) -> None:
     def flag(model: str, **changes: Any) -> str:
-        return checkpoints(specs, **changes).allowance(of(model))
+        return checkpoints(specs, **changes).remote_code_flag(of(model))
 
     assert flag("plain") == flag("plain", remote_code=["plain"]) == ""
     assert flag("pinned", remote_code=["pinned"]) == "--allow-remote-code"

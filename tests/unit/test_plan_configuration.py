@@ -16,7 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
 from eyechart.plan.config import write_docs
 from eyechart.plan.config.check import check
-from eyechart.plan.config.exam import ExamConfig
+from eyechart.plan.config.root import RootConfig
 from eyechart.plan.registry import LAYOUTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ def filled(datasets: dict[str, Any], **sections: Any) -> dict[str, Any]:
 def sections() -> dict[str, type[BaseModel]]:
     """Return every model of the configuration by its name."""
     found: dict[str, type[BaseModel]] = {}
-    waiting: list[Any] = [ExamConfig]
+    waiting: list[Any] = [RootConfig]
     while waiting:
         part = waiting.pop()
         waiting += getattr(part, "__args__", ())
@@ -133,7 +133,7 @@ def test_checking_needs_no_heavy_library() -> None:
         ),
         ({"extraction": {"spans": ["lst"]}}, "extraction.spans.0 is 'lst'; did you mean 'last'?"),
         ({"probing": {"probes": {"linaer": {}}}}, "did you mean 'linear'?"),
-        ({"studio": {"camera": {"fow": 3}}}, "'studio.camera.fow'; did you mean 'fov'?"),
+        ({"rendering": {"camera": {"fow": 3}}}, "'rendering.camera.fow'; did you mean 'fov'?"),
         ({"seed": "x"}, "seed is 'x', expected a whole number"),
         ({"probing": {"folds": 1}}, "probing.folds is 1, expected at least 2"),
         ({"report": {"alpha": 1}}, "report.alpha is 1, expected less than 1"),
@@ -156,7 +156,10 @@ def test_checking_needs_no_heavy_library() -> None:
             "revisions.tiny_llava is 'main', expected the form",
         ),
         ({"pathvars": {"results": "x"}}, "unknown key 'pathvars'"),
-        ({"studio": {"objects": [3, 1]}}, "studio.objects is [3, 1], expected rising numbers"),
+        (
+            {"rendering": {"objects": [3, 1]}},
+            "rendering.objects is [3, 1], expected rising numbers",
+        ),
         (
             {"probing": {"probes": {"mlp": {"epochs": [1, 20, 10]}}}},
             "probing.probes.mlp.epochs is [1, 20, 10], expected rising numbers",
@@ -184,7 +187,7 @@ def test_checking_needs_no_heavy_library() -> None:
         ),
         ({"datasets": {"clevr": {"layout": "clever"}}}, "is 'clever'; did you mean 'clevr'?"),
         ({"datasets": []}, "datasets is [], expected keys with values"),
-        ({"answering": {"conditions": ["blank"]}}, "expected 'sighted' among them"),
+        ({"behavior": {"conditions": ["blank"]}}, "expected 'sighted' among them"),
         ({"probing": {"probes": {"mlp": None, "linear": None}}}, "at least one kind of probe"),
         (
             {"datasets": {"stroop": {"palette": {"a": [1, 2], "b": [1, 2, 3]}}}},
@@ -264,7 +267,7 @@ def test_what_is_written_is_kept_as_it_is_written() -> None:
 
 def test_a_minimal_configuration_examines_its_own_data_and_nothing_else() -> None:
     config = filled({"mine": MINE})
-    assert config["answering"]["datasets"] == ["mine"]
+    assert config["behavior"]["datasets"] == ["mine"]
     for section in ("readout", "attention", "concepts", "mining"):
         assert config[section]["datasets"] == []
     assert config["readout"]["depth"] is None and config["verdict"]["patterns"] == {}
@@ -278,7 +281,7 @@ def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
     datasets["words"] = {"layout": "stroop", "source": "local", "path": "words"}
     config = filled(datasets)
     regions = [name for name in published if LAYOUTS[name].regions]
-    assert config["answering"]["datasets"] == [name for name in datasets if name != "nyuv2"]
+    assert config["behavior"]["datasets"] == [name for name in datasets if name != "nyuv2"]
     assert config["readout"]["datasets"] == config["attention"]["datasets"] == regions
     assert config["readout"]["depth"] == "nyuv2"
     assert config["concepts"]["datasets"] == ["words"]
@@ -289,7 +292,7 @@ def test_a_dataset_is_examined_with_whatever_its_layout_allows() -> None:
 
 
 def test_what_is_switched_off_stays_off() -> None:
-    off: dict[str, Any] = {name: {"datasets": []} for name in ("answering", "attention", "readout")}
+    off: dict[str, Any] = {name: {"datasets": []} for name in ("behavior", "attention", "readout")}
     off["readout"]["depth"] = None
     sets = {name: {"layout": name, "source": "download"} for name in ("blink", "nyuv2")}
     config = filled(sets, probing={"probes": {"mlp": None}}, **off)
@@ -310,27 +313,27 @@ def test_what_is_other_for_one_model_or_dataset_holds_nothing_else() -> None:
     config = filled(
         {"mochi": {"layout": "mochi", "source": "download", "canvas": {"canvas_px": None}}},
         loading={"models": {"tiny_llava": {"bits": 4}}},
-        answering={"by_dataset": {"mochi": {"most": None}}},
+        behavior={"by_dataset": {"mochi": {"most": None}}},
     )
     assert config["loading"]["models"] == {"tiny_llava": {"bits": 4}}
-    assert config["answering"]["by_dataset"] == {"mochi": {"most": None}}
+    assert config["behavior"]["by_dataset"] == {"mochi": {"most": None}}
     assert config["datasets"]["mochi"]["canvas"] == {"canvas_px": None}
 
 
 def test_one_configuration_does_not_change_the_next() -> None:
     first = filled({"mine": MINE})
     first["probing"]["probes"]["linear"]["epochs"].append(99)
-    first["tiny"]["recipe"]["studio"]["questions"]["color"] = 99
-    assert filled({"other": MINE})["answering"]["datasets"] == ["other"]
+    first["tiny_models"]["recipe"]["text_scenes"]["questions"]["color"] = 99
+    assert filled({"other": MINE})["behavior"]["datasets"] == ["other"]
     assert 99 not in filled({"mine": MINE})["probing"]["probes"]["linear"]["epochs"]
-    assert filled({"mine": MINE})["tiny"]["recipe"]["studio"]["questions"]["color"] == 1
+    assert filled({"mine": MINE})["tiny_models"]["recipe"]["text_scenes"]["questions"]["color"] == 1
 
 
 def test_the_training_images_of_the_tiny_models_may_be_changed_in_part() -> None:
     config = filled({"mine": MINE, "clevr_pretrain": {"shards": 9}})
     assert config["datasets"]["clevr_pretrain"]["shards"] == 9
     assert config["datasets"]["clevr_pretrain"]["splits"] == {"train": 7500, "val": 400}
-    assert config["answering"]["datasets"] == ["mine"]
+    assert config["behavior"]["datasets"] == ["mine"]
 
 
 @pytest.mark.parametrize(

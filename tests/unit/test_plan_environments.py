@@ -174,8 +174,12 @@ def test_an_environment_that_is_not_built_is_told_before_the_run_and_by_the_job(
     sentence = "the environment old is not built; run `make env ENV=old`, or snakemake with"
     plain = Environments(specs, False, 1)
     assert plain.python(MODEL, None) == "python -m eyechart.plan.environments old"
-    assert plain.unbuilt(["new"]) == Environments(specs, True, 1).unbuilt(["old"]) == []
-    (told,) = plain.unbuilt(["new", "old"])
+    assert (
+        plain.unbuilt_warnings(["new"])
+        == Environments(specs, True, 1).unbuilt_warnings(["old"])
+        == []
+    )
+    (told,) = plain.unbuilt_warnings(["new", "old"])
     assert told.startswith(sentence) and told.endswith("(for old)")
     with pytest.raises(UserError, match=re.escape(sentence)):
         environments.main(["old", "-m", "eyechart.models.describe_model", "--model", "old"])

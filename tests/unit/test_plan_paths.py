@@ -93,8 +93,8 @@ def test_a_rule_keeps_the_wildcards_that_are_not_fixed() -> None:
         ("results/behavior/scores/m/d.distributions.parquet", paths.DISTRIBUTIONS),
         ("results/behavior/scores/m/d.v2.parquet", paths.SCORES),
         ("results/readout/m/d.predictions.parquet", paths.READOUT_PREDICTIONS),
-        ("results/behavior/patterns/patterns.parquet", paths.MMVP),
-        ("results/behavior/patterns/m.html", paths.MMVP_PAGE),
+        ("results/behavior/patterns/patterns.parquet", paths.PATTERN_TABLES),
+        ("results/behavior/patterns/m.html", paths.PATTERN_PAGE),
         ("results/report/figures/verdict/figures.json", paths.WHOLE_FIGURES),
     ],
 )

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ import yaml
 
 from eyechart.plan import configuration
 from eyechart.plan import resources as sizing
-from eyechart.plan.resources import Sizes
+from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = SimpleNamespace(
@@ -21,21 +22,21 @@ JOB = SimpleNamespace(
     task="color",
 )  # fmt: skip
 OF_A_MODEL = [
-    *("describing_mb", "describing_minutes", "extracting_mb", "extracting_minutes"),
-    *("closing_minutes", "probing_mb", "probing_minutes"),
+    *("card_mb", "card_minutes", "model_mb", "extraction_minutes"),
+    *("manifest_minutes", "probing_mb", "probing_minutes"),
 ]
 OF_A_DATASET = [
-    *("drawing_minutes", "rows_mb", "rows_minutes", "extracting_minutes", "closing_minutes"),
+    *("scene_minutes", "dataset_mb", "dataset_minutes", "extraction_minutes", "manifest_minutes"),
     *("probing_mb", "probing_minutes"),
 ]
 # Seen: the rule's method, changes of the job's model, MB or seconds of a run on a CPU
 MEASURED = [
-    ("describing_mb", {}, 426),
-    ("extracting_mb", {}, 528),
-    ("extracting_mb", {"parameters": 64_000_000}, 1189),
+    ("card_mb", {}, 426),
+    ("model_mb", {}, 528),
+    ("model_mb", {"parameters": 64_000_000}, 1189),
     ("probing_mb", {}, 400),
-    ("drawing_minutes", {}, 350 * 0.29),
-    ("rows_mb", {}, 362),
+    ("scene_minutes", {}, 350 * 0.29),
+    ("dataset_mb", {}, 362),
 ]
 
 
@@ -43,7 +44,9 @@ read_specs = cache(configuration.read_specs)
 LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
 
 
-def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any) -> Sizes:
+def sizes(
+    config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any
+) -> JobResources:
     """Give the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
     changed = copy.deepcopy(config)
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
@@ -51,10 +54,10 @@ def sizes(config: dict[str, Any], spec: dict[str, Any] | None = None, **changes:
         changed[section].update(values)
     specs = dict(read_specs())
     specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
-    return Sizes(changed, specs)
+    return JobResources(changed, specs)
 
 
-def ask(sizes: Sizes, name: str, attempt: int = 1) -> int:
+def ask(sizes: JobResources, name: str, attempt: int = 1) -> int:
     amount = getattr(sizes, name)(JOB, attempt=attempt)
     assert isinstance(amount, int)
     return amount
@@ -93,13 +96,13 @@ def test_more_pictures_ask_for_more(name: str, config: dict[str, Any]) -> None:
 
 def test_more_parts_share_the_time_of_an_extraction(config: dict[str, Any]) -> None:
     many = {"splits": {"train": 10**6}}
-    one, ten = (ask(sizes(config, clevr={**many, "parts": n}), "extracting_minutes")
+    one, ten = (ask(sizes(config, clevr={**many, "parts": n}), "extraction_minutes")
                 for n in (1, 10))  # fmt: skip
     assert one == pytest.approx(10 * ten, rel=0.05)
 
 
 def test_a_wider_number_takes_more_memory(config: dict[str, Any]) -> None:
-    asked = [ask(sizes(config, {"parameters": 7 * 10**9, "dtype": dtype}), "extracting_mb")
+    asked = [ask(sizes(config, {"parameters": 7 * 10**9, "dtype": dtype}), "model_mb")
              for dtype in ("bfloat16", "float32")]  # fmt: skip
     assert asked[1] - asked[0] == pytest.approx(1.3 * 7000 * 2, rel=0.01)
 
@@ -118,7 +121,7 @@ def test_no_job_asks_for_less_than_was_seen(
 
 
 def test_the_demo_fits_on_a_laptop(config: dict[str, Any]) -> None:
-    for name in ("describing_mb", "extracting_mb", "probing_mb", "rows_mb"):
+    for name in ("card_mb", "model_mb", "probing_mb", "dataset_mb"):
         assert ask(sizes(config), name) <= 4000, name
     assert sizes(config).gpus(JOB) == 0
 
@@ -128,9 +131,9 @@ def test_a_7b_model_on_one_gpu_asks_for_what_a_node_can_spare(config: dict[str, 
     official = {"splits": ["val"], "parts": 16}
     large = sizes(config, spec, clevr=official)
     assert large.gpus(JOB) == 1
-    assert 14_000 < ask(large, "extracting_mb") < 32_000
-    assert ask(large, "extracting_minutes") < 24 * 60
-    assert ask(sizes(config, spec, loading={"device": "cpu"}), "extracting_mb") > 32_000
+    assert 14_000 < ask(large, "model_mb") < 32_000
+    assert ask(large, "extraction_minutes") < 24 * 60
+    assert ask(sizes(config, spec, loading={"device": "cpu"}), "model_mb") > 32_000
 
 
 @pytest.mark.parametrize(
@@ -161,16 +164,18 @@ def test_a_model_that_is_spread_asks_for_the_gpus_that_hold_its_weights(
 
 
 def test_a_model_that_needs_more_gpus_than_it_is_given_is_told_of(config: dict[str, Any]) -> None:
-    (sentence,) = sizes(config, LARGE).beyond(None)
+    (sentence,) = sizes(config, LARGE).gpu_warnings(None)
     assert sentence == (
         "tiny_llava is too large for one GPU of 80 GB; set spread: true, or bits: 4, under "
         "loading.models.tiny_llava"
     )
     spread = sizes(config, LARGE, loading={"spread": True})
-    assert spread.beyond(1) == [
+    assert spread.gpu_warnings(1) == [
         "tiny_llava needs 3 GPUs, and a job may have 1; add --resources gpu=3"
     ]
-    assert spread.beyond(3) == spread.beyond(None) == sizes(config).beyond(1) == []
+    assert (
+        spread.gpu_warnings(3) == spread.gpu_warnings(None) == sizes(config).gpu_warnings(1) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,7 +199,7 @@ def test_a_model_that_nobody_counted_goes_by_its_name(
 def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) -> None:
     def minutes(**blocks: int | None) -> int:
         spec = {"parameters": 7 * 10**9, **blocks}
-        return ask(sizes(config, spec, clevr={"splits": ["train"]}), "closing_minutes")
+        return ask(sizes(config, spec, clevr={"splits": ["train"]}), "manifest_minutes")
 
     unknown = minutes(vision_blocks=None, lm_blocks=None)
     assert unknown == minutes(vision_blocks=32, lm_blocks=32)
@@ -204,7 +209,7 @@ def test_unknown_numbers_of_blocks_are_a_large_models(config: dict[str, Any]) ->
 def test_a_batch_size_that_is_no_number_has_a_size(config: dict[str, Any]) -> None:
     auto = sizes(config, extraction={"batch_size": "auto"})
     sixteen = sizes(config, extraction={"batch_size": 16})
-    assert ask(auto, "extracting_mb") == ask(sixteen, "extracting_mb")
+    assert ask(auto, "model_mb") == ask(sixteen, "model_mb")
 
 
 def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any]) -> None:
@@ -231,16 +236,14 @@ def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -
 
 
 def rules() -> dict[str, str]:
-    """Give the text of every rule that runs something."""
-    blocks = [
-        block
-        for path in sorted((ROOT / "workflow/rules").glob("*.smk"))
-        for block in re.split(r"\n(?= *rule\b|use rule )", path.read_text())
-        if "    shell:" in block
-    ]
-    named = [(re.match(r" *rule ?(\w*):", block), block) for block in blocks]
-    # a rule that a loop makes has no name of its own
-    return {match[1] or "draw_section": block for match, block in named if match}
+    """Return the text of every rule that runs something, by its name or its file's."""
+    found = {}
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for block in re.split(r"\n(?=(?:    )?rule\b|use rule )", path.read_text()):
+            if "    shell:" in block:
+                name = re.match(r"(?:    )?rule (\w+)", block)
+                found[name[1] if name else f"each of {path.stem}"] = textwrap.dedent(block)
+    return found
 
 
 @pytest.mark.parametrize("name", rules())
@@ -248,9 +251,9 @@ def test_every_rule_asks_for_memory_and_time_that_grow(name: str) -> None:
     resources = re.search(r"    resources:\n((?: {8}.*\n)+)", rules()[name])
     assert resources
     for key in ("mem_mb", "runtime"):
-        assert re.search(rf"^ +{key}=(SIZES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M), (
-            name
-        )
+        assert re.search(
+            rf"^ +{key}=(RESOURCES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M
+        ), name
 
 
 @pytest.mark.parametrize("name", ["download", "pull_model"])
@@ -259,7 +262,7 @@ def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
 
 
 def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
-    assert "gpu=SIZES.gpus" in rules()["extract_encoder"]
+    assert "gpu=RESOURCES.gpus" in rules()["extract_encoder"]
 
 
 def profile(name: str) -> dict[str, Any]:
@@ -297,7 +300,7 @@ def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
     config: dict[str, Any], device: str, gpus: int
 ) -> None:
     config["probing"]["device"] = device
-    assert Sizes(config, read_specs()).probing_gpus(JOB) == gpus
+    assert JobResources(config, read_specs()).probing_gpus(JOB) == gpus
 
 
 def test_logistic_regression_has_a_time_too(config: dict[str, Any]) -> None:

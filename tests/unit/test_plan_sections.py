@@ -8,15 +8,15 @@ import pytest
 
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 
 Config = dict[str, Any]
 ASKED = SimpleNamespace(model="tiny_llava", dataset="cv_bench")
 OF_CLIP = SimpleNamespace(model="tiny_clip", dataset="cv_bench")
 
 
-def exam(config: Config) -> Exam:
-    return Exam(config, configuration.read_specs())
+def exam(config: Config) -> WorkflowPlan:
+    return WorkflowPlan(config, configuration.read_specs())
 
 
 @pytest.mark.parametrize(
@@ -39,32 +39,24 @@ def exam(config: Config) -> Exam:
         ("concepts", "datasets", ["clevr"], "'clevr' has the layout 'clevr', expected 'stroop'"),
         ("concepts", "datasets", ["strop"], "concepts.datasets: unknown dataset 'strop'"),
         ("attention", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for encoders"),
-        ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which answering.conditions"),
+        ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which behavior.conditions"),
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
     ],
 )
 def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
     section: str, key: str, value: object, sentence: str, config: Config
 ) -> None:
-    config["answering"]["conditions"] = ["sighted", "blank"]
+    config["behavior"]["conditions"] = ["sighted", "blank"]
     config[section][key] = value
     with pytest.raises(UserError, match=sentence):
         exam(config).check()
 
 
-@pytest.mark.parametrize("section", ["readout", "concepts"])
-def test_a_dataset_that_is_not_cut_into_parts_cannot_be_extracted(
-    section: str, config: Config
-) -> None:
-    dataset = config[section]["datasets"][0]
-    del config["datasets"][dataset]["parts"]
-    with pytest.raises(UserError, match=f"datasets.{dataset}: the key 'parts' is missing"):
-        exam(config).check()
-
-
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     def spans(dataset: str) -> list[str]:
-        told = exam(config).extracting(SimpleNamespace(model="tiny_llava", dataset=dataset))
+        told = exam(config).extraction_settings(
+            SimpleNamespace(model="tiny_llava", dataset=dataset)
+        )
         return list(json.loads(told)["spans"])
 
     assert "image_tokens" in spans("blink") and "image_tokens" in spans("nyuv2")
@@ -75,7 +67,7 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
 
 def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
     def shown(dataset: str) -> Config:
-        found: Config = json.loads(exam(config).preparing(SimpleNamespace(dataset=dataset)))
+        found: Config = json.loads(exam(config).prepare_settings(SimpleNamespace(dataset=dataset)))
         return found
 
     config["datasets"]["mochi"]["canvas"] = {"marks": False}
@@ -85,54 +77,54 @@ def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
 
 
 def test_depth_heads_are_trained_only_where_depth_is_asked(config: Config) -> None:
-    reading = exam(config).reading
-    assert reading.heads(ASKED) == ["<results>/readout/tiny_llava/depth_heads.safetensors"]
-    assert reading.heads(SimpleNamespace(model="tiny_llava", dataset="mochi")) == []
+    readout = exam(config).readout
+    assert readout.heads(ASKED) == ["<results>/readout/tiny_llava/depth_heads.safetensors"]
+    assert readout.heads(SimpleNamespace(model="tiny_llava", dataset="mochi")) == []
     config["readout"]["datasets"] = ["mochi"]
-    assert exam(config).reading.metrics() == []
+    assert exam(config).readout.head_errors() == []
 
 
 def test_a_model_that_does_not_answer_has_readouts_without_answers(config: Config) -> None:
-    reading = exam(config).reading
+    readout = exam(config).readout
     dino = SimpleNamespace(model="tiny_dino", dataset="cv_bench")
-    assert reading.answers(ASKED) == [
+    assert readout.responses(ASKED) == [
         "<results>/behavior/responses/tiny_llava/cv_bench/sighted.parquet"
     ]
-    assert reading.answers(dino) == [] == reading.scores(dino)
+    assert readout.responses(dino) == [] == readout.scores(dino)
 
 
 def test_a_verdict_is_read_from_all_that_is_known_of_a_model(config: Config) -> None:
-    judging = exam(config).judging
-    answers = judging.answers(ASKED)
-    assert "<results>/behavior/responses/tiny_llava/blink/blank.parquet" in answers
-    assert "<results>/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet" not in answers
+    verdict = exam(config).verdict
+    responses = verdict.responses(ASKED)
+    assert "<results>/behavior/responses/tiny_llava/blink/blank.parquet" in responses
+    assert "<results>/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet" not in responses
     asked = ["color", "shape", "material", "size", "number", "boolean"]
-    assert judging.probes(ASKED) == [
+    assert verdict.probes(ASKED) == [
         f"<results>/probing/tiny_llava/clevr/{task}.parquet" for task in asked
     ], "a task about images is no skill"
-    assert judging.encoder_answers(ASKED) == [
+    assert verdict.encoder_responses(ASKED) == [
         f"<results>/behavior/responses/tiny_clip/mmvp_vlm/{c}.parquet" for c in ("sighted", "blank")
     ]
-    assert judging.encoder_answers(OF_CLIP) == [], "an encoder contains none"
+    assert verdict.encoder_responses(OF_CLIP) == [], "an encoder contains none"
 
 
 def test_a_verdict_is_given_no_probes_of_a_dataset_whose_items_it_is_not_given(
     config: Config,
 ) -> None:
     dino = SimpleNamespace(model="tiny_dino")  # its probes are all of images
-    judging = exam(config).judging
-    assert "<results>/datasets/clevr/items.parquet" not in judging.items(dino)
-    assert judging.probes(dino) == judging.probe_predictions(dino) == []
+    verdict = exam(config).verdict
+    assert "<results>/datasets/clevr/items.parquet" not in verdict.items(dino)
+    assert verdict.probes(dino) == verdict.probe_predictions(dino) == []
 
 
 def test_patterns_that_nobody_is_asked_about_are_not_told_of(config: Config) -> None:
-    assert json.loads(exam(config).judging.setting(ASKED))["patterns"] == {"mmvp": "mmvp_vlm"}
-    config["answering"]["datasets"].remove("mmvp_vlm")
-    assert json.loads(exam(config).judging.setting(ASKED))["patterns"] == {}
+    assert json.loads(exam(config).verdict.settings(ASKED))["patterns"] == {"mmvp": "mmvp_vlm"}
+    config["behavior"]["datasets"].remove("mmvp_vlm")
+    assert json.loads(exam(config).verdict.settings(ASKED))["patterns"] == {}
 
 
 def test_only_language_models_are_traced(config: Config) -> None:
-    models = {model for model, _ in exam(config).tracing.pairs()}
+    models = {model for model, _ in exam(config).attention.runs()}
     assert models == {"tiny_llava", "tiny_llava_aligned"}
 
 

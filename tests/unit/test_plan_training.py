@@ -23,14 +23,14 @@ BEHIND = {
 
 def changed(config: dict[str, Any], section: str, key: str, value: Any) -> dict[str, Any]:
     other = copy.deepcopy(config)
-    other["tiny"]["recipe"][section][key] = value
+    other["tiny_models"]["recipe"][section][key] = value
     return other
 
 
 def test_every_stage_is_one_models_and_has_a_section_and_a_step(config: dict[str, Any]) -> None:
     stages = [stage for own in training.MODELS.values() for stage in own]
     assert sorted(stages) == sorted(training.STAGES) == sorted(STEPS)
-    assert set(training.STAGES) <= set(config["tiny"]["recipe"])
+    assert set(training.STAGES) <= set(config["tiny_models"]["recipe"])
 
 
 @pytest.mark.parametrize("stage", training.STAGES)
@@ -55,7 +55,7 @@ def test_what_all_stages_share_changes_every_model(config: dict[str, Any]) -> No
 
 
 def test_a_rule_gets_the_recipe_of_its_model(config: dict[str, Any]) -> None:
-    give = training.whole_recipe(config)
+    give = training.recipe_of_model(config)
     for model in training.MODELS:
         wildcards = SimpleNamespace(model=model)
         assert give(wildcards) == training.model_recipe(config, model)

@@ -11,9 +11,9 @@ import pytest
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, training
 from eyechart.plan.configuration import one_of
-from eyechart.plan.mining import Mining
+from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 
 TRAIN = SimpleNamespace(
     dataset="clevr", split="train", model="tiny_llava", scope="item", task="color"
@@ -21,16 +21,16 @@ TRAIN = SimpleNamespace(
 CLIP = SimpleNamespace(dataset="clevr", model="tiny_clip", scope="image", task="has_red")
 
 
-def exam(config: dict[str, Any], **changes: Any) -> Exam:
+def exam(config: dict[str, Any], **changes: Any) -> WorkflowPlan:
     changed = copy.deepcopy(config)
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
     for section, values in changes.items():
         changed[section].update(values)
-    return Exam(changed, configuration.read_specs())
+    return WorkflowPlan(changed, configuration.read_specs())
 
 
 def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str, Any]) -> None:
-    base = exam(config).drawing(TRAIN)
+    base = exam(config).scene_settings(TRAIN)
     counts = config["datasets"]["clevr"]["splits"]
     for change in (
         {"questions": {"color": 9}},
@@ -39,22 +39,24 @@ def test_pictures_depend_on_neither_questions_nor_other_splits(config: dict[str,
         {"parts": 9},
         {"tasks": ["color"]},
     ):
-        assert exam(config, clevr=change).drawing(TRAIN) == base
-    for change in ({"splits": {**counts, "train": 999}}, {"studio": {"gap": 0.2}}):
-        assert exam(config, clevr=change).drawing(TRAIN) != base
-    assert exam(config, studio={"gap": 0.2}).drawing(TRAIN) != base
+        assert exam(config, clevr=change).scene_settings(TRAIN) == base
+    for change in ({"splits": {**counts, "train": 999}}, {"rendering": {"gap": 0.2}}):
+        assert exam(config, clevr=change).scene_settings(TRAIN) != base
+    assert exam(config, rendering={"gap": 0.2}).scene_settings(TRAIN) != base
 
 
 def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any]) -> None:
-    base = exam(config).asking(TRAIN)
-    assert exam(config, studio={"gap": 0.2}, clevr={"shards": 9}).asking(TRAIN) == base
-    assert exam(config, clevr={"balance": False}).asking(TRAIN) != base
+    base = exam(config).question_settings(TRAIN)
+    assert (
+        exam(config, rendering={"gap": 0.2}, clevr={"shards": 9}).question_settings(TRAIN) == base
+    )
+    assert exam(config, clevr={"balance": False}).question_settings(TRAIN) != base
 
 
 def test_an_encoder_does_not_depend_on_the_prompt(config: dict[str, Any]) -> None:
     other = exam(config, extraction={"prompt": "Q: {question}"})
-    assert other.extracting(CLIP) == exam(config).extracting(CLIP)
-    assert other.extracting(TRAIN) != exam(config).extracting(TRAIN)
+    assert other.extraction_settings(CLIP) == exam(config).extraction_settings(CLIP)
+    assert other.extraction_settings(TRAIN) != exam(config).extraction_settings(TRAIN)
 
 
 def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
@@ -64,14 +66,14 @@ def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
 
 def test_figures_do_not_depend_on_the_page(config: dict[str, Any]) -> None:
     other = exam(config, report={"title": "Other"})
-    assert other.reporting("alpha") == exam(config).reporting("alpha")
-    assert other.reporting() != exam(config).reporting()
-    assert json.loads(other.reporting())["seed"] == config["seed"]
+    assert other.report_settings("alpha") == exam(config).report_settings("alpha")
+    assert other.report_settings() != exam(config).report_settings()
+    assert json.loads(other.report_settings())["seed"] == config["seed"]
 
 
 def test_official_splits_are_names_for_every_source(config: dict[str, Any]) -> None:
     for splits in ({"train": 900, "val": 300}, ["train", "val"]):
-        taken = exam(config, clevr={"splits": splits}).official(TRAIN)
+        taken = exam(config, clevr={"splits": splits}).acquire_settings(TRAIN)
         assert json.loads(taken) == {"layout": "clevr", "splits": ["train", "val"]}
 
 
@@ -97,8 +99,8 @@ def test_the_report_asks_for_every_table_once_and_for_no_scope_that_is_not_probe
 
 
 def test_training_pictures_are_drawn_but_not_examined(config: dict[str, Any]) -> None:
-    assert exam(config).datasets == ["clevr"]
-    assert "clevr_pretrain" in exam(config).any_dataset("render").split("|")
+    assert exam(config).probed_datasets == ["clevr"]
+    assert "clevr_pretrain" in exam(config).dataset_pattern("render").split("|")
 
 
 def test_a_pattern_of_no_names_matches_nothing() -> None:
@@ -115,20 +117,24 @@ def test_a_family_that_is_loaded_by_name_counts_as_code(config: dict[str, Any]) 
 
 
 def test_a_dataset_says_only_what_is_its_own_of_the_look(config: dict[str, Any]) -> None:
-    drawn = json.loads(exam(config, clevr={"studio": {"camera": {"fov": 30}}}).drawing(TRAIN))
-    assert drawn["camera"] == {**config["studio"]["camera"], "fov": 30}
+    drawn = json.loads(
+        exam(config, clevr={"rendering": {"camera": {"fov": 30}}}).scene_settings(TRAIN)
+    )
+    assert drawn["camera"] == {**config["rendering"]["camera"], "fov": 30}
 
 
 def test_a_model_without_a_task_is_refused(config: dict[str, Any]) -> None:
     exam(config).check()
-    config["answering"]["datasets"] = config["readout"]["datasets"] = []
+    config["behavior"]["datasets"] = config["readout"]["datasets"] = []
     with pytest.raises(UserError, match="no task is asked of 'tiny_clip'"):
         exam(config, clevr={"tasks": ["color"]}).check()
 
 
 def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict[str, Any]) -> None:
     other = exam(config, clevr={"tasks": ["color"]})
-    figures = [p for p in ReportPlan(other, Mining(other.config)).manifests() if "/probing/" in p]
+    figures = [
+        p for p in ReportPlan(other, MiningPlan(other.config)).manifests() if "/probing/" in p
+    ]
     assert not any("tiny_clip" in path for path in figures)
     assert any("tiny_llava" in path for path in figures)
 
@@ -137,7 +143,7 @@ def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict
 def test_only_the_stages_behind_the_examined_models_have_curves(
     config: dict[str, Any], weights: str
 ) -> None:
-    config["tiny"]["weights"] = weights
+    config["tiny_models"]["weights"] = weights
     counts = {}
     for models in (["tiny_clip"], ["tiny_llava_aligned"], ["tiny_clip", "tiny_llava"], []):
         config["models"] = models

@@ -252,5 +252,5 @@ def test_a_second_split_is_refused(tmp_path):
 
 
 def test_what_cannot_be_seen_is_refused_with_the_knob_to_turn(tmp_path):
-    with pytest.raises(UserError, match=r"lower studio\.min_visible_px"):
+    with pytest.raises(UserError, match=r"lower rendering\.min_visible_px"):
         draw(tmp_path, "mmvp", {"test": 2}, image_px=[4, 4], min_visible_px=15)

@@ -390,9 +390,9 @@ def test_another_seed_draws_another_item():
 def test_pictures_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, monkeypatch):
     monkeypatch.setattr(blink_items, "ATTEMPTS", 2)
     monkeypatch.setattr(cv_bench_draw, "ATTEMPTS", 2)
-    with pytest.raises(UserError, match=r"raise studio\.image_px"):
+    with pytest.raises(UserError, match=r"raise rendering\.image_px"):
         draw(tmp_path, "blink", {"val": 1}, image_px=[6, 6])
-    with pytest.raises(UserError, match=r"raise studio\.extent or studio\.image_px"):
+    with pytest.raises(UserError, match=r"raise rendering\.extent or rendering\.image_px"):
         draw(tmp_path, "cv_bench", {"test": 1}, image_px=[6, 6])
 
 

@@ -32,7 +32,7 @@ from eyechart.plan.layout import published
 class Toy(Dataset):
     """Images that are bright or dark."""
 
-    LAYOUT = published("toy", drawn=False, items=("light",), images=("lightness",))
+    LAYOUT = published("toy", rendered=False, item_tasks=["light"], image_tasks=["lightness"])
 
     layout: Literal["toy"] = setting(..., "`toy`")
     test_share: PositiveShare = setting(0.5, "share of the groups that the split tests on")
@@ -151,22 +151,22 @@ import json
 from eyechart.core.fingerprint import fingerprint
 from eyechart.plan import configuration
 from eyechart.plan.config.check import check
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 import sys
 
 mine = {"layout": "toy", "source": "local", "path": "there"}
 config = check({"models": ["toy"], "datasets": {"mine": mine}}, [])
 specs = configuration.read_specs()
-exam = Exam(config, {"toy": specs["toy"]})
+plan = WorkflowPlan(config, {"toy": specs["toy"]})
 wanted = type("Wildcards", (), {"dataset": "mine", "model": "toy"})
 print(json.dumps({
     "tasks": config["datasets"]["mine"]["tasks"],
-    "asked": config["answering"]["datasets"],
-    "manifests": exam.manifests(),
-    "step": exam.step("prepares")(wanted),
-    "code": exam.code_of_step("prepares")(wanted),
-    "family": exam.code_with_family("eyechart.models.describe_model")(wanted),
-    "settings": exam.preparing(wanted),
+    "asked": config["behavior"]["datasets"],
+    "manifests": plan.manifests(),
+    "step": plan.step("prepare_step")(wanted),
+    "code": plan.code_of_step("prepare_step")(wanted),
+    "family": plan.code_with_family("eyechart.models.describe_model")(wanted),
+    "settings": plan.prepare_settings(wanted),
     "heavy": sorted({"numpy", "torch", "pyarrow"} & set(sys.modules)),
 }))
 """

@@ -31,10 +31,10 @@ SMALL: dict[str, Any] = {
             "shards": 2,
             "parts": 2,
             "tasks": ["shape", "has_metal"],
-            "studio": {"samples_per_pixel": 2},
+            "rendering": {"samples_per_pixel": 2},
         }
     },
-    "answering": {"datasets": []},
+    "behavior": {"datasets": []},
     "extraction": {"addresses": ["vision.*", "lm.*"], "batch_size": 64},
     "probing": {
         "folds": 3,

@@ -13,7 +13,7 @@ PAIRS = {
     "source": "render",
     "splits": {"test": 18},
     "shards": 1,
-    "studio": {"samples_per_pixel": 2},
+    "rendering": {"samples_per_pixel": 2},
 }
 ASKED = {
     "models": ["tiny_clip", "tiny_llava"],
@@ -21,7 +21,7 @@ ASKED = {
         "clevr": {"tasks": []},
         **{name: {"layout": name, **PAIRS} for name in ("mmvp", "mmvp_vlm")},
     },
-    "answering": {"datasets": ["mmvp", "mmvp_vlm"], "conditions": ["sighted", "blank"]},
+    "behavior": {"datasets": ["mmvp", "mmvp_vlm"], "conditions": ["sighted", "blank"]},
 }
 PAGES = {"draw_patterns": 2, "build_report": 1}
 COMPARED = {"compare_patterns": 1, "compare_with_encoder": 2, **PAGES}
@@ -41,7 +41,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def answering(**changes: object) -> Callable[[Project], None]:
-    return lambda project: project.configure({"answering": changes})
+    return lambda project: project.configure({"behavior": changes})
 
 
 def edit_logic(module: str) -> Callable[[Project], None]:

@@ -67,7 +67,11 @@ def made(project: Project) -> set[str]:
     wanted: list[dict[str, Any]] = [{"configfiles": [preset], "config": {}} for preset in PRESETS]
     wanted += [{"configfiles": [], "config": {}}]
     wanted += [
-        {"configfiles": [], "config": {"tiny": {"weights": "train"}}, "targets": ["train_tiny"]}
+        {
+            "configfiles": [],
+            "config": {"tiny_models": {"weights": "train"}},
+            "targets": ["train_tiny"],
+        }
     ]
     for one in wanted:
         done = subprocess.run(

@@ -22,7 +22,7 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The preset after an undisturbed run; not to be changed."""
     project = Project.create(tmp_path_factory.mktemp("fast") / "project")
     project.config = yaml.safe_load(project.path(str(PRESET)).read_text())
-    project.configure({"datasets": {"clevr": {"studio": {"samples_per_pixel": 2}}}})
+    project.configure({"datasets": {"clevr": {"rendering": {"samples_per_pixel": 2}}}})
     project.finish()
     return project
 

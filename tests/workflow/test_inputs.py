@@ -17,7 +17,7 @@ pytestmark = pytest.mark.workflow
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 PRESETS = sorted(path.name for path in (ROOT / "config/presets").glob("*.yaml"))
 OFF: dict[str, Any] = {"datasets": []}
-SECTIONS = ["answering", "readout", "concepts", "attention"]
+SECTIONS = ["behavior", "readout", "concepts", "attention"]
 CHANGES: dict[str, dict[str, Any]] = {
     **{f"without {section}": {section: OFF} for section in SECTIONS},
     **{

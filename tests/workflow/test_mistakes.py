@@ -16,7 +16,7 @@ MISTAKES = {
     "misspelt key": (["--config", "sed=3"], "unknown key 'sed'; did you mean 'seed'?"),
     "misspelt value": (
         ["--config", "tiny={weights: shiped}"],
-        "tiny.weights is 'shiped'; did you mean 'shipped'?",
+        "tiny_models.weights is 'shiped'; did you mean 'shipped'?",
     ),
     "unknown model": (["--config", "models=[tiny_lava]"], "did you mean 'tiny_llava'?"),
     "a derived model's own folder": (

@@ -13,7 +13,7 @@ def test_results_can_be_moved(tmp_path: Path) -> None:
         return sorted(line for line in project.finish("-n", "-p").splitlines() if " -m " in line)
 
     project = Project.create(tmp_path / "project")
-    project.configure({"answering": {"datasets": ["blink"]}})  # with regions
+    project.configure({"behavior": {"datasets": ["blink"]}})  # with regions
     before = commands()
     version = 'min_version("9.27.1")\n'
     project.edit("Snakefile", version, f'{version}\n\npathvars:\n    results="else/where",\n')

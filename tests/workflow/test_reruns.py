@@ -137,7 +137,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     ),
     "number of questions": (clevr(questions={"color": 2}), QUESTIONS),
     "samples per pixel": (
-        clevr(studio={"samples_per_pixel": 3}),
+        clevr(rendering={"samples_per_pixel": 3}),
         {"draw_scenes": 4, **QUESTIONS},
     ),
     "share of the test split": (clevr(test_share=0.3), TABLES),

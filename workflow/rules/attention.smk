@@ -4,11 +4,11 @@
 rule trace_items:
     input:
         spec=paths.SPEC.rule(),
-        base_specs=EXAM.checkpoints.base_specs,
+        base_specs=PLAN.checkpoints.base_specs,
         ready=paths.READY.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
-        regions=TRACING.regions,
+        regions=ATTENTION.regions,
     output:
         attention=paths.ATTENTION.rule(table="attention"),
         lens=paths.ATTENTION.rule(table="lens"),
@@ -19,23 +19,23 @@ rule trace_items:
     benchmark:
         "<benchmarks>/trace_items/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=EXAM.any_model("vlm"),
+        model=PLAN.model_pattern("vlm"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.extracting_mb,
-        runtime=SIZES.answering_minutes,
-        gpu=SIZES.gpus,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
+        gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        settings=TRACING.setting,
-        loading=EXAM.loading,
-        allowance=EXAM.checkpoints.allowance,
+        settings=ATTENTION.settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         seed=config["seed"],
-        code=EXAM.code_with_family("eyechart.attention.trace_items"),
+        code=PLAN.code_with_family("eyechart.attention.trace_items"),
         environment=ENVIRONMENTS.state,
     message:
         "Tracing where {wildcards.model} looks in {wildcards.dataset}"
@@ -64,7 +64,7 @@ rule summarise_attention:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=TRACING.summing,
+        settings=ATTENTION.summary_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.attention.summarise"),
         environment=ENVIRONMENT,

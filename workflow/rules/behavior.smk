@@ -4,15 +4,15 @@
 rule answer_encoder:
     input:
         spec=paths.SPEC.rule(),
-        base_specs=EXAM.checkpoints.base_specs,
+        base_specs=PLAN.checkpoints.base_specs,
         ready=paths.READY.rule(),
         card=paths.CARD.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
     output:
         answers=expand(
-            paths.ANSWERS.rule(),
-            condition=ANSWERING.conditions("encoder"),
+            paths.RESPONSES.rule(),
+            condition=BEHAVIOR.conditions("encoder"),
             allow_missing=True,
         ),
     log:
@@ -20,24 +20,24 @@ rule answer_encoder:
     benchmark:
         "<benchmarks>/answer_encoder/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=ANSWERING.any_model("encoder"),
+        model=BEHAVIOR.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.extracting_mb,
-        runtime=SIZES.answering_minutes,
-        gpu=SIZES.gpus,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
+        gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        settings=ANSWERING.asking,
-        loading=EXAM.loading,
-        allowance=EXAM.checkpoints.allowance,
-        seed=EXAM.seed,
-        code=EXAM.code_with_family("eyechart.behavior.answer_items"),
+        settings=BEHAVIOR.response_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        seed=PLAN.seed,
+        code=PLAN.code_with_family("eyechart.behavior.answer_items"),
         environment=ENVIRONMENTS.state,
     message:
         "Asking {wildcards.model} about {wildcards.dataset}, in {params.env}"
@@ -52,8 +52,8 @@ rule answer_encoder:
 use rule answer_encoder as answer_vlm with:
     output:
         answers=expand(
-            paths.ANSWERS.rule(),
-            condition=ANSWERING.conditions("vlm"),
+            paths.RESPONSES.rule(),
+            condition=BEHAVIOR.conditions("vlm"),
             allow_missing=True,
         ),
     log:
@@ -61,13 +61,13 @@ use rule answer_encoder as answer_vlm with:
     benchmark:
         "<benchmarks>/answer_vlm/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=ANSWERING.any_model("vlm"),
+        model=BEHAVIOR.model_pattern("vlm"),
 
 
 rule score_answers:
     input:
         item_table=paths.ITEMS.rule(),
-        answers=ANSWERING.answers,
+        answers=BEHAVIOR.responses,
     output:
         scores=paths.SCORES.rule(),
         distributions=paths.DISTRIBUTIONS.rule(),
@@ -79,11 +79,11 @@ rule score_answers:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.rows_mb,
-        runtime=SIZES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
-        settings=ANSWERING.scoring,
-        seed=EXAM.seed,
+        settings=BEHAVIOR.score_settings,
+        seed=PLAN.seed,
         code=fingerprint("eyechart.behavior.score_answers"),
         environment=ENVIRONMENT,
     message:
@@ -98,7 +98,7 @@ rule score_answers:
 rule retrieve:
     input:
         spec=paths.SPEC.rule(),
-        base_specs=EXAM.checkpoints.base_specs,
+        base_specs=PLAN.checkpoints.base_specs,
         ready=paths.READY.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
@@ -109,23 +109,23 @@ rule retrieve:
     benchmark:
         "<benchmarks>/retrieve/{model}/{dataset}.jsonl"
     wildcard_constraints:
-        model=ANSWERING.any_model("encoder"),
+        model=BEHAVIOR.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.extracting_mb,
-        runtime=SIZES.answering_minutes,
-        gpu=SIZES.gpus,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.behavior_minutes,
+        gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        settings=ANSWERING.retrieving,
-        loading=EXAM.loading,
-        allowance=EXAM.checkpoints.allowance,
-        seed=EXAM.seed,
-        code=EXAM.code_with_family("eyechart.behavior.retrieve"),
+        settings=BEHAVIOR.retrieval_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        seed=PLAN.seed,
+        code=PLAN.code_with_family("eyechart.behavior.retrieve"),
         environment=ENVIRONMENTS.state,
     message:
         "Matching captions and pictures of {wildcards.dataset} by {wildcards.model}"
@@ -139,11 +139,11 @@ rule retrieve:
 
 rule compare_patterns:
     input:
-        scores=ANSWERING.pattern_scores,
-        cards=ANSWERING.pattern_cards,
+        scores=BEHAVIOR.pattern_scores,
+        cards=BEHAVIOR.pattern_cards,
     output:
-        patterns=paths.MMVP.rule(table="patterns"),
-        correlations=paths.MMVP.rule(table="correlations"),
+        patterns=paths.PATTERN_TABLES.rule(table="patterns"),
+        correlations=paths.PATTERN_TABLES.rule(table="correlations"),
     log:
         "<logs>/compare_patterns.log",
     benchmark:
@@ -155,7 +155,7 @@ rule compare_patterns:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        settings=ANSWERING.comparing,
+        settings=BEHAVIOR.pattern_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.behavior.compare_patterns"),
     message:
@@ -168,8 +168,8 @@ rule compare_patterns:
 
 use rule compare_patterns as compare_with_encoder with:
     output:
-        patterns=paths.MMVP_OF_MODEL.rule(table="patterns"),
-        correlations=paths.MMVP_OF_MODEL.rule(table="correlations"),
+        patterns=paths.PATTERN_TABLES_OF_MODEL.rule(table="patterns"),
+        correlations=paths.PATTERN_TABLES_OF_MODEL.rule(table="correlations"),
     log:
         "<logs>/compare_with_encoder/{model}.log",
     benchmark:

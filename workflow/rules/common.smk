@@ -20,9 +20,9 @@ from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments
-from eyechart.plan.mining import Mining
+from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.workflow import Exam
+from eyechart.plan.workflow import WorkflowPlan
 
 RESULTS = workflow.pathvars.get("results")
 
@@ -30,34 +30,34 @@ try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     config.update(check(config, FILES))
     SPECS = configuration.read_specs()
-    EXAM = Exam(config, SPECS)
-    EXAM.check()
-    ANSWERING = EXAM.answering
-    READING = EXAM.reading
-    COMPARING = EXAM.comparing
-    TRACING = EXAM.tracing
-    JUDGING = EXAM.judging
-    MINING = Mining(config)
+    PLAN = WorkflowPlan(config, SPECS)
+    PLAN.check()
+    BEHAVIOR = PLAN.behavior
+    READOUT = PLAN.readout
+    CONCEPTS = PLAN.concepts
+    ATTENTION = PLAN.attention
+    VERDICT = PLAN.verdict
+    MINING = MiningPlan(config)
     MINING.check()
-    REPORT = ReportPlan(EXAM, MINING)
+    REPORT = ReportPlan(PLAN, MINING)
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
     targets.check(config, SPECS, sys.argv[1:], RESULTS)
-    SIZES = resources.Sizes(config, SPECS)
+    RESOURCES = resources.JobResources(config, SPECS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
-    beyond = SIZES.beyond(workflow.global_resources.get("gpu").value)
+    beyond = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
     for warning in [
-        *ENVIRONMENTS.unbuilt(EXAM.models),
+        *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
         *beyond,
         *integrity.start(RESULTS),
     ]:
         logger.warning(f"eyechart: {warning}")
 
-configuration.prefer_own_python()
+configuration.put_own_python_first()
 
 # Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
 # scaled them down to --cores; the bytes of results must not depend on --cores.
@@ -76,7 +76,7 @@ BASE = "../../envs/base.yaml"
 
 
 onstart:
-    configuration.spare_scheduler(workflow)
+    configuration.lift_job_rate_limit(workflow)
 
 
 onerror:
@@ -85,10 +85,10 @@ onerror:
 
 
 wildcard_constraints:
-    model=EXAM.any_model(),
-    first=EXAM.any_model(),
-    second=EXAM.any_model(),
-    dataset=EXAM.any_dataset(),
+    model=PLAN.model_pattern(),
+    first=PLAN.model_pattern(),
+    second=PLAN.model_pattern(),
+    dataset=PLAN.dataset_pattern(),
     split="[a-zA-Z0-9_]+",
     scope="image|item",
     task="[a-z0-9_]+",

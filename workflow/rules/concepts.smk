@@ -3,10 +3,10 @@
 
 rule compare_concepts:
     input:
-        manifests=EXAM.all_scopes,
+        manifests=PLAN.scope_manifests,
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
-        answers=COMPARING.answers,
+        answers=CONCEPTS.responses,
     output:
         cues=paths.CONCEPTS.rule(table="cues"),
         separation=paths.CONCEPTS.rule(table="separation"),
@@ -22,7 +22,7 @@ rule compare_concepts:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(120),
     params:
-        settings=COMPARING.setting,
+        settings=CONCEPTS.settings,
         seed=config["seed"],
         code=fingerprint("eyechart.concepts.compare"),
         environment=ENVIRONMENT,

@@ -9,7 +9,7 @@ rule draw_scenes:
     benchmark:
         "<benchmarks>/draw_scenes/{dataset}/{split}-{shard}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.any_dataset("render"),
+        dataset=PLAN.dataset_pattern("render"),
     group:
         "draw"
     conda:
@@ -17,13 +17,13 @@ rule draw_scenes:
     threads: config["threads"]
     resources:
         mem_mb=resources.fixed(1000),
-        runtime=SIZES.drawing_minutes,
+        runtime=RESOURCES.scene_minutes,
     params:
         root=subpath(output[0], ancestor=2),
-        settings=EXAM.drawing,
-        seed=EXAM.seed,
-        step=EXAM.step("draws"),
-        code=EXAM.code_of_step("draws"),
+        settings=PLAN.scene_settings,
+        seed=PLAN.seed,
+        step=PLAN.step("draw_step"),
+        code=PLAN.code_of_step("draw_step"),
         environment=ENVIRONMENT,
     message:
         "Drawing {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
@@ -35,7 +35,7 @@ rule draw_scenes:
 
 rule write_drawn:
     input:
-        shards=EXAM.shards,
+        shards=PLAN.shards,
     output:
         paths.RECEIPT.rule(),
     log:
@@ -43,21 +43,21 @@ rule write_drawn:
     benchmark:
         "<benchmarks>/write_drawn/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.any_dataset("render"),
+        dataset=PLAN.dataset_pattern("render"),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.rows_mb,
-        runtime=SIZES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
         root=subpath(output[0], parent=True),
-        settings=EXAM.asking,
-        seed=EXAM.seed,
-        step=EXAM.step("writes"),
-        code=EXAM.code_of_step("writes"),
+        settings=PLAN.question_settings,
+        seed=PLAN.seed,
+        step=PLAN.step("write_step"),
+        code=PLAN.code_of_step("write_step"),
     message:
         "Writing {wildcards.dataset} in its official layout"
     shell:
@@ -68,7 +68,7 @@ rule write_drawn:
 
 rule acquire_local:
     input:
-        own=EXAM.own_files,
+        own=PLAN.own_files,
     output:
         paths.RECEIPT.rule(),
     log:
@@ -76,21 +76,21 @@ rule acquire_local:
     benchmark:
         "<benchmarks>/acquire_local/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.any_dataset("local"),
+        dataset=PLAN.dataset_pattern("local"),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.rows_mb,
-        runtime=SIZES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
         root=subpath(output[0], parent=True),
         source=lookup("datasets/{dataset}/path", within=config),
-        settings=EXAM.official,
-        step=EXAM.step("takes"),
-        code=EXAM.code_of_step("takes"),
+        settings=PLAN.acquire_settings,
+        step=PLAN.step("local_step"),
+        code=PLAN.code_of_step("local_step"),
     message:
         "Taking {wildcards.dataset} from {params.source}"
     shell:
@@ -109,21 +109,21 @@ rule download:
     benchmark:
         "<benchmarks>/download/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.any_dataset("download"),
+        dataset=PLAN.dataset_pattern("download"),
     retries: 2
     localrule: True
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.rows_mb,
+        mem_mb=RESOURCES.dataset_mb,
         runtime=resources.fixed(1440),
     params:
         root=subpath(output[0], parent=True),
         cache=paths.DOWNLOADS.rule(),
         lock=paths.VERSION_LOCK.rule(),
-        settings=EXAM.official,
-        code=EXAM.code_of_step("downloads"),
+        settings=PLAN.acquire_settings,
+        code=PLAN.code_of_step("download_step"),
     message:
         "Downloading {wildcards.dataset}"
     shell:
@@ -143,20 +143,20 @@ rule prepare_dataset:
     benchmark:
         "<benchmarks>/prepare_dataset/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.with_regions(False),
+        dataset=PLAN.region_pattern(False),
     group:
         "tables"
     conda:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.rows_mb,
-        runtime=SIZES.rows_minutes,
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
     params:
-        settings=EXAM.preparing,
-        seed=EXAM.seed,
-        step=EXAM.step("prepares"),
-        code=EXAM.code_of_step("prepares"),
+        settings=PLAN.prepare_settings,
+        seed=PLAN.seed,
+        step=PLAN.step("prepare_step"),
+        code=PLAN.code_of_step("prepare_step"),
         regions=paths.output_flag("--regions", "regions"),
     message:
         "Making the tables of {wildcards.dataset}"
@@ -177,4 +177,4 @@ use rule prepare_dataset as prepare_marked with:
     benchmark:
         "<benchmarks>/prepare_marked/{dataset}.jsonl"
     wildcard_constraints:
-        dataset=EXAM.with_regions(True),
+        dataset=PLAN.region_pattern(True),

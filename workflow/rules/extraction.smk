@@ -4,37 +4,37 @@
 rule extract_encoder:
     input:
         spec=paths.SPEC.rule(),
-        base_specs=EXAM.checkpoints.base_specs,
+        base_specs=PLAN.checkpoints.base_specs,
         ready=paths.READY.rule(),
         card=paths.CARD.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
     output:
-        image=paths.PART.rule(scope="image"),
+        image=paths.ACTIVATIONS.rule(scope="image"),
     log:
         "<logs>/extract_encoder/{model}/{dataset}/{part}.log",
     benchmark:
         "<benchmarks>/extract_encoder/{model}/{dataset}/{part}.jsonl"
     wildcard_constraints:
-        model=EXAM.any_model("encoder"),
+        model=PLAN.model_pattern("encoder"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.extracting_mb,
-        runtime=SIZES.extracting_minutes,
-        gpu=SIZES.gpus,
+        mem_mb=RESOURCES.model_mb,
+        runtime=RESOURCES.extraction_minutes,
+        gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
         item_output=paths.output_flag("--item-output", "item"),
-        parts=EXAM.part_count,
-        settings=EXAM.extracting,
-        loading=EXAM.loading,
-        allowance=EXAM.checkpoints.allowance,
-        code=EXAM.code_with_family("eyechart.extraction.extract_activations"),
+        parts=PLAN.part_count,
+        settings=PLAN.extraction_settings,
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        code=PLAN.code_with_family("eyechart.extraction.extract_activations"),
         environment=ENVIRONMENTS.state,
     message:
         "Extracting {wildcards.model} on {wildcards.dataset}, part {wildcards.part},"
@@ -50,14 +50,14 @@ rule extract_encoder:
 
 use rule extract_encoder as extract_vlm with:
     output:
-        image=paths.PART.rule(scope="image"),
-        item=paths.PART.rule(scope="item"),
+        image=paths.ACTIVATIONS.rule(scope="image"),
+        item=paths.ACTIVATIONS.rule(scope="item"),
     log:
         "<logs>/extract_vlm/{model}/{dataset}/{part}.log",
     benchmark:
         "<benchmarks>/extract_vlm/{model}/{dataset}/{part}.jsonl"
     wildcard_constraints:
-        model=EXAM.any_model("vlm"),
+        model=PLAN.model_pattern("vlm"),
 
 
 rule write_manifest:
@@ -68,7 +68,7 @@ rule write_manifest:
             then=paths.ITEMS.rule(),
             otherwise=paths.IMAGES.rule(),
         ),
-        parts=EXAM.parts,
+        parts=PLAN.parts,
     output:
         paths.MANIFEST.rule(),
     log:
@@ -80,9 +80,9 @@ rule write_manifest:
     threads: config["threads"]
     resources:
         mem_mb=resources.fixed(1000),
-        runtime=SIZES.closing_minutes,
+        runtime=RESOURCES.manifest_minutes,
     params:
-        settings=EXAM.extracting,
+        settings=PLAN.extraction_settings,
         code=fingerprint("eyechart.extraction.write_manifest"),
     message:
         "Closing {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"

@@ -16,10 +16,10 @@ rule find_pairs:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.mining_mb,
-        runtime=SIZES.mining_minutes,
+        mem_mb=RESOURCES.mining_mb,
+        runtime=RESOURCES.mining_minutes,
     params:
-        settings=MINING.finding,
+        settings=MINING.settings,
         code=fingerprint("eyechart.mining.find_pairs"),
         environment=ENVIRONMENT,
     message:

@@ -11,7 +11,7 @@ rule pull_model:
     benchmark:
         "<benchmarks>/pull_model/{model}.jsonl"
     wildcard_constraints:
-        model=EXAM.checkpoints.any_model("hub"),
+        model=PLAN.checkpoints.model_pattern("hub"),
     localrule: True
     conda:
         BASE
@@ -20,9 +20,9 @@ rule pull_model:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(1440),
     params:
-        wanted=EXAM.checkpoints.wanted,
-        revision=EXAM.checkpoints.revision,
-        allowance=EXAM.checkpoints.allowance,
+        wanted=PLAN.checkpoints.file_settings,
+        revision=PLAN.checkpoints.revision,
+        allowance=PLAN.checkpoints.remote_code_flag,
         lock=paths.MODEL_LOCK.rule(),
         # how files are fetched cannot change them: every one is verified
         code=fingerprint("eyechart.models.sources.hub_files"),
@@ -44,7 +44,7 @@ rule take_model:
     benchmark:
         "<benchmarks>/take_model/{model}.jsonl"
     wildcard_constraints:
-        model=EXAM.checkpoints.any_model("folder"),
+        model=PLAN.checkpoints.model_pattern("folder"),
     conda:
         BASE
     threads: config["threads"]
@@ -52,9 +52,9 @@ rule take_model:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(240),
     params:
-        source=EXAM.checkpoints.folder,
-        wanted=EXAM.checkpoints.wanted,
-        allowance=EXAM.checkpoints.allowance,
+        source=PLAN.checkpoints.folder,
+        wanted=PLAN.checkpoints.file_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Taking {wildcards.model} from {params.source}"
@@ -66,8 +66,8 @@ rule take_model:
 rule derive_model:
     input:
         spec=ancient(paths.SPEC.rule()),
-        base=EXAM.checkpoints.base,
-        adapter=EXAM.checkpoints.adapter_files,
+        base=PLAN.checkpoints.base,
+        adapter=PLAN.checkpoints.adapter_files,
     output:
         paths.READY.rule(),
     log:
@@ -75,19 +75,19 @@ rule derive_model:
     benchmark:
         "<benchmarks>/derive_model/{model}.jsonl"
     wildcard_constraints:
-        model=EXAM.checkpoints.any_model("derived"),
+        model=PLAN.checkpoints.model_pattern("derived"),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.describing_mb,
-        runtime=SIZES.describing_minutes,
+        mem_mb=RESOURCES.card_mb,
+        runtime=RESOURCES.card_minutes,
     params:
         folder=subpath(input.base, parent=True),
         python=ENVIRONMENTS.python,
-        how=EXAM.checkpoints.derivation,
-        allowance=EXAM.checkpoints.allowance,
-        code=EXAM.checkpoints.code_of_derivation,
+        how=PLAN.checkpoints.derivation,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        code=PLAN.checkpoints.code_of_derivation,
         environment=ENVIRONMENTS.state,
     message:
         "Deriving {wildcards.model} from {params.folder}"
@@ -100,7 +100,7 @@ rule derive_model:
 rule describe_model:
     input:
         spec=paths.SPEC.rule(),
-        base_specs=EXAM.checkpoints.base_specs,
+        base_specs=PLAN.checkpoints.base_specs,
         ready=paths.READY.rule(),
     output:
         card=paths.CARD.rule(),
@@ -113,15 +113,15 @@ rule describe_model:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.describing_mb,
-        runtime=SIZES.describing_minutes,
+        mem_mb=RESOURCES.card_mb,
+        runtime=RESOURCES.card_minutes,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        loading=EXAM.loading,
-        allowance=EXAM.checkpoints.allowance,
-        code=EXAM.code_with_family("eyechart.models.describe_model"),
+        loading=PLAN.loading_settings,
+        allowance=PLAN.checkpoints.remote_code_flag,
+        code=PLAN.code_with_family("eyechart.models.describe_model"),
         environment=ENVIRONMENTS.state,
     message:
         "Describing {wildcards.model}, in {params.env}"

@@ -5,7 +5,7 @@ rule train_probes:
     input:
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
-        manifest=EXAM.manifest,
+        manifest=PLAN.manifest,
     output:
         metrics=paths.PROBES.rule(),
         predictions=paths.PROBE_PREDICTIONS.rule(),
@@ -17,9 +17,9 @@ rule train_probes:
         BASE
     threads: config["threads"]
     resources:
-        mem_mb=SIZES.probing_mb,
-        runtime=SIZES.probing_minutes,
-        gpu=SIZES.probing_gpus,
+        mem_mb=RESOURCES.probing_mb,
+        runtime=RESOURCES.probing_minutes,
+        gpu=RESOURCES.probing_gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         settings=canonical(config["probing"]),

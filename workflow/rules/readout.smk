@@ -3,9 +3,9 @@
 
 rule train_depth_heads:
     input:
-        manifests=READING.depth_manifests,
-        item_table=READING.depth_tables(paths.ITEMS),
-        image_table=READING.depth_tables(paths.IMAGES),
+        manifests=READOUT.depth_manifests,
+        item_table=READOUT.depth_tables(paths.ITEMS),
+        image_table=READOUT.depth_tables(paths.IMAGES),
     output:
         heads=paths.DEPTH_HEADS.rule(),
         metrics=paths.DEPTH_ERRORS.rule(),
@@ -20,8 +20,8 @@ rule train_depth_heads:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        dataset=READING.depth_name,
-        settings=READING.training,
+        dataset=READOUT.depth_dataset,
+        settings=READOUT.head_settings,
         seed=config["seed"],
         code=fingerprint("eyechart.readout.depth.train_depth_heads"),
         environment=ENVIRONMENT,
@@ -36,11 +36,11 @@ rule train_depth_heads:
 
 rule read_out:
     input:
-        manifests=EXAM.all_scopes,
+        manifests=PLAN.scope_manifests,
         item_table=paths.ITEMS.rule(),
         regions=paths.REGIONS.rule(),
-        heads=READING.heads,
-        answers=READING.answers,
+        heads=READOUT.heads,
+        answers=READOUT.responses,
     output:
         scores=paths.READOUTS.rule(),
         predictions=paths.READOUT_PREDICTIONS.rule(),
@@ -55,9 +55,9 @@ rule read_out:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        settings=READING.scoring,
+        settings=READOUT.score_settings,
         seed=config["seed"],
-        code=READING.code,
+        code=READOUT.code,
         environment=ENVIRONMENT,
     message:
         "Reading {wildcards.dataset} out of {wildcards.model}"

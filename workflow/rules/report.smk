@@ -44,17 +44,17 @@ for SECTION in REPORT.drawn:
 
 rule draw_patterns:
     input:
-        patterns=paths.MMVP_OF_MODEL.rule(table="patterns"),
-        correlations=paths.MMVP_OF_MODEL.rule(table="correlations"),
-        scores=ANSWERING.pattern_scores,
-        distributions=ANSWERING.pattern_distributions,
-        answers=ANSWERING.pattern_answers,
-        item_tables=ANSWERING.pattern_tables("items"),
-        image_tables=ANSWERING.pattern_tables("images"),
+        patterns=paths.PATTERN_TABLES_OF_MODEL.rule(table="patterns"),
+        correlations=paths.PATTERN_TABLES_OF_MODEL.rule(table="correlations"),
+        scores=BEHAVIOR.pattern_scores,
+        distributions=BEHAVIOR.pattern_distributions,
+        answers=BEHAVIOR.pattern_responses,
+        item_tables=BEHAVIOR.pattern_items("items"),
+        image_tables=BEHAVIOR.pattern_items("images"),
         templates=REPORT.templates("patterns", "behavior"),
     output:
         report(
-            paths.MMVP_PAGE.rule(),
+            paths.PATTERN_PAGE.rule(),
             caption="../eyechart/report/sections/patterns/sheet.rst",
             category="Pairs of images",
             labels={"model": "{model}", "section": "pairs of images"},
@@ -72,8 +72,8 @@ rule draw_patterns:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=EXAM.reporting(),
-        encoder=ANSWERING.encoder_of,
+        settings=PLAN.report_settings(),
+        encoder=BEHAVIOR.encoder_of,
         code=fingerprint("eyechart.report.sections.patterns.sheet"),
     message:
         "Drawing the page of {wildcards.model} about pairs of images"
@@ -91,7 +91,7 @@ rule draw_pairs:
         templates=REPORT.templates("mining"),
     output:
         report(
-            paths.SHEET.rule(),
+            paths.PAIRS_PAGE.rule(),
             caption="../eyechart/report/sections/mining/sheet.rst",
             category="{dataset}",
             labels={"model": "{first}, {second}", "section": "mined pairs"},
@@ -109,7 +109,7 @@ rule draw_pairs:
         mem_mb=resources.fixed(2000),
         runtime=resources.fixed(60),
     params:
-        settings=EXAM.reporting("mined", "gallery_px", "megabytes"),
+        settings=PLAN.report_settings("mined", "gallery_px", "megabytes"),
         code=fingerprint("eyechart.report.sections.mining.sheet"),
     message:
         "Drawing the pairs of {wildcards.dataset} that {wildcards.first} does not separate"
@@ -142,7 +142,7 @@ rule build_report:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(60),
     params:
-        settings=EXAM.reporting(),
+        settings=PLAN.report_settings(),
         benchmarks="benchmarks",
         code=REPORT.page_code(),
     message:

@@ -13,14 +13,14 @@ rule train_clip:
         "<benchmarks>/train_clip.jsonl"
     conda:
         BASE
-    threads: config["tiny"]["recipe"]["contrastive"]["threads"]
+    threads: config["tiny_models"]["recipe"]["contrastive"]["threads"]
     resources:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(240),
     params:
         recipe=training.stage_recipe(config, "contrastive"),
-        seed=config["tiny"]["seed"],
-        device=config["tiny"]["device"],
+        seed=config["tiny_models"]["seed"],
+        device=config["tiny_models"]["device"],
         code=fingerprint("eyechart.tiny_models.train_clip"),
         environment=ENVIRONMENT,
     message:
@@ -42,14 +42,14 @@ rule train_language:
         "<benchmarks>/train_language.jsonl"
     conda:
         BASE
-    threads: config["tiny"]["recipe"]["language"]["threads"]
+    threads: config["tiny_models"]["recipe"]["language"]["threads"]
     resources:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(240),
     params:
         recipe=training.stage_recipe(config, "language"),
-        seed=config["tiny"]["seed"],
-        device=config["tiny"]["device"],
+        seed=config["tiny_models"]["seed"],
+        device=config["tiny_models"]["device"],
         code=fingerprint("eyechart.tiny_models.train_language"),
         environment=ENVIRONMENT,
     message:
@@ -75,15 +75,15 @@ rule train_alignment:
         "<benchmarks>/train_alignment.jsonl"
     conda:
         BASE
-    threads: config["tiny"]["recipe"]["alignment"]["threads"]
+    threads: config["tiny_models"]["recipe"]["alignment"]["threads"]
     resources:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(240),
     params:
         stage="alignment",
         recipe=training.stage_recipe(config, "alignment"),
-        seed=config["tiny"]["seed"],
-        device=config["tiny"]["device"],
+        seed=config["tiny_models"]["seed"],
+        device=config["tiny_models"]["device"],
         code=fingerprint("eyechart.tiny_models.train_llava"),
         environment=ENVIRONMENT,
     message:
@@ -107,12 +107,12 @@ use rule train_alignment as train_instruction with:
         "<logs>/train_instruction.log",
     benchmark:
         "<benchmarks>/train_instruction.jsonl"
-    threads: config["tiny"]["recipe"]["instruction"]["threads"]
+    threads: config["tiny_models"]["recipe"]["instruction"]["threads"]
     params:
         stage="instruction",
         recipe=training.stage_recipe(config, "instruction"),
-        seed=config["tiny"]["seed"],
-        device=config["tiny"]["device"],
+        seed=config["tiny_models"]["seed"],
+        device=config["tiny_models"]["device"],
         code=fingerprint("eyechart.tiny_models.train_llava"),
         environment=ENVIRONMENT,
 
@@ -129,14 +129,14 @@ rule train_dino:
         "<benchmarks>/train_dino.jsonl"
     conda:
         BASE
-    threads: config["tiny"]["recipe"]["distillation"]["threads"]
+    threads: config["tiny_models"]["recipe"]["distillation"]["threads"]
     resources:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(240),
     params:
         recipe=training.stage_recipe(config, "distillation"),
-        seed=config["tiny"]["seed"],
-        device=config["tiny"]["device"],
+        seed=config["tiny_models"]["seed"],
+        device=config["tiny_models"]["device"],
         code=fingerprint("eyechart.tiny_models.train_dino"),
         environment=ENVIRONMENT,
     message:
@@ -148,7 +148,7 @@ rule train_dino:
 
 rule pack_weights:
     input:
-        ready=training.trained,
+        ready=training.trained_model,
         curves=training.trained_curves,
     output:
         packed=paths.PACKED.rule(),
@@ -157,7 +157,7 @@ rule pack_weights:
     benchmark:
         "<benchmarks>/pack_weights/{model}.jsonl"
     wildcard_constraints:
-        model=EXAM.checkpoints.any_model("tiny"),
+        model=PLAN.checkpoints.model_pattern("tiny"),
     localrule: True
     conda:
         BASE
@@ -166,7 +166,7 @@ rule pack_weights:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        recipe=training.whole_recipe(config),
+        recipe=training.recipe_of_model(config),
         code=fingerprint("eyechart.tiny_models.pack_weights"),
     message:
         "Packing the weights of {wildcards.model}"
@@ -178,7 +178,7 @@ rule pack_weights:
 
 rule install_weights:
     input:
-        packed=training.packed(config),
+        packed=training.packed_weights(config),
     output:
         paths.READY.rule(),
     log:
@@ -186,7 +186,7 @@ rule install_weights:
     benchmark:
         "<benchmarks>/install_weights/{model}.jsonl"
     wildcard_constraints:
-        model=EXAM.checkpoints.any_model("tiny"),
+        model=PLAN.checkpoints.model_pattern("tiny"),
     localrule: True
     conda:
         BASE
@@ -195,7 +195,7 @@ rule install_weights:
         mem_mb=resources.fixed(1000),
         runtime=resources.fixed(30),
     params:
-        recipe=training.whole_recipe(config),
+        recipe=training.recipe_of_model(config),
         code=fingerprint("eyechart.tiny_models.install_weights"),
     message:
         "Installing {wildcards.model}"

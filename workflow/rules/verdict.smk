@@ -3,13 +3,13 @@
 
 rule decide:
     input:
-        item_tables=JUDGING.items,
-        answers=JUDGING.answers,
-        readouts=JUDGING.readouts,
-        probes=JUDGING.probes,
-        probe_predictions=JUDGING.probe_predictions,
-        encoder_items=JUDGING.encoder_items,
-        encoder_answers=JUDGING.encoder_answers,
+        item_tables=VERDICT.items,
+        answers=VERDICT.responses,
+        readouts=VERDICT.readouts,
+        probes=VERDICT.probes,
+        probe_predictions=VERDICT.probe_predictions,
+        encoder_items=VERDICT.encoder_items,
+        encoder_answers=VERDICT.encoder_responses,
     output:
         values=paths.VERDICT.rule(),
         classes=paths.CLASSES.rule(),
@@ -25,9 +25,9 @@ rule decide:
         mem_mb=resources.fixed(4000),
         runtime=resources.fixed(60),
     params:
-        kind=JUDGING.kind,
-        contains=JUDGING.contains,
-        settings=JUDGING.setting,
+        kind=VERDICT.kind,
+        contains=VERDICT.contained_encoder,
+        settings=VERDICT.settings,
         seed=config["seed"],
         code=fingerprint("eyechart.verdict.decide"),
         environment=ENVIRONMENT,

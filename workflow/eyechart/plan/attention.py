@@ -1,7 +1,7 @@
-"""What the rules ask about attention: which items of which datasets are traced.
+"""The attention stage: which items of which datasets are traced.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from collections.abc import Iterator
@@ -11,24 +11,23 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
-from eyechart.plan.registry import LAYOUTS
+from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.registry import layout_of
 
 
 @dataclass(frozen=True)
-class Tracing:
+class AttentionPlan:
     """The section ``attention`` of a checked configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a dataset that is not there or asks no question about a picture."""
+        """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
         known = self.config["datasets"]
         for dataset in self.datasets:
             check_known("attention.datasets", "dataset", dataset, known)
-            check_keys(self.config, dataset, ("test_share",), "attention.datasets")
-            if self._layout(dataset).form != "question":
+            if layout_of(self.config, dataset).form != "question":
                 raise UserError(
                     f"attention.datasets: {dataset!r} holds statements for encoders, expected "
                     "questions for a language model"
@@ -36,39 +35,37 @@ class Tracing:
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets of which some items are traced."""
+        """The datasets whose items are traced."""
         return list(self.config["attention"]["datasets"])
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) of the exam that is traced: models with a language model."""
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every traced (model, dataset); only models with a language model are traced."""
         models = [m for m in self.config["models"] if self.specs[m].kind == "vlm"]
         return ((m, d) for d in self.datasets for m in models)
 
-    def setting(self, wildcards: Any) -> str:
-        """Give which items are traced and how they are put, as when the model answers."""
-        own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
-        asked = {**self.config["answering"], **own}
+    def settings(self, wildcards: Any) -> str:
+        """Return which items are traced and their prompts, which are those of ``behavior``."""
+        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
+        behavior = {**self.config["behavior"], **own}
         section = self.config["attention"]
         chosen = {key: section[key] for key in ("items", "pictures", "top")}
-        return canonical({**chosen, "prompt": asked["prompt"], "choices": asked["choices"]})
+        return canonical({**chosen, "prompt": behavior["prompt"], "choices": behavior["choices"]})
 
-    def summing(self, wildcards: Any) -> str:
-        """Give how masses are summed up."""
+    def summary_settings(self, wildcards: Any) -> str:
+        """Return how attention masses are summarised."""
         return canonical({"draws": self.config["attention"]["bootstrap"]})
 
     def all_regions(self) -> list[str]:
-        """Give the tables of regions of all datasets that are traced."""
-        marked = [d for d in dict.fromkeys(d for _, d in self.pairs()) if self._layout(d).regions]
+        """Return the region tables of all traced datasets that have one."""
+        datasets = dict.fromkeys(dataset for _, dataset in self.runs())
+        marked = [d for d in datasets if layout_of(self.config, d).regions]
         return [paths.REGIONS.rule(dataset=dataset) for dataset in marked]
 
     def regions(self, wildcards: Any) -> list[str]:
-        """Give a dataset's table of regions, if its layout marks any."""
-        marked = self._layout(wildcards.dataset).regions
+        """Return a dataset's region table, or nothing where its layout marks no regions."""
+        marked = layout_of(self.config, wildcards.dataset).regions
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if marked else []
 
     def tables(self, name: str) -> list[str]:
-        """Give one of the tables of all that is traced."""
-        return [paths.ATTENTION.rule(model=m, dataset=d, table=name) for m, d in self.pairs()]
-
-    def _layout(self, dataset: str) -> Any:
-        return LAYOUTS[self.config["datasets"][dataset]["layout"]]
+        """Return the table with this name of every traced model and dataset."""
+        return [paths.ATTENTION.rule(model=m, dataset=d, table=name) for m, d in self.runs()]

@@ -1,192 +1,191 @@
-"""What the rules ask about answers: which model is asked about which dataset, and how.
+"""The behavior stage: which model answers which dataset, and how it is prompted.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known, one_of
-from eyechart.plan.registry import LAYOUTS
+from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
 
-ASKED = ("items", "most", "batch_size")
-# What only one kind of model reads, and what the other is told instead
-OF_VLM = {"prompt": "{question}", "choices": "text", "orders": 1, "greedy": "none",
-          "greedy_tokens": 1}  # fmt: skip
-OF_ENCODER = {"statement": "{question} {choice}", "caption": "{statement}"}
+SHARED_KEYS = ("items", "most", "batch_size")
+# Settings that only one kind of model reads. Models of the other kind are passed these constants,
+# so that a change does not rerun them.
+VLM_ONLY = {"prompt": "{question}", "choices": "text", "orders": 1, "greedy": "none",
+            "greedy_tokens": 1}  # fmt: skip
+ENCODER_ONLY = {"statement": "{question} {choice}", "caption": "{statement}"}
 
 
 @dataclass(frozen=True)
-class Answering:
-    """A checked configuration and the specs of all models that there are."""
+class BehaviorPlan:
+    """The section ``behavior`` of a checked configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a dataset that is asked about or described and does not exist."""
-        known = self.config["datasets"]
+        """Raise a UserError for a dataset that the section names and that does not exist."""
         for key in ("datasets", "by_dataset"):
-            for dataset in self.config["answering"][key]:
-                check_known(f"answering.{key}", "dataset", dataset, known)
-                check_keys(self.config, dataset, ("test_share",), f"answering.{key}")
+            for dataset in self.config["behavior"][key]:
+                check_known(f"behavior.{key}", "dataset", dataset, self.config["datasets"])
 
     @property
     def datasets(self) -> list[str]:
-        """The datasets that models are asked about."""
-        return list(self.config["answering"]["datasets"])
+        """The datasets whose items models answer."""
+        return list(self.config["behavior"]["datasets"])
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) of the exam in which the model is asked."""
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) in which the model answers the dataset's items."""
         for dataset in self.datasets:
             for model in self.config["models"]:
-                if self.asks(model, dataset):
+                if self.can_answer(model, dataset):
                     yield model, dataset
 
-    def asks(self, model: str, dataset: str) -> bool:
-        """Whether a model can answer a dataset's questions: it reads text, and their form."""
+    def can_answer(self, model: str, dataset: str) -> bool:
+        """Whether a model reads text, and a dataset's form of item."""
         spec = self.specs[model]
-        form = self._layout(dataset).form
+        form = layout_of(self.config, dataset).form
         return spec.reads_text and (form == "question" or spec.kind == "encoder")
 
-    def pairs_up(self, dataset: str) -> bool:
-        """Whether a dataset's items come in pairs that count only together, as MMVP's do."""
-        return bool(self._layout(dataset).pairs)
+    def has_paired_items(self, dataset: str) -> bool:
+        """Whether items come in pairs that are scored together, as MMVP's do."""
+        return bool(layout_of(self.config, dataset).pairs)
 
-    def any_model(self, kind: str) -> str:
-        """Give the pattern of ``{model}``: all models of a kind that read text."""
+    def model_pattern(self, kind: str) -> str:
+        """Return the wildcard pattern of all models of a kind that read text."""
         return one_of(m for m, s in self.specs.items() if s.kind == kind and s.reads_text)
 
     def conditions(self, kind: str) -> list[str]:
-        """Give the conditions that models of a kind are asked under, in the house's order."""
-        wanted = self.config["answering"]["conditions"]
-        shown = [c for c in CONDITIONS if c in wanted]
-        return [c for c in shown if kind == "vlm" or c != "no_image"]
+        """Return the conditions that models of a kind answer under, in the order of the tables."""
+        wanted = self.config["behavior"]["conditions"]
+        ordered = [c for c in CONDITIONS if c in wanted]
+        return [c for c in ordered if kind == "vlm" or c != "no_image"]
 
     # Slices of settings, each as canonical JSON
 
-    def asking(self, wildcards: Any) -> str:
-        """Give how the items of a dataset are asked: what holds for all, and what is its own.
+    def response_settings(self, wildcards: Any) -> str:
+        """Return how a model is prompted with a dataset's items.
 
-        What the model does not read is always the same, so that it depends on none of it.
+        The keys that its kind does not read have constant values, so it depends on none of them.
         """
-        own = self.config["answering"]["by_dataset"].get(wildcards.dataset, {})
-        asked = {**self.config["answering"], **own}
+        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
+        behavior = {**self.config["behavior"], **own}
         vlm = self.specs[wildcards.model].kind == "vlm"
-        read, unread = (OF_VLM, OF_ENCODER) if vlm else (OF_ENCODER, OF_VLM)
-        return canonical({**{key: asked[key] for key in (*ASKED, *read)}, **unread})
+        read, unread = (VLM_ONLY, ENCODER_ONLY) if vlm else (ENCODER_ONLY, VLM_ONLY)
+        return canonical({**{key: behavior[key] for key in (*SHARED_KEYS, *read)}, **unread})
 
-    def retrieving(self, wildcards: Any) -> str:
-        """Give how captions and pictures are compared."""
+    def retrieval_settings(self, wildcards: Any) -> str:
+        """Return how captions and images are compared."""
         return self._slice("caption", "bootstrap", "batch_size")
 
-    def scoring(self, wildcards: Any) -> str:
-        """Give how answers are scored."""
+    def score_settings(self, wildcards: Any) -> str:
+        """Return how responses are scored."""
         return self._slice("bootstrap")
 
-    def comparing(self, wildcards: Any) -> str:
-        """Give how patterns are compared."""
+    def pattern_settings(self, wildcards: Any) -> str:
+        """Return how models are compared by pattern."""
         return self._slice("bootstrap", "permutations")
 
     # Paths
 
-    def answers(self, wildcards: Any) -> list[str]:
-        """Give the tables of answers of a model on a dataset, one per condition."""
-        return self._answers(wildcards.model, wildcards.dataset)
+    def responses(self, wildcards: Any) -> list[str]:
+        """Return the response tables of a model on a dataset, one per condition."""
+        return self._responses(wildcards.model, wildcards.dataset)
 
     def scores(self, suffix: str = ".parquet") -> list[str]:
-        """Give the score tables of the whole exam, or with another suffix what stands beside."""
-        return _of(paths.SCORES.beside(suffix), self.pairs())
+        """Return all score tables, or the files beside them with another suffix."""
+        return _of(paths.SCORES.beside(suffix), self.runs())
 
-    def all_answers(self) -> list[str]:
-        """Give the tables of answers of the whole exam."""
-        return [path for pair in self.pairs() for path in self._answers(*pair)]
+    def all_responses(self) -> list[str]:
+        """Return all response tables."""
+        return [path for run in self.runs() for path in self._responses(*run)]
 
-    def retrievals(self) -> list[str]:
-        """Give the tables of retrieval: of encoders that read, on datasets with captions."""
-        pairs = [(m, d) for m, d in self.pairs() if self.specs[m].kind == "encoder"]
-        return _of(paths.RETRIEVAL, [(m, d) for m, d in pairs if self._layout(d).captions])
+    def retrieval(self) -> list[str]:
+        """Return the retrieval tables: of encoders that read text, on datasets with captions."""
+        runs = [(m, d) for m, d in self.runs() if self.specs[m].kind == "encoder"]
+        captioned = [(m, d) for m, d in runs if layout_of(self.config, d).captions]
+        return _of(paths.RETRIEVAL, captioned)
 
-    def patterned(self, model: str | None = None) -> list[tuple[str, str]]:
-        """Give (model, dataset) of all pairs of pictures: of the exam, or of a model's page.
+    def pattern_runs(self, model: str | None = None) -> list[tuple[str, str]]:
+        """Return (model, dataset) of all pairs of images: of all models, or of one model's page.
 
-        Encoders are asked which picture a statement is true of, VLMs a question about each, as in
-        the paper. The page of a VLM tells of the encoder that it contains, too.
+        As in the paper, an encoder matches a statement with one of two images, and a VLM answers
+        a question about each. The page of a VLM covers the encoder that it contains, too.
         """
         if model is None:
-            asked = self.config["models"]
+            models = self.config["models"]
         else:
             encoder = self.encoder(model)
-            asked = [model, *([encoder] if encoder else [])]
-        sets = [dataset for dataset in self.datasets if self.pairs_up(dataset)]
+            models = [model, *([encoder] if encoder else [])]
+        paired = [dataset for dataset in self.datasets if self.has_paired_items(dataset)]
         form = {"encoder": "which_picture", "vlm": "question"}
-        pairs = [(m, d) for m in asked for d in sets if self.asks(m, d)]
-        return [(m, d) for m, d in pairs if self._layout(d).form == form[self.specs[m].kind]]
+        runs = [(m, d) for m in models for d in paired if self.can_answer(m, d)]
+        return [
+            (m, d) for m, d in runs if layout_of(self.config, d).form == form[self.specs[m].kind]
+        ]
 
     def pattern_scores(self, wildcards: Any) -> list[str]:
-        """Give the score tables that the patterns of a page are read from."""
-        return _of(paths.SCORES, self._on_page(wildcards))
+        """Return the score tables that the patterns of a page, or of all models, come from."""
+        return _of(paths.SCORES, self._page_runs(wildcards))
 
     def pattern_distributions(self, wildcards: Any) -> list[str]:
-        """Give the tables of distributions beside them."""
-        return _of(paths.DISTRIBUTIONS, self._on_page(wildcards))
+        """Return the tables of distributions beside those scores."""
+        return _of(paths.DISTRIBUTIONS, self._page_runs(wildcards))
 
-    def pattern_answers(self, wildcards: Any) -> list[str]:
-        """Give the tables of answers that a page tells of: the model's own."""
-        own = [(m, d) for m, d in self._on_page(wildcards) if m == wildcards.model]
-        return [path for pair in own for path in self._answers(*pair)]
+    def pattern_responses(self, wildcards: Any) -> list[str]:
+        """Return the response tables that a page shows: those of its own model."""
+        own = [(m, d) for m, d in self._page_runs(wildcards) if m == wildcards.model]
+        return [path for run in own for path in self._responses(*run)]
 
-    def pattern_tables(self, name: str) -> Any:
-        """Give, as a function of ``{model}``, the tables of items or images of its page."""
+    def pattern_items(self, name: str) -> Callable[[Any], list[str]]:
+        """Return the input function of the tables ``items`` or ``images`` of a page."""
 
-        def give(wildcards: Any) -> list[str]:
-            sets = [d for m, d in self._on_page(wildcards) if m == wildcards.model]
+        def tables(wildcards: Any) -> list[str]:
+            datasets = [d for m, d in self._page_runs(wildcards) if m == wildcards.model]
             table = paths.ITEMS.beside(f"{name}.parquet", "items.parquet")
-            return [table.rule(dataset=dataset) for dataset in sets]
+            return [table.rule(dataset=dataset) for dataset in datasets]
 
-        return give
+        return tables
 
     def pattern_cards(self, wildcards: Any) -> list[str]:
-        """Give the cards of the models on a page."""
-        models = dict.fromkeys(model for model, _ in self._on_page(wildcards))
+        """Return the cards of the models on a page."""
+        models = dict.fromkeys(model for model, _ in self._page_runs(wildcards))
         return [paths.CARD.rule(model=model) for model in models]
 
+    def pattern_tables(self, name: str) -> list[str]:
+        """Return the pattern table of all models, if any answers about pairs of images."""
+        return [paths.PATTERN_TABLES.rule(table=name)] if self.pattern_runs() else []
+
+    def pattern_pages(self) -> list[str]:
+        """Return the pages about pairs of images, one per model that answers about them."""
+        models = dict.fromkeys(model for model, _ in self.pattern_runs())
+        return [paths.PATTERN_PAGE.rule(model=model) for model in models]
+
     def encoder(self, model: str) -> str:
-        """Give the encoder that a model contains, if it can be asked about pairs, or nothing."""
+        """Return the encoder that a model contains, or nothing if that reads no text."""
         name = self.specs[model].encoder
         return name if name in self.specs and self.specs[name].reads_text else ""
 
     def encoder_of(self, wildcards: Any) -> str:
-        """Give the encoder of ``{model}``, see :meth:`encoder`."""
+        """Return the encoder of the wildcard ``model``, see :meth:`encoder`."""
         return self.encoder(wildcards.model)
 
-    def tables_of_patterns(self, name: str) -> list[str]:
-        """Give the table of all models' patterns, where any is asked about pairs of pictures."""
-        return [paths.MMVP.rule(table=name)] if self.patterned() else []
+    def _page_runs(self, wildcards: Any) -> list[tuple[str, str]]:
+        return self.pattern_runs(getattr(wildcards, "model", None))
 
-    def pages(self) -> list[str]:
-        """Give the pages about pairs of pictures, one per model that is asked about some."""
-        models = dict.fromkeys(model for model, _ in self.patterned())
-        return [paths.MMVP_PAGE.rule(model=model) for model in models]
-
-    def _on_page(self, wildcards: Any) -> list[tuple[str, str]]:
-        return self.patterned(getattr(wildcards, "model", None))
-
-    def _answers(self, model: str, dataset: str) -> list[str]:
-        shown = self.conditions(self.specs[model].kind)
-        return [paths.ANSWERS.rule(model=model, dataset=dataset, condition=c) for c in shown]
-
-    def _layout(self, dataset: str) -> Any:
-        return LAYOUTS[self.config["datasets"][dataset]["layout"]]
+    def _responses(self, model: str, dataset: str) -> list[str]:
+        conditions = self.conditions(self.specs[model].kind)
+        return [paths.RESPONSES.rule(model=model, dataset=dataset, condition=c) for c in conditions]
 
     def _slice(self, *keys: str) -> str:
-        return canonical({key: self.config["answering"][key] for key in keys})
+        return canonical({key: self.config["behavior"][key] for key in keys})
 
 
-def _of(pattern: paths.Pattern, pairs: Iterable[tuple[str, str]]) -> list[str]:
-    return [pattern.rule(model=model, dataset=dataset) for model, dataset in pairs]
+def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:
+    return [pattern.rule(model=model, dataset=dataset) for model, dataset in runs]

@@ -1,7 +1,7 @@
 """Where the checkpoint of every model comes from, and whether its own code may run.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,23 @@ from eyechart.plan import paths, training
 from eyechart.plan.configuration import Config, canonical, one_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
-MADE_HERE = "results"  # a folder whose files rules make
+MADE_HERE = "results"  # the folder of files that rules make
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """A checked configuration and the specs of all models that there are."""
+    """A checked configuration and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for what no checkpoint can come of, and for code that may not run."""
+        """Raise a UserError for a model that has no checkpoint, or whose code may not run."""
         for model in self.config["checkpoints"]:
             if model in training.MODELS:
                 raise UserError(
-                    f"checkpoints: {model} is made here and taken from no folder; see tiny.weights"
+                    f"checkpoints: {model} is made here and taken from no folder; "
+                    "see tiny_models.weights"
                 )
             if (base := self.specs[model].base) is not None:
                 raise UserError(
@@ -50,7 +51,7 @@ class Checkpoints:
                     "trust_remote_code: true); remove it from the list"
                 )
         for model in self.config["models"]:
-            self._runs_code(model)
+            self._may_run_code(model)
             self._check_adapters(model)
 
     def source(self, model: str) -> str:
@@ -62,12 +63,12 @@ class Checkpoints:
         given = model in self.config["checkpoints"] or not self.specs[model].from_hub
         return "folder" if given else "hub"
 
-    def any_model(self, source: str) -> str:
-        """Give the pattern of ``{model}``: all models from one source."""
+    def model_pattern(self, source: str) -> str:
+        """Return the wildcard pattern of all models from one source."""
         return one_of(model for model in self.specs if self.source(model) == source)
 
     def base(self, wildcards: Any) -> str:
-        """Return the last file of the checkpoint that a derived model is made from."""
+        """Return the file that completes the checkpoint that a model is derived from."""
         return paths.READY.rule(model=self.specs[wildcards.model].base or "")
 
     def base_specs(self, wildcards: Any) -> list[str]:
@@ -91,33 +92,33 @@ class Checkpoints:
         return " ".join(fingerprint(f"eyechart.models.{step}") for step in steps)
 
     def folder(self, wildcards: Any) -> str:
-        """Give the folder that a model is taken from."""
+        """Return the folder that a model's checkpoint is linked from."""
         return self._folder(wildcards.model)
 
-    def wanted(self, wildcards: Any) -> str:
-        """Give what of a model's spec decides which files come of it, as canonical JSON."""
+    def file_settings(self, wildcards: Any) -> str:
+        """Return the parts of a spec that decide which files are pulled, as canonical JSON."""
         spec = self.specs[wildcards.model]
-        wanted = {"checkpoint": spec.checkpoint, "weights": spec.weights}
-        return canonical({**wanted, "companions": spec.companions})
+        settings = {"checkpoint": spec.checkpoint, "weights": spec.weights}
+        return canonical({**settings, "companions": spec.companions})
 
     def revision(self, wildcards: Any) -> str:
-        """Give the revision that is pulled from the hub."""
+        """Return the revision that is pulled from the hub."""
         found = self._revision(wildcards.model)
         assert found is not None, "only models of the hub are pulled"
         return found
 
-    def allowance(self, wildcards: Any) -> str:
-        """Give the flag that lets a model's own code run, or nothing where it has none.
+    def remote_code_flag(self, wildcards: Any) -> str:
+        """Return the flag that allows a model's own code to run, or nothing if it has none.
 
         Raises
         ------
         UserError
-            If it has some and may not run it: of a model that is asked for by its path alone.
+            If it has some that may not run, for a model that was only requested by a path.
         """
-        return "--allow-remote-code" if self._runs_code(wildcards.model) else ""
+        return "--allow-remote-code" if self._may_run_code(wildcards.model) else ""
 
     def _check_adapters(self, model: str) -> None:
-        """Raise a UserError for an adapter that is not there and that no rule will make."""
+        """Raise a UserError for an adapter that is missing and that no rule will make."""
         for name in [model, *bases(self.specs, model)]:
             folder = self.specs[name].adapter_folder
             if folder is None or folder.parts[0] == MADE_HERE:
@@ -129,7 +130,7 @@ class Checkpoints:
                     "the folder of a PEFT adapter"
                 )
 
-    def _runs_code(self, model: str) -> bool:
+    def _may_run_code(self, model: str) -> bool:
         allowed = model in self.config["remote_code"]
         return permission.check(model, self.specs[model], allowed, self._revision(model))
 

@@ -1,6 +1,6 @@
-"""What is shared by all that reads the checked configuration: names, tasks, canonical slices.
+"""Shared helpers for the checked configuration: names, tasks, canonical slices.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
-from eyechart.plan.registry import LAYOUTS
+from eyechart.plan.registry import layout_of
 
 MODELS = Path("config/models")
 
@@ -20,49 +20,48 @@ Config = dict[str, Any]
 
 
 def known_models() -> list[str]:
-    """Give the names of all models that have a spec file."""
+    """Return the names of all models that have a spec file."""
     return sorted(path.stem for path in MODELS.glob("*.yaml"))
 
 
 def read_specs() -> dict[str, Spec]:
-    """Give the specs of all models that there are, by name."""
+    """Load the specs of all models, by name."""
     return {model: read_spec(MODELS / f"{model}.yaml") for model in known_models()}
 
 
-def examined(config: Config) -> list[str]:
-    """Give the datasets that are examined: those with tasks."""
+def probed_datasets(config: Config) -> list[str]:
+    """Return the datasets that are probed: those with tasks."""
     return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
 
 
 def scope_of(config: Config, dataset: str, task: str) -> str:
-    """Give what a task is asked of: ``item`` or ``image``."""
-    section = config["datasets"][dataset]
-    scope = LAYOUTS[section["layout"]].scope(task, section)
+    """Return the scope of a task: ``item`` or ``image``."""
+    scope = layout_of(config, dataset).scope(task, config["datasets"][dataset])
     assert scope is not None, "tasks are checked with the configuration"
     return scope
 
 
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
-    """Give the tasks asked of a model on a dataset: an encoder never sees a question."""
+    """Return the tasks probed in a model on a dataset; an encoder has image tasks only."""
     tasks = config["datasets"][dataset]["tasks"]
     if specs[model].kind == "encoder":
         return [task for task in tasks if scope_of(config, dataset, task) == "image"]
     return list(tasks)
 
 
-def prefer_own_python() -> None:
-    """Let ``python`` in the shell of a job be the one that runs Snakemake.
+def put_own_python_first() -> None:
+    """Make ``python`` in the shell of a job the one that runs Snakemake.
 
-    A job's conda environment, where one is asked for, is activated later and comes first.
+    The conda environment of a job, if any, is activated later and takes precedence.
     """
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
-def spare_scheduler(workflow: Any) -> None:
-    """Take Snakemake's limit of 100 jobs a second away, where nobody set another.
+def lift_job_rate_limit(workflow: Any) -> None:
+    """Remove Snakemake's default limit of 100 jobs a second, unless the user set another.
 
-    For its sake Snakemake looks for jobs to start again a second after each time it did, so that
-    looks grow with the jobs: by the end of the demo they took a quarter of a core.
+    Because of it, Snakemake searches for jobs to start again one second after every search, so
+    searches accumulate with jobs: by the end of the demo they took a quarter of a core.
     """
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
@@ -70,7 +69,7 @@ def spare_scheduler(workflow: Any) -> None:
 
 
 def logged_errors(since: float) -> list[str]:
-    """Give the one-sentence errors in all logs that jobs wrote after a time in seconds."""
+    """Return the one-sentence errors in all logs written after a time, in seconds."""
     logs = sorted(Path("logs").rglob("*.log"))
     texts = [p.read_text(errors="replace") for p in logs if p.stat().st_mtime >= since]
     lines = [line for text in texts for line in text.splitlines()]
@@ -78,24 +77,17 @@ def logged_errors(since: float) -> list[str]:
 
 
 def canonical(value: Any) -> str:
-    """Give a value as JSON that is equal whenever the value is, whatever the order of its keys."""
+    """Return JSON that is equal for equal values, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def one_of(names: Iterable[str]) -> str:
-    """Give the pattern of a wildcard that takes these values; of no names, what matches nothing."""
+    """Return the pattern of a wildcard with these values; without any it matches nothing."""
     return "|".join(names) or "(?!)"
 
 
-def check_known(where: object, kind: str, name: str, valid: Iterable[str]) -> None:
-    """Raise a UserError that begins with a place, unless a name is among the valid ones."""
+def check_known(where: str, kind: str, name: str, valid: Iterable[str]) -> None:
+    """Raise a UserError that begins with ``where``, unless a name is among the valid ones."""
     names = list(valid)
     if name not in names:
         raise UserError(f"{where}: unknown {kind} {name!r}; {nearest(name, names)}")
-
-
-def check_keys(config: Config, dataset: str, keys: Iterable[str], asker: str) -> None:
-    """Raise a UserError for the first key that a dataset lacks and that whoever names it needs."""
-    for key in keys:
-        if key not in config["datasets"][dataset]:
-            raise UserError(f"datasets.{dataset}: the key {key!r} is missing, and {asker} names it")

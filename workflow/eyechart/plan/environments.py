@@ -1,11 +1,11 @@
-"""Which software environment each model is loaded in, and the Python of it.
+"""The software environment that each model is loaded in, and its Python.
 
-Under ``--use-conda`` a job's environment is made of envs/<env>.yaml. Else a model of ``base`` runs
-where Snakemake runs, and a model of another environment in ``.venvs/<env>``, which ``make env``
-builds of the same pins.
+With ``--use-conda`` a job's environment is created from envs/<env>.yaml. Otherwise, a model in
+``base`` runs where Snakemake runs, and a model in another environment in ``.venvs/<env>``, which
+``make env`` builds from the same pins.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 import hashlib
@@ -28,45 +28,45 @@ PROJECT = Path(__file__).resolve().parents[3]
 FOLDER = PROJECT / "envs"
 LOCK = PROJECT / "requirements.lock"
 BUILT = PROJECT / ".venvs"
-STAMP = "installed"  # in a built environment: the hash of the pins that it was built of
+STAMP = "installed"  # a file in a built environment: the hash of the pins it was built from
 BASE = "base"
 
 
 @dataclass(frozen=True)
 class Environments:
-    """The specs of all models that there are, and how this run gets its software."""
+    """The specs of all models, and how this run gets its software."""
 
     specs: dict[str, Spec]
     conda: bool
     threads: int
 
     def name(self, wildcards: Any) -> str:
-        """Give the name of a model's environment."""
+        """Return the name of a model's environment."""
         return self.specs[wildcards.model].env
 
     def file(self, wildcards: Any) -> str:
-        """Give its file, from the folder of the rules."""
+        """Return its file, relative to the folder of the rules."""
         return f"../../envs/{self.name(wildcards)}.yaml"
 
     def state(self, wildcards: Any) -> str:
-        """Give what of it numbers depend on, as canonical JSON: its pins, and a job's threads."""
+        """Return what results depend on, as canonical JSON: its pins and the threads of a job."""
         env = self.name(wildcards)
         lock = sha256(LOCK)[:16] if env == BASE else pins_hash(env)
         return canonical({"lock": lock, "threads": self.threads})
 
     def python(self, wildcards: Any, input: Any) -> str:
-        """Give the command that is its Python; of one that was not built, that which says so.
+        """Return its Python, or, if it was not built, a command that reports so.
 
-        The argument ``input`` has Snakemake leave the value out of what reruns a job: it is the
-        same software, wherever it lies.
+        The argument ``input`` keeps Snakemake from rerunning a job when the value changes: the
+        software is the same wherever it is installed.
         """
         env = self.name(wildcards)
         if self.conda or env == BASE:
             return "python"
         return str(python_of(env)) if is_built(env) else f"python -m {__name__} {env}"
 
-    def unbuilt(self, models: Iterable[str]) -> list[str]:
-        """Give a sentence for each environment that models need and that is not there."""
+    def unbuilt_warnings(self, models: Iterable[str]) -> list[str]:
+        """Return a sentence for each environment that models need and that is not built."""
         needed: dict[str, list[str]] = {}
         for model in models:
             needed.setdefault(self.specs[model].env, []).append(model)
@@ -85,17 +85,17 @@ class Environments:
 
 
 def names() -> list[str]:
-    """Give the names of all environments."""
+    """Return the names of all environments."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def pins(env: str) -> dict[str, Any]:
-    """Give what an environment pins: versions of python and pip, and a list of packages."""
+    """Load the pins of an environment: versions of python and pip, and a list of packages."""
     path = FOLDER / f"{env}.yaml"
     return _pins(path, path.stat().st_mtime_ns)
 
 
-@cache  # asked once per job
+@cache  # called once per job
 def _pins(path: Path, changed: int) -> dict[str, Any]:
     listed = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
     conda = dict(entry.split("=") for entry in listed if isinstance(entry, str))
@@ -104,29 +104,29 @@ def _pins(path: Path, changed: int) -> dict[str, Any]:
 
 
 def pins_hash(env: str) -> str:
-    """Give 16 hex digits that change exactly when the pins do; a comment is none."""
+    """Return 16 hex digits that change exactly when the pins do; comments do not count."""
     return hashlib.sha256(canonical(pins(env)).encode()).hexdigest()[:16]
 
 
 def python_of(env: str) -> Path:
-    """Give where the Python of an environment is that ``make env`` built."""
+    """Return the Python of an environment that ``make env`` built."""
     return BUILT / env / "bin" / "python"
 
 
 def is_built(env: str) -> bool:
-    """Say whether ``make env`` built an environment of the pins that its file has now."""
+    """Whether ``make env`` built an environment from the pins that its file has now."""
     stamp = BUILT / env / STAMP
     return stamp.exists() and stamp.read_text(encoding="utf-8").strip() == pins_hash(env)
 
 
 def how_to_build(env: str) -> str:
-    """Give the sentence for an environment that is not built, or of other pins."""
+    """Return the sentence for an environment that is not built, or was built from other pins."""
     was = "was built of other pins" if (BUILT / env / STAMP).exists() else "is not built"
     return f"the environment {env} {was}; run `make env ENV={env}`, or snakemake with --use-conda"
 
 
 def main(argv: list[str]) -> None:
-    """Say, in place of a job's step, that its environment is missing."""
+    """Raise, in place of a job's step, the UserError about its missing environment."""
     raise UserError(how_to_build(argv[0]))
 
 

@@ -11,37 +11,36 @@ class Layout:
 
     Attributes
     ----------
-    module : what knows where its files stand, found by name when a step runs
-    prepares : the step that makes its tables
-    takes : the step that takes it from a path of the user's
-    draws, writes : the studio's steps for it, if it can be drawn
-    drawing, asking : keys of a dataset that its drawn pictures, and questions, depend on
-    taking, preparing : keys of a dataset that taking it, and its tables, depend on
-    downloads : the step that downloads it
+    module : the module that knows its files, imported by name when a step runs
+    prepare_step : writes its tables
+    local_step, download_step : acquire it from a path of the user's, or download it
+    draw_step, write_step : render its scenes and write its files, if it can be rendered
+    scene_keys, question_keys : keys of a dataset that its rendered images, and questions, depend on
+    acquire_keys, prepare_keys : keys of a dataset that acquiring it, and its tables, depend on
     sources : where it may come from
-    items, images : its tasks about a picture with its question, and about a picture alone
-    image_prefix : what further tasks about a picture alone begin with
-    own_tasks : whether tasks are named by the user's own table
-    form : ``question``, or ``which_picture`` where a statement is to be matched
-    pairs : whether items come in pairs that count only together
-    captions : whether pictures have captions
-    regions : whether it says where on the pictures the choices lie: ``prepares`` has ``--regions``
-    depth : whether pictures have depth maps, to train depth heads on
+    item_tasks, image_tasks : its tasks about an image and a question, and about an image alone
+    image_prefix : prefix of further image tasks
+    own_tasks : whether the user's own table names the tasks
+    form : ``question``, or ``which_picture`` where a statement is matched with one of two images
+    pairs : whether items come in pairs that are scored together
+    captions : whether images have captions
+    regions : whether choices have regions; then ``prepare_step`` has the flag ``--regions``
+    depth : whether images have depth maps, to train depth heads on
     """
 
-    prepares: str
+    prepare_step: str
     module: str = ""
-    takes: str = "data.sources.local"
-    downloads: str = "data.sources.download"
-    draws: str = ""
-    writes: str = ""
-    drawing: Sequence[str] = ()
-    asking: Sequence[str] = ()
-    taking: Sequence[str] = ()
-    preparing: Sequence[str] = ()
+    local_step: str = "data.sources.local"
+    download_step: str = "data.sources.download"
+    draw_step: str = ""
+    write_step: str = ""
+    scene_keys: Sequence[str] = ()
+    question_keys: Sequence[str] = ()
+    acquire_keys: Sequence[str] = ()
+    prepare_keys: Sequence[str] = ()
     sources: Sequence[str] = ("render", "local", "download")
-    items: Sequence[str] = ()
-    images: Sequence[str] = ()
+    item_tasks: Sequence[str] = ()
+    image_tasks: Sequence[str] = ()
     image_prefix: str = ""
     own_tasks: bool = False
     form: str = "question"
@@ -52,15 +51,15 @@ class Layout:
 
     @property
     def tasks(self) -> list[str]:
-        """All tasks that are known by name, in the order of the report."""
-        return [*self.items, *self.images]
+        """All tasks with a fixed name, in the order of the report."""
+        return [*self.item_tasks, *self.image_tasks]
 
     def scope(self, task: str, dataset: dict[str, Any]) -> str | None:
-        """Give what a task is asked of, ``item`` or ``image``; None if there is no such task."""
-        if task in self.items:
+        """Return the scope of a task, ``item`` or ``image``; None if there is no such task."""
+        if task in self.item_tasks:
             return "item"
         prefixed = self.image_prefix and task.startswith(self.image_prefix)
-        if task in self.images or prefixed:
+        if task in self.image_tasks or prefixed:
             return "image"
         if self.own_tasks:
             labels = dataset.get("columns", {}).get("labels", {})
@@ -68,27 +67,27 @@ class Layout:
         return None
 
 
-def published(name: str, *, drawn: bool = True, **more: Any) -> Layout:
+def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
     """Return the layout of ``data/layouts/<name>``, with the steps that such a folder has.
 
     Parameters
     ----------
     name : str
         The folder's name.
-    drawn : bool
-        Whether ``rendering/datasets/<name>`` can draw it.
+    rendered : bool
+        Whether ``rendering/datasets/<name>`` can render it.
     **more
         Further attributes of :class:`Layout`.
     """
-    studio = f"rendering.datasets.{name}"
-    steps = {"draws": f"{studio}.draw", "writes": f"{studio}.write"} if drawn else {}
-    sources = ("render", "local", "download") if drawn else ("local", "download")
+    scenes = f"rendering.datasets.{name}"
+    steps = {"draw_step": f"{scenes}.draw", "write_step": f"{scenes}.write"} if rendered else {}
+    sources = ("render", "local", "download") if rendered else ("local", "download")
     folder = f"data.layouts.{name}"
-    own = {"prepares": f"{folder}.prepare", "module": f"{folder}.layout", "sources": sources}
+    own = {"prepare_step": f"{folder}.prepare", "module": f"{folder}.layout", "sources": sources}
     return Layout(**{**own, **steps, **more})
 
 
-def of_regions(name: str, items: Sequence[str], *keys: str, drawn: bool = True) -> Layout:
+def of_regions(name: str, tasks: Sequence[str], *keys: str, rendered: bool = True) -> Layout:
     """Return a published layout whose items have regions; ``keys`` are its own besides theirs."""
     own = ("most", "wording", *keys)
-    return published(name, drawn=drawn, preparing=own, items=items, regions=True)
+    return published(name, rendered=rendered, prepare_keys=own, item_tasks=tasks, regions=True)

@@ -1,7 +1,7 @@
-"""What the rules ask about mining: which two encoders are compared, on which dataset.
+"""The mining stage: which two encoders are compared on which dataset.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from typing import Any
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
+from eyechart.plan.configuration import Config, canonical, check_known
 
-FINDING = ("similar", "different", "centre", "block", "most")
+SETTINGS = ("similar", "different", "centre", "block", "most")
 
 
 @dataclass(frozen=True)
-class Mining:
+class MiningPlan:
     """The section ``mining`` of a checked configuration."""
 
     config: Config
@@ -26,8 +26,6 @@ class Mining:
         mining, known = self.config["mining"], self.config["datasets"]
         for dataset in mining["datasets"]:
             check_known("mining.datasets", "dataset", dataset, known)
-            if mining["pairs"]:
-                check_keys(self.config, dataset, ("parts", "test_share"), "mining.datasets")
         for pair in mining["pairs"]:
             for model in pair:
                 if model not in mining["vectors"]:
@@ -43,17 +41,17 @@ class Mining:
             for dataset in mining["datasets"]:
                 yield first, second, dataset
 
-    def finding(self, wildcards: Any) -> str:
-        """Give the settings of one search, as canonical JSON."""
+    def settings(self, wildcards: Any) -> str:
+        """Return the settings of one search, as canonical JSON."""
         mining = self.config["mining"]
         vectors = {
             "first": self._vector(wildcards.first),
             "second": self._vector(wildcards.second),
         }
-        return canonical({**{key: mining[key] for key in FINDING}, **vectors})
+        return canonical({**{key: mining[key] for key in SETTINGS}, **vectors})
 
     def files(self, name: str) -> list[str]:
-        """Give the file of a name of every search."""
+        """Return the file with this name of every search."""
         pattern = paths.PAIRS.beside(name, "pairs.parquet")
         return [pattern.rule(first=f, second=s, dataset=d) for f, s, d in self.runs()]
 

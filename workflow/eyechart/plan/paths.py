@@ -1,8 +1,8 @@
 """The path of every file between stages, each pattern written once.
 
-Snakemake imports this at parse time, so it needs only the standard library. ``<results>`` stands
-for the folder of results, as in rules: ``results`` unless somebody moves it. Rules and input
-functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder; all else uses
+Snakemake imports this module at parse time, so it needs only the standard library.
+``<results>`` is the folder of results, as in rules; its default is ``results``. Rules and input
+functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Other code uses
 :meth:`Pattern.at` and :meth:`Pattern.match`.
 
     >>> SCORES.rule(model="tiny_llava")
@@ -29,7 +29,7 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Pattern:
-    """The path of one kind of file, with the names that tell its files apart in braces.
+    """The path of one kind of file, with the names that distinguish its files in braces.
 
     Attributes
     ----------
@@ -42,16 +42,16 @@ class Pattern:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names in braces, in their order."""
+        """The names in braces, in order."""
         return tuple(_NAME.findall(self.text))
 
     @property
     def stage(self) -> str:
-        """The folder of its stage: ``probes`` in ``<results>/probing/…``."""
+        """The folder of its stage: ``probing`` in ``<results>/probing/…``."""
         return self.text.split("/")[1]
 
     def rule(self, **fixed: str) -> str:
-        """Return the pattern for a rule: names that are not given stay wildcards.
+        """Return the path for a rule, in which names that are not given stay wildcards.
 
         Raises
         ------
@@ -63,7 +63,7 @@ class Pattern:
         return _NAME.sub(lambda found: fixed.get(found[1], found[0]), self.text)
 
     def at(self, results: str = RESULTS, /, **names: str) -> str:
-        """Return the path of one file in a folder of results; every name must be given.
+        """Return the path of one file; every name must be given.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class Pattern:
         return self.rule(**names).replace(ROOT, results, 1)
 
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
-        """Return the pattern of a file that stands beside this one under another ending.
+        """Return the pattern of the file beside this one with another ending.
 
         Raises
         ------
@@ -86,20 +86,20 @@ class Pattern:
         return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
 
     def glob(self, results: str = RESULTS) -> str:
-        """Return the pattern of all its files in a folder of results, as ``Path.glob`` reads it."""
+        """Return the glob pattern of all its files in a folder of results."""
         return self.at(results, **dict.fromkeys(self.names, "*"))
 
     def match(self, path: str | PurePath, results: str | None = None) -> Names | None:
-        """Return the names in a path, or None if it is the path of another kind of file.
+        """Return the names in a path, or None if it belongs to another pattern.
 
         Parameters
         ----------
         path : str or Path
-            It may contain dots: what fits two patterns, as ``a.predictions.parquet`` does, is of
-            the one that spells out more of it.
+            Names may contain dots. A path that fits two patterns, such as
+            ``a.predictions.parquet``, belongs to the one with more literal characters.
         results : str, optional
-            The folder of results. Without it the path may begin with any folders, so that a step
-            can read the names wherever the results are.
+            The folder of results. Without it the path may begin with any folders, so that a
+            step can read the names wherever the results are.
         """
         names = self._fit(path, results)
         closer = (p for p in PATTERNS.values() if p._literal > self._literal)
@@ -108,15 +108,15 @@ class Pattern:
         return names
 
     def folder_match(self, path: str | PurePath, results: str) -> Names | None:
-        """Return the names in the folders of a path whose file is of no kind that there is."""
+        """Return the names in the folders of a path whose file matches no pattern."""
         folders = self.text.rpartition("/")[0]
         depth = folders.replace(ROOT, results, 1).count("/") + 1
-        start = PurePath(path).as_posix().split("/")[:depth]
+        start = PurePath(path).parent.as_posix().split("/")[:depth]
         return _names(_regex(folders, results), "/".join(start))
 
     @cached_property
     def _literal(self) -> int:
-        """How many characters it spells out."""
+        """The number of literal characters."""
         return len(_NAME.sub("", self.text))
 
     def _fit(self, path: str | PurePath, results: str | None) -> Names | None:
@@ -124,7 +124,7 @@ class Pattern:
 
 
 def _regex(text: str, results: str | None) -> str:
-    """Return the regular expression of a pattern in one folder of results, or of None in any."""
+    """Return the regular expression of a pattern in one folder of results, or in any if None."""
     rest = text
     start = "" if results is not None else "(?:.*/)?"
     if text.startswith(ROOT):
@@ -142,7 +142,7 @@ def _names(regex: str, path: str) -> Names | None:
 
 
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
-    """Return the pattern of a path and the names in it; None if no file has such a path.
+    """Return the pattern of a path and the names in it, or None if no pattern fits.
 
     With ``results`` None the path may begin with any folders.
     """
@@ -154,7 +154,7 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
 
 
 def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:
-    """Return the pattern whose folders a path shares, the deepest, and the names in them."""
+    """Return the deepest pattern whose folders a path shares, and the names in them."""
     deepest = sorted(PATTERNS.values(), key=lambda pattern: -pattern.text.count("/"))
     for pattern in deepest:
         names = pattern.folder_match(path, results)
@@ -164,7 +164,7 @@ def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, 
 
 
 def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
-    """Return the param that names an output by a flag, empty in rules without that output."""
+    """Return a param that passes an output by a flag; it is empty in rules without that output."""
 
     def param(wildcards: Any, output: Any) -> str:
         path = output.get(name)
@@ -175,11 +175,11 @@ def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
 
 # Datasets
 VERSIONS = Pattern("data/versions.tsv", "where every dataset is downloaded from")
-VERSION_LOCK = Pattern("data/versions.lock.tsv", "sizes and hashes of what was downloaded")
-DOWNLOADS = Pattern("data/downloads", "archives as they were downloaded")
+VERSION_LOCK = Pattern("data/versions.lock.tsv", "sizes and hashes of the downloads")
+DOWNLOADS = Pattern("data/downloads", "downloaded archives")
 SHARD = Pattern(
     "data/raw/{dataset}/shards/{split}-{shard}.json",
-    "images and scenes of one share of a drawn split",
+    "images and scenes of one shard of a rendered split",
 )
 RECEIPT = Pattern(
     "data/raw/{dataset}/acquired.json",
@@ -191,10 +191,10 @@ REGIONS = Pattern("<results>/datasets/{dataset}/regions.parquet", "a row per reg
 
 # Models
 SPEC = Pattern("config/models/{model}.yaml", "what a model is and where it comes from")
-MODEL_LOCK = Pattern("data/models.lock.tsv", "sizes and hashes of the files that were pulled")
+MODEL_LOCK = Pattern("data/models.lock.tsv", "sizes and hashes of the pulled files")
 READY = Pattern("data/models/{model}/ready.json", "origin and files of a checkpoint; written last")
 CARD = Pattern("<results>/models/{model}/card.json", "family, addresses, widths, spans of a model")
-VIEW = Pattern("<results>/models/{model}/view.png", "an image as the model is given it")
+VIEW = Pattern("<results>/models/{model}/view.png", "an image as preprocessed for the model")
 CARD_PAGE = Pattern("<results>/models/{model}/card.html", "the card as a page")
 
 # Training of the tiny models
@@ -202,10 +202,10 @@ TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a sta
 CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
 PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
 SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
-SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "the curves behind them")
+SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
-# Activations and what is learnt from them
-PART = Pattern(
+# Activations and what is computed from them
+ACTIVATIONS = Pattern(
     "<results>/extraction/{model}/{dataset}/{scope}/part-{part}.parquet",
     "a row per image or question, a column per address and span",
 )
@@ -228,7 +228,7 @@ READOUT_PREDICTIONS = Pattern(
     "<results>/readout/{model}/{dataset}.predictions.parquet", "the same, per item"
 )
 DEPTH_HEADS = Pattern("<results>/readout/{model}/depth_heads.safetensors", "weights of all heads")
-DEPTH_ERRORS = Pattern("<results>/readout/{model}/depth_heads.json", "how far off the heads are")
+DEPTH_ERRORS = Pattern("<results>/readout/{model}/depth_heads.json", "test errors of the heads")
 CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
     "cues, separation or projection: a row per address, span and number of components",
@@ -239,12 +239,12 @@ PAIRS = Pattern(
 LABELS = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
 )
-SHEET = Pattern(
+PAIRS_PAGE = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
 )
 
-# Answers
-ANSWERS = Pattern(
+# Responses
+RESPONSES = Pattern(
     "<results>/behavior/responses/{model}/{dataset}/{condition}.parquet",
     "a row per item and order of its choices",
 )
@@ -256,17 +256,18 @@ DISTRIBUTIONS = Pattern(
     "how often each answer is given",
 )
 RETRIEVAL = Pattern(
-    "<results>/behavior/retrieval/{model}/{dataset}.parquet", "captions found for images"
+    "<results>/behavior/retrieval/{model}/{dataset}.parquet",
+    "captions retrieved for images, and images for captions",
 )
-MMVP = Pattern(
+PATTERN_TABLES = Pattern(
     "<results>/behavior/patterns/{table}.parquet",
-    "patterns, or correlations, of all models that are examined",
+    "patterns, or correlations, of all models",
 )
-MMVP_OF_MODEL = Pattern(
+PATTERN_TABLES_OF_MODEL = Pattern(
     "<results>/behavior/patterns/{model}/{table}.parquet",
     "the same, of a model and the encoder in it",
 )
-MMVP_PAGE = Pattern(
+PATTERN_PAGE = Pattern(
     "<results>/behavior/patterns/{model}.html", "the page of a model about pairs of images"
 )
 ATTENTION = Pattern(
@@ -280,7 +281,7 @@ DIFFERENCES = Pattern(
 )
 
 # Report
-REPORT = Pattern("<results>/report/index.html", "the page that tells everything")
+REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",
     "files of a section's figures of a model on a dataset",

@@ -1,7 +1,7 @@
-"""What the rules ask about readouts: which datasets' pictures are kept whole, and read.
+"""The readout stage: which datasets' image tokens are stored and read out.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
-from eyechart.plan.configuration import Config, canonical, check_keys, check_known
-from eyechart.plan.registry import LAYOUTS
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.registry import LAYOUTS, layout_of
 from eyechart.readout import registry
 
 SPANS = ("cls", "image_tokens")
@@ -22,19 +22,18 @@ DEPTH_TASK = "depth_order"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadoutPlan:
     """The section ``readout`` of a checked configuration, and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a dataset that is not there or has nothing to read."""
+        """Raise a UserError for a dataset that does not exist or that no readout applies to."""
         section, known = self.config["readout"], self.config["datasets"]
         for dataset in section["datasets"]:
             check_known("readout.datasets", "dataset", dataset, known)
-            check_keys(self.config, dataset, ("parts", "test_share"), "readout.datasets")
-            if not self._layout(dataset).regions:
+            if not layout_of(self.config, dataset).regions:
                 raise UserError(
                     f"readout.datasets: {dataset!r} has the layout "
                     f"{known[dataset]['layout']!r}, which marks no regions; expected one of "
@@ -43,8 +42,7 @@ class Reading:
         if section["depth"] is None:
             return
         check_known("readout.depth", "dataset", section["depth"], known)
-        check_keys(self.config, section["depth"], ("parts", "test_share"), "readout.depth")
-        if not self._layout(section["depth"]).depth:
+        if not layout_of(self.config, section["depth"]).depth:
             raise UserError(
                 f"readout.depth is {section['depth']!r}, whose layout "
                 f"{known[section['depth']]['layout']!r} has no depth maps; expected one of "
@@ -56,85 +54,79 @@ class Reading:
         """The datasets whose items are read out."""
         return list(self.config["readout"]["datasets"])
 
-    def keeps(self, dataset: str) -> bool:
-        """Whether the image tokens of a dataset's pictures are kept, each."""
-        return dataset in self.datasets or (bool(self.datasets) and dataset == self._depth)
+    @property
+    def depth_dataset(self) -> str:
+        """The dataset that depth heads are trained on, or an empty string."""
+        return self.config["readout"]["depth"] or ""
+
+    def stores_image_tokens(self, dataset: str) -> bool:
+        """Whether every image token of a dataset's images is stored."""
+        return dataset in self.datasets or (bool(self.datasets) and dataset == self.depth_dataset)
 
     def addresses(self) -> list[str]:
-        """Where image tokens are kept."""
+        """Return the addresses whose image tokens are stored."""
         return list(self.config["readout"]["addresses"])
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) of the exam that is read out."""
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) that is read out."""
         return ((m, d) for d in self.datasets for m in self.config["models"])
 
     # Slices of settings, each as canonical JSON
 
-    def scoring(self, wildcards: Any) -> str:
-        """Give how readouts are scored."""
+    def score_settings(self, wildcards: Any) -> str:
+        """Return how readouts are scored."""
         return canonical({"bootstrap": self.config["readout"]["bootstrap"]})
 
-    def training(self, wildcards: Any) -> str:
-        """Give how depth heads are trained."""
+    def head_settings(self, wildcards: Any) -> str:
+        """Return how depth heads are trained."""
         return canonical(self.config["readout"]["heads"])
 
     def code(self, wildcards: Any) -> str:
         """Return the code hash of the step, and of the readouts that it finds by name."""
-        found = registry.modules(self._layout(wildcards.dataset).items)
-        return " ".join(fingerprint(module) for module in ["eyechart.readout.read_out", *found])
+        tasks = layout_of(self.config, wildcards.dataset).item_tasks
+        return " ".join(map(fingerprint, ["eyechart.readout.read_out", *registry.modules(tasks)]))
 
     # Paths
 
     def depth_manifests(self, wildcards: Any) -> list[str]:
-        """Give the manifest of the pictures whose depth is known; no question is asked of them."""
-        if not self._depth:
+        """Return the manifest of the images with depth maps; they have no questions."""
+        if not self.depth_dataset:
             return []
-        return [paths.MANIFEST.rule(model=wildcards.model, dataset=self._depth, scope="image")]
+        names = {"model": wildcards.model, "dataset": self.depth_dataset}
+        return [paths.MANIFEST.rule(**names, scope="image")]
 
     def depth_tables(self, pattern: paths.Pattern) -> list[str]:
-        """Give the items or images of the pictures whose depth is known."""
-        return [pattern.rule(dataset=self._depth)] if self._depth else []
-
-    @property
-    def depth_name(self) -> str:
-        """The dataset whose pictures teach depth, or nothing."""
-        return self._depth or ""
+        """Return the item or image table of the images with depth maps."""
+        return [pattern.rule(dataset=self.depth_dataset)] if self.depth_dataset else []
 
     def heads(self, wildcards: Any) -> list[str]:
-        """Give the depth heads that a dataset's items are read with, if any are."""
-        tasks = self._layout(wildcards.dataset).items
-        if self._depth is None or DEPTH_TASK not in tasks:
+        """Return the depth heads that read a dataset's items, or nothing if none do."""
+        tasks = layout_of(self.config, wildcards.dataset).item_tasks
+        if not self.depth_dataset or DEPTH_TASK not in tasks:
             return []
         return [paths.DEPTH_HEADS.rule(model=wildcards.model)]
 
     def tables(self, suffix: str = ".parquet") -> list[str]:
-        """Give the tables of all readouts, or with another suffix what stands beside them."""
+        """Return the tables of all readouts, or the files beside them with another suffix."""
         pattern = paths.READOUTS.beside(suffix)
-        return [pattern.rule(model=model, dataset=dataset) for model, dataset in self.pairs()]
+        return [pattern.rule(model=model, dataset=dataset) for model, dataset in self.runs()]
 
-    def metrics(self) -> list[str]:
-        """Give how far off the depth heads of every model are, where any are trained."""
-        wanted = any(DEPTH_TASK in self._layout(dataset).items for dataset in self.datasets)
-        models = self.config["models"] if self._depth and wanted else []
+    def head_errors(self) -> list[str]:
+        """Return the test errors of every model's depth heads, if any are trained."""
+        wanted = any(DEPTH_TASK in layout_of(self.config, d).item_tasks for d in self.datasets)
+        models = self.config["models"] if self.depth_dataset and wanted else []
         return [paths.DEPTH_ERRORS.rule(model=model) for model in models]
 
-    def answers(self, wildcards: Any) -> list[str]:
-        """Give the sighted answers to the same items, if the model is asked about them."""
-        return self._asked(wildcards, paths.ANSWERS, condition="sighted")
+    def responses(self, wildcards: Any) -> list[str]:
+        """Return the model's sighted responses to the same items, if it gives any."""
+        return self._of_responses(wildcards, paths.RESPONSES, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:
-        """Give what they, and the blind ones, score."""
-        return self._asked(wildcards, paths.SCORES)
+        """Return the scores of its responses under all conditions, if it gives any."""
+        return self._of_responses(wildcards, paths.SCORES)
 
-    @property
-    def _depth(self) -> str | None:
-        found: str | None = self.config["readout"]["depth"]
-        return found
-
-    def _asked(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:
+    def _of_responses(self, wildcards: Any, pattern: paths.Pattern, **names: str) -> list[str]:
         model, dataset = wildcards.model, wildcards.dataset
-        asked = (model, dataset) in Answering(self.config, self.specs).pairs()
-        return [pattern.rule(model=model, dataset=dataset, **names)] if asked else []
-
-    def _layout(self, dataset: str) -> Any:
-        return LAYOUTS[self.config["datasets"][dataset]["layout"]]
+        if (model, dataset) not in BehaviorPlan(self.config, self.specs).runs():
+            return []
+        return [pattern.rule(model=model, dataset=dataset, **names)]

@@ -6,7 +6,7 @@ it reads the rules, so it needs neither numpy nor torch.
 """
 
 import importlib
-from typing import get_args
+from typing import Any, get_args
 
 from eyechart.plan.config.dataset import Dataset
 from eyechart.plan.layout import Layout
@@ -41,3 +41,8 @@ SECTIONS = [_section(folder) for folder in FOLDERS]
 LAYOUTS: dict[str, Layout] = {
     name: section.LAYOUT for section in SECTIONS for name in _names(section)
 }
+
+
+def layout_of(config: dict[str, Any], dataset: str) -> Layout:
+    """Return the layout of a dataset of a checked configuration."""
+    return LAYOUTS[config["datasets"][dataset]["layout"]]

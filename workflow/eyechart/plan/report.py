@@ -1,7 +1,7 @@
-"""What the rules ask about the report: which files each section reads, and which figures there are.
+"""The report: which files each section reads, and which figures it has.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
-from eyechart.plan.mining import Mining
-from eyechart.plan.workflow import Exam
+from eyechart.plan.mining import MiningPlan
+from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
 
@@ -24,40 +24,40 @@ TEMPLATES = (".j2", ".css", ".js")
 
 @dataclass(frozen=True)
 class ReportPlan:
-    """The report of an exam."""
+    """The report of a workflow."""
 
-    exam: Exam
-    mining: Mining
+    workflow: WorkflowPlan
+    mining: MiningPlan
 
     @cached_property
     def tables(self) -> dict[str, list[str]]:
-        """The files of every table of the whole exam, by name of ``report.files.TABLES``."""
-        exam, answering, reading = self.exam, self.exam.answering, self.exam.reading
-        comparing, tracing = self.exam.comparing, self.exam.tracing
-        shown = exam.told_of
-        curves = Inputs(map(Path, training.curves(exam.config)))
+        """The files of every table of the workflow, by name in ``report.files.TABLES``."""
+        plan, behavior, readout = self.workflow, self.workflow.behavior, self.workflow.readout
+        concepts, attention, verdict = plan.concepts, plan.attention, plan.verdict
+        datasets = plan.reported_datasets
+        curves = Inputs(map(Path, training.curves(plan.config)))
         return {
-            **{name: _each(name, shown) for name in ("items", "images", "receipts")},
-            "regions": tracing.all_regions(),
-            "cards": [paths.CARD.rule(model=model) for model in exam.models],
-            "manifests": exam.manifests(),
-            "probes": exam.probes(".parquet"),
-            "predictions": exam.probes(".predictions.parquet"),
-            "scores": answering.scores(),
-            "distributions": answering.scores(".distributions.parquet"),
-            "answers": answering.all_answers(),
-            "retrieval": answering.retrievals(),
-            "patterns": answering.tables_of_patterns("patterns"),
-            "correlations": answering.tables_of_patterns("correlations"),
+            **{name: _each(name, datasets) for name in ("items", "images", "receipts")},
+            "regions": attention.all_regions(),
+            "cards": [paths.CARD.rule(model=model) for model in plan.models],
+            "manifests": plan.manifests(),
+            "probes": plan.probes(".parquet"),
+            "predictions": plan.probes(".predictions.parquet"),
+            "scores": behavior.scores(),
+            "distributions": behavior.scores(".distributions.parquet"),
+            "answers": behavior.all_responses(),
+            "retrieval": behavior.retrieval(),
+            "patterns": behavior.pattern_tables("patterns"),
+            "correlations": behavior.pattern_tables("correlations"),
             "pairs": self.mining.files("pairs.parquet"),
-            "verdicts": exam.judging.tables(),
-            "classes": exam.judging.beside(paths.CLASSES),
-            "differences": exam.judging.beside(paths.DIFFERENCES),
-            "readouts": reading.tables(),
-            "heads": reading.metrics(),
-            **{name: comparing.tables(name) for name in ("cues", "separation", "projection")},
-            "attention": tracing.tables("summary"),
-            **{name: tracing.tables(name) for name in ("lens", "words", "maps")},
+            "verdicts": verdict.tables(),
+            "classes": verdict.files(paths.CLASSES),
+            "differences": verdict.files(paths.DIFFERENCES),
+            "readouts": readout.tables(),
+            "heads": readout.head_errors(),
+            **{name: concepts.tables(name) for name in ("cues", "separation", "projection")},
+            "attention": attention.tables("summary"),
+            **{name: attention.tables(name) for name in ("lens", "words", "maps")},
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }
@@ -69,7 +69,7 @@ class ReportPlan:
 
     @property
     def drawn(self) -> dict[str, Figures]:
-        """The sections that have figures, and those."""
+        """The figures of every section that has any."""
         return {name: one.figures for name, one in SECTIONS.items() if one.figures}
 
     def page_inputs(self) -> list[str]:
@@ -78,7 +78,7 @@ class ReportPlan:
         return list(dict.fromkeys(path for name in names for path in self.tables[name]))
 
     def templates(self, *sections: str) -> list[str]:
-        """Return templates, style and scripts: those that all pages share, and of some sections."""
+        """Return templates, style and scripts: the shared ones, and those of some sections."""
         root = PACKAGE / "report"
         folders = [root, *(root / "sections" / name for name in sections)]
         found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
@@ -128,25 +128,25 @@ class ReportPlan:
         return found
 
     def category(self, section: str) -> str:
-        """Return under which heading Snakemake's own report lists a section's figures."""
+        """Return the heading under which Snakemake's own report lists a section's figures."""
         return "{dataset}" if self._by_pair(section) else SECTIONS[section].title
 
     def labels(self, section: str) -> dict[str, str]:
-        """Return how Snakemake's own report labels them."""
+        """Return the labels of those figures in Snakemake's own report."""
         model = "{model}" if self._by_pair(section) else "all"
         return {"model": model, "section": SECTIONS[section].title}
 
     def subject(self, section: str) -> str:
-        """Return what the message of a job names."""
+        """Return the subject of a job's message."""
         pair = "{wildcards.model} on {wildcards.dataset}"
         return pair if self._by_pair(section) else "all models"
 
     def settings(self, section: str) -> str:
         """Return the settings of a section's figures, as canonical JSON."""
-        return self.exam.reporting(*self.drawn[section].settings)
+        return self.workflow.report_settings(*self.drawn[section].settings)
 
     def manifests(self) -> list[str]:
-        """Return the manifests of all figures of the whole exam."""
+        """Return the manifests of all figures."""
         found = []
         for name in self.drawn:
             pattern = self._pattern(name)

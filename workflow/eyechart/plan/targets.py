@@ -1,7 +1,7 @@
-"""What the user asks Snakemake for by path: a name in it that there is not becomes one sentence.
+"""Check of the paths that the user asks Snakemake for: an unknown name becomes one sentence.
 
-Snakemake alone would say that no rule makes the file, but not why. It imports this at parse time,
-so it needs neither numpy nor torch.
+Snakemake alone would say that no rule makes the file, but not why. It imports this module at parse
+time, so it needs neither numpy nor torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import Answering
-from eyechart.plan.configuration import Config, check_known, examined, tasks_for
+from eyechart.plan.behavior import BehaviorPlan
+from eyechart.plan.configuration import Config, check_known, probed_datasets, tasks_for
 
 MODELS = ("model", "first", "second")  # names in a path that are models
-ASKED = (paths.ANSWERS, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)  # of answers
-OF_PAIRS = (paths.MMVP_OF_MODEL, paths.MMVP_PAGE)
+PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
+OF_PAIRS = (paths.PATTERN_TABLES_OF_MODEL, paths.PATTERN_PAGE)
+SECTIONS = ("readout", "concepts", "attention")  # stages with a list of datasets of their own
 
 
 def check(
@@ -23,7 +24,7 @@ def check(
     targets: Iterable[str],
     results: str = paths.RESULTS,
 ) -> None:
-    """Raise a UserError for a target whose path names no model, dataset or task that there is."""
+    """Raise a UserError for a target whose path names an unknown model, dataset or task."""
     for target in targets:
         found = paths.find(target, results) or paths.find_folder(target, results)
         if found is None:
@@ -33,43 +34,40 @@ def check(
             if name in names:
                 check_known(target, "model", names[name], specs)
         if "dataset" in names:
-            check_known(target, "dataset", names["dataset"], _datasets(config, pattern.stage))
+            check_known(target, "dataset", names["dataset"], _datasets(config, pattern))
         if "task" in names:
-            model, tasks = (
-                names["model"],
-                tasks_for(config, specs, names["model"], names["dataset"]),
-            )
+            model = names["model"]
+            tasks = tasks_for(config, specs, model, names["dataset"])
             check_known(target, f"task of {model}", names["task"], tasks)
-        _check_asked(target, Answering(config, specs), pattern, names)
+        _check_responses(target, BehaviorPlan(config, specs), pattern, names)
 
 
-def _datasets(config: Config, stage: str) -> Sequence[str]:
-    """Return the datasets that a stage can be asked for."""
-    if stage == "probing":
-        return examined(config)
-    if stage == "extraction":
-        return [name for name, dataset in config["datasets"].items() if "parts" in dataset]
-    sections = ("readout", "concepts", "attention")
-    return list(config[stage]["datasets"] if stage in sections else config["datasets"])
+def _datasets(config: Config, pattern: paths.Pattern) -> Sequence[str]:
+    """Return the datasets that a kind of file can be asked for."""
+    if pattern.stage == "probing":
+        return probed_datasets(config)
+    if pattern.stage in SECTIONS and "dataset" in pattern.names:
+        return list(config[pattern.stage]["datasets"])
+    return list(config["datasets"])
 
 
-def _check_asked(
-    target: str, answering: Answering, pattern: paths.Pattern, names: paths.Names
+def _check_responses(
+    target: str, behavior: BehaviorPlan, pattern: paths.Pattern, names: paths.Names
 ) -> None:
-    """Raise a UserError for answers of a model that cannot be asked."""
-    if pattern in ASKED and "dataset" in names:
+    """Raise a UserError for responses of a model that cannot give any."""
+    if pattern in PER_DATASET and "dataset" in names:
         datasets = [names["dataset"]]
     elif pattern in OF_PAIRS and "model" in names:
-        datasets = [d for d in answering.datasets if answering.pairs_up(d)]
+        datasets = [d for d in behavior.datasets if behavior.has_paired_items(d)]
     else:
         return
     model = names["model"]
-    if any(answering.asks(model, dataset) for dataset in datasets):
+    if any(behavior.can_answer(model, dataset) for dataset in datasets):
         return
-    if not answering.specs[model].reads_text:
+    if not behavior.specs[model].reads_text:
         why = f"{model} reads no text, so there is nothing to ask it"
     elif datasets:
-        why = f"{', '.join(datasets)} holds pairs of pictures for one statement, asked of encoders"
+        why = f"{', '.join(datasets)} holds pairs of images for one statement, asked of encoders"
     else:
-        why = "no dataset under answering.datasets has layout mmvp or mmvp_vlm"
+        why = "no dataset under behavior.datasets has layout mmvp or mmvp_vlm"
     raise UserError(f"{target}: {why}")

@@ -1,7 +1,7 @@
-"""What the rules ask of a checked configuration: names, paths and the smallest slices of settings.
+"""The plan of the whole workflow: wildcards, slices of settings, paths, steps and code hashes.
 
-Snakemake imports this at parse time, so it needs neither numpy nor torch. A method with the
-argument ``wildcards`` is called by Snakemake once per job.
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,40 +13,47 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths, training
-from eyechart.plan.attention import Tracing
-from eyechart.plan.behavior import Answering
+from eyechart.plan.attention import AttentionPlan
+from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.checkpoints import Checkpoints
-from eyechart.plan.concepts import Comparing
-from eyechart.plan.configuration import Config, canonical, examined, one_of, scope_of, tasks_for
+from eyechart.plan.concepts import ConceptsPlan
+from eyechart.plan.configuration import (
+    Config,
+    canonical,
+    one_of,
+    probed_datasets,
+    scope_of,
+    tasks_for,
+)
 from eyechart.plan.layout import Layout
-from eyechart.plan.readout import SPANS, Reading
-from eyechart.plan.registry import LAYOUTS
-from eyechart.plan.verdict import Judging
+from eyechart.plan.readout import SPANS, ReadoutPlan
+from eyechart.plan.registry import layout_of
+from eyechart.plan.verdict import VerdictPlan
 
 
 @dataclass(frozen=True)
-class Exam:
-    """A checked configuration and the specs of all models that there are."""
+class WorkflowPlan:
+    """A checked configuration and the specs of all models."""
 
     config: Config
     specs: dict[str, Spec]
 
     def check(self) -> None:
-        """Raise a UserError for a model that may not run or would not be asked anything."""
+        """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
-        for section in (self.answering, self.reading, self.comparing, self.tracing, self.judging):
-            section.check()
-        for dataset in self.datasets:
+        for stage in (self.behavior, self.readout, self.concepts, self.attention, self.verdict):
+            stage.check()
+        for dataset in self.probed_datasets:
             share = self.config["datasets"][dataset]["test_share"]
             if share == 1 and self.config["probing"]["split"] == "group":
                 raise UserError(
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
                 )
-        asked = {model for model, _ in self.answering.pairs()}
+        answering = {model for model, _ in self.behavior.runs()}
         for model in self.models:
-            probed = any(self._tasks(model, dataset) for dataset in self.datasets)
-            if model not in asked and not probed and not self.reading.datasets:
+            probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
+            if model not in answering and not probed and not self.readout.datasets:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
@@ -54,125 +61,126 @@ class Exam:
 
     @property
     def models(self) -> list[str]:
-        """The examined models."""
+        """The models under ``models``."""
         return list(self.config["models"])
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Where the weights of every model come from."""
+        """The checkpoints of all models."""
         return Checkpoints(self.config, self.specs)
 
     @property
-    def answering(self) -> Answering:
-        """Which model is asked about which dataset."""
-        return Answering(self.config, self.specs)
+    def behavior(self) -> BehaviorPlan:
+        """The behavior stage."""
+        return BehaviorPlan(self.config, self.specs)
 
     @property
-    def reading(self) -> Reading:
-        """What is read out of representations alone."""
-        return Reading(self.config, self.specs)
+    def readout(self) -> ReadoutPlan:
+        """The readout stage."""
+        return ReadoutPlan(self.config, self.specs)
 
     @property
-    def comparing(self) -> Comparing:
-        """Which words in colours are compared with colours."""
-        return Comparing(self.config, self.specs)
+    def concepts(self) -> ConceptsPlan:
+        """The concepts stage."""
+        return ConceptsPlan(self.config, self.specs)
 
     @property
-    def tracing(self) -> Tracing:
-        """Which items' attention is traced."""
-        return Tracing(self.config, self.specs)
+    def attention(self) -> AttentionPlan:
+        """The attention stage."""
+        return AttentionPlan(self.config, self.specs)
 
     @property
-    def judging(self) -> Judging:
-        """What verdicts are read from."""
-        return Judging(self.config, self.specs)
+    def verdict(self) -> VerdictPlan:
+        """The verdict stage."""
+        return VerdictPlan(self.config, self.specs)
 
     @property
-    def datasets(self) -> list[str]:
+    def probed_datasets(self) -> list[str]:
         """The datasets that are probed: those with tasks."""
-        return examined(self.config)
+        return probed_datasets(self.config)
 
     @property
-    def told_of(self) -> list[str]:
-        """The datasets that the report tells of: those that any of its sections reads."""
-        more = [*self.reading.datasets, *self.comparing.datasets, *self.tracing.datasets]
-        return list(dict.fromkeys([*self.datasets, *self.answering.datasets, *more]))
+    def reported_datasets(self) -> list[str]:
+        """The datasets that any section of the report reads."""
+        stages = (self.behavior, self.readout, self.concepts, self.attention)
+        more = [dataset for stage in stages for dataset in stage.datasets]
+        return list(dict.fromkeys([*self.probed_datasets, *more]))
 
-    def pairs(self) -> Iterator[tuple[str, str]]:
-        """Yield every examined (model, dataset): those with a task that the model can be asked."""
-        every = ((model, dataset) for dataset in self.datasets for model in self.models)
-        return (pair for pair in every if self._tasks(*pair))
+    def probing_runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every probed (model, dataset): those with a task in the model's scopes."""
+        every = ((model, dataset) for dataset in self.probed_datasets for model in self.models)
+        return (run for run in every if self._tasks(*run))
 
     # Patterns of wildcards
 
-    def any_model(self, kind: str = "") -> str:
-        """Give the pattern of ``{model}``: all models, or those of kind ``encoder`` or ``vlm``."""
+    def model_pattern(self, kind: str = "") -> str:
+        """Return the pattern of all models, or of those of kind ``encoder`` or ``vlm``."""
         return one_of(m for m, spec in self.specs.items() if kind in ("", spec.kind))
 
-    def any_dataset(self, source: str = "") -> str:
-        """Give the pattern of ``{dataset}``: all datasets, or those from one source."""
+    def dataset_pattern(self, source: str = "") -> str:
+        """Return the pattern of all datasets, or of those from one source."""
         datasets = self.config["datasets"].items()
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 
-    def with_regions(self, has: bool) -> str:
-        """Give the pattern of datasets whose layout marks regions, or of all others."""
-        datasets = self.config["datasets"].items()
-        return one_of(name for name, d in datasets if LAYOUTS[d["layout"]].regions is has)
+    def region_pattern(self, regions: bool) -> str:
+        """Return the pattern of the datasets whose layout marks regions, or of all others."""
+        datasets = self.config["datasets"]
+        return one_of(d for d in datasets if layout_of(self.config, d).regions is regions)
 
     # Slices of settings, each as canonical JSON
 
-    def drawing(self, wildcards: Any) -> str:
-        """Give the settings of one split's pictures; its questions are not among them."""
+    def scene_settings(self, wildcards: Any) -> str:
+        """Return the settings of one split's images, without those of its questions."""
         dataset = self._dataset(wildcards)
         counts = {wildcards.split: dataset["splits"][wildcards.split]}
-        look = training.look(self.config, wildcards.dataset)
-        own = _slice(dataset, "shards", "truth", *self._layout(wildcards).drawing)
-        return canonical({**look, **own, "splits": counts})
+        rendering = training.rendering_settings(self.config, wildcards.dataset)
+        own = _slice(dataset, "shards", "truth", *self._layout(wildcards).scene_keys)
+        return canonical({**rendering, **own, "splits": counts})
 
-    def asking(self, wildcards: Any) -> str:
-        """Give the settings of a drawn dataset's questions."""
-        keys = self._layout(wildcards).asking
+    def question_settings(self, wildcards: Any) -> str:
+        """Return the settings of a rendered dataset's questions."""
+        keys = self._layout(wildcards).question_keys
         return canonical(_slice(self._dataset(wildcards), "splits", *keys))
 
-    def official(self, wildcards: Any) -> str:
-        """Give what to take of a dataset that exists: ``{"layout": …, "splits": [names]}``."""
-        dataset, keys = self._dataset(wildcards), self._layout(wildcards).taking
+    def acquire_settings(self, wildcards: Any) -> str:
+        """Return what to take of an existing dataset: ``{"layout": …, "splits": [names]}``."""
+        dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
         taken = {"layout": dataset["layout"], "splits": list(dataset["splits"])}
-        return canonical({**taken, **_there(dataset, *keys)})
+        return canonical({**taken, **_optional_slice(dataset, *keys)})
 
-    def preparing(self, wildcards: Any) -> str:
-        """Give the settings of a dataset's tables."""
+    def prepare_settings(self, wildcards: Any) -> str:
+        """Return the settings of a dataset's tables."""
         dataset, layout = self._dataset(wildcards), self._layout(wildcards)
-        told = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
-        shown = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
-        return canonical({**told, **shown, **_there(dataset, *layout.preparing)})
+        split = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
+        canvas = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
+        return canonical({**split, **canvas, **_optional_slice(dataset, *layout.prepare_keys)})
 
-    def extracting(self, wildcards: Any) -> str:
-        """Give the settings of an extraction; an encoder reads no prompt, so it depends on none."""
+    def extraction_settings(self, wildcards: Any) -> str:
+        """Return the settings of an extraction; for an encoder the prompt is a constant."""
         unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
-        kept = self._kept(wildcards.dataset)
-        return canonical({**self.config["extraction"], **kept, **unread})
+        stored = self._stored(wildcards.dataset)
+        return canonical({**self.config["extraction"], **stored, **unread})
 
-    def loading(self, wildcards: Any) -> str:
-        """Give how a model is brought into memory: what is said of all, and of it."""
+    def loading_settings(self, wildcards: Any) -> str:
+        """Return how a model is loaded, with its own overrides."""
         shared = {k: v for k, v in self.config["loading"].items() if k != "models"}
         return canonical({**shared, **self.config["loading"]["models"].get(wildcards.model, {})})
 
-    def reporting(self, *keys: str) -> str:
-        """Give of the report's settings the keys named, or all, with what else the page tells."""
-        told = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
-        report = {**self.config["report"], **told}
+    def report_settings(self, *keys: str) -> str:
+        """Return the named settings of the report, or all, with the seed and the split."""
+        more = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
+        report = {**self.config["report"], **more}
         return canonical(_slice(report, *keys) if keys else report)
 
     def seed(self, wildcards: Any) -> int:
-        """Give a dataset's seed: its own, or the exam's."""
+        """Return a dataset's own seed, or the global one."""
         dataset = self._dataset(wildcards)
         return int(dataset["seed"] if "seed" in dataset else self.config["seed"])
 
     # Paths of inputs
 
     def shards(self, wildcards: Any) -> list[str]:
-        """Give the shards that a dataset is drawn in, of all splits."""
+        """Return the shards that a dataset is rendered in, of all splits."""
         dataset = self._dataset(wildcards)
         splits, count = dataset["splits"], dataset["shards"]
         return [
@@ -182,92 +190,88 @@ class Exam:
         ]
 
     def parts(self, wildcards: Any) -> list[str]:
-        """Give the parts of one scope's activations."""
+        """Return the parts of one scope's activations."""
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
         count = self.part_count(wildcards)
-        return [paths.PART.rule(**names, part=f"{n:03d}") for n in range(count)]
+        return [paths.ACTIVATIONS.rule(**names, part=f"{n:03d}") for n in range(count)]
 
     def own_files(self, wildcards: Any) -> list[str]:
-        """Give the files of the user's own data, for a change in them to be noticed."""
+        """Return the files of the user's own data, so that a change in them is noticed."""
         layout, path = self._layout(wildcards), Path(self._dataset(wildcards)["path"])
-        if not layout.own_tasks or not path.exists():  # what is missing the step says better
+        if not layout.own_tasks or not path.exists():  # the step reports a missing path better
             return []
         found = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
         return sorted(p.as_posix() for p in found)
 
     def part_count(self, wildcards: Any) -> int:
-        """Give how many parts a dataset is extracted in."""
+        """Return the number of parts that a dataset is extracted in."""
         return int(self._dataset(wildcards)["parts"])
 
     def manifest(self, wildcards: Any) -> str:
-        """Give the manifest of the activations that a task is asked of."""
+        """Return the manifest of the activations that a task is probed in."""
         return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
 
-    def all_scopes(self, wildcards: Any) -> list[str]:
+    def scope_manifests(self, wildcards: Any) -> list[str]:
         """Return the manifests of a model on a dataset: of images, and for a VLM of questions."""
         names = {"model": wildcards.model, "dataset": wildcards.dataset}
         scopes = ["image", "item"] if self.specs[wildcards.model].kind == "vlm" else ["image"]
         return [paths.MANIFEST.rule(**names, scope=scope) for scope in scopes]
 
     def manifests(self) -> list[str]:
-        """Give the manifests of all activations that some task is asked of."""
-        found = [self._manifest(m, d, t) for m, d in self.pairs() for t in self._tasks(m, d)]
+        """Return the manifests of all activations that some task is probed in."""
+        runs = self.probing_runs()
+        found = [self._manifest(m, d, t) for m, d in runs for t in self._tasks(m, d)]
         return list(dict.fromkeys(found))
 
     def probes(self, suffix: str) -> list[str]:
-        """Give the probe tables, or with another suffix what stands beside them, of all tasks."""
+        """Return the probe tables of all tasks, or the files beside them with another suffix."""
+        pattern = paths.PROBES.beside(suffix)
         return [
-            path for model, dataset in self.pairs() for path in self._probes(model, dataset, suffix)
+            pattern.rule(model=model, dataset=dataset, task=task)
+            for model, dataset in self.probing_runs()
+            for task in self._tasks(model, dataset)
         ]
-
-    def probes_of_pair(self, suffix: str) -> Callable[[Any], list[str]]:
-        """Give the same as a function of the wildcards model and dataset."""
-
-        def give(wildcards: Any) -> list[str]:
-            return self._probes(wildcards.model, wildcards.dataset, suffix)
-
-        return give
 
     # Steps and code
 
     def step(self, role: str) -> Callable[[Any], str]:
-        """Give the step that a dataset's layout has for a role, such as ``prepares``."""
+        """Return a param: the step of a dataset's layout for a role, such as ``prepare_step``."""
 
-        def give(wildcards: Any) -> str:
+        def step(wildcards: Any) -> str:
             return f"eyechart.{getattr(self._layout(wildcards), role)}"
 
-        return give
+        return step
 
     def code_of_step(self, role: str) -> Callable[[Any], str]:
-        """Give the code hash of that step, and of the layout's module, found by name."""
+        """Return a param: the code hash of that step, and of the layout's module."""
 
-        def give(wildcards: Any) -> str:
+        def code(wildcards: Any) -> str:
             module = self._layout(wildcards).module
             steps = [self.step(role)(wildcards), *([f"eyechart.{module}"] if module else [])]
             return " ".join(fingerprint(step) for step in steps)
 
-        return give
+        return code
 
     def code_with_family(self, step: str) -> Callable[[Any], str]:
-        """Give the code hash of a step and of the model family that it imports by name."""
+        """Return a param: the code hash of a step, and of the family that it imports by name."""
 
-        def give(wildcards: Any) -> str:
+        def code(wildcards: Any) -> str:
             family = self.specs[wildcards.model].family
             return f"{fingerprint(step)} {fingerprint(f'eyechart.models.families.{family}')}"
 
-        return give
+        return code
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
         return found
 
-    def _kept(self, dataset: str) -> Config:
-        """Give the addresses and spans that whoever reads a dataset's activations wants."""
+    def _stored(self, dataset: str) -> Config:
+        """Return the addresses and spans that the stages reading a dataset's activations need."""
         general, concepts = self.config["extraction"], self.config["concepts"]
-        probed = dataset in [*self.datasets, *self.config["mining"]["datasets"]]
+        probed = dataset in [*self.probed_datasets, *self.config["mining"]["datasets"]]
         wanted = [(general["addresses"], general["spans"])] if probed else []
-        if self.reading.keeps(dataset):
-            wanted.append((self.reading.addresses(), list(SPANS)))
+        if self.readout.stores_image_tokens(dataset):
+            wanted.append((self.readout.addresses(), list(SPANS)))
         if dataset in concepts["datasets"]:
             wanted.append((concepts["addresses"], concepts["spans"]))
         if not wanted:
@@ -277,7 +281,7 @@ class Exam:
         return {"addresses": list(addresses), "spans": list(spans)}
 
     def _layout(self, wildcards: Any) -> Layout:
-        return LAYOUTS[self._dataset(wildcards)["layout"]]
+        return layout_of(self.config, wildcards.dataset)
 
     def _tasks(self, model: str, dataset: str) -> list[str]:
         return tasks_for(self.config, self.specs, model, dataset)
@@ -286,15 +290,11 @@ class Exam:
         scope = scope_of(self.config, dataset, task)
         return paths.MANIFEST.rule(model=model, dataset=dataset, scope=scope)
 
-    def _probes(self, model: str, dataset: str, suffix: str) -> list[str]:
-        pattern, tasks = paths.PROBES.beside(suffix), self._tasks(model, dataset)
-        return [pattern.rule(model=model, dataset=dataset, task=task) for task in tasks]
-
 
 def _slice(settings: Config, *keys: str) -> Config:
     return {key: settings[key] for key in keys}
 
 
-def _there(settings: Config, *keys: str) -> Config:
-    """Give those of the keys that are there: what may be left out."""
+def _optional_slice(settings: Config, *keys: str) -> Config:
+    """Return those of the keys that are present."""
     return {key: settings[key] for key in keys if key in settings}

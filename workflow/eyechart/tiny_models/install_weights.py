@@ -31,7 +31,7 @@ def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
         difference = first_difference(note["recipe"], json.loads(recipe))
         raise UserError(
             f"{packed}: these weights were made by another recipe ({difference}); give the value "
-            "back, or set tiny.weights to 'train'"
+            "back, or set tiny_models.weights to 'train'"
         )
 
 

@@ -98,7 +98,7 @@ def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> 
 def _by_dataset(answers: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in answers:
-        found.setdefault(_checked(path, paths.ANSWERS, model, items), []).append(path)
+        found.setdefault(_checked(path, paths.RESPONSES, model, items), []).append(path)
     return found
 
 

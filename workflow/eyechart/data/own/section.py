@@ -39,10 +39,10 @@ class Own(Dataset):
     """Your own data: docs/own_data.md."""
 
     LAYOUT = Layout(
-        prepares="data.own.prepare",
-        takes="data.own.take",
-        taking=("columns", "images"),
-        preparing=("layout", "prompt", "choices", "task", "answer_as"),
+        prepare_step="data.own.prepare",
+        local_step="data.own.take",
+        acquire_keys=("columns", "images"),
+        prepare_keys=("layout", "prompt", "choices", "task", "answer_as"),
         sources=("local",),
         own_tasks=True,
     )

@@ -106,7 +106,7 @@ class Attention(Section):
 
     datasets: Names | None = setting(
         None,
-        "datasets whose items are traced, asked as under `answering`; null: all whose layout marks "
+        "datasets whose items are traced, asked as under `behavior`; null: all whose layout marks "
         "regions",
     )
     items: Count = setting(8, "items of each task, drawn by the seed")

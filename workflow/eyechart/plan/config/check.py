@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from eyechart.core.errors import UserError
-from eyechart.plan.config.exam import with_defaults
 from eyechart.plan.config.mistakes import Files, dig, sentence
+from eyechart.plan.config.root import with_defaults
 from eyechart.plan.configuration import Config, check_known, known_models
 
 OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")

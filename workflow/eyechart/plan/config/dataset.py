@@ -18,7 +18,7 @@ from eyechart.plan.config.base import (
     optional,
     setting,
 )
-from eyechart.plan.config.look import OwnCanvas, OwnStudio
+from eyechart.plan.config.rendering import CanvasOverride, RenderingOverride
 from eyechart.plan.layout import Layout
 
 Source = Literal["render", "local", "download"]
@@ -42,7 +42,7 @@ class Dataset(Section):
     layout: str = setting(..., "the layout that its files come in")
     source: Source = setting(
         ...,
-        "`render`: the studio draws it; `local`: from `path`; `download`: by data/versions.tsv",
+        "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv",
     )
     path: Text = optional("source `local`: a folder or archive in the official layout")
     splits: dict[str, Count] | Texts | None = setting(
@@ -101,11 +101,11 @@ class Dataset(Section):
 
 
 class Rendered(Dataset):
-    """What datasets have that the studio can draw."""
+    """What datasets have that can be rendered."""
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
-    studio: OwnStudio = optional("source `render`: what differs from `studio`")
+    rendering: RenderingOverride = optional("source `render`: what differs from `rendering`")
 
 
 class Points(Dataset):
@@ -117,4 +117,4 @@ class Points(Dataset):
     apart: PositiveShare = setting(
         0.1, "least distance of two choices", unit="share of the image's longer side"
     )
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)

@@ -34,7 +34,7 @@ BATCH = (
 )
 
 
-class HowToLoad(Section):
+class LoadingSettings(Section):
     """What of ``loading`` may differ between models."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
@@ -52,14 +52,14 @@ class HowToLoad(Section):
     )
 
 
-class OwnLoading(HowToLoad, Override):
+class LoadingOverride(LoadingSettings, Override):
     """What differs from ``loading`` for one model."""
 
 
-class Loading(HowToLoad):
+class Loading(LoadingSettings):
     """How models are brought into memory. Numbers depend on it, so a change extracts again."""
 
-    models: dict[Name, OwnLoading] = setting(
+    models: dict[Name, LoadingOverride] = setting(
         {}, "by model, what differs for it: `{llava_1_5_7b: {bits: 4}}`"
     )
 
@@ -160,8 +160,8 @@ class Probing(Section):
     probes: Probes = nested("the kinds of probe; null switches one off")
 
 
-class Asking(Section):
-    """What of ``answering`` may differ between datasets."""
+class QuestionSettings(Section):
+    """What of ``behavior`` may differ between datasets."""
 
     prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
         "{question}",
@@ -194,11 +194,11 @@ class Asking(Section):
     batch_size: Batch = setting("auto", BATCH)
 
 
-class OwnAsking(Asking, Override):
-    """What differs from ``answering`` for one dataset."""
+class QuestionOverride(QuestionSettings, Override):
+    """What differs from ``behavior`` for one dataset."""
 
 
-class Answering(Asking):
+class Behavior(QuestionSettings):
     """What models are asked. One job per model and dataset asks under every condition."""
 
     datasets: Names | None = setting(
@@ -220,12 +220,12 @@ class Answering(Asking):
     permutations: Draws = setting(
         362_880, "draws of a permutation test where there are more; 9! tries all orders of nine"
     )
-    by_dataset: dict[Name, OwnAsking] = setting(
+    by_dataset: dict[Name, QuestionOverride] = setting(
         {}, "by dataset, what differs for it: `{mmvp: {choices: letter, orders: all}}`"
     )
 
     @model_validator(mode="after")
-    def _sighted(self) -> "Answering":
+    def _sighted(self) -> "Behavior":
         if "sighted" not in self.conditions:
             raise mistake(
                 "conditions", f" is {self.conditions}, expected 'sighted' among them: the others "

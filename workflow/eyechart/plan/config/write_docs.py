@@ -18,7 +18,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from eyechart.plan.config.base import Override
 from eyechart.plan.config.dataset import Dataset, Rendered
-from eyechart.plan.config.exam import ExamConfig
+from eyechart.plan.config.root import RootConfig
 from eyechart.plan.registry import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -38,7 +38,7 @@ class _Untitled(GenerateJsonSchema):
 
 def schema() -> Schema:
     """Return the JSON Schema of the configuration."""
-    found = ExamConfig.model_json_schema(schema_generator=_Untitled)
+    found = RootConfig.model_json_schema(schema_generator=_Untitled)
     for part in (found, *found["$defs"].values()):
         part["description"] = _prose(part.get("description", ""))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
@@ -59,15 +59,15 @@ def main() -> None:
 
 def _block(name: str) -> str:
     """Return the tables of one section, of all top-level keys, or of the layouts."""
-    definitions = schema()["$defs"] | {"ExamConfig": schema()}
+    definitions = schema()["$defs"] | {"RootConfig": schema()}
     if name == "general":
-        plain = {k: f for k, f in ExamConfig.model_fields.items() if not _nested(f)}
-        return HEAD + "".join(_rows(ExamConfig, definitions, plain))
+        plain = {k: f for k, f in RootConfig.model_fields.items() if not _nested(f)}
+        return HEAD + "".join(_rows(RootConfig, definitions, plain))
     if name == "datasets":
         return HEAD + "".join(_rows(Rendered, {"Rendered": _schema_of(Rendered)}))
     if name == "layouts":
         return "\n".join(_layout(layout, definitions) for layout in SECTIONS)
-    section = _nested(ExamConfig.model_fields[name])
+    section = _nested(RootConfig.model_fields[name])
     assert section is not None, f"{name} is no section"
     return f"{_linked(section)}\n\n{HEAD}{''.join(_rows(section, definitions))}"
 

@@ -26,7 +26,7 @@ def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
     rng : numpy.random.Generator
         The only source of chance.
     settings : dict
-        The config's ``studio`` section: ``objects`` [low, high], ``extent`` (half-width of the
+        The config's ``rendering`` section: ``objects`` [low, high], ``extent`` (half-width of the
         square where objects stand, world units), ``gap`` (least free space between two objects),
         ``camera`` (``position``, ``target``, ``fov`` in degrees, ``jitter``), ``light_jitter``.
     """
@@ -100,8 +100,8 @@ def _place(rng: np.random.Generator, count: int, settings: dict[str, Any]) -> li
         if len(placed) == count:
             return placed
     raise UserError(
-        f"studio: no room for {count} objects within extent {settings['extent']} with gap "
-        f"{settings['gap']}; lower studio.objects or studio.gap, or raise studio.extent"
+        f"rendering: no room for {count} objects within extent {settings['extent']} with gap "
+        f"{settings['gap']}; lower rendering.objects or rendering.gap, or raise rendering.extent"
     )
 
 

@@ -16,7 +16,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
-from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.config.rendering import CanvasOverride
 from eyechart.plan.layout import of_regions
 
 
@@ -46,7 +46,7 @@ class Blink(Rendered):
     )
     most: Count | None = setting(None, MOST)
     wording: BlinkWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
     def all_tasks(self) -> list[str]:
         """Return the tasks that are probed where none are named: the skills examined."""

@@ -39,9 +39,9 @@ class Clevr(Rendered):
 
     LAYOUT = published(
         "clevr",
-        asking=("questions", "families", "balance"),
-        items=list(tasks.ITEM_TASKS),
-        images=tasks.IMAGE_TASKS,
+        question_keys=("questions", "families", "balance"),
+        item_tasks=list(tasks.ITEM_TASKS),
+        image_tasks=tasks.IMAGE_TASKS,
     )
     RELEASED = ("val",)
 

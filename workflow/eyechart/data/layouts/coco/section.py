@@ -41,9 +41,9 @@ class Coco(Rendered):
 
     LAYOUT = published(
         "coco",
-        preparing=_PREPARING,
-        items=tasks.ITEM_TASKS,
-        images=(tasks.OBJECT_COUNT,),
+        prepare_keys=_PREPARING,
+        item_tasks=tasks.ITEM_TASKS,
+        image_tasks=(tasks.OBJECT_COUNT,),
         image_prefix="has_",
         captions=True,
     )

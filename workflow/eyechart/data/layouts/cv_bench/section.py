@@ -5,7 +5,7 @@ from typing import Literal
 from eyechart.data.canvas import tasks
 from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
 from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
-from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.config.rendering import CanvasOverride
 from eyechart.plan.layout import of_regions
 
 
@@ -23,7 +23,7 @@ class CvBench(Rendered):
     layout: Literal["cv_bench"] = setting(..., "`cv_bench`")
     most: Count | None = setting(None, MOST)
     wording: CvBenchWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
 
 SECTION = CvBench

@@ -17,7 +17,7 @@ class HpatchesWording(Section):
 class Hpatches(Points):
     """HPatches: which of four points is the one marked, from another view or in other light."""
 
-    LAYOUT = of_regions("hpatches", [tasks.LOW_LEVEL], "apart", drawn=False)
+    LAYOUT = of_regions("hpatches", [tasks.LOW_LEVEL], "apart", rendered=False)
     RELEASED = ("all",)
 
     layout: Literal["hpatches"] = setting(..., "`hpatches`")

@@ -13,8 +13,8 @@ class Mmvp(Rendered):
 
     LAYOUT = published(
         "mmvp",
-        preparing=("corrections",),
-        items=(*tasks.PATTERNS, "mmvp"),
+        prepare_keys=("corrections",),
+        item_tasks=(*tasks.PATTERNS, "mmvp"),
         pairs=True,
     )
 

@@ -5,7 +5,7 @@ from typing import Literal
 from eyechart.data.canvas import tasks
 from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
 from eyechart.plan.config.dataset import MOST, OWN_CANVAS, WORDING, Rendered
-from eyechart.plan.config.look import OwnCanvas
+from eyechart.plan.config.rendering import CanvasOverride
 from eyechart.plan.layout import of_regions
 
 
@@ -24,7 +24,7 @@ class Mochi(Rendered):
     layout: Literal["mochi"] = setting(..., "`mochi`")
     most: Count | None = setting(None, MOST)
     wording: MochiWording = nested(WORDING)
-    canvas: OwnCanvas = optional(OWN_CANVAS)
+    canvas: CanvasOverride = optional(OWN_CANVAS)
 
 
 SECTION = Mochi

@@ -10,7 +10,7 @@ from eyechart.plan.layout import published
 class Nyuv2(Rendered):
     """NYU Depth V2: images with depth maps, to train depth heads on; no items."""
 
-    LAYOUT = published("nyuv2", preparing=("most",), depth=True)
+    LAYOUT = published("nyuv2", prepare_keys=("most",), depth=True)
     RELEASED = ("train", "test")
 
     layout: Literal["nyuv2"] = setting(..., "`nyuv2`")

@@ -17,7 +17,7 @@ class SpairWording(Section):
 class Spair(Points):
     """SPair-71k: which of four keypoints is the one marked on another image."""
 
-    LAYOUT = of_regions("spair", [tasks.SEMANTIC], "apart", drawn=False)
+    LAYOUT = of_regions("spair", [tasks.SEMANTIC], "apart", rendered=False)
 
     layout: Literal["spair"] = setting(..., "`spair`")
     wording: SpairWording = nested(WORDING)

@@ -28,12 +28,12 @@ class Stroop(Rendered):
 
     LAYOUT = published(
         "stroop",
-        asking=("palette",),
-        drawing=_LOOK,
-        preparing=("prompts",),
+        question_keys=("palette",),
+        scene_keys=_LOOK,
+        prepare_keys=("prompts",),
         sources=("render", "local"),
-        items=("stroop", "concept"),
-        images=("word", "font", "background"),
+        item_tasks=("stroop", "concept"),
+        image_tasks=("word", "font", "background"),
     )
 
     layout: Literal["stroop"] = setting(..., "`stroop`")

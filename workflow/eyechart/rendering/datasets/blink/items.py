@@ -196,6 +196,6 @@ def draw_item(name: Name, settings: Settings) -> Item:
         except NoSpotError:
             continue
     raise UserError(
-        f"studio: item {'/'.join(map(str, name[1:]))} finds no room for its marks after {ATTEMPTS} "
-        "tries; raise studio.image_px"
+        f"rendering: item {'/'.join(map(str, name[1:]))} finds no room for its marks after "
+        f"{ATTEMPTS} tries; raise rendering.image_px"
     )

@@ -42,9 +42,9 @@ def draw_scene(
         if visible.min() >= settings["min_visible_px"]:
             return _with_truth(plan, view, settings["image_px"]), view
     raise errors.UserError(
-        f"studio: scene {'/'.join(map(str, name))} has no view with "
+        f"rendering: scene {'/'.join(map(str, name))} has no view with "
         f"{settings['min_visible_px']} visible pixels per object after {ATTEMPTS} tries; "
-        "lower studio.min_visible_px or studio.objects, or raise studio.image_px"
+        "lower rendering.min_visible_px or rendering.objects, or raise rendering.image_px"
     )
 
 

@@ -77,8 +77,8 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthIte
         }
         return DepthItem(picture, survey, facts)
     raise errors.UserError(
-        f"studio: item {'/'.join(map(str, name[1:]))} finds no two things that are plainly apart "
-        f"after {ATTEMPTS} tries; raise studio.extent or studio.image_px"
+        f"rendering: item {'/'.join(map(str, name[1:]))} finds no two things that are plainly "
+        f"apart after {ATTEMPTS} tries; raise rendering.extent or rendering.image_px"
     )
 
 

@@ -49,9 +49,9 @@ def draw_views(
         ):
             return pair, views
     raise UserError(
-        f"studio: pair {'/'.join(map(str, name))} ({pattern}) has no view with {least} visible "
-        f"pixels per object after {ATTEMPTS} tries; lower studio.min_visible_px or studio.objects, "
-        "or raise studio.image_px"
+        f"rendering: pair {'/'.join(map(str, name))} ({pattern}) has no view with {least} visible "
+        f"pixels per object after {ATTEMPTS} tries; lower rendering.min_visible_px or "
+        "rendering.objects, or raise rendering.image_px"
     )
 
 

@@ -88,8 +88,8 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
         }
         return Trial(pictures, [survey for _, survey in views], facts)
     raise errors.UserError(
-        f"studio: trial {'/'.join(map(str, name[1:]))} shows no sculptures with all their parts "
-        f"after {ATTEMPTS} tries; raise studio.image_px"
+        f"rendering: trial {'/'.join(map(str, name[1:]))} shows no sculptures with all their parts "
+        f"after {ATTEMPTS} tries; raise rendering.image_px"
     )
 
 

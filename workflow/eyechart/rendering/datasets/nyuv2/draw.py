@@ -54,8 +54,8 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[n
         seed = randomness.seed_for("render", *name, attempt)
         return booth.picture(camera, settings["samples_per_pixel"], seed), survey
     raise errors.UserError(
-        f"studio: scene {'/'.join(map(str, name[1:]))} has no room for its things after {ATTEMPTS} "
-        "tries; raise studio.extent"
+        f"rendering: scene {'/'.join(map(str, name[1:]))} has no room for its things after "
+        f"{ATTEMPTS} tries; raise rendering.extent"
     )
 
 

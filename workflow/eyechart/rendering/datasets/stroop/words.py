@@ -110,7 +110,7 @@ def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rn
         px = min(px - 1, int(px / share))
         if px < SMALLEST:
             raise UserError(
-                f"studio.image_px is {[width, height]}: the word {cell.word!r} would be smaller "
+                f"rendering.image_px is {[width, height]}: the word {cell.word!r} would be smaller "
                 f"than {SMALLEST} px; draw larger pictures, or shorter words"
             )
         mask = letters(cell.word, typeface, px)

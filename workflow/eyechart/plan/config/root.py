@@ -19,15 +19,15 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.datasets import Datasets
-from eyechart.plan.config.look import Canvas, Studio
-from eyechart.plan.config.stages import Answering, Extraction, Loading, Mining, Probing
-from eyechart.plan.config.tiny import PRETRAIN, TRAINED_ON, Tiny
+from eyechart.plan.config.rendering import Canvas, Rendering
+from eyechart.plan.config.stages import Behavior, Extraction, Loading, Mining, Probing
+from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
 from eyechart.plan.layout import Layout
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
-class ExamConfig(Section):
+class RootConfig(Section):
     """What is examined, and how."""
 
     seed: Natural = setting(
@@ -57,29 +57,29 @@ class ExamConfig(Section):
         "checkpoint a folder of yours",
     )
     datasets: Datasets = setting(..., "datasets by name")
-    studio: Studio = nested("how rendered scenes look")
+    rendering: Rendering = nested("how rendered scenes look")
     canvas: Canvas = nested("how several images, and marks, are shown")
     loading: Loading = nested("how models are brought into memory")
     extraction: Extraction = nested("which activations are stored")
     probing: Probing = nested("how probes are trained and tested")
-    answering: Answering = nested("what models are asked")
+    behavior: Behavior = nested("what models are asked")
     mining: Mining = nested("pairs of images that encoders see differently")
     readout: Readout = nested("answers from representations alone")
     concepts: Concepts = nested("coloured words against colours")
     attention: Attention = nested("where a language model attends")
     verdict: Verdict = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
-    tiny: Tiny = nested("where the tiny models come from")
+    tiny_models: TinyModels = nested("where the tiny models come from")
 
     @model_validator(mode="after")
-    def _fill(self) -> "ExamConfig":
+    def _fill(self) -> "RootConfig":
         """Examine every dataset that is named with whatever its layout allows, unless told."""
         for dataset in self.datasets.values():
             left = dataset.test_share < 1 or self.probing.split == "official"
             if dataset.tasks is None:
                 dataset.tasks = dataset.all_tasks() if left else []
-        if self.answering.datasets is None:
-            self.answering.datasets = self._where(_asks)
+        if self.behavior.datasets is None:
+            self.behavior.datasets = self._where(_asks)
         if self.readout.datasets is None:
             self.readout.datasets = self._where(lambda layout: layout.regions)
         if self.attention.datasets is None:
@@ -114,8 +114,8 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         own = datasets.get(PRETRAIN, {})
         trained_on = {**TRAINED_ON, **own} if isinstance(own, dict) else own
         config = {**config, "datasets": {**datasets, PRETRAIN: trained_on}}
-    return ExamConfig.model_validate(config).model_dump()
+    return RootConfig.model_validate(config).model_dump()
 
 
 def _asks(layout: Layout) -> bool:
-    return bool(layout.items) or layout.own_tasks or layout.form == "which_picture"
+    return bool(layout.item_tasks) or layout.own_tasks or layout.form == "which_picture"

@@ -35,7 +35,7 @@ TRAINED_ON = {
     "layout": "clevr",
     "source": "render",
     "seed": 7,
-    "studio": LOOK,
+    "rendering": LOOK,
     "splits": {"train": 7500, "val": 400},
     "shards": 5,
     "questions": {"color": 3, "shape": 2, "material": 2, "size": 2, "number": 3, "boolean": 3},
@@ -199,7 +199,7 @@ class Recipe(Section):
     )
     architecture: Architecture = nested("sizes of the models")
     augment: Augment = nested("how training images are varied")
-    studio: TextScenes = nested("what the language model reads about")
+    text_scenes: TextScenes = nested("what the language model reads about")
     contrastive: Contrastive = nested("stage of `tiny_clip`")
     language: Language = nested("first stage of `tiny_llava_aligned`")
     alignment: Alignment = nested("second stage of `tiny_llava_aligned`")
@@ -207,7 +207,7 @@ class Recipe(Section):
     distillation: Distillation = nested("stage of `tiny_dino`")
 
 
-class Tiny(Section):
+class TinyModels(Section):
     """Where the tiny models come from. `snakemake train_tiny` trains them."""
 
     weights: Literal["shipped", "train"] = setting(

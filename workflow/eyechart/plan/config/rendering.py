@@ -36,7 +36,7 @@ class Camera(Section):
     )
 
 
-class Studio(Section):
+class Rendering(Section):
     """How rendered scenes look. Scene units are CLEVR's: a large object has a radius of 0.7."""
 
     image_px: Annotated[list[Pixels], Field(min_length=2, max_length=2)] = setting(
@@ -57,14 +57,14 @@ class Studio(Section):
     camera: Camera = nested("where the camera stands")
 
 
-class OwnCamera(Camera, Override):
-    """What differs from ``studio.camera`` for one dataset."""
+class CameraOverride(Camera, Override):
+    """What differs from ``rendering.camera`` for one dataset."""
 
 
-class OwnStudio(Studio, Override):
-    """What differs from ``studio`` for one dataset."""
+class RenderingOverride(Rendering, Override):
+    """What differs from ``rendering`` for one dataset."""
 
-    camera: OwnCamera = optional("what differs from `studio.camera`")
+    camera: CameraOverride = optional("what differs from `rendering.camera`")
 
 
 class Canvas(Section):
@@ -93,5 +93,5 @@ class Canvas(Section):
     )
 
 
-class OwnCanvas(Canvas, Override):
+class CanvasOverride(Canvas, Override):
     """What differs from ``canvas`` for one dataset."""

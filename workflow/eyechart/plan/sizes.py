@@ -1,0 +1,146 @@
+"""Estimates of the sizes of models and datasets: parameters, widths, bytes, rows, seconds.
+
+Where a constant was measured, its comment says on what; the others are arithmetic.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.models.spec import Spec
+from eyechart.plan.configuration import Config, scope_of
+
+# A model in memory. Measured: the tiny models take 0.53 GB in all, of which Python, torch and
+# transformers take 0.4 GB; 64 M parameters in float32 take 1.19 GB (bench/extraction.md).
+WEIGHT_COPIES = 1.3  # times the weights: a file of them is read beside the model
+VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+PARAMETERS = {"vlm": 8e9, "encoder": 1e9}  # if neither the spec nor a name states it
+BLOCKS = 32  # if the spec does not state it: LLaMA 7B's
+TOKENS = 1000  # of one prompt with its image: LLaVA 1.5 has 576 image tokens, tiles up to 2880
+LIVE_TENSORS = 16  # of a token in one block, each as wide as the model
+
+# A model on a device
+GPU_FROM = 10e6  # parameters; below, a CPU is as fast as loading the images (measured at 1.7 M)
+GPU_MB = 80_000  # of one GPU, for models that do not fit on one
+GPU_SHARE = 0.8  # of a GPU's memory, for weights
+GPU_FLOPS = 5e13  # a sixth of an A100's 312e12 in bfloat16
+# Of one thread; measured on a 2.5 GHz Xeon with AVX-512: 8.8e10 in a forward pass, 2.8e10 to 4.4e10
+# in training probes on 128 to 4,096 features
+CPU_FLOPS = 3e10
+READ_MB_S = 200  # weights and shards over a shared file system
+
+# Datasets
+OFFICIAL = {  # images and questions per released split
+    "clevr": {"train": (70_000, 699_989), "val": (15_000, 149_991), "test": (15_000, 149_988)}
+}
+UNKNOWN = (100_000, 1_000_000)  # of a split that is not in the table
+# Share of a released dataset's questions that a task has (Johnson et al. 2017, question types: a
+# quarter counts, two fifths are answered by yes or no), and of any other task (of CLEVR's val,
+# shape has 13,273 of 149,991)
+TASK_SHARES = {"number": 0.24, "boolean": 0.41}
+TASK_SHARE = 0.09
+
+_NAMED = re.compile(r"(?<![0-9a-z.])(\d+(?:\.\d+)?)([bm])(?![0-9a-z])")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Estimates from a checked configuration and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def rows(self, dataset: str) -> tuple[int, int]:
+        """Return how many images and questions a dataset has."""
+        settings = self.config["datasets"][dataset]
+        splits = settings["splits"]
+        if isinstance(splits, dict):
+            images = sum(splits.values())
+            return images, images * sum(settings.get("questions", {}).values())
+        known = OFFICIAL.get(settings["layout"], {})
+        counts = [known.get(split, UNKNOWN) for split in splits]
+        return sum(c[0] for c in counts), sum(c[1] for c in counts)
+
+    def scope_rows(self, wildcards: Any) -> int:
+        """Return how many images or questions a scope has."""
+        images, questions = self.rows(wildcards.dataset)
+        return questions if wildcards.scope == "item" else images
+
+    def task_rows(self, wildcards: Any) -> float:
+        """Return how many images or questions a task has."""
+        dataset, task = wildcards.dataset, wildcards.task
+        images, questions = self.rows(dataset)
+        if scope_of(self.config, dataset, task) == "image":
+            return images
+        rendered = self.config["datasets"][dataset].get("questions", {})
+        if isinstance(self.config["datasets"][dataset]["splits"], dict):
+            return images * rendered.get(task, 0)
+        return questions * TASK_SHARES.get(task, TASK_SHARE)
+
+    def parameters(self, model: str) -> float:
+        """Return a model's parameters: from its spec, else from ``7b`` in a name, else a guess.
+
+        Example
+        -------
+        ``parameters: null`` and the checkpoint ``owner/some-vlm-2.7b``: 2.7e9.
+        """
+        spec = self.specs[model]
+        if spec.parameters:
+            return spec.parameters
+        for name in (spec.checkpoint, model):
+            if match := _NAMED.search(name.lower()):
+                return float(match[1]) * {"b": 1e9, "m": 1e6}[match[2]]
+        return PARAMETERS[spec.kind]
+
+    def blocks(self, model: str) -> int:
+        """Return the number of blocks of encoder and language model."""
+        spec = self.specs[model]
+        counts = (spec.vision_blocks, spec.lm_blocks)
+        return sum(BLOCKS if count is None else count for count in counts)
+
+    def width(self, model: str) -> float:
+        """Estimate a model's width: a block has 12 matrices of width x width."""
+        return math.sqrt(self.parameters(model) / (12 * self.blocks(model)))
+
+    def columns(self, model: str) -> int:
+        """Return the most columns of activations: all blocks, connector and norm, all spans."""
+        return (self.blocks(model) + 2) * len(self.config["extraction"]["spans"])
+
+    def weights_mb(self, model: str) -> float:
+        """Return the size of a model's weights."""
+        return self.parameters(model) * self._value_bytes(model) / 1e6
+
+    def loaded_mb(self, model: str, batch: int) -> float:
+        """Estimate the memory of weights and, per token of a batch, a block and all keys/values."""
+        live = LIVE_TENSORS + 2 * self.blocks(model)
+        token = live * self.width(model) * self._value_bytes(model) / 1e6
+        return WEIGHT_COPIES * self.weights_mb(model) + batch * TOKENS * token
+
+    def loading_seconds(self, model: str) -> float:
+        """Estimate the time of reading a model's weights."""
+        return self.weights_mb(model) / READ_MB_S
+
+    def forward_seconds(self, model: str, gpus: int = 0) -> float:
+        """Estimate the time of one forward pass over one prompt."""
+        speed = GPU_FLOPS if gpus else CPU_FLOPS * self.config["threads"]
+        return 2 * self.parameters(model) * TOKENS / speed
+
+    def gpus_needed(self, model: str) -> int:
+        """Return how many GPUs hold a model's weights; none where it is loaded on the CPU."""
+        loading = self.loading(model)
+        small = self.parameters(model) < GPU_FROM
+        if loading["device"] == "cpu" or (loading["device"] == "auto" and small):
+            return 0
+        weights = self.weights_mb(model)
+        if loading["bits"]:
+            weights *= loading["bits"] / 8 / self._value_bytes(model)
+        return max(1, math.ceil(weights / (GPU_SHARE * GPU_MB)))
+
+    def loading(self, model: str) -> Config:
+        """Return how a model is loaded, with its own overrides."""
+        loading = self.config["loading"]
+        return {**loading, **loading["models"].get(model, {})}
+
+    def _value_bytes(self, model: str) -> int:
+        return VALUE_BYTES[self.loading(model)["dtype"] or self.specs[model].dtype]

@@ -41,7 +41,7 @@ def verdicts(**changes: object) -> Callable[[Project], None]:
 
 PAGES = {"draw_verdict": 1, "build_report": 1}
 DECIDED = {"decide": 1, **PAGES}
-READ = {"read_out": 3, "draw_readout": 3, **DECIDED}
+READ = {"read_out": 1, "draw_readout": 1, **DECIDED}  # of one dataset
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,8 @@ READ = {"read_out": 3, "draw_readout": 3, **DECIDED}
         (edit_logic("verdict/rules.py"), DECIDED),
         (verdicts(margin=0.2), DECIDED),
         (edit_logic("readout/style.py"), READ),
-        (
-            edit_logic("readout/depth/training.py"),
-            {"train_depth_heads": 1, **READ, "read_out": 1, "draw_readout": 1},
-        ),
+        (edit_logic("readout/items.py"), {**READ, "read_out": 3, "draw_readout": 3}),
+        (edit_logic("readout/depth/training.py"), {"train_depth_heads": 1, **READ}),
         (
             edit_logic("concepts/sweep.py"),
             {"compare_concepts": 1, "draw_concepts": 1, "build_report": 1},
@@ -63,7 +61,7 @@ READ = {"read_out": 3, "draw_readout": 3, **DECIDED}
             {"summarise_attention": 1, "draw_attention": 1, "build_report": 1},
         ),
     ],
-    ids=["rules", "margin", "a readout", "depth heads", "concepts", "attention"],
+    ids=["rules", "margin", "a readout", "all readouts", "depth heads", "concepts", "attention"],
 )
 def test_a_change_runs_again_only_what_reads_it(
     change: Callable[[Project], None], expected: dict[str, int], fast: Project, tmp_path: Path

@@ -1,11 +1,12 @@
 # `make demo` sets up and runs the exam; `make test` sets up and runs every check; `make cluster`
 # sets up what submitting jobs needs besides; `make test-slurm` tries that on a Slurm of its own;
-# `make docs-config` writes what is generated from the models of the configuration.
+# `make docs` builds the documentation as a site; `make docs-config` writes what is generated from
+# the models of the configuration.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast check-demo docs-config env test test-all lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast check-demo docs docs-config env test test-all lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -32,6 +33,10 @@ demo-fast: .venv/runtime.installed
 # The environments of models that cannot run in .venv, for those who run without conda.
 env: .venv/runtime.installed
 	$(BIN)/python envs/make_venv.py $(ENV)
+
+# The documentation as a site, in site/: open site/index.html.
+docs: .venv/docs.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-config: .venv/runtime.installed
 	PYTHONPATH=workflow $(BIN)/python -m eyechart.plan.config.write_docs
@@ -83,6 +88,10 @@ lock: .venv/runtime.installed
 
 .venv/cluster.installed: requirements-cluster.lock .venv/runtime.installed
 	$(PIP) install -r requirements-cluster.lock
+	touch $@
+
+.venv/docs.installed: requirements-docs.lock .venv/runtime.installed
+	$(PIP) install -r requirements-docs.lock
 	touch $@
 
 .venv/bin/python:

@@ -1,8 +1,7 @@
 """Pin what the workflow runs on: solve requirements*.in anew, write locks and environments.
 
-Reads requirements.in, requirements-dev.in, requirements-cluster.in and envs/torchvision.in; writes
-requirements.lock, requirements-dev.lock, requirements-cluster.lock, envs/base.yaml and
-envs/torchvision.yaml. Local version tags such as +cpu are dropped: they name a build, not a
+Reads requirements.in, requirements-dev.in, requirements-cluster.in, requirements-docs.in and
+envs/torchvision.in; writes a lock beside each, envs/base.yaml and envs/torchvision.yaml. Local version tags such as +cpu are dropped: they name a build, not a
 version. The environments of old versions are pinned by hand.
 
     make lock
@@ -17,7 +16,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PIP = "25.3"  # of the conda environment
 HEADER = "# Written by `make lock` from {}: {}.\n"
-BESIDES = {"dev": "what `make test` needs besides", "cluster": "what `make cluster` adds"}
+BESIDES = {
+    "dev": "what `make test` needs besides",
+    "cluster": "what `make cluster` adds",
+    "docs": "what `make docs` needs besides",
+}
 BASE = """\
 # Written by `make lock`: the environment of every rule under `snakemake --use-conda`, the same pins
 # as requirements.lock; of a rule that loads a model, unless the model's spec names another one, a

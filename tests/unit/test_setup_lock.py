@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-cluster.lock"]
+ADDED = ["requirements-dev.lock", "requirements-cluster.lock", "requirements-docs.lock"]
+LOCKS = ["requirements.lock", *ADDED]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 # Called as programs, or asked for by a library that the package imports
 NOT_IMPORTED = {"accelerate", "snakemake"}
@@ -46,9 +47,13 @@ def test_every_line_of_a_lock_is_an_exact_pin_without_a_build_tag() -> None:
         assert [line for line in pins(name) if not PIN.fullmatch(line)] == []
 
 
-def test_the_locks_pin_no_package_twice() -> None:
-    names = [pin.split("==")[0].lower() for lock in LOCKS for pin in pins(lock)]
+def test_the_locks_agree_on_the_version_of_every_package() -> None:
+    everything = {pin for lock in LOCKS for pin in pins(lock)}
+    names = [pin.split("==")[0].lower() for pin in everything]
     assert len(names) == len(set(names))
+    assert not set(pins("requirements.lock")) & {pin for lock in ADDED for pin in pins(lock)}
+    for lock in LOCKS:
+        assert len(pins(lock)) == len(set(pins(lock)))
 
 
 def test_executors_are_no_part_of_what_results_depend_on() -> None:

@@ -70,7 +70,7 @@ def pool(parts: list[Hits]) -> Hits:
 
 
 def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
-    """Give a row per setting and cue, with its interval; the leading cue is tested.
+    """Return a row per setting and cue, with its interval; the leading cue is tested.
 
     Parameters
     ----------

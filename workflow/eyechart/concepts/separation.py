@@ -24,7 +24,7 @@ class Scatter(NamedTuple):
 
 
 def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Give the ratio of scatters with the first n components, n = 1 … r, each (r,).
+    """Return the ratio of scatters with the first n components, n = 1 … r, each (r,).
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Give :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
+    """Return :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
     x = vectors.astype(np.float64)
     total = np.square(x - x.mean(0)).sum(1, keepdims=True)
     inner = np.square(x - centroids(x, labels, k)[labels]).sum(1, keepdims=True)
@@ -53,7 +53,7 @@ def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def _jackknife(total: np.ndarray, inner: np.ndarray, labels: np.ndarray) -> Scatter:
-    """Give ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
+    """Return ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
     n, size = len(labels), np.bincount(labels)[labels][:, None]
     within, all_of = inner.sum(0), total.sum(0)
     ratio = _ratio(all_of - within, within)
@@ -70,7 +70,7 @@ def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
 
 
 def permuted(labels: np.ndarray, permutations: int, rng: Generator) -> np.ndarray:
-    """Give the true labelling and permuted ones, int (1 + permutations, n_c)."""
+    """Return the true labelling and permuted ones, int (1 + permutations, n_c)."""
     drawn = np.tile(labels, (permutations, 1))
     return np.concatenate([labels[None], rng.permuted(drawn, axis=1)])
 
@@ -98,7 +98,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
 
 
 def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.ndarray:
-    """Give the same of whole vectors (n_c, d), bool (v, n_c)."""
+    """Return the same of whole vectors (n_c, d), bool (v, n_c)."""
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]
     sums = member.reshape(v * k, n) @ vectors.astype(np.float64)  # (v k, d)

@@ -49,11 +49,11 @@ class Bank:
         return len(self.names)
 
     def groups(self, kind: str) -> np.ndarray:
-        """Give the groups of ``words`` or ``concepts``, str (m,) or (n_c,)."""
+        """Return the groups of ``words`` or ``concepts``, str (m,) or (n_c,)."""
         return np.array(getattr(self, kind)["group"].to_list(), dtype=str)
 
     def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Give the rows of words and of concepts among the ids of a manifest.
+        """Return the rows of words and of concepts among the ids of a manifest.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class Bank:
 
 
 def read_banks(items: Path, images: Path) -> dict[str, list[Bank]]:
-    """Give the banks of each scope: one of scope image, and one per prompt of scope item.
+    """Return the banks of each scope: one of scope image, and one per prompt of scope item.
 
     Raises
     ------

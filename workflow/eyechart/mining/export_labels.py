@@ -26,7 +26,7 @@ COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]
 
 
 def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
-    """Give a row per picture: its index, three empty fields, its path."""
+    """Return a row per picture: its index, three empty fields, its path."""
     ids = [pair[side] for pair in pairs.to_pylist() for side in ("first_id", "second_id")]
     return [[str(index), "", "", "", paths[name]] for index, name in enumerate(ids, start=1)]
 

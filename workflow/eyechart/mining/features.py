@@ -15,7 +15,7 @@ ROWS = 4096  # rows that are looked at together where one of each is enough
 
 
 def read_kept(images: Path) -> tuple[pa.Array, int]:
-    """Give the ids of the pictures that are no copies, in order, and the number of copies.
+    """Return the ids of the pictures that are no copies, in order, and the number of copies.
 
     Pictures of the same bytes (column ``sha256``) are one picture; the first id stands for all.
     """

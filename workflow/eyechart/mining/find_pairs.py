@@ -33,7 +33,7 @@ from eyechart.tables.parquet import write_table
 
 
 def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Give both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
+    """Return both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
     found = []
     for which in ("first", "second"):
         path, column = getattr(args, which), args.settings[which]
@@ -44,7 +44,7 @@ def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.n
 
 
 def as_table(found: Found, ids: pa.Array, note: dict[str, Any]) -> pa.Table:
-    """Give the pairs that were kept as a table, ``note`` in its metadata."""
+    """Return the pairs that were kept as a table, ``note`` in its metadata."""
     best = found.best
     columns = [
         pa.array(range(1, len(best) + 1), pa.int32()),

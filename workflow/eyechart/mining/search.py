@@ -18,7 +18,7 @@ Features = tuple[np.ndarray, np.ndarray]  # of the first and the second encoder
 
 
 def bound(features: Features, settings: dict[str, Any]) -> int:
-    """Give how many bytes a search holds at most, its features included.
+    """Return how many bytes a search holds at most, its features included.
 
     4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where n pictures have
     features of widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``.
@@ -53,7 +53,7 @@ class Found:
     best: np.ndarray = field(default_factory=lambda: np.empty(0, FIELDS))
 
     def floor(self) -> float:
-        """Give the gap that a pair must reach to be kept."""
+        """Return the gap that a pair must reach to be kept."""
         full = len(self.best) == self.most > 0
         return float(self.best["first"][-1] - self.best["second"][-1]) if full else -np.inf
 
@@ -134,5 +134,5 @@ def _decide(
 
 
 def _margin(features: np.ndarray) -> float:
-    """Give how far a float32 cosine may be from the one in float64."""
+    """Return how far a float32 cosine may be from the one in float64."""
     return float((features.shape[1] + 8) * 2.0**-24)

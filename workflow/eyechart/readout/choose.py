@@ -62,7 +62,7 @@ def predict(
 def score(
     reading: ReadoutItem, shares: Mapping[str, Share], pool: Pool
 ) -> tuple[np.ndarray, float]:
-    """Give the scores of a reading's choices, (c,), and their scale.
+    """Return the scores of a reading's choices, (c,), and their scale.
 
     The task says how. For depth order the pool must hold depths, shape (t, 1).
     """

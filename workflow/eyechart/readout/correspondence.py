@@ -11,7 +11,7 @@ import numpy as np
 
 
 def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
-    """Give the cosine of the reference with each choice.
+    """Return the cosine of the reference with each choice.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
 
 
 def cosines(vectors: np.ndarray) -> np.ndarray:
-    """Give the cosine of every two vectors, (k, d) to (k, k); 0 with a vector of zeros."""
+    """Return the cosine of every two vectors, (k, d) to (k, k); 0 with a vector of zeros."""
     long = np.linalg.norm(vectors, axis=1, keepdims=True)
     unit = np.divide(vectors, long, out=np.zeros(vectors.shape), where=long > 0)
     return unit @ unit.T
 
 
 def mean_of(tokens: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Give the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
+    """Return the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
     return np.asarray(weights) @ tokens

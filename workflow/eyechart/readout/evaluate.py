@@ -34,13 +34,13 @@ class DepthMapHead(Protocol):
 
     @property
     def addresses(self) -> list[str]:
-        """Give the addresses whose tokens it takes, all of one stage."""
+        """Return the addresses whose tokens it takes, all of one stage."""
 
     def finer(self, places: np.ndarray) -> np.ndarray:
-        """Give where the cells of the map lie, (cells, 7), from where the tokens do, (t, 7)."""
+        """Return where the cells of the map lie, (cells, 7), from where the tokens do, (t, 7)."""
 
     def __call__(self, tokens: list[np.ndarray], places: np.ndarray) -> np.ndarray:
-        """Give the depths of the cells, (cells,)."""
+        """Return the depths of the cells, (cells,)."""
 
 
 @dataclass(frozen=True)

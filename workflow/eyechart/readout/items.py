@@ -48,7 +48,7 @@ class ReadoutItem:
 
     @cached_property
     def pictures(self) -> tuple[str, ...]:
-        """Give the pictures that the regions lie in, each once."""
+        """Return the pictures that the regions lie in, each once."""
         return tuple(dict.fromkeys(image for image, _ in self.regions.values()))
 
 
@@ -103,7 +103,7 @@ def _read_regions(
 
 
 def _letters(item: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """Give the letter of each choice, in the order of the choices."""
+    """Return the letter of each choice, in the order of the choices."""
     letters = json.loads(item["meta"] or "{}").get("letters")
     choices = item["choices"] or []
     if not isinstance(letters, dict) or sorted(letters.values()) != sorted(choices):

@@ -11,7 +11,7 @@ from eyechart.readout.correspondence import cosines
 
 
 def score_odd(vectors: np.ndarray) -> np.ndarray:
-    """Give minus the mean cosine of each vector with the others.
+    """Return minus the mean cosine of each vector with the others.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def _over_blocks(
 
 
 def views_of(source: ActivationSource) -> dict[str, int]:
-    """Give how many views each picture has by itself, in the last stage that has tokens."""
+    """Return how many views each picture has by itself, in the last stage that has tokens."""
     stages = source.stages()
     if source.scope != "image" or not stages:
         return {}
@@ -88,7 +88,7 @@ def views_of(source: ActivationSource) -> dict[str, int]:
 def as_tables(
     rows: list[dict[str, object]], predictions: list[Prediction], told: Told
 ) -> tuple[pa.Table, pa.Table]:
-    """Give both tables; what could not be read stands in the metadata of the first."""
+    """Return both tables; what could not be read stands in the metadata of the first."""
     note = json.dumps({"unread": told.rows, "notes": told.notes}, sort_keys=True)
     found = [
         {

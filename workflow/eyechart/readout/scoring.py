@@ -60,7 +60,7 @@ def score_readouts(
     draws: int,
     seed: int,
 ) -> list[Row]:
-    """Give a row per task, way to see, address and readout, of items whose answer is known.
+    """Return a row per task, way to see, address and readout, of items whose answer is known.
 
     A task's draws of the bootstrap are those of the scores of answers, so that intervals of
     readouts and of answers are of the same resampled items.
@@ -104,7 +104,7 @@ def score_readouts(
 
 
 def order_of(row: Row) -> tuple[Any, ...]:
-    """Give the sort key of rows: task, way to see, place in the model, readout."""
+    """Return the sort key of rows: task, way to see, place in the model, readout."""
     own = (sort_key(row["address"]), row["readout"])
     return list(READ).index(row["task"]), SEEN.index(row["seen"]), *own
 
@@ -123,7 +123,7 @@ def _row(own: list[Prediction], unit: np.ndarray, groups: np.ndarray, resampled:
 
 
 def _compare(own: list[Prediction], groups: np.ndarray, said: Said) -> Row:
-    """Give the sighted accuracy on the same items and, but for controls, the paired test."""
+    """Return the sighted accuracy on the same items and, but for controls, the paired test."""
     right, orders = np.array([said[p.reading.item_id] for p in own]).T
     answer = float((right / orders).mean())
     if own[0].readout.endswith(SHUFFLED):

@@ -19,7 +19,7 @@ class Told:
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
-        """Say a sentence and keep it."""
+        """Return a sentence and keep it."""
         log.warning(sentence)
         self.notes.append(sentence)
 
@@ -30,7 +30,7 @@ class Told:
         stage: str,
         scope: str,
     ) -> None:
-        """Say and keep how many items cannot be read at a stage, by task and how they are seen.
+        """Return and keep how many items cannot be read at a stage, by task and how they are seen.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ import numpy as np
 def score_gram(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Give minus the squared distance of each choice's Gram matrix from the reference's.
+    """Return minus the squared distance of each choice's Gram matrix from the reference's.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def score_gram(
 def spread(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> float:
-    """Give a bound of the squares that :func:`score_gram` subtracts from each other."""
+    """Return a bound of the squares that :func:`score_gram` subtracts from each other."""
     return max(float(w @ (tokens**2).sum(1)) ** 2 for tokens, w in (reference, *choices))
 
 

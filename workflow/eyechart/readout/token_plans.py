@@ -41,11 +41,11 @@ class ReadoutPlan:
 
     @property
     def size(self) -> int:
-        """Give the number of tokens in the pool."""
+        """Return the number of tokens in the pool."""
         return sum(len(tokens) for _, tokens in self.parts)
 
     def dealt(self, deal: np.ndarray) -> dict[str, Share]:
-        """Give the shares after the pool's tokens were dealt out anew among all their places.
+        """Return the shares after the pool's tokens were dealt out anew among all their places.
 
         All pictures of the item are shuffled together, since a mean or a Gram matrix of a whole
         picture does not change when the tokens within that picture change places.
@@ -66,7 +66,7 @@ class Pool:
         self.ends = np.cumsum([len(tokens) for _, tokens in plan.parts])
 
     def take(self, tokens: np.ndarray) -> np.ndarray:
-        """Give tokens (m,) of the pool as float64, (m, d)."""
+        """Return tokens (m,) of the pool as float64, (m, d)."""
         if len(self.parts) == 1:
             values, own = self.parts[0]
             return np.asarray(values[own[tokens]], dtype=np.float64)
@@ -86,7 +86,7 @@ def plan_readings(
     readings: Iterable[ReadoutItem],
     views: Mapping[str, int],
 ) -> tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]:
-    """Give the plans of what can be read, and of what cannot, why.
+    """Return the plans of what can be read, and of what cannot, why.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def plan_readings(
 def gather(
     plans: Sequence[ReadoutPlan], stream: Iterable[tuple[int, np.ndarray]]
 ) -> Iterator[tuple[ReadoutPlan, Pool]]:
-    """Give each plan with its tokens as soon as all rows of it have come.
+    """Yield each plan with its tokens as soon as all rows of it have come.
 
     A row is held only as long as a plan that needs it waits for another.
     """
@@ -136,7 +136,7 @@ def gather(
 
 
 def rows_of(plans: Iterable[ReadoutPlan]) -> set[int]:
-    """Give the rows of a source that plans need."""
+    """Return the rows of a source that plans need."""
     return {row for plan in plans for row, _ in plan.parts}
 
 
@@ -168,7 +168,7 @@ def _plan(
 
 
 def weigh(places: np.ndarray, region: Region) -> np.ndarray:
-    """Give the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
+    """Return the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
     edges = (region.left, region.top, region.right, region.bottom)
     if (region.left, region.top) == (region.right, region.bottom):
         return weights_at_point(places, *edges[:2])
@@ -182,7 +182,7 @@ def _find(
     picture: str,
     views: Mapping[str, int],
 ) -> tuple[int, np.ndarray]:
-    """Give the row of a picture's tokens, and which of the row's tokens are of that picture."""
+    """Return the row of a picture's tokens, and which of the row's tokens are of that picture."""
     whole = source.scope == "image"
     row = source.rows.get(picture if whole else reading.item_id)
     if row is None or not (whole or picture in reading.images):

@@ -57,11 +57,11 @@ class ActivationSource:
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """Give the row of each picture (scope image) or item (scope item)."""
+        """Return the row of each picture (scope image) or item (scope item)."""
         return {name: row for row, name in enumerate(read_ids(self.path))}
 
     def stage(self, address: str) -> str:
-        """Give the name under which it is kept where the tokens of an address lie.
+        """Return the name under which it is kept where the tokens of an address lie.
 
         That is the address's component, but for models that drop tokens on the way through one.
 
@@ -80,23 +80,23 @@ class ActivationSource:
         )
 
     def stages(self) -> list[str]:
-        """Give the stages that have tokens, in the order of the model."""
+        """Return the stages that have tokens, in the order of the model."""
         return list(dict.fromkeys(self.stage(address) for address in self.addresses))
 
     def places(self, stage: str) -> list[np.ndarray]:
-        """Give where the tokens of each row lie, float32 (t, 7): see ``tables.activations``."""
+        """Return where the tokens of each row lie, float32 (t, 7): see ``tables.activations``."""
         if stage not in self._places:
             self._places[stage] = read_places(self.path, stage)
         return self._places[stage]
 
     def vectors(self, address: str) -> np.ndarray:
-        """Give the ``cls`` of all rows, float32 (n, d)."""
+        """Return the ``cls`` of all rows, float32 (n, d)."""
         return read_column(self.path, f"{address}/{CLS}")
 
     def stream(
         self, addresses: Sequence[str], wanted: Collection[int]
     ) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Give row by row the tokens at some addresses.
+        """Yield row by row the tokens at some addresses.
 
         Yields
         ------

@@ -57,7 +57,7 @@ image_id: Id of the image; of scope `item` the column is `item_id`
 
 
 def column(values: np.ndarray) -> pa.Array:
-    """Give the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
+    """Return the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
@@ -183,7 +183,7 @@ def read_manifest(manifest_path: Path) -> dict[str, Any]:
 
 
 def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:
-    """Give the paths of a manifest's parts, which stand beside it."""
+    """Return the paths of a manifest's parts, which stand beside it."""
     return [Path(manifest_path).parent / part["path"] for part in manifest["parts"]]
 
 

@@ -62,7 +62,7 @@ class Region(NamedTuple):
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def within(self, width: float, height: float) -> bool:
-        """Say whether it lies on a picture of this size, with some extent unless it is a point."""
+        """Return whether it lies on a picture of this size, with some extent unless it is a point."""
         if not all(math.isfinite(value) for value in self[2:]):
             return False
         extent = (self.right - self.left, self.bottom - self.top)
@@ -72,7 +72,7 @@ class Region(NamedTuple):
         return inside and min(extent) > 0
 
     def moved(self, x: float, y: float, scale: tuple[float, float]) -> Region:
-        """Give it on a picture into which this one was put at (x, y), scaled along both axes."""
+        """Return it on a picture into which this one was put at (x, y), scaled along both axes."""
         left, right = (x + scale[0] * value for value in (self.left, self.right))
         top, bottom = (y + scale[1] * value for value in (self.top, self.bottom))
         return self._replace(left=left, top=top, right=right, bottom=bottom)
@@ -92,17 +92,17 @@ def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def point(name: str, x: float, y: float) -> Region:
-    """Give a point."""
+    """Return a point."""
     return Region(name, POINT, float(x), float(y), float(x), float(y))
 
 
 def box(name: str, left: float, top: float, right: float, bottom: float) -> Region:
-    """Give a box."""
+    """Return a box."""
     return Region(name, BOX, float(left), float(top), float(right), float(bottom))
 
 
 def picture(name: str, width: float, height: float) -> Region:
-    """Give the whole of a picture."""
+    """Return the whole of a picture."""
     return Region(name, PICTURE, 0.0, 0.0, float(width), float(height))
 
 
@@ -113,7 +113,7 @@ def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def read_regions(path: Path, seen: str) -> dict[str, dict[str, tuple[str, Region]]]:
-    """Give by item, then by name, the picture's id and the region on it.
+    """Return by item, then by name, the picture's id and the region on it.
 
     Parameters
     ----------

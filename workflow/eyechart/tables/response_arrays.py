@@ -56,12 +56,12 @@ class AnsweredItems:
         return np.bincount(self.item, minlength=len(self.ids))
 
     def average(self, values: np.ndarray) -> np.ndarray:
-        """Give the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
+        """Return the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
         total = np.bincount(self.item, weights=values, minlength=len(self.ids))
         return total / np.maximum(self.orders, 1)
 
     def shares(self, choice: np.ndarray) -> csr_array:
-        """Give which texts each item's choices (r,) are, shape (n, len(vocabulary)).
+        """Return which texts each item's choices (r,) are, shape (n, len(vocabulary)).
 
         A row adds up to 1 over an item's orders; a choice of -1 adds nothing.
         """
@@ -72,7 +72,7 @@ class AnsweredItems:
         return csr_array((1 / self.orders[item], (item, word)), shape=shape)
 
     def place_shares(self, choice: np.ndarray) -> csr_array:
-        """Give at which places each item's choices (r,) stood, shape (n, largest c)."""
+        """Return at which places each item's choices (r,) stood, shape (n, largest c)."""
         given = choice >= 0
         item = self.item[given]
         place = (choice[given] - self.order[given]) % self.c[item]
@@ -80,13 +80,13 @@ class AnsweredItems:
         return csr_array((1 / self.orders[item], (item, place)), shape=shape)
 
     def uniform(self) -> csr_array:
-        """Give :meth:`shares` of a model that draws each choice equally often."""
+        """Return :meth:`shares` of a model that draws each choice equally often."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         shape = (len(self.ids), len(self.vocabulary))
         return csr_array((1 / self.c[item], (item, self.words)), shape=shape)
 
     def uniform_places(self) -> csr_array:
-        """Give :meth:`place_shares` of a model that draws each choice equally often."""
+        """Return :meth:`place_shares` of a model that draws each choice equally often."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         place = np.arange(len(item)) - self.first[item]
         shape = (len(self.ids), int(self.c.max(initial=1)))
@@ -120,7 +120,7 @@ class ConditionResponses:
 def lay_out(
     items: pl.DataFrame, tables: dict[str, pl.DataFrame], paths: dict[str, Path]
 ) -> tuple[AnsweredItems, dict[str, ConditionResponses]]:
-    """Give what was asked, and what was said under each condition that has any rows.
+    """Return what was asked, and what was said under each condition that has any rows.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _said(
 
 
 def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:
-    """Give which of its item's choices the text in a column is; -1 for none of them."""
+    """Return which of its item's choices the text in a column is; -1 for none of them."""
     found = rows.join(
         options,
         left_on=["item_id", column],
@@ -207,7 +207,7 @@ def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series
 
 
 def _pairs(items: pl.DataFrame, shown: pl.DataFrame, truth: np.ndarray) -> np.ndarray:
-    """Give each item's pair as a number; -1 for none and for pairs that cannot be scored."""
+    """Return each item's pair as a number; -1 for none and for pairs that cannot be scored."""
     whole = items.filter(pl.col("pair").is_not_null()).group_by("pair").len("size")
     own = shown.select("pair", answered=pl.Series(truth >= 0))
     scored = (

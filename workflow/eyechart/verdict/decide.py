@@ -84,7 +84,7 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
 
 
 def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
-    """Give a dataset's skills with the contained encoder's own answers, where there are any."""
+    """Return a dataset's skills with the contained encoder's own answers, where there are any."""
     other = args.settings["patterns"].get(dataset)
     items = {_named(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
     if not args.contains or other not in items:
@@ -123,7 +123,7 @@ def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) ->
 
 
 def bar_of(settings: Settings) -> VerdictThresholds:
-    """Give what facts must pass.
+    """Return what facts must pass.
 
     Raises
     ------

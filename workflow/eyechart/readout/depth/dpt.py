@@ -48,7 +48,7 @@ class DPT(nn.Module):
         self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Give depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
+        """Return depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
         h, w = maps[0].shape[-2:]
         found = None
         for i in reversed(range(len(maps))):
@@ -80,11 +80,11 @@ class TrainedMapHead:
     addresses: list[str]
 
     def finer(self, places: np.ndarray) -> np.ndarray:
-        """Give where the cells lie: see :func:`finer`."""
+        """Return where the cells lie: see :func:`finer`."""
         return finer(places, self.net.finest)
 
     def __call__(self, tokens: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
-        """Give the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
+        """Return the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
 
         NaN for the cells of a view without a map.
         """
@@ -105,13 +105,13 @@ class Residual(nn.Module):
         self.two = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give a map of the same shape."""
+        """Return a map of the same shape."""
         found: Tensor = x + self.two(relu(self.one(relu(x))))
         return found
 
 
 def grids(places: np.ndarray) -> list[Grid]:
-    """Give the views of a picture whose tokens fill a grid; others have no map.
+    """Return the views of a picture whose tokens fill a grid; others have no map.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def grids(places: np.ndarray) -> list[Grid]:
 
 
 def finer(places: np.ndarray, finest: int) -> np.ndarray:
-    """Give where the cells of each token lie, token by token and row by row, (finest^2 t, 7).
+    """Return where the cells of each token lie, token by token and row by row, (finest^2 t, 7).
 
     Cells of a view without a map lie nowhere.
     """
@@ -150,14 +150,14 @@ def finer(places: np.ndarray, finest: int) -> np.ndarray:
 
 
 def as_maps(tokens: Sequence[np.ndarray], grid: Grid) -> list[Tensor]:
-    """Give a view's tokens, (t, d) at each block, as maps, (d, rows, columns)."""
+    """Return a view's tokens, (t, d) at each block, as maps, (d, rows, columns)."""
     return [
         torch.from_numpy(one[grid.tokens].T.reshape(-1, grid.rows, grid.columns)) for one in tokens
     ]
 
 
 def as_map(cells: np.ndarray, grid: Grid) -> np.ndarray:
-    """Give the cells of all tokens, (t, finest, finest), as a view's map."""
+    """Return the cells of all tokens, (t, finest, finest), as a view's map."""
     side = cells.shape[-1]
     whole = cells[grid.tokens].reshape(grid.rows, grid.columns, side, side).transpose(0, 2, 1, 3)
     return whole.reshape(grid.rows * side, grid.columns * side)

@@ -70,7 +70,7 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 
 
 def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
-    """Give a step of Adam. That of ``torch.optim`` takes seconds to import its compiler.
+    """Return a step of Adam. That of ``torch.optim`` takes seconds to import its compiler.
 
     Notes
     -----
@@ -108,7 +108,7 @@ def split(
 
 @torch.inference_mode()
 def evaluate(net: DPT, examples: Sequence[Example], batch: int) -> float:
-    """Give the mean absolute error over all known cells."""
+    """Return the mean absolute error over all known cells."""
     total, count = 0.0, 0
     for part in _batches(examples, batch, None):
         error, cells = _error(net, part)
@@ -128,7 +128,7 @@ def _error(net: DPT, batch: Sequence[Example]) -> tuple[Tensor, int]:
 def _batches(
     examples: Sequence[Example], size: int, draw: np.random.Generator | None
 ) -> Iterator[list[Example]]:
-    """Give batches of examples of one shape each, in a drawn order if there is a draw."""
+    """Yield batches of examples of one shape each, in a drawn order if there is a draw."""
     shapes: dict[tuple[int, ...], list[Example]] = {}
     for i in draw.permutation(len(examples)) if draw else range(len(examples)):
         shapes.setdefault(tuple(examples[i].depths.shape), []).append(examples[i])

@@ -33,7 +33,7 @@ class Heads:
     tensors: dict[str, np.ndarray]
 
     def over_blocks(self, threads: int) -> "TrainedMapHead":
-        """Give the head over several blocks, where there are ``addresses``."""
+        """Return the head over several blocks, where there are ``addresses``."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
         from eyechart.readout.depth import dpt as depth_dpt  # noqa: PLC0415

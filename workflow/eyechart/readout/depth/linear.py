@@ -22,7 +22,7 @@ class Linear:
     bias: float
 
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
-        """Give the depths (t,) of tokens (t, d)."""
+        """Return the depths (t,) of tokens (t, d)."""
         return np.asarray(tokens.astype(np.float64) @ self.weight + self.bias)
 
 
@@ -50,7 +50,7 @@ class Sums:
         self.xx += x.T @ x
 
     def combined(self, others: Sequence["Sums"], sign: int = 1) -> "Sums":
-        """Give these sums with others added, or taken away."""
+        """Return these sums with others added, or taken away."""
         found = Sums(self.origin)
         for name in ("n", "y", "yy", "x", "xy", "xx"):
             rest = sum(getattr(other, name) for other in others)
@@ -58,7 +58,7 @@ class Sums:
         return found
 
     def fit(self, strength: float) -> Linear:
-        """Give the head of a ridge strength, on features scaled to a variance of 1.
+        """Return the head of a ridge strength, on features scaled to a variance of 1.
 
         ``strength`` is relative to that variance: with 1, a feature that alone tells the depth gets
         half of its weight.
@@ -77,14 +77,14 @@ class Sums:
         return Linear(weight, float(y - weight @ (x + self.origin)))
 
     def squared_error(self, head: Linear) -> float:
-        """Give the mean squared error of a head on what these sums were made of."""
+        """Return the mean squared error of a head on what these sums were made of."""
         w, b = head.weight, head.bias + float(head.weight @ self.origin)
         total = self.yy - 2 * (w @ self.xy) - 2 * b * self.y + w @ self.xx @ w
         return float((total + 2 * b * (w @ self.x) + self.n * b * b) / self.n)
 
 
 def choose(folds: Sequence[Sums], strengths: Sequence[float]) -> tuple[Linear, float]:
-    """Give the head of the ridge strength with the least error on folds left out, and the strength.
+    """Return the head of the ridge strength with the least error on folds left out, and the strength.
 
     Parameters
     ----------

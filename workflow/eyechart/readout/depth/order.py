@@ -8,7 +8,7 @@ import numpy as np
 
 
 def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Give minus the mean depth of each box: nearer scores higher.
+    """Return minus the mean depth of each box: nearer scores higher.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class Known:
     depths: dict[str, dict[int, np.ndarray]]
 
     def anywhere(self, stage: str) -> bool:
-        """Give whether tokens of a stage have a depth, both to train and to test on."""
+        """Return whether tokens of a stage have a depth, both to train and to test on."""
         return all(
             any(np.isfinite(self.depths[stage][row]).any() for row in part)
             for part in (self.train, self.test)
@@ -76,7 +76,7 @@ def read_known(
 
 
 def _first_items(source: ActivationSource, items_path: Path) -> dict[str, int]:
-    """Give the row of the first item that shows a picture and nothing else, by picture."""
+    """Return the row of the first item that shows a picture and nothing else, by picture."""
     items = pl.DataFrame(read_table(items_path, ["item_id", "images"])).sort("item_id")
     found: dict[str, int] = {}
     for name, images in items.filter(pl.col("images").list.len() == 1).iter_rows():

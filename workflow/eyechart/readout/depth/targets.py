@@ -79,7 +79,7 @@ def read_depths(picture: DepthImage) -> np.ndarray:
 
 
 def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Give the mean known depth in the area of each token.
+    """Return the mean known depth in the area of each token.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Give the exact integral of a picture over boxes, (t,), each pixel a square of one value."""
+    """Return the exact integral of a picture over boxes, (t,), each pixel a square of one value."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = values.cumsum(0).cumsum(1)
     left, top, right, bottom = edges

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 def drawn(pictures: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
-    """Give at most so many pictures, drawn by seed, in their order."""
+    """Return at most so many pictures, drawn by seed, in their order."""
     if len(pictures) <= most:
         return pictures
     order = generator("depth pictures", *seed).permutation(len(pictures))[:most]
@@ -47,7 +47,7 @@ def drawn(pictures: list[DepthImage], most: int, seed: tuple[str, int]) -> list[
 
 
 def spaced(addresses: list[str], count: int) -> list[str]:
-    """Give so many of the addresses, evenly spaced, the last among them.
+    """Return so many of the addresses, evenly spaced, the last among them.
 
     >>> spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
@@ -57,7 +57,7 @@ def spaced(addresses: list[str], count: int) -> list[str]:
 
 
 def blocks(source: ActivationSource) -> list[str]:
-    """Give the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
+    """Return the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
     own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
     return [a for a in own if source.stage(a) == source.stage(own[0])]
 

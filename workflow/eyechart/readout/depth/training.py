@@ -122,14 +122,14 @@ def train_map(
 
 
 def folds(pictures: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:
-    """Give the fold of each group: as many groups in each as can be, drawn by seed."""
+    """Return the fold of each group: as many groups in each as can be, drawn by seed."""
     groups = sorted({picture.group for picture in pictures})
     order = generator("depth folds", *seed).permutation(len(groups))
     return {groups[i]: place % count for place, i in enumerate(order)}
 
 
 def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) -> Row:
-    """Give how far predictions are off, and how far one constant is.
+    """Return how far predictions are off, and how far one constant is.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ def test_every_schema_and_every_path_of_a_table_is_on_the_page():
     told = {(entry.module, entry.schema) for entry in TABLES}
     own = {(module, name) for module, name in there if name in source(module)}
     assert told == own
-    paths = {kind for kind, pattern in PATTERNS.items() if pattern.endswith(".parquet")}
+    paths = {kind for kind, pattern in PATTERNS.items() if pattern.text.endswith(".parquet")}
     assert {kind for entry in TABLES for kind in entry.kinds} == paths
     assert len({entry.title for entry in TABLES}) == len(TABLES)
 
@@ -67,7 +67,7 @@ def test_a_column_without_text_and_a_text_without_column_are_refused(monkeypatch
 
     monkeypatch.setattr(write_docs, "read_text", spoiled)
     with pytest.raises(LookupError, match=said):
-        list(section(Entry("Responses", "answers", "ANSWERS", ("responses",))))
+        list(section(Entry("Responses", "responses", "ANSWERS", ("responses",))))
 
 
 def test_types_are_told_in_words():

@@ -2,10 +2,10 @@
 
 Reads activations of a dataset in the layout ``stroop`` (manifests of scope image, item or both),
 its tables and, if given, sighted answers. For every address and span: principal components are
-fitted on the concept pictures alone; with the first n of them (n = 0: the raw vectors) the nearest
-colour of every word picture is found, by cosine to concepts' centroids and by the votes of nearest
+fitted on the concept images alone; with the first n of them (n = 0: the raw vectors) the nearest
+colour of every word image is found, by cosine to concepts' centroids and by the votes of nearest
 neighbours. Spans that are kept whole (``image_tokens``) are no vectors, and are left out.
-Writes which cue wins, how well concepts separate, and where all pictures lie.
+Writes which cue wins, how well concepts separate, and where all images lie.
 
     python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
         --manifests results/extraction/tiny_llava/stroop/image/manifest.json \
@@ -66,7 +66,7 @@ def compare_column(
     ----------
     vectors : ndarray, shape (n, d)
     rows : list of (words, concepts)
-        Where each bank's pictures are among the vectors.
+        Where each bank's images are among the vectors.
     banks, settings, seed
     """
     cues: list[Row] = []
@@ -106,7 +106,7 @@ def _first(found: Sweep, r: int) -> Any:
 
 
 def _places(found: Sweep, bank: Bank, shown: int) -> list[Row]:
-    """Return where each picture lies; what is nearest is found with ``shown`` components."""
+    """Return where each image lies; what is nearest is found with ``shown`` components."""
     n = min(shown, found.components)
     rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
     for i, row in enumerate(rows):

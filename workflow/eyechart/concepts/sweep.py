@@ -24,7 +24,7 @@ class Sweep:
     Attributes
     ----------
     found : ndarray of int, shape (2, 1 + r, m)
-        The nearest colour of each word picture, by method and n.
+        The nearest colour of each word image, by method and n.
     hits : Hits
         The same against the cues; its settings run over methods, in each over n.
     separation : list of dict
@@ -47,7 +47,7 @@ class Sweep:
 def sweep(
     words: np.ndarray, concepts: np.ndarray, bank: Bank, settings: dict[str, Any], seed: int
 ) -> Sweep:
-    """Compare the vectors of word pictures (m, d) with those of concept pictures (n_c, d)."""
+    """Compare the vectors of word images (m, d) with those of concept images (n_c, d)."""
     basis = space.fit(concepts, settings["components"])
     targets, references = basis.project(words), basis.project(concepts)
     found = _nearest(words, concepts, targets, references, bank, settings)
@@ -88,7 +88,7 @@ def _separation(
     settings: dict[str, Any],
     seed: int,
 ) -> list[Row]:
-    """Return a row per n of how well concept pictures are told apart, and permuted ones."""
+    """Return a row per n of how well concept images are told apart, and permuted ones."""
     rng = generator("concepts permuted", seed, *bank.names)  # the same at every address
     labellings = separation.permuted(bank.labels, settings["permutations"], rng)
     right = [separation.left_out_whole(concepts, labellings, bank.k)]

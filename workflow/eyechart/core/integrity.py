@@ -1,8 +1,8 @@
 """A sweep before every run that marks damaged files to be made again.
 
-Snakemake only looks at the age of a file, and does not miss an intermediate one, so it would take a
-damaged shard for complete, and never notice a lost one. Manifests list the expected files. An output
-that differs is renamed to ``<name>.damaged`` and marked incomplete, as Snakemake itself marks the
+Snakemake only looks at the age of a file, and does not miss an intermediate one, so it would take
+a damaged shard for complete, and never notice a lost one. Manifests list the expected files. An
+output that differs is renamed to ``<name>.damaged`` and marked incomplete, as Snakemake marks the
 outputs of a killed job. The next run that needs it, or anything below it, makes it again.
 
 A file that is not newer than its manifest and has the listed size is not hashed. A newer one
@@ -99,7 +99,7 @@ def sweep(results: str = paths.RESULTS) -> list[str]:
 def _damaged(
     manifest: Path, field: str, folder: Path, before: Stamps, after: Stamps
 ) -> Iterator[Path]:
-    """Yield each file of a manifest that is missing or differs, or the manifest if it is invalid."""
+    """Yield each file of a manifest that is missing or differs, or an invalid manifest."""
     try:
         entries: list[Entry] = json.loads(manifest.read_text(encoding="utf-8"))[field]
     except (ValueError, KeyError, TypeError):

@@ -25,7 +25,8 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
             path.unlink()
         elif path.exists():
             raise UserError(
-                f"{path}: exists already, from another source; delete or move {root}, then run again"
+                f"{path}: exists already, from another source; delete or move {root}, then "
+                "run again"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to((top / file).resolve())

@@ -76,7 +76,7 @@ def correlate(
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Return the deviations from the mean along the last axis, scaled to length 1; nan if all are 0."""
+    """Return deviations from the mean along the last axis, of length 1; nan if all are 0."""
     away = values - values.mean(-1, keepdims=True)
     return away / np.sqrt((away * away).sum(-1, keepdims=True))
 

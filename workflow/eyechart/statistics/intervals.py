@@ -50,8 +50,8 @@ def unpaired_interval(
 
     Notes
     -----
-    Source: Agresti & Caffo 2000: one more correct and one more wrong in each of the two; here groups,
-    with Student's t of the smaller number of them.
+    Source: Agresti & Caffo 2000: one more correct and one more wrong in each of the two. Here these
+    are groups, with Student's t of the smaller number of groups.
     """
     one, one_spread, one_df = _ratio(*_by_group(first, first_groups), added=(0.0, 1.0))
     two, two_spread, two_df = _ratio(*_by_group(second, second_groups), added=(0.0, 1.0))

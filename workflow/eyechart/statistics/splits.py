@@ -71,8 +71,8 @@ def grouped_folds(
     scikit-learn's ``StratifiedGroupKFold`` balances alike, but draws its order from a random state:
     a group's fold would depend on the positions of all other groups, and results would change.
 
-    Groups are taken in an order drawn by (seed, task, group); each goes to the fold that holds fewest
-    examples of its classes so far, then to the smallest.
+    Groups are taken in an order drawn by (seed, task, group); each goes to the fold with the fewest
+    examples of its classes so far, then to the smallest fold.
 
     Parameters
     ----------

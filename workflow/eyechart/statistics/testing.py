@@ -11,8 +11,8 @@ from eyechart.statistics.bootstrap import group_sums
 def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
     """Return the two-sided exact p of McNemar's test on two probes' correctness, group by group.
 
-    A group of several items votes once, for the probe that was correct on more of them: items of one
-    group are not independent. Where every item is its own group this is McNemar's test itself.
+    Items of one group are not independent, so a group has one vote, for the probe that was correct
+    on more of its items. If every item is its own group, this is McNemar's test itself.
 
     Parameters
     ----------

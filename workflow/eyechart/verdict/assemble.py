@@ -83,7 +83,7 @@ def add_encoder(
 ) -> list[Skill]:
     """Return the skills with what the contained encoder itself answers about the same patterns.
 
-    It is asked which of two pictures a statement is true of, so its items are others: they cannot
+    It is asked which of two images a statement is true of, so its items are others: they cannot
     be paired with the model's own, and are compared as two samples.
     """
     asked = items.join(said, on="item_id", how="inner")

@@ -12,7 +12,7 @@ LAST = "last"  # of the setting `encoder`: the last vision address
 def candidates(
     readouts: pl.DataFrame, encoder: str, where: str
 ) -> tuple[dict[str, pl.DataFrame], str]:
-    """Return per stage a table of its candidates, and how their pictures were seen.
+    """Return per stage a table of its candidates, and how their images were seen.
 
     Candidates of a stage are its addresses, each with every readout that all stages have: what only
     one stage was read with says nothing about what is lost from there to the next.

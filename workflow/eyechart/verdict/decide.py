@@ -2,7 +2,7 @@
 
 Reads: items and answers of every dataset that the model was asked about, predictions of readouts
 (``<dataset>.predictions.parquet``) and tables of probes (their predictions stand beside them); of
-a VLM that contains an encoder, also what that encoder answers about pairs of pictures. The folders
+a VLM that contains an encoder, also what that encoder answers about pairs of images. The folders
 in the paths name model and dataset, so paths must be those of the workflow.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).

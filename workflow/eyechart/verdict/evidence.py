@@ -44,7 +44,7 @@ class Skill:
     ----------
     dataset, name, band : str
     seen : str
-        ``canvas`` or ``alone``: how the pictures of the readouts were seen that decide; else empty.
+        ``canvas`` or ``alone``: how the images of the readouts were seen that decide; else empty.
     groups : ndarray of str, shape (n,)
     chance : float
     stages : dict of StageEvidence

@@ -15,7 +15,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
 from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import by_picture, vision_masks
 from eyechart.models.spec import Spec
 
@@ -69,7 +69,7 @@ class Adapter(ImageTokens):
         self.device = device
 
     @classmethod
-    def load(cls, checkpoint: Path, spec: Spec, loading: Loading) -> Adapter:
+    def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> Adapter:
         """Load model and processor from a folder in Hugging Face layout.
 
         Raises

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from eyechart.core.randomness import generator
-from eyechart.mining.search import bound, search
+from eyechart.mining.search import memory_bound, search
 
 PAIRS, ROWS = 100, 4096
 
@@ -76,7 +76,7 @@ def main() -> None:
         "matching": found.matching,
         "kept": len(found.best),
         "grown_mb": round((memory("VmHWM") - before) / 1e6),
-        "stated_mb": round(bound((first, second), settings) / 1e6),
+        "stated_mb": round(memory_bound((first, second), settings) / 1e6),
     }
     print(json.dumps(report))
 

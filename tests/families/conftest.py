@@ -17,7 +17,7 @@ from zoo_parts import TV  # noqa: E402
 
 from eyechart.models.describe_model import describe  # noqa: E402
 from eyechart.models.load import load  # noqa: E402
-from eyechart.models.load_options import Loading  # noqa: E402
+from eyechart.models.load_options import LoadOptions  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -50,7 +50,7 @@ def loaded(checkpoint):
     def get(name, **loading):
         key = (name, *sorted(loading.items()))
         if key not in kept:
-            kept[key] = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", **loading))
+            kept[key] = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", **loading))
         return kept[key]
 
     return get

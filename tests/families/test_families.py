@@ -15,7 +15,7 @@ from zoo import FAMILIES
 from eyechart.core.errors import UserError
 from eyechart.models.list_addresses import list_addresses
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -45,7 +45,7 @@ def test_a_checkpoint_that_lacks_a_weight_is_refused_by_its_name(name, checkpoin
     del weights[key]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError, match=r"missing key \S+ in the weights"):
-        load(FAMILIES[name].spec, folder, Loading("cpu"))
+        load(FAMILIES[name].spec, folder, LoadOptions("cpu"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -213,9 +213,9 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
 def test_weights_in_few_bits_give_nearly_the_same_scores(name, bits, checkpoint, loaded):
     if find_spec("bitsandbytes") is None:
         with pytest.raises(UserError, match="needs bitsandbytes"):
-            load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", bits=bits))
+            load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", bits=bits))
         return
-    few = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", bits=bits))
+    few = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", bits=bits))
     scores = [next_scores(adapter) for adapter in (loaded(name), few)]
     assert not torch.equal(*scores)
     agreement = torch.cosine_similarity(*scores, dim=0)
@@ -224,7 +224,7 @@ def test_weights_in_few_bits_give_nearly_the_same_scores(name, bits, checkpoint,
 
 @pytest.mark.parametrize("name", ["llava", "qwen2_vl"])
 def test_a_model_laid_over_all_devices_gives_the_same_scores(name, checkpoint, loaded):
-    spread = load(FAMILIES[name].spec, checkpoint(name), Loading("cpu", spread=True))
+    spread = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu", spread=True))
     torch.testing.assert_close(next_scores(spread), next_scores(loaded(name)))
 
 
@@ -238,7 +238,7 @@ def next_scores(adapter):
 @pytest.mark.parametrize("name", CASES)
 def test_addresses_are_listed_without_weights(name, checkpoint, cards, tmp_path):
     shutil.copyfile(checkpoint(name) / "config.json", tmp_path / "config.json")
-    found = list_addresses(FAMILIES[name].spec, tmp_path, Loading("cpu"))
+    found = list_addresses(FAMILIES[name].spec, tmp_path, LoadOptions("cpu"))
     card = cards(name)
     assert [(a, path) for a, path, _ in found] == [
         (a["address"], a["module"]) for a in card["addresses"]

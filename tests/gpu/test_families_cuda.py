@@ -8,7 +8,7 @@ from zoo import FAMILIES, build
 from zoo_parts import TV
 
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 # float32 on a GPU sums in another order; the scores of these models are of order one
 TOLERANCE = 1e-3
@@ -26,7 +26,7 @@ def test_scores_on_cuda_equal_scores_on_the_cpu(tmp_path, name, how):
         np.random.default_rng(0).integers(0, 255, (40, 64, 3), dtype=np.uint8)
     )
     found = []
-    for loading in (Loading("cpu"), Loading("cuda", **how)):
+    for loading in (LoadOptions("cpu"), LoadOptions("cuda", **how)):
         adapter = load(FAMILIES[name].spec, folder, loading)
         shown = adapter.picture(picture)
         with torch.inference_mode():

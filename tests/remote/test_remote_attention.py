@@ -10,7 +10,7 @@ from eyechart.attention.regions import Mark
 from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace_items import load_eager
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import picture
 
@@ -32,7 +32,7 @@ ITEM = {
 def examiner(family, folder_of, tmp_path_factory):
     path = tmp_path_factory.mktemp("picture") / "p.png"
     drawn()[0].save(path)
-    loading = Loading("cpu", remote_code=True)
+    loading = LoadOptions("cpu", remote_code=True)
     adapter, refused = load_eager(spec_of(family), folder_of(family), loading)
     found = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
     found.examine(ITEM, [Mark(picture("A", 64, 40), 0, "right")])

@@ -13,14 +13,14 @@ from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import script
 from eyechart.models.describe_model import describe
 from eyechart.models.load import adapter_of, load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
 
 @pytest.fixture(scope="module")
 def adapter(family, folder_of):
-    return load(spec_of(family), folder_of(family), Loading("cpu", remote_code=True))
+    return load(spec_of(family), folder_of(family), LoadOptions("cpu", remote_code=True))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def extract(adapter, card, questions, batch, monkeypatch):
 
 def test_its_code_runs_only_where_the_configuration_allows_it(family, folder_of):
     with pytest.raises(UserError, match="does not allow it to run"):
-        load(spec_of(family), folder_of(family), Loading("cpu"))
+        load(spec_of(family), folder_of(family), LoadOptions("cpu"))
 
 
 def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path, monkeypatch):
@@ -48,7 +48,7 @@ def test_a_companion_is_found_elsewhere_or_asked_for(family, folder_of, tmp_path
     for path in folder_of(family).iterdir():
         if path.is_file():
             (folder / path.name).symlink_to(path)
-    loading = Loading("cpu", remote_code=True)
+    loading = LoadOptions("cpu", remote_code=True)
     with pytest.raises(UserError, match=f"no folder {names[0]} in it"):
         load(spec_of(family), folder, loading)
     monkeypatch.setenv("EYECHART_COMPANIONS", str(folder_of(family)))
@@ -68,7 +68,7 @@ def test_a_weight_that_is_missing_is_an_error(family, folder_of, tmp_path):
     (folder / "model.safetensors").unlink()
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match="missing key"):
-        load(spec_of(family), folder, Loading("cpu", remote_code=True))
+        load(spec_of(family), folder, LoadOptions("cpu", remote_code=True))
 
 
 def test_addresses_resolve_in_the_order_in_which_they_run(adapter, card):
@@ -206,7 +206,7 @@ def hooks(adapter):
 
 
 def test_half_precision_runs(adapter, card, family, folder_of, monkeypatch):
-    loading = Loading("cpu", dtype="bfloat16", remote_code=True)
+    loading = LoadOptions("cpu", dtype="bfloat16", remote_code=True)
     half = load(spec_of(family), folder_of(family), loading)
     found = extract(half, card, [["p0"], ["p1"]], 2, monkeypatch)
     exact = extract(adapter, card, [["p0"], ["p1"]], 2, monkeypatch)

@@ -7,7 +7,7 @@ from cases import spec_of
 
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
@@ -16,7 +16,7 @@ NOWHERE = ("minicpm_v2", "minicpm_o")  # learned queries
 
 @pytest.fixture(scope="module")
 def adapter(family, folder_of):
-    return load(spec_of(family), folder_of(family), Loading("cpu", remote_code=True))
+    return load(spec_of(family), folder_of(family), LoadOptions("cpu", remote_code=True))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import tiny_models
 from PIL import Image
 
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import box, point, write_regions
@@ -64,7 +64,9 @@ def build_dataset(folder, count=4):
 def load_llava(folder, attention="eager"):
     """Build and load the tiny random LLaVA."""
     checkpoint = tiny_models.build_llava(folder)
-    return load(tiny_models.spec("llava", checkpoint), checkpoint, Loading("cpu", None, attention))
+    return load(
+        tiny_models.spec("llava", checkpoint), checkpoint, LoadOptions("cpu", None, attention)
+    )
 
 
 def flags(data, folder, spec, checkpoint, **changes):

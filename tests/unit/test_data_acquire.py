@@ -119,7 +119,7 @@ def test_files_of_another_source_are_not_replaced_by_links(source):
     shutil.copytree(source, ROOT)
     with pytest.raises(
         UserError,
-        match=r"images/train/CLEVR_train_000000.png: stands there from another source; delete",
+        match=r"images/train/CLEVR_train_000000.png: exists already, from another source; delete",
     ):
         acquire(source)
 

@@ -17,7 +17,7 @@ from eyechart.inference.workload import chunks, plan_part
 from eyechart.models.addresses import SPANS, addresses, columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 WORDS = "what is the colour of the big cube behind the small one"
 ROWS = [
@@ -31,7 +31,7 @@ ADDRESSES = ["vision.*", "connector", "lm.*", "model.language_model.layers.1.mlp
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory):
     folder = build_llava(tmp_path_factory.mktemp("llava"))
-    return load(spec("llava", folder), folder, Loading("cpu"))
+    return load(spec("llava", folder), folder, LoadOptions("cpu"))
 
 
 @pytest.fixture(scope="module")

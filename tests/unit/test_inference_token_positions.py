@@ -11,7 +11,7 @@ from test_extraction_steps import SETTINGS, Project
 from eyechart.core.errors import UserError
 from eyechart.models.families.llava import Llava
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import read_spec
 from eyechart.tables.activations import read_column, read_ids, read_places, read_tokens
 
@@ -37,7 +37,7 @@ def manifest(project):
 @pytest.fixture(scope="module")
 def adapter(project):
     spec = read_spec(project.folder / "llava.yaml")
-    return load(spec, project.models["llava"], Loading("cpu"))
+    return load(spec, project.models["llava"], LoadOptions("cpu"))
 
 
 @pytest.mark.parametrize(("region", "address"), list(REGIONS.items()))

@@ -11,12 +11,12 @@ import pytest
 from mining_fixture import brute_force, planted, unit
 
 from eyechart.mining import search as module
-from eyechart.mining.search import bound, search
+from eyechart.mining.search import memory_bound, search
 
 ASK = {"similar": 0.95, "different": 0.6, "block": 512, "most": 500}
 STATED = """
 from mining_fixture import planted
-from eyechart.mining.search import bound, search
+from eyechart.mining.search import memory_bound, search
 first, second, _ = planted(5000, (96, 64), 50, 1)
 first[:4] @ first[:4].T  # the library's own working memory
 def peak(): return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
@@ -25,7 +25,7 @@ open("/proc/self/clear_refs", "w").write("5")  # the peak so far is the fixture'
 before = now()
 ask = {"similar": -1.0, "different": 1.0, "block": 1024, "most": 300}
 search((first, second), ask)
-print(peak() - before, bound((first, second), ask) - first.nbytes - second.nbytes)
+print(peak() - before, memory_bound((first, second), ask) - first.nbytes - second.nbytes)
 """
 
 
@@ -98,7 +98,7 @@ def test_stays_under_the_stated_memory_even_if_all_pairs_match(ask):
     found = search((first, second), ask)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    stated = bound((first, second), ask)
+    stated = memory_bound((first, second), ask)
     assert peak < stated - first.nbytes - second.nbytes
     assert found.matching == (3000 * 2999 // 2 if ask["most"] == 50 else 50)
 

@@ -14,14 +14,14 @@ from tiny_models import build_clip, build_llava, spec
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe
 from eyechart.models import derive_model
-from eyechart.models.families.base import PreparedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import bases, read_spec
 
-CPU = Loading("cpu")
+CPU = LoadOptions("cpu")
 # peft's use of transformers, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

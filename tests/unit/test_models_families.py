@@ -14,9 +14,9 @@ from eyechart.models import describe_model
 from eyechart.models.addresses import addresses, resolve
 from eyechart.models.hooks import read_outputs
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
-CPU = Loading("cpu")
+CPU = LoadOptions("cpu")
 
 
 @pytest.fixture(scope="module")

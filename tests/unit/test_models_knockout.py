@@ -9,13 +9,13 @@ from eyechart.core.errors import UserError
 from eyechart.models.hooks import pass_mode
 from eyechart.models.knockout import cut_attention, pairs
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 
 @pytest.fixture(scope="module", params=["eager", "sdpa"])
 def llava(tmp_path_factory, request):
     folder = build_llava(tmp_path_factory.mktemp("llava"))
-    return load(spec("llava", folder), folder, Loading("cpu", attention=request.param))
+    return load(spec("llava", folder), folder, LoadOptions("cpu", attention=request.param))
 
 
 def scores(adapter, image, question="what is it?"):

@@ -85,5 +85,5 @@ def test_probes_are_trained_where_the_configuration_says(tmp_path, monkeypatch) 
     _run(_world(tmp_path))  # the settings say cpu: a GPU that happens to be there is left alone
     assert set(asked) == {"cpu"}
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UserError, match="device: 'cuda' asked for but none found"):
+    with pytest.raises(UserError, match="device: 'cuda' requested, but none was found"):
         train_probes.main(_argv(tmp_path, device="cuda"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from eyechart.probing import search
-from eyechart.probing.layout import SeedPlan, gather, make_plan, whole_layout
+from eyechart.probing.layout import SeedPlan, make_plan, stack_inputs, whole_layout
 from eyechart.probing.search import Choice, Recipe
 from eyechart.probing.stacked import ProbeStack, initial_layers
 from eyechart.statistics.splits import grouped_folds
@@ -199,7 +199,7 @@ def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
     x = torch.cat([xs[0], torch.full((len(xs[0]), 1), value)], 1)
     test = np.setdiff1d(np.arange(len(x)), np.concatenate(plans[0].folds))
     x[test[0], -1] += 0.5
-    data = gather([x], [(0, 0)], layout, standardise=True)
+    data = stack_inputs([x], [(0, 0)], layout, standardise=True)
     assert data.x[0, ..., -1].abs().max() < 1e-3
     assert data.held_x[0, 0, -1] == pytest.approx(0.5, abs=1e-3)
     assert data.held_x[0, 1:, -1].abs().max() < 1e-3

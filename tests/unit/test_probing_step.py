@@ -197,7 +197,7 @@ def test_another_seed_changes_controls_but_never_the_test_set(tmp_path):
         ({"answers": ["cube", None] * (N // 2)}, {}, "45 examples have no label"),
         ({"sides": ["train"] * N}, {}, "the test part is empty"),
         ({"sides": ["test"] * N}, {}, "the training part is empty"),
-        ({"groups": ["one"] * N}, {}, "group 'one' stands in training and test"),
+        ({"groups": ["one"] * N}, {}, "group 'one' is in training and test"),
         ({"answers": ["cube", "ball"] * (N // 2 - 1) + ["tube"] * 2}, {}, "'tube' is absent"),
         ({"answers": ["tube"] + ["cube", "ball"] * (N // 2)}, {}, "'tube' has 1 training examples"),
         ({"inputs": {"lm.0/last": np.full((N, 5), np.nan)}}, {}, "NaN or infinity"),

@@ -17,11 +17,11 @@ from test_readout_tasks import flags, run
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.readout.depth import train_depth_heads
-from eyechart.readout.depth.dpt import as_map, finer, from_map, grids
+from eyechart.readout.depth.dpt import as_map, cell_places, grids, write_map
 from eyechart.readout.depth.heads import read_heads
-from eyechart.readout.depth.linear import Sums, choose
+from eyechart.readout.depth.linear import ProductSums, choose
 from eyechart.readout.depth.targets import DepthImage, mean_depths, read_depths
-from eyechart.readout.depth.train_depth_heads import spaced
+from eyechart.readout.depth.train_depth_heads import evenly_spaced
 from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
@@ -151,14 +151,14 @@ def with_heads(words: list[str], root: Path) -> list[str]:
 
 def test_an_address_without_a_head_is_told_of_and_the_others_read(trained, tmp_path, caplog):
     found = run(tmp_path, with_heads(boxes(tmp_path, True), trained))
-    assert "no depth head stands for lm.1: no depth order there" in caplog.text
+    assert "lm.1 has no depth head, so no depth order there" in caplog.text
     assert "lm.1" not in set(found["address"]) and "lm.0" in set(found["address"])
 
 
 def test_without_heads_nothing_is_read_and_that_is_said(tmp_path, caplog):
     assert run(tmp_path, boxes(tmp_path, True)).is_empty()
-    assert "no depth heads are given: no depth_order" in caplog.text
-    assert "nothing could be read of eye" in caplog.text
+    assert "no depth heads are given, so no depth_order" in caplog.text
+    assert "nothing could be read out of eye" in caplog.text
 
 
 def test_a_token_has_the_mean_known_depth_of_its_area():
@@ -176,7 +176,7 @@ def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((90, 4)) * [1, 10, 0.1, 1] + 500
     y = x @ [1.0, -0.2, 3.0, 0.0] + rng.standard_normal(90)
-    folds = [Sums(x[0]) for _ in range(3)]
+    folds = [ProductSums(x[0]) for _ in range(3)]
     for i, fold in enumerate(folds):
         fold.add(x[i::3], y[i::3])
     head, strength = choose(folds, [0.25])
@@ -188,7 +188,7 @@ def test_ridge_is_that_of_scikit_learn_whatever_the_folds():
 
 def test_ridge_heeds_no_feature_that_never_changes():
     tokens, depths = np.full((50, 3), 7.1), np.linspace(1, 5, 50)
-    folds = [Sums(tokens[0]), Sums(tokens[0])]
+    folds = [ProductSums(tokens[0]), ProductSums(tokens[0])]
     for fold, part in zip(folds, (slice(0, 25), slice(25, 50)), strict=True):
         fold.add(tokens[part], depths[part])
     head, _ = choose(folds, [1e-6])
@@ -200,21 +200,21 @@ def test_cells_of_a_map_stand_where_their_tokens_do():
     places[3, 3:] = np.nan  # of the first view, which is no grid then
     assert [g.tokens.tolist() for g in grids(places)] == [[6, 7, 8, 9]]
     places = np.roll(grid(2, 3, (0, 0, 60, 40)), 2, axis=0)
-    cells = finer(places, 4)
+    cells = cell_places(places, 4)
     (one,) = grids(places)
     middle = ((cells[:, 3] + cells[:, 5]) / 2).reshape(6, 4, 4)
     across = as_map(middle, one)
     assert across.shape == (8, 12)
     assert across == pytest.approx(np.tile(np.arange(2.5, 60, 5), (8, 1)))
     again = np.empty_like(middle)
-    from_map(across, one, again)
+    write_map(across, one, again)
     assert again == pytest.approx(middle)
 
 
 def test_blocks_are_evenly_spaced_and_the_last_is_among_them():
     many = [f"vision.{i}" for i in range(24)]
-    assert spaced(many, 4) == ["vision.5", "vision.11", "vision.17", "vision.23"]
-    assert spaced(many[:2], 4) == many[:2]
+    assert evenly_spaced(many, 4) == ["vision.5", "vision.11", "vision.17", "vision.23"]
+    assert evenly_spaced(many[:2], 4) == many[:2]
 
 
 def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):

@@ -129,7 +129,7 @@ def test_a_stage_whose_tokens_lie_nowhere_is_told_of_and_the_others_read(tmp_pat
     places = {"vision": [grid()] * 8, "connector": [nowhere] * 8}
     found = run(tmp_path, flags(tmp_path, [write(tmp_path / "image", ids, tokens, places)]))
     assert set(found["address"]) == {"vision.0"}
-    assert "tokens of connector lie nowhere; nothing is read there" in caplog.text
+    assert "tokens of connector have no positions; nothing is read there" in caplog.text
 
 
 def test_places_must_stand_beside_tokens(tmp_path):
@@ -137,9 +137,7 @@ def test_places_must_stand_beside_tokens(tmp_path):
     path = tmp_path / "image/manifest.json"
     manifest = read_json(path)
     write_json(path, {k: v for k, v in manifest.items() if k != "places"})
-    with pytest.raises(
-        UserError, match=r"nothing says where the tokens of 'vision.0/image_tokens' lie"
-    ):
+    with pytest.raises(UserError, match=r"no positions of the tokens of 'vision.0/image_tokens'"):
         run(tmp_path, words)
 
 
@@ -200,7 +198,7 @@ def test_answers_of_another_model_or_lacking_an_item_are_refused(tmp_path):
     path = tmp_path / "sighted.parquet"
     write_answers(path, items[:-1], lambda r, order: "(A)")
     at = words.index("--answers") + 1
-    with pytest.raises(UserError, match="'q0011' is not answered, but read"):
+    with pytest.raises(UserError, match="'q0011' is read out, but not answered"):
         run(tmp_path, [*words[:at], str(path), *words[at:]])
     change(tmp_path, "sighted", pl.lit(True), model="ear")
     with pytest.raises(UserError, match="model is 'ear', expected 'eye'"):

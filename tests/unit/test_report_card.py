@@ -7,14 +7,14 @@ from tiny_models import build_clip, build_llava, spec
 
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.sample_image import draw_views, sample_picture
 from eyechart.report.sections.models.sheet import folded, render
 
 
 @pytest.mark.parametrize(("family", "build"), [("clip", build_clip), ("llava", build_llava)])
 def test_the_page_tells_addresses_parts_and_tokens(tmp_path, family, build):
-    adapter = load(spec(family, build(tmp_path)), tmp_path, Loading("cpu"))
+    adapter = load(spec(family, build(tmp_path)), tmp_path, LoadOptions("cpu"))
     card = describe(adapter, "tiny_<one>")
     page = render(card, b"png")
     assert "tiny_&lt;one&gt;" in page
@@ -34,7 +34,7 @@ def test_blocks_that_differ_are_not_folded():
 
 
 def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
-    adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, Loading("cpu"))
+    adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, LoadOptions("cpu"))
     image = sample_picture()
     drawn = draw_views(adapter, image, adapter.picture(image))
     red = [x for x in range(drawn.width) if drawn.getpixel((x, 5)) == (255, 60, 60)]

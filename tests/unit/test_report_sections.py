@@ -39,7 +39,7 @@ def context(inputs, settings):
     return {"names": list(inputs.by_dataset("items"))}
 """
 TEMPLATE = '<section id="toy">{% for name in names %}<p>toy of {{ name }}</p>{% endfor %}</section>'
-ENTRY = '    "toy": Section("Toys", ("items",), Figures(WHOLE, ("items",), ("toy",))),\n'
+ENTRY = '    "toy": PageSection("Toys", ("items",), Figures(WHOLE, ("items",), ("toy",))),\n'
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ TRAIN = [True] * 8 + [False] * 4
     [
         ([0, 1] * 6, GROUPS, [False] * 12, "the training part is empty"),
         ([0, 1] * 6, GROUPS, [True] * 12, "the test part is empty"),
-        ([0, 1] * 6, [*"aabbccddaaff"], TRAIN, "group 'a' stands in training and test"),
+        ([0, 1] * 6, [*"aabbccddaaff"], TRAIN, "group 'a' is in training and test"),
         ([0] * 12, GROUPS, TRAIN, "a single class 'c0'"),
         ([0] * 8 + [0, 1] * 2, GROUPS, TRAIN, "class 'c1' is absent from training"),
         ([0] * 6 + [1] * 6, GROUPS, TRAIN, "class 'c1' has 2 training examples"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eyechart.core.randomness import generator
-from eyechart.statistics.intervals import apart, paired_interval, share_interval
+from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.verdict.best_address import cross_fitted
 
 DRAWS = 500
@@ -60,13 +60,15 @@ def test_items_of_one_group_do_not_count_as_many():
 
 
 def test_two_samples_on_different_items_differ_rarely_by_chance_and_surely_by_much():
-    rng = generator("apart")
+    rng = generator("unpaired_interval")
     low = [
-        apart(*(x for _ in range(2) for x in (rng.random(40) < 0.6, groups_of(40, 2))))[2]
+        unpaired_interval(*(x for _ in range(2) for x in (rng.random(40) < 0.6, groups_of(40, 2))))[
+            2
+        ]
         for _ in range(DRAWS)
     ]
     assert np.mean(np.array(low) < 0.05) < 0.07
-    ends = apart(np.ones(60), groups_of(60, 2), np.zeros(60), groups_of(60, 2))
+    ends = unpaired_interval(np.ones(60), groups_of(60, 2), np.zeros(60), groups_of(60, 2))
     assert ends[0] > 0.6 and ends[1] <= 1 and ends[2] < 1e-6
 
 

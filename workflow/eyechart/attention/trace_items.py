@@ -36,7 +36,7 @@ from eyechart.core import errors
 from eyechart.data.open_image import size_of
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading, add_flags, read_flags
+from eyechart.models.load_options import LoadOptions, add_flags, read_flags
 from eyechart.models.spec import Spec, read_spec
 from eyechart.tables.attention import write_noted
 from eyechart.tables.parquet import read_table
@@ -68,7 +68,7 @@ def marks_by_item(
     return {name: [*marks, *controls.get(name, [])] for name, marks in found.items()}
 
 
-def load_eager(spec: Spec, checkpoint: Path, loading: Loading) -> tuple[LanguageAdapter, str]:
+def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
     """Load a model with eager attention; if refused, without it, and return the reason.
 
     Raises

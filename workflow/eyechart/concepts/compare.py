@@ -2,10 +2,10 @@
 
 Reads activations of a dataset in the layout ``stroop`` (manifests of scope image, item or both),
 its tables and, if given, sighted answers. For every address and span: principal components are
-fitted on the concept pictures alone; with the first n of them (n = 0: the raw vectors) the nearest
-colour of every word picture is found, by cosine to concepts' centroids and by the votes of nearest
+fitted on the concept images alone; with the first n of them (n = 0: the raw vectors) the nearest
+colour of every word image is found, by cosine to concepts' centroids and by the votes of nearest
 neighbours. Spans that are kept whole (``image_tokens``) are no vectors, and are left out.
-Writes which cue wins, how well concepts separate, and where all pictures lie.
+Writes which cue wins, how well concepts separate, and where all images lie.
 
     python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
         --manifests results/extraction/tiny_llava/stroop/image/manifest.json \
@@ -48,7 +48,7 @@ Rows = tuple[list[Row], list[Row], list[Row]]  # of the three tables
 
 
 def chosen_columns(manifest: dict[str, Any], patterns: list[str]) -> list[dict[str, Any]]:
-    """Give the manifest's columns of vectors that a pattern such as ``lm.*/last`` fits."""
+    """Return the manifest's columns of vectors that a pattern such as ``lm.*/last`` fits."""
     return [
         column
         for column in manifest["columns"]
@@ -60,13 +60,13 @@ def compare_column(
     vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[Bank],
     settings: dict[str, Any], seed: int,
 ) -> Rows:  # fmt: skip
-    """Give the rows of one address and span, for each bank of its scope and for all together.
+    """Return the rows of one address and span, for each bank of its scope and for all together.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d)
     rows : list of (words, concepts)
-        Where each bank's pictures are among the vectors.
+        Where each bank's images are among the vectors.
     banks, settings, seed
     """
     cues: list[Row] = []
@@ -87,7 +87,7 @@ def compare_column(
 def _cues(
     sweeps: list[Sweep], prompt: str, k: int, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Give cue rows of sweeps together, for the n that all of them have."""
+    """Return cue rows of sweeps together, for the n that all of them have."""
     r = min(found.components for found in sweeps)
     parts = [_first(found, r) for found in sweeps]
     named = [
@@ -106,7 +106,7 @@ def _first(found: Sweep, r: int) -> Any:
 
 
 def _places(found: Sweep, bank: Bank, shown: int) -> list[Row]:
-    """Give where each picture lies; what is nearest is found with ``shown`` components."""
+    """Return where each image lies; what is nearest is found with ``shown`` components."""
     n = min(shown, found.components)
     rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
     for i, row in enumerate(rows):
@@ -136,7 +136,7 @@ def compare(args: argparse.Namespace, banks: dict[str, list[Bank]]) -> Iterator[
 
 
 def colors(items: Path) -> dict[str, list[int]]:
-    """Give the sRGB of each concept that items know it of."""
+    """Return the sRGB of each concept that items know it of."""
     asked = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
     own = asked.filter(pl.col("task") == "concept").unique("answer", keep="first")
     known = {answer: json.loads(meta).get("rgb") for _, answer, meta in own.iter_rows()}

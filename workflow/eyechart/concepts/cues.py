@@ -1,7 +1,7 @@
-"""Which cue wins: the shares of pictures whose nearest colour is that of word, font or background.
+"""Which cue wins: the shares of images whose nearest colour is that of word, font or background.
 
-Only pictures whose three colours all differ can tell; those whose word is of its own colour are
-the congruent control. Axes: s settings (a method with n components), m pictures.
+Only images whose three colours all differ can tell; those whose word is of its own colour are
+the congruent control. Axes: s settings (a method with n components), m images.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hits:
-    """How often each picture's colour followed each cue, under every setting.
+    """How often each image's colour followed each cue, under every setting.
 
     Attributes
     ----------
     shares : ndarray of float, shape (s, 4, m_d)
-        Of pictures whose three colours differ: word, font, background, other; they add up to 1.
+        Of images whose three colours differ: word, font, background, other; they add up to 1.
     congruent : ndarray of float, shape (s, m_c)
-        Of pictures whose word and font are one colour, and the background another.
+        Of images whose word and font are one colour, and the background another.
     groups, congruent_groups : ndarray of str, shapes (m_d,) and (m_c,)
     """
 
@@ -60,7 +60,7 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
 
 
 def pool(parts: list[Hits]) -> Hits:
-    """Put the same pictures with several prompts together; a group stays one group."""
+    """Put the same images with several prompts together; a group stays one group."""
     return Hits(
         np.concatenate([part.shares for part in parts], axis=2),
         np.concatenate([part.congruent for part in parts], axis=1),
@@ -70,7 +70,7 @@ def pool(parts: list[Hits]) -> Hits:
 
 
 def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator) -> list[Row]:
-    """Give a row per setting and cue, with its interval; the leading cue is tested.
+    """Return a row per setting and cue, with its interval; the leading cue is tested.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which cue the model's own answers follow, on the same pictures."""
+"""Which cue the model's own answers follow, on the same images."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
 def answer_rows(
     answers: pl.DataFrame, banks: list[Bank], path: Path, draws: int, seeds: tuple[Any, ...]
 ) -> list[Row]:
-    """Give rows of answers: shares of cues, and how often concept pictures are named right.
+    """Return rows of answers: shares of cues, and how often concept images are named right.
 
     An item that was asked in several orders of its options counts once, by the mean over them; of
     items that were not asked, nothing is said.
@@ -65,7 +65,7 @@ def _rows(
     draws: int,
     seeds: tuple[Any, ...],
 ) -> list[Row]:
-    """Give the rows of one prompt; where no picture of a kind was asked, there is none of it."""
+    """Return the rows of one prompt; where no image of a kind was asked, there is none of it."""
     shared: Row = {"scope": "item", "address": ANSWER, "span": "", "prompt": prompt}
     shared |= {"method": ANSWER, "components": None}
     rng = generator("concepts answers", *seeds)
@@ -80,7 +80,7 @@ def _rows(
 
 
 def _hits(answers: pl.DataFrame, bank: Bank) -> Hits:
-    """Give what answers followed; of several orders of an item, the mean."""
+    """Return what answers followed; of several orders of an item, the mean."""
     place = {name: number for number, name in enumerate(bank.words["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)
@@ -97,7 +97,7 @@ def _hits(answers: pl.DataFrame, bank: Bank) -> Hits:
 
 
 def _named(answers: pl.DataFrame, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
-    """Give how often each concept picture was named right, and the groups."""
+    """Return how often each concept image was named right, and the groups."""
     place = {name: number for number, name in enumerate(bank.concepts["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)

@@ -24,7 +24,7 @@ class Scatter(NamedTuple):
 
 
 def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Give the ratio of scatters with the first n components, n = 1 … r, each (r,).
+    """Return the ratio of scatters with the first n components, n = 1 … r, each (r,).
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
     Notes
     -----
     Between: squared distances of centroids from the mean of all, each weighted by its members.
-    Within: of members from their centroid. The interval is a jackknife's (one picture left out at
+    Within: of members from their centroid. The interval is a jackknife's (one image left out at
     a time) of the ratio's logarithm: bootstrap resamples hold copies, which have no scatter among
-    them, so with a few pictures of each concept a bootstrap's interval would miss its own value.
+    them, so with a few images of each concept a bootstrap's interval would miss its own value.
     """
     total = np.square(coordinates - coordinates.mean(0))
     inner = np.square(coordinates - centroids(coordinates, labels, k)[labels])
@@ -45,7 +45,7 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
-    """Give :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
+    """Return :func:`scatter` of whole vectors (n_c, d), as arrays of one value each."""
     x = vectors.astype(np.float64)
     total = np.square(x - x.mean(0)).sum(1, keepdims=True)
     inner = np.square(x - centroids(x, labels, k)[labels]).sum(1, keepdims=True)
@@ -53,7 +53,7 @@ def whole_scatter(vectors: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
 
 
 def _jackknife(total: np.ndarray, inner: np.ndarray, labels: np.ndarray) -> Scatter:
-    """Give ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
+    """Return ratios from squared distances to the mean of all and to the own centroid, (n_c, r)."""
     n, size = len(labels), np.bincount(labels)[labels][:, None]
     within, all_of = inner.sum(0), total.sum(0)
     ratio = _ratio(all_of - within, within)
@@ -70,22 +70,22 @@ def _ratio(between: np.ndarray, within: np.ndarray) -> np.ndarray:
 
 
 def permuted(labels: np.ndarray, permutations: int, rng: Generator) -> np.ndarray:
-    """Give the true labelling and permuted ones, int (1 + permutations, n_c)."""
+    """Return the true labelling and permuted ones, int (1 + permutations, n_c)."""
     drawn = np.tile(labels, (permutations, 1))
     return np.concatenate([labels[None], rng.permuted(drawn, axis=1)])
 
 
 def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterator[np.ndarray]:
-    """Yield, for n = 1 … r, whether each picture is nearest to its own concept, bool (v, n_c).
+    """Yield, for n = 1 … r, whether each image is nearest to its own concept, bool (v, n_c).
 
-    A picture's own centroid is that of the others of its concept. The components were fitted on
-    all pictures; no label had a part in them.
+    An image's own centroid is that of the others of its concept. The components were fitted on
+    all images; no label had a part in them.
 
     Parameters
     ----------
     coordinates : ndarray, shape (n_c, r)
     labellings : ndarray of int, shape (v, n_c)
-        Every concept has at least two pictures.
+        Every concept has at least two images.
     k : int
     """
     v, n = labellings.shape
@@ -98,7 +98,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
 
 
 def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.ndarray:
-    """Give the same of whole vectors (n_c, d), bool (v, n_c)."""
+    """Return the same of whole vectors (n_c, d), bool (v, n_c)."""
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]
     sums = member.reshape(v * k, n) @ vectors.astype(np.float64)  # (v k, d)
@@ -111,9 +111,9 @@ def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.nd
 def _right(
     dots: np.ndarray, own: np.ndarray, lengths: np.ndarray, sizes: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
-    """Take each picture out of its concept's sum, and see which centroid is nearest.
+    """Take each image out of its concept's sum, and see which centroid is nearest.
 
-    ``dots`` (v, n_c, k) of pictures with sums, ``own`` (n_c, 1) and ``lengths`` (v, k) squared.
+    ``dots`` (v, n_c, k) of images with sums, ``own`` (n_c, 1) and ``lengths`` (v, k) squared.
     """
     mine = labels[:, :, None] == np.arange(dots.shape[2])  # (v, n_c, k)
     size = sizes[:, None, :] - mine

@@ -35,7 +35,7 @@ class Components:
     explained: np.ndarray
 
     def project(self, vectors: np.ndarray) -> np.ndarray:
-        """Give coordinates (m, r) of vectors (m, d)."""
+        """Return coordinates (m, r) of vectors (m, d)."""
         found: np.ndarray = (vectors - self.mean) @ self.axes.T
         return found
 
@@ -70,7 +70,7 @@ def fit(concepts: np.ndarray, most: int) -> Components:
 
 
 def centroids(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Give the mean vector of each of ``k`` concepts, (k, d)."""
+    """Return the mean vector of each of ``k`` concepts, (k, d)."""
     member = np.zeros((k, len(labels)))
     member[labels, np.arange(len(labels))] = 1
     found: np.ndarray = member @ vectors / member.sum(axis=1, keepdims=True)
@@ -78,7 +78,7 @@ def centroids(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Give what orders references by cosine, then by distance; larger is nearer.
+    """Return what orders references by cosine, then by distance; larger is nearer.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def cosines(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Give cosines from dot products and squared lengths; 0 where a vector has no length."""
+    """Return cosines from dot products and squared lengths; 0 where a vector has no length."""
     lengths = np.sqrt(np.maximum(first, 0)) * np.sqrt(np.maximum(second, 0))
     return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
 
@@ -115,7 +115,7 @@ def growing(
 
 
 def whole(targets: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Give the same of whole vectors, (m, d) and (references, d)."""
+    """Return the same of whole vectors, (m, d) and (references, d)."""
     one, two = targets.astype(np.float64), references.astype(np.float64)
     return one @ two.T, np.square(one).sum(1)[:, None], np.square(two).sum(1)
 
@@ -129,7 +129,7 @@ def nearest_centroid(targets: np.ndarray, centres: np.ndarray) -> Iterator[np.nd
 def votes(
     found: tuple[np.ndarray, ...], labels: np.ndarray, k: int, neighbours: int, power: float
 ) -> np.ndarray:
-    """Give the concept (m,) that the nearest neighbours vote for.
+    """Return the concept (m,) that the nearest neighbours vote for.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class Sweep:
     Attributes
     ----------
     found : ndarray of int, shape (2, 1 + r, m)
-        The nearest colour of each word picture, by method and n.
+        The nearest colour of each word image, by method and n.
     hits : Hits
         The same against the cues; its settings run over methods, in each over n.
     separation : list of dict
@@ -47,7 +47,7 @@ class Sweep:
 def sweep(
     words: np.ndarray, concepts: np.ndarray, bank: Bank, settings: dict[str, Any], seed: int
 ) -> Sweep:
-    """Compare the vectors of word pictures (m, d) with those of concept pictures (n_c, d)."""
+    """Compare the vectors of word images (m, d) with those of concept images (n_c, d)."""
     basis = space.fit(concepts, settings["components"])
     targets, references = basis.project(words), basis.project(concepts)
     found = _nearest(words, concepts, targets, references, bank, settings)
@@ -67,7 +67,7 @@ def _nearest(
     bank: Bank,
     settings: dict[str, Any],
 ) -> np.ndarray:
-    """Give the nearest colour by method and n, int (2, 1 + r, m)."""
+    """Return the nearest colour by method and n, int (2, 1 + r, m)."""
     near, power, k = settings["neighbours"], settings["power"], bank.k
     centres = space.centroids(concepts.astype(np.float64), bank.labels, k)
     by_centre = [space.keys(*space.whole(words, centres)).argmax(axis=1)]
@@ -88,7 +88,7 @@ def _separation(
     settings: dict[str, Any],
     seed: int,
 ) -> list[Row]:
-    """Give a row per n of how well concept pictures are told apart, and permuted ones."""
+    """Return a row per n of how well concept images are told apart, and permuted ones."""
     rng = generator("concepts permuted", seed, *bank.names)  # the same at every address
     labellings = separation.permuted(bank.labels, settings["permutations"], rng)
     right = [separation.left_out_whole(concepts, labellings, bank.k)]
@@ -109,7 +109,7 @@ def _separation(
 def _accuracies(
     right: list[np.ndarray], bank: Bank, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Give what ``right`` (v, n_c), the true labelling first, says for n = 0 … r."""
+    """Return what ``right`` (v, n_c), the true labelling first, says for n = 0 … r."""
     accuracy = np.array([of.mean(axis=1) for of in right])  # (1 + r, v)
     groups = bank.groups("concepts")
     truth, rng = np.array([of[0] for of in right]), generator("concepts pictures", seed)

@@ -1,6 +1,6 @@
-"""What is compared: concept pictures and word pictures of a dataset, and where their vectors are.
+"""What is compared: concept images and word images of a dataset, and where their vectors are.
 
-A bank is all pictures as they are shown once: alone (scope image), or with one prompt (scope item).
+A bank is all images as they are shown once: alone (scope image), or with one prompt (scope item).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from eyechart.tables.parquet import read_table
 
 CUES = ("word", "font", "background")
 CONCEPT = "concept"
-FEWEST = 2  # pictures of a concept: one is left out when the others are averaged
+FEWEST = 2  # images of a concept: one is left out when the others are averaged
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Bank:
         ``id`` (of the scope), ``image_id``, ``group``; then ``word, font, background`` or
         ``concept`` by name.
     cues : ndarray of int, shape (3, m)
-        Codes of word, font and background of each word picture.
+        Codes of word, font and background of each word image.
     labels : ndarray of int, shape (n_c,)
-        Codes of the concept pictures.
+        Codes of the concept images.
     """
 
     names: list[str]
@@ -49,11 +49,11 @@ class Bank:
         return len(self.names)
 
     def groups(self, kind: str) -> np.ndarray:
-        """Give the groups of ``words`` or ``concepts``, str (m,) or (n_c,)."""
+        """Return the groups of ``words`` or ``concepts``, str (m,) or (n_c,)."""
         return np.array(getattr(self, kind)["group"].to_list(), dtype=str)
 
     def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
-        """Give the rows of words and of concepts among the ids of a manifest.
+        """Return the rows of words and of concepts among the ids of a manifest.
 
         Raises
         ------
@@ -71,13 +71,13 @@ class Bank:
 
 
 def read_banks(items: Path, images: Path) -> dict[str, list[Bank]]:
-    """Give the banks of each scope: one of scope image, and one per prompt of scope item.
+    """Return the banks of each scope: one of scope image, and one per prompt of scope item.
 
     Raises
     ------
     UserError
         If the tables are not of a dataset in the layout ``stroop``: no choices or several lists of
-        them, a label that is no choice, fewer than two pictures of a colour, or no word whose
+        them, a label that is no choice, fewer than two images of a colour, or no word whose
         three colours all differ.
     """
     asked = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))

@@ -23,8 +23,8 @@ COMPONENT_NAMES = {
 class AddressParts(NamedTuple):
     """The parts of an address.
 
-    ``component`` is ``other`` for a module path; ``block`` is None for whatever is no numbered
-    block (a norm, a connector without blocks).
+    ``component`` is ``other`` for a module path; ``block`` is None for anything but a
+    numbered block (a norm, a connector without blocks).
     """
 
     component: str
@@ -56,7 +56,7 @@ def component(address: str) -> str:
 
 
 def in_language_model(address: str) -> bool:
-    """Return whether an address lies in the language model, its decoder included.
+    """Return whether an address is in the language model, its decoder included.
 
     >>> in_language_model("decoder.2"), in_language_model("connector")
     (True, False)

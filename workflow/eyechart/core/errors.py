@@ -5,15 +5,15 @@ import errno
 import sys
 from collections.abc import Callable, Iterable
 
-MOST_NAMES = 30  # that a sentence lists
+MOST_NAMES = 30  # listed in a sentence
 
 
 class UserError(Exception):
-    """A mistake that the user can mend; its text is one sentence saying how."""
+    """A mistake that the user can correct; its text is one sentence that says how."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Give the end of an error sentence: the nearest valid name, and all, or of many the nearest.
+    """Return the end of an error sentence: the nearest valid name, and all names or some of many.
 
     >>> nearest("colour", ["color", "shape"])
     "did you mean 'color'? There are: color, shape"
@@ -28,7 +28,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Run ``main(argv)``; a UserError or a full disk becomes one sentence and exit status 1."""
+    """Run ``main(argv)``; exit with one sentence and status 1 on a UserError or a full disk."""
     try:
         main(sys.argv[1:])
     except UserError as error:
@@ -44,4 +44,4 @@ def run(main: Callable[[list[str]], None]) -> None:
 def _is_full_disk(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"(os error {errno.ENOSPC})" in str(error)  # safetensors says it in words only
+    return f"(os error {errno.ENOSPC})" in str(error)  # safetensors only has a text

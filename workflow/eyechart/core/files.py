@@ -1,4 +1,4 @@
-"""Atomic files: whatever stands under its final name is whole."""
+"""Atomic writes: a file with its final name is always complete."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from eyechart.core.errors import UserError
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary sibling to write; on success it is flushed to disk and renamed to ``path``.
+    """Yield a temporary sibling to write; on success, flush it to disk and rename it to ``path``.
 
-    If the block raises, the sibling is removed and ``path`` is left as it was.
+    If the block raises, the sibling is removed and ``path`` is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,12 +36,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically, keys in the order given, so that equal values are equal bytes."""
+    """Write JSON atomically; keys keep their order, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a file that is missing or broken is a UserError that names it."""
+    """Load JSON; raise a UserError for a missing or invalid file."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -51,11 +51,11 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes as 64 hex digits."""
+    """Return the SHA-256 of a file's bytes as 64 hex digits."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Give a manifest's entry for one file: path, bytes, sha256."""
+    """Return the manifest entry of a file: path, bytes, sha256."""
     return {"path": str(path), "bytes": Path(path).stat().st_size, "sha256": sha256(path)}

@@ -1,6 +1,6 @@
-"""Hash of the code that a step runs: its own module and all of the package that it imports.
+"""Hash of the code that a step runs: its own module and all package modules that it imports.
 
-Comments, docstrings and spacing are dropped before hashing, so that editing them reruns nothing.
+Comments, docstrings and whitespace are dropped before hashing, so editing them reruns nothing.
 """
 
 import ast
@@ -14,7 +14,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 @cache
 def fingerprint(module: str) -> str:
-    """Give 16 hex digits that change exactly when the logic of a step can have changed.
+    """Return 16 hex digits that change exactly when the logic of a step may have changed.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def fingerprint(module: str) -> str:
 
 
 def closure(module: str) -> set[str]:
-    """Give the names of a module and of every package module that it imports, however deep."""
+    """Return a module and all package modules that it imports, directly or indirectly."""
     found: set[str] = set()
     waiting = [module]
     while waiting:
@@ -71,7 +71,7 @@ def _logic(path: Path) -> str:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a string and nothing else: a docstring, or one below a constant."""
+    """Whether a statement is only a string: a docstring, or the text below a constant."""
     match statement:
         case ast.Expr(value=ast.Constant(value=str())):
             return True

@@ -1,13 +1,12 @@
-"""A sweep before every run: what was damaged since it was written is set aside and made again.
+"""A sweep before every run that marks damaged files to be made again.
 
-Snakemake asks only how old a file is, and does not miss one that stands between others, so a
-damaged shard would be taken for whole, and a lost one never be missed. Manifests say what should be
-there. An output that is no longer that is renamed to ``<name>.damaged`` and marked incomplete, as
-Snakemake itself marks what a killed job leaves: whoever asks for it, or for anything below it, gets
-it made again.
+Snakemake only looks at the age of a file, and does not miss an intermediate one, so it would take
+a damaged shard for complete, and never notice a lost one. Manifests list the expected files. An
+output that differs is renamed to ``<name>.damaged`` and marked incomplete, as Snakemake marks the
+outputs of a killed job. The next run that needs it, or anything below it, makes it again.
 
-Nothing is hashed that is as old as its manifest and of the size written there; what is younger
-(touched, copied, restored) is hashed once and remembered in ``.snakemake/eyechart-stamps.json``.
+A file that is not newer than its manifest and has the listed size is not hashed. A newer one
+(touched, copied, restored) is hashed once, and remembered in ``.snakemake/eyechart-stamps.json``.
 """
 
 import fcntl
@@ -25,9 +24,9 @@ from eyechart.plan import paths
 STAMPS = Path(".snakemake/eyechart-stamps.json")
 LOCK = Path(".snakemake/eyechart.lock")
 SNAKEMAKE_LOCKS = Path(".snakemake/locks")
-# Manifests that the job which wrote their files wrote last, with the folder from which their paths
-# count: 0 is the manifest's own, 1 the one above it
-OTHERS = {
+# Manifests that a job writes after their files, with the folder that their paths are relative to: 0
+# is the manifest's own, 1 its parent
+MANIFESTS = {
     paths.SHARD: 1,
     paths.RECEIPT: 0,
     paths.READY: 0,
@@ -42,11 +41,11 @@ Stamps = dict[str, list[int]]
 
 
 def start(results: str = paths.RESULTS) -> list[str]:
-    """Make the working folder fit for a run and return a warning for each thing that was mended.
+    """Prepare the working folder for a run and return a warning for each repair.
 
-    Does nothing while another Snakemake works in the folder: its files are not yet what their
-    manifests will say. The kernel gives a lock back when its holder dies, however it dies; so who
-    gets it for himself alone also knows that Snakemake's own locks are left from a killed run.
+    Does nothing while another Snakemake works in the folder, since its files do not match their
+    manifests yet. The kernel releases a lock when its holder dies, so a process that gets the
+    exclusive lock also knows that Snakemake's own locks are left over from a killed run.
     """
     LOCK.parent.mkdir(exist_ok=True)
     handle = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o644)  # held as long as the process lives
@@ -65,7 +64,7 @@ def start(results: str = paths.RESULTS) -> list[str]:
 
 
 def remove_partials(roots: Iterable[str]) -> None:
-    """Remove what processes that are dead left of files that they were writing."""
+    """Remove the partial files of dead processes."""
     for root in roots:
         for folder, _, names in os.walk(root):
             for name in names:
@@ -74,7 +73,7 @@ def remove_partials(roots: Iterable[str]) -> None:
 
 
 def sweep(results: str = paths.RESULTS) -> list[str]:
-    """Compare all files with their manifests, see to it that what differs is made again; warn."""
+    """Mark the files that differ from their manifests to be made again, and return warnings."""
     before: Stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
     after: Stamps = {}
     warnings = []
@@ -83,7 +82,7 @@ def sweep(results: str = paths.RESULTS) -> list[str]:
             if not _just_made(part):
                 warnings.append(f"{part} {_set_aside(part)}; it is made again")
                 _mark_incomplete(part)
-    for pattern, up in OTHERS.items():
+    for pattern, up in MANIFESTS.items():
         for manifest in sorted(Path().glob(pattern.glob(results))):
             root = manifest.parents[up]
             lost = next(_damaged(manifest, "files", root, before, after), None)
@@ -100,7 +99,7 @@ def sweep(results: str = paths.RESULTS) -> list[str]:
 def _damaged(
     manifest: Path, field: str, folder: Path, before: Stamps, after: Stamps
 ) -> Iterator[Path]:
-    """Yield each file of a manifest that is missing or differs, or a manifest that is broken."""
+    """Yield each file of a manifest that is missing or differs, or an invalid manifest."""
     try:
         entries: list[Entry] = json.loads(manifest.read_text(encoding="utf-8"))[field]
     except (ValueError, KeyError, TypeError):
@@ -110,7 +109,7 @@ def _damaged(
     for entry in entries:
         path = f"{folder}/{entry['path']}"
         try:
-            found = os.stat(path)  # noqa: PTH116  (a Path for each picture is slow)
+            found = os.stat(path)  # noqa: PTH116  (a Path for each image is slow)
         except FileNotFoundError:
             yield Path(path)
             continue
@@ -125,9 +124,9 @@ def _damaged(
 
 
 def _just_made(path: Path) -> bool:
-    """Say whether a finished job wrote the file as it stands: then its manifest is what is old.
+    """Return whether a finished job wrote the file in this state; then its manifest is outdated.
 
-    Snakemake notes the time of every output when its job ends.
+    Snakemake records the time of every output when its job ends.
     """
     record = _record("metadata", path)
     try:
@@ -137,7 +136,7 @@ def _just_made(path: Path) -> bool:
 
 
 def _set_aside(output: Path) -> str:
-    """Put an output out of the way, if it is there, and say what was done."""
+    """Rename an output that exists, and return what was done, for a warning."""
     if not output.exists() or not output.stat().st_size:
         return "is missing"
     aside = output.with_name(f"{output.name}.damaged")
@@ -146,7 +145,7 @@ def _set_aside(output: Path) -> str:
 
 
 def _mark_incomplete(output: Path) -> None:
-    """Have Snakemake make an output again; it looks for the mark only of files that exist."""
+    """Mark an output to be made again; Snakemake only reads the marks of files that exist."""
     output.touch()
     record = _record("incomplete", output)
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +153,7 @@ def _mark_incomplete(output: Path) -> None:
 
 
 def _record(kind: str, output: Path) -> Path:
-    """Give where Snakemake keeps what it knows of an output, as its file persistence names it."""
+    """Return the path of Snakemake's record of an output, named as in its file persistence."""
     key = urlsafe_b64encode(str(output).encode()).decode()
     *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
     return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)

@@ -1,4 +1,4 @@
-"""Links to files that stay the user's own."""
+"""Symbolic links to the user's own files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,14 +9,13 @@ from eyechart.core.errors import UserError
 def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
     """Link every file of a folder under ``root``; nothing is copied.
 
-    Files and not folders are linked, so that whoever writes under ``root`` later, by renaming,
-    replaces a link and never reaches the user's own file. A folder that is ``root`` itself is left
-    as it is.
+    Files are linked, not folders, so that a later atomic write under ``root`` replaces a link and
+    never the user's own file. If the folder is ``root`` itself, nothing is done.
 
     Raises
     ------
     UserError
-        If a real file stands where a link must go.
+        If a real file is in the place of a link.
     """
     if top.resolve() == root.resolve():
         return
@@ -26,7 +25,8 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
             path.unlink()
         elif path.exists():
             raise UserError(
-                f"{path}: stands there from another source; delete or move {root}, then run again"
+                f"{path}: exists already, from another source; delete or move {root}, then "
+                "run again"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to((top / file).resolve())

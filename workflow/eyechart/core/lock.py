@@ -13,14 +13,14 @@ from eyechart.core.files import write_text
 
 
 def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[str, str]]:
-    """Give the rows, in order; of a file that is not there, none.
+    """Return the rows in order; none if the file does not exist.
 
-    ``expected`` ends the sentence about a row with more or fewer values than ``columns``.
+    ``expected`` ends the error sentence about a row whose length differs from that of ``columns``.
 
     Raises
     ------
     UserError
-        If the columns are others, or a row has more or fewer.
+        If the columns differ, or the length of a row does.
     """
     if not lock.exists():
         return []
@@ -35,12 +35,12 @@ def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[
 
 
 def malformed(lock: Path, line: int, text: str, expected: str) -> UserError:
-    """Give the error of a line that is not of the form expected."""
+    """Return the error for a line that does not have the expected form."""
     return UserError(f"{lock}: line {line} is {text!r}, expected {expected}")
 
 
 def write_rows(lock: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """Write the rows, atomically; a file that says so already is left as it is."""
+    """Write the rows atomically, unless the file holds them already."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerows([columns, *rows])
@@ -50,7 +50,7 @@ def write_rows(lock: Path, columns: tuple[str, ...], rows: Iterable[tuple[str, .
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Keep others from writing; the kernel gives this back when its holder dies."""
+    """Hold the lock exclusively; the kernel releases it when its holder dies."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(lock.with_name(f".{lock.name}.held"), os.O_RDWR | os.O_CREAT, 0o644)
     try:

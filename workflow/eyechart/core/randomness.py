@@ -7,7 +7,7 @@ import numpy as np
 
 
 def seed_for(*parts: str | int) -> int:
-    """Give a 63-bit seed that depends on every part and on nothing else.
+    """Return a 63-bit seed that depends on the parts only.
 
     Parts are joined with their types and lengths, so ``("a", "bc")`` and ``("ab", "c")`` differ.
     """
@@ -19,10 +19,10 @@ def seed_for(*parts: str | int) -> int:
 
 
 def generator(*parts: str | int) -> np.random.Generator:
-    """Give a NumPy generator seeded by :func:`seed_for`."""
+    """Return a NumPy generator seeded by :func:`seed_for`."""
     return np.random.Generator(np.random.PCG64(seed_for(*parts)))
 
 
 def dice(*parts: str | int) -> random.Random:
-    """Give Python's own generator seeded by :func:`seed_for`, quick for single draws."""
+    """Return Python's own generator seeded by :func:`seed_for`, which is fast for single draws."""
     return random.Random(seed_for(*parts))

@@ -1,8 +1,8 @@
 """Write mined pairs as a form to fill in, with the columns of MMVP's Questions.csv.
 
-Rows 1 and 2 are the two pictures of the best pair, 3 and 4 those of the next, as in MMVP. Question,
-Options ("(a) … (b) …") and Correct Answer ("(a)") are left for a person; Image, which MMVP does not
-have, says which picture a row is of.
+Rows 1 and 2 are the two images of the best pair, 3 and 4 those of the next, as in MMVP. Question,
+Options ("(a) … (b) …") and Correct Answer ("(a)") are left empty for a person to fill in; Image,
+which MMVP does not have, is the path of the row's image.
 
     python -m eyechart.mining.export_labels
         --pairs results/mining/tiny_clip_tiny_dino/clevr/pairs.parquet
@@ -26,7 +26,7 @@ COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]
 
 
 def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
-    """Give a row per picture: its index, three empty fields, its path."""
+    """Return a row per image: its index, three empty fields, its path."""
     ids = [pair[side] for pair in pairs.to_pylist() for side in ("first_id", "second_id")]
     return [[str(index), "", "", "", paths[name]] for index, name in enumerate(ids, start=1)]
 
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         filled = rows(pairs, paths)
     except KeyError as error:
         raise UserError(
-            f"{args.pairs}: picture {error} is not in {args.images}; mine it again"
+            f"{args.pairs}: image {error} is not in {args.images}; mine it again"
         ) from None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *filled])

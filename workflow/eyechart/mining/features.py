@@ -1,4 +1,4 @@
-"""One encoder's features of a dataset's pictures: a row of length 1 per picture."""
+"""One encoder's features of a dataset's images: a row of length 1 per image."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.tables.activations import part_paths, read_manifest
 from eyechart.tables.parquet import read_table
 
-ROWS = 4096  # rows that are looked at together where one of each is enough
+ROWS = 4096  # rows processed at once
 
 
-def read_kept(images: Path) -> tuple[pa.Array, int]:
-    """Give the ids of the pictures that are no copies, in order, and the number of copies.
+def read_distinct(images: Path) -> tuple[pa.Array, int]:
+    """Load the ids of distinct images, in order, and the number of copies left out.
 
-    Pictures of the same bytes (column ``sha256``) are one picture; the first id stands for all.
+    Images with the same bytes (column ``sha256``) count as one, under the first id.
     """
     table = pl.DataFrame(read_table(images, ["image_id", "sha256"]))
     kept = table.group_by("sha256").agg(pl.col("image_id").min())["image_id"].sort()
@@ -25,9 +25,9 @@ def read_kept(images: Path) -> tuple[pa.Array, int]:
 
 
 def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray:
-    """Read one ``address/span`` of the pictures ``ids``, in their order.
+    """Load one ``address/span`` of the images ``ids``, in their order.
 
-    Beside the result, the column of one part is in memory.
+    In addition to the result, the column of one part is in memory.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
     Raises
     ------
     UserError
-        If the manifest is not of scope image or has no such column, a picture is missing, or a
+        If the manifest is not of scope image or has no such column, an image is missing, or a
         value is not finite.
     """
     manifest = read_manifest(manifest_path)
@@ -52,19 +52,19 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
     if not seen.all():
         raise UserError(
             f"{manifest_path}: no row of {ids[int(np.argmin(seen))].as_py()!r} (of "
-            f"{np.count_nonzero(~seen)} of {len(ids)} pictures); extract it again"
+            f"{np.count_nonzero(~seen)} of {len(ids)} images); extract it again"
         )
     _check_finite(manifest_path, column, features, ids)
     return features
 
 
 def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array) -> None:
-    """Bring every row to length 1, in place; if ``centre``, take off the mean of all rows before.
+    """Scale every row to length 1, in place, after subtracting the mean of all rows if ``centre``.
 
     Raises
     ------
     UserError
-        If a row is zero, hence has no cosine with any other.
+        If a row is zero, and so has no cosine with any other.
     """
     if centre:
         features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -84,7 +84,7 @@ def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array)
 def _read_part(
     path: Path, column: str, ids: pa.Array, features: np.ndarray, seen: np.ndarray
 ) -> None:
-    """Put the rows of one part where their ids stand, and mark them as seen."""
+    """Copy the rows of one part to the positions of their ids, and mark them as seen."""
     for batch in read_table(path, ["image_id", column]).to_batches(max_chunksize=ROWS):
         place = pc.fill_null(pc.index_in(batch["image_id"], ids), -1).to_numpy()
         values = batch[column].flatten().to_numpy(zero_copy_only=False)

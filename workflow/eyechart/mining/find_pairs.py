@@ -1,11 +1,11 @@
-"""Find CLIP-blind pairs: pictures that look alike to one encoder and different to another.
+"""Find CLIP-blind pairs: images that are similar to one encoder and different to another.
 
-Reads the activations of two encoders of scope image and the dataset's pictures. Writes a row per
-pair, widest gap first; what was asked and how many pairs match stands in the table's metadata.
+Reads the activations of two encoders of scope image and the dataset's images. Writes a row per
+pair, widest gap first; the table's metadata hold the settings and how many pairs match.
 Source: Tong et al. 2024 (Eyes Wide Shut): cosine > 0.95 in CLIP, < 0.6 in DINOv2.
 
-Memory, beside Python and its libraries: at most ``search.bound`` bytes and the column of the
-largest part as it is stored, once.
+Memory, in addition to Python and its libraries: at most ``search.memory_bound`` bytes, and the
+column of the largest part as it is stored, once.
 
     python -m eyechart.mining.find_pairs
         --first results/extraction/tiny_clip/clevr/image/manifest.json
@@ -25,15 +25,15 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.core import errors
-from eyechart.mining.features import read_features, read_kept, to_unit_length
-from eyechart.mining.search import Found, bound, search
+from eyechart.mining.features import read_distinct, read_features, to_unit_length
+from eyechart.mining.search import SearchResult, memory_bound, search
 from eyechart.tables.activations import read_manifest
 from eyechart.tables.pairs import NOTE, PAIRS
 from eyechart.tables.parquet import write_table
 
 
 def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Give both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
+    """Return both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
     found = []
     for which in ("first", "second"):
         path, column = getattr(args, which), args.settings[which]
@@ -43,8 +43,8 @@ def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.n
     return found[0], found[1]
 
 
-def as_table(found: Found, ids: pa.Array, note: dict[str, Any]) -> pa.Table:
-    """Give the pairs that were kept as a table, ``note`` in its metadata."""
+def as_table(found: SearchResult, ids: pa.Array, note: dict[str, Any]) -> pa.Table:
+    """Return the pairs that were kept as a table, ``note`` in its metadata."""
     best = found.best
     columns = [
         pa.array(range(1, len(best) + 1), pa.int32()),
@@ -70,10 +70,10 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Search and write one table."""
     args = parse_args(argv)
-    ids, copies = read_kept(args.images)
+    ids, copies = read_distinct(args.images)
     features = read_both(args, ids)
-    size = bound(features, args.settings)
-    print(f"{len(ids)} pictures: at most {size / 1e6:.0f} MB")
+    size = memory_bound(features, args.settings)
+    print(f"{len(ids)} images: at most {size / 1e6:.0f} MB")
     found = search(features, args.settings)
     above = found.lowest_second <= 1.5
     note = {

@@ -1,9 +1,9 @@
-"""All pairs that look alike to one encoder and different to another, exactly, block by block.
+"""Exact search, block by block, for pairs that one encoder finds similar and another different.
 
-Two blocks of pictures are compared at a time, in float32. Rounding moves such a cosine of width d
-by at most about d · 2⁻²⁴ (Higham 2002, section 3.1, with rows of length 1), so whatever comes that
-near to a threshold is decided by the cosine in float64. What is found therefore depends neither on
-the size of the blocks nor on the library that multiplies them.
+Two blocks of images are compared at a time, in float32. Rounding changes a cosine of width d by at
+most about d · 2⁻²⁴ (Higham 2002, section 3.1, with rows of length 1), so a pair that is nearer to a
+threshold is decided by the cosine in float64. The result therefore depends neither on the size of
+the blocks nor on the library that multiplies them.
 """
 
 from dataclasses import dataclass, field
@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-PAIRS = 1024  # pairs whose cosines are taken in float64 together
+PAIRS = 1024  # pairs whose cosines are computed in float64 at once
 FIELDS = np.dtype([("i", "i8"), ("j", "i8"), ("first", "f8"), ("second", "f8")])
 Features = tuple[np.ndarray, np.ndarray]  # of the first and the second encoder
 
 
-def bound(features: Features, settings: dict[str, Any]) -> int:
-    """Give how many bytes a search holds at most, its features included.
+def memory_bound(features: Features, settings: dict[str, Any]) -> int:
+    """Return the most bytes that a search holds, its features included.
 
-    4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where n pictures have
+    4 n (d₁ + d₂) + 24 b² + 8 b d₂ + 16 · 1024 · max(d₁, d₂) + 256 (m + 1024), where n images have
     features of widths d₁ and d₂, b is the smaller of ``block`` and n, and m is ``most``.
     """
     (n, first), second = features[0].shape, features[1].shape[1]
@@ -31,8 +31,8 @@ def bound(features: Features, settings: dict[str, Any]) -> int:
 
 
 @dataclass
-class Found:
-    """What a search knows so far.
+class SearchResult:
+    """The result of a search so far.
 
     Attributes
     ----------
@@ -52,13 +52,13 @@ class Found:
     lowest_second: float = 2.0
     best: np.ndarray = field(default_factory=lambda: np.empty(0, FIELDS))
 
-    def floor(self) -> float:
-        """Give the gap that a pair must reach to be kept."""
+    def least_gap(self) -> float:
+        """Return the gap that a pair must reach to be kept."""
         full = len(self.best) == self.most > 0
         return float(self.best["first"][-1] - self.best["second"][-1]) if full else -np.inf
 
     def add(self, pairs: np.ndarray) -> None:
-        """Count pairs that match and keep the best."""
+        """Count matching pairs and keep the best."""
         self.matching += len(pairs)
         together = np.concatenate([self.best, pairs])
         gap = together["first"] - together["second"]
@@ -66,20 +66,20 @@ class Found:
         self.best = together[order[: self.most]]
 
 
-def search(features: Features, settings: dict[str, Any]) -> Found:
+def search(features: Features, settings: dict[str, Any]) -> SearchResult:
     """Find pairs with a cosine above ``similar`` in the first, below ``different`` in the second.
 
-    Where the first encoder has no pair above its threshold, the second is not looked at.
+    Blocks without a pair above the first threshold are not compared in the second encoder.
 
     Parameters
     ----------
     features : two ndarrays, float32, shapes (n, d₁) and (n, d₂)
-        Rows of length 1, of the same pictures in the order of their ids.
+        Rows of length 1, of the same images in the order of their ids.
     settings : dict
-        ``similar``, ``different`` (cosines), ``block`` (so many pictures are compared with so many
-        others at a time), ``most`` (pairs kept; all are counted).
+        ``similar``, ``different`` (cosines), ``block`` (images of a block), ``most`` (pairs kept;
+        all are counted).
     """
-    found = Found(settings["most"])
+    found = SearchResult(settings["most"])
     starts = range(0, len(features[0]), settings["block"])
     corners = [(i, j) for i in starts for j in starts if i <= j]
     for i, j in tqdm(corners, desc="blocks", unit="block", mininterval=5):
@@ -88,13 +88,13 @@ def search(features: Features, settings: dict[str, Any]) -> Found:
 
 
 def _compare(
-    found: Found, features: Features, corner: tuple[int, int], settings: dict[str, Any]
+    found: SearchResult, features: Features, corner: tuple[int, int], settings: dict[str, Any]
 ) -> None:
-    """Compare two blocks in the first encoder, and in the second what is alike in the first."""
+    """Compare two blocks in the first encoder, and the similar pairs in the second."""
     (first, second), (i, j), block = features, corner, settings["block"]
     cosines = first[i : i + block] @ first[j : j + block].T  # (b, b)
     if i == j:
-        cosines[np.tri(len(cosines), dtype=bool)] = -2.0  # each pair once, none with itself
+        cosines[np.tri(len(cosines), dtype=bool)] = -2.0  # each pair once, no image with itself
     found.highest_first = max(found.highest_first, float(cosines.max()))
     above = cosines > settings["similar"] - _margin(first)
     rows, columns = np.flatnonzero(above.any(axis=1)), np.flatnonzero(above.any(axis=0))
@@ -106,7 +106,7 @@ def _compare(
 
 
 def _decide(
-    found: Found,
+    found: SearchResult,
     features: Features,
     places: tuple[np.ndarray, np.ndarray],
     cosines: tuple[np.ndarray, np.ndarray],
@@ -122,8 +122,8 @@ def _decide(
         at = near[start : start + PAIRS]
         a, b = one.flat[at], two.flat[at]
         clear = (a > similar + margins[0]) & (b < different - margins[1])
-        low = clear & (a - b + sum(margins) < found.floor())
-        found.matching += int(low.sum())  # they match, but others are better
+        low = clear & (a - b + sum(margins) < found.least_gap())
+        found.matching += int(low.sum())  # these match, but others are better
         rows, columns = np.divmod(at[~low], one.shape[1])
         pairs = np.empty(len(rows), FIELDS)
         pairs["i"], pairs["j"] = places[0][rows], places[1][columns]
@@ -134,5 +134,5 @@ def _decide(
 
 
 def _margin(features: np.ndarray) -> float:
-    """Give how far a float32 cosine may be from the one in float64."""
+    """Return how far a float32 cosine may differ from the float64 one."""
     return float((features.shape[1] + 8) * 2.0**-24)

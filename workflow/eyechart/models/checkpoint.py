@@ -12,7 +12,7 @@ import transformers
 
 from eyechart.core.device import device_of
 from eyechart.core.errors import UserError
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
 COMPUTED = "rotary_emb.inv_freq"  # not learned: old checkpoints hold it, or old models expect it
@@ -22,7 +22,7 @@ def load_model(
     model_class: Any,
     checkpoint: Path,
     spec: Spec,
-    loading: Loading,
+    loading: LoadOptions,
     unused: Sequence[str] = (),
     **more: Any,
 ) -> tuple[Any, torch.device]:
@@ -67,14 +67,14 @@ def check_keys(checkpoint: Path, report: dict[str, Any], spec: Spec, unused: Seq
                 raise UserError(f"{checkpoint}: {kind} key {key} in the weights of {spec.family}")
 
 
-def load_processor(checkpoint: Path, spec: Spec, loading: Loading) -> Any:
+def load_processor(checkpoint: Path, spec: Spec, loading: LoadOptions) -> Any:
     """Load the checkpoint's processor, of text and images or of images alone."""
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     with quiet(), one_sentence(checkpoint):
         return transformers.AutoProcessor.from_pretrained(checkpoint, **where)
 
 
-def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: Loading) -> Any:
+def empty_model(model_class: Any, checkpoint: Path, spec: Spec, loading: LoadOptions) -> Any:
     """Return the model without weights, on the meta device; only config.json is read."""
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     with quiet(), one_sentence(checkpoint):

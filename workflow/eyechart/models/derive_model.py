@@ -29,7 +29,7 @@ from eyechart.core.links import link_files
 from eyechart.models.derivations.registry import CHANGES
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.sources.hub_files import CONFIG, is_weights
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
@@ -123,7 +123,7 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     spec = read_spec(args.spec)
     base = read_spec(args.spec.parent / f"{spec.base}.yaml")
-    how = Loading("cpu", stored_dtype(args.base), remote_code=args.allow_remote_code)
+    how = LoadOptions("cpu", stored_dtype(args.base), remote_code=args.allow_remote_code)
     adapter = load(base, args.base, how)
     changed = derive(adapter, spec)
     _log.info("%s: %s changed", args.model, ", ".join(changed))

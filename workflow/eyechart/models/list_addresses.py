@@ -14,11 +14,13 @@ import torch
 from eyechart.core import errors
 from eyechart.models.checkpoint import empty_model
 from eyechart.models.load import adapter_of
-from eyechart.models.load_options import Loading, add_flags, read_flags
+from eyechart.models.load_options import LoadOptions, add_flags, read_flags
 from eyechart.models.spec import Spec, read_spec
 
 
-def list_addresses(spec: Spec, checkpoint: Path, loading: Loading) -> list[tuple[str, str, int]]:
+def list_addresses(
+    spec: Spec, checkpoint: Path, loading: LoadOptions
+) -> list[tuple[str, str, int]]:
     """Return every address with its module path and number of parameters.
 
     Raises

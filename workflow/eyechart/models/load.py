@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def adapter_of(spec: Spec) -> type[Adapter]:
     return found
 
 
-def load(spec: Spec, checkpoint: Path, loading: Loading) -> Adapter:
+def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
     Raises

@@ -17,7 +17,7 @@ from eyechart.models.spec import Spec
 
 
 @dataclass(frozen=True)
-class Loading:
+class LoadOptions:
     """The section ``loading`` of the config; null means the spec's value.
 
     Attributes
@@ -40,7 +40,7 @@ class Loading:
     bits: int | None = None
     remote_code: bool = False
 
-    def on(self, device: str) -> Loading:
+    def on(self, device: str) -> LoadOptions:
         """Return the same options for another device."""
         return replace(self, device=device)
 
@@ -91,14 +91,14 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-remote-code", action="store_true")
 
 
-def read_flags(args: argparse.Namespace) -> Loading:
+def read_flags(args: argparse.Namespace) -> LoadOptions:
     """Parse these flags; raise a UserError for an unknown field."""
     value = json.loads(args.loading)
-    known = [f.name for f in fields(Loading) if f.name != "remote_code"]
+    known = [f.name for f in fields(LoadOptions) if f.name != "remote_code"]
     for name in value:
         if name not in known:
             raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
-    return Loading(**value, remote_code=args.allow_remote_code)
+    return LoadOptions(**value, remote_code=args.allow_remote_code)
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:

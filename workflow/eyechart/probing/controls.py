@@ -1,19 +1,19 @@
-"""Labels for control tasks: the same examples and classes, but nothing in them to be found.
+"""Labels of control tasks: the same examples and classes, with labels that carry no information.
 
-Both draws are by name (seed, task, type or id), so they depend neither on row order nor on process.
+Both are drawn by name (seed, task, type or id), so they depend neither on row order nor on process.
 """
 
 import numpy as np
 
 from eyechart.core.randomness import seed_for
 
-_RANGE = 2.0**63  # seed_for gives 63 bits: divided by this, a uniform number in [0, 1)
+_RANGE = 2.0**63  # seed_for returns 63 bits; divided by this, they are uniform in [0, 1)
 
 
 def type_labels(
     types: np.ndarray, y: np.ndarray, train: np.ndarray, seed: int, task: str
 ) -> np.ndarray:
-    """Give each distinct input type one fixed random label, by the training labels' frequencies.
+    """Return one fixed random label per input type, drawn by the frequencies of training labels.
 
     A probe can solve this task only by memorising types, so its accuracy measures the probe.
 
@@ -23,7 +23,7 @@ def type_labels(
     y : ndarray of int, shape (n,)
         Class codes 0 … k−1 of the real task.
     train : ndarray of bool, shape (n,)
-        Rows whose labels give the frequencies.
+        Rows whose labels determine the frequencies.
     seed : int
     task : str
 
@@ -43,7 +43,7 @@ def type_labels(
 
 
 def permuted_labels(ids: list[str], y: np.ndarray, seed: int, task: str) -> np.ndarray:
-    """Give the labels permuted over all examples, training and test together.
+    """Return the labels permuted over all examples, training and test together.
 
     Parameters
     ----------

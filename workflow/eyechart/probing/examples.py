@@ -43,7 +43,7 @@ class Examples:
 def read_examples(
     items: Path, images: Path, scope: str, task: str, *, split: str, folds: int
 ) -> Examples:
-    """Read a task's examples: questions of scope ``item``, labelled pictures of scope ``image``.
+    """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
 
     Raises
     ------
@@ -89,12 +89,12 @@ def _strings(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def pooled_columns(manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give a manifest's columns that hold one vector per row: all spans but ``image_tokens``."""
+    """Return a manifest's columns that hold one vector per row: all spans but ``image_tokens``."""
     return [c for c in manifest["columns"] if c["span"] != "image_tokens"]
 
 
 def read_rows(manifest: Path, ids: list[str]) -> np.ndarray:
-    """Give the activation row of each id, shape (n,).
+    """Return the activation row of each id, shape (n,).
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Lay examples out for a stack: which rows every run learns from, and which are held beside them.
+"""Stacks of examples: which rows every run is trained on, and which it is evaluated on.
 
 A run is one column with one seed. It has one member of axis ``a`` per fold, or a single one when
-it learns from the whole training part.
+it is trained on the whole training part.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ ROUNDING = 1e-6  # a spread below this share of the mean is float32 rounding, no
 
 @dataclass(frozen=True)
 class SeedPlan:
-    """What one seed decides: folds, batch order, initial parameters, labels of the controls.
+    """What one seed determines: folds, batch order, initial parameters, labels of the controls.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class SeedPlan:
 def make_plan(
     seed: int, fold: np.ndarray, labels: np.ndarray, train: np.ndarray, task: str
 ) -> SeedPlan:
-    """Give a seed's plan.
+    """Return a seed's plan.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class StackedRows:
     labels : list of ndarray of int64, shape (v, n)
         One per plan.
     batches : StackedBatches
-        What is learnt: (plans × members, steps, b).
+        Rows to train on: (plans × members, steps, b).
     held : StackedBatches
-        What is predicted: (plans × members, 1, m).
+        Rows to predict: (plans × members, 1, m).
     """
 
     members: int
@@ -78,7 +78,7 @@ class StackedRows:
 
 
 def folds_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
-    """Lay out k-fold: each fold is held out by a member that learns from the others."""
+    """Return the layout of k-fold: each fold is held out by a member trained on the others."""
     folds = len(plans[0].folds)
     learnt = [
         np.concatenate([rows for g, rows in enumerate(plan.folds) if g != f])
@@ -95,7 +95,7 @@ def folds_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
 
 
 def whole_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
-    """Lay out the final training: all folds are learnt; rows in no fold, the test, are held."""
+    """Return the layout of the final training: on all folds, with the test rows held out."""
     learnt = [np.concatenate(plan.folds) for plan in plans]
     test = np.setdiff1d(np.arange(plans[0].labels.shape[1]), learnt[0])
     return StackedRows(
@@ -108,7 +108,7 @@ def whole_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
 
 @dataclass
 class Data:
-    """Stacked inputs (float32) and labels (int64): what is learnt, and what is held beside it."""
+    """Stacked inputs (float32) and labels (int64), to train on and held out."""
 
     x: Tensor  # (a, steps, b, d)
     y: Tensor  # (a, v, steps, b)
@@ -118,13 +118,15 @@ class Data:
     held_weight: Tensor  # (a, m)
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with the chosen members of axis ``a`` only (bool, shape (a,))."""
+        """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
         for field in fields(self):
             setattr(self, field.name, getattr(self, field.name)[chosen])
 
 
-def gather(columns: list[Tensor], runs: list[Run], layout: StackedRows, standardise: bool) -> Data:
-    """Give the stacked inputs of some runs, standardised by what each member learns from.
+def stack_inputs(
+    columns: list[Tensor], runs: list[Run], layout: StackedRows, standardise: bool
+) -> Data:
+    """Return the stacked inputs of some runs, standardised by each member's training rows.
 
     Parameters
     ----------
@@ -132,7 +134,7 @@ def gather(columns: list[Tensor], runs: list[Run], layout: StackedRows, standard
     runs : list of Run
     layout : StackedRows
     standardise : bool
-        A feature that is constant where it is learnt is only centred.
+        A feature that is constant in the training rows is only centred.
     """
     device = columns[0].device
     rows, weight = (torch.from_numpy(t).to(device) for t in _arrays(layout.batches))
@@ -143,7 +145,7 @@ def gather(columns: list[Tensor], runs: list[Run], layout: StackedRows, standard
     for c, _, part in parts:
         x, held_x = columns[c][rows[part]], columns[c][held_rows[part]]
         if standardise:
-            share = (weight[part] / weight[part].sum()).flatten()  # padding has no part in it
+            share = (weight[part] / weight[part].sum()).flatten()  # padding counts as 0
             mean = share @ x.flatten(0, 1)
             x, held_x = x.sub_(mean), held_x.sub_(mean)
             variance = share @ x.flatten(0, 1).square()

@@ -1,6 +1,6 @@
-"""Logistic regression as a probe: scikit-learn's, its penalty chosen by grouped k-fold.
+"""scikit-learn's logistic regression as a probe, with its penalty chosen by grouped k-fold.
 
-Minimised is the mean cross-entropy plus ``penalty / 2`` times the squared norm of the weights, to
+It minimises the mean cross-entropy plus ``penalty / 2`` times the squared norm of the weights, to
 convergence, by L-BFGS. Folds, seeds, controls and tables are those of the trained probes.
 """
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LogisticRecipe:
-    """The grid in which the penalty is sought."""
+    """The grid of penalties."""
 
     penalties: Sequence[float]  # of the mean cross-entropy, above 0
     steps: int  # of L-BFGS, at most
@@ -91,7 +91,7 @@ def _fit(x: np.ndarray, plan: SeedPlan, penalty: float, recipe: LogisticRecipe) 
 
 
 def _trained(x: np.ndarray, y: np.ndarray, penalty: float, recipe: LogisticRecipe) -> Any:
-    """Return a trained pipeline of scikit-learn: scaling, if asked for, and the regression."""
+    """Return a fitted scikit-learn pipeline: scaling, if requested, and the regression."""
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The two tables of a task, from what its probes predicted."""
+"""The two tables of a task, computed from the predictions of its probes."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ CONTROLLED = KINDS[:3]  # task, control_type, control_permutation: the rows of P
 
 @dataclass(frozen=True)
 class Outcome:
-    """One column, probe and seed: what was chosen, what was predicted, and the labels."""
+    """One column, probe and seed: hyper-parameters, predictions and labels."""
 
     column: dict[str, Any]  # the manifest's entry
     probe: str
@@ -31,7 +31,7 @@ class Outcome:
 def tabulate(
     outcomes: list[Outcome], examples: Examples, names: dict[str, str], draws: int, seed: int
 ) -> tuple[pa.Table, pa.Table]:
-    """Give the metrics and the predictions of a task.
+    """Return the metrics and the predictions of a task.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def tabulate(
 
 
 def _rows(outcome: Outcome, correct: np.ndarray, groups: np.ndarray) -> list[dict[str, Any]]:
-    """Give the rows of task and controls, (3, n_test) correct, without what all rows share."""
+    """Return the rows of task and controls from ``correct`` (3, n_test), without shared columns."""
     accuracy = correct.mean(1)
     n = correct.shape[1]
     right = [int(r) for r in correct.sum(1)]
@@ -114,7 +114,7 @@ def _rows(outcome: Outcome, correct: np.ndarray, groups: np.ndarray) -> list[dic
 def _predictions(
     metrics: pa.Table, truths: np.ndarray, guesses: np.ndarray, examples: Examples
 ) -> pa.Table:
-    """Give a row per metrics row and test example."""
+    """Return a row per metrics row and test example."""
     m, n = truths.shape
     classes = pa.array(examples.classes)
     ids = pa.array([i for i, t in zip(examples.ids, examples.train, strict=True) if not t])

@@ -1,11 +1,11 @@
 """Choose hyper-parameters by grouped k-fold on the training part, then refit on all of it.
 
-All columns of one width, seeds, folds, grid points and controls go through the same stacks. The
-grid's epoch counts are points on one trajectory, not trainings of their own. The controls are
+All columns of one width, seeds, folds, grid points and controls share stacks. The grid's epoch
+counts are points on one trajectory, not separate trainings. The controls are
 refitted with the task's winning hyper-parameters (as Hewitt & Liang 2019 and VLM-Lens do).
 
 Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one run (column × seed) if that alone
-is more; beside it stand the float32 columns that were handed over.
+is more, in addition to the float32 columns that were passed in.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,24 +21,24 @@ from eyechart.probing.layout import (
     SeedPlan,
     StackedRows,
     folds_layout,
-    gather,
+    stack_inputs,
     whole_layout,
 )
 from eyechart.probing.stacked import ProbeStack, initial_layers
 
-STACK_BYTES = 64 << 20  # a stack that stays near the processor's cache also trains faster
+STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains faster
 _EVALUATED = 1024  # rows predicted at once
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A kind of probe and the grid in which its hyper-parameters are sought."""
+    """A kind of probe and the grid of its hyper-parameters."""
 
     hidden: int  # 0: linear
     learning_rates: Sequence[float]
     weight_decays: Sequence[float]
     epochs: Sequence[int]  # rising; every count is a grid point
-    patience: int  # so many counts without a lower held-out loss end the search
+    patience: int  # counts without a lower held-out loss that end the search
     batch_size: int
     standardise: bool
 
@@ -87,7 +87,7 @@ def cross_validate(
     grid = [(lr, decay) for lr in recipe.learning_rates for decay in recipe.weight_decays]
     choices: dict[Run, Choice] = {}
     for runs in _chunks(_runs(columns, plans), layout, columns[0].shape[1], classes, recipe):
-        data = gather(columns, runs, layout, recipe.standardise)
+        data = stack_inputs(columns, runs, layout, recipe.standardise)
         seeds = [plans[s].seed for _, s in runs]
         stack = _stack(data, seeds, classes, recipe, [grid] * len(runs))
         loss, accuracy = _trajectory(stack, data, len(runs), recipe)
@@ -107,8 +107,8 @@ def refit(
 ) -> list[list[Fit]]:
     """Train task and controls on the whole training part with the chosen hyper-parameters.
 
-    Parameters and order of the result are as for :func:`cross_validate`; test rows are those that
-    stand in no fold, in row order.
+    Parameters and order of the result are as for :func:`cross_validate`; test rows are those in
+    no fold, in row order.
     """
     layout = whole_layout(plans, recipe.batch_size)
     variants = len(plans[0].labels)
@@ -116,7 +116,7 @@ def refit(
     all_runs = sorted(_runs(columns, plans), key=lambda run: _epochs(choices[run[0]][run[1]]))
     fits: dict[Run, Fit] = {}
     for runs in _chunks(all_runs, layout, columns[0].shape[1], classes, recipe):
-        data = gather(columns, runs, layout, recipe.standardise)
+        data = stack_inputs(columns, runs, layout, recipe.standardise)
         chosen = [choices[c][s] for c, s in runs]
         settings = [[_rates(choice)] * variants for choice in chosen]
         seeds = [plans[s].seed for _, s in runs]
@@ -147,7 +147,7 @@ def _stack(
     recipe: Recipe,
     settings: list[list[tuple[float, float]]],
 ) -> ProbeStack:
-    """Give a fresh stack; the members and variants of a seed start from the same parameters.
+    """Return a fresh stack; the members and variants of a seed start from the same parameters.
 
     ``settings`` holds (lr, weight decay) per run and variant.
     """
@@ -168,9 +168,9 @@ def _stack(
 def _trajectory(
     stack: ProbeStack, data: Data, runs: int, recipe: Recipe
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Train until every run's patience ends; give held-out loss and accuracy, (r, v, epochs).
+    """Train until every run's patience ends; return held-out loss and accuracy, (r, v, epochs).
 
-    A run goes on while any of its variants may still improve; what was not reached has loss inf.
+    A run continues while any of its variants may still improve; epochs not reached have loss inf.
     """
     variants = stack.rates.shape[1]
     loss = torch.full((runs, variants, len(recipe.epochs)), torch.inf, device=data.x.device)
@@ -199,7 +199,7 @@ def _trajectory(
 
 
 def _train_to(stack: ProbeStack, data: Data, ends: list[int]) -> list[Fit]:
-    """Train each run for its own number of epochs (``ends`` is rising) and give its predictions."""
+    """Train each run for its own number of epochs (``ends`` is rising) and return its fit."""
     fits: list[Fit] = []
     for end in _train_through(stack, data, sorted(set(ends))):
         ending = ends.count(end)

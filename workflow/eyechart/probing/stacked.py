@@ -1,4 +1,4 @@
-"""Many small probes trained as one: every tensor carries a stack axis, every product is a bmm.
+"""Many small probes trained at once: every tensor has stack axes, every product is a bmm.
 
 A stack has two axes. Along ``a`` the inputs differ (column, seed, fold). Along ``v`` the inputs are
 shared and the labels or the optimiser's settings differ (grid point, or task and controls), so that
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from eyechart.core.randomness import generator
 
-_BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8  # AdamW's customary constants
+_BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8  # AdamW's usual constants
 
 
 def initial_layers(
     width: int, hidden: int, classes: int, seed: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Give (weight (out, in), bias (out, 1)) per layer, float32.
+    """Return (weight (out, in), bias (out, 1)) per layer, float32.
 
     A hidden layer starts uniform within ±1/√in; the output layer starts at zero, so that every
     probe starts from the uniform prediction. ``hidden`` 0 is a linear probe.
@@ -35,7 +35,7 @@ def initial_layers(
 
 
 class ProbeStack:
-    """A stack of probes with AdamW, trained in step.
+    """A stack of probes trained together with AdamW.
 
     Parameters
     ----------
@@ -57,19 +57,19 @@ class ProbeStack:
         self.step = 0
 
     def logits(self, x: Tensor) -> Tensor:
-        """Give logits, shape (a, v, k, b), of inputs (a, b, d)."""
+        """Return logits, shape (a, v, k, b), of inputs (a, b, d)."""
         return self._forward(x)[1]
 
     def run_epoch(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
-        """Visit every batch once, in order.
+        """Train on every batch once, in order.
 
         Parameters
         ----------
         x : Tensor, float32, shape (a, steps, b, d)
         y : Tensor, int64, shape (a, v, steps, b)
-            Class codes; v may be 1, if all variants learn the same labels.
+            Class codes; v may be 1, if all variants have the same labels.
         weight : Tensor, float32, shape (a, steps, b)
-            0 for padding, else 1. A batch of padding alone has gradient 0.
+            0 for padding, else 1. A batch with only padding has gradient 0.
         """
         y = y.expand(-1, self.rates.shape[1], -1, -1)
         weight = weight / weight.sum(-1, keepdim=True).clamp_min(1)
@@ -77,13 +77,13 @@ class ProbeStack:
             self._update(self._gradients(x[:, s], y[:, :, s], weight[:, s]))
 
     def keep(self, chosen: Tensor) -> None:
-        """Go on with the chosen members of axis ``a`` only (bool, shape (a,))."""
+        """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
         for tensors in (self.params, self.m, self.v):
             tensors[:] = [t[chosen] for t in tensors]
         self.rates = self.rates[chosen]
 
     def _forward(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Give (hidden activations or None, logits), both (a, v, out, b)."""
+        """Return (hidden activations or None, logits), both (a, v, out, b)."""
         w, b = self.params[:2]
         out = torch.bmm(w.flatten(1, 2), x.transpose(1, 2))  # (a, v·out, b)
         out = out.view(*w.shape[:3], x.shape[1]).add_(b)
@@ -95,7 +95,7 @@ class ProbeStack:
         return hidden, out.view(*w.shape[:3], x.shape[1]).add_(b)
 
     def _gradients(self, x: Tensor, y: Tensor, weight: Tensor) -> list[Tensor]:
-        """Give the gradients of the batch's mean cross-entropy, in the order of the parameters."""
+        """Return the gradients of the batch's mean cross-entropy, in the order of parameters."""
         hidden, logits = self._forward(x)
         grad = torch.softmax(logits, 2)
         grad.scatter_add_(2, y[:, :, None], torch.full_like(grad[:, :, :1], -1))

@@ -63,7 +63,7 @@ def recipes(settings: dict[str, Any]) -> dict[str, Recipe]:
 def fit_probes(
     inputs: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
 ) -> tuple[list[list[search.Choice]], list[list[search.Fit]]]:
-    """Return what was chosen by cross-validation and what was fitted, column by column."""
+    """Return hyper-parameters chosen by cross-validation and fits, column by column."""
     if isinstance(recipe, logistic.LogisticRecipe):
         choices = logistic.cross_validate(inputs, plans, classes, recipe)
         return choices, logistic.refit(inputs, plans, choices, classes, recipe)
@@ -72,7 +72,7 @@ def fit_probes(
 
 
 def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[SeedPlan]:
-    """Give the plans of ``seeds`` consecutive seeds: folds, batch order and control labels each."""
+    """Return the plans of consecutive seeds, each with folds, batch order and control labels."""
     e = examples
     plans = []
     for s in range(seed, seed + seeds):
@@ -93,7 +93,7 @@ def train(
     probes: dict[str, Recipe],
     device: torch.device,
 ) -> list[Outcome]:
-    """Probe every pooled column; columns of one width are trained together.
+    """Train probes on every pooled column, those of one width together.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def train(
 
 
 def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[str, Any]]]:
-    """Give lists of columns of one width whose n rows stay under ``COLUMN_BYTES`` together."""
+    """Yield lists of columns of one width whose n rows stay under ``COLUMN_BYTES`` together."""
     by_width = sorted(columns, key=lambda c: c["width"])
     for width, group in groupby(by_width, key=lambda c: c["width"]):
         alike = list(group)
@@ -125,7 +125,7 @@ def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[s
 
 
 def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
-    """Give the metrics and predictions of the task named by the arguments."""
+    """Return the metrics and predictions of the task named by the arguments."""
     scope = read_manifest(args.manifest)["scope"]
     folds, device = settings["folds"], device_of(settings["device"])
     examples = read_examples(
@@ -138,7 +138,7 @@ def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.T
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the flags; all are required."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

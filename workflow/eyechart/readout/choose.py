@@ -1,4 +1,4 @@
-"""From the scores of an item's choices to a choice; who scores alike is chosen by lot."""
+"""The choice of a readout: the highest score, with ties broken by a seeded draw."""
 
 import importlib
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ import numpy as np
 from eyechart.core.randomness import dice
 from eyechart.readout.items import ReadoutItem
 from eyechart.readout.registry import READOUTS
-from eyechart.readout.token_plans import Pool, Share
+from eyechart.readout.token_plans import Pool, RegionTokens
 from eyechart.tables.regions import REF
 
-TIE = 1e-12  # of the scale of scores: what rounding alone may tell apart
+TIE = 1e-12  # relative to the scale of scores: differences that may be rounding
 Weighted = tuple[np.ndarray, np.ndarray]  # tokens (m, d) and their weights (m,), of sum 1
 
 
@@ -29,26 +29,26 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one readout at one address says of one reading; ``scores`` (c,), larger is chosen."""
+    """The choice of one readout at one address for one item; the highest of ``scores`` (c,)."""
 
-    reading: ReadoutItem
+    item: ReadoutItem
     address: str
     readout: str
     scores: np.ndarray
     chosen: str
 
 
-def predict(
-    reading: ReadoutItem,
+def choose(
+    item: ReadoutItem,
     at: tuple[str, str],
     scores: np.ndarray,
     scale: float,
     seed: tuple[str, int],
 ) -> Prediction:
-    """Choose the highest score.
+    """Return the choice with the highest score.
 
-    Ties are broken by a seeded draw and not by order: features that say nothing must score chance,
-    also where the first choice is right more often than others.
+    Ties are broken by a seeded draw and not by order, so that features without information score
+    chance, even if the first choice is right more often than others.
 
     Parameters
     ----------
@@ -57,35 +57,35 @@ def predict(
         Address and readout.
     scores : ndarray, shape (c,)
     scale : float
-        Of the numbers that scores were computed from.
+        Of the numbers that the scores were computed from.
     seed : tuple of str and int
         The dataset and the configuration's seed.
     """
     best = np.flatnonzero(scores >= scores.max() - TIE * scale)
     pick = best[0]
     if len(best) > 1:
-        pick = dice("readout tie", *seed, *at, reading.item_id, reading.seen).choice(best.tolist())
-    return Prediction(reading, *at, scores, reading.choices[pick])
+        pick = dice("readout tie", *seed, *at, item.item_id, item.seen).choice(best.tolist())
+    return Prediction(item, *at, scores, item.choices[pick])
 
 
-def score(
-    readout: str, reading: ReadoutItem, tokens: Mapping[str, Weighted]
+def score_choices(
+    readout: str, item: ReadoutItem, tokens: Mapping[str, Weighted]
 ) -> tuple[np.ndarray, float]:
-    """Return the scores of a reading's choices, (c,), and their scale, by one readout.
+    """Return the scores of an item's choices by one readout, (c,), and their scale.
 
     Parameters
     ----------
     readout : str
         A name in the registry.
-    reading : ReadoutItem
+    item : ReadoutItem
     tokens : mapping of str to tuple of ndarray
         By region.
     """
-    choices = [tokens[letter] for letter in reading.letters]
+    choices = [tokens[letter] for letter in item.letters]
     return _score_of(readout)(tokens.get(REF), choices)
 
 
-def take(shares: Mapping[str, Share], pool: Pool) -> dict[str, Weighted]:
+def take(shares: Mapping[str, RegionTokens], pool: Pool) -> dict[str, Weighted]:
     """Return the tokens of each region, and their weights."""
     return {name: (pool.take(share.tokens), share.weights) for name, share in shares.items()}
 

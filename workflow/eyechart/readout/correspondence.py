@@ -1,8 +1,8 @@
-"""Correspondence: the choice whose features are most like those at the reference.
+"""Correspondence: the choice whose features are most similar to those at the reference.
 
 Source: Fu et al., "Hidden in plain sight" (COLM 2025): the cosine of bilinearly interpolated patch
-features at REF and at each of the marked points; the highest is the answer. Features are taken as
-they are, neither centred nor scaled.
+features at REF and at each of the marked points; the highest is the answer. Features are
+neither centred nor scaled.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def score(
 
 
 def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
-    """Give the cosine of the reference with each choice.
+    """Return the cosine of the reference with each choice.
 
     Parameters
     ----------
@@ -35,12 +35,12 @@ def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
 
 
 def cosines(vectors: np.ndarray) -> np.ndarray:
-    """Give the cosine of every two vectors, (k, d) to (k, k); 0 with a vector of zeros."""
-    long = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, long, out=np.zeros(vectors.shape), where=long > 0)
+    """Return all pairwise cosines of vectors (k, d), shape (k, k); 0 for a vector of zeros."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = np.divide(vectors, length, out=np.zeros(vectors.shape), where=length > 0)
     return unit @ unit.T
 
 
 def mean_of(tokens: np.ndarray, weights: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Give the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
+    """Return the weighted mean of tokens (m, d), weights (m,) of sum 1: shape (d,)."""
     return np.asarray(weights) @ tokens

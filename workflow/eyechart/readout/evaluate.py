@@ -1,4 +1,4 @@
-"""Every readout at every address that has image tokens, one column at a time."""
+"""All readouts at all addresses with image tokens, one column at a time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,36 +10,36 @@ import numpy as np
 
 from eyechart.core.randomness import generator
 from eyechart.readout import registry
-from eyechart.readout.choose import Prediction, Weighted, predict, score, take
-from eyechart.readout.depth.linear import Linear
+from eyechart.readout.choose import Prediction, Weighted, choose, score_choices, take
+from eyechart.readout.depth.linear import LinearHead
 from eyechart.readout.items import ReadoutItem
-from eyechart.readout.skipped import Told
-from eyechart.readout.token_plans import LEFT, ReadoutPlan, gather, plan_readings, rows_of
+from eyechart.readout.skipped import SkippedItems
+from eyechart.readout.token_plans import LEFT, TokenPlan, assemble, plan_items, rows_of
 from eyechart.readout.tokens import ActivationSource
 from eyechart.tables import readouts as names
 from eyechart.tables.regions import ALONE
 
 Values = tuple[int, np.ndarray]  # a row and its tokens (t, d)
-Planned = tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]
+Planned = tuple[list[TokenPlan], list[tuple[ReadoutItem, str]]]
 
 
 class DepthMapHead(Protocol):
-    """A head that gives a finer map of depths from the tokens at several addresses."""
+    """A head that computes a finer map of depths from the tokens at several addresses."""
 
     @property
     def addresses(self) -> list[str]:
-        """Give the addresses whose tokens it takes, all of one stage."""
+        """The addresses whose tokens it reads, all with the same token positions."""
 
-    def finer(self, places: np.ndarray) -> np.ndarray:
-        """Give where the cells of the map lie, (cells, 7), from where the tokens do, (t, 7)."""
+    def cell_places(self, places: np.ndarray) -> np.ndarray:
+        """Return the positions of the map's cells, (cells, 7), from those of the tokens, (t, 7)."""
 
     def __call__(self, tokens: list[np.ndarray], places: np.ndarray) -> np.ndarray:
-        """Give the depths of the cells, (cells,)."""
+        """Return the depths of the cells, (cells,)."""
 
 
 @dataclass(frozen=True)
 class ReadoutContext:
-    """What all readings have in common.
+    """What the readouts of all items share.
 
     Attributes
     ----------
@@ -47,27 +47,27 @@ class ReadoutContext:
     seed : tuple of str and int
         The dataset and the configuration's seed.
     views : dict of int
-        How many views each picture has by itself.
+        How many views each single image has.
     told : Told
-        Takes what could not be read, and why.
+        Collects the items that could not be read, and why.
     planned : dict
-        Plans that are made already, by where tokens lie.
+        Cached plans, by token positions.
     """
 
-    readings: list[ReadoutItem]
+    items: list[ReadoutItem]
     seed: tuple[str, int]
     views: Mapping[str, int]
-    told: Told
+    skipped: SkippedItems
     planned: dict[tuple[str, ...], Planned] = field(default_factory=dict)
 
     def tokens(
-        self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, Linear]
+        self, source: ActivationSource, addresses: Sequence[str], heads: Mapping[str, LinearHead]
     ) -> Iterator[Prediction]:
-        """Read all tasks from the tokens at addresses; from depths where there is a head."""
-        for stage, own in groupby(addresses, source.stage):
-            plans = self._plan(source, stage, source.places(stage), self.readings)
-            depth = [p for p in plans if registry.names(p.reading.task, registry.DEPTHS)]
-            others = [p for p in plans if registry.names(p.reading.task, registry.TOKENS)]
+        """Yield the predictions of all tasks at addresses; those from depths only with a head."""
+        for places_name, own in groupby(addresses, source.places_name):
+            plans = self._plan(source, places_name, source.places(places_name), self.items)
+            depth = [p for p in plans if registry.names(p.item.task, registry.DEPTHS)]
+            others = [p for p in plans if registry.names(p.item.task, registry.TOKENS)]
             for address in own:
                 if others:
                     rows = _stream(source, address, others)
@@ -76,15 +76,15 @@ class ReadoutContext:
                     rows = _depths(_stream(source, address, depth), heads[address])
                     yield from self._read(depth, address, rows, registry.DEPTHS)
                 elif depth and heads:
-                    self.told.note(f"no depth head stands for {address}: no depth order there")
+                    self.skipped.note(f"{address} has no depth head, so no depth order there")
 
     def depth_map(self, source: ActivationSource, head: DepthMapHead) -> Iterator[Prediction]:
-        """Read depth order from a head over several blocks of the encoder."""
-        stage = source.stage(head.addresses[0])
-        places = source.places(stage)
-        finer = [head.finer(one) for one in places]
-        depth = [r for r in self.readings if registry.names(r.task, registry.DEPTH_MAP)]
-        plans = self._plan(source, stage, finer, depth)
+        """Yield the depth order predicted by a head over several blocks of the encoder."""
+        places_name = source.places_name(head.addresses[0])
+        places = source.places(places_name)
+        cell_places = [head.cell_places(one) for one in places]
+        depth = [r for r in self.items if registry.names(r.task, registry.DEPTH_MAP)]
+        plans = self._plan(source, places_name, cell_places, depth)
 
         def rows() -> Iterator[Values]:
             for row, tokens in source.stream(head.addresses, rows_of(plans)):
@@ -93,77 +93,72 @@ class ReadoutContext:
         yield from self._read(plans, names.MANY, rows(), registry.DEPTH_MAP)
 
     def class_tokens(self, source: ActivationSource, address: str) -> Iterator[Prediction]:
-        """Read what is read from the class tokens of pictures by themselves."""
+        """Yield the predictions from the class tokens of single images."""
         vectors = source.vectors(address).astype(np.float64)
-        alone = (r for r in self.readings if r.seen == ALONE)
+        alone = (r for r in self.items if r.seen == ALONE)
         here = [r for r in alone if registry.names(r.task, registry.CLS)]
         failed = []
-        for reading in here:
-            pictures = [picture for picture, _ in reading.regions.values()]
-            if not all(picture in source.rows for picture in pictures):
-                failed.append((reading, "the model was not shown the picture in this way"))
+        for item in here:
+            images = [image for image, _ in item.regions.values()]
+            if not all(image in source.rows for image in images):
+                failed.append((item, "the model was not shown the image in this way"))
                 continue
-            own = vectors[[source.rows[picture] for picture in pictures]]
-            deal = self._deal(reading, address, len(own))
-            for end, order in (("", np.arange(len(own))), (names.SHUFFLED, deal)):
-                rows = zip(reading.regions, own[order], strict=True)
+            own = vectors[[source.rows[image] for image in images]]
+            permutation = self._permutation(item, address, len(own))
+            for end, order in (("", np.arange(len(own))), (names.SHUFFLED, permutation)):
+                rows = zip(item.regions, own[order], strict=True)
                 tokens = {name: (vector[None], np.ones(1)) for name, vector in rows}
-                yield from self._predict(reading, address, tokens, registry.CLS, end)
-        self.told.unread(failed, here, f"{address}/{registry.CLS}", source.scope)
+                yield from self._predict(item, address, tokens, registry.CLS, end)
+        self.skipped.add(failed, here, f"{address}/{registry.CLS}", source.scope)
 
     def _read(
         self,
-        plans: Sequence[ReadoutPlan],
+        plans: Sequence[TokenPlan],
         address: str,
         rows: Iterable[Values],
         takes: str,
     ) -> Iterator[Prediction]:
-        """Read each plan and its control."""
-        for plan, pool in gather(plans, rows):
-            deal = self._deal(plan.reading, address, plan.size)
-            for end, shares in (("", plan.shares), (names.SHUFFLED, plan.dealt(deal))):
-                yield from self._predict(plan.reading, address, take(shares, pool), takes, end)
+        """Yield the prediction of each plan and its control."""
+        for plan, pool in assemble(plans, rows):
+            permutation = self._permutation(plan.item, address, plan.size)
+            for end, shares in (("", plan.shares), (names.SHUFFLED, plan.shuffled(permutation))):
+                yield from self._predict(plan.item, address, take(shares, pool), takes, end)
 
     def _predict(
-        self,
-        reading: ReadoutItem,
-        address: str,
-        tokens: Mapping[str, Weighted],
-        takes: str,
-        end: str,
+        self, item: ReadoutItem, address: str, tokens: Mapping[str, Weighted], takes: str, end: str
     ) -> Iterator[Prediction]:
-        """Yield what every readout of the task says that takes such tokens."""
-        for name in registry.names(reading.task, takes):
-            scores, scale = score(name, reading, tokens)
-            yield predict(reading, (address, name + end), scores, scale, self.seed)
+        """Yield the prediction of every readout of the item's task that takes such tokens."""
+        for name in registry.names(item.task, takes):
+            scores, scale = score_choices(name, item, tokens)
+            yield choose(item, (address, name + end), scores, scale, self.seed)
 
-    def _deal(self, reading: ReadoutItem, address: str, size: int) -> np.ndarray:
-        rng = generator("readout deal", *self.seed, address, reading.item_id, reading.seen)
+    def _permutation(self, item: ReadoutItem, address: str, size: int) -> np.ndarray:
+        rng = generator("readout deal", *self.seed, address, item.item_id, item.seen)
         return rng.permutation(size)
 
     def _plan(
         self,
         source: ActivationSource,
-        stage: str,
+        places_name: str,
         places: Sequence[np.ndarray],
-        readings: Sequence[ReadoutItem],
-    ) -> list[ReadoutPlan]:
+        items: Sequence[ReadoutItem],
+    ) -> list[TokenPlan]:
         if not any(np.isfinite(one[:, LEFT]).any() for one in places):
-            self.told.note(f"{source.path}: tokens of {stage} lie nowhere; nothing is read there")
+            self.skipped.note(
+                f"{source.path}: tokens of {places_name} have no positions; nothing is read there"
+            )
             return []
-        # tokens often lie alike at all stages, and weighing them is half of the work
-        asked = sha1("\n".join(f"{r.item_id} {r.seen}" for r in readings).encode()).hexdigest()
-        key = str(source.path), asked, *(sha1(one.tobytes()).hexdigest() for one in places)
+        # token positions are often the same everywhere, and their weights are half of the work
+        items_hash = sha1("\n".join(f"{r.item_id} {r.seen}" for r in items).encode()).hexdigest()
+        key = str(source.path), items_hash, *(sha1(one.tobytes()).hexdigest() for one in places)
         if key not in self.planned:
-            self.planned[key] = plan_readings(source, places, readings, self.views)
+            self.planned[key] = plan_items(source, places, items, self.views)
         plans, failed = self.planned[key]
-        self.told.unread(failed, readings, stage, source.scope)
+        self.skipped.add(failed, items, places_name, source.scope)
         return plans
 
 
-def _stream(
-    source: ActivationSource, address: str, plans: Sequence[ReadoutPlan]
-) -> Iterator[Values]:
+def _stream(source: ActivationSource, address: str, plans: Sequence[TokenPlan]) -> Iterator[Values]:
     for row, (tokens,) in source.stream([address], rows_of(plans)):
         yield row, tokens
 

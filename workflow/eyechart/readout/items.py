@@ -1,4 +1,4 @@
-"""What is to be read: of every item of the six tasks, where its reference and choices lie."""
+"""The items of the six tasks, with the regions of their references and choices."""
 
 import json
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]
 
 @dataclass(frozen=True)
 class ReadoutItem:
-    """One item, seen in one way.
+    """One item, with its images shown ``alone`` or on a ``canvas``.
 
     Attributes
     ----------
     item_id, task, group, seen : str
     images : tuple of str
-        What stands before the model in one prompt, in that order.
+        The images of one prompt, in order.
     choices : tuple of str
     answer : str or None
     letters : tuple of str
         ``regions[letters[k]]`` is choice k.
     regions : dict of tuple of str and Region
-        The image and the region in it, by letter, and ``REF`` where the task has a reference.
+        By letter, the image and the region on it; also by ``REF`` if the task has a reference.
     """
 
     item_id: str
@@ -44,24 +44,24 @@ class ReadoutItem:
     regions: dict[str, tuple[str, Region]]
 
     @cached_property
-    def pictures(self) -> tuple[str, ...]:
-        """Give the pictures that the regions lie in, each once."""
+    def region_images(self) -> tuple[str, ...]:
+        """The images that the regions are on, each once."""
         return tuple(dict.fromkeys(image for image, _ in self.regions.values()))
 
 
-def read_questions(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
-    """Read what is asked of each item of the six tasks, by item and how it is seen.
+def read_readout_items(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
+    """Load the items of the six tasks, sorted by item and ``seen``.
 
     Raises
     ------
     UserError
-        If there is no such item, or a region and the items do not go together: of an unknown item,
-        there twice, a letter without a choice, a choice or a reference without a region, another
-        shape than the task has.
+        If there is no such item, or regions and items do not match: an unknown item, a duplicate
+        region, a letter without a choice, a choice or a reference without a region, or a shape
+        that the task does not have.
     """
     items = pl.DataFrame(read_table(items_path, _ITEMS))
-    asked = items.filter(pl.col("task").is_in(list(TASKS)))
-    if asked.is_empty():
+    chosen = items.filter(pl.col("task").is_in(list(TASKS)))
+    if chosen.is_empty():
         there = sorted({str(task) for task in items["task"]})
         raise UserError(
             f"{items_path}: no item has a task with a readout ({', '.join(TASKS)}); "
@@ -69,7 +69,7 @@ def read_questions(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
         )
     regions = _read_regions(regions_path, set(items["item_id"]))
     found = []
-    for item in asked.sort("item_id").iter_rows(named=True):
+    for item in chosen.sort("item_id").iter_rows(named=True):
         own = regions.get(item["item_id"])
         if not own:
             raise UserError(
@@ -77,14 +77,14 @@ def read_questions(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
                 f"{item['task']!r}"
             )
         letters = _letters(item, items_path)
-        found += [_reading(item, letters, seen, own[seen], regions_path) for seen in own]
+        found += [_readout_item(item, letters, seen, own[seen], regions_path) for seen in own]
     return found
 
 
 def _read_regions(
     path: Path, known: set[str]
 ) -> dict[str, dict[str, dict[str, tuple[str, Region]]]]:
-    """Return by item, how it is seen, and name: the image and the region in it."""
+    """Load the regions by item, ``seen`` and name, each with its image."""
     found: dict[str, dict[str, dict[str, tuple[str, Region]]]] = {}
     for row in pl.DataFrame(read_table(path, REGIONS.names)).iter_rows(named=True):
         item, seen, name = row["item_id"], row["seen"], row["name"]
@@ -100,7 +100,7 @@ def _read_regions(
 
 
 def _letters(item: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """Give the letter of each choice, in the order of the choices."""
+    """Return the letter of each choice, in the order of the choices."""
     letters = json.loads(item["meta"] or "{}").get("letters")
     choices = item["choices"] or []
     if not isinstance(letters, dict) or sorted(letters.values()) != sorted(choices):
@@ -112,7 +112,7 @@ def _letters(item: dict[str, Any], path: Path) -> tuple[str, ...]:
     return tuple(of_choice[choice] for choice in choices)
 
 
-def _reading(
+def _readout_item(
     item: dict[str, Any],
     letters: tuple[str, ...],
     seen: str,
@@ -131,8 +131,8 @@ def _reading(
         shape = regions[name][1].shape
         if shape != TASKS[task].shape:
             raise UserError(
-                f"{where}: region {name!r} has the shape {shape!r}, expected "
-                f"{TASKS[task].shape!r} for {task!r}"
+                f"{where}: region {name!r} has the shape {shape!r}, expected {TASKS[task].shape!r} "
+                f"for {task!r}"
             )
     return ReadoutItem(
         item_id=item["item_id"],

@@ -1,8 +1,8 @@
-"""The odd one out: the picture whose vector is least like the others'.
+"""The odd one out: the image whose vector is least similar to the others.
 
 Source: Fu et al., "Hidden in plain sight" (COLM 2025), after MOCHI (Bonnen et al. 2024): pairwise
-similarity of image vectors. How a vector is made of a picture is not told there; here it is the
-mean of its tokens (readout ``mean``) or, of a picture by itself, its class token (``cls``).
+similarity of image vectors. They do not describe the vector; here it is the mean of an image's
+tokens (readout ``mean``) or the class token of a single image (``cls``).
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def score(
 
 
 def score_odd(vectors: np.ndarray) -> np.ndarray:
-    """Give minus the mean cosine of each vector with the others.
+    """Return minus the mean cosine of each vector with the others.
 
     Parameters
     ----------

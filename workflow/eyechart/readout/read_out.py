@@ -1,13 +1,13 @@
 """Answer items from a model's representations alone, at every address that has image tokens.
 
 Correspondence by cosines of interpolated features, style by Gram matrices, the odd one out by mean
-similarity, depth order by trained heads; each beside its control, in which the tokens of an item's
-pictures are dealt out anew among their places. Items that cannot be read (a point where no token
-lies) are told of, here and in the table's metadata, and do not count.
+similarity, depth order by trained heads. Each has a control, in which the tokens of an item's
+images are shuffled over their positions. Items that cannot be read (a point without a token) are
+reported in the log and in the table's metadata, and do not count.
 
 Reads:  items.parquet, regions.parquet, manifests with span `image_tokens` (scope image, and item),
-        depth heads (or none), the sighted answers (or none, of a model that does not answer)
-Writes: the table of scores, and the predictions behind it
+        depth heads (or none), the sighted responses (none for a model that does not answer)
+Writes: the table of scores, and the predictions
 
     python -m eyechart.readout.read_out --model tiny_llava --dataset blink \
         --items results/datasets/blink/items.parquet \
@@ -33,9 +33,9 @@ from eyechart.readout import registry
 from eyechart.readout.choose import Prediction
 from eyechart.readout.depth.heads import Heads, read_heads
 from eyechart.readout.evaluate import ReadoutContext
-from eyechart.readout.items import read_questions
+from eyechart.readout.items import read_readout_items
 from eyechart.readout.scoring import order_of, read_sighted, score_readouts
-from eyechart.readout.skipped import Told
+from eyechart.readout.skipped import SkippedItems
 from eyechart.readout.token_plans import VIEW
 from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.parquet import write_table
@@ -49,58 +49,58 @@ NO_HEADS = Heads({}, [], 0, 0, {})
 def read_all(
     reader: ReadoutContext, sources: list[ActivationSource], heads: Heads, threads: int
 ) -> Iterator[Prediction]:
-    """Read every address once: from the source of scope image, where it has it."""
+    """Yield predictions at every address once, from the source of scope image if it is there."""
     done: set[str] = set()
-    tasks = {reading.task for reading in reader.readings}
+    tasks = {item.task for item in reader.items}
     if DEPTH in tasks and not heads.linear and not heads.addresses:
-        reader.told.note(f"no depth heads are given: no {DEPTH}")
+        reader.skipped.note(f"no depth heads are given, so no {DEPTH}")
     for source in sources:
         new = [address for address in source.addresses if address not in done]
         yield from reader.tokens(source, new, heads.linear)
         done.update(new)
         if source.scope == "image" and any(registry.names(t, registry.CLS) for t in tasks):
-            for address in source.with_cls:
+            for address in source.cls_addresses:
                 yield from reader.class_tokens(source, address)
         if source.scope == "image" and DEPTH in tasks and heads.addresses:
-            yield from _over_blocks(reader, source, heads, threads)
+            yield from _read_depth_map(reader, source, heads, threads)
 
 
-def _over_blocks(
+def _read_depth_map(
     reader: ReadoutContext, source: ActivationSource, heads: Heads, threads: int
 ) -> Iterator[Prediction]:
-    lacking = [address for address in heads.addresses if address not in source.addresses]
-    if lacking:
-        reader.told.note(f"{source.path}: no tokens at {lacking[0]}, so no {DEPTH_DPT}")
+    missing = [address for address in heads.addresses if address not in source.addresses]
+    if missing:
+        reader.skipped.note(f"{source.path}: no tokens at {missing[0]}, so no {DEPTH_DPT}")
     else:
-        yield from reader.depth_map(source, heads.over_blocks(threads))
+        yield from reader.depth_map(source, heads.map_head(threads))
 
 
 def views_of(source: ActivationSource) -> dict[str, int]:
-    """Give how many views each picture has by itself, in the last stage that has tokens."""
-    stages = source.stages()
-    if source.scope != "image" or not stages:
+    """Return how many views each single image has, where its last tokens are."""
+    names = source.places_names()
+    if source.scope != "image" or not names:
         return {}
-    places = source.places(stages[-1])
+    places = source.places(names[-1])
     return {
         name: int(places[row][:, VIEW].max(initial=-1)) + 1 for name, row in source.rows.items()
     }
 
 
 def as_tables(
-    rows: list[dict[str, object]], predictions: list[Prediction], told: Told
+    rows: list[dict[str, object]], predictions: list[Prediction], skipped: SkippedItems
 ) -> tuple[pa.Table, pa.Table]:
-    """Give both tables; what could not be read stands in the metadata of the first."""
-    note = json.dumps({"unread": told.rows, "notes": told.notes}, sort_keys=True)
+    """Return both tables; the metadata of the first list what could not be read."""
+    note = json.dumps({"unread": skipped.rows, "notes": skipped.notes}, sort_keys=True)
     found = [
         {
-            "task": p.reading.task,
-            "seen": p.reading.seen,
+            "task": p.item.task,
+            "seen": p.item.seen,
             "address": p.address,
             "readout": p.readout,
-            "item_id": p.reading.item_id,
+            "item_id": p.item.item_id,
             "scores": p.scores.tolist(),
             "predicted": p.chosen,
-            "answer": p.reading.answer,
+            "answer": p.item.answer,
         }
         for p in predictions
     ]
@@ -110,7 +110,7 @@ def as_tables(
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required, and some lists may be empty."""
+    """Parse the flags; all are required, and some lists may be empty."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -132,20 +132,20 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = parse_args(argv)
     names = {"model": args.model, "dataset": args.dataset}
-    readings = read_questions(args.items, args.regions)
-    said = read_sighted(args.answers[0], names, readings) if args.answers else {}
+    items = read_readout_items(args.items, args.regions)
+    sighted = read_sighted(args.answers[0], names, items) if args.answers else {}
     heads = read_heads(args.heads[0], args.model) if args.heads else NO_HEADS
     sources = [ActivationSource(path, names) for path in args.manifests]
     sources.sort(key=lambda source: source.scope != "image")
     views = {k: v for source in sources for k, v in views_of(source).items()}
-    told = Told()
-    reader = ReadoutContext(readings, (args.dataset, args.seed), views, told)
+    skipped = SkippedItems()
+    reader = ReadoutContext(items, (args.dataset, args.seed), views, skipped)
     predictions = list(read_all(reader, sources, heads, args.threads))
     if not predictions:
-        told.note(f"{args.dataset}: nothing could be read of {args.model}")
+        skipped.note(f"{args.dataset}: nothing could be read out of {args.model}")
     draws = args.settings["bootstrap"]
-    rows = score_readouts(predictions, readings, said, names, draws, args.seed)
-    scores, shown = as_tables(rows, predictions, told)
+    rows = score_readouts(predictions, items, sighted, names, draws, args.seed)
+    scores, shown = as_tables(rows, predictions, skipped)
     write_table(args.predictions, shown)
     write_table(args.scores, scores)
 

@@ -17,7 +17,7 @@ TOKENS, CLS, DEPTHS, DEPTH_MAP = "tokens", "cls", "depths", "depth_map"
 
 
 @dataclass(frozen=True)
-class Readout:
+class ReadoutMethod:
     """A readout: the tasks that it answers, its module in this folder, what it takes."""
 
     tasks: Sequence[str]
@@ -26,12 +26,12 @@ class Readout:
 
 
 READOUTS = {
-    "points": Readout((SEMANTIC, FUNCTIONAL, LOW_LEVEL), "correspondence"),
-    "gram": Readout((STYLE,), "style"),
-    "mean": Readout((ODD,), "odd_one_out"),
-    "cls": Readout((ODD,), "odd_one_out", CLS),
-    "depth_linear": Readout((DEPTH,), "depth.order", DEPTHS),
-    "depth_dpt": Readout((DEPTH,), "depth.order", DEPTH_MAP),
+    "points": ReadoutMethod((SEMANTIC, FUNCTIONAL, LOW_LEVEL), "correspondence"),
+    "gram": ReadoutMethod((STYLE,), "style"),
+    "mean": ReadoutMethod((ODD,), "odd_one_out"),
+    "cls": ReadoutMethod((ODD,), "odd_one_out", CLS),
+    "depth_linear": ReadoutMethod((DEPTH,), "depth.order", DEPTHS),
+    "depth_dpt": ReadoutMethod((DEPTH,), "depth.order", DEPTH_MAP),
 }
 
 

@@ -1,4 +1,4 @@
-"""How well each readout answers: accuracies with intervals, beside what the model itself says."""
+"""Accuracies of readouts with intervals, compared with the model's own responses."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -20,58 +20,58 @@ from eyechart.tables.readouts import SHUFFLED, TASKS
 from eyechart.tables.regions import SEEN
 
 Row: TypeAlias = dict[str, Any]
-Said: TypeAlias = dict[str, tuple[int, int]]  # by item: how often right, in how many orders
+Sighted: TypeAlias = dict[str, tuple[int, int]]  # by item: correct responses, orders
 
 SIGHTED = "sighted"
 _ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
-def read_sighted(path: Path, names: dict[str, str], readings: Iterable[ReadoutItem]) -> Said:
-    """Read how often the model itself answers each item rightly, over the orders of its choices.
+def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]) -> Sighted:
+    """Load how often the model answers each item correctly, over the orders of its choices.
 
     Raises
     ------
     UserError
-        If the table is of another model, dataset or condition, or, though it has rows, lacks an
-        item that is read.
+        If the table is of another model, dataset or condition, or has rows but lacks an item that
+        is read out.
     """
     table = pl.DataFrame(read_table(path, _ANSWERS))
     for column, value in {**names, "condition": SIGHTED}.items():
         other = table.filter(pl.col(column) != value)
         if len(other):
             raise UserError(f"{path}: {column} is {other[column][0]!r}, expected {value!r}")
-    truth = {r.item_id: r.answer for r in readings if r.answer is not None}
-    found: Said = {}
+    truth = {r.item_id: r.answer for r in items if r.answer is not None}
+    found: Sighted = {}
     for item, predicted in table.select("item_id", "predicted").iter_rows():
         if item in truth:
             right, orders = found.get(item, (0, 0))
             found[item] = right + (predicted == truth[item]), orders + 1
-    lacking = sorted(truth.keys() - found.keys())
-    if len(table) and lacking:
-        raise UserError(f"{path}: item {lacking[0]!r} is not answered, but read")
+    missing = sorted(truth.keys() - found.keys())
+    if len(table) and missing:
+        raise UserError(f"{path}: item {missing[0]!r} is read out, but not answered")
     return found
 
 
 def score_readouts(
     predictions: list[Prediction],
-    readings: list[ReadoutItem],
-    said: Said,
+    items: list[ReadoutItem],
+    sighted: Sighted,
     names: dict[str, str],
     draws: int,
     seed: int,
 ) -> list[Row]:
-    """Give a row per task, way to see, address and readout, of items whose answer is known.
+    """Return a row per task, ``seen``, address and readout, over items with a known answer.
 
-    A task's draws of the bootstrap are those of the scores of answers, so that intervals of
-    readouts and of answers are of the same resampled items.
+    The draws of a task's bootstrap are those of the scores of responses, so that the intervals of
+    readouts and responses are over the same resampled items.
 
     Parameters
     ----------
     predictions : list of Prediction
     readings : list of ReadoutItem
-        All of the dataset.
-    said : dict
-        Empty where the model does not answer.
+        All items of the dataset.
+    sighted : dict
+        Empty if the model does not answer.
     names : dict
         ``model`` and ``dataset``, the same in every row.
     draws : int
@@ -81,21 +81,21 @@ def score_readouts(
     -------
     list of dict
         Rows of the schema ``READOUTS``. ``q`` is over all tests of the table; controls are not
-        compared with answers.
+        compared with responses.
     """
-    answered = [p for p in predictions if p.reading.answer is not None]
+    answered = [p for p in predictions if p.item.answer is not None]
     rows = []
-    for task, of_task in _grouped(answered, lambda p: (p.reading.task,)):
-        items = {r.item_id: r.group for r in readings if r.task == task[0]}
-        place = {item: i for i, item in enumerate(sorted(items))}
-        groups = np.array([items[item] for item in place])
+    for task, of_task in _grouped(answered, lambda p: (p.item.task,)):
+        group_of = {r.item_id: r.group for r in items if r.task == task[0]}
+        place = {item: i for i, item in enumerate(sorted(group_of))}
+        groups = np.array([group_of[item] for item in place])
         rng = generator("scores", seed, names["dataset"], task[0])
         resampled = Resampled(groups, draws, rng)
-        for key, own in _grouped(of_task, lambda p: (p.reading.seen, p.address, p.readout)):
-            unit = np.array([place[p.reading.item_id] for p in own])
+        for key, own in _grouped(of_task, lambda p: (p.item.seen, p.address, p.readout)):
+            unit = np.array([place[p.item.item_id] for p in own])
             head = dict(zip(("seen", "address", "readout"), key, strict=True))
             row = {**names, "task": task[0], **head, **_row(own, unit, groups, resampled)}
-            rows.append(row | (_compare(own, groups[unit], said) if said else {}))
+            rows.append(row | (_compare(own, groups[unit], sighted) if sighted else {}))
     tested = [row for row in rows if row.get("p") is not None]
     q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
     for row, value in zip(tested, q.tolist(), strict=True):
@@ -104,7 +104,7 @@ def score_readouts(
 
 
 def order_of(row: Row) -> tuple[Any, ...]:
-    """Give the sort key of rows: task, way to see, place in the model, readout."""
+    """Return the sort key of rows: task, ``seen``, address, readout."""
     own = (sort_key(row["address"]), row["readout"])
     return list(TASKS).index(row["task"]), SEEN.index(row["seen"]), *own
 
@@ -116,28 +116,28 @@ def _row(own: list[Prediction], unit: np.ndarray, groups: np.ndarray, resampled:
         "value": float(mean(sums.sum(0)[None])[0]),
         "ci_low": low,
         "ci_high": high,
-        "chance": float(np.mean([1 / len(p.reading.choices) for p in own])),
+        "chance": float(np.mean([1 / len(p.item.choices) for p in own])),
         "n": len(own),
         "groups": len(np.unique(groups[unit])),
     }
 
 
-def _compare(own: list[Prediction], groups: np.ndarray, said: Said) -> Row:
-    """Give the sighted accuracy on the same items and, but for controls, the paired test."""
-    right, orders = np.array([said[p.reading.item_id] for p in own]).T
+def _compare(own: list[Prediction], groups: np.ndarray, sighted: Sighted) -> Row:
+    """Return the sighted accuracy on the same items and, except for controls, the paired test."""
+    right, orders = np.array([sighted[p.item.item_id] for p in own]).T
     answer = float((right / orders).mean())
     if own[0].readout.endswith(SHUFFLED):
         return {"answer": answer}
-    whole = int(np.lcm.reduce(orders))  # sums of whole numbers are exact
+    whole = int(np.lcm.reduce(orders))  # sums of integers are exact
     one, two = _right(own) * whole, right * (whole // orders)
     difference = float((one - two).mean() / whole)
     return {"answer": answer, "difference": difference, "p": mcnemar_exact(one, two, groups)}
 
 
 def _right(own: list[Prediction]) -> np.ndarray:
-    return np.array([p.chosen == p.reading.answer for p in own], dtype=float)
+    return np.array([p.chosen == p.item.answer for p in own], dtype=float)
 
 
 def _grouped(predictions: list[Prediction], key: Any) -> list[tuple[Any, list[Prediction]]]:
-    ordered = sorted(predictions, key=lambda p: (key(p), p.reading.item_id))
+    ordered = sorted(predictions, key=lambda p: (key(p), p.item.item_id))
     return [(k, list(members)) for k, members in groupby(ordered, key)]

@@ -1,4 +1,4 @@
-"""What could not be read: said aloud, and kept for the metadata of the table."""
+"""Items that could not be read: logged, and collected for the metadata of the table."""
 
 import logging
 from collections.abc import Sequence
@@ -12,40 +12,46 @@ FEW = 5  # items that are named
 
 
 @dataclass
-class Told:
-    """What was told so far: see ``tables.readouts.NOTE``."""
+class SkippedItems:
+    """The items skipped so far: see ``tables.readouts.NOTE``."""
 
     rows: list[dict[str, object]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def note(self, sentence: str) -> None:
-        """Say a sentence and keep it."""
+        """Log a sentence and add it to the notes."""
         log.warning(sentence)
         self.notes.append(sentence)
 
-    def unread(
+    def add(
         self,
         failed: Sequence[tuple[ReadoutItem, str]],
-        readings: Sequence[ReadoutItem],
-        stage: str,
+        items: Sequence[ReadoutItem],
+        places_name: str,
         scope: str,
     ) -> None:
-        """Say and keep how many items cannot be read at a stage, by task and how they are seen.
+        """Log and add how many items cannot be read somewhere, by task and ``seen``.
 
         Parameters
         ----------
         failed : sequence of tuple
-            Readings, and why each cannot be read.
-        readings : sequence of ReadoutItem
-            All that were to be read.
+            Items, and why each cannot be read.
+        items : sequence of ReadoutItem
+            All items to read.
         """
         for task, seen in dict.fromkeys((r.task, r.seen) for r, _ in failed):
             own = [(r.item_id, why) for r, why in failed if (r.task, r.seen) == (task, seen)]
-            of = sum((r.task, r.seen) == (task, seen) for r in readings)
-            row = {"task": task, "seen": seen, "stage": stage, "scope": scope, "items": len(own)}
+            of = sum((r.task, r.seen) == (task, seen) for r in items)
+            row = {
+                "task": task,
+                "seen": seen,
+                "stage": places_name,
+                "scope": scope,
+                "items": len(own),
+            }
             first = [name for name, _ in own[:FEW]]
             self.rows.append(row | {"of": of, "why": own[0][1], "first": first})
             log.warning(
                 "%s, %s, at %s (scope %s): %d of %d items cannot be read and do not count; %s: %s",
-                *(task, seen, stage, scope, len(own), of, own[0][0], own[0][1]),
+                *(task, seen, places_name, scope, len(own), of, own[0][0], own[0][1]),
             )

@@ -1,11 +1,11 @@
 """Style: the choice whose Gram matrix is nearest to the reference's.
 
-G = F^T F / p of a region's p tokens F (p, d): which features occur together, wherever they stand.
-Features are taken as they are, not centred, as in the source; so G holds the mean as well as the
-spread. A token that lies in the region in part counts in part.
+G = F^T F / p of a region's p tokens F (p, d): which features occur together, wherever they are.
+Features are not centred, as in the source, so G contains the mean as well as the variance. A token
+that is partly inside the region counts partly.
 
 Source: Gatys, Ecker & Bethge 2016, section 2.2 (Gram matrices as style); Fu et al., "Hidden in
-plain sight" (COLM 2025): of the last layer's patch features, the nearer is the answer.
+plain sight" (COLM 2025): the nearer of the last layer's patch features is the answer.
 """
 
 import numpy as np
@@ -16,18 +16,18 @@ def score(
 ) -> tuple[np.ndarray, float]:
     """Return minus each choice's distance from the reference, of Gram matrices; and the scale."""
     assert reference is not None
-    return score_gram(reference, choices), spread(reference, choices)
+    return score_gram(reference, choices), gram_scale(reference, choices)
 
 
 def score_gram(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """Give minus the squared distance of each choice's Gram matrix from the reference's.
+    """Return minus the squared distance of each choice's Gram matrix from the reference's.
 
     Parameters
     ----------
     reference : tuple of ndarray
-        Tokens (p, d), and their weights (p,) of sum 1: 1 / p each, where all lie wholly inside.
+        Tokens (p, d), and their weights (p,) of sum 1: 1 / p each if all are inside.
     choices : list of the same
 
     Returns
@@ -36,9 +36,9 @@ def score_gram(
 
     Notes
     -----
-    The distance is exact, and no matrix of d x d is made: the inner product of two Gram matrices is
+    The distance is exact without a d x d matrix: the inner product of two Gram matrices is
     that of F1 F2^T with itself, so |G1 - G2|^2 = |F1 F1^T|^2 + |F2 F2^T|^2 - 2 |F1 F2^T|^2, rows of
-    F scaled by the roots of their weights. Where d is less than p, G is smaller, and is made.
+    F scaled by the roots of their weights. If d is less than p, G is smaller and is computed.
     """
     scaled = [tokens * np.sqrt(weights)[:, None] for tokens, weights in (reference, *choices)]
     if scaled[0].shape[1] <= min(len(rows) for rows in scaled):
@@ -49,10 +49,10 @@ def score_gram(
     return np.array([2 * _squared(first, rows) - _squared(rows, rows) - own for rows in rest])
 
 
-def spread(
+def gram_scale(
     reference: tuple[np.ndarray, np.ndarray], choices: list[tuple[np.ndarray, np.ndarray]]
 ) -> float:
-    """Give a bound of the squares that :func:`score_gram` subtracts from each other."""
+    """Return a bound of the squares that :func:`score_gram` subtracts."""
     return max(float(w @ (tokens**2).sum(1)) ** 2 for tokens, w in (reference, *choices))
 
 

@@ -1,4 +1,4 @@
-"""Which tokens stand for which region: planned once per stage, used at all of its addresses."""
+"""The tokens of each region, planned once and used at all addresses with the same positions."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,58 +15,57 @@ VIEW, LEFT = 0, 3  # columns of places
 
 
 @dataclass(frozen=True)
-class Share:
-    """The tokens of a region: places in a :class:`Pool`, int (m,), and weights, (m,), of sum 1."""
+class RegionTokens:
+    """The tokens of a region: indices in a :class:`Pool`, int (m,), and weights (m,) of sum 1."""
 
     tokens: np.ndarray
     weights: np.ndarray
 
 
 @dataclass(frozen=True)
-class ReadoutPlan:
-    """How one reading is read.
+class TokenPlan:
+    """The tokens that one item is read from.
 
     Attributes
     ----------
-    reading : ReadoutItem
+    item : ReadoutItem
     parts : tuple of (int, ndarray of int)
-        The pool: rows of the source, and which tokens of each lie in one of the item's pictures.
+        The pool: rows of the source, and the tokens of each that are in one of the item's images.
     shares : dict of Share
         By region.
     """
 
-    reading: ReadoutItem
+    item: ReadoutItem
     parts: tuple[tuple[int, np.ndarray], ...]
-    shares: dict[str, Share]
+    shares: dict[str, RegionTokens]
 
     @property
     def size(self) -> int:
-        """Give the number of tokens in the pool."""
+        """The number of tokens in the pool."""
         return sum(len(tokens) for _, tokens in self.parts)
 
-    def dealt(self, deal: np.ndarray) -> dict[str, Share]:
-        """Give the shares after the pool's tokens were dealt out anew among all their places.
+    def shuffled(self, permutation: np.ndarray) -> dict[str, RegionTokens]:
+        """Return the shares after the pool's tokens were shuffled over all their positions.
 
-        All pictures of the item are shuffled together, since a mean or a Gram matrix of a whole
-        picture does not change when the tokens within that picture change places.
+        All images of the item are shuffled together, since the mean and the Gram matrix of a
+        whole image do not change when its own tokens are permuted.
 
         Parameters
         ----------
-        deal : ndarray of int, shape (size,)
-            A permutation.
+        permutation : ndarray of int, shape (size,)
         """
-        return {k: Share(deal[s.tokens], s.weights) for k, s in self.shares.items()}
+        return {k: RegionTokens(permutation[s.tokens], s.weights) for k, s in self.shares.items()}
 
 
 class Pool:
-    """The tokens of one plan at one address, taken without being copied together."""
+    """The tokens of one plan at one address, without a joint copy."""
 
-    def __init__(self, plan: ReadoutPlan, rows: Mapping[int, np.ndarray]):
+    def __init__(self, plan: TokenPlan, rows: Mapping[int, np.ndarray]):
         self.parts = [(rows[row], tokens) for row, tokens in plan.parts]
         self.ends = np.cumsum([len(tokens) for _, tokens in plan.parts])
 
     def take(self, tokens: np.ndarray) -> np.ndarray:
-        """Give tokens (m,) of the pool as float64, (m, d)."""
+        """Return tokens (m,) of the pool as float64, (m, d)."""
         if len(self.parts) == 1:
             values, own = self.parts[0]
             return np.asarray(values[own[tokens]], dtype=np.float64)
@@ -80,40 +79,40 @@ class Pool:
         return found
 
 
-def plan_readings(
+def plan_items(
     source: ActivationSource,
     places: Sequence[np.ndarray],
-    readings: Iterable[ReadoutItem],
+    items: Iterable[ReadoutItem],
     views: Mapping[str, int],
-) -> tuple[list[ReadoutPlan], list[tuple[ReadoutItem, str]]]:
-    """Give the plans of what can be read, and of what cannot, why.
+) -> tuple[list[TokenPlan], list[tuple[ReadoutItem, str]]]:
+    """Return the plans of the items that can be read, and why the others cannot.
 
     Parameters
     ----------
     source : ActivationSource
     places : sequence of ndarray, float32, shape (t, 7)
-        Of each row of the source, at one stage.
-    readings : iterable of ReadoutItem
+        Of each row of the source.
+    items : iterable of ReadoutItem
     views : mapping of str to int
-        How many views each picture has by itself. Where several pictures stand in one prompt, their
-        tokens stand one picture after another and their views are counted on: so this tells which
-        are whose.
+        How many views each single image has. If a prompt has several images, their tokens follow
+        one image after another and their views are numbered consecutively, so this assigns views
+        to images.
     """
-    plans, unread = [], []
-    for reading in readings:
+    plans, unreadable = [], []
+    for item in items:
         try:
-            plans.append(_plan(source, places, reading, views))
+            plans.append(_plan(source, places, item, views))
         except OutsideError as error:
-            unread.append((reading, str(error)))
-    return plans, unread
+            unreadable.append((item, str(error)))
+    return plans, unreadable
 
 
-def gather(
-    plans: Sequence[ReadoutPlan], stream: Iterable[tuple[int, np.ndarray]]
-) -> Iterator[tuple[ReadoutPlan, Pool]]:
-    """Give each plan with its tokens as soon as all rows of it have come.
+def assemble(
+    plans: Sequence[TokenPlan], stream: Iterable[tuple[int, np.ndarray]]
+) -> Iterator[tuple[TokenPlan, Pool]]:
+    """Yield each plan with its tokens as soon as all its rows were read.
 
-    A row is held only as long as a plan that needs it waits for another.
+    A row is only kept while a plan that needs it waits for another row.
     """
     needed: dict[int, list[int]] = {}
     missing = [{row for row, _ in plan.parts} for plan in plans]
@@ -135,68 +134,68 @@ def gather(
                         del held[used]
 
 
-def rows_of(plans: Iterable[ReadoutPlan]) -> set[int]:
-    """Give the rows of a source that plans need."""
+def rows_of(plans: Iterable[TokenPlan]) -> set[int]:
+    """Return the rows of a source that plans need."""
     return {row for plan in plans for row, _ in plan.parts}
 
 
 def _plan(
     source: ActivationSource,
     places: Sequence[np.ndarray],
-    reading: ReadoutItem,
+    item: ReadoutItem,
     views: Mapping[str, int],
-) -> ReadoutPlan:
-    parts, of_picture, start = [], {}, 0
-    for picture in reading.pictures:
-        row, own = _find(source, places, reading, picture, views)
+) -> TokenPlan:
+    parts, tokens_of, start = [], {}, 0
+    for image in item.region_images:
+        row, own = _find_tokens(source, places, item, image, views)
         own = own[np.isfinite(places[row][own, LEFT])]
         if not len(own):
-            raise OutsideError("none of the picture's tokens lies anywhere")
+            raise OutsideError("no token of the image has a position")
         parts.append((row, own))
-        of_picture[picture] = start, places[row][own]
+        tokens_of[image] = start, places[row][own]
         start += len(own)
     shares = {}
-    for name, (image, region) in reading.regions.items():
-        first, there = of_picture[image]
+    for name, (image, region) in item.regions.items():
+        first, there = tokens_of[image]
         try:
-            weights = weigh(there, region)
+            weights = region_weights(there, region)
         except OutsideError as error:
             raise OutsideError(f"{name}: {error}") from None
         used = np.flatnonzero(weights)
-        shares[name] = Share(first + used, weights[used])
-    return ReadoutPlan(reading, tuple(parts), shares)
+        shares[name] = RegionTokens(first + used, weights[used])
+    return TokenPlan(item, tuple(parts), shares)
 
 
-def weigh(places: np.ndarray, region: Region) -> np.ndarray:
-    """Give the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
+def region_weights(places: np.ndarray, region: Region) -> np.ndarray:
+    """Return the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
     edges = (region.left, region.top, region.right, region.bottom)
     if (region.left, region.top) == (region.right, region.bottom):
         return weights_at_point(places, *edges[:2])
     return weights_in_box(places, *edges)
 
 
-def _find(
+def _find_tokens(
     source: ActivationSource,
     places: Sequence[np.ndarray],
-    reading: ReadoutItem,
-    picture: str,
+    item: ReadoutItem,
+    image: str,
     views: Mapping[str, int],
 ) -> tuple[int, np.ndarray]:
-    """Give the row of a picture's tokens, and which of the row's tokens are of that picture."""
+    """Return the row with an image's tokens, and which of its tokens belong to the image."""
     whole = source.scope == "image"
-    row = source.rows.get(picture if whole else reading.item_id)
-    if row is None or not (whole or picture in reading.images):
-        raise OutsideError("the model was not shown the picture in this way")
+    row = source.rows.get(image if whole else item.item_id)
+    if row is None or not (whole or image in item.images):
+        raise OutsideError("the model was not shown the image in this way")
     view = places[row][:, VIEW]
-    if whole or len(reading.images) == 1:
+    if whole or len(item.images) == 1:
         return row, np.arange(len(view))
     there = int(view.max(initial=-1)) + 1
-    if there == len(reading.images):  # some models cut pictures into tiles only if there is but one
-        return row, np.flatnonzero(view == reading.images.index(picture))
-    if not all(image in views for image in reading.images):
-        raise OutsideError("nothing says which of the prompt's views are of which picture")
-    ends = np.cumsum([views[image] for image in reading.images])
+    if there == len(item.images):  # some models only tile a single image
+        return row, np.flatnonzero(view == item.images.index(image))
+    if not all(name in views for name in item.images):
+        raise OutsideError("the views of the prompt cannot be assigned to its images")
+    ends = np.cumsum([views[name] for name in item.images])
     if there != ends[-1]:
-        raise OutsideError(f"the prompt has {there} views, its pictures by themselves {ends[-1]}")
-    end = ends[reading.images.index(picture)]
-    return row, np.flatnonzero((end - views[picture] <= view) & (view < end))
+        raise OutsideError(f"the prompt has {there} views, its single images {ends[-1]}")
+    end = ends[item.images.index(image)]
+    return row, np.flatnonzero((end - views[image] <= view) & (view < end))

@@ -1,6 +1,6 @@
-"""Token activations of one manifest: where the tokens lie, and the tokens picture by picture.
+"""Token activations of one manifest: positions of tokens, and the tokens image by image.
 
-A column of tokens of all pictures may be larger than memory, so it is read a few rows at a time.
+A column with the tokens of all images may exceed the memory, so it is read a few rows at a time.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +23,7 @@ from eyechart.tables.activations import (
 )
 
 TOKENS, CLS = "image_tokens", "cls"
-AT_ONCE = 16  # rows
+BATCH_ROWS = 16  # rows
 
 
 class ActivationSource:
@@ -34,12 +34,12 @@ class ActivationSource:
     path : Path
         A manifest.json.
     expected : dict
-        ``model`` and ``dataset``, which the manifest must be of.
+        ``model`` and ``dataset`` of the manifest.
 
     Raises
     ------
     UserError
-        If it is of another model or dataset, or has tokens without their places.
+        If it is of another model or dataset, or has tokens without positions.
     """
 
     def __init__(self, path: Path, expected: dict[str, str]):
@@ -52,51 +52,51 @@ class ActivationSource:
         spans = [(c["address"], c["span"]) for c in self.manifest["columns"]]
         kept = [a for a, span in spans if span == TOKENS and component(a) != OTHER]
         self.addresses = sorted(kept, key=sort_key)
-        self.with_cls = [address for address, span in spans if span == CLS]
+        self.cls_addresses = [address for address, span in spans if span == CLS]
         self._places: dict[str, list[np.ndarray]] = {}
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """Give the row of each picture (scope image) or item (scope item)."""
+        """The row of each image (scope image) or item (scope item)."""
         return {name: row for row, name in enumerate(read_ids(self.path))}
 
-    def stage(self, address: str) -> str:
-        """Give the name under which it is kept where the tokens of an address lie.
+    def places_name(self, address: str) -> str:
+        """Return the name of the stored token positions of an address.
 
-        That is the address's component, but for models that drop tokens on the way through one.
+        It is the address's component, except in models that drop tokens within a component.
 
         Raises
         ------
         UserError
-            If it is not kept.
+            If they are not stored.
         """
         name = f"{address}/{TOKENS}"
         for entry in self.manifest.get("places", []):
             if name in entry["of"]:
                 return str(entry["name"]).removesuffix(f"/{PLACES}")
         raise UserError(
-            f"{self.path}: nothing says where the tokens of {name!r} lie, expected an entry of it "
+            f"{self.path}: no positions of the tokens of {name!r}, expected an entry for it "
             "under 'places'; extract the activations again"
         )
 
-    def stages(self) -> list[str]:
-        """Give the stages that have tokens, in the order of the model."""
-        return list(dict.fromkeys(self.stage(address) for address in self.addresses))
+    def places_names(self) -> list[str]:
+        """Return the names of all stored token positions, in the order of the model."""
+        return list(dict.fromkeys(self.places_name(address) for address in self.addresses))
 
-    def places(self, stage: str) -> list[np.ndarray]:
-        """Give where the tokens of each row lie, float32 (t, 7): see ``tables.activations``."""
-        if stage not in self._places:
-            self._places[stage] = read_places(self.path, stage)
-        return self._places[stage]
+    def places(self, places_name: str) -> list[np.ndarray]:
+        """Load the token positions of each row, float32 (t, 7): see ``tables.activations``."""
+        if places_name not in self._places:
+            self._places[places_name] = read_places(self.path, places_name)
+        return self._places[places_name]
 
     def vectors(self, address: str) -> np.ndarray:
-        """Give the ``cls`` of all rows, float32 (n, d)."""
+        """Load the ``cls`` of all rows, float32 (n, d)."""
         return read_column(self.path, f"{address}/{CLS}")
 
     def stream(
         self, addresses: Sequence[str], wanted: Collection[int]
     ) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Give row by row the tokens at some addresses.
+        """Yield the tokens at some addresses, row by row.
 
         Yields
         ------
@@ -109,22 +109,22 @@ class ActivationSource:
             If a value is not finite, or there are more or fewer tokens than places.
         """
         names = [f"{address}/{TOKENS}" for address in addresses]
-        counts = [[len(p) for p in self.places(self.stage(address))] for address in addresses]
+        counts = [[len(p) for p in self.places(self.places_name(address))] for address in addresses]
         first = 0
         for path in part_paths(self.path, self.manifest):
             parquet = _open(path)
             for group in range(parquet.num_row_groups):
                 end = first + parquet.metadata.row_group(group).num_rows
                 if any(row in wanted for row in range(first, end)):
-                    batches = parquet.iter_batches(AT_ONCE, row_groups=[group], columns=names)
+                    batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=names)
                     for row, columns, i in _rows(batches, names, first):
                         if row in wanted:
-                            told = zip(columns, names, counts, strict=True)
-                            yield row, [self._row(c, i, (n, row, k[row])) for c, n, k in told]
+                            skipped = zip(columns, names, counts, strict=True)
+                            yield row, [self._row(c, i, (n, row, k[row])) for c, n, k in skipped]
                 first = end
 
-    def _row(self, column: pa.ListArray, i: int, told: tuple[str, int, int]) -> np.ndarray:
-        name, row, count = told
+    def _row(self, column: pa.ListArray, i: int, skipped: tuple[str, int, int]) -> np.ndarray:
+        name, row, count = skipped
         values = column[i].values  # FixedSizeListArray of the row's tokens alone
         flat = values.flatten().to_numpy(zero_copy_only=False)
         tokens = flat.reshape(len(values), -1) if len(values) else flat.reshape(0, 1)
@@ -157,5 +157,5 @@ def _open(path: Path) -> pq.ParquetFile:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
-            f"{path}: not a whole Parquet file ({error}); delete it and run again"
+            f"{path}: not a complete Parquet file ({error}); delete it and run again"
         ) from None

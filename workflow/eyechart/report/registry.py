@@ -37,7 +37,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A section: its title in the navigation, the tables that it reads, its figures."""
 
     title: str
@@ -49,12 +49,12 @@ DECIDED = ("verdicts", "classes", "differences")
 PROBED = ("probes", "predictions")
 CURVES = ("curves", "shipped_curves")
 SECTIONS = {
-    "verdict": Section(
+    "verdict": PageSection(
         "Verdicts", DECIDED, Figures(WHOLE, DECIDED, ("card_{model}", "comparison"))
     ),
-    "models": Section("Models", ("cards",)),
-    "datasets": Section("Datasets", ("items", "images", "probes", "scores")),
-    "probing": Section(
+    "models": PageSection("Models", ("cards",)),
+    "datasets": PageSection("Datasets", ("items", "images", "probes", "scores")),
+    "probing": PageSection(
         "Probes",
         PROBED,
         Figures(
@@ -64,30 +64,30 @@ SECTIONS = {
             ("alpha", "png_scale"),
         ),
     ),
-    "behavior": Section(
+    "behavior": PageSection(
         "Responses",
         (*SCORED, "answers", "retrieval", "items", "images"),
         Figures(PAIR, SCORED, ("accuracy", "responses")),
     ),
-    "readout": Section(
+    "readout": PageSection(
         "Readouts",
         ("readouts", "scores", "heads"),
         Figures(PAIR, ("readouts", "scores"), ("readouts",)),
     ),
-    "concepts": Section("Words in colors", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))),
-    "attention": Section(
+    "concepts": PageSection("Words in colors", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))),
+    "attention": PageSection(
         "Attention",
         TRACED,
         Figures(
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
     ),
-    "patterns": Section("Encoder against VLM", ("patterns", "correlations")),
-    "mining": Section("Mined pairs", ("pairs",)),
-    "training": Section(
+    "patterns": PageSection("Encoder against VLM", ("patterns", "correlations")),
+    "mining": PageSection("Mined pairs", ("pairs",)),
+    "training": PageSection(
         "Training",
         CURVES,
         Figures(WHOLE, CURVES, ("training_curves",), ("curve_points", "png_scale")),
     ),
-    "provenance": Section("Provenance", ("manifests", "receipts")),
+    "provenance": PageSection("Provenance", ("manifests", "receipts")),
 }

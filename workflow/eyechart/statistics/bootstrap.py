@@ -22,7 +22,7 @@ class Means:
 
 
 class GroupBootstrap:
-    """Draws of groups with replacement, shared by all that is computed about the same items.
+    """Draws of groups with replacement, shared by all statistics of the same items.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class GroupBootstrap:
     code : ndarray of int, shape (n,)
         The number of each item's group.
     g : int
-        How many groups there are.
+        The number of groups.
     counts : ndarray of float, shape (draws, g)
         How often each draw holds each group.
     """

@@ -1,4 +1,4 @@
-"""Connected components: which rows belong together because they share a key."""
+"""Connected components of rows that share keys."""
 
 from collections.abc import Hashable, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def connected(keys: Sequence[Sequence[Hashable]]) -> np.ndarray:
-    """Return the number of each row's component, int (n,); rows that share a key have one number.
+    """Return the number of each row's component, int (n,); rows that share a key have the same.
 
     >>> connected([["b"], ["a", "c"], ["c", "b"], ["d"]]).tolist()
     [0, 0, 0, 1]

@@ -1,4 +1,4 @@
-"""Correlation over a handful of points: permutation p, bootstrap interval, nothing asymptotic."""
+"""Correlation over few points: permutation p and bootstrap interval, nothing asymptotic."""
 
 from functools import lru_cache, partial
 from itertools import chain, permutations
@@ -13,7 +13,7 @@ FEWEST = 3  # with two points every correlation is 1 or -1
 
 
 class Correlation(NamedTuple):
-    """A correlation; all null where it is not defined, the interval where resamples rarely are."""
+    """A correlation; all null if it is undefined, the interval if it is in most resamples."""
 
     r: float | None
     ci_low: float | None
@@ -38,7 +38,7 @@ def correlate(
         Of the bootstrap over points. Draws in which a row does not vary are left out; if fewer than
         half are left, the interval is null.
     permuted : int
-        How many permutations may be tried: all n! of them if those are no more, so that p is exact,
+        How many permutations may be tried: if n! is not more, all are tried, so that p is exact,
         else so many random ones.
     rng : numpy.random.Generator
 
@@ -76,13 +76,13 @@ def correlate(
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Return the deviations from the mean along the last axis, of length 1; nan without any."""
+    """Return deviations from the mean along the last axis, of length 1; nan if all are 0."""
     away = values - values.mean(-1, keepdims=True)
     return away / np.sqrt((away * away).sum(-1, keepdims=True))
 
 
 @lru_cache(maxsize=2)
 def _all_orders(n: int) -> np.ndarray:
-    """Return all permutations of n places, (n!, n)."""
+    """Return all permutations of n positions, (n!, n)."""
     flat = chain.from_iterable(permutations(range(n)))
     return np.fromiter(flat, np.int8, count=n * factorial(n)).reshape(-1, n)

@@ -1,8 +1,8 @@
-"""Intervals that stay honest where items are few: no group of items counts as many.
+"""Intervals by group that keep their coverage for few items.
 
-A percentile bootstrap of 30 answers that are all right is a single point; a class may not rest on
-that. Here a few invented groups are added instead, half of them right and half wrong, which widens
-intervals where there is little and is nothing where there is much.
+The percentile bootstrap of 30 correct answers is a single point, which no class may be based on.
+Here a few pseudo-groups are added instead, half of them correct and half wrong. They widen the
+intervals of few items, and have no effect on many.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]
 
     Notes
     -----
-    Source: Agresti & Coull 1998, "plus four": two more right and two more wrong; here four groups
+    Source: Agresti & Coull 1998, "plus four": two more correct and two more wrong; here four groups
     of the mean size, with the variance of a ratio over groups and Student's t of their number.
     """
     value, spread, df = _ratio(*_by_group(right, groups), added=(0.0, 0.0, 1.0, 1.0))
@@ -43,15 +43,15 @@ def paired_interval(
     return max(-1.0, value - reach), min(1.0, value + reach)
 
 
-def apart(
+def unpaired_interval(
     first: np.ndarray, first_groups: np.ndarray, second: np.ndarray, second_groups: np.ndarray
 ) -> tuple[float, float, float]:
     """Return a 95 % interval of the difference of two means on different items, and a two-sided p.
 
     Notes
     -----
-    Source: Agresti & Caffo 2000: one more right and one more wrong in each of the two; here groups,
-    with Student's t of the smaller number of them.
+    Source: Agresti & Caffo 2000: one more correct and one more wrong in each of the two. Here these
+    are groups, with Student's t of the smaller number of groups.
     """
     one, one_spread, one_df = _ratio(*_by_group(first, first_groups), added=(0.0, 1.0))
     two, two_spread, two_df = _ratio(*_by_group(second, second_groups), added=(0.0, 1.0))

@@ -1,6 +1,6 @@
-"""Values with intervals: a metric is a function of what its units add up to.
+"""Intervals of metrics that are functions of sums over units.
 
-Whatever is resampled is a *group* of items, since items of one group are not independent.
+Groups of items are resampled, since items of one group are not independent.
 """
 
 from collections.abc import Callable
@@ -16,29 +16,29 @@ Sums: TypeAlias = np.ndarray | csr_array  # sparse where distributions over many
 Of = Callable[[np.ndarray], np.ndarray]
 
 CELLS = 1 << 22  # of resampled sums at a time: 32 MiB
-NARROW = 64  # up to so many columns a dense product is quicker
+NARROW = 64  # columns up to which a dense product is faster
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric before it is summed: what each unit (an item, or a pair) adds.
+    """A metric before summation: what each unit (an item, or a pair) adds.
 
     Attributes
     ----------
     metric : str
     unit : ndarray of int, shape (u,)
-        The item that lends a unit its group and task: a place in ``Asked.ids``.
+        The item that a unit has its group and task from: an index of ``Asked.ids``.
     sums : array, shape (u, s)
         What each unit adds. The value is ``of`` the sums over units.
     of : callable
         From sums, (m, s), to values, (m,).
     chance : array, shape (u, s), or None
-        What each unit would add, in the long run, of a model that draws its answers uniformly from
-        the choices, anew in each order and condition. None where that has no meaning.
+        What each unit adds in expectation for a model that draws its answers uniformly from the
+        choices, independently in each order and condition. None where that has no meaning.
     norm : bool
         Whether the value is a norm of the shares, that is of all sums divided by the last.
     against : str or None
-        The condition that this one is compared with.
+        The condition that the condition is compared with.
     """
 
     metric: str
@@ -76,13 +76,13 @@ class Resampled(GroupBootstrap):
     def interval(
         self, sums: Sums, unit: np.ndarray, of: Of, norm: bool
     ) -> tuple[float, float] | tuple[None, None]:
-        """Return a 95 % interval; null where no draw met any unit.
+        """Return a 95 % interval; null if no draw contains any unit.
 
         Parameters
         ----------
         sums : array, shape (u, s)
         unit : ndarray of int, shape (u,)
-            Places in the ``groups`` given at first.
+            Indices of the ``groups`` given to the constructor.
         of : callable
         norm : bool
             See :class:`Measure`.

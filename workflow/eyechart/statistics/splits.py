@@ -1,4 +1,4 @@
-"""Who trains and who is tested: splits that never part a group, and batches within them."""
+"""Splits into training and test part that never divide a group, and batches within them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ def check_split(
     folds: int,
     where: str,
 ) -> None:
-    """Refuse a split on which probes would be meaningless.
+    """Raise a UserError for a split on which probes would be meaningless.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def check_split(
     Raises
     ------
     UserError
-        If a side is empty, a group stands on both sides, there is one class, a class is absent
+        If a part is empty, a group is in both parts, there is only one class, a class is absent
         from training or has fewer training examples than folds, or groups are fewer than folds.
     """
     for side, rows in (("training", train), ("test", ~train)):
@@ -42,8 +42,8 @@ def check_split(
     both = np.intersect1d(groups[train], groups[~train])
     if len(both):
         raise UserError(
-            f"{where}: group {str(both[0])!r} stands in training and test ({len(both)} such), "
-            "expected each group on one side"
+            f"{where}: group {str(both[0])!r} is in training and test ({len(both)} such), "
+            "expected each group in one part"
         )
     if len(classes) < 2:
         raise UserError(f"{where}: a single class {classes[0]!r}, expected at least two")
@@ -66,13 +66,13 @@ def check_split(
 def grouped_folds(
     groups: np.ndarray, y: np.ndarray, folds: int, seed: int, task: str
 ) -> np.ndarray:
-    """Deal whole groups to folds, evenly by class and by size.
+    """Assign whole groups to folds, balanced by class and by size.
 
-    scikit-learn's ``StratifiedGroupKFold`` balances likewise, but draws its order from a random
-    state: a group's fold would depend on all other groups' places, and numbers would change.
+    scikit-learn's ``StratifiedGroupKFold`` balances alike, but draws its order from a random state:
+    a group's fold would depend on the positions of all other groups, and results would change.
 
-    Groups come in an order drawn by (seed, task, group); each goes to the fold that holds fewest
-    examples of its classes so far, then to the smallest.
+    Groups are taken in an order drawn by (seed, task, group); each goes to the fold with the fewest
+    examples of its classes so far, then to the smallest fold.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def grouped_folds(
 
 @dataclass(frozen=True)
 class StackedBatches:
-    """Row numbers of stacked batches; padded places have weight 0 and point at row 0.
+    """Row numbers of stacked batches; padding has weight 0 and row 0.
 
     Attributes
     ----------
@@ -116,14 +116,15 @@ class StackedBatches:
 
 
 def cut_batches(parts: list[np.ndarray], batch_size: int) -> StackedBatches:
-    """Cut each part into equally many batches, nearly equal in size and at most ``batch_size``.
+    """Cut each part into the same number of batches, of nearly equal size up to ``batch_size``.
 
-    The number of batches follows the longest part, so that the stack's batches go in step.
+    The longest part determines the number of batches, so that all members of a stack take a step at
+    the same time.
 
     Parameters
     ----------
     parts : list of ndarray of int, length f
-        Row numbers, in the order in which they are to be visited.
+        Row numbers, in the order of training.
     batch_size : int
     """
     steps = -(-max(len(p) for p in parts) // batch_size)

@@ -1,6 +1,6 @@
 """Tests of accuracies and differences, and the correction for many tests.
 
-``scipy.stats`` is imported where it is used: it takes a second of CPU to import.
+``scipy.stats`` is imported where it is used, since importing it takes a second of CPU.
 """
 
 import numpy as np
@@ -11,14 +11,14 @@ from eyechart.statistics.bootstrap import group_sums
 def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> float:
     """Return the two-sided exact p of McNemar's test on two probes' correctness, group by group.
 
-    A group of several items votes once, for the probe that was right on more of them: items of one
-    group are not independent. Where every item is its own group this is McNemar's test itself.
+    Items of one group are not independent, so a group has one vote, for the probe that was correct
+    on more of its items. If every item is its own group, this is McNemar's test itself.
 
     Parameters
     ----------
     first, second : ndarray of bool or of whole numbers, shape (n,)
-        Whether each probe was right on each test item, each on its own task's labels; or how often
-        each was, where items were asked several times.
+        Whether each probe was correct on each test item, each on the labels of its own task; or how
+        often each was, if items have several responses.
     groups : ndarray of str, shape (n,)
 
     Notes

@@ -1,4 +1,4 @@
-"""Activation shards: a row per picture or question, a fixed-size-list column per address/span."""
+"""Activation parts: a row per image or question, a fixed-size-list column per address and span."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}
-PLACES = "places"  # the end of the name of a column that says where image tokens lie
-TOKENS = "/image_tokens"  # the end of the name of a column that keeps every token
-PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # what it holds of each
+PLACES = "places"  # suffix of a column with the positions of image tokens
+TOKENS = "/image_tokens"  # suffix of a column that stores every token
+PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # the values per token
 
 
 def part_schema(
@@ -27,11 +27,11 @@ def part_schema(
     scope : str
         ``image`` or ``item``.
     widths : dict
-        The width of each column by name; of ``image_tokens`` every token is kept.
+        The width of each column by name; ``image_tokens`` stores every token.
     dtype : str
         ``float16`` or ``float32``.
     places : iterable of str
-        The components of which places are kept.
+        The components whose token positions are stored.
     """
     fields = [pa.field(ID[scope], pa.string())]
     for name, width in widths.items():
@@ -57,13 +57,13 @@ image_id: Id of the image; of scope `item` the column is `item_id`
 
 
 def column(values: np.ndarray) -> pa.Array:
-    """Give the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
+    """Return the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
 
 def read_column(manifest_path: Path, name: str) -> np.ndarray:
-    """Read one ``address/span`` over all parts.
+    """Load one ``address/span`` of all parts.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
 
 
 def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
-    """Read one column of tokens that were kept whole, such as ``vision.3/image_tokens``.
+    """Load one column that stores every token, such as ``vision.3/image_tokens``.
 
     Returns
     -------
@@ -103,8 +103,8 @@ def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
     Raises
     ------
     UserError
-        If the manifest has no such column, its rows are no tokens, a part is damaged, or a value is
-        not finite.
+        If the manifest has no such column, the column does not store tokens, a part is damaged, or
+        a value is not finite.
     """
     manifest = read_manifest(manifest_path)
     known = [c["name"] for c in manifest["columns"]]
@@ -117,29 +117,29 @@ def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:
 
 
 def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
-    """Read where the image tokens of a region lie: those of its ``image_tokens``, in their order.
+    """Load the positions of the image tokens of a component, in the order of ``image_tokens``.
 
     Parameters
     ----------
     where : str
-        A region, such as ``vision``, or an address: a few models have fewer tokens in later blocks
-        of a region than in its first, and places of their own for them.
+        A component, such as ``vision``, or an address: a few models have fewer tokens in the later
+        blocks of a component than in its first, with positions of their own.
 
     Returns
     -------
     list of ndarray, float32, shape (t, 7)
-        View, row, column (-1: nowhere), left, top, right, bottom in pixels of the picture (NaN:
+        View, row, column (-1: nowhere), left, top, right, bottom in pixels of the image (NaN:
         nowhere); rows in the order of :func:`read_ids`.
 
     Raises
     ------
     UserError
-        If there are no places of it, a part is damaged, or a view, row or column is not finite.
+        If there are no positions for it, a part is damaged, or a view, row or column is not finite.
     """
     manifest = read_manifest(manifest_path)
     entries = manifest.get("places", [])
-    asked = (f"{where}/{PLACES}", f"{where}/image_tokens")
-    names = [e["name"] for e in entries if e["name"] == asked[0] or asked[1] in e["of"]]
+    wanted = (f"{where}/{PLACES}", f"{where}{TOKENS}")
+    names = [e["name"] for e in entries if e["name"] == wanted[0] or wanted[1] in e["of"]]
     if not names:
         known = [e["name"].removesuffix(f"/{PLACES}") for e in entries]
         raise UserError(f"{manifest_path}: no places of {where!r}; {nearest(where, known)}")
@@ -166,7 +166,7 @@ def _read_lists(
 
 
 def read_ids(manifest_path: Path) -> list[str]:
-    """Read the ids of all rows, in part order."""
+    """Load the ids of all rows, in the order of parts."""
     manifest = read_manifest(manifest_path)
     name = ID[manifest["scope"]]
     return [
@@ -177,18 +177,18 @@ def read_ids(manifest_path: Path) -> list[str]:
 
 
 def read_manifest(manifest_path: Path) -> dict[str, Any]:
-    """Read a manifest.json; paths of parts stay relative to its folder."""
+    """Load a manifest.json; paths of parts stay relative to its folder."""
     manifest: dict[str, Any] = read_json(manifest_path)
     return manifest
 
 
 def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:
-    """Give the paths of a manifest's parts, which stand beside it."""
+    """Return the paths of a manifest's parts, which are in its folder."""
     return [Path(manifest_path).parent / part["path"] for part in manifest["parts"]]
 
 
 def check_parts(manifest_path: Path) -> None:
-    """Hash every part and compare with the manifest; a UserError names the first that differs."""
+    """Hash all parts; raise a UserError for the first that differs from the manifest."""
     manifest = read_manifest(manifest_path)
     for part, path in zip(manifest["parts"], part_paths(manifest_path, manifest), strict=True):
         if not path.exists() or sha256(path) != part["sha256"]:

@@ -1,9 +1,9 @@
-"""The tables of where a model looks when it answers, and of what its blocks would already say.
+"""The tables of attention to images, and of the logit lens.
 
 ``attention.parquet`` has a row per item, block, head and region; ``lens.parquet`` a row per item,
-block and place; ``words.parquet`` the words that each image token is nearest to; ``maps.parquet``
-the attention on each image token, of the few items that are drawn; ``summary.parquet`` means with
-intervals. A table that a family cannot fill has no rows, and its metadata say why (``reason``).
+block and position; ``words.parquet`` the likeliest words at each image token; ``maps.parquet`` the
+attention on each image token, of the few items that are drawn; ``summary.parquet`` means with
+intervals. A table that a family cannot fill has no rows, and its metadata states the ``reason``.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from eyechart.tables.parquet import read_table, write_table
 
-WHOLE = ""  # the region of rows about the whole picture
+WHOLE = ""  # the region of rows about the whole image
 ROLES = ("picture", "reference", "right", "wrong", "other")
-ANSWER = "answer"  # the place of the lens from which the answer goes on
+ANSWER = "answer"  # the position of the lens that precedes the answer
 
 _ITEM = [
     ("model", pa.string()),
@@ -71,7 +71,7 @@ LENS = pa.schema(
 place: `answer` for the answer position, `picture` for the mean over the image, or the name of a
   region
 role: `answer`, or as in the table of attention
-log_probability (nats): Of each choice's telling token
+log_probability (nats): Of the first token that distinguishes each choice
 p_right (share): Probability of the right choice among all choices
 predicted: Choice with the highest log-probability
 rank: Rank of the right choice's token among all words; null at image tokens
@@ -158,12 +158,12 @@ def write_noted(path: Path, table: pa.Table, notes: Mapping[str, str]) -> None:
 
 
 def read_noted(path: Path, schema: pa.Schema) -> tuple[pa.Table, dict[str, str]]:
-    """Read a table's columns and its notes.
+    """Load a table's columns and its notes.
 
     Raises
     ------
     UserError
-        If the file is missing, is no whole Parquet file, or lacks a column.
+        If the file is missing, is not a complete Parquet file, or lacks a column.
     """
     table = read_table(path, schema.names)
     found = pq.read_schema(path).metadata or {}

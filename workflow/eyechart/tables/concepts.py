@@ -1,4 +1,4 @@
-"""The tables of concept similarity: which cue wins, how concepts separate, and where they lie."""
+"""The tables of concept similarity: cues, separation of concepts, and their projection."""
 
 import pyarrow as pa
 
@@ -32,9 +32,9 @@ CUES = pa.schema(
 """One row per address, span, prompt, method, number of components and cue.
 
 scope: `image` or `item`; of responses `item`
-address: The layer; `answer` for what the model says
+address: The layer; `answer` for the model's responses
 span: Tokens pooled there; empty for responses
-prompt: Its text; empty where none is read; `all prompts` where several are pooled
+prompt: Its text; empty where there is none; `all prompts` where several are pooled
 method: `centroid`, `knn`, or `answer`
 components: Number of principal components; 0: the raw vectors; null for responses
 cue: `word`, `font`, `background`, `other`; `congruent` words and `concept` images are checks
@@ -68,7 +68,7 @@ SEPARATION = pa.schema(
 """One row per address, span, prompt and number of components.
 
 scope: `image` or `item`
-prompt: Its text; empty where none is read; `all prompts` where several are pooled
+prompt: Its text; empty where there is none; `all prompts` where several are pooled
 components: Number of principal components; 0: the raw vectors
 explained (share): Variance of the concepts in these components
 ratio: Between-centroid over within-class scatter; null where there is none within
@@ -101,7 +101,7 @@ PROJECTION = pa.schema(
 """One row per address, span, prompt and image of a word or concept.
 
 scope: `image` or `item`
-prompt: Its text; empty where none is read
+prompt: Its text; empty where there is none
 id: `image_id` or `item_id`, as the scope says
 word: Colour that a word image names; null for a concept image
 font: Colour of its letters
@@ -115,7 +115,7 @@ nearest: Concept whose centroid is nearest
 voted: Concept that the nearest neighbours vote for
 """
 
-ANSWER = "answer"  # the address of what the model says
+ANSWER = "answer"  # the address of rows about the model's responses
 ALL = "all prompts"
 WORD, FONT, BACKGROUND, OTHER = "word", "font", "background", "other"
 CONGRUENT, CONCEPT = "congruent", "concept"

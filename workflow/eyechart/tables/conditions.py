@@ -1,3 +1,3 @@
-"""How the picture of a question is shown; Snakemake imports this at parse time."""
+"""The conditions under which models answer. Snakemake imports this module at parse time."""
 
 CONDITIONS = ("sighted", "blank", "noise", "swapped", "no_image")

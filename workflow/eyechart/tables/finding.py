@@ -1,4 +1,4 @@
-"""The files of finished results by kind and name, and one sentence where there is none."""
+"""Lookup of result files by kind and name."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ PATTERNS = {
 
 
 def read_all(kind: str, named: Named, root: Root) -> pl.DataFrame:
-    """Return all tables of a kind that have the names asked for, with a column for each name."""
+    """Load all tables of a kind with the given names, and add a column for each name."""
     frames = []
     for path, names in find(kind, named, root).items():
         frame = pl.DataFrame(read_table(path))
@@ -49,13 +49,13 @@ def read_all(kind: str, named: Named, root: Root) -> pl.DataFrame:
 
 
 def find_one(kind: str, named: Named, root: Root) -> Path:
-    """Return the file of a kind with these names; that there is none is an error."""
+    """Return the one file of a kind with these names; raise a UserError if there is none."""
     (path,) = find(kind, named, root)
     return path
 
 
 def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
-    """Return the files of a kind that have the names asked for, with all names of each.
+    """Return the files of a kind with the given names, and all names of each.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
 
 
 def _missing(kind: str, target: str, named: Named, why: str) -> UserError:
-    """Return the error of a file that is not there: why, and what would make it."""
+    """Return the error about a missing file: why, and the command that makes it."""
     for name, value in named.items():
         target = target.replace(f"{{{name}}}", value or f"<{name}>")
     return UserError(f"no {kind}: {why}; to make it, run 'snakemake --cores 2 {target}'")

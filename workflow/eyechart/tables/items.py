@@ -1,4 +1,4 @@
-"""The two tables of a dataset: questions (items) and pictures (images)."""
+"""The two tables of a dataset: items and images."""
 
 import pyarrow as pa
 
@@ -65,6 +65,6 @@ LABEL = "label/"
 
 
 def images_schema(tasks: list[str]) -> pa.Schema:
-    """Give the schema of images.parquet with one string column ``label/<task>`` per image task."""
+    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task."""
     fields = list(IMAGES) + [pa.field(LABEL + task, pa.string()) for task in tasks]
     return pa.schema(fields)

@@ -1,4 +1,4 @@
-"""The table of mined pairs: pictures alike to a first encoder and different to a second."""
+"""The table of mined pairs: images that are similar to one encoder and different to another."""
 
 import pyarrow as pa
 
@@ -21,7 +21,7 @@ similarity_first (cosine): To the first encoder
 similarity_second (cosine): To the second encoder
 """
 
-# Key of the schema's metadata: JSON with dataset, first, second (models), settings, pictures,
-# copies (pictures left out as their bytes are another's), matching (pairs, kept or not),
+# Key of the schema's metadata: JSON with dataset, first, second (models), settings, images,
+# copies (images left out as duplicates of another), matching (pairs, kept or not),
 # highest_first (cosine) and lowest_second (of the pairs above the first's threshold, or null)
 NOTE = b"eyechart.mining"

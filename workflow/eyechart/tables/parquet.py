@@ -24,12 +24,12 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """Read a table, or only some of its columns.
+    """Load a table, or some of its columns.
 
     Raises
     ------
     UserError
-        If the file is missing, is no whole Parquet file, or lacks a column.
+        If the file is missing, is not a complete Parquet file, or lacks a column.
     """
     try:
         parquet = pq.ParquetFile(path)
@@ -41,5 +41,5 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise UserError(f"{path}: no such file") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
-            f"{path}: not a whole Parquet file ({error}); delete it and run again"
+            f"{path}: not a complete Parquet file ({error}); delete it and run again"
         ) from None

@@ -1,4 +1,4 @@
-"""The two tables of a probed task: metrics and the predictions behind them."""
+"""The two tables of a probed task: metrics and predictions."""
 
 import pyarrow as pa
 

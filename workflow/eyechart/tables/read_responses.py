@@ -1,4 +1,4 @@
-"""Read the answers of a model to a dataset, and refuse what does not belong together."""
+"""Load the responses of a model to a dataset, and check that they belong together."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ _TEXT = ["text", "parsed"]
 
 
 def read_items(path: Path) -> pl.DataFrame:
-    """Read what is scored of a dataset's items; an open question has an empty list of choices.
+    """Load the columns of a dataset's items that scores need; open questions have no choices.
 
     Raises
     ------
     UserError
-        If an item stands there twice, has the same choice twice or an answer that is none of its
-        choices, or if a pair is spread over groups.
+        If an item is duplicated, has the same choice twice or an answer that is none of its
+        choices, or if a pair spans several groups.
     """
     items = pl.DataFrame(read_table(path, _ITEMS)).with_columns(pl.col("choices").fill_null([]))
     choices = pl.col("choices")
@@ -44,20 +44,20 @@ def read_items(path: Path) -> pl.DataFrame:
 def read_answers(
     paths: list[Path], model: str, dataset: str, items: pl.DataFrame
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
-    """Read a table per condition, sorted by item and order; the file's name is the condition.
+    """Load a table per condition, sorted by item and order; the file's name is the condition.
 
     Returns
     -------
     tuple of dict
-        Of each condition, in the order of ``CONDITIONS``, the table and its path. A condition that
-        the model cannot meet has no rows, and is not among them.
+        By condition, in the order of ``CONDITIONS``, the table and its path. A condition that does
+        not apply to the model has no rows and is left out.
 
     Raises
     ------
     UserError
-        If a table is of another model, dataset or condition; answers an item that is unknown, or
-        the same one twice; if conditions differ in what they answer; or if ``sighted`` is missing,
-        to which every other condition is compared.
+        If a table is of another model, dataset or condition; if an item is unknown or duplicated;
+        if conditions differ in their items; or if ``sighted`` is missing, which every other
+        condition is compared with.
     """
     named: dict[str, Path] = {}
     for path in paths:

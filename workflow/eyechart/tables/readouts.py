@@ -1,4 +1,4 @@
-"""The tables of readouts: items answered from representations alone, and how well."""
+"""The tables of readouts: items answered from representations alone, and their accuracy."""
 
 from typing import NamedTuple
 
@@ -26,12 +26,12 @@ READOUTS = pa.schema(
         ("q", pa.float64()),
     ]
 )
-"""One row per task, way to see, address and readout.
+"""One row per task, `seen`, address and readout.
 
-seen: `alone`: from images by themselves; `canvas`: from what a VLM is shown
+seen: `alone`: from images by themselves; `canvas`: from the images that a VLM is shown
 address: The layer; `vision` where several blocks of the encoder are read at once
 readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
-  control, tokens dealt out anew among their places
+  control, tokens shuffled over their positions
 value (share): Items answered right
 answer (share): The model's own sighted accuracy on these items; null where it does not answer
 difference (share): Value minus answer
@@ -50,7 +50,7 @@ PREDICTIONS = pa.schema(
         ("answer", pa.string()),
     ]
 )
-"""One row per item, way to see, address and readout.
+"""One row per item, `seen`, address and readout.
 
 seen: `alone` or `canvas`
 readout: As in the table of readouts
@@ -60,7 +60,7 @@ answer: The true choice
 """
 
 # The control of readout `points` is the row of readout `points/shuffled`: the same readout after
-# the tokens of an item's pictures have been dealt out anew among all their places
+# the tokens of an item's images were shuffled over all their positions
 SHUFFLED = "/shuffled"
 
 DEPTH_LINEAR, DEPTH_DPT = "depth_linear", "depth_dpt"
@@ -76,7 +76,7 @@ class Marks(NamedTuple):
     reference: bool
 
 
-# The tasks that are read out, in the order of the tables
+# The tasks that have readouts, in the order of the tables
 TASKS = {
     **dict.fromkeys(CORRESPONDENCE, Marks(POINT, reference=True)),
     ART: Marks(PICTURE, reference=True),
@@ -86,6 +86,6 @@ TASKS = {
 MANY = "vision"  # the address of a readout from several of the encoder's blocks at once
 
 # Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, stage, scope,
-# items, of, why, first}: how many items could not be read there, out of how many; and `notes`, a
-# list of sentences
+# items, of, why, first}: how many items of how many could not be read there; and `notes`, a list of
+# sentences
 NOTE = b"eyechart.readouts"

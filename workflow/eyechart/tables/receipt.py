@@ -1,4 +1,4 @@
-"""The receipt ``acquired.json`` of a raw dataset: where it came from and the hash of every file."""
+"""The receipt ``acquired.json`` of a raw dataset: its source and the hash of every file."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +24,14 @@ class FileEntry(TypedDict):
 
 
 class SplitCounts(TypedDict):
-    """How many pictures and questions a split holds."""
+    """How many images and questions a split holds."""
 
     images: int
     questions: int
 
 
 class Receipt(TypedDict):
-    """What ``acquired.json`` says."""
+    """The content of ``acquired.json``."""
 
     dataset: str
     layout: str
@@ -58,10 +58,9 @@ def write_receipt(
     dataset, layout, source : str
         Name of the dataset, of its official layout (``clevr``), and one of :data:`SOURCES`.
     splits : dict
-        Per official split, in the order wanted, the counts of pictures and questions.
+        Per official split, in the order wanted, the counts of images and questions.
     files : iterable of Path
-        Every file that the dataset needs, relative to ``root`` or beginning with it; written
-        sorted.
+        Every file of the dataset, relative to ``root`` or beginning with it; written sorted.
 
     Raises
     ------
@@ -79,12 +78,12 @@ def write_receipt(
 
 
 def read_receipt(path: Path) -> Receipt:
-    """Read a receipt.
+    """Load a receipt.
 
     Raises
     ------
     UserError
-        If the file is missing, is no JSON, or lacks a field.
+        If the file is missing, is not JSON, or lacks a field.
     """
     receipt: Receipt = read_json(path)
     for field in Receipt.__required_keys__:

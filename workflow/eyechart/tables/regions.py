@@ -1,8 +1,8 @@
-"""Where on its pictures an item's choices lie: the table of regions, and a region by itself.
+"""The table of regions, which mark an item's choices on its images, and a single region.
 
-Coordinates are continuous: pixel (0, 0) of a picture covers [0, 1) x [0, 1), x runs to the right
-and y down. ``alone`` is a picture by itself, as an encoder sees it; ``canvas`` is one of the
-pictures that the item shows to a VLM, be it one canvas or several pictures.
+Coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x runs to the right
+and y down. ``alone`` is a single image, as an encoder sees it; ``canvas`` is one of the images
+that a VLM is shown for the item: one canvas, or several images.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Region(NamedTuple):
-    """A named place on a picture, in its pixels; a point has no extent."""
+    """A named point or box of an image, in its pixels; a point has no extent."""
 
     name: str
     shape: str
@@ -62,7 +62,7 @@ class Region(NamedTuple):
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def within(self, width: float, height: float) -> bool:
-        """Say whether it lies on a picture of this size, with some extent unless it is a point."""
+        """Return whether it is inside an image of this size; a box must have an extent."""
         if not all(math.isfinite(value) for value in self[2:]):
             return False
         extent = (self.right - self.left, self.bottom - self.top)
@@ -72,7 +72,7 @@ class Region(NamedTuple):
         return inside and min(extent) > 0
 
     def moved(self, x: float, y: float, scale: tuple[float, float]) -> Region:
-        """Give it on a picture into which this one was put at (x, y), scaled along both axes."""
+        """Return it on an image into which its own was pasted at (x, y), scaled along both axes."""
         left, right = (x + scale[0] * value for value in (self.left, self.right))
         top, bottom = (y + scale[1] * value for value in (self.top, self.bottom))
         return self._replace(left=left, top=top, right=right, bottom=bottom)
@@ -81,8 +81,7 @@ class Region(NamedTuple):
 def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
     """Return the role of each named region of an item: ``reference``, ``right`` or ``wrong``.
 
-    Which choice a letter stands for is said in the item's meta (``letters``); else letter k is
-    choice k.
+    The item's meta maps letters to choices (``letters``); without it, letter k is choice k.
     """
     letters = json.loads(item["meta"] or "{}").get("letters")
     if letters is None:
@@ -92,17 +91,17 @@ def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
 
 
 def point(name: str, x: float, y: float) -> Region:
-    """Give a point."""
+    """Return a point."""
     return Region(name, POINT, float(x), float(y), float(x), float(y))
 
 
 def box(name: str, left: float, top: float, right: float, bottom: float) -> Region:
-    """Give a box."""
+    """Return a box."""
     return Region(name, BOX, float(left), float(top), float(right), float(bottom))
 
 
 def picture(name: str, width: float, height: float) -> Region:
-    """Give the whole of a picture."""
+    """Return the region of a whole image."""
     return Region(name, PICTURE, 0.0, 0.0, float(width), float(height))
 
 
@@ -113,19 +112,19 @@ def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def read_regions(path: Path, seen: str) -> dict[str, dict[str, tuple[str, Region]]]:
-    """Give by item, then by name, the picture's id and the region on it.
+    """Load the regions by item, then by name, each with the id of its image.
 
     Parameters
     ----------
     path : Path
         ``regions.parquet`` of a dataset.
     seen : {"alone", "canvas"}
-        Which of the two ways to look.
+        How the image is shown.
 
     Raises
     ------
     UserError
-        If the table is missing or broken, or there is no such way to look.
+        If the table is missing or invalid, or ``seen`` is unknown.
     """
     if seen not in SEEN:
         raise UserError(f"seen is {seen!r}; {nearest(seen, SEEN)}")

@@ -1,4 +1,4 @@
-"""What was asked and what a model said, checked and laid out as arrays.
+"""The answered items and a model's responses, checked, as arrays.
 
 Axes: n items, r rows (an item with choices, in one order of them), c choices.
 """
@@ -16,7 +16,7 @@ from eyechart.core.errors import UserError
 
 @dataclass(frozen=True)
 class AnsweredItems:
-    """The questions that were answered, the same under every condition.
+    """The items that were answered, the same under every condition.
 
     Attributes
     ----------
@@ -25,17 +25,17 @@ class AnsweredItems:
     c : ndarray of int, shape (n,)
         Number of choices; 0 for an open question.
     truth : ndarray of int, shape (n,)
-        Which choice is right; -1 where nobody says, or where the question is open.
+        Index of the right choice; -1 if unknown, or if the question is open.
     pair : ndarray of int, shape (n,)
-        Which pair an item belongs to; -1 if to none, or to one of which an item is not asked here
-        or has no answer: such a pair cannot be right or wrong.
+        Number of the item's pair; -1 if it has none, or if an item of the pair is missing here or
+        has no answer, so that the pair cannot be scored.
     vocabulary : list of str
         The distinct texts of choices, sorted.
     first : ndarray of int, shape (n,)
     words : ndarray of int
         Choice k of item i is ``vocabulary[words[first[i] + k]]``.
     item, order : ndarray of int, shape (r,)
-        The item of a row, and by how many places its choices were moved.
+        The item of a row, and the rotation of its choices.
     """
 
     ids: np.ndarray
@@ -52,18 +52,18 @@ class AnsweredItems:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """In how many orders each item was asked, (n,)."""
+        """The number of orders of each item, (n,)."""
         return np.bincount(self.item, minlength=len(self.ids))
 
     def average(self, values: np.ndarray) -> np.ndarray:
-        """Give the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
+        """Return the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
         total = np.bincount(self.item, weights=values, minlength=len(self.ids))
         return total / np.maximum(self.orders, 1)
 
     def shares(self, choice: np.ndarray) -> csr_array:
-        """Give which texts each item's choices (r,) are, shape (n, len(vocabulary)).
+        """Return the distribution of each item's chosen texts, shape (n, len(vocabulary)).
 
-        A row adds up to 1 over an item's orders; a choice of -1 adds nothing.
+        ``choice`` (r,) is the chosen index per row; -1 adds nothing. A row sums to 1.
         """
         given = choice >= 0
         item = self.item[given]
@@ -72,7 +72,7 @@ class AnsweredItems:
         return csr_array((1 / self.orders[item], (item, word)), shape=shape)
 
     def place_shares(self, choice: np.ndarray) -> csr_array:
-        """Give at which places each item's choices (r,) stood, shape (n, largest c)."""
+        """Return the distribution of each item's chosen positions, shape (n, largest c)."""
         given = choice >= 0
         item = self.item[given]
         place = (choice[given] - self.order[given]) % self.c[item]
@@ -80,13 +80,13 @@ class AnsweredItems:
         return csr_array((1 / self.orders[item], (item, place)), shape=shape)
 
     def uniform(self) -> csr_array:
-        """Give :meth:`shares` of a model that draws each choice equally often."""
+        """Return :meth:`shares` of a model that draws each choice equally often."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         shape = (len(self.ids), len(self.vocabulary))
         return csr_array((1 / self.c[item], (item, self.words)), shape=shape)
 
     def uniform_places(self) -> csr_array:
-        """Give :meth:`place_shares` of a model that draws each choice equally often."""
+        """Return :meth:`place_shares` of a model that draws each choice equally often."""
         item = np.repeat(np.arange(len(self.ids)), self.c)
         place = np.arange(len(item)) - self.first[item]
         shape = (len(self.ids), int(self.c.max(initial=1)))
@@ -95,7 +95,7 @@ class AnsweredItems:
 
 @dataclass(frozen=True)
 class ConditionResponses:
-    """What the model said under one condition.
+    """A model's responses under one condition.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class ConditionResponses:
         The choice that the text states; -1 where it states none.
     has_text : ndarray of bool, shape (r,)
     texts : dict
-        For each open item (a place in ``AnsweredItems.ids``) with a text, the text.
+        The text of each open item that has one, by index of ``AnsweredItems.ids``.
     """
 
     predicted: np.ndarray
@@ -120,16 +120,16 @@ class ConditionResponses:
 def lay_out(
     items: pl.DataFrame, tables: dict[str, pl.DataFrame], paths: dict[str, Path]
 ) -> tuple[AnsweredItems, dict[str, ConditionResponses]]:
-    """Give what was asked, and what was said under each condition that has any rows.
+    """Return the answered items, and the responses under each condition.
 
     Parameters
     ----------
     items : DataFrame
-        The dataset's items; those that were not asked only complete the pairs.
+        The dataset's items; those without responses only complete the pairs.
     tables : dict of DataFrame
-        Checked answers of each condition, at least one row each, all of the same questions.
+        Checked responses by condition, at least one row each, all of the same items.
     paths : dict of Path
-        Where they come from, for errors.
+        Their files, for error messages.
     """
     key = next(iter(tables.values())).select("item_id", "order")
     shown = items.join(key.select("item_id").unique(), on="item_id", how="semi").sort("item_id")
@@ -195,7 +195,7 @@ def _said(
 
 
 def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:
-    """Give which of its item's choices the text in a column is; -1 for none of them."""
+    """Return the index of a column's text among its item's choices; -1 for none of them."""
     found = rows.join(
         options,
         left_on=["item_id", column],
@@ -207,7 +207,7 @@ def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series
 
 
 def _pairs(items: pl.DataFrame, shown: pl.DataFrame, truth: np.ndarray) -> np.ndarray:
-    """Give each item's pair as a number; -1 for none and for pairs that cannot be scored."""
+    """Return each item's pair as a number; -1 for none and for pairs that cannot be scored."""
     whole = items.filter(pl.col("pair").is_not_null()).group_by("pair").len("size")
     own = shown.select("pair", answered=pl.Series(truth >= 0))
     scored = (

@@ -1,4 +1,4 @@
-"""The table of what a model answered: one row per item and order of its options."""
+"""The table of a model's responses: one row per item and order of its choices."""
 
 import pyarrow as pa
 
@@ -21,10 +21,10 @@ ANSWERS = pa.schema(
 )
 """One row per item and order of its choices.
 
-condition: What was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
-order: Rotation of the choices: at position j stands choice (j + order) mod c
+condition: How the image was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
+order: Rotation of the choices: position j holds choice (j + order) mod c
 shown: Ids of the images that were shown
-prompt: Text that was asked, choices included
+prompt: Text of the prompt, choices included
 log_probability (nats): Of each choice, in the item's own order, the sum over its tokens
 tokens: Number of tokens of each choice
 predicted: Choice with the highest sum

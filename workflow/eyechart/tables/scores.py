@@ -1,4 +1,4 @@
-"""The tables of scores: a row per condition, task and metric; and how answers are distributed."""
+"""The tables of scores, distributions of responses, patterns and their correlations."""
 
 import pyarrow as pa
 
@@ -23,11 +23,11 @@ SCORES = pa.schema(
 )
 """One row per condition, task and metric.
 
-condition: What was shown
+condition: How the image was shown
 task: Name of the task; `all` for all of the dataset
-metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, as the dataset asks
+metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, depending on the dataset
 value: The metric; a share, unless its name says otherwise
-chance: What drawing a choice at random gets in the long run
+chance: Expected value of choices drawn at random
 n: Items, or pairs for `pair_accuracy`
 against: The condition compared with; null where nothing is compared
 difference: Value minus that of the other condition, on the same items
@@ -49,7 +49,7 @@ DISTRIBUTIONS = pa.schema(
 )
 """One row per condition, task, kind and answer.
 
-condition: What was shown
+condition: How the image was shown
 task: Name of the task; `all` for all of the dataset
 kind: `choice`: by the text of the answer; `place`: by its position among the choices
 answer: The text, or the position
@@ -96,8 +96,8 @@ CORRELATIONS = pa.schema(
 """One row per encoder, VLM and kind of correlation, over the patterns that both have.
 
 encoder, vlm: Name in the registry
-encoder_dataset: Dataset that the encoder was asked
-vlm_dataset: Dataset that the VLM was asked
+encoder_dataset: Dataset that the encoder answered
+vlm_dataset: Dataset that the VLM answered
 kind: `pearson` or `spearman`
 r: Coefficient of correlation; null for fewer than three patterns, or constant accuracies
 ci_low, ci_high: End of the 95 % interval, by bootstrap over patterns

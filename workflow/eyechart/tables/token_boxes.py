@@ -1,24 +1,24 @@
-"""Where image tokens lie on an image, and how much of each a point or a box covers.
+"""How much of each image token a point or a box covers.
 
-Places are what ``tables.activations.read_places`` gives: per token view, row, column, left, top,
-right, bottom, in pixels of the image. Tokens that lie nowhere (NaN) have a weight of 0.
+Places are those of ``tables.activations.read_places``: per token view, row, column, left, top,
+right, bottom, in pixels of the image. Tokens without a position (NaN) have weight 0.
 """
 
 import numpy as np
 
 from eyechart.tables.regions import POINT, Region
 
-SAME_SIZE = 0.05  # views whose tokens differ less in area are equally fine
+SAME_SIZE = 0.05  # views whose token areas differ less count as equally fine
 
 
 class OutsideError(ValueError):
-    """A point, or a box, where no token lies."""
+    """A point or a box that no token covers."""
 
 
 def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     """Return the bilinear weight of every token at a point; they sum to 1.
 
-    Of the views that contain the point those count whose tokens are smallest. Between the centres
+    Of the views that contain the point, those with the smallest tokens count. Between the centres
     of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
     views of one size meet, tokens of both count, as if the border were not there. Half a token
     outside of all views the nearest tokens still count.
@@ -35,7 +35,7 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     Raises
     ------
     OutsideError
-        If no token lies within half a token of the point.
+        If no token is within half a token of the point.
     """
     left, top, right, bottom = edges_of(places)
     wide, high = right - left, bottom - top
@@ -56,8 +56,8 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
 def coverage(places: np.ndarray, region: Region) -> np.ndarray:
     """Return how much of each token's area a region covers.
 
-    A point covers one token in each view that shows it, shared out bilinearly among those around
-    it. Tokens that lie nowhere are not covered.
+    A point covers one token in each view that contains it, distributed bilinearly over the tokens
+    around it. Tokens without a position are not covered.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def _at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
         try:
             found = weights_at_point(places, x, y)
         except OutsideError:
-            return found  # cropped away: no token sees it
+            return found  # cropped away: no token covers it
     return found
 
 
@@ -105,7 +105,7 @@ def same_size(areas: np.ndarray, level: float) -> np.ndarray:
 
 
 def extent(places: np.ndarray) -> str:
-    """Return the end of an error sentence: where tokens lie."""
+    """Return the end of an error sentence: the extent of the tokens."""
     edges = edges_of(places)
     if np.isnan(edges).all():
         return "no token lies anywhere"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from eyechart.tables.parquet import read_table, write_table
 
-# Where an item can be answered from, in the order in which a picture travels through a model
+# Stages that items are answered from, in the order in which a model processes an image
 STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
 EVIDENCE = ("readout", "probe", "answer")
 COMPARISONS = {  # name: the first minus the second
@@ -23,12 +23,12 @@ COMPARISONS = {  # name: the first minus the second
 }
 USED, BRAIN, NERVE, EYES, PRIOR, ENCODED, UNDECIDED = CLASSES = (
     *("encoded_and_used", "brain", "nerve", "eyes", "prior"),
-    "encoded",  # of a model that has no language model to use it
+    "encoded",  # of a model without a language model
     "undecided",
 )
-SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # what a skill belongs to
+SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # kinds of skill
 
-SKILL = ["dataset", "skill"]  # what names a skill of a model in all three tables
+SKILL = ["dataset", "skill"]  # the columns that identify a skill of a model in all three tables
 _SKILL = [
     ("model", pa.string()),
     ("dataset", pa.string()),
@@ -56,11 +56,11 @@ VALUES = pa.schema(
 skill: Name of the task
 band: `six`: vision-centric tasks; `question`: questions about scenes; `pattern`: patterns of MMVP
 stage: `alone`, `encoder`, `connector`, `lm_best`, `lm_last`, `sighted` or `blind`
-address: The layer, or the encoder that was asked; empty for the model's own responses
+address: The layer, or the encoder that answered; empty for the model's own responses
 evidence: `readout`, `probe` or `answer`
 value (share): Items right at this stage
-floor (share): What is reached without the image: chance; of a probe also what the question alone
-  gives
+floor (share): Accuracy without the image: chance, or for a probe the accuracy from the question
+  alone if that is higher
 """
 
 SKILLS = pa.schema(
@@ -88,12 +88,11 @@ kind: `vlm` or `encoder`
 contains: The encoder in a VLM; null where unknown
 seen: `canvas` or `alone`: how the images of the deciding readouts were seen; null without readouts
 n: Items that all stages have
-changed (share): Responses that change when the image is taken away; null where it was not asked
-  blind
+changed (share): Responses that change when the image is removed; null without blind responses
 changed_ci_low, changed_ci_high (share): End of its 95 % interval
 verdict: `encoded_and_used`, `brain`, `nerve`, `eyes`, `prior`, `encoded` or `undecided`
 rule: Name of the rule that gave the class; `none` for `undecided`
-why: The class in a sentence, with the numbers that it rests on
+why: The class in a sentence, with the numbers that it is based on
 """
 
 DIFFERENCES = pa.schema(
@@ -130,7 +129,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The three tables of one model, and what its rules were applied with (None: not said)."""
+    """The three tables of one model, and the settings of its rules (None: not recorded)."""
 
     values: pl.DataFrame
     skills: pl.DataFrame
@@ -166,18 +165,18 @@ def write_verdict(
 
 
 def read_verdict(path: Path) -> Verdict:
-    """Read the three tables of a verdict; ``path`` is that of the values.
+    """Load the three tables of a verdict; ``path`` is that of the values.
 
     Raises
     ------
     UserError
-        If one of them is missing, is no whole Parquet file, or lacks a column.
+        If one of them is missing, is not a complete Parquet file, or lacks a column.
     """
     schemas = (VALUES, SKILLS, DIFFERENCES)
     tables = [read_table(at, of.names) for at, of in zip(parts(path), schemas, strict=True)]
-    said = (tables[1].schema.metadata or {}).get(NOTE)
+    note = (tables[1].schema.metadata or {}).get(NOTE)
     values, skills, differences = (pl.DataFrame(table) for table in tables)
-    return Verdict(values, skills, differences, json.loads(said) if said else None)
+    return Verdict(values, skills, differences, json.loads(note) if note else None)
 
 
 def _nested(rows: pl.DataFrame, name: str) -> dict[tuple[str, ...], dict[str, Row]]:

@@ -1,6 +1,6 @@
-"""The rules of the verdict, as the step that decides applies them and the report explains them.
+"""The rules of the verdict, which the step `decide` applies and the report explains.
 
-docs/verdict.md says the same in words; a test compares them.
+docs/verdict.md describes them in words; a test compares the two.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDE
 
 @dataclass(frozen=True)
 class VerdictThresholds:
-    """What a fact must pass.
+    """The thresholds of facts.
 
     Attributes
     ----------
     alpha : float
-        A difference is shown where q is below.
+        A difference is significant if q is below.
     margin : float
-        Share of items. What is less above chance, or less apart, is too little to count.
+        Share of items. Smaller differences, from chance or between stages, do not count.
     """
 
     alpha: float
     margin: float
 
     def has(self, found: Estimate | None) -> bool:
-        """Return whether it is shown that a stage holds the answer."""
+        """Return whether there is evidence that a stage holds the answer."""
         return found is not None and (
             found.low > found.floor and found.value >= found.floor + self.margin
         )
 
     def lacks(self, found: Estimate | None) -> bool:
-        """Return whether it is shown that a stage does not hold the answer, or hardly."""
+        """Return whether there is evidence that a stage does not hold the answer, or barely."""
         return found is not None and found.high < found.floor + self.margin
 
     def above(self, found: Test | None) -> bool:
-        """Return whether the first of two stages is shown to be better, by enough to count."""
+        """Return whether the first of two stages is better, with significance and by the margin."""
         return found is not None and (
             found.low > 0 and found.q < self.alpha and found.difference >= self.margin
         )
 
     def below(self, found: Test | None) -> bool:
-        """Return whether the first of two stages is shown to be worse, by enough to count."""
+        """Return whether the first of two stages is worse, with significance and by the margin."""
         return found is not None and (
             found.high < 0 and found.q < self.alpha and found.difference <= -self.margin
         )
 
     def alike(self, found: Test | None) -> bool:
-        """Return whether it is shown that two stages differ by less than the margin."""
+        """Return whether there is evidence that two stages differ by less than the margin."""
         return found is not None and -self.margin < found.low and found.high < self.margin
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share of right answers with its 95 % interval, on n items; ``floor`` as of the stage."""
+    """A share of right answers with its 95 % interval, on n items, and the stage's ``floor``."""
 
     value: float
     low: float
@@ -67,7 +67,7 @@ class Estimate:
 class Test:
     """A difference of two stages with its 95 % interval, p and (over the whole table) q."""
 
-    __test__ = False  # pytest takes classes of this name for its own
+    __test__ = False  # else pytest collects this class
 
     difference: float
     low: float
@@ -78,7 +78,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Rule:
-    """A class, the facts that must be shown, and those that must not be."""
+    """A class, the facts that need evidence, and those without which it applies."""
 
     name: str
     verdict: str

@@ -1,9 +1,9 @@
 """Write the page of all tables between stages, from their schemas and the texts below them.
 
 Reads: the modules of ``eyechart.tables``. The string below a schema describes it: a first paragraph
-on its rows, then a line per column, ``name: what it is`` or ``name (unit): what it is``. Columns
-that are alike share a line; a line may go on below, indented; columns of COMMON may be left out.
-Such a string is no logic, so editing one runs nothing again.
+on its rows, then a line per column, ``name: what it is`` or ``name (unit): what it is``. Similar
+columns share a line; a line may continue below, indented; columns of COMMON may be left out. Such a
+string is not code, so editing it reruns nothing.
 Writes: docs/tables.md
 
     python -m eyechart.tables.write_docs --output docs/tables.md
@@ -43,18 +43,18 @@ COMMON = {
     "group": ("", "What is never split between train and test, such as a scene or a pair"),
     "address": ("", "The layer: `vision.3`, `connector`, `lm.12`, `lm.norm`, `decoder.2`"),
     "span": ("", "Tokens pooled there: `cls`, `image_mean`, `text_mean`, `last`, `all_mean`"),
-    "value": ("share", "Right answers"),
+    "value": ("share", "Correct answers"),
     "ci_low": ("", "Lower end of the 95 % interval, by group"),
     "ci_high": ("", "Upper end of the 95 % interval, by group"),
-    "chance": ("share", "What guessing reaches"),
+    "chance": ("share", "Expected accuracy of guesses"),
     "n": ("", "Items counted"),
-    "groups": ("", "Groups that these items are of"),
+    "groups": ("", "Groups of these items"),
     "q": ("", "p, corrected over all tests of the table (Benjamini–Hochberg)"),
 }
 
 
 class Entry(NamedTuple):
-    """A table of the page: its title, where its schema stands, and the kinds of its files."""
+    """A table of the page: its title, the module of its schema, and the kinds of its files."""
 
     title: str
     module: str
@@ -95,7 +95,7 @@ TABLES = (
 
 
 class Text(NamedTuple):
-    """What the string below a schema says: of its rows, and of columns, with their units."""
+    """The string below a schema: a text on its rows, and one per column, with its unit."""
 
     rows: str
     columns: dict[str, tuple[str, str]]
@@ -112,7 +112,7 @@ def section(entry: Entry) -> Iterator[str]:
     Raises
     ------
     LookupError
-        If a column is not described, or a description is of no column.
+        If a column has no description, or a description has no column.
     """
     module = importlib.import_module(f"eyechart.tables.{entry.module}")
     schema: pa.Schema = getattr(module, entry.schema)
@@ -137,7 +137,7 @@ def section(entry: Entry) -> Iterator[str]:
 
 
 def read_text(path: Path, name: str) -> Text:
-    """Return the string below the schema of a name in a module."""
+    """Load the string below a schema in a module."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     for statement, below in pairwise(body):
         match statement, below:
@@ -150,7 +150,7 @@ def read_text(path: Path, name: str) -> Text:
 
 
 def parse(text: str) -> Text:
-    r"""Return the parts of the string below a schema.
+    r"""Parse the string below a schema.
 
     >>> parse("One row per x.\n\na, b (px): Edges\nc: What\n  it is\n").columns["b"]
     ('px', 'Edges')

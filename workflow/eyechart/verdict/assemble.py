@@ -37,14 +37,14 @@ class VerdictInputs:
     probes: dict[str, Probed]
 
     def tasks(self) -> list[str]:
-        """Give the tasks of which anything is known."""
+        """Return the tasks of which anything is known."""
         read = [] if self.readouts is None else self.readouts["task"].to_list()
         asked = self.items.join(self.said, on="item_id", how="semi")["task"]
         return sorted({*asked, *read, *self.probes})
 
 
 def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
-    """Give the skills of a dataset, by task.
+    """Return the skills of a dataset, by task.
 
     Parameters
     ----------
@@ -81,9 +81,9 @@ def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
 def add_encoder(
     found: Iterable[Skill], encoder: str, dataset: str, items: pl.DataFrame, said: pl.DataFrame
 ) -> list[Skill]:
-    """Give the skills with what the contained encoder itself answers about the same patterns.
+    """Return the skills with what the contained encoder itself answers about the same patterns.
 
-    It is asked which of two pictures a statement is true of, so its items are others: they cannot
+    It is asked which of two images a statement is true of, so its items are others: they cannot
     be paired with the model's own, and are compared as two samples.
     """
     asked = items.join(said, on="item_id", how="inner")
@@ -104,7 +104,7 @@ def add_encoder(
 
 
 def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.DataFrame]:
-    """Give the answers to a task and what was probed of it, as far as there are any."""
+    """Return the answers to a task and what was probed of it, as far as there are any."""
     said = source.said.join(own, on="item_id", how="semi")
     probed = source.probes.get(task)
     found = [said] if len(said) else []
@@ -112,7 +112,7 @@ def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.
 
 
 def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.DataFrame:
-    """Give the items of a task that stand in all tables."""
+    """Return the items of a task that stand in all tables."""
     shared = own
     for table in tables:
         shared = shared.join(table.select("item_id"), on="item_id", how="semi")
@@ -191,7 +191,7 @@ def _which_picture(items: pl.DataFrame) -> bool:
 
 
 def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Give the columns of a table in the order of the items; NaN where an item is not there."""
+    """Return the columns of a table in the order of the items; NaN where an item is not there."""
     rows = shared.select("item_id").join(table, on="item_id", how="left", maintain_order="left")
     return {name: rows[name].to_numpy() for name in table.columns if name != "item_id"}
 

@@ -6,7 +6,7 @@ import numpy as np
 def cross_fitted(
     right: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[int]]:
-    """Give how the best candidate does on items that had no say in choosing it.
+    """Return how the best candidate does on items that had no say in choosing it.
 
     Groups are dealt to two halves; the candidate that is best on one half is scored on the other,
     and the halves change places. So the score is that of choosing, not of having been lucky. It is

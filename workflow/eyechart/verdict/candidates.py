@@ -12,7 +12,7 @@ LAST = "last"  # of the setting `encoder`: the last vision address
 def candidates(
     readouts: pl.DataFrame, encoder: str, where: str
 ) -> tuple[dict[str, pl.DataFrame], str]:
-    """Give per stage a table of its candidates, and how their pictures were seen.
+    """Return per stage a table of its candidates, and how their images were seen.
 
     Candidates of a stage are its addresses, each with every readout that all stages have: what only
     one stage was read with says nothing about what is lost from there to the next.
@@ -59,7 +59,7 @@ def candidates(
 
 
 def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list[str]]:
-    """Give the addresses of each stage; of a connector with blocks, its end."""
+    """Return the addresses of each stage; of a connector with blocks, its end."""
     vision, connector = (
         [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
     )

@@ -2,7 +2,7 @@
 
 Reads: items and answers of every dataset that the model was asked about, predictions of readouts
 (``<dataset>.predictions.parquet``) and tables of probes (their predictions stand beside them); of
-a VLM that contains an encoder, also what that encoder answers about pairs of pictures. The folders
+a VLM that contains an encoder, also what that encoder answers about pairs of images. The folders
 in the paths name model and dataset, so paths must be those of the workflow.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
@@ -84,7 +84,7 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
 
 
 def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
-    """Give a dataset's skills with the contained encoder's own answers, where there are any."""
+    """Return a dataset's skills with the contained encoder's own answers, where there are any."""
     other = args.settings["patterns"].get(dataset)
     items = {_named(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
     if not args.contains or other not in items:
@@ -123,7 +123,7 @@ def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) ->
 
 
 def bar_of(settings: Settings) -> VerdictThresholds:
-    """Give what facts must pass.
+    """Return what facts must pass.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.statistics.intervals import apart, paired_interval, share_interval
+from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.testing import mcnemar_exact
 from eyechart.tables.verdict import COMPARISONS
 from eyechart.tables.verdict_rules import Estimate, Test
@@ -44,7 +44,7 @@ class Skill:
     ----------
     dataset, name, band : str
     seen : str
-        ``canvas`` or ``alone``: how the pictures of the readouts were seen that decide; else empty.
+        ``canvas`` or ``alone``: how the images of the readouts were seen that decide; else empty.
     groups : ndarray of str, shape (n,)
     chance : float
     stages : dict of StageEvidence
@@ -76,7 +76,7 @@ class Findings:
 
 
 def estimate(stage: StageEvidence, groups: np.ndarray) -> Estimate:
-    """Give value and interval of one stage."""
+    """Return value and interval of one stage."""
     own = groups if stage.groups is None else stage.groups
     low, high = share_interval(stage.right, own)
     return Estimate(float(stage.right.mean()), low, high, len(stage.right), stage.floor)
@@ -96,12 +96,12 @@ def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> 
         p = mcnemar_exact(first.right, second.right, groups)
     else:
         ours, theirs = (groups if s.groups is None else s.groups for s in (first, second))
-        low, high, p = apart(first.right, ours, second.right, theirs)
+        low, high, p = unpaired_interval(first.right, ours, second.right, theirs)
     return Test(difference, low, high, p, p)
 
 
 def measure(skill: Skill, kind: str) -> Findings:
-    """Give the estimates and (uncorrected) tests of a skill of a model of a kind."""
+    """Return the estimates and (uncorrected) tests of a skill of a model of a kind."""
     stages = skill.stages
     alone = kind == "encoder" and "alone" in stages
     tests = {

@@ -69,7 +69,7 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_probes(path: Path, model: str, dataset: str) -> tuple[str, Probed] | None:
-    """Read the probes of a task and their predictions beside it; None of a task about pictures.
+    """Read the probes of a task and their predictions beside it; None of a task about images.
 
     Returns
     -------

@@ -33,12 +33,12 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
 
 
 def facts(found: Findings, bar: VerdictThresholds) -> dict[str, bool]:
-    """Give which facts are shown."""
+    """Return which facts are shown."""
     return {name: shown(found, bar) for name, shown in FACTS.items()}
 
 
 def decide(found: Findings, bar: VerdictThresholds) -> Rule:
-    """Give the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided."""
+    """Return the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided."""
     shown = facts(found, bar)
     for rule in RULES:
         if all(shown[f] for f in rule.shown) and not any(shown[f] for f in rule.unless):

@@ -45,7 +45,7 @@ def gap(found: Test) -> str:
 
 
 def why(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> str:
-    """Give the sentence of a skill: what decided, the numbers, n, groups and chance."""
+    """Return the sentence of a skill: what decided, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     text = _TEXTS[rule.name](skill, found, bar)
@@ -54,7 +54,7 @@ def why(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> st
 
 
 def _lost(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
-    """Say what is shown to be lost before the language model, where that is not the class."""
+    """Return what is shown to be lost before the language model, where that is not the class."""
     for after, name in (("connector", "encoder_connector"), ("lm_best", "encoder_lm")):
         if bar.above(found.tests.get(name)):
             at = found.estimates
@@ -185,7 +185,7 @@ def _standing(found: Estimate, bar: VerdictThresholds) -> str:
 
 
 def _missing(skill: Skill, found: Findings) -> str:
-    """Say what could not be looked at, and whose items are others."""
+    """Return what could not be looked at, and whose items are others."""
     stage = skill.stages.get("encoder")
     if stage is not None and stage.groups is not None:
         return f"; the encoder was asked about {len(stage.right)} other items of this pattern"

@@ -15,7 +15,7 @@ from eyechart.verdict.sentences import why
 def judge(
     found: Sequence[Skill], kind: str, bar: VerdictThresholds
 ) -> list[tuple[Skill, Findings, Rule]]:
-    """Give the numbers and the rule of every skill; q is over all tests of all of them.
+    """Return the numbers and the rule of every skill; q is over all tests of all of them.
 
     Parameters
     ----------

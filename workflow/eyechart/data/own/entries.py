@@ -3,7 +3,7 @@
 Whatever the source was, a folder, a table or a Hugging Face dataset, :mod:`take_own` leaves
 
 * ``images/…``: the pictures, as links to the user's files, or written out of a table's bytes;
-* ``table.jsonl``: a row per item, as :class:`Entry` has it.
+* ``table.jsonl``: a row per item, as :class:`OwnEntry` has it.
 
 So whoever prepares the dataset reads one form.
 """
@@ -24,7 +24,7 @@ KEYS = ("image", *COLUMNS, "labels")
 NAME = r"[a-z0-9_]+"  # tasks name files of results
 
 
-class Entry(TypedDict):
+class OwnEntry(TypedDict):
     """One row of ``table.jsonl``.
 
     ``where`` is the user's own file and row, for errors; ``images`` are ids of pictures, which are
@@ -77,6 +77,6 @@ def task_name(text: str, where: str) -> str:
     return name
 
 
-def read_entries(root: Path) -> list[Entry]:
+def read_entries(root: Path) -> list[OwnEntry]:
     """Read all rows of ``table.jsonl``."""
-    return [Entry(**record.values) for record in read_jsonl(Path(root) / TABLE)]  # type: ignore[typeddict-item]
+    return [OwnEntry(**record.values) for record in read_jsonl(Path(root) / TABLE)]  # type: ignore[typeddict-item]

@@ -1,11 +1,11 @@
 """Groups of one's own rows: what shares a picture must not be parted between train and test."""
 
 from eyechart.core.errors import UserError
-from eyechart.data.own.entries import Entry
+from eyechart.data.own.entries import OwnEntry
 from eyechart.statistics.components import connected
 
 
-def group_entries(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
+def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
     """Give the group of every row: the table's own, or the rows that hang together.
 
     Rows hang together that show a picture of the same bytes, whatever its name, or are of one
@@ -28,7 +28,7 @@ def group_entries(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
     grouped = [entry for entry in entries if entry["group"] is not None]
     if not grouped:
         return _components(entries, hashes)
-    owner: dict[tuple[str, str], Entry] = {}
+    owner: dict[tuple[str, str], OwnEntry] = {}
     for entry in entries:
         if entry["group"] is None:
             raise UserError(
@@ -47,12 +47,12 @@ def group_entries(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
     return [str(entry["group"]) for entry in entries]
 
 
-def _ties(entry: Entry, hashes: dict[str, str]) -> list[tuple[str, str]]:
+def _ties(entry: OwnEntry, hashes: dict[str, str]) -> list[tuple[str, str]]:
     ties = [("picture", hashes[name]) for name in entry["images"]]
     return ties if entry["pair"] is None else [*ties, ("pair", entry["pair"])]
 
 
-def _components(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
+def _components(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
     component = connected([_ties(entry, hashes) for entry in entries]).tolist()
     names: dict[int, str] = {}
     for number, entry in zip(component, entries, strict=True):
@@ -60,8 +60,8 @@ def _components(entries: list[Entry], hashes: dict[str, str]) -> list[str]:
     return [names[number] for number in component]
 
 
-def _check_pairs(entries: list[Entry]) -> None:
-    of_pair: dict[str, list[Entry]] = {}
+def _check_pairs(entries: list[OwnEntry]) -> None:
+    of_pair: dict[str, list[OwnEntry]] = {}
     for entry in entries:
         if entry["pair"] is not None:
             of_pair.setdefault(entry["pair"], []).append(entry)

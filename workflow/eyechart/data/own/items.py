@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.own.entries import IMAGES, Entry, task_name
+from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
 from eyechart.data.own.groups import group_entries
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
@@ -17,7 +17,7 @@ _LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
 
 
 def item_rows(
-    entries: list[Entry],
+    entries: list[OwnEntry],
     settings: Settings,
     hashes: dict[str, str],
     divide: Callable[[str], str],
@@ -57,7 +57,7 @@ def item_rows(
     return rows
 
 
-def _item(entry: Entry, settings: Settings) -> Row:
+def _item(entry: OwnEntry, settings: Settings) -> Row:
     """Give an item but for its group and type."""
     where = entry["where"]
     prompt = settings.get("prompt") or entry["prompt"]
@@ -81,7 +81,7 @@ def _item(entry: Entry, settings: Settings) -> Row:
     }
 
 
-def image_rows(root: Path, entries: list[Entry], items: list[Row]) -> list[Row]:
+def image_rows(root: Path, entries: list[OwnEntry], items: list[Row]) -> list[Row]:
     """Give a row per picture, all but its hash and size, with a label of every image task.
 
     Its type is that of all rows that show it, where they agree, else its group.
@@ -119,7 +119,7 @@ def image_rows(root: Path, entries: list[Entry], items: list[Row]) -> list[Row]:
     return list(rows.values())
 
 
-def _label(entry: Entry, rows: dict[str, Row], first: dict[str, str]) -> None:
+def _label(entry: OwnEntry, rows: dict[str, Row], first: dict[str, str]) -> None:
     for task, label in entry["labels"].items():
         for name in entry["images"]:
             rows[name].setdefault(LABEL + task, None)

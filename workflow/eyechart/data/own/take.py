@@ -22,7 +22,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import write_text
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
-from eyechart.data.own.entries import Entry
+from eyechart.data.own.entries import OwnEntry
 from eyechart.data.own.images import Album
 from eyechart.data.own.sources import RowSource, open_source
 from eyechart.data.own.values import Mapping, pictures, resolve, text, texts, used
@@ -32,7 +32,7 @@ from eyechart.tables import receipt
 
 def entries(
     sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
-) -> Iterator[Entry]:
+) -> Iterator[OwnEntry]:
     """Give the rows of the splits wanted, in order, and take their pictures on the way.
 
     A source's own split counts, else the column ``split``; where there is neither, all rows are of
@@ -63,12 +63,12 @@ def entries(
             raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
 
 
-def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Album) -> Entry:
+def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Album) -> OwnEntry:
     where = record.where
     if "item_id" in mapping and not text(record, mapping["item_id"]):
         raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
     found = pictures(record, mapping["image"])
-    return Entry(
+    return OwnEntry(
         where=where,
         item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
         split=split,

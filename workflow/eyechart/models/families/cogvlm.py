@@ -12,10 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.models.checkpoint import one_sentence, quiet
-from eyechart.models.families.base import PreparedImage, Seen, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.models.stub_packages import attention
@@ -55,7 +56,7 @@ class CogVLM(RemoteAdapter):
         return () if (folder / "tokenizer.model").is_file() else (TOKENIZER,)
 
     @classmethod
-    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions) -> Any:
         """Load Vicuna's tokenizer."""
         place = home / TOKENIZER if cls.companions(folder) else folder
         with quiet(), one_sentence(place):

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import PreparedImage, Seen, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 from eyechart.models.stub_packages import importing_from
 
@@ -96,7 +97,7 @@ class GLaMM(RemoteAdapter):
         return SOURCE, str(read_json(folder / "config.json")["mm_vision_tower"])
 
     @classmethod
-    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions) -> Any:
         """Load the tokenizer."""
         with quiet(), one_sentence(folder):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -107,7 +108,7 @@ class GLaMM(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model with its repository's class, then its encoder."""
         with importing_from(home / SOURCE), one_sentence(home / SOURCE):

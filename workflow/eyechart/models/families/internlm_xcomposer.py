@@ -17,10 +17,11 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import PreparedImage, Seen, rectangle
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
@@ -63,7 +64,7 @@ class InternLMXComposer(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; without this setting it would require compiled attention."""
         reference = read_json(folder / "config.json")["auto_map"][cls.MODEL]

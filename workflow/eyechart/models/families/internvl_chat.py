@@ -13,10 +13,11 @@ from torch import Tensor
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import PreparedImage, Seen, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
 OPENS, PATCH, CLOSES = "<img>", "<IMG_CONTEXT>", "</img>"
@@ -43,7 +44,7 @@ class InternVLChat(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; without this setting it would use compiled attention if available."""
         kind = loading.attention or spec.attention

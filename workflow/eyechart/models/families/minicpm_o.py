@@ -13,10 +13,11 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import PreparedImage, Seen
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
 MARK = "(<image>./</image>)"
@@ -47,7 +48,7 @@ class MiniCPMO(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model without its audio modules."""
         silent = {"init_audio": False, "init_tts": False}

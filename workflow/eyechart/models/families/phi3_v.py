@@ -15,10 +15,11 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import PreparedImage, Seen, rectangle
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens, text_masks
 from eyechart.models.spec import Spec
@@ -60,7 +61,7 @@ class Phi3V(RemoteAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; its configuration would require compiled attention."""
         kind = {"_attn_implementation": loading.attention or spec.attention or "eager"}

@@ -15,9 +15,10 @@ from torch.nn.utils.rnn import pad_sequence
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import PreparedImage, Seen
+from eyechart.models.families.base import Seen
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec
 from eyechart.models.stub_packages import inside, stand_ins
@@ -57,7 +58,7 @@ class RemoteAdapter(LanguageAdapter):
     # Loading
 
     @classmethod
-    def load(cls, checkpoint: Path, spec: Spec, loading: Loading) -> RemoteAdapter:
+    def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> RemoteAdapter:
         """Load tokenizer or processor, then the model, from a folder in Hugging Face layout.
 
         Raises
@@ -99,7 +100,7 @@ class RemoteAdapter(LanguageAdapter):
         return ()
 
     @classmethod
-    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: Loading) -> Any:
+    def load_text(cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions) -> Any:
         """Load the tokenizer, or the processor of text and images."""
         auto = transformers.AutoTokenizer if cls.TOKENIZER_ONLY else transformers.AutoProcessor
         where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
@@ -108,7 +109,7 @@ class RemoteAdapter(LanguageAdapter):
 
     @classmethod
     def load_weights(
-        cls, folder: Path, home: Path, spec: Spec, loading: Loading, processor: Any
+        cls, folder: Path, home: Path, spec: Spec, loading: LoadOptions, processor: Any
     ) -> tuple[Any, torch.device]:
         """Load the model; return it and its device."""
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED)

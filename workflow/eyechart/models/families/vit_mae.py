@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.models.families.base import Adapter, PreparedImage, Seen
+from eyechart.models.families.base import Adapter, Seen
+from eyechart.models.families.image_tokens import PreparedImage
 
 
 class VitMae(Adapter):

@@ -59,7 +59,7 @@ class DepthHeads(Section):
     dpt: DptHead | None = nested("one head over several blocks; null: none")
 
 
-class Readout(Section):
+class ReadoutSettings(Section):
     """Answers from a model's representations alone, at every address with image tokens.
 
     Every image token of these datasets is kept, which takes images × tokens × width × addresses × 2
@@ -79,7 +79,7 @@ class Readout(Section):
     heads: DepthHeads = nested("how depth heads are trained")
 
 
-class Concepts(Section):
+class ConceptsSettings(Section):
     """Coloured words compared with images of colours: docs/stroop.md."""
 
     datasets: Names | None = setting(
@@ -115,7 +115,7 @@ class Attention(Section):
     bootstrap: Draws = setting(1000, BOOTSTRAP)
 
 
-class Verdict(Section):
+class VerdictSettings(Section):
     """The rules by which the verdict of a skill is decided: docs/verdict.md."""
 
     alpha: OpenShare = setting(0.01, "q below which two stages count as different")

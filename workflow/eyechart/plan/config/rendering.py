@@ -23,7 +23,7 @@ Pixels = Annotated[int, Field(ge=16)]
 Position = Annotated[list[Number], Field(min_length=3, max_length=3)]
 
 
-class Camera(Section):
+class CameraSettings(Section):
     """The camera of rendered scenes."""
 
     position: Position = setting([0, -9, 6], "where it stands", unit="scene units")
@@ -54,10 +54,10 @@ class Rendering(Section):
     light_jitter: NonNegative = setting(
         1.0, "each light is moved by up to this distance", unit="scene units"
     )
-    camera: Camera = nested("where the camera stands")
+    camera: CameraSettings = nested("where the camera stands")
 
 
-class CameraOverride(Camera, Override):
+class CameraOverride(CameraSettings, Override):
     """What differs from ``rendering.camera`` for one dataset."""
 
 

@@ -5,7 +5,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from eyechart.plan.config.analyses import Attention, Concepts, Readout, Report, Verdict
+from eyechart.plan.config.analyses import (
+    Attention,
+    ConceptsSettings,
+    ReadoutSettings,
+    Report,
+    VerdictSettings,
+)
 from eyechart.plan.config.base import (
     UNIQUE,
     Count,
@@ -20,7 +26,13 @@ from eyechart.plan.config.base import (
 )
 from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.rendering import Canvas, Rendering
-from eyechart.plan.config.stages import Behavior, Extraction, Loading, Mining, Probing
+from eyechart.plan.config.stages import (
+    BehaviorSettings,
+    Extraction,
+    Loading,
+    Mining,
+    Probing,
+)
 from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
 from eyechart.plan.layout import Layout
 
@@ -62,12 +74,12 @@ class RootConfig(Section):
     loading: Loading = nested("how models are brought into memory")
     extraction: Extraction = nested("which activations are stored")
     probing: Probing = nested("how probes are trained and tested")
-    behavior: Behavior = nested("what models are asked")
+    behavior: BehaviorSettings = nested("what models are asked")
     mining: Mining = nested("pairs of images that encoders see differently")
-    readout: Readout = nested("answers from representations alone")
-    concepts: Concepts = nested("coloured words against colours")
+    readout: ReadoutSettings = nested("answers from representations alone")
+    concepts: ConceptsSettings = nested("coloured words against colours")
     attention: Attention = nested("where a language model attends")
-    verdict: Verdict = nested("the rules of the verdict")
+    verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
     tiny_models: TinyModels = nested("where the tiny models come from")
 

@@ -198,7 +198,7 @@ class QuestionOverride(QuestionSettings, Override):
     """What differs from ``behavior`` for one dataset."""
 
 
-class Behavior(QuestionSettings):
+class BehaviorSettings(QuestionSettings):
     """What models are asked. One job per model and dataset asks under every condition."""
 
     datasets: Names | None = setting(
@@ -225,7 +225,7 @@ class Behavior(QuestionSettings):
     )
 
     @model_validator(mode="after")
-    def _sighted(self) -> "Behavior":
+    def _sighted(self) -> "BehaviorSettings":
         if "sighted" not in self.conditions:
             raise mistake(
                 "conditions", f" is {self.conditions}, expected 'sighted' among them: the others "

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from eyechart.data.layouts.clevr.section import Families, Questions
+from eyechart.data.layouts.clevr.section import Families, QuestionCounts
 from eyechart.plan.config.base import (
     AsWritten,
     Count,
@@ -78,7 +78,7 @@ class TextScenes(Section):
     """What the language model reads about; these scenes are not rendered."""
 
     families: Families = setting(["query", "count", "exist"], "kinds of question")
-    questions: Questions = nested("questions of each task about a scene")
+    questions: QuestionCounts = nested("questions of each task about a scene")
 
 
 class Stage(Section):
@@ -189,7 +189,7 @@ class Distillation(Stage):
     eval_every: Count = setting(150, "steps between two evaluations")
 
 
-class Recipe(Section):
+class TrainingRecipe(Section):
     """All that decides the weights of the tiny models."""
 
     pictures: Count = setting(7500, "images trained on")
@@ -219,4 +219,6 @@ class TinyModels(Section):
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", "where they are trained; on a GPU, float sums and hence weights differ"
     )
-    recipe: Recipe = nested("how they are trained; shipped weights of another recipe are refused")
+    recipe: TrainingRecipe = nested(
+        "how they are trained; shipped weights of another recipe are refused"
+    )

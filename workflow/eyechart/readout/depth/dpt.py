@@ -1,11 +1,11 @@
-"""A small depth head over several vision blocks, of the shape of DPT.
+"""A small depth head over several vision blocks, in the manner of DPT.
 
-Each block's tokens become a map of their own scale (say four times as fine as the tokens, twice, as
-fine, half), and the maps are fused from coarse to fine. ``finest`` is how many cells of the finest
-map lie along each side of a token.
+Each block's tokens become a map with a scale of its own (for example 4, 2, 1 and 1/2 cells along a
+token), and the maps are fused from coarse to fine. ``finest`` is the number of cells of the finest
+map along each side of a token.
 
 Source: Ranftl, Bochkovskiy & Koltun 2021, "Vision Transformers for Dense Prediction": reassemble
-four stages, fuse with residual convolutions. Smaller here: one width, one residual unit a stage.
+four stages, fuse with residual convolutions. Smaller here: one width, one residual unit per scale.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ VIEW, ROW, COLUMN, LEFT = 0, 1, 2, 3  # columns of places
 
 @dataclass(frozen=True)
 class Grid:
-    """The tokens of one view: ``tokens[i]`` stands at row ``i // columns`` of the map."""
+    """The tokens of one view: ``tokens[i]`` is at row ``i // columns`` of the map."""
 
     tokens: np.ndarray
     rows: int
@@ -48,7 +48,7 @@ class DPT(nn.Module):
         self.register_buffer("depth", torch.tensor([0.0, 1.0]))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Give depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
+        """Return depths (b, finest h, finest w) from token maps, (b, d, h, w) each."""
         h, w = maps[0].shape[-2:]
         found = None
         for i in reversed(range(len(maps))):
@@ -62,8 +62,8 @@ class DPT(nn.Module):
         depths: Tensor = self.last(found)[:, 0] * self.depth[1] + self.depth[0]
         return depths
 
-    def settle(self, seed: int) -> None:
-        """Draw the weights anew, from nothing but a seed."""
+    def init_weights(self, seed: int) -> None:
+        """Initialise the weights from a seed."""
         draw = torch.Generator().manual_seed(seed % 2**62)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -74,17 +74,17 @@ class DPT(nn.Module):
 
 @dataclass(frozen=True)
 class TrainedMapHead:
-    """A trained head, and the addresses whose tokens it takes."""
+    """A trained head, and the addresses whose tokens it reads."""
 
     net: DPT
     addresses: list[str]
 
-    def finer(self, places: np.ndarray) -> np.ndarray:
-        """Give where the cells lie: see :func:`finer`."""
-        return finer(places, self.net.finest)
+    def cell_places(self, places: np.ndarray) -> np.ndarray:
+        """Return the positions of the cells: see :func:`cell_places`."""
+        return cell_places(places, self.net.finest)
 
     def __call__(self, tokens: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
-        """Give the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
+        """Return the depths of all cells, float64 (cells,), from tokens (t, d) at each address.
 
         NaN for the cells of a view without a map.
         """
@@ -92,12 +92,12 @@ class TrainedMapHead:
         for grid in grids(places):
             maps = [one[None].float() for one in as_maps(tokens, grid)]
             with torch.inference_mode():
-                from_map(self.net(maps)[0].numpy(), grid, cells)
+                write_map(self.net(maps)[0].numpy(), grid, cells)
         return cells.ravel()
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a path that leaves the map as it is."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -105,13 +105,13 @@ class Residual(nn.Module):
         self.two = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give a map of the same shape."""
+        """Return a map of the same shape."""
         found: Tensor = x + self.two(relu(self.one(relu(x))))
         return found
 
 
 def grids(places: np.ndarray) -> list[Grid]:
-    """Give the views of a picture whose tokens fill a grid; others have no map.
+    """Return the views of an image whose tokens fill a grid; other views have no map.
 
     Parameters
     ----------
@@ -130,10 +130,10 @@ def grids(places: np.ndarray) -> list[Grid]:
     return found
 
 
-def finer(places: np.ndarray, finest: int) -> np.ndarray:
-    """Give where the cells of each token lie, token by token and row by row, (finest^2 t, 7).
+def cell_places(places: np.ndarray, finest: int) -> np.ndarray:
+    """Return the positions of each token's cells, token by token and row by row, (finest^2 t, 7).
 
-    Cells of a view without a map lie nowhere.
+    Cells of a view without a map have none.
     """
     inside = np.full(places.shape, np.nan)
     for grid in grids(places):
@@ -141,30 +141,30 @@ def finer(places: np.ndarray, finest: int) -> np.ndarray:
     cells = np.repeat(inside, finest**2, axis=0)
     down, across = np.divmod(np.tile(np.arange(finest**2), len(places)), finest)
     left, top, right, bottom = cells[:, 3:7].T.copy()
-    wide, high = (right - left) / finest, (bottom - top) / finest
+    width, height = (right - left) / finest, (bottom - top) / finest
     cells[:, 1] = cells[:, 1] * finest + down
     cells[:, 2] = cells[:, 2] * finest + across
-    x, y = left + across * wide, top + down * high
-    cells[:, 3:7] = np.stack([x, y, x + wide, y + high], axis=1)
+    x, y = left + across * width, top + down * height
+    cells[:, 3:7] = np.stack([x, y, x + width, y + height], axis=1)
     return cells
 
 
 def as_maps(tokens: Sequence[np.ndarray], grid: Grid) -> list[Tensor]:
-    """Give a view's tokens, (t, d) at each block, as maps, (d, rows, columns)."""
+    """Return a view's tokens, (t, d) at each block, as maps, (d, rows, columns)."""
     return [
         torch.from_numpy(one[grid.tokens].T.reshape(-1, grid.rows, grid.columns)) for one in tokens
     ]
 
 
 def as_map(cells: np.ndarray, grid: Grid) -> np.ndarray:
-    """Give the cells of all tokens, (t, finest, finest), as a view's map."""
+    """Return the cells of all tokens, (t, finest, finest), as a view's map."""
     side = cells.shape[-1]
     whole = cells[grid.tokens].reshape(grid.rows, grid.columns, side, side).transpose(0, 2, 1, 3)
     return whole.reshape(grid.rows * side, grid.columns * side)
 
 
-def from_map(depths: np.ndarray, grid: Grid, cells: np.ndarray) -> None:
-    """Put a view's map into the cells of all tokens, (t, finest, finest)."""
+def write_map(depths: np.ndarray, grid: Grid, cells: np.ndarray) -> None:
+    """Write a view's map into the cells of all tokens, (t, finest, finest)."""
     side = cells.shape[-1]
     whole = depths.reshape(grid.rows, side, grid.columns, side).transpose(0, 2, 1, 3)
     cells[grid.tokens] = whole.reshape(-1, side, side)

@@ -1,4 +1,4 @@
-"""Training of the small DPT head: Adam on the absolute error, until held-out groups say stop."""
+"""Training of the small DPT head: Adam on the absolute error, with early stopping on groups."""
 
 import copy
 import logging
@@ -33,22 +33,22 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
     Parameters
     ----------
     examples : sequence of Example
-        Of training pictures, of at least two groups.
+        Of training images, of at least two groups.
     settings : dict
         ``width``, ``finest`` (cells along a token), ``epochs`` (at most), ``lr``, ``batch``,
         ``patience`` (epochs without a new best before it stops), ``held_out`` (share of the groups
-        that decide when).
+        that decide this).
     seed : tuple
-        Names what the draws are for.
+        Names the draws.
 
     Returns
     -------
     DPT
-        As it was after its best epoch.
+        In its state after the best epoch.
     """
     kept, held = split(examples, settings["held_out"], seed)
     net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])
-    net.settle(seed_for("depth head weights", *seed))
+    net.init_weights(seed_for("depth head weights", *seed))
     _standardise(net, kept)
     step = adam(list(net.parameters()), settings["lr"])
     best, state, since = float("inf"), copy.deepcopy(net.state_dict()), 0
@@ -70,7 +70,7 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 
 
 def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
-    """Give a step of Adam. That of ``torch.optim`` takes seconds to import its compiler.
+    """Return a step of Adam. ``torch.optim`` would take seconds to import its compiler.
 
     Notes
     -----
@@ -97,7 +97,7 @@ def adam(parameters: Sequence[Tensor], lr: float) -> Callable[[], None]:
 def split(
     examples: Sequence[Example], share: float, seed: tuple[str | int, ...]
 ) -> tuple[list[Example], list[Example]]:
-    """Hold out a share of the groups, at least one and not all."""
+    """Split off a share of the groups, at least one and not all."""
     groups = sorted({example.group for example in examples})
     order = generator("depth head held out", *seed).permutation(len(groups))
     count = min(max(1, round(share * len(groups))), len(groups) - 1)
@@ -108,7 +108,7 @@ def split(
 
 @torch.inference_mode()
 def evaluate(net: DPT, examples: Sequence[Example], batch: int) -> float:
-    """Give the mean absolute error over all known cells."""
+    """Return the mean absolute error over all known cells."""
     total, count = 0.0, 0
     for part in _batches(examples, batch, None):
         error, cells = _error(net, part)
@@ -128,7 +128,7 @@ def _error(net: DPT, batch: Sequence[Example]) -> tuple[Tensor, int]:
 def _batches(
     examples: Sequence[Example], size: int, draw: np.random.Generator | None
 ) -> Iterator[list[Example]]:
-    """Give batches of examples of one shape each, in a drawn order if there is a draw."""
+    """Yield batches of examples of one shape each, in a random order if there is a generator."""
     shapes: dict[tuple[int, ...], list[Example]] = {}
     for i in draw.permutation(len(examples)) if draw else range(len(examples)):
         shapes.setdefault(tuple(examples[i].depths.shape), []).append(examples[i])
@@ -148,7 +148,7 @@ def _standardise(net: DPT, examples: Sequence[Example]) -> None:
             total, square = total + own.sum(1), square + (own**2).sum(1)
         mean = total / count
         variance = (square / count - mean**2).clamp(min=0)
-        alive = variance > 1e-6 * mean**2  # else rounding, and no feature
+        alive = variance > 1e-6 * mean**2  # below, it is rounding
         scale = torch.where(alive & (variance > 0), variance.sqrt(), 1.0)
         getattr(net, f"mean_{i}").copy_(mean)
         getattr(net, f"scale_{i}").copy_(scale)

@@ -1,4 +1,4 @@
-"""Trained depth heads as files: safetensors, what they are told of in its metadata."""
+"""Files of trained depth heads: safetensors with metadata."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from safetensors.numpy import save
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
-from eyechart.readout.depth.linear import Linear
+from eyechart.readout.depth.linear import LinearHead
 
 if TYPE_CHECKING:
     from eyechart.readout.depth.dpt import TrainedMapHead
@@ -24,16 +24,16 @@ LINEAR, DPT = "linear/", "dpt/"
 
 @dataclass(frozen=True)
 class Heads:
-    """All depth heads of a model: the linear ones by address; of the DPT head, its numbers."""
+    """All depth heads of a model: the linear ones by address, and the tensors of the DPT head."""
 
-    linear: dict[str, Linear]
+    linear: dict[str, LinearHead]
     addresses: list[str]
     width: int
     finest: int
     tensors: dict[str, np.ndarray]
 
-    def over_blocks(self, threads: int) -> "TrainedMapHead":
-        """Give the head over several blocks, where there are ``addresses``."""
+    def map_head(self, threads: int) -> "TrainedMapHead":
+        """Return the head over several blocks, if there are ``addresses``."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
         from eyechart.readout.depth import dpt as depth_dpt  # noqa: PLC0415
@@ -51,34 +51,36 @@ def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
     for address, head in heads.linear.items():
         tensors[f"{LINEAR}{address}/weight"] = head.weight
         tensors[f"{LINEAR}{address}/bias"] = np.array([head.bias])
-    told = {**names, "addresses": heads.addresses, "width": heads.width}
-    told["finest"] = heads.finest
+    metadata = {**names, "addresses": heads.addresses, "width": heads.width}
+    metadata["finest"] = heads.finest
     with atomic(path) as partial:
-        partial.write_bytes(save(tensors, {KEY: json.dumps(told, sort_keys=True)}))
+        partial.write_bytes(save(tensors, {KEY: json.dumps(metadata, sort_keys=True)}))
 
 
 def read_heads(path: Path, model: str) -> Heads:
-    """Read the depth heads of a model.
+    """Load the depth heads of a model.
 
     Raises
     ------
     UserError
-        If the file is missing, no such file, or of another model.
+        If the file is missing, invalid, or of another model.
     """
     try:
         with safe_open(path, "np") as opened:
-            told: dict[str, Any] = json.loads(opened.metadata()[KEY])
+            metadata: dict[str, Any] = json.loads(opened.metadata()[KEY])
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a file of depth heads ({error})") from None
-    if told["model"] != model:
-        raise UserError(f"{path}: model is {told['model']!r}, expected {model!r}")
+    if metadata["model"] != model:
+        raise UserError(f"{path}: model is {metadata['model']!r}, expected {model!r}")
     linear = {}
     for name, weight in tensors.items():
         if name.startswith(LINEAR) and name.endswith("/weight"):
             stem = name.removesuffix("/weight")
-            linear[stem.removeprefix(LINEAR)] = Linear(weight, float(tensors[f"{stem}/bias"][0]))
+            linear[stem.removeprefix(LINEAR)] = LinearHead(
+                weight, float(tensors[f"{stem}/bias"][0])
+            )
     own = {k.removeprefix(DPT): v for k, v in tensors.items() if k.startswith(DPT)}
-    return Heads(linear, told["addresses"], told["width"], told["finest"], own)
+    return Heads(linear, metadata["addresses"], metadata["width"], metadata["finest"], own)

@@ -1,8 +1,8 @@
-"""A linear depth head: ridge regression of tokens' depths, in closed form from summed products.
+"""A linear depth head: ridge regression of tokens' depths, in closed form from sums of products.
 
-Tokens pass by once; folds are left out by subtracting their sums, so nothing is kept but d x d
-matrices, however many pictures there are. scikit-learn's ``Ridge`` needs all tokens in memory; a
-test holds this one against it.
+Tokens are read once. A fold is left out by subtracting its sums, so only d x d matrices are kept,
+however many images there are. scikit-learn's ``Ridge`` needs all tokens in memory; a test compares
+the two.
 """
 
 from collections.abc import Sequence
@@ -11,26 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve
 
-SAME = 1e-10  # of its squared mean: a feature whose variance is less is constant in float16
+SAME = 1e-10  # relative to its squared mean: a feature with less variance is constant in float16
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearHead:
     """Depth of a token: ``weight @ token + bias``."""
 
     weight: np.ndarray  # (d,)
     bias: float
 
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
-        """Give the depths (t,) of tokens (t, d)."""
+        """Return the depths (t,) of tokens (t, d)."""
         return np.asarray(tokens.astype(np.float64) @ self.weight + self.bias)
 
 
-class Sums:
-    """What ridge regression needs of tokens x (t, d) and depths y (t,): their products, summed.
+class ProductSums:
+    """Sums of products of tokens x (t, d) and depths y (t,), which ridge regression needs.
 
-    Products are taken about ``origin`` (d,), a token that is near the mean: a feature that is large
-    and hardly varies would else lose its variance to rounding.
+    Products are relative to ``origin`` (d,), a token near the mean: otherwise a large feature with
+    little variance would lose its variance to rounding.
     """
 
     def __init__(self, origin: np.ndarray):
@@ -40,7 +40,7 @@ class Sums:
         self.x, self.xy, self.xx = np.zeros(d), np.zeros(d), np.zeros((d, d))
 
     def add(self, tokens: np.ndarray, depths: np.ndarray) -> None:
-        """Count in tokens (t, d) and their depths (t,)."""
+        """Add tokens (t, d) and their depths (t,)."""
         x = tokens.astype(np.float64) - self.origin
         self.n += len(x)
         self.y += float(depths.sum())
@@ -49,47 +49,47 @@ class Sums:
         self.xy += depths @ x
         self.xx += x.T @ x
 
-    def combined(self, others: Sequence["Sums"], sign: int = 1) -> "Sums":
-        """Give these sums with others added, or taken away."""
-        found = Sums(self.origin)
+    def combined(self, others: Sequence["ProductSums"], sign: int = 1) -> "ProductSums":
+        """Return these sums with others added or subtracted."""
+        found = ProductSums(self.origin)
         for name in ("n", "y", "yy", "x", "xy", "xx"):
             rest = sum(getattr(other, name) for other in others)
             setattr(found, name, getattr(self, name) + sign * rest)
         return found
 
-    def fit(self, strength: float) -> Linear:
-        """Give the head of a ridge strength, on features scaled to a variance of 1.
+    def fit(self, strength: float) -> LinearHead:
+        """Return the head of a ridge strength, on features scaled to a variance of 1.
 
-        ``strength`` is relative to that variance: with 1, a feature that alone tells the depth gets
-        half of its weight.
+        ``strength`` is relative to that variance: with 1, a single feature that
+        determines the depth gets half of its weight.
         """
         x, y = self.x / self.n, self.y / self.n
-        spread = self.xx / self.n - np.outer(x, x)
-        variance = spread.diagonal()
+        covariance = self.xx / self.n - np.outer(x, x)
+        variance = covariance.diagonal()
         alive = variance > SAME * (x + self.origin) ** 2
         weight = np.zeros(len(x))
         if alive.any():
             scale = np.sqrt(variance[alive])
-            near = spread[np.ix_(alive, alive)] / np.outer(scale, scale)
+            near = covariance[np.ix_(alive, alive)] / np.outer(scale, scale)
             near[np.diag_indices_from(near)] += strength
             towards = (self.xy / self.n - x * y)[alive] / scale
             weight[alive] = solve(near, towards, assume_a="pos") / scale
-        return Linear(weight, float(y - weight @ (x + self.origin)))
+        return LinearHead(weight, float(y - weight @ (x + self.origin)))
 
-    def squared_error(self, head: Linear) -> float:
-        """Give the mean squared error of a head on what these sums were made of."""
+    def squared_error(self, head: LinearHead) -> float:
+        """Return the mean squared error of a head on the examples of these sums."""
         w, b = head.weight, head.bias + float(head.weight @ self.origin)
         total = self.yy - 2 * (w @ self.xy) - 2 * b * self.y + w @ self.xx @ w
         return float((total + 2 * b * (w @ self.x) + self.n * b * b) / self.n)
 
 
-def choose(folds: Sequence[Sums], strengths: Sequence[float]) -> tuple[Linear, float]:
-    """Give the head of the ridge strength with the least error on folds left out, and the strength.
+def choose(folds: Sequence[ProductSums], strengths: Sequence[float]) -> tuple[LinearHead, float]:
+    """Return the head of the ridge strength with the least held-out error, and the strength.
 
     Parameters
     ----------
     folds : sequence of Sums
-        Of groups that are not split, about one origin; at least two.
+        Of whole groups, with one origin; at least two.
     strengths : sequence of float
     """
     whole = folds[0].combined(folds[1:])

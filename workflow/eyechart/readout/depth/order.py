@@ -1,4 +1,4 @@
-"""Depth order: the box whose mean predicted depth is least is nearer.
+"""Depth order: the nearer box is the one with the smaller mean predicted depth.
 
 Source: Fu et al., "Hidden in plain sight" (COLM 2025): a head trained on depth maps, then mean
 predicted depth in the boxes.
@@ -16,12 +16,12 @@ def score(
 
 
 def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Give minus the mean depth of each box: nearer scores higher.
+    """Return minus the mean depth of each box, so that the nearer scores higher.
 
     Parameters
     ----------
     boxes : list of tuple of ndarray
-        Depths of the tokens in a box, (m,), and the shares of the box that they lie in, (m,).
+        Depths of the tokens in a box, (m,), and the share of the box that each covers, (m,).
 
     Returns
     -------

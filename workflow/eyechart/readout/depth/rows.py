@@ -1,4 +1,4 @@
-"""Which rows of a source show pictures whose depth is known, and how deep their tokens are."""
+"""The rows of a source whose images have depth maps, and the depths of their tokens."""
 
 import logging
 from dataclasses import dataclass
@@ -16,67 +16,70 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Known:
-    """The rows of a source whose pictures have depth maps.
+class DepthRows:
+    """The rows of a source whose images have depth maps.
 
     Attributes
     ----------
     train, test : dict of DepthImage
         By row, in the order of rows.
     depths : dict of dict of ndarray
-        By stage, then row: the mean known depth of each token, float32 (t,); NaN: unknown.
+        By name of token positions, then row: the mean known depth of each token, float32 (t,);
+        NaN: unknown.
     """
 
     train: dict[int, DepthImage]
     test: dict[int, DepthImage]
     depths: dict[str, dict[int, np.ndarray]]
 
-    def anywhere(self, stage: str) -> bool:
-        """Give whether tokens of a stage have a depth, both to train and to test on."""
+    def has_depths(self, places_name: str) -> bool:
+        """Return whether any tokens at these positions have a depth, in both parts."""
         return all(
-            any(np.isfinite(self.depths[stage][row]).any() for row in part)
+            any(np.isfinite(self.depths[places_name][row]).any() for row in part)
             for part in (self.train, self.test)
         )
 
 
-def read_known(
-    source: ActivationSource, pictures: dict[str, list[DepthImage]], items_path: Path
-) -> Known:
-    """Find the rows of pictures with depth maps, and read each map once.
+def read_depth_rows(
+    source: ActivationSource, images: dict[str, list[DepthImage]], items_path: Path
+) -> DepthRows:
+    """Load the rows of images with depth maps, each map once.
 
     Parameters
     ----------
     source : ActivationSource
-    pictures : dict of list of DepthImage
+    images : dict of list of DepthImage
         For ``train`` and ``test``.
     items_path : Path
-        Of scope item, a picture's row is that of the first item that shows it and nothing else.
+        In scope item, the row of an image is that of the first item that shows only this image.
 
     Raises
     ------
     UserError
-        If a picture has no row.
+        If an image has no row.
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)
     found: dict[str, dict[int, DepthImage]] = {}
-    depths: dict[str, dict[int, np.ndarray]] = {stage: {} for stage in source.stages()}
-    for part, members in pictures.items():
-        for picture in members:
-            if picture.image_id not in rows:
+    depths: dict[str, dict[int, np.ndarray]] = {
+        places_name: {} for places_name in source.places_names()
+    }
+    for part, members in images.items():
+        for image in members:
+            if image.image_id not in rows:
                 raise UserError(
-                    f"{source.path}: no row shows picture {picture.image_id!r} by itself, whose "
-                    "depth is known; extract the activations of the whole dataset"
+                    f"{source.path}: no row shows image {image.image_id!r} alone, which "
+                    "has a depth map; extract the activations of the whole dataset"
                 )
         found[part] = dict(sorted((rows[p.image_id], p) for p in members))
-        for row, picture in found[part].items():
-            values = read_depths(picture)
-            for stage, own in depths.items():
-                own[row] = mean_depths(values, source.places(stage)[row]).astype(np.float32)
-    return Known(found["train"], found["test"], depths)
+        for row, image in found[part].items():
+            values = read_depths(image)
+            for places_name, own in depths.items():
+                own[row] = mean_depths(values, source.places(places_name)[row]).astype(np.float32)
+    return DepthRows(found["train"], found["test"], depths)
 
 
 def _first_items(source: ActivationSource, items_path: Path) -> dict[str, int]:
-    """Give the row of the first item that shows a picture and nothing else, by picture."""
+    """Return by image the row of the first item that shows only this image."""
     items = pl.DataFrame(read_table(items_path, ["item_id", "images"])).sort("item_id")
     found: dict[str, int] = {}
     for name, images in items.filter(pl.col("images").list.len() == 1).iter_rows():

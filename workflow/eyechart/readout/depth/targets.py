@@ -14,14 +14,14 @@ from eyechart.tables.parquet import read_table
 
 MAP = f"{LABEL}depth_map"
 UNIT = 1000  # a depth map holds thousandths; 0: unknown
-KNOWN = 0.5  # of a token's area: with less, its depth is unknown
+KNOWN = 0.5  # share of a token's area; with less, its depth is unknown
 
 _IMAGES = ["image_id", "group", "group_split", "width", "height", MAP]
 
 
 @dataclass(frozen=True)
 class DepthImage:
-    """A picture with a depth map."""
+    """An image with a depth map."""
 
     image_id: str
     group: str
@@ -30,8 +30,8 @@ class DepthImage:
     path: Path
 
 
-def read_pictures(path: Path) -> dict[str, list[DepthImage]]:
-    """Read the pictures that have a depth map, by ``train`` and ``test``, sorted by id.
+def read_depth_images(path: Path) -> dict[str, list[DepthImage]]:
+    """Load the images that have a depth map, by ``train`` and ``test``, sorted by id.
 
     Raises
     ------
@@ -41,45 +41,43 @@ def read_pictures(path: Path) -> dict[str, list[DepthImage]]:
     rows = pl.DataFrame(read_table(path, _IMAGES)).filter(pl.col(MAP).is_not_null())
     found: dict[str, list[DepthImage]] = {"train": [], "test": []}
     for row in rows.sort("image_id").iter_rows(named=True):
-        found[row["group_split"]].append(_picture(row))
-    for part, pictures in found.items():
-        if not pictures:
+        found[row["group_split"]].append(_depth_image(row))
+    for part, images in found.items():
+        if not images:
             raise UserError(
-                f"{path}: no picture with a {MAP} has the group_split {part!r}, expected some to "
+                f"{path}: no image with a {MAP} has the group_split {part!r}, expected some to "
                 "train depth heads on and some to test them on"
             )
     return found
 
 
-def read_depths(picture: DepthImage) -> np.ndarray:
-    """Read a depth map, float64 (h, w), in metres or the scene's units; 0: unknown.
+def read_depths(image: DepthImage) -> np.ndarray:
+    """Load a depth map, float64 (h, w), in metres or the scene's units; 0: unknown.
 
     Raises
     ------
     UserError
-        If the file is missing, no 16-bit PNG, or of another size than its picture.
+        If the file is missing, is not a 16-bit PNG, or differs in size from its image.
     """
     try:
-        with Image.open(picture.path) as opened:
+        with Image.open(image.path) as opened:
             mode, size, values = opened.mode, opened.size, np.asarray(opened)
     except FileNotFoundError:
-        raise UserError(
-            f"{picture.path}: no such file, the {MAP} of {picture.image_id!r}"
-        ) from None
+        raise UserError(f"{image.path}: no such file, the {MAP} of {image.image_id!r}") from None
     except OSError as error:
-        raise UserError(f"{picture.path}: not a whole picture ({error})") from None
+        raise UserError(f"{image.path}: not a complete image file ({error})") from None
     if mode not in ("I;16", "I;16B", "I"):
-        raise UserError(f"{picture.path}: its mode is {mode!r}, expected a 16-bit grey PNG")
-    if size != (picture.width, picture.height):
+        raise UserError(f"{image.path}: its mode is {mode!r}, expected a 16-bit grey PNG")
+    if size != (image.width, image.height):
         raise UserError(
-            f"{picture.path}: the depth map has {size[0]} x {size[1]} pixels, its picture "
-            f"{picture.image_id!r} has {picture.width} x {picture.height}"
+            f"{image.path}: the depth map has {size[0]} x {size[1]} pixels, its image "
+            f"{image.image_id!r} has {image.width} x {image.height}"
         )
     return values.astype(np.float64) / UNIT
 
 
 def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Give the mean known depth in the area of each token.
+    """Return the mean known depth in the area of each token.
 
     Parameters
     ----------
@@ -91,7 +89,7 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, float64, shape (t,)
-        NaN for a token that lies nowhere, or whose depth is known in less than half of its area.
+        NaN for a token without a position, or with a known depth in less than half of its area.
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     edges = tuple(np.nan_to_num(edge) for edge in (left, top, right, bottom))
@@ -105,13 +103,13 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Give the exact integral of a picture over boxes, (t,), each pixel a square of one value."""
+    """Return the exact integral over boxes, (t,), of pixels that are squares of one value."""
     sums = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
     sums[1:, 1:] = values.cumsum(0).cumsum(1)
     left, top, right, bottom = edges
 
     def upto(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        # a sum up to a place within a pixel is bilinear between the sums up to its corners
+        # a sum up to a point within a pixel is bilinear between the sums up to its corners
         x, y = np.clip(x, 0, values.shape[1]), np.clip(y, 0, values.shape[0])
         i = np.minimum(x.astype(int), values.shape[1] - 1)
         j = np.minimum(y.astype(int), values.shape[0] - 1)
@@ -123,6 +121,6 @@ def _integral(values: np.ndarray, edges: tuple[np.ndarray, ...]) -> np.ndarray:
     return upto(right, bottom) - upto(left, bottom) - upto(right, top) + upto(left, top)
 
 
-def _picture(row: dict[str, Any]) -> DepthImage:
+def _depth_image(row: dict[str, Any]) -> DepthImage:
     size = row["width"], row["height"]
     return DepthImage(row["image_id"], row["group"], *size, Path(row[MAP]))

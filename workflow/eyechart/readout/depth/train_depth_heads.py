@@ -1,10 +1,10 @@
-"""Train depth heads on tokens of pictures whose depth is known, and say how far off they are.
+"""Train depth heads on tokens of images with depth maps, and write their test errors.
 
-At every address with image tokens a linear head (ridge regression); over several blocks of the
-encoder one small head in the manner of DPT. Pictures with `group_split` train teach, those with
-test measure, and no group is on both sides.
+Every address with image tokens gets a linear head (ridge regression); several blocks of the encoder
+get one small head in the manner of DPT. Images with `group_split` train are trained on, those with
+test are tested on; no group is in both.
 
-Reads:  manifests of the pictures' activations (scope image, or item where language-model tokens
+Reads:  manifests of the images' activations (scope image, or item where language-model tokens
         depend on the prompt), images.parquet with `label/depth_map`, items.parquet, depth maps
 Writes: --heads (safetensors) and --metrics (JSON)
 
@@ -30,24 +30,24 @@ from eyechart.core import errors
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.readout.depth.heads import Heads, write_heads
-from eyechart.readout.depth.rows import Known, read_known
-from eyechart.readout.depth.targets import DepthImage, read_pictures
+from eyechart.readout.depth.rows import DepthRows, read_depth_rows
+from eyechart.readout.depth.targets import DepthImage, read_depth_images
 from eyechart.readout.depth.training import train_linear, train_map
 from eyechart.readout.tokens import ActivationSource
 
 log = logging.getLogger(__name__)
 
 
-def drawn(pictures: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
-    """Give at most so many pictures, drawn by seed, in their order."""
-    if len(pictures) <= most:
-        return pictures
-    order = generator("depth pictures", *seed).permutation(len(pictures))[:most]
-    return [pictures[i] for i in sorted(order)]
+def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) -> list[DepthImage]:
+    """Return at most ``most`` images, drawn by seed, in their order."""
+    if len(images) <= most:
+        return images
+    order = generator("depth pictures", *seed).permutation(len(images))[:most]
+    return [images[i] for i in sorted(order)]
 
 
-def spaced(addresses: list[str], count: int) -> list[str]:
-    """Give so many of the addresses, evenly spaced, the last among them.
+def evenly_spaced(addresses: list[str], count: int) -> list[str]:
+    """Return ``count`` of the addresses, evenly spaced, including the last.
 
     >>> spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
@@ -57,18 +57,18 @@ def spaced(addresses: list[str], count: int) -> list[str]:
 
 
 def blocks(source: ActivationSource) -> list[str]:
-    """Give the addresses of the encoder's blocks, those whose tokens lie as the first one's do."""
+    """Return the addresses of the encoder's blocks with the token positions of the first."""
     own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
-    return [a for a in own if source.stage(a) == source.stage(own[0])]
+    return [a for a in own if source.places_name(a) == source.places_name(own[0])]
 
 
 def train(
     sources: list[ActivationSource],
-    known: dict[str, Known],
+    known: dict[str, DepthRows],
     settings: dict[str, Any],
     seed: tuple[str, str, int],
 ) -> tuple[Heads, list[dict[str, Any]]]:
-    """Train all heads; give them and a row of numbers for each."""
+    """Train all heads; return them and a row of errors for each."""
     linear, rows, done = {}, [], set()
     for source in sources:
         here = known[source.scope]
@@ -76,16 +76,18 @@ def train(
             if address in done:
                 continue
             done.add(address)
-            if not here.anywhere(source.stage(address)):
+            if not here.has_depths(source.places_name(address)):
                 log.warning("%s: no token has a known depth; no head is trained there", address)
                 continue
             linear[address], row = train_linear(source, address, here, settings["linear"], seed)
             rows.append(row)
             log.info("%s: %s", address, row)
     image = next((source for source in sources if source.scope == "image"), None)
-    layers = spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
+    layers = (
+        evenly_spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
+    )
     if not image or not layers:
-        log.warning("no head over several blocks: no setting for it, or no encoder tokens")
+        log.warning("no head over several blocks: no settings for it, or no encoder tokens")
         return Heads(linear, [], 0, 0, {}), rows
     own = {**settings["dpt"], "threads": settings["threads"]}
     tensors, row = train_map(image, layers, known["image"], own, seed)
@@ -94,7 +96,7 @@ def train(
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required."""
+    """Parse the flags; all are required."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -115,10 +117,10 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     names = {"model": args.model, "dataset": args.dataset}
     sources = [ActivationSource(path, names) for path in args.manifests]
-    pictures = read_pictures(args.images)
+    images = read_depth_images(args.images)
     seed = (args.dataset, args.seed)
-    pictures["train"] = drawn(pictures["train"], args.settings["pictures"], seed)
-    known = {s.scope: read_known(s, pictures, args.items) for s in sources}
+    images["train"] = sample_images(images["train"], args.settings["pictures"], seed)
+    known = {s.scope: read_depth_rows(s, images, args.items) for s in sources}
     settings = {**args.settings, "threads": args.threads}
     heads, rows = train(sources, known, settings, (args.model, *seed))
     write_heads(args.heads, names, heads)

@@ -1,4 +1,4 @@
-"""Training of depth heads on the rows of a source, and how far off they are on held-out ones."""
+"""Training of depth heads on the rows of a source, and their errors on held-out rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,39 +7,39 @@ import numpy as np
 
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
-from eyechart.readout.depth.linear import Linear, Sums, choose
-from eyechart.readout.depth.rows import Known
+from eyechart.readout.depth.linear import LinearHead, ProductSums, choose
+from eyechart.readout.depth.rows import DepthRows
 from eyechart.readout.depth.targets import DepthImage, mean_depths, read_depths
 from eyechart.readout.tokens import ActivationSource
 from eyechart.tables.readouts import DEPTH_DPT, DEPTH_LINEAR, MANY
 
-DELTA = 1.25  # within this ratio of the truth a depth is counted as right
+DELTA = 1.25  # a depth within this ratio of the truth counts as correct
 
 Seed = tuple[str, str, int]  # model, dataset, seed
 Row = dict[str, Any]
 
 
 def train_linear(
-    source: ActivationSource, address: str, known: Known, settings: dict[str, Any], seed: Seed
-) -> tuple[Linear, Row]:
+    source: ActivationSource, address: str, known: DepthRows, settings: dict[str, Any], seed: Seed
+) -> tuple[LinearHead, Row]:
     """Train the linear head of an address.
 
     Parameters
     ----------
     settings : dict
-        ``strengths`` of ridge to choose from, ``folds`` to choose by, ``tokens`` to take of each
-        training picture at most.
+        ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most ``tokens`` of a
+        training image.
 
     Returns
     -------
     tuple of Linear and dict
-        The head, and its row of numbers: ``abs_rel`` (mean of |predicted - true| / true) and
-        ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out pictures, beside them
-        those of always saying the mean depth, ``constant_abs_rel`` and ``constant_delta_1``.
+        The head, and its row of errors: ``abs_rel`` (mean of |predicted - true| / true) and
+        ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out images, and the
+        same for a constant, the mean depth: ``constant_abs_rel`` and ``constant_delta_1``.
     """
-    depths = known.depths[source.stage(address)]
+    depths = known.depths[source.places_name(address)]
     fold = folds(known.train.values(), settings["folds"], seed)
-    sums: list[Sums] = []
+    sums: list[ProductSums] = []
     for row, (tokens,) in source.stream([address], known.train.keys()):
         picks = np.flatnonzero(np.isfinite(depths[row]))
         if len(picks) > settings["tokens"]:
@@ -49,7 +49,7 @@ def train_linear(
             continue
         if not sums:
             origin = tokens[picks].mean(0, dtype=np.float64)
-            sums = [Sums(origin) for _ in range(max(fold.values()) + 1)]
+            sums = [ProductSums(origin) for _ in range(max(fold.values()) + 1)]
         sums[fold[known.train[row].group]].add(tokens[picks], depths[row][picks].astype(float))
     sums = [one for one in sums if one.n]
     if len(sums) < 2:
@@ -68,7 +68,7 @@ def train_linear(
 def train_map(
     source: ActivationSource,
     addresses: list[str],
-    known: Known,
+    known: DepthRows,
     settings: dict[str, Any],
     seed: Seed,
 ) -> tuple[dict[str, np.ndarray], Row]:
@@ -77,36 +77,36 @@ def train_map(
     Parameters
     ----------
     settings : dict
-        Those of ``depth_dpt_fit.fit``, and ``threads``, on which sums of floats depend.
+        Those of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
 
     Returns
     -------
     tuple of dict and dict
-        Its numbers by name, and the row that :func:`train_linear` gives, of the means of its cells
-        over each token, so that both heads are measured on the same depths.
+        Its tensors by name, and the row that :func:`train_linear` returns, of the means of its
+        cells over each token, so that both heads are tested on the same depths.
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 
-    from eyechart.readout.depth.dpt import TrainedMapHead, as_map, as_maps, finer, grids  # noqa: PLC0415
+    from eyechart.readout.depth.dpt import TrainedMapHead, as_map, as_maps, cell_places, grids  # noqa: PLC0415
     from eyechart.readout.depth.dpt_fit import Example, fit  # noqa: PLC0415
 
-    stage = source.stage(addresses[0])
+    places_name = source.places_name(addresses[0])
     torch.set_num_threads(settings["threads"])
-    places, depths = source.places(stage), known.depths[stage]
+    places, depths = source.places(places_name), known.depths[places_name]
     finest = settings["finest"]
     examples = []
     for row, tokens in source.stream(addresses, known.train.keys()):
-        picture = known.train[row]
-        cells = mean_depths(read_depths(picture), finer(places[row], finest))
+        image = known.train[row]
+        cells = mean_depths(read_depths(image), cell_places(places[row], finest))
         cells = cells.astype(np.float32).reshape(-1, finest, finest)
         for grid in grids(places[row]):
             target = torch.from_numpy(as_map(cells, grid).copy())
             if not target.isnan().all():
-                examples.append(Example(as_maps(tokens, grid), target, picture.group))
+                examples.append(Example(as_maps(tokens, grid), target, image.group))
     if len({example.group for example in examples}) < 2:
         raise UserError(
-            f"{source.path}: fewer than two groups of pictures whose tokens fill a grid and whose "
-            "depth is known"
+            f"{source.path}: fewer than two groups of images with depth maps whose tokens fill a "
+            "grid"
         )
     net = fit(examples, settings, seed)
     head = TrainedMapHead(net.eval(), addresses)
@@ -121,15 +121,15 @@ def train_map(
     return tensors, row_of | {"test_pictures": len(known.test)} | errors_of(pairs, seen)
 
 
-def folds(pictures: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:
-    """Give the fold of each group: as many groups in each as can be, drawn by seed."""
-    groups = sorted({picture.group for picture in pictures})
+def folds(images: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:
+    """Return the fold of each group; folds are of nearly equal size, drawn by seed."""
+    groups = sorted({image.group for image in images})
     order = generator("depth folds", *seed).permutation(len(groups))
     return {groups[i]: place % count for place, i in enumerate(order)}
 
 
 def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) -> Row:
-    """Give how far predictions are off, and how far one constant is.
+    """Return the errors of predictions, and those of a constant.
 
     Parameters
     ----------
@@ -142,7 +142,10 @@ def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) 
     predicted, true = np.concatenate(both, axis=1).astype(np.float64)
     low, middle, high = (float(f(seen)) for f in (np.nanmin, np.nanmean, np.nanmax))
     found: Row = {"test_tokens": len(true)}
-    for name, guess in (("", predicted.clip(low, high)), ("constant_", np.full_like(true, middle))):
+    for name, guess in (
+        ("", predicted.clip(low, high)),
+        ("constant_", np.full_like(true, middle)),
+    ):
         found[f"{name}abs_rel"] = _mean(np.abs(guess - true) / true)
         found[f"{name}delta_1"] = _mean(np.maximum(guess / true, true / guess) < DELTA)
     return found

@@ -23,7 +23,7 @@ Family = Literal[
 Families = Annotated[list[Family], Field(min_length=1), Unique, UNIQUE]
 
 
-class Questions(Section):
+class QuestionCounts(Section):
     """Questions per scene, by task."""
 
     color: Natural = setting(1, "asking for a colour")
@@ -49,7 +49,7 @@ class Clevr(Rendered):
     test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
     families: Families = setting(["query", "count", "exist"], "source `render`: kinds of question")
     balance: bool = setting(True, "source `render`: balance the answers")
-    questions: Questions = nested("source `render`: questions per image of each task")
+    questions: QuestionCounts = nested("source `render`: questions per image of each task")
 
 
 SECTION = Clevr

@@ -51,7 +51,7 @@ class Word(NamedTuple):
     contrast: float | None
 
 
-class Dataset(NamedTuple):
+class StroopFiles(NamedTuple):
     """All of the layout: colours with their sRGB where known, words, and files of each colour."""
 
     colors: dict[str, list[int] | None]
@@ -90,7 +90,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     return {splits[0]: counts}, [Path(file) for file in (*tables, *pictures)]
 
 
-def read_dataset(root: Path) -> Dataset:
+def read_dataset(root: Path) -> StroopFiles:
     """Read the palette, the table of words and the folders of concepts.
 
     Raises
@@ -122,7 +122,7 @@ def read_dataset(root: Path) -> Dataset:
             raise UserError(f"{word.where}: file is {word.file!r}, but there is no such picture")
         words[word.file] = word
     chosen = {name: concepts[name] for name in colors}
-    return Dataset(colors, sorted(words.values(), key=lambda w: w.file), chosen)
+    return StroopFiles(colors, sorted(words.values(), key=lambda w: w.file), chosen)
 
 
 def image_name(file: str) -> str:

@@ -25,7 +25,7 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.layouts.stroop import layout
-from eyechart.data.layouts.stroop.layout import Dataset, Word
+from eyechart.data.layouts.stroop.layout import StroopFiles, Word
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
 
@@ -52,7 +52,7 @@ def word_group(word: Word, width: int, height: int) -> str:
     return f"typeface_{word.typeface}_place_{cell}"
 
 
-def picture_rows(root: Path, found: Dataset, split: str) -> list[Row]:
+def picture_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
     """Give a row per picture, all but hash, size and group.
 
     The type, which the control task of probes gives its random labels to, is how the picture looks
@@ -89,7 +89,7 @@ def add_groups(rows: list[Row], divide: Callable[[str], str]) -> None:
         row["group"], row["group_split"] = same, divide(same)
 
 
-def item_rows(pictures: list[Row], found: Dataset, prompts: list[str]) -> list[Row]:
+def item_rows(pictures: list[Row], found: StroopFiles, prompts: list[str]) -> list[Row]:
     """Give a row per picture and prompt.
 
     ``meta`` holds of a word ``word, font, background, typeface, size_px, place, contrast``, of a
@@ -120,7 +120,7 @@ def check_prompts(prompts: Any, where: str) -> None:
             raise UserError(f"{where}: the prompt {prompt!r} {fault}")
 
 
-def _about(picture: Row, found: Dataset) -> dict[str, Any]:
+def _about(picture: Row, found: StroopFiles) -> dict[str, Any]:
     word = picture["told"]
     if word is None:
         return {"rgb": found.colors[picture[f"{LABEL}{CONCEPT}"]]}

@@ -14,10 +14,8 @@ from eyechart.inference.choice_tokens import Response, Script, script, tidy
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import PreparedImage, Seen
+from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import transformers
 from PIL import Image
@@ -14,12 +16,37 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
-from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
 from eyechart.models.load_options import LoadOptions
+from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_grid, views_of
 from eyechart.models.spans import by_picture, vision_masks
 from eyechart.models.spec import Spec
 
 ALL_VISION = ("cls", "image_mean", "image_tokens")
+
+
+@dataclass(frozen=True)
+class PreparedImage:
+    """One image, preprocessed for a model.
+
+    Attributes
+    ----------
+    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``
+        Inputs of the vision encoder.
+    text : str
+        The text that represents the image in a prompt: its image tokens, written out.
+    rows : int
+        Number of rows of the first axis of the encoder's input: 1; the number of tiles where the
+        image is cut into tiles; of patches where images are packed without a batch axis.
+    image : PIL image or None
+        The original image, where a family's own code needs it together with the prompt.
+    size : (width, height) of the original image, in pixels
+    """
+
+    inputs: dict[str, Tensor]
+    text: str = ""
+    rows: int = 1
+    image: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -36,7 +63,7 @@ class Seen:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class Adapter(ImageTokens):
+class Adapter:
     """A loaded encoder; each family declares the class that loads it and where its blocks are.
 
     Class attributes
@@ -49,6 +76,7 @@ class Adapter(ImageTokens):
         where registers follow it
     PACKED : whether the encoder takes the patches of all images in one row
     AT_ONCE : maximum number of images per pass; 0 for no limit
+    PIXELS : name of the input that holds the tiles of an image
     UNUSED : prefixes of the names of weights that a checkpoint may hold but that are not needed
     """
 
@@ -60,6 +88,7 @@ class Adapter(ImageTokens):
     LEADING: ClassVar[int] = 0
     PACKED: ClassVar[bool] = False
     AT_ONCE: ClassVar[int] = 0
+    PIXELS: ClassVar[str] = "pixel_values"
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
@@ -183,3 +212,119 @@ class Adapter(ImageTokens):
         if hidden.shape[1] == 1 and not self.PACKED and region == "connector":
             return hidden, {"cls": valid}  # one pooled vector for the whole image
         return hidden, {span: masks[span] for span in self.spans(region)}
+
+    # Positions of tokens in the image
+
+    def grid(self, picture: PreparedImage) -> np.ndarray:
+        """Return the grid position of each image token of the language model: int64 (t, 3).
+
+        The columns are view (0, or the number of a tile), row and column; row and column are -1
+        for tokens without a position (a learned query, the end of a line).
+        """
+        return square(self.tokens_per_tile(), picture.rows)
+
+    def tokens_per_tile(self) -> int:
+        """Return the number of patches of an image or tile of fixed size."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        return (int(config.image_size) // int(config.patch_size)) ** 2
+
+    def places(self, size: tuple[int, int], region: str, of: int = 1) -> np.ndarray:
+        """Return the boxes of the tokens of the span ``image_tokens`` in an image of this size.
+
+        Parameters
+        ----------
+        size : (width, height) in pixels
+        region : ``vision``, ``connector`` or ``lm``, or another name that ``stage`` returns
+        of : int
+            Number of images in the prompt.
+
+        Returns
+        -------
+        ndarray, float32, shape (t, 7)
+            View, row, column, left, top, right, bottom; edges in pixels of the image. Edges may
+            lie outside of it where a token includes padding. Row and column are -1 and edges NaN
+            where a token has no position: learned queries, ends of lines, padding only.
+        """
+        key = (size, region, of)
+        if key not in self._places:
+            if len(self._places) >= KEPT:
+                self._places.clear()
+            self._places[key] = finish(self.locate(size, region, of))
+            self._places[key].flags.writeable = False
+        return self._places[key]
+
+    @cached_property
+    def _places(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
+        return {}
+
+    def stage(self, region: str, module: str) -> str:
+        """Return the key of a module's token boxes: usually its component."""
+        return region
+
+    def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
+        """Return the boxes of tokens in the format of ``patch_positions``: (t, 8)."""
+        if size not in self._measured:
+            self._measured.clear()  # all components of one size are requested in a row
+            self._measured[size] = self.measured(size)
+        picture, patches = self._measured[size]
+        if region == "vision":
+            return self.in_order(patches, picture)
+        return self.gathered(patches, picture, region)
+
+    @cached_property
+    def _measured(self) -> dict[tuple[int, int], tuple[PreparedImage, np.ndarray]]:
+        return {}
+
+    def measured(self, size: tuple[int, int]) -> tuple[PreparedImage, np.ndarray]:
+        """Return a test image of a given size, and the patches (t, 8) of its tiles, row by row."""
+        made: list[PreparedImage] = []
+
+        def see(image: Image.Image) -> list[np.ndarray]:
+            made.append(self.picture(image))
+            return self.tiles(made[-1])
+
+        tiles = measure(see, size)
+        patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
+        return made[0], np.concatenate(patches)
+
+    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+        """Return the tiles (3, h, w) of an image as the encoder takes them, in order."""
+        pixels = picture.inputs[self.PIXELS]
+        return list(pixels.reshape(-1, *pixels.shape[-3:])[: picture.rows].float().numpy())
+
+    def in_order(self, patches: np.ndarray, picture: PreparedImage) -> np.ndarray:
+        """Return patches (t, 8), given tile by tile and row by row, in the encoder's order."""
+        return patches
+
+    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+        """Return the boxes of the tokens of connector and language model: (t, 8)."""
+        views = [merge(view, self.merged) for view in self.in_views(patches, picture)]
+        return on_grid(self.grid(picture), views)
+
+    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
+        """Return the patches of each view of ``grid``, as (rows, columns, 5)."""
+        return views_of(patches)
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch, in pixels of a tile."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        side = config.patch_size
+        return int(side if isinstance(side, int) else side[0])
+
+    @property
+    def merged(self) -> int:
+        """Number of patches along a side that are merged into one image token."""
+        return 1
+
+
+def square(tokens: int, views: int) -> np.ndarray:
+    """Return the grid of square views with this many tokens each, row by row."""
+    side = round(tokens**0.5)
+    return np.concatenate([rectangle(side, side, view) for view in range(views)])
+
+
+def rectangle(height: int, width: int, view: int = 0) -> np.ndarray:
+    """Return the grid of one view, row by row: int64 (height x width, 3)."""
+    row, column = np.divmod(np.arange(height * width), width)
+    return np.stack([np.full_like(row, view), row, column], axis=1)

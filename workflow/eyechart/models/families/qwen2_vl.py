@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.base import PreparedImage, Seen, rectangle
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.spans import Tokens
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import PreparedImage, Seen
 from eyechart.models.families.qwen2_vl import Qwen2VL
 from eyechart.models.spans import Tokens
 

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 from eyechart.models.hooks import pass_mode
 
 

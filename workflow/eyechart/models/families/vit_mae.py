@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, PreparedImage, Seen
 
 
 class VitMae(Adapter):

@@ -168,7 +168,7 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path):
 
 def test_a_model_that_reads_is_not_asked_which_picture(project, tmp_path):
     which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_picture"}')
-    with pytest.raises(UserError, match="item 'w' asks which picture"):
+    with pytest.raises(UserError, match="item 'w' asks which image"):
         project.answer(tmp_path, [which])
 
 

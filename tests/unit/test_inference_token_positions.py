@@ -47,7 +47,7 @@ def test_every_row_has_a_place_for_each_of_its_tokens(manifest, adapter, region,
     for image, own, lies in zip(read_ids(manifest), tokens, places, strict=True):
         assert own.dtype == lies.dtype == np.float32
         assert lies.shape == (len(own), 7)
-        np.testing.assert_array_equal(lies, adapter.places(SIZES[image], region))
+        np.testing.assert_array_equal(lies, adapter.token_boxes(SIZES[image], region))
     means = read_column(manifest, f"{address}/image_mean")
     np.testing.assert_allclose(np.stack([t.mean(axis=0) for t in tokens]), means, atol=1e-2)
 

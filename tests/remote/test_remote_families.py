@@ -154,7 +154,7 @@ def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypa
 def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
     pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
     if adapter.MAX_IMAGES_PER_PROMPT:
-        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+        with pytest.raises(UserError, match="reads 1 image per prompt"):
             adapter.row("which ?", pictures)
     else:
         row = adapter.row("which ?", pictures)

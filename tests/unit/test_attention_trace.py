@@ -103,7 +103,7 @@ def test_a_head_that_does_not_give_the_models_scores_is_found_out(adapter, trace
     head = head_of(adapter)
     score = adapter.score
     monkeypatch.setattr(adapter, "score", lambda hidden: 2 * score(hidden))
-    assert "do not give the model's own log-probabilities" in lens.fault(head, traced)
+    assert "do not reproduce the model's own log-probabilities" in lens.fault(head, traced)
 
 
 def test_hooks_are_gone_after_a_pass(adapter, image):

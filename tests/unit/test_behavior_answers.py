@@ -256,7 +256,7 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
     assert all(a <= b for a, b in pairwise(values))
     run([*ROWS, *CAPTIONS], tmp_path / "again.parquet")
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
-    with pytest.raises(UserError, match="no captions to match"):
+    with pytest.raises(UserError, match="no captions to retrieve"):
         run(ROWS, tmp_path / "none.parquet")
 
 

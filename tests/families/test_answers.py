@@ -90,7 +90,7 @@ def tell_alone(loaded):
             adapter = loaded(name)
             picture = adapter.prepare_image(one.sights[0].draw())
             alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
-            (ids,) = joint_passes.tell(
+            (ids,) = joint_passes.generate(
                 adapter, [alone], [adapter.encode_images([picture])], 5, AdaptiveBatchSize(1)
             )
             kept[key] = tidy(adapter, ids)

@@ -178,7 +178,7 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
     adapter, card, data, monkeypatch
 ):
     family, looked, filled = type(adapter), [], []
-    look, read = family.look, family.read
+    look, read = family.encode_images, family.read
 
     def count_look(self, pictures):
         looked.extend(pictures)
@@ -188,7 +188,7 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
         filled.extend(tokens.encoded)  # what fills this pass's image tokens
         read(self, tokens, *args, **kwargs)
 
-    monkeypatch.setattr(family, "look", count_look)
+    monkeypatch.setattr(family, "encode_images", count_look)
     monkeypatch.setattr(family, "read", count_read)
     run(adapter, card, data, batch_size=2)
     pairs = [pictures for _, pictures, _ in ROWS if len(pictures) == 2]

@@ -106,7 +106,7 @@ def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize
     for images in ahead(
         lambda part: [adapter.prepare_image(s.draw()) for s in part], parts, PREFETCH
     ):
-        found += _over(batches, images, adapter.views)
+        found += _over(batches, images, adapter.embed_images)
     return torch.cat(found) if found else torch.zeros(0, 0)
 
 
@@ -116,7 +116,7 @@ def read(
     """Return unit embeddings of texts, on the CPU: float32 (c, d); and their token counts."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
-    found = _over(batches, [texts[n] for n in order], adapter.texts)
+    found = _over(batches, [texts[n] for n in order], adapter.embed_texts)
     if not found:
         return torch.zeros(0, 0), []
     vectors = torch.cat(found)

@@ -158,7 +158,7 @@ class PromptAnswerer:
         own = [[encoded[sight] for sight in sights] for sights, _, _ in every]
         scored = joint_passes.score(self.adapter, scripts, own, self.batches)
         telling = [k for k, s in enumerate(scripts) if s.tell]
-        told = joint_passes.tell(
+        told = joint_passes.generate(
             self.adapter,
             [scripts[k] for k in telling],
             [own[k] for k in telling],

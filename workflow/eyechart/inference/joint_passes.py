@@ -45,7 +45,7 @@ def score(
     return found
 
 
-def tell(
+def generate(
     adapter: LanguageAdapter,
     scripts: Sequence[Script],
     encoded: Sequence[Sequence[EncodedImage]],

@@ -132,7 +132,7 @@ def read(
         said: list[Ids] = [[] for _ in scripts]
         telling = [n for n, script in enumerate(scripts) if script.tell]
         if telling:
-            told = go_on(adapter, cache, past, after, bed, {n: first[n] for n in telling}, most)
+            told = generate(adapter, cache, past, after, bed, {n: first[n] for n in telling}, most)
             for n, ids in told.items():
                 said[n] = ids
     return list(zip(scored, said, strict=True))
@@ -162,7 +162,7 @@ def score(
     return scored, first
 
 
-def go_on(
+def generate(
     adapter: LanguageAdapter,
     cache: Any,
     past: Tensor,

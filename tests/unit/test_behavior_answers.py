@@ -265,7 +265,9 @@ def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatc
     sentence = "^answering.batch_size: out of memory at 8; use less"
     with pytest.raises(UserError, match=sentence):
         answer_items.ItemAnswerer(None, False, settings, None).batches.shrink()
-    monkeypatch.setattr(retrieve.ask_encoder, "view", lambda adapter, sights, batches: batches.shrink())
+    monkeypatch.setattr(
+        retrieve.ask_encoder, "view", lambda adapter, stimuli, batches: batches.shrink()
+    )
     captions = Captions([], np.empty(0), [], np.empty(0), np.empty(0))
     with pytest.raises(UserError, match=sentence):
         retrieve.compare(None, captions, {}, 8)

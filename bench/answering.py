@@ -94,7 +94,7 @@ class Bench:
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, float]:
-    """Give the wall time and the processor time of one call."""
+    """Return the wall time and the processor time of one call."""
     wall, own = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - own

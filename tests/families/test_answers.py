@@ -81,7 +81,7 @@ def directly(loaded):
 
 @pytest.fixture(scope="module")
 def tell_alone(loaded):
-    """Give the greedy answer to one prompt, everything read again for each token."""
+    """Return the greedy answer to one prompt, everything read again for each token."""
     kept = {}
 
     def tell(name, one):

@@ -163,7 +163,7 @@ class LanguageAdapter(Adapter):
         pieces = text.split(self.mark)
         if len(pieces) != len(images) + 1:
             raise UserError(
-                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.placeholder!r} in the "
+                f"prompt {prompt!r}: {len(pieces) - 1} marks {self.mark!r} in the "
                 f"chat template's text, expected {len(images)}, one per image"
             )
         shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]

@@ -27,7 +27,7 @@ from extraction import QUESTIONS, SIZES, build_model
 from PIL import Image
 
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
-from eyechart.behavior.conditions import Sight
+from eyechart.behavior.conditions import Stimulus
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.workload import chunks
 from eyechart.models.load import load
@@ -39,7 +39,7 @@ CHOICES = ("a large red cube", "a small blue sphere", "the metal cylinder", "non
 TWO = ("on the left", "on the right")
 
 
-def draw(folder: Path, pictures: int) -> list[Sight]:
+def draw(folder: Path, pictures: int) -> list[Stimulus]:
     """Save pictures of 240 x 160 pixels."""
     rng = np.random.default_rng(0)
     found = []
@@ -47,13 +47,15 @@ def draw(folder: Path, pictures: int) -> list[Sight]:
         coarse = Image.fromarray(rng.integers(0, 255, (16, 24, 3), dtype=np.uint8))
         path = folder / f"{n:05}.png"
         coarse.resize((240, 160), Image.Resampling.BICUBIC).save(path)
-        found.append(Sight(path.stem, path=str(path)))
+        found.append(Stimulus(path.stem, path=str(path)))
     return found
 
 
-def plan(sights: Sequence[Sight], questions: int, choices: tuple[str, ...]) -> list[ScoringRequest]:
+def plan(
+    stimuli: Sequence[Stimulus], questions: int, choices: tuple[str, ...]
+) -> list[ScoringRequest]:
     """Ask so many questions about each picture."""
-    pairs = [(s, QUESTIONS[(n + q) % 10]) for n, s in enumerate(sights) for q in range(questions)]
+    pairs = [(s, QUESTIONS[(n + q) % 10]) for n, s in enumerate(stimuli) for q in range(questions)]
     return [
         ScoringRequest(n, (s,), question, choices, False) for n, (s, question) in enumerate(pairs)
     ]
@@ -70,7 +72,7 @@ class Bench:
         found: list[list[float]] = [[] for _ in self.asked]
         every = [(one, c) for one in self.asked for c in CHOICES[:choices]]
         for few in chunks(every, BATCH):
-            images = [one.sights[0].draw() for one, _ in few]
+            images = [one.stimuli[0].draw() for one, _ in few]
             texts = [f"{self.adapter.turn(one.prompt, 1)} {choice}" for one, choice in few]
             inputs = self.adapter.processor(
                 images=images, text=texts, padding=True, padding_side="right", return_tensors="pt"
@@ -92,7 +94,7 @@ class Bench:
 
 
 def seconds(work: Callable[[], Any]) -> tuple[float, float]:
-    """Give the wall time and the processor time of one call."""
+    """Return the wall time and the processor time of one call."""
     wall, own = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - own

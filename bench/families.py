@@ -122,7 +122,7 @@ class Bench:
 
 
 def seconds(work: Callable[[], None]) -> float:
-    """Give the wall time of one call."""
+    """Return the wall time of one call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

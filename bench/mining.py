@@ -27,7 +27,7 @@ def unit(values: np.ndarray) -> np.ndarray:
 
 
 def random_rows(n: int, width: int, shared: float, name: str) -> np.ndarray:
-    """Give rows of length 1, float32 (n, width); ``shared``: how much all have in common."""
+    """Return rows of length 1, float32 (n, width); ``shared``: how much all have in common."""
     rng = generator("bench mining", name)
     found = np.empty((n, width), np.float32)
     common = unit(rng.standard_normal((1, width), np.float32)) * shared
@@ -38,7 +38,7 @@ def random_rows(n: int, width: int, shared: float, name: str) -> np.ndarray:
 
 
 def features(case: str, n: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give both encoders' features; rows 2 k and 2 k + 1 of ``PAIRS`` shuffled places are pairs."""
+    """Return both encoders' features; shuffled rows 2 k and 2 k + 1 form ``PAIRS`` pairs."""
     first = random_rows(n, width, 0 if case == "planted" else 10, "first")
     second = random_rows(n, width, 10 if case == "alike" else 0, "second")
     one, other = generator("bench mining", "places").permutation(n)[: 2 * PAIRS].reshape(2, PAIRS)
@@ -50,7 +50,7 @@ def features(case: str, n: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def memory(key: str) -> int:
-    """Give a line of /proc/self/status in bytes."""
+    """Return a line of /proc/self/status in bytes."""
     return int(Path("/proc/self/status").read_text().split(f"{key}:")[1].split()[0]) * 1024
 
 

@@ -28,7 +28,7 @@ DECAY = 0.01  # AdamW's own default, which VLM-Lens leaves alone
 
 
 def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
-    """Give inputs (n', 128), labels (n',) that need a hidden layer in part, and the training rows.
+    """Return inputs (n', 128), labels (n',) that partly need a hidden layer, and training rows.
 
     80 % of n examples train. Nothing but the final accuracy looks at test examples, so there are
     20,000 of them, and a difference of one point is no accident.
@@ -45,7 +45,7 @@ def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
 
 
 def plans(y: np.ndarray, train: np.ndarray) -> list[SeedPlan]:
-    """Give one seed's plan: five folds; labels of the task and of its permutation."""
+    """Return one seed's plan: five folds; labels of the task and of its permutation."""
     groups = np.arange(train.sum()).astype(str)
     fold = grouped_folds(groups, y[train], FOLDS, 7, "bench")
     permuted = generator("bench permutation").permutation(y)
@@ -95,7 +95,7 @@ def loop_epochs(x: torch.Tensor, y: torch.Tensor, batch: int, epochs: int) -> No
 def loop_grid(
     x: torch.Tensor, y: np.ndarray, train: np.ndarray, epochs: int
 ) -> tuple[float, float]:
-    """Give the (clock, processor) seconds of the whole grid, one training after another.
+    """Return the (clock, processor) seconds of the whole grid, one training after another.
 
     27 grid points × 5 folds on 4/5 of the training part, then task and control on all of it,
     reckoned from a few epochs of each batch size. Predicting the held-out folds is left out, in
@@ -114,7 +114,7 @@ def loop_grid(
 
 
 def timed(function, *args):  # type: ignore[no-untyped-def]
-    """Give seconds on the clock, seconds of processor time (all threads), and the result."""
+    """Return seconds on the clock, seconds of processor time (all threads), and the result."""
     clock, processor = time.perf_counter(), time.process_time()
     result = function(*args)
     return time.perf_counter() - clock, time.process_time() - processor, result
@@ -123,7 +123,7 @@ def timed(function, *args):  # type: ignore[no-untyped-def]
 def take_turns(
     x: torch.Tensor, y: np.ndarray, train: np.ndarray, rounds: int
 ) -> dict[str, list[tuple[float, float]]]:
-    """Give (clock, processor) seconds of the three variants, round by round."""
+    """Return (clock, processor) seconds of the three variants, round by round."""
     short = tuple(e // SHARE for e in EPOCHS)
     turns: dict[str, list[tuple[float, float]]] = {"loop": [], "stacked": [], "default": []}
     for _ in range(rounds):

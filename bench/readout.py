@@ -31,7 +31,7 @@ ROWS = 32  # of a row group: 36 MB in each column
 
 
 def memory(key: str) -> int:
-    """Give a line of /proc/self/status in bytes."""
+    """Return a line of /proc/self/status in bytes."""
     return int(Path("/proc/self/status").read_text().split(f"{key}:")[1].split()[0]) * 1024
 
 

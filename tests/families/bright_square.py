@@ -16,7 +16,7 @@ def flat(size):
 
 
 def with_square(size, places, x, y):
-    """Give a flat picture with a bright square of a third of the smallest token, and its half."""
+    """Return a flat picture with a bright square of a third of the smallest token, and its half."""
     area = places[holding(places, x, y)]
     half = max(1.0, (area[:, 5:] - area[:, 3:5]).min() / 6)
     pixels = np.array(flat(size))
@@ -38,7 +38,7 @@ def near(place, x, y, reach):
 
 
 def look(adapter, card, image, address):
-    """Give what an address has of a picture: (tokens, d)."""
+    """Return what an address has of a picture: (tokens, d)."""
     (column,) = columns(card, [address], ["image_tokens"], "image")
     _, found = passes.encode_images(
         adapter, [adapter.prepare_image(image)], [column], complete=False
@@ -47,7 +47,7 @@ def look(adapter, card, image, address):
 
 
 def features(adapter, image):
-    """Give what the language model is given of a picture: (tokens, d)."""
+    """Return what the language model is given of a picture: (tokens, d)."""
     with torch.inference_mode():
         (seen,) = adapter.encode_images([adapter.prepare_image(image)])
     return seen.features.float().numpy()

@@ -9,7 +9,7 @@ from zoo import FAMILIES
 
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
-from eyechart.behavior.conditions import Sight
+from eyechart.behavior.conditions import Stimulus
 from eyechart.core.errors import UserError
 from eyechart.inference import joint_passes
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -25,14 +25,14 @@ CHOICES = ("a red square", "yes", "yes it is", "no", "a red circle", "yes it is 
 
 
 @pytest.fixture(scope="module")
-def sights(tmp_path_factory):
+def stimuli(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     found = []
     pictures = pixels(3)
     # the fourth is of the first's size: some processors stack the pictures of a prompt
     for n, image in enumerate([*pictures, pictures[0].transpose(Image.Transpose.ROTATE_180)]):
         image.save(folder / f"{n}.png")
-        found.append(Sight(f"p{n}", path=str(folder / f"{n}.png")))
+        found.append(Stimulus(f"p{n}", path=str(folder / f"{n}.png")))
     return found
 
 
@@ -49,10 +49,10 @@ def ways(names):
     return pytest.mark.parametrize(("name", "way"), [*cases, *((name, "joint") for name in names)])
 
 
-def plan(sets, choices=CHOICES, tell=False):
+def plan(sets, choices=CHOICES, wants_text=False):
     """Each question about each set of pictures."""
     pairs = [(tuple(s), q) for s in sets for q in QUESTIONS]
-    return [ScoringRequest(n, s, q, tuple(choices), tell) for n, (s, q) in enumerate(pairs)]
+    return [ScoringRequest(n, s, q, tuple(choices), wants_text) for n, (s, q) in enumerate(pairs)]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def directly(loaded):
 
     def score(name, one):
         adapter, case = loaded(name), FAMILIES[name]
-        images = [sight.draw() for sight in one.sights]
+        images = [stimulus.draw() for stimulus in one.stimuli]
         row = adapter.row(one.prompt, [adapter.prepare_image(image) for image in images])
         for choice in one.scored:
             ids = adapter.answer_ids(row, choice)
@@ -71,7 +71,7 @@ def directly(loaded):
             yield float(scores.log_softmax(dim=1)[range(len(ids)), ids].sum())
 
     def give(name, one):
-        key = (name, one.sights, one.prompt)
+        key = (name, one.stimuli, one.prompt)
         if key not in kept:
             kept[key] = list(score(name, one))
         return kept[key]
@@ -81,14 +81,14 @@ def directly(loaded):
 
 @pytest.fixture(scope="module")
 def tell_alone(loaded):
-    """Give the greedy answer to one prompt, everything read again for each token."""
+    """Return the greedy answer to one prompt, everything read again for each token."""
     kept = {}
 
     def tell(name, one):
-        key = (name, one.sights, one.prompt)
+        key = (name, one.stimuli, one.prompt)
         if key not in kept:
             adapter = loaded(name)
-            picture = adapter.prepare_image(one.sights[0].draw())
+            picture = adapter.prepare_image(one.stimuli[0].draw())
             alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
             (ids,) = joint_passes.generate(
                 adapter, [alone], [adapter.encode_images([picture])], 5, AdaptiveBatchSize(1)
@@ -101,23 +101,23 @@ def tell_alone(loaded):
 
 @ways(READERS)
 def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
-    name, way, loaded, sights, directly
+    name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
-    asked = plan([[s] for s in sights[:3]])
+    asked = plan([[s] for s in stimuli[:3]])
     for one, said in zip(asked, ask(adapter, way, asked), strict=True):
         expected = directly(name, one)
         np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
 
 
 @ways(READERS)
-def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, sights, directly):
+def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     if adapter.MAX_IMAGES_PER_PROMPT:
         with pytest.raises(UserError, match="reads 1 image per prompt"):
-            ask(adapter, way, plan([sights[:2]]))
+            ask(adapter, way, plan([stimuli[:2]]))
         return
-    asked = plan([[sights[0], sights[3]], [sights[3], sights[0]]])
+    asked = plan([[stimuli[0], stimuli[3]], [stimuli[3], stimuli[0]]])
     for one, said in zip(asked, ask(adapter, way, asked), strict=True):
         expected = directly(name, one)
         np.testing.assert_allclose(said.log_probability, expected, rtol=0, atol=1e-5)
@@ -125,10 +125,10 @@ def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, sights
 
 @ways(READERS)
 def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
-    name, way, loaded, sights, directly
+    name, way, loaded, stimuli, directly
 ):
     adapter = loaded(name)
-    asked = plan([[], [sights[0]]])  # beside prompts with one, and apart
+    asked = plan([[], [stimuli[0]]])  # beside prompts with one, and apart
     if not adapter.ACCEPTS_TEXT_ONLY:
         with pytest.raises(UserError, match="reads no prompt without an image"):
             ask(adapter, way, asked)
@@ -141,23 +141,23 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
 
 @ways(READERS)
 def test_greedy_answers_are_those_of_reading_everything_again(
-    name, way, loaded, sights, tell_alone
+    name, way, loaded, stimuli, tell_alone
 ):
     adapter = loaded(name)
     asked = [
-        *plan([[s] for s in sights[:3]], tell=True),
-        *plan([[sights[0]]], choices=(), tell=True),
+        *plan([[s] for s in stimuli[:3]], wants_text=True),
+        *plan([[stimuli[0]]], choices=(), wants_text=True),
     ]
     asked = [
-        ScoringRequest(n, a.sights, a.prompt, a.scored, n % 4 != 1) for n, a in enumerate(asked)
+        ScoringRequest(n, a.stimuli, a.prompt, a.scored, n % 4 != 1) for n, a in enumerate(asked)
     ]
     for one, said in zip(asked, ask(adapter, way, asked, most=5), strict=True):
-        assert said.text == (tell_alone(name, one) if one.tell else None)
+        assert said.text == (tell_alone(name, one) if one.wants_text else None)
 
 
 @ways(["llava", "qwen2_vl", "paligemma", "blip2_t5"])
-def test_answers_do_not_depend_on_batches(name, way, loaded, sights):
-    asked = plan([[s] for s in sights[:3]], tell=True)
+def test_answers_do_not_depend_on_batches(name, way, loaded, stimuli):
+    asked = plan([[s] for s in stimuli[:3]], wants_text=True)
     few, many = (ask(loaded(name), way, asked, size) for size in (1, 64))
     for one, other in zip(few, many, strict=True):
         assert one.text == other.text
@@ -165,7 +165,7 @@ def test_answers_do_not_depend_on_batches(name, way, loaded, sights):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sights):
+def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, stimuli):
     adapter = loaded(name)
     row = adapter.row("what is it ?", [adapter.prepare_image(pixels(1)[0])])
     ids = adapter.answer_ids(row, "a red square")
@@ -177,11 +177,11 @@ def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sigh
 
 
 @pytest.mark.parametrize("name", TOWERS)
-def test_towers_score_as_the_class_itself(name, loaded, sights):
+def test_towers_score_as_the_class_itself(name, loaded, stimuli):
     adapter = loaded(name)
     texts = ("a red square", "yes", "the dog is left of the cat")
-    matches = [ask_encoder.MatchRequest((s,), texts) for s in sights[:3]]
-    matches.append(ask_encoder.MatchRequest(tuple(sights[:3]), texts[:1]))
+    matches = [ask_encoder.MatchRequest((s,), texts) for s in stimuli[:3]]
+    matches.append(ask_encoder.MatchRequest(tuple(stimuli[:3]), texts[:1]))
     found = ask_encoder.answer(adapter, matches, AdaptiveBatchSize(2))
     inputs = adapter.processor(
         text=list(texts), images=pixels(3), padding=adapter.PADDING, return_tensors="pt",

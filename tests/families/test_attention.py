@@ -54,9 +54,9 @@ def examined(loaded, tmp_path_factory):
     def run(name):
         if name not in kept:
             adapter = loaded(name, attention="eager")
-            examiner = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(name, "d"))
-            examiner.examine(ITEM, MARKS)
-            kept[name] = examiner
+            tracer = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(name, "d"))
+            tracer.trace_item(ITEM, MARKS)
+            kept[name] = tracer
         return kept[name]
 
     return run
@@ -64,20 +64,20 @@ def examined(loaded, tmp_path_factory):
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_family_gives_attention_or_says_why_not(name, examined):
-    examiner = examined(name)
-    rows = pl.DataFrame(examiner.tables.whole("attention", ATTENTION))
+    tracer = examined(name)
+    rows = pl.DataFrame(tracer.tables.whole("attention", ATTENTION))
     if name in WITHOUT:
         table, why = WITHOUT[name]
         assert rows.is_empty()
-        assert examiner.reasons[table] == why
+        assert tracer.reasons[table] == why
         return
-    assert examiner.reasons["attention"] == ""
+    assert tracer.reasons["attention"] == ""
     blocks = set(rows["address"])
     if name in RECURRENT:
-        assert 0 < len(blocks) < len(examiner.tracer.blocks)
-        assert "blocks return no attention weights" in examiner.told("attention")["note"]
+        assert 0 < len(blocks) < len(tracer.tracer.blocks)
+        assert "blocks return no attention weights" in tracer.notes_of("attention")["note"]
     else:
-        assert blocks == set(examiner.tracer.blocks)
+        assert blocks == set(tracer.tracer.blocks)
     regions = {""} if name in NOWHERE else {"", "A", "B", "REF"}
     assert set(rows["region"]) == regions
     assert (rows["image_mass"] > 0).all()
@@ -100,28 +100,28 @@ def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
 def test_weights_sum_to_one_over_the_prompt_and_its_image_tokens_have_places(
     name, loaded, examined
 ):
-    adapter, examiner = loaded(name, attention="eager"), examined(name)
+    adapter, tracer = loaded(name, attention="eager"), examined(name)
     image = pixels(1)[0]
-    trace = examiner.tracer.trace(ITEM, [image])
+    trace = tracer.tracer.trace(ITEM, [image])
     for weights in trace.weights.values():
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)), rtol=0, atol=1e-5)
-    check_places("i", trace.image, examiner.tracer.token_boxes([image]))
+    check_places("i", trace.image, tracer.tracer.token_boxes([image]))
     assert len(trace.image) >= len(adapter.row(ITEM["prompt"], [adapter.prepare_image(image)]).ids)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examined):
-    adapter, examiner, case = loaded(name, attention="eager"), examined(name), FAMILIES[name]
-    assert examiner.reasons["lens"] == ""
+    adapter, tracer, case = loaded(name, attention="eager"), examined(name), FAMILIES[name]
+    assert tracer.reasons["lens"] == ""
     image = pixels(1)[0]
-    trace = examiner.tracer.trace(ITEM, [image])
+    trace = tracer.tracer.trace(ITEM, [image])
     row = adapter.row(ITEM["prompt"], [adapter.prepare_image(image)])
     with torch.inference_mode():
         own = case.reference(adapter, [image], row)[0].float().log_softmax(dim=0)
     said = lens.at_answer(head_of(adapter), trace)
     np.testing.assert_allclose(said.log_probability[-1], own[trace.words], rtol=0, atol=1e-4)
-    rows = pl.DataFrame(examiner.tables.whole("lens", LENS))
-    assert set(rows.filter(pl.col("place") == "answer")["address"]) == set(examiner.tracer.blocks)
+    rows = pl.DataFrame(tracer.tables.whole("lens", LENS))
+    assert set(rows.filter(pl.col("place") == "answer")["address"]) == set(tracer.tracer.blocks)
     alone = name == "blip2_t5" or name in WITHOUT
     assert set(rows["place"]) == ({"answer"} if alone else {"answer", "picture"} | (
         set() if name in NOWHERE else {"A", "B", "REF"}))  # fmt: skip

@@ -57,7 +57,7 @@ class Case:
         begun: Any = (),
         question: str = "what is it ?",
     ) -> torch.Tensor:
-        """Give the scores of the token after the prompt, and after each of the answer begun to it.
+        """Return next-token scores after the prompt and after each token of the answer begun.
 
         As the class computes them, from its own processor's inputs: (tokens begun + 1, words).
         """

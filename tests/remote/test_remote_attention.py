@@ -29,29 +29,29 @@ ITEM = {
 
 
 @pytest.fixture(scope="module")
-def examiner(family, folder_of, tmp_path_factory):
+def tracer(family, folder_of, tmp_path_factory):
     path = tmp_path_factory.mktemp("picture") / "p.png"
     drawn()[0].save(path)
     loading = LoadOptions("cpu", remote_code=True)
     adapter, refused = load_eager(spec_of(family), folder_of(family), loading)
     found = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
-    found.examine(ITEM, [Mark(picture("A", 64, 40), 0, "right")])
+    found.trace_item(ITEM, [Mark(picture("A", 64, 40), 0, "right")])
     return found
 
 
-def test_a_family_gives_attention_or_says_why_not(examiner):
-    table = examiner.tables.whole("attention", ATTENTION)
-    assert bool(len(table)) != bool(examiner.reasons["attention"])
+def test_a_family_gives_attention_or_says_why_not(tracer):
+    table = tracer.tables.whole("attention", ATTENTION)
+    assert bool(len(table)) != bool(tracer.reasons["attention"])
     if len(table):
         mass = np.array(table.column("image_mass"))
         assert ((mass > 0) & (mass < 1.001)).all()
 
 
-def test_the_lens_ends_with_what_the_model_says_or_says_why_not(examiner):
-    table = examiner.tables.whole("lens", LENS)
-    assert bool(len(table)) != bool(examiner.reasons["lens"])
+def test_the_lens_ends_with_what_the_model_says_or_says_why_not(tracer):
+    table = tracer.tables.whole("lens", LENS)
+    assert bool(len(table)) != bool(tracer.reasons["lens"])
     if len(table):
-        trace = examiner.tracer.trace(ITEM, drawn()[:1])
+        trace = tracer.tracer.trace(ITEM, drawn()[:1])
         last = [r for r in table.to_pylist() if r["place"] == "answer"][-1]
         own = trace.own[torch.tensor(trace.words)]
         np.testing.assert_allclose(last["log_probability"], own, rtol=0, atol=1e-4)

@@ -19,7 +19,7 @@ from eyechart.tables.scores import CORRELATIONS, PATTERNS, SCORES
 
 
 def mixed(rows, seed=0):
-    """Give rows in a wrong order."""
+    """Return rows in a wrong order."""
     return [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
 
 

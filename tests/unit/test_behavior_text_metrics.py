@@ -11,7 +11,7 @@ from eyechart.behavior.vqa_normalise import same_words
 
 
 def captions(rng, items, most_references=5, most_words=12, vocabulary=15):
-    """Give random references and candidates; some candidates repeat one, some are very short."""
+    """Return random references and candidates; some candidates repeat one, some are very short."""
     names = np.array([f"w{i}" for i in range(vocabulary)])
 
     def text():

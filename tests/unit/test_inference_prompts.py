@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eyechart.behavior.conditions import Showing, swap
+from eyechart.behavior.conditions import StimulusBuilder, swap
 from eyechart.core.errors import UserError
 from eyechart.data.open_image import size_of
 from eyechart.inference.prompts import PromptStyle, check_template, parse
@@ -16,24 +16,24 @@ OPEN = {"item_id": "o", "prompt": "Describe it.", "choices": []}
 
 
 def test_every_choice_stands_once_at_every_place_over_all_orders() -> None:
-    askings = PromptStyle("{question} {options}", "letter", "all").ask(ITEM)
-    assert [a.order for a in askings] == [0, 1, 2]
-    assert askings[0].prompt == "What colour? (a) red (b) blue (c) green"
-    assert askings[1].prompt == "What colour? (a) blue (b) green (c) red"
-    for asking in askings:
-        for choice, scored in zip(ITEM["choices"], asking.scored, strict=True):
-            assert f"{scored} {choice}" in asking.prompt
-    assert {a.scored[0] for a in askings} == {"(a)", "(b)", "(c)"}
+    variants = PromptStyle("{question} {options}", "letter", "all").variants(ITEM)
+    assert [a.order for a in variants] == [0, 1, 2]
+    assert variants[0].prompt == "What colour? (a) red (b) blue (c) green"
+    assert variants[1].prompt == "What colour? (a) blue (b) green (c) red"
+    for variant in variants:
+        for choice, scored in zip(ITEM["choices"], variant.scored, strict=True):
+            assert f"{scored} {choice}" in variant.prompt
+    assert {a.scored[0] for a in variants} == {"(a)", "(b)", "(c)"}
 
 
 def test_text_is_scored_in_the_items_own_order_whatever_is_shown() -> None:
-    askings = PromptStyle("{question} {options}", "text", 2).ask(ITEM)
-    assert [a.scored for a in askings] == [("red", "blue", "green")] * 2
+    variants = PromptStyle("{question} {options}", "text", 2).variants(ITEM)
+    assert [a.scored for a in variants] == [("red", "blue", "green")] * 2
 
 
 def test_an_open_item_has_one_order_and_nothing_scored() -> None:
-    (asking,) = PromptStyle("{question} {options}", "letter", "all").ask(OPEN)
-    assert (asking.prompt, asking.scored) == ("Describe it.", ())
+    (variant,) = PromptStyle("{question} {options}", "letter", "all").variants(OPEN)
+    assert (variant.prompt, variant.scored) == ("Describe it.", ())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_style_that_cannot_be_is_refused(style: tuple, said: str) -> None:
 
 def test_braces_in_a_question_are_text() -> None:
     item = {**ITEM, "prompt": "What is {this}?"}
-    assert PromptStyle("{question}", "text", 1).ask(item)[0].prompt == "What is {this}?"
+    assert PromptStyle("{question}", "text", 1).variants(item)[0].prompt == "What is {this}?"
     check_template("caption", "a {{photo}} of {statement}", ("statement",))
 
 
@@ -110,10 +110,10 @@ def items(sets: list[tuple[str, list[str], str]]) -> list[dict]:
 
 def test_blank_is_white_of_the_same_size_and_one_picture_for_all_of_a_size(project) -> None:
     asked = items([(f"g{n}", [f"p{n}"], "t") for n in range(8)])
-    shown = Showing(asked, project, 1).sights("blank")
-    assert len({sights for sights, _ in shown}) == 2  # two sizes
-    for (sights, ids), item in zip(shown, asked, strict=True):
-        white = sights[0].draw()
+    shown = StimulusBuilder(asked, project, 1).stimuli("blank")
+    assert len({stimuli for stimuli, _ in shown}) == 2  # two sizes
+    for (stimuli, ids), item in zip(shown, asked, strict=True):
+        white = stimuli[0].draw()
         assert ids == []
         assert white.size == size_of(Path(project[item["images"][0]]))
         assert (np.asarray(white) == 255).all()
@@ -124,20 +124,20 @@ def test_a_picture_that_lies_on_its_side_is_blanked_as_it_is_shown(tmp_path) -> 
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=exif)
     paths = {"p": str(tmp_path / "turned.jpg")}
-    showing = Showing(items([("g", ["p"], "t")]), paths, 1)
-    ((sight,), _), ((picture,), _) = showing.sights("blank")[0], showing.sights("sighted")[0]
-    assert sight.draw().size == picture.draw().size == (20, 30)
+    builder = StimulusBuilder(items([("g", ["p"], "t")]), paths, 1)
+    ((stimulus,), _), ((picture,), _) = builder.stimuli("blank")[0], builder.stimuli("sighted")[0]
+    assert stimulus.draw().size == picture.draw().size == (20, 30)
 
 
 def test_noise_is_a_pictures_own_uniform_and_the_same_every_run(project) -> None:
     asked = items([("g", ["p0", "p1"], "t"), ("g", ["p0", "p1"], "u"), ("h", ["p2"], "t")])
-    (first, _), (second, _), (third, _) = Showing(asked, project, 1).sights("noise")
+    (first, _), (second, _), (third, _) = StimulusBuilder(asked, project, 1).stimuli("noise")
     assert first == second  # one picture for all questions about it
-    drawn = [np.asarray(sight.draw()) for sight in (*first, *third)]
+    drawn = [np.asarray(stimulus.draw()) for stimulus in (*first, *third)]
     assert (np.asarray(second[1].draw()) == drawn[1]).all()
     assert all((a != b).any() for n, a in enumerate(drawn) for b in drawn[:n])
     assert abs(np.concatenate([a.ravel() for a in drawn]).mean() - 127.5) < 4
-    other = Showing(asked, project, 2).sights("noise")[0][0][0].draw()
+    other = StimulusBuilder(asked, project, 2).stimuli("noise")[0][0][0].draw()
     assert (np.asarray(other) != drawn[0]).any()
 
 
@@ -175,11 +175,13 @@ def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> Non
 
 
 def test_without_pictures_nothing_is_swapped_or_blanked(project) -> None:
-    showing = Showing(items([("g", [], "t"), ("h", ["p0"], "t"), ("k", ["p1"], "t")]), project, 1)
+    builder = StimulusBuilder(
+        items([("g", [], "t"), ("h", ["p0"], "t"), ("k", ["p1"], "t")]), project, 1
+    )
     for condition in ("sighted", "swapped", "blank", "noise", "no_image"):
-        assert showing.sights(condition)[0] == ((), [])
+        assert builder.stimuli(condition)[0] == ((), [])
 
 
 def test_a_picture_that_is_not_in_the_table_is_named(project) -> None:
     with pytest.raises(UserError, match="image 'nobody' is not in the image table"):
-        Showing(items([("g", ["nobody"], "t")]), project, 1).sights("sighted")
+        StimulusBuilder(items([("g", ["nobody"], "t")]), project, 1).stimuli("sighted")

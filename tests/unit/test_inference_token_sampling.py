@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 def grid(
     rows: int, columns: int, left: float, top: float, right: float, bottom: float, view: int = 0
 ) -> np.ndarray:
-    """Give the places of a regular grid of tokens over a box."""
+    """Return the places of a regular grid of tokens over a box."""
     row, column = np.divmod(np.arange(rows * columns), columns)
     wide, high = (right - left) / columns, (bottom - top) / rows
     x, y = left + column * wide, top + row * high

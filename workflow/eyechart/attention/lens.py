@@ -51,7 +51,7 @@ class LensPredictions:
 
 
 @dataclass(frozen=True)
-class Read:
+class TokenPredictions:
     """Logit lens of l blocks at t image tokens.
 
     Attributes
@@ -101,7 +101,7 @@ def at_answer(head: OutputHead, trace: Trace) -> LensPredictions:
     return LensPredictions(own.double().numpy(), rank.numpy(), every.argmax(dim=1).tolist())
 
 
-def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) -> Read:
+def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) -> TokenPredictions:
     """Return the logit lens at the image tokens."""
     image = torch.from_numpy(trace.image)
     chosen, tops, tops_at = [], [], []
@@ -114,7 +114,9 @@ def at_tokens(head: OutputHead, trace: Trace, words: Sequence[int], top: int) ->
                 chosen.append(found[:, list(words)].double().cpu())
                 tops.append(best.indices.cpu())
                 tops_at.append(best.values.cpu())
-    return Read(*(_by_block(parts, len(head.blocks)) for parts in (chosen, tops, tops_at)))
+    return TokenPredictions(
+        *(_by_block(parts, len(head.blocks)) for parts in (chosen, tops, tops_at))
+    )
 
 
 def _by_block(parts: Sequence[Tensor], blocks: int) -> np.ndarray:

@@ -63,7 +63,7 @@ class ItemTracer:
         """Count a problem of some items."""
         self.notes[name][what] += 1
 
-    def examine(self, item: Item, marks: Sequence[Mark]) -> None:
+    def trace_item(self, item: Item, marks: Sequence[Mark]) -> None:
         """Trace one item, with its own marks and control marks, on its own images."""
         images = [open_picture(Path(self.paths[image])) for image in item["images"]]
         found = self.tracer.trace(item, images, weights=not self.reasons["attention"])
@@ -138,7 +138,7 @@ class ItemTracer:
         if self.reasons["words"]:
             return
         read = lens.at_tokens(self.head, trace, trace.words, self.settings.top)
-        self.tables.add_read(item, addresses, read, shares)
+        self.tables.add_token_predictions(item, addresses, read, shares)
         if self.settings.top:
             texts = {i: self.text(i) for i in np.unique(read.top).tolist()}
             self.tables.add_words(item, addresses, read, texts)
@@ -147,7 +147,7 @@ class ItemTracer:
         """Return a token as text, with its leading space."""
         return str(self.adapter.tokenizer.decode([token]))
 
-    def told(self, name: str) -> dict[str, str]:
+    def notes_of(self, name: str) -> dict[str, str]:
         """Return the notes of a table."""
         counted = [f"{what} ({count} x)" for what, count in self.notes[name].items()]
         return {"reason": self.reasons[name], "note": "; ".join(counted)}

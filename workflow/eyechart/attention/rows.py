@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.attention.lens import LensPredictions, Read
+from eyechart.attention.lens import LensPredictions, TokenPredictions
 from eyechart.attention.regions import Mark
 from eyechart.attention.settings import Item
 from eyechart.tables.attention import ANSWER, ATTENTION, LENS, MAPS, WHOLE, WORDS
@@ -99,8 +99,8 @@ class Tables:
             }
             self.lens.append(self._table(item, address, columns, LENS))
 
-    def add_read(
-        self, item: Item, addresses: Sequence[str], read: Read, shares: Sequence[Share]
+    def add_token_predictions(
+        self, item: Item, addresses: Sequence[str], read: TokenPredictions, shares: Sequence[Share]
     ) -> None:
         """Add the logit lens at image tokens: averaged over the image, and over each region."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
@@ -120,7 +120,7 @@ class Tables:
             self.lens.append(self._table(item, address, columns, LENS))
 
     def add_words(
-        self, item: Item, addresses: Sequence[str], read: Read, texts: dict[int, str]
+        self, item: Item, addresses: Sequence[str], read: TokenPredictions, texts: dict[int, str]
     ) -> None:
         """Add the most likely words at each image token; ``texts`` maps token ids to words."""
         for n, address in enumerate(addresses):

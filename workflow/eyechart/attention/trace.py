@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.attention.settings import AttentionSettings, Item
-from eyechart.attention.weights import watched
+from eyechart.attention.weights import collect_attention
 from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import pass_mode, read_outputs
@@ -56,10 +56,10 @@ class Tracer:
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
         """Run one item's prompt, followed by the common beginning of its choices."""
         adapter = self.adapter
-        (asking,) = self.style.ask(item)
+        (variant,) = self.style.variants(item)
         prepared = [adapter.prepare_image(image) for image in images]
-        row = adapter.row(asking.prompt, prepared)
-        begun, words = deciding([adapter.answer_ids(row, text) for text in asking.scored])
+        row = adapter.row(variant.prompt, prepared)
+        begun, words = deciding([adapter.answer_ids(row, text) for text in variant.scored])
         hidden: dict[str, Tensor] = {}
         paths = {path: address for address, path in self.blocks.items()}
 
@@ -70,9 +70,13 @@ class Tracer:
             encoded = [adapter.encode_images([image])[0] for image in prepared]
             read = row if self.component == "decoder" else replace(row, ids=[*row.ids, *begun])
             mask = adapter.tokens([read], encoded).image[0].cpu().numpy()
-            watching = watched(adapter.model, self.blocks, len(mask)) if weights else nullcontext()
+            collecting = (
+                collect_attention(adapter.model, self.blocks, len(mask))
+                if weights
+                else nullcontext()
+            )
             reading = read_outputs(adapter.model, paths, see, stop=False)
-            with watching as found, reading:
+            with collecting as found, reading:
                 scores = adapter.logits([row], encoded, [begun])[0][-1]
         own = scores.float().log_softmax(dim=-1).cpu()
         return Trace(mask, found or {}, hidden, own, words)

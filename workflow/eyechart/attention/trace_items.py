@@ -118,14 +118,14 @@ def main(argv: list[str]) -> None:
     marks = marks_by_item(items, next(iter(args.regions), None), paths, args.seed)
     adapter, refused = load_eager(read_spec(args.spec), args.checkpoint, read_flags(args))
     tables = Tables(args.model, args.dataset)
-    examiner = ItemTracer(adapter, settings, paths, tables, refused)
+    tracer = ItemTracer(adapter, settings, paths, tables, refused)
     for item in tqdm(items, unit=" items", mininterval=1.0):
-        examiner.examine(item, marks[item["item_id"]])
+        tracer.trace_item(item, marks[item["item_id"]])
     for name, schema in SCHEMAS.items():
-        for what, count in examiner.notes[name].items():
+        for what, count in tracer.notes[name].items():
             logger.info("%s: %s (%d x)", name, what, count)
         path = args.output.with_name(f"{name}{args.output.suffix}")
-        write_noted(path, tables.whole(name, schema), examiner.told(name))
+        write_noted(path, tables.whole(name, schema), tracer.notes_of(name))
 
 
 if __name__ == "__main__":

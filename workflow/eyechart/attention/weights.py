@@ -20,7 +20,9 @@ SUM = 0.05  # tolerance of the sum over all keys, in half precision
 
 
 @contextmanager
-def watched(model: nn.Module, blocks: Mapping[str, str], keys: int) -> Iterator[dict[str, Tensor]]:
+def collect_attention(
+    model: nn.Module, blocks: Mapping[str, str], keys: int
+) -> Iterator[dict[str, Tensor]]:
     """Collect, within the context, the attention of each block's last token to ``keys`` keys.
 
     Parameters

@@ -32,8 +32,8 @@ from tqdm import tqdm
 
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
-from eyechart.behavior.conditions import Item, Showing
-from eyechart.behavior.settings import BehaviorSettings, choose_items, read_settings
+from eyechart.behavior.conditions import Item, StimulusBuilder
+from eyechart.behavior.settings import ResponseSettings, choose_items, read_settings
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -55,11 +55,15 @@ class ItemAnswerer:
     """Asks one model all items, one condition at a time."""
 
     def __init__(
-        self, adapter: Adapter, shares_prefix: bool, settings: BehaviorSettings, showing: Showing
+        self,
+        adapter: Adapter,
+        shares_prefix: bool,
+        settings: ResponseSettings,
+        builder: StimulusBuilder,
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
-        self.settings, self.showing = settings, showing
-        self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
+        self.settings, self.builder = settings, builder
+        self.batches = AdaptiveBatchSize(settings.batch_size, "answering.batch_size")
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""
@@ -76,39 +80,39 @@ class ItemAnswerer:
     def _read(self, adapter: LanguageAdapter, condition: str) -> Iterator[dict[str, Any]]:
         settings = self.settings
         style = PromptStyle(settings.prompt, settings.choices, settings.orders)
-        for item in self.showing.items:
+        for item in self.builder.items:
             if item["form"] == "which_picture":
                 raise errors.UserError(
                     f"item {item['item_id']!r} asks which image a statement is about, which only "
                     "an encoder with a text tower can answer; leave the dataset out for this model"
                 )
-        shown = self.showing.sights(condition)
+        shown = self.builder.stimuli(condition)
         plan = [
-            (item, asking, sights, images)
-            for item, (sights, images) in zip(self.showing.items, shown, strict=True)
-            for asking in style.ask(item)
+            (item, variant, stimuli, images)
+            for item, (stimuli, images) in zip(self.builder.items, shown, strict=True)
+            for variant in style.variants(item)
         ]
         asked = [
-            ScoringRequest(n, sights, asking.prompt, asking.scored, settings.tells(item))
-            for n, (item, asking, sights, _) in enumerate(plan)
+            ScoringRequest(n, stimuli, variant.prompt, variant.scored, settings.wants_text(item))
+            for n, (item, variant, stimuli, _) in enumerate(plan)
         ]
         reader = PromptAnswerer(adapter, self.shares_prefix, settings.greedy_tokens, self.batches)
         bar = tqdm(total=len(asked), unit=" prompts", desc=condition, mininterval=1.0)
         for done in reader.run(asked):
             bar.update(len(done))
             for number, said in done:
-                item, asking, _, images = plan[number]
-                letters = asking.letters if settings.choices == "letter" else None
-                yield row_of(item, asking.order, images, asking.prompt, said, letters)
+                item, variant, _, images = plan[number]
+                letters = variant.letters if settings.choices == "letter" else None
+                yield row_of(item, variant.order, images, variant.prompt, said, letters)
         bar.close()
 
     def _compare(self, adapter: ask_encoder.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
         statement, caption = self.settings.statement, self.settings.caption
-        shown = self.showing.sights(condition)
-        items = self.showing.items
+        shown = self.builder.stimuli(condition)
+        items = self.builder.items
         matches = [
-            ask_encoder.MatchRequest.of(item, item["form"], sights, statement, caption)
-            for item, (sights, _) in zip(items, shown, strict=True)
+            ask_encoder.MatchRequest.of(item, item["form"], stimuli, statement, caption)
+            for item, (stimuli, _) in zip(items, shown, strict=True)
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
         for item, (_, images), said in zip(items, shown, found, strict=True):
@@ -181,8 +185,8 @@ def main(argv: list[str]) -> None:
     images = read_table(args.images, ["image_id", "path"])
     paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
     adapter = load(read_spec(args.spec), args.checkpoint, read_flags(args))
-    showing = Showing(items, paths, args.seed)
-    examiner = ItemAnswerer(adapter, read_json(args.card)["shares_prefix"], settings, showing)
+    builder = StimulusBuilder(items, paths, args.seed)
+    examiner = ItemAnswerer(adapter, read_json(args.card)["shares_prefix"], settings, builder)
     for path in args.outputs:
         whose = {"model": args.model, "dataset": args.dataset, "condition": path.stem}
         rows = [{**whose, **row} for row in examiner.rows(path.stem)]

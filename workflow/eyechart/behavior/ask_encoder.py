@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from eyechart.behavior.conditions import Item, Sight
+from eyechart.behavior.conditions import Item, Stimulus
 from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
@@ -34,12 +34,17 @@ T = TypeVar("T")
 class MatchRequest:
     """Images and texts to compare: one image and a text per choice, or one text for all images."""
 
-    sights: tuple[Sight, ...]
+    stimuli: tuple[Stimulus, ...]
     texts: tuple[str, ...]
 
     @classmethod
     def of(
-        cls, item: Item, form: str | None, sights: tuple[Sight, ...], statement: str, caption: str
+        cls,
+        item: Item,
+        form: str | None,
+        stimuli: tuple[Stimulus, ...],
+        statement: str,
+        caption: str,
     ) -> MatchRequest:
         """Return the images and texts to compare for an item; none for an open item.
 
@@ -57,15 +62,15 @@ class MatchRequest:
         choices = item["choices"]
         which = form == "which_picture"
         expected = len(choices) if which else 1
-        if len(sights) != expected:
+        if len(stimuli) != expected:
             raise UserError(
-                f"item {item['item_id']!r}: {len(sights)} images, but an encoder compares "
+                f"item {item['item_id']!r}: {len(stimuli)} images, but an encoder compares "
                 f"{expected} with its text{'' if which else 's'}"
             )
         if which:
-            return cls(sights, (caption.format(statement=item["prompt"]),))
+            return cls(stimuli, (caption.format(statement=item["prompt"]),))
         asked = item["prompt"]
-        return cls(sights, tuple(statement.format(question=asked, choice=c) for c in choices))
+        return cls(stimuli, tuple(statement.format(question=asked, choice=c) for c in choices))
 
 
 def answer(
@@ -80,9 +85,9 @@ def answer(
         ``tokens`` counts those of the text.
     """
     asked = [match for match in matches if match.texts]
-    sights = list(dict.fromkeys(sight for match in asked for sight in match.sights))
+    stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))
     texts = list(dict.fromkeys(text for match in asked for text in match.texts))
-    encoded = dict(zip(sights, view(adapter, sights, batches), strict=True))
+    encoded = dict(zip(stimuli, view(adapter, stimuli, batches), strict=True))
     vectors, counts = read(adapter, texts, batches)
     known = dict(zip(texts, zip(vectors, counts, strict=True), strict=True))
     found = []
@@ -90,7 +95,7 @@ def answer(
         if not match.texts:
             found.append(Response([], []))
             continue
-        views = torch.stack([encoded[sight] for sight in match.sights])
+        views = torch.stack([encoded[stimulus] for stimulus in match.stimuli])
         words = torch.stack([known[text][0] for text in match.texts])
         scores = adapter.logit_scale * (views.double() @ words.double().T).flatten()  # (c,)
         tokens = [known[text][1] for text in match.texts]
@@ -99,10 +104,10 @@ def answer(
     return found
 
 
-def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize) -> Tensor:
+def view(adapter: TwoTowers, stimuli: Sequence[Stimulus], batches: AdaptiveBatchSize) -> Tensor:
     """Return unit embeddings of images, on the CPU: float32 (n, d)."""
     found = []
-    parts = list(chunks(sights, batches.size))
+    parts = list(chunks(stimuli, batches.size))
     for images in ahead(
         lambda part: [adapter.prepare_image(s.draw()) for s in part], parts, PREFETCH
     ):

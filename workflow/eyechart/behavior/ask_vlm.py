@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from threading import Lock
 
-from eyechart.behavior.conditions import Sight
+from eyechart.behavior.conditions import Stimulus
 from eyechart.inference import joint_passes, passes, prefix_cache
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response, Script, script, tidy
@@ -19,7 +19,7 @@ from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 
-Sights = tuple[Sight, ...]
+Stimuli = tuple[Stimulus, ...]
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,18 @@ class ScoringRequest:
     """
 
     number: int
-    sights: Sights
+    stimuli: Stimuli
     prompt: str
     scored: tuple[str, ...]
-    tell: bool
+    wants_text: bool
 
 
 @dataclass(frozen=True)
 class RequestBatch:
     """Images to encode together, and the scripts of each set of images."""
 
-    images: dict[Sight, PreparedImage]
-    groups: dict[Sights, list[tuple[int, Script]]]
+    images: dict[Stimulus, PreparedImage]
+    groups: dict[Stimuli, list[tuple[int, Script]]]
 
 
 class PromptAnswerer:
@@ -66,10 +66,10 @@ class PromptAnswerer:
 
     def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
         """Yield responses with the numbers of their requests, in arbitrary order."""
-        groups: dict[Sights, list[ScoringRequest]] = {}
+        groups: dict[Stimuli, list[ScoringRequest]] = {}
         for one in asked:
-            groups.setdefault(one.sights, []).append(one)
-        parts = list(chunks([groups[sights] for sights in sorted(groups)], self.batches.size))
+            groups.setdefault(one.stimuli, []).append(one)
+        parts = list(chunks([groups[stimuli] for stimuli in sorted(groups)], self.batches.size))
         for batch in ahead(self._prepare, parts, PREFETCH):
             encoded = self._encode(batch.images)
             if self.shares_prefix:
@@ -79,25 +79,25 @@ class PromptAnswerer:
 
     def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
         """Create and preprocess each image once; tokenize prompts and choices."""
-        sights = {sight: None for group in part for sight in group[0].sights}
-        drawn = {sight: sight.draw() for sight in sights}
+        stimuli = {stimulus: None for group in part for stimulus in group[0].stimuli}
+        drawn = {stimulus: stimulus.draw() for stimulus in stimuli}
         images = {}
-        for sight, image in drawn.items():
+        for stimulus, image in drawn.items():
             with self.tokenizing:  # preprocessing tokenizes the image's placeholders
-                images[sight] = self.adapter.prepare_image(image)
+                images[stimulus] = self.adapter.prepare_image(image)
         groups = {}
         for group in part:
-            own = [images[sight] for sight in group[0].sights]
+            own = [images[stimulus] for stimulus in group[0].stimuli]
             with self.tokenizing:
-                groups[group[0].sights] = [(one.number, self._script(one, own)) for one in group]
+                groups[group[0].stimuli] = [(one.number, self._script(one, own)) for one in group]
         return RequestBatch(images, groups)
 
     def _script(self, asked: ScoringRequest, images: Sequence[PreparedImage]) -> Script:
         row = self.adapter.row(asked.prompt, images)
-        return script(self.adapter, row, asked.scored, self.most if asked.tell else None)
+        return script(self.adapter, row, asked.scored, self.most if asked.wants_text else None)
 
-    def _encode(self, images: Mapping[Sight, PreparedImage]) -> dict[Sight, EncodedImage]:
-        def encode(few: Sequence[Sight]) -> list[EncodedImage]:
+    def _encode(self, images: Mapping[Stimulus, PreparedImage]) -> dict[Stimulus, EncodedImage]:
+        def encode(few: Sequence[Stimulus]) -> list[EncodedImage]:
             own = [images[s] for s in few]
             return passes.encode_images(self.adapter, own, [], complete=True)[0]
 
@@ -106,18 +106,18 @@ class PromptAnswerer:
 
     def _read_shared(
         self,
-        groups: Mapping[Sights, list[tuple[int, Script]]],
-        encoded: Mapping[Sight, EncodedImage],
+        groups: Mapping[Stimuli, list[tuple[int, Script]]],
+        encoded: Mapping[Stimulus, EncodedImage],
     ) -> Iterator[list[tuple[int, Response]]]:
         """Read the common prefix of prompts about the same images once, then the rest of each."""
-        starts = {sights: self._opening(sights, group) for sights, group in groups.items()}
-        bare = {sights: groups[sights] for sights, row in starts.items() if not row.ids}
+        starts = {stimuli: self._opening(stimuli, group) for stimuli, group in groups.items()}
+        bare = {stimuli: groups[stimuli] for stimuli, row in starts.items() if not row.ids}
         if bare:
             yield self._read_joint(bare, encoded)
         by_length = sorted(set(groups) - set(bare), key=lambda s: (len(starts[s].ids), s))
 
-        def read(few: Sequence[Sights]) -> passes.Prefix:
-            rows, own = [starts[s] for s in few], [encoded[sight] for s in few for sight in s]
+        def read(few: Sequence[Stimuli]) -> passes.Prefix:
+            rows, own = [starts[s] for s in few], [encoded[stimulus] for s in few for stimulus in s]
             return passes.read_prefix(self.adapter, rows, own, [])[0]
 
         for few, prefix in self.batches.over(by_length, read):
@@ -150,14 +150,14 @@ class PromptAnswerer:
 
     def _read_joint(
         self,
-        groups: Mapping[Sights, list[tuple[int, Script]]],
-        encoded: Mapping[Sight, EncodedImage],
+        groups: Mapping[Stimuli, list[tuple[int, Script]]],
+        encoded: Mapping[Stimulus, EncodedImage],
     ) -> list[tuple[int, Response]]:
-        every = [(sights, n, s) for sights, group in groups.items() for n, s in group]
+        every = [(stimuli, n, s) for stimuli, group in groups.items() for n, s in group]
         scripts = [s for _, _, s in every]
-        own = [[encoded[sight] for sight in sights] for sights, _, _ in every]
+        own = [[encoded[stimulus] for stimulus in stimuli] for stimuli, _, _ in every]
         scored = joint_passes.score(self.adapter, scripts, own, self.batches)
-        telling = [k for k, s in enumerate(scripts) if s.tell]
+        telling = [k for k, s in enumerate(scripts) if s.wants_text]
         told = joint_passes.generate(
             self.adapter,
             [scripts[k] for k in telling],
@@ -168,15 +168,15 @@ class PromptAnswerer:
         said = dict(zip(telling, told, strict=True))
         return [(n, self._said(s, scored[k], said.get(k, []))) for k, (_, n, s) in enumerate(every)]
 
-    def _opening(self, sights: Sights, group: Sequence[tuple[int, Script]]) -> Row:
+    def _opening(self, stimuli: Stimuli, group: Sequence[tuple[int, Script]]) -> Row:
         """Return the common prefix of a group's prompts; empty if they start with the question."""
         rows = [s.row for _, s in group]
-        if sights:
-            return passes.shared_prefix(self.adapter, rows, sights[0].name or "a white image")
+        if stimuli:
+            return passes.shared_prefix(self.adapter, rows, stimuli[0].name or "a white image")
         columns = zip(*(row.ids[:-1] for row in rows), strict=False)
         return Row([column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)])
 
     def _said(self, script: Script, scored: list[float], ids: list[int]) -> Response:
         with self.tokenizing:
-            text = tidy(self.adapter, ids) if script.tell else None
+            text = tidy(self.adapter, ids) if script.wants_text else None
         return Response(scored, [len(own) for own in script.choices], text)

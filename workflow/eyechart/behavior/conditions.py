@@ -29,7 +29,7 @@ Shown = tuple[str, Images]  # a group, and the images of one of its items
 
 
 @dataclass(frozen=True, order=True)
-class Sight:
+class Stimulus:
     """One image as shown to the model; equal ones are encoded only once.
 
     Attributes
@@ -60,7 +60,7 @@ class Sight:
         return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
-class Showing:
+class StimulusBuilder:
     """Chooses the images of items under each condition.
 
     Parameters
@@ -75,7 +75,7 @@ class Showing:
         self.items, self.paths, self.seed = items, paths, seed
         self.sizes: dict[str, tuple[int, int]] = {}
 
-    def sights(self, condition: str) -> list[tuple[tuple[Sight, ...], list[str]]]:
+    def stimuli(self, condition: str) -> list[tuple[tuple[Stimulus, ...], list[str]]]:
         """Return, for each item, its images and the ids of those that are of the dataset."""
         if condition in ("sighted", "swapped"):
             others = swap(self.items, self.seed) if condition == "swapped" else {}
@@ -89,17 +89,17 @@ class Showing:
             for item in self.items
         ]
 
-    def _picture(self, image: str) -> Sight:
+    def _picture(self, image: str) -> Stimulus:
         if image not in self.paths:
             raise UserError(f"items: image {image!r} is not in the image table")
-        return Sight(image, path=self.paths[image])
+        return Stimulus(image, path=self.paths[image])
 
-    def _white(self, item: Item, number: int) -> Sight:
-        return Sight(size=self._size(item["images"][number]))
+    def _white(self, item: Item, number: int) -> Stimulus:
+        return Stimulus(size=self._size(item["images"][number]))
 
-    def _noise(self, item: Item, number: int) -> Sight:
+    def _noise(self, item: Item, number: int) -> Stimulus:
         image = item["images"][number]
-        return Sight(image, self._size(image), self.seed)
+        return Stimulus(image, self._size(image), self.seed)
 
     def _size(self, image: str) -> tuple[int, int]:
         if image not in self.sizes:

@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.behavior import ask_encoder
-from eyechart.behavior.conditions import Sight
+from eyechart.behavior.conditions import Stimulus
 from eyechart.core import errors, randomness
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.prompts import check_template
@@ -183,8 +183,8 @@ def compare(
     for image in captions.images:
         if image not in paths:
             raise errors.UserError(f"items: image {image!r} is not in the image table")
-    sights = [Sight(image, path=paths[image]) for image in captions.images]
-    views = ask_encoder.view(adapter, sights, batches)
+    stimuli = [Stimulus(image, path=paths[image]) for image in captions.images]
+    views = ask_encoder.view(adapter, stimuli, batches)
     words, _ = ask_encoder.read(adapter, captions.texts, batches)
     return views.double().numpy(), words.double().numpy()
 

@@ -59,7 +59,7 @@ class BehaviorSettings:
         check_template("statement", self.statement, ("question", "choice"))
         check_template("caption", self.caption, ("statement",))
 
-    def tells(self, item: Item) -> bool:
+    def wants_text(self, item: Item) -> bool:
         """Return whether an item gets a generated answer."""
         return self.greedy == "all" or (self.greedy == "open" and not item["choices"])
 

@@ -30,14 +30,14 @@ class Script:
     branches : list of token ids
         Beginnings of choices, none a prefix of another; a single empty one if all choices have one
         token.
-    tell : bool
+    wants_text : bool
         Whether to generate a greedy answer too.
     """
 
     row: Row
     choices: list[Ids]
     branches: list[Ids]
-    tell: bool
+    wants_text: bool
 
     def branch_of(self, choice: int) -> int:
         """Return the index of the first branch that contains a choice."""

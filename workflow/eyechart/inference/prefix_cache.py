@@ -45,7 +45,7 @@ class ScriptPosition:
     starts: list[int]
     count: int
 
-    def foretell(self, branch: int, tokens: int) -> list[int]:
+    def scoring_columns(self, branch: int, tokens: int) -> list[int]:
         """Return the columns, relative to ``end``, that predict the first tokens of a branch."""
         start = self.starts[branch]
         return [0, *range(start, start + tokens - 1)]
@@ -130,7 +130,7 @@ def read(
         hidden = adapter.read(tokens, bed.mask(past), after + bed.offset, cache)
         scored, first = score(adapter, hidden, scripts, bed)
         said: list[Ids] = [[] for _ in scripts]
-        telling = [n for n, script in enumerate(scripts) if script.tell]
+        telling = [n for n, script in enumerate(scripts) if script.wants_text]
         if telling:
             told = generate(adapter, cache, past, after, bed, {n: first[n] for n in telling}, most)
             for n, ids in told.items():
@@ -151,7 +151,7 @@ def score(
         columns = [place.end + k for _, place in own for k in range(place.count)]
         choices = [ids for script, _ in own for ids in script.choices]
         places = [
-            [start + k for k in place.foretell(script.branch_of(c), len(ids))]
+            [start + k for k in place.scoring_columns(script.branch_of(c), len(ids))]
             for (script, place), start in zip(own, firsts, strict=False)
             for c, ids in enumerate(script.choices)
         ]

@@ -52,7 +52,7 @@ class PromptStyle:
                     "{options}"
                 )
 
-    def ask(self, item: dict[str, Any]) -> list[Asking]:
+    def variants(self, item: dict[str, Any]) -> list[PromptVariant]:
         """Return an item's prompts, one per order; an open item has one, with nothing to score."""
         choices: list[str] = item["choices"]
         if len(choices) > len(LETTERS):
@@ -61,9 +61,9 @@ class PromptStyle:
             )
         count = len(choices) or 1
         wanted = count if self.orders == "all" else min(int(self.orders), count)
-        return [self._ask(item, order) for order in range(wanted)]
+        return [self._variant(item, order) for order in range(wanted)]
 
-    def _ask(self, item: dict[str, Any], order: int) -> Asking:
+    def _variant(self, item: dict[str, Any], order: int) -> PromptVariant:
         choices: list[str] = item["choices"]
         shown = [choices[(place + order) % len(choices)] for place in range(len(choices))]
         options = " ".join(f"({a}) {text}" for a, text in zip(LETTERS, shown, strict=False))
@@ -71,11 +71,13 @@ class PromptStyle:
         letters = [letter_of(choice, order, len(choices)) for choice in range(len(choices))]
         by_letter = self.choices == "letter"
         scored = [f"({a})" for a in letters] if by_letter else choices
-        return Asking(order, prompt if choices else prompt.strip(), tuple(scored), tuple(letters))
+        return PromptVariant(
+            order, prompt if choices else prompt.strip(), tuple(scored), tuple(letters)
+        )
 
 
 @dataclass(frozen=True)
-class Asking:
+class PromptVariant:
     """An item in one order of its options.
 
     Attributes

@@ -74,7 +74,7 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan
     return Plan(snapshots, wanted)
 
 
-def tell(model: str, spec: Spec, plan: Plan) -> None:
+def log_plan(model: str, spec: Spec, plan: Plan) -> None:
     """Log the plan: commit, size, licence, gated or not."""
     for found in plan.snapshots:
         sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
@@ -180,7 +180,7 @@ def main(argv: list[str]) -> None:
     code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
     hub = Hub(asker(args.model, args.spec), os.environ.get("HF_TOKEN"))
     plan = look_up(hub, spec, args.revision, code, args.lock)
-    tell(args.model, spec, plan)
+    log_plan(args.model, spec, plan)
     commit = plan.snapshots[0].commit
     revision_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, commit)
     for found in plan.snapshots[1:]:

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, Showing
-from eyechart.behavior.settings import BehaviorSettings, choose_items, read_settings
+from eyechart.behavior.settings import ResponseSettings, choose_items, read_settings
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -55,7 +55,7 @@ class ItemAnswerer:
     """Asks one model all items, one condition at a time."""
 
     def __init__(
-        self, adapter: Adapter, shares_prefix: bool, settings: BehaviorSettings, showing: Showing
+        self, adapter: Adapter, shares_prefix: bool, settings: ResponseSettings, showing: Showing
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.showing = settings, showing

@@ -169,7 +169,7 @@ class Bench:
 
     def prepare(self) -> list[dict[str, torch.Tensor]]:
         """Make the inputs of the bare forward pass, bucketed by length."""
-        shown = {i: self.adapter.picture(open_picture(p)) for i, p in self.part.paths.items()}
+        shown = {i: self.adapter.prepare_image(open_picture(p)) for i, p in self.part.paths.items()}
         rows = sorted(
             (
                 (self.adapter.row(q.prompt, [shown[q.images[0]]]), q.images[0])
@@ -214,7 +214,7 @@ class Bench:
         )
         if not shares_prefix:  # without a prefix pass nothing is read of a picture alone
             engine.read_alone = []
-            asked["image"] = engine.seen
+            asked["image"] = engine.encoder_columns
         with ExitStack() as stack:
             emit = {}
             for scope, ids in (("image", self.part.images), ("item", self.part.items)):

@@ -2,8 +2,8 @@
 
 Reads requirements.in, requirements-dev.in, requirements-cluster.in, requirements-docs.in and
 envs/torchvision.in; writes a lock beside each, envs/base.yaml and envs/torchvision.yaml. Local
-version tags such as +cpu are dropped: they name a build, not a version. The environments of
-old versions are pinned by hand.
+version tags such as +cpu are dropped: they name a build, not a version. The environments of old
+versions are pinned by hand.
 
     make lock
 """

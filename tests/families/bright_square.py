@@ -40,14 +40,16 @@ def near(place, x, y, reach):
 def look(adapter, card, image, address):
     """Give what an address has of a picture: (tokens, d)."""
     (column,) = columns(card, [address], ["image_tokens"], "image")
-    _, found = passes.look(adapter, [adapter.picture(image)], [column], go_on=False)
+    _, found = passes.encode_images(
+        adapter, [adapter.prepare_image(image)], [column], complete=False
+    )
     return found[column.name][0].numpy()
 
 
 def features(adapter, image):
     """Give what the language model is given of a picture: (tokens, d)."""
     with torch.inference_mode():
-        (seen,) = adapter.look([adapter.picture(image)])
+        (seen,) = adapter.encode_images([adapter.prepare_image(image)])
     return seen.features.float().numpy()
 
 

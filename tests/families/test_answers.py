@@ -63,7 +63,7 @@ def directly(loaded):
     def score(name, one):
         adapter, case = loaded(name), FAMILIES[name]
         images = [sight.draw() for sight in one.sights]
-        row = adapter.row(one.prompt, [adapter.picture(image) for image in images])
+        row = adapter.row(one.prompt, [adapter.prepare_image(image) for image in images])
         for choice in one.scored:
             ids = adapter.answer_ids(row, choice)
             with torch.inference_mode():
@@ -88,10 +88,10 @@ def tell_alone(loaded):
         key = (name, one.sights, one.prompt)
         if key not in kept:
             adapter = loaded(name)
-            picture = adapter.picture(one.sights[0].draw())
+            picture = adapter.prepare_image(one.sights[0].draw())
             alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
-            (ids,) = joint_passes.tell(
-                adapter, [alone], [adapter.look([picture])], 5, AdaptiveBatchSize(1)
+            (ids,) = joint_passes.generate(
+                adapter, [alone], [adapter.encode_images([picture])], 5, AdaptiveBatchSize(1)
             )
             kept[key] = tidy(adapter, ids)
         return kept[key]
@@ -113,7 +113,7 @@ def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
 @ways(READERS)
 def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, sights, directly):
     adapter = loaded(name)
-    if adapter.MOST_PICTURES:
+    if adapter.MAX_IMAGES_PER_PROMPT:
         with pytest.raises(UserError, match="reads 1 image per prompt"):
             ask(adapter, way, plan([sights[:2]]))
         return
@@ -129,7 +129,7 @@ def test_prompts_without_a_picture_are_read_as_the_class_reads_them(
 ):
     adapter = loaded(name)
     asked = plan([[], [sights[0]]])  # beside prompts with one, and apart
-    if not adapter.TEXT_ALONE:
+    if not adapter.ACCEPTS_TEXT_ONLY:
         with pytest.raises(UserError, match="reads no prompt without an image"):
             ask(adapter, way, asked)
         return
@@ -167,7 +167,7 @@ def test_answers_do_not_depend_on_batches(name, way, loaded, sights):
 @pytest.mark.parametrize("name", READERS)
 def test_an_answer_is_the_tokens_that_would_follow_the_prompt(name, loaded, sights):
     adapter = loaded(name)
-    row = adapter.row("what is it ?", [adapter.picture(pixels(1)[0])])
+    row = adapter.row("what is it ?", [adapter.prepare_image(pixels(1)[0])])
     ids = adapter.answer_ids(row, "a red square")
     if name == "blip2_t5":
         assert ids == adapter.plain_ids("a red square")  # a decoder begins afresh
@@ -200,7 +200,7 @@ def test_towers_score_as_the_class_itself(name, loaded, sights):
 def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
     long = "count objects one two three " * 30
     with pytest.raises(UserError, match=r"text 'count objects.*tokens, but the text tower"):
-        loaded(name).texts(["yes", long])
+        loaded(name).embed_texts(["yes", long])
 
 
 def test_an_encoder_without_a_text_tower_is_told_so(loaded):

@@ -105,8 +105,8 @@ def test_weights_sum_to_one_over_the_prompt_and_its_image_tokens_have_places(
     trace = examiner.tracer.trace(ITEM, [image])
     for weights in trace.weights.values():
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(weights)), rtol=0, atol=1e-5)
-    check_places("i", trace.image, examiner.tracer.places([image]))
-    assert len(trace.image) >= len(adapter.row(ITEM["prompt"], [adapter.picture(image)]).ids)
+    check_places("i", trace.image, examiner.tracer.token_boxes([image]))
+    assert len(trace.image) >= len(adapter.row(ITEM["prompt"], [adapter.prepare_image(image)]).ids)
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -115,7 +115,7 @@ def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examine
     assert examiner.reasons["lens"] == ""
     image = pixels(1)[0]
     trace = examiner.tracer.trace(ITEM, [image])
-    row = adapter.row(ITEM["prompt"], [adapter.picture(image)])
+    row = adapter.row(ITEM["prompt"], [adapter.prepare_image(image)])
     with torch.inference_mode():
         own = case.reference(adapter, [image], row)[0].float().log_softmax(dim=0)
     said = lens.at_answer(head_of(adapter), trace)

@@ -77,17 +77,19 @@ def test_a_batch_of_three_equals_single_runs_at_every_address_and_span(
 def test_each_picture_has_as_many_image_tokens_as_features(name, loaded):
     adapter = loaded(name)
     for image in pixels(3):
-        picture = adapter.picture(image)
+        picture = adapter.prepare_image(image)
         with torch.inference_mode():
-            tokens = adapter.tokens([adapter.row("what ?", [picture])], adapter.look([picture]))
+            tokens = adapter.tokens(
+                [adapter.row("what ?", [picture])], adapter.encode_images([picture])
+            )
         assert int(tokens.image.sum()) == len(adapter.grid(picture))
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_token_ids_are_those_of_the_models_own_processor(name, loaded):
     adapter, case = loaded(name), FAMILIES[name]
-    images = pixels(1 if adapter.MOST_PICTURES else 2)
-    pictures = [adapter.picture(i) for i in images]
+    images = pixels(1 if adapter.MAX_IMAGES_PER_PROMPT else 2)
+    pictures = [adapter.prepare_image(i) for i in images]
     ours = adapter.row("how so ?", pictures).ids
     if case.own_text is None:
         content = [{"type": "image", "image": i} for i in images]
@@ -108,10 +110,10 @@ def test_token_ids_are_those_of_the_models_own_processor(name, loaded):
 def test_what_is_read_is_what_the_class_itself_computes(name, loaded):
     adapter = loaded(name)
     (image,) = pixels(1)
-    picture = adapter.picture(image)
+    picture = adapter.prepare_image(image)
     row = adapter.row("what is it ?", [picture])
     with torch.inference_mode():
-        ours = adapter.logits([row], adapter.look([picture]), [[]])[0][-1]
+        ours = adapter.logits([row], adapter.encode_images([picture]), [[]])[0][-1]
         theirs = FAMILIES[name].reference(adapter, [image], row)[-1]
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
@@ -122,13 +124,13 @@ def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(
 ):
     adapter, card = loaded(name), cards(name)
     several = [["p0", "p2"], ["p1", "p0", "p2"], ["p1"]]
-    if adapter.MOST_PICTURES:
+    if adapter.MAX_IMAGES_PER_PROMPT:
         with pytest.raises(UserError, match="reads 1 image per prompt"):
             extract(adapter, card, several, 3, monkeypatch)
     else:
         batch = extract(adapter, card, several, 3, monkeypatch)
         same(batch, extract(adapter, card, several, 1, monkeypatch))
-    if not adapter.TEXT_ALONE:
+    if not adapter.ACCEPTS_TEXT_ONLY:
         with pytest.raises(UserError, match="reads no prompt without an image"):
             adapter.row("hello", [])
     else:
@@ -181,9 +183,9 @@ def test_half_precision_runs(name, loaded, cards, monkeypatch):
 def test_a_picture_of_one_pixel_is_read_like_any_other_or_refused_in_a_sentence(name, loaded):
     adapter = loaded(name)
     dot = Image.new("RGB", (1, 1), (200, 30, 30))
-    picture = adapter.picture(dot)
+    picture = adapter.prepare_image(dot)
     with torch.inference_mode():
-        seen = adapter.look([picture])
+        seen = adapter.encode_images([picture])
         if name in READERS:
             (scores,) = adapter.logits([adapter.row("what ?", [picture])], seen, [[]])
             assert torch.isfinite(scores).all()
@@ -194,7 +196,7 @@ def test_a_prompt_longer_than_the_context_is_one_sentence(name, loaded, monkeypa
     adapter = loaded(name)
     monkeypatch.setattr(adapter.text_config, "max_position_embeddings", 20, raising=False)
     with pytest.raises(UserError, match=r"tokens, but tiny/\w+ reads 20 at most"):
-        adapter.row("count the dogs " * 30, [adapter.picture(pixels(1)[0])])
+        adapter.row("count the dogs " * 30, [adapter.prepare_image(pixels(1)[0])])
 
 
 def test_a_model_without_a_chat_template_says_what_to_write(loaded):
@@ -202,7 +204,7 @@ def test_a_model_without_a_chat_template_says_what_to_write(loaded):
     template, adapter.processor.chat_template = adapter.processor.chat_template, None
     try:
         with pytest.raises(UserError, match=r"chat template.*give its spec a turn"):
-            adapter.row("what ?", [adapter.picture(pixels(1)[0])])
+            adapter.row("what ?", [adapter.prepare_image(pixels(1)[0])])
     finally:
         adapter.processor.chat_template = template
 
@@ -229,10 +231,10 @@ def test_a_model_laid_over_all_devices_gives_the_same_scores(name, checkpoint, l
 
 
 def next_scores(adapter):
-    picture = adapter.picture(pixels(1)[0])
+    picture = adapter.prepare_image(pixels(1)[0])
     with torch.inference_mode():
         row = adapter.row("what is it ?", [picture])
-        return adapter.logits([row], adapter.look([picture]), [[]])[0][-1].float()
+        return adapter.logits([row], adapter.encode_images([picture]), [[]])[0][-1].float()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -51,17 +51,17 @@ def loaded(loaded):
 
 def run(adapter, gradients=False):
     """Return what a model says of two images: next scores, or an encoder's last output."""
-    count = 1 if adapter.AT_ONCE == 1 else 2
-    images = [adapter.picture(image) for image in pixels(count)]
+    count = 1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2
+    images = [adapter.prepare_image(image) for image in pixels(count)]
     with pass_mode(gradients):
         if isinstance(adapter, LanguageAdapter):
             rows = [adapter.row(PROMPT, [image]) for image in images]
-            found = adapter.logits(rows, adapter.look(images), [[]] * count)
+            found = adapter.logits(rows, adapter.encode_images(images), [[]] * count)
             return torch.stack([scores[-1] for scores in found])
         found = {}
         last = list(adapter.addresses().values())[-1]
         with read_outputs(adapter.model, [last], found.__setitem__, stop=False):
-            adapter.look(images)
+            adapter.encode_images(images)
         return found[last]
 
 
@@ -129,8 +129,8 @@ def replaced_by_zeros(adapter, path):
 @pytest.mark.parametrize("name", CASES)
 def test_an_edit_of_one_images_tokens_leaves_the_others_as_they_were(name, loaded):
     adapter = loaded(name)
-    images = [adapter.picture(image) for image in pixels(2)]
-    if adapter.AT_ONCE == 1:
+    images = [adapter.prepare_image(image) for image in pixels(2)]
+    if adapter.MAX_IMAGES_PER_PASS == 1:
         images = images[:1]
     path = adapter.addresses()["vision.1"]
     found = {}
@@ -141,7 +141,7 @@ def test_an_edit_of_one_images_tokens_leaves_the_others_as_they_were(name, loade
             edit_outputs(adapter.model, edits),
             read_outputs(adapter.model, [path], found.__setitem__, stop=True),
         ):
-            adapter.look(images)
+            adapter.encode_images(images)
         return adapter.layout("vision", found[path], images)
 
     plain, masks = laid({})
@@ -193,10 +193,13 @@ eager = {}
 
 
 def prompt_masks(adapter):
-    images = [adapter.picture(image) for image in pixels(1 if adapter.AT_ONCE == 1 else 2)]
+    images = [
+        adapter.prepare_image(image)
+        for image in pixels(1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)
+    ]
     with pass_mode():
         rows = [adapter.row(PROMPT, [image]) for image in images]
-        tokens = adapter.tokens(rows, adapter.look(images))
+        tokens = adapter.tokens(rows, adapter.encode_images(images))
     return tokens.image, tokens.valid
 
 

@@ -19,7 +19,7 @@ NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # learned queries
 @pytest.mark.parametrize("name", CASES)
 def test_a_bright_square_is_found_in_the_encoder(name, size, loaded, cards):
     adapter, card = loaded(name), cards(name)
-    check(size, adapter.places(size, "vision"), lambda i: look(adapter, card, i, "vision.0"))
+    check(size, adapter.token_boxes(size, "vision"), lambda i: look(adapter, card, i, "vision.0"))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -27,20 +27,20 @@ def test_a_bright_square_is_found_in_the_encoder(name, size, loaded, cards):
 def test_a_bright_square_is_found_behind_the_connector(name, size, loaded, cards):
     adapter, card = loaded(name), cards(name)
     see = lambda image: look(adapter, card, image, "connector")  # noqa: E731
-    check(size, adapter.places(size, "connector"), see)
+    check(size, adapter.token_boxes(size, "connector"), see)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE - {"mllama"}))
 def test_a_bright_square_is_found_in_what_the_language_model_reads(name, size, loaded):
     adapter = loaded(name)
-    check(size, adapter.places(size, "lm"), lambda image: features(adapter, image))
+    check(size, adapter.token_boxes(size, "lm"), lambda image: features(adapter, image))
 
 
 @pytest.mark.parametrize("size", [(64, 64), (97, 41), (640, 480), (5, 7), (1, 1), (2000, 300)])
 @pytest.mark.parametrize("name", ["siglip", "vit_mae", "blip2", "paligemma"])
 def test_a_picture_that_is_resized_whole_has_its_tokens_in_equal_parts(name, size, loaded):
-    found = loaded(name).places(size, "vision")
+    found = loaded(name).token_boxes(size, "vision")
     row, column = np.divmod(np.arange(16), 4)
     wide, high = np.divide(size, 4)
     edges = np.stack([column * wide, row * high, (column + 1) * wide, (row + 1) * high], axis=1)
@@ -55,13 +55,15 @@ def test_a_centre_crop_leaves_out_what_it_cuts_off(name, size, loaded):
     resized = [int(n * scale) for n in size]
     exact = np.divide(size, resized)
     first = [(n - 32) // 2 for n in resized] * exact
-    left, top, right, bottom = loaded(name).places(size, "vision")[:, 3:].T
+    left, top, right, bottom = loaded(name).token_boxes(size, "vision")[:, 3:].T
     np.testing.assert_allclose([left.min(), top.min()], first, atol=0.5)
     np.testing.assert_allclose([right.max(), bottom.max()], first + 32 * exact, atol=0.5)
 
 
 def test_tokens_that_show_padding_alone_lie_nowhere(loaded):
-    places = loaded("janus").places((100, 25), "lm")  # padded to a square: one line of four is seen
+    places = loaded("janus").token_boxes(
+        (100, 25), "lm"
+    )  # padded to a square: one line of four is seen
     assert np.isnan(places[:4, 3:]).all()
     assert (places[:4, 1:3] == -1).all()
     np.testing.assert_allclose(places[4:8, [3, 5]], [[0, 25], [25, 50], [50, 75], [75, 100]])
@@ -72,7 +74,7 @@ def test_tokens_that_show_padding_alone_lie_nowhere(loaded):
 @pytest.mark.parametrize("name", sorted(NOWHERE))
 def test_learned_queries_lie_nowhere(name, loaded):
     for region in ("connector", "lm"):
-        places = loaded(name).places((64, 40), region)
+        places = loaded(name).token_boxes((64, 40), region)
         assert places.shape == (6, 7)
         assert np.isnan(places[:, 3:]).all()
         assert (places[:, 1:3] == -1).all()
@@ -81,7 +83,7 @@ def test_learned_queries_lie_nowhere(name, loaded):
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE - {"mllama"}))
 def test_rows_and_columns_of_a_view_are_a_regular_grid_over_the_picture(name, loaded):
     size = (150, 97)
-    places = loaded(name).places(size, "lm")
+    places = loaded(name).token_boxes(size, "lm")
     for view in np.unique(places[:, 0]):
         own = places[(places[:, 0] == view) & (places[:, 1] >= 0)]
         for axis, low in ((2, 3), (1, 4)):
@@ -93,13 +95,13 @@ def test_rows_and_columns_of_a_view_are_a_regular_grid_over_the_picture(name, lo
 @pytest.mark.parametrize("name", CASES)
 def test_places_depend_on_the_size_alone_and_are_measured_once(name, loaded, monkeypatch):
     adapter = loaded(name)
-    once = adapter.places((50, 60), "vision")
+    once = adapter.token_boxes((50, 60), "vision")
     monkeypatch.setattr(Adapter, "locate", None)
-    assert adapter.places((50, 60), "vision") is once
+    assert adapter.token_boxes((50, 60), "vision") is once
 
 
 def test_a_picture_among_several_is_seen_whole_only(loaded):
-    places = loaded("llava_onevision").places((100, 40), "lm", of=2)
+    places = loaded("llava_onevision").token_boxes((100, 40), "lm", of=2)
     assert len(places) == 17
     assert np.isnan(places[-1, 3:]).all()
     assert np.nanmin(places[:, 3]) == 0

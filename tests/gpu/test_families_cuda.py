@@ -28,8 +28,10 @@ def test_scores_on_cuda_equal_scores_on_the_cpu(tmp_path, name, how):
     found = []
     for loading in (LoadOptions("cpu"), LoadOptions("cuda", **how)):
         adapter = load(FAMILIES[name].spec, folder, loading)
-        shown = adapter.picture(picture)
+        shown = adapter.prepare_image(picture)
         with torch.inference_mode():
             row = adapter.row("what is it ?", [shown])
-            found.append(adapter.logits([row], adapter.look([shown]), [[]])[0].float().cpu())
+            found.append(
+                adapter.logits([row], adapter.encode_images([shown]), [[]])[0].float().cpu()
+            )
     torch.testing.assert_close(found[1], found[0], atol=TOLERANCE, rtol=TOLERANCE)

@@ -47,7 +47,9 @@ def internvl_chat(adapter, image, question, begun):
         asked.update(given)
         return torch.zeros(1, 1, dtype=torch.long)
 
-    pixels = adapter.picture(image).inputs["pixel_values"]  # the checkpoint has no code for tiles
+    pixels = adapter.prepare_image(image).inputs[
+        "pixel_values"
+    ]  # the checkpoint has no code for tiles
     model.generate = generate
     try:
         model.chat(adapter.tokenizer, pixels, question, {})

@@ -101,8 +101,10 @@ def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(ad
         with torch.inference_mode():
             for image in drawn():
                 given.clear()
-                picture = adapter.picture(image)
-                tokens = adapter.tokens([adapter.row("what ?", [picture])], adapter.look([picture]))
+                picture = adapter.prepare_image(image)
+                tokens = adapter.tokens(
+                    [adapter.row("what ?", [picture])], adapter.encode_images([picture])
+                )
                 adapter.read(tokens)
                 output = given if adapter.runs([picture]) > 1 else given[0]
                 hidden, masks = adapter.layout("connector", output, [picture])
@@ -120,10 +122,10 @@ def test_the_language_model_reads_at_its_image_tokens_what_the_connector_gave(ad
 def test_what_is_read_is_what_the_models_own_code_computes(adapter):
     reference = getattr(references, adapter.spec.family)
     for image, question in zip(drawn(), QUESTIONS, strict=True):
-        picture = adapter.picture(image)
+        picture = adapter.prepare_image(image)
         row = adapter.row(question, [picture])
         with torch.inference_mode():
-            (ours,) = adapter.logits([row], adapter.look([picture]), [[]])
+            (ours,) = adapter.logits([row], adapter.encode_images([picture]), [[]])
             theirs = reference(adapter, image, question, [])
         np.testing.assert_allclose(ours[-1], theirs, rtol=0, atol=1e-5)
 
@@ -150,14 +152,14 @@ def test_activations_differ_among_pictures_and_questions(adapter, card, monkeypa
 
 
 def test_several_pictures_and_none_are_read_or_refused_in_a_sentence(adapter):
-    pictures = [adapter.picture(image) for image in drawn()[:2]]
-    if adapter.MOST_PICTURES:
-        with pytest.raises(UserError, match="reads 1 picture per prompt"):
+    pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
+    if adapter.MAX_IMAGES_PER_PROMPT:
+        with pytest.raises(UserError, match="reads 1 image per prompt"):
             adapter.row("which ?", pictures)
     else:
         row = adapter.row("which ?", pictures)
         with torch.inference_mode():
-            seen = [s for p in pictures for s in adapter.look([p])]
+            seen = [s for p in pictures for s in adapter.encode_images([p])]
             tokens = adapter.tokens([row], seen)
             assert int(tokens.image.sum()) == sum(len(adapter.grid(p)) for p in pictures)
             assert torch.isfinite(adapter.read(tokens, logits=True)).all()
@@ -174,11 +176,11 @@ def test_a_prompt_longer_than_the_context_is_refused(adapter):
 def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
     reference = getattr(references, adapter.spec.family)
     image = drawn()[0]
-    picture = adapter.picture(image)
+    picture = adapter.prepare_image(image)
     row = adapter.row("what is it ?", [picture])
     one = script(adapter, row, ["a red square", "yes", "yes it is"], None)
     with torch.inference_mode():
-        seen = adapter.look([picture])
+        seen = adapter.encode_images([picture])
         (ours,) = joint_passes.score(adapter, [one], [seen], AdaptiveBatchSize(2))
         for ids, score in zip(one.choices, ours, strict=True):
             total = 0.0
@@ -190,11 +192,11 @@ def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
 
 def test_answers_are_greedy_and_leave_no_hooks(adapter):
     before = hooks(adapter)
-    pictures = [adapter.picture(image) for image in drawn()[:2]]
+    pictures = [adapter.prepare_image(image) for image in drawn()[:2]]
     rows = [adapter.row(q, [p]) for q, p in zip(QUESTIONS, pictures, strict=False)]
     scripts = [script(adapter, row, [], 3) for row in rows]
     with torch.inference_mode():
-        seen = [adapter.look([p]) for p in pictures]
+        seen = [adapter.encode_images([p]) for p in pictures]
     said = joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(2))
     assert said == joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(1))
     assert hooks(adapter) == before

@@ -26,13 +26,13 @@ def card(adapter, family):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_bright_square_is_found_in_the_encoder(adapter, card, size):
-    check(size, adapter.places(size, "vision"), lambda i: look(adapter, card, i, "vision.0"))
+    check(size, adapter.token_boxes(size, "vision"), lambda i: look(adapter, card, i, "vision.0"))
 
 
 @pytest.mark.parametrize("region", ["connector", "lm"])
 @pytest.mark.parametrize("size", SIZES)
 def test_a_bright_square_is_found_behind_the_connector(adapter, card, family, size, region):
-    places = adapter.places(size, region)
+    places = adapter.token_boxes(size, region)
     if family in NOWHERE:
         assert np.isnan(places[:, 3:]).all()
         assert len(places) == len(features(adapter, flat(size)))

@@ -45,7 +45,7 @@ def directly(adapter, image):
     """The class's own forward pass on its own processor's inputs, and what both choices share."""
     text = adapter.turn("what is it", 1)
     inputs = adapter.processor(text=[text], images=[image], return_tensors="pt")
-    row = adapter.row("what is it", [adapter.picture(image)])
+    row = adapter.row("what is it", [adapter.prepare_image(image)])
     assert row.ids == inputs["input_ids"][0].tolist()
     shared, _ = deciding([adapter.answer_ids(row, choice) for choice in ITEM["choices"]])
     inputs["input_ids"] = torch.tensor([[*row.ids, *shared]])
@@ -103,7 +103,7 @@ def test_a_head_that_does_not_give_the_models_scores_is_found_out(adapter, trace
     head = head_of(adapter)
     score = adapter.score
     monkeypatch.setattr(adapter, "score", lambda hidden: 2 * score(hidden))
-    assert "do not give the model's own log-probabilities" in lens.fault(head, traced)
+    assert "do not reproduce the model's own log-probabilities" in lens.fault(head, traced)
 
 
 def test_hooks_are_gone_after_a_pass(adapter, image):
@@ -132,7 +132,7 @@ def test_two_pictures_have_their_tokens_one_after_another(adapter, image):
     tracer = Tracer(adapter, AttentionSettings(**fixture.SETTINGS))
     found = tracer.trace(ITEM, [image, image.rotate(90)])
     assert found.image.sum() == 32
-    assert [len(p) for p in tracer.places([image, image.rotate(90)])] == [16, 16]
+    assert [len(p) for p in tracer.token_boxes([image, image.rotate(90)])] == [16, 16]
     once = tracer.trace(ITEM, [image])
     torch.testing.assert_close(
         found.hidden["lm.0"][:20], once.hidden["lm.0"][:20], rtol=0, atol=1e-5

@@ -168,7 +168,7 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path):
 
 def test_a_model_that_reads_is_not_asked_which_picture(project, tmp_path):
     which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_picture"}')
-    with pytest.raises(UserError, match="item 'w' asks which picture"):
+    with pytest.raises(UserError, match="item 'w' asks which image"):
         project.answer(tmp_path, [which])
 
 
@@ -256,7 +256,7 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
     assert all(a <= b for a, b in pairwise(values))
     run([*ROWS, *CAPTIONS], tmp_path / "again.parquet")
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
-    with pytest.raises(UserError, match="no captions to match"):
+    with pytest.raises(UserError, match="no captions to retrieve"):
         run(ROWS, tmp_path / "none.parquet")
 
 

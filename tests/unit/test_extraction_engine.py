@@ -72,7 +72,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
 def single(adapter, data, question):
     """Plain hidden states of one prompt, without pads, hooks or caches, and its token ids."""
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
-    pictures = [adapter.picture(open_picture(plan.paths[i])) for i in question.images]
+    pictures = [adapter.prepare_image(open_picture(plan.paths[i])) for i in question.images]
     ids = torch.tensor([adapter.row(question.prompt, pictures).ids])
     pixels = torch.cat([p.inputs["pixel_values"] for p in pictures]) if pictures else None
     states = {}
@@ -116,7 +116,7 @@ def test_every_picture_of_a_batch_equals_its_own_plain_forward_pass(adapter, car
     image, _ = run(adapter, card, data)
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
     for row, name in enumerate(plan.images):
-        shown = adapter.picture(open_picture(plan.paths[name]))
+        shown = adapter.prepare_image(open_picture(plan.paths[name]))
         with torch.inference_mode():
             tower = adapter.model.model.vision_tower
             hidden = tower(**shown.inputs, output_hidden_states=True).hidden_states
@@ -154,7 +154,7 @@ def test_a_family_that_cannot_share_gives_image_spans_per_question(adapter, data
 def test_image_tokens_of_a_prompt_without_a_picture_are_an_error(adapter, data):
     late = type(adapter)(adapter.model, adapter.processor, adapter.spec, adapter.device)
     late.CAUSAL = False
-    with pytest.raises(UserError, match=r"lm\.0/image_mean: a prompt without a picture"):
+    with pytest.raises(UserError, match=r"lm\.0/image_mean: a prompt without an image"):
         run(late, describe(late, "late"), data, spans=["image_mean"])
 
 
@@ -178,17 +178,17 @@ def test_each_picture_is_looked_at_and_read_once_however_many_questions_ask_abou
     adapter, card, data, monkeypatch
 ):
     family, looked, filled = type(adapter), [], []
-    look, read = family.look, family.read
+    look, read = family.encode_images, family.read
 
     def count_look(self, pictures):
         looked.extend(pictures)
         return look(self, pictures)
 
     def count_read(self, tokens, *args, **kwargs):
-        filled.extend(tokens.seen)  # what fills this pass's image tokens
+        filled.extend(tokens.encoded)  # what fills this pass's image tokens
         read(self, tokens, *args, **kwargs)
 
-    monkeypatch.setattr(family, "look", count_look)
+    monkeypatch.setattr(family, "encode_images", count_look)
     monkeypatch.setattr(family, "read", count_read)
     run(adapter, card, data, batch_size=2)
     pairs = [pictures for _, pictures, _ in ROWS if len(pictures) == 2]

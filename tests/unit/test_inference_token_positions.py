@@ -47,7 +47,7 @@ def test_every_row_has_a_place_for_each_of_its_tokens(manifest, adapter, region,
     for image, own, lies in zip(read_ids(manifest), tokens, places, strict=True):
         assert own.dtype == lies.dtype == np.float32
         assert lies.shape == (len(own), 7)
-        np.testing.assert_array_equal(lies, adapter.places(SIZES[image], region))
+        np.testing.assert_array_equal(lies, adapter.token_boxes(SIZES[image], region))
     means = read_column(manifest, f"{address}/image_mean")
     np.testing.assert_allclose(np.stack([t.mean(axis=0) for t in tokens]), means, atol=1e-2)
 
@@ -100,8 +100,8 @@ def test_a_value_that_is_no_number_is_named_with_its_row(manifest, tmp_path):
 
 
 def test_a_family_that_miscounts_is_stopped_with_both_counts(project, tmp_path, monkeypatch):
-    honest = Llava.places
-    monkeypatch.setattr(Llava, "places", lambda *args: honest(*args)[:-1])
+    honest = Llava.token_boxes
+    monkeypatch.setattr(Llava, "token_boxes", lambda *args: honest(*args)[:-1])
     with pytest.raises(UserError, match=r"vision: p000 has 16 tokens in vision.0/.* and 15 places"):
         project.extract(tmp_path, settings=TOKENS)
 

@@ -14,7 +14,7 @@ from tiny_models import build_clip, build_llava, spec
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe
 from eyechart.models import derive_model
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
@@ -57,12 +57,14 @@ def make(folder, name, **derived):
 def scores(adapter, pictures):
     with pass_mode():
         rows = [adapter.row("what is it?", [p]) for p in pictures]
-        return torch.stack([s[-1] for s in adapter.logits(rows, adapter.look(pictures), [[], []])])
+        return torch.stack(
+            [s[-1] for s in adapter.logits(rows, adapter.encode_images(pictures), [[], []])]
+        )
 
 
 def pictures(adapter):
     images = Image.linear_gradient("L").convert("RGB"), Image.new("RGB", (50, 40), (200, 30, 90))
-    return [adapter.picture(image) for image in images]
+    return [adapter.prepare_image(image) for image in images]
 
 
 def test_a_connector_folded_to_a_constant_equals_a_hook_that_replaces_its_output(made):
@@ -70,9 +72,9 @@ def test_a_connector_folded_to_a_constant_equals_a_hook_that_replaces_its_output
     assert ready["changed"] == ["connector"]
     shown = pictures(base)
     path = base.module_path("connector")
-    white = base.picture(Image.new("RGB", (64, 64), "white"))
+    white = base.prepare_image(Image.new("RGB", (64, 64), "white"))
     with pass_mode():
-        constant = base.look([white])[0].features.mean(dim=0)
+        constant = base.encode_images([white])[0].features.mean(dim=0)
     with edit_outputs(base.model, {path: lambda hidden: constant.expand(hidden.shape)}):
         expected = scores(base, shown)
     found = scores(derived, shown)
@@ -105,7 +107,7 @@ def test_a_patch_embedding_folded_to_grey_equals_the_base_on_grey_pixels(name, m
         PreparedImage({"pixel_values": (x - mean) / std}, p.text)
         for x, p in zip(grey, shown, strict=True)
     ]
-    said = scores if name == "llava" else (lambda adapter, some: adapter.views(some))
+    said = scores if name == "llava" else (lambda adapter, some: adapter.embed_images(some))
     torch.testing.assert_close(said(derived, shown), said(base, greyed), rtol=0, atol=2e-5)
     assert not torch.allclose(said(derived, shown), said(base, shown), atol=1e-3)
 

@@ -36,7 +36,7 @@ def with_spec(adapter, **changes):
 
 
 def picture(adapter, shade=60):
-    return adapter.picture(Image.linear_gradient("L").rotate(shade).convert("RGB"))
+    return adapter.prepare_image(Image.linear_gradient("L").rotate(shade).convert("RGB"))
 
 
 def tapped(adapter, names, run):
@@ -55,7 +55,7 @@ def tapped(adapter, names, run):
 def test_clips_addresses_are_its_hidden_states_and_its_image_embedding(checkpoints):
     adapter = load(spec("clip", checkpoints["clip"]), checkpoints["clip"], CPU)
     shown = picture(adapter)
-    found = tapped(adapter, adapter.addresses(), lambda: adapter.look([shown]))
+    found = tapped(adapter, adapter.addresses(), lambda: adapter.encode_images([shown]))
     out = adapter.model.vision_model(**shown.inputs, output_hidden_states=True)
     for i in range(3):
         assert torch.equal(found[f"vision.{i}"], out.hidden_states[i + 1])
@@ -69,7 +69,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
     tokens = llava.tokens([row])
 
     def run():
-        llava.read(llava.tokens([row], llava.look([shown])))
+        llava.read(llava.tokens([row], llava.encode_images([shown])))
 
     found = tapped(llava, llava.addresses(), run)
     out = llava.model(
@@ -87,7 +87,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
 def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
     shade = Image.new("RGB", (50, 40), (9, 9, 9))
     content = [{"type": "image", "image": shade}] * pictures + [{"type": "text", "text": "how so?"}]
-    ours = llava.row("how so?", [llava.picture(shade)] * pictures).ids
+    ours = llava.row("how so?", [llava.prepare_image(shade)] * pictures).ids
     theirs = llava.processor.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,

@@ -19,16 +19,16 @@ def llava(tmp_path_factory, request):
 
 
 def scores(adapter, image, question="what is it?"):
-    shown = adapter.picture(image)
+    shown = adapter.prepare_image(image)
     with pass_mode():
         row = adapter.row(question, [shown])
-        return adapter.logits([row], adapter.look([shown]), [[]])[0][-1]
+        return adapter.logits([row], adapter.encode_images([shown]), [[]])[0][-1]
 
 
 def masks(adapter, question="what is it?"):
-    shown = adapter.picture(Image.new("RGB", (40, 40)))
+    shown = adapter.prepare_image(Image.new("RGB", (40, 40)))
     with pass_mode():
-        return adapter.tokens([adapter.row(question, [shown])], adapter.look([shown]))
+        return adapter.tokens([adapter.row(question, [shown])], adapter.encode_images([shown]))
 
 
 def test_with_images_cut_from_all_later_tokens_in_every_block_the_answer_ignores_them(llava):
@@ -49,9 +49,9 @@ def test_a_cut_in_the_last_block_of_the_last_token_is_that_row_of_a_mask(llava):
     sees = torch.ones(length, length, dtype=torch.bool).tril()[None]
     cut = torch.zeros_like(sees)
     cut[0, -1, tokens.image[0]] = True
-    shown = llava.picture(image)
+    shown = llava.prepare_image(image)
     with pass_mode():
-        tokens = llava.tokens([llava.row("what is it?", [shown])], llava.look([shown]))
+        tokens = llava.tokens([llava.row("what is it?", [shown])], llava.encode_images([shown]))
         expected = llava.read(tokens, sees=sees & ~cut)[0, -1]
         blocks = [f"lm.{i}" for i in range(3)]
         with cut_attention(llava, dict.fromkeys(blocks, cut)):

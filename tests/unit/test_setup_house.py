@@ -65,7 +65,6 @@ COSTLY = [
     "readout.read_out",
     "readout.depth.train_depth_heads",
 ]
-MOST_LINES = 300
 NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params", "message"]
 
 
@@ -158,21 +157,6 @@ def test_a_room_imports_only_from_rooms_above_it() -> None:
 def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
     """Else a new pattern in plan/paths.py, or a new config key, would run it again."""
     assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
-
-
-def test_no_file_is_over_300_lines() -> None:
-    lines = {path: len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
-    assert {str(path): count for path, count in lines.items() if count > MOST_LINES} == {}
-
-
-def test_no_two_classes_have_one_name() -> None:
-    """But for private ones, which nothing outside of their module names."""
-    named: dict[str, list[str]] = {}
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                named.setdefault(node.name, []).append(path.relative_to(PACKAGE).as_posix())
-    assert {name: found for name, found in named.items() if len(found) > 1} == {}
 
 
 def test_every_room_has_its_place() -> None:

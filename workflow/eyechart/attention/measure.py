@@ -50,7 +50,7 @@ class ItemTracer:
             self.cannot(("lens", "words"), str(error))
         if refused:
             self.cannot(("attention", "maps"), refused)
-        if self.tracer.region == "decoder":
+        if self.tracer.component == "decoder":
             self.cannot(("words",), "the answer comes from a decoder without image tokens")
 
     def cannot(self, names: Sequence[str], why: str) -> None:
@@ -98,9 +98,9 @@ class ItemTracer:
         self, item: Item, images: Sequence[Image.Image], trace: Trace, marks: Sequence[Mark]
     ) -> tuple[list[Share], list[np.ndarray]]:
         """Return the coverage of image tokens by each mark, and the boxes of those tokens."""
-        if not trace.image.any() or (self.tracer.region == "decoder" and not trace.weights):
+        if not trace.image.any() or (self.tracer.component == "decoder" and not trace.weights):
             return [], []
-        places = self.tracer.places(images)
+        places = self.tracer.token_boxes(images)
         check_places(item["item_id"], trace.image, places)
         counts = [len(p) for p in places]
         if np.isnan(np.concatenate(places)[:, 3]).all():

@@ -50,15 +50,15 @@ class Tracer:
     def __init__(self, adapter: LanguageAdapter, settings: AttentionSettings) -> None:
         self.adapter, self.style = adapter, settings.style()
         addresses = adapter.addresses()
-        self.region, names = answering_blocks(list(addresses))
+        self.component, names = answering_blocks(list(addresses))
         self.blocks = {address: addresses[address] for address in names}
 
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
         """Run one item's prompt, followed by the common beginning of its choices."""
         adapter = self.adapter
         (asking,) = self.style.ask(item)
-        pictures = [adapter.picture(image) for image in images]
-        row = adapter.row(asking.prompt, pictures)
+        prepared = [adapter.prepare_image(image) for image in images]
+        row = adapter.row(asking.prompt, prepared)
         begun, words = deciding([adapter.answer_ids(row, text) for text in asking.scored])
         hidden: dict[str, Tensor] = {}
         paths = {path: address for address, path in self.blocks.items()}
@@ -67,19 +67,19 @@ class Tracer:
             hidden[paths[path]] = output.reshape(-1, output.shape[-1])
 
         with pass_mode():
-            seen = [adapter.look([picture])[0] for picture in pictures]
-            read = row if self.region == "decoder" else replace(row, ids=[*row.ids, *begun])
-            image = adapter.tokens([read], seen).image[0].cpu().numpy()
-            watching = watched(adapter.model, self.blocks, len(image)) if weights else nullcontext()
+            encoded = [adapter.encode_images([image])[0] for image in prepared]
+            read = row if self.component == "decoder" else replace(row, ids=[*row.ids, *begun])
+            mask = adapter.tokens([read], encoded).image[0].cpu().numpy()
+            watching = watched(adapter.model, self.blocks, len(mask)) if weights else nullcontext()
             reading = read_outputs(adapter.model, paths, see, stop=False)
             with watching as found, reading:
-                scores = adapter.logits([row], seen, [begun])[0][-1]
+                scores = adapter.logits([row], encoded, [begun])[0][-1]
         own = scores.float().log_softmax(dim=-1).cpu()
-        return Trace(image, found or {}, hidden, own, words)
+        return Trace(mask, found or {}, hidden, own, words)
 
-    def places(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
+    def token_boxes(self, images: Sequence[Image.Image]) -> list[np.ndarray]:
         """Return the boxes of the language model's tokens of each image, float32 (t, 7) each."""
-        return [self.adapter.places(image.size, "lm", len(images)) for image in images]
+        return [self.adapter.token_boxes(image.size, "lm", len(images)) for image in images]
 
 
 def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:

@@ -63,7 +63,7 @@ class ItemAnswerer:
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""
-        if condition == "no_image" and not getattr(self.adapter, "TEXT_ALONE", False):
+        if condition == "no_image" and not getattr(self.adapter, "ACCEPTS_TEXT_ONLY", False):
             family = self.adapter.spec.family
             logger.warning("%s: no rows, family %s needs an image", condition, family)
             return []

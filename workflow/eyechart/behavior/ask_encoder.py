@@ -82,7 +82,7 @@ def answer(
     asked = [match for match in matches if match.texts]
     sights = list(dict.fromkeys(sight for match in asked for sight in match.sights))
     texts = list(dict.fromkeys(text for match in asked for text in match.texts))
-    seen = dict(zip(sights, view(adapter, sights, batches), strict=True))
+    encoded = dict(zip(sights, view(adapter, sights, batches), strict=True))
     vectors, counts = read(adapter, texts, batches)
     known = dict(zip(texts, zip(vectors, counts, strict=True), strict=True))
     found = []
@@ -90,9 +90,9 @@ def answer(
         if not match.texts:
             found.append(Response([], []))
             continue
-        views = torch.stack([seen[sight] for sight in match.sights])
+        views = torch.stack([encoded[sight] for sight in match.sights])
         words = torch.stack([known[text][0] for text in match.texts])
-        scores = adapter.sharpness * (views.double() @ words.double().T).flatten()  # (c,)
+        scores = adapter.logit_scale * (views.double() @ words.double().T).flatten()  # (c,)
         tokens = [known[text][1] for text in match.texts]
         repeated = tokens * (len(scores) // len(tokens))
         found.append(Response(scores.log_softmax(dim=0).tolist(), repeated))
@@ -103,8 +103,10 @@ def view(adapter: TwoTowers, sights: Sequence[Sight], batches: AdaptiveBatchSize
     """Return unit embeddings of images, on the CPU: float32 (n, d)."""
     found = []
     parts = list(chunks(sights, batches.size))
-    for pictures in ahead(lambda part: [adapter.picture(s.draw()) for s in part], parts, PREFETCH):
-        found += _over(batches, pictures, adapter.views)
+    for images in ahead(
+        lambda part: [adapter.prepare_image(s.draw()) for s in part], parts, PREFETCH
+    ):
+        found += _over(batches, images, adapter.embed_images)
     return torch.cat(found) if found else torch.zeros(0, 0)
 
 
@@ -114,7 +116,7 @@ def read(
     """Return unit embeddings of texts, on the CPU: float32 (c, d); and their token counts."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
-    found = _over(batches, [texts[n] for n in order], adapter.texts)
+    found = _over(batches, [texts[n] for n in order], adapter.embed_texts)
     if not found:
         return torch.zeros(0, 0), []
     vectors = torch.cat(found)

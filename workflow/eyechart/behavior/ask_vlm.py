@@ -14,10 +14,8 @@ from eyechart.inference.choice_tokens import Response, Script, script, tidy
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 
@@ -42,7 +40,7 @@ class ScoringRequest:
 class RequestBatch:
     """Images to encode together, and the scripts of each set of images."""
 
-    pictures: dict[Sight, PreparedImage]
+    images: dict[Sight, PreparedImage]
     groups: dict[Sights, list[tuple[int, Script]]]
 
 
@@ -73,50 +71,53 @@ class PromptAnswerer:
             groups.setdefault(one.sights, []).append(one)
         parts = list(chunks([groups[sights] for sights in sorted(groups)], self.batches.size))
         for batch in ahead(self._prepare, parts, PREFETCH):
-            seen = self._look(batch.pictures)
+            encoded = self._encode(batch.images)
             if self.shares_prefix:
-                yield from self._read_shared(batch.groups, seen)
+                yield from self._read_shared(batch.groups, encoded)
             else:
-                yield self._read_joint(batch.groups, seen)
+                yield self._read_joint(batch.groups, encoded)
 
     def _prepare(self, part: Sequence[Sequence[ScoringRequest]]) -> RequestBatch:
         """Create and preprocess each image once; tokenize prompts and choices."""
         sights = {sight: None for group in part for sight in group[0].sights}
         drawn = {sight: sight.draw() for sight in sights}
-        pictures = {}
+        images = {}
         for sight, image in drawn.items():
             with self.tokenizing:  # preprocessing tokenizes the image's placeholders
-                pictures[sight] = self.adapter.picture(image)
+                images[sight] = self.adapter.prepare_image(image)
         groups = {}
         for group in part:
-            own = [pictures[sight] for sight in group[0].sights]
+            own = [images[sight] for sight in group[0].sights]
             with self.tokenizing:
                 groups[group[0].sights] = [(one.number, self._script(one, own)) for one in group]
-        return RequestBatch(pictures, groups)
+        return RequestBatch(images, groups)
 
-    def _script(self, asked: ScoringRequest, pictures: Sequence[PreparedImage]) -> Script:
-        row = self.adapter.row(asked.prompt, pictures)
+    def _script(self, asked: ScoringRequest, images: Sequence[PreparedImage]) -> Script:
+        row = self.adapter.row(asked.prompt, images)
         return script(self.adapter, row, asked.scored, self.most if asked.tell else None)
 
-    def _look(self, pictures: Mapping[Sight, PreparedImage]) -> dict[Sight, Seen]:
-        def look(few: Sequence[Sight]) -> list[Seen]:
-            return passes.look(self.adapter, [pictures[s] for s in few], [], go_on=True)[0]
+    def _encode(self, images: Mapping[Sight, PreparedImage]) -> dict[Sight, EncodedImage]:
+        def encode(few: Sequence[Sight]) -> list[EncodedImage]:
+            own = [images[s] for s in few]
+            return passes.encode_images(self.adapter, own, [], complete=True)[0]
 
-        done = self.batches.over(list(pictures), look)
+        done = self.batches.over(list(images), encode)
         return {s: one for few, found in done for s, one in zip(few, found, strict=True)}
 
     def _read_shared(
-        self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
+        self,
+        groups: Mapping[Sights, list[tuple[int, Script]]],
+        encoded: Mapping[Sight, EncodedImage],
     ) -> Iterator[list[tuple[int, Response]]]:
         """Read the common prefix of prompts about the same images once, then the rest of each."""
         starts = {sights: self._opening(sights, group) for sights, group in groups.items()}
         bare = {sights: groups[sights] for sights, row in starts.items() if not row.ids}
         if bare:
-            yield self._read_joint(bare, seen)
+            yield self._read_joint(bare, encoded)
         by_length = sorted(set(groups) - set(bare), key=lambda s: (len(starts[s].ids), s))
 
         def read(few: Sequence[Sights]) -> passes.Prefix:
-            rows, own = [starts[s] for s in few], [seen[sight] for s in few for sight in s]
+            rows, own = [starts[s] for s in few], [encoded[sight] for s in few for sight in s]
             return passes.read_prefix(self.adapter, rows, own, [])[0]
 
         for few, prefix in self.batches.over(by_length, read):
@@ -148,14 +149,16 @@ class PromptAnswerer:
             yield list(zip(numbers, said, strict=True))
 
     def _read_joint(
-        self, groups: Mapping[Sights, list[tuple[int, Script]]], seen: Mapping[Sight, Seen]
+        self,
+        groups: Mapping[Sights, list[tuple[int, Script]]],
+        encoded: Mapping[Sight, EncodedImage],
     ) -> list[tuple[int, Response]]:
         every = [(sights, n, s) for sights, group in groups.items() for n, s in group]
         scripts = [s for _, _, s in every]
-        own = [[seen[sight] for sight in sights] for sights, _, _ in every]
+        own = [[encoded[sight] for sight in sights] for sights, _, _ in every]
         scored = joint_passes.score(self.adapter, scripts, own, self.batches)
         telling = [k for k, s in enumerate(scripts) if s.tell]
-        told = joint_passes.tell(
+        told = joint_passes.generate(
             self.adapter,
             [scripts[k] for k in telling],
             [own[k] for k in telling],
@@ -169,7 +172,7 @@ class PromptAnswerer:
         """Return the common prefix of a group's prompts; empty if they start with the question."""
         rows = [s.row for _, s in group]
         if sights:
-            return passes.opening(self.adapter, rows, sights[0].name or "a white image")
+            return passes.shared_prefix(self.adapter, rows, sights[0].name or "a white image")
         columns = zip(*(row.ids[:-1] for row in rows), strict=False)
         return Row([column[0] for column in takewhile(lambda c: len(set(c)) == 1, columns)])
 

@@ -101,10 +101,17 @@ def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) ->
         for kind in ("encoder", "vlm")
     }
     rows = []
-    for (encoder, seen, x), (vlm, asked, y) in product(tables["encoder"], tables["vlm"]):
+    for (encoder, encoder_dataset, x), (vlm, vlm_dataset, y) in product(
+        tables["encoder"], tables["vlm"]
+    ):
         common = sorted(x.keys() & y.keys())
         one, two = (np.array([own[pattern] for pattern in common]) for own in (x, y))
-        key = {"encoder": encoder, "vlm": vlm, "encoder_dataset": seen, "vlm_dataset": asked}
+        key = {
+            "encoder": encoder,
+            "vlm": vlm,
+            "encoder_dataset": encoder_dataset,
+            "vlm_dataset": vlm_dataset,
+        }
         for kind in KINDS:
             rng = generator("correlation", seed, *key.values())  # both kinds share their draws
             found = correlate(one, two, kind, settings["bootstrap"], settings["permutations"], rng)

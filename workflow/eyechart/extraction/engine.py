@@ -13,10 +13,8 @@ from eyechart.inference.preprocessing import Preparer, Prompt, ahead
 from eyechart.inference.token_positions import Locator
 from eyechart.inference.workload import ExtractionPart, chunks
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
+from eyechart.models.families.language import LanguageAdapter, Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 
@@ -45,8 +43,8 @@ class Engine:
         batches: AdaptiveBatchSize,
     ) -> None:
         self.adapter, self.shares_prefix, self.batches = adapter, shares_prefix, batches
-        self.seen = [c for c in image_columns if c.address.region != "lm"]
-        self.read_alone = [c for c in image_columns if c.address.region == "lm"]
+        self.encoder_columns = [c for c in image_columns if c.address.component != "lm"]
+        self.read_alone = [c for c in image_columns if c.address.component == "lm"]
         self.read_asked = list(item_columns)
         self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
 
@@ -64,58 +62,59 @@ class Engine:
             of_item=self.of_item,
         )
         row = {image: i for i, image in enumerate(part.images)}
-        seen: dict[str, Seen] = {}
+        encoded: dict[str, EncodedImage] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
-            found, values = self._look(batch.pictures, go_on=alone or asked)
-            seen.update(zip(batch.images, found, strict=False))
-            own = [image for image in batch.images if image in row]
+            found, values = self._encode(batch.images, complete=alone or asked)
+            encoded.update(zip(batch.image_ids, found, strict=False))
+            own = [image for image in batch.image_ids if image in row]
             if self.shares_prefix:
-                values |= self._read_shared(batch.prompts, seen, own, emit_items)
+                values |= self._read_shared(batch.prompts, encoded, own, emit_items)
             else:
-                self._read_joint(batch.prompts, seen, emit_items)
+                self._read_joint(batch.prompts, encoded, emit_items)
             if own and values:  # other parts' images come last in a batch and have no row here
                 values = {n: v[: len(own)] for n, v in values.items()}
                 values |= self.of_image.columns(values, batch.places[: len(own)], own)
                 emit_images([row[i] for i in own], values)
-            seen = {i: s for i, s in seen.items() if prepare.last_use.get(i, -1) > number}
+            encoded = {i: s for i, s in encoded.items() if prepare.last_use.get(i, -1) > number}
             yield len(batch.images)
         if asked:
             text_alone = [prepare.prompt(q) for q in part.questions if not q.images]
             self._read_joint(text_alone, {}, emit_items)
 
-    def _look(
-        self, pictures: Sequence[PreparedImage], go_on: bool
-    ) -> tuple[list[Seen], dict[str, Any]]:
+    def _encode(
+        self, images: Sequence[PreparedImage], complete: bool
+    ) -> tuple[list[EncodedImage], dict[str, Any]]:
         """Return the encoded images of a batch, and its columns."""
 
-        def look(few: Sequence[PreparedImage]) -> tuple[list[Seen], dict[str, Any]]:
-            found, pooled = passes.look(self.adapter, few, self.seen, go_on)
+        def encode(few: Sequence[PreparedImage]) -> tuple[list[EncodedImage], dict[str, Any]]:
+            found, pooled = passes.encode_images(self.adapter, few, self.encoder_columns, complete)
             return found, passes.to_numpy(pooled)
 
-        done = [result for _, result in self.batches.over(pictures, look)]
-        seen = [s for found, _ in done for s in found]
-        return seen, {c.name: join([values[c.name] for _, values in done]) for c in self.seen}
+        done = [result for _, result in self.batches.over(images, encode)]
+        encoded = [s for found, _ in done for s in found]
+        names = [c.name for c in self.encoder_columns]
+        return encoded, {name: join([values[name] for _, values in done]) for name in names}
 
     def _read_shared(
         self,
         prompts: Sequence[Prompt],
-        seen: Mapping[str, Seen],
+        encoded: Mapping[str, EncodedImage],
         own: Sequence[str],
         emit: Emit,
     ) -> dict[str, Any]:
         """Read each set of images once and each question after it; return the image columns."""
         groups: dict[tuple[str, ...], list[Prompt]] = {}
         for prompt in prompts:
-            groups.setdefault(prompt.images, []).append(prompt)
-        prefixes = {images: self._prefix(group) for images, group in groups.items()}
+            groups.setdefault(prompt.image_ids, []).append(prompt)
+        prefixes = {ids: self._prefix(group) for ids, group in groups.items()}
         done: list[tuple[str, ...]] = []
         parts: list[dict[str, Any]] = []
 
         def read(chunk: Sequence[tuple[str, ...]]) -> tuple[passes.Prefix, dict[str, Any]]:
             prefix, pooled = passes.read_prefix(
                 self._language(),
-                [prefixes[images] for images in chunk],
-                [seen[image] for images in chunk for image in images],
+                [prefixes[ids] for ids in chunk],
+                [encoded[image_id] for ids in chunk for image_id in ids],
                 [*self.read_alone, *self.read_asked],
             )
             return prefix, passes.to_numpy(pooled)
@@ -124,7 +123,7 @@ class Engine:
         for chunk, (prefix, pooled) in self.batches.over(by_length, read):
             done += chunk
             parts.append(pooled)
-            self._read_rest(prefix, [groups[images] for images in chunk], prefixes, emit)
+            self._read_rest(prefix, [groups[ids] for ids in chunk], prefixes, emit)
         order = [done.index((image,)) for image in own] if self.read_alone else []
         names = [c.name for c in self.read_alone]
         return {name: take(join([p[name] for p in parts]), order) for name in names if order}
@@ -138,11 +137,11 @@ class Engine:
     ) -> None:
         packs: list[tuple[int, list[Prompt]]] = []  # with the index of the prefix
         for k, group in enumerate(groups):
-            start = len(prefixes[group[0].images].ids)
+            start = len(prefixes[group[0].image_ids].ids)
             asked = [p for p in group if p.number is not None]
             rests = [len(p.row.ids) - start for p in asked]
             packs += [(k, some) for some in fill(asked, rests, PACK_TOKENS)]
-        starts = [len(prefixes[group[0].images].ids) for group in groups]
+        starts = [len(prefixes[group[0].image_ids].ids) for group in groups]
         packs.sort(key=lambda pack: sum(len(p.row.ids) - starts[pack[0]] for p in pack[1]))
 
         def read(few: Sequence[tuple[int, list[Prompt]]]) -> dict[str, Any]:
@@ -154,23 +153,26 @@ class Engine:
         for few, values in self.batches.over(packs, read):
             emit([p.number for _, some in few for p in some if p.number is not None], values)
 
-    def _read_joint(self, prompts: Sequence[Prompt], seen: Mapping[str, Seen], emit: Emit) -> None:
+    def _read_joint(
+        self, prompts: Sequence[Prompt], encoded: Mapping[str, EncodedImage], emit: Emit
+    ) -> None:
         def read(few: Sequence[Prompt]) -> dict[str, Any]:
-            own = [seen[image] for p in few for image in p.images]
-            pictures = [picture for p in few for picture in p.pictures]
+            own = [encoded[image_id] for p in few for image_id in p.image_ids]
+            images = [image for p in few for image in p.images]
             rows = [p.row for p in few]
-            found = passes.read_joint(self._language(), rows, pictures, own, self.read_asked)
+            found = passes.read_joint(self._language(), rows, images, own, self.read_asked)
             return passes.to_numpy(found)
 
         by_length = sorted(prompts, key=lambda p: len(p.row.ids))
         for few, values in self.batches.over(by_length, read):
-            named = [" and ".join(p.images) for p in few]
+            named = [" and ".join(p.image_ids) for p in few]
             places = self.of_item.columns(values, [p.places for p in few], named)
             emit([p.number for p in few if p.number is not None], values | places)
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Return the common prefix of all prompts about the same images."""
-        return passes.opening(self._language(), [p.row for p in group], group[0].images[0])
+        rows = [p.row for p in group]
+        return passes.shared_prefix(self._language(), rows, group[0].image_ids[0])
 
     def _language(self) -> LanguageAdapter:
         assert isinstance(self.adapter, LanguageAdapter)

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.language import LanguageAdapter, Row
 
 Ids = list[int]
 

@@ -11,17 +11,17 @@ import torch
 
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Ids, Script, sums
-from eyechart.models.families.base import Seen
+from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.language import LanguageAdapter
 
 
 def score(
     adapter: LanguageAdapter,
     scripts: Sequence[Script],
-    seen: Sequence[Sequence[Seen]],
+    encoded: Sequence[Sequence[EncodedImage]],
     batches: AdaptiveBatchSize,
 ) -> list[list[float]]:
-    """Return the log-probability of every choice of each script; ``seen`` are its images."""
+    """Return the log-probability of every choice of each script; ``encoded`` are its images."""
     found = [[0.0] * len(s.choices) for s in scripts]
     entries = [(n, k) for n, s in enumerate(scripts) for k in range(len(s.branches)) if s.choices]
     entries.sort(key=lambda e: len(scripts[e[0]].row.ids) + len(scripts[e[0]].branches[e[1]]))
@@ -30,7 +30,7 @@ def score(
         rows = [scripts[n].row for n, _ in few]
         begun = [scripts[n].branches[k] for n, k in few]
         with torch.inference_mode():
-            scores = adapter.logits(rows, [one for n, _ in few for one in seen[n]], begun)
+            scores = adapter.logits(rows, [one for n, _ in few for one in encoded[n]], begun)
         done = []
         for (n, k), own in zip(few, scores, strict=True):
             here = [c for c in range(len(found[n])) if scripts[n].branch_of(c) == k]
@@ -45,10 +45,10 @@ def score(
     return found
 
 
-def tell(
+def generate(
     adapter: LanguageAdapter,
     scripts: Sequence[Script],
-    seen: Sequence[Sequence[Seen]],
+    encoded: Sequence[Sequence[EncodedImage]],
     most: int,
     batches: AdaptiveBatchSize,
 ) -> list[Ids]:
@@ -60,7 +60,7 @@ def tell(
 
     def work(few: Sequence[int]) -> list[Ids]:
         rows = [scripts[n].row for n in few]
-        own = [one for n in few for one in seen[n]]
+        own = [one for n in few for one in encoded[n]]
         begun: list[Ids] = [[] for _ in few]
         with torch.inference_mode():
             for _ in range(most):

@@ -20,10 +20,8 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.inference.packing import pack
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
+from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.spans import Tokens, keep, pool
 
@@ -49,39 +47,39 @@ class Prefix:
     means: dict[str, Tensor]
 
 
-def look(
+def encode_images(
     adapter: Adapter,
-    pictures: Sequence[PreparedImage],
+    images: Sequence[PreparedImage],
     columns: Sequence[Column],
-    go_on: bool,
+    complete: bool,
     gradients: bool = False,
-) -> tuple[list[Seen], Pooled]:
+) -> tuple[list[EncodedImage], Pooled]:
     """Run encoder and connector; return encoded images and pooled activations.
 
-    Unless ``go_on``, the pass stops at the deepest requested address and returns no encoded images.
+    Unless ``complete``, the pass stops at the deepest requested address, without encoded images.
     With ``gradients`` it keeps those of activations; so do the passes below.
     """
-    if adapter.AT_ONCE and len(pictures) > adapter.AT_ONCE:
-        n = adapter.AT_ONCE
-        parts = [pictures[i : i + n] for i in range(0, len(pictures), n)]
-        done = [look(adapter, part, columns, go_on, gradients) for part in parts]
+    if adapter.MAX_IMAGES_PER_PASS and len(images) > adapter.MAX_IMAGES_PER_PASS:
+        n = adapter.MAX_IMAGES_PER_PASS
+        parts = [images[i : i + n] for i in range(0, len(images), n)]
+        done = [encode_images(adapter, part, columns, complete, gradients) for part in parts]
         names = [c.name for c in columns]
-        seen = [s for found, _ in done for s in found]
-        return seen, {name: together([p[name] for _, p in done]) for name in names}
+        encoded = [s for found, _ in done for s in found]
+        return encoded, {name: together([p[name] for _, p in done]) for name in names}
     pooled: Pooled = {}
     wanted = by_module(columns)
 
     def see(path: str, output: Any) -> None:
         here = wanted[path]
-        hidden, masks = adapter.layout(here[0].address.region, output, pictures)
+        hidden, masks = adapter.layout(here[0].address.component, output, images)
         pooled.update(reduce(hidden, masks, here))
 
-    found: list[Seen] = []
-    runs = adapter.runs(pictures)
-    reading = read_outputs(adapter.model, wanted, see, stop=not go_on, runs=runs)
+    found: list[EncodedImage] = []
+    runs = adapter.runs(images)
+    reading = read_outputs(adapter.model, wanted, see, stop=not complete, runs=runs)
     with pass_mode(gradients), reading:
-        if wanted or go_on:
-            found = adapter.look(pictures)
+        if wanted or complete:
+            found = adapter.encode_images(images)
     return found, pooled
 
 
@@ -92,7 +90,7 @@ def together(parts: Sequence[Any]) -> Any:
     return torch.cat(list(parts))
 
 
-def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
+def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
     Raises
@@ -116,7 +114,7 @@ def opening(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
 def read_prefix(
     adapter: LanguageAdapter,
     rows: Sequence[Row],
-    seen: Sequence[Seen],
+    encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
     gradients: bool = False,
 ) -> tuple[Prefix, Pooled]:
@@ -124,7 +122,7 @@ def read_prefix(
 
     Blocks of item columns run too, because their keys and values are needed later.
     """
-    tokens, cache = adapter.tokens(rows, seen), adapter.new_cache()
+    tokens, cache = adapter.tokens(rows, encoded), adapter.new_cache()
     wanted = by_module(columns)
     masks = adapter.masks(tokens)
     pooled: Pooled = {}
@@ -191,16 +189,16 @@ def read_questions(
 def read_joint(
     adapter: LanguageAdapter,
     rows: Sequence[Row],
-    pictures: Sequence[PreparedImage],
-    seen: Sequence[Seen],
+    images: Sequence[PreparedImage],
+    encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
     gradients: bool = False,
 ) -> Pooled:
-    """Read b whole prompts; ``pictures`` and ``seen`` are all their images, in order."""
+    """Read b whole prompts; ``images`` and ``encoded`` are all their images, in order."""
     wanted = by_module(columns)
     pooled: Pooled = {}
     with pass_mode(gradients):
-        tokens = adapter.tokens(rows, seen)
+        tokens = adapter.tokens(rows, encoded)
         masks = adapter.masks(tokens)
         for column in columns:
             if column.span.startswith("image") and not bool(masks["image_mean"].any(dim=1).all()):
@@ -208,10 +206,10 @@ def read_joint(
 
         def see(path: str, output: Any) -> None:
             here = wanted[path]
-            region = here[0].address.region
-            own = adapter.layout(region, output, pictures) if region == "connector" else None
+            component = here[0].address.component
+            own = adapter.layout(component, output, images) if component == "connector" else None
             hidden, spans = own or (output, masks)
-            if region == "decoder":
+            if component == "decoder":
                 spans = {"last": last_of(output)}
             pooled.update(reduce(hidden, spans, here))
 

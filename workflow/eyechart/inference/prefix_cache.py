@@ -20,8 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from eyechart.inference.choice_tokens import Ids, Script, sums
 from eyechart.inference.packing import fill
 from eyechart.inference.passes import Prefix, select
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.language import LanguageAdapter, Row
 
 ROOM = 512  # maximum number of positions whose logits are held at once
 
@@ -133,7 +132,7 @@ def read(
         said: list[Ids] = [[] for _ in scripts]
         telling = [n for n, script in enumerate(scripts) if script.tell]
         if telling:
-            told = go_on(adapter, cache, past, after, bed, {n: first[n] for n in telling}, most)
+            told = generate(adapter, cache, past, after, bed, {n: first[n] for n in telling}, most)
             for n, ids in told.items():
                 said[n] = ids
     return list(zip(scored, said, strict=True))
@@ -163,7 +162,7 @@ def score(
     return scored, first
 
 
-def go_on(
+def generate(
     adapter: LanguageAdapter,
     cache: Any,
     past: Tensor,

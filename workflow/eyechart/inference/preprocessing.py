@@ -9,10 +9,8 @@ from typing import TypeVar
 from eyechart.data.open_image import open_picture
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
-from eyechart.models.families.base import Adapter
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import Adapter, PreparedImage
+from eyechart.models.families.language import LanguageAdapter, Row
 
 BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
 
@@ -24,8 +22,8 @@ B = TypeVar("B")
 class Prompt:
     """A prompt about images; ``number`` is the row of its question, None if it has none."""
 
-    images: tuple[str, ...]
-    pictures: tuple[PreparedImage, ...]
+    image_ids: tuple[str, ...]
+    images: tuple[PreparedImage, ...]
     row: Row
     number: int | None
     places: Placed = field(default_factory=dict)
@@ -35,8 +33,8 @@ class Prompt:
 class PreparedBatch:
     """Images to encode together, and the prompts that can be read afterwards."""
 
-    images: Sequence[str]
-    pictures: list[PreparedImage]
+    image_ids: Sequence[str]
+    images: list[PreparedImage]
     prompts: list[Prompt]
     places: list[Placed]
 
@@ -70,36 +68,38 @@ class Preparer:
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
-        self.shown: dict[str, PreparedImage] = {}  # images that later prompts need
+        self.prepared: dict[str, PreparedImage] = {}  # images that later prompts need
 
     def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
-        images = self.batches[number]
-        pictures = [self.picture(i) for i in images]
-        self.shown.update(zip(images, pictures, strict=True))
-        asked: dict[tuple[str, ...], list[ItemPrompt]] = {
-            (i,): [ItemPrompt(None, (i,), BLANK_PROMPT)] for i in images if i in self.alone
+        image_ids = self.batches[number]
+        images = [self.prepare_image(i) for i in image_ids]
+        self.prepared.update(zip(image_ids, images, strict=True))
+        questions: dict[tuple[str, ...], list[ItemPrompt]] = {
+            (i,): [ItemPrompt(None, (i,), BLANK_PROMPT)] for i in image_ids if i in self.alone
         }
-        asked |= self.due[number]
-        prompts = [self.prompt(q) for group in asked.values() for q in group]
-        self.shown = {i: p for i, p in self.shown.items() if self.last_use.get(i, -1) > number}
+        questions |= self.due[number]
+        prompts = [self.prompt(q) for group in questions.values() for q in group]
+        self.prepared = {
+            i: p for i, p in self.prepared.items() if self.last_use.get(i, -1) > number
+        }
         return PreparedBatch(
-            images, pictures, prompts, [self.of_image.locate([p.size]) for p in pictures]
+            image_ids, images, prompts, [self.of_image.locate([p.size]) for p in images]
         )
 
-    def picture(self, image: str) -> PreparedImage:
+    def prepare_image(self, image_id: str) -> PreparedImage:
         """Open and preprocess one image."""
-        pixels = open_picture(self.part.paths[image])
-        return replace(self.adapter.picture(pixels), size=pixels.size)
+        image = open_picture(self.part.paths[image_id])
+        return replace(self.adapter.prepare_image(image), size=image.size)
 
     def prompt(self, question: ItemPrompt) -> Prompt:
         """Tokenize a question; its images must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
-        pictures = tuple(self.shown[image] for image in question.images)
-        row = self.adapter.row(question.prompt, pictures)
-        asked = pictures if question.row is not None else ()
-        places = self.of_item.locate([p.size for p in asked]) if asked else {}
-        return Prompt(question.images, pictures, row, question.row, places)
+        images = tuple(self.prepared[i] for i in question.images)
+        row = self.adapter.row(question.prompt, images)
+        located = images if question.row is not None else ()
+        places = self.of_item.locate([p.size for p in located]) if located else {}
+        return Prompt(question.images, images, row, question.row, places)
 
 
 def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:

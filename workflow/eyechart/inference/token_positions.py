@@ -29,7 +29,7 @@ class Locator:
         self.stages: dict[str, list[str]] = {}
         for column in columns:
             if column.span == "image_tokens":
-                stage = adapter.stage(column.address.region, column.address.module)
+                stage = adapter.box_key(column.address.component, column.address.module)
                 self.stages.setdefault(stage, []).append(column.name)
 
     def locate(self, sizes: Sequence[tuple[int, int]]) -> Placed:
@@ -40,7 +40,7 @@ class Locator:
         """
         found: Placed = {}
         for stage in self.stages:
-            own = [self.adapter.places(size, stage, len(sizes)) for size in sizes]
+            own = [self.adapter.token_boxes(size, stage, len(sizes)) for size in sizes]
             counts = [int(p[:, 0].max()) + 1 if len(p) else 0 for p in own]
             firsts = np.cumsum([0, *counts[:-1]])
             moved = [p + np.eye(1, 7, dtype=p.dtype) * n for p, n in zip(own, firsts, strict=True)]

@@ -82,16 +82,16 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
         for row in rows.to_pylist()
         if (row["images"][0] in mine if row["images"] else part == 0)
     )
-    for item, pictures, _ in chosen:
-        for picture in pictures:
-            if picture not in paths:
-                raise UserError(f"{items}: item {item!r}: image {picture!r} is not in {images}")
+    for item, shown, _ in chosen:
+        for image in shown:
+            if image not in paths:
+                raise UserError(f"{items}: item {item!r}: image {image!r} is not in {images}")
     questions = [
-        ItemPrompt(row, pictures, format_prompt(prompt, text))
-        for row, (_, pictures, text) in enumerate(chosen)
+        ItemPrompt(row, shown, format_prompt(prompt, text))
+        for row, (_, shown, text) in enumerate(chosen)
     ]
     foreign = sorted({p for q in questions for p in q.images} - mine)
-    needed = {picture: paths[picture] for picture in [*own, *foreign]}
+    needed = {image: paths[image] for image in [*own, *foreign]}
     return ExtractionPart(own, foreign, [item for item, _, _ in chosen], questions, needed)
 
 

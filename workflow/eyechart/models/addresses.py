@@ -43,7 +43,7 @@ class Address:
 
     address: str
     module: str
-    region: str
+    component: str
     width: int
     scopes: dict[str, str]
 
@@ -82,8 +82,8 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
     chosen: dict[str, Address] = {}
     for pattern in patterns:
         found = _named(card, pattern) or _named_of_old(card, pattern)
-        region = pattern.split(".")[0]
-        absent = region in COMPONENTS and region not in {a.region for a in known.values()}
+        component = pattern.split(".")[0]
+        absent = component in COMPONENTS and component not in {a.component for a in known.values()}
         if not found and not absent:
             raise UserError(
                 f"{card['model']}: no address or module path {pattern!r}; "

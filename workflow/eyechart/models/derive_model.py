@@ -78,7 +78,7 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
 def component(adapter: Adapter, weight: str) -> str:
     """Return the component that a weight belongs to; ``vision`` for all of an encoder."""
     alone = "vision" if adapter.spec.kind == "encoder" else OUTSIDE
-    return adapter.region(weight) or alone
+    return adapter.component_of(weight) or alone
 
 
 def digests(adapter: Adapter) -> dict[str, bytes]:

@@ -24,13 +24,12 @@ from torch import Tensor, nn
 from eyechart.core import errors
 from eyechart.core.files import atomic, sha256, write_json
 from eyechart.models.addresses import SPANS
-from eyechart.models.families.base import Adapter
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
 from eyechart.models.load_options import add_flags, read_flags
-from eyechart.models.sample_image import draw_views, sample_picture
+from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
 
@@ -47,23 +46,23 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     UserError
         If the checkpoint's numbers of blocks or parameters differ from its spec.
     """
-    sample = adapter.picture(sample_picture())
-    pictures = [sample] * (1 if adapter.AT_ONCE == 1 else 2)
-    outputs, tokens = _run_once(adapter, pictures)
+    sample = adapter.prepare_image(draw_sample())
+    images = [sample] * (1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)
+    outputs, tokens = _run_once(adapter, images)
     shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(sample)
     places = adapter.addresses()
     described = [
         {
             "address": address,
             "module": path,
-            "region": region,
+            "region": component,
             "width": outputs[path].shape[-1],
             "spans": spans,
-            "scopes": {s: scope(adapter, region, s, shares) for s in spans},
+            "scopes": {s: scope(adapter, component, s, shares) for s in spans},
         }
         for address, path in places.items()
-        for region in [adapter.region(path) or ""]
-        for spans in [_spans(adapter, outputs[path], region, pictures)]
+        for component in [adapter.component_of(path) or ""]
+        for spans in [_spans(adapter, outputs[path], component, images)]
     ]
     card = {
         "model": model,
@@ -71,7 +70,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "kind": adapter.spec.kind,
         "dtype": str(adapter.dtype).removeprefix("torch."),
         "parameters": sum(p.numel() for p in adapter.model.parameters()),
-        "parts": parameters_by_region(adapter),
+        "parts": parameters_by_component(adapter),
         "image_tokens": len(adapter.grid(sample)),
         "shares_prefix": shares,
         "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
@@ -82,23 +81,23 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     return card
 
 
-def scope(adapter: Adapter, region: str, span: str, shares_prefix: bool) -> str:
+def scope(adapter: Adapter, component: str, span: str, shares_prefix: bool) -> str:
     """Return what a span depends on: ``image`` or ``item``.
 
     In a language model, image tokens depend on the image alone only where they cannot attend to the
     question.
     """
-    if region in ("vision", "connector"):
-        return adapter.scope(region)
+    if component in ("vision", "connector"):
+        return adapter.scope(component)
     return "image" if shares_prefix and span in SHARED_SPANS else "item"
 
 
-def parameters_by_region(adapter: Adapter) -> dict[str, int]:
+def parameters_by_component(adapter: Adapter) -> dict[str, int]:
     """Return the number of parameters of each component, and of all others as ``rest``."""
     found: dict[str, int] = {}
     for name, parameter in adapter.model.named_parameters():
-        region = adapter.region(name) or "rest"
-        found[region] = found.get(region, 0) + parameter.numel()
+        component = adapter.component_of(name) or "rest"
+        found[component] = found.get(component, 0) + parameter.numel()
     return found
 
 
@@ -116,13 +115,13 @@ def token_layout(adapter: LanguageAdapter, tokens: Tokens | None) -> list[dict[s
 
 
 def _spans(
-    adapter: Adapter, output: Tensor, region: str, pictures: list[PreparedImage]
+    adapter: Adapter, output: Tensor, component: str, images: list[PreparedImage]
 ) -> list[str]:
     """Return the spans of an address, in the order of ``SPANS``."""
-    own = adapter.spans(region)
-    if region in ("vision", "connector"):
-        runs = adapter.runs(pictures)
-        _, masks = adapter.layout(region, output if runs == 1 else [output] * runs, pictures)
+    own = adapter.spans(component)
+    if component in ("vision", "connector"):
+        runs = adapter.runs(images)
+        _, masks = adapter.layout(component, output if runs == 1 else [output] * runs, images)
         own = tuple(masks)
     return [s for s in SPANS if s in own]
 
@@ -131,16 +130,16 @@ def _others(
     adapter: Adapter, outputs: dict[str, Tensor], places: dict[str, str]
 ) -> dict[str, dict[str, Any]]:
     """Return the modules that can be named by path: their outputs have the shape of a block's."""
-    shapes = {(adapter.region(path), outputs[path].shape[:-1]) for path in places.values()}
+    shapes = {(adapter.component_of(path), outputs[path].shape[:-1]) for path in places.values()}
     return {
-        path: {"region": adapter.region(path), "width": output.shape[-1]}
+        path: {"region": adapter.component_of(path), "width": output.shape[-1]}
         for path, output in outputs.items()
-        if path not in places.values() and (adapter.region(path), output.shape[:-1]) in shapes
+        if path not in places.values() and (adapter.component_of(path), output.shape[:-1]) in shapes
     }
 
 
 def _run_once(
-    adapter: Adapter, pictures: list[PreparedImage]
+    adapter: Adapter, images: list[PreparedImage]
 ) -> tuple[dict[str, Tensor], Tokens | None]:
     """Run identical images, with a question each if there is a language model; hook all modules."""
     outputs: dict[str, Tensor] = {}
@@ -156,13 +155,13 @@ def _run_once(
 
         return fired
 
-    paths = [path for path, _ in adapter.model.named_modules() if adapter.region(path)]
+    paths = [path for path, _ in adapter.model.named_modules() if adapter.component_of(path)]
     with pass_mode(), attached(adapter.model, {path: note(path) for path in paths}):
-        seen = adapter.look(pictures)
+        encoded = adapter.encode_images(images)
         if not isinstance(adapter, LanguageAdapter):
             return outputs, None
-        row = adapter.row(QUESTION, pictures[:1])
-        tokens = adapter.tokens([row] * len(pictures), seen)
+        row = adapter.row(QUESTION, images[:1])
+        tokens = adapter.tokens([row] * len(images), encoded)
         adapter.read(tokens)
         return outputs, tokens
 
@@ -205,9 +204,9 @@ def main(argv: list[str]) -> None:
     card = describe(adapter, args.model)
     files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}
-    image = sample_picture()
+    image = draw_sample()
     with atomic(args.view) as partial:
-        draw_views(adapter, image, adapter.picture(image)).save(partial, "PNG")
+        draw_views(adapter, image, adapter.prepare_image(image)).save(partial, "PNG")
     write_json(args.output, card)
 
 

@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from eyechart.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from eyechart.models.families.base import Adapter
-    from eyechart.models.families.image_tokens import PreparedImage
+    from eyechart.models.families.base import Adapter, PreparedImage
 
 Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
 Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]
@@ -158,7 +157,7 @@ def at(where: Where, change: Change) -> Change:
 
 
 def of_images(
-    adapter: Adapter, region: str, images: Sequence[PreparedImage], mask: Tensor
+    adapter: Adapter, component: str, images: Sequence[PreparedImage], mask: Tensor
 ) -> Callable[[Tensor], Tensor]:
     """Return a function that locates tokens of images in an encoder or connector module's output.
 
@@ -173,7 +172,7 @@ def of_images(
     def where(hidden: Tensor) -> Tensor:
         shape = hidden.shape[:-1]
         number = torch.arange(math.prod(shape), dtype=torch.float64, device=hidden.device)
-        laid, _ = adapter.layout(region, number.reshape(*shape, 1), images)
+        laid, _ = adapter.layout(component, number.reshape(*shape, 1), images)
         found = torch.zeros_like(number, dtype=torch.bool)
         found[laid[mask.to(hidden.device)][:, 0].long()] = True
         return found.reshape(shape)

@@ -34,18 +34,18 @@ class Tile:
 
     across: Line
     down: Line
-    seen: np.ndarray
+    visible: np.ndarray
 
     def patches(self, side: int, view: int) -> np.ndarray:
         """Return the boxes of its patches of ``side`` pixels, row by row: (t, 8)."""
-        high, wide = (n // side for n in self.seen.shape)
+        high, wide = (n // side for n in self.visible.shape)
         row, column = np.divmod(np.arange(high * wide), wide)
         edges = [self.across[0] + self.across[1] * side * (column + k) for k in (0, 1)]
         sills = [self.down[0] + self.down[1] * side * (row + k) for k in (0, 1)]
-        cut = self.seen[: high * side, : wide * side].reshape(high, side, wide, side)
-        seen = cut.any(axis=(1, 3)).reshape(-1)
+        cut = self.visible[: high * side, : wide * side].reshape(high, side, wide, side)
+        visible = cut.any(axis=(1, 3)).reshape(-1)
         columns = [np.full(len(row), view), row, column, edges[0], sills[0], edges[1], sills[1]]
-        return np.stack([*columns, seen], axis=1).astype(np.float64)
+        return np.stack([*columns, visible], axis=1).astype(np.float64)
 
 
 def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[Tile]:
@@ -63,10 +63,10 @@ def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[
     ]
     found = []
     for tile, black, white in zip(shown, dark, light, strict=True):
-        seen = np.all([white[c] - black[c] >= WHOLE * full[c] for c in (0, 1)], axis=0)
+        visible = np.all([white[c] - black[c] >= WHOLE * full[c] for c in (0, 1)], axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             x, y = ((tile[c] - black[c]) / (white[c] - black[c]) * size[c] for c in (0, 1))
-        across, down = line(x, seen, size[0]), line(y.T, seen.T, size[1])
+        across, down = line(x, visible, size[0]), line(y.T, visible.T, size[1])
         found.append(Tile(across, down, white[0] - black[0] > (1 - WHOLE) * full[0]))
     return found
 
@@ -85,23 +85,23 @@ def ramp(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.stack([*channels, np.zeros_like(channels[0])], axis=2))
 
 
-def line(places: np.ndarray, seen: np.ndarray, length: int) -> Line:
+def line(places: np.ndarray, visible: np.ndarray, length: int) -> Line:
     """Fit the line from a tile's edge numbers to coordinates along one axis of the image.
 
     Parameters
     ----------
     places : ndarray, shape (any, n)
         Measured coordinate of each pixel along the axis of n.
-    seen : ndarray of bool, of the same shape
+    visible : ndarray of bool, of the same shape
         Where the measurement is valid.
     length : int
         Length of the image along the axis, pixels.
     """
-    counts = seen.sum(axis=0)
+    counts = visible.sum(axis=0)
     columns = np.flatnonzero(counts)
     if not len(columns):
         return np.nan, np.nan
-    means = np.where(seen, places, 0).sum(axis=0)[columns] / counts[columns]
+    means = np.where(visible, places, 0).sum(axis=0)[columns] / counts[columns]
     first, last = int(columns[0]), int(columns[-1]) + 1
     exact = length / (last - first)  # if the tile shows the image from end to end
     rough = (means[-1] - means[0]) / max(1, len(columns) - 1)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyechart.models.families.base import Adapter
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, PreparedImage
 
 SIZE = (480, 320)  # width and height in pixels, as in CLEVR
 LONG_SIDE = 360  # of a view as it is drawn, pixels
@@ -16,7 +15,7 @@ GAP = 12
 LINE, PAPER, INK = (255, 60, 60), (255, 255, 255), (40, 40, 40)
 
 
-def sample_picture() -> Image.Image:
+def draw_sample() -> Image.Image:
     """Return an image without symmetry, so that orientation and scale are visible."""
     image = Image.new("RGB", SIZE, (190, 190, 190))
     pen = ImageDraw.Draw(image)
@@ -29,12 +28,12 @@ def sample_picture() -> Image.Image:
     return image
 
 
-def draw_views(adapter: Adapter, image: Image.Image, picture: PreparedImage) -> Image.Image:
+def draw_views(adapter: Adapter, image: Image.Image, prepared: PreparedImage) -> Image.Image:
     """Return all views of an image side by side, with a line around every image token."""
-    grid = adapter.grid(picture)
+    grid = adapter.grid(prepared)
     grid = grid[grid[:, 1] >= 0]
     views = sorted(set(grid[:, 0].tolist())) or [0]
-    tiles = tiles_of(picture)
+    tiles = tiles_of(prepared)
     shown = []
     for n, view in enumerate(views):
         own = grid[grid[:, 0] == view]
@@ -50,9 +49,9 @@ def draw_views(adapter: Adapter, image: Image.Image, picture: PreparedImage) -> 
     return sheet
 
 
-def tiles_of(picture: PreparedImage) -> list[Image.Image]:
+def tiles_of(image: PreparedImage) -> list[Image.Image]:
     """Return an encoder's input tiles as images; none where it takes flattened patches."""
-    pixels: Any = picture.inputs.get("pixel_values", picture.inputs.get("image_pixel_values"))
+    pixels: Any = image.inputs.get("pixel_values", image.inputs.get("image_pixel_values"))
     if pixels is None or pixels.ndim < 4 or pixels.shape[-3] != 3:
         return []
     found = []

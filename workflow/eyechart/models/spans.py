@@ -21,7 +21,7 @@ class Tokens:
         False at padding.
     image : bool, shape (b, t)
         True at image tokens.
-    seen : sequence
+    encoded : sequence
         Encoded images of all prompts, in order.
     inputs : dict
         Further inputs of a family's forward pass.
@@ -30,7 +30,7 @@ class Tokens:
     ids: Tensor
     valid: Tensor
     image: Tensor
-    seen: Sequence[Any] = ()
+    encoded: Sequence[Any] = ()
     inputs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -42,7 +42,7 @@ def pad(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
     return ids, torch.arange(longest) < lengths[:, None]
 
 
-def by_picture(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+def by_image(hidden: Tensor, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Split the first axis of (n, d) or (n, t, d) by image, given the number of rows of each.
 
     The axis may be shorter than the sum of rows by a whole factor, where neighbours were merged.

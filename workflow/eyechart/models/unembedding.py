@@ -52,15 +52,15 @@ def answering_blocks(addresses: Sequence[str]) -> tuple[str, list[str]]:
         name: [a for a in addresses if component(a) == name and parse(a).block is not None]
         for name in LANGUAGE
     }
-    region = DECODER if blocks[DECODER] else LM
-    return region, blocks[region]
+    answering = DECODER if blocks[DECODER] else LM
+    return answering, blocks[answering]
 
 
 def head_of(adapter: LanguageAdapter) -> OutputHead:
     """Return a model's output head; raise a LookupError with one sentence if it has none."""
-    places = adapter.addresses()
-    region, blocks = answering_blocks(list(places))
-    path = places.get(f"{region}.norm")
+    paths = adapter.addresses()
+    answering, blocks = answering_blocks(list(paths))
+    path = paths.get(f"{answering}.norm")
     if path is None:
         raise LookupError(f"family {adapter.spec.family} names no last norm")
     try:
@@ -69,4 +69,4 @@ def head_of(adapter: LanguageAdapter) -> OutputHead:
         raise LookupError(f"there is no module {path!r}, the last norm") from None
     if adapter.model.get_output_embeddings() is None and not hasattr(adapter, "HEAD"):
         raise LookupError(f"family {adapter.spec.family} names no head behind its last norm")
-    return OutputHead(adapter, {a: places[a] for a in blocks}, norm)
+    return OutputHead(adapter, {a: paths[a] for a in blocks}, norm)

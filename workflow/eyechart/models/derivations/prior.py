@@ -55,8 +55,11 @@ def outputs(adapter: Adapter, image: Image.Image) -> tuple[Tensor, list[Any]]:
     found: dict[str, Tensor] = {}
     path = str(adapter.CONNECTOR)
     with pass_mode(), read_outputs(adapter.model, [path], found.__setitem__, stop=False):
-        (seen,) = adapter.look([adapter.picture(image)])
-    return found[path], [seen.features, *(v for k, v in sorted(seen.more.items()) if k == "early")]
+        (encoded,) = adapter.encode_images([adapter.prepare_image(image)])
+    return found[path], [
+        encoded.features,
+        *(v for k, v in sorted(encoded.more.items()) if k == "early"),
+    ]
 
 
 def check_constant(adapter: Adapter, white: Image.Image) -> None:

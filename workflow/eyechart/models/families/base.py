@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import transformers
 from PIL import Image
@@ -14,16 +16,41 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
-from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
 from eyechart.models.load_options import LoadOptions
-from eyechart.models.spans import by_picture, vision_masks
+from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_grid, views_of
+from eyechart.models.spans import by_image, vision_masks
 from eyechart.models.spec import Spec
 
 ALL_VISION = ("cls", "image_mean", "image_tokens")
 
 
 @dataclass(frozen=True)
-class Seen:
+class PreparedImage:
+    """One image, preprocessed for a model.
+
+    Attributes
+    ----------
+    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``
+        Inputs of the vision encoder.
+    text : str
+        The text that represents the image in a prompt: its image tokens, written out.
+    rows : int
+        Number of rows of the first axis of the encoder's input: 1; the number of tiles where the
+        image is cut into tiles; of patches where images are packed without a batch axis.
+    image : PIL image or None
+        The original image, where a family's own code needs it together with the prompt.
+    size : (width, height) of the original image, in pixels
+    """
+
+    inputs: dict[str, Tensor]
+    text: str = ""
+    rows: int = 1
+    image: Image.Image | None = None
+    size: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class EncodedImage:
     """What the language model takes of one encoded image.
 
     Attributes
@@ -36,7 +63,7 @@ class Seen:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class Adapter(ImageTokens):
+class Adapter:
     """A loaded encoder; each family declares the class that loads it and where its blocks are.
 
     Class attributes
@@ -48,7 +75,8 @@ class Adapter(ImageTokens):
     LEADING : number of tokens before the patches of each image or tile: 1 for a class token, more
         where registers follow it
     PACKED : whether the encoder takes the patches of all images in one row
-    AT_ONCE : maximum number of images per pass; 0 for no limit
+    MAX_IMAGES_PER_PASS : maximum number of images per pass; 0 for no limit
+    PIXELS : name of the input that holds the tiles of an image
     UNUSED : prefixes of the names of weights that a checkpoint may hold but that are not needed
     """
 
@@ -59,7 +87,8 @@ class Adapter(ImageTokens):
     ROOTS: ClassVar[dict[str, str]]
     LEADING: ClassVar[int] = 0
     PACKED: ClassVar[bool] = False
-    AT_ONCE: ClassVar[int] = 0
+    MAX_IMAGES_PER_PASS: ClassVar[int] = 0
+    PIXELS: ClassVar[str] = "pixel_values"
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
@@ -110,12 +139,12 @@ class Adapter(ImageTokens):
             )
         return known[address]
 
-    def blocks(self, region: str, path: str) -> dict[str, str]:
+    def blocks(self, component: str, path: str) -> dict[str, str]:
         """Return the module path of each block in a list of blocks, by address."""
         count = len(self.model.get_submodule(path))
-        return {f"{region}.{i}": f"{path}.{i}" for i in range(count)}
+        return {f"{component}.{i}": f"{path}.{i}" for i in range(count)}
 
-    def region(self, path: str) -> str | None:
+    def component_of(self, path: str) -> str | None:
         """Return the component that a module belongs to, if any; the longest matching root wins."""
         inside = [
             (len(root), name)
@@ -124,21 +153,21 @@ class Adapter(ImageTokens):
         ]
         return max(inside)[1] if inside else None
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return the number of tokens before the patches in the outputs of a component."""
-        return self.LEADING if region == "vision" else 0
+        return self.LEADING if component == "vision" else 0
 
-    def spans(self, region: str) -> tuple[str, ...]:
+    def spans(self, component: str) -> tuple[str, ...]:
         """Return the spans of a component's addresses, in the order of ``addresses.SPANS``."""
-        return ALL_VISION if self.leading(region) else ALL_VISION[1:]
+        return ALL_VISION if self.leading(component) else ALL_VISION[1:]
 
-    def scope(self, region: str) -> str:
+    def scope(self, component: str) -> str:
         """Return what encoder or connector depend on: ``image``, or ``item`` with the question."""
         return "image"
 
     # Images
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one RGB image; done once per image, on the CPU."""
         prepare = getattr(self.processor, "image_processor", self.processor)
         inputs = dict(prepare(images=[image], return_tensors="pt"))
@@ -148,25 +177,25 @@ class Adapter(ImageTokens):
         """Return ``PreparedImage.rows`` for the inputs of an image."""
         return int(inputs["pixel_values"].shape[0])
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return the inputs of several images as one batch on the device."""
-        joined = {k: torch.cat([p.inputs[k] for p in pictures]) for k in pictures[0].inputs}
+        joined = {k: torch.cat([p.inputs[k] for p in images]) for k in images[0].inputs}
         return {
             k: v.to(self.device, self.dtype if v.is_floating_point() else v.dtype)
             for k, v in joined.items()
         }
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run the encoder for its hooks; return nothing, as there is no language model."""
-        self.model(**self.gather(pictures))
+        self.model(**self.batch_inputs(images))
         return []
 
-    def runs(self, pictures: Sequence[PreparedImage]) -> int:
+    def runs(self, images: Sequence[PreparedImage]) -> int:
         """Return how often each module of the encoder runs for these images."""
         return 1
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return an encoder or connector output as (b, t, d), and the masks (b, t) of its spans.
 
@@ -176,10 +205,126 @@ class Adapter(ImageTokens):
             hidden = hidden.flatten(1, 2)
         if self.PACKED and hidden.ndim == 3:
             hidden = hidden[0]  # (patches of all images, d)
-        leading = 0 if self.PACKED else self.leading(region)
+        leading = 0 if self.PACKED else self.leading(component)
         period = 1 if self.PACKED else hidden.shape[1] if hidden.ndim == 3 else 1
-        hidden, valid = by_picture(hidden, [p.rows for p in pictures])
+        hidden, valid = by_image(hidden, [p.rows for p in images])
         masks = vision_masks(valid, leading, period)
-        if hidden.shape[1] == 1 and not self.PACKED and region == "connector":
+        if hidden.shape[1] == 1 and not self.PACKED and component == "connector":
             return hidden, {"cls": valid}  # one pooled vector for the whole image
-        return hidden, {span: masks[span] for span in self.spans(region)}
+        return hidden, {span: masks[span] for span in self.spans(component)}
+
+    # Positions of tokens in the image
+
+    def grid(self, image: PreparedImage) -> np.ndarray:
+        """Return the grid position of each image token of the language model: int64 (t, 3).
+
+        The columns are view (0, or the number of a tile), row and column; row and column are -1
+        for tokens without a position (a learned query, the end of a line).
+        """
+        return square(self.tokens_per_tile(), image.rows)
+
+    def tokens_per_tile(self) -> int:
+        """Return the number of patches of an image or tile of fixed size."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        return (int(config.image_size) // int(config.patch_size)) ** 2
+
+    def token_boxes(self, size: tuple[int, int], component: str, of: int = 1) -> np.ndarray:
+        """Return the boxes of the tokens of the span ``image_tokens`` in an image of this size.
+
+        Parameters
+        ----------
+        size : (width, height) in pixels
+        component : ``vision``, ``connector`` or ``lm``, or another name that ``box_key`` returns
+        of : int
+            Number of images in the prompt.
+
+        Returns
+        -------
+        ndarray, float32, shape (t, 7)
+            View, row, column, left, top, right, bottom; edges in pixels of the image. Edges may
+            lie outside of it where a token includes padding. Row and column are -1 and edges NaN
+            where a token has no position: learned queries, ends of lines, padding only.
+        """
+        key = (size, component, of)
+        if key not in self._token_boxes:
+            if len(self._token_boxes) >= KEPT:
+                self._token_boxes.clear()
+            self._token_boxes[key] = finish(self.locate(size, component, of))
+            self._token_boxes[key].flags.writeable = False
+        return self._token_boxes[key]
+
+    @cached_property
+    def _token_boxes(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
+        return {}
+
+    def box_key(self, component: str, module: str) -> str:
+        """Return the key of a module's token boxes: usually its component."""
+        return component
+
+    def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
+        """Return the boxes of tokens in the format of ``patch_positions``: (t, 8)."""
+        if size not in self._measured:
+            self._measured.clear()  # all components of one size are requested in a row
+            self._measured[size] = self.measured(size)
+        image, patches = self._measured[size]
+        if component == "vision":
+            return self.encoder_order(patches, image)
+        return self.output_boxes(patches, image, component)
+
+    @cached_property
+    def _measured(self) -> dict[tuple[int, int], tuple[PreparedImage, np.ndarray]]:
+        return {}
+
+    def measured(self, size: tuple[int, int]) -> tuple[PreparedImage, np.ndarray]:
+        """Return a test image of a given size, and the patches (t, 8) of its tiles, row by row."""
+        made: list[PreparedImage] = []
+
+        def see(image: Image.Image) -> list[np.ndarray]:
+            made.append(self.prepare_image(image))
+            return self.tiles(made[-1])
+
+        tiles = measure(see, size)
+        patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
+        return made[0], np.concatenate(patches)
+
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
+        """Return the tiles (3, h, w) of an image as the encoder takes them, in order."""
+        pixels = image.inputs[self.PIXELS]
+        return list(pixels.reshape(-1, *pixels.shape[-3:])[: image.rows].float().numpy())
+
+    def encoder_order(self, patches: np.ndarray, image: PreparedImage) -> np.ndarray:
+        """Return patches (t, 8), given tile by tile and row by row, in the encoder's order."""
+        return patches
+
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
+        """Return the boxes of the tokens of connector and language model: (t, 8)."""
+        views = [merge(view, self.merged) for view in self.grid_views(patches, image)]
+        return on_grid(self.grid(image), views)
+
+    def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
+        """Return the patches of each view of ``grid``, as (rows, columns, 5)."""
+        return views_of(patches)
+
+    @property
+    def patch(self) -> int:
+        """Side of a patch, in pixels of a tile."""
+        config = getattr(self.model.config, "vision_config", self.model.config)
+        side = config.patch_size
+        return int(side if isinstance(side, int) else side[0])
+
+    @property
+    def merged(self) -> int:
+        """Number of patches along a side that are merged into one image token."""
+        return 1
+
+
+def square(tokens: int, views: int) -> np.ndarray:
+    """Return the grid of square views with this many tokens each, row by row."""
+    side = round(tokens**0.5)
+    return np.concatenate([rectangle(side, side, view) for view in range(views)])
+
+
+def rectangle(height: int, width: int, view: int = 0) -> np.ndarray:
+    """Return the grid of one view, row by row: int64 (height x width, 3)."""
+    row, column = np.divmod(np.arange(height * width), width)
+    return np.stack([np.full_like(row, view), row, column], axis=1)

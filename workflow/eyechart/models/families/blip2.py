@@ -12,10 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.spans import Tokens
 
 
@@ -29,9 +27,9 @@ class Blip2(LanguageAdapter):
     RESAMPLER = "qformer.encoder.layer"
     LEADING = 1
     CAUSAL = False  # OPT counts positions by its mask, T5's encoder is bidirectional: no sharing
-    TEXT_ALONE = False
-    MOST_PICTURES = 1
-    LISTED = False
+    ACCEPTS_TEXT_ONLY = False
+    MAX_IMAGES_PER_PROMPT = 1
+    FEATURES_AS_LIST = False
     ROOTS: ClassVar = {
         "vision": "vision_model",
         "connector": "",
@@ -39,7 +37,7 @@ class Blip2(LanguageAdapter):
     }
 
     @property
-    def two_sided(self) -> bool:
+    def is_encoder_decoder(self) -> bool:
         """Whether the language model is an encoder and a decoder, which generates the answer."""
         return not self.model.config.use_decoder_only_language_model
 
@@ -57,10 +55,10 @@ class Blip2(LanguageAdapter):
         """Return addresses of encoder, queries, connector, language model, and decoder, if any."""
         eye = {**self.blocks("vision", self.VISION), **self.blocks("connector", self.RESAMPLER)}
         eye["connector"] = str(self.CONNECTOR)
-        reader = "language_model.encoder" if self.two_sided else self.decoder
-        lists = f"{reader}.block" if self.two_sided else f"{reader}.layers"
+        reader = "language_model.encoder" if self.is_encoder_decoder else self.decoder
+        lists = f"{reader}.block" if self.is_encoder_decoder else f"{reader}.layers"
         found = {**eye, **self.blocks("lm", lists), "lm.norm": f"{reader}.{self.norm}"}
-        if self.two_sided:
+        if self.is_encoder_decoder:
             found |= self.blocks("decoder", "language_model.decoder.block")
             found["decoder.norm"] = "language_model.decoder.final_layer_norm"
         return found
@@ -74,7 +72,7 @@ class Blip2(LanguageAdapter):
     def mask_argument(self, address: str) -> tuple[str, bool]:
         """Return the mask's argument; in a decoder, that of its attention to what was read."""
         name, causal = super().mask_argument(address)
-        if not self.two_sided:
+        if not self.is_encoder_decoder:
             return name, causal
         return ("encoder_" if address.startswith("decoder.") else "") + name, False
 
@@ -84,45 +82,45 @@ class Blip2(LanguageAdapter):
         return "final_layer_norm" if hasattr(self._reader(), "final_layer_norm") else "norm"
 
     def _reader(self) -> Any:
-        path = "language_model.encoder" if self.two_sided else self.decoder
+        path = "language_model.encoder" if self.is_encoder_decoder else self.decoder
         return self.model.get_submodule(path)
 
-    def region(self, path: str) -> str | None:
+    def component_of(self, path: str) -> str | None:
         """Return the component that a module belongs to; a decoder is a component of its own."""
         if path.startswith("language_model.decoder."):
-            return "decoder" if self.two_sided else "lm"
+            return "decoder" if self.is_encoder_decoder else "lm"
         if path.startswith(("qformer", "language_projection", "query")):
             return "connector"
         return next((r for r in ("vision", "lm") if path.startswith(self.ROOTS[r])), None)
 
-    def spans(self, region: str) -> tuple[str, ...]:
+    def spans(self, component: str) -> tuple[str, ...]:
         """Return the spans of a component; a decoder has a single token, from which it answers."""
-        return ("last",) if region == "decoder" else super().spans(region)
+        return ("last",) if component == "decoder" else super().spans(component)
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one image; each query covers all of it."""
         inputs = dict(self.processor.image_processor(images=[image], return_tensors="pt"))
         return PreparedImage(inputs, self.mark * int(self.model.config.num_query_tokens))
 
-    def turn(self, prompt: str, pictures: int) -> str:
+    def turn(self, prompt: str, images: int) -> str:
         """Return the prompt in the model's training format."""
         pattern = self.spec.turn or "{images}{question}"
-        return pattern.format(images=self.mark * pictures, question=prompt)
+        return pattern.format(images=self.mark * images, question=prompt)
 
-    def encoded(self, tokens: Tokens) -> Any:
+    def encoder_output(self, tokens: Tokens) -> Any:
         """Return the query outputs in the format of the class's own encoder."""
-        features = torch.stack([s.features for s in tokens.seen])
+        features = torch.stack([s.features for s in tokens.encoded])
         return SimpleNamespace(pooler_output=features, qformer_outputs=None, vision_outputs=None)
 
     def masks(self, tokens: Tokens) -> dict[str, Tensor]:
         """Return the masks of spans; a shorter question is padded after the queries."""
         return super().masks(tokens)
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts to one batch; a decoder's input begins with its start token."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         found.inputs["pixel_values"] = None  # a required argument of the class
-        if self.two_sided:
+        if self.is_encoder_decoder:
             begun = [row.inputs.get("begun", []) for row in rows]
             found.inputs.update(self.answers_begun(begun))
         return found
@@ -136,24 +134,24 @@ class Blip2(LanguageAdapter):
 
     def answer_ids(self, row: Row, text: str) -> list[int]:
         """Return the token ids of an answer; a decoder starts a text of its own."""
-        return self.plain_ids(text) if self.two_sided else super().answer_ids(row, text)
+        return self.plain_ids(text) if self.is_encoder_decoder else super().answer_ids(row, text)
 
     def logits(
-        self, rows: Sequence[Row], seen: Sequence[Seen], begun: Sequence[Sequence[int]]
+        self, rows: Sequence[Row], encoded: Sequence[EncodedImage], begun: Sequence[Sequence[int]]
     ) -> list[Tensor]:
         """Return next-token logits; a decoder gets the answer separately from the prompt."""
         given = [
             Row(r.ids, {**r.inputs, "begun": list(b)})
-            if self.two_sided
+            if self.is_encoder_decoder
             else replace(r, ids=[*r.ids, *b])
             for r, b in zip(rows, begun, strict=True)
         ]
-        found = self.read(self.tokens(given, seen), logits=True)
-        starts = [0 if self.two_sided else len(r.ids) - 1 for r in rows]
+        found = self.read(self.tokens(given, encoded), logits=True)
+        starts = [0 if self.is_encoder_decoder else len(r.ids) - 1 for r in rows]
         counts = [len(b) + 1 for b in begun]
         return [s[a : a + n] for s, a, n in zip(found, starts, counts, strict=True)]
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return one row per query; a query has no position in the image."""
         return np.full((int(self.model.config.num_query_tokens), 3), [0, -1, -1])
 

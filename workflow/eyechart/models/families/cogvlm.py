@@ -12,9 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.models.checkpoint import one_sentence, quiet
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, square
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, square
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens
@@ -62,24 +61,24 @@ class CogVLM(RemoteAdapter):
         with quiet(), one_sentence(place):
             return transformers.LlamaTokenizer.from_pretrained(place, local_files_only=True)
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one RGB image with the model's own code, which makes it square."""
         pixels = self._built("", [image], "base")["images"][0]
         return PreparedImage({"pixels": pixels[None]})
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector; the learned vectors come with each image."""
-        found = self.body.vision(self.gather(pictures)["pixels"])
-        return [Seen(rows[1:-1], {"written": rows}) for rows in found]
+        found = self.body.vision(self.batch_inputs(images)["pixels"])
+        return [EncodedImage(rows[1:-1], {"written": rows}) for rows in found]
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the image tokens and then the question, in the model's VQA format."""
-        self.check_number(prompt, len(pictures))
+        self.check_number(prompt, len(images))
         asked, pattern = prompt, "vqa"
         if self.spec.turn is not None:
             asked, pattern = self.spec.turn.format(images="", question=prompt), "base"
         first, *words = self._built(asked, None, pattern)["input_ids"].tolist()
-        shown = [EDGE, *[IMAGE] * self.tokens_per_tile(), EDGE] * len(pictures)
+        shown = [EDGE, *[IMAGE] * self.tokens_per_tile(), EDGE] * len(images)
         row = Row([first, *shown, *words])
         self.check_length(prompt, len(row.ids))
         return row
@@ -108,7 +107,7 @@ class CogVLM(RemoteAdapter):
         """The side of a patch, in pixels of a tile."""
         return int(self.model.config.vision_config["patch_size"])
 
-    def grid(self, picture: PreparedImage) -> Any:
+    def grid(self, image: PreparedImage) -> Any:
         """Return the position of each patch."""
         return square(self.tokens_per_tile(), 1)
 

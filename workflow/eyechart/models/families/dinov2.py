@@ -14,7 +14,7 @@ class Dinov2(Adapter):
     VISION = "encoder.layer"
     ROOTS: ClassVar = {"vision": "encoder"}
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return the number of class and register tokens."""
         return 1 + int(getattr(self.model.config, "num_register_tokens", 0))
 

@@ -8,26 +8,25 @@ from math import isqrt
 
 import numpy as np
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.base import EncodedImage, PreparedImage, square
+from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
-from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 
 class Gemma3(Llava):
     """Gemma3ForConditionalGeneration."""
 
-    LISTED = False
+    FEATURES_AS_LIST = False
 
     @property
     def mark(self) -> str:
         """What a chat template writes for an image."""
         return str(self.processor.boi_token)
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts and mark image tokens, which attend to one another."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         return replace(found, inputs={"token_type_ids": found.image.long()})
 
     @property
@@ -35,9 +34,9 @@ class Gemma3(Llava):
         """Number of patches along a side that are merged into one image token."""
         return isqrt(self.tokens_per_tile() // int(self.model.config.mm_tokens_per_image))
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the pooled patches."""
-        return square(int(self.model.config.mm_tokens_per_image), picture.rows)
+        return square(int(self.model.config.mm_tokens_per_image), image.rows)
 
 
 FAMILY = Gemma3

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, square
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, square
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
@@ -86,10 +85,14 @@ class GLaMM(RemoteAdapter):
         "lm": "model",
     }
 
-    def region(self, path: str) -> str | None:
+    def component_of(self, path: str) -> str | None:
         """Return the component that a module belongs to; the region and mask modules have none."""
         apart = ("grounding_encoder", "region_encoder", "text_hidden_fcs")
-        return None if path.startswith(tuple(f"model.{a}" for a in apart)) else super().region(path)
+        return (
+            None
+            if path.startswith(tuple(f"model.{a}" for a in apart))
+            else super().component_of(path)
+        )
 
     @classmethod
     def companions(cls, folder: Path) -> tuple[str, ...]:
@@ -128,23 +131,23 @@ class GLaMM(RemoteAdapter):
         """Vision encoder, with its image processor."""
         return self.body.get_vision_tower()
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one RGB image."""
         return PreparedImage(
             dict(self.encoder.image_processor.preprocess(image, return_tensors="pt"))
         )
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector."""
-        found, _ = self.model.encode_images(self.gather(pictures)["pixel_values"])
-        return [Seen(rows) for rows in found]
+        found, _ = self.model.encode_images(self.batch_inputs(images)["pixel_values"])
+        return [EncodedImage(rows) for rows in found]
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the conversation's tokens in the training format, up to the answer."""
-        self.check_number(prompt, len(pictures))
-        text = self.turn(prompt, len(pictures))
+        self.check_number(prompt, len(images))
+        text = self.turn(prompt, len(images))
         pieces = text.split("<image>")
-        if len(pieces) != len(pictures) + 1:
+        if len(pieces) != len(images) + 1:
             raise UserError(f"prompt {prompt!r} holds '<image>', the placeholder of an image")
         ids = list(self.tokenizer(pieces[0])["input_ids"])
         for piece in pieces[1:]:  # the tokenizer adds an opening token to each piece
@@ -152,14 +155,14 @@ class GLaMM(RemoteAdapter):
         self.check_length(prompt, len(ids))
         return Row(ids)
 
-    def turn(self, prompt: str, pictures: int) -> str:
+    def turn(self, prompt: str, images: int) -> str:
         """Return the conversation as text."""
         if self.spec.turn is not None:
-            return self.spec.turn.format(images=OPENING * pictures, question=prompt)
+            return self.spec.turn.format(images=OPENING * images, question=prompt)
         code: Any = importlib.import_module("model.llava.conversation")
         talk = code.conv_templates["llava_v1"].copy()
         talk.messages = []
-        talk.append_message(talk.roles[0], OPENING * pictures + prompt)
+        talk.append_message(talk.roles[0], OPENING * images + prompt)
         talk.append_message(talk.roles[1], "")
         return str(talk.get_prompt())
 
@@ -172,7 +175,7 @@ class GLaMM(RemoteAdapter):
         """The side of a patch, in pixels of a tile."""
         return int(self.encoder.config.patch_size)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the position of each patch."""
         return square(self.tokens_per_tile(), 1)
 

@@ -9,10 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
+from eyechart.models.families.base import EncodedImage, PreparedImage
 from eyechart.models.families.blip2 import Blip2
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.language import Row
 from eyechart.models.spans import Tokens, pad
 
 
@@ -25,41 +24,41 @@ class InstructBlip(Blip2):
 
     MODEL = "InstructBlipForConditionalGeneration"
 
-    def scope(self, region: str) -> str:
+    def scope(self, component: str) -> str:
         """Return what a component depends on."""
-        return "item" if region == "connector" else "image"
+        return "item" if component == "connector" else "image"
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run the encoder alone, for its hooks."""
-        inputs = self.gather(pictures)
+        inputs = self.batch_inputs(images)
         self.model.vision_model(**inputs)
-        return [Seen(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
+        return [EncodedImage(None, {"pixels": pixels[None]}) for pixels in inputs["pixel_values"]]
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out queries only: in the connector's blocks the question follows them."""
-        if region == "connector":
+        if component == "connector":
             hidden = hidden[:, : int(self.model.config.num_query_tokens)]
-        return super().layout(region, hidden, pictures)
+        return super().layout(component, hidden, images)
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the prompt's tokens for the language model and for the queries."""
-        row = super().row(prompt, pictures)
+        row = super().row(prompt, images)
         asked = list(self.processor.qformer_tokenizer(prompt)["input_ids"])
         return replace(row, inputs={**row.inputs, "asked": asked})
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad both on the right: left padding would shift the queries' positions."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         filler = self.processor.qformer_tokenizer.pad_token_id or 0
         ids, valid = pad([row.inputs["asked"] for row in rows], filler)
         found.inputs["qformer_input_ids"] = ids.to(self.device)
         found.inputs["qformer_attention_mask"] = valid.long().to(self.device)
-        found.inputs["pixel_values"] = torch.cat([s.more["pixels"] for s in seen])
-        return replace(found, seen=())
+        found.inputs["pixel_values"] = torch.cat([s.more["pixels"] for s in encoded])
+        return replace(found, encoded=())
 
-    def encoded(self, tokens: Tokens) -> Any:
+    def encoder_output(self, tokens: Tokens) -> Any:
         """Return None: the model encodes the image again."""
         return None
 

@@ -17,9 +17,8 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.patch_positions import stitch
@@ -50,7 +49,7 @@ class InternLMXComposer(RemoteAdapter):
     LM = "model.layers"
     NORM = "model.norm"
     LEADING = 1
-    AT_ONCE = 1
+    MAX_IMAGES_PER_PASS = 1
     ENDS = ("[UNUSED_TOKEN_145]",)
     OLDEST = (4, 44)
     NEWEST = (4, 57)
@@ -77,50 +76,50 @@ class InternLMXComposer(RemoteAdapter):
         model.tokenizer = processor
         return model, device
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Scale one RGB image to a whole number of tiles."""
         code: Any = sys.modules[type(self.model).__module__]
         pixels = self.model.vis_processor(code.Image_transform(image, hd_num=TILES))[None]
         high, wide = (int(n) // TILE for n in pixels.shape[-2:])
         return PreparedImage({"pixels": pixels}, rows=1 + high * wide)
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector."""
-        rows = self.model.img2emb(self.gather(pictures)["pixels"])[0][0]
-        return [Seen(rows[self._patches(pictures[0]).to(rows.device)], {"written": rows})]
+        rows = self.model.img2emb(self.batch_inputs(images)["pixels"])[0][0]
+        return [EncodedImage(rows[self._patches(images[0]).to(rows.device)], {"written": rows})]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one image; after the connector the learned rows belong to no span."""
-        if region == "vision":
-            return super().layout(region, hidden, pictures)
-        patches = self._patches(pictures[0]).to(hidden.device)[None]
-        return hidden, dict.fromkeys(self.spans(region), patches)
+        if component == "vision":
+            return super().layout(component, hidden, images)
+        patches = self._patches(images[0]).to(hidden.device)[None]
+        return hidden, dict.fromkeys(self.spans(component), patches)
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the tokens of the image and then of the user's turn."""
-        self.check_number(prompt, len(pictures))
-        text = (self.spec.turn or TURN).format(images=MARK * len(pictures), question=prompt)
+        self.check_number(prompt, len(images))
+        text = (self.spec.turn or TURN).format(images=MARK * len(images), question=prompt)
         first, *rest = text.split(MARK)
-        if len(rest) != len(pictures):
+        if len(rest) != len(images):
             raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
         ids = list(self.tokenizer(first, add_special_tokens=True)["input_ids"])
-        for picture, words in zip(pictures, rest, strict=True):
-            ids += [IMAGE if patch else EDGE for patch in self._patches(picture).tolist()]
+        for image, words in zip(images, rest, strict=True):
+            ids += [IMAGE if patch else EDGE for patch in self._patches(image).tolist()]
             ids += self.tokenizer(words, add_special_tokens=False)["input_ids"] if words else []
         self.check_length(prompt, len(ids))
         return Row(ids)
 
-    def beside(self, tokens: Tokens) -> dict[str, Any]:
+    def extra_inputs(self, tokens: Tokens) -> dict[str, Any]:
         """Return the mask of tokens that the image adapters apply to."""
         return {"im_mask": tokens.ids < 0}
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return the whole image and its tiles, as the encoder's own code cuts them."""
-        pixels = picture.inputs["pixels"].float()
+        pixels = image.inputs["pixels"].float()
         whole = torch.nn.functional.interpolate(pixels, size=(TILE, TILE), mode="bicubic")
-        high, wide = self._tiles(picture)
+        high, wide = self._tiles(image)
         cut = pixels.reshape(3, high, TILE, wide, TILE).permute(1, 3, 0, 2, 4)
         return list(torch.cat([whole, cut.reshape(-1, 3, TILE, TILE)]).numpy())
 
@@ -134,23 +133,23 @@ class InternLMXComposer(RemoteAdapter):
         """Number of patches along a side that are merged into one image token."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
+    def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
         """Return the patches of the whole image, and those of its tiles joined to one view."""
-        whole, *cut = super().in_views(patches, picture)
-        return [whole, stitch(cut, self._tiles(picture)[1])]
+        whole, *cut = super().grid_views(patches, image)
+        return [whole, stitch(cut, self._tiles(image)[1])]
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the whole image, then the joined grid of the tiles."""
-        high, wide = self._tiles(picture)
+        high, wide = self._tiles(image)
         return np.concatenate([rectangle(SIDE, SIDE), rectangle(high * SIDE, wide * SIDE, 1)])
 
-    def _tiles(self, picture: PreparedImage) -> tuple[int, int]:
-        height, width = picture.inputs["pixels"].shape[-2:]
+    def _tiles(self, image: PreparedImage) -> tuple[int, int]:
+        height, width = image.inputs["pixels"].shape[-2:]
         return height // TILE, width // TILE
 
-    def _patches(self, picture: PreparedImage) -> Tensor:
+    def _patches(self, image: PreparedImage) -> Tensor:
         """Return which rows of an image are patches: lines and the first view have end rows."""
-        high, wide = self._tiles(picture)
+        high, wide = self._tiles(image)
         line, long = [True] * SIDE, [True] * (SIDE * wide)
         lines = [*line, False] * SIDE + [False] + [*long, False] * (SIDE * high)
         return torch.tensor(lines)

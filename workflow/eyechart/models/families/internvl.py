@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 
@@ -12,20 +12,20 @@ class InternVL(Llava):
     """InternVLForConditionalGeneration."""
 
     VISION = "model.vision_tower.encoder.layer"
-    LISTED = False
+    FEATURES_AS_LIST = False
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 1 in the encoder: the class token."""
-        return int(region == "vision")
+        return int(component == "vision")
 
     @property
     def merged(self) -> int:
         """Number of patches along a side that are merged into one image token."""
         return round(1 / self.model.config.downsample_ratio)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of each tile, in order."""
-        return square(int(self.processor.image_seq_length), picture.rows)
+        return square(int(self.processor.image_seq_length), image.rows)
 
 
 FAMILY = InternVL

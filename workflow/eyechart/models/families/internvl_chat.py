@@ -13,9 +13,8 @@ from torch import Tensor
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, square
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, square
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
@@ -37,7 +36,7 @@ class InternVLChat(RemoteAdapter):
     NORM = "language_model.model.norm"
     LEADING = 1
     ENDS = ("<|im_end|>",)
-    MOST_PICTURES = 0
+    MAX_IMAGES_PER_PROMPT = 0
     OLDEST = (4, 37)
     NEWEST = (4, 48)
     ROOTS: ClassVar = {"vision": "vision_model", "connector": "mlp1", "lm": "language_model"}
@@ -56,7 +55,7 @@ class InternVLChat(RemoteAdapter):
         """Configuration of the language model."""
         return self.model.config.llm_config
 
-    def picture_ids(self) -> set[int]:
+    def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids([OPENS, PATCH, CLOSES])}
 
@@ -66,7 +65,7 @@ class InternVLChat(RemoteAdapter):
 
     # Images
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB image into tiles and write its placeholder text."""
         tiles = np.stack([np.asarray(tile) for tile in self.cut(image)])
         colours = torch.tensor(tiles).permute(0, 3, 1, 2).float() / 255
@@ -91,28 +90,30 @@ class InternVLChat(RemoteAdapter):
             tiles.append(image.resize((side, side), Image.Resampling.BICUBIC))
         return tiles
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector over the tiles of all images."""
-        found = self.model.extract_feature(self.gather(pictures)["pixel_values"])
-        return [Seen(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in pictures])]
+        found = self.model.extract_feature(self.batch_inputs(images)["pixel_values"])
+        return [
+            EncodedImage(tiles.flatten(0, 1)) for tiles in found.split([p.rows for p in images])
+        ]
 
     @property
     def merged(self) -> int:
         """Number of patches along a side that are merged into one image token."""
         return round(1 / self.model.config.downsample_ratio)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of each tile, in order."""
-        return square(self.tokens_per_tile(), picture.rows)
+        return square(self.tokens_per_tile(), image.rows)
 
     # Prompts
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the tokens of the system prompt and the user's turn, images first."""
-        self.check_number(prompt, len(pictures))
+        self.check_number(prompt, len(images))
         self.check_marks(prompt, self.tokenizer(prompt)["input_ids"])
-        names = [f"Image-{n}: " if len(pictures) > 1 else "" for n in range(1, len(pictures) + 1)]
-        shown = "".join(f"{name}{p.text}\n" for name, p in zip(names, pictures, strict=True))
+        names = [f"Image-{n}: " if len(images) > 1 else "" for n in range(1, len(images) + 1)]
+        shown = "".join(f"{name}{p.text}\n" for name, p in zip(names, images, strict=True))
         if self.spec.turn is not None:
             text = self.spec.turn.format(images=shown, question=prompt)
         else:

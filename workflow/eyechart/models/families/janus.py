@@ -12,7 +12,7 @@ class Janus(LanguageAdapter):
 
     VISION = "model.vision_model.encoder.layers"
     CONNECTOR = "model.aligner"
-    LISTED = False
+    FEATURES_AS_LIST = False
     ROOTS: ClassVar = {
         "vision": "model.vision_model",
         "connector": "model.aligner",

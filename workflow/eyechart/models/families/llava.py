@@ -18,10 +18,10 @@ class Llava(LanguageAdapter):
         "lm": "model.language_model",
     }
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 1 where the encoder has a class token: CLIP does, SigLIP does not."""
         embeddings = getattr(self.model.model.vision_tower, "embeddings", None)
-        return int(region == "vision" and hasattr(embeddings, "class_embedding"))
+        return int(component == "vision" and hasattr(embeddings, "class_embedding"))
 
 
 FAMILY = Llava

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape
 
-from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 
@@ -25,38 +25,38 @@ class LlavaNext(Llava):
         """Return the number of tiles, the whole image included."""
         return int(inputs["pixel_values"].shape[1])
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return the tiles of all images in one row."""
         flat = [
             PreparedImage({**p.inputs, "pixel_values": p.inputs["pixel_values"][0]}, p.text, p.rows)
-            for p in pictures
+            for p in images
         ]
-        return super().gather(flat)
+        return super().batch_inputs(flat)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return positions after the model's own function that joins features has joined them."""
-        places = square(self.tokens_per_tile(), picture.rows).astype(np.float32)
-        tiles = torch.from_numpy(places.reshape(picture.rows, -1, 3))
-        tiles[1:, :, 1:] = self.in_whole(tiles[1:, :, 1:], picture)
-        found = self.joined(tiles.numpy(), picture).round().astype(np.int64)
+        places = square(self.tokens_per_tile(), image.rows).astype(np.float32)
+        tiles = torch.from_numpy(places.reshape(image.rows, -1, 3))
+        tiles[1:, :, 1:] = self.in_whole(tiles[1:, :, 1:], image)
+        found = self.join_tiles(tiles.numpy(), image).round().astype(np.int64)
         found[:, 0] = np.minimum(found[:, 0], 1)
         found[found[:, 1] < 0, 0] = 1  # an end of line belongs to the joined view
         return np.asarray(found)
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return boxes joined in the same way; at the connector they are still those of tiles."""
-        if region == "connector":
+        if component == "connector":
             return patches
-        areas = self.joined(patches[:, 3:].reshape(picture.rows, -1, 5), picture)
-        found = np.concatenate([self.grid(picture), areas], axis=1)
+        areas = self.join_tiles(patches[:, 3:].reshape(image.rows, -1, 5), image)
+        found = np.concatenate([self.grid(image), areas], axis=1)
         found[found[:, 1] < 0, 3:] = np.nan
         return spread(found)
 
-    def joined(self, tiles: np.ndarray, picture: PreparedImage) -> np.ndarray:
+    def join_tiles(self, tiles: np.ndarray, image: PreparedImage) -> np.ndarray:
         """Join values (tiles, p, k) as the model joins features: (t, k); line ends are -1."""
         found, _ = self.body.pack_image_features(
             [torch.from_numpy(tiles)],
-            picture.inputs["image_sizes"],
+            image.inputs["image_sizes"],
             image_newline=torch.full((tiles.shape[2],), -1.0),
             **self.join,
         )
@@ -68,12 +68,12 @@ class LlavaNext(Llava):
         """Arguments with which the model joins tiles."""
         return {"vision_feature_select_strategy": self.model.config.vision_feature_select_strategy}
 
-    def in_whole(self, places: Tensor, picture: PreparedImage) -> Tensor:
+    def in_whole(self, places: Tensor, image: PreparedImage) -> Tensor:
         """Convert positions in tiles (tiles, p, 2) to positions in the joined grid."""
         config = self.model.config
         size = config.vision_config.image_size
         _, across = get_anyres_image_grid_shape(
-            picture.inputs["image_sizes"][0], config.image_grid_pinpoints, size
+            image.inputs["image_sizes"][0], config.image_grid_pinpoints, size
         )
         side = size // config.vision_config.patch_size
         tile = torch.arange(len(places))

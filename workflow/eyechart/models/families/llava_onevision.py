@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import Row
 from eyechart.models.families.llava_next import LlavaNext
-from eyechart.models.families.prompts import Row
 from eyechart.models.patch_positions import measure
 from eyechart.models.spans import Tokens
 
@@ -25,52 +24,53 @@ class LlavaOnevision(LlavaNext):
     prompt with several images each contributes its whole view only, as in training.
     """
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one image for a prompt of its own; keep it for prompts with several images."""
-        found = super().picture(image)
+        found = super().prepare_image(image)
         found.inputs.pop("batch_num_images", None)
         return replace(found, image=image)
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector on images as in single-image prompts."""
-        found = super().look(pictures)
+        found = super().encode_images(images)
         return [
-            replace(seen, more={"image": p.image}) for seen, p in zip(found, pictures, strict=True)
+            replace(encoded, more={"image": p.image})
+            for encoded, p in zip(found, images, strict=True)
         ]
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the prompt's tokens; with several images, those of each whole view."""
-        row = super().row(prompt, pictures)
-        return replace(row, inputs={**row.inputs, "pictures": len(pictures)})
+        row = super().row(prompt, images)
+        return replace(row, inputs={**row.inputs, "images": len(images)})
 
-    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
+    def image_text(self, image: PreparedImage, number: int, of: int) -> str:
         """Return one placeholder per feature; a whole view has one more, its end."""
-        return picture.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
+        return image.text if of == 1 else self.mark * (self.tokens_per_tile() + 1)
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts; with several images per prompt, use the features of the whole views."""
-        left = list(seen)
-        used: list[Seen] = []
+        left = list(encoded)
+        used: list[EncodedImage] = []
         for row in rows:
-            own = [left.pop(0) for _ in range(row.inputs.get("pictures", 0) if seen else 0)]
-            used += own if len(own) < 2 else self.look_whole(own)
+            own = [left.pop(0) for _ in range(row.inputs.get("images", 0) if encoded else 0)]
+            used += own if len(own) < 2 else self.encode_whole_views(own)
         return super().tokens(rows, used)
 
-    def look_whole(self, seen: Sequence[Seen]) -> list[Seen]:
+    def encode_whole_views(self, encoded: Sequence[EncodedImage]) -> list[EncodedImage]:
         """Encode whole views, which are padded to squares."""
-        images = [s.more["image"] for s in seen]
+        images = [s.more["image"] for s in encoded]
         inputs = self.processor.image_processor(images=[images], return_tensors="pt")
         found = self.body.get_image_features(
             inputs["pixel_values"].to(self.device, self.dtype),
             inputs["image_sizes"].to(self.device),
-            batch_num_images=torch.tensor([len(seen)]),
+            batch_num_images=torch.tensor([len(encoded)]),
         )
-        return [Seen(features) for features in found.pooler_output]
+        return [EncodedImage(features) for features in found.pooler_output]
 
-    def locate(self, size: tuple[int, int], region: str, of: int) -> np.ndarray:
+    def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
         """Return boxes; with several images, those of the whole view and of its end token."""
-        if of == 1 or region != "lm":
-            return super().locate(size, region, of)
+        if of == 1 or component != "lm":
+            return super().locate(size, component, of)
 
         def whole(image: Image.Image) -> list[np.ndarray]:
             found = self.processor.image_processor(images=[[image] * 2], return_tensors="pt")

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
@@ -36,8 +35,8 @@ class MiniCPMO(RemoteAdapter):
     HEAD = "llm.lm_head"
     LM = "llm.model.layers"
     NORM = "llm.model.norm"
-    MOST_PICTURES = 0
-    AT_ONCE = 1
+    MAX_IMAGES_PER_PROMPT = 0
+    MAX_IMAGES_PER_PASS = 1
     ENDS = ("<|im_end|>", "<|endoftext|>")
     OLDEST = (4, 44)
     NEWEST = (4, 48)
@@ -54,14 +53,14 @@ class MiniCPMO(RemoteAdapter):
         silent = {"init_audio": False, "init_tts": False}
         return load_model(cls.model_class(), folder, spec, loading, cls.UNUSED, **silent)
 
-    def picture_ids(self) -> set[int]:
+    def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         marks = [
             getattr(self.tokenizer, f"{a}_{b}") for a in ("im", "slice", "im_id") for b in _ENDS
         ]
         return {IMAGE, *self.tokenizer.convert_tokens_to_ids(marks)}
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB image into slices."""
         found = self.processor.image_processor([[image]], return_tensors="pt")
         slices, sizes = found["pixel_values"][0], found["tgt_sizes"][0]
@@ -69,42 +68,42 @@ class MiniCPMO(RemoteAdapter):
         inputs |= {"sizes": torch.as_tensor(sizes), "whole": torch.tensor(image.size)}
         return PreparedImage(inputs, rows=len(slices))
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector over the slices of an image."""
-        (picture,) = pictures
-        slices = [picture.inputs[str(n)] for n in range(picture.rows)]
+        (image,) = images
+        slices = [image.inputs[str(n)] for n in range(image.rows)]
         asked = {
             "pixel_values": [[s.to(self.device, self.dtype) for s in slices]],
-            "tgt_sizes": [picture.inputs["sizes"].to(self.device)],
+            "tgt_sizes": [image.inputs["sizes"].to(self.device)],
             "input_ids": torch.zeros(1, 1, dtype=torch.long, device=self.device),
             "image_bound": [[]],  # a prompt of one token, without a position for the image
         }
         _, found = self.model.get_vllm_embedding(asked)
-        return [Seen(found[0].flatten(0, 1))]  # from (slices, queries, d)
+        return [EncodedImage(found[0].flatten(0, 1))]  # from (slices, queries, d)
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out slices, without the padding of smaller ones."""
         tiles = list(hidden)
-        if region == "vision":
-            counts = pictures[0].inputs["sizes"].prod(dim=1).tolist()
+        if component == "vision":
+            counts = images[0].inputs["sizes"].prod(dim=1).tolist()
             tiles = [tile[:count] for tile, count in zip(tiles, counts, strict=True)]
-        return self.lay(region, tiles, pictures)
+        return self.pad_tiles(component, tiles, images)
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the user's turn, images first."""
-        self.check_number(prompt, len(pictures))
-        text = self.turn(prompt, len(pictures))
+        self.check_number(prompt, len(images))
+        text = self.turn(prompt, len(images))
         pieces = text.split(MARK)
-        if len(pieces) != len(pictures) + 1:
+        if len(pieces) != len(images) + 1:
             raise UserError(f"prompt {prompt!r} holds {MARK!r}, the placeholder of an image")
-        shown = [self.shown(p, n, len(pictures)) for n, p in enumerate(pictures)]
+        shown = [self.image_text(p, n, len(images)) for n, p in enumerate(images)]
         filled = [a + b for a, b in zip(shown, pieces[1:], strict=True)]
         ids = list(self.tokenizer.encode(pieces[0] + "".join(filled)))
         opening = self.tokenizer.convert_tokens_to_ids(["<image>", "<slice>"])
         starts = [n + 1 for n, i in enumerate(ids) if i in opening]
-        if len(starts) != sum(p.rows for p in pictures):
+        if len(starts) != sum(p.rows for p in images):
             raise UserError(f"prompt {prompt!r} holds a token that starts an image")
         queries = int(self.model.config.query_num)
         for start in starts:
@@ -112,35 +111,35 @@ class MiniCPMO(RemoteAdapter):
         self.check_length(prompt, len(ids))
         return Row(ids)
 
-    def turn(self, prompt: str, pictures: int) -> str:
+    def turn(self, prompt: str, images: int) -> str:
         """Return one user turn in the model's own chat format: a line per image."""
         if self.spec.turn is not None:
-            return self.spec.turn.format(images=MARK * pictures, question=prompt)
-        content = "\n".join([*[MARK] * pictures, prompt])
+            return self.spec.turn.format(images=MARK * images, question=prompt)
+        content = "\n".join([*[MARK] * images, prompt])
         return str(
             self.tokenizer.apply_chat_template(
                 [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
             )
         )
 
-    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
+    def image_text(self, image: PreparedImage, number: int, of: int) -> str:
         """Return the placeholder text of an image: its number, and the queries of its slices."""
-        size = tuple(picture.inputs["whole"].tolist())
+        size = tuple(image.inputs["whole"].tolist())
         return str(self.processor.image_processor.get_slice_image_placeholder(size, number))
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return each slice as an image, rebuilt from its patches."""
         found, side = [], self.patch
-        for n, (high, wide) in enumerate(picture.inputs["sizes"].tolist()):
-            part = picture.inputs[str(n)].float().numpy()  # (3, side, patches x side)
+        for n, (high, wide) in enumerate(image.inputs["sizes"].tolist()):
+            part = image.inputs[str(n)].float().numpy()  # (3, side, patches x side)
             laid = part.reshape(3, side, high, wide, side).swapaxes(1, 2)
             found.append(laid.reshape(3, high * side, wide * side))
         return found
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return one row per query; a query has no position in its slice."""
         queries = int(self.model.config.query_num)
-        return np.array([[n, -1, -1] for n in range(picture.rows) for _ in range(queries)])
+        return np.array([[n, -1, -1] for n in range(image.rows) for _ in range(queries)])
 
 
 _ENDS = ("start", "end")

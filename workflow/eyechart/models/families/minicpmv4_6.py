@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
 from eyechart.models.patch_positions import merge, on_grid, views_of
 
@@ -22,7 +21,7 @@ class MiniCPMV46(Llava):
     PACKED = True
     ROOTS: ClassVar = {**Llava.ROOTS, "connector": "model.merger"}
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 0: there is no class token."""
         return 0
 
@@ -30,34 +29,36 @@ class MiniCPMV46(Llava):
         """Return the number of patches of all slices."""
         return int(inputs["target_sizes"].prod(dim=1).sum())
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return the patches of all slices in one row."""
         names = ("pixel_values", "target_sizes")
         axis = {"pixel_values": 3, "target_sizes": 0}
-        joined = {n: torch.cat([p.inputs[n] for p in pictures], dim=axis[n]) for n in names}
+        joined = {n: torch.cat([p.inputs[n] for p in images], dim=axis[n]) for n in names}
         return {
             "pixel_values": joined["pixel_values"].to(self.device, self.dtype),
             "target_sizes": joined["target_sizes"].to(self.device),
         }
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector, which returns features per slice."""
-        found = self.body.get_image_features(**self.gather(pictures)).pooler_output
-        slices = [len(p.inputs["target_sizes"]) for p in pictures]
+        found = self.body.get_image_features(**self.batch_inputs(images)).pooler_output
+        slices = [len(p.inputs["target_sizes"]) for p in images]
         ends = np.cumsum(slices)
         starts = ends - slices
-        return [Seen(torch.cat(list(found[a:b]))) for a, b in zip(starts, ends, strict=True)]
+        return [
+            EncodedImage(torch.cat(list(found[a:b]))) for a, b in zip(starts, ends, strict=True)
+        ]
 
-    def shown(self, picture: PreparedImage, number: int, of: int) -> str:
+    def image_text(self, image: PreparedImage, number: int, of: int) -> str:
         """Return the placeholder text of an image, with its number in the prompt."""
         opened, closed = self.processor.image_id_start_token, self.processor.image_id_end_token
-        return picture.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
+        return image.text.replace(f"{opened}0{closed}", f"{opened}{number}{closed}", 1)
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return each slice as an image, rebuilt from its patches."""
-        pixels = picture.inputs["pixel_values"][0].float().numpy()  # (3, side, patches x side)
+        pixels = image.inputs["pixel_values"][0].float().numpy()  # (3, side, patches x side)
         side, found, done = self.patch, [], 0
-        for high, wide in picture.inputs["target_sizes"].tolist():
+        for high, wide in image.inputs["target_sizes"].tolist():
             own = pixels[:, :, done : done + high * wide * side]
             done += high * wide * side
             laid = own.reshape(3, side, high, wide, side).swapaxes(1, 2)
@@ -70,25 +71,25 @@ class MiniCPMV46(Llava):
         merged = 2 * int(self.model.config.merge_kernel_size[0])
         return merged // 2 if self.model.config.downsample_mode == "4x" else merged
 
-    def stage(self, region: str, module: str) -> str:
+    def box_key(self, component: str, module: str) -> str:
         """Return a separate name for blocks after the merger inside the encoder."""
         first = int(self.model.config.vision_config.insert_layer_id) + 1
         if self.model.config.downsample_mode == "4x" or not module.startswith(f"{self.VISION}."):
-            return region
+            return component
         block = int(module.removeprefix(f"{self.VISION}.").partition(".")[0])
-        return f"{region}.{first}" if block >= first else region
+        return f"{component}.{first}" if block >= first else component
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return the boxes of merged patches; fewer are merged inside the encoder than after it."""
-        if not region.startswith("vision"):
-            return super().gathered(patches, picture, region)
+        if not component.startswith("vision"):
+            return super().output_boxes(patches, image, component)
         views = [merge(view, 2) for view in views_of(patches)]
         grid = [rectangle(len(v), len(v[0]), n) for n, v in enumerate(views)]
         return on_grid(np.concatenate(grid), views)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of merged patches of each slice; the whole image comes first."""
-        sizes = (picture.inputs["target_sizes"] // self.merged).tolist()
+        sizes = (image.inputs["target_sizes"] // self.merged).tolist()
         return np.concatenate([rectangle(h, w, view) for view, (h, w) in enumerate(sizes)])
 
 

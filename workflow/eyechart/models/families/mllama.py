@@ -16,10 +16,9 @@ from transformers.models.mllama.processing_mllama import (
 )
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
-from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 
@@ -34,8 +33,8 @@ class Mllama(Llava):
     VISION = "model.vision_model.transformer.layers"
     GLOBAL = "model.vision_model.global_transformer.layers"
     CAUSAL = False  # the image's keys and values are not a prefix
-    TEXT_ALONE = False
-    OPENED = True
+    ACCEPTS_TEXT_ONLY = False
+    ADDS_OPENING_TOKEN = True
     ROOTS = {**Llava.ROOTS, "vision": "model.vision_model"}  # noqa: RUF012
 
     def addresses(self) -> dict[str, str]:
@@ -57,46 +56,46 @@ class Mllama(Llava):
             )
         return found
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 1: the class token, which the connector keeps."""
         return 1
 
-    def spans(self, region: str) -> tuple[str, ...]:
+    def spans(self, component: str) -> tuple[str, ...]:
         """Return the spans of a component's addresses."""
-        return ("text_mean", "last", "all_mean") if region == "lm" else super().spans(region)
+        return ("text_mean", "last", "all_mean") if component == "lm" else super().spans(component)
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Preprocess one RGB image."""
         inputs = dict(self.processor.image_processor(images=[[image]], return_tensors="pt"))
         tiles = int(np.asarray(inputs.pop("num_tiles"))[0][0])
         return PreparedImage(inputs, self.mark, tiles)
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector; padding tiles are kept, because the masks include them."""
-        states = self.body.vision_model(**self.gather(pictures)).last_hidden_state
+        states = self.body.vision_model(**self.batch_inputs(images)).last_hidden_state
         states = self.body.multi_modal_projector(states)[:, 0]  # (b, tiles, patches, d)
         return [
-            Seen(own.flatten(0, 1), {"tiles": p.rows})
-            for own, p in zip(states, pictures, strict=True)
+            EncodedImage(own.flatten(0, 1), {"tiles": p.rows})
+            for own, p in zip(states, images, strict=True)
         ]
 
     def layout(
-        self, region: str, hidden: Any, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Any, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out without padding tiles and without patches that pad to a multiple of eight."""
         most = int(self.model.config.vision_config.max_num_tiles)
-        tiles = hidden.reshape(len(pictures), most, -1, hidden.shape[-1])
+        tiles = hidden.reshape(len(images), most, -1, hidden.shape[-1])
         tiles = tiles[:, :, : self.tokens_per_tile() + 1]
-        own = [t[: p.rows] for t, p in zip(tiles, pictures, strict=True)]
-        return super().layout(region, torch.cat(own), pictures)
+        own = [t[: p.rows] for t, p in zip(tiles, images, strict=True)]
+        return super().layout(component, torch.cat(own), images)
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts; each token attends to the images before it, up to the next image."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         nothing = torch.zeros_like(found.image)
-        if not seen:
+        if not encoded:
             return replace(found, image=nothing)
-        left = list(seen)
+        left = list(encoded)
         own = [[left.pop(0) for i in row.ids if i == self.image_id] for row in rows]
         mask = convert_sparse_cross_attention_mask_to_dense(
             [get_cross_attention_token_mask(row.ids, self.image_id) for row in rows],
@@ -112,13 +111,13 @@ class Mllama(Llava):
             "cross_attention_states": states,
             "cross_attention_mask": torch.as_tensor(mask, device=self.device),
         }
-        return replace(found, image=nothing, seen=(), inputs=inputs)
+        return replace(found, image=nothing, encoded=(), inputs=inputs)
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return the boxes of the connector's rows, which are patches; text has none."""
-        return patches if region == "connector" else patches[:0]
+        return patches if component == "connector" else patches[:0]
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return an empty grid: the prompt has no image tokens."""
         return np.zeros((0, 3), dtype=np.int64)
 

@@ -10,9 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.patch_positions import merge, views_of
 from eyechart.models.spans import Tokens
@@ -49,17 +48,17 @@ class Molmo(RemoteAdapter):
         "lm": "model.transformer",
     }
 
-    def region(self, path: str) -> str | None:
+    def component_of(self, path: str) -> str | None:
         """Return the component that a module belongs to; 2 x 2 pooling belongs to the connector."""
         if path.startswith("model.vision_backbone.image_pooling_2d"):
             return "connector"
-        return super().region(path)
+        return super().component_of(path)
 
-    def picture_ids(self) -> set[int]:
+    def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Cut one RGB image into crops and write its tokens."""
         found: dict[str, Any] = self.processor.process(images=[image], text="")
         ids = found["input_ids"].tolist()
@@ -75,40 +74,40 @@ class Molmo(RemoteAdapter):
         }
         return PreparedImage(inputs, rows=len(found["images"]))
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector over the crops of all images as if they were one image."""
-        inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in pictures]
-        joined = self.gather([PreparedImage(i) for i in inputs])
+        inputs = [{k: p.inputs[k] for k in ("images", "image_masks")} for p in images]
+        joined = self.batch_inputs([PreparedImage(i) for i in inputs])
         found, _ = self.body.vision_backbone(joined["images"][None], joined["image_masks"][None])
-        return [Seen(rows) for rows in self._in_order(found, pictures)]
+        return [EncodedImage(rows) for rows in self._in_order(found, images)]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out crops, or the rows that the language model gets of them."""
-        if region == "vision":
-            return super().layout(region, hidden, pictures)
-        rows = self._in_order(hidden, pictures)
-        return self.lay(region, rows, [PreparedImage({})] * len(rows))
+        if component == "vision":
+            return super().layout(component, hidden, images)
+        rows = self._in_order(hidden, images)
+        return self.pad_tiles(component, rows, [PreparedImage({})] * len(rows))
 
-    def _in_order(self, hidden: Tensor, pictures: Sequence[PreparedImage]) -> list[Tensor]:
+    def _in_order(self, hidden: Tensor, images: Sequence[PreparedImage]) -> list[Tensor]:
         """Return the rows of each image from (1, crops, tokens, d), in prompt order."""
-        parts = hidden[0].split([p.rows for p in pictures])
+        parts = hidden[0].split([p.rows for p in images])
         return [
             part.flatten(0, 1)[p.inputs["order"].to(part.device)]
-            for part, p in zip(parts, pictures, strict=True)
+            for part, p in zip(parts, images, strict=True)
         ]
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the image tokens and then the user's turn."""
-        self.check_number(prompt, len(pictures))
+        self.check_number(prompt, len(images))
         text, style = prompt, "role"
         if self.spec.turn is not None:
             text, style = self.spec.turn.format(images="", question=prompt), "none"
         words = self.processor.get_tokens_input(text, style, style == "role")
         self.check_marks(prompt, words)
         patch = self.processor.special_token_ids[PATCH]
-        shown = [i for p in pictures for i in p.inputs["ids"].tolist()]
+        shown = [i for p in images for i in p.inputs["ids"].tolist()]
         first = self.tokenizer.bos_token_id or self.tokenizer.eos_token_id
         row = Row([first, *(IMAGE if i == patch else i for i in shown), *words])
         self.check_length(prompt, len(row.ids))
@@ -118,10 +117,10 @@ class Molmo(RemoteAdapter):
         """Return token embeddings, with image features added to those of patches."""
         patch = self.processor.special_token_ids[PATCH]
         embedded = self.words(torch.where(tokens.ids == IMAGE, patch, tokens.ids))
-        if not tokens.seen:
+        if not tokens.encoded:
             return embedded
         shown = torch.zeros_like(embedded)
-        filled = torch.cat([s.features for s in tokens.seen]).to(embedded)
+        filled = torch.cat([s.features for s in tokens.encoded]).to(embedded)
         return embedded + shown.masked_scatter(tokens.image[:, :, None], filled)
 
     def words(self, ids: Tensor) -> Tensor:
@@ -145,9 +144,9 @@ class Molmo(RemoteAdapter):
         """Return the logits that ``run`` has already computed."""
         return hidden
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return each crop as an image, rebuilt from its patches."""
-        pixels = picture.inputs["images"].float().numpy()  # (crops, patches, colours)
+        pixels = image.inputs["images"].float().numpy()  # (crops, patches, colours)
         high, wide = self.body.config.image_num_patch
         laid = pixels.reshape(-1, high, wide, self.patch, self.patch, 3).transpose(0, 5, 1, 3, 2, 4)
         return list(laid.reshape(len(laid), 3, high * self.patch, wide * self.patch))
@@ -162,15 +161,15 @@ class Molmo(RemoteAdapter):
         """Number of patches along a side that are merged into one image token."""
         return int(self.body.config.image_pooling_h)
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return the boxes of pooled patches in prompt order, without duplicates."""
         pooled = [merge(view, self.merged).reshape(-1, 5) for view in views_of(patches)]
-        areas = np.concatenate(pooled)[picture.inputs["order"].numpy()]
-        return np.concatenate([self.grid(picture), areas], axis=1)
+        areas = np.concatenate(pooled)[image.inputs["order"].numpy()]
+        return np.concatenate([self.grid(image), areas], axis=1)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the whole image, then the joined grid of the crops."""
-        ids = picture.inputs["ids"].tolist()
+        ids = image.inputs["ids"].tolist()
         names = self.processor.special_token_ids
         opening = [n for n, i in enumerate(ids) if i == names["<im_start>"]]
         views = []

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
-from eyechart.models.families.prompts import Row
 from eyechart.models.patch_positions import unite
-from eyechart.models.spans import Tokens, by_picture
+from eyechart.models.spans import Tokens, by_image
 
 
 class Molmo2(Llava):
@@ -23,7 +22,7 @@ class Molmo2(Llava):
 
     VISION = "model.vision_tower.layers"
     CONNECTOR = "model.multi_modal_projector.image_projector"
-    OPENED = True
+    ADDS_OPENING_TOKEN = True
 
     @property
     def image_id(self) -> int:
@@ -34,55 +33,55 @@ class Molmo2(Llava):
         """Return the number of crops."""
         return int(inputs["pixel_values"].shape[0])
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 0: there is no class token."""
         return 0
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return the batch of images; pooling indices count over all of them."""
-        found = super().gather(pictures)
+        found = super().batch_inputs(images)
         per_crop = found["pixel_values"].shape[1]
-        firsts = np.cumsum([0, *(p.rows * per_crop for p in pictures[:-1])])
-        pooled = [p.inputs["image_token_pooling"] for p in pictures]
+        firsts = np.cumsum([0, *(p.rows * per_crop for p in images[:-1])])
+        pooled = [p.inputs["image_token_pooling"] for p in images]
         moved = [torch.where(p >= 0, p + int(f), p) for p, f in zip(pooled, firsts, strict=True)]
         found["image_token_pooling"] = torch.cat(moved).to(self.device)
         found.pop("image_num_crops", None)
         return found
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out crops, or pooled patches, by image."""
-        if region == "vision":
-            return super().layout(region, hidden, pictures)
-        hidden, valid = by_picture(hidden, [len(p.inputs["image_token_pooling"]) for p in pictures])
+        if component == "vision":
+            return super().layout(component, hidden, images)
+        hidden, valid = by_image(hidden, [len(p.inputs["image_token_pooling"]) for p in images])
         return hidden, {"image_mean": valid, "image_tokens": valid}
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts and mark the tokens of images, which attend to one another."""
-        found = super().tokens(rows, seen)
-        if not seen:
+        found = super().tokens(rows, encoded)
+        if not encoded:
             return found
-        marks = torch.tensor(sorted(self.picture_ids()), device=self.device)
+        marks = torch.tensor(sorted(self.image_marker_ids()), device=self.device)
         of_picture = torch.isin(found.ids, marks) & found.valid
         return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return each crop as an image, rebuilt from its patches."""
-        pixels = picture.inputs["pixel_values"].float().numpy()  # (crops, patches, colours)
+        pixels = image.inputs["pixel_values"].float().numpy()  # (crops, patches, colours)
         side, n = self.patch, isqrt(pixels.shape[1])
         laid = pixels.reshape(-1, n, n, side, side, 3).transpose(0, 5, 1, 3, 2, 4)
         return list(laid.reshape(-1, 3, n * side, n * side))
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return the joint box of the patches that are pooled to each token."""
-        pooled = picture.inputs["image_token_pooling"].numpy()  # (t, k), negative: none
+        pooled = image.inputs["image_token_pooling"].numpy()  # (t, k), negative: none
         areas = np.where((pooled >= 0)[:, :, None], patches[pooled, 3:], np.nan)
-        return np.concatenate([self.grid(picture), unite(areas)], axis=1)
+        return np.concatenate([self.grid(image), unite(areas)], axis=1)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the whole image, then the joined grid of its crops."""
-        low_h, low_w, high_h, high_w = (int(n) for n in picture.inputs["image_grids"][0])
+        low_h, low_w, high_h, high_w = (int(n) for n in image.inputs["image_grids"][0])
         return np.concatenate([rectangle(low_h, low_w), rectangle(high_h, high_w, 1)])
 
 

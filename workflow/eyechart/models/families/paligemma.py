@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.language import Row
 from eyechart.models.families.llava import Llava
-from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 
@@ -21,20 +20,20 @@ class PaliGemma(Llava):
     """
 
     CAUSAL = False
-    TEXT_ALONE = False
-    LISTED = False
+    ACCEPTS_TEXT_ONLY = False
+    FEATURES_AS_LIST = False
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the prompt as the processor builds it: images, start of text, prompt, newline."""
-        self.check_number(prompt, len(pictures))
-        text = "".join(p.text for p in pictures) + self.tokenizer.bos_token + prompt + "\n"
+        self.check_number(prompt, len(images))
+        text = "".join(p.text for p in images) + self.tokenizer.bos_token + prompt + "\n"
         row = Row(list(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
         self.check_length(prompt, len(row.ids))
         return replace(row, inputs={"prompt": len(row.ids)})
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts and mark prompt tokens with type 0, answer tokens with type 1."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         ends = torch.tensor([row.inputs["prompt"] for row in rows], device=self.device)
         places = torch.arange(found.ids.shape[1], device=self.device)
         types = (places >= ends[:, None]) & found.valid

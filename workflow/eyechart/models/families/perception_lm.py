@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from eyechart.models.families.base import Adapter
-from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.base import Adapter, PreparedImage, square
 from eyechart.models.families.llava_next import LlavaNext
 
 
@@ -16,15 +15,15 @@ class PerceptionLM(LlavaNext):
     """PerceptionLMForConditionalGeneration; one tile, or a thumbnail and tiles."""
 
     VISION = "model.vision_tower.timm_model.blocks"
-    LISTED = False
+    FEATURES_AS_LIST = False
 
-    def leading(self, region: str) -> int:
+    def leading(self, component: str) -> int:
         """Return 1 if the model uses a class token."""
-        return int(region == "vision" and bool(self.model.config.vision_use_cls_token))
+        return int(component == "vision" and bool(self.model.config.vision_use_cls_token))
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return the tiles of all images in one row, in the extra axis of the class."""
-        found = super().gather(pictures)
+        found = super().batch_inputs(images)
         return {"pixel_values": found["pixel_values"][None]}
 
     @property
@@ -37,14 +36,14 @@ class PerceptionLM(LlavaNext):
         """Number of patches along a side that are merged into one image token."""
         return int(self.processor.pooling_ratio)
 
-    def gathered(self, patches: np.ndarray, picture: PreparedImage, region: str) -> np.ndarray:
+    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
         """Return the boxes of pooled patches, tile after tile: nothing is joined here."""
-        return Adapter.gathered(self, patches, picture, region)
+        return Adapter.output_boxes(self, patches, image, component)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of each tile, in order."""
         side = self.processor.image_processor.tile_size // self.patch // self.merged
-        return square(side**2, picture.rows)
+        return square(side**2, image.rows)
 
 
 FAMILY = PerceptionLM

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.language import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.patch_positions import stitch
@@ -48,8 +47,8 @@ class Phi3V(RemoteAdapter):
     NORM = "model.norm"
     LEADING = 1
     ENDS = ("<|end|>",)
-    MOST_PICTURES = 0
-    AT_ONCE = 1
+    MAX_IMAGES_PER_PROMPT = 0
+    MAX_IMAGES_PER_PASS = 1
     OLDEST = (4, 37)
     NEWEST = (4, 57)
     TOKENIZER_ONLY = False
@@ -69,7 +68,7 @@ class Phi3V(RemoteAdapter):
 
     # Images
 
-    def picture(self, image: Image.Image) -> PreparedImage:
+    def prepare_image(self, image: Image.Image) -> PreparedImage:
         """Scale one RGB image to a whole number of crops; the whole image comes first."""
         found = self.processor.image_processor(images=[image], return_tensors="pt")
         size = found["image_sizes"]
@@ -77,22 +76,22 @@ class Phi3V(RemoteAdapter):
         crops = found["pixel_values"][0, : 1 + high * wide]  # the rest is empty
         return PreparedImage({"pixel_values": crops, "image_sizes": size}, rows=len(crops))
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector."""
-        inputs = self.gather(pictures)
+        inputs = self.batch_inputs(images)
         eye = self.body.vision_embed_tokens
         crops = eye.get_img_features(inputs["pixel_values"])
-        rows = eye.hd_feature_transform(crops[None], pictures[0].inputs["image_sizes"])
-        return [Seen(rows[_patches(pictures[0]).to(rows.device)], {"written": rows})]
+        rows = eye.hd_feature_transform(crops[None], images[0].inputs["image_sizes"])
+        return [EncodedImage(rows[_patches(images[0]).to(rows.device)], {"written": rows})]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one image; after the connector the learned rows belong to no span."""
-        if region == "vision":
-            return super().layout(region, hidden, pictures)
-        patches = _patches(pictures[0]).to(hidden.device)[None]
-        return hidden[None], dict.fromkeys(self.spans(region), patches)
+        if component == "vision":
+            return super().layout(component, hidden, images)
+        patches = _patches(images[0]).to(hidden.device)[None]
+        return hidden[None], dict.fromkeys(self.spans(component), patches)
 
     @property
     def patch(self) -> int:
@@ -104,31 +103,31 @@ class Phi3V(RemoteAdapter):
         """Number of patches along a side that are merged into one image token."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
+    def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
         """Return the patches of the whole image, and those of its crops joined to one view."""
-        whole, *cut = super().in_views(patches, picture)
-        return [whole, stitch(cut, _crops(picture)[1])]
+        whole, *cut = super().grid_views(patches, image)
+        return [whole, stitch(cut, _crops(image)[1])]
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the joined grid of the crops, which is view 1, then that of the whole image."""
-        high, wide = _crops(picture)
+        high, wide = _crops(image)
         return np.concatenate([rectangle(high * SIDE, wide * SIDE, 1), rectangle(SIDE, SIDE)])
 
     # Prompts
 
-    def row(self, prompt: str, pictures: Sequence[PreparedImage]) -> Row:
+    def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the user's turn, images first."""
-        self.check_number(prompt, len(pictures))
-        shown = "".join(f"<|image_{n}|>\n" for n in range(1, len(pictures) + 1))
+        self.check_number(prompt, len(images))
+        shown = "".join(f"<|image_{n}|>\n" for n in range(1, len(images) + 1))
         text = (self.spec.turn or TURN).format(images=shown, question=prompt)
         pieces = MARK.split(text)
-        if len(pieces) != len(pictures) + 1:
+        if len(pieces) != len(images) + 1:
             raise UserError(
                 f"prompt {prompt!r} holds a placeholder such as <|image_1|>, reserved for images"
             )
         ids = list(self.tokenizer(pieces[0])["input_ids"])
-        for picture, words in zip(pictures, pieces[1:], strict=True):
-            ids += [IMAGE if patch else EDGE for patch in _patches(picture).tolist()]
+        for image, words in zip(images, pieces[1:], strict=True):
+            ids += [IMAGE if patch else EDGE for patch in _patches(image).tolist()]
             ids += self.tokenizer(words)["input_ids"]
         self.check_length(prompt, len(ids))
         return Row(ids)
@@ -169,15 +168,15 @@ class Phi3V(RemoteAdapter):
             yield
 
 
-def _crops(picture: PreparedImage) -> tuple[int, int]:
+def _crops(image: PreparedImage) -> tuple[int, int]:
     """Return the numbers of crops down and across."""
-    height, width = picture.inputs["image_sizes"][0].tolist()
+    height, width = image.inputs["image_sizes"][0].tolist()
     return height // CROP, width // CROP
 
 
-def _patches(picture: PreparedImage) -> Tensor:
+def _patches(image: PreparedImage) -> Tensor:
     """Return which rows of an image are patches: lines and the joined crops have end rows."""
-    high, wide = _crops(picture)
+    high, wide = _crops(image)
     line, long = [True] * SIDE, [True] * (SIDE * wide)
     return torch.tensor([*long, False] * (SIDE * high) + [False] + [*line, False] * SIDE)
 

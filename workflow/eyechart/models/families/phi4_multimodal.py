@@ -10,10 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.families.prompts import Row
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.language import LanguageAdapter, Row
 from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens
 
@@ -28,7 +26,7 @@ class Phi4Multimodal(LanguageAdapter):
     CONNECTOR = "model.embed_tokens_extend.image_embed.img_projection_down"
     LM = "model.layers"
     NORM = "model.norm"
-    AT_ONCE = 1
+    MAX_IMAGES_PER_PASS = 1
     PIXELS = "image_pixel_values"
     ROOTS: ClassVar = {
         "vision": "model.embed_tokens_extend.image_embed.img_processor",
@@ -41,66 +39,66 @@ class Phi4Multimodal(LanguageAdapter):
         """Id of the token that is replaced by image features."""
         return int(self.model.config.vision_config.image_token_id)
 
-    def region(self, path: str) -> str | None:
+    def component_of(self, path: str) -> str | None:
         """Return the component that a module belongs to; the audio branch has none."""
         if path.startswith("model.embed_tokens_extend."):
             names = ("vision", "connector")
             return next((n for n in names if path.startswith(self.ROOTS[n])), None)
-        return super().region(path)
+        return super().component_of(path)
 
     def rows(self, inputs: dict[str, Tensor]) -> int:
         """Return the number of crops, the whole image included."""
         return int(inputs["image_pixel_values"].shape[1])
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Return the features that the model writes over the placeholder tokens of each image."""
-        return [Seen(self._laid(picture)) for picture in pictures]
+        return [EncodedImage(self._embed_image(image)) for image in images]
 
-    def _laid(self, picture: PreparedImage) -> Tensor:
-        ids = torch.full((1, picture.text.count(self.mark)), self.image_id, device=self.device)
+    def _embed_image(self, image: PreparedImage) -> Tensor:
+        ids = torch.full((1, image.text.count(self.mark)), self.image_id, device=self.device)
         embedded = self.body.embed_tokens(ids)
-        laid: Tensor = self.body.embed_tokens_extend(ids, embedded, **self.gather([picture]))
+        laid: Tensor = self.body.embed_tokens_extend(ids, embedded, **self.batch_inputs([image]))
         return laid[0]
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out one image, which is a single row after the connector."""
-        if region == "connector":
-            pictures = [PreparedImage({}, rows=1)]
-        return super().layout(region, hidden, pictures)
+        if component == "connector":
+            images = [PreparedImage({}, rows=1)]
+        return super().layout(component, hidden, images)
 
-    def tokens(self, rows: Sequence[Row], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Embed the prompts and insert the image features."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         embedded = self.body.embed_tokens(found.ids)
-        if seen:
-            filled = torch.cat([s.features for s in seen])
+        if encoded:
+            filled = torch.cat([s.features for s in encoded])
             embedded = embedded.masked_scatter(found.image[:, :, None], filled.to(embedded.dtype))
-        return replace(found, inputs={"inputs_embeds": embedded, "input_ids": None}, seen=())
+        return replace(found, inputs={"inputs_embeds": embedded, "input_ids": None}, encoded=())
 
     @property
     def merged(self) -> int:
         """Number of patches along a side that are merged into one image token."""
         return 2
 
-    def in_views(self, patches: np.ndarray, picture: PreparedImage) -> list[np.ndarray]:
+    def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
         """Return the patches of the whole image, and those of its crops joined to one view."""
-        whole, *crops = super().in_views(patches, picture)
-        wide = int(picture.inputs["image_sizes"][0, 1]) // CROP
+        whole, *crops = super().grid_views(patches, image)
+        wide = int(image.inputs["image_sizes"][0, 1]) // CROP
         return [whole, stitch(crops, wide)]
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the joined crops with line ends, a separator, and the whole image."""
         side = CROP // self.patch // self.merged
-        height, width = self._useful(picture, side)
+        height, width = self._useful(image, side)
         ends = [_with_ends(rectangle(height, width, 1), width)]
         whole = _with_ends(rectangle(side, side, 0), side)
         return np.concatenate([*ends, np.array([[0, -1, -1]]), whole])
 
-    def _useful(self, picture: PreparedImage, side: int) -> tuple[int, int]:
-        mask: Any = picture.inputs["image_attention_mask"][0, 1:, ::2, ::2].numpy()
-        high, wide = (int(n) // CROP for n in picture.inputs["image_sizes"][0])
+    def _useful(self, image: PreparedImage, side: int) -> tuple[int, int]:
+        mask: Any = image.inputs["image_attention_mask"][0, 1:, ::2, ::2].numpy()
+        high, wide = (int(n) // CROP for n in image.inputs["image_sizes"][0])
         joined = mask[: high * wide].reshape(high, wide, side, side).swapaxes(1, 2)
         joined = joined.reshape(high * side, wide * side)
         return int(joined[:, 0].sum()), int(joined[0, :].sum())

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.base import PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
 
 
@@ -30,29 +30,29 @@ class Pixtral(Llava):
         height, width = self.shape(inputs)
         return height * width
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return images padded to the largest; the encoder reads only each image's own size."""
-        sizes = [p.inputs["pixel_values"].shape[2:] for p in pictures]
+        sizes = [p.inputs["pixel_values"].shape[2:] for p in images]
         height, width = max(s[0] for s in sizes), max(s[1] for s in sizes)
         padded = [
             torch.nn.functional.pad(
                 p.inputs["pixel_values"], (0, width - size[1], 0, height - size[0])
             )
-            for p, size in zip(pictures, sizes, strict=True)
+            for p, size in zip(images, sizes, strict=True)
         ]
         same = [
             PreparedImage({**p.inputs, "pixel_values": pixels}, p.text, p.rows)
-            for p, pixels in zip(pictures, padded, strict=True)
+            for p, pixels in zip(images, padded, strict=True)
         ]
-        return super().gather(same)
+        return super().batch_inputs(same)
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return the image as the encoder takes it."""
-        return list(picture.inputs[self.PIXELS].float().numpy())
+        return list(image.inputs[self.PIXELS].float().numpy())
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of the patches; line ends are no image tokens."""
-        return rectangle(*self.shape(picture.inputs))
+        return rectangle(*self.shape(image.inputs))
 
 
 FAMILY = Pixtral

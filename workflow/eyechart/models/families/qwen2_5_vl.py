@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers.vision_utils import get_vision_window_index
 
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import PreparedImage
 from eyechart.models.families.qwen2_vl import Qwen2VL
 
 
@@ -19,12 +19,12 @@ class Qwen25VL(Qwen2VL):
     """
 
     def layout(
-        self, region: str, hidden: Tensor, pictures: Sequence[PreparedImage]
+        self, component: str, hidden: Tensor, images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Lay out patches, or merged patches, in image order."""
         eye = self.model.model.visual
         order, _ = get_vision_window_index(  # of merged patches
-            torch.cat([p.inputs["image_grid_thw"] for p in pictures]),
+            torch.cat([p.inputs["image_grid_thw"] for p in images]),
             spatial_merge_size=eye.spatial_merge_size,
             window_size=eye.window_size,
             patch_size=eye.patch_size,
@@ -33,7 +33,7 @@ class Qwen25VL(Qwen2VL):
         unit = len(hidden) // len(order)  # 1 after the connector
         back = order.argsort()
         sorted_back = hidden.reshape(len(order), unit, -1)[back].reshape(hidden.shape)
-        return super().layout(region, sorted_back, pictures)
+        return super().layout(component, sorted_back, images)
 
 
 FAMILY = Qwen25VL

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.spans import Tokens
 
@@ -30,38 +29,38 @@ class Qwen2VL(LanguageAdapter):
         """Return the number of patches."""
         return int(inputs["image_grid_thw"].prod())
 
-    def look(self, pictures: Any) -> list[Seen]:
+    def encode_images(self, images: Any) -> list[EncodedImage]:
         """Run encoder and connector; keep the grids, which position ids depend on."""
-        found = super().look(pictures)
-        for seen, picture in zip(found, pictures, strict=True):
-            seen.more["grid"] = picture.inputs["image_grid_thw"]
+        found = super().encode_images(images)
+        for encoded, image in zip(found, images, strict=True):
+            encoded.more["grid"] = image.inputs["image_grid_thw"]
         return found
 
     def positions(self, tokens: Tokens) -> Tensor | None:
         """Return the three position ids of each token, as the class computes them."""
-        if not tokens.seen:
+        if not tokens.encoded:
             return None
         found, _ = self.body.get_rope_index(
             tokens.ids,
             mm_token_type_ids=tokens.image.int(),
-            image_grid_thw=torch.cat([s.more["grid"] for s in tokens.seen]).to(self.device),
+            image_grid_thw=torch.cat([s.more["grid"] for s in tokens.encoded]).to(self.device),
             attention_mask=tokens.valid.long(),
         )
         return torch.as_tensor(found)
 
-    def tiles(self, picture: PreparedImage) -> list[np.ndarray]:
+    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return the image, rebuilt from its patches; merged patches are adjacent in the input."""
         config = self.model.config.vision_config
-        blocks, unit, side = self._blocks(picture), self.merged, self.patch
-        pixels = picture.inputs["pixel_values"].float().numpy()
+        blocks, unit, side = self._blocks(image), self.merged, self.patch
+        pixels = image.inputs["pixel_values"].float().numpy()
         shape = (*blocks, unit, unit, -1, config.temporal_patch_size, side, side)
         laid = pixels.reshape(shape)[:, :, :, :, :, 0]  # (down, across, u, u, 3, side, side)
         high, wide = (n * unit * side for n in blocks)
         return [laid.transpose(4, 0, 2, 5, 1, 3, 6).reshape(-1, high, wide)]
 
-    def in_order(self, patches: np.ndarray, picture: PreparedImage) -> np.ndarray:
+    def encoder_order(self, patches: np.ndarray, image: PreparedImage) -> np.ndarray:
         """Return patches with merged ones adjacent."""
-        (down, across), unit = self._blocks(picture), self.merged
+        (down, across), unit = self._blocks(image), self.merged
         return patches.reshape(down, unit, across, unit, 8).swapaxes(1, 2).reshape(-1, 8)
 
     @property
@@ -69,14 +68,14 @@ class Qwen2VL(LanguageAdapter):
         """Number of patches along a side that are merged into one image token."""
         return int(self.model.config.vision_config.spatial_merge_size)
 
-    def _blocks(self, picture: PreparedImage) -> tuple[int, int]:
+    def _blocks(self, image: PreparedImage) -> tuple[int, int]:
         """Return the numbers of merged patches down and across."""
-        _, height, width = (int(n) for n in picture.inputs["image_grid_thw"][0])
+        _, height, width = (int(n) for n in image.inputs["image_grid_thw"][0])
         return height // self.merged, width // self.merged
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of merged patches."""
-        return rectangle(*self._blocks(picture))
+        return rectangle(*self._blocks(image))
 
 
 FAMILY = Qwen2VL

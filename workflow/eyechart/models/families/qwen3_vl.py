@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import EncodedImage, PreparedImage
 from eyechart.models.families.qwen2_vl import Qwen2VL
 from eyechart.models.spans import Tokens
 
@@ -15,25 +14,25 @@ from eyechart.models.spans import Tokens
 class Qwen3VL(Qwen2VL):
     """Qwen3VLForConditionalGeneration, with deepstack features."""
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector; keep the deepstack features."""
-        found = self.body.get_image_features(**self.gather(pictures))
+        found = self.body.get_image_features(**self.batch_inputs(images))
         return [
-            Seen(
+            EncodedImage(
                 features,
                 {
-                    "grid": picture.inputs["image_grid_thw"],
+                    "grid": image.inputs["image_grid_thw"],
                     "early": [exit_[i] for exit_ in found.deepstack_features],
                 },
             )
-            for i, (features, picture) in enumerate(zip(found.pooler_output, pictures, strict=True))
+            for i, (features, image) in enumerate(zip(found.pooler_output, images, strict=True))
         ]
 
-    def encoded(self, tokens: Tokens) -> Any:
+    def encoder_output(self, tokens: Tokens) -> Any:
         """Return the features, and the deepstack features by level."""
-        exits = zip(*(s.more["early"] for s in tokens.seen), strict=True)
+        exits = zip(*(s.more["early"] for s in tokens.encoded), strict=True)
         return SimpleNamespace(
-            pooler_output=[s.features for s in tokens.seen],
+            pooler_output=[s.features for s in tokens.encoded],
             deepstack_features=[list(parts) for parts in exits],
         )
 

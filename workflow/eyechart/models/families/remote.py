@@ -15,8 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import EncodedImage, PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens
@@ -48,7 +47,7 @@ class RemoteAdapter(LanguageAdapter):
     MODEL = "AutoModel"
     HEAD: ClassVar[str] = "lm_head"
     CAUSAL = False
-    MOST_PICTURES = 1
+    MAX_IMAGES_PER_PROMPT = 1
     OLDEST: ClassVar[tuple[int, int]]
     NEWEST: ClassVar[tuple[int, int]]
     STAND_INS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -126,37 +125,37 @@ class RemoteAdapter(LanguageAdapter):
         """Tokenizer of prompts."""
         return getattr(self.processor, "tokenizer", self.processor)
 
-    def picture_ids(self) -> set[int]:
+    def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, EDGE}
 
     def check_marks(self, prompt: str, ids: Sequence[int]) -> None:
         """Raise a UserError if a question contains tokens that are reserved for images."""
-        if self.picture_ids().intersection(ids):
+        if self.image_marker_ids().intersection(ids):
             raise UserError(
                 f"prompt {prompt!r} holds a token that {self.spec.family} reserves for images"
             )
 
     # Images
 
-    def lay(
-        self, region: str, tiles: Sequence[Tensor], pictures: Sequence[PreparedImage]
+    def pad_tiles(
+        self, component: str, tiles: Sequence[Tensor], images: Sequence[PreparedImage]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Join tiles (t, d) of different lengths to one padded row (b, t, d) per image."""
-        leading = self.leading(region)
+        leading = self.leading(component)
         places = [torch.arange(len(tile), device=tile.device) for tile in tiles]
-        counts = [p.rows for p in pictures]
+        counts = [p.rows for p in images]
         hidden = pad_sequence(_joined(tiles, counts), batch_first=True)
         place = pad_sequence(_joined(places, counts), batch_first=True, padding_value=-1)
         patches = place >= leading
         masks = {"cls": place == 0, "image_mean": patches, "image_tokens": patches}
-        return hidden, {span: masks[span] for span in self.spans(region)}
+        return hidden, {span: masks[span] for span in self.spans(component)}
 
     # Forward passes
 
-    def tokens(self, rows: Sequence[Any], seen: Sequence[Seen] = ()) -> Tokens:
+    def tokens(self, rows: Sequence[Any], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts to one batch; image tokens have the id ``IMAGE``."""
-        found = super().tokens(rows, seen)
+        found = super().tokens(rows, encoded)
         return replace(found, image=found.ids == IMAGE)
 
     @property
@@ -169,20 +168,20 @@ class RemoteAdapter(LanguageAdapter):
         found: Tensor = self.model.get_input_embeddings()(ids)
         return found
 
-    def written(self, seen: Seen) -> Tensor:
+    def prompt_rows(self, encoded: EncodedImage) -> Tensor:
         """Return the rows (t, d) of an image for its ids ``IMAGE`` and ``EDGE``, in order.
 
-        Where there are edges, ``look`` keeps these rows as ``more["written"]``.
+        Where there are edges, ``encode_images`` keeps these rows as ``more["written"]``.
         """
-        found: Tensor = seen.more.get("written", seen.features)
+        found: Tensor = encoded.more.get("written", encoded.features)
         return found
 
     def embed(self, tokens: Tokens) -> Tensor:
         """Return the input embeddings (b, t, d) of the language model."""
         embedded = self.words(tokens.ids.clamp(min=0))
-        if not tokens.seen:
+        if not tokens.encoded:
             return embedded
-        filled = torch.cat([self.written(s) for s in tokens.seen]).to(embedded)
+        filled = torch.cat([self.prompt_rows(s) for s in tokens.encoded]).to(embedded)
         return embedded.masked_scatter((tokens.ids < 0)[:, :, None], filled)
 
     def read(
@@ -208,12 +207,12 @@ class RemoteAdapter(LanguageAdapter):
             attention_mask=tokens.valid.long(),
             position_ids=count.expand(tokens.ids.shape),
             use_cache=False,
-            **self.beside(tokens),
+            **self.extra_inputs(tokens),
         )
         hidden: Tensor = out[0]
         return hidden
 
-    def beside(self, tokens: Tokens) -> dict[str, Any]:
+    def extra_inputs(self, tokens: Tokens) -> dict[str, Any]:
         """Return further inputs of the language model."""
         return {}
 

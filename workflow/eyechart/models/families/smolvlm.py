@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.base import PreparedImage, square
 from eyechart.models.families.language import LanguageAdapter
 
 
@@ -30,24 +30,24 @@ class SmolVLM(LanguageAdapter):
         """Return the number of tiles, the whole image included."""
         return int(inputs["pixel_values"].shape[1])
 
-    def gather(self, pictures: Sequence[PreparedImage]) -> dict[str, Tensor]:
+    def batch_inputs(self, images: Sequence[PreparedImage]) -> dict[str, Tensor]:
         """Return images padded to the same number of tiles; the class drops tiles of zeros."""
-        most = max(p.rows for p in pictures)
+        most = max(p.rows for p in images)
         names = ("pixel_values", "pixel_attention_mask")
         padded = [
             {n: torch.nn.functional.pad(p.inputs[n], _behind(p.inputs[n], most)) for n in names}
-            for p in pictures
+            for p in images
         ]
-        return super().gather([PreparedImage(inputs) for inputs in padded])
+        return super().batch_inputs([PreparedImage(inputs) for inputs in padded])
 
     @property
     def merged(self) -> int:
         """Number of patches along a side that are merged into one image token."""
         return int(self.model.config.scale_factor)
 
-    def grid(self, picture: PreparedImage) -> np.ndarray:
+    def grid(self, image: PreparedImage) -> np.ndarray:
         """Return the grid of each tile, in order; the whole image comes last."""
-        return square(self.tokens_per_tile() // self.merged**2, picture.rows)
+        return square(self.tokens_per_tile() // self.merged**2, image.rows)
 
 
 def _behind(tiles: Tensor, most: int) -> tuple[int, ...]:

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
 from eyechart.models.hooks import pass_mode
 
 
@@ -25,17 +24,17 @@ class TwoTowers(Adapter):
 
     PADDING: ClassVar[str] = "longest"
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run the image tower and its projection for their hooks; return nothing."""
-        self.model.get_image_features(**self.gather(pictures))
+        self.model.get_image_features(**self.batch_inputs(images))
         return []
 
-    def views(self, pictures: Sequence[PreparedImage], gradients: bool = False) -> Tensor:
+    def embed_images(self, images: Sequence[PreparedImage], gradients: bool = False) -> Tensor:
         """Return unit embeddings of images: float32 (b, d)."""
         with pass_mode(gradients):
-            return _unit(self.model.get_image_features(**self.gather(pictures)))
+            return _unit(self.model.get_image_features(**self.batch_inputs(images)))
 
-    def texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
+    def embed_texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
         """Return unit embeddings of texts: float32 (c, d).
 
         Raises
@@ -65,7 +64,7 @@ class TwoTowers(Adapter):
         return self.processor.tokenizer
 
     @property
-    def sharpness(self) -> float:
+    def logit_scale(self) -> float:
         """Learned scale from cosine similarities to logits."""
         return float(self.model.logit_scale.exp())
 

@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.models.families.base import Adapter, Seen
-from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
 
 
 class VitMae(Adapter):
@@ -20,12 +19,12 @@ class VitMae(Adapter):
     LEADING = 1
     UNUSED = ("decoder.", "mask_token", "decoder_")
 
-    def look(self, pictures: Sequence[PreparedImage]) -> list[Seen]:
+    def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run the encoder; the masking noise is set to the order of the patches."""
-        inputs = self.gather(pictures)
+        inputs = self.batch_inputs(images)
         self.model.config.mask_ratio = 0.0
         order = torch.arange(self.tokens_per_tile(), device=self.device).float()
-        self.model(**inputs, noise=order.expand(len(pictures), -1))
+        self.model(**inputs, noise=order.expand(len(images), -1))
         return []
 
 

@@ -262,7 +262,7 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
 
 def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatch, config):
     settings = SimpleNamespace(batch_size=8)
-    sentence = "^answering.batch_size: out of memory at 8; use a smaller number"
+    sentence = "^behavior.batch_size: out of memory at 8; use a smaller number"
     with pytest.raises(UserError, match=sentence):
         answer_items.ItemAnswerer(None, False, settings, None).batches.shrink()
     monkeypatch.setattr(

@@ -14,7 +14,7 @@ from tiny_models import build_clip, build_llava, spec
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe
 from eyechart.models import derive_model
-from eyechart.models.families.base import PreparedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions

@@ -63,7 +63,7 @@ class ItemAnswerer:
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.builder = settings, builder
-        self.batches = AdaptiveBatchSize(settings.batch_size, "answering.batch_size")
+        self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""

@@ -14,8 +14,10 @@ from eyechart.inference.choice_tokens import Response, Script, script, tidy
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 

@@ -17,7 +17,7 @@ VALUES = {"items": ("test", "all"), "greedy": ("none", "open", "all")}
 
 
 @dataclass(frozen=True)
-class BehaviorSettings:
+class ResponseSettings:
     """The behavior slice of the config.
 
     Attributes
@@ -64,17 +64,17 @@ class BehaviorSettings:
         return self.greedy == "all" or (self.greedy == "open" and not item["choices"])
 
 
-def read_settings(text: str) -> BehaviorSettings:
+def read_settings(text: str) -> ResponseSettings:
     """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
     value = json.loads(text)
-    known = [f.name for f in fields(BehaviorSettings)]
+    known = [f.name for f in fields(ResponseSettings)]
     for name in sorted(set(value) ^ set(known)):
         what = "missing" if name in known else "unknown"
         raise UserError(f"--settings: {what} field {name!r}; {nearest(name, known)}")
-    return BehaviorSettings(**value)
+    return ResponseSettings(**value)
 
 
-def choose_items(path: Path, settings: BehaviorSettings, seed: int) -> list[Item]:
+def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item]:
     """Read the items to ask, sorted by id; ``form`` is copied from their meta."""
     rows = read_table(path, NEEDED).to_pylist()
     rows = [r for r in rows if settings.items == "all" or r["group_split"] == "test"]

@@ -13,8 +13,10 @@ from eyechart.inference.preprocessing import Preparer, Prompt, ahead
 from eyechart.inference.token_positions import Locator
 from eyechart.inference.workload import ExtractionPart, chunks
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import Adapter, EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 
 PREFETCH = 2  # batches prepared ahead of the model
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 
 Ids = list[int]
 

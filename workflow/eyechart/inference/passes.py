@@ -20,8 +20,10 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.inference.packing import pack
 from eyechart.models.addresses import Column
-from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import Adapter, EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.spans import Tokens, keep, pool
 

@@ -20,7 +20,8 @@ from torch.nn.utils.rnn import pad_sequence
 from eyechart.inference.choice_tokens import Ids, Script, sums
 from eyechart.inference.packing import fill
 from eyechart.inference.passes import Prefix, select
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 
 ROOM = 512  # maximum number of positions whose logits are held at once
 

@@ -9,8 +9,10 @@ from typing import TypeVar
 from eyechart.data.open_image import open_picture
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
-from eyechart.models.families.base import Adapter, PreparedImage
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 
 BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
 

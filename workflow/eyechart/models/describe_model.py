@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from eyechart.core import errors
 from eyechart.core.files import atomic, sha256, write_json
 from eyechart.models.addresses import SPANS
-from eyechart.models.families.base import Adapter, PreparedImage
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from eyechart.core.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from eyechart.models.families.base import Adapter, PreparedImage
+    from eyechart.models.families.base import Adapter
+    from eyechart.models.families.image_tokens import PreparedImage
 
 Change = Callable[[Tensor], Tensor]  # hidden states to hidden states of the same shape
 Where = Tensor | Sequence[int] | Callable[[Tensor], Tensor]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyechart.models.families.base import Adapter, PreparedImage
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
 
 SIZE = (480, 320)  # width and height in pixels, as in CLEVR
 LONG_SIDE = 360  # of a view as it is drawn, pixels

@@ -16,7 +16,8 @@ from eyechart.models.derivations.registry import CHANGES
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
-SHARED = ("__init__", "base", "language", "remote", "two_towers")  # base modules, not families
+# Base modules, not families
+SHARED = ("__init__", "base", "image_tokens", "language", "prompts", "remote", "two_towers")
 TWO_TOWERS = ("clip", "siglip")  # families of encoders with a text tower
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where available
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"

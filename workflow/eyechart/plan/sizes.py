@@ -75,7 +75,7 @@ class Sizes:
             return images
         rendered = self.config["datasets"][dataset].get("questions", {})
         if isinstance(self.config["datasets"][dataset]["splits"], dict):
-            return images * rendered.get(task, 0)
+            return images * float(rendered.get(task, 0))
         return questions * TASK_SHARES.get(task, TASK_SHARE)
 
     def parameters(self, model: str) -> float:

@@ -78,7 +78,8 @@ def correlate(
 def _unit(values: np.ndarray) -> np.ndarray:
     """Return deviations from the mean along the last axis, of length 1; nan if all are 0."""
     away = values - values.mean(-1, keepdims=True)
-    return away / np.sqrt((away * away).sum(-1, keepdims=True))
+    unit: np.ndarray = away / np.sqrt((away * away).sum(-1, keepdims=True))
+    return unit
 
 
 @lru_cache(maxsize=2)

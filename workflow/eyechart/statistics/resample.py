@@ -57,17 +57,20 @@ def per_unit(values: np.ndarray) -> np.ndarray:
 
 def mean(sums: np.ndarray) -> np.ndarray:
     """Return the first column over the second, (m,)."""
-    return sums[:, 0] / sums[:, 1]
+    found: np.ndarray = sums[:, 0] / sums[:, 1]
+    return found
 
 
 def total_variation(sums: np.ndarray) -> np.ndarray:
     """Return half the sum of absolute differences in all columns over the last column, (m,)."""
-    return np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
+    found: np.ndarray = np.abs(sums[:, :-1]).sum(1) / 2 / sums[:, -1]
+    return found
 
 
 def largest(sums: np.ndarray) -> np.ndarray:
     """Return the largest absolute value of all columns over the last column, (m,)."""
-    return np.abs(sums[:, :-1]).max(1) / sums[:, -1]
+    found: np.ndarray = np.abs(sums[:, :-1]).max(1) / sums[:, -1]
+    return found
 
 
 class Resampled(GroupBootstrap):

@@ -58,7 +58,8 @@ class AnsweredItems:
     def average(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over an item's orders of ``values`` (r,), shape (n,); 0 for open ones."""
         total = np.bincount(self.item, weights=values, minlength=len(self.ids))
-        return total / np.maximum(self.orders, 1)
+        average: np.ndarray = total / np.maximum(self.orders, 1)
+        return average
 
     def shares(self, choice: np.ndarray) -> csr_array:
         """Return the distribution of each item's chosen texts, shape (n, len(vocabulary)).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eyechart.models.families.base import PreparedImage, square
+from eyechart.models.families.image_tokens import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 

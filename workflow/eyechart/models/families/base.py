@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 import transformers
 from PIL import Image
@@ -16,37 +14,12 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
+from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
 from eyechart.models.load_options import LoadOptions
-from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_grid, views_of
 from eyechart.models.spans import by_image, vision_masks
 from eyechart.models.spec import Spec
 
 ALL_VISION = ("cls", "image_mean", "image_tokens")
-
-
-@dataclass(frozen=True)
-class PreparedImage:
-    """One image, preprocessed for a model.
-
-    Attributes
-    ----------
-    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``
-        Inputs of the vision encoder.
-    text : str
-        The text that represents the image in a prompt: its image tokens, written out.
-    rows : int
-        Number of rows of the first axis of the encoder's input: 1; the number of tiles where the
-        image is cut into tiles; of patches where images are packed without a batch axis.
-    image : PIL image or None
-        The original image, where a family's own code needs it together with the prompt.
-    size : (width, height) of the original image, in pixels
-    """
-
-    inputs: dict[str, Tensor]
-    text: str = ""
-    rows: int = 1
-    image: Image.Image | None = None
-    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -63,7 +36,7 @@ class EncodedImage:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-class Adapter:
+class Adapter(ImageTokens):
     """A loaded encoder; each family declares the class that loads it and where its blocks are.
 
     Class attributes
@@ -76,7 +49,6 @@ class Adapter:
         where registers follow it
     PACKED : whether the encoder takes the patches of all images in one row
     MAX_IMAGES_PER_PASS : maximum number of images per pass; 0 for no limit
-    PIXELS : name of the input that holds the tiles of an image
     UNUSED : prefixes of the names of weights that a checkpoint may hold but that are not needed
     """
 
@@ -88,7 +60,6 @@ class Adapter:
     LEADING: ClassVar[int] = 0
     PACKED: ClassVar[bool] = False
     MAX_IMAGES_PER_PASS: ClassVar[int] = 0
-    PIXELS: ClassVar[str] = "pixel_values"
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
@@ -212,119 +183,3 @@ class Adapter:
         if hidden.shape[1] == 1 and not self.PACKED and component == "connector":
             return hidden, {"cls": valid}  # one pooled vector for the whole image
         return hidden, {span: masks[span] for span in self.spans(component)}
-
-    # Positions of tokens in the image
-
-    def grid(self, image: PreparedImage) -> np.ndarray:
-        """Return the grid position of each image token of the language model: int64 (t, 3).
-
-        The columns are view (0, or the number of a tile), row and column; row and column are -1
-        for tokens without a position (a learned query, the end of a line).
-        """
-        return square(self.tokens_per_tile(), image.rows)
-
-    def tokens_per_tile(self) -> int:
-        """Return the number of patches of an image or tile of fixed size."""
-        config = getattr(self.model.config, "vision_config", self.model.config)
-        return (int(config.image_size) // int(config.patch_size)) ** 2
-
-    def token_boxes(self, size: tuple[int, int], component: str, of: int = 1) -> np.ndarray:
-        """Return the boxes of the tokens of the span ``image_tokens`` in an image of this size.
-
-        Parameters
-        ----------
-        size : (width, height) in pixels
-        component : ``vision``, ``connector`` or ``lm``, or another name that ``box_key`` returns
-        of : int
-            Number of images in the prompt.
-
-        Returns
-        -------
-        ndarray, float32, shape (t, 7)
-            View, row, column, left, top, right, bottom; edges in pixels of the image. Edges may
-            lie outside of it where a token includes padding. Row and column are -1 and edges NaN
-            where a token has no position: learned queries, ends of lines, padding only.
-        """
-        key = (size, component, of)
-        if key not in self._token_boxes:
-            if len(self._token_boxes) >= KEPT:
-                self._token_boxes.clear()
-            self._token_boxes[key] = finish(self.locate(size, component, of))
-            self._token_boxes[key].flags.writeable = False
-        return self._token_boxes[key]
-
-    @cached_property
-    def _token_boxes(self) -> dict[tuple[tuple[int, int], str, int], np.ndarray]:
-        return {}
-
-    def box_key(self, component: str, module: str) -> str:
-        """Return the key of a module's token boxes: usually its component."""
-        return component
-
-    def locate(self, size: tuple[int, int], component: str, of: int) -> np.ndarray:
-        """Return the boxes of tokens in the format of ``patch_positions``: (t, 8)."""
-        if size not in self._measured:
-            self._measured.clear()  # all components of one size are requested in a row
-            self._measured[size] = self.measured(size)
-        image, patches = self._measured[size]
-        if component == "vision":
-            return self.encoder_order(patches, image)
-        return self.output_boxes(patches, image, component)
-
-    @cached_property
-    def _measured(self) -> dict[tuple[int, int], tuple[PreparedImage, np.ndarray]]:
-        return {}
-
-    def measured(self, size: tuple[int, int]) -> tuple[PreparedImage, np.ndarray]:
-        """Return a test image of a given size, and the patches (t, 8) of its tiles, row by row."""
-        made: list[PreparedImage] = []
-
-        def see(image: Image.Image) -> list[np.ndarray]:
-            made.append(self.prepare_image(image))
-            return self.tiles(made[-1])
-
-        tiles = measure(see, size)
-        patches = [tile.patches(self.patch, view) for view, tile in enumerate(tiles)]
-        return made[0], np.concatenate(patches)
-
-    def tiles(self, image: PreparedImage) -> list[np.ndarray]:
-        """Return the tiles (3, h, w) of an image as the encoder takes them, in order."""
-        pixels = image.inputs[self.PIXELS]
-        return list(pixels.reshape(-1, *pixels.shape[-3:])[: image.rows].float().numpy())
-
-    def encoder_order(self, patches: np.ndarray, image: PreparedImage) -> np.ndarray:
-        """Return patches (t, 8), given tile by tile and row by row, in the encoder's order."""
-        return patches
-
-    def output_boxes(self, patches: np.ndarray, image: PreparedImage, component: str) -> np.ndarray:
-        """Return the boxes of the tokens of connector and language model: (t, 8)."""
-        views = [merge(view, self.merged) for view in self.grid_views(patches, image)]
-        return on_grid(self.grid(image), views)
-
-    def grid_views(self, patches: np.ndarray, image: PreparedImage) -> list[np.ndarray]:
-        """Return the patches of each view of ``grid``, as (rows, columns, 5)."""
-        return views_of(patches)
-
-    @property
-    def patch(self) -> int:
-        """Side of a patch, in pixels of a tile."""
-        config = getattr(self.model.config, "vision_config", self.model.config)
-        side = config.patch_size
-        return int(side if isinstance(side, int) else side[0])
-
-    @property
-    def merged(self) -> int:
-        """Number of patches along a side that are merged into one image token."""
-        return 1
-
-
-def square(tokens: int, views: int) -> np.ndarray:
-    """Return the grid of square views with this many tokens each, row by row."""
-    side = round(tokens**0.5)
-    return np.concatenate([rectangle(side, side, view) for view in range(views)])
-
-
-def rectangle(height: int, width: int, view: int = 0) -> np.ndarray:
-    """Return the grid of one view, row by row: int64 (height x width, 3)."""
-    row, column = np.divmod(np.arange(height * width), width)
-    return np.stack([np.full_like(row, view), row, column], axis=1)

@@ -12,8 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 

@@ -12,8 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.models.checkpoint import one_sentence, quiet
-from eyechart.models.families.base import EncodedImage, PreparedImage, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens

@@ -8,9 +8,10 @@ from math import isqrt
 
 import numpy as np
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, square
 from eyechart.models.families.llava import Llava
+from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 

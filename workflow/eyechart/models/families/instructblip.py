@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.blip2 import Blip2
-from eyechart.models.families.language import Row
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens, pad
 
 

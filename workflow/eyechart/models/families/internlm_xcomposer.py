@@ -17,8 +17,9 @@ from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import EDGE, IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.patch_positions import stitch

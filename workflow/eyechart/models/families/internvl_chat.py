@@ -13,8 +13,9 @@ from torch import Tensor
 from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from eyechart.models.checkpoint import load_model
-from eyechart.models.families.base import EncodedImage, PreparedImage, square
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, square
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers.models.llava_next.modeling_llava_next import get_anyres_image_grid_shape
 
-from eyechart.models.families.base import PreparedImage, square
+from eyechart.models.families.image_tokens import PreparedImage, square
 from eyechart.models.families.llava import Llava
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.llava_next import LlavaNext
+from eyechart.models.families.prompts import Row
 from eyechart.models.patch_positions import measure
 from eyechart.models.spans import Tokens
 

@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 
 TURN = "<用户>{images}{question}<AI>"

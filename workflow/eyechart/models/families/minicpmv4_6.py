@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
 from eyechart.models.patch_positions import merge, on_grid, views_of
 

@@ -16,9 +16,10 @@ from transformers.models.mllama.processing_mllama import (
 )
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.llava import Llava
+from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
 from eyechart.models.patch_positions import merge, views_of
 from eyechart.models.spans import Tokens

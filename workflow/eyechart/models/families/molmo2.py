@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
+from eyechart.models.families.prompts import Row
 from eyechart.models.patch_positions import unite
 from eyechart.models.spans import Tokens, by_image
 

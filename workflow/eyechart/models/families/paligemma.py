@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from eyechart.models.families.base import EncodedImage, PreparedImage
-from eyechart.models.families.language import Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.llava import Llava
+from eyechart.models.families.prompts import Row
 from eyechart.models.spans import Tokens
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from eyechart.models.families.base import Adapter, PreparedImage, square
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage, square
 from eyechart.models.families.llava_next import LlavaNext
 
 

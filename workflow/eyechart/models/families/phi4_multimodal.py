@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
-from eyechart.models.families.language import LanguageAdapter, Row
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
 from eyechart.models.patch_positions import stitch
 from eyechart.models.spans import Tokens
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import PreparedImage, rectangle
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
 from eyechart.models.families.llava import Llava
 
 

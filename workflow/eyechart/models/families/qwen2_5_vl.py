@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers.vision_utils import get_vision_window_index
 
-from eyechart.models.families.base import PreparedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.qwen2_vl import Qwen2VL
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import EncodedImage, PreparedImage, rectangle
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage, rectangle
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.spans import Tokens
 

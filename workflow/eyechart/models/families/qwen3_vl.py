@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.qwen2_vl import Qwen2VL
 from eyechart.models.spans import Tokens
 

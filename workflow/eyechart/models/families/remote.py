@@ -15,7 +15,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from eyechart.core.errors import UserError
 from eyechart.models.checkpoint import load_model, one_sentence, quiet
-from eyechart.models.families.base import EncodedImage, PreparedImage
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spans import Tokens

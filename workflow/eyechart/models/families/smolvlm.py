@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.models.families.base import PreparedImage, square
+from eyechart.models.families.image_tokens import PreparedImage, square
 from eyechart.models.families.language import LanguageAdapter
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
+from eyechart.models.families.base import Adapter, EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import pass_mode
 
 

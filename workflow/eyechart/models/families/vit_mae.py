@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.models.families.base import Adapter, EncodedImage, PreparedImage
+from eyechart.models.families.base import Adapter, EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
 
 
 class VitMae(Adapter):

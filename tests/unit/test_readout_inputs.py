@@ -137,9 +137,7 @@ def test_places_must_stand_beside_tokens(tmp_path):
     path = tmp_path / "image/manifest.json"
     manifest = read_json(path)
     write_json(path, {k: v for k, v in manifest.items() if k != "places"})
-    with pytest.raises(
-        UserError, match=r"no positions of the tokens of 'vision.0/image_tokens'"
-    ):
+    with pytest.raises(UserError, match=r"no positions of the tokens of 'vision.0/image_tokens'"):
         run(tmp_path, words)
 
 

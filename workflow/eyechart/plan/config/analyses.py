@@ -1,4 +1,4 @@
-"""What is read from representations alone, the verdict, and what the report shows."""
+"""The sections `readout`, `concepts`, `attention`, `verdict` and `report`."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What the sections of all datasets have in common."""
+"""The keys that the sections of all datasets share."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
@@ -26,7 +26,7 @@ Jobs = Annotated[int, Field(ge=1, le=1000)]
 
 
 class Dataset(Section):
-    """What every dataset has."""
+    """The keys of every dataset."""
 
     RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the splits that are taken by default
 
@@ -55,7 +55,7 @@ class Dataset(Section):
 
     @property
     def registered(self) -> Layout:
-        """What the layout asks of the workflow."""
+        """The registered layout."""
         return LAYOUTS[self.layout]
 
     def all_tasks(self) -> list[str]:
@@ -97,7 +97,7 @@ class Dataset(Section):
 
 
 class Rendered(Dataset):
-    """What datasets have that can be rendered."""
+    """The keys of datasets that can be rendered."""
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")

@@ -193,7 +193,7 @@ class HpatchesWording(Section):
 
 
 class Points(Dataset):
-    """What datasets of corresponding points have."""
+    """The keys of datasets of corresponding points."""
 
     source: Published = setting(..., "`local`: from `path`; `download`: by data/versions.tsv")
     splits: Texts | None = setting(None, "names of official splits; null: the one usually reported")

@@ -1,4 +1,4 @@
-"""How images look: the studio that renders scenes, and the canvas that joins images."""
+"""The sections `rendering` and `canvas`: how scenes are rendered, and images joined."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""How models are loaded, what is stored of them, what is probed, asked and mined."""
+"""The sections `loading`, `extraction`, `probing`, `behavior` and `mining`."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ BATCH = (
 
 
 class LoadingSettings(Section):
-    """What of ``loading`` may differ between models."""
+    """The keys of ``loading`` that may differ between models."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto", "`auto` takes a GPU where there is one"
@@ -161,7 +161,7 @@ class Probing(Section):
 
 
 class QuestionSettings(Section):
-    """What of ``behavior`` may differ between datasets."""
+    """The keys of ``behavior`` that may differ between datasets."""
 
     prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
         "{question}",

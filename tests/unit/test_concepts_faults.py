@@ -141,7 +141,7 @@ def test_activations_of_other_things_are_refused(root):
     with pytest.raises(UserError, match=r"manifest.json: model is 'other', expected 'm'"):
         run(root, [activations(root, model="other")])
     manifest = activations(root)
-    with pytest.raises(UserError, match=r"concepts.columns is \['lm.\*/cls'\], which fits no col"):
+    with pytest.raises(UserError, match=r"concepts.columns is \['lm.\*/cls'\], which match"):
         run(root, [manifest], columns=["lm.*/cls"])
     part = manifest.parent / "part-000.parquet"
     write_table(part, read_table(part).slice(1))

@@ -158,7 +158,7 @@ def test_an_address_without_a_head_is_told_of_and_the_others_read(trained, tmp_p
 def test_without_heads_nothing_is_read_and_that_is_said(tmp_path, caplog):
     assert run(tmp_path, boxes(tmp_path, True)).is_empty()
     assert "no depth heads are given, so no depth_order" in caplog.text
-    assert "nothing could be read out out of eye" in caplog.text
+    assert "nothing could be read out of eye" in caplog.text
 
 
 def test_a_token_has_the_mean_known_depth_of_its_area():

@@ -179,7 +179,7 @@ def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
     words = [w for w in write_model(tmp_path, "works", n=200) if not w.endswith("blank.parquet")]
     decide.main(words)
     (row,) = read(tmp_path / OUT)
-    assert row["verdict"] == "undecided" and "was not asked blind" in row["why"]
+    assert row["verdict"] == "undecided" and "has no blind responses" in row["why"]
 
 
 def unknown_item(root):

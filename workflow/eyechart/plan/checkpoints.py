@@ -11,7 +11,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
-from eyechart.plan import training
+from eyechart.plan import paths, training
 from eyechart.plan.configuration import Config, canonical, one_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
@@ -69,7 +69,7 @@ class Checkpoints:
 
     def base(self, wildcards: Any) -> str:
         """Return the file that completes the checkpoint that a model is derived from."""
-        return f"data/models/{self.specs[wildcards.model].base}/ready.json"
+        return paths.READY.rule(model=str(self.specs[wildcards.model].base))
 
     def base_specs(self, wildcards: Any) -> list[str]:
         """Return the spec files that a derived model inherits from, nearest first."""

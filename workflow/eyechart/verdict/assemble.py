@@ -50,7 +50,7 @@ def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
     ----------
     source : VerdictInputs
     encoder : str
-        The address that stands for the encoder, or ``last``.
+        The encoder's address, or ``last``.
     seed : int
         Of the halves on which addresses are chosen and scored.
 

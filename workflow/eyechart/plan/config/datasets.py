@@ -82,15 +82,15 @@ class Coco(Rendered):
     )
     presence: Natural = setting(
         1,
-        "categories per image that are there and are asked for, each beside three that are not: a "
+        "questions per image about categories that are there, each with three about absent ones: a "
         "random one, a frequent one, and one that often occurs with what is there (POPE)",
     )
-    position: Natural = setting(1, "objects per image whose side is asked for")
+    position: Natural = setting(1, "questions per image about the side of an object")
     position_margin: Annotated[float, Field(ge=0, lt=0.5), AsWritten] = setting(
-        0.1, "band about the middle in which no side is asked for", unit="share of a side"
+        0.1, "band about the middle without questions about the side", unit="share of a side"
     )
     counting: Natural = setting(1, "categories per image that are counted")
-    most_count: Count = setting(10, "highest number that is asked for")
+    most_count: Count = setting(10, "highest number in questions")
     most_objects: Count = setting(
         10, "highest label of the task `object_count`; more are this and a plus"
     )
@@ -253,7 +253,7 @@ class Stroop(Rendered):
         1, "lowest contrast of font and background", unit="WCAG's ratio"
     )
     concept_pictures: Count = setting(9, "images of each colour")
-    prompts: Texts = setting(["What color is it?"], "what is asked of every image")
+    prompts: Texts = setting(["What color is it?"], "the questions about every image")
 
 
 AnyDataset = Annotated[

@@ -26,8 +26,10 @@ Position = Annotated[list[Number], Field(min_length=3, max_length=3)]
 class Camera(Section):
     """The camera of rendered scenes."""
 
-    position: Position = setting([0, -9, 6], "where it stands", unit="scene units")
-    target: Position = setting([0, 0, 0.3], "the point that it looks at", unit="scene units")
+    position: Position = setting([0, -9, 6], "its position", unit="scene units")
+    target: Position = setting(
+        [0, 0, 0.3], "the point in the centre of its view", unit="scene units"
+    )
     fov: Annotated[float, Field(gt=0, lt=180), AsWritten] = setting(
         22, "field of view", unit="degrees"
     )
@@ -54,7 +56,7 @@ class Rendering(Section):
     light_jitter: NonNegative = setting(
         1.0, "each light is moved by up to this distance", unit="scene units"
     )
-    camera: Camera = nested("where the camera stands")
+    camera: Camera = nested("the camera")
 
 
 class CameraOverride(Camera, Override):

@@ -62,7 +62,7 @@ class RootConfig(Section):
     loading: Loading = nested("how models are brought into memory")
     extraction: Extraction = nested("which activations are stored")
     probing: Probing = nested("how probes are trained and tested")
-    behavior: Behavior = nested("what models are asked")
+    behavior: Behavior = nested("how models respond")
     mining: Mining = nested("pairs of images that encoders see differently")
     readout: Readout = nested("answers from representations alone")
     concepts: Concepts = nested("coloured words against colours")

@@ -171,7 +171,7 @@ class QuestionSettings(Section):
         "text", "what is scored: the text of a choice, or its letter, `(a)`"
     )
     orders: Count | Literal["all"] = setting(
-        1, "cyclic orders of the options that are asked; 1 is the given order alone"
+        1, "cyclic orders of the options in the prompt; 1 is the given order only"
     )
     items: Literal["test", "all"] = setting(
         "test", "`test`: items in the test part of the derived split; `all`: every item"
@@ -199,12 +199,12 @@ class QuestionOverride(QuestionSettings, Override):
 
 
 class Behavior(QuestionSettings):
-    """What models are asked. One job per model and dataset asks under every condition."""
+    """How models respond. One job per model and dataset covers all conditions."""
 
     datasets: Names | None = setting(
         None,
-        "datasets whose questions are asked; null: all that have questions. Encoders with a text "
-        "tower answer too; statements of the layout `mmvp_vlm` are asked of encoders alone",
+        "datasets whose items models answer; null: all that have questions. Encoders with a text "
+        "tower answer too; statements of the layout `mmvp_vlm` are for encoders only",
     )
     conditions: Annotated[
         list[Condition],
@@ -245,7 +245,7 @@ class Mining(Section):
     )
     vectors: dict[Name, Annotated[str, Field(pattern=r"^[^/]+/(cls|image_mean)$")]] = setting(
         {},
-        "by model, the extracted address and span that stands for an image, e.g. `connector/cls`",
+        "by model, the extracted address and span that represents an image, e.g. `connector/cls`",
     )
     similar: Cosine = setting(0.95, "images are alike to the first above this cosine")
     different: Cosine = setting(0.6, "and different to the second below this cosine")

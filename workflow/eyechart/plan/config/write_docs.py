@@ -2,7 +2,7 @@
 
     python -m eyechart.plan.config.write_docs
 
-In config/README.md, what stands between ``<!-- generated: <section> -->`` and
+In config/README.md, the text between ``<!-- generated: <section> -->`` and
 ``<!-- generated end -->`` is replaced.
 """
 

@@ -99,7 +99,7 @@ def one(name: str, *names: str, **more: object):
             one("activations", "tiny_lava", "clevr", "lm.2", "last"),
             "no activations: model is 'tiny_lava'; did you mean 'tiny_llava'? There are: tiny_llava"
             "; to make it, run 'snakemake --cores 2 "
-            "{root}/activations/tiny_lava/clevr/<scope>/manifest.json'",
+            "{root}/extraction/tiny_lava/clevr/<scope>/manifest.json'",
         ),
         (
             one("activations", "tiny_llava", "clever", "lm.2", "last"),
@@ -122,7 +122,7 @@ def one(name: str, *names: str, **more: object):
         (
             one("scores", root="nowhere"),
             "no scores: there are none in nowhere; to make it, run 'snakemake --cores 2 "
-            "nowhere/scores/<model>/<dataset>.parquet'",
+            "nowhere/behavior/scores/<model>/<dataset>.parquet'",
         ),
     ],
 )

@@ -17,14 +17,14 @@ import numpy as np
 import polars as pl
 
 from eyechart.concepts.compare import compare_column
-from eyechart.concepts.vectors import CUES, Bank
+from eyechart.concepts.vectors import CUES, ImageSet
 from eyechart.core.randomness import generator
 
 SETTINGS = {"components": 50, "neighbours": 5, "power": 1, "shown": 5, "threshold": 0.8}
 
 
-def make_bank(colors: int, pictures: int) -> Bank:
-    """Return the whole grid of so many colours, 27 groups, and so many pictures of each colour."""
+def make_bank(colors: int, pictures: int) -> ImageSet:
+    """Give the whole grid of so many colours, 27 groups, and so many pictures of each colour."""
     names = [f"color_{n:02d}" for n in range(colors)]
     grid = np.array(list(itertools.product(range(colors), repeat=3)))
     words = pl.DataFrame({cue: [names[c] for c in grid[:, i]] for i, cue in enumerate(CUES)})
@@ -34,11 +34,11 @@ def make_bank(colors: int, pictures: int) -> Bank:
     labels = np.repeat(np.arange(colors), pictures)
     own = [f"concept_{n:05d}" for n in range(len(labels))]
     concepts = {"id": own, "image_id": own, "group": own, "concept": [names[c] for c in labels]}
-    return Bank(names, "", words, pl.DataFrame(concepts), grid.T, labels)
+    return ImageSet(names, "", words, pl.DataFrame(concepts), grid.T, labels)
 
 
-def make_vectors(bank: Bank, width: int, name: str) -> np.ndarray:
-    """Return vectors of words, then of concepts, float32 (m + n_c, width)."""
+def make_vectors(bank: ImageSet, width: int, name: str) -> np.ndarray:
+    """Give vectors of words, then of concepts, float32 (m + n_c, width)."""
     rng = generator("bench concepts", name)
     directions = rng.standard_normal((bank.k, width))
     words = np.tensordot([0.3, 0.6, 0.1], directions[bank.cues], 1)

@@ -127,13 +127,13 @@ def test_too_few_pictures_of_a_colour_are_refused(root):
     kept = table.filter(~pl.col("image_id").is_in(["concept_red_000", "concept_red_001"]))
     schema = read_table(root / "images.parquet").schema
     write_table(root / "images.parquet", kept.to_arrow().cast(schema))
-    with pytest.raises(UserError, match="1 concept pictures of 'red', expected at least 2"):
+    with pytest.raises(UserError, match="1 concept images of 'red', expected at least 2"):
         run(root, [manifest])
 
 
 def test_a_grid_in_which_cues_always_coincide_is_refused(tmp_path):
     write_tables(tmp_path, 3, FOUR[:2])
-    with pytest.raises(UserError, match="no word picture whose word, font and background all dif"):
+    with pytest.raises(UserError, match="no word image whose word, font and background all dif"):
         run(tmp_path, [tmp_path / "image/manifest.json"])
 
 
@@ -141,7 +141,7 @@ def test_activations_of_other_things_are_refused(root):
     with pytest.raises(UserError, match=r"manifest.json: model is 'other', expected 'm'"):
         run(root, [activations(root, model="other")])
     manifest = activations(root)
-    with pytest.raises(UserError, match=r"concepts.columns is \['lm.\*/cls'\], which fits no col"):
+    with pytest.raises(UserError, match=r"concepts.columns is \['lm.\*/cls'\], which match"):
         run(root, [manifest], columns=["lm.*/cls"])
     part = manifest.parent / "part-000.parquet"
     write_table(part, read_table(part).slice(1))
@@ -167,7 +167,7 @@ def test_answers_of_other_things_are_refused(root):
 def test_a_prompt_that_some_pictures_lack_is_refused(root):
     path = root / "items.parquet"
     change(path, "prompt", "Another?")
-    with pytest.raises(UserError, match=r"the prompt '.*' is asked of \d+ of \d+ pictures in"):
+    with pytest.raises(UserError, match=r"the prompt '.*' is asked of \d+ of \d+ images in"):
         run(root, [activations(root)])
     write_tables(root, 3, FOUR)
     change(path, "choices", ["red"])

@@ -102,7 +102,7 @@ def test_a_dataset_that_cannot_be_asked_about_is_named(
     [
         ("results/behavior/patterns/dinov2_small.html", "dinov2_small reads no text"),
         ("results/behavior/patterns/tiny_lava.html", "did you mean 'tiny_llava'?"),
-        ("results/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet", "asked of encoders"),
+        ("results/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet", "for encoders only"),
         ("results/behavior/scores/tiny_llava/mvp.parquet", "did you mean 'mmvp'?"),
         ("results/mining/tiny_clip_against_tiny_dina/clevr/sheet.html", "unknown model"),
     ],

@@ -179,7 +179,7 @@ def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
     words = [w for w in write_model(tmp_path, "works", n=200) if not w.endswith("blank.parquet")]
     decide.main(words)
     (row,) = read(tmp_path / OUT)
-    assert row["verdict"] == "undecided" and "was not asked blind" in row["why"]
+    assert row["verdict"] == "undecided" and "has no blind responses" in row["why"]
 
 
 def unknown_item(root):
@@ -225,8 +225,8 @@ def no_common_readout(root):
         (other_task, "is of another task in items.parquet"),
         (twice, "is predicted twice"),
         (unknown_seen, "seen is 'canvass'; did you mean 'canvas'"),
-        (nothing_shared, "no item stands in all of its answers, readouts and probes"),
-        (no_common_readout, "no readout was made at all stages (encoder: points; connector: gram"),
+        (nothing_shared, "no item is in all of its answers, readouts and probes"),
+        (no_common_readout, "no readout exists at all stages (encoder: points; connector: gram"),
     ],
 )
 def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):

@@ -10,7 +10,7 @@ from verdict_fixture import MODELS, skills_of
 from eyechart.tables.verdict import CLASSES
 from eyechart.verdict.evidence import Estimate, Findings, Test
 from eyechart.verdict.rules import FACTS, NO_RULE, RULES, VerdictThresholds, decide
-from eyechart.verdict.table import judge
+from eyechart.verdict.table import apply_rules
 
 BAR = VerdictThresholds(alpha=0.01, margin=0.1)
 SEEDS, SKILLS = 20, 6
@@ -21,7 +21,7 @@ def classes(name: str, n: int, c: int) -> Counter[str]:
     return Counter(
         rule.verdict
         for seed in range(SEEDS)
-        for _, _, rule in judge(skills_of(name, n, c, seed, SKILLS), "vlm", BAR)
+        for _, _, rule in apply_rules(skills_of(name, n, c, seed, SKILLS), "vlm", BAR)
     )
 
 

@@ -1,4 +1,4 @@
-"""Attention: where a language model looks, and which block knows the answer first."""
+"""Attention: where a language model attends, and the first block with the answer."""
 
 
 rule trace_items:
@@ -38,7 +38,7 @@ rule trace_items:
         code=PLAN.code_with_family("eyechart.attention.trace_items"),
         environment=ENVIRONMENTS.state,
     message:
-        "Tracing where {wildcards.model} looks in {wildcards.dataset}"
+        "Tracing the attention of {wildcards.model} on {wildcards.dataset}"
     shell:
         "{params.python} -m eyechart.attention.trace_items --model {wildcards.model}"
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
@@ -69,7 +69,7 @@ rule summarise_attention:
         code=fingerprint("eyechart.attention.summarise"),
         environment=ENVIRONMENT,
     message:
-        "Summing up where {wildcards.model} looks in {wildcards.dataset}"
+        "Summarising the attention of {wildcards.model} on {wildcards.dataset}"
     shell:
         "python -m eyechart.attention.summarise --model {wildcards.model}"
         " --dataset {wildcards.dataset} --attention {input.attention} --lens {input.lens}"

@@ -1,4 +1,4 @@
-"""Behaviour: what models answer, under every condition; and what that is worth."""
+"""Behavior: responses of models under every condition, and their scores."""
 
 
 rule answer_encoder:
@@ -128,7 +128,7 @@ rule retrieve:
         code=PLAN.code_with_family("eyechart.behavior.retrieve"),
         environment=ENVIRONMENTS.state,
     message:
-        "Matching captions and pictures of {wildcards.dataset} by {wildcards.model}"
+        "Matching captions and images of {wildcards.dataset} by {wildcards.model}"
     shell:
         "{params.python} -m eyechart.behavior.retrieve --model {wildcards.model}"
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"

@@ -1,4 +1,4 @@
-"""What all rules share: the checked configuration, the sweep before a run, the shell."""
+"""Shared by all rules: the checked configuration, the sweep before a run, the shell."""
 
 import shlex
 import sys
@@ -49,10 +49,10 @@ except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 
 if workflow.is_main_process:
-    beyond = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
+    gpu_warnings = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
     for warning in [
         *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
-        *beyond,
+        *gpu_warnings,
         *integrity.start(RESULTS),
     ]:
         logger.warning(f"eyechart: {warning}")
@@ -66,8 +66,8 @@ shell.prefix(
     f"export PYTHONPATH={shlex.quote(CODE)} OMP_NUM_THREADS={config['threads']}; "
 )
 
-# Part of the params of every rule whose numbers depend on library versions and thread counts; of
-# those that load a model, by the model's own environment: ENVIRONMENTS.state.
+# A param of every rule whose results depend on library versions and thread counts. Rules that load a
+# model use its own environment instead: ENVIRONMENTS.state.
 LOCK = Path(workflow.basedir) / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 

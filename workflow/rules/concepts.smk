@@ -1,4 +1,4 @@
-"""Concepts: words in colours, compared with pictures of colours."""
+"""Concepts: coloured words, compared with images of colours."""
 
 
 rule compare_concepts:

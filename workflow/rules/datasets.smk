@@ -1,4 +1,4 @@
-"""Datasets: drawn, taken or downloaded into their official layout, then made into tables."""
+"""Datasets: rendered, linked or downloaded in their official layout, then written as tables."""
 
 
 rule draw_scenes:
@@ -26,7 +26,7 @@ rule draw_scenes:
         code=PLAN.code_of_step("draw_step"),
         environment=ENVIRONMENT,
     message:
-        "Drawing {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
+        "Rendering {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
     shell:
         "python -m {params.step} --dataset {wildcards.dataset}"
         " --split {wildcards.split} --shard {wildcards.shard} --settings {params.settings:q}"
@@ -159,7 +159,7 @@ rule prepare_dataset:
         code=PLAN.code_of_step("prepare_step"),
         regions=paths.output_flag("--regions", "regions"),
     message:
-        "Making the tables of {wildcards.dataset}"
+        "Writing the tables of {wildcards.dataset}"
     shell:
         "python -m {params.step} --dataset {wildcards.dataset}"
         " --receipt {input.receipt} --settings {params.settings:q} --seed {params.seed}"

@@ -85,7 +85,7 @@ rule write_manifest:
         settings=PLAN.extraction_settings,
         code=fingerprint("eyechart.extraction.write_manifest"),
     message:
-        "Closing {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"
+        "Writing the manifest of {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"
     shell:
         "python -m eyechart.extraction.write_manifest --model {wildcards.model}"
         " --dataset {wildcards.dataset} --scope {wildcards.scope} --card {input.card}"

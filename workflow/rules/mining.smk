@@ -1,4 +1,4 @@
-"""Mining: pairs of pictures that are alike to one encoder and unlike to another."""
+"""Mining: pairs of images that are similar to one encoder and different to another."""
 
 
 rule find_pairs:
@@ -23,7 +23,7 @@ rule find_pairs:
         code=fingerprint("eyechart.mining.find_pairs"),
         environment=ENVIRONMENT,
     message:
-        "Finding pictures of {wildcards.dataset} that {wildcards.second} tells apart and"
+        "Finding images of {wildcards.dataset} that {wildcards.second} tells apart and"
         " {wildcards.first} does not"
     shell:
         "python -m eyechart.mining.find_pairs --first {input.first} --second {input.second}"

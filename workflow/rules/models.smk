@@ -1,4 +1,4 @@
-"""Models: got from the hub or from a folder; and what each is, seen in one forward pass."""
+"""Models: pulled, linked or derived checkpoints, and their cards from one forward pass."""
 
 
 rule pull_model:
@@ -24,7 +24,7 @@ rule pull_model:
         revision=PLAN.checkpoints.revision,
         allowance=PLAN.checkpoints.remote_code_flag,
         lock=paths.MODEL_LOCK.rule(),
-        # how files are fetched cannot change them: every one is verified
+        # fetching code cannot change files, since every file is verified
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
         "Pulling {wildcards.model}"

@@ -1,4 +1,4 @@
-"""Readouts: questions answered from a model's representations alone, address by address."""
+"""Readouts: items answered from a model's representations alone, at every address."""
 
 
 rule train_depth_heads:

@@ -1,6 +1,6 @@
-"""The report: figures as files, pages of their own, and one page that holds everything."""
+"""The report: figures as files, separate pages, and one page with everything."""
 
-# A section's figures: the registry (eyechart.report.registry) says what they are drawn from.
+# The figures of a section, drawn from the tables that eyechart.report.registry lists.
 for SECTION in REPORT.drawn:
 
     rule:

@@ -1,4 +1,4 @@
-"""The tiny models: five training stages, packing, and installing what ships or was trained."""
+"""The tiny models: five training stages, packing, and installing shipped or trained weights."""
 
 
 rule train_clip:
@@ -24,7 +24,7 @@ rule train_clip:
         code=fingerprint("eyechart.tiny_models.train_clip"),
         environment=ENVIRONMENT,
     message:
-        "Training tiny_clip: which caption belongs to which picture"
+        "Training tiny_clip on images and captions"
     shell:
         "python -m eyechart.tiny_models.train_clip --receipt {input.receipt} --recipe {params.recipe:q}"
         " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
@@ -140,7 +140,7 @@ rule train_dino:
         code=fingerprint("eyechart.tiny_models.train_dino"),
         environment=ENVIRONMENT,
     message:
-        "Training tiny_dino on pictures alone"
+        "Training tiny_dino on images alone"
     shell:
         "python -m eyechart.tiny_models.train_dino --receipt {input.receipt} --recipe {params.recipe:q}"
         " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"

@@ -1,4 +1,4 @@
-"""The verdict: skill by skill, where the information is and whether the answer uses it."""
+"""The verdict: per skill, where the information is and whether the answer uses it."""
 
 
 rule decide:

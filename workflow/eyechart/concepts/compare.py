@@ -1,11 +1,11 @@
-"""Compare vectors of words in colours with vectors of colours, and say which cue wins.
+"""Compare vectors of coloured words with vectors of colours, to find which cue decides.
 
 Reads activations of a dataset in the layout ``stroop`` (manifests of scope image, item or both),
-its tables and, if given, sighted answers. For every address and span: principal components are
+its tables and, if given, sighted responses. For every address and span: principal components are
 fitted on the concept images alone; with the first n of them (n = 0: the raw vectors) the nearest
-colour of every word image is found, by cosine to concepts' centroids and by the votes of nearest
-neighbours. Spans that are kept whole (``image_tokens``) are no vectors, and are left out.
-Writes which cue wins, how well concepts separate, and where all images lie.
+colour of every word image is found, by cosine to the concepts' centroids and by the votes of its
+nearest neighbours. Spans that store every token (``image_tokens``) are left out.
+Writes the shares of cues, the separation of concepts, and the projection of all images.
 
     python -m eyechart.concepts.compare --model tiny_llava --dataset stroop \
         --manifests results/extraction/tiny_llava/stroop/image/manifest.json \
@@ -34,7 +34,7 @@ import pyarrow as pa
 from eyechart.concepts.cues import Row, cue_rows, pool
 from eyechart.concepts.responses import answer_rows, read_sighted
 from eyechart.concepts.sweep import METHODS, Sweep, sweep
-from eyechart.concepts.vectors import Bank, read_banks
+from eyechart.concepts.vectors import ImageSet, read_banks
 from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
@@ -43,51 +43,51 @@ from eyechart.tables.activations import read_column, read_ids, read_manifest
 from eyechart.tables.concepts import ALL, CUES, PROJECTION, SEPARATION
 from eyechart.tables.parquet import read_table, write_table
 
-WHOLE = "image_tokens"
+TOKENS = "image_tokens"
 Rows = tuple[list[Row], list[Row], list[Row]]  # of the three tables
 
 
 def chosen_columns(manifest: dict[str, Any], patterns: list[str]) -> list[dict[str, Any]]:
-    """Return the manifest's columns of vectors that a pattern such as ``lm.*/last`` fits."""
+    """Return the manifest's columns of vectors that match a pattern such as ``lm.*/last``."""
     return [
         column
         for column in manifest["columns"]
-        if column["span"] != WHOLE and any(fnmatchcase(column["name"], p) for p in patterns)
+        if column["span"] != TOKENS and any(fnmatchcase(column["name"], p) for p in patterns)
     ]
 
 
 def compare_column(
-    vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[Bank],
+    vectors: np.ndarray, rows: list[tuple[np.ndarray, np.ndarray]], banks: list[ImageSet],
     settings: dict[str, Any], seed: int,
 ) -> Rows:  # fmt: skip
-    """Return the rows of one address and span, for each bank of its scope and for all together.
+    """Return the rows of one address and span, for each image set of its scope and for all pooled.
 
     Parameters
     ----------
     vectors : ndarray, shape (n, d)
     rows : list of (words, concepts)
-        Where each bank's images are among the vectors.
+        The rows of each image set among the vectors.
     banks, settings, seed
     """
     cues: list[Row] = []
-    apart: list[Row] = []
-    places: list[Row] = []
+    separation: list[Row] = []
+    projection: list[Row] = []
     sweeps = []
     for bank, (words, concepts) in zip(banks, rows, strict=True):
         found = sweep(vectors[words], vectors[concepts], bank, settings, seed)
         sweeps.append(found)
         cues += _cues([found], bank.prompt, bank.k, settings, seed)
-        apart += [{"prompt": bank.prompt, **row} for row in found.separation]
-        places += _places(found, bank, settings["shown"])
+        separation += [{"prompt": bank.prompt, **row} for row in found.separation]
+        projection += _projection(found, bank, settings["shown"])
     if len(banks) > 1:
         cues += _cues(sweeps, ALL, banks[0].k, settings, seed)
-    return cues, apart, places
+    return cues, separation, projection
 
 
 def _cues(
     sweeps: list[Sweep], prompt: str, k: int, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Return cue rows of sweeps together, for the n that all of them have."""
+    """Return cue rows of pooled sweeps, for every n that all of them have."""
     r = min(found.components for found in sweeps)
     parts = [_first(found, r) for found in sweeps]
     named = [
@@ -95,7 +95,9 @@ def _cues(
         for method in METHODS
         for n in range(r + 1)
     ]
-    rng = generator("concepts cues", seed)  # the same draws everywhere: comparisons are not blurred
+    rng = generator(
+        "concepts cues", seed
+    )  # the same draws everywhere, so that columns are comparable
     return cue_rows(pool(parts), named, k, settings["bootstrap"], rng)
 
 
@@ -105,8 +107,8 @@ def _first(found: Sweep, r: int) -> Any:
     return type(hits)(hits.shares[keep], hits.congruent[keep], hits.groups, hits.congruent_groups)
 
 
-def _places(found: Sweep, bank: Bank, shown: int) -> list[Row]:
-    """Return where each image lies; what is nearest is found with ``shown`` components."""
+def _projection(found: Sweep, bank: ImageSet, shown: int) -> list[Row]:
+    """Return the projection of each image; its nearest colour uses ``shown`` components."""
     n = min(shown, found.components)
     rows = [*bank.words.iter_rows(named=True), *bank.concepts.iter_rows(named=True)]
     for i, row in enumerate(rows):
@@ -117,8 +119,10 @@ def _places(found: Sweep, bank: Bank, shown: int) -> list[Row]:
     return rows
 
 
-def compare(args: argparse.Namespace, banks: dict[str, list[Bank]]) -> Iterator[tuple[Row, Rows]]:
-    """Yield, for each column of each manifest, where it is and its rows of the three tables."""
+def compare(
+    args: argparse.Namespace, banks: dict[str, list[ImageSet]]
+) -> Iterator[tuple[Row, Rows]]:
+    """Yield, for each column of each manifest, its address and its rows of the three tables."""
     for path in args.manifests:
         manifest = read_manifest(path)
         for field in ("model", "dataset"):
@@ -136,21 +140,21 @@ def compare(args: argparse.Namespace, banks: dict[str, list[Bank]]) -> Iterator[
 
 
 def colors(items: Path) -> dict[str, list[int]]:
-    """Return the sRGB of each concept that items know it of."""
-    asked = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
-    own = asked.filter(pl.col("task") == "concept").unique("answer", keep="first")
+    """Load the sRGB of each concept that has one in the items."""
+    table = pl.DataFrame(read_table(items, ["task", "answer", "meta"]))
+    own = table.filter(pl.col("task") == "concept").unique("answer", keep="first")
     known = {answer: json.loads(meta).get("rgb") for _, answer, meta in own.iter_rows()}
     return {name: rgb for name, rgb in known.items() if rgb}
 
 
 def write(path: Path, rows: list[Row], schema: pa.Schema, shared: Row) -> None:
-    """Write rows with what they share; what a row does not say is null."""
+    """Write rows with shared columns; missing values are null."""
     empty = dict.fromkeys(schema.names)
     write_table(path, pa.Table.from_pylist([{**empty, **shared, **row} for row in rows], schema))
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required, ``--answers`` may be followed by nothing."""
+    """Parse the flags; all are required, and ``--answers`` may be empty."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -177,24 +181,24 @@ def main(argv: list[str]) -> None:
             table += [{**place, **row} for row in rows]
     if not tables[0]:
         raise UserError(
-            f"concepts.columns is {args.settings['columns']}, which fits no column of "
+            f"concepts.columns is {args.settings['columns']}, which matches no column of "
             f"{', '.join(map(str, args.manifests))}"
         )
-    cues, apart, places = tables
+    cues, separation, projection = tables
     for path in args.answers:
-        said = read_sighted(path, args.model, args.dataset)
-        cues += answer_rows(said, banks["item"], path, args.settings["bootstrap"], (args.seed,))
+        sighted = read_sighted(path, args.model, args.dataset)
+        cues += answer_rows(sighted, banks["item"], path, args.settings["bootstrap"], (args.seed,))
     tested = [row for row in cues if "p" in row]
     q = benjamini_hochberg(np.array([row["p"] for row in tested]))
     for row, value in zip(tested, q.tolist(), strict=True):
         row["q"] = value
     rgb = colors(args.items)
-    for row in places:
+    for row in projection:
         row["rgb"] = rgb.get(row.get("concept") or row["font"])
     shared = {"model": args.model, "dataset": args.dataset}
     write(args.cues, cues, CUES, shared)
-    write(args.separation, apart, SEPARATION, shared)
-    write(args.projection, places, PROJECTION, shared)
+    write(args.separation, separation, SEPARATION, shared)
+    write(args.projection, projection, PROJECTION, shared)
 
 
 if __name__ == "__main__":

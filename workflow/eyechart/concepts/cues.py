@@ -1,7 +1,7 @@
-"""Which cue wins: the shares of images whose nearest colour is that of word, font or background.
+"""Shares of images whose nearest colour is that of the word, the font or the background.
 
-Only images whose three colours all differ can tell; those whose word is of its own colour are
-the congruent control. Axes: s settings (a method with n components), m images.
+Only images with three different colours distinguish cues; those whose word names its font's colour
+are the congruent control. Axes: s settings (a method with n components), m images.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hits:
-    """How often each image's colour followed each cue, under every setting.
+    """Whether each image's nearest colour follows each cue, under every setting.
 
     Attributes
     ----------
     shares : ndarray of float, shape (s, 4, m_d)
-        Of images whose three colours differ: word, font, background, other; they add up to 1.
+        Of images whose three colours differ: word, font, background, other; they sum to 1.
     congruent : ndarray of float, shape (s, m_c)
         Of images whose word and font are one colour, and the background another.
     groups, congruent_groups : ndarray of str, shapes (m_d,) and (m_c,)
@@ -37,7 +37,7 @@ class Hits:
 
 
 def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
-    """Compare found colours with cues.
+    """Return which cues the found colours follow.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
 
 
 def pool(parts: list[Hits]) -> Hits:
-    """Put the same images with several prompts together; a group stays one group."""
+    """Pool the same images with several prompts; a group stays one group."""
     return Hits(
         np.concatenate([part.shares for part in parts], axis=2),
         np.concatenate([part.congruent for part in parts], axis=1),
@@ -76,9 +76,9 @@ def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator
     ----------
     hits : Hits
     settings : list of dict, of length s
-        What each row says besides.
+        The other columns of each row.
     k : int
-        How many colours there are: whoever draws one at random follows a cue 1 time in k.
+        The number of colours; a random colour follows a cue with probability 1 / k.
     draws : int
         Of the bootstrap over groups.
     rng : Generator
@@ -101,7 +101,7 @@ def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator
 
 
 def _test(rows: list[Row], shares: np.ndarray, groups: np.ndarray) -> None:
-    """Set the leading cue against the next: McNemar's test by groups, in the leading one's row."""
+    """Test the leading cue against the next by McNemar's test by group, in the leading row."""
     lead, following = np.argsort(-shares[:3].mean(axis=1), kind="stable")[:2]
     rows[lead]["against"] = rows[following]["cue"]
     rows[lead]["difference"] = rows[lead]["share"] - rows[following]["share"]

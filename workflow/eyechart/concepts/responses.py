@@ -1,4 +1,4 @@
-"""Which cue the model's own answers follow, on the same images."""
+"""The cues that the model's own responses follow, on the same images."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from eyechart.concepts.cues import Hits, Row, cue_rows, find_hits, pool
-from eyechart.concepts.vectors import Bank
+from eyechart.concepts.vectors import ImageSet
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.randomness import generator
 from eyechart.statistics.bootstrap import bootstrap_interval
@@ -19,7 +19,7 @@ _COLUMNS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 
 
 def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
-    """Read sighted answers: ``item_id``, ``predicted``, a row per item and order.
+    """Load sighted responses: ``item_id``, ``predicted``, a row per item and order.
 
     Raises
     ------
@@ -36,12 +36,12 @@ def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
 
 
 def answer_rows(
-    answers: pl.DataFrame, banks: list[Bank], path: Path, draws: int, seeds: tuple[Any, ...]
+    answers: pl.DataFrame, banks: list[ImageSet], path: Path, draws: int, seeds: tuple[Any, ...]
 ) -> list[Row]:
-    """Return rows of answers: shares of cues, and how often concept images are named right.
+    """Return rows of responses: shares of cues, and the accuracy on concept images.
 
-    An item that was asked in several orders of its options counts once, by the mean over them; of
-    items that were not asked, nothing is said.
+    An item with several orders of its choices counts once, by the mean over them. Items without
+    responses are left out.
     """
     _check(answers, banks, path)
     hits, named, rows = [], [], []
@@ -65,7 +65,7 @@ def _rows(
     draws: int,
     seeds: tuple[Any, ...],
 ) -> list[Row]:
-    """Return the rows of one prompt; where no image of a kind was asked, there is none of it."""
+    """Return the rows of one prompt, without those of a kind of image that has no responses."""
     shared: Row = {"scope": "item", "address": ANSWER, "span": "", "prompt": prompt}
     shared |= {"method": ANSWER, "components": None}
     rng = generator("concepts answers", *seeds)
@@ -79,8 +79,8 @@ def _rows(
     return rows
 
 
-def _hits(answers: pl.DataFrame, bank: Bank) -> Hits:
-    """Return what answers followed; of several orders of an item, the mean."""
+def _hits(answers: pl.DataFrame, bank: ImageSet) -> Hits:
+    """Return the cues that responses follow; for several orders of an item, the mean."""
     place = {name: number for number, name in enumerate(bank.words["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)
@@ -96,8 +96,8 @@ def _hits(answers: pl.DataFrame, bank: Bank) -> Hits:
     return Hits(shares, congruent, every[of_shares], every[of_same])
 
 
-def _named(answers: pl.DataFrame, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often each concept image was named right, and the groups."""
+def _named(answers: pl.DataFrame, bank: ImageSet) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each concept image is named correctly, and the groups."""
     place = {name: number for number, name in enumerate(bank.concepts["id"])}
     own = answers.filter(pl.col("item_id").is_in(list(place)))
     rows = np.array([place[name] for name in own["item_id"]], dtype=int)
@@ -107,14 +107,14 @@ def _named(answers: pl.DataFrame, bank: Bank) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mean(values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Average the last axis over equal rows; give the averages and the rows."""
+    """Average the last axis over equal rows; return the averages and the rows."""
     distinct, code, counts = np.unique(rows, return_inverse=True, return_counts=True)
     member = np.zeros((len(rows), len(distinct)))
     member[np.arange(len(rows)), code] = 1
     return values @ member / counts, distinct
 
 
-def _check(answers: pl.DataFrame, banks: list[Bank], path: Path) -> None:
+def _check(answers: pl.DataFrame, banks: list[ImageSet], path: Path) -> None:
     known = {
         name for bank in banks for table in (bank.words, bank.concepts) for name in table["id"]
     }

@@ -1,4 +1,4 @@
-"""Do concepts separate? Scatter between and within them, and leave-one-out by nearest centroid.
+"""Separation of concepts: scatter between and within, and leave-one-out by nearest centroid.
 
 Axes: n_c concept vectors, k concepts, r components, v labellings (the true one, and permuted ones).
 """
@@ -16,7 +16,7 @@ REACH = float(ndtri(0.975))  # standard deviations to either side that hold 95 %
 
 
 class Scatter(NamedTuple):
-    """Between-centroid over within-class scatter with its 95 % interval; NaN: none within."""
+    """Between-centroid over within-class scatter with its 95 % interval; NaN: no scatter within."""
 
     ratio: np.ndarray
     low: np.ndarray
@@ -36,8 +36,8 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
     -----
     Between: squared distances of centroids from the mean of all, each weighted by its members.
     Within: of members from their centroid. The interval is a jackknife's (one image left out at
-    a time) of the ratio's logarithm: bootstrap resamples hold copies, which have no scatter among
-    them, so with a few images of each concept a bootstrap's interval would miss its own value.
+    a time) of the ratio's logarithm: bootstrap resamples contain copies without scatter
+    between them, so with few images of each concept a bootstrap interval would miss its own value.
     """
     total = np.square(coordinates - coordinates.mean(0))
     inner = np.square(coordinates - centroids(coordinates, labels, k)[labels])
@@ -78,8 +78,8 @@ def permuted(labels: np.ndarray, permutations: int, rng: Generator) -> np.ndarra
 def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterator[np.ndarray]:
     """Yield, for n = 1 … r, whether each image is nearest to its own concept, bool (v, n_c).
 
-    An image's own centroid is that of the others of its concept. The components were fitted on
-    all images; no label had a part in them.
+    The centroid of an image's own concept excludes the image. The components were fitted on all
+    images, without labels.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def left_out_whole(vectors: np.ndarray, labellings: np.ndarray, k: int) -> np.nd
 def _right(
     dots: np.ndarray, own: np.ndarray, lengths: np.ndarray, sizes: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
-    """Take each image out of its concept's sum, and see which centroid is nearest.
+    """Return whether each image is nearest to its own concept's centroid, itself excluded.
 
     ``dots`` (v, n_c, k) of images with sums, ``own`` (n_c, 1) and ``lengths`` (v, k) squared.
     """

@@ -1,12 +1,12 @@
-"""Principal components of concept vectors, and what is nearest with the first n of them.
+"""Principal components of concept vectors, and nearest concepts with the first n of them.
 
-The nearest neighbours are our own: they are found for every n in one pass, and ties of cosines are
-decided by distance, neither of which scikit-learn's classifiers do.
+Nearest neighbours are implemented here, since they are found for every n in one pass, and ties of
+cosines are broken by distance; scikit-learn's classifiers do neither.
 
 Axes: m targets, n_c concept vectors, k concepts, d width, r components. All results over n come
 from one pass: dot products and lengths grow by one component at a time.
 
-Where two cosines are equal (with one component, all of one sign are), the nearer by distance wins.
+If two cosines are equal (with one component, all of one sign are), the smaller distance decides.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TIE = 1e-9  # cosines that differ by less are equal
+TIE = 1e-9  # cosines that differ by less count as equal
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Components:
     ----------
     mean : ndarray, shape (d,)
     axes : ndarray, shape (r, d)
-        Of length 1, the widest first; each axis's largest entry is positive.
+        Of length 1, the largest variance first; each axis's largest entry is positive.
     explained : ndarray, shape (r,)
         Share of the variance in each.
     """
@@ -41,24 +41,24 @@ class Components:
 
 
 def fit(concepts: np.ndarray, most: int) -> Components:
-    """Fit principal components on concept vectors alone.
+    """Return principal components, fitted on concept vectors only.
 
     Parameters
     ----------
     concepts : ndarray, shape (n_c, d)
     most : int
-        At most so many; never more than ``min(d, n_c - 1)``, nor than directions in which the
+        The most components; never more than ``min(d, n_c - 1)``, nor than the directions in which
         vectors differ by more than rounding.
 
     Notes
     -----
-    Source: scikit-learn's PCA with ``svd_solver="full"``; its sign is fixed by each axis's largest
-    entry, and directions that are rounding alone are left out.
+    Source: scikit-learn's PCA with ``svd_solver="full"``; signs are fixed by each axis's largest
+    entry, and directions that are only rounding are left out.
     """
     from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import
 
     x = concepts.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # equal vectors have no variance to share out
+    with np.errstate(invalid="ignore"):  # equal vectors have no variance
         pca = PCA(svd_solver="full").fit(x)
     s, axes = pca.singular_values_, pca.components_
     scale = max(float(np.abs(x).max()), float(s[0])) * max(x.shape) * np.finfo(np.float64).eps
@@ -78,7 +78,7 @@ def centroids(vectors: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return what orders references by cosine, then by distance; larger is nearer.
+    """Return keys that sort references by cosine, then by distance; larger is nearer.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def cosines(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return cosines from dot products and squared lengths; 0 where a vector has no length."""
+    """Return cosines from dot products and squared lengths; 0 for a zero vector."""
     lengths = np.sqrt(np.maximum(first, 0)) * np.sqrt(np.maximum(second, 0))
     return np.divide(dots, lengths, out=np.zeros_like(dots), where=lengths > 0)
 
@@ -115,7 +115,7 @@ def growing(
 
 
 def whole(targets: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return the same of whole vectors, (m, d) and (references, d)."""
+    """Return the same for raw vectors, (m, d) and (references, d)."""
     one, two = targets.astype(np.float64), references.astype(np.float64)
     return one @ two.T, np.square(one).sum(1)[:, None], np.square(two).sum(1)
 
@@ -136,11 +136,11 @@ def votes(
     found : dot products (m, n_c), squared lengths (m, 1) and (n_c,)
     labels : ndarray of int, shape (n_c,)
     k : int
-        How many concepts there are.
+        The number of concepts.
     neighbours : int
     power : float
-        A vote weighs its cosine to this power; a negative cosine weighs nothing unless the power
-        is 0. Of concepts with equal votes the one of the nearest neighbour wins.
+        A vote has the weight of its cosine to this power; a negative cosine has weight 0 unless the
+        power is 0. Of concepts with equal votes, that of the nearest neighbour is chosen.
     """
     order = keys(*found)
     last = order.shape[1] - min(neighbours, order.shape[1])

@@ -1,6 +1,6 @@
-"""Everything that is said of one address and span: cues, separation and projection, for every n.
+"""Cues, separation and projection of one address and span, for every number of components n.
 
-n = 0 stands for the raw vectors, as they are; n = 1 … r for so many principal components.
+n = 0 means the raw vectors, n = 1 … r the first n principal components.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from eyechart.concepts import separation, space
 from eyechart.concepts.cues import Hits, Row, find_hits
-from eyechart.concepts.vectors import Bank
+from eyechart.concepts.vectors import ImageSet
 from eyechart.core.randomness import generator
 from eyechart.statistics.bootstrap import bootstrap_interval
 
@@ -19,18 +19,18 @@ METHODS = ("centroid", "knn")
 
 @dataclass(frozen=True)
 class Sweep:
-    """One column of one bank.
+    """The results of one column for one image set.
 
     Attributes
     ----------
     found : ndarray of int, shape (2, 1 + r, m)
         The nearest colour of each word image, by method and n.
     hits : Hits
-        The same against the cues; its settings run over methods, in each over n.
+        The cues that these follow; settings run over methods, and within each over n.
     separation : list of dict
         A row per n.
     coordinates : ndarray, shape (m + n_c, 2)
-        Of words, then of concepts, in the first two components; 0 where there are fewer.
+        Of words, then of concepts, in the first two components; 0 if there are fewer.
     """
 
     found: np.ndarray
@@ -40,12 +40,12 @@ class Sweep:
 
     @property
     def components(self) -> int:
-        """How many components there are."""
+        """The number of components."""
         return self.found.shape[1] - 1
 
 
 def sweep(
-    words: np.ndarray, concepts: np.ndarray, bank: Bank, settings: dict[str, Any], seed: int
+    words: np.ndarray, concepts: np.ndarray, bank: ImageSet, settings: dict[str, Any], seed: int
 ) -> Sweep:
     """Compare the vectors of word images (m, d) with those of concept images (n_c, d)."""
     basis = space.fit(concepts, settings["components"])
@@ -64,7 +64,7 @@ def _nearest(
     concepts: np.ndarray,
     targets: np.ndarray,
     references: np.ndarray,
-    bank: Bank,
+    bank: ImageSet,
     settings: dict[str, Any],
 ) -> np.ndarray:
     """Return the nearest colour by method and n, int (2, 1 + r, m)."""
@@ -84,11 +84,11 @@ def _separation(
     concepts: np.ndarray,
     references: np.ndarray,
     basis: space.Components,
-    bank: Bank,
+    bank: ImageSet,
     settings: dict[str, Any],
     seed: int,
 ) -> list[Row]:
-    """Return a row per n of how well concept images are told apart, and permuted ones."""
+    """Return a row per n of the separation of concept images, with permuted labels as control."""
     rng = generator("concepts permuted", seed, *bank.names)  # the same at every address
     labellings = separation.permuted(bank.labels, settings["permutations"], rng)
     right = [separation.left_out_whole(concepts, labellings, bank.k)]
@@ -107,9 +107,9 @@ def _separation(
 
 
 def _accuracies(
-    right: list[np.ndarray], bank: Bank, settings: dict[str, Any], seed: int
+    right: list[np.ndarray], bank: ImageSet, settings: dict[str, Any], seed: int
 ) -> list[Row]:
-    """Return what ``right`` (v, n_c), the true labelling first, says for n = 0 … r."""
+    """Return a row per n = 0 … r from ``right`` (v, n_c), with the true labelling first."""
     accuracy = np.array([of.mean(axis=1) for of in right])  # (1 + r, v)
     groups = bank.groups("concepts")
     truth, rng = np.array([of[0] for of in right]), generator("concepts pictures", seed)

@@ -1,6 +1,6 @@
-"""What is compared: concept images and word images of a dataset, and where their vectors are.
+"""The concept images and word images of a dataset, and the rows of their vectors.
 
-A bank is all images as they are shown once: alone (scope image), or with one prompt (scope item).
+An image set holds all images once: without a prompt (scope image), or with one prompt (scope item).
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ FEWEST = 2  # images of a concept: one is left out when the others are averaged
 
 
 @dataclass(frozen=True)
-class Bank:
-    """Pictures as shown once; codes are places in ``names``, the palette in its order.
+class ImageSet:
+    """All images, each once; codes are indices of ``names``, the palette in its order.
 
     Attributes
     ----------
     names : list of str
     prompt : str
-        Empty where none is read.
+        Empty in scope image.
     words, concepts : DataFrame
         ``id`` (of the scope), ``image_id``, ``group``; then ``word, font, background`` or
         ``concept`` by name.
@@ -45,7 +45,7 @@ class Bank:
 
     @property
     def k(self) -> int:
-        """How many concepts there are."""
+        """The number of concepts."""
         return len(self.names)
 
     def groups(self, kind: str) -> np.ndarray:
@@ -70,66 +70,72 @@ class Bank:
         return found[0], found[1]
 
 
-def read_banks(items: Path, images: Path) -> dict[str, list[Bank]]:
-    """Return the banks of each scope: one of scope image, and one per prompt of scope item.
+def read_banks(items: Path, images: Path) -> dict[str, list[ImageSet]]:
+    """Load the image sets of each scope: one for scope image, one per prompt for scope item.
 
     Raises
     ------
     UserError
         If the tables are not of a dataset in the layout ``stroop``: no choices or several lists of
-        them, a label that is no choice, fewer than two images of a colour, or no word whose
-        three colours all differ.
+        them, a label that is not a choice, fewer than two images of a colour, or no word image
+        with three different colours.
     """
-    asked = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))
+    items_table = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))
     labels = [LABEL + name for name in (*CUES, CONCEPT)]
-    seen = pl.DataFrame(read_table(images, ["image_id", "group", *labels]))
-    seen = seen.rename({name: name.removeprefix(LABEL) for name in labels}).sort("image_id")
-    names = _names(asked, items)
-    _check(seen, names, images)
-    found = {"image": [_bank(seen.with_columns(id="image_id"), names, "")], "item": []}
-    shown = asked.with_columns(image_id=pl.col("images").list.first(), id="item_id")
-    shown = shown.select("id", "image_id", "prompt").join(seen, on="image_id", how="inner")
-    for prompt in shown["prompt"].unique().sort():
-        own = shown.filter(pl.col("prompt") == prompt).sort("image_id")
-        if len(own) != len(seen) or own["image_id"].is_duplicated().any():
+    images_table = pl.DataFrame(read_table(images, ["image_id", "group", *labels]))
+    images_table = images_table.rename({name: name.removeprefix(LABEL) for name in labels}).sort(
+        "image_id"
+    )
+    names = _names(items_table, items)
+    _check(images_table, names, images)
+    found = {"image": [_bank(images_table.with_columns(id="image_id"), names, "")], "item": []}
+    shown_items = items_table.with_columns(image_id=pl.col("images").list.first(), id="item_id")
+    shown_items = shown_items.select("id", "image_id", "prompt").join(
+        images_table, on="image_id", how="inner"
+    )
+    for prompt in shown_items["prompt"].unique().sort():
+        own = shown_items.filter(pl.col("prompt") == prompt).sort("image_id")
+        if len(own) != len(images_table) or own["image_id"].is_duplicated().any():
             raise UserError(
                 f"{items}: the prompt {prompt!r} is asked of {own['image_id'].n_unique()} of "
-                f"{len(seen)} pictures in {len(own)} items, expected each once"
+                f"{len(images_table)} images in {len(own)} items, expected each once"
             )
         found["item"].append(_bank(own, names, prompt))
     return found
 
 
-def _names(asked: pl.DataFrame, path: Path) -> list[str]:
-    lists = asked["choices"].unique(maintain_order=True).to_list()
+def _names(items_table: pl.DataFrame, path: Path) -> list[str]:
+    lists = items_table["choices"].unique(maintain_order=True).to_list()
     if len(lists) != 1 or not lists[0]:
         raise UserError(f"{path}: {len(lists)} lists of choices, expected one palette for all")
     return [str(name) for name in lists[0]]
 
 
-def _check(seen: pl.DataFrame, names: list[str], path: Path) -> None:
+def _check(images_table: pl.DataFrame, names: list[str], path: Path) -> None:
     for column in (*CUES, CONCEPT):
-        unknown = seen.filter(~pl.col(column).is_in(names))  # null stays out
+        unknown = images_table.filter(~pl.col(column).is_in(names))  # null stays out
         if len(unknown):
             image, name = unknown.select("image_id", column).row(0)
             raise UserError(f"{path}: {image!r}: {column} is {name!r}; {nearest(name, names)}")
-    counts = dict(seen[CONCEPT].drop_nulls().value_counts().iter_rows())
+    counts = dict(images_table[CONCEPT].drop_nulls().value_counts().iter_rows())
     for name in names:
         if counts.get(name, 0) < FEWEST:
             raise UserError(
-                f"{path}: {counts.get(name, 0)} concept pictures of {name!r}, expected at least "
+                f"{path}: {counts.get(name, 0)} concept images of {name!r}, expected at least "
                 f"{FEWEST}"
             )
     distinct = (pl.col("word") != pl.col("font")) & (pl.col("font") != pl.col("background"))
-    if not len(seen.filter(distinct, pl.col("word") != pl.col("background"))):
-        raise UserError(f"{path}: no word picture whose word, font and background all differ")
+    if not len(images_table.filter(distinct, pl.col("word") != pl.col("background"))):
+        raise UserError(f"{path}: no word image whose word, font and background all differ")
 
 
-def _bank(seen: pl.DataFrame, names: list[str], prompt: str) -> Bank:
+def _bank(images_table: pl.DataFrame, names: list[str], prompt: str) -> ImageSet:
     code = {name: number for number, name in enumerate(names)}
-    words = seen.filter(pl.col("word").is_not_null()).select("id", "image_id", "group", *CUES)
-    concepts = seen.filter(pl.col(CONCEPT).is_not_null())
-    return Bank(
+    words = images_table.filter(pl.col("word").is_not_null()).select(
+        "id", "image_id", "group", *CUES
+    )
+    concepts = images_table.filter(pl.col(CONCEPT).is_not_null())
+    return ImageSet(
         names=names,
         prompt=prompt,
         words=words,

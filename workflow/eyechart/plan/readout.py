@@ -57,7 +57,8 @@ class ReadoutPlan:
     @property
     def depth_dataset(self) -> str:
         """The dataset that depth heads are trained on, or an empty string."""
-        return self.config["readout"]["depth"] or ""
+        found: str = self.config["readout"]["depth"] or ""
+        return found
 
     def stores_image_tokens(self, dataset: str) -> bool:
         """Whether every image token of a dataset's images is stored."""

@@ -67,7 +67,7 @@ def _check_responses(
     if not behavior.specs[model].reads_text:
         why = f"{model} reads no text, so there is nothing to ask it"
     elif datasets:
-        why = f"{', '.join(datasets)} holds pairs of images for one statement, asked of encoders"
+        why = f"{', '.join(datasets)} holds pairs of images for one statement, for encoders only"
     else:
         why = "no dataset under behavior.datasets has layout mmvp or mmvp_vlm"
     raise UserError(f"{target}: {why}")

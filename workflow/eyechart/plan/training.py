@@ -38,13 +38,13 @@ def model_recipe(config: Config, model: str) -> str:
     These are images, questions, the keys that all stages share, and the stages behind the model.
     A change to any other stage does not invalidate its shipped weights.
     """
-    pictures = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
-    pictures["studio"] = rendering_settings(config, DATASET)
+    images = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
+    images["studio"] = rendering_settings(config, DATASET)
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}
     return canonical(
         {
-            "pictures": pictures,
+            "pictures": images,
             "training": {**_stored(recipe), "seed": config["tiny_models"]["seed"]},
         }
     )

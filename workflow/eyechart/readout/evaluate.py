@@ -43,12 +43,12 @@ class ReadoutContext:
 
     Attributes
     ----------
-    readings : list of ReadoutItem
+    items : list of ReadoutItem
     seed : tuple of str and int
         The dataset and the configuration's seed.
     views : dict of int
         How many views each single image has.
-    told : Told
+    skipped : SkippedItems
         Collects the items that could not be read, and why.
     planned : dict
         Cached plans, by token positions.

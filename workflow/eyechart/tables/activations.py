@@ -52,7 +52,7 @@ image_id: Id of the image; of scope `item` the column is `item_id`
 <address>/<span>: One column per address and span: the pooled activation
 <address>/image_tokens: The activation of every image token
 <component>/places: Of each image token view, row, column, left, top, right, bottom; edges in pixels
-  of the image given, NaN: nowhere
+  of the original image, NaN: none
 """
 
 
@@ -128,8 +128,8 @@ def read_places(manifest_path: Path, where: str) -> list[np.ndarray]:
     Returns
     -------
     list of ndarray, float32, shape (t, 7)
-        View, row, column (-1: nowhere), left, top, right, bottom in pixels of the image (NaN:
-        nowhere); rows in the order of :func:`read_ids`.
+        View, row, column (-1: none), left, top, right, bottom in pixels of the image (NaN:
+        none); rows in the order of :func:`read_ids`.
 
     Raises
     ------

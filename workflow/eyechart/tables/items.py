@@ -24,7 +24,7 @@ item_id: Name of the item, unique in the dataset
 split: Official split of the dataset
 group_split: `train` or `test`, drawn by group
 images: Ids of the images shown, in order
-prompt: Text that is asked
+prompt: Text of the question
 choices: Possible answers; empty for an open question
 answer: The true choice, or the reference text; null where nobody knows it
 task: Name of the task

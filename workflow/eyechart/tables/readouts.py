@@ -28,7 +28,7 @@ READOUTS = pa.schema(
 )
 """One row per task, `seen`, address and readout.
 
-seen: `alone`: from images by themselves; `canvas`: from the images that a VLM is shown
+seen: `alone`: from single images; `canvas`: from the images that a VLM is shown
 address: The layer; `vision` where several blocks of the encoder are read at once
 readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
   control, tokens shuffled over their positions

@@ -34,8 +34,8 @@ REGIONS = pa.schema(
 """One row per region of an item and way to see it, sorted by item, `seen` and name. The outer
 corner of the first pixel is (0, 0).
 
-seen: `alone`: on the image by itself; `canvas`: on what a VLM is shown
-image_id: The image on which the region lies
+seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown
+image_id: The image of the region
 name: `REF` for the reference, or the letter of a choice
 shape: `point`, `box`, or `picture` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom

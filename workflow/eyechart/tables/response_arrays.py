@@ -147,7 +147,7 @@ def lay_out(
     answer = _places(shown.select("item_id", "answer"), options, "answer").to_numpy()
     rows = key.join(shown.select("item_id", "row", "choices"), on="item_id", how="left")
     closed = rows["choices"].list.len() > 0
-    asked = AnsweredItems(
+    answered_items = AnsweredItems(
         ids=_strings(shown["item_id"]),
         group=_strings(shown["group"]),
         task=_strings(shown["task"]),
@@ -160,14 +160,14 @@ def lay_out(
         item=rows["row"].filter(closed).to_numpy().astype(int),
         order=rows["order"].filter(closed).to_numpy().astype(int),
     )
-    said = {
-        condition: _said(table, options, closed, rows["row"], paths[condition])
+    responses = {
+        condition: _condition_responses(table, options, closed, rows["row"], paths[condition])
         for condition, table in tables.items()
     }
-    return asked, said
+    return answered_items, responses
 
 
-def _said(
+def _condition_responses(
     table: pl.DataFrame, options: pl.DataFrame, closed: pl.Series, row: pl.Series, path: Path
 ) -> ConditionResponses:
     own = table.filter(closed)

@@ -31,7 +31,7 @@ the schemas in `workflow/eyechart/tables/`; after changing one, run
 
     python -m eyechart.tables.write_docs --output docs/tables.md
 
-A null stands where a number does not apply. In a notebook,
+A null means that a value does not apply. In a notebook,
 [`from eyechart import results`](notebooks.md) reads them as data frames.
 """
 COMMON = {
@@ -167,7 +167,7 @@ def parse(text: str) -> Text:
 
 
 def type_name(kind: pa.DataType, is_open: bool = False) -> str:
-    """Return a type in words; ``d`` is the width of a column whose name stands for several.
+    """Return a type in words; ``d`` is the width of columns with a name in angle brackets.
 
     >>> type_name(pa.list_(pa.list_(pa.float32(), 7)))
     'list of float32[7]'

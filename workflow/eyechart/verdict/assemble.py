@@ -1,4 +1,4 @@
-"""From tables to skills: all stages of a skill on the items that all of them answered."""
+"""Skills from tables: all stages of a skill, on the items that all of them have."""
 
 import logging
 from collections.abc import Iterable
@@ -14,33 +14,33 @@ from eyechart.tables.verdict import PATTERN, QUESTION, SIX
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.candidates import candidates
 from eyechart.verdict.evidence import Skill, StageEvidence
-from eyechart.verdict.representations import Probed
+from eyechart.verdict.representations import ProbeResults
 
 log = logging.getLogger(__name__)
 
-BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # stages that readouts are of
+BEFORE = ("alone", "encoder", "connector", "lm_best", "lm_last")  # the stages of readouts
 
 
 @dataclass(frozen=True)
 class VerdictInputs:
-    """All that was read of one model and dataset.
+    """All inputs of one model and dataset.
 
-    ``said`` is what :func:`eyechart.verdict.responses.read_said` gives, ``readouts`` what
-    :func:`eyechart.verdict.representations.read_readouts` gives (or None), ``probes`` by task.
+    ``responses`` come from :func:`eyechart.verdict.responses.read_responses`, ``readouts`` from
+    :func:`eyechart.verdict.representations.read_readouts` (or None), ``probes`` are by task.
     """
 
     model: str
     dataset: str
     items: pl.DataFrame
-    said: pl.DataFrame
+    responses: pl.DataFrame
     readouts: pl.DataFrame | None
-    probes: dict[str, Probed]
+    probes: dict[str, ProbeResults]
 
     def tasks(self) -> list[str]:
-        """Return the tasks of which anything is known."""
+        """Return the tasks with any evidence."""
         read = [] if self.readouts is None else self.readouts["task"].to_list()
-        asked = self.items.join(self.said, on="item_id", how="semi")["task"]
-        return sorted({*asked, *read, *self.probes})
+        rows = self.items.join(self.responses, on="item_id", how="semi")["task"]
+        return sorted({*rows, *read, *self.probes})
 
 
 def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
@@ -50,15 +50,15 @@ def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
     ----------
     source : VerdictInputs
     encoder : str
-        The address that stands for the encoder, or ``last``.
+        The encoder's address, or ``last``.
     seed : int
-        Of the halves in which addresses are chosen and scored.
+        Of the halves on which addresses are chosen and scored.
 
     Raises
     ------
     UserError
-        If stages of a task have no item in common, no readout was made at all of its places, or
-        there is no such encoder address.
+        If the stages of a task have no item in common, no readout exists at all stages, or there
+        is no such encoder address.
     """
     found = []
     for task in source.tasks():
@@ -70,7 +70,7 @@ def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
             rows = source.readouts.filter(pl.col("task") == task)
             read, seen = candidates(rows, encoder, where)
         tables = [*read.values(), *_own_tables(source, task, own)]
-        if not tables:  # of this task there is only what cannot be compared, such as a DPT head
+        if not tables:  # only evidence that cannot be compared, such as a DPT head
             continue
         shared = _shared(own, tables, where)
         rng = generator("verdict", seed, source.model, source.dataset, task)
@@ -79,17 +79,17 @@ def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
 
 
 def add_encoder(
-    found: Iterable[Skill], encoder: str, dataset: str, items: pl.DataFrame, said: pl.DataFrame
+    found: Iterable[Skill], encoder: str, dataset: str, items: pl.DataFrame, responses: pl.DataFrame
 ) -> list[Skill]:
-    """Return the skills with what the contained encoder itself answers about the same patterns.
+    """Return the skills with the responses of the contained encoder on the same patterns.
 
-    It is asked which of two images a statement is true of, so its items are others: they cannot
-    be paired with the model's own, and are compared as two samples.
+    The encoder matches a statement with one of two images, so its items differ from the model's:
+    they cannot be paired and are compared as two samples.
     """
-    asked = items.join(said, on="item_id", how="inner")
+    rows = items.join(responses, on="item_id", how="inner")
     result = []
     for skill in found:
-        own, stages = asked.filter(pl.col("task") == skill.name), skill.stages
+        own, stages = rows.filter(pl.col("task") == skill.name), skill.stages
         if skill.band == PATTERN and len(own) and "encoder" not in stages:
             stage = StageEvidence(
                 own["sighted"].to_numpy(),
@@ -104,26 +104,26 @@ def add_encoder(
 
 
 def _own_tables(source: VerdictInputs, task: str, own: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the answers to a task and what was probed of it, as far as there are any."""
-    said = source.said.join(own, on="item_id", how="semi")
+    """Return the responses to a task and the items of its probes, if any."""
+    responses = source.responses.join(own, on="item_id", how="semi")
     probed = source.probes.get(task)
-    found = [said] if len(said) else []
+    found = [responses] if len(responses) else []
     return found + ([pl.DataFrame({"item_id": probed.ids})] if probed else [])
 
 
 def _shared(own: pl.DataFrame, tables: list[pl.DataFrame], where: str) -> pl.DataFrame:
-    """Return the items of a task that stand in all tables."""
+    """Return the items of a task that all tables have."""
     shared = own
     for table in tables:
         shared = shared.join(table.select("item_id"), on="item_id", how="semi")
     if not len(shared):
         raise UserError(
-            f"{where}: no item stands in all of its answers, readouts and probes, expected the "
+            f"{where}: no item is in all of its answers, readouts and probes, expected the "
             "same items in all"
         )
     most = max(len(table) for table in tables)
     if len(shared) < most:
-        log.info("%s: %d of %d items stand in all tables", where, len(shared), most)
+        log.info("%s: %d of %d items are in all tables", where, len(shared), most)
     return shared.sort("item_id")
 
 
@@ -142,18 +142,18 @@ def _skill(
         if stage in read:
             right, address = _choose(_pick(shared, read[stage]), groups, rng)
             stages[stage] = StageEvidence(right, address, "readout", chance)
-    here = source.said.join(shared, on="item_id", how="semi")
-    said = _pick(shared, here) if len(here) else {}
+    here = source.responses.join(shared, on="item_id", how="semi")
+    responses = _pick(shared, here) if len(here) else {}
     for name in ("sighted", "blind"):
-        if name in said:
-            stages[name] = StageEvidence(said[name], "", "answer", chance)
+        if name in responses:
+            stages[name] = StageEvidence(responses[name], "", "answer", chance)
     if task in source.probes and "lm_best" not in stages:
         stages |= _probed(shared, source.probes[task], chance, stages.get("blind"))
     band = _band(task, shared)
-    if _which_picture(shared) and "sighted" in stages and "encoder" not in stages:
-        stages["encoder"] = stages["sighted"]  # the answer is all that this encoder gives
+    if _matches_statements(shared) and "sighted" in stages and "encoder" not in stages:
+        stages["encoder"] = stages["sighted"]  # this encoder has nothing but responses
     ordered = {name: stages[name] for name in (*BEFORE, "sighted", "blind") if name in stages}
-    changed = said.get("changed")
+    changed = responses.get("changed")
     return Skill(source.dataset, task, band, seen, groups, chance, ordered, changed)
 
 
@@ -166,11 +166,11 @@ def _choose(
 
 
 def _probed(
-    shared: pl.DataFrame, probed: Probed, chance: float, blind: StageEvidence | None
+    shared: pl.DataFrame, probed: ProbeResults, chance: float, blind: StageEvidence | None
 ) -> dict[str, StageEvidence]:
     table = _table(probed.ids, best=probed.best[1], last=probed.last[1], majority=probed.majority)
     right = _pick(shared, table)
-    # a probe of the language model has read the question, too: what that alone gives is no finding
+    # the language model also has the question, so the accuracy from that alone is the floor
     known = [chance, float(right["majority"].mean())]
     known += [float(blind.right.mean())] if blind else []
     return {
@@ -185,13 +185,13 @@ def _band(task: str, items: pl.DataFrame) -> str:
     return QUESTION if items["pair"].is_null().all() else PATTERN
 
 
-def _which_picture(items: pl.DataFrame) -> bool:
+def _matches_statements(items: pl.DataFrame) -> bool:
     forms = items["meta"].str.json_path_match("$.form")
     return bool((forms == "which_picture").fill_null(False).all())
 
 
 def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:
-    """Return the columns of a table in the order of the items; NaN where an item is not there."""
+    """Return the columns of a table in the order of the items; NaN for a missing item."""
     rows = shared.select("item_id").join(table, on="item_id", how="left", maintain_order="left")
     return {name: rows[name].to_numpy() for name in table.columns if name != "item_id"}
 

@@ -1,4 +1,4 @@
-"""The best of several addresses, chosen where it is not scored."""
+"""The best of several addresses, chosen on other items than it is scored on."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ import numpy as np
 def cross_fitted(
     right: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[int]]:
-    """Return how the best candidate does on items that had no say in choosing it.
+    """Return the results of the best candidate on items that it was not chosen on.
 
-    Groups are dealt to two halves; the candidate that is best on one half is scored on the other,
-    and the halves change places. So the score is that of choosing, not of having been lucky. It is
-    one split and no mean of many, so that an item stays right or wrong, as McNemar's test needs.
+    Groups are split into two halves; the best candidate of each half is scored on the other, so the
+    choice does not inflate the score. It is one split and not a mean of many, so that an item is
+    right or wrong, as McNemar's test needs.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def cross_fitted(
     -------
     right : ndarray of float, shape (n,)
     chosen : list of int
-        Which candidates, each once, that chosen for the first half first. Of equals the earlier is
-        chosen. With a lone group nothing can be chosen, and the last candidate stands.
+        The chosen candidates, each once, beginning with that of the first half. Of equal candidates
+        the earlier is chosen. With a single group, the last candidate is taken.
     """
     distinct, code = np.unique(groups, return_inverse=True)
     if len(right) == 1 or len(distinct) < 2:

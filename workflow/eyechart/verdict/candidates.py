@@ -1,4 +1,4 @@
-"""Which addresses and readouts stand for each stage of a model."""
+"""The candidate addresses and readouts of each stage of a model."""
 
 import polars as pl
 
@@ -12,32 +12,32 @@ LAST = "last"  # of the setting `encoder`: the last vision address
 def candidates(
     readouts: pl.DataFrame, encoder: str, where: str
 ) -> tuple[dict[str, pl.DataFrame], str]:
-    """Return per stage a table of its candidates, and how their images were seen.
+    """Return a table of candidates per stage, and how their images were shown.
 
-    Candidates of a stage are its addresses, each with every readout that all stages have: what only
-    one stage was read with says nothing about what is lost from there to the next.
+    The candidates of a stage are its addresses, each with every readout that all stages have: a
+    readout of one stage alone says nothing about losses between stages.
 
     Parameters
     ----------
     readouts : DataFrame
-        Of one task, as :func:`eyechart.verdict.representations.read_readouts` gives them.
+        Of one task, from :func:`eyechart.verdict.representations.read_readouts`.
     encoder : str
-        The address that stands for the encoder, or ``last``.
+        The encoder's address, or ``last``.
     where : str
-        Opens errors: model, dataset, task.
+        Begins error sentences: model, dataset, task.
 
     Returns
     -------
     dict of DataFrame
         Per stage ``item_id`` and a column of 0 and 1 per candidate, named by address and readout,
-        along the model. The rows are the items that all candidates of the stage read.
+        in the order of the model. The rows are the items that all candidates of the stage have.
     str
-        ``canvas`` where the canvas was read, else ``alone``; empty where nothing was.
+        ``canvas`` if the canvas was read, else ``alone``; empty if there are no readouts.
 
     Raises
     ------
     UserError
-        If no readout was made at all stages, or there is no such encoder address.
+        If no readout exists at all stages, or there is no such encoder address.
     """
     rows = readouts.filter(pl.col("address") != MANY)
     if not len(rows):
@@ -52,14 +52,14 @@ def candidates(
     common = set.intersection(*(set(part["readout"]) for part in parts.values()))
     if not common:
         made = "; ".join(f"{k}: {', '.join(sorted(set(v['readout'])))}" for k, v in parts.items())
-        raise UserError(f"{where}: no readout was made at all stages ({made}), expected one")
+        raise UserError(f"{where}: no readout exists at all stages ({made}), expected one")
     return {
-        s: _wide(part.filter(pl.col("readout").is_in(common))) for s, part in parts.items()
+        s: _pivot(part.filter(pl.col("readout").is_in(common))) for s, part in parts.items()
     }, seen
 
 
 def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list[str]]:
-    """Return the addresses of each stage; of a connector with blocks, its end."""
+    """Return the addresses of each stage; for a connector with blocks, its last."""
     vision, connector = (
         [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
     )
@@ -77,7 +77,7 @@ def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list
     }
 
 
-def _wide(rows: pl.DataFrame) -> pl.DataFrame:
+def _pivot(rows: pl.DataFrame) -> pl.DataFrame:
     pairs = rows.select("address", "readout").unique().rows()
     found = rows.select("item_id").unique()
     for address, readout in sorted(pairs, key=lambda pair: (sort_key(pair[0]), pair[1])):

@@ -1,9 +1,9 @@
-"""Decide, skill by skill, where a model's information is and whether its answer uses it.
+"""Decide, skill by skill, where a model has the information and whether its answer uses it.
 
-Reads: items and answers of every dataset that the model was asked about, predictions of readouts
-(``<dataset>.predictions.parquet``) and tables of probes (their predictions stand beside them); of
-a VLM that contains an encoder, also what that encoder answers about pairs of images. The folders
-in the paths name model and dataset, so paths must be those of the workflow.
+Reads: items and responses of every dataset that the model answers, predictions of readouts
+(``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
+VLM that contains an encoder, also that encoder's responses about pairs of images. The paths name
+model and dataset, so they must be those of the workflow.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
 
@@ -38,8 +38,8 @@ from eyechart.tables.read_responses import read_items
 from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.assemble import VerdictInputs, add_encoder, skills
 from eyechart.verdict.evidence import Skill
-from eyechart.verdict.representations import Probed, read_probes, read_readouts
-from eyechart.verdict.responses import read_said
+from eyechart.verdict.representations import ProbeResults, read_probes, read_readouts
+from eyechart.verdict.responses import read_responses
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import rows
 
@@ -50,18 +50,18 @@ Items = dict[str, pl.DataFrame]
 
 
 def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
-    """Read all that is known of the model, by dataset; a dataset of which nothing is, is left out.
+    """Load all evidence of the model, by dataset.
 
     Raises
     ------
     UserError
-        If a path is of another model, or of a dataset whose items were not given.
+        If a path is of another model, or of a dataset without items.
     """
-    items = {_named(path, paths.ITEMS)["dataset"]: read_items(path) for path in args.items}
+    items = {_names_in(path, paths.ITEMS)["dataset"]: read_items(path) for path in args.items}
     blind = args.settings["blind"]
     answers = _by_dataset(args.answers, args.model, items)
     read: dict[str, pl.DataFrame] = {}
-    probes: dict[str, dict[str, Probed]] = defaultdict(dict)
+    probes: dict[str, dict[str, ProbeResults]] = defaultdict(dict)
     for path in args.readouts:
         dataset = _checked(path, paths.READOUT_PREDICTIONS, args.model, items)
         read[dataset] = read_readouts(path, items[dataset])
@@ -75,7 +75,7 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
             args.model,
             dataset,
             own,
-            read_said(answers.get(dataset, []), args.model, dataset, own, blind),
+            read_responses(answers.get(dataset, []), args.model, dataset, own, blind),
             read.get(dataset),
             probes.get(dataset, {}),
         )
@@ -84,15 +84,17 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
 
 
 def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
-    """Return a dataset's skills with the contained encoder's own answers, where there are any."""
+    """Return a dataset's skills with the contained encoder's own responses, if there are any."""
     other = args.settings["patterns"].get(dataset)
-    items = {_named(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
+    items = {_names_in(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
     if not args.contains or other not in items:
         return found
-    asked = read_items(items[other])
-    answers = _by_dataset(args.encoder_answers, args.contains, {other: asked})
-    said = read_said(answers.get(other, []), args.contains, other, asked, args.settings["blind"])
-    return add_encoder(found, args.contains, other, asked, said)
+    other_items = read_items(items[other])
+    answers = _by_dataset(args.encoder_answers, args.contains, {other: other_items})
+    responses = read_responses(
+        answers.get(other, []), args.contains, other, other_items, args.settings["blind"]
+    )
+    return add_encoder(found, args.contains, other, other_items, responses)
 
 
 def _by_dataset(answers: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
@@ -102,7 +104,7 @@ def _by_dataset(answers: list[Path], model: str, items: Items) -> dict[str, list
     return found
 
 
-def _named(path: Path, pattern: paths.Pattern) -> paths.Names:
+def _names_in(path: Path, pattern: paths.Pattern) -> paths.Names:
     names = pattern.match(path)
     if names is None:
         raise UserError(f"{path}: expected a path of the form {pattern.text}")
@@ -110,8 +112,8 @@ def _named(path: Path, pattern: paths.Pattern) -> paths.Names:
 
 
 def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) -> str:
-    """Return the dataset in the path of a table, which must be of a model and of known items."""
-    names = _named(path, pattern)
+    """Return the dataset in the path of a table; check its model, and that its items are known."""
+    names = _names_in(path, pattern)
     model, dataset = names["model"], names["dataset"]
     if model != expected:
         raise UserError(f"{path}: it is of model {model!r}, expected {expected!r}")
@@ -122,13 +124,13 @@ def _checked(path: Path, pattern: paths.Pattern, expected: str, items: Items) ->
     return dataset
 
 
-def bar_of(settings: Settings) -> VerdictThresholds:
-    """Return what facts must pass.
+def read_thresholds(settings: Settings) -> VerdictThresholds:
+    """Return the thresholds of facts.
 
     Raises
     ------
     UserError
-        If ``alpha`` or ``margin`` is no share between 0 and 1.
+        If ``alpha`` or ``margin`` is not between 0 and 1.
     """
     for name in ("alpha", "margin"):
         if not 0 < settings[name] < 1:
@@ -139,7 +141,7 @@ def bar_of(settings: Settings) -> VerdictThresholds:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags; all are required, lists may be empty."""
+    """Parse the flags; all are required, and lists may be empty."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -160,12 +162,12 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = parse_args(argv)
     settings = args.settings
-    bar = bar_of(settings)
+    thresholds = read_thresholds(settings)
     found: list[Skill] = []
     for source in read_sources(args):
         own = skills(source, settings["encoder"], args.seed)
         found += with_encoder(own, source.dataset, args)
-    tables = rows(found, args.model, args.kind, args.contains or None, bar)
+    tables = rows(found, args.model, args.kind, args.contains or None, thresholds)
     note = {name: settings[name] for name in ("alpha", "margin", "blind")}
     write_verdict((args.output, args.classes, args.differences), tables, note)
 

@@ -1,4 +1,4 @@
-"""What is known of one skill: who was right on which item, at every stage; and what follows."""
+"""The evidence about one skill: correct items at every stage, estimates and tests."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ from eyechart.tables.verdict_rules import Estimate, Test
 
 @dataclass(frozen=True)
 class StageEvidence:
-    """Answers taken at one stage.
+    """The answers of one stage.
 
     Attributes
     ----------
     right : ndarray of float, shape (n,)
-        1 where right, 0 where wrong; a share where an item was asked in several orders.
+        1 if right, 0 if wrong; a share if an item has several orders of its choices.
     address : str
-        Where; empty for answers in words.
+        The address; empty for responses.
     evidence : str
         ``readout``, ``probe`` or ``answer``.
     floor : float
-        What is reached without knowing anything: chance, and for a probe what the question alone
-        gives.
+        Accuracy without information: chance, and for a probe at least the accuracy from the
+        question alone.
     groups : ndarray of str, shape (n,), or None
-        Of items other than the skill's own, which cannot be paired with those; None: the same.
+        Of items that cannot be paired with the skill's own; None: the same items.
     """
 
     right: np.ndarray
@@ -44,11 +44,11 @@ class Skill:
     ----------
     dataset, name, band : str
     seen : str
-        ``canvas`` or ``alone``: how the images of the readouts were seen that decide; else empty.
+        ``canvas`` or ``alone``: how the images of the deciding readouts were shown; else empty.
     groups : ndarray of str, shape (n,)
     chance : float
     stages : dict of StageEvidence
-        Of ``eyechart.tables.verdict.STAGES``, those that there are.
+        Those of ``eyechart.tables.verdict.STAGES`` that have evidence.
     changed : ndarray of float, shape (n,), or None
         Whether the sighted answer differs from the blind one.
     """
@@ -65,14 +65,14 @@ class Skill:
 
 @dataclass(frozen=True)
 class Findings:
-    """All numbers of a skill that rules may look at; what was not measured is not there."""
+    """All estimates and tests of a skill that rules may use; unmeasured ones are absent."""
 
     estimates: dict[str, Estimate]
     tests: dict[str, Test]
     changed: Estimate | None = None
     kind: str = "vlm"
-    decisive: str = "encoder"  # the stage that stands for the encoder
-    read: bool = True  # whether that one was read from features, and not asked
+    decisive: str = "encoder"  # the stage that represents the encoder
+    read: bool = True  # whether that stage is a readout of features, not a response
 
 
 def estimate(stage: StageEvidence, groups: np.ndarray) -> Estimate:
@@ -83,12 +83,12 @@ def estimate(stage: StageEvidence, groups: np.ndarray) -> Estimate:
 
 
 def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> Test:
-    """Test two stages: on the same items by McNemar's exact test, group by group; else apart.
+    """Test two stages: paired items by McNemar's exact test by group, others as two samples.
 
     Returns
     -------
     Test
-        Whose q is p still; it is corrected when all tests of a table are there.
+        Its q is still p; it is corrected once all tests of the table exist.
     """
     difference = float(first.right.mean() - second.right.mean())
     if first.groups is None and second.groups is None:

@@ -1,4 +1,4 @@
-"""What representations answer: predictions of readouts and of probes, right or wrong by item."""
+"""Predictions of readouts and probes, as right or wrong per item."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,11 @@ KEY = ["address", "span", "probe", "seed"]
 
 
 @dataclass(frozen=True)
-class Probed:
-    """What probes of a language model answer about the test items of an item task.
+class ProbeResults:
+    """Predictions of a language model's probes on the test items of an item task.
 
     ``best`` and ``last`` (over all addresses, at the last) are chosen by cross-validation on the
-    training part, so that the test part has no say.
+    training part, not on the test part.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Probed:
 
 
 def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
-    """Read the predictions of readouts; their controls, of shuffled tokens, are left out.
+    """Load the predictions of readouts, without those of the shuffled controls.
 
     Returns
     -------
@@ -43,8 +43,8 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     UserError
-        If an item is unknown, of another task or true answer than the dataset says, or is
-        predicted twice; or ``seen`` is unknown.
+        If an item is unknown, differs in task or answer from the dataset, or is predicted twice;
+        or ``seen`` is unknown.
     """
     rows = pl.DataFrame(read_table(path, readouts.PREDICTIONS.names)).drop("scores")
     rows = rows.filter(~pl.col("readout").str.ends_with(readouts.SHUFFLED))
@@ -68,31 +68,33 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
     return rows.select("task", "seen", "address", "readout", "item_id", right=right)
 
 
-def read_probes(path: Path, model: str, dataset: str) -> tuple[str, Probed] | None:
-    """Read the probes of a task and their predictions beside it; None of a task about images.
+def read_probes(path: Path, model: str, dataset: str) -> tuple[str, ProbeResults] | None:
+    """Load the probes of a task and their predictions; None for a task about images.
 
     Returns
     -------
     tuple of str and Probed, or None
-        The task; None where the language model was not probed, too.
+        The task and its results; None also if the language model was not probed.
 
     Raises
     ------
     UserError
-        If the table is of another model or dataset, or predictions are missing or are of other
-        items in one place than in another.
+        If the table is of another model or dataset, or predictions are missing or differ
+        in their items between addresses.
     """
     rows = pl.DataFrame(read_table(path, PROBES.names))
     for column, value in (("model", model), ("dataset", dataset)):
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
-    asked = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
-    asked = asked.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
-    if not len(asked):
+    rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
+    rows = rows.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
+    if not len(rows):
         return None
-    last = max(asked["address"].unique(), key=sort_key)
-    said = pl.DataFrame(read_table(path.with_suffix(SUFFIX), PREDICTIONS.names)).sort("id")
-    right = said.with_columns(right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64))
+    last = max(rows["address"].unique(), key=sort_key)
+    predictions = pl.DataFrame(read_table(path.with_suffix(SUFFIX), PREDICTIONS.names)).sort("id")
+    right = predictions.with_columns(
+        right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64)
+    )
     majority = right.filter(pl.col("kind") == "majority")
     ids = majority["id"].to_numpy()
 
@@ -108,7 +110,7 @@ def read_probes(path: Path, model: str, dataset: str) -> tuple[str, Probed] | No
             )
         return name, own["right"].to_numpy()
 
-    at_last = asked.filter(pl.col("address") == last)
-    return asked["task"][0], Probed(
-        path, ids, best(asked), best(at_last), majority["right"].to_numpy()
+    at_last = rows.filter(pl.col("address") == last)
+    return rows["task"][0], ProbeResults(
+        path, ids, best(rows), best(at_last), majority["right"].to_numpy()
     )

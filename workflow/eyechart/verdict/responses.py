@@ -1,4 +1,4 @@
-"""What a model answered, sighted and blind, item by item."""
+"""A model's sighted and blind responses, as right or wrong per item."""
 
 from pathlib import Path
 
@@ -12,33 +12,32 @@ from eyechart.tables.response_arrays import lay_out
 PAIRED = pl.Schema({"item_id": pl.String, "sighted": pl.Float64})
 
 
-def read_said(
+def read_responses(
     paths: list[Path], model: str, dataset: str, items: pl.DataFrame, blind: str
 ) -> pl.DataFrame:
-    """Read how often a model is right on each item, over the orders of its options.
+    """Load how often a model is right on each item, over the orders of its choices.
 
     Parameters
     ----------
     paths : list of Path
-        Tables of answers, one per condition; of the dataset.
+        Response tables of the dataset, one per condition.
     model, dataset : str
     items : DataFrame
-        As ``eyechart.tables.read_responses.read_items`` gives them.
+        From ``eyechart.tables.read_responses.read_items``.
     blind : str
-        The condition that stands for blindness.
+        The condition that counts as blind.
 
     Returns
     -------
     DataFrame
-        A row per item with choices and a known answer that was asked: ``item_id``, ``sighted`` and,
-        where the model was asked so, ``blind`` (shares of orders) and ``changed`` (the share of
-        orders in which the two answers differ). Without columns but the first two and without
-        rows, where nothing was asked.
+        A row per answered item with choices and a known answer: ``item_id``, ``sighted`` and, with
+        blind responses, ``blind`` (shares of orders) and ``changed`` (the share of orders in which
+        the two responses differ). Without responses, no rows and only the first two columns.
 
     Raises
     ------
     UserError
-        If the tables do not belong together, or ``blind`` is no condition or is ``sighted``.
+        If the tables do not belong together, or ``blind`` is not a condition or is ``sighted``.
     """
     if blind not in CONDITIONS or blind == SIGHTED:
         others = ", ".join(c for c in CONDITIONS if c != SIGHTED)
@@ -47,14 +46,16 @@ def read_said(
     tables, where = read_answers(wanted, model, dataset, items) if wanted else ({}, {})
     if not tables:
         return pl.DataFrame(schema=PAIRED)
-    asked, said = lay_out(items, tables, where)
-    truth = asked.truth[asked.item]
+    answered, responses = lay_out(items, tables, where)
+    truth = answered.truth[answered.item]
     found = {
-        "item_id": asked.ids,
-        "sighted": asked.average(said[SIGHTED].predicted == truth),
+        "item_id": answered.ids,
+        "sighted": answered.average(responses[SIGHTED].predicted == truth),
     }
-    if blind in said:
-        found["blind"] = asked.average(said[blind].predicted == truth)
-        found["changed"] = asked.average(said[blind].predicted != said[SIGHTED].predicted)
-    known = (asked.truth >= 0) & (asked.c > 0)
+    if blind in responses:
+        found["blind"] = answered.average(responses[blind].predicted == truth)
+        found["changed"] = answered.average(
+            responses[blind].predicted != responses[SIGHTED].predicted
+        )
+    known = (answered.truth >= 0) & (answered.c > 0)
     return pl.DataFrame(found).filter(pl.Series(known))

@@ -1,4 +1,4 @@
-"""One sentence per verdict, built from the numbers that its rule looked at."""
+"""One sentence per verdict, with the numbers that its rule used."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ _PAIRS = {
 
 
 def share(value: float, sign: bool = False) -> str:
-    """Write a share or a difference of two.
+    """Return a share, or a difference of two, as text.
 
     >>> share(0.5), share(-0.25, sign=True)
     ('0.50', '−0.25')
@@ -33,30 +33,30 @@ def share(value: float, sign: bool = False) -> str:
 
 
 def number(found: Estimate) -> str:
-    """Write a value with its interval."""
+    """Return a value with its interval as text."""
     return f"{share(found.value)} [{share(found.low)}–{share(found.high)}]"
 
 
 def gap(found: Test) -> str:
-    """Write a difference with its interval and q."""
+    """Return a difference with its interval and q as text."""
     q = "< 0.0001" if found.q < 1e-4 else f"= {found.q:.2g}"
     ends = f"[{share(found.low, sign=True)} to {share(found.high, sign=True)}]"
     return f"difference {share(found.difference, sign=True)} {ends}, q {q}"
 
 
-def why(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> str:
-    """Return the sentence of a skill: what decided, the numbers, n, groups and chance."""
+def why(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
+    """Return the sentence of a skill: the class, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
-    text = _TEXTS[rule.name](skill, found, bar)
-    lost = _lost(skill, found, bar) if rule.verdict != NERVE else ""
+    text = _TEXTS[rule.name](skill, found, thresholds)
+    lost = _lost(skill, found, thresholds) if rule.verdict != NERVE else ""
     return f"{text}{lost} ({counted}){_missing(skill, found)}."
 
 
-def _lost(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
-    """Return what is shown to be lost before the language model, where that is not the class."""
+def _lost(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
+    """Return the text on a loss before the language model, if that is not the class."""
     for after, name in (("connector", "encoder_connector"), ("lm_best", "encoder_lm")):
-        if bar.above(found.tests.get(name)):
+        if thresholds.above(found.tests.get(name)):
             at = found.estimates
             return (
                 f"; some was lost on the way: {_at(skill, 'encoder')} {share(at['encoder'].value)}"
@@ -65,7 +65,7 @@ def _lost(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     return ""
 
 
-def _used(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _used(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     held = _held(skill, found)
     text = (
@@ -75,18 +75,18 @@ def _used(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     return f"{text}; {held}" if held else text
 
 
-def _brain(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _brain(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
-    part = ", which uses a part of it" if bar.above(tests.get("sighted_blind")) else ""
+    part = ", which uses a part of it" if thresholds.above(tests.get("sighted_blind")) else ""
     return (
         f"Held and not used: {_at(skill, 'lm_best')} gives {number(at['lm_best'])}, the answer "
         f"{number(at['sighted'])}{part}, {gap(tests['lm_sighted'])}"
     )
 
 
-def _nerve(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _nerve(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
-    lost = "encoder_connector" if bar.above(tests.get("encoder_connector")) else "encoder_lm"
+    lost = "encoder_connector" if thresholds.above(tests.get("encoder_connector")) else "encoder_lm"
     after = lost.replace("encoder_lm", "lm_best").replace("encoder_connector", "connector")
     text = (
         f"Lost on the way: {_at(skill, 'encoder')} gives {number(at['encoder'])}, "
@@ -97,37 +97,37 @@ def _nerve(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     return text + (f"; the answer {number(at['sighted'])}" if "sighted" in at else "")
 
 
-def _eyes(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _eyes(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at = found.estimates
     text = (
         f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an "
-        f"interval that ends less than {share(bar.margin)} above chance"
+        f"interval that ends less than {share(thresholds.margin)} above chance"
     )
     if found.decisive == "encoder" and "alone" in at:
-        text += f" (of the pictures alone {number(at['alone'])})"
+        text += f" (from single images {number(at['alone'])})"
     return text + (f"; the answer is right on {number(at['sighted'])}" if "sighted" in at else "")
 
 
-def _without_looking(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _prior(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
     held = _held(skill, found)
     text = (
-        f"Right without looking: {number(at['sighted'])} with the picture, {number(at['blind'])} "
-        f"blind, {gap(tests['sighted_blind'])}, within ±{share(bar.margin)}"
+        f"Right without the image: {number(at['sighted'])} with the image, {number(at['blind'])} "
+        f"blind, {gap(tests['sighted_blind'])}, within ±{share(thresholds.margin)}"
     )
     return f"{text}; {held}" if held else text
 
 
-def _same(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _unchanged(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at, changed = found.estimates, found.changed
-    assert changed is not None  # the rule looked at it
+    assert changed is not None, "the rule used it"
     return (
-        f"It says the same without the picture: {number(changed)} of its answers change, and it is "
+        f"The same without the image: {number(changed)} of its answers change, and it is "
         f"right on {number(at['sighted'])}"
     )
 
 
-def _encoded(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _encoded(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at = found.estimates[found.decisive]
     return (
         f"Encoded: {_at(skill, found.decisive)} gives {number(at)}; there is no language model "
@@ -135,66 +135,66 @@ def _encoded(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
     )
 
 
-def _undecided(skill: Skill, found: Findings, bar: VerdictThresholds) -> str:
+def _undecided(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at = found.estimates
     stages = [s for s in (found.decisive, "connector", "lm_best", "sighted") if s in at]
-    parts = [f"{_at(skill, s)} {number(at[s])} {_standing(at[s], bar)}" for s in stages]
+    parts = [f"{_at(skill, s)} {number(at[s])} {_state(at[s], thresholds)}" for s in stages]
     if "blind" in at:
         parts.append(f"blind {number(at['blind'])}")
     for name, first in (("sighted_blind", "sighted"), ("lm_sighted", "lm_best")):
-        if name in found.tests and bar.has(at[first]):
+        if name in found.tests and thresholds.has(at[first]):
             parts.append(f"{_PAIRS[name]}: {gap(found.tests[name])}")
     lost = found.tests.get("encoder_sighted")
     read = {"connector", "lm_best"} & set(at)
-    if bar.above(lost) and not read:
+    if thresholds.above(lost) and not read:
         return (
-            f"Lost after the encoder, and nothing tells where: {'; '.join(parts)}, "
+            f"Lost after the encoder, but it is unknown where: {'; '.join(parts)}, "
             f"{gap(lost)}"  # type: ignore[arg-type]
         )
     return f"Undecided: {'; '.join(parts)}"
 
 
 _TEXTS: dict[str, Callable[[Skill, Findings, VerdictThresholds], str]] = {
-    "right without looking": _without_looking,
+    "right without looking": _prior,
     "used": _used,
     "held and unused": _brain,
     "lost on the way": _nerve,
     "not encoded": _eyes,
-    "says the same blind": _same,
+    "says the same blind": _unchanged,
     "nobody to use it": _encoded,
     "none": _undecided,
 }
 
 
 def _at(skill: Skill, stage: str) -> str:
-    """Name a stage and its address."""
+    """Return the name of a stage with its address."""
     address = skill.stages[stage].address
     return f"{NAMES[stage]} at {address}" if address not in ("", "connector") else NAMES[stage]
 
 
 def _held(skill: Skill, found: Findings) -> str:
-    """Name what encoder and language model hold, where they were read."""
+    """Return the values of encoder and language model, if they were read out."""
     stages = [s for s in (found.decisive, "lm_best") if s in found.estimates]
     return ", ".join(f"{_at(skill, s)} gives {number(found.estimates[s])}" for s in stages)
 
 
-def _standing(found: Estimate, bar: VerdictThresholds) -> str:
-    if bar.has(found):
+def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
+    if thresholds.has(found):
         return "(has it)"
-    return "(lacks it)" if bar.lacks(found) else "(open)"
+    return "(lacks it)" if thresholds.lacks(found) else "(open)"
 
 
 def _missing(skill: Skill, found: Findings) -> str:
-    """Return what could not be looked at, and whose items are others."""
+    """Return the text on missing stages, and on stages with other items."""
     stage = skill.stages.get("encoder")
     if stage is not None and stage.groups is not None:
-        return f"; the encoder was asked about {len(stage.right)} other items of this pattern"
+        return f"; the encoder answered {len(stage.right)} other items of this pattern"
     if found.kind == "encoder":
         return ""
     if skill.band == QUESTION:
-        return "; the encoder never saw the question, so eyes and nerve cannot be told"
+        return "; the encoder never saw the question, so eyes and nerve cannot be distinguished"
     if skill.band == PATTERN and "lm_best" not in skill.stages:
-        return "; no address was read, so nerve and brain cannot be told"
+        return "; no address was read out, so nerve and brain cannot be distinguished"
     if "sighted" not in skill.stages:
-        return "; it was not asked"
-    return "" if "blind" in skill.stages else "; it was not asked blind"
+        return "; it has no responses"
+    return "" if "blind" in skill.stages else "; it has no blind responses"

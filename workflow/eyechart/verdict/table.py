@@ -1,4 +1,4 @@
-"""Rows of the table of verdicts: tests corrected together, classes, sentences."""
+"""Rows of the verdict tables: jointly corrected tests, classes, sentences."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,55 +12,59 @@ from eyechart.verdict.rules import Rule, VerdictThresholds, decide
 from eyechart.verdict.sentences import why
 
 
-def judge(
-    found: Sequence[Skill], kind: str, bar: VerdictThresholds
+def apply_rules(
+    found: Sequence[Skill], kind: str, thresholds: VerdictThresholds
 ) -> list[tuple[Skill, Findings, Rule]]:
-    """Return the numbers and the rule of every skill; q is over all tests of all of them.
+    """Return the findings and the rule of every skill; q is over all tests of all skills.
 
     Parameters
     ----------
     found : sequence of Skill
-        All of one model.
+        All skills of one model.
     kind : str
         ``vlm`` or ``encoder``.
-    bar : VerdictThresholds
+    thresholds : VerdictThresholds
     """
     measured = [measure(skill, kind) for skill in found]
     p = [test.p for one in measured for test in one.tests.values()]
     q = iter(benjamini_hochberg(np.array(p, dtype=float)).tolist())
-    judged = []
+    decided = []
     for skill, one in zip(found, measured, strict=True):
         tests = {name: replace(test, q=next(q)) for name, test in one.tests.items()}
         final = replace(one, tests=tests)
-        judged.append((skill, final, decide(final, bar)))
-    return judged
+        decided.append((skill, final, decide(final, thresholds)))
+    return decided
 
 
 def rows(
-    found: Sequence[Skill], model: str, kind: str, contains: str | None, bar: VerdictThresholds
+    found: Sequence[Skill],
+    model: str,
+    kind: str,
+    contains: str | None,
+    thresholds: VerdictThresholds,
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Return the rows of ``eyechart.tables.verdict``: VALUES, SKILLS and DIFFERENCES.
 
-    Skills stand by band, then dataset, then name; stages along the model.
+    Skills are sorted by band, dataset and name; stages in the order of the model.
     """
-    judged = judge(found, kind, bar)
-    judged.sort(key=lambda one: (BANDS.index(one[0].band), one[0].dataset, one[0].name))
+    decided = apply_rules(found, kind, thresholds)
+    decided.sort(key=lambda one: (BANDS.index(one[0].band), one[0].dataset, one[0].name))
     values: list[Row] = []
     skills: list[Row] = []
     differences: list[Row] = []
-    for skill, numbers, rule in judged:
+    for skill, numbers, rule in decided:
         key = {"model": model, "dataset": skill.dataset, "skill": skill.name, "band": skill.band}
         values += [key | row for row in _values(skill, numbers)]
         differences += [key | row for row in _differences(skill, numbers)]
         head = key | {"kind": kind, "contains": contains}
         skills.append(head | _class(skill, numbers) | {
-            "verdict": rule.verdict, "rule": rule.name, "why": why(skill, numbers, rule, bar)
+            "verdict": rule.verdict, "rule": rule.name, "why": why(skill, numbers, rule, thresholds)
         })  # fmt: skip
     return values, skills, differences
 
 
 def _class(skill: Skill, found: Findings) -> Row:
-    """Return what a skill was judged from, but for the numbers of its stages."""
+    """Return the columns of a skill's class other than the values of its stages."""
     changed = found.changed
     return {
         "seen": ("alone" if found.decisive == "alone" else skill.seen) or None,

@@ -1,4 +1,4 @@
-"""What is read from representations alone, the verdict, and what the report shows."""
+"""The sections `readout`, `concepts`, `attention`, `verdict` and `report`."""
 
 from typing import Annotated, Literal
 
@@ -54,7 +54,7 @@ class DptHead(Section):
 class DepthHeads(Section):
     """How depth heads are trained."""
 
-    pictures: Annotated[int, Field(ge=2)] = setting(800, "images that teach them at most")
+    pictures: Annotated[int, Field(ge=2)] = setting(800, "most training images")
     linear: LinearHeads = nested("one ridge regression per address")
     dpt: DptHead | None = nested("one head over several blocks; null: none")
 
@@ -106,11 +106,11 @@ class Attention(Section):
 
     datasets: Names | None = setting(
         None,
-        "datasets whose items are traced, asked as under `behavior`; null: all whose layout marks "
-        "regions",
+        "datasets whose items are traced, prompted as under `behavior`; null: all whose layout "
+        "marks regions",
     )
     items: Count = setting(8, "items of each task, drawn by the seed")
-    pictures: Natural = setting(2, "of those, items whose whole maps are kept")
+    pictures: Natural = setting(2, "of those, items whose whole maps are stored")
     top: Count = setting(1, "words kept of every image token")
     bootstrap: Draws = setting(1000, BOOTSTRAP)
 

@@ -1,4 +1,4 @@
-"""What all sections of the configuration share: strict models, and the types of their values."""
+"""The base of all sections of the configuration: strict models, and the types of values."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -39,7 +39,7 @@ def _undefault(schema: dict[str, Any]) -> None:
 
 
 class Override(Section):
-    """A mapping of what differs from another section: keys that are not given stay out."""
+    """A mapping of overrides of another section: keys that are not given stay out."""
 
     model_config = ConfigDict(json_schema_extra=_undefault)
 
@@ -56,7 +56,7 @@ def setting(default: Any, description: str, *, unit: str = "") -> Any:
 def nested(
     description: str, default: dict[str, Any] | None = None, *, null_stays: bool = True
 ) -> Any:
-    """Return a field that holds a section, by default with what differs from its own defaults."""
+    """Return a field that holds a section; ``default`` overrides the section's own defaults."""
     return Field(
         default or {},
         description=description,
@@ -80,7 +80,7 @@ def _unit(unit: str) -> dict[str, JsonValue] | None:
 
 
 def mistake(key: str, rest: str) -> PydanticCustomError:
-    """Return an error about a key; ``rest`` ends a sentence that begins with the key's place."""
+    """Return an error about a key; ``rest`` ends a sentence that begins with the key."""
     return PydanticCustomError("mistake", "{rest}", {"key": key, "rest": rest})
 
 
@@ -94,7 +94,7 @@ def _expect(expected: str, holds: Callable[[Any], bool]) -> AfterValidator:
 
 
 def _as_written(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Keep an integer an integer, so that slices of settings say what the user wrote."""
+    """Keep an integer an integer, so that slices of settings hold what the user wrote."""
     validate(value)
     return value
 

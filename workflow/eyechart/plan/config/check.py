@@ -31,7 +31,7 @@ def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
     Raises
     ------
     UserError
-        For the first thing that is wrong: file, key, value found, what was expected.
+        For the first mistake, with file, key, value and what was expected.
     """
     held = Files(files)
     try:

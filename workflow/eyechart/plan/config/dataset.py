@@ -1,4 +1,4 @@
-"""What the sections of all datasets have in common."""
+"""The keys that the sections of all datasets share."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
@@ -34,7 +34,7 @@ WORDED = "its question; `official`: the dataset's own"
 
 
 class Dataset(Section):
-    """What every dataset has."""
+    """The keys of every dataset."""
 
     LAYOUT: ClassVar[Layout]  # what the layout asks of the workflow
     RELEASED: ClassVar[tuple[str, ...]] = ("test",)  # the splits that are taken by default
@@ -101,7 +101,7 @@ class Dataset(Section):
 
 
 class Rendered(Dataset):
-    """What datasets have that can be rendered."""
+    """The keys of datasets that can be rendered."""
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")

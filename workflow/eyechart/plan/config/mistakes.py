@@ -9,11 +9,9 @@ import yaml
 
 from eyechart.core.errors import UserError, nearest
 
-LOADER: Any = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # ten times as quick, where it was built
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
 Place = tuple[str | int, ...]
-# A misspelt key is the likeliest cause of all else: its right spelling is then missing
+# A misspelt key is the likeliest cause of other errors, since its correct spelling is then missing
 FIRST = ("unknown_key", "literal_error", "union_tag_invalid", "missing", "union_tag_not_found")
 EXPECTED = {
     "int_type": "a whole number",
@@ -61,7 +59,7 @@ class Files:
 
 
 def read(path: str | Path) -> Any:
-    """Load a YAML or JSON file; a key that occurs twice in one mapping is a UserError."""
+    """Load a YAML or JSON file; raise a UserError for a key that occurs twice in one mapping."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         node = yaml.compose(text, Loader=LOADER)
@@ -91,7 +89,7 @@ def _refuse_twice(node: yaml.Node, path: str | Path, at: str) -> None:
 
 
 def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
-    """Return what stands at a place in nested data, and whether anything does."""
+    """Return the value at a place in nested data, and whether there is one."""
     for key in place:
         try:
             held = held[key]
@@ -105,23 +103,23 @@ def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str
     errors = _of_tried_types(errors, config)
     kinds = [error["type"] for error in errors]
     error = min(errors, key=lambda error: [*FIRST, *kinds].index(error["type"]))
-    place, told = _written(error["loc"], config), error.get("ctx", {})
+    place, context = _written(error["loc"], config), error.get("ctx", {})
     match error["type"]:
         case "unknown_key":
-            at = (*place, told["key"])
-            hint = nearest(told["key"], told["valid"])
+            at = (*place, context["key"])
+            hint = nearest(context["key"], context["valid"])
             return f"{files.of(at)}: unknown key {_dotted(at)!r}; {hint}"
         case "missing" | "union_tag_not_found" as kind:
             key = error["loc"][-1] if kind == "missing" else "layout"
             return f"{files.of(place)}: {_dotted(place)}: the key {key!r} is missing"
         case "union_tag_invalid":
-            valid = [name.strip(" '") for name in told["expected_tags"].split(",")]
+            valid = [name.strip(" '") for name in context["expected_tags"].split(",")]
             at = (*place, "layout")
-            rest = f" is {told['tag']!r}; {nearest(told['tag'], valid)}"
-            return f"{files.of(at, told['tag'])}: {_dotted(at)}{rest}"
+            rest = f" is {context['tag']!r}; {nearest(context['tag'], valid)}"
+            return f"{files.of(at, context['tag'])}: {_dotted(at)}{rest}"
         case "mistake":
-            at = (*place, told["key"]) if told["key"] else place
-            return f"{files.of(at, dig(config, at)[0])}: {_dotted(at)}{told['rest']}"
+            at = (*place, context["key"]) if context["key"] else place
+            return f"{files.of(at, dig(config, at)[0])}: {_dotted(at)}{context['rest']}"
     same = [other for other in errors if _written(other["loc"], config) == place]
     return _of_value(place, same, config, files)
 
@@ -151,7 +149,7 @@ def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files
 
 
 def _of_tried_types(errors: Sequence[Any], config: dict[str, Any]) -> list[Any]:
-    """Leave out that a value is of none of several types, where an error within it says more."""
+    """Leave out errors about the type of a value if there is a more specific error within it."""
     places = [_written(error["loc"], config) for error in errors]
     return [
         error
@@ -169,7 +167,7 @@ def _choices(error: Any) -> list[str]:
 def _written(loc: Place, config: dict[str, Any]) -> Place:
     """Return the part of an error's place that the user wrote.
 
-    pydantic adds the layout of a dataset, and which of several types was tried.
+    pydantic adds the layout of a dataset, and the type that was tried.
     """
     held: Any = config
     place: list[str | int] = []

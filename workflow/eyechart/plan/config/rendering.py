@@ -1,4 +1,4 @@
-"""How images look: the studio that renders scenes, and the canvas that joins images."""
+"""The sections `rendering` and `canvas`: how scenes are rendered, and images joined."""
 
 from typing import Annotated
 
@@ -26,8 +26,10 @@ Position = Annotated[list[Number], Field(min_length=3, max_length=3)]
 class CameraSettings(Section):
     """The camera of rendered scenes."""
 
-    position: Position = setting([0, -9, 6], "where it stands", unit="scene units")
-    target: Position = setting([0, 0, 0.3], "the point that it looks at", unit="scene units")
+    position: Position = setting([0, -9, 6], "its position", unit="scene units")
+    target: Position = setting(
+        [0, 0, 0.3], "the point in the centre of its view", unit="scene units"
+    )
     fov: Annotated[float, Field(gt=0, lt=180), AsWritten] = setting(
         22, "field of view", unit="degrees"
     )

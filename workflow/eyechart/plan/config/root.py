@@ -1,4 +1,4 @@
-"""The whole configuration, and what its parts that are left out mean."""
+"""The whole configuration, and the defaults that depend on its other parts."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -85,7 +85,7 @@ class RootConfig(Section):
 
     @model_validator(mode="after")
     def _fill(self) -> "RootConfig":
-        """Examine every dataset that is named with whatever its layout allows, unless told."""
+        """Fill in lists of datasets: by default all stages that a dataset's layout allows."""
         for dataset in self.datasets.values():
             left = dataset.test_share < 1 or self.probing.split == "official"
             if dataset.tasks is None:

@@ -1,4 +1,4 @@
-"""How models are loaded, what is stored of them, what is probed, asked and mined."""
+"""The sections `loading`, `extraction`, `probing`, `behavior` and `mining`."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ BATCH = (
 
 
 class LoadingSettings(Section):
-    """What of ``loading`` may differ between models."""
+    """The keys of ``loading`` that may differ between models."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting(
         "auto", "`auto` takes a GPU where there is one"
@@ -161,7 +161,7 @@ class Probing(Section):
 
 
 class QuestionSettings(Section):
-    """What of ``behavior`` may differ between datasets."""
+    """The keys of ``behavior`` that may differ between datasets."""
 
     prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
         "{question}",
@@ -171,7 +171,7 @@ class QuestionSettings(Section):
         "text", "what is scored: the text of a choice, or its letter, `(a)`"
     )
     orders: Count | Literal["all"] = setting(
-        1, "cyclic orders of the options that are asked; 1 is the given order alone"
+        1, "cyclic orders of the options in the prompt; 1 is the given order only"
     )
     items: Literal["test", "all"] = setting(
         "test", "`test`: items in the test part of the derived split; `all`: every item"
@@ -203,8 +203,8 @@ class BehaviorSettings(QuestionSettings):
 
     datasets: Names | None = setting(
         None,
-        "datasets whose questions are asked; null: all that have questions. Encoders with a text "
-        "tower answer too; statements of the layout `mmvp_vlm` are asked of encoders alone",
+        "datasets whose items models answer; null: all that have questions. Encoders with a text "
+        "tower answer too; statements of the layout `mmvp_vlm` are for encoders only",
     )
     conditions: Annotated[
         list[Condition],
@@ -245,7 +245,7 @@ class Mining(Section):
     )
     vectors: dict[Name, Annotated[str, Field(pattern=r"^[^/]+/(cls|image_mean)$")]] = setting(
         {},
-        "by model, the extracted address and span that stands for an image, e.g. `connector/cls`",
+        "by model, the extracted address and span that represents an image, e.g. `connector/cls`",
     )
     similar: Cosine = setting(0.95, "images are alike to the first above this cosine")
     different: Cosine = setting(0.6, "and different to the second below this cosine")

@@ -1,4 +1,4 @@
-"""The recipe of the tiny models that ship with the project, and the images that they learn from."""
+"""The section `tiny_models`: the recipe of the shipped models, and their training images."""
 
 from typing import Annotated, Literal
 
@@ -29,8 +29,8 @@ LOOK = {
     "light_jitter": 1.0,
     "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
 }
-# Asked for by the training rules only. A seed and a look of its own: an exam that looks different
-# leaves the models alone.
+# Only the training rules use this dataset. It has its own seed and rendering settings, so that the
+# configuration of other datasets does not change the models.
 TRAINED_ON = {
     "layout": "clevr",
     "source": "render",

@@ -1,8 +1,8 @@
-"""Write what is generated from the models: the JSON Schema, and the tables of config/README.md.
+"""Write the files generated from the models: the JSON Schema, and the tables of config/README.md.
 
     python -m eyechart.plan.config.write_docs
 
-In config/README.md, what stands between ``<!-- generated: <section> -->`` and
+In config/README.md, the text between ``<!-- generated: <section> -->`` and
 ``<!-- generated end -->`` is replaced.
 """
 
@@ -149,9 +149,9 @@ def _bounds(part: Schema) -> str:
     high = part.get("maximum", part.get("exclusiveMaximum"))
     above = ">" if "exclusiveMinimum" in part else "≥"
     below = "<" if "exclusiveMaximum" in part else "≤"
-    told = [f"{above} {low:g}"] if low is not None else []
-    told += [f"{below} {high:g}"] if high is not None else []
-    return f" {', '.join(told)}" if told else ""
+    bounds = [f"{above} {low:g}"] if low is not None else []
+    bounds += [f"{below} {high:g}"] if high is not None else []
+    return f" {', '.join(bounds)}" if bounds else ""
 
 
 def _schema_of(model: Model) -> Schema:

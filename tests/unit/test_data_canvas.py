@@ -99,7 +99,7 @@ def test_pictures_keep_their_shape_and_a_lone_one_its_pixels():
 
 
 def test_a_canvas_with_no_room_for_its_pictures_is_refused():
-    with pytest.raises(UserError, match=r"canvas_px is 20, too small for 3 pictures; make it larg"):
+    with pytest.raises(UserError, match=r"canvas_px is 20, too small for 3 images; make it larg"):
         plan([(400, 300)] * 3, style(canvas_px=20, columns=1), True)
 
 

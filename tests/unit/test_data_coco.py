@@ -243,7 +243,7 @@ def test_a_subset_asks_of_its_pictures_what_the_whole_asks(there):
     assert some.equals(whole.filter(whole["group"].is_in(chosen)))
     assert set(fewer["group"]) < chosen
     assert set(prepare(subset=20, seed=8)[1]["image_id"]) != chosen
-    with pytest.raises(UserError, match="subset is 81, but val2017 has 80 pictures"):
+    with pytest.raises(UserError, match="subset is 81, but val2017 has 80 images"):
         prepare(subset=81)
 
 

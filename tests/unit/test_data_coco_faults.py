@@ -52,9 +52,9 @@ def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowe
     acquire(source)
     told = sentence(prepare)
     for part in (
-        "instances_val2017.json: of the pictures that it or the captions name, 6 are not there",
+        "instances_val2017.json: of the images that it or the captions name, 6 are missing",
         f"with {annotations} annotations, first val2017/{lost[0]}, ",
-        "or write allow_missing: true",
+        "or set allow_missing: true",
     ):
         assert part in told
     assert lost[5] not in told and lost[5] in caplog.text
@@ -69,7 +69,7 @@ def test_annotations_of_a_picture_that_nothing_lists_are_absent_too(source):
     edit(source, CAPTIONS, lambda v: v["annotations"][0].update(image_id=999))
     acquire(source)
     told = sentence(prepare)
-    assert "that it or the captions name, 1 are not there" in told
+    assert "that it or the captions name, 1 are missing" in told
     assert "with 2 annotations, first image_id 999" in told
     assert prepare(allow_missing=True)[1].height == 12
 
@@ -85,14 +85,14 @@ def test_pictures_that_no_annotation_names_are_left_alone(source):
 def test_a_folder_without_any_of_the_pictures_is_refused_at_once(source):
     shutil.rmtree(source / "val2017")
     told = sentence(acquire, source)
-    assert "mine/val2017: none of the 12 pictures that mine/annotations/instances_val" in told
+    assert "mine/val2017: none of the 12 images that mine/annotations/instances_val" in told
     assert not ROOT.exists()
 
 
 def test_a_picture_that_was_taken_away_later_says_how_to_mend_it(source):
     acquire(source)
     (source / "val2017/000000000010.jpg").unlink()
-    assert "000000000010.jpg: picture is missing; restore it, or delete" in sentence(prepare)
+    assert "000000000010.jpg: image is missing; restore it, or delete" in sentence(prepare)
 
 
 def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
     assert "is 32 x 48 px, but its annotations are of 48 x 32 px" in sentence(prepare)
     path.write_text("not a picture")
     acquire(source)
-    assert "000000000010.jpg: not a whole picture" in sentence(prepare)
+    assert "000000000010.jpg: not a complete image" in sentence(prepare)
 
 
 # Annotations
@@ -139,18 +139,18 @@ def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(id=v["annotations"][2]["id"]),
-            ["annotations[4]: id", "stands there twice"],
+            ["annotations[4]: id", "occurs twice"],
         ),
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(id="4"),
             ["[4]: id is '4', expected"],
         ),
-        (OBJECTS, lambda v: v["images"][4].update(id=3), ["images[4]: id 3 stands there twice"]),
+        (OBJECTS, lambda v: v["images"][4].update(id=3), ["images[4]: id 3 occurs twice"]),
         (
             OBJECTS,
             lambda v: v["images"][4].update(file_name="000000000003.jpg"),
-            ["images[4]: file_name '000000000003.jpg' stands there twice"],
+            ["images[4]: file_name '000000000003.jpg' occurs twice"],
         ),
         (CAPTIONS, lambda v: v["annotations"][1].pop("caption"), ["'caption' is missing"]),
         (
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["categories"][1].update(name="Person"),
-            ["category 'Person' makes the task 'has_person'", "also 'person'"],
+            ["category 'Person' makes the task 'has_person'", "that of 'person' too"],
         ),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_broken_or_missing_file_is_named_when_it_is_acquired(source, name):
     assert f"mine/annotations/{name}.json: not valid JSON" in sentence(acquire, source)
     path.unlink()
     told = sentence(acquire, source)
-    assert f"{name}.json: no such file, so split 'val2017' cannot be examined" in told
+    assert f"{name}.json: no such file, so split 'val2017' cannot be evaluated" in told
     assert not ROOT.exists()
 
 
@@ -228,7 +228,7 @@ def test_the_receipt_counts_pictures_and_captions(source):
 
 def test_a_split_without_annotations_is_refused_before_the_download():
     told = sentence(coco_layout.check_released, ["test2017"])
-    assert "split 'test2017' of COCO 2017 cannot be examined, as only train2017 and val2017" in told
+    assert "split 'test2017' of COCO 2017 cannot be evaluated: only train2017 and val2017" in told
 
 
 def test_a_receipt_of_another_layout_or_split_is_refused(source):

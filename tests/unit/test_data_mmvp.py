@@ -150,7 +150,7 @@ def edited(place, column, value):
     ("rows", "words"),
     [
         (QUESTIONS[:3], r"line 4: Index 3 lacks its partner 4 among the 3 rows"),
-        ([*QUESTIONS, QUESTIONS[0]], r"line 6: Index 1 stands already in .*Questions.csv: line 2"),
+        ([*QUESTIONS, QUESTIONS[0]], r"line 6: Index 1 is already in .*Questions.csv: line 2"),
         (edited(0, "Index", "one"), r"line 2: Index is 'one', expected a number above 0"),
         (edited(0, "Index", "0"), r"line 2: Index is '0', expected a number above 0"),
         (edited(1, "Correct Answer", "(c)"), r"line 3: Correct Answer is '\(c\)', expected one of"),
@@ -178,7 +178,7 @@ def test_a_missing_column_picture_or_list_is_named():
         acquire(Path("mine"), "mmvp", ROOT)
     make_mmvp(Path("mine"))
     Path("mine/MMVP Images/3.jpg").unlink()
-    with pytest.raises(UserError, match=r"3.jpg: no such picture, but .*: line 4 asks of it"):
+    with pytest.raises(UserError, match=r"3.jpg: no such image, but .*: line 4 asks about it"):
         acquire(Path("mine"), "mmvp", ROOT)
     Path("mine/Questions.csv").unlink()
     with pytest.raises(UserError, match=r"mine/Questions.csv: no such file"):

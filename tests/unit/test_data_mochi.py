@@ -63,10 +63,10 @@ def test_trials_that_show_the_same_picture_are_one_group():
         ({"oddity_index": 3}, r"oddity_index is 3, expected 0 to 2"),
         ({"oddity_index": -1}, r"oddity_index is -1, expected 0 to 2"),
         ({"oddity_index": None}, r"oddity_index is None, expected a whole number"),
-        ({"n_objects": 4}, r"3 images and n_objects 4, expected as many, 3 or 4"),
-        ({"images": None}, r"0 images and n_objects 3, expected as many, 3 or 4"),
+        ({"n_objects": 4}, r"3 images and n_objects 4, expected equal, 3 or 4"),
+        ({"images": None}, r"0 images and n_objects 3, expected equal, 3 or 4"),
         ({"images": row(1, 3, 0)["images"][:2], "n_objects": 2}, r"2 images and n_objects 2, exp"),
-        ({"images": [{"bytes": b"?", "path": ""}] * 3}, r"image 1: not a whole picture"),
+        ({"images": [{"bytes": b"?", "path": ""}] * 3}, r"image 1: not a complete image"),
     ],
 )
 def test_a_bad_row_is_one_sentence(cells, words):
@@ -77,7 +77,9 @@ def test_a_bad_row_is_one_sentence(cells, words):
 
 def test_shards_must_be_whole_and_the_question_ones_own():
     make_mochi(Path("mine"), ROWS, "00000-of-00002")
-    with pytest.raises(UserError, match=r"mine: 1 files data/train-\*.parquet, expected all"):
+    with pytest.raises(
+        UserError, match=r"mine: 1 files data/train-\*.parquet, expected a complete set"
+    ):
         acquire(Path("mine"), "mochi", ROOT, ("train",))
     make_mochi(Path("mine"), ROWS, "00001-of-00002")
     acquire(Path("mine"), "mochi", ROOT, ("train",))

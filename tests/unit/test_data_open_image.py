@@ -60,14 +60,14 @@ def huge(folder, side):
 @pytest.mark.parametrize("side", [10_001, 20_000])
 def test_a_picture_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, side):
     path = huge(tmp_path, side)
-    with pytest.raises(UserError, match=r"a\.png: .*100000000 .*"):
+    with pytest.raises(UserError, match=r"a\.png: .*100000000"):
         open_picture(path)
-    with pytest.raises(UserError, match=r"a\.png: .*100000000 .*"):
+    with pytest.raises(UserError, match=r"a\.png: .*100000000"):
         check_pictures(tmp_path, ["a.png"], {})
 
 
 def test_a_cut_off_picture_is_one_sentence(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.repeat(RAMP[:, :, None], 3, axis=2)), "a.jpg")
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(UserError, match=r"a\.jpg: not a whole picture"):
+    with pytest.raises(UserError, match=r"a\.jpg: not a complete image"):
         open_picture(path)

@@ -113,7 +113,9 @@ def test_what_was_saved_to_disk_says_the_same():
 def test_a_saved_dataset_without_a_split_goes_by_any_one_name():
     items, _ = examine(save(Path("saved"), [(0, 4)], None), "out", ["all"])
     assert set(items["split"]) == {"all"}
-    with pytest.raises(UserError, match=r"saved: has no splits .*, but splits are a, b; give one"):
+    with pytest.raises(
+        UserError, match=r"saved: has neither splits .*, but splits are a, b; give one"
+    ):
         examine(Path("saved"), "out", ["a", "b"])
 
 
@@ -143,7 +145,7 @@ def test_a_list_of_pictures_and_a_list_of_choices_are_taken():
          r"mine: split 'train' has 1 of 2 shards; download the dataset again"),
         (lambda p: [f.unlink() for f in p.iterdir()], r"mine: no Parquet .* no saved dataset"),
         (lambda p: cut(p / "train-00001-of-00002.parquet"),
-         r"train-00001-of-00002.parquet: truncated or damaged, not a whole Parquet file"),
+         r"train-00001-of-00002.parquet: truncated or damaged, not a complete Parquet file"),
         (lambda p: p.rename("elsewhere"), r"mine: no such folder, expected a Hugging Face"),
     ],
 )  # fmt: skip
@@ -159,9 +161,7 @@ def cut(path: Path) -> None:
 
 def test_shards_further_down_are_hinted_at():
     shards(Path("mine/english/data"))
-    with pytest.raises(
-        UserError, match=r"there is some in english/data: give one of these as path"
-    ):
+    with pytest.raises(UserError, match=r"found in english/data: give one of these as path"):
         examine(Path("mine"), "out")
 
 

@@ -262,9 +262,7 @@ def test_a_broken_list_is_named(root):
 
 def test_a_missing_picture_is_named_with_its_mend(root):
     (root / VAL_PICTURE).unlink()
-    with pytest.raises(
-        UserError, match=f"{VAL_PICTURE}: picture is missing; restore it, or delete"
-    ):
+    with pytest.raises(UserError, match=f"{VAL_PICTURE}: image is missing; restore it, or delete"):
         prepare(root)
 
 
@@ -272,13 +270,13 @@ def test_a_missing_picture_is_named_with_its_mend(root):
 def test_a_truncated_picture_is_named(root, keep):
     data = (root / VAL_PICTURE).read_bytes()
     (root / VAL_PICTURE).write_bytes(data[: int(len(data) * keep)])
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: picture was truncated or altered"):
+    with pytest.raises(UserError, match=f"{VAL_PICTURE}: image was truncated or altered"):
         prepare(root)
 
 
 def test_another_picture_under_the_same_name_is_noticed(root):
     (root / VAL_PICTURE).write_bytes((root / "images/val/CLEVR_val_000004.png").read_bytes())
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: picture was truncated or altered"):
+    with pytest.raises(UserError, match=f"{VAL_PICTURE}: image was truncated or altered"):
         prepare(root)
 
 
@@ -286,7 +284,7 @@ def test_another_picture_under_the_same_name_is_noticed(root):
 def test_a_picture_that_was_acquired_broken_is_named(root, damage):
     (root / VAL_PICTURE).write_bytes(damage((root / VAL_PICTURE).read_bytes()))
     make_receipt(root, COUNTS)
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: not a whole picture"):
+    with pytest.raises(UserError, match=f"{VAL_PICTURE}: not a complete image"):
         prepare(root)
 
 

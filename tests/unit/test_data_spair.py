@@ -89,7 +89,7 @@ def test_marks_lie_apart_and_pairs_without_four_such_points_are_counted(caplog):
         points = [found[letter][1][:2] for letter in "ABCD"]
         gaps = [abs(complex(*a) - complex(*b)) for a in points for b in points if a != b]
         assert min(gaps) >= 0.3 * 60
-    assert f"test: {len(items)} of 4 pairs make an item; {4 - len(items)} that were" in caplog.text
+    assert f"test: {len(items)} of 4 pairs make an item; {4 - len(items)} others do" in caplog.text
     assert len(items) < 4
 
 
@@ -102,16 +102,16 @@ def test_a_keypoint_just_off_the_picture_is_moved_and_one_farther_off_is_named(c
     acquire(Path("mine"), "spair", ROOT, ("test",))
     with caplog.at_level(logging.WARNING):
         prepare()
-    assert "1 keypoints lay a pixel off and were moved" in caplog.text
+    assert "1 keypoints lay up to a pixel outside and were moved" in caplog.text
     off["src_kps"][0] = [62, 6]
     told = changed(src_kps=off["src_kps"])
-    assert "2008_000001.jpg: point 0 at (62.5, 6.5) does not lie on its picture" in told
+    assert "2008_000001.jpg: point 0 at (62.5, 6.5) does not lie on its image" in told
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kps_ids": ["0"]}, "6 src_kps, 6 trg_kps and 1 kps_ids, expected as many of each"),
+        ({"kps_ids": ["0"]}, "6 src_kps, 6 trg_kps and 1 kps_ids, expected equal numbers"),
         ({"src_kps": [[1]]}, "src_kps 0 is [1], expected [x, y]"),
         ({"trg_kps": "none"}, "trg_kps is 'none', expected a list of [x, y]"),
         (
@@ -129,10 +129,10 @@ def test_a_bad_annotation_is_one_sentence(fields, words):
 def test_a_missing_picture_field_or_split_is_named():
     make_spair(Path("mine"))
     Path("mine/JPEGImages/bus/2009_000008.jpg").unlink()
-    with pytest.raises(UserError, match=r"2009_000008.jpg: no such picture, but PairAnnotation/te"):
+    with pytest.raises(UserError, match=r"2009_000008.jpg: no such image, but PairAnnotation/te"):
         acquire(Path("mine"), "spair", ROOT, ("test",))
     with pytest.raises(
-        UserError, match=r"split 'train' of SPair-71k cannot be examined, .*'trn'\?"
+        UserError, match=r"split 'train' of SPair-71k cannot be evaluated: .*'trn'\?"
     ):
         spair_layout.check_released(["train"])
     with pytest.raises(UserError, match=r"mine/PairAnnotation/val: no such folder"):
@@ -147,7 +147,7 @@ def test_a_picture_that_changed_since_is_refused():
     examine()
     path = Path("mine/SPair-71k/JPEGImages/cat/2008_000001.jpg")
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(UserError, match=r"2008_000001.jpg: picture was altered since it was acqu"):
+    with pytest.raises(UserError, match=r"2008_000001.jpg: image was altered since it was acqu"):
         prepare()
 
 

@@ -1,7 +1,7 @@
-"""Where a point of the world shows in a view, and whether it shows there at all.
+"""Project world points into a view, and test their visibility.
 
-Pixel coordinates are continuous: pixel (0, 0) of a picture covers [0, 1) x [0, 1), x to the right,
-y down. Source: the pinhole camera; what hides a point is found by the rays of a survey.
+Pixel coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x to the right,
+y down. Source: the pinhole camera model; occlusion is found from the rays of a survey.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from eyechart.rendering.mesh_renderer import Survey
 from eyechart.rendering.scene.cameras import Camera
 
-NEAR = 1.0  # pixels' widths, at its distance, that a ray may meet the surface from the point
+NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
 
 
 def project(camera: Camera, points: ArrayLike, image_px: tuple[int, int]) -> np.ndarray:
-    """Give x and y in pixels, and the depth along the camera's axis, of points of the world.
+    """Return x and y in pixels, and the depth along the camera's axis, of world points.
 
     Parameters
     ----------
@@ -35,16 +35,16 @@ def project(camera: Camera, points: ArrayLike, image_px: tuple[int, int]) -> np.
 
 
 def focal_px(camera: Camera, width: int) -> float:
-    """Give the focal length in pixels; the field of view is horizontal."""
+    """Return the focal length in pixels; the field of view is horizontal."""
     return float(0.5 * width / np.tan(np.radians(camera.fov) / 2))
 
 
 def visible_in(survey: Survey, points: ArrayLike, near: float = NEAR) -> np.ndarray:
-    """Tell which points of the world a view shows: bool (...).
+    """Return which world points are visible in a view: bool (...).
 
-    A point shows if it falls into the picture and a ray of its pixel, or of one beside it, met a
-    surface there: within ``near`` pixels' widths of the point and no further from the camera by
-    more than that.
+    A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
+    hit a surface within ``near`` pixel widths of the point, and not farther from the camera by more
+    than that.
 
     Parameters
     ----------

@@ -12,16 +12,16 @@ from eyechart.rendering.language.captions import caption
 from eyechart.tiny_models.images import Pictures, normalise
 from eyechart.tiny_models.packing import Packed, Packer, Told
 
-BLANK = 255  # a white picture
+BLANK = 255  # a white image
 
 
 def tell(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Told:
-    """Give a scene in words, and up to ``gap`` free positions behind them."""
+    """Return a caption of a scene, and a random gap of up to ``gap`` free positions after it."""
     return f" {caption(scene, rng)}.", rng.randint(0, gap)
 
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
-    """Give the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
+    """Return the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
     seen = model.model.vision_tower(pixels.to(model.device), output_hidden_states=True)
     patches = seen.hidden_states[model.config.vision_feature_layer][:, 1:]  # (b, p, d)
     return model.model.multi_modal_projector(patches)
@@ -32,7 +32,7 @@ def answer_logits(
     packed: Packed,
     picture: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Give the logits, shape (a, vocabulary), at the places where answer tokens are predicted."""
+    """Return the logits, shape (a, vocabulary), that predict the answer tokens."""
     packed = packed.to(lm.device)
     embeddings = lm.get_input_embeddings()(packed.ids)  # (b, t, d)
     if picture is not None:
@@ -49,7 +49,7 @@ def answer_logits(
 
 
 def answer_loss(logits: torch.Tensor, packed: Packed) -> torch.Tensor:
-    """Give the mean cross-entropy of the answer tokens."""
+    """Return the mean cross-entropy of the answer tokens."""
     return torch.nn.functional.cross_entropy(logits, packed.labels.to(logits.device))
 
 
@@ -57,12 +57,12 @@ def answer_loss(logits: torch.Tensor, packed: Packed) -> torch.Tensor:
 def accuracies(
     model: Any, packer: Packer, held_out: Pictures, condition: str, batch: int = 100
 ) -> dict[str, float]:
-    """Give the accuracy per task: a question counts when all its answer tokens are the likeliest.
+    """Return the accuracy per task: a question counts if all its answer tokens are the argmax.
 
     Parameters
     ----------
     condition : str
-        ``sighted``, ``blank`` (white pictures; of a language model: nothing told), or ``told``
+        ``sighted``, ``blank`` (white images; for a language model: no caption), or ``told``
         (a language model reads the caption).
     """
     vision = isinstance(model, LlavaForConditionalGeneration)

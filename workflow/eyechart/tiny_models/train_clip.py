@@ -1,8 +1,8 @@
-"""Stage 1, contrastive: a CLIP learns which caption belongs to which picture.
+"""Stage 1, contrastive: a CLIP learns which caption belongs to which image.
 
-Reads the training pictures; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
-Source: Radford et al. 2021, section 2.3; here two pictures of which one caption is true count as
-positives of each other, because small scenes often have twins.
+Reads the training images; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
+Source: Radford et al. 2021, section 2.3; here two images with the same caption count as
+positives of each other, because small scenes often have duplicates.
 
     python -m eyechart.tiny_models.train_clip --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/contrastive/model/ready.json
@@ -27,14 +27,14 @@ STEP = "eyechart.tiny_models.train_clip"
 
 
 def twins(scenes: list[dict[str, Any]]) -> torch.Tensor:
-    """Give a number per scene, equal for scenes with the same objects; int64 (n,)."""
+    """Return an id per scene, equal for scenes with the same objects; int64 (n,)."""
     numbers: dict[tuple[str, ...], int] = {}
     keys = [tuple(sorted(phrase(o) for o in scene["objects"])) for scene in scenes]
     return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
-    """Give the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
+    """Return the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
     same = (kind[:, None] == kind[None, :]).float()
     target = same / same.sum(1, keepdim=True)
     both = [torch.nn.functional.cross_entropy(x, target) for x in (logits, logits.T)]
@@ -44,7 +44,7 @@ def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
 def make_loss(
     model: Any, tokenizer: Any, pictures: Pictures, recipe: dict[str, Any]
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch of augmented pictures and shuffled captions."""
+    """Return a function that computes the loss of a random batch of augmented images."""
     kinds = twins(pictures.scenes)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
@@ -61,7 +61,7 @@ def make_loss(
 
 @torch.inference_mode()
 def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float]:
-    """Give how often the likeliest of all held-out captions is true of the picture (recall@1)."""
+    """Return recall@1: how often the top-ranked held-out caption is true of the image."""
     rng = randomness.dice("captions", "held out")
     texts = [caption(scene, rng) for scene in held_out.scenes]
     tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
@@ -72,7 +72,7 @@ def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float
 
 
 def main(argv: list[str]) -> None:
-    """Train CLIP from nothing."""
+    """Train CLIP from scratch."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, root = args.recipe, args.receipt.parent
     training_steps.make_deterministic(recipe[STAGE]["threads"])

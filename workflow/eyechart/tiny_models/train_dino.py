@@ -1,12 +1,11 @@
-"""Stage 5, distillation: an eye learns from pictures alone; it never meets a word.
+"""Stage 5, distillation: a vision encoder learns from images alone, without text.
 
-A student sees two views of each picture with patches hidden, and predicts what its teacher, which
-is the running mean of the student, makes of both views unhidden: of the whole picture from the
-other view, and of every hidden patch. What the teacher says is centred and sharpened, so that it
-says neither the same of all pictures nor nothing in particular.
+A student sees two views of each image with hidden patches. It predicts the outputs of its teacher,
+a running mean of the student, for the full views: that of the whole image from the other view, and
+that of every hidden patch. Teacher outputs are centred and sharpened to prevent collapse.
 
 Sources: Caron et al. 2021 (DINO); Zhou et al. 2022 (iBOT) for the patches. Oquab et al. 2024
-(DINOv2) join the two. Smaller here: no local crops, constant momentum and temperatures.
+(DINOv2) join the two. Simplified here: no local crops, constant momentum and temperatures.
 
     python -m eyechart.tiny_models.train_dino --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/distillation/model/ready.json
@@ -34,7 +33,7 @@ WATCHED = [task for task in IMAGE_TASKS if not task.startswith("has_")]
 
 
 class PrototypeHead(torch.nn.Module):
-    """Say how near a token is to each prototype: cosines, shape (…, k)."""
+    """Compute the cosine similarity of tokens to each prototype, shape (…, k)."""
 
     def __init__(self, width: int, settings: dict[str, Any]):
         super().__init__()
@@ -45,13 +44,13 @@ class PrototypeHead(torch.nn.Module):
         self.prototypes = torch.nn.Parameter(torch.randn(settings["prototypes"], narrow))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take tokens of shape (…, d)."""
+        """Return cosines (…, k) for tokens (…, d)."""
         unit = torch.nn.functional.normalize
         return unit(self.project(tokens), dim=-1) @ unit(self.prototypes, dim=-1).T
 
 
 class Learner(torch.nn.Module):
-    """An eye with a head for its class token and one for its patches."""
+    """A vision encoder with a head for its class token and one for its patches."""
 
     def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
@@ -60,25 +59,25 @@ class Learner(torch.nn.Module):
         self.patch = PrototypeHead(eye.config.hidden_size, settings)
 
     def see(self, views: torch.Tensor, hidden: torch.Tensor | None = None) -> torch.Tensor:
-        """Give the tokens of views (b, 3, h, w), class token first: (b, 1 + p, d)."""
+        """Return the tokens of views (b, 3, h, w), class token first: (b, 1 + p, d)."""
         return self.eye(pixel_values=views, bool_masked_pos=hidden).last_hidden_state
 
 
 class StudentTeacher(torch.nn.Module):
-    """Student, teacher, and the centres of what the teacher says of wholes and of patches."""
+    """Student, teacher, and the centres of the teacher's outputs for images and patches."""
 
     def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
         self.settings = settings
         self.student = Learner(eye, settings)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        # parameters that nothing optimises, so that a checkpoint keeps them
+        # parameters without gradients, so that a checkpoint includes them
         centres = torch.zeros(2, settings["prototypes"])
         self.centres = torch.nn.Parameter(centres, requires_grad=False)
 
     @torch.no_grad()
     def follow(self) -> None:
-        """Move the teacher towards the student."""
+        """Update the teacher as the running mean of the student."""
         share = 1 - self.settings["teacher_momentum"]
         both = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
         for kept, new in both:
@@ -86,7 +85,7 @@ class StudentTeacher(torch.nn.Module):
 
     @torch.no_grad()
     def teach(self, views: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give what the teacher says of whole views (b, k) and of hidden patches (h, k)."""
+        """Return the teacher's distributions for whole views (b, k) and hidden patches (h, k)."""
         tokens = self.teacher.see(views)
         said = self.teacher.whole(tokens[:, 0]), self.teacher.patch(tokens[:, 1:][hidden])
         sharp = self.settings["teacher_temperature"]
@@ -99,7 +98,7 @@ class StudentTeacher(torch.nn.Module):
         return whole, patch
 
     def forward(self, views: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Give the loss of views (2b, 3, h, w), picture by picture in two halves."""
+        """Return the loss of views (2b, 3, h, w); the two halves are views of the same images."""
         whole, patch = self.teach(views, hidden)
         tokens = self.student.see(views, hidden)
         other = whole.roll(len(whole) // 2, dims=0)
@@ -109,7 +108,7 @@ class StudentTeacher(torch.nn.Module):
         return loss + (missed * weight).sum() / len(views)
 
     def _surprise(self, target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Give the cross-entropy of each row of (…, k)."""
+        """Return the cross-entropy of each row of (…, k)."""
         said = (logits / self.settings["student_temperature"]).log_softmax(-1)
         return -(target * said).sum(-1)
 
@@ -117,7 +116,7 @@ class StudentTeacher(torch.nn.Module):
 def make_loss(
     pair: StudentTeacher, pictures: Pictures, recipe: dict[str, Any], device: torch.device
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch; before it, the teacher follows the step before."""
+    """Return a function that updates the teacher, then computes the loss of a random batch."""
     settings, sizes = recipe[STAGE], recipe["architecture"]
     patches = (sizes["image_px"] // sizes["patch_px"]) ** 2
 
@@ -134,7 +133,7 @@ def make_loss(
 
 @torch.inference_mode()
 def features(eye: Dinov2Model, pixels: torch.Tensor, batch: int = 200) -> torch.Tensor:
-    """Give the class tokens of pictures (n, 3, h, w) uint8: (n, d), rows of length 1."""
+    """Return normalised class tokens (n, d) of uint8 images (n, 3, h, w)."""
     found = [
         eye(pixel_values=normalise(part).to(eye.device)).last_hidden_state[:, 0].cpu()
         for part in pixels.split(batch)
@@ -145,10 +144,10 @@ def features(eye: Dinov2Model, pixels: torch.Tensor, batch: int = 200) -> torch.
 def neighbour_accuracies(
     eye: Dinov2Model, known: Pictures, held_out: Pictures, settings: dict[str, Any]
 ) -> dict[str, float]:
-    """Give per image task how often the nearest known pictures vote for a held-out one's label.
+    """Return the k-NN accuracy on held-out images, per image task.
 
-    ``known`` of the training pictures vote, the ``neighbours`` nearest each; a picture without a
-    majority has that for its label.
+    The ``neighbours`` nearest of ``known`` training images vote; images without a majority label
+    have that as their label.
     """
     bank = features(eye, known.pixels[: settings["known"]])
     near = (features(eye, held_out.pixels) @ bank.T).topk(settings["neighbours"]).indices  # (n, k)
@@ -165,7 +164,7 @@ def neighbour_accuracies(
 
 
 def main(argv: list[str]) -> None:
-    """Train the eye from nothing, and keep the teacher, as DINO does."""
+    """Train the encoder from scratch and keep the teacher, as DINO does."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, settings, root = args.recipe, args.recipe[STAGE], args.receipt.parent
     training_steps.make_deterministic(settings["threads"])

@@ -1,10 +1,10 @@
-"""Stage 2, language on text alone: a LLaMA reads about scenes that nobody draws.
+"""Stage 2, language on text alone: a LLaMA reads about imagined scenes.
 
-Some scenes are told in words before the questions are asked, so that it learns to answer from what
-stands in front; of the others it learns what is likely. That world has habits: with a given share
-an object has its shape's favourite colour, and answers are not balanced. These habits are the prior
-that the VLM starts with. Behind the words positions stay free at random, because a picture, which
-will stand there later, is longer than a sentence.
+Some scenes are described by a caption before the questions, so that it learns to answer from the
+context; from the others it learns which answers are likely. The imagined world is biased: with a
+given probability an object has its shape's favourite colour, and answers are not balanced. This
+bias is the prior that the VLM starts with. After the caption, a random number of positions stays
+free, because the image that later replaces it is longer than a sentence.
 
     python -m eyechart.tiny_models.train_language --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/language/model/ready.json
@@ -36,7 +36,7 @@ Scene = dict[str, Any]
 def imagine(
     settings: dict[str, Any], studio: dict[str, Any], seed: int
 ) -> list[tuple[Scene, list[Question]]]:
-    """Give ``settings['scenes']`` scenes of the world with habits, and questions with answers."""
+    """Return ``settings['scenes']`` scenes of the biased world, with questions and answers."""
     examiner = QuestionSampler(studio["families"], balance=False)
     corpus = []
     for index in range(settings["scenes"]):
@@ -59,7 +59,7 @@ def imagine(
 
 
 def main(argv: list[str]) -> None:
-    """Train the tokenizer and the language model from nothing."""
+    """Train the tokenizer and the language model from scratch."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, settings = args.recipe, args.recipe[STAGE]
     training_steps.make_deterministic(settings["threads"])

@@ -1,10 +1,10 @@
-"""Stages 3 and 4: the VLM learns to look.
+"""Stages 3 and 4: train the VLM on questions about images.
 
 ``alignment`` trains the projector alone, with vision tower and language model frozen;
 ``instruction`` trains everything.
 
 Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen; here
-it moves too, at a share of the learning rate, because tiny eyes are the bottleneck.
+it is trained too, at a reduced learning rate, because the tiny vision tower is the bottleneck.
 
     python -m eyechart.tiny_models.train_llava --stage alignment --recipe JSON --seed 7 \
         --device auto
@@ -46,7 +46,7 @@ def make_loss(
     recipe: dict[str, Any],
     settings: dict[str, Any],
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch: ``questions`` of each picture, packed."""
+    """Return a function that computes the loss of a random batch, questions packed per image."""
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(pictures.scenes), generator=generator)[: settings["batch"]]
@@ -63,7 +63,7 @@ def make_loss(
 
 
 def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration, Any]:
-    """Give the model and processor that a stage starts from."""
+    """Return the model and processor that a stage starts from."""
     if args.stage == "alignment":
         tokenizer = AutoTokenizer.from_pretrained(args.language.parent)
         clip = CLIPModel.from_pretrained(args.vision.parent)
@@ -76,7 +76,7 @@ def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration,
 def trained_parameters(
     model: LlavaForConditionalGeneration, stage_name: str
 ) -> dict[str, torch.nn.Parameter]:
-    """Give what a stage trains, by name, and freeze the rest."""
+    """Freeze all other parameters; return the trained ones by name."""
     names = dict(model.named_parameters())
     if stage_name == "alignment":
         names = {n: p for n, p in names.items() if "multi_modal_projector" in n}

@@ -1,8 +1,8 @@
-"""Take one's own data: a folder of pictures, a table, or a Hugging Face dataset on disk.
+"""Take the user's own data: a folder of images, a table, or a Hugging Face dataset on disk.
 
 Reads: the folder (``layout`` folder), the CSV, TSV, JSON Lines or Parquet file (table), or the
 folder of Parquet or Arrow shards (hf).
-Writes: under the dataset's folder links to the pictures, or pictures out of the table's bytes, in
+Writes, under the dataset's folder: links to the images, or images from the table's bytes, in
 ``images/``; ``table.jsonl``; the receipt ``acquired.json``, last.
 
     python -m eyechart.data.own.take --dataset mine --source /data/mine/questions.csv \
@@ -33,15 +33,15 @@ from eyechart.tables import receipt
 def entries(
     sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
 ) -> Iterator[Entry]:
-    """Give the rows of the splits wanted, in order, and take their pictures on the way.
+    """Yield the rows of the wanted splits, in order, and take their images.
 
-    A source's own split counts, else the column ``split``; where there is neither, all rows are of
-    the one split wanted.
+    The split is the source's own, else the column ``split``; without either, all rows belong to the
+    only wanted split.
 
     Raises
     ------
     UserError
-        If a split or a column is missing, or a row's cells or pictures cannot be read.
+        If a split or a column is missing, or a row's cells or images cannot be read.
     """
     splits = settings["splits"]
     seen = {one.split for one in sources if one.split}
@@ -87,13 +87,13 @@ def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Alb
 def _check_one(splits: list[str], path: Path) -> None:
     if len(splits) != 1:
         raise UserError(
-            f"{path}: has no splits and no column of them, but splits are {', '.join(splits)}; "
+            f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
             "give one name for all of it, e.g. [all]"
         )
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
+    """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--source", type=Path, required=True)
@@ -104,19 +104,19 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse an unknown layout or column, a misplaced receipt, and a source around the dataset."""
+    """Raise a UserError for an unknown layout or column, or a misplaced receipt or source."""
     own.check_layout(args.settings["layout"])
     own.check_columns(args.settings.get("columns", {}))
     check_output(args.root, args.output)
     if args.root.resolve().is_relative_to(args.source.resolve()):
         raise UserError(
-            f"{args.source}: holds {args.root}, where its pictures would be taken to; keep the "
-            "pictures in a folder of their own"
+            f"{args.source}: contains {args.root}, where its images would be taken to; keep the "
+            "images in a folder of their own"
         )
 
 
 def main(argv: list[str]) -> None:
-    """Take pictures and rows, and write the receipt."""
+    """Take images and rows; write the receipt last."""
     args = parse_args(argv)
     check(args)
     sources = open_source(args.settings["layout"], args.source)

@@ -1,10 +1,9 @@
-"""Download a dataset's official files, or its repository of the hub, and take what is needed.
+"""Download a dataset's official files or its hub repository, and take what is needed.
 
-Reads: ``versions.tsv`` (where each source is, its bytes, checksum and licence), the lock file
-beside it, and the data site or hub named there; a token, for a repository that is closed, from
-``HF_TOKEN``.
+Reads: ``versions.tsv`` (address, size, checksum and licence of each source), the lock file
+beside it, and the data site or hub named there; ``HF_TOKEN`` for private or gated repositories.
 Writes: the archives under the cache folder; the wanted splits under the dataset's folder, in the
-official layout; what was found of sources without a checksum, into the lock file; the receipt
+official layout; sizes and checksums of sources without one, into the lock file; the receipt
 ``acquired.json``, last.
 
     python -m eyechart.data.sources.download --dataset clevr --versions data/versions.tsv \
@@ -39,18 +38,18 @@ _log = logging.getLogger(__name__)
 
 
 def needed(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
-    """Give the sources that some split needs: an archive named like a split holds that one only."""
+    """Return the sources needed for the splits; an archive named like a split holds only it."""
     other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
     return [version for version in versions if version.file not in other]
 
 
 def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
-    """Fetch an archive into the cache; give it for the lock if its row has no checksum.
+    """Fetch an archive into the cache; return its lock entry if its row has no checksum.
 
     Raises
     ------
     UserError
-        If it cannot be fetched, or differs from its row or from what is locked.
+        If it cannot be fetched, or differs from its row or the lock file.
     """
     path = cache / version.file
     size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
@@ -67,12 +66,12 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
 
 
 def only(wanted: str, path: str) -> str | None:
-    """Give a file's name if it is the one wanted of a repository."""
+    """Return a file's name if it is the wanted one of a repository, else None."""
     return path if path == wanted else None
 
 
 def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
-    """Unpack an archive into the dataset's folder, or link the file there if it is none."""
+    """Unpack an archive into the dataset's folder, or link any other file there."""
     if is_archive(path):
         unpack(path, root, choose)
     elif choose(path.name):
@@ -80,7 +79,7 @@ def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
+    """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--versions", type=Path, required=True)
@@ -93,7 +92,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Fetch, unpack, count, lock, and write the receipt."""
+    """Fetch, unpack, count, lock; write the receipt last."""
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     splits = args.settings["splits"]
@@ -115,7 +114,7 @@ def main(argv: list[str]) -> None:
         if version.is_archive:
             place(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
-    version_lock.settle(args.lock, found)  # only now is it known to be the dataset
+    version_lock.settle(args.lock, found)  # only now is it verified to be the dataset
     write_receipt(
         args.root,
         dataset=args.dataset,

@@ -1,7 +1,7 @@
-"""A dataset that lives in a repository of the hub: listed at one commit, fetched, compared, kept.
+"""Fetch a dataset from a hub repository: listed at one commit, fetched, compared, kept.
 
-The files go straight into the dataset's folder. The commit that a revision stood for at first is
-the one that is asked for ever after, until the user deletes its lines of the lock file.
+The files are written directly into the dataset's folder. The commit that a revision first resolved
+to is used from then on, until the user deletes its lines in the lock file.
 """
 
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Desk:
-    """Where a download finds its table of versions and its lock file, and what is locked there."""
+    """The table of versions, the lock file, and the locked entries of a download."""
 
     versions: Path
     lock: Path
@@ -34,23 +34,23 @@ class Desk:
 def pull(
     version: Version, desk: Desk, root: Path, choose: Callable[[str], str | None]
 ) -> list[Locked]:
-    """Fetch what is needed of a repository into the dataset's folder; give it for the lock.
+    """Fetch the needed files of a repository into the dataset's folder; return lock entries.
 
     Parameters
     ----------
     version : Version
         A row whose source is a repository.
     desk : Desk
-        The table, the lock file and what is locked.
+        The table, the lock file and the locked entries.
     root : Path
         The dataset's folder.
     choose : callable
-        Gives the path from ``root`` for a file's path, or None to leave the file out.
+        Returns the path under ``root`` for a file's path, or None to leave the file out.
 
     Raises
     ------
     UserError
-        If the hub cannot be asked, has none of the files, or a file differs from what is locked.
+        If the hub cannot be reached, has none of the files, or a file differs from the lock.
     """
     repository, revision = version.repository or ("", "")
     commits = {
@@ -65,7 +65,7 @@ def pull(
     if not chosen:
         told = ", ".join(sorted(wanted)[:5]) or "no files"
         raise UserError(
-            f"{desk.versions}: {repository} at {snapshot.commit} holds none of the files that "
+            f"{desk.versions}: {repository} at {snapshot.commit} contains none of the files that "
             f"{version.dataset} needs (found: {told}); correct its url"
         )
     _tell(version, snapshot, [file for file, _ in chosen])
@@ -74,14 +74,14 @@ def pull(
 
 
 def _take(version: Version, desk: Desk, hub: Hub, file: HubFile, path: Path) -> Locked:
-    """Fetch one file unless it stands there whole; only what the lock allows gets its name."""
+    """Fetch one file unless it is already complete; only a file allowed by the lock is renamed."""
     there = path
     if not (path.is_file() and file.is_whole(path)):
         there = path.with_name(f".{path.name}.new")
         fetch(hub.url(file), there, file.bytes, file.sha256, hub.headers)
         if not file.is_whole(there):
             there.unlink()
-            raise UserError(f"{path}: differs from the hub's and was removed; run again")
+            raise UserError(f"{path}: differs from the file on the hub and was removed; run again")
     digest = file.sha256 or sha256(there)
     found = Locked(version.dataset, file.path, version.url, file.commit, file.bytes, digest)
     if known := desk.locks.get(found.key):
@@ -94,7 +94,7 @@ def _take(version: Version, desk: Desk, hub: Hub, file: HubFile, path: Path) -> 
 def _safe(target: str) -> str:
     parts = PurePosixPath(target).parts
     if target.startswith("/") or ".." in parts:
-        raise UserError(f"{target!r}: a file of the hub's that would land outside of the folder")
+        raise UserError(f"{target!r}: a file of the hub that would be written outside the folder")
     return target
 
 
@@ -109,7 +109,7 @@ def _tell(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
 
 
 def _asker(version: Version, desk: Desk, locked: bool) -> Asker:
-    """Give the words of the hub's sentences about a dataset."""
+    """Return the wording of the hub's error messages about a dataset."""
     lines = f"delete the lines of {version.dataset} in {desk.lock} to take {version.url}"
     return Asker(
         name=version.dataset,

@@ -1,7 +1,7 @@
 """Scenes for depth: simple things, some on pedestals, on a tiled floor.
 
-In a pair the nearer one is lower in the picture as often as not, and its box is larger as often as
-not: neither cue alone answers which is nearer.
+In half of the pairs the nearer thing is lower in the image, and in half its box is larger, so
+neither cue alone determines which is nearer.
 """
 
 import itertools
@@ -22,20 +22,20 @@ from eyechart.rendering.scene.objects import Scene, Solid, Thing
 from eyechart.rendering.scene.vocabulary import COLORS
 
 SHAPES = {"cube": "block", "sphere": "ball", "cylinder": "drum"}
-BOX_COLORS = ("red", "blue")  # of the boxes, hence of no thing
-MARGIN = 0.05  # of the farther one's depth: how much nearer the nearer one is at least
-LEAST_PX = 0.005  # of the picture: how much of a thing shows at least
+BOX_COLORS = ("red", "blue")  # reserved for boxes, not used for things
+MARGIN = 0.05  # minimum depth difference, as a share of the farther thing's depth
+LEAST_PX = 0.005  # minimum visible share of the image per thing
 STONE = Surface((120, 120, 120))
 TILES = Surface((178, 178, 178), (205, 205, 205), pattern="checker", cells=6)
 TRIES = 400
-# Whether the nearer one is lower, and whether it is larger, in the picture
+# Whether the nearer thing is lower, and whether it is larger, in the image
 CUES = ((True, True), (True, False), (False, True), (False, False))
 Box = list[int]  # left, top, right, bottom: the right and bottom edges are outside
 
 
 @dataclass(frozen=True)
 class Stood:
-    """One thing as planned: its name, its look, half its width, where it stands and how high."""
+    """One planned thing: its name, surface, half-width, position and height."""
 
     name: str
     kind: str
@@ -46,7 +46,7 @@ class Stood:
 
     @property
     def middle(self) -> tuple[float, float, float]:
-        """Give the middle of the thing, in world units."""
+        """Return the centre of the thing, in world units."""
         return (*self.at, self.pedestal + self.size)
 
     def things(self, turn: float) -> list[Thing]:
@@ -61,12 +61,12 @@ class Stood:
 
 
 def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
-    """Draw things that differ in name and that do not touch.
+    """Draw things with different names that do not touch.
 
     Raises
     ------
     NoSpotError
-        If they find no room.
+        If they do not fit.
     """
     colors = rng.sample([c for c in COLORS if c not in BOX_COLORS], count)
     found: list[Stood] = []
@@ -86,7 +86,7 @@ def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Draw a camera that looks from any side, lower than that of the look, and takes in more."""
+    """Draw a camera from any side, lower than that of the settings, with a wider view."""
     camera = orbit(
         drawn_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )
@@ -102,12 +102,12 @@ def draw_pair(
     Parameters
     ----------
     cue : (bool, bool)
-        Whether the nearer one is to be lower and whether it is to be larger in the picture.
+        Whether the nearer thing must be lower, and whether it must be larger, in the image.
 
     Raises
     ------
     NoSpotError
-        If no draw fits; the next may.
+        If no draw satisfies the cue; another may.
     """
     image_px = settings["image_px"]
     for _ in range(TRIES):
@@ -131,25 +131,25 @@ def draw_pair(
 def scene_of(
     rng: random.Random, settings: dict[str, Any], stood: list[Stood], camera: Camera
 ) -> Scene:
-    """Put what was planned on the tiled floor, lit for a camera; the things come first."""
+    """Return the scene of planned things on the tiled floor, lit for a camera; things first."""
     built = [s.things(round(rng.uniform(0, 360), 6)) for s in stood]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
     return Scene(tuple(things), lights(rng, settings, facing(camera)), floor=TILES)
 
 
 def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
-    """Give the boxes of the first two things and their median depths, once they are seen.
+    """Return the boxes and median depths of the first two things, after checking the view.
 
     Parameters
     ----------
     count : int
-        How many things there are; what comes after them are pedestals.
+        Number of things; the objects after them are pedestals.
 
     Raises
     ------
     NoSpotError
-        If one hardly shows, reaches over the edge or overlaps another, if a lamp shows, if the
-        first is not plainly nearer, or if a cue is not as it was planned.
+        If a thing is hardly visible, reaches over the edge or overlaps another, if a lamp is
+        visible, if the first is not clearly nearer, or if a cue is not as planned.
     """
     masks = [survey.thing == n for n in (1, 2)]
     width, height = survey.image_px
@@ -173,16 +173,16 @@ def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list
 
 
 def box_of(mask: np.ndarray) -> Box:
-    """Give the box around what is true of a bool (h, w), not all false."""
+    """Return the bounding box of a bool mask (h, w), not all false."""
     rows, columns = np.nonzero(mask)
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
 
 
 def meet(one: Box, other: Box) -> bool:
-    """Tell whether two boxes overlap."""
+    """Return whether two boxes overlap."""
     return all(min(one[i + 2], other[i + 2]) > max(one[i], other[i]) for i in (0, 1))
 
 
 def area(box: Box) -> int:
-    """Give the area of a box in pixels."""
+    """Return the area of a box in pixels."""
     return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,8 +1,8 @@
-"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the hub.
+"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the Hugging Face hub.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, where it
-is there, ``Points.csv``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, if it
+exists, ``Points.csv``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.blink.prepare --dataset blink \
         --receipt data/raw/blink/acquired.json --seed 7 \
@@ -38,12 +38,13 @@ _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image
 
 
 def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
-    """Give the sub-tasks that the wanted skills are, in BLINK's order.
+    """Return the sub-tasks of the wanted skills, in BLINK's order.
 
     Raises
     ------
     UserError
-        If BLINK has not such a skill, or marks that are part of the pictures are not wanted.
+        If BLINK does not have such a skill, or ``marks`` is false although the marks are part of
+        the images.
     """
     known = {skill: name for name, skill in BLINK.items()}
     for skill in settings["skills"]:
@@ -51,7 +52,7 @@ def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
             raise UserError(f"{where}.skills: {skill!r}; {nearest(skill, known)}")
     if not settings["marks"] and set(settings["skills"]) != {STYLE}:
         raise UserError(
-            f"{where}.marks is false, but BLINK's pictures have their marks drawn in; write true"
+            f"{where}.marks is false, but BLINK's images have their marks drawn in; set it to true"
         )
     return [name for name, skill in BLINK.items() if skill in settings["skills"]]
 
@@ -63,7 +64,7 @@ def puzzle_of(
     points: dict[str, dict[str, Region]],
     wording: dict[str, str],
 ) -> Puzzle:
-    """Give the puzzle of a row; one of another sub-task, or a bad cell, is a UserError."""
+    """Return the puzzle of a row; raise a UserError for another sub-task or a bad cell."""
     where, values = record
     if values["sub_task"] != sub_task:
         raise UserError(
@@ -108,7 +109,7 @@ def _view(
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give every wanted row of every wanted sub-task to the gallery."""
+    """Add every wanted row of every wanted sub-task to the gallery."""
     settings, points = args.settings, layout.read_points(root)
     for split in settings["splits"]:
         for sub_task in sub_tasks(settings, f"datasets.{args.dataset}"):
@@ -122,7 +123,7 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)

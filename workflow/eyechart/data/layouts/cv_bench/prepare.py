@@ -1,7 +1,7 @@
 """Make the tables of CV-Bench's depth order: which of two objects in boxes is nearer.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``test_3d.parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.cv_bench.prepare --dataset cv_bench \
         --receipt data/raw/cv_bench/acquired.json --seed 7 \
@@ -38,12 +38,12 @@ _log = logging.getLogger(__name__)
 
 
 def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
-    """Give the boxes of a row, [left, top, right, bottom] each, cut off where the picture ends.
+    """Return the boxes of a row, each [left, top, right, bottom], clipped to the image.
 
     Raises
     ------
     UserError
-        If the cell is anything else, or nothing of a box lies on the picture.
+        If the cell has another form, or a box lies entirely outside the image.
     """
     if not isinstance(values, list) or not all(_is_box(value) for value in values):
         raise UserError(
@@ -55,14 +55,14 @@ def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
         if whole[0] >= whole[2] or whole[1] >= whole[3]:
             raise UserError(
                 f"{where}: box {letter} [{left:g}, {top:g}, {right:g}, {bottom:g}] does not lie on "
-                f"its picture, which is {size[0]} x {size[1]} px"
+                f"its image, which is {size[0]} x {size[1]} px"
             )
         found.append(box(letter, *whole))
     return found
 
 
 def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
-    """Give the puzzle of a row about depth order.
+    """Return the puzzle of a row about depth order.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
 
 
 def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
-    """Give every wanted row about depth order to the gallery."""
+    """Add every wanted row about depth order to the gallery."""
     (split,) = settings["splits"]
     args, cut = gallery.args, 0
     depth = [r.values["idx"] for r in read_rows(path, ["idx", "task"]) if layout.is_depth(r)]
@@ -108,11 +108,11 @@ def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
             cut += told[: len(kept)] != kept
             gallery.add(puzzle)
     if cut:
-        _log.warning("%s: boxes of %d items reach off their pictures and were cut", path, cut)
+        _log.warning("%s: boxes of %d items extend beyond their images and were clipped", path, cut)
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
@@ -120,7 +120,7 @@ def main(argv: list[str]) -> None:
     check_wording(args.settings["wording"], [DEPTH], True, f"{where}.wording")
     if not args.settings["marks"]:
         raise UserError(
-            f"{where}.marks is false, but CV-Bench's pictures have their boxes drawn in; write true"
+            f"{where}.marks is false, but CV-Bench's images have boxes drawn in; set it to true"
         )
     gallery = Gallery(args, receipt, root)
     prepare(args.settings, root / layout.ROWS, gallery)

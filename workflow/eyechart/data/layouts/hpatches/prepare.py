@@ -1,7 +1,7 @@
-"""Make the tables of HPatches: which of four points is REF, from another view or in other light.
+"""Make the tables of HPatches: which of four points matches REF under another viewpoint or light.
 
 Reads: the receipt ``acquired.json`` and, beside it, the folders of sequences.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.hpatches.prepare --dataset hpatches \
         --receipt data/raw/hpatches/acquired.json --seed 7 \
@@ -32,17 +32,18 @@ from eyechart.data.layouts.hpatches import layout
 from eyechart.data.layouts.hpatches.corners import corners
 from eyechart.tables.regions import LETTERS
 
-_CELLS = 24  # of the longer side of the first picture, one candidate each
-_EDGE = 0.02  # of the longer side: no mark is nearer to the border
+_CELLS = 24  # grid cells along the first image's longer side, one candidate each
+_EDGE = 0.02  # minimum distance of a mark to the border, as a share of the longer side
 _log = logging.getLogger(__name__)
 
 
 def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) -> Puzzle | None:
-    """Give the puzzle of a sequence's first picture and another one.
+    """Return the puzzle of a sequence's first image and another image.
 
-    REF is a corner of the first picture, the answer its image on the other, and the others are the
-    images of other corners. None where no four of these lie on the other picture far enough apart:
-    ``apart`` is a share of its longer side. A file that cannot be read is a UserError.
+    REF is a corner of the first image, the answer is its projection onto the other image, and the
+    other choices are projections of other corners. Return None if no four of these lie on the other
+    image far enough apart; ``apart`` is a share of its longer side. Raise a UserError for a file
+    that cannot be read.
     """
     paths = [root / layout.picture(sequence, n) for n in (1, number)]
     told = root / layout.homography(sequence, number)
@@ -78,13 +79,13 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
 
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     edge, far = _EDGE * max(size), np.array(size) - 1
-    # comparisons with NaN, which has no image, are false
+    # comparisons with NaN (no projection) are false
     inside: np.ndarray = (points >= edge) & (points <= far - edge)
     return np.asarray(inside.all(axis=1))
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give every wanted pair of pictures to the gallery."""
+    """Add every wanted pair of images to the gallery."""
     (split,), most = args.settings["splits"], args.settings["most"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
@@ -96,12 +97,12 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
         else:
             unused.append(name)
     if unused:
-        _log.warning("left out, as no four points lie on both pictures far enough apart: %s",
+        _log.warning("left out because no four points lie on both images far enough apart: %s",
                      ", ".join(unused))  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)

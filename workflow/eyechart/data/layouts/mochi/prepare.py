@@ -1,12 +1,12 @@
-"""Make the tables of MOCHI: which of three or four pictures shows another object.
+"""Make the tables of MOCHI: which of three or four images shows another object.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``data/train-….parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.mochi.prepare --dataset mochi \
         --receipt data/raw/mochi/acquired.json --seed 7 \
         --settings '{"splits": ["train"], "test_share": 1, "most": 500,
-                     "wording": {"odd_one_out": "Which picture shows a different object?"},
+                     "wording": {"odd_one_out": "Which image shows a different object?"},
                      "canvas": true, "marks": true, "square": true, "canvas_px": 672,
                      "columns": 2, "gap": 0.04, "margin": 0, "background": "white",
                      "label_share": 0.06}' \
@@ -32,24 +32,24 @@ from eyechart.data.records import Record
 from eyechart.tables.regions import LETTERS
 
 _COLUMNS = ["dataset", "condition", "trial", "n_objects", "oddity_index", "images"]
-_MOST = 4  # pictures of a trial
+_MOST = 4  # maximum number of images of a trial
 
 
 def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
-    """Give the puzzle of a row, the ``number``-th from 1.
+    """Return the puzzle of the ``number``-th row, from 1.
 
     Raises
     ------
     UserError
-        If there are not three or four pictures, as many as ``n_objects`` says, or the odd one is
-        none of them.
+        If the number of images is not 3 or 4, differs from ``n_objects``, or the odd one is not
+        among them.
     """
     where, values = record
     images = values["images"] or []
     count = whole_number(values["n_objects"], "n_objects", where)
     if len(images) != count or not 3 <= count <= _MOST:
         raise UserError(
-            f"{where}: {len(images)} images and n_objects {count}, expected as many, 3 or {_MOST}"
+            f"{where}: {len(images)} images and n_objects {count}, expected equal, 3 or {_MOST}"
         )
     odd = whole_number(values["oddity_index"], "oddity_index", where)
     if not 0 <= odd < count:
@@ -76,7 +76,7 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
 
 
 def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
-    """Give every wanted row to the gallery."""
+    """Add every wanted row to the gallery."""
     (split,), args = settings["splits"], gallery.args
     files = layout.shards(root)
     count = sum(1 for file in files for _ in read_rows(file, ["trial"]))
@@ -89,7 +89,7 @@ def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)

@@ -1,4 +1,4 @@
-"""Make the tables of SPair-71k: which of four keypoints is the same as REF's on another picture.
+"""Make the tables of SPair-71k: which of four keypoints on another image matches REF.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``PairAnnotation/`` and ``JPEGImages/``.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases beside them.
@@ -37,15 +37,15 @@ _log = logging.getLogger(__name__)
 def puzzle_of(
     root: Path, pair: SpairPair, split: str, args: argparse.Namespace
 ) -> tuple[Puzzle | None, int]:
-    """Give the puzzle of a pair and how many points had to be moved onto their pictures.
+    """Return the puzzle of a pair and the number of points that were moved onto their images.
 
-    None where it has not four keypoints that lie far enough apart: ``apart`` is a share of the
-    second picture's longer side. A keypoint is a pixel by its number, so a mark is in its middle.
+    The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
+    image's longer side. Keypoints are pixel indices, so marks are at pixel centres.
 
     Raises
     ------
     UserError
-        If annotation or pictures cannot be read, or a keypoint lies off its picture.
+        If annotation or images cannot be read, or a keypoint lies outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:
@@ -78,7 +78,7 @@ def puzzle_of(
 def _points(
     root: Path, pair: SpairPair, found: Keypoints, apart: float
 ) -> tuple[list[list[tuple[float, float]]], float, int]:
-    """Give the points of both pictures, their least distance in px, and how many were moved."""
+    """Return the points of both images, their minimum distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
         size = size_of(root / name, pair.annotation)
@@ -90,7 +90,7 @@ def _points(
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give the pairs that make an item to the gallery, in the order that the seed decides."""
+    """Add the pairs that make an item to the gallery, in seeded order."""
     most = args.settings["most"]
     for split in args.settings["splits"]:
         found = layout.pairs(root, split)
@@ -107,16 +107,16 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
             else:
                 skipped += 1
         _log.info(
-            "%s: %d of %d pairs make an item; %d that were tried do not, as no four keypoints are "
+            "%s: %d of %d pairs make an item; %d others do not because no four keypoints are "
             "far enough apart",
             *(split, count, len(found), skipped),
         )
         if moved:
-            _log.warning("%s: %d keypoints lay a pixel off and were moved", split, moved)
+            _log.warning("%s: %d keypoints lay up to a pixel outside and were moved", split, moved)
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)

@@ -1,4 +1,4 @@
-"""What one attempt at a BLINK item has, and what comes of it: views, marks, the right letter."""
+"""One attempt at drawing a BLINK item, and its result: views, marks, the correct letter."""
 
 import math
 import random
@@ -14,13 +14,13 @@ from eyechart.rendering.mesh_renderer import Booth, Survey
 from eyechart.rendering.points import NoSpotError, Spot
 from eyechart.rendering.scene.objects import Scene
 
-Name = tuple[str | int, ...]  # seed, dataset, split, sub-task, number: what seeds an item
+Name = tuple[str | int, ...]  # seeds of an item: seed, dataset, split, sub-task, number
 Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RenderedView:
-    """One view: its picture as drawn (uint8 (h, w, 3)) and what its pixels show."""
+    """One view: its unmarked image (uint8 (h, w, 3)) and the ground truth of its pixels."""
 
     rgb: np.ndarray
     survey: Survey
@@ -32,10 +32,10 @@ class Item:
 
     Attributes
     ----------
-    shots : its views, unmarked
-    points : per view, name of a mark -> x and y in pixels
-    answer : the right letter
-    facts : what it was drawn from, as JSON has it
+    shots : the unmarked views
+    points : per view, mark name -> x and y in pixels
+    answer : the correct letter
+    facts : JSON-compatible parameters of the drawing
     """
 
     shots: list[RenderedView]
@@ -44,14 +44,14 @@ class Item:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def pictures(self) -> list[np.ndarray]:
-        """Give the pictures with their marks."""
+        """Return the images with their marks."""
         shown = zip(self.shots, self.points, strict=True)
         return [mark(shot.rgb, points) if points else shot.rgb for shot, points in shown]
 
 
 @dataclass(frozen=True)
 class Try:
-    """One attempt at an item: its chance, its look, and the right letter, which is given."""
+    """One attempt at an item: its random generator, its settings, and the given correct letter."""
 
     rng: random.Random
     settings: Settings
@@ -64,12 +64,12 @@ class Try:
         return Booth(scene, self.settings["image_px"])
 
     def shot(self, booth: Booth, survey: Survey, view: int) -> RenderedView:
-        """Draw the picture of a survey.
+        """Render the image of a survey.
 
         Raises
         ------
         NoSpotError
-            If a lamp stands in it.
+            If a lamp is visible in it.
         """
         if survey.shows_lamp:
             raise NoSpotError
@@ -78,17 +78,17 @@ class Try:
         return RenderedView(booth.picture(survey.camera, samples, seed), survey)
 
     def place_tells(self, ref: Spot, spots: list[Spot]) -> bool:
-        """Tell whether the first point, the right one, is as near to the REF's place as is due.
+        """Return whether the position of the first (correct) point is as informative as required.
 
-        It is the nearest of all in every fourth item, as often as by chance: to answer by the
-        place in the picture alone is to guess.
+        It is the closest of all in every fourth item, as often as by chance, so that answering by
+        position in the image alone is guessing.
         """
         due = case_of((True, False, False, False), self.number, "place", *self.name[:4])
         away = [math.dist(ref, spot) for spot in spots]
         return (away[0] == min(away)) == due
 
     def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
-        """Give the right one its letter, and the wrong ones the others in the order given."""
+        """Assign the correct letter to ``right`` and the other letters to ``wrong``, in order."""
         letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
         named = dict(zip(letters, wrong, strict=True)) | {self.answer: right}
         return {letter: named[letter] for letter in sorted(named)}

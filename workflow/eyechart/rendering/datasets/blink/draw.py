@@ -1,9 +1,9 @@
-"""Draw one shard of BLINK: four sub-tasks in turn, with their marks drawn into the pictures.
+"""Render one shard of BLINK: four sub-tasks in turn, with their marks drawn into the images.
 
 A split's count is the number of items of every sub-task. Writes
 ``shards/pictures/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if asked, ``truth/<split>/…_mask.png``,
 ``…_depth.png``, and ``…_plain.png`` without marks) under the root, then the shard's manifest. Every
-item has its own seed, derived from the seed, the dataset, the split, the sub-task and its number.
+item has its own seed, derived from seed, dataset, split, sub-task and number.
 
     python -m eyechart.rendering.datasets.blink.draw --dataset blink --split val --shard 0 \
         --settings JSON
@@ -23,7 +23,7 @@ TASKS = tuple(SUB_TASKS)
 
 
 def record(index: int, split: str, item: Item) -> dict[str, Any]:
-    """Give what a shard says of an item, but for its pictures; its idx counts from 1."""
+    """Return the shard record of an item, without its images; ``idx`` counts from 1."""
     task, number = TASKS[index % len(TASKS)], index // len(TASKS) + 1
     return {
         "item": index,
@@ -37,7 +37,7 @@ def record(index: int, split: str, item: Item) -> dict[str, Any]:
 
 
 def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], list[dict[str, Any]]]:
-    """Write the pictures of an item; give their paths from the root and the manifest entries."""
+    """Write the images of an item; return their paths from the root and manifest entries."""
     paths, files = [], []
     for n, (shown, shot) in enumerate(zip(item.pictures(), item.shots, strict=True), start=1):
         paths.append(f"shards/pictures/{idx}_{n}.jpg")
@@ -52,7 +52,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args, times=len(TASKS)):

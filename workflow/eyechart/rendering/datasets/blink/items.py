@@ -1,7 +1,7 @@
-"""One item of each of BLINK's four sub-tasks, drawn with its truth.
+"""Draw items of BLINK's four sub-tasks with their ground truth.
 
-An item is pictures as BLINK shows them, the points that are marked in them, the right letter, and
-the facts that it was drawn from.
+An item consists of images as BLINK shows them, the points marked in them, the correct letter, and
+the parameters it was drawn from.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ from eyechart.rendering.scene.styles import (
 )
 
 ATTEMPTS = 300
-CHOICES = 4  # times that other points are drawn for one part
+CHOICES = 4  # attempts at drawing the other points for one part
 
 
 def _portrait(attempt: Try, thing: Thing, roll: float) -> tuple[Booth, Survey]:
-    """Put a thing on the floor, turned somehow, and aim at it."""
+    """Place a thing on the floor with a random rotation, and aim the camera at it."""
     rng, settings = attempt.rng, attempt.settings
     stood = replace(thing, turn=round(rng.uniform(0, 360), 6))
     camera = orbit(
@@ -46,9 +46,9 @@ def _portrait(attempt: Try, thing: Thing, roll: float) -> tuple[Booth, Survey]:
 
 
 def _by_part(attempt: Try, things: tuple[Thing, Thing], asked: set[str] | None) -> Item:
-    """Mark a part of one thing, and four parts of the other, one of which is the same."""
+    """Mark a part of one thing, and four parts of the other, one of which corresponds."""
     image_px = attempt.settings["image_px"]
-    # the second picture is rolled, so that the place in the picture tells less
+    # the second image is rolled, so that position in the image is less informative
     (one, first), (other, second) = (
         _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 50), strict=True)
     )
@@ -68,7 +68,7 @@ def _by_part(attempt: Try, things: tuple[Thing, Thing], asked: set[str] | None) 
 def _asked(
     attempt: Try, here: dict[str, Spot], there: dict[str, Spot], shared: list[str]
 ) -> tuple[str, list[str]]:
-    """Draw the part that is asked for, and three others, as the place is to tell or not.
+    """Draw the queried part and three others, with the position cue as required.
 
     Raises
     ------
@@ -86,21 +86,21 @@ def _asked(
 
 
 def semantic(attempt: Try) -> Item:
-    """Draw two things of one kind, to ask which point is on the same part."""
+    """Draw two things of one kind; the question is which point is on the same part."""
     kind = attempt.rng.choice(list(SPECIES))
     pair = draw_specimen(attempt.rng, kind), draw_specimen(attempt.rng, kind)
     return _by_part(attempt, pair, None)
 
 
 def functional(attempt: Try) -> Item:
-    """Draw tools of two kinds, to ask which point is on the part that does the same."""
+    """Draw tools of two kinds; the question is which point has the same function."""
     one, other = (draw_tool(attempt.rng, k) for k in attempt.rng.sample(list(TOOLS), 2))
     shared = {part_of(s) for s in one.solids} & {part_of(s) for s in other.solids}
     return _by_part(attempt, (one, other), shared)
 
 
 def visual(attempt: Try) -> Item:
-    """Draw a scene from two sides and in other light, to ask which point is the same."""
+    """Draw a scene from two sides under different light; the question is which point matches."""
     rng, settings = attempt.rng, attempt.settings
     things, image_px = draw_things(rng), settings["image_px"]
     relit = case_of((False, True), attempt.number, "light", *attempt.name[:4])
@@ -114,7 +114,7 @@ def visual(attempt: Try) -> Item:
     ]
     shining = lights(rng, settings, facing(base))
     warm = rng.choice(((1.25, 1.0, 0.65), (0.7, 0.95, 1.35)))
-    # from the far side, where no lamp stands between the scene and either camera
+    # from the far side, where no lamp is between the scene and either camera
     turn = facing(base) + rng.uniform(130, 230)
     other = lights(rng, settings, turn, warm) if relit else shining
     booth = attempt.booth(Scene(things, shining))
@@ -142,7 +142,7 @@ def visual(attempt: Try) -> Item:
 
 
 def style(attempt: Try) -> Item:
-    """Draw a picture, one of its style and one of another, to ask which is like the first."""
+    """Draw an image, one in its style and one in another; the question is which matches."""
     rng = attempt.rng
     difference = case_of(DIFFERENCES, attempt.number, "style", *attempt.name[:4])
     own = draw_style(rng)
@@ -178,12 +178,12 @@ def draw_item(name: Name, settings: Settings) -> Item:
     Parameters
     ----------
     name : (seed, dataset, split, sub-task, number)
-        The only source of chance; the right letter is spread evenly over numbers.
+        The only source of randomness; the correct letter is balanced over numbers.
 
     Raises
     ------
     UserError
-        If no draw has room for its marks.
+        If no attempt has room for its marks.
     """
     task, number = str(name[3]), int(name[4])
     letters = "AB" if task == "Art_Style" else LETTERS
@@ -196,6 +196,6 @@ def draw_item(name: Name, settings: Settings) -> Item:
         except NoSpotError:
             continue
     raise UserError(
-        f"studio: item {'/'.join(map(str, name[1:]))} finds no room for its marks after {ATTEMPTS} "
-        "tries; raise studio.image_px"
+        f"studio: item {'/'.join(map(str, name[1:]))} has no room for its marks after {ATTEMPTS} "
+        "attempts; raise studio.image_px"
     )

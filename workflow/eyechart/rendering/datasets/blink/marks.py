@@ -1,4 +1,4 @@
-"""The marks of BLINK's correspondence tasks: a red ring and a label, drawn into the picture."""
+"""Draw the marks of BLINK's correspondence tasks: red rings with labels."""
 
 import math
 
@@ -7,17 +7,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eyechart.rendering.points import Spot
 
-FINER = 4  # times larger that labels are drawn, before they are averaged
+FINER = 4  # supersampling factor of labels
 RED, WHITE = (225, 20, 20), (255, 255, 255)
-RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring, its line, height of letters
+RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # ring radius, line width, letter height
 
 
 def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
-    """Draw a ring round every point and its name beside it.
+    """Draw a ring around every point and its name beside it.
 
     Parameters
     ----------
-    picture : uint8 (h, w, 3)
+    image : uint8 (h, w, 3)
     spots : dict
         Name -> x and y in pixels, continuous.
 
@@ -36,7 +36,7 @@ def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
 
 
 def _ring(spot: Spot, radius: float, wide: float, size: tuple[int, int]) -> np.ndarray:
-    """Give the share of every pixel that a ring covers: float (h, w, 1)."""
+    """Return the coverage of every pixel by a ring: float (h, w, 1)."""
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     away = np.abs(np.hypot(columns - spot[0], rows - spot[1]) - radius)
     return np.clip(wide / 2 + 0.5 - away, 0, 1)[..., None]
@@ -47,7 +47,7 @@ def _laid(picture: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -
 
 
 def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
-    """Write every name beside its point, drawn larger and averaged."""
+    """Draw every name beside its point, supersampled."""
     height, width = picture.shape[:2]
     canvas = Image.new("RGBA", (width * FINER, height * FINER))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))
@@ -73,7 +73,7 @@ def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tu
 def _beside(
     middle: Spot, extent: tuple[float, float], taken: list[Spot], size: tuple[int, int]
 ) -> Spot:
-    """Give where a label stands: whole in the picture, as far from all other marks as can be."""
+    """Return a label's position: inside the image, as far as possible from all other marks."""
     reach = RADIUS * min(size)
     across, down = 1.5 * reach + extent[0] / 2, 1.4 * reach + extent[1] / 2
     corners = [(across * x, down * y) for x in (-0.8, 0.8) for y in (-0.8, 0.8)]

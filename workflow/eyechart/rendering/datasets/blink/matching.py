@@ -1,4 +1,4 @@
-"""Scenes for low-level matching: blotched things, and the same points of them in two views."""
+"""Scenes for low-level matching: things with blotches, and points visible in two views."""
 
 import random
 
@@ -12,13 +12,13 @@ from eyechart.rendering.scene.materials import Surface, palette
 from eyechart.rendering.scene.objects import Solid, Thing
 
 BODIES = ("block", "ball", "drum", "cone")
-OUTLINE = 0.035  # of the shorter side: how far points keep off outlines
-SMOOTH = 1.2  # pixels that gradients are averaged over
-TRIED = 40  # the most conspicuous places that are tried as points
+OUTLINE = 0.035  # minimum distance of points from outlines, as a share of the shorter side
+SMOOTH = 1.2  # smoothing of gradients, in pixels
+TRIED = 40  # number of most salient positions that are tried as points
 
 
 def draw_things(rng: random.Random) -> tuple[Thing, ...]:
-    """Draw two or three large things side by side, each with blotches of its own."""
+    """Draw two or three large things side by side, each with its own blotches."""
     count = rng.randint(2, 3)
     colors = palette(rng, 2 * count)
     things = []
@@ -39,19 +39,19 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
 def shared_points(
     first: Survey, second: Survey, picture: np.ndarray, count: int
 ) -> list[tuple[np.ndarray, Spot, Spot]]:
-    """Find conspicuous points that both views show: the world's point, and its place in each.
+    """Find salient points visible in both views: the world point, and its pixel in each.
 
-    They are drawn from the places of the first picture that stand out most, as a corner detector
-    would, and leave each other room for marks in both views.
+    They are drawn from the most corner-like positions of the first image, and leave room for each
+    other's marks in both views.
 
     Parameters
     ----------
-    picture : uint8 (h, w, 3), the first view
+    image : uint8 (h, w, 3), the first view
 
     Raises
     ------
     NoSpotError
-        If fewer than ``count`` are found.
+        If fewer than ``count`` points are found.
     """
     seen = inner(first) & visible_in(second, first.position)
     free = inner(second)
@@ -74,9 +74,9 @@ def shared_points(
 
 
 def inner(survey: Survey) -> np.ndarray:
-    """Tell which pixels lie well within a thing: bool (h, w).
+    """Return the pixels well inside a thing: bool (h, w).
 
-    An outline moves over a round surface as the camera does, so it is no place of the surface.
+    The outline of a round surface moves with the camera, so it is not a fixed surface point.
     """
     reach = 2 * round(OUTLINE * min(survey.image_px)) + 1
     low, high = (f(survey.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
@@ -84,7 +84,7 @@ def inner(survey: Survey) -> np.ndarray:
 
 
 def corners(picture: np.ndarray) -> np.ndarray:
-    """Give how much every place stands out in both directions: float (h, w), at least 0.
+    """Return the corner strength of every pixel: float (h, w), at least 0.
 
     The smaller eigenvalue of the averaged outer product of the gradient (Shi & Tomasi 1994).
     """
@@ -103,7 +103,7 @@ def _spot(view: Survey, point: np.ndarray) -> Spot:
 
 
 def _blot(salience: np.ndarray, row: int, column: int, side: int) -> None:
-    """Take the neighbourhood of a place out of the running."""
+    """Suppress the neighbourhood of a pixel."""
     reach = int(APART * side / 2)
     top, left = max(row - reach, 0), max(column - reach, 0)
     salience[top : row + reach + 1, left : column + reach + 1] = -1

@@ -1,8 +1,8 @@
-"""Gather drawn items into BLINK's official layout: a folder with a Parquet file per sub-task.
+"""Convert rendered items to BLINK's official layout: a folder with a Parquet file per sub-task.
 
-Reads the shards' manifests and pictures; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
-``Points.csv`` (``idx,name,x,y``: where the marks are, in pixels, which the official files do not
-tell) and, last, the receipt.
+Reads the shards' manifests and images; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
+``Points.csv`` (``idx,name,x,y``: pixel positions of the marks, which the official files do not
+have) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.blink.write --dataset blink --settings JSON --seed 7
         --shards data/raw/blink/shards/val-000.json --root data/raw/blink
@@ -56,14 +56,14 @@ QUESTIONS = {
 
 
 def choices(task: str) -> list[str]:
-    """Give the choices of a sub-task, in the official words."""
+    """Return the choices of a sub-task, in the official wording."""
     if task == "Art_Style":
         return ["the second image", "the third image"]
     return [f"Point {letter}" for letter in "ABCD"]
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one item."""
+    """Return the official row of one item."""
     question, asked = QUESTIONS[record["sub_task"]]
     options = choices(record["sub_task"])
     listed = "".join(f"\n({'ABCD'[n]}) {option}" for n, option in enumerate(options))
@@ -84,7 +84,7 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 def point_rows(record: dict[str, Any]) -> list[list[Any]]:
-    """Give the rows of ``Points.csv`` for one item: REF, then the letters; none for styles."""
+    """Return the rows of ``Points.csv`` for one item: REF, then the letters; empty for styles."""
     named = {name: spot for view in record["points"] for name, spot in view.items()}
     order = sorted(named, key=lambda name: (name != "REF", name))
     return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]
@@ -96,7 +96,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Write the tables and the points, then the receipt."""
+    """Write the Parquet tables and ``Points.csv``, then the receipt."""
     args = parse_args(argv)
     files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
     files = kept(files, args.root)

@@ -1,4 +1,4 @@
-"""Gather drawn shards into the official CLEVR v1.0 layout and ask the questions.
+"""Convert rendered shards to the official CLEVR v1.0 layout and generate questions.
 
 Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
 ``questions/CLEVR_<split>_questions.json`` and, last, the receipt ``acquired.json``.
@@ -17,12 +17,12 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
-TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
-RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
+TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
+RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
 
 
 def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
-    """Give the content of ``CLEVR_<split>_scenes.json``."""
+    """Return the content of ``CLEVR_<split>_scenes.json``."""
     kept = [{k: v for k, v in s.items() if k not in RENDERER_ONLY} for s in scenes]
     return {"info": {"split": split, "version": "1.0", "license": "CC BY 4.0"}, "scenes": kept}
 
@@ -30,14 +30,14 @@ def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
 def questions_json(
     scenes: list[dict[str, Any]], name: tuple[str, str], settings: dict[str, Any], seed: int
 ) -> dict[str, Any]:
-    """Give the content of ``CLEVR_<split>_questions.json``.
+    """Return the content of ``CLEVR_<split>_questions.json``.
 
     Parameters
     ----------
     name : (dataset, split)
-        Seeds the choice of questions together with ``seed`` and each scene's index.
+        Seeds of the choice of questions, together with ``seed`` and each scene's index.
     settings : dict
-        ``questions`` {task: how many per picture}, ``families``, ``balance``.
+        ``questions`` {task: number per image}, ``families``, ``balance``.
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}

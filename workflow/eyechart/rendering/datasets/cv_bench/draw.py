@@ -1,9 +1,9 @@
-"""Draw one shard of CV-Bench's depth questions: two boxed things, one of which is nearer.
+"""Render one shard of CV-Bench's depth questions: two things in boxes, one of which is nearer.
 
 Writes ``shards/pictures/<split>_<n>.png`` with its boxes (and, if asked,
 ``truth/<split>/<n>_mask.png``, ``…_depth.png``, and ``…_plain.png`` without boxes) under the root,
 then the shard's manifest.
-Every item has its own seed, derived from the seed, the dataset, the split and its index.
+Every item has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.cv_bench.draw --dataset cv_bench --split test --shard 0
         --settings JSON --seed 7 --root data/raw/cv_bench
@@ -29,12 +29,12 @@ from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, sce
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))
-PAINTS = ((255, 0, 0), (0, 0, 255))  # the box of the first choice, of the second
+PAINTS = ((255, 0, 0), (0, 0, 255))  # box of the first and of the second choice
 
 
 @dataclass(frozen=True)
 class DepthItem:
-    """One item: the picture without boxes, what it shows, and the facts for its row."""
+    """One item: the image without boxes, its ground truth, and the values of its row."""
 
     rgb: np.ndarray
     survey: Survey
@@ -42,17 +42,17 @@ class DepthItem:
 
 
 def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthItem:
-    """Draw one item.
+    """Draw and render one item.
 
     Parameters
     ----------
     name : (seed, dataset, split, index)
-        The only source of chance. Answers, and both cues, are spread evenly over the indices.
+        The only source of randomness. Answers and both cues are balanced over the indices.
 
     Raises
     ------
     UserError
-        If no draw fits.
+        If no attempt satisfies the conditions.
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])
     for attempt in range(ATTEMPTS):
@@ -77,13 +77,13 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthIte
         }
         return DepthItem(picture, survey, facts)
     raise errors.UserError(
-        f"studio: item {'/'.join(map(str, name[1:]))} finds no two things that are plainly apart "
-        f"after {ATTEMPTS} tries; raise studio.extent or studio.image_px"
+        f"studio: item {'/'.join(map(str, name[1:]))} has no two clearly separate things "
+        f"after {ATTEMPTS} attempts; raise studio.extent or studio.image_px"
     )
 
 
 def boxed(picture: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Draw the boxes around what they hold: the first red, the second blue; uint8 (h, w, 3)."""
+    """Draw the boxes around the two things: first red, second blue; uint8 (h, w, 3)."""
     image = Image.fromarray(picture)
     wide = max(round(min(image.size) / 80), 1)
     for box, paint in zip(boxes, PAINTS, strict=True):
@@ -98,7 +98,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args):

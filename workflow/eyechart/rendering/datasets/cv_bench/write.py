@@ -1,6 +1,6 @@
-"""Gather drawn depth questions into CV-Bench's official layout: ``<split>_3d.parquet``.
+"""Convert rendered depth questions to CV-Bench's official layout: ``<split>_3d.parquet``.
 
-Reads the shards' manifests and pictures; writes the table and, last, the receipt.
+Reads the shards' manifests and images; writes the table and, last, the receipt.
 
     python -m eyechart.rendering.datasets.cv_bench.write --dataset cv_bench --settings JSON --seed 7
         --shards data/raw/cv_bench/shards/test-000.json --root data/raw/cv_bench
@@ -47,7 +47,7 @@ QUESTION = (
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one item."""
+    """Return the official row of one item."""
     one, other = record["choices"]
     question = QUESTION.format(one, other)
     name = f"img/3D/depth/studio_{record['item']}.png"

@@ -1,8 +1,8 @@
-"""Draw one shard of MOCHI: three or four views, one of which shows another sculpture.
+"""Render one shard of MOCHI: three or four views, one of which shows a different sculpture.
 
 Writes ``shards/pictures/<split>_<n>_<k>.png`` (and, if asked, ``truth/<split>/<n>_<k>_mask.png``
 and ``…_depth.png``) under the root, then the shard's manifest. Every trial has its own seed,
-derived from the seed, the dataset, the split and its index.
+derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.mochi.draw --dataset mochi --split train --shard 0 \
         --settings JSON
@@ -37,15 +37,15 @@ from eyechart.rendering.scene.lighting import lights
 from eyechart.rendering.scene.objects import Scene
 
 ATTEMPTS = 300
-# Number of pictures, which is odd, and the condition
+# Number of images, index of the odd one, condition
 CASES = tuple((n, k, c) for n in (3, 4) for k in range(n) for c in CONDITIONS)
-TURNED = (20.0, 55.0)  # degrees between neighbouring views, round the sculpture
-LEAST_PX = 0.004  # of the picture: how much of every part shows at least
+TURNED = (20.0, 55.0)  # degrees between neighbouring views around the sculpture
+LEAST_PX = 0.004  # minimum visible share of the image for every part
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: its pictures, what they show, and the facts for its row."""
+    """One trial: its images, their ground truth, and the values of its row."""
 
     pictures: list[np.ndarray]
     surveys: list[Survey]
@@ -53,17 +53,18 @@ class Trial:
 
 
 def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
-    """Draw one trial.
+    """Draw and render one trial.
 
     Parameters
     ----------
     name : (seed, dataset, split, index)
-        The only source of chance. Numbers of pictures, odd places and conditions are spread evenly.
+        The only source of randomness. Numbers of images, odd places and conditions are spread
+        evenly.
 
     Raises
     ------
     UserError
-        If no draw shows every part.
+        If no attempt shows every part.
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
     for attempt in range(ATTEMPTS):
@@ -88,20 +89,20 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
         }
         return Trial(pictures, [survey for _, survey in views], facts)
     raise errors.UserError(
-        f"studio: trial {'/'.join(map(str, name[1:]))} shows no sculptures with all their parts "
-        f"after {ATTEMPTS} tries; raise studio.image_px"
+        f"studio: trial {'/'.join(map(str, name[1:]))} does not show all parts of its sculptures "
+        f"after {ATTEMPTS} attempts; raise studio.image_px"
     )
 
 
 def _views(
     rng: random.Random, settings: dict[str, Any], shapes: list[Sites], condition: str
 ) -> list[tuple[Booth, Survey]]:
-    """Put every sculpture on the floor, each turned another way, and look.
+    """Place every sculpture on the floor, each with another rotation, and survey it.
 
     Raises
     ------
     NoSpotError
-        If a part hardly shows in one of the views, or a lamp does.
+        If a part is hardly visible, or a lamp is visible, in one of the views.
     """
     looks, wide = draw_looks(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
     turn, views = rng.uniform(0, 360), []
@@ -126,7 +127,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args):

@@ -1,7 +1,7 @@
-"""Gather drawn trials into MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
+"""Convert rendered trials to MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
 
-Reads the shards' manifests and pictures; writes the table and, last, the receipt. No human and no
-model has seen these trials: the columns that tell of them are empty.
+Reads the shards' manifests and images; writes the table and, last, the receipt. The columns with
+human and model results are empty, since none exist for these trials.
 
     python -m eyechart.rendering.datasets.mochi.write --dataset mochi --settings JSON --seed 7
         --shards data/raw/mochi/shards/train-000.json --root data/raw/mochi
@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one trial."""
+    """Return the official row of one trial."""
     shown = [
         {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
     ]

@@ -1,9 +1,9 @@
-"""Draw one shard of NYUv2: scenes with true depth, for a depth head to learn from.
+"""Render one shard of NYUv2: scenes with ground-truth depth, to train depth heads.
 
-The scenes are of the kind that CV-Bench's depth questions are asked of, without boxes. Writes
+The scenes are like those of CV-Bench's depth questions, without boxes. Writes
 ``shards/pictures/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
 units along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest.
-Every scene has its own seed, derived from the seed, the dataset, the split and its index.
+Every scene has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.nyuv2.draw --dataset nyuv2 --split train --shard 0 \
         --settings JSON
@@ -28,17 +28,17 @@ THINGS = (1, 4)
 
 
 def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[np.ndarray, Survey]:
-    """Draw one scene: its picture and what that shows.
+    """Draw and render one scene; return its image and ground truth.
 
     Parameters
     ----------
     name : (seed, dataset, split, index)
-        The only source of chance.
+        The only source of randomness.
 
     Raises
     ------
     UserError
-        If things find no room.
+        If the things do not fit.
     """
     for attempt in range(ATTEMPTS):
         rng = randomness.dice("depth map", *name, attempt)
@@ -55,7 +55,7 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[n
         return booth.picture(camera, settings["samples_per_pixel"], seed), survey
     raise errors.UserError(
         f"studio: scene {'/'.join(map(str, name[1:]))} has no room for its things after {ATTEMPTS} "
-        "tries; raise studio.extent"
+        "attempts; raise studio.extent"
     )
 
 
@@ -65,7 +65,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, scenes = [], []
     for index in rendering_steps.indices(args):

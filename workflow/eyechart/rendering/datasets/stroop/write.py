@@ -1,6 +1,6 @@
-"""Gather drawn words and concepts into the layout ``stroop``: two small tables.
+"""Convert rendered words and concepts to the layout ``stroop``: two small tables.
 
-Reads the shards' manifests; writes ``Stroop.csv`` (a row per word picture), ``Palette.csv``
+Reads the shards' manifests; writes ``Stroop.csv`` (one row per word image), ``Palette.csv``
 (``name,red,green,blue``, sRGB) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.stroop.write --dataset stroop --seed 7
@@ -27,7 +27,7 @@ PALETTE = ("name", "red", "green", "blue")
 
 
 def write_csv(path: Path, header: tuple[str, ...], rows: list[list[Any]]) -> None:
-    """Write a table of text with a header, atomically."""
+    """Write a CSV table with a header, atomically."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
     write_text(path, buffer.getvalue())

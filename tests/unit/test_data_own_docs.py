@@ -9,7 +9,7 @@ from mmvp_fixture import draw
 from own_fixture import prepare, take
 
 from eyechart.data.own.entries import KEYS, NAMES
-from eyechart.data.own.sources import PICTURES
+from eyechart.data.own.sources import IMAGE_SUFFIXES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/own_data.md").read_text(encoding="utf-8")
 TAKEN = ("columns", "images")
@@ -59,4 +59,4 @@ def test_the_folders_example_gives_a_question_per_picture():
 def test_the_page_names_every_layout_column_and_kind_of_picture():
     for name in (*NAMES, *KEYS, *TAKEN, *PREPARED):
         assert f"`{name}`" in PAGE, name
-    assert " ".join(PICTURES) in PAGE
+    assert " ".join(IMAGE_SUFFIXES) in PAGE

@@ -148,17 +148,17 @@ def test_every_point_is_on_the_part_that_the_facts_name(task):
     for number in range(2):
         item = blink_items.draw_item((3, "b", "val", task, number), {**SETTINGS, **LOOK})
         told = {"REF": item.facts["part"], **item.facts["parts"]}
-        for shot, points in zip(item.shots, item.points, strict=True):
+        for view, points in zip(item.views, item.points, strict=True):
             for name, (x, y) in points.items():
-                here = shot.survey.part[int(y), int(x)]
-                assert shot.survey.names[here - 1] == (0, told[name])
+                here = view.geometry.part[int(y), int(x)]
+                assert view.geometry.names[here - 1] == (0, told[name])
 
 
 def test_the_right_point_is_the_same_point_of_the_world():
     for number in range(4):
         name = (7, "blink", "val", "Visual_Correspondence", number)
         item = blink_items.draw_item(name, {**SETTINGS, **LOOK})
-        first, second = (shot.survey for shot in item.shots)
+        first, second = (view.geometry for view in item.views)
         for letter, world in item.facts["world"].items():
             x, y, depth = project(second.camera, world, (64, 64))
             assert item.points[1][letter] == pytest.approx((x, y))

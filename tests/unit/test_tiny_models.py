@@ -22,7 +22,7 @@ from eyechart.tiny_models import (
 )
 from eyechart.tiny_models.answers import answer_logits, image_tokens
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer
-from eyechart.tiny_models.images import augment, load_pictures, normalise
+from eyechart.tiny_models.images import augment, load_images, normalise
 from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop
 from eyechart.training import steps as stage
@@ -91,7 +91,7 @@ def test_a_packed_question_gets_the_logits_it_gets_alone(raw, trained):
     folder = trained / "instruction" / "model"
     model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
     tokenizer = AutoProcessor.from_pretrained(folder).tokenizer
-    held_out = load_pictures(raw, "val")
+    held_out = load_images(raw, "val")
     packer = Packer(tokenizer, model.config.image_seq_length)
     with torch.inference_mode():
         seen = image_tokens(model, normalise(held_out.pixels))
@@ -108,7 +108,7 @@ def test_training_reads_pictures_and_prompts_as_the_processor_gives_them(raw, tr
     folder = trained / "instruction" / "model"
     processor = AutoProcessor.from_pretrained(folder)
     model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
-    held_out = load_pictures(raw, "val")
+    held_out = load_images(raw, "val")
     question = held_out.questions[0][0]
     content = [{"type": "image"}, {"type": "text", "text": question["question"]}]
     prompt = processor.apply_chat_template(

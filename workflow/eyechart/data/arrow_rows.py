@@ -89,8 +89,8 @@ def _arrow_schema(path: Path) -> pa.Schema:
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
     """Return the class names of every column that is a ClassLabel of the datasets library."""
-    said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = said.get("info", {}).get("features", {})
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = metadata.get("info", {}).get("features", {})
     return {
         name: feature["names"]
         for name, feature in features.items()

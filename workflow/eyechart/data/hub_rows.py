@@ -24,7 +24,7 @@ def read_rows(path: Path, columns: list[str], optional: tuple[str, ...] = ()) ->
     yield from rows([*columns, *(name for name in optional if name in present)])
 
 
-def picture_bytes(value: Any, where: str) -> bytes:
+def image_bytes(value: Any, where: str) -> bytes:
     """Return the bytes of an image cell.
 
     Raises

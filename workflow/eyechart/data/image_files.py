@@ -25,7 +25,7 @@ class ImageRecord:
     height: int
 
 
-def check_pictures(
+def check_images(
     root: Path, paths: Iterable[str], expected: Mapping[str, str]
 ) -> dict[str, ImageRecord]:
     """Read every image and compare its hash with the receipt's.

@@ -17,7 +17,7 @@ LYING = (5, 6, 7, 8)
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
     """Read one image as RGB.
 
     The image is rotated according to its EXIF data. Of an animation, the first frame is read.
@@ -34,7 +34,7 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def size_of(path: Path) -> tuple[int, int]:
-    """Return the width and height of what ``open_picture`` returns, without decoding it."""
+    """Return the width and height of what ``open_image`` returns, without decoding it."""
     with opened(path) as image:
         width, height = image.size
         return (height, width) if image.getexif().get(ORIENTATION) in LYING else (width, height)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.data.group_split import group_split
-from eyechart.data.image_files import check_pictures
+from eyechart.data.image_files import check_images
 from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
@@ -60,11 +60,11 @@ def divider(args: argparse.Namespace) -> Callable[[str], str]:
     return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
 
 
-def add_pictures(root: Path, rows: list[Row], receipt: Receipt) -> None:
+def add_image_facts(root: Path, rows: list[Row], receipt: Receipt) -> None:
     """Check every row's image on disk; add ``sha256``, ``width`` and ``height`` to the row."""
     expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
     names = [Path(row["path"]).relative_to(root).as_posix() for row in rows]
-    found = check_pictures(root, names, expected)
+    found = check_images(root, names, expected)
     for row, name in zip(rows, names, strict=True):
         row.update(vars(found[name]))
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from eyechart.data.open_image import open_picture
+from eyechart.data.open_image import open_image
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.families.base import Adapter, PreparedImage
@@ -87,7 +87,7 @@ class Preparer:
 
     def picture(self, image: str) -> PreparedImage:
         """Open and prepare one picture."""
-        pixels = open_picture(self.part.paths[image])
+        pixels = open_image(self.part.paths[image])
         return replace(self.adapter.picture(pixels), size=pixels.size)
 
     def prompt(self, question: ItemPrompt) -> Prompt:

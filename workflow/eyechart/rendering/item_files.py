@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from eyechart.core.errors import UserError
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.renderer import SceneView
 from eyechart.rendering.view_files import save_view
 
@@ -14,7 +14,7 @@ SHOWN = "shards/"  # images under it are copied into the official files and not 
 
 
 def save_item(
-    root: Path, picture: str, truth: str, shown: np.ndarray, plain: np.ndarray, survey: Survey
+    root: Path, image: str, truth: str, shown: np.ndarray, plain: np.ndarray, geometry: ViewGeometry
 ) -> list[dict[str, Any]]:
     """Write an image and, unless ``truth`` is empty, its ground truth; return manifest entries.
 
@@ -28,9 +28,9 @@ def save_item(
         of a world unit along the camera's axis.
     shown, plain : uint8 (h, w, 3), with marks and without
     """
-    entries = save_view(root, picture, truth, SceneView(shown, survey.depth, survey.part))
+    entries = save_view(root, image, truth, SceneView(shown, geometry.depth, geometry.part))
     if truth:
-        bare = SceneView(plain, survey.depth, survey.part)
+        bare = SceneView(plain, geometry.depth, geometry.part)
         entries += save_view(root, f"{truth}_plain.png", "", bare)
     return entries
 
@@ -40,7 +40,7 @@ def kept(files: list[Path], root: Path) -> list[Path]:
     return [file for file in files if not file.relative_to(root).as_posix().startswith(SHOWN)]
 
 
-def picture_bytes(root: Path, path: str) -> bytes:
+def image_bytes(root: Path, path: str) -> bytes:
     """Read a drawn image.
 
     Raises

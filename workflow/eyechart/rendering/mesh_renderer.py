@@ -16,7 +16,7 @@ FLOOR_REPEATS, FLOOR_UNIT = 16, 5.0  # floor texture repeats; world units per te
 
 
 @dataclass(frozen=True)
-class Survey:
+class ViewGeometry:
     """Ground truth of every pixel of a view, from one ray through a point of the pixel.
 
     Attributes
@@ -48,7 +48,7 @@ class Survey:
         return self.depth.shape[1], self.depth.shape[0]
 
 
-class Booth:
+class MeshRenderer:
     """Renderer of one scene, loaded once for all its views.
 
     Parameters
@@ -70,7 +70,7 @@ class Booth:
         # optimizing orders shapes by memory address
         self._scene = self._mi.load_dict(loaded, optimize=False)
 
-    def survey(self, camera: Camera) -> Survey:
+    def trace(self, camera: Camera) -> ViewGeometry:
         """Trace one ray per pixel; return what it hits."""
         mi = self._mi
         aov = mi.load_dict({"type": "aov", "aovs": "at:position,index:shape_index"})
@@ -84,9 +84,9 @@ class Booth:
         forward = camera.axes()[2]
         depth = (layers[..., :3] - camera.position) @ forward
         depth = np.where(index > 0, depth, 0).astype(np.float32)
-        return Survey(layers[..., :3], depth, thing[index], part[index], self.names, camera)
+        return ViewGeometry(layers[..., :3], depth, thing[index], part[index], self.names, camera)
 
-    def picture(self, camera: Camera, samples: int, seed: int) -> np.ndarray:
+    def render(self, camera: Camera, samples: int, seed: int) -> np.ndarray:
         """Render the image of a camera: sRGB, uint8 (h, w, 3)."""
         mi = self._mi
         path = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})

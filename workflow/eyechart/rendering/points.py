@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 
 Spot = tuple[float, float]  # x and y in pixels
 APART, BORDER = 0.15, 0.085  # shares of the shorter side: distance of marks, and to edges
@@ -19,18 +19,18 @@ class NoSpotError(Exception):
     """Too few points are visible, or they are too close to each other; another draw may succeed."""
 
 
-def part_spots(survey: Survey, thing: int = 0) -> dict[str, Spot]:
+def part_spots(geometry: ViewGeometry, thing: int = 0) -> dict[str, Spot]:
     """Return the centre of the visible area of every part of a thing, if large enough.
 
     The centre is the pixel farthest from the outline of the visible area, so it belongs to the part
     even if the part is bent or half hidden.
     """
-    least = DEEP * min(survey.image_px)
+    least = DEEP * min(geometry.image_px)
     found = {}
-    for number, (owner, name) in enumerate(survey.names):
+    for number, (owner, name) in enumerate(geometry.names):
         if owner != thing:
             continue
-        depth = ndimage.distance_transform_edt(np.pad(survey.part == number + 1, 1))[1:-1, 1:-1]
+        depth = ndimage.distance_transform_edt(np.pad(geometry.part == number + 1, 1))[1:-1, 1:-1]
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
         if depth[row, column] >= max(least, 1):
             found[name] = (float(column) + 0.5, float(row) + 0.5)

@@ -7,7 +7,7 @@ y down. Source: the pinhole camera model; occlusion is found from the rays of a 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.scene.cameras import Camera
 
 NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
@@ -39,7 +39,7 @@ def focal_px(camera: Camera, width: int) -> float:
     return float(0.5 * width / np.tan(np.radians(camera.fov) / 2))
 
 
-def visible_in(survey: Survey, points: ArrayLike, near: float = NEAR) -> np.ndarray:
+def visible_in(geometry: ViewGeometry, points: ArrayLike, near: float = NEAR) -> np.ndarray:
     """Return which world points are visible in a view: bool (...).
 
     A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
@@ -50,17 +50,17 @@ def visible_in(survey: Survey, points: ArrayLike, near: float = NEAR) -> np.ndar
     ----------
     points : float (..., 3)
     """
-    width, height = survey.image_px
+    width, height = geometry.image_px
     points = np.asarray(points, dtype=np.float64)
-    at = project(survey.camera, points, survey.image_px)
+    at = project(geometry.camera, points, geometry.image_px)
     inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
     column = np.where(inside, at[..., 0], 0).astype(int)
     row = np.where(inside, at[..., 1], 0).astype(int)
-    allowed = near * at[..., 2] / focal_px(survey.camera, width)
+    allowed = near * at[..., 2] / focal_px(geometry.camera, width)
     found = np.zeros(inside.shape, dtype=bool)
     for down in (-1, 0, 1):
         for across in (-1, 0, 1):
             beside = (row + down).clip(0, height - 1), (column + across).clip(0, width - 1)
-            away = np.linalg.norm(survey.position[beside] - points, axis=-1)
-            found |= (away <= allowed) & (survey.depth[beside] > 0)
+            away = np.linalg.norm(geometry.position[beside] - points, axis=-1)
+            found |= (away <= allowed) & (geometry.depth[beside] > 0)
     return inside & found

@@ -14,7 +14,7 @@ DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
 JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep their colour
 
 
-def save_view(root: Path, picture: str, truth: str, view: SceneView) -> list[dict[str, Any]]:
+def save_view(root: Path, image: str, truth: str, view: SceneView) -> list[dict[str, Any]]:
     """Write an image and, unless ``truth`` is empty, mask and depth; return manifest entries.
 
     Parameters
@@ -25,14 +25,14 @@ def save_view(root: Path, picture: str, truth: str, view: SceneView) -> list[dic
         Path from the root without suffix: ``<truth>_mask.png`` holds 0 for the floor and i + 1 for
         object i, ``<truth>_depth.png`` 16 bit, in thousandths of a world unit.
     """
-    pictures = {root / picture: view.rgb}
+    images = {root / image: view.rgb}
     if truth:
         depth = np.clip(view.depth * DEPTH_UNIT + 0.5, 0, 65535).astype(np.uint16)
-        pictures[root / f"{truth}_mask.png"] = view.mask
-        pictures[root / f"{truth}_depth.png"] = depth
-    for path, values in pictures.items():
+        images[root / f"{truth}_mask.png"] = view.mask
+        images[root / f"{truth}_depth.png"] = depth
+    for path, values in images.items():
         _save(path, values)
-    return [{**describe(p), "path": p.relative_to(root).as_posix()} for p in pictures]
+    return [{**describe(p), "path": p.relative_to(root).as_posix()} for p in images]
 
 
 def _save(path: Path, values: np.ndarray) -> None:

@@ -14,7 +14,7 @@ MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same v
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TrainingImages:
     """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and each image's questions."""
 
     pixels: torch.Tensor
@@ -22,7 +22,7 @@ class Pictures:
     questions: list[list[dict[str, str]]]
 
 
-def load_pictures(root: Path, split: str, limit: int | None = None) -> Pictures:
+def load_images(root: Path, split: str, limit: int | None = None) -> TrainingImages:
     """Read a split of a CLEVR layout into memory.
 
     Parameters
@@ -31,20 +31,20 @@ def load_pictures(root: Path, split: str, limit: int | None = None) -> Pictures:
         Read only the first images.
     """
     scenes = read_json(root / "scenes" / f"CLEVR_{split}_scenes.json")["scenes"][:limit]
-    asked: dict[int, list[dict[str, str]]] = {s["image_index"]: [] for s in scenes}
+    questions: dict[int, list[dict[str, str]]] = {s["image_index"]: [] for s in scenes}
     for question in read_json(root / "questions" / f"CLEVR_{split}_questions.json")["questions"]:
-        if question["image_index"] in asked:
+        if question["image_index"] in questions:
             task = task_of(question["program"][-1]["function"])
             entry = {"question": question["question"], "answer": question["answer"], "task": task}
-            asked[question["image_index"]].append(entry)
+            questions[question["image_index"]].append(entry)
     arrays = [_read(root / "images" / split / s["image_filename"]) for s in scenes]
     pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()  # (n, 3, h, w)
-    return Pictures(pixels, scenes, [asked[s["image_index"]] for s in scenes])
+    return TrainingImages(pixels, scenes, [questions[s["image_index"]] for s in scenes])
 
 
 def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.array(picture)
+    with Image.open(path) as image:
+        return np.array(image)
 
 
 def task_of(function: str) -> str:

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from eyechart.tiny_models.architectures import BOS, IMAGE
 
 Question = dict[str, str]
-Told = tuple[str, int]
+Context = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,28 @@ class Packer:
             self._known[text] = self._encode(text)
         return self._known[text]
 
-    def pack(self, asked: list[list[Question]], told: list[Told] | None = None) -> Packed:
+    def pack(self, batch: list[list[Question]], contexts: list[Context] | None = None) -> Packed:
         """Pack the questions of each image, shape (b, t).
 
         Parameters
         ----------
-        told : list of (text, gap), or None
+        contexts : list of (text, gap), or None
             Text alone: per row the text before the questions (may be empty), and the number of
             positions left free after it.
         """
-        segments = [[self._segment(q) for q in questions] for questions in asked]
-        prefixes = [self.prefix + self._encode(text) for text, _ in told or [("", 0)] * len(asked)]
-        gaps = [gap for _, gap in told] if told else [0] * len(asked)
+        segments = [[self._segment(q) for q in questions] for questions in batch]
+        prefixes = [
+            self.prefix + self._encode(text) for text, _ in contexts or [("", 0)] * len(batch)
+        ]
+        gaps = [gap for _, gap in contexts] if contexts else [0] * len(batch)
         lengths = [
             len(prefix) + sum(len(q) + len(a) for q, a in row)
             for prefix, row in zip(prefixes, segments, strict=True)
         ]
         length = max(lengths)
-        ids = np.full((len(asked), length), self.tokenizer.pad_token_id)
-        positions = np.zeros((len(asked), length), dtype=np.int64)
-        segment = np.full((len(asked), length), -1)
+        ids = np.full((len(batch), length), self.tokenizer.pad_token_id)
+        positions = np.zeros((len(batch), length), dtype=np.int64)
+        segment = np.full((len(batch), length), -1)
         targets: list[tuple[int, int, int, int]] = []
         number = 0
         for b, row in enumerate(segments):

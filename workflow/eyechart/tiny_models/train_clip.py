@@ -18,7 +18,7 @@ from eyechart.core import errors, randomness
 from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.questions import phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
-from eyechart.tiny_models.images import Pictures, augment, load_pictures, normalise
+from eyechart.tiny_models.images import TrainingImages, augment, load_images, normalise
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
 
@@ -26,7 +26,7 @@ STAGE = "contrastive"
 STEP = "eyechart.tiny_models.train_clip"
 
 
-def twins(scenes: list[dict[str, Any]]) -> torch.Tensor:
+def scene_ids(scenes: list[dict[str, Any]]) -> torch.Tensor:
     """Return an id per scene, equal for scenes with the same objects; int64 (n,)."""
     numbers: dict[tuple[str, ...], int] = {}
     keys = [tuple(sorted(phrase(o) for o in scene["objects"])) for scene in scenes]
@@ -42,17 +42,17 @@ def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
 
 
 def make_loss(
-    model: Any, tokenizer: Any, pictures: Pictures, recipe: dict[str, Any]
+    model: Any, tokenizer: Any, images: TrainingImages, recipe: dict[str, Any]
 ) -> Callable[[torch.Generator], torch.Tensor]:
     """Return a function that computes the loss of a random batch of augmented images."""
-    kinds = twins(pictures.scenes)
+    kinds = scene_ids(images.scenes)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(kinds), generator=generator)[: recipe["contrastive"]["batch"]]
         rng = randomness.dice("captions", int(generator.initial_seed()))
-        texts = [caption(pictures.scenes[i], rng) for i in picks.tolist()]
+        texts = [caption(images.scenes[i], rng) for i in picks.tolist()]
         tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
-        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+        pixels = augment(images.pixels[picks], recipe["augment"], generator)
         output = model(pixel_values=pixels.to(model.device), **tokens)
         return contrastive_loss(output.logits_per_image, kinds[picks].to(model.device))
 
@@ -60,14 +60,14 @@ def make_loss(
 
 
 @torch.inference_mode()
-def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float]:
+def retrieval(model: Any, tokenizer: Any, held_out: TrainingImages) -> dict[str, float]:
     """Return recall@1: how often the top-ranked held-out caption is true of the image."""
     rng = randomness.dice("captions", "held out")
     texts = [caption(scene, rng) for scene in held_out.scenes]
     tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
     pixels = normalise(held_out.pixels).to(model.device)
     logits = model(pixel_values=pixels, **tokens).logits_per_image.cpu()
-    kinds = twins(held_out.scenes)
+    kinds = scene_ids(held_out.scenes)
     return {"recall_at_1": float((kinds[logits.argmax(1)] == kinds).float().mean())}
 
 
@@ -76,8 +76,8 @@ def main(argv: list[str]) -> None:
     args = training_steps.parse_args(argv, __doc__)
     recipe, root = args.recipe, args.receipt.parent
     training_steps.make_deterministic(recipe[STAGE]["threads"])
-    train = load_pictures(root, "train", recipe["pictures"])
-    held_out = load_pictures(root, "val", recipe["held_out"])
+    train = load_images(root, "train", recipe["pictures"])
+    held_out = load_images(root, "val", recipe["held_out"])
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
     tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)
     model, processor = build_clip(recipe["architecture"], tokenizer, args.seed)

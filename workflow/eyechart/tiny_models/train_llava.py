@@ -31,7 +31,7 @@ from transformers import (
 from eyechart.core import errors, randomness
 from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, image_tokens
 from eyechart.tiny_models.architectures import build_llava
-from eyechart.tiny_models.images import Pictures, augment, load_pictures
+from eyechart.tiny_models.images import TrainingImages, augment, load_images
 from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
@@ -42,21 +42,21 @@ STEP = "eyechart.tiny_models.train_llava"
 def make_loss(
     model: LlavaForConditionalGeneration,
     packer: Packer,
-    pictures: Pictures,
+    images: TrainingImages,
     recipe: dict[str, Any],
     settings: dict[str, Any],
 ) -> Callable[[torch.Generator], torch.Tensor]:
     """Return a function that computes the loss of a random batch, questions packed per image."""
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        picks = torch.randperm(len(pictures.scenes), generator=generator)[: settings["batch"]]
+        picks = torch.randperm(len(images.scenes), generator=generator)[: settings["batch"]]
         rng = randomness.dice("questions", int(generator.initial_seed()))
-        asked = []
+        questions = []
         for i in picks.tolist():
-            known = pictures.questions[i]
-            asked.append(rng.sample(known, min(len(known), settings["questions"])))
-        packed = packer.pack(asked)
-        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+            known = images.questions[i]
+            questions.append(rng.sample(known, min(len(known), settings["questions"])))
+        packed = packer.pack(questions)
+        pixels = augment(images.pixels[picks], recipe["augment"], generator)
         return answer_loss(answer_logits(model, packed, image_tokens(model, pixels)), packed)
 
     return loss
@@ -98,8 +98,8 @@ def main(argv: list[str]) -> None:
     model, processor = load_start(args)
     model.to(args.device)
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    train = load_pictures(root, "train", recipe["pictures"])
-    held_out = load_pictures(root, "val", recipe["held_out"])
+    train = load_images(root, "train", recipe["pictures"])
+    held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
         trained_parameters(model.train(), args.stage),
         make_loss(model, packer, train, recipe, settings),

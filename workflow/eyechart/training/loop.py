@@ -32,11 +32,11 @@ def step_generator(seed: int, stage: str, step: int) -> torch.Generator:
 
 def learning_rate(step: int, settings: dict[str, Any]) -> float:
     """Return the factor on the learning rate: linear warm-up, then cosine to ``final_lr_share``."""
-    warmup, steps, floor = settings["warmup"], settings["steps"], settings["final_lr_share"]
+    warmup, steps, lowest = settings["warmup"], settings["steps"], settings["final_lr_share"]
     if step < warmup:
         return float((step + 1) / warmup)
     progress = (step - warmup) / max(1, steps - warmup)
-    return float(floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return float(lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def fit(
@@ -69,7 +69,7 @@ def fit(
     optimizer = _optimizer(parameters, settings)
     first, curve = _resume(parameters, optimizer, identity, checkpoint)
     running: list[float] = []
-    bar = tqdm(
+    progress_bar = tqdm(
         range(first, settings["steps"]),
         initial=first,
         total=settings["steps"],
@@ -77,7 +77,7 @@ def fit(
         unit="step",
         mininterval=5,
     )
-    for step in bar:
+    for step in progress_bar:
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * learning_rate(step, settings)
         optimizer.zero_grad(set_to_none=True)
@@ -89,7 +89,7 @@ def fit(
         done = step + 1
         if done % settings["log_every"] == 0 or done == settings["steps"]:
             curve.append((done, "loss", sum(running) / len(running)))
-            bar.set_postfix(loss=f"{curve[-1][2]:.3f}")
+            progress_bar.set_postfix(loss=f"{curve[-1][2]:.3f}")
             running = []
         if done % settings["eval_every"] == 0 or done == settings["steps"]:
             curve += [(done, name, metric) for name, metric in evaluate().items()]

@@ -109,7 +109,7 @@ def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPla
     count = style.columns or len(sizes)
     rows = [sizes[start : start + count] for start in range(0, len(sizes), count)]
     # size of the whole canvas if every image had height 1
-    across = max(_wide(row, 1, style) for row in rows) + 2 * style.margin
+    across = max(_row_width(row, 1, style) for row in rows) + 2 * style.margin
     down = len(rows) + style.gap * (len(rows) - 1) + 2 * style.margin
     height = float(max(size[1] for size in sizes))
     side = style.canvas_px or round(height * max(across, down))
@@ -173,7 +173,7 @@ def _places(
     height, top, header = at
     places = []
     for row in rows:
-        left = (wide - _wide(row, height, style)) / 2
+        left = (wide - _row_width(row, height, style)) / 2
         for w, h in row:
             places.append(
                 CanvasPlacement(int(left), int(top + header), int(height * w / h), int(height))
@@ -183,7 +183,7 @@ def _places(
     return places
 
 
-def _wide(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
+def _row_width(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
     return height * (sum(w / h for w, h in row) + style.gap * (len(row) - 1))
 
 

@@ -51,7 +51,7 @@ def match(
     for first in order:
         kept = [first]
         for other in order:
-            if len(kept) < CHOICES and all(_far(target[other], target[k], apart) for k in kept):
+            if len(kept) < CHOICES and all(_is_far(target[other], target[k], apart) for k in kept):
                 kept.append(other)
         if len(kept) == CHOICES:
             shown = list(kept)
@@ -62,7 +62,7 @@ def match(
     return None
 
 
-def onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
+def move_onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
     """Move points onto an image by at most one pixel; return them and how many were moved.
 
     Raises
@@ -83,6 +83,6 @@ def onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], 
     return found, moved
 
 
-def _far(one: Point, other: Point, apart: float) -> bool:
+def _is_far(one: Point, other: Point, apart: float) -> bool:
     # a point is at distance 0 from itself, so it is never kept twice
     return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 >= max(apart, 1e-9) ** 2

@@ -90,13 +90,13 @@ class Puzzle:
 
     def check(self) -> None:
         """Raise a UserError if answer, choices and regions are inconsistent."""
-        told = ", ".join(self.choices)
+        options = ", ".join(self.choices)
         if len(set(self.choices)) < len(self.choices) or len(self.choices) < 2:
             raise UserError(
-                f"{self.where}: choices are {told}; expected two or more, all different"
+                f"{self.where}: choices are {options}; expected two or more, all different"
             )
         if self.answer not in self.choices:
-            raise UserError(f"{self.where}: answer is {self.answer!r}, expected one of {told}")
+            raise UserError(f"{self.where}: answer is {self.answer!r}, expected one of {options}")
         names = [name for view in self.views for name in _names(view)]
         for name in names:
             if names.count(name) > 1:
@@ -104,7 +104,7 @@ class Puzzle:
             if name != REF and name not in self.letters:
                 raise UserError(
                     f"{self.where}: {name} is marked, but the choices are only "
-                    f"{', '.join(self.letters)} ({told})"
+                    f"{', '.join(self.letters)} ({options})"
                 )
         for letter in self.letters if self.placed else ():
             if letter not in names:
@@ -146,7 +146,7 @@ def choose(keys: Iterable[str], most: int | None, *seeds: str | int) -> list[str
     return [name for name in names if name in kept]
 
 
-def word(text: str, official: str, **words: str) -> str:
+def apply_wording(text: str, official: str, **words: str) -> str:
     """Return the worded question, or the dataset's own question for the official wording."""
     return official if text == OFFICIAL else text.format(**words)
 
@@ -178,10 +178,10 @@ def letter_of(answer: Any, choices: list[str], where: str) -> str:
     )
 
 
-def tied(groups: Sequence[Sequence[str]]) -> list[str]:
+def group_by_ties(groups: Sequence[Sequence[str]]) -> list[str]:
     """Return a group name per row of ties: the smallest tie of its connected component.
 
-    >>> tied([["b"], ["a", "c"], ["c", "b"], ["d"]])
+    >>> group_by_ties([["b"], ["a", "c"], ["c", "b"], ["d"]])
     ['a', 'a', 'a', 'd']
     """
     component = connected(groups).tolist()

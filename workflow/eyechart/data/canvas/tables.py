@@ -16,7 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.data import preparation
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
-from eyechart.data.canvas.items import Puzzle, PuzzleView, tied
+from eyechart.data.canvas.items import Puzzle, PuzzleView, group_by_ties
 from eyechart.data.image_files import MOST_PIXELS, check_size
 from eyechart.data.preparation import Row
 from eyechart.tables.receipt import Receipt
@@ -84,7 +84,9 @@ class Gallery:
     def close(self) -> None:
         """Group the items, write the three tables, and remove images that no table names."""
         divide = preparation.divider(self.args)
-        for item, name, ids in zip(self._items, tied(self._ties), self._of_item, strict=True):
+        for item, name, ids in zip(
+            self._items, group_by_ties(self._ties), self._of_item, strict=True
+        ):
             for row in (item, *(self._images[image] for image in ids)):
                 row["group"], row["group_split"] = name, divide(name)
         for task, count in sorted(self._unplaced.items()):
@@ -93,12 +95,12 @@ class Gallery:
                 "models can answer them, but no readout is possible",
                 *(task, count),
             )
-        told = Counter(item["task"] for item in self._items)
-        _log.info("%s", ", ".join(f"{task}: {n} items" for task, n in sorted(told.items())))
+        counts = Counter(item["task"] for item in self._items)
+        _log.info("%s", ", ".join(f"{task}: {n} items" for task, n in sorted(counts.items())))
         write_regions(self.args.regions, self._regions)
         items = [preparation.as_items(self._items)] if self._items else list[pa.Table]()
         preparation.write_tables(self.args, items, list(self._images.values()), [])
-        tidy(self.folder, {Path(row["path"]).name for row in self._images.values()})
+        remove_stale(self.folder, {Path(row["path"]).name for row in self._images.values()})
 
     def _show(
         self, puzzle: Puzzle, views: list[Image.Image], marks: list[list[Region]]
@@ -135,8 +137,8 @@ class Gallery:
 
     def _read(self, path: Path, where: str) -> bytes:
         data = read(path, where)
-        told = self._expected.get(path.relative_to(self.root).as_posix())
-        if told not in (None, hashlib.sha256(data).hexdigest()):
+        expected = self._expected.get(path.relative_to(self.root).as_posix())
+        if expected not in (None, hashlib.sha256(data).hexdigest()):
             raise UserError(
                 f"{path}: image was altered since it was acquired; restore it, or delete "
                 f"{self.args.receipt} to acquire the dataset again"
@@ -183,7 +185,7 @@ def decode(data: bytes, where: str) -> tuple[Image.Image, str]:
         raise UserError(f"{where}: not a complete image ({error})") from None
 
 
-def open_picture(path: Path, needed_by: str) -> Image.Image:
+def open_image(path: Path, needed_by: str) -> Image.Image:
     """Load an image of the dataset's folder completely, in RGB.
 
     Raises
@@ -195,7 +197,7 @@ def open_picture(path: Path, needed_by: str) -> Image.Image:
 
 
 def size_of(path: Path, needed_by: str) -> tuple[int, int]:
-    """Return the width and height of an image in px; errors are those of :func:`open_picture`."""
+    """Return the width and height of an image in px; errors are those of :func:`open_image`."""
     data = read(path, needed_by)
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -212,7 +214,7 @@ def read(path: Path, needed_by: str) -> bytes:
         raise UserError(f"{path}: image is missing, but {needed_by} needs it") from None
 
 
-def tidy(folder: Path, names: set[str]) -> None:
+def remove_stale(folder: Path, names: set[str]) -> None:
     """Remove every file of the image folder whose name is not in ``names``."""
     for path in folder.glob("*"):
         if path.is_file() and path.name not in names:

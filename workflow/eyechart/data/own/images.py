@@ -78,7 +78,7 @@ def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
     return name
 
 
-class Album:
+class ImageFolder:
     """Images of a dataset, each taken once into ``folder``; paths are relative to ``base``."""
 
     def __init__(self, folder: Path, base: Path) -> None:

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     hashes = {entry["path"].removeprefix(prefix): entry["sha256"] for entry in receipt["files"]}
     items = item_rows(entries, args.settings, hashes, preparation.divider(args))
     images = image_rows(root, entries, items)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     labels = list(entries[0]["labels"]) if entries else []
     preparation.write_tables(args, [preparation.as_items(items)], images, labels)
     unknown = sum(item["answer"] is None for item in items)

@@ -10,7 +10,7 @@ from eyechart.data.arrow_rows import Rows, read_arrow, read_parquet
 from eyechart.data.own.shards import find_shards
 from eyechart.data.records import Record, read_csv, read_jsonl
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 class RowSource(NamedTuple):
@@ -45,12 +45,13 @@ def _folder(path: Path) -> list[RowSource]:
     names = sorted(
         file.as_posix()
         for file in files
-        if file.suffix.lower() in PICTURES
+        if file.suffix.lower() in IMAGE_SUFFIXES
         if not any(part.startswith(".") for part in file.parts)
     )
     if not names:
         raise UserError(
-            f"{path}: no images in this folder, expected files that end in {', '.join(PICTURES)}"
+            f"{path}: no images in this folder, expected files that end in "
+            f"{', '.join(IMAGE_SUFFIXES)}"
         )
     records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
     return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]

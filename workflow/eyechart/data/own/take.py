@@ -23,9 +23,9 @@ from eyechart.core.files import write_text
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import Entry
-from eyechart.data.own.images import Album
+from eyechart.data.own.images import ImageFolder
 from eyechart.data.own.sources import RowSource, open_source
-from eyechart.data.own.values import Mapping, pictures, resolve, text, texts, used
+from eyechart.data.own.values import Mapping, image_values, resolve, text, texts, used
 from eyechart.data.records import Record
 from eyechart.tables import receipt
 
@@ -49,7 +49,7 @@ def entries(
         if one.split and one.split not in splits:
             continue
         mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        album = Album(root / own.IMAGES, Path(settings.get("images") or one.base))
+        folder = ImageFolder(root / own.IMAGES, Path(settings.get("images") or one.base))
         column = None if one.split else mapping.get("split")
         if not one.split and column is None:
             _check_one(splits, path)
@@ -57,22 +57,22 @@ def entries(
             split = one.split or (splits[0] if column is None else text(record, column) or "")
             seen.add(split)
             if split in splits:
-                yield _entry(record, mapping, split, number, album)
+                yield _entry(record, mapping, split, number, folder)
     for split in splits:
         if split not in seen:
             raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
 
 
-def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Album) -> Entry:
+def _entry(record: Record, mapping: Mapping, split: str, number: int, folder: ImageFolder) -> Entry:
     where = record.where
     if "item_id" in mapping and not text(record, mapping["item_id"]):
         raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
-    found = pictures(record, mapping["image"])
+    found = image_values(record, mapping["image"])
     return Entry(
         where=where,
         item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
         split=split,
-        images=[album.take(value, split, where) for value in found],
+        images=[folder.take(value, split, where) for value in found],
         prompt=text(record, mapping.get("prompt")),
         choices=texts(record, mapping.get("choices"), bars=True),
         answer=texts(record, mapping.get("answer"), bars=False),
@@ -126,7 +126,7 @@ def main(argv: list[str]) -> None:
     shown = {split: set[str]() for split in args.settings["splits"]}
     for entry in found:
         shown[entry["split"]].update(entry["images"])
-    asked = Counter(entry["split"] for entry in found)
+    counts = Counter(entry["split"] for entry in found)
     names = sorted(set().union(*shown.values()))
     receipt.write_receipt(
         args.root,
@@ -134,7 +134,7 @@ def main(argv: list[str]) -> None:
         layout=args.settings["layout"],
         source="local",
         splits={
-            split: receipt.SplitCounts(images=len(images), questions=asked[split])
+            split: receipt.SplitCounts(images=len(images), questions=counts[split])
             for split, images in shown.items()
         },
         files=[Path(own.TABLE), *(Path(own.IMAGES) / name for name in names)],

@@ -26,8 +26,10 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
     for name in COLUMNS:
         if name in mapping or name in columns:
             found[name] = mapping.get(name, name)
-    pictures = mapping.get("image", "image")
-    found["image"] = [pictures] if isinstance(pictures, str) else list(pictures)
+    columns_of_images = mapping.get("image", "image")
+    found["image"] = (
+        [columns_of_images] if isinstance(columns_of_images, str) else list(columns_of_images)
+    )
     found["labels"] = dict(mapping.get("labels", {}))
     flat = {f"columns.{name}": column for name, column in found.items() if isinstance(column, str)}
     flat |= {f"columns.labels.{name}": column for name, column in found["labels"].items()}
@@ -81,7 +83,7 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
     return [one.strip() for one in found if one is not None]
 
 
-def pictures(record: Record, columns: list[str]) -> list[Any]:
+def image_values(record: Record, columns: list[str]) -> list[Any]:
     """Return all images of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
 
     Raises

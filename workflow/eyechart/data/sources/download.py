@@ -37,7 +37,7 @@ from eyechart.tables.receipt import write_receipt
 _log = logging.getLogger(__name__)
 
 
-def needed(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
+def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
     """Return the sources needed for the splits; an archive named like a split holds only it."""
     other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
     return [version for version in versions if version.file not in other]
@@ -53,8 +53,8 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
     """
     path = cache / version.file
     size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
-    told = (version.dataset, version.file, size, version.licence, version.url, version.note)
-    _log.info("%s: %s, %s, licence %s, from %s (%s)", *told)
+    values = (version.dataset, version.file, size, version.licence, version.url, version.note)
+    _log.info("%s: %s, %s, licence %s, from %s (%s)", *values)
     fetch(version.url, path, version.bytes, version.sha256)
     if version.sha256:
         return []
@@ -65,12 +65,12 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
     return [found]
 
 
-def only(wanted: str, path: str) -> str | None:
+def only_wanted(wanted: str, path: str) -> str | None:
     """Return a file's name if it is the wanted one of a repository, else None."""
     return path if path == wanted else None
 
 
-def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+def unpack_or_link(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
     """Unpack an archive into the dataset's folder, or link any other file there."""
     if is_archive(path):
         unpack(path, root, choose)
@@ -99,20 +99,20 @@ def main(argv: list[str]) -> None:
     layout = layouts_base.find(args.settings["layout"])
     layouts_base.check_output(args.root, args.output)
     layout.check_released(splits)
-    versions = needed(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
+    versions = sources_of(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
     desk = Desk(args.versions, args.lock, version_lock.read(args.lock))
     choose = partial(layout.member, splits=splits)
     found: list[Locked] = []
     for version in versions:
         if version.repository and version.is_archive:
-            found += hub_dataset.pull(version, desk, args.cache, partial(only, version.file))
+            found += hub_dataset.pull(version, desk, args.cache, partial(only_wanted, version.file))
         elif version.repository:
             found += hub_dataset.pull(version, desk, args.root, choose)
         else:
             found += get_archive(version, desk, args.cache)
     for version in versions:
         if version.is_archive:
-            place(args.cache / version.file, args.root, choose)
+            unpack_or_link(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
     version_lock.settle(args.lock, found)  # only now is it verified to be the dataset
     write_receipt(

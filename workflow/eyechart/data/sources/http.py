@@ -115,14 +115,14 @@ def fetch(
 
 
 def _verify(
-    url: str, path: Path, found: tuple[int, str], told: tuple[int | None, str | None]
+    url: str, path: Path, found: tuple[int, str], wanted: tuple[int | None, str | None]
 ) -> None:
-    expected = (found[0] if told[0] is None else told[0], told[1] or found[1])
+    expected = (found[0] if wanted[0] is None else wanted[0], wanted[1] or found[1])
     if found != expected:
         path.unlink()
         raise UserError(
             f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
-            f"with sha256 {told[1]}, so the file was removed; run again to fetch it from {url}"
+            f"with sha256 {wanted[1]}, so the file was removed; run again to fetch it from {url}"
         )
 
 
@@ -192,9 +192,9 @@ def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _begin(response: requests.Response, part: _Part) -> None:
-    status, told = response.status_code, response.headers.get("Content-Range", "")
-    if status == 206 and told.startswith(f"bytes {part.bytes}-"):
-        _learn(response, part, told.rpartition("/")[2])
+    status, content_range = response.status_code, response.headers.get("Content-Range", "")
+    if status == 206 and content_range.startswith(f"bytes {part.bytes}-"):
+        _learn(response, part, content_range.rpartition("/")[2])
         return
     if status in (206, 416):  # another range than requested, or none left: restart
         part.restart("")

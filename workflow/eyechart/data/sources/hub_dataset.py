@@ -63,12 +63,12 @@ def pull(
     wanted = {file.path: choose(file.path) for file in snapshot.files}
     chosen = [(file, target) for file in snapshot.files if (target := wanted[file.path])]
     if not chosen:
-        told = ", ".join(sorted(wanted)[:5]) or "no files"
+        found_names = ", ".join(sorted(wanted)[:5]) or "no files"
         raise UserError(
             f"{desk.versions}: {repository} at {snapshot.commit} contains none of the files that "
-            f"{version.dataset} needs (found: {told}); correct its url"
+            f"{version.dataset} needs (found: {found_names}); correct its url"
         )
-    _tell(version, snapshot, [file for file, _ in chosen])
+    _log_source(version, snapshot, [file for file, _ in chosen])
     hub.check_access(snapshot)
     return [_take(version, desk, hub, file, root / _safe(target)) for file, target in chosen]
 
@@ -98,7 +98,7 @@ def _safe(target: str) -> str:
     return target
 
 
-def _tell(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
+def _log_source(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
     size = tqdm.format_sizeof(sum(file.bytes for file in files), "iB", 1024)
     _log.info(
         "%s: %s at %s, %d of %d files, %s, licence %s; the hub says %s, gated: %s (%s)",

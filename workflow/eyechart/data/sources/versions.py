@@ -91,13 +91,13 @@ def _version(row: dict[str, str], where: str) -> Version:
     for column, form, expected in _REPOSITORY if _HUB.fullmatch(row["url"]) else _ARCHIVE:
         if not re.fullmatch(form, row[column]):
             raise UserError(f"{where}: {column} is {row[column]!r}, expected {expected}")
-    told = {column: row[column] for column in COLUMNS if row[column] != UNKNOWN}
+    known = {column: row[column] for column in COLUMNS if row[column] != UNKNOWN}
     return Version(
         dataset=row["dataset"],
         file=row["file"],
         url=row["url"],
-        bytes=int(told["bytes"]) if "bytes" in told else None,
-        sha256=told.get("sha256"),
+        bytes=int(known["bytes"]) if "bytes" in known else None,
+        sha256=known.get("sha256"),
         licence=row["licence"],
         note=row["note"],
     )

@@ -201,16 +201,16 @@ class QuestionSampler:
         self, rng: random.Random, scene: Scene, questions: dict[str, int]
     ) -> list[dict[str, Any]]:
         """Return up to ``questions[task]`` different questions per task about one scene."""
-        asked: dict[str, dict[str, Any]] = {}
+        chosen: dict[str, dict[str, Any]] = {}
         for task, number in questions.items():
             for _ in range(number):
-                question = self._choose(rng, scene, task, asked)
+                question = self._choose(rng, scene, task, chosen)
                 if question is not None:
-                    asked[question["question"]] = question
-        return list(asked.values())
+                    chosen[question["question"]] = question
+        return list(chosen.values())
 
     def _choose(
-        self, rng: random.Random, scene: Scene, task: str, asked: dict[str, dict[str, Any]]
+        self, rng: random.Random, scene: Scene, task: str, chosen: dict[str, dict[str, Any]]
     ) -> dict[str, Any] | None:
         usable = [f for f in TASK_FAMILIES[task] if f in self.families]
         best, best_key = None, None
@@ -221,7 +221,7 @@ class QuestionSampler:
                 answer = run(program, scene)
             except AmbiguousError:
                 continue
-            if text in asked:
+            if text in chosen:
                 continue
             key = (task, family, len(program), answer)
             if best_key is None or self.used[key] < self.used[best_key]:

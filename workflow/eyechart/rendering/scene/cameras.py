@@ -43,7 +43,7 @@ class Camera:
         return 2 * far * math.tan(math.radians(self.fov) / 2)
 
 
-def drawn_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
+def jittered_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
     """Return the camera of the settings, shifted by up to its jitter along each axis."""
     camera = settings["camera"]
     jitter = camera["jitter"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.points import NoSpotError
 from eyechart.rendering.projection import focal_px, project
-from eyechart.rendering.scene.cameras import Camera, drawn_camera, orbit
+from eyechart.rendering.scene.cameras import Camera, jittered_camera, orbit
 from eyechart.rendering.scene.lighting import facing, lights
 from eyechart.rendering.scene.materials import Surface
 from eyechart.rendering.scene.objects import Scene, Solid, Thing
@@ -34,7 +34,7 @@ Box = list[int]  # left, top, right, bottom: the right and bottom edges are outs
 
 
 @dataclass(frozen=True)
-class Stood:
+class PlannedThing:
     """One planned thing: its name, surface, half-width, position and height."""
 
     name: str
@@ -60,7 +60,7 @@ class Stood:
         return found
 
 
-def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
+def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedThing]:
     """Draw things with different names that do not touch.
 
     Raises
@@ -69,26 +69,26 @@ def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
         If they do not fit.
     """
     colors = rng.sample([c for c in COLORS if c not in BOX_COLORS], count)
-    found: list[Stood] = []
+    found: list[PlannedThing] = []
     for color in colors:
         shape = rng.choice(list(SHAPES))
         finish = rng.choice(("rubber", "rubber", "metal"))
-        stood = Stood(
+        planned = PlannedThing(
             f"{color} {shape}", SHAPES[shape], Surface(COLORS[color], finish=finish),
             round(rng.uniform(0.25, 0.6), 6),
             (round(rng.uniform(-extent, extent), 6), round(rng.uniform(-extent, extent), 6)),
             round(rng.uniform(0.2, 1.3), 6) if rng.random() < 0.6 else 0.0,
         )  # fmt: skip
-        if any(math.dist(stood.at, o.at) < 1.2 * (stood.size + o.size) for o in found):
+        if any(math.dist(planned.at, o.at) < 1.2 * (planned.size + o.size) for o in found):
             raise NoSpotError
-        found.append(stood)
+        found.append(planned)
     return found
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
     """Draw a camera from any side, lower than that of the settings, with a wider view."""
     camera = orbit(
-        drawn_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
+        jittered_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )
     x, y, z = camera.target
     return orbit(camera, target=(x, y, round(z + 0.4, 6)))
@@ -96,7 +96,7 @@ def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
 
 def draw_pair(
     rng: random.Random, settings: dict[str, Any], cue: tuple[bool, bool]
-) -> tuple[list[Stood], Camera]:
+) -> tuple[list[PlannedThing], Camera]:
     """Draw two or three things, of which the first is nearer than the second, and a camera.
 
     Parameters
@@ -113,7 +113,7 @@ def draw_pair(
     for _ in range(TRIES):
         camera = draw_camera(rng, settings)
         try:
-            found = draw_stood(rng, settings["extent"], rng.randint(2, 3))
+            found = draw_planned(rng, settings["extent"], rng.randint(2, 3))
         except NoSpotError:
             continue
         at = project(camera, [s.middle for s in found[:2]], image_px)  # (2, 3)
@@ -129,15 +129,17 @@ def draw_pair(
 
 
 def scene_of(
-    rng: random.Random, settings: dict[str, Any], stood: list[Stood], camera: Camera
+    rng: random.Random, settings: dict[str, Any], planned: list[PlannedThing], camera: Camera
 ) -> Scene:
     """Return the scene of planned things on the tiled floor, lit for a camera; things first."""
-    built = [s.things(round(rng.uniform(0, 360), 6)) for s in stood]
+    built = [s.things(round(rng.uniform(0, 360), 6)) for s in planned]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
     return Scene(tuple(things), lights(rng, settings, facing(camera)), floor=TILES)
 
 
-def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
+def check_pair(
+    geometry: ViewGeometry, cue: tuple[bool, bool], count: int
+) -> tuple[list[Box], list[float]]:
     """Return the boxes and median depths of the first two things, after checking the view.
 
     Parameters
@@ -151,23 +153,23 @@ def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list
         If a thing is hardly visible, reaches over the edge or overlaps another, if a lamp is
         visible, if the first is not clearly nearer, or if a cue is not as planned.
     """
-    masks = [survey.thing == n for n in (1, 2)]
-    width, height = survey.image_px
+    masks = [geometry.thing == n for n in (1, 2)]
+    width, height = geometry.image_px
     if min(mask.sum() for mask in masks) < LEAST_PX * width * height:
         raise NoSpotError
     boxes = [box_of(mask) for mask in masks]
-    depths = [float(np.median(survey.depth[mask])) for mask in masks]
+    depths = [float(np.median(geometry.depth[mask])) for mask in masks]
     near, far = boxes
-    edge = survey.shows_lamp or any(
+    edge = geometry.shows_lamp or any(
         b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes
     )
-    numbers = [n for n in np.unique(survey.thing) if 2 < n <= count]
-    others = [box_of(survey.thing == n) for n in numbers]
-    overlap = any(meet(*pair) for pair in itertools.combinations([*boxes, *others], 2))
+    numbers = [n for n in np.unique(geometry.thing) if 2 < n <= count]
+    others = [box_of(geometry.thing == n) for n in numbers]
+    overlaps = any(overlap(*pair) for pair in itertools.combinations([*boxes, *others], 2))
     seen = near[3] > far[3], area(near) > area(far)
     ties = near[3] == far[3] or area(near) == area(far)
     plain = depths[1] - depths[0] >= MARGIN * depths[1]
-    if survey.shows_lamp or edge or overlap or ties or seen != cue or not plain:
+    if geometry.shows_lamp or edge or overlaps or ties or seen != cue or not plain:
         raise NoSpotError
     return boxes, depths
 
@@ -178,7 +180,7 @@ def box_of(mask: np.ndarray) -> Box:
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
 
 
-def meet(one: Box, other: Box) -> bool:
+def overlap(one: Box, other: Box) -> bool:
     """Return whether two boxes overlap."""
     return all(min(one[i + 2], other[i + 2]) > max(one[i], other[i]) for i in (0, 1))
 

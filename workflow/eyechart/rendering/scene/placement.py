@@ -73,12 +73,12 @@ class SceneStage:
         far = self.settings["extent"] * share
         return self.stand(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
-    def others(self, asked: list[Object], own: int = 1, least: int = 0) -> list[Object]:
+    def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
         """Draw objects of other shapes and colours than the queried ones, as many as fit.
 
         Parameters
         ----------
-        asked : list of dict
+        queried : list of dict
             All objects of the question, at their positions in either image.
         own : int
             How many of those are in one image.
@@ -91,13 +91,13 @@ class SceneStage:
             If fewer fit.
         """
         wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
-        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in asked}]
-        colors = [c for c in COLORS if c not in {thing["color"] for thing in asked}]
+        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in queried}]
+        colors = [c for c in COLORS if c not in {thing["color"] for thing in queried}]
         found: list[Object] = []
         for color in self.rng.sample(colors, max(least, wanted, 0)):
             thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
             try:
-                found.append(self.fit(thing, [*asked, *found]))
+                found.append(self.fit(thing, [*queried, *found]))
             except NoRoomError:
                 if len(found) < least:
                     raise

@@ -121,13 +121,13 @@ def build_part(mi: Any, name: str, part: PropPart, to_world: Any, bsdf: dict[str
 
 def draw_text(text: str) -> np.ndarray:
     """Return black capitals that fill a white square: float32 (64, 64, 3), linear light 0..1."""
-    picture = Image.new("L", (TEXT_PX, TEXT_PX), 255)
+    image = Image.new("L", (TEXT_PX, TEXT_PX), 255)
     font = ImageFont.load_default(size=1.2 * TEXT_PX)
     left, top, right, bottom = font.getbbox(text, stroke_width=2)
     corner = ((TEXT_PX - left - right) / 2, (TEXT_PX - top - bottom) / 2)
-    ImageDraw.Draw(picture).text(corner, text, fill=0, font=font, stroke_width=2)
+    ImageDraw.Draw(image).text(corner, text, fill=0, font=font, stroke_width=2)
     # the renderer counts texture rows from the bottom
-    light = np.asarray(picture, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
+    light = np.asarray(image, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
     return np.ascontiguousarray(np.broadcast_to(light, (TEXT_PX, TEXT_PX, 3)))
 
 

@@ -42,7 +42,7 @@ def check_released(splits: list[str]) -> None:
     check_splits(splits, RELEASED, "BLINK", "answers")
 
 
-def there(root: Path, split: str) -> list[str]:
+def existing_sub_tasks(root: Path, split: str) -> list[str]:
     """Return the sub-tasks of a split whose files exist.
 
     Raises
@@ -69,10 +69,10 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     files: list[Path] = []
     for split in splits:
         images = questions = 0
-        for name in there(root, split):
+        for name in existing_sub_tasks(root, split):
             rows = sum(1 for _ in read_rows(Path(root) / shard(name, split), ["idx"]))
             questions += rows
-            images += rows * pictures_of(name)
+            images += rows * images_per_item(name)
             files.append(Path(shard(name, split)))
         counts[split] = receipt.SplitCounts(images=images, questions=questions)
     if (Path(root) / POINTS).exists():
@@ -81,7 +81,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     return counts, files
 
 
-def pictures_of(sub_task: str) -> int:
+def images_per_item(sub_task: str) -> int:
     """Return the number of images of a sub-task's items."""
     return 3 if sub_task == "Art_Style" else 2
 
@@ -105,12 +105,12 @@ def read_points(root: Path) -> dict[str, dict[str, Region]]:
         idx, name = record.values["idx"], record.values["name"]
         if name not in NAMES:
             raise UserError(f"{record.where}: name is {name!r}; {nearest(name, NAMES)}")
-        of = found.setdefault(idx, {})
-        if name in of:
+        marks = found.setdefault(idx, {})
+        if name in marks:
             raise UserError(f"{record.where}: {name} of {idx!r} already has a row above")
-        of[name] = point(name, *(_number(record.values[c], c, record.where) for c in ("x", "y")))
-    for idx, of in found.items():
-        absent = [name for name in NAMES if name not in of]
+        marks[name] = point(name, *(_number(record.values[c], c, record.where) for c in ("x", "y")))
+    for idx, marks in found.items():
+        absent = [name for name in NAMES if name not in marks]
         if absent:
             raise UserError(f"{path}: {idx!r} lacks {', '.join(absent)}; give all five or none")
     return found

@@ -29,7 +29,7 @@ from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import Gallery
 from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
-from eyechart.data.hub_rows import picture_bytes, plain_name, read_rows, text_list
+from eyechart.data.hub_rows import image_bytes, plain_name, read_rows, text_list
 from eyechart.data.layouts.blink import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import REF, Region
@@ -72,10 +72,10 @@ def puzzle_of(
         )
     idx, task = plain_name(values["idx"], "idx", where), BLINK[sub_task]
     choices = text_list(values["choices"], "choices", where)
-    of = points.get(idx, {})
+    marks = points.get(idx, {})
     views = [
-        _view(values, idx, number, task, of, where)
-        for number in range(1, layout.pictures_of(sub_task) + 1)
+        _view(values, idx, number, task, marks, where)
+        for number in range(1, layout.images_per_item(sub_task) + 1)
     ]
     own = canvas_items.question_of(values["prompt"] or values["question"] or "")
     return Puzzle(
@@ -84,28 +84,28 @@ def puzzle_of(
         split=split,
         task=task,
         type=sub_task,
-        prompt=canvas_items.word(wording[task], own),
+        prompt=canvas_items.apply_wording(wording[task], own),
         choices=choices,
         answer=canvas_items.letter_of(values["answer"], choices, where),
         views=views,
         ties=[idx],
         marked=task != STYLE,
-        placed=task == STYLE or bool(of),
+        placed=task == STYLE or bool(marks),
         meta={"question": values["question"]},
     )
 
 
 def _view(
-    values: dict[str, Any], idx: str, number: int, task: str, of: dict[str, Region], where: str
+    values: dict[str, Any], idx: str, number: int, task: str, marks: dict[str, Region], where: str
 ) -> PuzzleView:
     column = f"image_{number}"
-    told = f"{where}: {column}"
-    data = picture_bytes(values.get(column), told)
+    location = f"{where}: {column}"
+    data = image_bytes(values.get(column), location)
     name = f"{idx}_{number}"
     if task == STYLE:
-        return PuzzleView(name, data, told, whole=(REF, "A", "B")[number - 1])
+        return PuzzleView(name, data, location, whole=(REF, "A", "B")[number - 1])
     names = [REF] if number == 1 else [key for key in layout.NAMES if key != REF]
-    return PuzzleView(name, data, told, [of[key] for key in names if key in of])
+    return PuzzleView(name, data, location, [marks[key] for key in names if key in marks])
 
 
 def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:

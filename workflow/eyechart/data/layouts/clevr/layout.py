@@ -17,7 +17,7 @@ TOPS = ("CLEVR_v1.0", "")  # top folder of the official archive
 RELEASED = ("train", "val")  # the official splits that come with scenes and answers
 
 
-def picture(split: str, filename: str) -> str:
+def image_path(split: str, filename: str) -> str:
     """Return the path of an image in the dataset's folder."""
     return f"images/{split}/{filename}"
 
@@ -59,16 +59,16 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
-        pictures = [picture(split, s["image_filename"]) for s in read_scenes(root, split)]
-        for name in pictures:
+        images = [image_path(split, s["image_filename"]) for s in read_scenes(root, split)]
+        for name in images:
             if not (Path(root) / name).is_file():
                 raise UserError(
                     f"{Path(root) / name}: no such image, but {Path(root) / scenes(split)} has "
                     "its scene"
                 )
-        asked = len(read_questions(root, split))
-        counts[split] = receipt.SplitCounts(images=len(pictures), questions=asked)
-        files += [Path(name) for name in (*pictures, scenes(split), questions(split))]
+        count = len(read_questions(root, split))
+        counts[split] = receipt.SplitCounts(images=len(images), questions=count)
+        files += [Path(name) for name in (*images, scenes(split), questions(split))]
     return counts, files
 
 

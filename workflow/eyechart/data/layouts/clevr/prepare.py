@@ -57,7 +57,7 @@ def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row
             "split": split,
             "group_split": divide(name),
             "group": name,
-            "path": (Path(root) / layout.picture(split, scene["image_filename"])).as_posix(),
+            "path": (Path(root) / layout.image_path(split, scene["image_filename"])).as_posix(),
             "type": tasks.image_type(scene),
         } | {schemas.LABEL + task: label for task, label in labels}
     return list(rows.values())
@@ -76,7 +76,7 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     """
     file = Path(root) / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     rows = []
     for index, question in enumerate(layout.read_questions(root, split)):
         where = f"{file}: question {index}"
@@ -88,8 +88,8 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
                 f"split {split!r} has"
             )
         name = image["image_id"]
-        rows.append(_item(question, f"{name}_q{asked[name]:02d}", image, where))
-        asked[name] += 1
+        rows.append(_item(question, f"{name}_q{counts[name]:02d}", image, where))
+        counts[name] += 1
     return rows
 
 
@@ -146,7 +146,7 @@ def main(argv: list[str]) -> None:
         of_split = image_rows(root, split, divide)
         items += item_rows(root, split, of_split)
         images += of_split
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, tasks.IMAGE_TASKS)
 
 

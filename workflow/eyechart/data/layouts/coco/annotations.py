@@ -189,7 +189,7 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
 
 
 def _path(split: str, image: Row) -> str:
-    return layout.picture(split, image["file_name"])
+    return layout.image_path(split, image["file_name"])
 
 
 def _sorted(coco: COCO, image: int) -> list[Row]:

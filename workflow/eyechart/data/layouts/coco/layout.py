@@ -23,7 +23,7 @@ _SHOWN = 3  # number of names in an error
 _log = logging.getLogger(__name__)
 
 
-def picture(split: str, filename: str) -> str:
+def image_path(split: str, filename: str) -> str:
     """Return the path of an image in the dataset's folder."""
     return f"{split}/{filename}"
 
@@ -69,23 +69,23 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     files: list[Path] = []
     for split in splits:
         named = [image["file_name"] for image in read_images(root, split)]
-        there = pictures_there(root, split)
-        found = [name for name in named if name in there]
+        existing = existing_images(root, split)
+        found = [name for name in named if name in existing]
         if not found:
             raise UserError(
                 f"{Path(root) / split}: none of the {len(named)} images that "
                 f"{Path(root) / instances(split)} names exists{_first(named)}"
             )
-        if absent := [name for name in named if name not in there]:
+        if absent := [name for name in named if name not in existing]:
             _log.warning("%s: %d images are missing%s", split, len(absent), _first(absent))
-        told = read_lists(root, captions(split), split, _leave_out_annotations)
-        counts[split] = receipt.SplitCounts(images=len(found), questions=len(told["annotations"]))
-        files += [Path(picture(split, name)) for name in found]
+        listed = read_lists(root, captions(split), split, _leave_out_annotations)
+        counts[split] = receipt.SplitCounts(images=len(found), questions=len(listed["annotations"]))
+        files += [Path(image_path(split, name)) for name in found]
         files += [Path(instances(split)), Path(captions(split))]
     return counts, files
 
 
-def pictures_there(root: Path, split: str) -> set[str]:
+def existing_images(root: Path, split: str) -> set[str]:
     """Return the names of all files in a split's image folder."""
     try:
         with os.scandir(Path(root) / split) as entries:

@@ -52,7 +52,7 @@ def choose(images: list[int], subset: int | None, split: str, *seeds: str | int)
 def image_row(
     root: Path, split: str, found: Annotations, image: int, divide: Callable[[str], str], most: int
 ) -> Row:
-    """Return the row of an imagewithout its hash and size; the group is the image itself."""
+    """Return the row of an image without its hash and size; the group is the image itself."""
     name = f"{split}_{image:012d}"
     objects, categories = found.objects[image], found.categories
     labels = tasks.image_labels(objects, categories, most)
@@ -61,7 +61,7 @@ def image_row(
         "split": split,
         "group_split": divide(name),
         "group": name,
-        "path": (root / layout.picture(split, found.images[image]["file_name"])).as_posix(),
+        "path": (root / layout.image_path(split, found.images[image]["file_name"])).as_posix(),
         "type": tasks.image_type(objects, categories),
     } | {schemas.LABEL + task: label for task, label in labels.items()}
 
@@ -74,9 +74,9 @@ def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
     return [item | shared | {"item_id": f"{row['image_id']}_{item['item_id']}"} for item in items]
 
 
-def check_sizes(rows: list[Row], told: list[Row]) -> None:
+def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
     """Raise a UserError for an image whose size differs from its annotations."""
-    for row, image in zip(rows, told, strict=True):
+    for row, image in zip(rows, annotated, strict=True):
         if (row["width"], row["height"]) != (image["width"], image["height"]):
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
@@ -117,7 +117,7 @@ def main(argv: list[str]) -> None:
         found = read_split(root, split, acquired, args.settings["allow_missing"])
         labels |= dict.fromkeys(tasks.image_tasks(found.categories))
         of_split = prepare_split(
-            args, split, found, lambda rows: preparation.add_pictures(root, rows, receipt)
+            args, split, found, lambda rows: preparation.add_image_facts(root, rows, receipt)
         )
         items += of_split[0]
         images += of_split[1]

@@ -29,9 +29,9 @@ class Statistics:
         return self.together.diagonal()
 
 
-def count(pictures: Iterable[Collection[int]], k: int) -> Statistics:
+def count(images: Iterable[Collection[int]], k: int) -> Statistics:
     """Count co-occurrences over images, each given as its categories (0 to k - 1)."""
-    listed = [sorted(present) for present in pictures]
+    listed = [sorted(present) for present in images]
     occurs = np.zeros((len(listed), k), np.float32)  # (n, k); exact: counts stay below 2^24
     for row, present in zip(occurs, listed, strict=True):
         row[present] = 1

@@ -44,8 +44,8 @@ class Questions:
 
     @cached_property
     def _statistics(self) -> presence.Statistics:
-        pictures = [self._present(image) for image in self.annotations.images]
-        return presence.count(pictures, len(self.annotations.categories))
+        images = [self._present(image) for image in self.annotations.images]
+        return presence.count(images, len(self.annotations.categories))
 
     def _present(self, image: int) -> set[int]:
         return {thing["category"] for thing in self.annotations.objects[image]}

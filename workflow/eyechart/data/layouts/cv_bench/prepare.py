@@ -27,7 +27,7 @@ from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import Gallery, decode
 from eyechart.data.canvas.tasks import DEPTH, check_wording
-from eyechart.data.hub_rows import picture_bytes, read_rows, text_list, whole_number
+from eyechart.data.hub_rows import image_bytes, read_rows, text_list, whole_number
 from eyechart.data.layouts.cv_bench import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import LETTERS, Region, box
@@ -72,7 +72,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     where, values = record
     choices = text_list(values["choices"], "choices", where)
     name = f"depth_{whole_number(values['idx'], 'idx', where):06d}"
-    data = picture_bytes(values["image"], f"{where}: image")
+    data = image_bytes(values["image"], f"{where}: image")
     size = decode(data, f"{where}: image")[0].size
     regions = boxes(values["bbox"], size, where)
     a, b = (*choices, "", "")[:2]
@@ -83,7 +83,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
         split=split,
         task=DEPTH,
         type=str(values["source_dataset"]),
-        prompt=canvas_items.word(wording, str(values["question"]).strip(), a=a, b=b),
+        prompt=canvas_items.apply_wording(wording, str(values["question"]).strip(), a=a, b=b),
         choices=choices,
         answer=canvas_items.letter_of(values["answer"], choices, where),
         views=[PuzzleView(f"{name}_1", data, f"{where}: image", regions)],
@@ -103,9 +103,9 @@ def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
     for record in read_rows(path, _COLUMNS):
         if layout.is_depth(record) and str(record.values["idx"]) in wanted:
             puzzle = puzzle_of(record, split, settings["wording"][DEPTH])
-            told = [value for region in record.values["bbox"] for value in region]
+            annotated = [value for region in record.values["bbox"] for value in region]
             kept = [value for region in puzzle.views[0].regions for value in region[2:]]
-            cut += told[: len(kept)] != kept
+            cut += annotated[: len(kept)] != kept
             gallery.add(puzzle)
     if cut:
         _log.warning("%s: boxes of %d items extend beyond their images and were clipped", path, cut)

@@ -36,7 +36,7 @@ def check_released(splits: list[str]) -> None:
     check_one(splits, NAME)
 
 
-def picture(sequence: str, number: int) -> str:
+def image_path(sequence: str, number: int) -> str:
     """Return the path of an image in the dataset's folder."""
     return f"{sequence}/{number}.ppm"
 
@@ -70,7 +70,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     """
     check_released(splits)
     names = sequences(root)
-    files = [picture(name, number) for name in names for number in range(1, LAST + 1)]
+    files = [image_path(name, number) for name in names for number in range(1, LAST + 1)]
     files += [homography(name, number) for name in names for number in range(2, LAST + 1)]
     for file in files:
         if not (Path(root) / file).is_file():

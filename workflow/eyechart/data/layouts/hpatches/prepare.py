@@ -26,7 +26,7 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, open_picture, size_of
+from eyechart.data.canvas.tables import Gallery, open_image, size_of
 from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
 from eyechart.data.layouts.hpatches import layout
 from eyechart.data.layouts.hpatches.corners import corners
@@ -45,10 +45,10 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
     image far enough apart; ``apart`` is a share of its longer side. Raise a UserError for a file
     that cannot be read.
     """
-    paths = [root / layout.picture(sequence, n) for n in (1, number)]
-    told = root / layout.homography(sequence, number)
-    matrix = layout.read_homography(told)
-    first, size = open_picture(paths[0], sequence), size_of(paths[1], sequence)
+    paths = [root / layout.image_path(sequence, n) for n in (1, number)]
+    homography_path = root / layout.homography(sequence, number)
+    matrix = layout.read_homography(homography_path)
+    first, size = open_image(paths[0], sequence), size_of(paths[1], sequence)
     found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
     found = found[_inside(found, first.size)]
     there = layout.project(matrix, found)
@@ -60,12 +60,12 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
     if made is None:
         return None
     return Puzzle(
-        where=str(told),
+        where=str(homography_path),
         item_id=name,
         split=args.settings["splits"][0],
         task=LOW_LEVEL,
         type=layout.KINDS[sequence[0]],
-        prompt=canvas_items.word(args.settings["wording"][LOW_LEVEL], ""),
+        prompt=canvas_items.apply_wording(args.settings["wording"][LOW_LEVEL], ""),
         choices=list(LETTERS[:CHOICES]),
         answer=made.letter,
         views=[

@@ -39,7 +39,7 @@ class MmvpQuestion(NamedTuple):
     pattern: str
 
 
-def picture(root: Path, index: int) -> str:
+def image_path(root: Path, index: int) -> str:
     """Return the path of an image in the dataset's folder."""
     return f"{folder(root, FOLDERS)}/{index}.jpg"
 
@@ -105,11 +105,11 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     check_released(splits)
     questions = read_questions(root)
     for question in questions:
-        path = Path(root) / picture(root, question.number)
+        path = Path(root) / image_path(root, question.number)
         if not path.is_file():
             raise UserError(f"{path}: no such image, but {question.where} asks about it")
     lists = [QUESTIONS, *([PATTERNS] if (Path(root) / PATTERNS).exists() else [])]
-    files = [*lists, *(picture(root, question.number) for question in questions)]
+    files = [*lists, *(image_path(root, question.number) for question in questions)]
     counts = receipt.SplitCounts(images=len(questions), questions=len(questions))
     return {splits[0]: counts}, [Path(file) for file in files]
 
@@ -205,13 +205,14 @@ def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
 
 
 def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
-    for name, mine, its in (
+    for name, first, second in (
         ("question", one.text, other.text),
         ("options", one.options, other.options),
     ):
-        if "".join(mine.split()).lower() != "".join(its.split()).lower():
+        if "".join(first.split()).lower() != "".join(second.split()).lower():
             raise UserError(
-                f"{one.where}: {name} {mine!r} differs from {its!r} of its partner in {other.where}"
+                f"{one.where}: {name} {first!r} differs from {second!r} of its partner in "
+                f"{other.where}"
             )
     if one.letter == other.letter:
         raise UserError(

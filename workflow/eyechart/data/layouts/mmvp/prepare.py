@@ -113,7 +113,7 @@ def image_rows(
             "split": split,
             "group_split": divide(layout.pair_name(question.number)),
             "group": layout.pair_name(question.number),
-            "path": (root / layout.picture(root, question.number)).as_posix(),
+            "path": (root / layout.image_path(root, question.number)).as_posix(),
             "type": question.pattern,
         }
         for question in questions
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
     questions = layout.read_questions(root)
     items = item_rows(questions, split, divide, args.settings["corrections"])
     images = image_rows(root, questions, split, divide)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, [])
     changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]
     log.info("labels corrected: %s", ", ".join(changed) or "none")

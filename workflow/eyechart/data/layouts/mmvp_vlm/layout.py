@@ -50,7 +50,7 @@ def check_released(splits: list[str]) -> None:
     mmvp_layout.check_one(splits, NAME)
 
 
-def picture(root: Path, statement: Statement) -> str:
+def image_path(root: Path, statement: Statement) -> str:
     """Return the path of a statement's own image in the dataset's folder."""
     top = folder(root, FOLDERS)
     kinds = (statement.kind, statement.kind.replace("_", " "), statement.kind.replace(" ", "_"))
@@ -69,7 +69,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     check_released(splits)
     files = [QUESTIONS]
     for statement in read_statements(root):
-        name = picture(root, statement)
+        name = image_path(root, statement)
         if not (Path(root) / name).is_file():
             raise UserError(f"{Path(root) / name}: no such image, but {statement.where} needs it")
         files.append(name)

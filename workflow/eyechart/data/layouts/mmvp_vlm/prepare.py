@@ -61,7 +61,7 @@ def image_rows(
             "split": split,
             "group_split": divide(pair_name(statement.number)),
             "group": pair_name(statement.number),
-            "path": (root / layout.picture(root, statement)).as_posix(),
+            "path": (root / layout.image_path(root, statement)).as_posix(),
             "type": statement.pattern,
         }
         for statement in statements
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
     (split,), divide = args.settings["splits"], preparation.divider(args)
     statements = layout.read_statements(root)
     images = image_rows(root, statements, split, divide)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     items = preparation.as_items(item_rows(statements, split, divide))
     preparation.write_tables(args, [items], images, [])
 

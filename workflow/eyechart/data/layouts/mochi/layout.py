@@ -37,9 +37,9 @@ def shards(root: Path) -> list[Path]:
         If there are no files, or one is missing.
     """
     found = sorted((Path(root) / "data").glob("train-*.parquet"))
-    told = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
-    counts = {int(match[2]) for match in told if match}
-    if counts != {len(found)} or None in told:
+    matches = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
+    counts = {int(match[2]) for match in matches if match}
+    if counts != {len(found)} or None in matches:
         raise UserError(
             f"{root}: {len(found)} files data/train-*.parquet, expected a complete set such as "
             "data/train-00000-of-00001.parquet"

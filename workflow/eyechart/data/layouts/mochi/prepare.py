@@ -26,7 +26,7 @@ from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import Gallery
 from eyechart.data.canvas.tasks import ODD, check_wording
-from eyechart.data.hub_rows import picture_bytes, read_rows, whole_number
+from eyechart.data.hub_rows import image_bytes, read_rows, whole_number
 from eyechart.data.layouts.mochi import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import LETTERS
@@ -57,8 +57,10 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     name, letters = f"trial_{number:04d}", list(LETTERS[:count])
     views = []
     for place, (letter, image) in enumerate(zip(letters, images, strict=True), 1):
-        told = f"{where}: image {place}"
-        views.append(PuzzleView(f"{name}_{place}", picture_bytes(image, told), told, whole=letter))
+        location = f"{where}: image {place}"
+        views.append(
+            PuzzleView(f"{name}_{place}", image_bytes(image, location), location, whole=letter)
+        )
     kept = {key: values[key] for key in ("dataset", "condition", "trial", "oddity_index")}
     return Puzzle(
         where=where,
@@ -66,7 +68,7 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
         split=split,
         task=ODD,
         type=f"{values['dataset']}_{values['condition']}",
-        prompt=canvas_items.word(wording, ""),
+        prompt=canvas_items.apply_wording(wording, ""),
         choices=letters,
         answer=letters[odd],
         views=views,

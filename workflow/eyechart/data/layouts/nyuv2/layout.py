@@ -23,7 +23,7 @@ from eyechart.tables import receipt
 NAME = "nyuv2"
 TOPS = ("nyu_depth_v2", "")  # possible top folders of an archive
 RELEASED = ("train", "test")
-PICTURES = "nyu_depth_v2_labeled.mat"
+IMAGES_FILE = "nyu_depth_v2_labeled.mat"
 SPLITS = "splits.mat"
 _NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
 
@@ -46,7 +46,7 @@ class Nyuv2Image(NamedTuple):
 def member(name: str, splits: list[str]) -> str | None:
     """Return a file's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
-    return path if path in (PICTURES, SPLITS) else None
+    return path if path in (IMAGES_FILE, SPLITS) else None
 
 
 def check_released(splits: list[str]) -> None:
@@ -70,11 +70,11 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
         off = [number for number in numbers[split] if not 1 <= number <= count]
         if off:
             raise UserError(
-                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names image {off[0]}, but {PICTURES} "
+                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names image {off[0]}, but {IMAGES_FILE} "
                 f"holds 1 to {count}"
             )
     counts = {s: receipt.SplitCounts(images=len(numbers[s]), questions=0) for s in splits}
-    return counts, [Path(PICTURES), Path(SPLITS)]
+    return counts, [Path(IMAGES_FILE), Path(SPLITS)]
 
 
 def read_splits(root: Path) -> dict[str, list[int]]:
@@ -112,7 +112,7 @@ def opened(root: Path) -> Iterator[h5py.File]:
     UserError
         If it is missing or damaged, lacks an array, or depths and images differ in size.
     """
-    path = Path(root) / PICTURES
+    path = Path(root) / IMAGES_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
@@ -124,7 +124,7 @@ def opened(root: Path) -> Iterator[h5py.File]:
         yield file
 
 
-def read_shot(file: h5py.File, number: int) -> Nyuv2Image:
+def read_image(file: h5py.File, number: int) -> Nyuv2Image:
     """Read the image with this number, from 1."""
     image = file["images"][number - 1].transpose(2, 1, 0)
     depth = file["depths"][number - 1].T

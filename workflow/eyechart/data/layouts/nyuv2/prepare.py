@@ -23,7 +23,7 @@ from eyechart.core import errors
 from eyechart.core.files import atomic
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.tables import FOLDER, png, tidy
+from eyechart.data.canvas.tables import FOLDER, png, remove_stale
 from eyechart.data.layouts.nyuv2 import layout
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
@@ -49,19 +49,19 @@ def thousandths(depth: np.ndarray) -> np.ndarray:
 
 def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
     """Write an image and its depth map; return their row, with the scene as group."""
-    shot = layout.read_shot(file, number)
+    loaded = layout.read_image(file, number)
     name = f"nyu_{number:04d}"
-    data = png(Image.fromarray(shot.image))
+    data = png(Image.fromarray(loaded.image))
     path, depth = folder / f"{name}.png", folder / f"{name}_depth.png"
-    for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(shot.depth))))):
+    for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(loaded.depth))))):
         with atomic(to) as partial:
             partial.write_bytes(content)
-    height, width = shot.depth.shape
+    height, width = loaded.depth.shape
     return {
         "image_id": name,
         "split": split,
         "group_split": split,
-        "group": shot.scene or name,
+        "group": loaded.scene or name,
         "path": path.as_posix(),
         "sha256": hashlib.sha256(data).hexdigest(),
         "width": width,
@@ -81,7 +81,7 @@ def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
             seeds = (args.dataset, args.seed, split)
             for name in canvas_items.choose(names, args.settings["most"], *seeds):
                 rows.append(row_of(file, int(name), split, folder))
-    tidy(folder, {Path(row[key]).name for row in rows for key in ("path", LABEL + TASK)})
+    remove_stale(folder, {Path(row[key]).name for row in rows for key in ("path", LABEL + TASK)})
     return rows
 
 

@@ -20,7 +20,7 @@ NAME = "spair"
 TOPS = ("SPair-71k", "")  # possible top folders of an archive
 RELEASED = ("trn", "val", "test")
 _PAIR = re.compile(r"(\d+)-([^:/]+)-([^-:/]+):([^/:]+)\.json")
-_PICTURE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
+_IMAGE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
 _FIELDS = ("src_imname", "trg_imname", "src_kps", "trg_kps", "kps_ids", "category")
 Point = tuple[float, float]
 
@@ -47,7 +47,7 @@ def member(name: str, splits: list[str]) -> str | None:
     """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     wanted = any(path.startswith(f"PairAnnotation/{split}/") for split in splits)
-    return path if (wanted and path.endswith(".json")) or _PICTURE.fullmatch(path) else None
+    return path if (wanted and path.endswith(".json")) or _IMAGE.fullmatch(path) else None
 
 
 def check_released(splits: list[str]) -> None:
@@ -78,9 +78,9 @@ def pairs(root: Path, split: str) -> list[SpairPair]:
                 f"{folder / name}: expected a name like 000001-2008_002719-2008_004100:cat.json"
             )
         number, source, target, category = match.groups()
-        pictures = [f"JPEGImages/{category}/{picture}.jpg" for picture in (source, target)]
+        images = [f"JPEGImages/{category}/{side}.jpg" for side in (source, target)]
         annotation = f"PairAnnotation/{split}/{name}"
-        found.append(SpairPair(f"{split}_{number}", category, annotation, *pictures))
+        found.append(SpairPair(f"{split}_{number}", category, annotation, *images))
     if not found:
         raise UserError(f"{folder}: no annotations of pairs")
     return found
@@ -98,18 +98,18 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     counts: dict[str, receipt.SplitCounts] = {}
     files: dict[str, None] = {}
     for split in splits:
-        pictures: set[str] = set()
+        images: set[str] = set()
         found = pairs(root, split)
         for pair in found:
             for name in (pair.source, pair.target):
-                if name not in pictures and not (Path(root) / name).is_file():
+                if name not in images and not (Path(root) / name).is_file():
                     raise UserError(
                         f"{Path(root) / name}: no such image, but {pair.annotation} requires it"
                     )
-                pictures.add(name)
+                images.add(name)
             files[pair.annotation] = None
-        files |= dict.fromkeys(sorted(pictures))
-        counts[split] = receipt.SplitCounts(images=len(pictures), questions=len(found))
+        files |= dict.fromkeys(sorted(images))
+        counts[split] = receipt.SplitCounts(images=len(images), questions=len(found))
     return counts, [Path(file) for file in files]
 
 
@@ -125,10 +125,10 @@ def read_keypoints(root: Path, pair: SpairPair) -> Keypoints:
     path = Path(root) / pair.annotation
     found = read_json(path)
     require(found, _FIELDS, str(path))
-    for field, told in (("src_imname", pair.source), ("trg_imname", pair.target)):
+    for field, image in (("src_imname", pair.source), ("trg_imname", pair.target)):
         require_plain(found[field], field, str(path))
-        if found[field] != Path(told).name:
-            raise UserError(f"{path}: {field} is {found[field]!r}, expected {Path(told).name!r}")
+        if found[field] != Path(image).name:
+            raise UserError(f"{path}: {field} is {found[field]!r}, expected {Path(image).name!r}")
     source, target = (_points(found[f], f, str(path)) for f in ("src_kps", "trg_kps"))
     ids = [str(name) for name in found["kps_ids"]]
     if not len(source) == len(target) == len(ids):

@@ -23,7 +23,7 @@ from eyechart.core import errors
 from eyechart.core.randomness import seed_for
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.correspondence import CHOICES, match, onto
+from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import Gallery, size_of
 from eyechart.data.canvas.tasks import SEMANTIC, check_wording
@@ -63,7 +63,7 @@ def puzzle_of(
         split=split,
         task=SEMANTIC,
         type=pair.category,
-        prompt=canvas_items.word(args.settings["wording"][SEMANTIC], ""),
+        prompt=canvas_items.apply_wording(args.settings["wording"][SEMANTIC], ""),
         choices=letters,
         answer=made.letter,
         views=[
@@ -83,7 +83,7 @@ def _points(
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
         size = size_of(root / name, pair.annotation)
         middles = [(x + 0.5, y + 0.5) for x, y in of]
-        kept, far = onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
+        kept, far = move_onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
         points.append(kept)
         moved += far
     return points, apart * max(size), moved

@@ -83,11 +83,11 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     """
     check_released(splits)
     found = read_dataset(root)
-    pictures = [word.file for word in found.words]
-    pictures += [file for files in found.concepts.values() for file in files]
+    images = [word.file for word in found.words]
+    images += [file for files in found.concepts.values() for file in files]
     tables = [TABLE, *([PALETTE] if (Path(root) / PALETTE).exists() else [])]
-    counts = receipt.SplitCounts(images=len(pictures), questions=0)
-    return {splits[0]: counts}, [Path(file) for file in (*tables, *pictures)]
+    counts = receipt.SplitCounts(images=len(images), questions=0)
+    return {splits[0]: counts}, [Path(file) for file in (*tables, *images)]
 
 
 def read_dataset(root: Path) -> Dataset:
@@ -145,8 +145,8 @@ def _read_concepts(root: Path) -> dict[str, list[str]]:
     found = {}
     for each in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(p for p in each.iterdir() if p.suffix.lower() in ENDS and p.is_file())
-        pictures = [p for p in files if not p.name.startswith(".")]
-        found[each.name] = [p.relative_to(root).as_posix() for p in pictures]
+        images = [p for p in files if not p.name.startswith(".")]
+        found[each.name] = [p.relative_to(root).as_posix() for p in images]
     return found
 
 

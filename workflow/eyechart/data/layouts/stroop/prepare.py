@@ -52,7 +52,7 @@ def word_group(word: Word, width: int, height: int) -> str:
     return f"typeface_{word.typeface}_place_{cell}"
 
 
-def picture_rows(root: Path, found: Dataset, split: str) -> list[Row]:
+def image_rows(root: Path, found: Dataset, split: str) -> list[Row]:
     """Return one row per image, without its hash, size and group.
 
     The type, which the probes' control task assigns random labels to, is the appearance without the
@@ -62,12 +62,12 @@ def picture_rows(root: Path, found: Dataset, split: str) -> list[Row]:
     for word in found.words:
         cues = {f"{LABEL}{cue}": getattr(word, cue) for cue in layout.CUES}
         row = cues | {"file": word.file, "type": f"{word.font} on {word.background}"}
-        rows.append(row | {f"{LABEL}{CONCEPT}": None, "told": word})
+        rows.append(row | {f"{LABEL}{CONCEPT}": None, "word_row": word})
     for name, files in found.concepts.items():
         unsaid = dict.fromkeys((f"{LABEL}{cue}" for cue in layout.CUES), None)
         for file in files:
             row = unsaid | {"file": file, "type": name, f"{LABEL}{CONCEPT}": name}
-            rows.append(row | {"told": None})
+            rows.append(row | {"word_row": None})
     seen: dict[str, str] = {}
     for row in rows:
         row["image_id"], row["split"] = layout.image_name(row["file"]), split
@@ -84,12 +84,12 @@ def picture_rows(root: Path, found: Dataset, split: str) -> list[Row]:
 def add_groups(rows: list[Row], divide: Callable[[str], str]) -> None:
     """Add group and group split to image rows whose sizes are known."""
     for row in rows:
-        word = row["told"]
+        word = row["word_row"]
         same = word_group(word, row["width"], row["height"]) if word else row["image_id"]
         row["group"], row["group_split"] = same, divide(same)
 
 
-def item_rows(pictures: list[Row], found: Dataset, prompts: list[str]) -> list[Row]:
+def item_rows(images: list[Row], found: Dataset, prompts: list[str]) -> list[Row]:
     """Return one row per image and prompt.
 
     ``meta`` contains ``word, font, background, typeface, size_px, place, contrast`` for a word,
@@ -97,15 +97,15 @@ def item_rows(pictures: list[Row], found: Dataset, prompts: list[str]) -> list[R
     prompt, for both.
     """
     rows = []
-    for picture in pictures:
-        about, word = _about(picture, found), picture["told"]
-        shared = {key: picture[key] for key in ("split", "group_split", "group")}
-        shared |= {"images": [picture["image_id"]], "choices": list(found.colors), "pair": None}
+    for image in images:
+        about, word = _about(image, found), image["word_row"]
+        shared = {key: image[key] for key in ("split", "group_split", "group")}
+        shared |= {"images": [image["image_id"]], "choices": list(found.colors), "pair": None}
         shared["task"] = STROOP if word else CONCEPT
-        shared["answer"] = word.font if word else picture[f"{LABEL}{CONCEPT}"]
+        shared["answer"] = word.font if word else image[f"{LABEL}{CONCEPT}"]
         for number, prompt in enumerate(prompts):
             meta = json.dumps({**about, "wording": number}, ensure_ascii=False)
-            row = {"item_id": f"{picture['image_id']}_{number}", "prompt": prompt, "type": prompt}
+            row = {"item_id": f"{image['image_id']}_{number}", "prompt": prompt, "type": prompt}
             rows.append(shared | row | {"meta": meta})
     return rows
 
@@ -120,12 +120,12 @@ def check_prompts(prompts: Any, where: str) -> None:
             raise UserError(f"{where}: the prompt {prompt!r} {fault}")
 
 
-def _about(picture: Row, found: Dataset) -> dict[str, Any]:
-    word = picture["told"]
+def _about(image: Row, found: Dataset) -> dict[str, Any]:
+    word = image["word_row"]
     if word is None:
-        return {"rgb": found.colors[picture[f"{LABEL}{CONCEPT}"]]}
+        return {"rgb": found.colors[image[f"{LABEL}{CONCEPT}"]]}
     keys = (*layout.CUES, "typeface", "size_px", "contrast")
-    where = place(word, picture["width"], picture["height"])
+    where = place(word, image["width"], image["height"])
     return {**{key: getattr(word, key) for key in keys}, "place": where}
 
 
@@ -136,11 +136,11 @@ def main(argv: list[str]) -> None:
     (split,), divide = args.settings["splits"], preparation.divider(args)
     check_prompts(args.settings["prompts"], f"datasets.{args.dataset}.prompts")
     found = layout.read_dataset(root)
-    pictures = picture_rows(root, found, split)
-    preparation.add_pictures(root, pictures, receipt)
-    add_groups(pictures, divide)
-    items = item_rows(pictures, found, args.settings["prompts"])
-    images = [{k: v for k, v in row.items() if k not in ("told", "file")} for row in pictures]
+    rows = image_rows(root, found, split)
+    preparation.add_image_facts(root, rows, receipt)
+    add_groups(rows, divide)
+    items = item_rows(rows, found, args.settings["prompts"])
+    images = [{k: v for k, v in row.items() if k not in ("word_row", "file")} for row in rows]
     preparation.write_tables(args, [preparation.as_items(items)], images, list(LABELS))
 
 

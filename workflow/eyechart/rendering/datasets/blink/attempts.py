@@ -10,7 +10,7 @@ import numpy as np
 from eyechart.core import randomness
 from eyechart.rendering.balance import LETTERS, case_of
 from eyechart.rendering.datasets.blink.marks import mark
-from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError, Spot
 from eyechart.rendering.scene.objects import Scene
 
@@ -23,7 +23,7 @@ class RenderedView:
     """One view: its unmarked image (uint8 (h, w, 3)) and the ground truth of its pixels."""
 
     rgb: np.ndarray
-    survey: Survey
+    geometry: ViewGeometry
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,25 @@ class Item:
 
     Attributes
     ----------
-    shots : the unmarked views
+    views : the unmarked views
     points : per view, mark name -> x and y in pixels
     answer : the correct letter
     facts : JSON-compatible parameters of the drawing
     """
 
-    shots: list[RenderedView]
+    views: list[RenderedView]
     points: list[dict[str, Spot]]
     answer: str
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def pictures(self) -> list[np.ndarray]:
+    def marked_images(self) -> list[np.ndarray]:
         """Return the images with their marks."""
-        shown = zip(self.shots, self.points, strict=True)
-        return [mark(shot.rgb, points) if points else shot.rgb for shot, points in shown]
+        shown = zip(self.views, self.points, strict=True)
+        return [mark(view.rgb, points) if points else view.rgb for view, points in shown]
 
 
 @dataclass(frozen=True)
-class Try:
+class Attempt:
     """One attempt at an item: its random generator, its settings, and the given correct letter."""
 
     rng: random.Random
@@ -59,11 +59,13 @@ class Try:
     number: int
     name: Name
 
-    def booth(self, scene: Scene) -> Booth:
+    def renderer(self, scene: Scene) -> MeshRenderer:
         """Load a scene."""
-        return Booth(scene, self.settings["image_px"])
+        return MeshRenderer(scene, self.settings["image_px"])
 
-    def shot(self, booth: Booth, survey: Survey, view: int) -> RenderedView:
+    def render_view(
+        self, renderer: MeshRenderer, geometry: ViewGeometry, view: int
+    ) -> RenderedView:
         """Render the image of a survey.
 
         Raises
@@ -71,13 +73,13 @@ class Try:
         NoSpotError
             If a lamp is visible in it.
         """
-        if survey.shows_lamp:
+        if geometry.shows_lamp:
             raise NoSpotError
         seed = randomness.seed_for("render", *self.name, view)
         samples = self.settings["samples_per_pixel"]
-        return RenderedView(booth.picture(survey.camera, samples, seed), survey)
+        return RenderedView(renderer.render(geometry.camera, samples, seed), geometry)
 
-    def place_tells(self, ref: Spot, spots: list[Spot]) -> bool:
+    def position_cue_fits(self, ref: Spot, spots: list[Spot]) -> bool:
         """Return whether the position of the first (correct) point is as informative as required.
 
         It is the closest of all in every fourth item, as often as by chance, so that answering by
@@ -87,7 +89,7 @@ class Try:
         away = [math.dist(ref, spot) for spot in spots]
         return (away[0] == min(away)) == due
 
-    def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
+    def assign_letters(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
         """Assign the correct letter to ``right`` and the other letters to ``wrong``, in order."""
         letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
         named = dict(zip(letters, wrong, strict=True)) | {self.answer: right}

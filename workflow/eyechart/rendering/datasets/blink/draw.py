@@ -39,10 +39,10 @@ def record(index: int, split: str, item: Item) -> dict[str, Any]:
 def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], list[dict[str, Any]]]:
     """Write the images of an item; return their paths from the root and manifest entries."""
     paths, files = [], []
-    for n, (shown, shot) in enumerate(zip(item.pictures(), item.shots, strict=True), start=1):
+    for n, (shown, view) in enumerate(zip(item.marked_images(), item.views, strict=True), start=1):
         paths.append(f"shards/pictures/{idx}_{n}.jpg")
         truth = f"truth/{args.split}/{idx}_{n}" if args.settings["truth"] else ""
-        files += save_item(args.root, paths[-1], truth, shown, shot.rgb, shot.survey)
+        files += save_item(args.root, paths[-1], truth, shown, view.rgb, view.geometry)
     return paths, files
 
 

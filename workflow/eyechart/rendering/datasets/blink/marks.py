@@ -12,7 +12,7 @@ RED, WHITE = (225, 20, 20), (255, 255, 255)
 RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # ring radius, line width, letter height
 
 
-def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
+def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     """Draw a ring around every point and its name beside it.
 
     Parameters
@@ -25,30 +25,30 @@ def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     -------
     uint8 (h, w, 3)
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     side = min(height, width)
-    shown = picture.astype(np.float64)
+    shown = image.astype(np.float64)
     line = max(LINE * side, 1.0)
     for spot in spots.values():
-        for wide, color in ((2.2 * line, WHITE), (line, RED)):
-            shown = _laid(shown, _ring(spot, RADIUS * side, wide, (height, width)), color)
+        for line_width, color in ((2.2 * line, WHITE), (line, RED)):
+            shown = _blend(shown, _ring(spot, RADIUS * side, line_width, (height, width)), color)
     return (_labelled(shown, spots, line) + 0.5).astype(np.uint8)
 
 
-def _ring(spot: Spot, radius: float, wide: float, size: tuple[int, int]) -> np.ndarray:
+def _ring(spot: Spot, radius: float, line_width: float, size: tuple[int, int]) -> np.ndarray:
     """Return the coverage of every pixel by a ring: float (h, w, 1)."""
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     away = np.abs(np.hypot(columns - spot[0], rows - spot[1]) - radius)
-    return np.clip(wide / 2 + 0.5 - away, 0, 1)[..., None]
+    return np.clip(line_width / 2 + 0.5 - away, 0, 1)[..., None]
 
 
-def _laid(picture: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    return picture * (1 - share) + share * np.array(color, dtype=np.float64)
+def _blend(image: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return image * (1 - share) + share * np.array(color, dtype=np.float64)
 
 
-def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
+def _labelled(image: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
     """Draw every name beside its point, supersampled."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     canvas = Image.new("RGBA", (width * FINER, height * FINER))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))
     taken = [(x * FINER, y * FINER) for x, y in spots.values()]
@@ -62,7 +62,7 @@ def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.nd
     layer = np.asarray(canvas, dtype=np.float64).reshape(height, FINER, width, FINER, 4)
     share = layer[..., 3:].mean(axis=(1, 3)) / 255
     paint = (layer[..., :3] * layer[..., 3:] / 255).mean(axis=(1, 3))
-    return picture * (1 - share) + paint
+    return image * (1 - share) + paint
 
 
 def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tuple[float, float]:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 from scipy import ndimage
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.points import APART, NoSpotError, Spot, apart, within
 from eyechart.rendering.projection import project, visible_in
 from eyechart.rendering.scene.materials import Surface, palette
@@ -37,7 +37,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
 
 
 def shared_points(
-    first: Survey, second: Survey, picture: np.ndarray, count: int
+    first: ViewGeometry, second: ViewGeometry, image: np.ndarray, count: int
 ) -> list[tuple[np.ndarray, Spot, Spot]]:
     """Find salient points visible in both views: the world point, and its pixel in each.
 
@@ -55,13 +55,13 @@ def shared_points(
     """
     seen = inner(first) & visible_in(second, first.position)
     free = inner(second)
-    salience = np.where(seen, corners(picture), -1.0)
+    salience = np.where(seen, corners(image), -1.0)
     found: list[tuple[np.ndarray, Spot, Spot]] = []
     for _ in range(TRIED):
         row, column = np.unravel_index(int(salience.argmax()), salience.shape)
         if salience[row, column] < 0:
             break
-        _blot(salience, int(row), int(column), min(first.image_px))
+        _suppress(salience, int(row), int(column), min(first.image_px))
         point = first.position[row, column]
         one, other = (_spot(view, point) for view in (first, second))
         spots = [(one, *(f[1] for f in found)), (other, *(f[2] for f in found))]
@@ -73,22 +73,22 @@ def shared_points(
     raise NoSpotError
 
 
-def inner(survey: Survey) -> np.ndarray:
+def inner(geometry: ViewGeometry) -> np.ndarray:
     """Return the pixels well inside a thing: bool (h, w).
 
     The outline of a round surface moves with the camera, so it is not a fixed surface point.
     """
-    reach = 2 * round(OUTLINE * min(survey.image_px)) + 1
-    low, high = (f(survey.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
+    reach = 2 * round(OUTLINE * min(geometry.image_px)) + 1
+    low, high = (f(geometry.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
     return (low == high) & (low > 0)
 
 
-def corners(picture: np.ndarray) -> np.ndarray:
+def corners(image: np.ndarray) -> np.ndarray:
     """Return the corner strength of every pixel: float (h, w), at least 0.
 
     The smaller eigenvalue of the averaged outer product of the gradient (Shi & Tomasi 1994).
     """
-    colors = ndimage.gaussian_filter(picture.astype(np.float64), (0.7, 0.7, 0))
+    colors = ndimage.gaussian_filter(image.astype(np.float64), (0.7, 0.7, 0))
     down, across = np.gradient(colors, axis=(0, 1))  # (h, w, 3) each
     dd, aa, da = (
         ndimage.gaussian_filter(product.sum(axis=-1), SMOOTH)
@@ -97,12 +97,12 @@ def corners(picture: np.ndarray) -> np.ndarray:
     return np.maximum((dd + aa) / 2 - np.sqrt(((dd - aa) / 2) ** 2 + da**2), 0)
 
 
-def _spot(view: Survey, point: np.ndarray) -> Spot:
+def _spot(view: ViewGeometry, point: np.ndarray) -> Spot:
     x, y, _ = project(view.camera, point, view.image_px)
     return float(x), float(y)
 
 
-def _blot(salience: np.ndarray, row: int, column: int, side: int) -> None:
+def _suppress(salience: np.ndarray, row: int, column: int, side: int) -> None:
     """Suppress the neighbourhood of a pixel."""
     reach = int(APART * side / 2)
     top, left = max(row - reach, 0), max(column - reach, 0)

@@ -63,12 +63,12 @@ def main(argv: list[str]) -> None:
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
-        asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)
-        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", asked)):
+        questions = questions_json(mine, (args.dataset, split), args.settings, args.seed)
+        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", questions)):
             path = args.root / folder / f"CLEVR_{split}_{folder}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(asked["questions"])}
+        splits[split] = {"images": len(mine), "questions": len(questions["questions"])}
     write_receipt(
         args.root,
         dataset=args.dataset,

@@ -53,11 +53,11 @@ def _counted(scene: Scene, rng: random.Random) -> str:
     return f"There are {_number(len(objects))} things on a gray floor, {paint}."
 
 
-def _grouped(scene: Scene, told: tuple[str, ...], rng: random.Random) -> str:
+def _grouped(scene: Scene, attributes: tuple[str, ...], rng: random.Random) -> str:
     """Return counts of objects grouped by the given attributes, in random order."""
-    groups = Counter(tuple(obj[a] for a in told) for obj in scene["objects"])
+    groups = Counter(tuple(obj[a] for a in attributes) for obj in scene["objects"])
     parts = [
-        _many(groups[values], dict(zip(told, values, strict=True)))
+        _many(groups[values], dict(zip(attributes, values, strict=True)))
         for values in rng.sample(list(groups), len(groups))
     ]
     return _join(parts)

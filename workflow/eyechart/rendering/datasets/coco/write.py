@@ -109,12 +109,12 @@ def main(argv: list[str]) -> None:
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
-        told = captions_json(mine, (args.dataset, split), args.seed)
-        for kind, content in (("instances", instances_json(mine)), ("captions", told)):
+        captions = captions_json(mine, (args.dataset, split), args.seed)
+        for kind, content in (("instances", instances_json(mine)), ("captions", captions)):
             path = args.root / "annotations" / f"{kind}_{split}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(told["annotations"])}
+        splits[split] = {"images": len(mine), "questions": len(captions["annotations"])}
     write_receipt(
         args.root,
         dataset=args.dataset,

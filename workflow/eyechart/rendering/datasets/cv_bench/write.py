@@ -15,18 +15,18 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.rendering.tables import only_split
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import write_receipt
 
-PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SCHEMA = pa.schema(
     [
         ("idx", pa.int64()),
         ("type", pa.string()),
         ("task", pa.string()),
-        ("image", PICTURE),
+        ("image", IMAGE),
         ("question", pa.string()),
         ("choices", pa.list_(pa.string())),
         ("answer", pa.string()),
@@ -56,7 +56,7 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
         "idx": record["item"],
         "type": "3D",
         "task": "Depth",
-        "image": {"bytes": picture_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
+        "image": {"bytes": image_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
         "question": question,
         "choices": [one, other],
         "answer": f"({record['answer']})",

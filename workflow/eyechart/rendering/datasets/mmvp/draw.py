@@ -16,7 +16,7 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 
 
-def picture_path(pattern: str, number: int) -> str:
+def image_path(pattern: str, number: int) -> str:
     """Return the path of an image in the official layout, which does not contain the pattern."""
     return f"MMVP Images/{number}.jpg"
 
@@ -28,7 +28,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), picture_path)
+    draw_shard(parse_args(argv), image_path)
 
 
 if __name__ == "__main__":

@@ -78,15 +78,15 @@ def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> Non
     UserError
         If the number of images is odd.
     """
-    pictures = args.settings["splits"][args.split]
-    if pictures % 2:
+    images = args.settings["splits"][args.split]
+    if images % 2:
         raise UserError(
-            f"datasets.{args.dataset}.splits.{args.split} is {pictures}; pairs need an even number "
+            f"datasets.{args.dataset}.splits.{args.split} is {images}; pairs need an even number "
             "of images"
         )
     files, records = [], []
     for index in rendering_steps.indices(args, per=2):
-        pattern = pattern_of(index, pictures // 2)
+        pattern = pattern_of(index, images // 2)
         name = (args.dataset, args.split, index)
         pair, views = draw_views(name, pattern, args.settings, args.seed)
         places = []

@@ -17,7 +17,7 @@ from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
 
 
-def picture_path(pattern: str, number: int) -> str:
+def image_path(pattern: str, number: int) -> str:
     """Return the path of an image in the official layout."""
     return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
 
@@ -29,7 +29,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), picture_path)
+    draw_shard(parse_args(argv), image_path)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ from eyechart.rendering.datasets.mochi.sculptures import (
     draw_sites,
 )
 from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError
-from eyechart.rendering.scene.cameras import drawn_camera, orbit
+from eyechart.rendering.scene.cameras import jittered_camera, orbit
 from eyechart.rendering.scene.framing import framed
 from eyechart.rendering.scene.lighting import lights
 from eyechart.rendering.scene.objects import Scene
@@ -47,8 +47,8 @@ LEAST_PX = 0.004  # minimum visible share of the image for every part
 class Trial:
     """One trial: its images, their ground truth, and the values of its row."""
 
-    pictures: list[np.ndarray]
-    surveys: list[Survey]
+    images: list[np.ndarray]
+    geometries: list[ViewGeometry]
     facts: dict[str, Any]
 
 
@@ -77,17 +77,17 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
             views = _views(rng, settings, shapes, condition)
         except NoSpotError:
             continue
-        pictures = [
-            booth.picture(survey.camera, settings["samples_per_pixel"],
+        images = [
+            renderer.render(geometry.camera, settings["samples_per_pixel"],
                           randomness.seed_for("render", *seeds, n))
-            for n, (booth, survey) in enumerate(views)
+            for n, (renderer, geometry) in enumerate(views)
         ]  # fmt: skip
         facts = {
             "condition": condition,
             "oddity_index": odd,
             "sites": [{kind: list(site) for kind, site in s.items()} for s in shapes],
         }
-        return Trial(pictures, [survey for _, survey in views], facts)
+        return Trial(images, [geometry for _, geometry in views], facts)
     raise errors.UserError(
         f"studio: trial {'/'.join(map(str, name[1:]))} does not show all parts of its sculptures "
         f"after {ATTEMPTS} attempts; raise studio.image_px"
@@ -96,7 +96,7 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
 
 def _views(
     rng: random.Random, settings: dict[str, Any], shapes: list[Sites], condition: str
-) -> list[tuple[Booth, Survey]]:
+) -> list[tuple[MeshRenderer, ViewGeometry]]:
     """Place every sculpture on the floor, each with another rotation, and survey it.
 
     Raises
@@ -110,14 +110,14 @@ def _views(
     rng.shuffle(turns)
     for sites, angle in zip(shapes, turns, strict=True):
         thing = build(sites, looks, wide, round(angle % 360, 6))
-        camera = orbit(drawn_camera(rng, settings), elevation=rng.uniform(-12, 8))
+        camera = orbit(jittered_camera(rng, settings), elevation=rng.uniform(-12, 8))
         camera = framed(camera, [thing], 0.92, settings["image_px"])
-        booth = Booth(Scene((thing,), lights(rng, settings)), settings["image_px"])
-        survey = booth.survey(camera)
-        shown = np.bincount(survey.part.ravel(), minlength=len(survey.names) + 1)[1:]
-        if survey.shows_lamp or shown.min() < LEAST_PX * survey.part.size:
+        renderer = MeshRenderer(Scene((thing,), lights(rng, settings)), settings["image_px"])
+        geometry = renderer.trace(camera)
+        shown = np.bincount(geometry.part.ravel(), minlength=len(geometry.names) + 1)[1:]
+        if geometry.shows_lamp or shown.min() < LEAST_PX * geometry.part.size:
             raise NoSpotError
-        views.append((booth, survey))
+        views.append((renderer, geometry))
     return views
 
 
@@ -133,10 +133,10 @@ def main(argv: list[str]) -> None:
     for index in rendering_steps.indices(args):
         trial = draw_trial((args.seed, args.dataset, args.split, index), args.settings)
         shown = []
-        for n, (picture, survey) in enumerate(zip(trial.pictures, trial.surveys, strict=True)):
+        for n, (image, geometry) in enumerate(zip(trial.images, trial.geometries, strict=True)):
             shown.append(f"shards/pictures/{args.split}_{index}_{n}.png")
             truth = f"truth/{args.split}/{index}_{n}" if args.settings["truth"] else ""
-            files += save_item(args.root, shown[-1], truth, picture, picture, survey)
+            files += save_item(args.root, shown[-1], truth, image, image, geometry)
         items.append({"item": index, "split": args.split, "pictures": shown, **trial.facts})
     write_json(args.output, {"files": files, "items": items})
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.datasets.cv_bench.write import PICTURE
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.datasets.cv_bench.write import IMAGE
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.rendering.tables import only_split
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import write_receipt
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
         ("trial", pa.string()),
         ("n_objects", pa.int64()),
         ("oddity_index", pa.int64()),
-        ("images", pa.list_(PICTURE)),
+        ("images", pa.list_(IMAGE)),
         ("n_subjects", pa.int64()),
         *((name, pa.float64()) for name in MEASURED),
     ]
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return the official row of one trial."""
     shown = [
-        {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
+        {"bytes": image_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
     ]
     return {
         "dataset": "studio",
@@ -68,13 +68,13 @@ def main(argv: list[str]) -> None:
     path = args.root / f"data/{split}-00000-of-00001.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    pictures = sum(len(record["pictures"]) for record in records)
+    images = sum(len(record["pictures"]) for record in records)
     write_receipt(
         args.root,
         dataset=args.dataset,
         layout="mochi",
         source="render",
-        splits={split: {"images": pictures, "questions": len(rows)}},
+        splits={split: {"images": images, "questions": len(rows)}},
         files=[*kept(files, args.root), path],
     )
 

@@ -23,7 +23,7 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
@@ -61,9 +61,9 @@ def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
 
 
 def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    with Image.open(io.BytesIO(picture_bytes(root, record["picture"]))) as picture:
-        rgb = np.array(picture)
-    depth = np.load(io.BytesIO(picture_bytes(root, record["depth"])), allow_pickle=False)
+    with Image.open(io.BytesIO(image_bytes(root, record["picture"]))) as image:
+        rgb = np.array(image)
+    depth = np.load(io.BytesIO(image_bytes(root, record["depth"])), allow_pickle=False)
     return rgb, depth
 
 

@@ -39,12 +39,12 @@ def draw_concept(color: Color, kind: str, size: tuple[int, int], rng: Generator)
     """
     shade = _vary(color, rng)
     if kind == "plain":
-        picture = shade + 14 * (_slope(size, rng)[..., None] - 0.5)
+        image = shade + 14 * (_slope(size, rng)[..., None] - 0.5)
     elif kind == "textured":
-        picture = shade + 44 * (_texture(size, rng)[..., None] - 0.5)
+        image = shade + 44 * (_texture(size, rng)[..., None] - 0.5)
     else:
-        picture = _thing(shade, size, rng)
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+        image = _thing(shade, size, rng)
+    return np.clip(np.round(image), 0, 255).astype(np.uint8)
 
 
 def _vary(color: Color, rng: Generator) -> np.ndarray:

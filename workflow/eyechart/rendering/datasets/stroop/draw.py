@@ -52,7 +52,7 @@ def word_record(
         **{"typeface": drawn.typeface, "size_px": drawn.size_px, "x": drawn.x, "y": drawn.y},
         "contrast": round(contrast(colors[cell.font], colors[cell.background]), 2),
     }
-    return drawn.picture, record
+    return drawn.image, record
 
 
 def concept_record(
@@ -61,15 +61,15 @@ def concept_record(
     """Draw one concept image; return the image and its record."""
     color, number = entry
     rng = randomness.generator("stroop concept", seed, *name, color, number)
-    picture = draw_concept(colors[color], concept_kind(int(number)), (size[0], size[1]), rng)
+    image = draw_concept(colors[color], concept_kind(int(number)), (size[0], size[1]), rng)
     folder = color.replace(" ", "-")
-    return picture, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
+    return image, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
 
 
-def save(path: Path, picture: np.ndarray) -> None:
+def save(path: Path, image: np.ndarray) -> None:
     """Write uint8 (h, w, 3) as PNG, atomically."""
     with atomic(path) as partial:
-        Image.fromarray(picture).save(partial, "PNG")
+        Image.fromarray(image).save(partial, "PNG")
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -84,16 +84,16 @@ def main(argv: list[str]) -> None:
     colors = palette(settings["palette"], f"{where}.palette")
     check_typefaces(settings["typefaces"], f"{where}.typefaces")
     name = (args.dataset, args.split)
-    pictures = plan(settings, args.split, where, args.seed)
-    mine = rendering_steps.shard_indices(len(pictures), args.shard, settings["shards"])
+    images = plan(settings, args.split, where, args.seed)
+    mine = rendering_steps.shard_indices(len(images), args.shard, settings["shards"])
     records = []
     for number in tqdm(mine, desc="/".join(name), unit="image", mininterval=2):
-        entry = pictures[number]
+        entry = images[number]
         if isinstance(entry, Cell):
-            picture, record = word_record(entry, colors, settings, name, args.seed)
+            image, record = word_record(entry, colors, settings, name, args.seed)
         else:
-            picture, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
-        save(args.root / record["file"], picture)
+            image, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
+        save(args.root / record["file"], image)
         records.append({"number": number, **record})
     files = [{**describe(args.root / r["file"]), "path": r["file"]} for r in records]
     write_json(args.output, {"files": files, "pictures": records})

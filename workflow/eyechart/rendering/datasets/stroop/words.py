@@ -41,7 +41,7 @@ class Cell(NamedTuple):
 class Drawn(NamedTuple):
     """A drawn word: uint8 (h, w, 3), and its table values (positions in px)."""
 
-    picture: np.ndarray
+    image: np.ndarray
     typeface: str
     size_px: int
     x: float
@@ -119,9 +119,9 @@ def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rn
     cover = np.zeros((height, width, 1))
     cover[top : top + mask.shape[0], left : left + mask.shape[1], 0] = mask / 255
     ink, ground = (np.array(colors[name], float) for name in (cell.font, cell.background))
-    picture = np.round(ground + cover * (ink - ground)).astype(np.uint8)
+    image = np.round(ground + cover * (ink - ground)).astype(np.uint8)
     centre = left + mask.shape[1] / 2, top + mask.shape[0] / 2
-    return Drawn(picture, typeface_name(typeface), px, *centre)
+    return Drawn(image, typeface_name(typeface), px, *centre)
 
 
 def _start(side: int, room: int, length: int, rng: Random) -> int:
@@ -164,7 +164,7 @@ def check_typefaces(typefaces: list[str], where: str) -> None:
     names = [typeface_name(typeface) for typeface in typefaces]
     for typeface, name in zip(typefaces, names, strict=True):
         if names.count(name) > 1:
-            raise UserError(f"{where}: {typeface!r} has the same name {name!r} as another")
+            raise UserError(f"{where}: {typeface!r} and another typeface are both named {name!r}")
         _font(typeface, SMALLEST)
 
 

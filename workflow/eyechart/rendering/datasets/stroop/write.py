@@ -43,8 +43,8 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     split = only_split(args)
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
-    files, pictures = rendering_steps.gather(args.shards, args.root, "pictures", order="number")
-    rows = [[record[name] for name in WORDS] for record in pictures if "word" in record]
+    files, images = rendering_steps.gather(args.shards, args.root, "pictures", order="number")
+    rows = [[record[name] for name in WORDS] for record in images if "word" in record]
     tables = [args.root / "Stroop.csv", args.root / "Palette.csv"]
     write_csv(tables[0], WORDS, rows)
     write_csv(tables[1], PALETTE, [[name, *color] for name, color in colors.items()])
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
         dataset=args.dataset,
         layout="stroop",
         source="render",
-        splits={split: SplitCounts(images=len(pictures), questions=0)},
+        splits={split: SplitCounts(images=len(images), questions=0)},
         files=[*files, *tables],
     )
 

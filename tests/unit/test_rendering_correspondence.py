@@ -12,7 +12,7 @@ from eyechart.rendering.mesh_renderer import MeshRenderer
 from eyechart.rendering.points import part_spots
 from eyechart.rendering.projection import project, visible_in
 from eyechart.rendering.scene.cameras import Camera, jittered_camera, orbit
-from eyechart.rendering.scene.framing import framed
+from eyechart.rendering.scene.framing import framed_camera
 from eyechart.rendering.scene.lighting import facing, lights
 from eyechart.rendering.scene.materials import Surface
 from eyechart.rendering.scene.meshes import body
@@ -57,7 +57,8 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
     for seed in range(3):
         things = draw_things(random.Random(seed))
         first, second = (
-            renderer(*things).trace(framed(camera, things, 0.9, IMAGE_PX)) for camera in cameras(2)
+            renderer(*things).trace(framed_camera(camera, things, 0.9, IMAGE_PX))
+            for camera in cameras(2)
         )
         shown = (first.thing > 0) & visible_in(second, first.position)
         assert shown.sum() > 20
@@ -119,7 +120,7 @@ def test_zoom_and_frame_are_what_they_say():
     assert FRONT.width_at_target() == pytest.approx(30 / x * 2)
     for kind in SPECIES:
         thing = draw_specimen(random.Random(kind), kind)
-        camera = framed(FRONT, [thing], 0.8, IMAGE_PX)
+        camera = framed_camera(FRONT, [thing], 0.8, IMAGE_PX)
         corners = np.concatenate([mesh.vertices for _, mesh, _ in thing.meshes()])
         at = project(camera, corners, IMAGE_PX)[:, :2] - (30, 20)
         assert np.abs(at).max() == pytest.approx(0.8 * 40 / 2, abs=0.05)
@@ -147,7 +148,9 @@ def test_bodies_are_closed_fill_their_box_and_face_outward(kind, shape):
 
 def test_the_middle_of_a_part_is_on_the_part():
     thing = draw_specimen(random.Random(4), "creature")
-    geometry = renderer(thing, image_px=(80, 80)).trace(framed(FRONT, [thing], 0.9, (80, 80)))
+    geometry = renderer(thing, image_px=(80, 80)).trace(
+        framed_camera(FRONT, [thing], 0.9, (80, 80))
+    )
     spots = part_spots(geometry)
     assert {"body", "foot", "horn"} <= set(spots)
     for name, (x, y) in spots.items():

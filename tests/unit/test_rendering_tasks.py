@@ -23,9 +23,9 @@ from eyechart.rendering.datasets.mochi import draw as mochi_draw
 from eyechart.rendering.datasets.mochi.sculptures import (
     build,
     difference,
-    draw_looks,
     draw_odd,
     draw_sites,
+    draw_surfaces,
 )
 from eyechart.rendering.points import APART, BORDER
 from eyechart.rendering.projection import project
@@ -319,10 +319,10 @@ def test_sculptures_of_a_trial_are_built_of_the_same_bodies():
         own = draw_sites(rng)
         other = draw_odd(rng, own)
         assert difference(own, other) == turned_apart(own, other) >= 2
-        looks = draw_looks(rng, "painted", list(own))
+        surfaces = draw_surfaces(rng, "painted", list(own))
         bodies = [
             Counter((s.kind, s.scale, s.shape, s.paint) for s in thing.solids.values())
-            for thing in (build(own, looks, 0.3, 0), build(other, looks, 0.3, 0))
+            for thing in (build(own, surfaces, 0.3, 0), build(other, surfaces, 0.3, 0))
         ]
         assert bodies[0] == bodies[1]
 

@@ -47,8 +47,8 @@ def check_images(
     names = list(paths)
     with ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda name: _check(Path(root), name, expected.get(name)), names)
-        bar = tqdm(found, "checking images", len(names), unit="image", mininterval=1.0)
-        return dict(zip(names, bar, strict=True))
+        progress = tqdm(found, "checking images", len(names), unit="image", mininterval=1.0)
+        return dict(zip(names, progress, strict=True))
 
 
 def check_size(path: Path, size: tuple[int, int]) -> None:
@@ -62,16 +62,16 @@ def check_size(path: Path, size: tuple[int, int]) -> None:
 
 def _check(root: Path, name: str, expected: str | None) -> ImageRecord:
     path = root / name
-    mend = f"restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
+    hint = f"restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
     try:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: image is missing; {mend}") from None
+        raise UserError(f"{path}: image is missing; {hint}") from None
     digest = hashlib.sha256(data).hexdigest()
     if expected not in (None, digest):
         raise UserError(
             f"{path}: image was truncated or altered since it was acquired: sha256 is {digest}, "
-            f"the receipt says {expected}; {mend}"
+            f"the receipt says {expected}; {hint}"
         )
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -81,5 +81,5 @@ def _check(root: Path, name: str, expected: str | None) -> ImageRecord:
     except Image.DecompressionBombError:
         raise UserError(f"{path}: the image has far more than {MOST_PIXELS} pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: not a complete image ({error}); {mend}") from None
+        raise UserError(f"{path}: not a complete image ({error}); {hint}") from None
     return ImageRecord(digest, *size)

@@ -24,7 +24,7 @@ def save_item(
         Path of the image as shown, from the root, ending in ``.png`` or ``.jpg``.
     truth : str
         Path from the root without suffix: ``<truth>_plain.png`` has no marks, ``<truth>_mask.png``
-        holds 0 for the floor and i + 1 for part i of the survey, ``<truth>_depth.png`` thousandths
+        holds 0 for the floor and i + 1 for part i of the view, ``<truth>_depth.png`` thousandths
         of a world unit along the camera's axis.
     shown, plain : uint8 (h, w, 3), with marks and without
     """

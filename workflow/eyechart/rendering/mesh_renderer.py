@@ -63,10 +63,10 @@ class MeshRenderer:
         self.names = tuple(names)
         loaded = _surroundings(self._mi, scene)
         for n, thing in enumerate(scene.things):
-            for name, mesh, look in thing.meshes():
+            for name, mesh, surface in thing.meshes():
                 # Mitsuba reads a dot as a path within the scene
                 shape = f"part-{n}-{self.names.index((n, part_of(name)))}-{len(loaded)}"
-                loaded[shape] = _mesh(self._mi, shape, mesh, look)
+                loaded[shape] = _mesh(self._mi, shape, mesh, surface)
         # optimizing orders shapes by memory address
         self._scene = self._mi.load_dict(loaded, optimize=False)
 
@@ -154,9 +154,9 @@ def _lamp(transform: Any, light: Light) -> dict[str, Any]:
     }
 
 
-def _mesh(mi: Any, name: str, mesh: Mesh, look: Surface) -> Any:
+def _mesh(mi: Any, name: str, mesh: Mesh, surface: Surface) -> Any:
     given = mi.Properties()
-    given["bsdf"] = mi.load_dict(bsdf(mi, look))
+    given["bsdf"] = mi.load_dict(bsdf(mi, surface))
     loaded = mi.Mesh(
         name, len(mesh.vertices), len(mesh.faces), props=given,
         has_vertex_normals=True, has_vertex_texcoords=True,

@@ -1,7 +1,7 @@
 """Project world points into a view, and test their visibility.
 
 Pixel coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x to the right,
-y down. Source: the pinhole camera model; occlusion is found from the rays of a survey.
+y down. Source: the pinhole camera model; occlusion is found from the rays of a view.
 """
 
 import numpy as np

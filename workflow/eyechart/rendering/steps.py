@@ -54,7 +54,7 @@ def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[
     yield from tqdm(mine, desc=f"{args.dataset}/{args.split}", unit="scene", mininterval=2)
 
 
-def gather(
+def read_shards(
     paths: Iterable[Path], root: Path, key: str, order: str = "image_index"
 ) -> tuple[list[Path], list[dict[str, Any]]]:
     """Read the shards; return the files that they list, and their records in order."""

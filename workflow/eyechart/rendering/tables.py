@@ -33,7 +33,7 @@ def only_split(args: argparse.Namespace) -> str:
 
 def read_pairs(args: argparse.Namespace) -> tuple[list[Path], list[Record]]:
     """Read the shards; return the files that they list, and their pairs in order."""
-    return rendering_steps.gather(args.shards, args.root, "pairs", order="pair")
+    return rendering_steps.read_shards(args.shards, args.root, "pairs", order="pair")
 
 
 def write_tables(

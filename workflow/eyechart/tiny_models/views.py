@@ -63,7 +63,7 @@ def _crop(pixels: torch.Tensor, side: torch.Tensor, generator: torch.Generator) 
     side = side.flatten()
     window = torch.zeros(b, 2, 3)
     window[:, 0, 0] = window[:, 1, 1] = side
-    room = (1 - side)[:, None]  # maximum distance of the window's centre from the image's
-    window[:, :, 2] = room * (2 * torch.rand(b, 2, generator=generator) - 1)
+    slack = (1 - side)[:, None]  # maximum distance of the window's centre from the image's
+    window[:, :, 2] = slack * (2 * torch.rand(b, 2, generator=generator) - 1)
     grid = torch.nn.functional.affine_grid(window, list(pixels.shape), align_corners=False)
     return torch.nn.functional.grid_sample(pixels, grid, align_corners=False, padding_mode="border")

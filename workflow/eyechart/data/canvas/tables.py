@@ -27,7 +27,7 @@ _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all other
 _log = logging.getLogger(__name__)
 
 
-class Gallery:
+class PuzzleWriter:
     """Write puzzles: their images one by one, their tables at the end.
 
     Images are stored in ``pictures/`` beside images.parquet; files left there by an earlier run

@@ -34,8 +34,8 @@ def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -
         sizes = _plan(archive, choose)
         check_room(archive, root, sum(sizes.values()))
         remove_partials({(root / name).parent for name in sizes})
-        bar = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
-        with bar, ThreadPoolExecutor(_THREADS) as pool, tarfile.open(archive, "r:*") as opened:
+        progress = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
+        with progress, ThreadPoolExecutor(_THREADS) as pool, tarfile.open(archive, "r:*") as opened:
             waiting: deque[Future[None]] = deque()
             for info in opened:
                 target = choose(_name(info)) if info.isreg() else None
@@ -43,7 +43,7 @@ def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -
                 if target is not None and source is not None:
                     data = source.read()  # in order; other threads wait for the disk
                     waiting.append(pool.submit(_write, data, info.size, root / target))
-                    bar.update()
+                    progress.update()
                 if len(waiting) > _WAITING:
                     waiting.popleft().result()
             for future in waiting:

@@ -29,7 +29,7 @@ from eyechart.data.layouts.base import LayoutModule
 from eyechart.data.sources import hub_dataset, version_lock
 from eyechart.data.sources.archive import is_archive, unpack
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub_dataset import Desk
+from eyechart.data.sources.hub_dataset import LockState
 from eyechart.data.sources.version_lock import Locked
 from eyechart.data.sources.versions import UNKNOWN, Version, read_versions
 from eyechart.tables.receipt import write_receipt
@@ -43,7 +43,7 @@ def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str])
     return [version for version in versions if version.file not in other]
 
 
-def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
+def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]:
     """Fetch an archive into the cache; return its lock entry if its row has no checksum.
 
     Raises
@@ -60,8 +60,8 @@ def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
         return []
     is_ = describe(path)
     found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
-    if known := desk.locks.get(found.key):
-        version_lock.compare(desk.lock, known, found, path)
+    if known := state.locks.get(found.key):
+        version_lock.compare(state.lock, known, found, path)
     return [found]
 
 
@@ -100,21 +100,23 @@ def main(argv: list[str]) -> None:
     layouts_base.check_output(args.root, args.output)
     layout.check_released(splits)
     versions = sources_of(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
-    desk = Desk(args.versions, args.lock, version_lock.read(args.lock))
+    state = LockState(args.versions, args.lock, version_lock.read(args.lock))
     choose = partial(layout.member, splits=splits)
     found: list[Locked] = []
     for version in versions:
         if version.repository and version.is_archive:
-            found += hub_dataset.pull(version, desk, args.cache, partial(only_wanted, version.file))
+            found += hub_dataset.pull(
+                version, state, args.cache, partial(only_wanted, version.file)
+            )
         elif version.repository:
-            found += hub_dataset.pull(version, desk, args.root, choose)
+            found += hub_dataset.pull(version, state, args.root, choose)
         else:
-            found += get_archive(version, desk, args.cache)
+            found += get_archive(version, state, args.cache)
     for version in versions:
         if version.is_archive:
             unpack_or_link(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
-    version_lock.settle(args.lock, found)  # only now is it verified to be the dataset
+    version_lock.add_to_lock(args.lock, found)  # only now is it verified to be the dataset
     write_receipt(
         args.root,
         dataset=args.dataset,

@@ -128,12 +128,12 @@ def _verify(
 
 def _check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
-    to_fetch, room = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
-    _log.info("%s: %s to fetch, %s free", path, to_fetch, room)
+    to_fetch, available = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
+    _log.info("%s: %s to fetch, %s free", path, to_fetch, available)
     if needed > free:
         raise UserError(
-            f"{path}: {to_fetch} to fetch, but {path.parent} has {room} free; free some and run "
-            "again"
+            f"{path}: {to_fetch} to fetch, but {path.parent} has {available} free; free some and "
+            "run again"
         )
 
 
@@ -141,13 +141,15 @@ def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
     failures, most = 0, part.bytes
     with (
         requests.Session() as session,
-        tqdm(None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True) as bar,
+        tqdm(
+            None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True
+        ) as progress,
     ):
         if own:
             session.auth = _as_given  # otherwise ~/.netrc would override the caller's headers
         while not part.is_full:
             try:
-                _stream(session, url, part, bar, own)
+                _stream(session, url, part, progress, own)
             except _BREAKS as error:
                 # progress is a new byte: a server without ranges restarts each time
                 failures = 0 if part.bytes > most else failures + 1
@@ -166,7 +168,7 @@ def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
 
 
 def _stream(
-    session: requests.Session, url: str, part: _Part, bar: tqdm, own: dict[str, str]
+    session: requests.Session, url: str, part: _Part, progress: tqdm, own: dict[str, str]
 ) -> None:
     # identity: otherwise lengths would not be the file's own
     headers = {**own, "Accept-Encoding": "identity"}
@@ -176,11 +178,11 @@ def _stream(
             headers["If-Range"] = version
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
         _begin(response, part)
-        bar.total = part.size
-        bar.update(part.bytes - bar.n)
+        progress.total = part.size
+        progress.update(part.bytes - progress.n)
         for chunk in response.iter_content(_CHUNK):
             part.append(chunk)
-            bar.update(len(chunk))
+            progress.update(len(chunk))
             if part.bytes > (part.size or 0):
                 return  # bytes beyond the expected ones are wrong: do not fill the disk
     if not part.is_full:

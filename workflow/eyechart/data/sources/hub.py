@@ -57,7 +57,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Asker:
+class HubMessages:
     """Wording of error messages: what is requested from the hub and what the user can fix.
 
     ``kind`` is ``model`` or ``dataset``; ``field`` in ``file`` names the repository, with the
@@ -75,10 +75,10 @@ class Asker:
 
 
 class Hub:
-    """The hub named by ``HF_ENDPOINT``, else huggingface_hub's default, with one ``Asker``."""
+    """The hub named by ``HF_ENDPOINT``, else huggingface_hub's default, with its messages."""
 
-    def __init__(self, asker: Asker, token: str | None) -> None:
-        self._asker, self._token = asker, token or None
+    def __init__(self, messages: HubMessages, token: str | None) -> None:
+        self._messages, self._token = messages, token or None
         # False: use no token saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
         self.headers: dict[str, str] = build_hf_headers(token=self._token or False)
@@ -91,7 +91,7 @@ class Hub:
         UserError
             If the hub cannot be reached, or the repository or revision does not exist.
         """
-        dataset = self._asker.kind == "dataset"
+        dataset = self._messages.kind == "dataset"
         ask = self._api.dataset_info if dataset else self._api.model_info
         with self._sentences(repository, revision):
             info = ask(repository, revision=revision, files_metadata=True)
@@ -110,40 +110,40 @@ class Hub:
         if self._token is None:
             raise UserError(self._gated(snapshot.repository))
         with self._sentences(snapshot.repository, snapshot.commit):
-            self._api.auth_check(snapshot.repository, repo_type=self._asker.kind)
+            self._api.auth_check(snapshot.repository, repo_type=self._messages.kind)
 
     def url(self, file: HubFile) -> str:
         """Return the URL of a file."""
         at = {"revision": file.commit, "endpoint": self._api.endpoint}
-        return hf_hub_url(file.repository, file.path, repo_type=self._asker.kind, **at)
+        return hf_hub_url(file.repository, file.path, repo_type=self._messages.kind, **at)
 
     @contextmanager
     def _sentences(self, repository: str, revision: str) -> Iterator[None]:
         """Turn errors of huggingface_hub into UserErrors."""
-        asker, name = self._asker, self._asker.name
+        messages, name = self._messages, self._messages.name
         try:
             yield
         except GatedRepoError:
             raise UserError(self._gated(repository)) from None
         except RevisionNotFoundError:
             raise UserError(
-                f"{name}: {repository} has no revision {revision!r}; {asker.revision}; "
+                f"{name}: {repository} has no revision {revision!r}; {messages.revision}; "
                 f"{self._revisions(repository, revision)}"
             ) from None
         except RepositoryNotFoundError:
             raise UserError(
                 f"{name}: the hub has no repository {repository!r}, or it is private; correct "
-                f"{asker.field} in {asker.file}, or set the environment variable HF_TOKEN to "
+                f"{messages.field} in {messages.file}, or set the environment variable HF_TOKEN to "
                 "the token of an account that may read it"
             ) from None
         except HFValidationError:
             raise UserError(
-                f"{asker.file}: {asker.field} is {repository!r}, expected {asker.form}"
+                f"{messages.file}: {messages.field} is {repository!r}, expected {messages.form}"
             ) from None
         except OfflineModeIsEnabled:
             raise UserError(
                 f"{name}: HF_HUB_OFFLINE is set, so {repository} cannot be pulled; unset it or "
-                f"{asker.instead}"
+                f"{messages.instead}"
             ) from None
         except HfHubHTTPError as error:
             status = error.response.status_code
@@ -152,7 +152,7 @@ class Hub:
             raise UserError(f"{name}: the hub answers HTTP {status}; {how}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise UserError(
-                f"{name}: the hub cannot be reached ({error}); try again, or {asker.instead}"
+                f"{name}: the hub cannot be reached ({error}); try again, or {messages.instead}"
             ) from None
 
     def _gated(self, repository: str) -> str:
@@ -162,14 +162,14 @@ class Hub:
             else "and HF_TOKEN is not set"
         )
         return (
-            f"{self._asker.name}: {repository} is gated, {how}; accept its terms on its page "
+            f"{self._messages.name}: {repository} is gated, {how}; accept its terms on its page "
             "of the hub, and set the environment variable HF_TOKEN to your account's token"
         )
 
     def _revisions(self, repository: str, revision: str) -> str:
         """Return the nearest branch or tag and all others, as far as the hub lists them."""
         try:
-            refs = self._api.list_repo_refs(repository, repo_type=self._asker.kind)
+            refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
         except (httpx2.HTTPError, OSError):
             return "the hub does not list them"
         return nearest(revision, [ref.name for ref in (*refs.branches, *refs.tags)])

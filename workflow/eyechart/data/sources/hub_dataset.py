@@ -15,7 +15,7 @@ from tqdm import tqdm
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub import Asker, Hub, HubFile, Snapshot
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
 from eyechart.data.sources.version_lock import Locked, Locks, compare
 from eyechart.data.sources.versions import Version
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Desk:
+class LockState:
     """The table of versions, the lock file, and the locked entries of a download."""
 
     versions: Path
@@ -32,7 +32,7 @@ class Desk:
 
 
 def pull(
-    version: Version, desk: Desk, root: Path, choose: Callable[[str], str | None]
+    version: Version, state: LockState, root: Path, choose: Callable[[str], str | None]
 ) -> list[Locked]:
     """Fetch the needed files of a repository into the dataset's folder; return lock entries.
 
@@ -40,7 +40,7 @@ def pull(
     ----------
     version : Version
         A row whose source is a repository.
-    desk : Desk
+    state : LockState
         The table, the lock file and the locked entries.
     root : Path
         The dataset's folder.
@@ -55,39 +55,39 @@ def pull(
     repository, revision = version.repository or ("", "")
     commits = {
         known.commit
-        for known in desk.locks.values()
+        for known in state.locks.values()
         if (known.dataset, known.url) == (version.dataset, version.url)
     }
-    hub = Hub(_asker(version, desk, bool(commits)), os.environ.get("HF_TOKEN"))
+    hub = Hub(_messages(version, state, bool(commits)), os.environ.get("HF_TOKEN"))
     snapshot = hub.snapshot(repository, min(commits, default=revision))
     wanted = {file.path: choose(file.path) for file in snapshot.files}
     chosen = [(file, target) for file in snapshot.files if (target := wanted[file.path])]
     if not chosen:
         found_names = ", ".join(sorted(wanted)[:5]) or "no files"
         raise UserError(
-            f"{desk.versions}: {repository} at {snapshot.commit} contains none of the files that "
+            f"{state.versions}: {repository} at {snapshot.commit} contains none of the files that "
             f"{version.dataset} needs (found: {found_names}); correct its url"
         )
     _log_source(version, snapshot, [file for file, _ in chosen])
     hub.check_access(snapshot)
-    return [_take(version, desk, hub, file, root / _safe(target)) for file, target in chosen]
+    return [_take(version, state, hub, file, root / _safe(target)) for file, target in chosen]
 
 
-def _take(version: Version, desk: Desk, hub: Hub, file: HubFile, path: Path) -> Locked:
+def _take(version: Version, state: LockState, hub: Hub, file: HubFile, path: Path) -> Locked:
     """Fetch one file unless it is already complete; only a file allowed by the lock is renamed."""
-    there = path
+    fetched = path
     if not (path.is_file() and file.is_whole(path)):
-        there = path.with_name(f".{path.name}.new")
-        fetch(hub.url(file), there, file.bytes, file.sha256, hub.headers)
-        if not file.is_whole(there):
-            there.unlink()
+        fetched = path.with_name(f".{path.name}.new")
+        fetch(hub.url(file), fetched, file.bytes, file.sha256, hub.headers)
+        if not file.is_whole(fetched):
+            fetched.unlink()
             raise UserError(f"{path}: differs from the file on the hub and was removed; run again")
-    digest = file.sha256 or sha256(there)
+    digest = file.sha256 or sha256(fetched)
     found = Locked(version.dataset, file.path, version.url, file.commit, file.bytes, digest)
-    if known := desk.locks.get(found.key):
-        compare(desk.lock, known, found, there)
-    if there != path:
-        there.replace(path)
+    if known := state.locks.get(found.key):
+        compare(state.lock, known, found, fetched)
+    if fetched != path:
+        fetched.replace(path)
     return found
 
 
@@ -108,15 +108,15 @@ def _log_source(version: Version, snapshot: Snapshot, files: list[HubFile]) -> N
     )
 
 
-def _asker(version: Version, desk: Desk, locked: bool) -> Asker:
+def _messages(version: Version, state: LockState, locked: bool) -> HubMessages:
     """Return the wording of the hub's error messages about a dataset."""
-    lines = f"delete the lines of {version.dataset} in {desk.lock} to take {version.url}"
-    return Asker(
+    lines = f"delete the lines of {version.dataset} in {state.lock} to take {version.url}"
+    return HubMessages(
         name=version.dataset,
         kind="dataset",
-        file=str(desk.versions),
+        file=str(state.versions),
         field="url",
         form="hub:datasets/<owner>/<name>@<revision>",
-        revision=lines if locked else f"correct its url in {desk.versions}",
+        revision=lines if locked else f"correct its url in {state.versions}",
         instead="write source: local and path: <folder> for the dataset in the configuration",
     )

@@ -57,7 +57,7 @@ def read(lock: Path) -> Locks:
     return {locked.key: locked for locked in found}
 
 
-def settle(lock: Path, found: list[Locked]) -> None:
+def add_to_lock(lock: Path, found: list[Locked]) -> None:
     """Add new entries to the lock file; safe for concurrent jobs.
 
     Raises

@@ -39,7 +39,7 @@ class PlannedThing:
 
     name: str
     kind: str
-    look: Surface
+    surface: Surface
     size: float
     at: tuple[float, float]
     pedestal: float
@@ -52,7 +52,7 @@ class PlannedThing:
     def things(self, turn: float) -> list[Thing]:
         """Build the thing and, if it is not on the floor, its pedestal."""
         body = Solid(self.kind, (0, 0, self.pedestal + self.size), (self.size,) * 3)
-        found = [Thing(self.name, {"body": body}, {"own": self.look}, (*self.at, 0.0), turn)]
+        found = [Thing(self.name, {"body": body}, {"own": self.surface}, (*self.at, 0.0), turn)]
         if self.pedestal:
             high = self.pedestal / 2
             post = Solid("drum", (0, 0, high), (self.size * 0.7, self.size * 0.7, high))

@@ -9,7 +9,7 @@ from eyechart.rendering.scene.cameras import Camera, orbit
 from eyechart.rendering.scene.objects import Thing, Triple
 
 
-def framed(
+def framed_camera(
     camera: Camera, things: Sequence[Thing], share: float, image_px: tuple[int, int]
 ) -> Camera:
     """Return a camera aimed at the centre of things and zoomed so that they fill a share.

@@ -54,33 +54,33 @@ def palette(rng: random.Random, count: int) -> list[Color]:
     return [hue(h, rng.uniform(0.6, 0.95), rng.uniform(0.55, 0.95)) for h in hues]
 
 
-def texture(look: Surface) -> np.ndarray:
+def texture(surface: Surface) -> np.ndarray:
     """Return a tileable pattern: linear light, float32 (px, px, 3)."""
-    px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * look.cells
+    px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * surface.cells
     u, v = np.meshgrid(px, px)
     drawn = {
         "checker": lambda: (np.floor(u) + np.floor(v)) % 2,
         "stripes": lambda: np.floor(2 * v) % 2,
         "dots": lambda: np.hypot(u % 1 - 0.5, v % 1 - 0.5) < 0.4,  # half of the area
-        "blotches": lambda: _blotches(look),
-    }[look.pattern]()
-    colors = decode_srgb(np.array([look.color, look.second]))  # (2, 3)
+        "blotches": lambda: _blotches(surface),
+    }[surface.pattern]()
+    colors = decode_srgb(np.array([surface.color, surface.second]))  # (2, 3)
     return colors[drawn.astype(int)].astype(np.float32)
 
 
-def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
+def bsdf(mi: Any, surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
     """Return Mitsuba's description of a material, its pattern repeated in each direction."""
     color: dict[str, Any] = {
         "type": "rgb",
-        "value": decode_srgb(np.array(look.color)).tolist(),
+        "value": decode_srgb(np.array(surface.color)).tolist(),
     }
-    if look.pattern != "plain":
+    if surface.pattern != "plain":
         to_uv = mi.ScalarTransform4f().scale([repeat, repeat, 1])
-        bitmap = mi.Bitmap(texture(look))
+        bitmap = mi.Bitmap(texture(surface))
         color = {"type": "bitmap", "bitmap": bitmap, "raw": True, "to_uv": to_uv}
-    if look.finish == "rubber":
+    if surface.finish == "rubber":
         return {"type": "diffuse", "reflectance": color}
-    if look.finish == "gloss":
+    if surface.finish == "gloss":
         # a plastic would look similar, but takes 0.1 s to load
         return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
     return {
@@ -91,11 +91,11 @@ def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
     }
 
 
-def _blotches(look: Surface) -> np.ndarray:
+def _blotches(surface: Surface) -> np.ndarray:
     """Return tileable smooth noise, thresholded at its median: bool (px, px)."""
-    rng = randomness.generator("blotches", look.seed)
+    rng = randomness.generator("blotches", surface.seed)
     spectrum = np.fft.fft2(rng.standard_normal((TEXTURE_PX, TEXTURE_PX)))
     frequency = np.fft.fftfreq(TEXTURE_PX, 1 / TEXTURE_PX)
-    far = np.hypot(*np.meshgrid(frequency, frequency)) / look.cells
+    far = np.hypot(*np.meshgrid(frequency, frequency)) / surface.cells
     field = np.fft.ifft2(spectrum * np.exp(-(far**2))).real
     return field > np.median(field)

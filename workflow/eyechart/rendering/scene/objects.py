@@ -42,13 +42,13 @@ class Thing:
     ----------
     name : what it is, e.g. ``creature``
     solids : ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part of two bodies
-    looks : paint -> surface
+    surfaces : paint -> surface
     at, turn, size : position (world units), degrees about z, world units per object unit
     """
 
     name: str
     solids: dict[str, Solid]
-    looks: dict[str, Surface]
+    surfaces: dict[str, Surface]
     at: Triple = (0.0, 0.0, 0.0)
     turn: float = 0.0
     size: float = 1.0
@@ -61,7 +61,7 @@ class Thing:
             for axis, degrees in reversed(solid.turns):
                 matrix = matrix @ rotation(axis, degrees)
             matrix = matrix @ _scaled(solid.scale)
-            yield name, moved(body(solid.kind, solid.shape), matrix), self.looks[solid.paint]
+            yield name, moved(body(solid.kind, solid.shape), matrix), self.surfaces[solid.paint]
 
 
 @dataclass(frozen=True)

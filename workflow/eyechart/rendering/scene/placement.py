@@ -22,7 +22,7 @@ class NoRoomError(Exception):
     """The other objects do not fit; another draw may."""
 
 
-def reach(obj: Object) -> float:
+def floor_radius(obj: Object) -> float:
     """Return an object's radius along the floor, in world units."""
     return SIZES[obj["size"]] * (REACH[obj["shape"]] if "form" in obj else 1.0)
 
@@ -58,7 +58,7 @@ class SceneStage:
         """Return the plan of an image, with the stage's camera or another."""
         return {"objects": objects, "camera": camera or self.camera, "lights": self.lights}
 
-    def stand(
+    def place_at(
         self, thing: Object, across: float, behind: float, turn: float | None = None
     ) -> Object:
         """Place a thing on the floor, ``turn`` degrees from facing the viewer; None: random."""
@@ -68,10 +68,12 @@ class SceneStage:
         coords = [round(x, 6), round(y, 6), round(half_width(thing), 6)]
         return {**thing, "3d_coords": coords, "rotation": round(angle % 360, 6)}
 
-    def anywhere(self, thing: Object, share: float = 1.0, turn: float | None = None) -> Object:
+    def place_randomly(
+        self, thing: Object, share: float = 1.0, turn: float | None = None
+    ) -> Object:
         """Place a thing at random within a share of the extent."""
         far = self.settings["extent"] * share
-        return self.stand(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
+        return self.place_at(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
     def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
         """Draw objects of other shapes and colours than the queried ones, as many as fit.
@@ -97,13 +99,13 @@ class SceneStage:
         for color in self.rng.sample(colors, max(least, wanted, 0)):
             thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
             try:
-                found.append(self.fit(thing, [*queried, *found]))
+                found.append(self.place_free(thing, [*queried, *found]))
             except NoRoomError:
                 if len(found) < least:
                     raise
         return found
 
-    def fit(self, thing: Object, standing: list[Object]) -> Object:
+    def place_free(self, thing: Object, standing: list[Object]) -> Object:
         """Place a thing where it touches, hides and is hidden by no other.
 
         Raises
@@ -112,20 +114,20 @@ class SceneStage:
             If no such position is found.
         """
         for _ in range(TRIES):
-            stood = self.anywhere(thing)
-            if all(self._apart(stood, other) for other in standing):
-                return stood
+            placed = self.place_randomly(thing)
+            if all(self._is_clear(placed, other) for other in standing):
+                return placed
         raise NoRoomError
 
-    def _apart(self, a: Object, b: Object) -> bool:
+    def _is_clear(self, a: Object, b: Object) -> bool:
         """Return whether two things neither touch on the floor nor overlap for the camera."""
-        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - reach(a) - reach(b)
+        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - floor_radius(a) - floor_radius(b)
         seen = []
         for obj in (a, b):
             position = self.camera["position"]
             away = math.dist(position, obj["3d_coords"])
             offset = [x - p for x, p in zip(obj["3d_coords"], position, strict=True)]
             across = offset[0] * self.right[0] + offset[1] * self.right[1]
-            seen.append((across / away, reach(obj) / away))
+            seen.append((across / away, floor_radius(obj) / away))
         aside = abs(seen[0][0] - seen[1][0]) >= ASIDE * (seen[0][1] + seen[1][1])
         return aside and gap >= self.settings["gap"]

@@ -89,14 +89,14 @@ def draw_contents(rng: random.Random, style: DrawingStyle) -> tuple[Thing, ...]:
     count = rng.randint(4, 5)
     things = []
     for n in range(count):
-        look = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
+        surface = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
                     rng.randrange(2**31))  # fmt: skip
         kind, high, wide = rng.choice(BODIES), rng.uniform(0.35, 0.8), rng.uniform(0.35, 0.55)
         across = high if kind == "arc" else wide
         solid = Solid(kind, (0, 0, high), (across, wide, high), shape=0.35)
         angle, far = 2 * math.pi * (n + rng.uniform(-0.2, 0.2)) / count, rng.uniform(0.75, 1.05)
         at = (round(far * math.cos(angle), 6), round(far * math.sin(angle), 6), 0.0)
-        things.append(Thing(kind, {"body": solid}, {"own": look}, at, rng.uniform(0, 360)))
+        things.append(Thing(kind, {"body": solid}, {"own": surface}, at, rng.uniform(0, 360)))
     return tuple(things)
 
 

@@ -27,7 +27,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
 from eyechart.data.hub_rows import image_bytes, plain_name, read_rows, text_list
 from eyechart.data.layouts.blink import layout
@@ -108,8 +108,8 @@ def _view(
     return PuzzleView(name, data, location, [marks[key] for key in names if key in marks])
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Add every wanted row of every wanted sub-task to the gallery."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row of every wanted sub-task to the tables."""
     settings, points = args.settings, layout.read_points(root)
     for split in settings["splits"]:
         for sub_task in sub_tasks(settings, f"datasets.{args.dataset}"):
@@ -119,7 +119,7 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
             wanted = set(canvas_items.choose(ids, settings["most"], *seeds))
             for record in read_rows(path, _COLUMNS, ("image_3",)):
                 if str(record.values["idx"]) in wanted:
-                    gallery.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
+                    writer.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
 
 
 def main(argv: list[str]) -> None:
@@ -130,9 +130,9 @@ def main(argv: list[str]) -> None:
     where = f"datasets.{args.dataset}"
     check_wording(args.settings["wording"], args.settings["skills"], True, f"{where}.wording")
     sub_tasks(args.settings, where)
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

@@ -39,8 +39,8 @@ class Questions:
         ``item_id`` is a suffix made of task, form and category, so it does not depend on the other
         questions.
         """
-        asked = (self._presence, self._position, self._counting, self._caption)
-        return [item for ask in asked for item in ask(image)]
+        drawn = (self._presence, self._position, self._counting, self._caption)
+        return [item for ask in drawn for item in ask(image)]
 
     @cached_property
     def _statistics(self) -> presence.Statistics:
@@ -65,11 +65,11 @@ class Questions:
     def _presence(self, image: int) -> Iterator[Row]:
         """Yield, per sampling, questions about present and equally many absent categories."""
         own = dice("coco", "presence", *self.seeds, image)
-        there, absent = presence.draw(
+        present, absent = presence.draw(
             self._present(image), self.settings["presence"], self._statistics, own
         )
         for sampling in tasks.SAMPLINGS:
-            for answer, categories in zip(YES_NO, (there, absent[sampling]), strict=True):
+            for answer, categories in zip(YES_NO, (present, absent[sampling]), strict=True):
                 for category in categories:
                     meta = {"sampling": sampling}
                     yield self._item("presence", category, YES_NO, answer, meta)
@@ -89,14 +89,14 @@ class Questions:
         """Yield counting questions about present and sometimes absent categories."""
         most = self.settings["most_count"]
         counts = {c: len(t) for c, t in self._countable(image).items() if len(t) <= most}
-        asked = self._draw("counting", image, list(counts))
+        drawn = self._draw("counting", image, list(counts))
         present = self._present(image)
         absent = [c for c in range(len(self.annotations.categories)) if c not in present]
         own = dice("coco", "counting none", *self.seeds, image)
         # so that "0" is as frequent as one of most + 1 equally likely answers
-        none = [own.choice(absent) for _ in asked if absent and own.random() < 1 / most]
+        none = [own.choice(absent) for _ in drawn if absent and own.random() < 1 / most]
         choices = [str(number) for number in range(most + 1)]
-        for category in dict.fromkeys([*asked, *none]):
+        for category in dict.fromkeys([*drawn, *none]):
             yield self._item("counting", category, choices, str(counts.get(category, 0)), {})
 
     def _caption(self, image: int) -> Iterator[Row]:

@@ -25,7 +25,7 @@ from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, decode
+from eyechart.data.canvas.tables import PuzzleWriter, decode
 from eyechart.data.canvas.tasks import DEPTH, check_wording
 from eyechart.data.hub_rows import image_bytes, read_rows, text_list, whole_number
 from eyechart.data.layouts.cv_bench import layout
@@ -93,10 +93,10 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
-    """Add every wanted row about depth order to the gallery."""
+def prepare(settings: dict[str, Any], path: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row about depth order to the tables."""
     (split,) = settings["splits"]
-    args, cut = gallery.args, 0
+    args, cut = writer.args, 0
     depth = [r.values["idx"] for r in read_rows(path, ["idx", "task"]) if layout.is_depth(r)]
     names = [str(idx) for idx in depth]
     wanted = set(canvas_items.choose(names, settings["most"], args.dataset, args.seed, split))
@@ -106,7 +106,7 @@ def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
             annotated = [value for region in record.values["bbox"] for value in region]
             kept = [value for region in puzzle.views[0].regions for value in region[2:]]
             cut += annotated[: len(kept)] != kept
-            gallery.add(puzzle)
+            writer.add(puzzle)
     if cut:
         _log.warning("%s: boxes of %d items extend beyond their images and were clipped", path, cut)
 
@@ -122,9 +122,9 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"{where}.marks is false, but CV-Bench's images have boxes drawn in; set it to true"
         )
-    gallery = Gallery(args, receipt, root)
-    prepare(args.settings, root / layout.ROWS, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args.settings, root / layout.ROWS, writer)
+    writer.close()
 
 
 def _is_box(value: Any) -> bool:

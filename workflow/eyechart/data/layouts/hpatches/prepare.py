@@ -26,7 +26,7 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, open_image, size_of
+from eyechart.data.canvas.tables import PuzzleWriter, open_image, size_of
 from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
 from eyechart.data.layouts.hpatches import layout
 from eyechart.data.layouts.hpatches.corners import corners
@@ -51,9 +51,9 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
     first, size = open_image(paths[0], sequence), size_of(paths[1], sequence)
     found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
     found = found[_inside(found, first.size)]
-    there = layout.project(matrix, found)
-    possible = [int(n) for n in np.flatnonzero(_inside(there, size))]
-    source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, there))
+    visible = layout.project(matrix, found)
+    possible = [int(n) for n in np.flatnonzero(_inside(visible, size))]
+    source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, visible))
     name = f"{sequence}_1_{number}"
     apart = args.settings["apart"] * max(size)
     made = match(source, target, apart, possible, args.dataset, args.seed, name)
@@ -84,8 +84,8 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(inside.all(axis=1))
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Add every wanted pair of images to the gallery."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted pair of images to the tables."""
     (split,), most = args.settings["splits"], args.settings["most"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
@@ -93,7 +93,7 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
         sequence, number = name.split("/")
         puzzle = puzzle_of(root, sequence, int(number), args)
         if puzzle:
-            gallery.add(puzzle)
+            writer.add(puzzle)
         else:
             unused.append(name)
     if unused:
@@ -107,9 +107,9 @@ def main(argv: list[str]) -> None:
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import ODD, check_wording
 from eyechart.data.hub_rows import image_bytes, read_rows, whole_number
 from eyechart.data.layouts.mochi import layout
@@ -77,9 +77,9 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
-    """Add every wanted row to the gallery."""
-    (split,), args = settings["splits"], gallery.args
+def prepare(settings: dict[str, Any], root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row to the tables."""
+    (split,), args = settings["splits"], writer.args
     files = layout.shards(root)
     count = sum(1 for file in files for _ in read_rows(file, ["trial"]))
     numbers = [str(number) for number in range(1, count + 1)]
@@ -87,7 +87,7 @@ def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
     rows = (record for file in files for record in read_rows(file, _COLUMNS))
     for number, record in enumerate(rows, 1):
         if str(number) in wanted:
-            gallery.add(puzzle_of(record, number, split, settings["wording"][ODD]))
+            writer.add(puzzle_of(record, number, split, settings["wording"][ODD]))
 
 
 def main(argv: list[str]) -> None:
@@ -96,9 +96,9 @@ def main(argv: list[str]) -> None:
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [ODD], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args.settings, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args.settings, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, size_of
+from eyechart.data.canvas.tables import PuzzleWriter, size_of
 from eyechart.data.canvas.tasks import SEMANTIC, check_wording
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
@@ -89,8 +89,8 @@ def _points(
     return points, apart * max(size), moved
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Add the pairs that make an item to the gallery, in seeded order."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add the pairs that make an item to the tables, in seeded order."""
     most = args.settings["most"]
     for split in args.settings["splits"]:
         found = layout.pairs(root, split)
@@ -102,7 +102,7 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
             puzzle, far = puzzle_of(root, pair, split, args)
             moved += far
             if puzzle:
-                gallery.add(puzzle)
+                writer.add(puzzle)
                 count += 1
             else:
                 skipped += 1
@@ -121,9 +121,9 @@ def main(argv: list[str]) -> None:
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

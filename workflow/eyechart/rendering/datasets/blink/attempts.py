@@ -66,7 +66,7 @@ class Attempt:
     def render_view(
         self, renderer: MeshRenderer, geometry: ViewGeometry, view: int
     ) -> RenderedView:
-        """Render the image of a survey.
+        """Render the image of a traced view.
 
         Raises
         ------

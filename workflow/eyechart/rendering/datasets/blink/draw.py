@@ -59,10 +59,10 @@ def main(argv: list[str]) -> None:
         task = TASKS[index % len(TASKS)]
         name = (args.seed, args.dataset, args.split, task, index // len(TASKS))
         item = draw_item(name, args.settings)
-        told = record(index, args.split, item)
-        told["pictures"], written = save(args, told["idx"], item)
+        entry = record(index, args.split, item)
+        entry["pictures"], written = save(args, entry["idx"], item)
         files += written
-        items.append(told)
+        items.append(entry)
     write_json(args.output, {"files": files, "items": items})
 
 

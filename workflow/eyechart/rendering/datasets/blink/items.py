@@ -18,7 +18,7 @@ from eyechart.rendering.datasets.blink.tools import TOOLS, draw_tool
 from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError, Spot, part_spots, some_apart, within
 from eyechart.rendering.scene.cameras import jittered_camera, orbit
-from eyechart.rendering.scene.framing import framed
+from eyechart.rendering.scene.framing import framed_camera
 from eyechart.rendering.scene.lighting import facing, lights
 from eyechart.rendering.scene.objects import Scene, Thing, part_of
 from eyechart.rendering.scene.styles import (
@@ -36,37 +36,39 @@ CHOICES = 4  # attempts at drawing the other points for one part
 def _portrait(attempt: Attempt, thing: Thing, roll: float) -> tuple[MeshRenderer, ViewGeometry]:
     """Place a thing on the floor with a random rotation, and aim the camera at it."""
     rng, settings = attempt.rng, attempt.settings
-    stood = replace(thing, turn=round(rng.uniform(0, 360), 6))
+    placed = replace(thing, turn=round(rng.uniform(0, 360), 6))
     camera = orbit(
         jittered_camera(rng, settings), elevation=rng.uniform(-15, 8), roll=rng.uniform(-roll, roll)
     )
-    renderer = attempt.renderer(Scene((stood,), lights(rng, settings)))
+    renderer = attempt.renderer(Scene((placed,), lights(rng, settings)))
     share = rng.uniform(0.78, 0.92)
-    return renderer, renderer.trace(framed(camera, [stood], share, settings["image_px"]))
+    return renderer, renderer.trace(framed_camera(camera, [placed], share, settings["image_px"]))
 
 
-def _by_part(attempt: Attempt, things: tuple[Thing, Thing], asked: set[str] | None) -> Item:
+def _by_part(attempt: Attempt, things: tuple[Thing, Thing], allowed_parts: set[str] | None) -> Item:
     """Mark a part of one thing, and four parts of the other, one of which corresponds."""
     image_px = attempt.settings["image_px"]
     # the second image is rolled, so that position in the image is less informative
     (one, first), (other, second) = (
         _portrait(attempt, thing, roll) for thing, roll in zip(things, (10, 50), strict=True)
     )
-    here, there = part_spots(first), part_spots(second)
-    shared = [p for p in here if p in there and (not asked or p in asked)]
-    shared = [p for p in shared if within(here[p], image_px)]
-    part, others = _asked(attempt, here, there, shared)
+    first_spots, second_spots = part_spots(first), part_spots(second)
+    shared = [
+        p for p in first_spots if p in second_spots and (not allowed_parts or p in allowed_parts)
+    ]
+    shared = [p for p in shared if within(first_spots[p], image_px)]
+    part, others = _draw_parts(attempt, first_spots, second_spots, shared)
     parts = attempt.assign_letters(part, others)
     return Item(
         [attempt.render_view(one, first, 0), attempt.render_view(other, second, 1)],
-        [{"REF": here[part]}, {letter: there[p] for letter, p in parts.items()}],
+        [{"REF": first_spots[part]}, {letter: second_spots[p] for letter, p in parts.items()}],
         attempt.answer,
         {"kinds": [thing.name for thing in things], "part": part, "parts": parts},
     )
 
 
-def _asked(
-    attempt: Attempt, here: dict[str, Spot], there: dict[str, Spot], shared: list[str]
+def _draw_parts(
+    attempt: Attempt, first_spots: dict[str, Spot], second_spots: dict[str, Spot], shared: list[str]
 ) -> tuple[str, list[str]]:
     """Draw the queried part and three others, with the position cue as required.
 
@@ -79,8 +81,10 @@ def _asked(
     for part in shared * CHOICES:
         with contextlib.suppress(NoSpotError):
             image_px = attempt.settings["image_px"]
-            chosen = some_apart(attempt.rng, there, part, len(LETTERS), image_px)
-            if attempt.position_cue_fits(here[part], [there[name] for name in chosen]):
+            chosen = some_apart(attempt.rng, second_spots, part, len(LETTERS), image_px)
+            if attempt.position_cue_fits(
+                first_spots[part], [second_spots[name] for name in chosen]
+            ):
                 return part, chosen[1:]
     raise NoSpotError
 
@@ -109,7 +113,7 @@ def visual(attempt: Attempt) -> Item:
     beside = orbit(base, aside, rng.uniform(-10, 15), rng.uniform(-60, 60))
     shares = [rng.uniform(0.85, 1.0) for _ in range(2)]
     cameras = [
-        framed(camera, things, share, image_px)
+        framed_camera(camera, things, share, image_px)
         for camera, share in zip((base, beside), shares, strict=True)
     ]
     shining = lights(rng, settings, facing(base))
@@ -148,17 +152,17 @@ def style(attempt: Attempt) -> Item:
     own = draw_style(rng)
     other = draw_other(rng, own, difference)
     styles: dict[str, DrawingStyle] = attempt.assign_letters(own, [other])
-    views = [_still(attempt, s, n) for n, s in enumerate((own, *styles.values()))]
-    told = {"REF": own, **styles}
-    facts = {"difference": difference, "styles": {k: s.facts() for k, s in told.items()}}
+    views = [_styled_view(attempt, s, n) for n, s in enumerate((own, *styles.values()))]
+    shown = {"REF": own, **styles}
+    facts = {"difference": difference, "styles": {k: s.facts() for k, s in shown.items()}}
     return Item(views, [{}, {}, {}], attempt.answer, facts)
 
 
-def _still(attempt: Attempt, style: DrawingStyle, view: int) -> RenderedView:
+def _styled_view(attempt: Attempt, style: DrawingStyle, view: int) -> RenderedView:
     rng, settings = attempt.rng, attempt.settings
     things = draw_contents(rng, style)
     camera = orbit(jittered_camera(rng, settings), elevation=rng.uniform(-10, 10))
-    camera = framed(camera, things, rng.uniform(0.95, 1.1), settings["image_px"])
+    camera = framed_camera(camera, things, rng.uniform(0.95, 1.1), settings["image_px"])
     shining = lights(rng, settings, tint=style.tint)
     renderer = attempt.renderer(Scene(things, shining, floor=style.floor()))
     return attempt.render_view(renderer, renderer.trace(camera), view)

@@ -53,7 +53,7 @@ def _labelled(image: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndar
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))
     taken = [(x * FINER, y * FINER) for x, y in spots.values()]
     for name, (x, y) in spots.items():
-        place = _beside((x * FINER, y * FINER), _extent(font, name), taken, canvas.size)
+        place = _label_position((x * FINER, y * FINER), _extent(font, name), taken, canvas.size)
         pen.text(
             place, name, font=font, fill=RED, anchor="mm", stroke_width=round(line * FINER),
             stroke_fill=WHITE,
@@ -70,7 +70,7 @@ def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tu
     return right - left, bottom - top
 
 
-def _beside(
+def _label_position(
     middle: Spot, extent: tuple[float, float], taken: list[Spot], size: tuple[int, int]
 ) -> Spot:
     """Return a label's position: inside the image, as far as possible from all other marks."""
@@ -80,11 +80,11 @@ def _beside(
     places = [(across, 0.0), (-across, 0.0), (0.0, -down), (0.0, down), *corners]
     others = [spot for spot in taken if spot != middle]
 
-    def room(place: Spot) -> float:
+    def score(place: Spot) -> float:
         edge = min(
             min(p - e / 2, s - p - e / 2) for p, e, s in zip(place, extent, size, strict=True)
         )
         near = min((math.dist(place, spot) for spot in others), default=math.inf)
         return min(near, 3 * reach) + 100 * min(edge, 0)
 
-    return max(((middle[0] + x, middle[1] + y) for x, y in places), key=room)
+    return max(((middle[0] + x, middle[1] + y) for x, y in places), key=score)

@@ -23,7 +23,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
     colors = palette(rng, 2 * count)
     things = []
     for n in range(count):
-        look = Surface(
+        surface = Surface(
             colors[2 * n], colors[2 * n + 1], rng.choice(("rubber", "rubber", "gloss")),
             "blotches", rng.randint(5, 8), rng.randrange(2**31),
         )  # fmt: skip
@@ -32,7 +32,7 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
         solid = Solid(kind, (0, 0, high), (wide, wide, high), shape=0.4)
         angle = 2 * np.pi * (n + rng.uniform(-0.15, 0.15)) / count
         at = (round(0.85 * float(np.cos(angle)), 6), round(0.85 * float(np.sin(angle)), 6), 0.0)
-        things.append(Thing(kind, {"body": solid}, {"own": look}, at, rng.uniform(0, 360)))
+        things.append(Thing(kind, {"body": solid}, {"own": surface}, at, rng.uniform(0, 360)))
     return tuple(things)
 
 
@@ -53,8 +53,8 @@ def shared_points(
     NoSpotError
         If fewer than ``count`` points are found.
     """
-    seen = inner(first) & visible_in(second, first.position)
-    free = inner(second)
+    seen = inside_things(first) & visible_in(second, first.position)
+    free = inside_things(second)
     salience = np.where(seen, corners(image), -1.0)
     found: list[tuple[np.ndarray, Spot, Spot]] = []
     for _ in range(TRIED):
@@ -73,7 +73,7 @@ def shared_points(
     raise NoSpotError
 
 
-def inner(geometry: ViewGeometry) -> np.ndarray:
+def inside_things(geometry: ViewGeometry) -> np.ndarray:
     """Return the pixels well inside a thing: bool (h, w).
 
     The outline of a round surface moves with the camera, so it is not a fixed surface point.

@@ -122,5 +122,5 @@ def draw_specimen(rng: random.Random, name: str) -> Thing:
     colors = palette(rng, 5)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth", "fifth")
-    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, SPECIES[name](rng), {**looks, "dark": Surface(DARK)})
+    surfaces = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, SPECIES[name](rng), {**surfaces, "dark": Surface(DARK)})

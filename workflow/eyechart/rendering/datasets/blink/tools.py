@@ -127,5 +127,5 @@ def draw_tool(rng: random.Random, name: str) -> Thing:
     colors = palette(rng, 4)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth")
-    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, TOOLS[name](rng), {**looks, "dark": Surface(DARK)})
+    surfaces = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, TOOLS[name](rng), {**surfaces, "dark": Surface(DARK)})

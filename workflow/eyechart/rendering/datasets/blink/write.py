@@ -98,7 +98,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Write the Parquet tables and ``Points.csv``, then the receipt."""
     args = parse_args(argv)
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     files = kept(files, args.root)
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:

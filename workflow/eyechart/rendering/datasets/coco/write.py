@@ -105,7 +105,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Write instances and captions of every split, then the receipt."""
     args = parse_args(argv)
-    files, scenes = rendering_steps.gather(args.shards, args.root, "scenes")
+    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]

@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
     """Write the table, then the receipt."""
     args = parse_args(argv)
     split = only_split(args)
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"{split}_3d.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))

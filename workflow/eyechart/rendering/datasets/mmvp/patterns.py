@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eyechart.rendering.scene.clevr import Plan, half_width
-from eyechart.rendering.scene.placement import Object, SceneStage, attributes, reach
+from eyechart.rendering.scene.placement import Object, SceneStage, attributes, floor_radius
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
 
 LETTERS = "AEHKLOSTXZ"  # distinguishable at a few pixels
@@ -59,8 +59,8 @@ def _color_pair(rng: random.Random) -> tuple[str, str]:
 
 def _prop(rng: random.Random, shape: str, form: str) -> Object:
     color, accent = _color_pair(rng)
-    look = {"size": "large", "color": color, "accent": accent, "material": "rubber"}
-    return {**look, "shape": shape, "form": form}
+    traits = {"size": "large", "color": color, "accent": accent, "material": "rubber"}
+    return {**traits, "shape": shape, "form": form}
 
 
 def _two_of(
@@ -76,21 +76,21 @@ def _forms(
     rng: random.Random, stage: SceneStage, kind: str, shape: str, forms: tuple[str, str]
 ) -> PatternPair:
     turn = rng.uniform(-TURN, TURN)
-    first = stage.anywhere(_prop(rng, shape, forms[0]), share=0.3, turn=turn)
+    first = stage.place_randomly(_prop(rng, shape, forms[0]), share=0.3, turn=turn)
     return _two_of(stage, kind, first, {**first, "form": forms[1]}, forms)
 
 
 def orientation(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Reverse an arrow: it points right or left."""
     turn = rng.uniform(-TURN, TURN)
-    arrow = stage.anywhere(_prop(rng, "arrow", "straight"), share=0.3, turn=turn)
+    arrow = stage.place_randomly(_prop(rng, "arrow", "straight"), share=0.3, turn=turn)
     turned = {**arrow, "rotation": round((arrow["rotation"] + 180) % 360, 6)}
     return _two_of(stage, "arrow", arrow, turned, ("right", "left"))
 
 
 def presence(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Remove a thing."""
-    thing = stage.anywhere(attributes(rng), share=0.8)
+    thing = stage.place_randomly(attributes(rng), share=0.8)
     others = stage.others([thing], least=1)
     plans = stage.plan([*others, thing]), stage.plan(others)
     return PatternPair("any", plans, ("yes", "no"), thing, others=others)
@@ -108,7 +108,7 @@ def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
     count, shape = rng.randint(2, 3), rng.choice(SHAPES)
     things: list[Object] = []
     for color in rng.sample(list(COLORS), count):
-        things.append(stage.fit(attributes(rng, shape=shape, color=color), things))
+        things.append(stage.place_free(attributes(rng, shape=shape, color=color), things))
     others = stage.others(things, own=count)
     plans = stage.plan([*others, *things]), stage.plan([*others, *things[:-1]])
     return PatternPair("count", plans, (str(count), str(count - 1)), things[-1], others=others)
@@ -117,15 +117,15 @@ def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
 def position(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Swap the positions of two things of one size."""
     size = rng.choice(("small", "large"))
-    looks = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
-    one, two = (attributes(rng, size=size, shape=shape, color=color) for shape, color in looks)
+    traits = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
+    one, two = (attributes(rng, size=size, shape=shape, color=color) for shape, color in traits)
     extent = stage.settings["extent"]
-    aside = max(rng.uniform(0.5, 0.8) * extent, reach(one) + stage.settings["gap"])
+    aside = max(rng.uniform(0.5, 0.8) * extent, floor_radius(one) + stage.settings["gap"])
     behind = [rng.uniform(-0.3, 0.3) * extent for _ in range(2)]
     left, right = (-aside, behind[0]), (aside, behind[1])
     turns = [rng.uniform(0, 360) for _ in range(2)]
-    first = [stage.stand(one, *left, turns[0]), stage.stand(two, *right, turns[1])]
-    second = [stage.stand(one, *right, turns[0]), stage.stand(two, *left, turns[1])]
+    first = [stage.place_at(one, *left, turns[0]), stage.place_at(two, *right, turns[1])]
+    second = [stage.place_at(one, *right, turns[0]), stage.place_at(two, *left, turns[1])]
     others = stage.others([*first, *second], own=2)
     plans = stage.plan([*first, *others]), stage.plan([*second, *others])
     return PatternPair("places", plans, ("left", "right"), first[0], first[1], others)
@@ -134,7 +134,7 @@ def position(rng: random.Random, stage: SceneStage) -> PatternPair:
 def color(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Paint a thing in another colour."""
     first, second = _color_pair(rng)
-    thing = stage.anywhere(attributes(rng, color=first), share=0.8)
+    thing = stage.place_randomly(attributes(rng, color=first), share=0.8)
     return _two_of(stage, "paint", thing, {**thing, "color": second}, (first, second))
 
 
@@ -143,10 +143,10 @@ def structure(rng: random.Random, stage: SceneStage) -> PatternPair:
     if rng.random() < 0.5:
         return _forms(rng, stage, "roof", "house", ("pointed", "flat"))
     colors = _color_pair(rng)
-    cube = stage.stand(attributes(rng, size="large", shape="cube", color=colors[0]), 0, 0)
+    cube = stage.place_at(attributes(rng, size="large", shape="cube", color=colors[0]), 0, 0)
     sphere = attributes(rng, size="small", shape="sphere", color=colors[1])
-    side = rng.choice((-1, 1)) * (reach(cube) + reach(sphere) + stage.settings["gap"])
-    beside = stage.stand(sphere, side, -half_width(cube))
+    side = rng.choice((-1, 1)) * (floor_radius(cube) + floor_radius(sphere) + stage.settings["gap"])
+    beside = stage.place_at(sphere, side, -half_width(cube))
     height = round(2 * half_width(cube) + half_width(sphere), 6)
     above = {**beside, "3d_coords": [*cube["3d_coords"][:2], height]}
     others = stage.others([cube, beside], own=2)
@@ -158,13 +158,13 @@ def text(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Write another letter on a sign."""
     letters = rng.sample(LETTERS, 2)
     sign = {**_prop(rng, "sign", "panel"), "text": letters[0]}
-    sign = stage.anywhere(sign, share=0.2, turn=rng.uniform(-TURN, TURN) / 2)
+    sign = stage.place_randomly(sign, share=0.2, turn=rng.uniform(-TURN, TURN) / 2)
     return _two_of(stage, "sign", sign, {**sign, "text": letters[1]}, (letters[0], letters[1]))
 
 
 def viewpoint(rng: random.Random, stage: SceneStage) -> PatternPair:
     """View one scene from above and from the side, at the same distance."""
-    first = stage.anywhere(attributes(rng), share=0.5)
+    first = stage.place_randomly(attributes(rng), share=0.5)
     others = stage.others([first], least=1)
     views = [{**stage.camera, "position": _raised(stage, angle)} for angle in (ABOVE, LEVEL)]
     plans = stage.plan([first, *others], views[0]), stage.plan([first, *others], views[1])

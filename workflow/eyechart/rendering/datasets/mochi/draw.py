@@ -24,15 +24,15 @@ from eyechart.rendering.datasets.mochi.sculptures import (
     CONDITIONS,
     Sites,
     build,
-    draw_looks,
     draw_odd,
     draw_sites,
+    draw_surfaces,
 )
 from eyechart.rendering.item_files import save_item
 from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError
 from eyechart.rendering.scene.cameras import jittered_camera, orbit
-from eyechart.rendering.scene.framing import framed
+from eyechart.rendering.scene.framing import framed_camera
 from eyechart.rendering.scene.lighting import lights
 from eyechart.rendering.scene.objects import Scene
 
@@ -97,21 +97,21 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
 def _views(
     rng: random.Random, settings: dict[str, Any], shapes: list[Sites], condition: str
 ) -> list[tuple[MeshRenderer, ViewGeometry]]:
-    """Place every sculpture on the floor, each with another rotation, and survey it.
+    """Place every sculpture on the floor, each with another rotation, and trace its view.
 
     Raises
     ------
     NoSpotError
         If a part is hardly visible, or a lamp is visible, in one of the views.
     """
-    looks, wide = draw_looks(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
+    surfaces, half_width = draw_surfaces(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
     turn, views = rng.uniform(0, 360), []
     turns = [turn := turn + rng.uniform(*TURNED) for _ in shapes]
     rng.shuffle(turns)
     for sites, angle in zip(shapes, turns, strict=True):
-        thing = build(sites, looks, wide, round(angle % 360, 6))
+        thing = build(sites, surfaces, half_width, round(angle % 360, 6))
         camera = orbit(jittered_camera(rng, settings), elevation=rng.uniform(-12, 8))
-        camera = framed(camera, [thing], 0.92, settings["image_px"])
+        camera = framed_camera(camera, [thing], 0.92, settings["image_px"])
         renderer = MeshRenderer(Scene((thing,), lights(rng, settings)), settings["image_px"])
         geometry = renderer.trace(camera)
         shown = np.bincount(geometry.part.ravel(), minlength=len(geometry.names) + 1)[1:]

@@ -61,30 +61,32 @@ def difference(one: Sites, other: Sites) -> int:
     )
 
 
-def draw_looks(rng: random.Random, condition: str, kinds: list[str]) -> dict[str, Surface]:
+def draw_surfaces(rng: random.Random, condition: str, kinds: list[str]) -> dict[str, Surface]:
     """Draw the colours shared by all sculptures of a trial."""
     finish = rng.choice(("rubber", "gloss"))  # metal reflects the parts and hides their shape
     colors = palette(rng, len(kinds))
     if condition == "plain":
         colors = [colors[0]] * len(colors)
-    looks = {kind: Surface(color, finish=finish) for kind, color in zip(kinds, colors, strict=True)}
-    return {"pillar": Surface(GREY, finish=finish), **looks}
+    surfaces = {
+        kind: Surface(color, finish=finish) for kind, color in zip(kinds, colors, strict=True)
+    }
+    return {"pillar": Surface(GREY, finish=finish), **surfaces}
 
 
-def build(sites: Sites, looks: dict[str, Surface], wide: float, turn: float) -> Thing:
+def build(sites: Sites, surfaces: dict[str, Surface], half_width: float, turn: float) -> Thing:
     """Build a sculpture.
 
     Parameters
     ----------
-    wide : float
+    half_width : float
         Half-width of its pillar, in units of the object frame.
     turn : float
         Rotation about the vertical axis, in degrees.
     """
-    solids = {"pillar": Solid("block", (0, 0, 0.95), (wide, wide, 0.95), (), "pillar")}
+    solids = {"pillar": Solid("block", (0, 0, 0.95), (half_width, half_width, 0.95), (), "pillar")}
     for kind, (side, level) in sites.items():
         body, reach, across, up = KINDS[kind]
-        out = wide + reach / 2 - 0.04
+        out = half_width + reach / 2 - 0.04
         # a block extends along x; one turned out of z has its long side there
         upright = body in ("drum", "cone")
         scale = (up, across, reach / 2) if upright else (reach / 2, across, up)
@@ -93,7 +95,7 @@ def build(sites: Sites, looks: dict[str, Surface], wide: float, turn: float) -> 
         x, y = ((1, 0), (0, 1), (-1, 0), (0, -1))[side]
         at = (x * out, y * out, LEVELS[level])
         solids[kind] = Solid(body, at, scale, (*turns, ("z", float(angle))), kind, 0.15)
-    return Thing("sculpture", solids, looks, turn=turn)
+    return Thing("sculpture", solids, surfaces, turn=turn)
 
 
 def _stable(sites: Sites) -> bool:

@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
     for split in args.settings["splits"]:
         if split not in SPLITS:
             raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     records.sort(key=lambda record: list(SPLITS).index(record["split"]))  # stable: items in order
     numbers: dict[str, list[int]] = {split: [] for split in args.settings["splits"]}
     for n, record in enumerate(records, start=1):

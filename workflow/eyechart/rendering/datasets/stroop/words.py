@@ -38,7 +38,7 @@ class Cell(NamedTuple):
         return f"{words}_on_{self.background}_{self.copy}".replace(" ", "-")
 
 
-class Drawn(NamedTuple):
+class DrawnWord(NamedTuple):
     """A drawn word: uint8 (h, w, 3), and its table values (positions in px)."""
 
     image: np.ndarray
@@ -83,7 +83,9 @@ def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: in
     return list(itertools.islice(kept, most))
 
 
-def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rng: Random) -> Drawn:
+def draw_word(
+    cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rng: Random
+) -> DrawnWord:
     """Draw a word in a random typeface, size and position.
 
     Typeface and the cell of the 3 x 3 grid with the word's centre form its group, so they are drawn
@@ -105,8 +107,8 @@ def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rn
     typeface = rng.choice(settings["typefaces"])
     px = max(SMALLEST, round(rng.uniform(*settings["text_height"]) * height))
     mask = letters(cell.word, typeface, px)
-    room = int((1 - 2 * EDGE) * width), int((1 - 2 * EDGE) * height)
-    while (share := max(mask.shape[1] / room[0], mask.shape[0] / room[1])) > 1:
+    space = int((1 - 2 * EDGE) * width), int((1 - 2 * EDGE) * height)
+    while (share := max(mask.shape[1] / space[0], mask.shape[0] / space[1])) > 1:
         px = min(px - 1, int(px / share))
         if px < SMALLEST:
             raise UserError(
@@ -114,21 +116,21 @@ def draw_word(cell: Cell, colors: dict[str, Color], settings: dict[str, Any], rn
                 f"than {SMALLEST} px; draw larger images, or shorter words"
             )
         mask = letters(cell.word, typeface, px)
-    left = _start(width, room[0], mask.shape[1], rng)
-    top = _start(height, room[1], mask.shape[0], rng)
+    left = _start(width, space[0], mask.shape[1], rng)
+    top = _start(height, space[1], mask.shape[0], rng)
     cover = np.zeros((height, width, 1))
     cover[top : top + mask.shape[0], left : left + mask.shape[1], 0] = mask / 255
     ink, ground = (np.array(colors[name], float) for name in (cell.font, cell.background))
     image = np.round(ground + cover * (ink - ground)).astype(np.uint8)
     centre = left + mask.shape[1] / 2, top + mask.shape[0] / 2
-    return Drawn(image, typeface_name(typeface), px, *centre)
+    return DrawnWord(image, typeface_name(typeface), px, *centre)
 
 
-def _start(side: int, room: int, length: int, rng: Random) -> int:
+def _start(side: int, space: int, length: int, rng: Random) -> int:
     """Draw where a word starts, uniform over the thirds its centre can be in."""
-    edge = (side - room) // 2
+    edge = (side - space) // 2
     thirds: dict[int, list[int]] = {}
-    for start in range(edge, edge + room - length + 1):
+    for start in range(edge, edge + space - length + 1):
         thirds.setdefault(int(3 * (start + length / 2) / side), []).append(start)
     return rng.choice(rng.choice(list(thirds.values())))
 

@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     split = only_split(args)
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
-    files, images = rendering_steps.gather(args.shards, args.root, "pictures", order="number")
+    files, images = rendering_steps.read_shards(args.shards, args.root, "pictures", order="number")
     rows = [[record[name] for name in WORDS] for record in images if "word" in record]
     tables = [args.root / "Stroop.csv", args.root / "Palette.csv"]
     write_csv(tables[0], WORDS, rows)

@@ -1,4 +1,4 @@
-"""acquire_local and the zip it may read: links, safe unpacking, resumption, one-sentence errors."""
+"""Local datasets as folder or zip: links, safe unpacking, resumption, one-sentence errors."""
 
 import json
 import os
@@ -242,7 +242,7 @@ def test_a_truncated_zip_is_one_sentence(source, keep):
 
 def test_a_flipped_byte_in_a_zip_is_noticed(source):
     archive = Path("flipped.zip")
-    with zipfile.ZipFile(archive, "w") as opened:  # stored, so that the byte is a picture's
+    with zipfile.ZipFile(archive, "w") as opened:  # stored, so that the byte is an image's
         for path in sorted(source.rglob("*.*")):
             opened.write(path, path.relative_to(source))
     data = bytearray(archive.read_bytes())
@@ -284,11 +284,11 @@ def test_a_killed_run_leaves_no_receipt_and_the_next_one_completes(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     big = make_clevr(Path("big"), {"val": 1}, seed=1)
     scenes = read(big / "scenes/CLEVR_val_scenes.json")
-    picture = (big / "images/val/CLEVR_val_000000.png").read_bytes()
+    image = (big / "images/val/CLEVR_val_000000.png").read_bytes()
     for index in range(1, 20):
         scene = {**scenes["scenes"][0], "image_index": index}
         scene["image_filename"] = f"CLEVR_val_{index:06d}.png"
-        (big / "images/val" / scene["image_filename"]).write_bytes(picture)
+        (big / "images/val" / scene["image_filename"]).write_bytes(image)
         scenes["scenes"].append(scene)
     write(big / "scenes/CLEVR_val_scenes.json", scenes)
     archive = pack(big, Path("big.zip"))

@@ -98,7 +98,7 @@ def test_without_points_items_have_no_regions_and_the_log_says_so(caplog):
     assert told["val_Art_Style_1"]["regions"]
 
 
-def test_several_pictures_may_be_shown_instead_of_one_canvas():
+def test_several_images_may_be_shown_instead_of_one_canvas():
     items, images, regions = examine(canvas=False)
     check_tables(items, images, regions)
     style = one(items, "item_id", "val_Art_Style_1")
@@ -107,7 +107,7 @@ def test_several_pictures_may_be_shown_instead_of_one_canvas():
     assert [found[name][0] for name in ("REF", "A", "B")] == style["images"]
 
 
-def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_pictures():
+def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_images():
     make_blink(Path("mine"))
     rows = [row(SEMANTIC, number, "(C)") for number in range(1, 7)]
     write_rows(Path("mine"), SEMANTIC, rows)
@@ -121,7 +121,7 @@ def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_pictures():
     assert there == set(images["path"])
 
 
-def test_items_that_share_a_picture_are_one_group():
+def test_items_that_share_an_image_are_one_group():
     make_blink(Path("mine"))
     first, second, third = (row(SEMANTIC, n, "(A)") for n in (1, 2, 3))
     third["image_2"] = first["image_1"]
@@ -181,10 +181,10 @@ def test_bad_points_are_named(rows, words):
         acquire(Path("mine"), "blink", ROOT, ("val",))
 
 
-def test_a_point_off_its_picture_is_named():
+def test_a_point_off_its_image_is_named():
     make_blink(Path("mine"))
     rows = points_of(f"val_{SEMANTIC}_1")
-    rows[2] = (rows[2][0], "B", 50, 8)  # the picture is 50 px wide, so x ends before 50
+    rows[2] = (rows[2][0], "B", 50, 8)  # the image is 50 px wide, so x ends before 50
     write_points(Path("mine"), rows)
     acquire(Path("mine"), "blink", ROOT, ("val",))
     with pytest.raises(UserError, match=r"row 1: point B at \(50, 8\) does not lie on .*: image_2"):

@@ -1,4 +1,4 @@
-"""COCO's mistakes, each one sentence; its layout, taken from folders and zips; its words."""
+"""COCO's faults, each one error sentence; its layout from folders and zips; its wording."""
 
 import doctest
 import json
@@ -40,10 +40,10 @@ def edit(source, name, change):
     write(source, name, **value)
 
 
-# Pictures that are not there
+# Missing images
 
 
-def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowed(source, caplog):
+def test_absent_images_are_counted_and_named_and_left_out_where_that_is_allowed(source, caplog):
     lost = [f"{n:012d}.jpg" for n in (3, 10, 17, 24, 31, 38)]
     for name in lost:
         (source / "val2017" / name).unlink()
@@ -64,7 +64,7 @@ def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowe
     assert set(items["group"]) == set(images["image_id"])
 
 
-def test_annotations_of_a_picture_that_nothing_lists_are_absent_too(source):
+def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
     edit(source, OBJECTS, lambda v: v["annotations"][0].update(image_id=999))
     edit(source, CAPTIONS, lambda v: v["annotations"][0].update(image_id=999))
     acquire(source)
@@ -74,7 +74,7 @@ def test_annotations_of_a_picture_that_nothing_lists_are_absent_too(source):
     assert prepare(allow_missing=True)[1].height == 12
 
 
-def test_pictures_that_no_annotation_names_are_left_alone(source):
+def test_images_that_no_annotation_names_are_left_alone(source):
     shutil.copy(source / "val2017/000000000003.jpg", source / "val2017/more.jpg")
     (source / "val2017/notes.txt").write_text("mine")
     acquire(source)
@@ -82,20 +82,20 @@ def test_pictures_that_no_annotation_names_are_left_alone(source):
     assert not list(ROOT.rglob("more.jpg"))
 
 
-def test_a_folder_without_any_of_the_pictures_is_refused_at_once(source):
+def test_a_folder_without_any_of_the_images_is_refused_at_once(source):
     shutil.rmtree(source / "val2017")
     told = sentence(acquire, source)
     assert "mine/val2017: none of the 12 images that mine/annotations/instances_val" in told
     assert not ROOT.exists()
 
 
-def test_a_picture_that_was_taken_away_later_says_how_to_mend_it(source):
+def test_an_image_that_was_taken_away_later_says_how_to_mend_it(source):
     acquire(source)
     (source / "val2017/000000000010.jpg").unlink()
     assert "000000000010.jpg: image is missing; restore it, or delete" in sentence(prepare)
 
 
-def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
+def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
     path = source / "val2017/000000000010.jpg"
     Image.new("RGB", (32, 48)).save(path)
     acquire(source)
@@ -199,7 +199,7 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(source):
 # Layout
 
 
-def test_zips_of_pictures_and_of_annotations_make_one_dataset(source):
+def test_zips_of_images_and_of_annotations_make_one_dataset(source):
     with zipfile.ZipFile("val2017.zip", "w") as pictures:
         pictures.writestr("val2017/", "")
         for path in (source / "val2017").iterdir():
@@ -219,7 +219,7 @@ def test_zips_of_pictures_and_of_annotations_make_one_dataset(source):
     }
 
 
-def test_the_receipt_counts_pictures_and_captions(source):
+def test_the_receipt_counts_images_and_captions(source):
     acquire(source)
     receipt = read_receipt(ROOT / "acquired.json")
     assert receipt["splits"] == {"val2017": {"images": 12, "questions": 24}}
@@ -255,7 +255,7 @@ def test_every_layout_says_what_is_asked_of_it(name):
         found.check_released([split])
 
 
-# Words
+# Wording
 
 
 def test_words_of_categories_are_english():

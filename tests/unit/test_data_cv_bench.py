@@ -46,7 +46,7 @@ def test_boxes_are_those_of_the_choices_in_their_order():
     assert {place[0] for place in found.values()} == {"depth_001438_1"}
 
 
-def test_questions_about_one_source_picture_are_one_group():
+def test_questions_about_one_source_image_are_one_group():
     items, _, _ = examine()
     groups = dict(items.select("item_id", "group").iter_rows())
     assert groups["depth_001438"] == groups["depth_001439"] != groups["depth_001500"]
@@ -57,7 +57,7 @@ def test_a_wording_may_name_both_objects():
     assert set(items["prompt"]) == {"Is the sink or the bottle nearer?"}
 
 
-def test_a_box_that_reaches_off_the_picture_is_cut_and_counted(caplog):
+def test_a_box_that_reaches_off_the_image_is_cut_and_counted(caplog):
     rows = [row(1, "(A)") | {"bbox": [[-3.0, 2.0, 20.0, 45.0], BOXES[1]]}, row(2, "(B)")]
     with caplog.at_level(logging.WARNING):
         _, _, regions = examine(rows)

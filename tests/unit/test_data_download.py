@@ -1,4 +1,4 @@
-"""download against a local server that can break off, ignore ranges, change or lie."""
+"""Downloads from a local server that can interrupt, ignore ranges, change or lie."""
 
 import hashlib
 import shutil
@@ -191,7 +191,7 @@ def table(site, data=None, **change):
 
 @pytest.fixture
 def clevr(site):
-    """Serve a small official zip; gives its folder."""
+    """Serve a small official zip; yield its folder."""
     folder = make_clevr(Path("official/CLEVR_v1.0"), COUNTS, seed=2)
     with zipfile.ZipFile("official.zip", "w") as opened:
         for path in sorted(folder.rglob("*.*")):

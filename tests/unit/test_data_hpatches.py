@@ -1,4 +1,4 @@
-"""HPatches: points and their images become items; homographies and pictures must be whole."""
+"""HPatches: points and their images become items; homographies and images must be complete."""
 
 import json
 import logging
@@ -144,7 +144,7 @@ def test_a_broken_homography_is_one_sentence(text, words):
     assert words in told
 
 
-def test_a_missing_or_broken_picture_is_named():
+def test_a_missing_or_broken_image_is_named():
     assert "i_dome/3.ppm: not a complete image" in spoil("mine/i_dome/3.ppm", "P6 and no more")
     Path("mine/i_dome/3.ppm").unlink()
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""MMVP: Index decides pairs, options become choices, two published corrections, bad lists."""
+"""MMVP: pairs by Index, choices from options, two published corrections, faulty lists."""
 
 import json
 import zipfile
@@ -65,7 +65,7 @@ def test_the_order_of_rows_changes_nothing():
         assert first == second
 
 
-def test_pictures_may_lie_in_a_folder_of_the_other_name():
+def test_images_may_lie_in_a_folder_of_the_other_name():
     named, _ = examine()
     make_mmvp(Path("other"))
     Path("other/MMVP Images").rename("other/MMVP_Images")
@@ -171,7 +171,7 @@ def test_a_fault_in_the_questions_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_a_missing_column_picture_or_list_is_named():
+def test_a_missing_column_image_or_list_is_named():
     make_mmvp(Path("mine"))
     write_rows(Path("mine/Questions.csv"), [*HEADER[:3], "Correct Anser"], QUESTIONS)
     with pytest.raises(UserError, match=r"'Correct Answer' is missing; did you mean 'Correct Anse"):

@@ -1,4 +1,4 @@
-"""MMVP-VLM: ids decide pairs and answers, Types the patterns, both names of the folder."""
+"""MMVP-VLM: pairs and answers by id, patterns by Type, both folder names."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def examine(rows=STATEMENTS, folder="MLLM_VLM Images", out="out"):
     return prepare(mmvp_vlm_prepare, ROOT, {}, out)
 
 
-def test_a_statement_asks_which_of_its_pairs_pictures_it_is_true_of():
+def test_a_statement_asks_which_of_its_pairs_images_it_is_true_of():
     items, images = examine()
     assert items["prompt"].to_list() == [row[2] for row in STATEMENTS]
     assert (
@@ -79,7 +79,7 @@ def test_a_fault_in_the_statements_is_one_sentence_with_its_line(rows, words):
         acquire(Path("mine"), "mmvp_vlm", ROOT)
 
 
-def test_a_missing_picture_folder_or_column_is_named():
+def test_a_missing_image_folder_or_column_is_named():
     make_mmvp_vlm(Path("mine"))
     (Path("mine/MLLM_VLM Images/Camera_Perspective/2.jpg")).unlink()
     with pytest.raises(UserError, match=r"Camera_Perspective/2.jpg: no such image, but .*line 3"):

@@ -1,4 +1,4 @@
-"""NYU Depth V2: pictures with depth maps in the official splits; files that do not fit together."""
+"""NYU Depth V2: images with depth maps in the official splits; inconsistent files."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def examine(**settings):
     return prepare(**settings)
 
 
-def test_pictures_and_depths_stand_upright_in_their_official_splits():
+def test_images_and_depths_stand_upright_in_their_official_splits():
     items, images = examine()
     assert len(items) == 0
     told, depths = shots()
@@ -75,7 +75,7 @@ def test_a_cap_is_per_split_and_removes_the_rest():
     assert len(list(Path("out/pictures").iterdir())) == 4
 
 
-def test_without_scenes_every_picture_is_a_group():
+def test_without_scenes_every_image_is_a_group():
     make_nyuv2(Path("mine"))
     with h5py.File("mine/nyu_depth_v2_labeled.mat", "r+") as file:
         del file["scenes"]

@@ -1,4 +1,4 @@
-"""Any picture file becomes the eight-bit RGB that a viewer would show, or one sentence."""
+"""Any image file becomes the 8-bit RGB that a viewer would show, or one error sentence."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_printing_colours_become_screen_colours(tmp_path):
     assert np.abs(np.asarray(found).astype(int) - [255, 0, 0]).max() < 8
 
 
-def test_a_picture_is_turned_as_its_camera_says(tmp_path):
+def test_an_image_is_turned_as_its_camera_says(tmp_path):
     wide = Image.fromarray(np.repeat(RAMP[:, :, None], 3, axis=2))
     exif = Image.Exif()
     exif[0x0112] = 6  # the top is at the right
@@ -52,13 +52,13 @@ def test_other_modes_become_rgb(tmp_path, mode):
 
 
 def huge(folder, side):
-    """A whole picture of many pixels in few bytes."""
+    """Return an image of many pixels in few bytes."""
     return saved(folder, Image.new("1", (side, side)))
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [10_001, 20_000])
-def test_a_picture_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, side):
+def test_an_image_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, side):
     path = huge(tmp_path, side)
     with pytest.raises(UserError, match=r"a\.png: .*100000000"):
         open_image(path)
@@ -66,7 +66,7 @@ def test_a_picture_of_too_many_pixels_is_one_sentence_at_either_door(tmp_path, s
         check_images(tmp_path, ["a.png"], {})
 
 
-def test_a_cut_off_picture_is_one_sentence(tmp_path):
+def test_a_cut_off_image_is_one_sentence(tmp_path):
     path = saved(tmp_path, Image.fromarray(np.repeat(RAMP[:, :, None], 3, axis=2)), "a.jpg")
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(UserError, match=r"a\.jpg: not a complete image"):

@@ -1,4 +1,4 @@
-"""One sentence for every mistake in one's own data, with the user's own file and row."""
+"""One error sentence for every fault in the user's data, with file and row."""
 
 from pathlib import Path
 
@@ -86,7 +86,7 @@ def test_rows_that_contradict_each_other_are_named(header, rows, words):
         prepare()
 
 
-def test_labels_must_be_of_one_picture_and_agree():
+def test_labels_must_be_of_one_image_and_agree():
     header = ["image", "prompt", "task", "kind"]
     columns = {"labels": {"animal": "kind"}}
     make_table([["a.png", "?", "t", "cat"], ["a.png", "?", "t", "dog"]], header)
@@ -99,7 +99,7 @@ def test_labels_must_be_of_one_picture_and_agree():
         prepare()
 
 
-def test_a_picture_of_two_splits_is_named():
+def test_an_image_of_two_splits_is_named():
     header = ["image", "prompt", "task", "split"]
     make_table([["a.png", "?", "t", "train"], ["a.png", "?", "t", "val"]], header)
     take(TABLE, splits=["train", "val"])
@@ -145,7 +145,7 @@ def test_a_table_that_is_missing_or_of_another_kind_is_refused():
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "b.png"])
-def test_a_file_that_is_no_picture_is_named_when_preparing(name):
+def test_a_file_that_is_no_image_is_named_when_preparing(name):
     Path("photos").mkdir()
     Path("photos", name).write_text("no picture at all")
     take(Path("photos"), "folder")
@@ -161,7 +161,7 @@ def test_a_file_that_is_no_picture_is_named_when_preparing(name):
         (b"image,prompt\na.png,one, two\n", r"line 2: 3 cells, expected 2 \(image, prompt\);"),
         (b"image,prompt\na.png\n", r"line 2: 1 cells, expected 2"),
         (b'image,prompt\na.png,"no end\n', r"line 2: not CSV \(unexpected end of data\)"),
-        (b"image,prompt,image\na.png,?,b.png\n", r"line 1: column 'image' stands twice"),
+        (b"image,prompt,image\na.png,?,b.png\n", r"line 1: column 'image' occurs twice"),
         (b"image,,prompt\na.png,,?\n", r"line 1: column '' has no name in the header"),
         (b"image,prompt\n", r"no rows, expected a header and at least one row"),
         (b"", r"no rows, expected a header"),

@@ -45,7 +45,7 @@ def sentence(splits=("train", "val")):
 
 @pytest.fixture
 def archive(tmp_path, monkeypatch):
-    """Serve a zip whose row says neither bytes nor checksum."""
+    """Serve a zip whose row has neither size nor checksum."""
     settle_in(tmp_path, monkeypatch)
     monkeypatch.setattr(sources_http, "_CHUNK", 500)
     folder = make_clevr(Path("official/CLEVR_v1.0"), COUNTS, seed=2)
@@ -140,7 +140,7 @@ def test_a_malformed_lock_is_named(archive, text, expected):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Serve a dataset as a repository, with pictures kept as large files and lists as git's."""
+    """Serve a dataset as a repository, with images as large files and lists as git blobs."""
     settle_in(tmp_path, monkeypatch)
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)

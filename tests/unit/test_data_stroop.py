@@ -1,4 +1,4 @@
-"""Stroop pictures of the user's own become items that say what the table says; faults are named."""
+"""The user's own Stroop images become items that match the table; faults are named."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def examine(**changes):
     return prepare(stroop_prepare, ROOT, {"prompts": PROMPTS, **changes})
 
 
-def test_items_are_pictures_times_prompts_and_the_answer_is_the_font_colour():
+def test_items_are_images_times_prompts_and_the_answer_is_the_font_colour():
     make(Path("mine/stroop"))
     items, images = examine()
     assert len(items) == 2 * len(images) == 2 * (3 + 6)
@@ -67,7 +67,7 @@ def test_items_are_pictures_times_prompts_and_the_answer_is_the_font_colour():
     assert json.loads(concept["meta"]) == {"rgb": None, "wording": 0}
 
 
-def test_a_group_is_a_typeface_in_a_place_or_a_picture():
+def test_a_group_is_a_typeface_in_a_place_or_an_image():
     make(Path("mine"))
     items, images = examine()
     groups = dict(images.select("image_id", "group").iter_rows())
@@ -78,7 +78,7 @@ def test_a_group_is_a_typeface_in_a_place_or_a_picture():
     assert dict(of_items.iter_rows()) == groups
 
 
-def test_pictures_have_the_cues_for_labels():
+def test_images_have_the_cues_for_labels():
     make(Path("mine"))
     _, images = examine()
     row = images.filter(image_id="word_black_in_blue").row(0, named=True)
@@ -148,7 +148,7 @@ def test_a_fault_in_the_table_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_missing_columns_tables_folders_and_pictures_are_named():
+def test_missing_columns_tables_folders_and_images_are_named():
     make(Path("mine"), [row[:3] for row in WORDS], HEADER[:3])
     with pytest.raises(UserError, match=r"Stroop.csv: column 'background' is missing"):
         acquire(Path("mine"), "stroop", ROOT)
@@ -180,14 +180,14 @@ def test_a_fault_in_the_palette_is_named(rows, words):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_a_colour_of_the_palette_without_pictures_is_named():
+def test_a_colour_of_the_palette_without_images_is_named():
     make(Path("mine"))
     write(Path("mine/Palette.csv"), ["name", "red", "green", "blue"], [["teal", 0, 128, 128]])
     with pytest.raises(UserError, match=r"mine/concepts/teal: 0 images of the colour 'teal'"):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_two_pictures_of_one_name_are_refused():
+def test_two_images_of_one_name_are_refused():
     make(Path("mine"))
     draw(Path("mine/concepts/blue/000.jpg"), 5)
     with pytest.raises(UserError, match=r"would both have the id 'concept_blue_000'; rename one"):

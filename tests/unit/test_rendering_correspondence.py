@@ -1,4 +1,4 @@
-"""Points of the world are where cameras and rays say they are, and hidden ones are told apart."""
+"""Projections agree with cameras and rays, and hidden points are recognised."""
 
 import random
 
@@ -65,7 +65,7 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
         for row, column in rng.sample(np.argwhere(shown).tolist(), 20):
             point = first.position[row, column]
             x, y, _ = project(second.camera, point, IMAGE_PX)
-            # the nearest point that a ray of the second view met lies half a pixel away at most
+            # the nearest hit of a ray of the second view is at most half a pixel away
             met = project(second.camera, second.position[int(y), int(x)], IMAGE_PX)
             assert abs(met[0] - x) < 1 and abs(met[1] - y) < 1
             back = project(first.camera, point, IMAGE_PX)
@@ -85,13 +85,13 @@ def test_the_back_of_a_thing_is_not_visible():
     assert visible_in(geometry, [[0.2, -0.8, 1.2], [0.2, 0.8, 1.2]]).tolist() == [True, False]
 
 
-def test_points_outside_the_picture_or_behind_the_camera_are_not_visible():
+def test_points_outside_the_image_or_behind_the_camera_are_not_visible():
     geometry = renderer(box("only", (0, 0, 1), 0.8)).trace(FRONT)
     assert not visible_in(geometry, [[30.0, 0.0, 0.0], [0.0, -20.0, 1.0]]).any()
     assert np.isnan(project(FRONT, [0.0, -20.0, 1.0], IMAGE_PX)[:2]).all()
 
 
-def test_a_lamp_in_the_picture_is_noticed():
+def test_a_lamp_in_the_image_is_noticed():
     lamp = Light((0.0, -5.0, 1.5), 0.5, (9.0, 9.0, 9.0))
     scene = Scene((box("only", (0, 0, 1), 0.8),), (lamp,))
     assert MeshRenderer(scene, list(IMAGE_PX)).trace(FRONT).shows_lamp
@@ -108,7 +108,7 @@ def test_lights_turn_with_the_camera():
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_a_camera_that_rolls_turns_the_picture_the_other_way(side):
+def test_a_camera_that_rolls_turns_the_image_the_other_way(side):
     rolled = orbit(FRONT, roll=90 * side)
     x, y, _ = project(rolled, [0.0, 0.0, 2.0], IMAGE_PX)  # above the middle
     assert y == pytest.approx(20) and (x < 30 if side > 0 else x > 30)
@@ -133,7 +133,7 @@ def test_bodies_are_closed_fill_their_box_and_face_outward(kind, shape):
     mesh = body(kind, shape)
     corners = mesh.vertices[mesh.faces]  # (f, 3, 3)
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    # the divergence theorem: a closed surface that faces outward holds a positive volume
+    # divergence theorem: a closed surface facing outward encloses a positive volume
     volume = np.einsum("fi,fi->", corners[:, 0], cross) / 6
     expected = {"block": 8, "ball": 4 * np.pi / 3, "drum": 2 * np.pi,
                 "cone": 2 * np.pi * (1 + 0.3 + 0.09) / 3,

@@ -1,4 +1,4 @@
-"""Drawn Stroop pictures: the grid is whole and balanced, words and colours are as told."""
+"""Rendered Stroop images: the grid is complete and balanced, words and colours match the table."""
 
 import csv
 import itertools
@@ -109,7 +109,7 @@ def test_unreadable_and_faint_cells_are_drawn_as_told():
 
 @pytest.mark.parametrize("typeface", BUILT_IN)
 @pytest.mark.parametrize("name", ["turquoise", "red"])
-def test_words_of_the_twenty_names_fit_a_small_picture_in_every_typeface(dice, typeface, name):
+def test_words_of_the_twenty_names_fit_a_small_image_in_every_typeface(dice, typeface, name):
     colors = PALETTES["vlm_lens"]
     settings = {**STROOP, "image_px": [80, 80], "typefaces": [typeface]}
     for _ in range(5):
@@ -141,7 +141,7 @@ def test_typefaces_differ_and_so_do_places(dice):
     assert len({(d.x, d.y) for d in drawn}) > 40
 
 
-def test_short_words_stand_in_each_ninth_of_the_picture_about_equally(dice):
+def test_short_words_stand_in_each_ninth_of_the_image_about_equally(dice):
     small = {**STROOP, "image_px": [90, 90], "text_height": [0.2, 0.2], "typefaces": ["plain"]}
     drawn = [draw_word(CELL, COLORS, small, dice) for _ in range(450)]
     counts = Counter((int(d.x // 30), int(d.y // 30)) for d in drawn)
@@ -151,11 +151,11 @@ def test_short_words_stand_in_each_ninth_of_the_picture_about_equally(dice):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PALETTES["vlm_lens"])
-def test_a_concept_picture_shows_its_colour_and_no_two_are_the_same(kind, name):
+def test_a_concept_image_shows_its_colour_and_no_two_are_the_same(kind, name):
     color = PALETTES["vlm_lens"][name]
-    pictures = [draw_concept(color, kind, (60, 48), np.random.default_rng(s)) for s in range(4)]
-    assert len({picture.tobytes() for picture in pictures}) == 4
-    for picture in pictures:
+    images = [draw_concept(color, kind, (60, 48), np.random.default_rng(s)) for s in range(4)]
+    assert len({picture.tobytes() for picture in images}) == 4
+    for picture in images:
         assert picture.shape == (48, 60, 3)
         near = np.abs(picture.astype(int) - color).max(axis=-1) < 60
         assert near.mean() > (0.1 if kind == "object" else 0.9)

@@ -1,4 +1,4 @@
-"""The eye that meets no words: its teacher, what views keep, and that kills lose nothing."""
+"""The self-supervised encoder: its teacher, its views, and that kills lose nothing."""
 
 import json
 
@@ -25,7 +25,7 @@ STILL |= dict.fromkeys(("brightness", "contrast", "saturation"), 0.0)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Ten drawn training pictures and four held-out ones; read-only."""
+    """Return ten rendered training images and four held-out ones; read-only."""
     root = tmp_path_factory.mktemp("raw")
     draw(root)
     return root
@@ -33,7 +33,7 @@ def raw(tmp_path_factory):
 
 @pytest.fixture
 def pair():
-    """A student and a teacher that nobody trained."""
+    """Return an untrained student and teacher."""
     return StudentTeacher(build_dino(RECIPE["architecture"], 1), OWN)
 
 
@@ -58,7 +58,7 @@ def test_the_teacher_is_the_running_mean_of_the_student_and_nothing_trains_it(pa
     assert all(p.grad is not None for p in pair.student.parameters())
 
 
-def test_a_view_is_predicted_from_the_other_view_of_the_same_picture(pair):
+def test_a_view_is_predicted_from_the_other_view_of_the_same_image(pair):
     views, hidden = draw_views(pixels(6), OWN, dice()), draw_mask(6, 4, OWN, dice(2))
     with torch.no_grad():
         whole, patch = pair.teacher_targets(views, hidden)
@@ -87,7 +87,7 @@ def test_what_the_teacher_says_is_centred_on_what_it_said_before(pair):
     torch.testing.assert_close(second, ((logits - moved) / OWN["teacher_temperature"]).softmax(-1))
 
 
-def test_views_that_may_not_change_are_the_pictures_and_left_stays_left():
+def test_views_that_may_not_change_are_the_images_and_left_stays_left():
     images = pixels(3)
     torch.testing.assert_close(draw_views(images, STILL, dice()), normalise(images))
     half = torch.zeros(64, 3, 20, 20, dtype=torch.uint8)
@@ -110,7 +110,7 @@ def test_every_view_hides_a_patch_and_the_share_is_right_on_average():
     assert float(hidden.float().mean()) == pytest.approx(OWN["masked"], abs=0.02)
 
 
-def test_neighbours_vote_and_a_picture_finds_itself(raw, pair):
+def test_neighbours_vote_and_an_image_finds_itself(raw, pair):
     known = load_images(raw, "train")
     alone = {**OWN, "known": 10, "neighbours": 1}
     found = neighbour_accuracies(pair.teacher.encoder, known, known, alone)
@@ -129,10 +129,10 @@ def test_the_eye_that_is_kept_is_a_stock_one_and_reads_what_its_processor_gives(
         not torch.equal(a, b) for a, b in zip(encoder.parameters(), fresh.parameters(), strict=True)
     ]
     assert all(moved)
-    picture = load_images(raw, "val").pixels[:1]
+    image = load_images(raw, "val").pixels[:1]
     processor = AutoImageProcessor.from_pretrained(folder)
-    read = processor(picture[0].permute(1, 2, 0).numpy(), return_tensors="pt")["pixel_values"]
-    torch.testing.assert_close(read, normalise(picture), atol=1e-5, rtol=0)
+    read = processor(image[0].permute(1, 2, 0).numpy(), return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(read, normalise(image), atol=1e-5, rtol=0)
     curve = read_table(tmp_path / "distillation/curve.parquet").to_pydict()
     assert {"loss", "nearest_neighbours/object_count"} <= set(curve["metric"])
     assert np.isfinite(curve["value"]).all()

@@ -109,7 +109,7 @@ def _header(row: list[str], where: str) -> list[str]:
         row.pop()  # spreadsheets leave an empty cell after the last column
     for name in row:
         if row.count(name) > 1 or not name:
-            fault = "stands twice" if name else "has no name"
+            fault = "occurs twice" if name else "has no name"
             raise UserError(f"{where}: column {name!r} {fault} in the header ({', '.join(row)})")
     return row
 

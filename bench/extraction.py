@@ -29,7 +29,7 @@ import transformers
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from eyechart.data.open_image import open_picture
+from eyechart.data.open_image import open_image
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.shards import open_shard
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -169,7 +169,7 @@ class Bench:
 
     def prepare(self) -> list[dict[str, torch.Tensor]]:
         """Make the inputs of the bare forward pass, bucketed by length."""
-        shown = {i: self.adapter.prepare_image(open_picture(p)) for i, p in self.part.paths.items()}
+        shown = {i: self.adapter.prepare_image(open_image(p)) for i, p in self.part.paths.items()}
         rows = sorted(
             (
                 (self.adapter.row(q.prompt, [shown[q.images[0]]]), q.images[0])

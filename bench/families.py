@@ -114,7 +114,7 @@ class Bench:
                 path = self.folder / f"{scope}.parquet"
                 shard = open_shard(path, ids, asked[scope], "float16", {"scope": scope})
                 emit[scope] = stack.enter_context(shard).add
-            preprocessing.open_picture = lambda path: self.shown[
+            preprocessing.open_image = lambda path: self.shown[
                 str(path)
             ]  # from memory, as the others
             for _ in engine.run(part, emit["image"], emit["item"]):

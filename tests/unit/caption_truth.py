@@ -1,4 +1,4 @@
-"""Whether a caption is true of a scene, read from its words alone, however they came about."""
+"""Check whether a caption is true of a scene, from its words alone."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ THING += r"(?:rubber |metal )?(?:cube|sphere|cylinder|thing)s?"
 
 
 def fits(obj, words):
-    """Whether an object is what some words say: every word but ``thing`` is one of its values."""
+    """Return whether an object matches a description: each word but ``thing`` is a value of it."""
     values = [obj[a] for a in ("size", "color", "material", "shape")]
     return all(word in values for word in words.removesuffix("s").split() if word != "thing")
 
@@ -27,14 +27,14 @@ def listing(text):
 
 
 def is_whole(text, objects):
-    """Whether a list names every object once and nothing else, with the right numbers."""
+    """Return whether a list names every object exactly once, with correct counts."""
     listed = listing(text)
     right = all(sum(fits(o, words) for o in objects) == n for n, words in added(listed))
     return right and sum(n for n, _ in listed) == len(objects)
 
 
 def added(listed):
-    """Add up the numbers of equal words: ``a red cube and a red cube`` are two."""
+    """Sum the counts of equal descriptions: ``a red cube and a red cube`` are two."""
     total = Counter()
     for n, words in listed:
         total[words.removesuffix("s")] += n
@@ -46,7 +46,7 @@ def colored(objects, count, colors):
 
 
 def beside(objects, columns, left, right):
-    """Whether some such thing shows wholly left of some other."""
+    """Return whether some such thing is entirely left of some other."""
     return any(
         max(columns[i]) < min(columns[j])
         for i, a in enumerate(objects)
@@ -74,14 +74,14 @@ WORDINGS = {
 
 
 def is_true(caption, objects, columns):
-    """Whether a caption is true; an unknown wording is an error.
+    """Return whether a caption is true; an unknown wording is an error.
 
     Parameters
     ----------
     objects : list of dict
         With size, color, material, shape.
     columns : list of set of int
-        The columns of the picture in which each object shows.
+        The columns of the image in which each object shows.
     """
     known = {check: re.fullmatch(words, caption) for words, check in WORDINGS.items()}
     ((check, match),) = [(check, match) for check, match in known.items() if match]

@@ -1,4 +1,4 @@
-"""A small COCO in the official layout, made of code: random objects, captions, pictures."""
+"""A small COCO in the official layout, made of code: random objects, captions, images."""
 
 import json
 from itertools import count
@@ -40,7 +40,7 @@ SETTINGS = {
 def thing(
     image: int, category: int, box: list[float], crowd: int = 0, number: int = 1
 ) -> dict[str, Any]:
-    """One annotation of an object; its outline is its box."""
+    """Return the annotation of an object; its outline is its box."""
     left, top, width, height = box
     outline = [left, top, left + width, top, left + width, top + height, left, top + height]
     return {
@@ -66,7 +66,7 @@ def random_things(rng: np.random.Generator, image: int, numbers: Any) -> list[di
 
 
 def write_split(root: Path, split: str, things: dict[int, list[dict[str, Any]]]) -> Path:
-    """Write a split whose pictures are the keys, each with two captions."""
+    """Write a split whose images are the keys of ``things``, each with two captions."""
     rng = np.random.default_rng(len(things))
     images = [
         {"id": n, "file_name": f"{n:012d}.jpg", "width": SIZE[0], "height": SIZE[1]} for n in things
@@ -93,7 +93,7 @@ def write_split(root: Path, split: str, things: dict[int, list[dict[str, Any]]])
 
 
 def make_coco(root: Path, pictures: int, seed: int, split: str = "val2017") -> Path:
-    """Write a split of random pictures; their ids have gaps, and some have no object."""
+    """Write a split of random images; their ids have gaps, and some have no object."""
     rng, numbers = np.random.default_rng(seed), count(1)
     ids = [7 * n + 3 for n in range(pictures)]
     return write_split(root, split, {n: random_things(rng, n, numbers) for n in ids})
@@ -114,7 +114,7 @@ def acquire(source: Path, splits: tuple[str, ...] = ("val2017",)) -> None:
 
 
 def prepare(out: str = "out", seed: int = 7, **changes: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Make the tables; gives items and images."""
+    """Make the tables; return items and images."""
     argv = ["--dataset", "coco", "--receipt", str(ROOT / "acquired.json"), "--seed", str(seed)]
     argv += ["--settings", json.dumps(SETTINGS | changes)]
     argv += ["--items", f"{out}/items.parquet", "--images", f"{out}/images.parquet"]

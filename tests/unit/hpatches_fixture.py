@@ -1,4 +1,4 @@
-"""A miniature of HPatches' sequences: six pictures each, warped by homographies, or dimmed."""
+"""A miniature of HPatches' sequences: six images each, warped by homographies, or dimmed."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ SIZE = (96, 72)
 
 
 def homography(number: int) -> np.ndarray:
-    """Give what maps pixels of the first picture to those of another, by their numbers."""
+    """Return the homography of pixel indices from the first image to another."""
     tilt = 0.0004 * number
     return np.array([[1 + 0.02 * number, 0.03, 2.0 * number], [-0.02, 1.0, 1.5], [tilt, 0, 1.0]])
 
 
 def warp(image: Image.Image, matrix: np.ndarray) -> Image.Image:
     inverse = np.linalg.inv(matrix)
-    # PIL asks for the source of a pixel's middle, in continuous coordinates
+    # PIL expects the source of a pixel's centre, in continuous coordinates
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     inverse = shift @ inverse @ np.linalg.inv(shift)
     data = tuple((inverse / inverse[2, 2]).ravel()[:8])

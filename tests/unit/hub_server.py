@@ -1,4 +1,4 @@
-"""A server that speaks the hub's API, on this machine: repositories, commits, gates, cut lines."""
+"""A local server with the hub's API: repositories, commits, gates, interrupted transfers."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ TOKEN = "hf_welcome"
 
 @dataclass
 class Repository:
-    """One repository: files by commit, commits by the names of revisions, and who may enter."""
+    """One repository: files by commit, commits by revision, and access rights."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     revisions: dict[str, str] = field(default_factory=dict)
     gated: str | bool = False
 
     def commit(self, files: dict[str, bytes], revision: str = "main") -> str:
-        """Put files under a new commit and let a revision stand for it."""
+        """Add files under a new commit and point a revision to it."""
         known = f"{len(self.commits)}{sorted(files)}".encode()
         commit = hashlib.sha1(known).hexdigest()
         self.commits[commit], self.revisions[revision] = files, commit
@@ -33,7 +33,7 @@ class Repository:
 
 
 class Asked(NamedTuple):
-    """One request."""
+    """Handler of one request."""
 
     host: str
     path: str
@@ -42,7 +42,7 @@ class Asked(NamedTuple):
 
 
 class HubServer(ThreadingHTTPServer):
-    """Repositories by owner/name; ``cuts`` are how many bytes the next answers of a file send.
+    """Repositories by owner/name; ``cuts`` are the numbers of bytes the next responses send.
 
     A cut answer waits until the server is shut down while ``stall`` is true.
     """
@@ -65,14 +65,14 @@ class HubServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def fetched(self) -> list[str]:
-        """Give the names of the files that were sent, in order."""
+        """Return the names of the sent files, in order."""
         paths = [a.path for a in self.asked if "/resolve/" in a.path]
         return [unquote(path.split("/resolve/")[1].split("/", 1)[1]) for path in paths]
 
 
 @contextmanager
 def serving() -> Iterator[HubServer]:
-    """Serve in a thread of its own."""
+    """Serve in its own thread."""
     with HubServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -83,7 +83,7 @@ def serving() -> Iterator[HubServer]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Give the contents of all files in a folder by path."""
+    """Return the contents of all files in a folder by path."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 

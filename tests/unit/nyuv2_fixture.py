@@ -1,4 +1,4 @@
-"""A miniature of NYU Depth V2: the labelled pictures in HDF5, the splits in older MATLAB."""
+"""A miniature of NYU Depth V2: the labelled images in HDF5, the splits in older MATLAB."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ SCENES = ["kitchen_0001", "kitchen_0001", "office_0002", "bath_0003", "office_00
 
 
 def shots() -> tuple[np.ndarray, np.ndarray]:
-    """Give pictures, shape (n, h, w, 3), and depths in metres, shape (n, h, w)."""
+    """Return images, shape (n, h, w, 3), and depths in metres, shape (n, h, w)."""
     rng = np.random.default_rng(5)
     images = rng.integers(0, 256, (COUNT, HEIGHT, WIDTH, 3), dtype=np.uint8)
     depths = rng.uniform(0.7, 9.9, (COUNT, HEIGHT, WIDTH)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A user's own pictures and tables, and the two steps that make a dataset of them."""
+"""A user's own images and tables, and the two steps that make a dataset of them."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Small drawings of every layout that the studio writes."""
+"""Small rendered datasets of every layout."""
 
 import importlib
 import json
@@ -22,7 +22,7 @@ def step(name):
 
 
 def draw(root, layout, splits, shards=1, **changes):
-    """Draw a dataset as the rules do, shard by shard, and write its tables."""
+    """Render a dataset as the rules do, shard by shard, and write its tables."""
     settings = {**SETTINGS, "splits": splits, "shards": shards, **changes}
     common = ["--dataset", layout, "--settings", json.dumps(settings), "--seed", "7"]
     common += ["--root", str(root)]

@@ -1,4 +1,4 @@
-"""A data site on this machine that can break off, ignore ranges, change or lie; and who asks it."""
+"""A local data site that can interrupt, ignore ranges, change or lie, and its client."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ HEADER = "\t".join(versions.COLUMNS)
 
 
 class Site(ThreadingHTTPServer):
-    """One file at any path; ``cuts`` are how many bytes each of the next answers sends.
+    """One file at any path; ``cuts`` are the numbers of bytes the next responses send.
 
     After ``stall`` bytes, unless that is None, an answer waits until the server is shut down.
     """
@@ -74,7 +74,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(data: bytes) -> Iterator[Site]:
-    """Serve in a thread of its own."""
+    """Serve in its own thread."""
     with Site(data) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -85,7 +85,7 @@ def serving(data: bytes) -> Iterator[Site]:
 
 
 def settle_in(folder, monkeypatch):
-    """Work in a folder, ask this machine directly, and wait for nothing."""
+    """Work in a temporary folder, without proxies and without pauses between retries."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(sources_http, "_PAUSE_S", 0.0)

@@ -1,4 +1,4 @@
-"""A miniature of SPair-71k: annotations of pairs, pictures by category, lists of pairs."""
+"""A miniature of SPair-71k: annotations of pairs, images by category, lists of pairs."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 from skills_fixture import photo
 
 SIZE = (60, 48)
-# keypoints of every picture of a category, by their ids; each picture shifts them
+# keypoints of every image of a category, by their ids; each image shifts them
 KEYPOINTS = {"0": (5, 6), "3": (30, 8), "4": (50, 10), "7": (10, 30), "9": (40, 35), "12": (25, 20)}
-PICTURES = {
+IMAGES = {
     "cat": ("2008_000001", "2008_000002", "2008_000003"),
     "bus": ("2009_000007", "2009_000008"),
 }
@@ -54,14 +54,14 @@ def write_pair(root: Path, split: str, found: dict[str, Any], name: str = "") ->
 
 
 def make_spair(root: Path, split: str = "test") -> Path:
-    """Write four pairs, of which the last shares too few keypoints, and all else that is there."""
-    for category, names in PICTURES.items():
+    """Write four pairs, the last with too few shared keypoints, and the rest of the dataset."""
+    for category, names in IMAGES.items():
         for name in names:
             path = root / f"JPEGImages/{category}/{name}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
             photo(*SIZE, int(name[-1])).save(path, quality=95)
     every = list(KEYPOINTS)
-    cats, buses = PICTURES["cat"], PICTURES["bus"]
+    cats, buses = IMAGES["cat"], IMAGES["bus"]
     made = [
         annotation(1, "cat", cats[0], cats[1], every),
         annotation(2, "cat", cats[1], cats[2], every[:5]),

@@ -1,4 +1,4 @@
-"""acquire_local and the zip it may read: links, safe unpacking, resumption, one-sentence errors."""
+"""Local datasets as folder or zip: links, safe unpacking, resumption, one-sentence errors."""
 
 import json
 import os
@@ -129,7 +129,7 @@ def test_files_of_another_source_are_not_replaced_by_links(source):
     [
         ("scenes/CLEVR_val_scenes.json", "CLEVR_val_scenes.json: no such file, so split 'val'"),
         ("questions/CLEVR_val_questions.json", "CLEVR_val_questions.json: no such file"),
-        ("images/val/CLEVR_val_000001.png", "CLEVR_val_000001.png: no such picture, but .* scene"),
+        ("images/val/CLEVR_val_000001.png", "CLEVR_val_000001.png: no such image, but .* scene"),
     ],
 )
 def test_a_missing_file_is_named_by_the_users_own_path(source, name, words):
@@ -207,7 +207,7 @@ def test_a_member_that_lies_about_its_size_never_exceeds_it(source):
     place = data.rindex(struct.pack("<L", size))  # in the central directory
     data[place : place + 4] = struct.pack("<L", 100)
     archive.write_bytes(data)
-    with pytest.raises(UserError, match=r"liar.zip: truncated or damaged, not a whole zip"):
+    with pytest.raises(UserError, match=r"liar.zip: truncated or damaged, no complete zip"):
         acquire(archive)
     assert not (ROOT / "scenes/CLEVR_val_scenes.json").exists()
     assert not list(ROOT.rglob("*partial*"))
@@ -217,7 +217,7 @@ def test_a_member_that_stands_there_twice_is_refused(source):
     archive = pack(source, Path("twice.zip"))
     with zipfile.ZipFile(archive, "a") as opened:
         opened.write(source / "images/val/CLEVR_val_000000.png", "images/val/CLEVR_val_000000.png")
-    with pytest.raises(UserError, match=r"stands in it twice"):
+    with pytest.raises(UserError, match=r"occurs in it twice"):
         acquire(archive)
 
 
@@ -235,14 +235,14 @@ def test_an_encrypted_member_is_refused(source):
 def test_a_truncated_zip_is_one_sentence(source, keep):
     archive = pack(source, Path("cut.zip"))
     archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * keep)])
-    with pytest.raises(UserError, match=r"^cut.zip: truncated or damaged, not a whole zip \("):
+    with pytest.raises(UserError, match=r"^cut.zip: truncated or damaged, no complete zip \("):
         acquire(archive)
     assert not (ROOT / "acquired.json").exists()
 
 
 def test_a_flipped_byte_in_a_zip_is_noticed(source):
     archive = Path("flipped.zip")
-    with zipfile.ZipFile(archive, "w") as opened:  # stored, so that the byte is a picture's
+    with zipfile.ZipFile(archive, "w") as opened:  # stored, so that the byte is an image's
         for path in sorted(source.rglob("*.*")):
             opened.write(path, path.relative_to(source))
     data = bytearray(archive.read_bytes())
@@ -284,11 +284,11 @@ def test_a_killed_run_leaves_no_receipt_and_the_next_one_completes(tmp_path, mon
     monkeypatch.chdir(tmp_path)
     big = make_clevr(Path("big"), {"val": 1}, seed=1)
     scenes = read(big / "scenes/CLEVR_val_scenes.json")
-    picture = (big / "images/val/CLEVR_val_000000.png").read_bytes()
+    image = (big / "images/val/CLEVR_val_000000.png").read_bytes()
     for index in range(1, 20):
         scene = {**scenes["scenes"][0], "image_index": index}
         scene["image_filename"] = f"CLEVR_val_{index:06d}.png"
-        (big / "images/val" / scene["image_filename"]).write_bytes(picture)
+        (big / "images/val" / scene["image_filename"]).write_bytes(image)
         scenes["scenes"].append(scene)
     write(big / "scenes/CLEVR_val_scenes.json", scenes)
     archive = pack(big, Path("big.zip"))

@@ -88,7 +88,9 @@ def test_without_points_items_have_no_regions_and_the_log_says_so(caplog):
     with caplog.at_level(logging.WARNING):
         items, images, regions = examine(points=False)
     check_tables(items, images, regions)
-    assert "semantic_correspondence: of 2 items nobody says where their marks lie" in caplog.text
+    assert (
+        "semantic_correspondence: the positions of the marks of 2 items are unknown" in caplog.text
+    )
     assert set(regions["item_id"]) == {"val_Art_Style_1", "val_Art_Style_2"}
     metas = [json.loads(meta) for meta in items["meta"]]
     told = dict(zip(items["item_id"], metas, strict=True))
@@ -96,7 +98,7 @@ def test_without_points_items_have_no_regions_and_the_log_says_so(caplog):
     assert told["val_Art_Style_1"]["regions"]
 
 
-def test_several_pictures_may_be_shown_instead_of_one_canvas():
+def test_several_images_may_be_shown_instead_of_one_canvas():
     items, images, regions = examine(canvas=False)
     check_tables(items, images, regions)
     style = one(items, "item_id", "val_Art_Style_1")
@@ -105,7 +107,7 @@ def test_several_pictures_may_be_shown_instead_of_one_canvas():
     assert [found[name][0] for name in ("REF", "A", "B")] == style["images"]
 
 
-def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_pictures():
+def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_images():
     make_blink(Path("mine"))
     rows = [row(SEMANTIC, number, "(C)") for number in range(1, 7)]
     write_rows(Path("mine"), SEMANTIC, rows)
@@ -119,7 +121,7 @@ def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_pictures():
     assert there == set(images["path"])
 
 
-def test_items_that_share_a_picture_are_one_group():
+def test_items_that_share_an_image_are_one_group():
     make_blink(Path("mine"))
     first, second, third = (row(SEMANTIC, n, "(A)") for n in (1, 2, 3))
     third["image_2"] = first["image_1"]
@@ -136,7 +138,7 @@ def test_a_wording_of_ones_own_replaces_the_official_question():
 
 
 def test_hidden_answers_are_refused():
-    with pytest.raises(UserError, match=r"split 'test' of BLINK cannot be examined, as only val"):
+    with pytest.raises(UserError, match=r"split 'test' of BLINK cannot be evaluated: only val"):
         acquire(make_blink(Path("mine")), "blink", ROOT, ("test",))
     assert "answer is 'hidden', expected (A) to (D)" in spoil(answer="hidden")
 
@@ -146,12 +148,12 @@ def test_hidden_answers_are_refused():
     [
         ({"answer": "(E)"}, r"answer is '\(E\)', expected \(A\) to \(D\) for the choices Point A"),
         ({"sub_task": "Counting"}, r"sub_task is 'Counting', expected 'Semantic_Correspondence'"),
-        ({"image_2": None}, r"row 1: image_2: the picture has no bytes"),
-        ({"image_1": {"bytes": b"no picture", "path": ""}}, r"row 1: image_1: not a whole picture"),
+        ({"image_2": None}, r"row 1: image_2: the image has no bytes"),
+        ({"image_1": {"bytes": b"no image", "path": ""}}, r"row 1: image_1: not a complete image"),
         ({"idx": "../evil"}, r"idx is '../evil', expected letters"),
         ({"choices": ["Point A"] * 2}, r"choices are Point A, Point A; expected two or more"),
         ({"choices": ["A", "B"]}, r"C is marked, but the choices are only A, B \(A, B\)"),
-        ({"choices": list("ABCDE")}, r"choice E \(E\) is marked on no picture; there are: REF, A"),
+        ({"choices": list("ABCDE")}, r"choice E \(E\) is marked on no image; there are: REF, A"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_one_sentence(cells, words):
@@ -169,7 +171,7 @@ def test_a_bad_row_is_one_sentence(cells, words):
         ([("val_x_1", "A", "left", 1)], r"line 2: x is 'left', expected a number of pixels"),
         (
             [("val_x_1", "A", 1, 1), ("val_x_1", "A", 1, 1)],
-            r"line 3: A of 'val_x_1' stands already",
+            r"line 3: A of 'val_x_1' already has a row",
         ),
     ],
 )
@@ -179,10 +181,10 @@ def test_bad_points_are_named(rows, words):
         acquire(Path("mine"), "blink", ROOT, ("val",))
 
 
-def test_a_point_off_its_picture_is_named():
+def test_a_point_off_its_image_is_named():
     make_blink(Path("mine"))
     rows = points_of(f"val_{SEMANTIC}_1")
-    rows[2] = (rows[2][0], "B", 50, 8)  # the picture is 50 px wide, so x ends before 50
+    rows[2] = (rows[2][0], "B", 50, 8)  # the image is 50 px wide, so x ends before 50
     write_points(Path("mine"), rows)
     acquire(Path("mine"), "blink", ROOT, ("val",))
     with pytest.raises(UserError, match=r"row 1: point B at \(50, 8\) does not lie on .*: image_2"):
@@ -195,7 +197,7 @@ def test_settings_that_cannot_be_are_refused():
         UserError, match=r"datasets.blink.skills: 'depth_order'; .*There are: art_s"
     ):
         prepare(["depth_order"], wording={"depth_order": "official"})
-    with pytest.raises(UserError, match=r"datasets.blink.marks is false, but BLINK's pictures"):
+    with pytest.raises(UserError, match=r"datasets.blink.marks is false, but BLINK's images"):
         prepare(marks=False)
     with pytest.raises(UserError, match=r"wording.art_style: unknown field 'a'"):
         prepare(wording={"art_style": "Is it {a}?"})

@@ -1,4 +1,4 @@
-"""Canvas and marks: what is marked on a view is found where its moved region says on the canvas."""
+"""Canvas and marks: marks are found on the canvas at the positions of their moved regions."""
 
 import itertools
 from pathlib import Path
@@ -25,7 +25,7 @@ def style(**changes):
 
 
 def spot(size, at, side):
-    """Give a dark picture with one bright square around a point, and the point's region."""
+    """Return a dark image with one bright square around a point, and the point's region."""
     pixels = np.zeros((size[1], size[0], 3), np.uint8)
     x, y = int(at[0]), int(at[1])
     pixels[max(y - side, 0) : y + side + 1, max(x - side, 0) : x + side + 1] = 255
@@ -52,7 +52,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
         rows, cols = np.indices(bright.shape)
         found = [(axis * bright).sum() / bright.sum() + 0.5 for axis in (cols, rows)]
         expected = moved[chosen][1].middle
-        # the square's middle is the middle of the point's pixel, half a pixel off at most
+        # the square's centre is the centre of the point's pixel, half a pixel off at most
         scale = (moved[chosen][0].right - moved[chosen][0].left) / sizes[chosen][0]
         assert abs(found[0] - expected[0]) <= 0.5 * scale + 0.1
         assert abs(found[1] - expected[1]) <= 0.5 * scale + 0.1
@@ -61,7 +61,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
             whole, spotted = there[chosen]
             assert whole.left <= spotted.left <= whole.right
             assert whole.within(*marked.size)
-            # its own name may cover a point only where a picture has no room for both
+            # a point's own name may cover it only if the image has no room for both
             if whole.right - whole.left > 40:
                 assert tuple(np.asarray(marked)[int(spotted.top), int(spotted.left)]) != (0, 0, 0)
 
@@ -69,7 +69,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
 @pytest.mark.parametrize("canvas_px", [None, 80, 81, 224, 1000])
 @pytest.mark.parametrize("columns", [None, 1, 2, 3])
 @pytest.mark.parametrize("labelled", [False, True])
-def test_pictures_lie_within_the_canvas_and_never_over_one_another(canvas_px, columns, labelled):
+def test_images_lie_within_the_canvas_and_never_over_one_another(canvas_px, columns, labelled):
     for count, square in itertools.product((1, 2, 3, 4), (False, True)):
         look = style(square=square, canvas_px=canvas_px, columns=columns)
         laid = plan(SIZES[:count], look, labelled)
@@ -88,7 +88,7 @@ def test_pictures_lie_within_the_canvas_and_never_over_one_another(canvas_px, co
         assert len({place.height for place in laid.places}) == 1
 
 
-def test_pictures_keep_their_shape_and_a_lone_one_its_pixels():
+def test_images_keep_their_shape_and_a_lone_one_its_pixels():
     laid = plan([(400, 300), (300, 600)], style(canvas_px=500), False)
     for place, (width, height) in zip(laid.places, [(400, 300), (300, 600)], strict=True):
         assert abs(place.width / place.height - width / height) < 0.02
@@ -98,8 +98,8 @@ def test_pictures_keep_their_shape_and_a_lone_one_its_pixels():
     assert moved[0][0] == point("REF", 3.25, 4.5)
 
 
-def test_a_canvas_with_no_room_for_its_pictures_is_refused():
-    with pytest.raises(UserError, match=r"canvas_px is 20, too small for 3 pictures; make it larg"):
+def test_a_canvas_with_no_room_for_its_images_is_refused():
+    with pytest.raises(UserError, match=r"canvas_px is 20, too small for 3 images; make it larg"):
         plan([(400, 300)] * 3, style(canvas_px=20, columns=1), True)
 
 
@@ -126,7 +126,7 @@ def test_a_ring_leaves_what_it_marks_and_lies_around_it():
         assert not ring[int(y), int(x)]
 
 
-def test_labels_stay_on_the_picture_and_off_other_marks():
+def test_labels_stay_on_the_image_and_off_other_marks():
     for seed in range(20):
         rng = generator("labels", seed)
         image = Image.new("RGB", (160, 120), "#0000ff")
@@ -139,7 +139,7 @@ def test_labels_stay_on_the_picture_and_off_other_marks():
             others = draw_marks(image, [m for m in of if m != mark])
             both = np.asarray(draw_marks(image, of))
             added = (both != np.asarray(others)).any(axis=2).sum()
-            # all of a mark shows among the others too: nothing lies over anything
+            # every mark is fully visible among the others: none overlap
             assert added >= 0.9 * (alone != (0, 0, 255)).any(axis=2).sum()
 
 
@@ -166,7 +166,7 @@ def test_frames_are_red_and_blue_as_the_questions_say():
         (picture("A", 40, 30), True),
     ],
 )
-def test_a_region_knows_whether_it_lies_on_a_picture(region, inside):
+def test_a_region_knows_whether_it_lies_on_an_image(region, inside):
     assert region.within(40, 30) == inside
 
 

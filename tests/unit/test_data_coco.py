@@ -1,4 +1,4 @@
-"""prepare_coco: right answers and labels, POPE's negatives, balance, whole groups, same bytes."""
+"""COCO's tables: correct answers and labels, POPE's negatives, balance, groups, same bytes."""
 
 import json
 from collections import Counter, defaultdict
@@ -23,17 +23,17 @@ from eyechart.core.errors import UserError
 from eyechart.data.layouts.coco import presence
 from eyechart.data.layouts.coco import tasks as coco_tasks
 
-PICTURES = 80
+IMAGES = 80
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return make_coco(tmp_path_factory.mktemp("coco") / "mine", PICTURES, seed=4)
+    return make_coco(tmp_path_factory.mktemp("coco") / "mine", IMAGES, seed=4)
 
 
 @pytest.fixture
 def there(source, tmp_path, monkeypatch):
-    """Acquire it; gives the annotations of objects by picture."""
+    """Acquire the dataset; return the object annotations by image."""
     monkeypatch.chdir(tmp_path)
     acquire(source)
     found = defaultdict(list)
@@ -43,7 +43,7 @@ def there(source, tmp_path, monkeypatch):
 
 
 def rows(items, task):
-    """Give the items of a task, each with its picture and what meta says."""
+    """Return the items of a task, each with its image and its meta."""
     of_task = items.filter(pl.col("task").str.starts_with(task)).iter_rows(named=True)
     return [row | json.loads(row["meta"]) | {"image": row["images"][0]} for row in of_task]
 
@@ -52,7 +52,7 @@ def names(annotations):
     return {CATEGORIES[row["category_id"]] for row in annotations}
 
 
-def test_presence_is_answered_by_the_annotations_and_balanced_in_every_picture(there):
+def test_presence_is_answered_by_the_annotations_and_balanced_in_every_image(there):
     items, images = prepare()
     answers = Counter()
     for row in rows(items, "presence"):
@@ -113,7 +113,7 @@ def test_a_hand_made_case_tells_the_three_samplings_apart():
 
 
 def countable(annotations):
-    """Give the objects by category, without categories of which there is a crowd."""
+    """Return the objects by category, without categories annotated as a crowd."""
     found = defaultdict(list)
     for row in annotations:
         found[CATEGORIES[row["category_id"]]].append(row)
@@ -170,11 +170,11 @@ def test_counting_is_right_and_leaves_out_crowds_and_what_is_too_many(there):
         (image, c) for image in there for c, f in countable(there[image]).items() if len(f) <= 3
     }
     assert seen == every
-    # a draw of 1 in 3 for every question about what is there; 5 standard deviations
+    # a draw of 1 in 3 for every question about present categories; 5 standard deviations
     assert abs(zeros - len(every) / 3) < 5 * (len(every) * 2 / 9) ** 0.5
 
 
-def test_no_more_is_asked_of_a_picture_than_the_settings_say(there):
+def test_no_more_is_asked_of_an_image_than_the_settings_say(there):
     items, _ = prepare(position=1, counting=1, presence=1)
     for task, most in (("position", 4), ("counting", 2), ("presence", 6), ("caption", 1)):
         asked = Counter(row["image"] for row in rows(items, task))
@@ -185,16 +185,16 @@ def test_no_more_is_asked_of_a_picture_than_the_settings_say(there):
 def test_captions_are_references_in_the_order_of_their_ids(there):
     items, images = prepare()
     asked = rows(items, "caption")
-    assert len(asked) == images.height == PICTURES
+    assert len(asked) == images.height == IMAGES
     for row in asked:
         number = int(row["image"].split("_")[1])
         assert row["references"] == [f"First of {number}.", f"Second of {number}."]
         assert (row["answer"], row["choices"]) == (row["references"][0], [])
 
 
-def test_labels_of_pictures_are_those_of_their_annotations(there):
+def test_labels_of_images_are_those_of_their_annotations(there):
     _, images = prepare()
-    assert images.height == PICTURES
+    assert images.height == IMAGES
     assert any(not there[image] for image in images["image_id"])
     for row in images.iter_rows(named=True):
         found = there[row["image_id"]]
@@ -213,7 +213,7 @@ def test_labels_of_pictures_are_those_of_their_annotations(there):
         assert (row["width"], row["height"]) == SIZE
 
 
-def test_a_picture_is_a_group_and_stands_on_one_side(there):
+def test_an_image_is_a_group_and_stands_on_one_side(there):
     items, images = prepare()
     sides = dict(images.select("group", "group_split").iter_rows())
     assert set(sides.values()) == {"train", "test"}
@@ -234,7 +234,7 @@ def test_equal_settings_are_equal_bytes_and_a_seed_changes_draws_alone(there):
     assert set(other["item_id"]) != set(first["item_id"])
 
 
-def test_a_subset_asks_of_its_pictures_what_the_whole_asks(there):
+def test_a_subset_asks_of_its_images_what_the_whole_asks(there):
     whole, _ = prepare()
     some, images = prepare(subset=20)
     fewer, _ = prepare(subset=10)
@@ -243,7 +243,7 @@ def test_a_subset_asks_of_its_pictures_what_the_whole_asks(there):
     assert some.equals(whole.filter(whole["group"].is_in(chosen)))
     assert set(fewer["group"]) < chosen
     assert set(prepare(subset=20, seed=8)[1]["image_id"]) != chosen
-    with pytest.raises(UserError, match="subset is 81, but val2017 has 80 pictures"):
+    with pytest.raises(UserError, match="subset is 81, but val2017 has 80 images"):
         prepare(subset=81)
 
 

@@ -1,4 +1,4 @@
-"""COCO's mistakes, each one sentence; its layout, taken from folders and zips; its words."""
+"""COCO's faults, each one error sentence; its layout from folders and zips; its wording."""
 
 import doctest
 import json
@@ -40,10 +40,10 @@ def edit(source, name, change):
     write(source, name, **value)
 
 
-# Pictures that are not there
+# Missing images
 
 
-def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowed(source, caplog):
+def test_absent_images_are_counted_and_named_and_left_out_where_that_is_allowed(source, caplog):
     lost = [f"{n:012d}.jpg" for n in (3, 10, 17, 24, 31, 38)]
     for name in lost:
         (source / "val2017" / name).unlink()
@@ -52,9 +52,9 @@ def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowe
     acquire(source)
     told = sentence(prepare)
     for part in (
-        "instances_val2017.json: of the pictures that it or the captions name, 6 are not there",
+        "instances_val2017.json: of the images that it or the captions name, 6 are missing",
         f"with {annotations} annotations, first val2017/{lost[0]}, ",
-        "or write allow_missing: true",
+        "or set allow_missing: true",
     ):
         assert part in told
     assert lost[5] not in told and lost[5] in caplog.text
@@ -64,17 +64,17 @@ def test_absent_pictures_are_counted_and_named_and_left_out_where_that_is_allowe
     assert set(items["group"]) == set(images["image_id"])
 
 
-def test_annotations_of_a_picture_that_nothing_lists_are_absent_too(source):
+def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
     edit(source, OBJECTS, lambda v: v["annotations"][0].update(image_id=999))
     edit(source, CAPTIONS, lambda v: v["annotations"][0].update(image_id=999))
     acquire(source)
     told = sentence(prepare)
-    assert "that it or the captions name, 1 are not there" in told
+    assert "that it or the captions name, 1 are missing" in told
     assert "with 2 annotations, first image_id 999" in told
     assert prepare(allow_missing=True)[1].height == 12
 
 
-def test_pictures_that_no_annotation_names_are_left_alone(source):
+def test_images_that_no_annotation_names_are_left_alone(source):
     shutil.copy(source / "val2017/000000000003.jpg", source / "val2017/more.jpg")
     (source / "val2017/notes.txt").write_text("mine")
     acquire(source)
@@ -82,27 +82,27 @@ def test_pictures_that_no_annotation_names_are_left_alone(source):
     assert not list(ROOT.rglob("more.jpg"))
 
 
-def test_a_folder_without_any_of_the_pictures_is_refused_at_once(source):
+def test_a_folder_without_any_of_the_images_is_refused_at_once(source):
     shutil.rmtree(source / "val2017")
     told = sentence(acquire, source)
-    assert "mine/val2017: none of the 12 pictures that mine/annotations/instances_val" in told
+    assert "mine/val2017: none of the 12 images that mine/annotations/instances_val" in told
     assert not ROOT.exists()
 
 
-def test_a_picture_that_was_taken_away_later_says_how_to_mend_it(source):
+def test_an_image_that_was_taken_away_later_says_how_to_mend_it(source):
     acquire(source)
     (source / "val2017/000000000010.jpg").unlink()
-    assert "000000000010.jpg: picture is missing; restore it, or delete" in sentence(prepare)
+    assert "000000000010.jpg: image is missing; restore it, or delete" in sentence(prepare)
 
 
-def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
+def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
     path = source / "val2017/000000000010.jpg"
     Image.new("RGB", (32, 48)).save(path)
     acquire(source)
     assert "is 32 x 48 px, but its annotations are of 48 x 32 px" in sentence(prepare)
     path.write_text("not a picture")
     acquire(source)
-    assert "000000000010.jpg: not a whole picture" in sentence(prepare)
+    assert "000000000010.jpg: not a complete image" in sentence(prepare)
 
 
 # Annotations
@@ -139,18 +139,18 @@ def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(id=v["annotations"][2]["id"]),
-            ["annotations[4]: id", "stands there twice"],
+            ["annotations[4]: id", "occurs twice"],
         ),
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(id="4"),
             ["[4]: id is '4', expected"],
         ),
-        (OBJECTS, lambda v: v["images"][4].update(id=3), ["images[4]: id 3 stands there twice"]),
+        (OBJECTS, lambda v: v["images"][4].update(id=3), ["images[4]: id 3 occurs twice"]),
         (
             OBJECTS,
             lambda v: v["images"][4].update(file_name="000000000003.jpg"),
-            ["images[4]: file_name '000000000003.jpg' stands there twice"],
+            ["images[4]: file_name '000000000003.jpg' occurs twice"],
         ),
         (CAPTIONS, lambda v: v["annotations"][1].pop("caption"), ["'caption' is missing"]),
         (
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_picture_or_of_another_size_is_named(source):
         (
             OBJECTS,
             lambda v: v["categories"][1].update(name="Person"),
-            ["category 'Person' makes the task 'has_person'", "also 'person'"],
+            ["category 'Person' makes the task 'has_person'", "that of 'person' too"],
         ),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_broken_or_missing_file_is_named_when_it_is_acquired(source, name):
     assert f"mine/annotations/{name}.json: not valid JSON" in sentence(acquire, source)
     path.unlink()
     told = sentence(acquire, source)
-    assert f"{name}.json: no such file, so split 'val2017' cannot be examined" in told
+    assert f"{name}.json: no such file, so split 'val2017' cannot be evaluated" in told
     assert not ROOT.exists()
 
 
@@ -199,7 +199,7 @@ def test_a_file_name_that_leads_out_of_the_folder_is_refused(source):
 # Layout
 
 
-def test_zips_of_pictures_and_of_annotations_make_one_dataset(source):
+def test_zips_of_images_and_of_annotations_make_one_dataset(source):
     with zipfile.ZipFile("val2017.zip", "w") as pictures:
         pictures.writestr("val2017/", "")
         for path in (source / "val2017").iterdir():
@@ -219,7 +219,7 @@ def test_zips_of_pictures_and_of_annotations_make_one_dataset(source):
     }
 
 
-def test_the_receipt_counts_pictures_and_captions(source):
+def test_the_receipt_counts_images_and_captions(source):
     acquire(source)
     receipt = read_receipt(ROOT / "acquired.json")
     assert receipt["splits"] == {"val2017": {"images": 12, "questions": 24}}
@@ -228,7 +228,7 @@ def test_the_receipt_counts_pictures_and_captions(source):
 
 def test_a_split_without_annotations_is_refused_before_the_download():
     told = sentence(coco_layout.check_released, ["test2017"])
-    assert "split 'test2017' of COCO 2017 cannot be examined, as only train2017 and val2017" in told
+    assert "split 'test2017' of COCO 2017 cannot be evaluated: only train2017 and val2017" in told
 
 
 def test_a_receipt_of_another_layout_or_split_is_refused(source):
@@ -255,7 +255,7 @@ def test_every_layout_says_what_is_asked_of_it(name):
         found.check_released([split])
 
 
-# Words
+# Wording
 
 
 def test_words_of_categories_are_english():

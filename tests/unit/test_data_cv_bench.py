@@ -46,7 +46,7 @@ def test_boxes_are_those_of_the_choices_in_their_order():
     assert {place[0] for place in found.values()} == {"depth_001438_1"}
 
 
-def test_questions_about_one_source_picture_are_one_group():
+def test_questions_about_one_source_image_are_one_group():
     items, _, _ = examine()
     groups = dict(items.select("item_id", "group").iter_rows())
     assert groups["depth_001438"] == groups["depth_001439"] != groups["depth_001500"]
@@ -57,18 +57,18 @@ def test_a_wording_may_name_both_objects():
     assert set(items["prompt"]) == {"Is the sink or the bottle nearer?"}
 
 
-def test_a_box_that_reaches_off_the_picture_is_cut_and_counted(caplog):
+def test_a_box_that_reaches_off_the_image_is_cut_and_counted(caplog):
     rows = [row(1, "(A)") | {"bbox": [[-3.0, 2.0, 20.0, 45.0], BOXES[1]]}, row(2, "(B)")]
     with caplog.at_level(logging.WARNING):
         _, _, regions = examine(rows)
     assert regions_of(regions, "depth_000001", "alone")["A"][1] == (0, 2, 20, SIZE[1])
-    assert "boxes of 1 items reach off their pictures" in caplog.text
+    assert "boxes of 1 items extend beyond their images" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ({"bbox": [BOXES[0]]}, r"choice B \(bottle\) is marked on no picture; there are: A"),
+        ({"bbox": [BOXES[0]]}, r"choice B \(bottle\) is marked on no image; there are: A"),
         ({"bbox": [*BOXES, BOXES[0]]}, r"C is marked, but the choices are only A, B"),
         (
             {"bbox": [BOXES[0], [60.0, 1.0, 70.0, 5.0]]},
@@ -80,8 +80,8 @@ def test_a_box_that_reaches_off_the_picture_is_cut_and_counted(caplog):
         ({"answer": "sink"}, r"answer is 'sink', expected \(A\) to \(B\) for the choices sink, b"),
         ({"answer": "(C)"}, r"answer is '\(C\)', expected"),
         ({"choices": ["sink", "sink"]}, r"choices are sink, sink; expected two or more, all"),
-        ({"image": {"bytes": b"", "path": "a.png"}}, r"image: the picture has no bytes"),
-        ({"image": {"bytes": b"GIF?", "path": ""}}, r"image: not a whole picture"),
+        ({"image": {"bytes": b"", "path": "a.png"}}, r"image: the image has no bytes"),
+        ({"image": {"bytes": b"GIF?", "path": ""}}, r"image: not a complete image"),
         ({"task": "Dept"}, r"task is 'Dept'; did you mean 'Depth'\?"),
     ],
 )
@@ -92,9 +92,9 @@ def test_a_bad_row_is_one_sentence(cells, words):
 
 
 def test_what_cannot_be_asked_of_it_is_refused():
-    with pytest.raises(UserError, match=r"marks is false, but CV-Bench's pictures have their box"):
+    with pytest.raises(UserError, match=r"marks is false, but CV-Bench's images have box"):
         examine(marks=False)
-    with pytest.raises(UserError, match=r"split 'val' of CV-Bench cannot be examined"):
+    with pytest.raises(UserError, match=r"split 'val' of CV-Bench cannot be evaluated"):
         acquire(Path("mine"), "cv_bench", ROOT, ("val",))
     with pytest.raises(UserError, match=r"mine/test_3d.parquet: no row has the task 'Depth'"):
         examine([row(1, "(A)", "Distance")])

@@ -1,4 +1,4 @@
-"""download against a local server that can break off, ignore ranges, change or lie."""
+"""Downloads from a local server that can interrupt, ignore ranges, change or lie."""
 
 import hashlib
 import shutil
@@ -86,7 +86,7 @@ def test_a_file_that_changed_between_two_runs_is_fetched_anew(site, data, monkey
 def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
     monkeypatch.setattr(sources_http, "_ATTEMPTS", 1)
     site.cuts = [300_000, 0]
-    with pytest.raises(UserError, match=r"run again to go on"):
+    with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
     assert left() == ["some.zip.part", "some.zip.part.version"]
     assert get(site, data) == data
@@ -96,7 +96,7 @@ def test_a_later_run_resumes_what_an_earlier_one_left(site, data, monkeypatch):
 
 def test_a_server_that_never_gets_further_is_given_up(site, data):
     site.ranges, site.cuts = False, [300_000] * 99
-    with pytest.raises(UserError, match=r"broke off 6 times in a row"):
+    with pytest.raises(UserError, match=r"interrupted 6 times in a row"):
         get(site, data)
     assert len(site.asked) == 7  # the first one made headway
 
@@ -145,7 +145,7 @@ def test_a_server_with_another_size_is_refused_before_a_byte_is_kept(site, data)
 def test_a_server_whose_file_became_shorter_is_refused(site, data, monkeypatch):
     monkeypatch.setattr(sources_http, "_ATTEMPTS", 2)
     site.cuts = [300_000, 0, 0]
-    with pytest.raises(UserError, match=r"run again to go on"):
+    with pytest.raises(UserError, match=r"run again to continue"):
         get(site, data)
     site.data = data[:100]
     with pytest.raises(UserError, match=r"the server has 100 bytes, expected 1048576"):
@@ -163,7 +163,7 @@ def test_a_refusal_is_one_sentence_at_once(site, data, status):
 def test_a_site_that_is_away_is_given_up_in_one_sentence(site, data):
     with Site(data) as closed:
         url = closed.url
-    with pytest.raises(UserError, match=r"broke off 6 times in a row"):
+    with pytest.raises(UserError, match=r"interrupted 6 times in a row"):
         sources_http.fetch(url, Path("cache/some.zip"), 10, "0" * 64)
 
 
@@ -191,7 +191,7 @@ def table(site, data=None, **change):
 
 @pytest.fixture
 def clevr(site):
-    """Serve a small official zip; gives its folder."""
+    """Serve a small official zip; yield its folder."""
     folder = make_clevr(Path("official/CLEVR_v1.0"), COUNTS, seed=2)
     with zipfile.ZipFile("official.zip", "w") as opened:
         for path in sorted(folder.rglob("*.*")):
@@ -233,7 +233,7 @@ def test_a_download_killed_in_the_middle_is_resumed_by_the_next_run(site, clevr,
 
 def test_an_unanswered_split_is_refused_before_the_download(site, clevr):
     table(site)
-    with pytest.raises(UserError, match=r"split 'test' of CLEVR v1.0 cannot be examined"):
+    with pytest.raises(UserError, match=r"split 'test' of CLEVR v1.0 cannot be evaluated"):
         download.main(flags(splits=("val", "test")))
     assert site.asked == []
 

@@ -1,4 +1,4 @@
-"""HPatches: points and their images become items; homographies and pictures must be whole."""
+"""HPatches: points and their images become items; homographies and images must be complete."""
 
 import json
 import logging
@@ -122,7 +122,8 @@ def test_pairs_without_room_for_four_points_are_named_in_the_log(caplog):
         items, *_ = prepare()
     assert "v_wall_1_3" not in set(items["item_id"])
     assert (
-        "left out, as no four points lie on both pictures far enough apart: v_wall/3" in caplog.text
+        "left out because no four points lie on both images far enough apart: v_wall/3"
+        in caplog.text
     )
 
 
@@ -133,7 +134,7 @@ def test_pairs_without_room_for_four_points_are_named_in_the_log(caplog):
         ("1 0 0\n0 1 0\n0 0 one\n", "not a homography (could not convert string to float: 'one')"),
         ("1 0\n0 1 0\n0 0 1\n", "not a homography ("),
         ("1 0 0\n0 1 0\n0 0 nan\n", "not a homography, expected 3 rows of 3 numbers"),
-        ("1 0 0\n2 0 0\n0 0 1\n", "not a homography, as it maps the picture onto a line or a po"),
+        ("1 0 0\n2 0 0\n0 0 1\n", "not a homography, as it maps the image onto a line or a po"),
         ("", "not a homography"),
     ],
 )
@@ -143,12 +144,14 @@ def test_a_broken_homography_is_one_sentence(text, words):
     assert words in told
 
 
-def test_a_missing_or_broken_picture_is_named():
-    assert "i_dome/3.ppm: not a whole picture" in spoil("mine/i_dome/3.ppm", "P6 and no more")
+def test_a_missing_or_broken_image_is_named():
+    assert "i_dome/3.ppm: not a complete image" in spoil("mine/i_dome/3.ppm", "P6 and no more")
     Path("mine/i_dome/3.ppm").unlink()
-    with pytest.raises(UserError, match=r"i_dome/3.ppm: no such file, but its sequence needs it"):
+    with pytest.raises(
+        UserError, match=r"i_dome/3.ppm: no such file, but its sequence requires it"
+    ):
         acquire(Path("mine"), "hpatches", ROOT)
-    with pytest.raises(UserError, match=r"elsewhere: no folder of a sequence"):
+    with pytest.raises(UserError, match=r"elsewhere: no sequence folders"):
         hpatches_layout.inventory(Path("elsewhere"), ["test"])
     with pytest.raises(UserError, match=r"layout 'hpatches' has no splits; give one name"):
         hpatches_layout.check_released(["train", "test"])

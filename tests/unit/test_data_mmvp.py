@@ -1,4 +1,4 @@
-"""MMVP: Index decides pairs, options become choices, two published corrections, bad lists."""
+"""MMVP: pairs by Index, choices from options, two published corrections, faulty lists."""
 
 import json
 import zipfile
@@ -65,7 +65,7 @@ def test_the_order_of_rows_changes_nothing():
         assert first == second
 
 
-def test_pictures_may_lie_in_a_folder_of_the_other_name():
+def test_images_may_lie_in_a_folder_of_the_other_name():
     named, _ = examine()
     make_mmvp(Path("other"))
     Path("other/MMVP Images").rename("other/MMVP_Images")
@@ -150,7 +150,7 @@ def edited(place, column, value):
     ("rows", "words"),
     [
         (QUESTIONS[:3], r"line 4: Index 3 lacks its partner 4 among the 3 rows"),
-        ([*QUESTIONS, QUESTIONS[0]], r"line 6: Index 1 stands already in .*Questions.csv: line 2"),
+        ([*QUESTIONS, QUESTIONS[0]], r"line 6: Index 1 is already in .*Questions.csv: line 2"),
         (edited(0, "Index", "one"), r"line 2: Index is 'one', expected a number above 0"),
         (edited(0, "Index", "0"), r"line 2: Index is '0', expected a number above 0"),
         (edited(1, "Correct Answer", "(c)"), r"line 3: Correct Answer is '\(c\)', expected one of"),
@@ -171,14 +171,14 @@ def test_a_fault_in_the_questions_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_a_missing_column_picture_or_list_is_named():
+def test_a_missing_column_image_or_list_is_named():
     make_mmvp(Path("mine"))
     write_rows(Path("mine/Questions.csv"), [*HEADER[:3], "Correct Anser"], QUESTIONS)
     with pytest.raises(UserError, match=r"'Correct Answer' is missing; did you mean 'Correct Anse"):
         acquire(Path("mine"), "mmvp", ROOT)
     make_mmvp(Path("mine"))
     Path("mine/MMVP Images/3.jpg").unlink()
-    with pytest.raises(UserError, match=r"3.jpg: no such picture, but .*: line 4 asks of it"):
+    with pytest.raises(UserError, match=r"3.jpg: no such image, but .*: line 4 asks about it"):
         acquire(Path("mine"), "mmvp", ROOT)
     Path("mine/Questions.csv").unlink()
     with pytest.raises(UserError, match=r"mine/Questions.csv: no such file"):

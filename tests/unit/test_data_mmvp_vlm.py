@@ -1,4 +1,4 @@
-"""MMVP-VLM: ids decide pairs and answers, Types the patterns, both names of the folder."""
+"""MMVP-VLM: pairs and answers by id, patterns by Type, both folder names."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def examine(rows=STATEMENTS, folder="MLLM_VLM Images", out="out"):
     return prepare(mmvp_vlm_prepare, ROOT, {}, out)
 
 
-def test_a_statement_asks_which_of_its_pairs_pictures_it_is_true_of():
+def test_a_statement_asks_which_of_its_pairs_images_it_is_true_of():
     items, images = examine()
     assert items["prompt"].to_list() == [row[2] for row in STATEMENTS]
     assert (
@@ -64,10 +64,10 @@ def edited(place, column, value):
     ("rows", "words"),
     [
         (STATEMENTS[:3], r"line 4: Question ID 3 lacks its partner 4 among the 3 rows"),
-        ([*STATEMENTS, STATEMENTS[0]], r"line 6: Question ID 1 stands already in .*: line 2"),
+        ([*STATEMENTS, STATEMENTS[0]], r"line 6: Question ID 1 is already in .*: line 2"),
         (edited(0, "Type", "Smell"), r"line 2: Type is 'Smell', .*orientation, presence, .*text"),
         (edited(0, "Type", "Text"), r"line 2: Type 'Text' differs from 'Camera_Perspective' of"),
-        (edited(0, "Type", "../Text"), r"line 2: Type is '../Text', expected a plain name"),
+        (edited(0, "Type", "../Text"), r"line 2: Type is '../Text', expected a plain folder name"),
         (edited(0, "Statement", ""), r"line 2: Statement is empty"),
         (edited(0, "Question ID", "1.5"), r"line 2: Question ID is '1.5', expected a number"),
     ],
@@ -79,13 +79,13 @@ def test_a_fault_in_the_statements_is_one_sentence_with_its_line(rows, words):
         acquire(Path("mine"), "mmvp_vlm", ROOT)
 
 
-def test_a_missing_picture_folder_or_column_is_named():
+def test_a_missing_image_folder_or_column_is_named():
     make_mmvp_vlm(Path("mine"))
     (Path("mine/MLLM_VLM Images/Camera_Perspective/2.jpg")).unlink()
-    with pytest.raises(UserError, match=r"Camera_Perspective/2.jpg: no such picture, but .*line 3"):
+    with pytest.raises(UserError, match=r"Camera_Perspective/2.jpg: no such image, but .*line 3"):
         acquire(Path("mine"), "mmvp_vlm", ROOT)
     Path("mine/MLLM_VLM Images").rename("mine/Pictures")
-    with pytest.raises(UserError, match=r"mine: no folder of pictures, expected MLLM_VLM Images"):
+    with pytest.raises(UserError, match=r"mine: no image folder, expected MLLM_VLM Images"):
         acquire(Path("mine"), "mmvp_vlm", ROOT)
     write_rows(Path("mine/Questions.csv"), ["Question Id", "Type", "Statement"], STATEMENTS)
     with pytest.raises(UserError, match=r"'Question ID' is missing; did you mean 'Question Id'"):

@@ -1,4 +1,4 @@
-"""MOCHI: trials of three or four pictures become items; bad rows are one sentence."""
+"""MOCHI: trials of three or four images become items; bad rows are one sentence."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ def examine(rows=ROWS, wording=ASKED, **settings):
     return prepare_with(mochi_prepare, ROOT, ["train"], wording=wording, **settings)
 
 
-def test_the_odd_one_is_the_letter_of_its_picture():
+def test_the_odd_one_is_the_letter_of_its_image():
     items, images, regions = examine()
     check_tables(items, images, regions)
     assert items["answer"].to_list() == ["C", "A", "B"]
@@ -40,7 +40,7 @@ def test_the_odd_one_is_the_letter_of_its_picture():
     assert json.loads(items["meta"][0])["trial"] == "shapegen1"
 
 
-def test_every_picture_is_a_region_of_its_own():
+def test_every_image_is_a_region_of_its_own():
     _, _, regions = examine(columns=2)
     alone = regions_of(regions, "trial_0002", "alone")
     assert alone["D"] == ("trial_0002_4", (0, 0, 40, 40))
@@ -50,7 +50,7 @@ def test_every_picture_is_a_region_of_its_own():
     assert on["A"][1][1] == on["B"][1][1] < on["C"][1][1]
 
 
-def test_trials_that_show_the_same_picture_are_one_group():
+def test_trials_that_show_the_same_image_are_one_group():
     rows = [row(1, 3, 0), row(2, 3, 0), row(3, 3, 0)]
     rows[2]["images"][1] = rows[0]["images"][0]
     items, _, _ = examine(rows)
@@ -63,10 +63,10 @@ def test_trials_that_show_the_same_picture_are_one_group():
         ({"oddity_index": 3}, r"oddity_index is 3, expected 0 to 2"),
         ({"oddity_index": -1}, r"oddity_index is -1, expected 0 to 2"),
         ({"oddity_index": None}, r"oddity_index is None, expected a whole number"),
-        ({"n_objects": 4}, r"3 images and n_objects 4, expected as many, 3 or 4"),
-        ({"images": None}, r"0 images and n_objects 3, expected as many, 3 or 4"),
+        ({"n_objects": 4}, r"3 images and n_objects 4, expected equal, 3 or 4"),
+        ({"images": None}, r"0 images and n_objects 3, expected equal, 3 or 4"),
         ({"images": row(1, 3, 0)["images"][:2], "n_objects": 2}, r"2 images and n_objects 2, exp"),
-        ({"images": [{"bytes": b"?", "path": ""}] * 3}, r"image 1: not a whole picture"),
+        ({"images": [{"bytes": b"?", "path": ""}] * 3}, r"image 1: not a complete image"),
     ],
 )
 def test_a_bad_row_is_one_sentence(cells, words):
@@ -77,7 +77,9 @@ def test_a_bad_row_is_one_sentence(cells, words):
 
 def test_shards_must_be_whole_and_the_question_ones_own():
     make_mochi(Path("mine"), ROWS, "00000-of-00002")
-    with pytest.raises(UserError, match=r"mine: 1 files data/train-\*.parquet, expected all"):
+    with pytest.raises(
+        UserError, match=r"mine: 1 files data/train-\*.parquet, expected a complete set"
+    ):
         acquire(Path("mine"), "mochi", ROOT, ("train",))
     make_mochi(Path("mine"), ROWS, "00001-of-00002")
     acquire(Path("mine"), "mochi", ROOT, ("train",))
@@ -91,7 +93,7 @@ def test_shards_must_be_whole_and_the_question_ones_own():
     assert mochi_layout.member("example_trial.png", ["train"]) is None
 
 
-def test_without_marks_pictures_have_no_names_above_them():
+def test_without_marks_images_have_no_names_above_them():
     _, marked, _ = examine(canvas_px=None, square=False, gap=0.0)
     _, plain, _ = examine(canvas_px=None, square=False, gap=0.0, marks=False)
     of = {row["image_id"]: (row["width"], row["height"]) for row in plain.iter_rows(named=True)}

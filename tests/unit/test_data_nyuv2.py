@@ -1,4 +1,4 @@
-"""NYU Depth V2: pictures with depth maps in the official splits; files that do not fit together."""
+"""NYU Depth V2: images with depth maps in the official splits; inconsistent files."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def examine(**settings):
     return prepare(**settings)
 
 
-def test_pictures_and_depths_stand_upright_in_their_official_splits():
+def test_images_and_depths_stand_upright_in_their_official_splits():
     items, images = examine()
     assert len(items) == 0
     told, depths = shots()
@@ -75,7 +75,7 @@ def test_a_cap_is_per_split_and_removes_the_rest():
     assert len(list(Path("out/pictures").iterdir())) == 4
 
 
-def test_without_scenes_every_picture_is_a_group():
+def test_without_scenes_every_image_is_a_group():
     make_nyuv2(Path("mine"))
     with h5py.File("mine/nyu_depth_v2_labeled.mat", "r+") as file:
         del file["scenes"]
@@ -111,23 +111,23 @@ def test_arrays_that_do_not_fit_together_are_named(name, value, words):
 def test_broken_or_missing_files_and_splits_are_named():
     make_nyuv2(Path("mine"))
     write_splits(Path("mine"), [1, 7], TEST)
-    with pytest.raises(UserError, match=r"splits.mat: trainNdxs names picture 7, but nyu_depth_v2"):
+    with pytest.raises(UserError, match=r"splits.mat: trainNdxs names image 7, but nyu_depth_v2"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     write_splits(Path("mine"), [1, 3], TEST)
-    with pytest.raises(UserError, match=r"splits.mat: picture 3 is of both splits"):
+    with pytest.raises(UserError, match=r"splits.mat: image 3 is in both splits"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     savemat("mine/splits.mat", {"trainNdx": [[1]], "testNdxs": [[2]]})
     with pytest.raises(UserError, match=r"field 'trainNdxs' is missing; did you mean 'trainNdx'"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     Path("mine/splits.mat").write_bytes(b"no MATLAB file of any kind" * 10)
-    with pytest.raises(UserError, match=r"splits.mat: not a whole MATLAB file"):
+    with pytest.raises(UserError, match=r"splits.mat: not a complete MATLAB file"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     make_nyuv2(Path("mine"))
     Path("mine/nyu_depth_v2_labeled.mat").write_bytes(b"cut")
-    with pytest.raises(UserError, match=r"labeled.mat: not a whole MATLAB 7.3 file"):
+    with pytest.raises(UserError, match=r"labeled.mat: not a complete MATLAB 7.3 file"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     Path("mine/nyu_depth_v2_labeled.mat").unlink()
     with pytest.raises(UserError, match=r"labeled.mat: no such file"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
-    with pytest.raises(UserError, match=r"split 'val' of NYU Depth V2 cannot be examined"):
+    with pytest.raises(UserError, match=r"split 'val' of NYU Depth V2 cannot be evaluated"):
         nyuv2_layout.check_released(["val"])

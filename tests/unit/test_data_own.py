@@ -1,4 +1,4 @@
-"""One's own folder or table becomes items and pictures, and says the same in every file format."""
+"""The user's folder or table becomes the same items and images in every file format."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def as_dicts():
     return rows
 
 
-def test_a_table_becomes_items_and_pictures():
+def test_a_table_becomes_items_and_images():
     receipt = take(make_table())
     assert receipt["layout"] == "table"
     assert receipt["splits"] == {"all": {"images": 2, "questions": 4}}
@@ -67,7 +67,7 @@ def test_every_kind_of_table_says_the_same(suffix):
         assert found.equals(wanted)
 
 
-def test_a_folder_is_one_open_question_per_picture_without_an_answer():
+def test_a_folder_is_one_open_question_per_image_without_an_answer():
     draw(Path("photos/2.PNG"), 2)
     draw(Path("photos/deep/er/1.jpg"), 1)
     draw(Path("photos/.thumbnails/1.jpg"), 3)
@@ -96,7 +96,7 @@ def test_columns_of_other_names_are_mapped_and_settings_count_over_columns():
     assert items.select("prompt", "task").row(0) == ("Red?", "c")
 
 
-def test_several_columns_of_pictures_are_one_list_and_empty_cells_are_left_out():
+def test_several_columns_of_images_are_one_list_and_empty_cells_are_left_out():
     header = ["one", "two", "prompt", "task"]
     make_table([["a.png", "sub/b.png", "Same?", "t"], ["a.png", "", "Red?", "t"]], header)
     take(Path("mine/questions.csv"), columns={"image": ["one", "two"]})
@@ -131,7 +131,7 @@ def test_an_open_question_may_have_several_references_and_none():
     assert json.loads(items["meta"][1]) == {"references": []}
 
 
-def test_what_shares_a_picture_or_a_pair_is_never_parted():
+def test_what_shares_an_image_or_a_pair_is_never_parted():
     make_table()
     Path("mine/copy.png").write_bytes(Path("mine/a.png").read_bytes())
     names = [f"{n}.png" for n in range(40)]
@@ -165,7 +165,7 @@ def test_groups_and_ids_of_the_table_are_kept():
     assert set(items["type"]) == set(images["type"]) == {"x"}
 
 
-def test_labels_of_pictures_become_image_tasks():
+def test_labels_of_images_become_image_tasks():
     header = ["image", "prompt", "task", "kind", "damaged"]
     rows = [
         ["a.png", "?", "t", "cat", ""],
@@ -190,7 +190,7 @@ def test_a_column_of_splits_chooses_rows():
     assert images["image_id"].to_list() == ["sub/b.png"]
 
 
-def test_pictures_may_lie_in_another_folder_and_be_named_by_their_whole_path():
+def test_images_may_lie_in_another_folder_and_be_named_by_their_whole_path():
     make_table([[str(Path("mine/a.png").absolute()), "?", "yes|no", "yes", "t"]])
     take(Path("mine/questions.csv"))
     assert prepare()[1]["image_id"].to_list() == ["a.png"]
@@ -200,7 +200,7 @@ def test_pictures_may_lie_in_another_folder_and_be_named_by_their_whole_path():
     assert prepare()[1]["image_id"].to_list() == ["a.png"]
 
 
-def test_pictures_in_the_bytes_of_a_table_are_written_out_once():
+def test_images_in_the_bytes_of_a_table_are_written_out_once():
     rows = [{"image": {"bytes": png(n % 2), "path": "x.png"}, "prompt": "?"} for n in range(4)]
     Path("mine").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), "mine/questions.parquet")
@@ -232,7 +232,7 @@ def test_what_a_spreadsheet_leaves_behind_is_no_row_and_no_column():
         assert found.equals(wanted)
 
 
-def test_a_type_of_all_rows_of_a_picture_is_its_own_and_else_its_group_is():
+def test_a_type_of_all_rows_of_an_image_is_its_own_and_else_its_group_is():
     header = ["image", "prompt", "task", "type"]
     rows = [["a.png", "?", "t", "x"], ["a.png", "!", "t", "x"], ["sub/b.png", "?", "t", "x"]]
     make_table([*rows, ["sub/b.png", "!", "t", ""]], header)

@@ -1,4 +1,4 @@
-"""The page about one's own data: its examples run as printed, and it names every column."""
+"""The page about the user's own data: its examples run as printed, and it names every column."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from mmvp_fixture import draw
 from own_fixture import prepare, take
 
 from eyechart.data.own.entries import KEYS, NAMES
-from eyechart.data.own.sources import PICTURES
+from eyechart.data.own.sources import IMAGE_SUFFIXES
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/own_data.md").read_text(encoding="utf-8")
 TAKEN = ("columns", "images")
@@ -43,10 +43,10 @@ def test_the_tables_example_gives_what_the_page_says():
         "beach.png": "sunny",
         "port/ferry.png": "foggy",
     }
-    assert items["group"].n_unique() == 1  # the last row shows both pictures
+    assert items["group"].n_unique() == 1  # the last row shows both images
 
 
-def test_the_folders_example_gives_a_question_per_picture():
+def test_the_folders_example_gives_a_question_per_image():
     draw(Path("photos/1.jpg"), 1)
     items, _ = examine(yaml.safe_load(blocks("yaml")[1])["datasets"]["photos"])
     assert items.select("prompt", "task", "group_split").row(0) == (
@@ -56,7 +56,7 @@ def test_the_folders_example_gives_a_question_per_picture():
     )
 
 
-def test_the_page_names_every_layout_column_and_kind_of_picture():
+def test_the_page_names_every_layout_column_and_kind_of_image():
     for name in (*NAMES, *KEYS, *TAKEN, *PREPARED):
         assert f"`{name}`" in PAGE, name
-    assert " ".join(PICTURES) in PAGE
+    assert " ".join(IMAGE_SUFFIXES) in PAGE

@@ -1,4 +1,4 @@
-"""A Hugging Face dataset on disk: Parquet shards and saved Arrow say the same; classes by name."""
+"""Hugging Face datasets on disk: Parquet and saved Arrow give the same items; classes by name."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def shards(folder: Path, name: str = "{split}-{n:05d}-of-{count:05d}.parquet") -
 
 
 def save(folder: Path, parts: list[tuple[int, int]], split: str | None) -> Path:
-    """Write what ``save_to_disk`` of the datasets library writes."""
+    """Write the files that ``save_to_disk`` of the datasets library writes."""
     folder.mkdir(parents=True)
     names = [f"data-{n:05d}-of-{len(parts):05d}.arrow" for n in range(len(parts))]
     for name, (first, rows) in zip(names, parts, strict=True):
@@ -74,7 +74,7 @@ def examine(source, out, splits=("train", "validation")):
     return prepare("hf", splits, out, **ASKED)
 
 
-def test_rows_of_all_shards_become_items_and_bytes_become_pictures():
+def test_rows_of_all_shards_become_items_and_bytes_become_images():
     items, images = examine(shards(Path("mine/data")).parent, "out")
     assert items.height == images.height == 78
     (row,) = items.filter(item_id="train_000072").to_dicts()
@@ -113,7 +113,9 @@ def test_what_was_saved_to_disk_says_the_same():
 def test_a_saved_dataset_without_a_split_goes_by_any_one_name():
     items, _ = examine(save(Path("saved"), [(0, 4)], None), "out", ["all"])
     assert set(items["split"]) == {"all"}
-    with pytest.raises(UserError, match=r"saved: has no splits .*, but splits are a, b; give one"):
+    with pytest.raises(
+        UserError, match=r"saved: has neither splits .*, but splits are a, b; give one"
+    ):
         examine(Path("saved"), "out", ["a", "b"])
 
 
@@ -126,7 +128,7 @@ def test_a_path_in_place_of_bytes_is_found_in_the_datasets_folder():
     assert Path(images["path"][0]).samefile("mine/images/1.png")
 
 
-def test_a_list_of_pictures_and_a_list_of_choices_are_taken():
+def test_a_list_of_images_and_a_list_of_choices_are_taken():
     rows = [{"image": [{"bytes": png(n)} for n in (1, 2)], "prompt": "?", "choices": ["A", "B"]}]
     Path("mine").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), "mine/test.parquet")
@@ -143,7 +145,7 @@ def test_a_list_of_pictures_and_a_list_of_choices_are_taken():
          r"mine: split 'train' has 1 of 2 shards; download the dataset again"),
         (lambda p: [f.unlink() for f in p.iterdir()], r"mine: no Parquet .* no saved dataset"),
         (lambda p: cut(p / "train-00001-of-00002.parquet"),
-         r"train-00001-of-00002.parquet: truncated or damaged, not a whole Parquet file"),
+         r"train-00001-of-00002.parquet: truncated or damaged, not a complete Parquet file"),
         (lambda p: p.rename("elsewhere"), r"mine: no such folder, expected a Hugging Face"),
     ],
 )  # fmt: skip
@@ -159,9 +161,7 @@ def cut(path: Path) -> None:
 
 def test_shards_further_down_are_hinted_at():
     shards(Path("mine/english/data"))
-    with pytest.raises(
-        UserError, match=r"there is some in english/data: give one of these as path"
-    ):
+    with pytest.raises(UserError, match=r"found in english/data: give one of these as path"):
         examine(Path("mine"), "out")
 
 
@@ -179,7 +179,7 @@ def test_a_truncated_arrow_a_missing_one_and_a_selection_are_named():
         examine(folder, "out", ["train"])
 
 
-def test_an_unknown_split_or_bytes_of_no_picture_are_named():
+def test_an_unknown_split_or_bytes_of_no_image_are_named():
     with pytest.raises(UserError, match=r"no split 'valid'; did you mean 'validation'\?"):
         examine(shards(Path("mine")), "out", ["valid"])
     rows = [{"image": {"bytes": b"<html>"}, "label": 0, "question": "?"}]

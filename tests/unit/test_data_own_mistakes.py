@@ -1,4 +1,4 @@
-"""One sentence for every mistake in one's own data, with the user's own file and row."""
+"""One error sentence for every fault in the user's data, with file and row."""
 
 from pathlib import Path
 
@@ -32,12 +32,12 @@ def refused(words, source=TABLE, layout="table", **settings):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (edited(0, "image", "gone.png"), r"line 2: picture 'gone.png' is missing in mine"),
-        (edited(0, "image", ""), r"line 2: image is empty, expected a picture"),
-        (edited(0, "image", "../secret.png"), r"line 2: picture '../secret.png' is not in mine"),
-        (edited(0, "image", "/etc/hostname"), r"line 2: picture '/etc/hostname' is not in mine"),
+        (edited(0, "image", "gone.png"), r"line 2: image 'gone.png' is missing in mine"),
+        (edited(0, "image", ""), r"line 2: image is empty, expected an image"),
+        (edited(0, "image", "../secret.png"), r"line 2: image '../secret.png' is not in mine"),
+        (edited(0, "image", "/etc/hostname"), r"line 2: image '/etc/hostname' is not in mine"),
         (edited(2, "choices", "[one, two]"), r"line 4: choices is '\[one, two\]', which is no"),
-        (edited(2, "choices", "one||two"), r"line 4: choices is .*, in which one text is empty"),
+        (edited(2, "choices", "one||two"), r"line 4: choices is .*, which contains an empty text"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_taken_names_the_row(rows, words):
@@ -69,13 +69,13 @@ def test_what_cannot_be_asked_names_the_row(rows, settings, words):
 @pytest.mark.parametrize(
     ("header", "rows", "words"),
     [
-        ("item_id", [["x"], ["x"]], r"line 3: item_id 'x' stands already in mine/questions.csv: l"),
+        ("item_id", [["x"], ["x"]], r"line 3: item_id 'x' is already in mine/questions.csv: l"),
         (
             "group",
             [["g"], [""]],
             r"line 3: group is empty, but .*line 2 has one; give one to every",
         ),
-        ("group", [["g"], ["h"]], r"line 3: group is 'h', but it shares a picture with .*line 2"),
+        ("group", [["g"], ["h"]], r"line 3: group is 'h', but it shares an image with .*line 2"),
         ("pair", [["p"], [""]], r"line 2: pair 'p' has a single row, expected at least two"),
     ],
 )
@@ -86,26 +86,24 @@ def test_rows_that_contradict_each_other_are_named(header, rows, words):
         prepare()
 
 
-def test_labels_must_be_of_one_picture_and_agree():
+def test_labels_must_be_of_one_image_and_agree():
     header = ["image", "prompt", "task", "kind"]
     columns = {"labels": {"animal": "kind"}}
     make_table([["a.png", "?", "t", "cat"], ["a.png", "?", "t", "dog"]], header)
     take(TABLE, columns=columns)
-    with pytest.raises(UserError, match=r"label 'animal' of picture 'a.png' is 'dog', but 'cat'"):
+    with pytest.raises(UserError, match=r"label 'animal' of image 'a.png' is 'dog', but 'cat'"):
         prepare()
     make_table([["a.png|sub/b.png", "?", "t", "cat"]], header)
     take(TABLE, columns=columns)
-    with pytest.raises(UserError, match=r"line 2: has 2 pictures and the label 'animal', but"):
+    with pytest.raises(UserError, match=r"line 2: has 2 images and the label 'animal', but"):
         prepare()
 
 
-def test_a_picture_of_two_splits_is_named():
+def test_an_image_of_two_splits_is_named():
     header = ["image", "prompt", "task", "split"]
     make_table([["a.png", "?", "t", "train"], ["a.png", "?", "t", "val"]], header)
     take(TABLE, splits=["train", "val"])
-    with pytest.raises(
-        UserError, match=r"line 3: picture 'a.png' is of split 'val', but of 'train"
-    ):
+    with pytest.raises(UserError, match=r"line 3: image 'a.png' is in split 'val', but in 'train"):
         prepare(splits=["train", "val"])
 
 
@@ -118,9 +116,11 @@ def test_a_missing_column_or_split_is_named_with_the_nearest():
     columns = {"image": "imge", "labels": {"animal": "kind"}}
     refused(r"column 'kind' \(columns.labels.animal\) is missing", columns=columns)
     refused(r"columns: unknown key 'anwser'; did you mean 'answer'\?", columns={"anwser": "x"})
-    refused(r"columns.labels: 'Big Cat' is no name", columns={"labels": {"Big Cat": "kind"}})
+    refused(
+        r"columns.labels: 'Big Cat' is no valid task name", columns={"labels": {"Big Cat": "kind"}}
+    )
     make_table()
-    refused(r"has no splits and no column of them, but splits are a, b", splits=["a", "b"])
+    refused(r"has neither splits nor a split column, but splits are a, b", splits=["a", "b"])
     make_table([["a.png", "?", "train"]], ["image", "prompt", "split"])
     refused(r"questions.csv: no split 'trian'; did you mean 'train'\?", splits=["trian"])
 
@@ -128,9 +128,9 @@ def test_a_missing_column_or_split_is_named_with_the_nearest():
 def test_an_empty_folder_and_a_folder_around_the_dataset_are_refused():
     Path("photos/deep").mkdir(parents=True)
     Path("photos/deep/notes.txt").write_text("none")
-    refused(r"^photos: no pictures in this folder, expected files that", Path("photos"), "folder")
+    refused(r"^photos: no images in this folder, expected files that", Path("photos"), "folder")
     refused(r"^nowhere: no such folder", Path("nowhere"), "folder")
-    refused(r"^\.: holds data/raw/mine, where its pictures would be taken", Path(), "folder")
+    refused(r"^\.: contains data/raw/mine, where its images would be taken", Path(), "folder")
 
 
 def test_a_table_that_is_missing_or_of_another_kind_is_refused():
@@ -139,17 +139,17 @@ def test_a_table_that_is_missing_or_of_another_kind_is_refused():
     refused(r"^mine: a folder, expected a file", Path("mine"))
     Path("mine/questions.xlsx").write_text("")
     refused(
-        r"a table ends in '.xlsx'; .*\.csv, \.jsonl, \.parquet, \.tsv", Path("mine/questions.xlsx")
+        r"table suffix is '.xlsx'; .*\.csv, \.jsonl, \.parquet, \.tsv", Path("mine/questions.xlsx")
     )
     refused(r"layout is 'tabel'; did you mean 'table'\?", layout="tabel")
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "b.png"])
-def test_a_file_that_is_no_picture_is_named_when_preparing(name):
+def test_a_file_that_is_no_image_is_named_when_preparing(name):
     Path("photos").mkdir()
     Path("photos", name).write_text("no picture at all")
     take(Path("photos"), "folder")
-    with pytest.raises(UserError, match=f"{name}: not a whole picture"):
+    with pytest.raises(UserError, match=f"{name}: not a complete image"):
         prepare("folder", prompt="?", task="t")
 
 
@@ -161,7 +161,7 @@ def test_a_file_that_is_no_picture_is_named_when_preparing(name):
         (b"image,prompt\na.png,one, two\n", r"line 2: 3 cells, expected 2 \(image, prompt\);"),
         (b"image,prompt\na.png\n", r"line 2: 1 cells, expected 2"),
         (b'image,prompt\na.png,"no end\n', r"line 2: not CSV \(unexpected end of data\)"),
-        (b"image,prompt,image\na.png,?,b.png\n", r"line 1: column 'image' stands twice"),
+        (b"image,prompt,image\na.png,?,b.png\n", r"line 1: column 'image' occurs twice"),
         (b"image,,prompt\na.png,,?\n", r"line 1: column '' has no name in the header"),
         (b"image,prompt\n", r"no rows, expected a header and at least one row"),
         (b"", r"no rows, expected a header"),
@@ -177,9 +177,9 @@ def test_a_broken_csv_is_one_sentence(data, words):
     ("text", "words"),
     [
         ('{"image": "a.png"}\n{"image": \n', r"line 2: not valid JSON \(Expecting value, column"),
-        ('\n["a.png"]\n', r"line 2: '\[\"a.png\"\]' is no JSON object, expected"),
+        ('\n["a.png"]\n', r"line 2: '\[\"a.png\"\]' is not a JSON object, expected"),
         ("\n", r"no rows, expected at least one line of JSON"),
-        ('{"image": 3}', r"line 1: the picture is of type int, expected a path, bytes,"),
+        ('{"image": 3}', r"line 1: the image is of type int, expected a path, bytes,"),
         ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt holds a dict"),
     ],
 )  # fmt: skip
@@ -196,7 +196,7 @@ def test_a_truncated_parquet_is_one_sentence(keep):
     path = Path("mine/questions.parquet")
     pq.write_table(pa.table({"image": ["a.png"] * 1000, "prompt": ["?"] * 1000}), path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-    refused(r"^mine/questions.parquet: truncated or damaged, not a whole Parquet file", path)
+    refused(r"^mine/questions.parquet: truncated or damaged, not a complete Parquet file", path)
 
 
 def test_a_receipt_elsewhere_and_another_layout_are_refused():

@@ -1,4 +1,4 @@
-"""prepare_clevr: right answers, right labels, whole groups, same bytes, one-sentence errors."""
+"""CLEVR's tables: correct answers and labels, whole groups, same bytes, one-sentence errors."""
 
 import json
 import random
@@ -25,7 +25,7 @@ from eyechart.data.layouts.clevr import (
 COUNTS = {"train": 30, "val": 15}
 VAL_SCENES = "scenes/CLEVR_val_scenes.json"
 VAL_QUESTIONS = "questions/CLEVR_val_questions.json"
-VAL_PICTURE = "images/val/CLEVR_val_000003.png"
+VAL_IMAGE = "images/val/CLEVR_val_000003.png"
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_the_six_tasks_hold_every_question_with_its_answer_among_its_choices(roo
     expected = {"color": 8, "shape": 3, "material": 2, "size": 2, "number": 11, "boolean": 2}
     for task, choices in expected.items():
         rows = items.filter(task=task)
-        assert rows.height == 45  # the fixture asks one question of each task per picture
+        assert rows.height == 45  # the fixture asks one question of each task per image
         assert rows["choices"].list.n_unique().unique().to_list() == [choices]
         assert rows.select(pl.col("answer").is_in(pl.col("choices")).all()).item()
     asked = {
@@ -127,7 +127,7 @@ def test_an_empty_scene_has_labels_and_a_type():
     assert clevr_tasks.image_type(scene) == "nothing"
 
 
-def test_pictures_are_described_as_they_stand_on_disk(root):
+def test_images_are_described_as_they_stand_on_disk(root):
     _, images = prepare(root)
     hashes = {e["path"]: e["sha256"] for e in read(root / "acquired.json")["files"]}
     for row in images.iter_rows(named=True):
@@ -260,33 +260,31 @@ def test_a_broken_list_is_named(root):
         prepare(root)
 
 
-def test_a_missing_picture_is_named_with_its_mend(root):
-    (root / VAL_PICTURE).unlink()
-    with pytest.raises(
-        UserError, match=f"{VAL_PICTURE}: picture is missing; restore it, or delete"
-    ):
+def test_a_missing_image_is_named_with_its_mend(root):
+    (root / VAL_IMAGE).unlink()
+    with pytest.raises(UserError, match=f"{VAL_IMAGE}: image is missing; restore it, or delete"):
         prepare(root)
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.0])
-def test_a_truncated_picture_is_named(root, keep):
-    data = (root / VAL_PICTURE).read_bytes()
-    (root / VAL_PICTURE).write_bytes(data[: int(len(data) * keep)])
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: picture was truncated or altered"):
+def test_a_truncated_image_is_named(root, keep):
+    data = (root / VAL_IMAGE).read_bytes()
+    (root / VAL_IMAGE).write_bytes(data[: int(len(data) * keep)])
+    with pytest.raises(UserError, match=f"{VAL_IMAGE}: image was truncated or altered"):
         prepare(root)
 
 
-def test_another_picture_under_the_same_name_is_noticed(root):
-    (root / VAL_PICTURE).write_bytes((root / "images/val/CLEVR_val_000004.png").read_bytes())
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: picture was truncated or altered"):
+def test_another_image_under_the_same_name_is_noticed(root):
+    (root / VAL_IMAGE).write_bytes((root / "images/val/CLEVR_val_000004.png").read_bytes())
+    with pytest.raises(UserError, match=f"{VAL_IMAGE}: image was truncated or altered"):
         prepare(root)
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-20], lambda data: b"no picture"])
-def test_a_picture_that_was_acquired_broken_is_named(root, damage):
-    (root / VAL_PICTURE).write_bytes(damage((root / VAL_PICTURE).read_bytes()))
+def test_an_image_that_was_acquired_broken_is_named(root, damage):
+    (root / VAL_IMAGE).write_bytes(damage((root / VAL_IMAGE).read_bytes()))
     make_receipt(root, COUNTS)
-    with pytest.raises(UserError, match=f"{VAL_PICTURE}: not a whole picture"):
+    with pytest.raises(UserError, match=f"{VAL_IMAGE}: not a complete image"):
         prepare(root)
 
 

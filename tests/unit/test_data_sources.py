@@ -45,7 +45,7 @@ def sentence(splits=("train", "val")):
 
 @pytest.fixture
 def archive(tmp_path, monkeypatch):
-    """Serve a zip whose row says neither bytes nor checksum."""
+    """Serve a zip whose row has neither size nor checksum."""
     settle_in(tmp_path, monkeypatch)
     monkeypatch.setattr(sources_http, "_CHUNK", 500)
     folder = make_clevr(Path("official/CLEVR_v1.0"), COUNTS, seed=2)
@@ -76,7 +76,7 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
     for part in (
         f"{LOCK}: 'CLEVR_v1.0.zip' of clevr was",
         f"is now {len(archive.data)} bytes with sha256",
-        f"if {ZIP} is damaged delete it and run again, to accept what {archive.url} holds now",
+        f"if {ZIP} is damaged, delete it and run again; to accept the new content of {archive.url}",
     ):
         assert part in told
     assert contents(ROOT) == old
@@ -91,7 +91,7 @@ def test_a_later_download_that_differs_is_refused_until_the_user_says_so(archive
 
 def test_what_is_no_dataset_is_not_locked(archive):
     archive.data = b"<html>log in first</html>"
-    assert "truncated or damaged, not a whole zip" in sentence()
+    assert "truncated or damaged, no complete zip" in sentence()
     assert not LOCK.exists()
 
 
@@ -100,7 +100,7 @@ def test_a_server_that_does_not_say_how_much_it_sends_is_not_trusted(archive, mo
     monkeypatch.setattr(
         Answer, "send_header", lambda *a: None if a[1] == "Content-Length" else send(*a)
     )
-    assert "says how many bytes it has, so a cut could not be told" in sentence()
+    assert "gives its size, so a truncated file could not be detected" in sentence()
 
 
 def test_size_licence_and_note_are_told_before_the_download(archive, caplog):
@@ -140,7 +140,7 @@ def test_a_malformed_lock_is_named(archive, text, expected):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Serve a dataset as a repository, with pictures kept as large files and lists as git's."""
+    """Serve a dataset as a repository, with images as large files and lists as git blobs."""
     settle_in(tmp_path, monkeypatch)
     for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -205,7 +205,7 @@ def test_a_repository_that_differs_from_the_lock_is_refused_and_replaces_nothing
     write_table("-", f"hub:datasets/{REPOSITORY}@{head}")
     told = sentence()
     assert f"{LOCK}: 'CLEVR_v1.0/{name}' of clevr was" in told
-    assert "holds now delete its line" in told
+    assert ", delete its line" in told
     here = {key: data for key, data in contents(ROOT).items() if not key.endswith(".new")}
     assert (here, LOCK.read_text()) == (old, lock)
 
@@ -237,10 +237,10 @@ def test_mistakes_about_a_repository_are_one_sentence(hub, monkeypatch):
     told = sentence()
     assert "has no revision 'mian'; correct its url in versions.tsv; did you mean 'main'?" in told
     write_table("-", "hub:datasets/owner/clever@main")
-    assert "correct url in versions.tsv, or give the token of one who may read it" in sentence()
+    assert "correct url in versions.tsv, or set the environment variable HF_TOKEN" in sentence()
     hub.repositories[REPOSITORY].commit({"README.md": b"moved"})
     write_table("-", f"hub:datasets/{REPOSITORY}@main")
-    assert "holds none of the files that clevr needs (found: README.md)" in sentence()
+    assert "contains none of the files that clevr needs (found: README.md)" in sentence()
     assert not LOCK.exists() and not (ROOT / "acquired.json").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 from mmvp_fixture import acquire
 from skills_fixture import check_tables, regions_of
 from skills_fixture import prepare as prepare_with
-from spair_fixture import KEYPOINTS, PICTURES, annotation, make_spair, shifted, write_pair
+from spair_fixture import IMAGES, KEYPOINTS, annotation, make_spair, shifted, write_pair
 
 from eyechart.core.errors import UserError
 from eyechart.data.layouts import base as layouts_base
@@ -38,9 +38,9 @@ def examine(**settings):
 
 
 def changed(**fields):
-    """Acquire and prepare one pair whose annotation says something else."""
+    """Acquire and prepare one pair with a modified annotation."""
     make_spair(Path("mine"))
-    cats = PICTURES["cat"]
+    cats = IMAGES["cat"]
     write_pair(Path("mine"), "test", annotation(1, "cat", *cats[:2], list(KEYPOINTS)) | fields)
     acquire(Path("mine"), "spair", ROOT, ("test",))
     with pytest.raises(UserError) as raised:
@@ -49,7 +49,7 @@ def changed(**fields):
     return str(raised.value)
 
 
-def test_ref_and_the_answer_are_one_keypoint_on_two_pictures():
+def test_ref_and_the_answer_are_one_keypoint_on_two_images():
     items, images, regions = examine()
     check_tables(items, images, regions)
     assert items["item_id"].to_list() == ["test_000001", "test_000002", "test_000003"]
@@ -65,7 +65,7 @@ def test_ref_and_the_answer_are_one_keypoint_on_two_pictures():
     assert set(items["type"]) == {"cat", "bus"}
 
 
-def test_pairs_that_hang_together_by_a_picture_are_one_group():
+def test_pairs_that_hang_together_by_an_image_are_one_group():
     items, images, _ = examine()
     groups = dict(items.select("item_id", "group").iter_rows())
     assert groups["test_000001"] == groups["test_000002"] != groups["test_000003"]
@@ -89,29 +89,29 @@ def test_marks_lie_apart_and_pairs_without_four_such_points_are_counted(caplog):
         points = [found[letter][1][:2] for letter in "ABCD"]
         gaps = [abs(complex(*a) - complex(*b)) for a in points for b in points if a != b]
         assert min(gaps) >= 0.3 * 60
-    assert f"test: {len(items)} of 4 pairs make an item; {4 - len(items)} that were" in caplog.text
+    assert f"test: {len(items)} of 4 pairs make an item; {4 - len(items)} others do" in caplog.text
     assert len(items) < 4
 
 
-def test_a_keypoint_just_off_the_picture_is_moved_and_one_farther_off_is_named(caplog):
+def test_a_keypoint_just_off_the_image_is_moved_and_one_farther_off_is_named(caplog):
     make_spair(Path("mine"))
-    cats, ids = PICTURES["cat"], list(KEYPOINTS)
+    cats, ids = IMAGES["cat"], list(KEYPOINTS)
     off = annotation(1, "cat", *cats[:2], ids)
-    off["src_kps"][0] = [60, 6]  # pixels of a picture 60 px wide end with 59
+    off["src_kps"][0] = [60, 6]  # pixels of an image 60 px wide end with 59
     write_pair(Path("mine"), "test", off)
     acquire(Path("mine"), "spair", ROOT, ("test",))
     with caplog.at_level(logging.WARNING):
         prepare()
-    assert "1 keypoints lay a pixel off and were moved" in caplog.text
+    assert "1 keypoints lay up to a pixel outside and were moved" in caplog.text
     off["src_kps"][0] = [62, 6]
     told = changed(src_kps=off["src_kps"])
-    assert "2008_000001.jpg: point 0 at (62.5, 6.5) does not lie on its picture" in told
+    assert "2008_000001.jpg: point 0 at (62.5, 6.5) does not lie on its image" in told
 
 
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kps_ids": ["0"]}, "6 src_kps, 6 trg_kps and 1 kps_ids, expected as many of each"),
+        ({"kps_ids": ["0"]}, "6 src_kps, 6 trg_kps and 1 kps_ids, expected equal numbers"),
         ({"src_kps": [[1]]}, "src_kps 0 is [1], expected [x, y]"),
         ({"trg_kps": "none"}, "trg_kps is 'none', expected a list of [x, y]"),
         (
@@ -126,13 +126,13 @@ def test_a_bad_annotation_is_one_sentence(fields, words):
     assert words in told
 
 
-def test_a_missing_picture_field_or_split_is_named():
+def test_a_missing_image_field_or_split_is_named():
     make_spair(Path("mine"))
     Path("mine/JPEGImages/bus/2009_000008.jpg").unlink()
-    with pytest.raises(UserError, match=r"2009_000008.jpg: no such picture, but PairAnnotation/te"):
+    with pytest.raises(UserError, match=r"2009_000008.jpg: no such image, but PairAnnotation/te"):
         acquire(Path("mine"), "spair", ROOT, ("test",))
     with pytest.raises(
-        UserError, match=r"split 'train' of SPair-71k cannot be examined, .*'trn'\?"
+        UserError, match=r"split 'train' of SPair-71k cannot be evaluated: .*'trn'\?"
     ):
         spair_layout.check_released(["train"])
     with pytest.raises(UserError, match=r"mine/PairAnnotation/val: no such folder"):
@@ -143,11 +143,11 @@ def test_a_missing_picture_field_or_split_is_named():
         acquire(Path("mine"), "spair", ROOT, ("test",))
 
 
-def test_a_picture_that_changed_since_is_refused():
+def test_an_image_that_changed_since_is_refused():
     examine()
     path = Path("mine/SPair-71k/JPEGImages/cat/2008_000001.jpg")
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(UserError, match=r"2008_000001.jpg: picture was altered since it was acqu"):
+    with pytest.raises(UserError, match=r"2008_000001.jpg: image was altered since it was acqu"):
         prepare()
 
 

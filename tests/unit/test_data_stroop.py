@@ -1,4 +1,4 @@
-"""Stroop pictures of the user's own become items that say what the table says; faults are named."""
+"""The user's own Stroop images become items that match the table; faults are named."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def examine(**changes):
     return prepare(stroop_prepare, ROOT, {"prompts": PROMPTS, **changes})
 
 
-def test_items_are_pictures_times_prompts_and_the_answer_is_the_font_colour():
+def test_items_are_images_times_prompts_and_the_answer_is_the_font_colour():
     make(Path("mine/stroop"))
     items, images = examine()
     assert len(items) == 2 * len(images) == 2 * (3 + 6)
@@ -67,7 +67,7 @@ def test_items_are_pictures_times_prompts_and_the_answer_is_the_font_colour():
     assert json.loads(concept["meta"]) == {"rgb": None, "wording": 0}
 
 
-def test_a_group_is_a_typeface_in_a_place_or_a_picture():
+def test_a_group_is_a_typeface_in_a_place_or_an_image():
     make(Path("mine"))
     items, images = examine()
     groups = dict(images.select("image_id", "group").iter_rows())
@@ -78,7 +78,7 @@ def test_a_group_is_a_typeface_in_a_place_or_a_picture():
     assert dict(of_items.iter_rows()) == groups
 
 
-def test_pictures_have_the_cues_for_labels():
+def test_images_have_the_cues_for_labels():
     make(Path("mine"))
     _, images = examine()
     row = images.filter(image_id="word_black_in_blue").row(0, named=True)
@@ -121,18 +121,18 @@ def changed(place, column, value, rows=WORDS):
     [
         (
             changed(0, "font", "blu"),
-            r"line 2: font is 'blu', which is no colour of the palette; did",
+            r"line 2: font is 'blu', which is not a colour of the palette; did",
         ),
         (changed(2, "word", "teal"), r"line 4: word is 'teal', .*There are: black, blue, white"),
-        (changed(1, "background", ""), r"line 3: background is '', which is no colour"),
-        (changed(1, "file", WORDS[0][0]), r"line 3: file '.*' stands already in .*line 2"),
+        (changed(1, "background", ""), r"line 3: background is '', which is not a colour"),
+        (changed(1, "file", WORDS[0][0]), r"line 3: file '.*' is already in .*line 2"),
         (
             changed(0, "file", "words/none.png"),
             r"line 2: file is 'words/none.png', but there is no",
         ),
         (
             changed(0, "file", "../a.png"),
-            r"line 2: file is '../a.png', expected the path of a pict",
+            r"line 2: file is '../a.png', expected the path of an imag",
         ),
         (changed(0, "file", "words/a.txt"), r"line 2: file is 'words/a.txt', expected the path"),
         (changed(0, "x", "left"), r"line 2: x is 'left', expected a number, 0 or above"),
@@ -148,7 +148,7 @@ def test_a_fault_in_the_table_is_one_sentence_with_its_line(rows, words):
     assert not ROOT.exists()
 
 
-def test_missing_columns_tables_folders_and_pictures_are_named():
+def test_missing_columns_tables_folders_and_images_are_named():
     make(Path("mine"), [row[:3] for row in WORDS], HEADER[:3])
     with pytest.raises(UserError, match=r"Stroop.csv: column 'background' is missing"):
         acquire(Path("mine"), "stroop", ROOT)
@@ -156,12 +156,12 @@ def test_missing_columns_tables_folders_and_pictures_are_named():
     with pytest.raises(UserError, match=r"mine/Stroop.csv: no such file"):
         acquire(Path("mine"), "stroop", ROOT)
     make(Path("fewer"), pictures=("000.png",))
-    with pytest.raises(
-        UserError, match=r"fewer/concepts/black: 1 pictures of the colour 'black', "
-    ):
+    with pytest.raises(UserError, match=r"fewer/concepts/black: 1 images of the colour 'black', "):
         acquire(Path("fewer"), "stroop", ROOT)
     Path("empty").mkdir()
-    with pytest.raises(UserError, match=r"empty/concepts: no such folder, expected one of pictur"):
+    with pytest.raises(
+        UserError, match=r"empty/concepts: no such folder, expected a folder of imag"
+    ):
         acquire(Path("empty"), "stroop", ROOT)
 
 
@@ -169,7 +169,7 @@ def test_missing_columns_tables_folders_and_pictures_are_named():
     ("rows", "words"),
     [
         ([["blue", 0, 0, 256]], "line 2: blue is '256', expected a number from 0 to 255"),
-        ([["blue", 0, 0, 1], ["blue", 0, 0, 2]], "line 3: name 'blue' stands there twice"),
+        ([["blue", 0, 0, 1], ["blue", 0, 0, 2]], "line 3: name 'blue' occurs twice"),
         ([["", 0, 0, 1]], "line 2: name '' is empty"),
     ],
 )
@@ -180,17 +180,17 @@ def test_a_fault_in_the_palette_is_named(rows, words):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_a_colour_of_the_palette_without_pictures_is_named():
+def test_a_colour_of_the_palette_without_images_is_named():
     make(Path("mine"))
     write(Path("mine/Palette.csv"), ["name", "red", "green", "blue"], [["teal", 0, 128, 128]])
-    with pytest.raises(UserError, match=r"mine/concepts/teal: 0 pictures of the colour 'teal'"):
+    with pytest.raises(UserError, match=r"mine/concepts/teal: 0 images of the colour 'teal'"):
         acquire(Path("mine"), "stroop", ROOT)
 
 
-def test_two_pictures_of_one_name_are_refused():
+def test_two_images_of_one_name_are_refused():
     make(Path("mine"))
     draw(Path("mine/concepts/blue/000.jpg"), 5)
-    with pytest.raises(UserError, match=r"would both be called 'concept_blue_000'; rename one"):
+    with pytest.raises(UserError, match=r"would both have the id 'concept_blue_000'; rename one"):
         examine()
 
 
@@ -200,7 +200,7 @@ def test_two_pictures_of_one_name_are_refused():
         ([], r"datasets.stroop.prompts is \[\], expected a list of at least one prompt"),
         ("Which?", "prompts is 'Which.', expected a list"),
         (["Which?", " "], "the prompt ' ' is empty"),
-        (["Which?", "Which?"], "the prompt 'Which.' stands there twice"),
+        (["Which?", "Which?"], "the prompt 'Which.' occurs twice"),
     ],
 )
 def test_prompts_that_cannot_be_asked_are_refused(prompts, words):

@@ -9,7 +9,7 @@ import torch
 from tiny_models import build_dataset, build_llava, spec
 
 from eyechart.core.errors import UserError
-from eyechart.data.open_image import open_picture
+from eyechart.data.open_image import open_image
 from eyechart.extraction import engine
 from eyechart.extraction.engine import Engine
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -72,7 +72,7 @@ def run(adapter, card, data, *, batch_size=4, part=(0, 1), addresses=ADDRESSES, 
 def single(adapter, data, question):
     """Plain hidden states of one prompt, without pads, hooks or caches, and its token ids."""
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
-    pictures = [adapter.prepare_image(open_picture(plan.paths[i])) for i in question.images]
+    pictures = [adapter.prepare_image(open_image(plan.paths[i])) for i in question.images]
     ids = torch.tensor([adapter.row(question.prompt, pictures).ids])
     pixels = torch.cat([p.inputs["pixel_values"] for p in pictures]) if pictures else None
     states = {}
@@ -116,7 +116,7 @@ def test_every_picture_of_a_batch_equals_its_own_plain_forward_pass(adapter, car
     image, _ = run(adapter, card, data)
     plan = plan_part(data.items, data.images, 0, 1, "{question}")
     for row, name in enumerate(plan.images):
-        shown = adapter.prepare_image(open_picture(plan.paths[name]))
+        shown = adapter.prepare_image(open_image(plan.paths[name]))
         with torch.inference_mode():
             tower = adapter.model.model.vision_tower
             hidden = tower(**shown.inputs, output_hidden_states=True).hidden_states

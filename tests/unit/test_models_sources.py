@@ -235,7 +235,7 @@ def test_a_token_is_never_sent_on_to_another_host_nor_taken_from_netrc(hub, monk
 def test_a_token_that_may_not_enter_is_told_from_one_that_is_wrong(hub, monkeypatch):
     hub.repositories[REPOSITORY].gated = "closed"
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    assert "the account behind HF_TOKEN may not enter" in sentence()
+    assert "the account of HF_TOKEN has no access" in sentence()
     monkeypatch.setenv("HF_TOKEN", "hf_old")
     assert "the hub answers HTTP 401; correct the token in HF_TOKEN" in sentence()
 

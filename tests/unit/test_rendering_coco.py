@@ -1,4 +1,4 @@
-"""The drawn COCO is one to pycocotools: true masks, boxes, areas, and captions that are true."""
+"""pycocotools reads the rendered COCO: correct masks, boxes, areas, and true captions."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from eyechart.rendering.scene.clevr import draw_plan
 from eyechart.tables.receipt import read_receipt
 
 SPLITS = {"val2017": 9}
-# pycocotools' own arrays do not know an argument that numpy 2 asks for
+# pycocotools' arrays lack an argument that numpy 2 requires
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
@@ -59,7 +59,7 @@ def test_masks_boxes_and_areas_are_the_renderers_own(root):
             assert category["supercategory"] == obj["shape"]
 
 
-def test_pycocotools_finds_pictures_by_category(root):
+def test_pycocotools_finds_images_by_category(root):
     coco = load(root, "instances")
     assert sorted(coco.getCatIds()) == list(range(1, 25))
     red = coco.getCatIds(catNms=["red cube", "red sphere", "red cylinder"])
@@ -91,7 +91,7 @@ def test_layout_is_the_official_one(root):
     assert receipt["splits"] == {"val2017": {"images": 9, "questions": 45}}
 
 
-def test_every_caption_is_true_of_its_picture(root):
+def test_every_caption_is_true_of_its_image(root):
     coco = load(root, "captions")
     for scene in shards(root)[0]["scenes"]:
         image, objects = scene["image_index"] + 1, scene["objects"]
@@ -103,7 +103,7 @@ def test_every_caption_is_true_of_its_picture(root):
 
 
 def box_scenes(count):
-    """Plans of more things than are drawn here, with boxes that may share columns."""
+    """Return plans of more things than are rendered here, with boxes that may share columns."""
     look = {"objects": [1, 6], "extent": 3, "gap": 0.05, "light_jitter": 1.0}
     look["camera"] = {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 30, "jitter": 0.3}
     for i in range(count):

@@ -1,4 +1,4 @@
-"""Points of the world are where cameras and rays say they are, and hidden ones are told apart."""
+"""Projections agree with cameras and rays, and hidden points are recognised."""
 
 import random
 
@@ -8,11 +8,11 @@ from rendering_fixture import SETTINGS
 
 from eyechart.rendering.datasets.blink.matching import draw_things
 from eyechart.rendering.datasets.blink.species import SPECIES, draw_specimen
-from eyechart.rendering.mesh_renderer import Booth
+from eyechart.rendering.mesh_renderer import MeshRenderer
 from eyechart.rendering.points import part_spots
 from eyechart.rendering.projection import project, visible_in
-from eyechart.rendering.scene.cameras import Camera, drawn_camera, orbit
-from eyechart.rendering.scene.framing import framed
+from eyechart.rendering.scene.cameras import Camera, jittered_camera, orbit
+from eyechart.rendering.scene.framing import framed_camera
 from eyechart.rendering.scene.lighting import facing, lights
 from eyechart.rendering.scene.materials import Surface
 from eyechart.rendering.scene.meshes import body
@@ -27,29 +27,29 @@ def box(name, at, half):
     return Thing(name, {"body": solid}, {"own": Surface((200, 60, 60))}, at)
 
 
-def booth(*things, image_px=IMAGE_PX):
-    return Booth(Scene(things, lights(random.Random(1), SETTINGS)), list(image_px))
+def renderer(*things, image_px=IMAGE_PX):
+    return MeshRenderer(Scene(things, lights(random.Random(1), SETTINGS)), list(image_px))
 
 
 def cameras(count):
     rng = random.Random(5)
     for _ in range(count):
-        camera = drawn_camera(rng, SETTINGS)
+        camera = jittered_camera(rng, SETTINGS)
         yield orbit(camera, rng.uniform(-180, 180), rng.uniform(-25, 30), rng.uniform(-60, 60),
                     rng.uniform(0.7, 1.6))  # fmt: skip
 
 
 def test_every_ray_projects_into_its_own_pixel():
     things = draw_things(random.Random(2))
-    scene = booth(*things)
+    scene = renderer(*things)
     for camera in cameras(6):
-        survey = scene.survey(camera)
-        at = project(camera, survey.position, IMAGE_PX)
+        geometry = scene.trace(camera)
+        at = project(camera, geometry.position, IMAGE_PX)
         columns, rows = np.meshgrid(np.arange(60) + 0.5, np.arange(40) + 0.5)
-        shown = survey.depth > 0
+        shown = geometry.depth > 0
         assert np.abs(at[..., 0] - columns)[shown].max() < 0.5 + 1e-3
         assert np.abs(at[..., 1] - rows)[shown].max() < 0.5 + 1e-3
-        assert np.allclose(at[..., 2][shown], survey.depth[shown], atol=1e-4)
+        assert np.allclose(at[..., 2][shown], geometry.depth[shown], atol=1e-4)
 
 
 def test_a_point_of_one_view_projects_onto_its_surface_in_another():
@@ -57,14 +57,15 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
     for seed in range(3):
         things = draw_things(random.Random(seed))
         first, second = (
-            booth(*things).survey(framed(camera, things, 0.9, IMAGE_PX)) for camera in cameras(2)
+            renderer(*things).trace(framed_camera(camera, things, 0.9, IMAGE_PX))
+            for camera in cameras(2)
         )
         shown = (first.thing > 0) & visible_in(second, first.position)
         assert shown.sum() > 20
         for row, column in rng.sample(np.argwhere(shown).tolist(), 20):
             point = first.position[row, column]
             x, y, _ = project(second.camera, point, IMAGE_PX)
-            # the nearest point that a ray of the second view met lies half a pixel away at most
+            # the nearest hit of a ray of the second view is at most half a pixel away
             met = project(second.camera, second.position[int(y), int(x)], IMAGE_PX)
             assert abs(met[0] - x) < 1 and abs(met[1] - y) < 1
             back = project(first.camera, point, IMAGE_PX)
@@ -72,29 +73,29 @@ def test_a_point_of_one_view_projects_onto_its_surface_in_another():
 
 
 def test_what_stands_behind_something_is_not_visible():
-    survey = booth(box("near", (0, -3, 1), 0.8), box("far", (0, 2, 1), 0.6)).survey(FRONT)
+    geometry = renderer(box("near", (0, -3, 1), 0.8), box("far", (0, 2, 1), 0.6)).trace(FRONT)
     near, hidden = [0.1, -3.8, 1.1], [0.1, 1.4, 1.1]
-    assert visible_in(survey, [near, hidden]).tolist() == [True, False]
-    alone = booth(box("far", (0, 2, 1), 0.6)).survey(FRONT)
+    assert visible_in(geometry, [near, hidden]).tolist() == [True, False]
+    alone = renderer(box("far", (0, 2, 1), 0.6)).trace(FRONT)
     assert visible_in(alone, [near, hidden]).tolist() == [False, True]
 
 
 def test_the_back_of_a_thing_is_not_visible():
-    survey = booth(box("only", (0, 0, 1), 0.8)).survey(FRONT)
-    assert visible_in(survey, [[0.2, -0.8, 1.2], [0.2, 0.8, 1.2]]).tolist() == [True, False]
+    geometry = renderer(box("only", (0, 0, 1), 0.8)).trace(FRONT)
+    assert visible_in(geometry, [[0.2, -0.8, 1.2], [0.2, 0.8, 1.2]]).tolist() == [True, False]
 
 
-def test_points_outside_the_picture_or_behind_the_camera_are_not_visible():
-    survey = booth(box("only", (0, 0, 1), 0.8)).survey(FRONT)
-    assert not visible_in(survey, [[30.0, 0.0, 0.0], [0.0, -20.0, 1.0]]).any()
+def test_points_outside_the_image_or_behind_the_camera_are_not_visible():
+    geometry = renderer(box("only", (0, 0, 1), 0.8)).trace(FRONT)
+    assert not visible_in(geometry, [[30.0, 0.0, 0.0], [0.0, -20.0, 1.0]]).any()
     assert np.isnan(project(FRONT, [0.0, -20.0, 1.0], IMAGE_PX)[:2]).all()
 
 
-def test_a_lamp_in_the_picture_is_noticed():
+def test_a_lamp_in_the_image_is_noticed():
     lamp = Light((0.0, -5.0, 1.5), 0.5, (9.0, 9.0, 9.0))
     scene = Scene((box("only", (0, 0, 1), 0.8),), (lamp,))
-    assert Booth(scene, list(IMAGE_PX)).survey(FRONT).shows_lamp
-    assert not booth(box("only", (0, 0, 1), 0.8)).survey(FRONT).shows_lamp
+    assert MeshRenderer(scene, list(IMAGE_PX)).trace(FRONT).shows_lamp
+    assert not renderer(box("only", (0, 0, 1), 0.8)).trace(FRONT).shows_lamp
 
 
 def test_lights_turn_with_the_camera():
@@ -107,7 +108,7 @@ def test_lights_turn_with_the_camera():
 
 
 @pytest.mark.parametrize("side", [1, -1])
-def test_a_camera_that_rolls_turns_the_picture_the_other_way(side):
+def test_a_camera_that_rolls_turns_the_image_the_other_way(side):
     rolled = orbit(FRONT, roll=90 * side)
     x, y, _ = project(rolled, [0.0, 0.0, 2.0], IMAGE_PX)  # above the middle
     assert y == pytest.approx(20) and (x < 30 if side > 0 else x > 30)
@@ -119,7 +120,7 @@ def test_zoom_and_frame_are_what_they_say():
     assert FRONT.width_at_target() == pytest.approx(30 / x * 2)
     for kind in SPECIES:
         thing = draw_specimen(random.Random(kind), kind)
-        camera = framed(FRONT, [thing], 0.8, IMAGE_PX)
+        camera = framed_camera(FRONT, [thing], 0.8, IMAGE_PX)
         corners = np.concatenate([mesh.vertices for _, mesh, _ in thing.meshes()])
         at = project(camera, corners, IMAGE_PX)[:, :2] - (30, 20)
         assert np.abs(at).max() == pytest.approx(0.8 * 40 / 2, abs=0.05)
@@ -132,7 +133,7 @@ def test_bodies_are_closed_fill_their_box_and_face_outward(kind, shape):
     mesh = body(kind, shape)
     corners = mesh.vertices[mesh.faces]  # (f, 3, 3)
     cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    # the divergence theorem: a closed surface that faces outward holds a positive volume
+    # divergence theorem: a closed surface facing outward encloses a positive volume
     volume = np.einsum("fi,fi->", corners[:, 0], cross) / 6
     expected = {"block": 8, "ball": 4 * np.pi / 3, "drum": 2 * np.pi,
                 "cone": 2 * np.pi * (1 + 0.3 + 0.09) / 3,
@@ -147,8 +148,10 @@ def test_bodies_are_closed_fill_their_box_and_face_outward(kind, shape):
 
 def test_the_middle_of_a_part_is_on_the_part():
     thing = draw_specimen(random.Random(4), "creature")
-    survey = booth(thing, image_px=(80, 80)).survey(framed(FRONT, [thing], 0.9, (80, 80)))
-    spots = part_spots(survey)
+    geometry = renderer(thing, image_px=(80, 80)).trace(
+        framed_camera(FRONT, [thing], 0.9, (80, 80))
+    )
+    spots = part_spots(geometry)
     assert {"body", "foot", "horn"} <= set(spots)
     for name, (x, y) in spots.items():
-        assert survey.names[survey.part[int(y), int(x)] - 1] == (0, name)
+        assert geometry.names[geometry.part[int(y), int(x)] - 1] == (0, name)

@@ -1,4 +1,4 @@
-"""Drawn MMVP and MMVP-VLM: pairs that differ in one pattern, and words that are true of them."""
+"""Rendered MMVP and MMVP-VLM: pairs differ in one pattern, and their texts are true."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ from eyechart.rendering.scene.props import draw_text
 from eyechart.tables.receipt import read_receipt
 
 SPLITS = {"test": 36}
-# What may differ between the two plans of a pair: fields of how many objects, or of the camera
+# Allowed differences of a pair's plans: number of objects and their fields, or the camera
 ALLOWED = {
     "orientation": {"rotation"},
     "state": {"form"},
@@ -52,8 +52,8 @@ def pairs(root):
 
 
 def read(path):
-    with Image.open(path) as picture:
-        return np.array(picture.convert("RGB")).astype(int)
+    with Image.open(path) as image:
+        return np.array(image.convert("RGB")).astype(int)
 
 
 def drawn_pairs(pattern, count):
@@ -98,7 +98,7 @@ def is_left(plan, one, other):
 
 
 def seen(pattern, plan, question):
-    """Answer a question from the plan and the boxes alone, by its pattern and words."""
+    """Return the answer to a question from plan and boxes alone, by its pattern and words."""
     words = question.rstrip("?").replace("cubes", "cube").replace("spheres", "sphere")
     words = words.replace("cylinders", "cylinder").split()
     shape = next((w for w in words if w in ("cube", "sphere", "cylinder")), "")
@@ -134,7 +134,7 @@ def test_answers_are_right_and_opposite(mmvp):
             assert seen(pair["pattern"], plan, row["Question"]) == told, row
 
 
-def test_statements_are_true_of_their_own_picture_only(vlm):
+def test_statements_are_true_of_their_own_image_only(vlm):
     told = rows(vlm / "Questions.csv")
     for pair in pairs(vlm):
         texts = [row["Statement"] for row in told[2 * pair["pair"] : 2 * pair["pair"] + 2]]
@@ -155,9 +155,9 @@ def test_layout_of_mmvp_is_the_official_one(mmvp):
     patterns = rows(mmvp / "Patterns.csv")
     assert Counter(row["Type"] for row in patterns) == dict.fromkeys(TYPES.values(), 4)
     for number in range(1, 37):
-        with Image.open(mmvp / f"MMVP Images/{number}.jpg") as picture:
-            assert picture.size == (64, 64)
-            assert JpegImagePlugin.get_sampling(picture) == 0  # 4:4:4
+        with Image.open(mmvp / f"MMVP Images/{number}.jpg") as image:
+            assert image.size == (64, 64)
+            assert JpegImagePlugin.get_sampling(image) == 0  # 4:4:4
     receipt = read_receipt(mmvp / "acquired.json")
     assert (receipt["layout"], receipt["splits"]) == (
         "mmvp",
@@ -176,7 +176,7 @@ def test_layout_of_mmvp_vlm_is_the_official_one(vlm):
 
 
 @pytest.mark.parametrize("layout", ["mmvp", "vlm"])
-def test_everything_shows_in_the_pictures(layout, request):
+def test_everything_shows_in_the_images(layout, request):
     root = request.getfixturevalue(layout)
     for pair in pairs(root):
         first, second = (read(root / path) for path in pair["images"])
@@ -241,7 +241,7 @@ def test_same_bytes_whatever_the_number_of_shards(layout, tmp_path):
     assert tree(one) == tree(draw(tmp_path / "three", layout, {"test": 10}, shards=3))
 
 
-def test_an_odd_number_of_pictures_is_refused(tmp_path):
+def test_an_odd_number_of_images_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"splits\.test is 7; .* even"):
         draw(tmp_path, "mmvp", {"test": 7})
 

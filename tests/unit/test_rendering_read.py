@@ -1,4 +1,4 @@
-"""What the studio draws in an official layout, its reader reads, and finds the same truth."""
+"""Rendered datasets in official layouts are read back with the same ground truth."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ SKILLS = {
 
 
 def prepared(root, layout, splits, **settings):
-    """Draw a dataset, read it, and give its items, its pictures and, where asked, its regions."""
+    """Render a dataset and read it; return its items, images and, if requested, regions."""
     drawn = draw(root / "raw", layout, splits, **LOOK)
     flags = {"dataset": layout, "receipt": drawn / "acquired.json", "seed": 7,
              "settings": json.dumps({"splits": list(splits), **settings}),
@@ -37,7 +37,7 @@ def table(root, name):
 
 
 def letters(root):
-    """Give the right letter of every item, by its id."""
+    """Return the correct letter of every item, by id."""
     found = {}
     for row in table(root, "items").to_dicts():
         named = json.loads(row["meta"])["letters"]

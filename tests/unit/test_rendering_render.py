@@ -1,4 +1,4 @@
-"""Pictures agree with their plans, and are the same bytes whatever the number of shards."""
+"""Images agree with their plans, and their bytes do not depend on the number of shards."""
 
 import json
 
@@ -49,8 +49,8 @@ def draw(root, shards, settings=SETTINGS):
 
 
 def read(path):
-    with Image.open(path) as picture:
-        return np.array(picture)
+    with Image.open(path) as image:
+        return np.array(image)
 
 
 def tree(root):
@@ -75,10 +75,10 @@ def test_layout_is_clevr_and_its_parts_agree(tmp_path):
     assert {q["image_filename"] for q in asked} <= {s["image_filename"] for s in scenes}
     for scene in scenes:
         stem = scene["image_filename"].removesuffix(".png")
-        picture = read(tmp_path / "images/val" / scene["image_filename"])
+        image = read(tmp_path / "images/val" / scene["image_filename"])
         mask = read(tmp_path / f"truth/val/{stem}_mask.png")
         depth = read(tmp_path / f"truth/val/{stem}_depth.png")
-        assert picture.shape == (48, 64, 3)
+        assert image.shape == (48, 64, 3)
         assert mask.shape == depth.shape == (48, 64)
         assert depth.dtype == np.uint16
         assert set(np.unique(mask)) == set(range(len(scene["objects"]) + 1))
@@ -102,7 +102,7 @@ def test_objects_are_where_the_plan_says():
 
 
 def test_rendering_again_and_again_gives_the_same_pixels():
-    # the renderer used to swap the two lights in one scene of ten, by where they lay in memory
+    # the renderer used to swap the two lights in one scene of ten, by memory address
     scene, settings = plan("again", objects=[3, 3]), {**SETTINGS, "image_px": [16, 12]}
     views = [render(scene, settings, seed=3) for _ in range(60)]
     assert len({view.rgb.tobytes() for view in views}) == 1
@@ -128,7 +128,7 @@ def test_objects_never_touch_and_stand_on_the_floor():
                 assert gap >= SIZES[a["size"]] + SIZES[b["size"]] + 0.05 - 1e-5
 
 
-def test_relationships_mirror_each_other_and_agree_with_the_picture():
+def test_relationships_mirror_each_other_and_agree_with_the_image():
     for name in range(30):
         scene = plan(name, objects=[3, 3])
         related = scene["relationships"]

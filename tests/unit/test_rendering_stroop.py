@@ -1,4 +1,4 @@
-"""Drawn Stroop pictures: the grid is whole and balanced, words and colours are as told."""
+"""Rendered Stroop images: the grid is complete and balanced, words and colours match the table."""
 
 import csv
 import itertools
@@ -109,12 +109,12 @@ def test_unreadable_and_faint_cells_are_drawn_as_told():
 
 @pytest.mark.parametrize("typeface", BUILT_IN)
 @pytest.mark.parametrize("name", ["turquoise", "red"])
-def test_words_of_the_twenty_names_fit_a_small_picture_in_every_typeface(dice, typeface, name):
+def test_words_of_the_twenty_names_fit_a_small_image_in_every_typeface(dice, typeface, name):
     colors = PALETTES["vlm_lens"]
     settings = {**STROOP, "image_px": [80, 80], "typefaces": [typeface]}
     for _ in range(5):
         drawn = draw_word(Cell(name, "white", "black", 0), colors, settings, dice)
-        inked = drawn.picture.max(axis=-1) > 0
+        inked = drawn.image.max(axis=-1) > 0
         assert not (inked[0] | inked[-1]).any()
         assert drawn.size_px >= 8
         assert drawn.typeface == typeface
@@ -135,14 +135,13 @@ def test_typefaces_differ_and_so_do_places(dice):
         for _ in range(20)
     ]
     ink = {
-        t: [int((d.picture[..., 0] > 127).sum()) for d in drawn if d.typeface == t]
-        for t in BUILT_IN
+        t: [int((d.image[..., 0] > 127).sum()) for d in drawn if d.typeface == t] for t in BUILT_IN
     }
     assert min(ink["bold"]) > 1.15 * max(ink["plain"])
     assert len({(d.x, d.y) for d in drawn}) > 40
 
 
-def test_short_words_stand_in_each_ninth_of_the_picture_about_equally(dice):
+def test_short_words_stand_in_each_ninth_of_the_image_about_equally(dice):
     small = {**STROOP, "image_px": [90, 90], "text_height": [0.2, 0.2], "typefaces": ["plain"]}
     drawn = [draw_word(CELL, COLORS, small, dice) for _ in range(450)]
     counts = Counter((int(d.x // 30), int(d.y // 30)) for d in drawn)
@@ -152,11 +151,11 @@ def test_short_words_stand_in_each_ninth_of_the_picture_about_equally(dice):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PALETTES["vlm_lens"])
-def test_a_concept_picture_shows_its_colour_and_no_two_are_the_same(kind, name):
+def test_a_concept_image_shows_its_colour_and_no_two_are_the_same(kind, name):
     color = PALETTES["vlm_lens"][name]
-    pictures = [draw_concept(color, kind, (60, 48), np.random.default_rng(s)) for s in range(4)]
-    assert len({picture.tobytes() for picture in pictures}) == 4
-    for picture in pictures:
+    images = [draw_concept(color, kind, (60, 48), np.random.default_rng(s)) for s in range(4)]
+    assert len({picture.tobytes() for picture in images}) == 4
+    for picture in images:
         assert picture.shape == (48, 60, 3)
         near = np.abs(picture.astype(int) - color).max(axis=-1) < 60
         assert near.mean() > (0.1 if kind == "object" else 0.9)
@@ -194,10 +193,11 @@ def test_a_palette_that_cannot_be_is_refused(own, words):
 def test_fonts_and_sizes_that_cannot_be_are_refused(tmp_path, dice):
     broken = tmp_path / "broken.ttf"
     broken.write_bytes(b"no font")
-    with pytest.raises(UserError, match=r"typefaces: '.*broken.ttf' is no font that can be read"):
+    with pytest.raises(UserError, match=r"typefaces: '.*broken.ttf' is not a readable font"):
         draw(tmp_path, "stroop", {"test": 4}, **STROOP | {"typefaces": [str(broken)]})
     with pytest.raises(
-        UserError, match=r"'elsewhere/plain.ttf' would share the name 'plain'|would"
+        UserError,
+        match=r"'elsewhere/plain.ttf' and another typeface|another typeface are both named",
     ):
         draw(tmp_path, "stroop", {"test": 4}, **STROOP | {"typefaces": ["plain", "x/plain.ttf"]})
     with pytest.raises(UserError, match=r"the word 'red' would be smaller than 8 px"):

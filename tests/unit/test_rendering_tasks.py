@@ -1,4 +1,4 @@
-"""The six drawn tasks: their truth found again another way, their balance, their official files."""
+"""The six rendered tasks: ground truth verified independently, balance, official files."""
 
 import csv
 import io
@@ -23,9 +23,9 @@ from eyechart.rendering.datasets.mochi import draw as mochi_draw
 from eyechart.rendering.datasets.mochi.sculptures import (
     build,
     difference,
-    draw_looks,
     draw_odd,
     draw_sites,
+    draw_surfaces,
 )
 from eyechart.rendering.points import APART, BORDER
 from eyechart.rendering.projection import project
@@ -66,17 +66,17 @@ def items(root, task=None):
     return [item for item in found if task in (None, item.get("sub_task"))]
 
 
-def opened(picture):
-    return np.array(Image.open(io.BytesIO(picture["bytes"])))
+def opened(image):
+    return np.array(Image.open(io.BytesIO(image["bytes"])))
 
 
 def read(path):
-    with Image.open(path) as picture:
-        return np.array(picture)
+    with Image.open(path) as image:
+        return np.array(image)
 
 
 def part_at(root, item, view, spot):
-    """Give the part under a point, by the number that the saved mask has there."""
+    """Return the part under a point, by the saved mask's number there."""
     mask = read(root / f"truth/val/{item['idx']}_{view}_mask.png")
     return mask[int(spot[1]), int(spot[0])]
 
@@ -96,8 +96,8 @@ def test_blink_has_the_official_files_and_columns(blink):
         for row in table:
             shown = [row[f"image_{n}"] for n in range(1, 5)]
             count = 3 if task == "Art_Style" else 2
-            assert [picture is None for picture in shown] == [n >= count for n in range(4)]
-            assert all(opened(picture).shape == (64, 64, 3) for picture in shown[:count])
+            assert [image is None for image in shown] == [n >= count for n in range(4)]
+            assert all(opened(image).shape == (64, 64, 3) for image in shown[:count])
             assert row["prompt"].endswith(f"\n({'ABCD'[len(row['choices']) - 1]}) "
                                           f"{row['choices'][-1]}")  # fmt: skip
         choices = ["the second image", "the third image"]
@@ -116,7 +116,7 @@ def test_the_right_letter_is_spread_evenly(blink):
         assert sorted(answers) == sorted(f"({letter})" for letter in letters)
 
 
-def test_points_stand_apart_and_whole_in_the_picture(blink):
+def test_points_stand_apart_and_whole_in_the_image(blink):
     with open(blink / "Points.csv", newline="") as file:
         told = list(csv.DictReader(file))
     assert list(told[0]) == ["idx", "name", "x", "y"]
@@ -148,17 +148,17 @@ def test_every_point_is_on_the_part_that_the_facts_name(task):
     for number in range(2):
         item = blink_items.draw_item((3, "b", "val", task, number), {**SETTINGS, **LOOK})
         told = {"REF": item.facts["part"], **item.facts["parts"]}
-        for shot, points in zip(item.shots, item.points, strict=True):
+        for view, points in zip(item.views, item.points, strict=True):
             for name, (x, y) in points.items():
-                here = shot.survey.part[int(y), int(x)]
-                assert shot.survey.names[here - 1] == (0, told[name])
+                here = view.geometry.part[int(y), int(x)]
+                assert view.geometry.names[here - 1] == (0, told[name])
 
 
 def test_the_right_point_is_the_same_point_of_the_world():
     for number in range(4):
         name = (7, "blink", "val", "Visual_Correspondence", number)
         item = blink_items.draw_item(name, {**SETTINGS, **LOOK})
-        first, second = (shot.survey for shot in item.shots)
+        first, second = (view.geometry for view in item.views)
         for letter, world in item.facts["world"].items():
             x, y, depth = project(second.camera, world, (64, 64))
             assert item.points[1][letter] == pytest.approx((x, y))
@@ -169,7 +169,7 @@ def test_the_right_point_is_the_same_point_of_the_world():
 
 
 @pytest.mark.parametrize("task", BLINK[:3])
-def test_the_place_in_the_picture_is_right_as_often_as_a_guess(blink, task):
+def test_the_place_in_the_image_is_right_as_often_as_a_guess(blink, task):
     nearest = []
     for item in items(blink, task):
         ref, spots = item["points"][0]["REF"], item["points"][1]
@@ -205,7 +205,7 @@ def test_a_mark_is_centred_to_a_fraction_of_a_pixel():
         assert (change * rows_).sum() / change.sum() == pytest.approx(y, abs=0.15)
 
 
-def test_the_right_picture_has_the_style_of_the_first_and_the_other_differs(blink):
+def test_the_right_image_has_the_style_of_the_first_and_the_other_differs(blink):
     for item in items(blink, "Art_Style"):
         styles = item["facts"]["styles"]
         wrong = "B" if item["answer"] == "A" else "A"
@@ -289,7 +289,7 @@ def test_mochi_has_the_official_columns(mochi):
     for row in table:
         assert len(row["images"]) == row["n_objects"] in (3, 4)
         assert 0 <= row["oddity_index"] < row["n_objects"]
-        assert all(opened(picture).shape == (64, 64, 3) for picture in row["images"])
+        assert all(opened(image).shape == (64, 64, 3) for image in row["images"])
 
 
 def test_the_odd_one_has_the_same_parts_in_another_arrangement(mochi):
@@ -302,7 +302,7 @@ def test_the_odd_one_has_the_same_parts_in_another_arrangement(mochi):
 
 
 def turned_apart(one, other):
-    """Count the parts that lie elsewhere under the best of eight turns and mirrors, by angles."""
+    """Count the relocated parts under the best of eight rotations and reflections, by angles."""
     counts = []
     for turn, way in itertools.product((0, 90, 180, 270), (1, -1)):
         same = sum(
@@ -319,10 +319,10 @@ def test_sculptures_of_a_trial_are_built_of_the_same_bodies():
         own = draw_sites(rng)
         other = draw_odd(rng, own)
         assert difference(own, other) == turned_apart(own, other) >= 2
-        looks = draw_looks(rng, "painted", list(own))
+        surfaces = draw_surfaces(rng, "painted", list(own))
         bodies = [
             Counter((s.kind, s.scale, s.shape, s.paint) for s in thing.solids.values())
-            for thing in (build(own, looks, 0.3, 0), build(other, looks, 0.3, 0))
+            for thing in (build(own, surfaces, 0.3, 0), build(other, surfaces, 0.3, 0))
         ]
         assert bodies[0] == bodies[1]
 
@@ -335,7 +335,7 @@ def test_a_turned_or_mirrored_sculpture_counts_as_the_same():
     assert difference(own, {**own, "ball": (0, 2)}) == 1
 
 
-def test_places_of_the_odd_one_and_numbers_of_pictures_are_spread_evenly():
+def test_places_of_the_odd_one_and_numbers_of_images_are_spread_evenly():
     block = len(mochi_draw.CASES)
     cases = [case_of(mochi_draw.CASES, n, "odd", 7) for n in range(2 * block)]
     assert Counter(cases) == dict.fromkeys(mochi_draw.CASES, 2)
@@ -387,7 +387,7 @@ def test_another_seed_draws_another_item():
     assert facts[0]["depths"] != facts[1]["depths"]
 
 
-def test_pictures_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, monkeypatch):
+def test_images_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, monkeypatch):
     monkeypatch.setattr(blink_items, "ATTEMPTS", 2)
     monkeypatch.setattr(cv_bench_draw, "ATTEMPTS", 2)
     with pytest.raises(UserError, match=r"raise rendering\.image_px"):
@@ -396,7 +396,7 @@ def test_pictures_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path
         draw(tmp_path, "cv_bench", {"test": 1}, image_px=[6, 6])
 
 
-def test_a_picture_that_is_gone_is_refused_with_its_name(tmp_path):
+def test_an_image_that_is_gone_is_refused_with_its_name(tmp_path):
     root = draw(tmp_path, "mochi", {"train": 1}, image_px=[48, 48], samples_per_pixel=1)
     (root / "shards/pictures/train_0_1.png").unlink()
     from rendering_fixture import step

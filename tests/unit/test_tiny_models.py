@@ -1,4 +1,4 @@
-"""The training room: packing changes nothing, stages train what they say, kills lose nothing."""
+"""Training: packing changes nothing, stages train the right parameters, kills lose nothing."""
 
 import json
 from itertools import pairwise
@@ -22,7 +22,7 @@ from eyechart.tiny_models import (
 )
 from eyechart.tiny_models.answers import answer_logits, image_tokens
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer
-from eyechart.tiny_models.images import augment, load_pictures, normalise
+from eyechart.tiny_models.images import augment, load_images, normalise
 from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop
 from eyechart.training import steps as stage
@@ -31,7 +31,7 @@ from eyechart.training.loop import learning_rate
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Ten drawn training pictures and four held-out ones; read-only."""
+    """Return ten rendered training images and four held-out ones; read-only."""
     root = tmp_path_factory.mktemp("raw")
     draw(root)
     return root
@@ -39,7 +39,7 @@ def raw(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(raw, tmp_path_factory):
-    """All four stages, trained for a few steps; read-only."""
+    """Return all four stages, trained for a few steps; read-only."""
     folder = tmp_path_factory.mktemp("trained")
     ready = {s: str(folder / s / "model" / "ready.json") for s in
              ("contrastive", "language", "alignment")}  # fmt: skip
@@ -80,7 +80,7 @@ def test_alignment_moves_the_projector_alone(trained):
 
 def test_instruction_moves_everything_that_the_answer_depends_on(trained):
     aligned, tuned = load(trained, "alignment"), load(trained, "instruction")
-    # vision_feature_layer is -2: the last of the two blocks, and the norm behind it, are not read
+    # vision_feature_layer is -2: the last of the two blocks, and the norm after it, are unused
     unread = ("encoder.layers.1.", "post_layernorm")
     for name, value in aligned.items():
         moved = not torch.equal(value, tuned[name])
@@ -91,7 +91,7 @@ def test_a_packed_question_gets_the_logits_it_gets_alone(raw, trained):
     folder = trained / "instruction" / "model"
     model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
     tokenizer = AutoProcessor.from_pretrained(folder).tokenizer
-    held_out = load_pictures(raw, "val")
+    held_out = load_images(raw, "val")
     packer = Packer(tokenizer, model.config.image_seq_length)
     with torch.inference_mode():
         seen = image_tokens(model, normalise(held_out.pixels))
@@ -104,11 +104,11 @@ def test_a_packed_question_gets_the_logits_it_gets_alone(raw, trained):
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-4)
 
 
-def test_training_reads_pictures_and_prompts_as_the_processor_gives_them(raw, trained):
+def test_training_reads_images_and_prompts_as_the_processor_gives_them(raw, trained):
     folder = trained / "instruction" / "model"
     processor = AutoProcessor.from_pretrained(folder)
     model = LlavaForConditionalGeneration.from_pretrained(folder).eval()
-    held_out = load_pictures(raw, "val")
+    held_out = load_images(raw, "val")
     question = held_out.questions[0][0]
     content = [{"type": "image"}, {"type": "text", "text": question["question"]}]
     prompt = processor.apply_chat_template(
@@ -151,7 +151,7 @@ def test_a_killed_training_resumes_to_the_same_weights_and_curve(raw, trained, t
     assert not checkpoint.exists()
 
 
-def test_a_checkpoint_is_not_resumed_from_other_pictures_or_other_earlier_models(raw, trained):
+def test_a_checkpoint_is_not_resumed_from_other_images_or_other_earlier_models(raw, trained):
     model = trained / "contrastive" / "model"
     seen = set()
     for receipt, vision in (
@@ -191,7 +191,7 @@ def test_packed_weights_install_and_another_recipe_is_refused(trained, tmp_path)
         install_weights.main(["--recipe", recipe, *install])
 
 
-def test_text_alone_and_picture_prompts_share_their_words():
+def test_text_alone_and_image_prompts_share_their_words():
     tokenizer = build_tokenizer(["Q: What color is the cube? A: red"] * 3, 300, image=True)
     with_picture = tokenizer.tokenize("Q:<image> What color")
     assert [t for t in with_picture if t != "<image>"] == tokenizer.tokenize("Q: What color")

@@ -1,4 +1,4 @@
-"""The eye that meets no words: its teacher, what views keep, and that kills lose nothing."""
+"""The self-supervised encoder: its teacher, its views, and that kills lose nothing."""
 
 import json
 
@@ -13,7 +13,7 @@ from transformers import AutoImageProcessor, Dinov2Model
 from eyechart.tables.parquet import read_table
 from eyechart.tiny_models import train_dino
 from eyechart.tiny_models.architectures import build_dino
-from eyechart.tiny_models.images import Pictures, load_pictures, normalise
+from eyechart.tiny_models.images import TrainingImages, load_images, normalise
 from eyechart.tiny_models.train_dino import StudentTeacher, neighbour_accuracies
 from eyechart.tiny_models.views import draw_mask, draw_views
 from eyechart.training import loop
@@ -25,7 +25,7 @@ STILL |= dict.fromkeys(("brightness", "contrast", "saturation"), 0.0)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Ten drawn training pictures and four held-out ones; read-only."""
+    """Return ten rendered training images and four held-out ones; read-only."""
     root = tmp_path_factory.mktemp("raw")
     draw(root)
     return root
@@ -33,7 +33,7 @@ def raw(tmp_path_factory):
 
 @pytest.fixture
 def pair():
-    """A student and a teacher that nobody trained."""
+    """Return an untrained student and teacher."""
     return StudentTeacher(build_dino(RECIPE["architecture"], 1), OWN)
 
 
@@ -49,7 +49,7 @@ def test_the_teacher_is_the_running_mean_of_the_student_and_nothing_trains_it(pa
     before = [p.clone() for p in pair.teacher.parameters()]
     for parameter in pair.student.parameters():
         parameter.data += 1.0
-    pair.follow()
+    pair.update_teacher()
     share = 1 - OWN["teacher_momentum"]
     for old, now in zip(before, pair.teacher.parameters(), strict=True):
         torch.testing.assert_close(now, old + share)
@@ -58,14 +58,14 @@ def test_the_teacher_is_the_running_mean_of_the_student_and_nothing_trains_it(pa
     assert all(p.grad is not None for p in pair.student.parameters())
 
 
-def test_a_view_is_predicted_from_the_other_view_of_the_same_picture(pair):
+def test_a_view_is_predicted_from_the_other_view_of_the_same_image(pair):
     views, hidden = draw_views(pixels(6), OWN, dice()), draw_mask(6, 4, OWN, dice(2))
     with torch.no_grad():
-        whole, patch = pair.teach(views, hidden)
+        whole, patch = pair.teacher_targets(views, hidden)
         pair.centres.zero_()
-        tokens = pair.student.see(views, hidden)
-        said = (pair.student.whole(tokens[:, 0]) / OWN["student_temperature"]).log_softmax(-1)
-        of_other = [-(whole[(i + 3) % 6] * said[i]).sum() for i in range(6)]
+        tokens = pair.student.tokens(views, hidden)
+        log_p = (pair.student.whole(tokens[:, 0]) / OWN["student_temperature"]).log_softmax(-1)
+        of_other = [-(whole[(i + 3) % 6] * log_p[i]).sum() for i in range(6)]
         each = []
         for i in range(6):
             mine = hidden.nonzero()[:, 0] == i
@@ -77,17 +77,17 @@ def test_a_view_is_predicted_from_the_other_view_of_the_same_picture(pair):
 
 def test_what_the_teacher_says_is_centred_on_what_it_said_before(pair):
     views, hidden = draw_views(pixels(4), OWN, dice()), draw_mask(4, 4, OWN, dice())
-    tokens = pair.teacher.see(views)
-    said = pair.teacher.whole(tokens[:, 0])
-    first, _ = pair.teach(views, hidden)
-    torch.testing.assert_close(first, (said / OWN["teacher_temperature"]).softmax(-1))
-    moved = (1 - OWN["centre_momentum"]) * said.mean(0)
+    tokens = pair.teacher.tokens(views)
+    logits = pair.teacher.whole(tokens[:, 0])
+    first, _ = pair.teacher_targets(views, hidden)
+    torch.testing.assert_close(first, (logits / OWN["teacher_temperature"]).softmax(-1))
+    moved = (1 - OWN["centre_momentum"]) * logits.mean(0)
     torch.testing.assert_close(pair.centres[0].detach(), moved.detach())
-    second, _ = pair.teach(views, hidden)
-    torch.testing.assert_close(second, ((said - moved) / OWN["teacher_temperature"]).softmax(-1))
+    second, _ = pair.teacher_targets(views, hidden)
+    torch.testing.assert_close(second, ((logits - moved) / OWN["teacher_temperature"]).softmax(-1))
 
 
-def test_views_that_may_not_change_are_the_pictures_and_left_stays_left():
+def test_views_that_may_not_change_are_the_images_and_left_stays_left():
     images = pixels(3)
     torch.testing.assert_close(draw_views(images, STILL, dice()), normalise(images))
     half = torch.zeros(64, 3, 20, 20, dtype=torch.uint8)
@@ -110,29 +110,29 @@ def test_every_view_hides_a_patch_and_the_share_is_right_on_average():
     assert float(hidden.float().mean()) == pytest.approx(OWN["masked"], abs=0.02)
 
 
-def test_neighbours_vote_and_a_picture_finds_itself(raw, pair):
-    known = load_pictures(raw, "train")
+def test_neighbours_vote_and_an_image_finds_itself(raw, pair):
+    known = load_images(raw, "train")
     alone = {**OWN, "known": 10, "neighbours": 1}
-    found = neighbour_accuracies(pair.teacher.eye, known, known, alone)
-    assert set(found) == {f"nearest_neighbours/{task}" for task in train_dino.WATCHED}
+    found = neighbour_accuracies(pair.teacher.encoder, known, known, alone)
+    assert set(found) == {f"nearest_neighbours/{task}" for task in train_dino.EVALUATED}
     assert set(found.values()) == {1.0}
-    shuffled = Pictures(known.pixels.flip(0), known.scenes, known.questions)
-    assert min(neighbour_accuracies(pair.teacher.eye, known, shuffled, alone).values()) < 1
+    shuffled = TrainingImages(known.pixels.flip(0), known.scenes, known.questions)
+    assert min(neighbour_accuracies(pair.teacher.encoder, known, shuffled, alone).values()) < 1
 
 
 def test_the_eye_that_is_kept_is_a_stock_one_and_reads_what_its_processor_gives(raw, tmp_path):
     train_dino.main(flags(raw, tmp_path, "distillation"))
     folder = tmp_path / "distillation" / "model"
-    eye = Dinov2Model.from_pretrained(folder)
+    encoder = Dinov2Model.from_pretrained(folder)
     fresh = build_dino(RECIPE["architecture"], 3)
     moved = [
-        not torch.equal(a, b) for a, b in zip(eye.parameters(), fresh.parameters(), strict=True)
+        not torch.equal(a, b) for a, b in zip(encoder.parameters(), fresh.parameters(), strict=True)
     ]
     assert all(moved)
-    picture = load_pictures(raw, "val").pixels[:1]
+    image = load_images(raw, "val").pixels[:1]
     processor = AutoImageProcessor.from_pretrained(folder)
-    read = processor(picture[0].permute(1, 2, 0).numpy(), return_tensors="pt")["pixel_values"]
-    torch.testing.assert_close(read, normalise(picture), atol=1e-5, rtol=0)
+    read = processor(image[0].permute(1, 2, 0).numpy(), return_tensors="pt")["pixel_values"]
+    torch.testing.assert_close(read, normalise(image), atol=1e-5, rtol=0)
     curve = read_table(tmp_path / "distillation/curve.parquet").to_pydict()
     assert {"loss", "nearest_neighbours/object_count"} <= set(curve["metric"])
     assert np.isfinite(curve["value"]).all()

@@ -37,7 +37,7 @@ TEXT = {
 
 
 def spec(family: str, checkpoint: Path, **changes: object) -> Spec:
-    """A spec of a tiny checkpoint."""
+    """Return the spec of a tiny checkpoint."""
     encoder = family == "clip"
     fields = {
         "family": family,
@@ -85,7 +85,7 @@ def build_clip(folder: Path) -> Path:
 
 
 def build_dataset(folder: Path, pictures: int, rows: list[tuple[str, list[int], str]]) -> object:
-    """Save random pictures and the two tables; rows are (item id, picture numbers, prompt)."""
+    """Save random images and the two tables; rows are (item id, image numbers, prompt)."""
     draw = np.random.default_rng(7)
     images = []
     for i in range(pictures):

@@ -1,4 +1,4 @@
-"""A small recipe of all training stages, and pictures to train on."""
+"""A small recipe of all training stages, and images to train on."""
 
 import json
 
@@ -42,7 +42,7 @@ RECIPE = {
 
 
 def draw(root):
-    """Draw ten training pictures and four held-out ones in CLEVR's layout."""
+    """Render ten training images and four held-out ones in CLEVR's layout."""
     settings = {
         **PLAN, "image_px": [20, 20], "samples_per_pixel": 1, "min_visible_px": 1, "truth": False,
         "shards": 1, "splits": {"train": 10, "val": 4}, "families": ["query", "count", "exist"],
@@ -57,7 +57,7 @@ def draw(root):
 
 
 def flags(raw, folder, stage, recipe=RECIPE, device="cpu"):
-    """Give the command line that training steps share."""
+    """Return the command line shared by training steps."""
     return [
         "--receipt", str(raw / "acquired.json"), "--recipe", json.dumps(recipe), "--seed", "3",
         "--device", device,

@@ -15,7 +15,7 @@ from eyechart.attention.regions import Mark, of_picture
 from eyechart.attention.rows import Share, Tables
 from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.trace import Trace, Tracer, check_places
-from eyechart.data.open_image import open_picture
+from eyechart.data.open_image import open_image
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
@@ -64,8 +64,8 @@ class ItemTracer:
         self.notes[name][what] += 1
 
     def trace_item(self, item: Item, marks: Sequence[Mark]) -> None:
-        """Trace one item, with its own marks and control marks, on its own images."""
-        images = [open_picture(Path(self.paths[image])) for image in item["images"]]
+        """Trace one item, with its own marks and those of another, on its own images."""
+        images = [open_image(Path(self.paths[image])) for image in item["images"]]
         found = self.tracer.trace(item, images, weights=not self.reasons["attention"])
         if not self.checked:
             self.check(found)

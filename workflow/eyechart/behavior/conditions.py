@@ -19,7 +19,7 @@ from PIL import Image
 
 from eyechart.core import randomness
 from eyechart.core.errors import UserError
-from eyechart.data.open_image import open_picture, size_of
+from eyechart.data.open_image import open_image, size_of
 
 WHITE = (255, 255, 255)
 
@@ -52,7 +52,7 @@ class Stimulus:
     def draw(self) -> Image.Image:
         """Return the image in RGB."""
         if self.path:
-            return open_picture(Path(self.path))
+            return open_image(Path(self.path))
         if not self.name:
             return Image.new("RGB", self.size, WHITE)
         width, height = self.size

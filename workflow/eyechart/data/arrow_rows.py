@@ -1,4 +1,4 @@
-"""Rows of Parquet and Arrow files as Python values, batch by batch, with names for classes."""
+"""Read rows of Parquet and Arrow files as Python values, batch by batch, with class names."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,29 +11,29 @@ import pyarrow.parquet as pq
 from eyechart.core.errors import UserError
 from eyechart.data.records import Record
 
-_ROWS = 64  # held at once: pictures may stand in the cells
-Rows = Callable[[list[str]], Iterator[Record]]  # from the columns that are wanted
+_ROWS = 64  # rows per batch; cells may hold whole images
+Rows = Callable[[list[str]], Iterator[Record]]  # takes the wanted columns
 Reader = tuple[list[str], Rows]
 
 
 def read_parquet(paths: list[Path]) -> Reader:
-    """Give the columns of Parquet files of one schema, and what iterates over their rows.
+    """Return the columns of Parquet files with one schema, and a function that iterates the rows.
 
     Raises
     ------
     UserError
-        If a file is missing or no whole Parquet file, at once or while its rows are read.
+        If a file is missing, truncated or damaged; raised on opening or while rows are read.
     """
     return _open(paths, pq.read_schema, _parquet_batches)
 
 
 def read_arrow(paths: list[Path]) -> Reader:
-    """Give the columns of Arrow streams of one schema, and what iterates over their rows.
+    """Return the columns of Arrow streams with one schema, and a function that iterates the rows.
 
     Raises
     ------
     UserError
-        If a file is missing or no whole Arrow stream, at once or while its rows are read.
+        If a file is missing, truncated or damaged; raised on opening or while rows are read.
     """
     return _open(paths, _arrow_schema, _arrow_batches)
 
@@ -67,7 +67,7 @@ def _whole(path: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path}: truncated or damaged, not a whole {kind} file ({reason})"
+            f"{path}: truncated or damaged, not a complete {kind} file ({reason})"
         ) from None
 
 
@@ -88,9 +88,9 @@ def _arrow_schema(path: Path) -> pa.Schema:
 
 
 def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
-    """Give the names of every column that the datasets library calls a ClassLabel."""
-    said = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = said.get("info", {}).get("features", {})
+    """Return the class names of every column that is a ClassLabel of the datasets library."""
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = metadata.get("info", {}).get("features", {})
     return {
         name: feature["names"]
         for name, feature in features.items()
@@ -100,5 +100,5 @@ def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
 
 
 def _named(value: int | None, names: list[str]) -> str | None:
-    # the library writes -1 where a label is not known
+    # the library writes -1 for an unknown label
     return None if value is None or not 0 <= value < len(names) else names[value]

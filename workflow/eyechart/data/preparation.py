@@ -1,4 +1,4 @@
-"""What every step ``prepare_<layout>`` shares: flags, receipt, pictures, the tables."""
+"""Shared code of the layouts' ``prepare`` steps: flags, receipt, images, tables."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.data.group_split import group_split
-from eyechart.data.image_files import check_pictures
+from eyechart.data.image_files import check_images
 from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
@@ -20,9 +20,9 @@ Row = dict[str, Any]
 
 
 def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argparse.Namespace:
-    """Read the flags, all of them required; ``doc`` is the step's own docstring.
+    """Parse the command line; every flag is required. ``doc`` is the step's docstring.
 
-    ``regions`` says whether the step writes that table too.
+    ``regions``: whether the step also writes that table.
     """
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--dataset", required=True)
@@ -37,12 +37,12 @@ def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argpa
 
 
 def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
-    """Give the receipt and the dataset's folder.
+    """Return the receipt and the dataset's folder.
 
     Raises
     ------
     UserError
-        If the receipt is of another layout, or lacks a split that the settings name.
+        If the receipt has another layout, or lacks a split named in the settings.
     """
     receipt = read_receipt(args.receipt)
     for split in args.settings["splits"]:
@@ -55,29 +55,29 @@ def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
 
 
 def divider(args: argparse.Namespace) -> Callable[[str], str]:
-    """Give the function that says ``train`` or ``test`` for a group."""
+    """Return the function that maps a group to ``train`` or ``test``."""
     share = args.settings["test_share"]
     return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
 
 
-def add_pictures(root: Path, rows: list[Row], receipt: Receipt) -> None:
-    """Check every row's picture on disk and add its ``sha256``, ``width`` and ``height``."""
+def add_image_facts(root: Path, rows: list[Row], receipt: Receipt) -> None:
+    """Check every row's image on disk; add ``sha256``, ``width`` and ``height`` to the row."""
     expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
     names = [Path(row["path"]).relative_to(root).as_posix() for row in rows]
-    found = check_pictures(root, names, expected)
+    found = check_images(root, names, expected)
     for row, name in zip(rows, names, strict=True):
         row.update(vars(found[name]))
 
 
 def as_items(rows: list[Row]) -> pa.Table:
-    """Give rows as a part of the table of items, which takes far less memory."""
+    """Return rows as a part of the items table, which takes far less memory."""
     return pa.Table.from_pylist(rows, schemas.ITEMS)
 
 
 def write_tables(
     args: argparse.Namespace, items: list[pa.Table], images: list[Row], tasks: list[str]
 ) -> None:
-    """Write both tables, sorted by id; items come in parts, ``tasks`` are the pictures' own."""
+    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks."""
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
     write_table(args.items, table.combine_chunks())
     images = sorted(images, key=lambda row: row["image_id"])

@@ -1,4 +1,4 @@
-"""Rows of the lists that come with pictures: CSV and JSON Lines, each row with its place."""
+"""Read CSV and JSON Lines tables that come with images; each row knows its location."""
 
 import csv
 import io
@@ -9,35 +9,35 @@ from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
 
-_LONGEST = 1 << 24  # characters of one cell; a caption or a program is far shorter
+_LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 
 
 class Record(NamedTuple):
-    """One row, ``values`` by column, and ``where`` it stands, for an error's sentence."""
+    """One row: ``values`` by column, and its location ``where`` for error messages."""
 
     where: str
     values: dict[str, Any]
 
 
 def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Record]:
-    """Read a table of text with a header, in UTF-8 with or without a byte order mark.
+    """Read a delimited text table with a header, in UTF-8 with or without a byte order mark.
 
-    Names and cells lose blanks around them; empty lines are left out.
+    Names and cells are stripped of surrounding blanks; empty lines are skipped.
 
     Parameters
     ----------
     path : Path
         The file.
     delimiter : str
-        What stands between cells.
+        Separator of cells.
     strict : bool
-        Whether a double quote out of place is an error.
+        Whether a misplaced double quote is an error.
 
     Raises
     ------
     UserError
-        If the file is missing, empty or not UTF-8, a name stands in the header twice, or a row
-        has more or fewer cells than the header.
+        If the file is missing, empty or not UTF-8, the header has a duplicate name, or a row has
+        more or fewer cells than the header.
     """
     csv.field_size_limit(_LONGEST)
     lines = io.StringIO(_text(path), newline="")
@@ -62,12 +62,12 @@ def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Reco
 
 
 def read_jsonl(path: Path) -> list[Record]:
-    """Read JSON Lines: one object a line; empty lines are left out.
+    """Read JSON Lines: one object per line; empty lines are skipped.
 
     Raises
     ------
     UserError
-        If the file is missing, empty or not UTF-8, or a line is no JSON object.
+        If the file is missing, empty or not UTF-8, or a line is not a JSON object.
     """
     records = [Record(where, _object(where, line)) for where, line in _lines(path)]
     if not records:
@@ -76,7 +76,7 @@ def read_jsonl(path: Path) -> list[Record]:
 
 
 def require(records: Iterable[Record], columns: Iterable[str], path: Path) -> None:
-    """Raise a UserError that names the first column that no row has, and the nearest there is."""
+    """Raise a UserError that names the first column missing in all rows, and the nearest name."""
     present = {name for record in records for name in record.values}
     for column in columns:
         if column not in present:
@@ -84,7 +84,7 @@ def require(records: Iterable[Record], columns: Iterable[str], path: Path) -> No
 
 
 def positive(record: Record, column: str) -> int:
-    """Give a cell as a whole number above 0, or raise a UserError that names the row."""
+    """Return a cell as a positive integer, or raise a UserError that names the row."""
     text = record.values[column]
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise UserError(f"{record.where}: {column} is {text!r}, expected a number above 0")
@@ -106,10 +106,10 @@ def _text(path: Path) -> str:
 
 def _header(row: list[str], where: str) -> list[str]:
     while not row[-1]:
-        row.pop()  # what spreadsheets leave behind the last column
+        row.pop()  # spreadsheets leave an empty cell after the last column
     for name in row:
         if row.count(name) > 1 or not name:
-            fault = "stands twice" if name else "has no name"
+            fault = "occurs twice" if name else "has no name"
             raise UserError(f"{where}: column {name!r} {fault} in the header ({', '.join(row)})")
     return row
 
@@ -126,7 +126,7 @@ def _fit(row: list[str], header: list[str], where: str) -> dict[str, str]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    # not splitlines: JSON may hold U+2028 and its like inside of a string
+    # not splitlines: JSON strings may contain U+2028 and similar characters
     for number, line in enumerate(_text(path).split("\n"), 1):
         if line.strip():
             yield f"{path}: line {number}", line
@@ -138,5 +138,5 @@ def _object(where: str, line: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise UserError(f"{where}: not valid JSON ({error.msg}, column {error.colno})") from None
     if not isinstance(found, dict):
-        raise UserError(f"{where}: {line.strip()[:40]!r} is no JSON object, expected {{…}}")
+        raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found

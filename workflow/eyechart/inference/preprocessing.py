@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from eyechart.data.open_image import open_picture
+from eyechart.data.open_image import open_image
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.families.base import Adapter
@@ -91,7 +91,7 @@ class Preparer:
 
     def prepare_image(self, image_id: str) -> PreparedImage:
         """Open and preprocess one image."""
-        image = open_picture(self.part.paths[image_id])
+        image = open_image(self.part.paths[image_id])
         return replace(self.adapter.prepare_image(image), size=image.size)
 
     def prompt(self, question: ItemPrompt) -> Prompt:

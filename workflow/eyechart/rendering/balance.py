@@ -1,4 +1,4 @@
-"""Spread what is right evenly over the items: in every block, each case once, in a drawn order."""
+"""Balance cases over items: every block contains each case once, in random order."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -10,14 +10,14 @@ LETTERS = "ABCD"
 
 
 def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
-    """Give the case of item ``number``.
+    """Return the case of item ``number``.
 
     Parameters
     ----------
     cases : sequence
-        Each comes once among the items k * len(cases) to (k + 1) * len(cases) - 1.
+        Each occurs once among the items k * len(cases) to (k + 1) * len(cases) - 1.
     name : parts
-        Seed the order together with the block's number.
+        Seeds of the order, together with the block number.
     """
     block, place = divmod(number, len(cases))
     return randomness.dice("balance", *name, block).sample(list(cases), len(cases))[place]

@@ -1,4 +1,4 @@
-"""A booth: one scene, ray-traced from any camera; its pictures and what is true of them."""
+"""Ray-trace one scene from any camera: images and their ground truth."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,22 +11,22 @@ from eyechart.rendering.scene.materials import Surface, bsdf
 from eyechart.rendering.scene.meshes import Mesh
 from eyechart.rendering.scene.objects import Light, Scene, part_of
 
-FLAT = 1e-3  # world units: how far from z = 0 a ray may meet the floor
-FLOOR_REPEATS, FLOOR_UNIT = 16, 5.0  # a unit of texture on the floor is so many units of length
+FLAT = 1e-3  # world units: tolerance of floor hits around z = 0
+FLOOR_REPEATS, FLOOR_UNIT = 16, 5.0  # floor texture repeats; world units per texture unit
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What every pixel of a view shows, each at one ray through a place within the pixel.
+class ViewGeometry:
+    """Ground truth of every pixel of a view, from one ray through a point of the pixel.
 
     Attributes
     ----------
-    position : float64 (h, w, 3), the point that the ray met, in world units
-    depth : float32 (h, w), how far it is along the camera's axis; 0 where there is nothing
-    thing : uint8 (h, w), i + 1 for thing i, 0 for the floor and for nothing
-    part : uint8 (h, w), i + 1 for ``names[i]``, 0 for the floor and for nothing
-    names : (number of the thing, name of the part) of every part
-    camera : who looks
+    position : float64 (h, w, 3), the point hit by the ray, in world units
+    depth : float32 (h, w), distance along the camera's axis; 0 where nothing is hit
+    thing : uint8 (h, w), i + 1 for thing i, 0 for floor and background
+    part : uint8 (h, w), i + 1 for ``names[i]``, 0 for floor and background
+    names : (index of the thing, name of the part) of every part
+    camera : camera of the view
     """
 
     position: np.ndarray
@@ -38,18 +38,18 @@ class Survey:
 
     @property
     def shows_lamp(self) -> bool:
-        """Whether a lamp stands in the picture: what belongs to no thing and is not the floor."""
+        """Whether a lamp is visible: a hit that belongs to no thing and not to the floor."""
         other = (self.thing == 0) & (self.depth > 0)
         return bool((other & (np.abs(self.position[..., 2]) > FLAT)).any())
 
     @property
     def image_px(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height in pixels."""
         return self.depth.shape[1], self.depth.shape[0]
 
 
-class Booth:
-    """One scene, loaded once for all its views.
+class MeshRenderer:
+    """Renderer of one scene, loaded once for all its views.
 
     Parameters
     ----------
@@ -63,31 +63,31 @@ class Booth:
         self.names = tuple(names)
         loaded = _surroundings(self._mi, scene)
         for n, thing in enumerate(scene.things):
-            for name, mesh, look in thing.meshes():
-                # a dot would be read as a path within the scene
+            for name, mesh, surface in thing.meshes():
+                # Mitsuba reads a dot as a path within the scene
                 shape = f"part-{n}-{self.names.index((n, part_of(name)))}-{len(loaded)}"
-                loaded[shape] = _mesh(self._mi, shape, mesh, look)
-        # optimizing shuffles the shapes by their place in memory
+                loaded[shape] = _mesh(self._mi, shape, mesh, surface)
+        # optimizing orders shapes by memory address
         self._scene = self._mi.load_dict(loaded, optimize=False)
 
-    def survey(self, camera: Camera) -> Survey:
-        """Trace one ray for every pixel and tell what it met."""
+    def trace(self, camera: Camera) -> ViewGeometry:
+        """Trace one ray per pixel; return what it hits."""
         mi = self._mi
         aov = mi.load_dict({"type": "aov", "aovs": "at:position,index:shape_index"})
         rendered = mi.render(
             self._scene, sensor=self._sensor(camera), integrator=aov, spp=1, seed=0
         )
         layers = np.array(rendered, dtype=np.float64)
-        index = layers[..., 3].round().astype(int)  # counts from 1 in scene order; 0 is no shape
+        index = layers[..., 3].round().astype(int)  # from 1 in scene order; 0 is no shape
         owners = [(0, 0)] + [_owner(shape.id()) for shape in self._scene.shapes()]
         thing, part = np.array(owners, dtype=np.uint8).T
         forward = camera.axes()[2]
         depth = (layers[..., :3] - camera.position) @ forward
         depth = np.where(index > 0, depth, 0).astype(np.float32)
-        return Survey(layers[..., :3], depth, thing[index], part[index], self.names, camera)
+        return ViewGeometry(layers[..., :3], depth, thing[index], part[index], self.names, camera)
 
-    def picture(self, camera: Camera, samples: int, seed: int) -> np.ndarray:
-        """Draw what a camera sees: sRGB, uint8 (h, w, 3)."""
+    def render(self, camera: Camera, samples: int, seed: int) -> np.ndarray:
+        """Render the image of a camera: sRGB, uint8 (h, w, 3)."""
         mi = self._mi
         path = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})
         linear = mi.render(
@@ -120,7 +120,7 @@ class Booth:
 
 
 def _owner(shape_id: str) -> tuple[int, int]:
-    """Give one more than the numbers of the thing and of the part that a shape belongs to."""
+    """Return the indices, plus one, of the thing and part that a shape belongs to."""
     if not shape_id.startswith("part-"):
         return 0, 0
     _, thing, part, _ = shape_id.split("-")
@@ -154,9 +154,9 @@ def _lamp(transform: Any, light: Light) -> dict[str, Any]:
     }
 
 
-def _mesh(mi: Any, name: str, mesh: Mesh, look: Surface) -> Any:
+def _mesh(mi: Any, name: str, mesh: Mesh, surface: Surface) -> Any:
     given = mi.Properties()
-    given["bsdf"] = mi.load_dict(bsdf(mi, look))
+    given["bsdf"] = mi.load_dict(bsdf(mi, surface))
     loaded = mi.Mesh(
         name, len(mesh.vertices), len(mesh.faces), props=given,
         has_vertex_normals=True, has_vertex_texcoords=True,

@@ -1,20 +1,20 @@
-"""Where a point of the world shows in a view, and whether it shows there at all.
+"""Project world points into a view, and test their visibility.
 
-Pixel coordinates are continuous: pixel (0, 0) of a picture covers [0, 1) x [0, 1), x to the right,
-y down. Source: the pinhole camera; what hides a point is found by the rays of a survey.
+Pixel coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x to the right,
+y down. Source: the pinhole camera model; occlusion is found from the rays of a view.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.scene.cameras import Camera
 
-NEAR = 1.0  # pixels' widths, at its distance, that a ray may meet the surface from the point
+NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
 
 
 def project(camera: Camera, points: ArrayLike, image_px: tuple[int, int]) -> np.ndarray:
-    """Give x and y in pixels, and the depth along the camera's axis, of points of the world.
+    """Return x and y in pixels, and the depth along the camera's axis, of world points.
 
     Parameters
     ----------
@@ -35,32 +35,32 @@ def project(camera: Camera, points: ArrayLike, image_px: tuple[int, int]) -> np.
 
 
 def focal_px(camera: Camera, width: int) -> float:
-    """Give the focal length in pixels; the field of view is horizontal."""
+    """Return the focal length in pixels; the field of view is horizontal."""
     return float(0.5 * width / np.tan(np.radians(camera.fov) / 2))
 
 
-def visible_in(survey: Survey, points: ArrayLike, near: float = NEAR) -> np.ndarray:
-    """Tell which points of the world a view shows: bool (...).
+def visible_in(geometry: ViewGeometry, points: ArrayLike, near: float = NEAR) -> np.ndarray:
+    """Return which world points are visible in a view: bool (...).
 
-    A point shows if it falls into the picture and a ray of its pixel, or of one beside it, met a
-    surface there: within ``near`` pixels' widths of the point and no further from the camera by
-    more than that.
+    A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
+    hit a surface within ``near`` pixel widths of the point, and not farther from the camera by more
+    than that.
 
     Parameters
     ----------
     points : float (..., 3)
     """
-    width, height = survey.image_px
+    width, height = geometry.image_px
     points = np.asarray(points, dtype=np.float64)
-    at = project(survey.camera, points, survey.image_px)
+    at = project(geometry.camera, points, geometry.image_px)
     inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
     column = np.where(inside, at[..., 0], 0).astype(int)
     row = np.where(inside, at[..., 1], 0).astype(int)
-    allowed = near * at[..., 2] / focal_px(survey.camera, width)
+    allowed = near * at[..., 2] / focal_px(geometry.camera, width)
     found = np.zeros(inside.shape, dtype=bool)
     for down in (-1, 0, 1):
         for across in (-1, 0, 1):
             beside = (row + down).clip(0, height - 1), (column + across).clip(0, width - 1)
-            away = np.linalg.norm(survey.position[beside] - points, axis=-1)
-            found |= (away <= allowed) & (survey.depth[beside] > 0)
+            away = np.linalg.norm(geometry.position[beside] - points, axis=-1)
+            found |= (away <= allowed) & (geometry.depth[beside] > 0)
     return inside & found

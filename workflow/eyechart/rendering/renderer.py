@@ -1,6 +1,6 @@
-"""Ray-trace a scene plan with Mitsuba 3 (``scalar_rgb``): the picture and its ground truth.
+"""Ray-trace a scene plan with Mitsuba 3 (``scalar_rgb``): the image and its ground truth.
 
-The film uses the box filter: with it the bytes are the same whatever the number of threads.
+The film uses the box filter, so the bytes do not depend on the number of threads.
 """
 
 import functools
@@ -13,7 +13,7 @@ from eyechart.rendering.scene.clevr import Plan, half_width
 from eyechart.rendering.scene.props import PROPS, build_part, draw_text, place_part
 from eyechart.rendering.scene.vocabulary import COLORS
 
-# The numbers that make it look like CLEVR: key, fill and sky light, floor grey.
+# Values chosen to resemble CLEVR: key, fill and sky light, floor grey.
 KEY_LIGHT = {"position": (5.0, -4.0, 8.0), "scale": 2.0, "radiance": 9.0}
 FILL_LIGHT = {"position": (-6.0, -5.0, 5.0), "scale": 1.5, "radiance": 4.0}
 SKY_RADIANCE = 0.35
@@ -24,10 +24,10 @@ PATH_DEPTH = 4
 
 @dataclass(frozen=True)
 class SceneView:
-    """What the renderer knows of one scene.
+    """Image and ground truth of one scene.
 
-    ``rgb`` uint8 (h, w, 3); ``depth`` float32 (h, w), world units from the camera, 0 where there is
-    nothing; ``mask`` uint8 (h, w), 0 for no object and i + 1 for object i.
+    ``rgb`` uint8 (h, w, 3); ``depth`` float32 (h, w), world units from the camera, 0 where nothing
+    is hit; ``mask`` uint8 (h, w), 0 for no object and i + 1 for object i.
     """
 
     rgb: np.ndarray
@@ -37,17 +37,17 @@ class SceneView:
 
 @functools.cache
 def mitsuba() -> Any:
-    """Give Mitsuba, loaded once, in the one variant that the studio draws with."""
+    """Return the Mitsuba module, loaded once, in the variant used for rendering."""
     import drjit  # noqa: PLC0415
     import mitsuba as mi  # noqa: PLC0415  (heavy, and its variant must be set before any use)
 
     mi.set_variant("scalar_rgb")
-    drjit.set_thread_count(1)  # a job draws on one core; shards are what runs side by side
+    drjit.set_thread_count(1)  # a job renders on one core; shards run in parallel
     return mi
 
 
 def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
-    """Draw one plan.
+    """Render one plan.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
         Seeds the sampler; 32 bits of it are used.
     """
     mi = mitsuba()
-    # optimizing shuffles the shapes by their place in memory, and the two lights with them
+    # optimizing orders shapes, and the two lights, by memory address
     scene = mi.load_dict(_scene_dict(mi, plan, settings["image_px"]), optimize=False)
     beauty = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})
     linear = mi.render(
@@ -67,7 +67,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
     )
     truth = mi.load_dict({"type": "aov", "aovs": "depth:depth,index:shape_index"})
     layers = np.array(mi.render(scene, integrator=truth, spp=1, seed=0))
-    # shape_index counts from 1 in scene order; 0 is no shape at all
+    # shape_index counts from 1 in scene order; 0 is no shape
     owner = np.array([0] + [_owner(shape.id()) for shape in scene.shapes()], dtype=np.uint8)
     return SceneView(
         rgb=encode_srgb(np.array(linear)[..., :3]),
@@ -77,7 +77,7 @@ def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
 
 
 def project(plan: Plan, point: list[float], image_px: list[int]) -> list[float]:
-    """Give the pixel (x, y) of a world point and its depth along the view (world units)."""
+    """Return the pixel (x, y) of a world point and its depth along the view (world units)."""
     position, target = np.array(plan["camera"]["position"]), np.array(plan["camera"]["target"])
     forward = (target - position) / np.linalg.norm(target - position)
     right = np.cross(forward, [0.0, 0.0, 1.0])
@@ -93,20 +93,20 @@ def project(plan: Plan, point: list[float], image_px: list[int]) -> list[float]:
 
 
 def decode_srgb(values: np.ndarray) -> np.ndarray:
-    """Give linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
+    """Return linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
     v = np.asarray(values, dtype=np.float64) / 255
     return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
 
 
 def encode_srgb(linear: np.ndarray) -> np.ndarray:
-    """Give sRGB bytes of linear light, clipped to 0..1 (IEC 61966-2-1)."""
+    """Return sRGB bytes of linear light, clipped to 0..1 (IEC 61966-2-1)."""
     v = np.clip(np.asarray(linear, dtype=np.float64), 0, 1)
     encoded = np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)
     return (encoded * 255 + 0.5).astype(np.uint8)
 
 
 def _owner(shape_id: str) -> int:
-    """Give i + 1 for a shape of object i (its id is ``object-<i>-<part>``), else 0."""
+    """Return i + 1 for a shape of object i (its id is ``object-<i>-<part>``), else 0."""
     return int(shape_id.split("-")[1]) + 1 if shape_id.startswith("object-") else 0
 
 
@@ -158,7 +158,7 @@ def _light(transform: Any, light: dict[str, Any], jitter: list[float]) -> dict[s
 
 
 def _object(mi: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
-    """Give the Mitsuba shapes of one object; a closed cylinder is a tube and its upper disk."""
+    """Return the Mitsuba shapes of one object; a closed cylinder is a tube and its upper disk."""
     transform = mi.ScalarTransform4f
     bsdf = _bsdf(obj["material"], obj["color"])
     place = transform().translate(obj["3d_coords"]).rotate([0, 0, 1], obj["rotation"])
@@ -181,7 +181,7 @@ def _object(mi: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
 
 
 def _prop(mi: Any, i: int, obj: dict[str, Any], place: Any) -> dict[str, Any]:
-    """Give the Mitsuba shapes of an object that is built of parts."""
+    """Return the Mitsuba shapes of an object made of parts."""
     shapes = {}
     for name, part in PROPS[obj["shape"]][obj["form"]].items():
         if part.paint == "text":

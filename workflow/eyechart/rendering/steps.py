@@ -1,4 +1,4 @@
-"""What the steps of the studio share: their command lines, a shard's share, the shards gathered."""
+"""Shared code of the rendering steps: command lines, indices of a shard, gathering of shards."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from eyechart.core.files import read_json
 
 
 def drawing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
-    """Parse the command line of a step that draws one shard; every flag is required."""
+    """Parse the command line of a step that renders one shard; every flag is required."""
     parser = _parser(about)
     parser.add_argument("--split", required=True)
     parser.add_argument("--shard", type=int, required=True)
@@ -37,27 +37,27 @@ def _parser(about: str | None) -> argparse.ArgumentParser:
 
 
 def shard_indices(count: int, shard: int, shards: int) -> range:
-    """Give the scene indices of one shard: contiguous, all shards within one of equal size."""
+    """Return the scene indices of one shard: contiguous, all shards within one of equal size."""
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
 def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[int]:
-    """Give what one shard draws, with a bar of progress.
+    """Yield the indices that one shard renders, with a progress bar.
 
     Parameters
     ----------
     per, times : int
-        Each drawing counts for ``per`` of the split's number, and each of those is drawn ``times``.
+        Each index covers ``per`` of the split's number, and each of those is rendered ``times``.
     """
     count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])
     yield from tqdm(mine, desc=f"{args.dataset}/{args.split}", unit="scene", mininterval=2)
 
 
-def gather(
+def read_shards(
     paths: Iterable[Path], root: Path, key: str, order: str = "image_index"
 ) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Read the shards: give the files that they list, and their records in order."""
+    """Read the shards; return the files that they list, and their records in order."""
     shards = [read_json(path) for path in paths]
     files = [root / entry["path"] for shard in shards for entry in shard["files"]]
     records = [record for shard in shards for record in shard[key]]

@@ -1,4 +1,4 @@
-"""What MMVP and MMVP-VLM share when their drawn pairs are written: numbers, tables, the receipt."""
+"""Shared code to write pairs of MMVP and MMVP-VLM: numbers, tables, receipt."""
 
 import argparse
 import csv
@@ -11,17 +11,17 @@ from eyechart.core.files import write_text
 from eyechart.rendering import steps as rendering_steps
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
-Record = dict[str, Any]  # one pair as a shard has it, see eyechart.rendering.datasets.mmvp.pairs
+Record = dict[str, Any]  # shard record of a pair, see eyechart.rendering.datasets.mmvp.pairs
 Tables = dict[str, tuple[tuple[str, ...], list[list[Any]]]]  # file: header, rows
 
 
 def numbers(record: Record) -> tuple[int, int]:
-    """Give the official numbers of a pair's two pictures: 1 and 2, then 3 and 4."""
+    """Return the official numbers of a pair's two images: 1 and 2, then 3 and 4."""
     return 2 * record["pair"] + 1, 2 * record["pair"] + 2
 
 
 def only_split(args: argparse.Namespace) -> str:
-    """Give the one split that these layouts know; their files do not name it."""
+    """Return the only split of these layouts, whose files do not name it."""
     splits = list(args.settings["splits"])
     if len(splits) != 1:
         raise UserError(
@@ -32,14 +32,14 @@ def only_split(args: argparse.Namespace) -> str:
 
 
 def read_pairs(args: argparse.Namespace) -> tuple[list[Path], list[Record]]:
-    """Read the shards: give the files that they list, and their pairs in order."""
-    return rendering_steps.gather(args.shards, args.root, "pairs", order="pair")
+    """Read the shards; return the files that they list, and their pairs in order."""
+    return rendering_steps.read_shards(args.shards, args.root, "pairs", order="pair")
 
 
 def write_tables(
     args: argparse.Namespace, layout: str, files: list[Path], pairs: list[Record], tables: Tables
 ) -> None:
-    """Write CSV tables as the official ones are, then the receipt."""
+    """Write CSV tables in the official format, then the receipt."""
     for name, (header, rows) in tables.items():
         buffer = io.StringIO()
         csv.writer(buffer, lineterminator="\n").writerows([header, *rows])

@@ -1,4 +1,4 @@
-"""Keep what the renderer gave: pictures, their truth beside them, and where each thing shows."""
+"""Save rendered views: images, ground truth, and the outline of each object."""
 
 import io
 from pathlib import Path
@@ -10,33 +10,33 @@ from PIL import Image
 from eyechart.core.files import atomic, describe
 from eyechart.rendering.renderer import SceneView
 
-DEPTH_UNIT = 1000  # depth pictures count thousandths of a world unit
-JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small coloured things keep their colour
+DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
+JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep their colour
 
 
-def save_view(root: Path, picture: str, truth: str, view: SceneView) -> list[dict[str, Any]]:
-    """Write a picture and, unless ``truth`` is empty, its mask and depth; give manifest entries.
+def save_view(root: Path, image: str, truth: str, view: SceneView) -> list[dict[str, Any]]:
+    """Write an image and, unless ``truth`` is empty, mask and depth; return manifest entries.
 
     Parameters
     ----------
-    picture : str
+    image : str
         Path from the root, ending in ``.png`` or ``.jpg``.
     truth : str
-        Path from the root without an end: ``<truth>_mask.png`` holds 0 for the floor and i + 1 for
+        Path from the root without suffix: ``<truth>_mask.png`` holds 0 for the floor and i + 1 for
         object i, ``<truth>_depth.png`` 16 bit, in thousandths of a world unit.
     """
-    pictures = {root / picture: view.rgb}
+    images = {root / image: view.rgb}
     if truth:
         depth = np.clip(view.depth * DEPTH_UNIT + 0.5, 0, 65535).astype(np.uint16)
-        pictures[root / f"{truth}_mask.png"] = view.mask
-        pictures[root / f"{truth}_depth.png"] = depth
-    for path, values in pictures.items():
+        images[root / f"{truth}_mask.png"] = view.mask
+        images[root / f"{truth}_depth.png"] = depth
+    for path, values in images.items():
         _save(path, values)
-    return [{**describe(p), "path": p.relative_to(root).as_posix()} for p in pictures]
+    return [{**describe(p), "path": p.relative_to(root).as_posix()} for p in images]
 
 
 def _save(path: Path, values: np.ndarray) -> None:
-    """Write an array as picture, atomically: uint8 (h, w, 3) or (h, w), or uint16 (h, w)."""
+    """Write an array as an image, atomically: uint8 (h, w, 3) or (h, w), or uint16 (h, w)."""
     jpeg = path.suffix == ".jpg"
     buffer = io.BytesIO()
     Image.fromarray(values).save(buffer, "JPEG" if jpeg else "PNG", **(JPEG if jpeg else {}))
@@ -45,7 +45,7 @@ def _save(path: Path, values: np.ndarray) -> None:
 
 
 def outline(mask: np.ndarray) -> dict[str, Any]:
-    """Give where a bool (h, w), not all false, is true: bbox [x, y, w, h] and number of pixels."""
+    """Return bbox [x, y, w, h] and pixel count of a bool mask (h, w), not all false."""
     rows, columns = np.nonzero(mask)
     x, y = int(columns.min()), int(rows.min())
     box = [x, y, int(columns.max()) - x + 1, int(rows.max()) - y + 1]

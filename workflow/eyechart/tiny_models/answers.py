@@ -9,19 +9,19 @@ from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 
 from eyechart.core import randomness
 from eyechart.rendering.language.captions import caption
-from eyechart.tiny_models.images import Pictures, normalise
-from eyechart.tiny_models.packing import Packed, Packer, Told
+from eyechart.tiny_models.images import TrainingImages, normalise
+from eyechart.tiny_models.packing import Context, Packed, Packer
 
-BLANK = 255  # a white picture
+BLANK = 255  # a white image
 
 
-def tell(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Told:
-    """Give a scene in words, and up to ``gap`` free positions behind them."""
+def caption_with_gap(scene: dict[str, Any], rng: random.Random, gap: int = 0) -> Context:
+    """Return a caption of a scene, and a random gap of up to ``gap`` free positions after it."""
     return f" {caption(scene, rng)}.", rng.randint(0, gap)
 
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> torch.Tensor:
-    """Give the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
+    """Return the projected image tokens, shape (b, p, d), of normalised pixels (b, 3, h, w)."""
     seen = model.model.vision_tower(pixels.to(model.device), output_hidden_states=True)
     patches = seen.hidden_states[model.config.vision_feature_layer][:, 1:]  # (b, p, d)
     return model.model.multi_modal_projector(patches)
@@ -30,15 +30,17 @@ def image_tokens(model: LlavaForConditionalGeneration, pixels: torch.Tensor) -> 
 def answer_logits(
     lm: LlamaForCausalLM | LlavaForConditionalGeneration,
     packed: Packed,
-    picture: torch.Tensor | None,
+    image_embeddings: torch.Tensor | None,
 ) -> torch.Tensor:
-    """Give the logits, shape (a, vocabulary), at the places where answer tokens are predicted."""
+    """Return the logits, shape (a, vocabulary), that predict the answer tokens."""
     packed = packed.to(lm.device)
     embeddings = lm.get_input_embeddings()(packed.ids)  # (b, t, d)
-    if picture is not None:
+    if image_embeddings is not None:
         here = packed.ids == lm.config.image_token_index
-        embeddings = embeddings.masked_scatter(here[..., None], picture.to(embeddings.dtype))
-    decoder = lm.model.language_model if picture is not None else lm.model
+        embeddings = embeddings.masked_scatter(
+            here[..., None], image_embeddings.to(embeddings.dtype)
+        )
+    decoder = lm.model.language_model if image_embeddings is not None else lm.model
     states = decoder(
         inputs_embeds=embeddings,
         attention_mask=packed.mask,
@@ -49,40 +51,43 @@ def answer_logits(
 
 
 def answer_loss(logits: torch.Tensor, packed: Packed) -> torch.Tensor:
-    """Give the mean cross-entropy of the answer tokens."""
+    """Return the mean cross-entropy of the answer tokens."""
     return torch.nn.functional.cross_entropy(logits, packed.labels.to(logits.device))
 
 
 @torch.inference_mode()
 def accuracies(
-    model: Any, packer: Packer, held_out: Pictures, condition: str, batch: int = 100
+    model: Any, packer: Packer, held_out: TrainingImages, condition: str, batch: int = 100
 ) -> dict[str, float]:
-    """Give the accuracy per task: a question counts when all its answer tokens are the likeliest.
+    """Return the accuracy per task: a question counts if all its answer tokens are the argmax.
 
     Parameters
     ----------
     condition : str
-        ``sighted``, ``blank`` (white pictures; of a language model: nothing told), or ``told``
+        ``sighted``, ``blank`` (white images; for a language model: no caption), or ``told``
         (a language model reads the caption).
     """
     vision = isinstance(model, LlavaForConditionalGeneration)
     hits: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(held_out.questions), batch):
-        asked = held_out.questions[start : start + batch]
-        told = None
+        rows = held_out.questions[start : start + batch]
+        captions = None
         if condition == "told":
             scenes = held_out.scenes[start : start + batch]
-            told = [tell(scene, randomness.dice("told", scene["image_index"])) for scene in scenes]
-        packed = packer.pack(asked, told)
-        picture = None
+            captions = [
+                caption_with_gap(scene, randomness.dice("told", scene["image_index"]))
+                for scene in scenes
+            ]
+        packed = packer.pack(rows, captions)
+        image_embeddings = None
         if vision:
             pixels = held_out.pixels[start : start + batch]
             pixels = torch.full_like(pixels, BLANK) if condition == "blank" else pixels
-            picture = image_tokens(model, normalise(pixels))
-        wrong = answer_logits(model, packed, picture).argmax(-1).cpu() != packed.labels
-        missed = torch.zeros(sum(map(len, asked)), dtype=torch.bool)
+            image_embeddings = image_tokens(model, normalise(pixels))
+        wrong = answer_logits(model, packed, image_embeddings).argmax(-1).cpu() != packed.labels
+        missed = torch.zeros(sum(map(len, rows)), dtype=torch.bool)
         missed[packed.owner[wrong]] = True
-        tasks = [q["task"] for questions in asked for q in questions]
+        tasks = [q["task"] for questions in rows for q in questions]
         for task, miss in zip(tasks, missed.tolist(), strict=True):
             hits[task].append(not miss)
     return {f"{condition}/{task}": sum(h) / len(h) for task, h in sorted(hits.items())}

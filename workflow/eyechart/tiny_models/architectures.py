@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
 
 
 def build_tokenizer(corpus: list[str], vocabulary: int, image: bool) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE: words of the corpus become single tokens, other words stay spellable.
+    """Train a byte-level BPE: words of the corpus become single tokens, other words several.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def build_tokenizer(corpus: list[str], vocabulary: int, image: bool) -> PreTrain
 
 
 def build_image_processor(image_px: int) -> CLIPImageProcessorPil:
-    """Give CLIP's image processor for square pictures of ``image_px``."""
+    """Return CLIP's image processor for square images of side ``image_px``."""
     return CLIPImageProcessorPil(
         size={"shortest_edge": image_px},
         crop_size={"height": image_px, "width": image_px},
@@ -88,7 +88,7 @@ def build_image_processor(image_px: int) -> CLIPImageProcessorPil:
 def build_clip(
     settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> tuple[CLIPModel, CLIPProcessor]:
-    """Give a randomly initialised CLIP and its processor.
+    """Return a randomly initialised CLIP and its processor.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def build_clip(
 
 
 def build_dino(settings: dict[str, Any], seed: int) -> Dinov2Model:
-    """Give a randomly initialised DINOv2 of the size of CLIP's vision tower."""
+    """Return a randomly initialised DINOv2 with the size of CLIP's vision tower."""
     tower = settings["vision"]
     config = Dinov2Config(
         hidden_size=tower["width"],
@@ -138,7 +138,7 @@ def build_dino(settings: dict[str, Any], seed: int) -> Dinov2Model:
 def build_language_model(
     settings: dict[str, Any], tokenizer: PreTrainedTokenizerFast, seed: int
 ) -> LlamaForCausalLM:
-    """Give a randomly initialised LLaMA for ``settings['lm']``."""
+    """Return a randomly initialised LLaMA for ``settings['lm']``."""
     _seed("language", seed)
     return LlamaForCausalLM(_llama_config(settings["lm"], tokenizer))
 
@@ -146,7 +146,7 @@ def build_language_model(
 def build_llava(
     settings: dict[str, Any], clip: CLIPModel, lm: LlamaForCausalLM, tokenizer: Any, seed: int
 ) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
-    """Join CLIP's vision tower and a language model by a new projector, as LLaVA does."""
+    """Return a LLaVA that joins CLIP's vision tower and a language model by a new projector."""
     patches = (settings["image_px"] // settings["patch_px"]) ** 2
     config = LlavaConfig(
         vision_config=clip.config.vision_config,
@@ -199,5 +199,5 @@ def _llama_config(settings: dict[str, int], tokenizer: PreTrainedTokenizerFast) 
 
 
 def _seed(purpose: str, seed: int) -> None:
-    # transformers initialises weights from torch's global generator only
+    # transformers initialises weights only from torch's global generator
     torch.manual_seed(randomness.seed_for("initialise", seed, purpose) % 2**62)

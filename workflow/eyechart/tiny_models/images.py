@@ -1,4 +1,4 @@
-"""The training pictures and their texts, read from the official CLEVR layout."""
+"""Load the training images and their texts from the official CLEVR layout."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,65 +10,65 @@ from PIL import Image
 
 from eyechart.core.files import read_json
 
-MEAN, STD = 0.5, 0.25  # of every colour channel; the image processors use the same two numbers
+MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same values
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and each picture's questions."""
+class TrainingImages:
+    """One split: ``pixels`` uint8 (n, 3, h, w), the scenes, and each image's questions."""
 
     pixels: torch.Tensor
     scenes: list[dict[str, Any]]
     questions: list[list[dict[str, str]]]
 
 
-def load_pictures(root: Path, split: str, limit: int | None = None) -> Pictures:
+def load_images(root: Path, split: str, limit: int | None = None) -> TrainingImages:
     """Read a split of a CLEVR layout into memory.
 
     Parameters
     ----------
     limit : int or None
-        Read only the first pictures.
+        Read only the first images.
     """
     scenes = read_json(root / "scenes" / f"CLEVR_{split}_scenes.json")["scenes"][:limit]
-    asked: dict[int, list[dict[str, str]]] = {s["image_index"]: [] for s in scenes}
+    questions: dict[int, list[dict[str, str]]] = {s["image_index"]: [] for s in scenes}
     for question in read_json(root / "questions" / f"CLEVR_{split}_questions.json")["questions"]:
-        if question["image_index"] in asked:
+        if question["image_index"] in questions:
             task = task_of(question["program"][-1]["function"])
             entry = {"question": question["question"], "answer": question["answer"], "task": task}
-            asked[question["image_index"]].append(entry)
+            questions[question["image_index"]].append(entry)
     arrays = [_read(root / "images" / split / s["image_filename"]) for s in scenes]
     pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()  # (n, 3, h, w)
-    return Pictures(pixels, scenes, [asked[s["image_index"]] for s in scenes])
+    return TrainingImages(pixels, scenes, [questions[s["image_index"]] for s in scenes])
 
 
 def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.array(picture)
+    with Image.open(path) as image:
+        return np.array(image)
 
 
 def task_of(function: str) -> str:
-    """Give the answer type of a program by its last function, e.g. ``query_color`` -> ``color``."""
+    """Return the answer type of a program's last function, e.g. ``query_color`` -> ``color``."""
     if function.startswith("query_"):
         return function.removeprefix("query_")
     return "number" if function == "count" else "boolean"
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
-    """Give float32 pixels as the image processors would: (x / 255 − mean) / std."""
+    """Return float32 pixels normalised like the image processors: (x / 255 − mean) / std."""
     return (pixels.float() / 255 - MEAN) / STD
 
 
 def augment(
     pixels: torch.Tensor, settings: dict[str, Any], generator: torch.Generator
 ) -> torch.Tensor:
-    """Flip, shift and brighten a batch, each picture by itself.
+    """Flip, shift and brighten a batch, independently per image.
 
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
     settings : dict
-        ``flip`` (bool: mirror half of the pictures; only where no question asks for left or right),
+        ``flip`` (bool: mirror half of the images; only if no question asks about left or right),
         ``shift_px`` (largest shift, edges repeated), ``brightness`` (largest relative change).
 
     Returns

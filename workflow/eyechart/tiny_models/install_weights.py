@@ -17,21 +17,21 @@ from eyechart.tiny_models.pack_weights import recipe_hash
 
 
 def first_difference(a: Any, b: Any, where: str = "") -> str:
-    """Name the first key at which two recipes differ, and both values."""
+    """Return the first key at which two recipes differ, with both values."""
     if isinstance(a, dict) and isinstance(b, dict):
         for key in sorted({*a, *b}):
             if a.get(key) != b.get(key):
                 return first_difference(a.get(key), b.get(key), f"{where}.{key}" if where else key)
-    return f"{where} is {json.dumps(a)} there and {json.dumps(b)} in the configuration"
+    return f"{where} is {json.dumps(a)} in the weights and {json.dumps(b)} in the configuration"
 
 
 def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
-    """Refuse weights that another recipe made."""
+    """Raise a UserError for weights made by another recipe."""
     if note["recipe_hash"] != recipe_hash(recipe):
         difference = first_difference(note["recipe"], json.loads(recipe))
         raise UserError(
-            f"{packed}: these weights were made by another recipe ({difference}); give the value "
-            "back, or set tiny_models.weights to 'train'"
+            f"{packed}: these weights were made by another recipe ({difference}); restore the "
+            "value, or set tiny_models.weights to 'train'"
         )
 
 
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> None:
         if not source.exists() or sha256(source) != entry["sha256"]:
             raise UserError(
                 f"{source}: missing, or its bytes differ from {args.packed}; "
-                "take it back from the repository, or pack it again"
+                "restore it from the repository, or pack it again"
             )
         with atomic(args.output.parent / entry["path"]) as partial:
             shutil.copyfile(source, partial)

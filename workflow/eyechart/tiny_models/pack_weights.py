@@ -1,4 +1,4 @@
-"""Pack a trained model for shipping: float16 weights, and the hash of the recipe that made them.
+"""Pack a trained model for shipping: float16 weights, and the hash of their recipe.
 
 Reads a stage's Hugging Face folder; writes a smaller one, its ``packed.json`` last.
 
@@ -35,12 +35,12 @@ STEPS = {
 
 
 def recipe_hash(recipe: str) -> str:
-    """Give 16 hex digits of a recipe's canonical JSON."""
+    """Return the first 16 hex digits of the SHA-256 of a recipe's canonical JSON."""
     return hashlib.sha256(recipe.encode()).hexdigest()[:16]
 
 
 def pack_folder(trained: Path, folder: Path) -> list[Path]:
-    """Copy a Hugging Face folder with its weights in float16; give the files written."""
+    """Copy a Hugging Face folder with its weights in float16; return the written files."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [entry["path"] for entry in read_json(trained / READY)["files"]]
     for name in names:
@@ -68,7 +68,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Pack one model with the curves of the stages that led to it."""
+    """Pack one model with the curves of its stages."""
     args = parse_args(argv)
     folder = args.output.parent
     files = pack_folder(args.trained.parent, folder)

@@ -1,8 +1,8 @@
-"""Pack several questions about one picture into one sequence, none seeing another.
+"""Pack several questions about one image into one sequence, none seeing another.
 
-The picture's tokens stand in front and are paid for once. Each question attends to the picture and
-to itself, and its positions go on from the picture, so that it is computed exactly as if it stood
-there alone: training meets the same sequences as the exam.
+The image tokens come first and are computed once. Each question attends to the image and to itself,
+and its positions continue from the image, so the result is exactly that of the question alone:
+training uses the same sequences as evaluation.
 """
 
 from dataclasses import dataclass, fields
@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from eyechart.tiny_models.architectures import BOS, IMAGE
 
 Question = dict[str, str]
-Told = tuple[str, int]
+Context = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Packed:
 
     ``ids``, ``positions`` int64 (b, t); ``mask`` bool (b, 1, t, t), True where attention is
     allowed; ``rows``, ``columns``, ``labels`` int64 (a,): where an answer token is predicted and
-    which one; ``owner`` int64 (a,): the question it belongs to, counted over the batch.
+    its id; ``owner`` int64 (a,): index of its question in the batch.
     """
 
     ids: torch.Tensor
@@ -35,18 +35,18 @@ class Packed:
     owner: torch.Tensor
 
     def to(self, device: torch.device) -> "Packed":
-        """Give the same batch on another device."""
+        """Return the same batch on another device."""
         return Packed(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 class Packer:
-    """Turns questions into tokens; remembers the ones it has met.
+    """Pack questions into token sequences; tokenized questions are cached.
 
     Parameters
     ----------
     tokenizer : PreTrainedTokenizerBase
     image_tokens : int
-        How many image tokens stand in front; 0 for text alone.
+        Number of image tokens at the start; 0 for text alone.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, image_tokens: int) -> None:
@@ -62,26 +62,28 @@ class Packer:
             self._known[text] = self._encode(text)
         return self._known[text]
 
-    def pack(self, asked: list[list[Question]], told: list[Told] | None = None) -> Packed:
-        """Pack the questions of each picture, shape (b, t).
+    def pack(self, batch: list[list[Question]], contexts: list[Context] | None = None) -> Packed:
+        """Pack the questions of each image, shape (b, t).
 
         Parameters
         ----------
-        told : list of (text, gap), or None
-            Text alone: per row what is told before the questions (maybe nothing), and how many
-            positions stay free behind it, as if more had been told.
+        contexts : list of (text, gap), or None
+            Text alone: per row the text before the questions (may be empty), and the number of
+            positions left free after it.
         """
-        segments = [[self._segment(q) for q in questions] for questions in asked]
-        prefixes = [self.prefix + self._encode(text) for text, _ in told or [("", 0)] * len(asked)]
-        gaps = [gap for _, gap in told] if told else [0] * len(asked)
+        segments = [[self._segment(q) for q in questions] for questions in batch]
+        prefixes = [
+            self.prefix + self._encode(text) for text, _ in contexts or [("", 0)] * len(batch)
+        ]
+        gaps = [gap for _, gap in contexts] if contexts else [0] * len(batch)
         lengths = [
             len(prefix) + sum(len(q) + len(a) for q, a in row)
             for prefix, row in zip(prefixes, segments, strict=True)
         ]
         length = max(lengths)
-        ids = np.full((len(asked), length), self.tokenizer.pad_token_id)
-        positions = np.zeros((len(asked), length), dtype=np.int64)
-        segment = np.full((len(asked), length), -1)
+        ids = np.full((len(batch), length), self.tokenizer.pad_token_id)
+        positions = np.zeros((len(batch), length), dtype=np.int64)
+        segment = np.full((len(batch), length), -1)
         targets: list[tuple[int, int, int, int]] = []
         number = 0
         for b, row in enumerate(segments):
@@ -93,7 +95,7 @@ class Packer:
                 ids[b, at:end] = question + answer
                 positions[b, at:end] = start + gaps[b] + np.arange(end - at)
                 segment[b, at:end] = k + 1
-                first = at + len(question) - 1  # here the first answer token is predicted
+                first = at + len(question) - 1  # position that predicts the first answer token
                 targets += [(b, first + i, label, number) for i, label in enumerate(answer)]
                 at, number = end, number + 1
         rows, columns, labels, owner = torch.tensor(targets, dtype=torch.int64).T
@@ -113,10 +115,10 @@ class Packer:
 
 
 def attention_mask(segment: torch.Tensor) -> torch.Tensor:
-    """Give who may see whom, bool (b, 1, t, t), from segment numbers (b, t).
+    """Return the attention mask, bool (b, 1, t, t), for segment numbers (b, t).
 
-    0 is the picture, −1 a pad, k > 0 the k-th question. Causal; a question sees the picture and
-    itself; a pad sees itself only, because a row without any key would be NaN.
+    0 is the image, −1 a pad, k > 0 the k-th question. Causal; a question sees the image and
+    itself; a pad sees only itself, because a row without any key would be NaN.
     """
     t = segment.shape[1]
     causal = torch.ones(t, t, dtype=torch.bool).tril()

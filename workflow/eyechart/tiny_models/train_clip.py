@@ -1,8 +1,8 @@
-"""Stage 1, contrastive: a CLIP learns which caption belongs to which picture.
+"""Stage 1, contrastive: a CLIP learns which caption belongs to which image.
 
-Reads the training pictures; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
-Source: Radford et al. 2021, section 2.3; here two pictures of which one caption is true count as
-positives of each other, because small scenes often have twins.
+Reads the training images; writes a Hugging Face folder, its ``ready.json`` last, and the curve.
+Source: Radford et al. 2021, section 2.3; here two images with the same caption count as
+positives of each other, because small scenes often have duplicates.
 
     python -m eyechart.tiny_models.train_clip --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/contrastive/model/ready.json
@@ -18,7 +18,7 @@ from eyechart.core import errors, randomness
 from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.questions import phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
-from eyechart.tiny_models.images import Pictures, augment, load_pictures, normalise
+from eyechart.tiny_models.images import TrainingImages, augment, load_images, normalise
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
 
@@ -26,15 +26,15 @@ STAGE = "contrastive"
 STEP = "eyechart.tiny_models.train_clip"
 
 
-def twins(scenes: list[dict[str, Any]]) -> torch.Tensor:
-    """Give a number per scene, equal for scenes with the same objects; int64 (n,)."""
+def scene_ids(scenes: list[dict[str, Any]]) -> torch.Tensor:
+    """Return an id per scene, equal for scenes with the same objects; int64 (n,)."""
     numbers: dict[tuple[str, ...], int] = {}
     keys = [tuple(sorted(phrase(o) for o in scene["objects"])) for scene in scenes]
     return torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys])
 
 
 def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
-    """Give the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
+    """Return the symmetric cross-entropy of (b, b) logits; equal kinds share the target."""
     same = (kind[:, None] == kind[None, :]).float()
     target = same / same.sum(1, keepdim=True)
     both = [torch.nn.functional.cross_entropy(x, target) for x in (logits, logits.T)]
@@ -42,17 +42,17 @@ def contrastive_loss(logits: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
 
 
 def make_loss(
-    model: Any, tokenizer: Any, pictures: Pictures, recipe: dict[str, Any]
+    model: Any, tokenizer: Any, images: TrainingImages, recipe: dict[str, Any]
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch of augmented pictures and shuffled captions."""
-    kinds = twins(pictures.scenes)
+    """Return a function that computes the loss of a random batch of augmented images."""
+    kinds = scene_ids(images.scenes)
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(kinds), generator=generator)[: recipe["contrastive"]["batch"]]
         rng = randomness.dice("captions", int(generator.initial_seed()))
-        texts = [caption(pictures.scenes[i], rng) for i in picks.tolist()]
+        texts = [caption(images.scenes[i], rng) for i in picks.tolist()]
         tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
-        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+        pixels = augment(images.pixels[picks], recipe["augment"], generator)
         output = model(pixel_values=pixels.to(model.device), **tokens)
         return contrastive_loss(output.logits_per_image, kinds[picks].to(model.device))
 
@@ -60,24 +60,24 @@ def make_loss(
 
 
 @torch.inference_mode()
-def retrieval(model: Any, tokenizer: Any, held_out: Pictures) -> dict[str, float]:
-    """Give how often the likeliest of all held-out captions is true of the picture (recall@1)."""
+def retrieval(model: Any, tokenizer: Any, held_out: TrainingImages) -> dict[str, float]:
+    """Return recall@1: how often the top-ranked held-out caption is true of the image."""
     rng = randomness.dice("captions", "held out")
     texts = [caption(scene, rng) for scene in held_out.scenes]
     tokens = tokenizer(texts, padding=True, return_tensors="pt").to(model.device)
     pixels = normalise(held_out.pixels).to(model.device)
     logits = model(pixel_values=pixels, **tokens).logits_per_image.cpu()
-    kinds = twins(held_out.scenes)
+    kinds = scene_ids(held_out.scenes)
     return {"recall_at_1": float((kinds[logits.argmax(1)] == kinds).float().mean())}
 
 
 def main(argv: list[str]) -> None:
-    """Train CLIP from nothing."""
+    """Train CLIP from scratch."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, root = args.recipe, args.receipt.parent
     training_steps.make_deterministic(recipe[STAGE]["threads"])
-    train = load_pictures(root, "train", recipe["pictures"])
-    held_out = load_pictures(root, "val", recipe["held_out"])
+    train = load_images(root, "train", recipe["pictures"])
+    held_out = load_images(root, "val", recipe["held_out"])
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
     tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)
     model, processor = build_clip(recipe["architecture"], tokenizer, args.seed)

@@ -1,12 +1,11 @@
-"""Stage 5, distillation: an eye learns from pictures alone; it never meets a word.
+"""Stage 5, distillation: a vision encoder learns from images alone, without text.
 
-A student sees two views of each picture with patches hidden, and predicts what its teacher, which
-is the running mean of the student, makes of both views unhidden: of the whole picture from the
-other view, and of every hidden patch. What the teacher says is centred and sharpened, so that it
-says neither the same of all pictures nor nothing in particular.
+A student sees two views of each image with hidden patches. It predicts the outputs of its teacher,
+a running mean of the student, for the full views: that of the whole image from the other view, and
+that of every hidden patch. Teacher outputs are centred and sharpened to prevent collapse.
 
 Sources: Caron et al. 2021 (DINO); Zhou et al. 2022 (iBOT) for the patches. Oquab et al. 2024
-(DINOv2) join the two. Smaller here: no local crops, constant momentum and temperatures.
+(DINOv2) join the two. Simplified here: no local crops, constant momentum and temperatures.
 
     python -m eyechart.tiny_models.train_dino --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/distillation/model/ready.json
@@ -23,18 +22,18 @@ from transformers import Dinov2Model
 from eyechart.core import errors
 from eyechart.data.layouts.clevr.tasks import IMAGE_TASKS, image_labels
 from eyechart.tiny_models.architectures import build_dino, build_image_processor
-from eyechart.tiny_models.images import Pictures, load_pictures, normalise
+from eyechart.tiny_models.images import TrainingImages, load_images, normalise
 from eyechart.tiny_models.views import draw_mask, draw_views
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
 
 STAGE = "distillation"
 STEP = "eyechart.tiny_models.train_dino"
-WATCHED = [task for task in IMAGE_TASKS if not task.startswith("has_")]
+EVALUATED = [task for task in IMAGE_TASKS if not task.startswith("has_")]
 
 
 class PrototypeHead(torch.nn.Module):
-    """Say how near a token is to each prototype: cosines, shape (…, k)."""
+    """Compute the cosine similarity of tokens to each prototype, shape (…, k)."""
 
     def __init__(self, width: int, settings: dict[str, Any]):
         super().__init__()
@@ -45,86 +44,88 @@ class PrototypeHead(torch.nn.Module):
         self.prototypes = torch.nn.Parameter(torch.randn(settings["prototypes"], narrow))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Take tokens of shape (…, d)."""
+        """Return cosines (…, k) for tokens (…, d)."""
         unit = torch.nn.functional.normalize
         return unit(self.project(tokens), dim=-1) @ unit(self.prototypes, dim=-1).T
 
 
-class Learner(torch.nn.Module):
-    """An eye with a head for its class token and one for its patches."""
+class EncoderWithHeads(torch.nn.Module):
+    """A vision encoder with a head for its class token and one for its patches."""
 
-    def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
+    def __init__(self, encoder: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
-        self.eye = eye
-        self.whole = PrototypeHead(eye.config.hidden_size, settings)
-        self.patch = PrototypeHead(eye.config.hidden_size, settings)
+        self.encoder = encoder
+        self.whole = PrototypeHead(encoder.config.hidden_size, settings)
+        self.patch = PrototypeHead(encoder.config.hidden_size, settings)
 
-    def see(self, views: torch.Tensor, hidden: torch.Tensor | None = None) -> torch.Tensor:
-        """Give the tokens of views (b, 3, h, w), class token first: (b, 1 + p, d)."""
-        return self.eye(pixel_values=views, bool_masked_pos=hidden).last_hidden_state
+    def tokens(self, views: torch.Tensor, hidden: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the tokens of views (b, 3, h, w), class token first: (b, 1 + p, d)."""
+        return self.encoder(pixel_values=views, bool_masked_pos=hidden).last_hidden_state
 
 
 class StudentTeacher(torch.nn.Module):
-    """Student, teacher, and the centres of what the teacher says of wholes and of patches."""
+    """Student, teacher, and the centres of the teacher's outputs for images and patches."""
 
-    def __init__(self, eye: Dinov2Model, settings: dict[str, Any]):
+    def __init__(self, encoder: Dinov2Model, settings: dict[str, Any]):
         super().__init__()
         self.settings = settings
-        self.student = Learner(eye, settings)
+        self.student = EncoderWithHeads(encoder, settings)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        # parameters that nothing optimises, so that a checkpoint keeps them
+        # parameters without gradients, so that a checkpoint includes them
         centres = torch.zeros(2, settings["prototypes"])
         self.centres = torch.nn.Parameter(centres, requires_grad=False)
 
     @torch.no_grad()
-    def follow(self) -> None:
-        """Move the teacher towards the student."""
+    def update_teacher(self) -> None:
+        """Update the teacher as the running mean of the student."""
         share = 1 - self.settings["teacher_momentum"]
         both = zip(self.teacher.parameters(), self.student.parameters(), strict=True)
         for kept, new in both:
             kept.lerp_(new, share)
 
     @torch.no_grad()
-    def teach(self, views: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give what the teacher says of whole views (b, k) and of hidden patches (h, k)."""
-        tokens = self.teacher.see(views)
-        said = self.teacher.whole(tokens[:, 0]), self.teacher.patch(tokens[:, 1:][hidden])
+    def teacher_targets(
+        self, views: torch.Tensor, hidden: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the teacher's distributions for whole views (b, k) and hidden patches (h, k)."""
+        tokens = self.teacher.tokens(views)
+        logits_of = self.teacher.whole(tokens[:, 0]), self.teacher.patch(tokens[:, 1:][hidden])
         sharp = self.settings["teacher_temperature"]
         whole, patch = (
             ((logits - centre) / sharp).softmax(-1)
-            for logits, centre in zip(said, self.centres, strict=True)
+            for logits, centre in zip(logits_of, self.centres, strict=True)
         )
-        for centre, logits in zip(self.centres, said, strict=True):
+        for centre, logits in zip(self.centres, logits_of, strict=True):
             centre.lerp_(logits.mean(0), 1 - self.settings["centre_momentum"])
         return whole, patch
 
     def forward(self, views: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Give the loss of views (2b, 3, h, w), picture by picture in two halves."""
-        whole, patch = self.teach(views, hidden)
-        tokens = self.student.see(views, hidden)
+        """Return the loss of views (2b, 3, h, w); the two halves are views of the same images."""
+        whole, patch = self.teacher_targets(views, hidden)
+        tokens = self.student.tokens(views, hidden)
         other = whole.roll(len(whole) // 2, dims=0)
-        loss = self._surprise(other, self.student.whole(tokens[:, 0])).mean()
-        missed = self._surprise(patch, self.student.patch(tokens[:, 1:][hidden]))
+        loss = self._cross_entropy(other, self.student.whole(tokens[:, 0])).mean()
+        missed = self._cross_entropy(patch, self.student.patch(tokens[:, 1:][hidden]))
         weight = (1 / hidden.sum(1, keepdim=True)).expand(hidden.shape)[hidden]
         return loss + (missed * weight).sum() / len(views)
 
-    def _surprise(self, target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Give the cross-entropy of each row of (…, k)."""
-        said = (logits / self.settings["student_temperature"]).log_softmax(-1)
-        return -(target * said).sum(-1)
+    def _cross_entropy(self, target: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy of each row of (…, k)."""
+        log_probabilities = (logits / self.settings["student_temperature"]).log_softmax(-1)
+        return -(target * log_probabilities).sum(-1)
 
 
 def make_loss(
-    pair: StudentTeacher, pictures: Pictures, recipe: dict[str, Any], device: torch.device
+    pair: StudentTeacher, images: TrainingImages, recipe: dict[str, Any], device: torch.device
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch; before it, the teacher follows the step before."""
+    """Return a function that updates the teacher, then computes the loss of a random batch."""
     settings, sizes = recipe[STAGE], recipe["architecture"]
     patches = (sizes["image_px"] // sizes["patch_px"]) ** 2
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        pair.follow()
-        picks = torch.randperm(len(pictures.pixels), generator=generator)[: settings["batch"]]
-        pixels = pictures.pixels[picks]
+        pair.update_teacher()
+        picks = torch.randperm(len(images.pixels), generator=generator)[: settings["batch"]]
+        pixels = images.pixels[picks]
         views = torch.cat([draw_views(pixels, settings, generator) for _ in range(2)])
         hidden = draw_mask(len(views), patches, settings, generator)
         return pair(views.to(device), hidden.to(device))
@@ -133,29 +134,31 @@ def make_loss(
 
 
 @torch.inference_mode()
-def features(eye: Dinov2Model, pixels: torch.Tensor, batch: int = 200) -> torch.Tensor:
-    """Give the class tokens of pictures (n, 3, h, w) uint8: (n, d), rows of length 1."""
+def features(encoder: Dinov2Model, pixels: torch.Tensor, batch: int = 200) -> torch.Tensor:
+    """Return normalised class tokens (n, d) of uint8 images (n, 3, h, w)."""
     found = [
-        eye(pixel_values=normalise(part).to(eye.device)).last_hidden_state[:, 0].cpu()
+        encoder(pixel_values=normalise(part).to(encoder.device)).last_hidden_state[:, 0].cpu()
         for part in pixels.split(batch)
     ]
     return torch.nn.functional.normalize(torch.cat(found), dim=-1)
 
 
 def neighbour_accuracies(
-    eye: Dinov2Model, known: Pictures, held_out: Pictures, settings: dict[str, Any]
+    encoder: Dinov2Model, known: TrainingImages, held_out: TrainingImages, settings: dict[str, Any]
 ) -> dict[str, float]:
-    """Give per image task how often the nearest known pictures vote for a held-out one's label.
+    """Return the k-NN accuracy on held-out images, per image task.
 
-    ``known`` of the training pictures vote, the ``neighbours`` nearest each; a picture without a
-    majority has that for its label.
+    The ``neighbours`` nearest of ``known`` training images vote; images without a majority label
+    have that as their label.
     """
-    bank = features(eye, known.pixels[: settings["known"]])
-    near = (features(eye, held_out.pixels) @ bank.T).topk(settings["neighbours"]).indices  # (n, k)
+    bank = features(encoder, known.pixels[: settings["known"]])
+    near = (
+        (features(encoder, held_out.pixels) @ bank.T).topk(settings["neighbours"]).indices
+    )  # (n, k)
     labels = [image_labels(scene) for scene in known.scenes[: settings["known"]]]
     truth = [image_labels(scene) for scene in held_out.scenes]
     found = {}
-    for task in WATCHED:
+    for task in EVALUATED:
         names = sorted({str(label[task]) for label in [*labels, *truth]})
         numbers = torch.tensor([names.index(str(label[task])) for label in labels])
         votes = torch.nn.functional.one_hot(numbers[near], len(names)).sum(1)  # (n, k)
@@ -165,12 +168,12 @@ def neighbour_accuracies(
 
 
 def main(argv: list[str]) -> None:
-    """Train the eye from nothing, and keep the teacher, as DINO does."""
+    """Train the encoder from scratch and keep the teacher, as DINO does."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, settings, root = args.recipe, args.recipe[STAGE], args.receipt.parent
     training_steps.make_deterministic(settings["threads"])
-    train = load_pictures(root, "train", recipe["pictures"])
-    held_out = load_pictures(root, "val", recipe["held_out"])
+    train = load_images(root, "train", recipe["pictures"])
+    held_out = load_images(root, "val", recipe["held_out"])
     pair = (
         StudentTeacher(build_dino(recipe["architecture"], args.seed), settings)
         .to(args.device)
@@ -179,14 +182,14 @@ def main(argv: list[str]) -> None:
     curve = loop.fit(
         dict(pair.named_parameters()),
         make_loss(pair, train, recipe, args.device),
-        lambda: neighbour_accuracies(pair.teacher.eye, train, held_out, settings),
+        lambda: neighbour_accuracies(pair.teacher.encoder, train, held_out, settings),
         settings,
         training_steps.identity(args, STAGE, STEP),
         training_steps.checkpoint_path(args),
     )
-    eye = pair.teacher.eye.requires_grad_(True).eval()
+    encoder = pair.teacher.encoder.requires_grad_(True).eval()
     processor = build_image_processor(recipe["architecture"]["image_px"])
-    training_steps.finish(args, STAGE, curve, [(eye, {}), (processor, {})])
+    training_steps.finish(args, STAGE, curve, [(encoder, {}), (processor, {})])
 
 
 if __name__ == "__main__":

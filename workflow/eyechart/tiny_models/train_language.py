@@ -1,10 +1,10 @@
-"""Stage 2, language on text alone: a LLaMA reads about scenes that nobody draws.
+"""Stage 2, language on text alone: a LLaMA reads about imagined scenes.
 
-Some scenes are told in words before the questions are asked, so that it learns to answer from what
-stands in front; of the others it learns what is likely. That world has habits: with a given share
-an object has its shape's favourite colour, and answers are not balanced. These habits are the prior
-that the VLM starts with. Behind the words positions stay free at random, because a picture, which
-will stand there later, is longer than a sentence.
+Some scenes are described by a caption before the questions, so that it learns to answer from the
+context; from the others it learns which answers are likely. The imagined world is biased: with a
+given probability an object has its shape's favourite colour, and answers are not balanced. This
+bias is the prior that the VLM starts with. After the caption, a random number of positions stays
+free, because the image that later replaces it is longer than a sentence.
 
     python -m eyechart.tiny_models.train_language --receipt data/raw/clevr_pretrain/acquired.json
         --recipe JSON --seed 7 --device auto --output results/training/language/model/ready.json
@@ -19,9 +19,9 @@ from eyechart.core import errors, randomness
 from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.rendering.scene.clevr import draw_plan
-from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, tell
+from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, caption_with_gap
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer
-from eyechart.tiny_models.images import load_pictures, task_of
+from eyechart.tiny_models.images import load_images, task_of
 from eyechart.tiny_models.packing import Packer, Question
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
@@ -36,8 +36,8 @@ Scene = dict[str, Any]
 def imagine(
     settings: dict[str, Any], studio: dict[str, Any], seed: int
 ) -> list[tuple[Scene, list[Question]]]:
-    """Give ``settings['scenes']`` scenes of the world with habits, and questions with answers."""
-    examiner = QuestionSampler(studio["families"], balance=False)
+    """Return ``settings['scenes']`` scenes of the biased world, with questions and answers."""
+    sampler = QuestionSampler(studio["families"], balance=False)
     corpus = []
     for index in range(settings["scenes"]):
         rng = randomness.dice("imagine", seed, index)
@@ -45,21 +45,21 @@ def imagine(
         for obj in scene["objects"]:
             if rng.random() < settings["favourite_share"]:
                 obj["color"] = settings["favourites"][obj["shape"]]
-        asked = examiner.ask(rng, scene, studio["questions"])
+        drawn = sampler.ask(rng, scene, studio["questions"])
         questions = [
             {
                 "question": q["question"],
                 "answer": q["answer"],
                 "task": task_of(q["program"][-1]["function"]),
             }
-            for q in asked
+            for q in drawn
         ]
         corpus.append((scene, questions))
     return corpus
 
 
 def main(argv: list[str]) -> None:
-    """Train the tokenizer and the language model from nothing."""
+    """Train the tokenizer and the language model from scratch."""
     args = training_steps.parse_args(argv, __doc__)
     recipe, settings = args.recipe, args.recipe[STAGE]
     training_steps.make_deterministic(settings["threads"])
@@ -70,17 +70,19 @@ def main(argv: list[str]) -> None:
     model = build_language_model(recipe["architecture"], tokenizer, args.seed)
     model.to(args.device).train()
     packer = Packer(tokenizer, image_tokens=0)
-    held_out = load_pictures(args.receipt.parent, "val", recipe["held_out"])
+    held_out = load_images(args.receipt.parent, "val", recipe["held_out"])
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         picks = torch.randperm(len(corpus), generator=generator)[: settings["batch"]]
         rng = randomness.dice("told", int(generator.initial_seed()))
         rows = [corpus[i] for i in picks.tolist()]
-        told = [
-            tell(scene, rng, settings["gap"]) if rng.random() < settings["told_share"] else ("", 0)
+        contexts = [
+            caption_with_gap(scene, rng, settings["gap"])
+            if rng.random() < settings["told_share"]
+            else ("", 0)
             for scene, _ in rows
         ]
-        packed = packer.pack([questions for _, questions in rows], told)
+        packed = packer.pack([questions for _, questions in rows], contexts)
         return answer_loss(answer_logits(model, packed, None), packed)
 
     curve = loop.fit(

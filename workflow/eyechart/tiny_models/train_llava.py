@@ -1,10 +1,10 @@
-"""Stages 3 and 4: the VLM learns to look.
+"""Stages 3 and 4: train the VLM on questions about images.
 
 ``alignment`` trains the projector alone, with vision tower and language model frozen;
 ``instruction`` trains everything.
 
 Source: Liu et al. 2023 (LLaVA), section 4.2, whose second stage keeps the vision tower frozen; here
-it moves too, at a share of the learning rate, because tiny eyes are the bottleneck.
+it is trained too, at a reduced learning rate, because the tiny vision tower is the bottleneck.
 
     python -m eyechart.tiny_models.train_llava --stage alignment --recipe JSON --seed 7 \
         --device auto
@@ -31,7 +31,7 @@ from transformers import (
 from eyechart.core import errors, randomness
 from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, image_tokens
 from eyechart.tiny_models.architectures import build_llava
-from eyechart.tiny_models.images import Pictures, augment, load_pictures
+from eyechart.tiny_models.images import TrainingImages, augment, load_images
 from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop
 from eyechart.training import steps as training_steps
@@ -42,28 +42,28 @@ STEP = "eyechart.tiny_models.train_llava"
 def make_loss(
     model: LlavaForConditionalGeneration,
     packer: Packer,
-    pictures: Pictures,
+    images: TrainingImages,
     recipe: dict[str, Any],
     settings: dict[str, Any],
 ) -> Callable[[torch.Generator], torch.Tensor]:
-    """Give the loss of one random batch: ``questions`` of each picture, packed."""
+    """Return a function that computes the loss of a random batch, questions packed per image."""
 
     def loss(generator: torch.Generator) -> torch.Tensor:
-        picks = torch.randperm(len(pictures.scenes), generator=generator)[: settings["batch"]]
+        picks = torch.randperm(len(images.scenes), generator=generator)[: settings["batch"]]
         rng = randomness.dice("questions", int(generator.initial_seed()))
-        asked = []
+        questions = []
         for i in picks.tolist():
-            known = pictures.questions[i]
-            asked.append(rng.sample(known, min(len(known), settings["questions"])))
-        packed = packer.pack(asked)
-        pixels = augment(pictures.pixels[picks], recipe["augment"], generator)
+            known = images.questions[i]
+            questions.append(rng.sample(known, min(len(known), settings["questions"])))
+        packed = packer.pack(questions)
+        pixels = augment(images.pixels[picks], recipe["augment"], generator)
         return answer_loss(answer_logits(model, packed, image_tokens(model, pixels)), packed)
 
     return loss
 
 
 def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration, Any]:
-    """Give the model and processor that a stage starts from."""
+    """Return the model and processor that a stage starts from."""
     if args.stage == "alignment":
         tokenizer = AutoTokenizer.from_pretrained(args.language.parent)
         clip = CLIPModel.from_pretrained(args.vision.parent)
@@ -76,7 +76,7 @@ def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration,
 def trained_parameters(
     model: LlavaForConditionalGeneration, stage_name: str
 ) -> dict[str, torch.nn.Parameter]:
-    """Give what a stage trains, by name, and freeze the rest."""
+    """Freeze all other parameters; return the trained ones by name."""
     names = dict(model.named_parameters())
     if stage_name == "alignment":
         names = {n: p for n, p in names.items() if "multi_modal_projector" in n}
@@ -98,8 +98,8 @@ def main(argv: list[str]) -> None:
     model, processor = load_start(args)
     model.to(args.device)
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    train = load_pictures(root, "train", recipe["pictures"])
-    held_out = load_pictures(root, "val", recipe["held_out"])
+    train = load_images(root, "train", recipe["pictures"])
+    held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
         trained_parameters(model.train(), args.stage),
         make_loss(model, packer, train, recipe, settings),

@@ -1,7 +1,7 @@
-"""Views of training pictures for an eye that learns without text: what may change, and no more.
+"""Augmented views of training images for self-supervised learning.
 
-A view is moved, zoomed into and dimmed, never mirrored and never turned: left stays left, and hues
-stay what they are, because an eye is blind to whatever it is taught to overlook.
+Views are cropped, zoomed and dimmed, but never mirrored or rotated, and hues are kept, because an
+encoder becomes invariant to its augmentations.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from eyechart.tiny_models.images import MEAN, STD
 def draw_views(
     pixels: torch.Tensor, settings: dict[str, Any], generator: torch.Generator
 ) -> torch.Tensor:
-    """Draw one view of every picture of a batch, each by itself.
+    """Draw one view of every image of a batch, independently.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def draw_views(
     settings : dict
         ``crop`` (smallest share of the area that is kept, then brought to full size),
         ``brightness``, ``contrast``, ``saturation`` (largest relative changes), ``blur`` (share of
-        pictures that are blurred), ``noise`` (largest standard deviation, white being 1).
+        images that are blurred), ``noise`` (largest standard deviation, white being 1).
 
     Returns
     -------
@@ -58,12 +58,12 @@ def draw_mask(
 
 
 def _crop(pixels: torch.Tensor, side: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Cut a window of ``side`` (b, 1, 1, 1) of the width out of each picture, at random."""
+    """Crop a random window of relative width ``side`` (b, 1, 1, 1) from each image."""
     b = len(pixels)
     side = side.flatten()
     window = torch.zeros(b, 2, 3)
     window[:, 0, 0] = window[:, 1, 1] = side
-    room = (1 - side)[:, None]  # how far the window's middle may stand from the picture's
-    window[:, :, 2] = room * (2 * torch.rand(b, 2, generator=generator) - 1)
+    slack = (1 - side)[:, None]  # maximum distance of the window's centre from the image's
+    window[:, :, 2] = slack * (2 * torch.rand(b, 2, generator=generator) - 1)
     grid = torch.nn.functional.affine_grid(window, list(pixels.shape), align_corners=False)
     return torch.nn.functional.grid_sample(pixels, grid, align_corners=False, padding_mode="border")

@@ -1,7 +1,7 @@
 """One training loop for every stage: deterministic, checkpointed, resumable, with curves.
 
-A step draws all its chance from a generator seeded by (seed, stage, step), so that a run that was
-killed and resumed gives the same weights as an undisturbed one.
+All randomness of a step comes from a generator seeded by (seed, stage, step), so a run that was
+killed and resumed yields the same weights as an uninterrupted one.
 """
 
 import json
@@ -26,17 +26,17 @@ Row = tuple[int, str, float]
 
 
 def step_generator(seed: int, stage: str, step: int) -> torch.Generator:
-    """Give the only source of chance of one training step."""
+    """Return the random generator of one training step."""
     return torch.Generator().manual_seed(randomness.seed_for("train", seed, stage, step) % 2**62)
 
 
 def learning_rate(step: int, settings: dict[str, Any]) -> float:
-    """Give the factor on the learning rate: linear warm-up, then cosine to ``final_lr_share``."""
-    warmup, steps, floor = settings["warmup"], settings["steps"], settings["final_lr_share"]
+    """Return the factor on the learning rate: linear warm-up, then cosine to ``final_lr_share``."""
+    warmup, steps, lowest = settings["warmup"], settings["steps"], settings["final_lr_share"]
     if step < warmup:
         return float((step + 1) / warmup)
     progress = (step - warmup) / max(1, steps - warmup)
-    return float(floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+    return float(lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 def fit(
@@ -47,29 +47,29 @@ def fit(
     identity: dict[str, Any],
     checkpoint: Path,
 ) -> list[Row]:
-    """Train until the last step and give the curve.
+    """Train until the last step and return the curve.
 
     Parameters
     ----------
     parameters : dict of name -> Parameter
-        What is trained; everything else stays as it is.
+        Trained parameters; all others stay unchanged.
     loss : callable
-        Gives the loss of one step from that step's generator.
+        Returns the loss of one step, given the step's generator.
     evaluate : callable
-        Gives held-out metrics by name.
+        Returns held-out metrics by name.
     settings : dict
         ``steps``, ``lr``, ``lr_vision`` (share of ``lr`` for parameters of a vision tower),
         ``weight_decay``, ``warmup``, ``final_lr_share``, ``clip_norm``, ``log_every``,
         ``eval_every``, ``checkpoint_every``.
     identity : dict
-        ``stage``, ``seed`` and whatever else a checkpoint must agree on to be resumed.
+        ``stage``, ``seed`` and all else that must match for a checkpoint to be resumed.
     checkpoint : Path
-        A safetensors file beside the outputs; removed by the caller once they are whole.
+        A safetensors file beside the outputs; removed by the caller once they are complete.
     """
     optimizer = _optimizer(parameters, settings)
     first, curve = _resume(parameters, optimizer, identity, checkpoint)
     running: list[float] = []
-    bar = tqdm(
+    progress_bar = tqdm(
         range(first, settings["steps"]),
         initial=first,
         total=settings["steps"],
@@ -77,7 +77,7 @@ def fit(
         unit="step",
         mininterval=5,
     )
-    for step in bar:
+    for step in progress_bar:
         for group in optimizer.param_groups:
             group["lr"] = group["base_lr"] * learning_rate(step, settings)
         optimizer.zero_grad(set_to_none=True)
@@ -89,7 +89,7 @@ def fit(
         done = step + 1
         if done % settings["log_every"] == 0 or done == settings["steps"]:
             curve.append((done, "loss", sum(running) / len(running)))
-            bar.set_postfix(loss=f"{curve[-1][2]:.3f}")
+            progress_bar.set_postfix(loss=f"{curve[-1][2]:.3f}")
             running = []
         if done % settings["eval_every"] == 0 or done == settings["steps"]:
             curve += [(done, name, metric) for name, metric in evaluate().items()]
@@ -106,7 +106,7 @@ def write_curve(path: Path, stage: str, curve: list[Row]) -> None:
 
 
 def _optimizer(parameters: Parameters, settings: dict[str, Any]) -> torch.optim.Optimizer:
-    """Give AdamW with four groups: decayed or not (vectors), vision tower or not."""
+    """Return AdamW with four groups: decayed or not (vectors), vision tower or not."""
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in parameters.items():
         groups.setdefault((parameter.ndim >= 2, "vision_tower" in name), []).append(parameter)
@@ -147,7 +147,7 @@ def _resume(
     identity: dict[str, Any],
     path: Path,
 ) -> tuple[int, list[Row]]:
-    """Load a checkpoint of the same identity, if there is one; give the next step and the curve."""
+    """Load a checkpoint of the same identity, if any; return the next step and the curve."""
     if not path.exists():
         return 0, []
     try:
@@ -162,7 +162,7 @@ def _resume(
                 if kind == "optimizer":
                     entry, _, name = rest.partition("/")
                     kept = stored.get_tensor(key)
-                    # AdamW keeps its step count on the CPU, its moments beside the parameter
+                    # AdamW keeps its step count on the CPU, its moments on the parameter's device
                     device = parameters[name].device if kept.ndim else kept.device
                     optimizer.state[parameters[name]][entry] = kept.to(device)
     except (SafetensorError, KeyError):

@@ -1,4 +1,4 @@
-"""What the four training steps share: flags, data, outputs."""
+"""Shared code of the training steps: flags, data, outputs."""
 
 import argparse
 import json
@@ -19,12 +19,12 @@ NEEDS = ("vision", "language")  # earlier models that a stage may start from
 
 
 def parse_args(argv: list[str], doc: str | None, needs: Sequence[str] = ()) -> argparse.Namespace:
-    """Parse a training step's flags; every one is required.
+    """Parse a training step's flags; every flag is required.
 
     Parameters
     ----------
     needs : sequence of str
-        Of ``NEEDS``: each becomes a flag that takes that model's ``ready.json``.
+        Subset of ``NEEDS``: each becomes a flag for that model's ``ready.json``.
     """
     parser = argparse.ArgumentParser(description=(doc or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--receipt", type=Path, required=True)
@@ -42,10 +42,10 @@ def parse_args(argv: list[str], doc: str | None, needs: Sequence[str] = ()) -> a
 
 
 def identity(args: argparse.Namespace, stage: str, step: str) -> dict[str, Any]:
-    """Give what a checkpoint must agree on to be resumed.
+    """Return what must match for a checkpoint to be resumed.
 
-    That is all that its weights depend on: recipe and seed, the device (float sums differ), the
-    code of the step (its module's dotted name), the pictures, and the models that it starts from.
+    It is everything the weights depend on: recipe and seed, device (float sums differ), code of the
+    step (its module's dotted name), images, and the models it starts from.
     """
     read = [args.receipt, *(getattr(args, need) for need in NEEDS if hasattr(args, need))]
     return {
@@ -61,21 +61,21 @@ def identity(args: argparse.Namespace, stage: str, step: str) -> dict[str, Any]:
 def make_deterministic(threads: int) -> None:
     """Fix the number of threads (it changes the order of float sums) and forbid random kernels."""
     torch.set_num_threads(threads)
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS is not deterministic
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required for deterministic cuBLAS
     torch.use_deterministic_algorithms(True)
     # nothing reads uninitialised memory here, and filling it is slow
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def checkpoint_path(args: argparse.Namespace) -> Path:
-    """Give where a stage keeps its checkpoint: beside its output, in a folder of its own."""
+    """Return the path of a stage's checkpoint, in its own folder beside the output."""
     return Path(f"{args.output.parent}.checkpoint.safetensors")
 
 
 def finish(
     args: argparse.Namespace, stage: str, curve: list[Row], saved: list[tuple[Any, dict[str, Any]]]
 ) -> None:
-    """Save model, processor and curve; write ``ready.json`` last; drop the checkpoint."""
+    """Save model, processor and curve; write ``ready.json`` last; remove the checkpoint."""
     folder = args.output.parent
     for part, options in saved:
         part.save_pretrained(folder, **options)

@@ -1,7 +1,7 @@
-"""Several pictures side by side on one canvas, and where every region of theirs comes to lie.
+"""Compose several images on one canvas, and move their regions to canvas coordinates.
 
-A plan says it all before a pixel is moved: all pictures of a canvas are equally high, stand in
-rows from left to right, and each is resized once, straight to its place.
+The layout is planned before any pixel is moved: all images of a canvas have the same height,
+are arranged in rows from left to right, and each is resized once.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class CanvasStyle:
-    """How canvases look.
+    """Appearance of canvases.
 
     Attributes
     ----------
     marks : bool
         Whether regions are marked.
     square : bool
-        Whether the canvas is filled up to a square, so that cropping to one loses nothing.
+        Whether the canvas is padded to a square, so that a square crop loses nothing.
     canvas_px : int or None
-        The canvas's longer side, or its side; None: as large as the highest picture makes it.
+        The canvas's longer side (its side if square); None: set by the tallest image.
     columns : int or None
-        Pictures in a row; None: all.
+        Images in a row; None: all.
     gap, margin : float
-        Between pictures, and around all of them, as shares of a picture's height there.
+        Between images, and around all of them, as shares of an image's height on the canvas.
     background : str
         Any colour that PIL knows, by name or as #rrggbb.
     label_share : float
@@ -61,12 +61,12 @@ class CanvasStyle:
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> CanvasStyle:
-        """Give the style that a dataset's settings say."""
+        """Return the style given by a dataset's settings."""
         return cls(**{name: settings[name] for name in cls.__dataclass_fields__})
 
 
 class CanvasPlacement(NamedTuple):
-    """Where a picture lies on the canvas, in whole pixels."""
+    """Position and size of an image on the canvas, in whole pixels."""
 
     left: int
     top: int
@@ -74,14 +74,14 @@ class CanvasPlacement(NamedTuple):
     height: int
 
     def moved(self, region: Region, size: Size) -> Region:
-        """Give a region of the picture, which has this size by itself, as it lies there."""
+        """Return a region of an image of the given size in canvas coordinates."""
         scale = (self.width / size[0], self.height / size[1])
         return region.moved(self.left, self.top, scale)
 
 
 @dataclass(frozen=True)
 class CanvasPlan:
-    """The canvas's size, every picture's place, and the heights of labels and of their strips."""
+    """Size of the canvas, placement of every image, and heights of labels and label strips."""
 
     size: Size
     places: list[CanvasPlacement]
@@ -90,26 +90,26 @@ class CanvasPlan:
 
 
 def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPlan:
-    """Give the plan of a canvas.
+    """Plan a canvas.
 
     Parameters
     ----------
     sizes : sequence of (width, height)
-        Of the pictures, in order.
+        Of the images, in order.
     style : CanvasStyle
-        See there.
+        Appearance of the canvas.
     labelled : bool
-        Whether there is a strip for a name above every picture.
+        Whether to leave a strip for a name above every image.
 
     Raises
     ------
     UserError
-        If the canvas is too small for so many pictures.
+        If the canvas is too small for this number of images.
     """
     count = style.columns or len(sizes)
     rows = [sizes[start : start + count] for start in range(0, len(sizes), count)]
-    # what a picture of height 1 would make of the whole
-    across = max(_wide(row, 1, style) for row in rows) + 2 * style.margin
+    # size of the whole canvas if every image had height 1
+    across = max(_row_width(row, 1, style) for row in rows) + 2 * style.margin
     down = len(rows) + style.gap * (len(rows) - 1) + 2 * style.margin
     height = float(max(size[1] for size in sizes))
     side = style.canvas_px or round(height * max(across, down))
@@ -124,7 +124,7 @@ def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPla
     places = _places(rows, size[0], (height, top, header), style)
     if min(min(place.width, place.height) for place in places) < 1:
         raise UserError(
-            f"canvas_px is {style.canvas_px}, too small for {len(sizes)} pictures; make it larger"
+            f"canvas_px is {style.canvas_px}, too small for {len(sizes)} images; make it larger"
         )
     return CanvasPlan(size, places, label, header)
 
@@ -132,23 +132,23 @@ def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPla
 def draw_canvas(
     views: Sequence[Image.Image], regions: Sequence[Sequence[Region]], style: CanvasStyle
 ) -> tuple[Image.Image, list[list[Region]]]:
-    """Put pictures onto one canvas and mark their regions.
+    """Draw images on one canvas and mark their regions.
 
     Parameters
     ----------
     views : sequence of PIL.Image.Image
-        The pictures, in order.
+        The images, in order.
     regions : sequence of sequences of Region
         The regions of each, in its own pixels.
     style : CanvasStyle
-        See there; without ``marks`` the regions are moved and not drawn.
+        Appearance of the canvas; without ``marks`` the regions are moved and not drawn.
 
     Returns
     -------
     canvas : PIL.Image.Image
         RGB.
     moved : list of lists of Region
-        The regions of each picture as they lie on the canvas.
+        The regions of each image in canvas coordinates.
     """
     names = [[r.name for r in of if r.shape == PICTURE] for of in regions]
     laid = plan([view.size for view in views], style, style.marks and any(names))
@@ -169,11 +169,11 @@ def draw_canvas(
 def _places(
     rows: Sequence[Sequence[Size]], wide: int, at: tuple[float, float, int], style: CanvasStyle
 ) -> list[CanvasPlacement]:
-    """Give every picture's place: rows in the middle, from a top on, each below its header."""
+    """Return every image's placement: centred rows from ``top`` down, each below its header."""
     height, top, header = at
     places = []
     for row in rows:
-        left = (wide - _wide(row, height, style)) / 2
+        left = (wide - _row_width(row, height, style)) / 2
         for w, h in row:
             places.append(
                 CanvasPlacement(int(left), int(top + header), int(height * w / h), int(height))
@@ -183,7 +183,7 @@ def _places(
     return places
 
 
-def _wide(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
+def _row_width(row: Sequence[Size], height: float, style: CanvasStyle) -> float:
     return height * (sum(w / h for w, h in row) + style.gap * (len(row) - 1))
 
 

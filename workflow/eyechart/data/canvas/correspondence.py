@@ -1,4 +1,4 @@
-"""Correspondence items from pairs of points: which of four is the same point as REF."""
+"""Make correspondence items from pairs of points: which of four points matches REF."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from eyechart.tables.regions import LETTERS, REF, Region, point
 CHOICES = 4
 Point = tuple[float, float]
 Size = tuple[int, int]
-_SLACK = 1.0  # px that a point may lie beyond its picture: some annotations count pixels from 1
+_SLACK = 1.0  # px that a point may lie outside its image: some annotations count pixels from 1
 
 
 class PointMatch(NamedTuple):
-    """REF on the first picture, A to D on the second, and which of these is the same point.
+    """REF on the first image, A to D on the second, and which of these matches REF.
 
-    ``chosen`` are the numbers of the points, that of REF first, then those of A to D.
+    ``chosen`` are the indices of the points, REF first, then A to D.
     """
 
     ref: Region
@@ -32,18 +32,18 @@ def match(
     possible: Sequence[int],
     *seeds: str | int,
 ) -> PointMatch | None:
-    """Give an item, or None where no four of the points are far enough apart.
+    """Return an item, or None if no four of the points are far enough apart.
 
     Parameters
     ----------
     source, target : sequence of (x, y)
-        The same points on the two pictures, in continuous pixels.
+        The same points on the two images, in continuous pixels.
     apart : float
-        Least distance of two of A to D, in px of the second picture.
+        Minimum distance between any two of A to D, in px of the second image.
     possible : sequence of int
-        Which of the points may be shown.
+        Indices of the points that may be shown.
     seeds
-        Decide on REF, on the others and on their order.
+        Determine REF, the other points and their order.
     """
     rng = dice("correspondence", *seeds)
     order = list(possible)
@@ -51,7 +51,7 @@ def match(
     for first in order:
         kept = [first]
         for other in order:
-            if len(kept) < CHOICES and all(_far(target[other], target[k], apart) for k in kept):
+            if len(kept) < CHOICES and all(_is_far(target[other], target[k], apart) for k in kept):
                 kept.append(other)
         if len(kept) == CHOICES:
             shown = list(kept)
@@ -62,20 +62,20 @@ def match(
     return None
 
 
-def onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
-    """Give points that lie on a picture, and how many were moved onto it, by a pixel at most.
+def move_onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
+    """Move points onto an image by at most one pixel; return them and how many were moved.
 
     Raises
     ------
     UserError
-        If one lies farther off.
+        If a point lies farther outside.
     """
     found, moved = [], 0
     for number, (x, y) in enumerate(points):
         kept = (min(max(x, 0.5), size[0] - 0.5), min(max(y, 0.5), size[1] - 0.5))
         if max(abs(kept[0] - x), abs(kept[1] - y)) > _SLACK:
             raise UserError(
-                f"{where}: point {number} at ({x:g}, {y:g}) does not lie on its picture, which is "
+                f"{where}: point {number} at ({x:g}, {y:g}) does not lie on its image, which is "
                 f"{size[0]} x {size[1]} px"
             )
         moved += kept != (x, y)
@@ -83,6 +83,6 @@ def onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], 
     return found, moved
 
 
-def _far(one: Point, other: Point, apart: float) -> bool:
-    # the point itself is at no distance, so it is never kept twice
+def _is_far(one: Point, other: Point, apart: float) -> bool:
+    # a point is at distance 0 from itself, so it is never kept twice
     return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 >= max(apart, 1e-9) ** 2

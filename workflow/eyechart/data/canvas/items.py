@@ -1,7 +1,7 @@
-"""An item of a vision-centric task before it is a row: its views, and where its choices lie there.
+"""Items of vision-centric tasks before they become rows: views, choices and their regions.
 
-Whatever the dataset, a puzzle is checked here: every region lies on its picture, and the regions
-named by letters are the choices, one each.
+Puzzles of all datasets are checked here: every region lies on its image, and each choice has
+one region, named by its letter.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,25 +15,25 @@ from eyechart.data.canvas.tasks import OFFICIAL
 from eyechart.statistics.components import connected
 from eyechart.tables.regions import LETTERS, REF, Region
 
-LISTED = "Select from the following choices."  # what a prompt's own list of choices begins with
+LISTED = "Select from the following choices."  # start of the list of choices in official prompts
 
 
 @dataclass(frozen=True)
 class PuzzleView:
-    """A picture of a puzzle.
+    """One image of a puzzle.
 
     Attributes
     ----------
     image_id : str
         Its id in images.parquet.
     source : bytes or Path
-        The bytes of a picture, or a file in the dataset's folder.
+        The bytes of an image, or a file in the dataset's folder.
     where : str
-        What an error's sentence calls it.
+        Location named in error messages.
     regions : sequence of Region
-        In its pixels; a point or box that is not known is left out.
+        In pixels of the image; unknown points and boxes are left out.
     whole : str
-        The name of the region that the whole picture is, or nothing.
+        Name of the region if the whole image is one, else empty.
     """
 
     image_id: str
@@ -50,23 +50,23 @@ class Puzzle:
     Attributes
     ----------
     where : str
-        Where it stands, which begins an error's sentence.
+        Location that begins error messages.
     item_id, split, task, type, prompt : str
         As in items.parquet.
     choices : list of str
-        The letter at the same place is what a choice is called on the pictures.
+        The n-th choice is marked on the images with the n-th letter.
     answer : str
         One of the choices.
     views : list of PuzzleView
         In order.
     marked : bool
-        Whether points and boxes are drawn in the pictures already.
+        Whether points and boxes are already drawn into the images.
     placed : bool
-        Whether it is known where the choices lie.
+        Whether the regions of the choices are known.
     ties : list of str
-        What ties it to other items: those that share one are one group.
+        Keys shared with related items: items that share a key belong to one group.
     meta : dict
-        Whatever else is known of it.
+        Additional metadata.
     """
 
     where: str
@@ -85,18 +85,18 @@ class Puzzle:
 
     @property
     def letters(self) -> dict[str, str]:
-        """Its choices by letter."""
+        """Choices by letter."""
         return dict(zip(LETTERS, self.choices, strict=False))
 
     def check(self) -> None:
-        """Raise a UserError if answer, choices and regions do not fit together."""
-        told = ", ".join(self.choices)
+        """Raise a UserError if answer, choices and regions are inconsistent."""
+        options = ", ".join(self.choices)
         if len(set(self.choices)) < len(self.choices) or len(self.choices) < 2:
             raise UserError(
-                f"{self.where}: choices are {told}; expected two or more, all different"
+                f"{self.where}: choices are {options}; expected two or more, all different"
             )
         if self.answer not in self.choices:
-            raise UserError(f"{self.where}: answer is {self.answer!r}, expected one of {told}")
+            raise UserError(f"{self.where}: answer is {self.answer!r}, expected one of {options}")
         names = [name for view in self.views for name in _names(view)]
         for name in names:
             if names.count(name) > 1:
@@ -104,22 +104,22 @@ class Puzzle:
             if name != REF and name not in self.letters:
                 raise UserError(
                     f"{self.where}: {name} is marked, but the choices are only "
-                    f"{', '.join(self.letters)} ({told})"
+                    f"{', '.join(self.letters)} ({options})"
                 )
         for letter in self.letters if self.placed else ():
             if letter not in names:
                 raise UserError(
                     f"{self.where}: choice {letter} ({self.letters[letter]}) is marked on no "
-                    f"picture; there are: {', '.join(names) or 'none'}"
+                    f"image; there are: {', '.join(names) or 'none'}"
                 )
 
     def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
-        """Give a view's regions, its whole among them, once its size is known.
+        """Return a view's regions, including the whole-image region, given the image's size.
 
         Raises
         ------
         UserError
-            If one of them does not lie on the picture.
+            If a region does not lie on the image.
         """
         of = self.views[view]
         for region in of.regions:
@@ -138,7 +138,7 @@ def _names(view: PuzzleView) -> list[str]:
 
 
 def choose(keys: Iterable[str], most: int | None, *seeds: str | int) -> list[str]:
-    """Give at most so many keys as the seed decides, in their order; fewer are some of more."""
+    """Return a seeded sample of at most ``most`` keys, in order; smaller samples are nested."""
     names = list(keys)
     if most is None or most >= len(names):
         return names
@@ -146,13 +146,13 @@ def choose(keys: Iterable[str], most: int | None, *seeds: str | int) -> list[str
     return [name for name in names if name in kept]
 
 
-def word(text: str, official: str, **words: str) -> str:
-    """Give a question as worded, or the dataset's own where the wording asks for that."""
+def apply_wording(text: str, official: str, **words: str) -> str:
+    """Return the worded question, or the dataset's own question for the official wording."""
     return official if text == OFFICIAL else text.format(**words)
 
 
 def question_of(prompt: str) -> str:
-    r"""Give a prompt without the list of choices that ends it.
+    r"""Return a prompt without the list of choices at its end.
 
     >>> question_of("Which is nearer? Select from the following choices.\n(A) cup\n(B) bed")
     'Which is nearer?'
@@ -161,12 +161,12 @@ def question_of(prompt: str) -> str:
 
 
 def letter_of(answer: Any, choices: list[str], where: str) -> str:
-    """Give the choice that an answer such as ``(A)`` stands for.
+    """Return the choice that an answer such as ``(A)`` stands for.
 
     Raises
     ------
     UserError
-        If it is anything else, as ``hidden`` is, or there is no such choice.
+        If it has another form, e.g. ``hidden``, or there is no such choice.
     """
     for letter, choice in zip(LETTERS, choices, strict=False):
         if answer == f"({letter})":
@@ -178,10 +178,10 @@ def letter_of(answer: Any, choices: list[str], where: str) -> str:
     )
 
 
-def tied(groups: Sequence[Sequence[str]]) -> list[str]:
-    """Return a name for every row of ties: the least of all ties of its connected component.
+def group_by_ties(groups: Sequence[Sequence[str]]) -> list[str]:
+    """Return a group name per row of ties: the smallest tie of its connected component.
 
-    >>> tied([["b"], ["a", "c"], ["c", "b"], ["d"]])
+    >>> group_by_ties([["b"], ["a", "c"], ["c", "b"], ["d"]])
     ['a', 'a', 'a', 'd']
     """
     component = connected(groups).tolist()

@@ -1,8 +1,8 @@
-"""Marks on pictures: points as labelled rings, boxes as frames, labels of whole pictures.
+"""Draw marks on images: points as labelled rings, boxes as frames, labels of whole images.
 
-Lines are light between two dark ones and names light on a dark plate, so that they show on any
-ground and to any eye; nothing depends on telling colours apart but the two frames that CV-Bench's
-own questions call red and blue. A ring is open: what it marks stays visible.
+Lines are light between two dark ones and names are light on a dark plate, so they are visible on
+any background. Only the two frames that CV-Bench's questions call red and blue depend on colour.
+Rings are open, so the marked point stays visible.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,32 +13,32 @@ from PIL import Image, ImageDraw, ImageFont
 from eyechart.tables.regions import BOX, POINT, Region
 
 LIGHT, DARK = (255, 236, 64), (0, 0, 0)
-FRAMES = {"A": (230, 0, 0), "B": (0, 70, 255)}  # as CV-Bench's questions say
-SHARE, LEAST = 0.06, 9  # height of a label: share of the longer side, and at least so many px
-_RING = 0.5  # radius of a ring, of a label's height
+FRAMES = {"A": (230, 0, 0), "B": (0, 70, 255)}  # colours named in CV-Bench's questions
+SHARE, LEAST = 0.06, 9  # label height: share of the longer side, and minimum in px
+_RING = 0.5  # radius of a ring, as a share of the label height
 Span = tuple[float, float, float, float]
 
 
 def label_height(width: int, height: int, share: float = SHARE) -> int:
-    """Give the height of labels, in px, for a picture or canvas of this size."""
+    """Return the label height in px for an image or canvas of this size."""
     return max(LEAST, round(share * max(width, height)))
 
 
 def draw_marks(
     image: Image.Image, marks: Sequence[Region], label_px: int | None = None
 ) -> Image.Image:
-    """Give a copy of a picture with points and boxes marked on it.
+    """Return a copy of an image with points and boxes marked on it.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        The picture.
+        The image.
     marks : sequence of Region
-        Points become rings with their name beside them, where there is room for it: on the
-        picture, away from other marks as far as possible. Boxes become frames without a name, A
-        red and B blue, others light. Whole pictures get no mark: see :func:`draw_label`.
+        Points become rings with their name beside them, placed on the image and as far from
+        other marks as possible. Boxes become frames without a name: A red, B blue, others
+        light. Whole images get no mark, see :func:`draw_label`.
     label_px : int or None
-        Height of a label in px; None: by the picture's size.
+        Label height in px; None: derived from the image's size.
 
     Returns
     -------
@@ -63,13 +63,13 @@ def draw_marks(
 
 
 def draw_label(image: Image.Image, name: str, left: float, top: float, label_px: int) -> None:
-    """Write a name onto a picture, in place, its upper left corner at (left, top)."""
+    """Draw a name on an image in place, with its upper left corner at (left, top)."""
     width, height = _extent(name, label_px)
     _text(ImageDraw.Draw(image), name, (left, top, left + width, top + height), label_px)
 
 
 def label_size(name: str, label_px: int) -> tuple[int, int]:
-    """Give the width and height that a label takes, with its plate."""
+    """Return the width and height of a label with its plate."""
     return _extent(name, label_px)
 
 
@@ -79,7 +79,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _letters(size: int) -> int:
-    """Give the size of a font whose capitals are as high as a label without its border."""
+    """Return the font size whose capitals are as high as a label without its border."""
     return max(8, round((size - 2 * _border(size)) / 0.72))
 
 
@@ -93,7 +93,7 @@ def _extent(name: str, size: int) -> tuple[int, int]:
 
 
 def _text(pen: ImageDraw.ImageDraw, name: str, place: Span, size: int) -> None:
-    # a plate, not an outline around letters: that would close a small C to an O
+    # a plate, because an outline would turn a small C into an O
     font, border = _font(_letters(size)), _border(size)
     left, top = round(place[0]), round(place[1])
     width, height = _extent(name, size)
@@ -105,7 +105,7 @@ def _text(pen: ImageDraw.ImageDraw, name: str, place: Span, size: int) -> None:
 def _ring(pen: ImageDraw.ImageDraw, mark: Region, size: int) -> None:
     line, radius = max(1, round(size / 8)), _RING * size
     for extra, colour, width in ((1, DARK, line + 2), (0, LIGHT, line)):
-        # a shape covers its last pixel too
+        # a PIL shape includes its last pixel
         edges = [round(v - radius) - extra for v in (mark.left, mark.top)]
         edges += [round(v + radius) + extra - 1 for v in (mark.left, mark.top)]
         pen.ellipse(edges, outline=colour, width=width)
@@ -129,7 +129,7 @@ def _around(mark: Region, size: int) -> Span:
 
 
 def _place(mark: Region, on: tuple[int, int], size: int, taken: list[Span]) -> Span:
-    """Give where a label goes: the place with the least of it off the picture or over marks."""
+    """Return the label position with the least area off the image or over other marks."""
     return min(_places(mark, on, size), key=lambda place: sum(_shared(place, t) for t in taken))
 
 

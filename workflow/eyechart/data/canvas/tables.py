@@ -1,4 +1,4 @@
-"""What a puzzle becomes: pictures beside the tables, and rows of items, images and regions."""
+"""Write puzzles as image files and as rows of the tables of items, images and regions."""
 
 import argparse
 import hashlib
@@ -16,22 +16,22 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.data import preparation
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
-from eyechart.data.canvas.items import Puzzle, PuzzleView, tied
+from eyechart.data.canvas.items import Puzzle, PuzzleView, group_by_ties
 from eyechart.data.image_files import MOST_PIXELS, check_size
 from eyechart.data.preparation import Row
 from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
 FOLDER = "pictures"
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # kept as they come; all others become PNG
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all others become PNG
 _log = logging.getLogger(__name__)
 
 
-class Gallery:
-    """Takes puzzles one by one, writes their pictures at once, and their tables at the end.
+class PuzzleWriter:
+    """Write puzzles: their images one by one, their tables at the end.
 
-    Pictures stand in ``pictures/`` beside images.parquet; what an earlier run left there is
-    removed at the end.
+    Images are stored in ``pictures/`` beside images.parquet; files left there by an earlier run
+    are removed at the end.
     """
 
     def __init__(self, args: argparse.Namespace, receipt: Receipt, root: Path) -> None:
@@ -43,16 +43,16 @@ class Gallery:
         self._images: dict[str, Row] = {}
         self._regions: list[Row] = []
         self._ties: list[list[str]] = []
-        self._of_item: list[list[str]] = []  # the pictures' ids of each item
+        self._of_item: list[list[str]] = []  # image ids of each item
         self._unplaced: Counter[str] = Counter()
 
     def add(self, puzzle: Puzzle) -> None:
-        """Check a puzzle, write its views and what it shows, and keep its rows.
+        """Check a puzzle, write its views and canvas, and keep its rows.
 
         Raises
         ------
         UserError
-            If a picture is missing, altered or not whole, or the puzzle does not fit together.
+            If an image is missing, altered or truncated, or the puzzle is inconsistent.
         """
         puzzle.check()
         views = [self._open(puzzle, view) for view in puzzle.views]
@@ -82,23 +82,25 @@ class Gallery:
         )
 
     def close(self) -> None:
-        """Group the items, write the three tables, and remove pictures that none of them names."""
+        """Group the items, write the three tables, and remove images that no table names."""
         divide = preparation.divider(self.args)
-        for item, name, ids in zip(self._items, tied(self._ties), self._of_item, strict=True):
+        for item, name, ids in zip(
+            self._items, group_by_ties(self._ties), self._of_item, strict=True
+        ):
             for row in (item, *(self._images[image] for image in ids)):
                 row["group"], row["group_split"] = name, divide(name)
         for task, count in sorted(self._unplaced.items()):
             _log.warning(
-                "%s: of %d items nobody says where their marks lie, so they have no regions: "
-                "models answer them, but no readout can be taken",
+                "%s: the positions of the marks of %d items are unknown, so they have no regions: "
+                "models can answer them, but no readout is possible",
                 *(task, count),
             )
-        told = Counter(item["task"] for item in self._items)
-        _log.info("%s", ", ".join(f"{task}: {n} items" for task, n in sorted(told.items())))
+        counts = Counter(item["task"] for item in self._items)
+        _log.info("%s", ", ".join(f"{task}: {n} items" for task, n in sorted(counts.items())))
         write_regions(self.args.regions, self._regions)
         items = [preparation.as_items(self._items)] if self._items else list[pa.Table]()
         preparation.write_tables(self.args, items, list(self._images.values()), [])
-        tidy(self.folder, {Path(row["path"]).name for row in self._images.values()})
+        remove_stale(self.folder, {Path(row["path"]).name for row in self._images.values()})
 
     def _show(
         self, puzzle: Puzzle, views: list[Image.Image], marks: list[list[Region]]
@@ -135,10 +137,10 @@ class Gallery:
 
     def _read(self, path: Path, where: str) -> bytes:
         data = read(path, where)
-        told = self._expected.get(path.relative_to(self.root).as_posix())
-        if told not in (None, hashlib.sha256(data).hexdigest()):
+        expected = self._expected.get(path.relative_to(self.root).as_posix())
+        if expected not in (None, hashlib.sha256(data).hexdigest()):
             raise UserError(
-                f"{path}: picture was altered since it was acquired; restore it, or delete "
+                f"{path}: image was altered since it was acquired; restore it, or delete "
                 f"{self.args.receipt} to acquire the dataset again"
             )
         return data
@@ -166,61 +168,61 @@ class Gallery:
 
 
 def decode(data: bytes, where: str) -> tuple[Image.Image, str]:
-    """Give a picture from its bytes, whole and in RGB, and what kind of file it was.
+    """Decode an image completely; return it in RGB, and its file format.
 
     Raises
     ------
     UserError
-        If the bytes are no whole picture, or one of too many pixels.
+        If the bytes are not a complete image, or it has too many pixels.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             check_size(Path(where), image.size)
             return image.convert("RGB"), image.format or ""
     except Image.DecompressionBombError:
-        raise UserError(f"{where}: a picture of far more than {MOST_PIXELS} pixels") from None
+        raise UserError(f"{where}: the image has far more than {MOST_PIXELS} pixels") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{where}: not a whole picture ({error})") from None
+        raise UserError(f"{where}: not a complete image ({error})") from None
 
 
-def open_picture(path: Path, needed_by: str) -> Image.Image:
-    """Give a picture of the dataset's folder, whole and in RGB.
+def open_image(path: Path, needed_by: str) -> Image.Image:
+    """Load an image of the dataset's folder completely, in RGB.
 
     Raises
     ------
     UserError
-        If it is missing, which names who needs it, or not whole.
+        If it is missing (the message names ``needed_by``) or not complete.
     """
     return decode(read(path, needed_by), str(path))[0]
 
 
 def size_of(path: Path, needed_by: str) -> tuple[int, int]:
-    """Give the width and height of a picture in px; errors are those of :func:`open_picture`."""
+    """Return the width and height of an image in px; errors are those of :func:`open_image`."""
     data = read(path, needed_by)
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.size
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: not a whole picture ({error})") from None
+        raise UserError(f"{path}: not a complete image ({error})") from None
 
 
 def read(path: Path, needed_by: str) -> bytes:
-    """Give a picture's bytes; one that is missing is a UserError that names who needs it."""
+    """Return an image's bytes; if it is missing, raise a UserError that names ``needed_by``."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: picture is missing, but {needed_by} needs it") from None
+        raise UserError(f"{path}: image is missing, but {needed_by} needs it") from None
 
 
-def tidy(folder: Path, names: set[str]) -> None:
-    """Remove every file of the folder of pictures that is not among the names."""
+def remove_stale(folder: Path, names: set[str]) -> None:
+    """Remove every file of the image folder whose name is not in ``names``."""
     for path in folder.glob("*"):
         if path.is_file() and path.name not in names:
             path.unlink()
 
 
 def png(image: Image.Image) -> bytes:
-    """Give a picture as the bytes of a PNG."""
+    """Return an image as PNG bytes."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=4)
     return buffer.getvalue()

@@ -1,6 +1,6 @@
-"""The six vision-centric tasks by name, and how their questions may be worded.
+"""Names of the six vision-centric tasks, and checks of their question wordings.
 
-Configuration is checked with this, so it needs the standard library alone.
+Used to check the configuration, so it imports only the standard library.
 """
 
 import string
@@ -14,21 +14,21 @@ LOW_LEVEL = "low_level_matching"
 ODD = "odd_one_out"
 STYLE = "art_style"
 SKILLS = (DEPTH, SEMANTIC, FUNCTIONAL, LOW_LEVEL, ODD, STYLE)
-OFFICIAL = "official"  # the wording that the dataset itself has
-# sub-tasks of BLINK, by the names of their folders
+OFFICIAL = "official"  # the dataset's own wording
+# BLINK's sub-tasks by folder name
 BLINK = {
     "Semantic_Correspondence": SEMANTIC,
     "Functional_Correspondence": FUNCTIONAL,
     "Visual_Correspondence": LOW_LEVEL,
     "Art_Style": STYLE,
 }
-_FIELDS = {DEPTH: {"a", "b"}}  # what else a wording may name: the two objects
+_FIELDS = {DEPTH: {"a", "b"}}  # further fields a wording may use: the two objects
 
 
 def check_wording(wording: dict[str, str], tasks: list[str], official: bool, where: str) -> None:
-    """Raise a UserError for a wording that is missing, or names a field that does not exist.
+    """Raise a UserError for a missing wording or an unknown field in one.
 
-    ``official`` says whether the dataset has questions of its own; ``where`` begins the sentence.
+    ``official``: whether the dataset has questions of its own; ``where`` begins the message.
     """
     for task in tasks:
         if task not in wording:

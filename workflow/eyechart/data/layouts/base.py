@@ -1,7 +1,7 @@
-"""Official layouts, found by name: a module ``<name>.layout`` each, all with the same few names.
+"""Official layouts, found by name: one module ``<name>.layout`` each, with the same interface.
 
-A layout is where the files of a published dataset stand. What it says of itself is
-:class:`LayoutModule`; how its tables are made is the business of ``prepare`` beside it.
+A layout describes where the files of a published dataset are; :class:`LayoutModule` is its
+interface. The module ``prepare`` beside it makes the tables.
 """
 
 import importlib
@@ -13,16 +13,16 @@ from eyechart.tables import receipt
 
 
 class LayoutModule(Protocol):
-    """What a module ``<name>.layout`` holds.
+    """Interface of a module ``<name>.layout``.
 
     Attributes
     ----------
     NAME : str
-        The layout's name.
+        Name of the layout.
     TOPS : tuple of str
-        Folders that an official archive, or a user's folder, may hold everything in.
+        Possible top folders of an official archive or of a user's folder.
     RELEASED : tuple of str or None
-        Official splits that can be examined; None where any name is allowed.
+        Official splits that can be evaluated; None if any name is allowed.
     """
 
     NAME: str
@@ -30,30 +30,30 @@ class LayoutModule(Protocol):
     RELEASED: tuple[str, ...] | None
 
     def member(self, name: str, splits: list[str]) -> str | None:
-        """Give the path from the dataset's folder of an archive's member; None: not needed."""
+        """Return an archive member's path in the dataset's folder; None if it is not needed."""
 
     def inventory(
         self, root: Path, splits: list[str]
     ) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-        """Give the counts of every split and all of its files, relative to ``root``."""
+        """Return the counts per split, and all files relative to ``root``."""
 
     def check_released(self, splits: list[str]) -> None:
-        """Refuse a split that cannot be examined before anything is downloaded."""
+        """Raise a UserError for a split that cannot be evaluated, before any download."""
 
 
 def names() -> list[str]:
-    """Give the names of all layouts."""
+    """Return the names of all layouts."""
     found = Path(__file__).parent.iterdir()
     return sorted(path.name for path in found if (path / "layout.py").exists())
 
 
 def find(name: str) -> LayoutModule:
-    """Give a layout by its name.
+    """Return the layout with this name.
 
     Raises
     ------
     UserError
-        If there is none of this name.
+        If there is no such layout.
     """
     if name not in names():
         raise UserError(f"layout is {name!r}; {nearest(name, names())}")
@@ -61,28 +61,28 @@ def find(name: str) -> LayoutModule:
 
 
 def top_of(folder: Path, layout: LayoutModule) -> Path:
-    """Give where in a user's folder the dataset is: in one of the layout's tops, or at once."""
+    """Return the folder of the dataset in a user's folder: one of the layout's tops, or itself."""
     inside = (folder / top for top in layout.TOPS if top)
     return next((path for path in inside if path.is_dir()), folder)
 
 
 def within_top(name: str, tops: tuple[str, ...]) -> str:
-    """Give the path of an archive's member without the top folder, if it is in one."""
+    """Return the path of an archive member without its top folder, if it has one."""
     return next((name.removeprefix(f"{t}/") for t in tops if t and name.startswith(f"{t}/")), name)
 
 
 def check_output(root: Path, output: Path) -> None:
-    """Refuse a receipt that would not stand in its dataset's folder."""
+    """Raise a UserError if the receipt would not be in its dataset's folder."""
     if output != root / receipt.NAME:
         raise UserError(f"--output is {output}, expected {root / receipt.NAME}")
 
 
 def check_splits(splits: list[str], released: tuple[str, ...], title: str, what: str) -> None:
-    """Raise a UserError for the first split that was not released with ``what`` it takes."""
+    """Raise a UserError for the first split that was not released with ``what`` is needed."""
     for split in splits:
         if split not in released:
             raise UserError(
-                f"split {split!r} of {title} cannot be examined, as only {' and '.join(released)} "
+                f"split {split!r} of {title} cannot be evaluated: only {' and '.join(released)} "
                 f"were released with {what}; {nearest(split, released)}"
             )
 
@@ -97,6 +97,6 @@ def require(record: Any, fields: tuple[str, ...], where: str) -> None:
 
 
 def require_plain(name: Any, field: str, where: str) -> None:
-    """Raise a UserError for a file name that is no plain one: joined, it could lead out."""
+    """Raise a UserError unless a file name is plain: others could lead out of the folder."""
     if not isinstance(name, str) or name != Path(name).name or "\\" in name or not name:
         raise UserError(f"{where}: {field} is {name!r}, expected a plain file name")

@@ -1,11 +1,12 @@
-"""One's own data as it lies under ``data/raw/<dataset>``: pictures, and one table of what is asked.
+"""The user's own data under ``data/raw/<dataset>``: images, and one table of items.
 
-Whatever the source was, a folder, a table or a Hugging Face dataset, :mod:`take_own` leaves
+Whatever the source (a folder, a table or a Hugging Face dataset), :mod:`eyechart.data.own.take`
+writes
 
-* ``images/…``: the pictures, as links to the user's files, or written out of a table's bytes;
-* ``table.jsonl``: a row per item, as :class:`OwnEntry` has it.
+* ``images/…``: the images, as links to the user's files, or written from a table's bytes;
+* ``table.jsonl``: one row per item, see :class:`OwnEntry`.
 
-So whoever prepares the dataset reads one form.
+so that the step ``prepare`` reads a single format.
 """
 
 import re
@@ -18,17 +19,17 @@ from eyechart.data.records import read_jsonl
 NAMES = ("folder", "table", "hf")
 TABLE = "table.jsonl"
 IMAGES = "images"
-# What a row may say in a column each; besides, `image` may be several, `labels` are by task
+# Fields with one column each; `image` may be several columns, `labels` are by task
 COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "split", "type")
 KEYS = ("image", *COLUMNS, "labels")
-NAME = r"[a-z0-9_]+"  # tasks name files of results
+NAME = r"[a-z0-9_]+"  # task names are part of result file names
 
 
 class OwnEntry(TypedDict):
     """One row of ``table.jsonl``.
 
-    ``where`` is the user's own file and row, for errors; ``images`` are ids of pictures, which are
-    their paths from ``images/``. A cell that is empty or of no column is None.
+    ``where`` is the user's file and row, for errors; ``images`` are image ids, which are paths
+    relative to ``images/``. Empty cells and missing columns are None.
     """
 
     where: str
@@ -46,13 +47,13 @@ class OwnEntry(TypedDict):
 
 
 def check_layout(layout: str) -> None:
-    """Refuse a layout that is not of one's own data."""
+    """Raise a UserError for a layout that is not one for the user's own data."""
     if layout not in NAMES:
         raise UserError(f"layout is {layout!r}; {nearest(layout, NAMES)}")
 
 
 def check_columns(columns: dict[str, object]) -> None:
-    """Refuse a key under ``columns`` that is nothing a row can say, or a label's odd name."""
+    """Raise a UserError for an unknown key under ``columns``, or an invalid label name."""
     for name in columns:
         if name not in KEYS:
             raise UserError(f"columns: unknown key {name!r}; {nearest(name, KEYS)}")
@@ -60,13 +61,13 @@ def check_columns(columns: dict[str, object]) -> None:
     for name in labels if isinstance(labels, dict) else ():
         if not re.fullmatch(NAME, name):
             raise UserError(
-                f"columns.labels: {name!r} is no name of a task, expected small letters, digits "
+                f"columns.labels: {name!r} is no valid task name, expected small letters, digits "
                 "and underscores"
             )
 
 
 def task_name(text: str, where: str) -> str:
-    """Give a task's name from any text: small letters and digits, all else underscores.
+    """Return a task name from any text: small letters and digits, all else becomes underscores.
 
     >>> task_name("Object counting (hard)", "mine.csv: line 2")
     'object_counting_hard'

@@ -1,4 +1,4 @@
-"""Groups of one's own rows: what shares a picture must not be parted between train and test."""
+"""Group the user's rows, so that rows that share an image are never split."""
 
 from eyechart.core.errors import UserError
 from eyechart.data.own.entries import OwnEntry
@@ -6,23 +6,23 @@ from eyechart.statistics.components import connected
 
 
 def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
-    """Give the group of every row: the table's own, or the rows that hang together.
+    """Return the group of every row: the table's own, or its connected component.
 
-    Rows hang together that show a picture of the same bytes, whatever its name, or are of one
-    pair; such a group is called by the first of its pictures' ids.
+    Rows are connected if they share an image with the same bytes, whatever its name, or a pair. A
+    component is named by the first of its image ids.
 
     Parameters
     ----------
     entries : list
         All rows of the dataset.
     hashes : dict
-        SHA-256 of every picture by its id.
+        SHA-256 of every image by its id.
 
     Raises
     ------
     UserError
-        If some rows have a group and others none, a picture or a pair stands in two groups, or a
-        pair is of a single row.
+        If only some rows have a group, an image or pair is in two groups, or a pair has a single
+        row.
     """
     _check_pairs(entries)
     grouped = [entry for entry in entries if entry["group"] is not None]
@@ -38,17 +38,17 @@ def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
         for key in _ties(entry, hashes):
             other = owner.setdefault(key, entry)
             if other["group"] != entry["group"]:
-                what = "pair" if key[0] == "pair" else "a picture"
+                what = "pair" if key[0] == "pair" else "an image"
                 raise UserError(
                     f"{entry['where']}: group is {entry['group']!r}, but it shares {what} with "
-                    f"{other['where']} of group {other['group']!r}; what shares one belongs to one "
-                    "group"
+                    f"{other['where']} of group {other['group']!r}; rows that share one "
+                    "must be in one group"
                 )
     return [str(entry["group"]) for entry in entries]
 
 
 def _ties(entry: OwnEntry, hashes: dict[str, str]) -> list[tuple[str, str]]:
-    ties = [("picture", hashes[name]) for name in entry["images"]]
+    ties = [("image", hashes[name]) for name in entry["images"]]
     return ties if entry["pair"] is None else [*ties, ("pair", entry["pair"])]
 
 

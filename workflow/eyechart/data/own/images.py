@@ -1,4 +1,4 @@
-"""Pictures of one's own table: found below its folder, or written out of its bytes."""
+"""Take the images of the user's table: link files of its folder, or write out bytes."""
 
 import hashlib
 import io
@@ -11,7 +11,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.core.links import link_files
 
-# What a picture written out of bytes is called, by what its bytes are
+# Suffix of an image written from bytes, by its format
 _SUFFIXES = {
     "JPEG": ".jpg",
     "PNG": ".png",
@@ -23,14 +23,14 @@ _SUFFIXES = {
 
 
 def locate(value: str, base: Path, where: str) -> str:
-    """Give a picture's path from the folder of pictures, which it must not lead out of.
+    """Return an image's path relative to the image folder, which it must not leave.
 
-    An absolute path will do if it lies in that folder.
+    An absolute path is accepted if it lies in that folder.
 
     Raises
     ------
     UserError
-        If the path leads out of the folder, or no such file is there.
+        If the path leads out of the folder, or no such file exists.
     """
     path = PurePath(value)
     if path.is_absolute():
@@ -40,34 +40,34 @@ def locate(value: str, base: Path, where: str) -> str:
                 break
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise UserError(
-            f"{where}: picture {value!r} is not in {base}; give paths from that folder, or name "
+            f"{where}: image {value!r} is not in {base}; give paths from that folder, or name "
             "another folder in the key images"
         )
     if not (base / path).is_file():
-        raise UserError(f"{where}: picture {value!r} is missing in {base}")
+        raise UserError(f"{where}: image {value!r} is missing in {base}")
     return path.as_posix()
 
 
 def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
-    """Write a picture's bytes, named by their hash, and give its path from ``folder``.
+    """Write an image's bytes, named by their hash; return its path relative to ``folder``.
 
-    Equal pictures of a split are one file.
+    Equal images of a split share one file.
 
     Raises
     ------
     UserError
-        If the bytes are no picture.
+        If the bytes are not an image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             kind = image.format or ""
     except Image.DecompressionBombError:
-        raise UserError(f"{where}: a picture of far too many pixels") from None
+        raise UserError(f"{where}: the image has far too many pixels") from None
     except (OSError, SyntaxError, ValueError):
         kind = ""
     if kind not in _SUFFIXES:
         raise UserError(
-            f"{where}: the bytes begin with {data[:8]!r} and are no picture, expected "
+            f"{where}: the bytes begin with {data[:8]!r} and are not an image, expected "
             f"{', '.join(_SUFFIXES)}"
         )
     name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
@@ -78,20 +78,20 @@ def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
     return name
 
 
-class Album:
-    """The pictures of a dataset, each taken once into ``folder``; paths start from ``base``."""
+class ImageFolder:
+    """Images of a dataset, each taken once into ``folder``; paths are relative to ``base``."""
 
     def __init__(self, folder: Path, base: Path) -> None:
         self.folder, self.base = folder, base
         self.linked: set[str] = set()
 
     def take(self, value: Any, split: str, where: str) -> str:
-        """Link a picture, or write out its bytes, and give its path from ``folder``.
+        """Link an image or write out its bytes; return its path relative to ``folder``.
 
         Raises
         ------
         UserError
-            If it is no picture, missing, or not in ``base``.
+            If it is not an image, missing, or not in ``base``.
         """
         data = content(value, where)
         if isinstance(data, bytes):
@@ -104,16 +104,16 @@ class Album:
 
 
 def content(value: Any, where: str) -> bytes | str:
-    """Give the bytes of a picture's cell, or its path where it holds none.
+    """Return the bytes of an image cell, or its path if it has no bytes.
 
     Raises
     ------
     UserError
-        If the cell is neither a path, nor bytes, nor an object that has one of them.
+        If the cell is neither a path, nor bytes, nor an object with one of them.
     """
     if isinstance(value, dict):
         value = value.get("bytes") or value.get("path")
     if not isinstance(value, bytes | str) or not value:
         kind = type(value).__name__
-        raise UserError(f"{where}: the picture is of type {kind}, expected a path, bytes, or both")
+        raise UserError(f"{where}: the image is of type {kind}, expected a path, bytes, or both")
     return value

@@ -1,4 +1,4 @@
-"""Items and pictures out of the rows of one's own table, checked row by row."""
+"""Make items and images from the rows of the user's table, checked row by row."""
 
 import json
 import re
@@ -22,24 +22,24 @@ def item_rows(
     hashes: dict[str, str],
     divide: Callable[[str], str],
 ) -> list[Row]:
-    """Give a row per entry, in their order.
+    """Return one row per entry, in the same order.
 
     Parameters
     ----------
     entries : list
         The rows of ``table.jsonl``.
     settings : dict
-        ``prompt``, ``choices`` and ``task``, where given, count instead of what rows say;
+        ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
         ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0).
     hashes : dict
-        SHA-256 of every picture by its id; rows that share a picture share a group.
+        SHA-256 of every image by its id; rows that share an image share a group.
     divide : callable
-        Gives ``train`` or ``test`` for a group.
+        Returns ``train`` or ``test`` for a group.
 
     Raises
     ------
     UserError
-        If an item_id stands there twice, or a row lacks what it needs or contradicts itself.
+        If an item_id is duplicated, or a row lacks a required field or contradicts itself.
     """
     groups = group_entries(entries, hashes)
     several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1
@@ -48,17 +48,17 @@ def item_rows(
     for entry, group in zip(entries, groups, strict=True):
         where, name = entry["where"], entry["item_id"]
         if name in places:
-            raise UserError(f"{where}: item_id {name!r} stands already in {places[name]}")
+            raise UserError(f"{where}: item_id {name!r} is already in {places[name]}")
         places[name] = where
         row = _item(entry, settings)
-        # the control needs types that recur: one prompt for all would be a single one
+        # the control task needs recurring types; one prompt for all rows would be a single type
         kind = entry["type"] or (row["prompt"] if several else group)
         rows.append({**row, "group": group, "group_split": divide(group), "type": kind})
     return rows
 
 
 def _item(entry: OwnEntry, settings: Settings) -> Row:
-    """Give an item but for its group and type."""
+    """Return an item without its group and type."""
     where = entry["where"]
     prompt = settings.get("prompt") or entry["prompt"]
     if not prompt:
@@ -82,15 +82,15 @@ def _item(entry: OwnEntry, settings: Settings) -> Row:
 
 
 def image_rows(root: Path, entries: list[OwnEntry], items: list[Row]) -> list[Row]:
-    """Give a row per picture, all but its hash and size, with a label of every image task.
+    """Return one row per image, without its hash and size, with a label per image task.
 
-    Its type is that of all rows that show it, where they agree, else its group.
+    Its type is that of the rows that show it if they agree, else its group.
 
     Raises
     ------
     UserError
-        If a picture stands in two splits, has two different labels of a task, or a row of several
-        pictures has a label.
+        If an image is in two splits or has two different labels of a task, or a row with several
+        images has a label.
     """
     rows: dict[str, Row] = {}
     first: dict[str, str] = {}
@@ -110,8 +110,8 @@ def image_rows(root: Path, entries: list[OwnEntry], items: list[Row]) -> list[Ro
             )
             if row["split"] != item["split"]:
                 raise UserError(
-                    f"{entry['where']}: picture {name!r} is of split {item['split']!r}, but of "
-                    f"{row['split']!r} in {where}; a picture belongs to one split"
+                    f"{entry['where']}: image {name!r} is in split {item['split']!r}, but in "
+                    f"{row['split']!r} in {where}; an image belongs to one split"
                 )
             if entry["type"] != row["type"]:
                 row["type"] = item["group"]
@@ -127,15 +127,15 @@ def _label(entry: OwnEntry, rows: dict[str, Row], first: dict[str, str]) -> None
             continue
         if len(entry["images"]) > 1:
             raise UserError(
-                f"{entry['where']}: has {len(entry['images'])} pictures and the label {task!r}, "
-                "but a label is of one picture"
+                f"{entry['where']}: has {len(entry['images'])} images and the label {task!r}, "
+                "but a label belongs to one image"
             )
         (name,) = entry["images"]
         known = rows[name][LABEL + task]
         if known not in (None, label):
             raise UserError(
-                f"{entry['where']}: label {task!r} of picture {name!r} is {label!r}, but "
-                f"{known!r} in an earlier row (it stands first in {first[name]})"
+                f"{entry['where']}: label {task!r} of image {name!r} is {label!r}, but "
+                f"{known!r} in an earlier row (first occurrence: {first[name]})"
             )
         rows[name][LABEL + task] = label
 
@@ -150,7 +150,7 @@ def _choices(choices: list[str], where: str) -> list[str]:
 
 
 def _answers(answers: list[str], choices: list[str], settings: Settings, where: str) -> list[str]:
-    """Give the right choice, or all references of an open question; none where none is known."""
+    """Return the correct choice, or all references of an open question; empty if unknown."""
     if not answers or not choices:
         return answers
     if len(answers) > 1:

@@ -1,11 +1,11 @@
-"""Make the tables of questions and pictures from one's own data.
+"""Make the tables of questions and images from the user's own data.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as
 :mod:`eyechart.data.own.take` left them.
-Writes: ``items.parquet`` (one row per item) and ``images.parquet`` (one row per picture, with a
+Writes: ``items.parquet`` (one row per item) and ``images.parquet`` (one row per image, with a
 column ``label/<name>`` per label).
 
-An item whose answer is not known has none: it can be asked, but neither scored nor probed.
+Items with unknown answers can be asked, but are neither scored nor probed.
 
     python -m eyechart.data.own.prepare --dataset mine \
         --receipt data/raw/mine/acquired.json \
@@ -36,11 +36,11 @@ def main(argv: list[str]) -> None:
     hashes = {entry["path"].removeprefix(prefix): entry["sha256"] for entry in receipt["files"]}
     items = item_rows(entries, args.settings, hashes, preparation.divider(args))
     images = image_rows(root, entries, items)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     labels = list(entries[0]["labels"]) if entries else []
     preparation.write_tables(args, [preparation.as_items(items)], images, labels)
     unknown = sum(item["answer"] is None for item in items)
-    log.info("%d items, of which %d have no answer and are not scored", len(items), unknown)
+    log.info("%d items, %d of them without an answer and not scored", len(items), unknown)
 
 
 if __name__ == "__main__":

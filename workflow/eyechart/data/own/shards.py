@@ -1,7 +1,7 @@
-"""Where a Hugging Face dataset on disk keeps each split: Parquet shards, or what was saved to disk.
+"""Find the shards of each split of a Hugging Face dataset on disk.
 
-Known are ``data/<split>-00000-of-00002.parquet`` and its like, with or without the folder, the
-number, or a hash behind it; ``<split>/0000.parquet``; and the folders of ``save_to_disk``, with
+Supported are ``data/<split>-00000-of-00002.parquet``, with or without the folder, the number or a
+hash after it; ``<split>/0000.parquet``; and folders written by ``save_to_disk``, with
 ``dataset_dict.json`` or ``state.json``, whose shards are ``data-*.arrow``.
 """
 
@@ -15,13 +15,13 @@ _SHARD = re.compile(r"(?P<split>.+?)(-(?P<number>\d{5})-of-(?P<count>\d{5})(-\w+
 
 
 def find_shards(path: Path) -> dict[str, list[Path]]:
-    """Give the files of each split, in order; a dataset that names none has the split ``""``.
+    """Return the files of each split, in order; a dataset without splits has the split ``""``.
 
     Raises
     ------
     UserError
-        If there are no shards, one of a numbered row is missing, or a saved dataset was filtered
-        without being flattened.
+        If there are no shards, a numbered shard is missing, or a saved dataset was filtered without
+        being flattened.
     """
     if (path / "dataset_dict.json").exists():
         splits = read_json(path / "dataset_dict.json")["splits"]
@@ -34,9 +34,9 @@ def find_shards(path: Path) -> dict[str, list[Path]]:
         if found:
             return found
     below = sorted({p.parent.relative_to(path).as_posix() for p in path.rglob("*.parquet")})
-    hint = f"; there is some in {', '.join(below)}: give one of these as path" if below else ""
+    hint = f"; found in {', '.join(below)}: give one of these as path" if below else ""
     raise UserError(
-        f"{path}: no Parquet (<split>-*.parquet, in data/ or here) and no saved dataset "
+        f"{path}: no Parquet files (<split>-*.parquet, here or in data/) and no saved dataset "
         f"(state.json){hint}"
     )
 
@@ -46,7 +46,7 @@ def _named(folder: Path) -> dict[str, list[Path]]:
     counts: dict[str, int] = {}
     for file in sorted(folder.glob("*.parquet")):
         match = _SHARD.fullmatch(file.name)
-        assert match  # the pattern fits whatever ends so
+        assert match  # the pattern matches any name with this suffix
         found.setdefault(match["split"], []).append(file)
         counts[match["split"]] = int(match["count"] or 1)
     for split, files in found.items():

@@ -1,4 +1,4 @@
-"""Rows of one's own data from a folder of pictures, a table, or a Hugging Face dataset on disk."""
+"""Read rows of the user's data from a folder of images, a table, or a Hugging Face dataset."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,14 +10,14 @@ from eyechart.data.arrow_rows import Rows, read_arrow, read_parquet
 from eyechart.data.own.shards import find_shards
 from eyechart.data.records import Record, read_csv, read_jsonl
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 class RowSource(NamedTuple):
-    """Rows of one file or several.
+    """Rows of one or more files.
 
-    ``path`` is what an error names, ``base`` the folder that paths of pictures start from,
-    ``split`` the name that the source itself gives to these rows ("" for none).
+    ``path`` is named in errors, ``base`` is the folder that image paths are relative to, ``split``
+    the source's own split of these rows ("" for none).
     """
 
     path: Path
@@ -28,12 +28,12 @@ class RowSource(NamedTuple):
 
 
 def open_source(layout: str, path: Path) -> list[RowSource]:
-    """Open a ``folder``, ``table`` or ``hf``; rows are read only when asked for.
+    """Open a source of layout ``folder``, ``table`` or ``hf``; rows are read lazily.
 
     Raises
     ------
     UserError
-        If the path is missing, empty, of an unknown kind, or cannot be read.
+        If the path is missing, empty, of an unknown type, or cannot be read.
     """
     return {"folder": _folder, "table": _table, "hf": _hugging_face}[layout](Path(path))
 
@@ -45,12 +45,13 @@ def _folder(path: Path) -> list[RowSource]:
     names = sorted(
         file.as_posix()
         for file in files
-        if file.suffix.lower() in PICTURES
+        if file.suffix.lower() in IMAGE_SUFFIXES
         if not any(part.startswith(".") for part in file.parts)
     )
     if not names:
         raise UserError(
-            f"{path}: no pictures in this folder, expected files that end in {', '.join(PICTURES)}"
+            f"{path}: no images in this folder, expected files that end in "
+            f"{', '.join(IMAGE_SUFFIXES)}"
         )
     records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
     return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]
@@ -62,7 +63,7 @@ def _table(path: Path) -> list[RowSource]:
         raise UserError(f"{path}: {kind}; give the table itself as path")
     opener = _TABLES.get(path.suffix.lower())
     if opener is None:
-        raise UserError(f"{path}: a table ends in {path.suffix!r}; {nearest(path.suffix, _TABLES)}")
+        raise UserError(f"{path}: table suffix is {path.suffix!r}; {nearest(path.suffix, _TABLES)}")
     return [opener(path)]
 
 

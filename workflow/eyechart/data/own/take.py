@@ -1,8 +1,8 @@
-"""Take one's own data: a folder of pictures, a table, or a Hugging Face dataset on disk.
+"""Take the user's own data: a folder of images, a table, or a Hugging Face dataset on disk.
 
 Reads: the folder (``layout`` folder), the CSV, TSV, JSON Lines or Parquet file (table), or the
 folder of Parquet or Arrow shards (hf).
-Writes: under the dataset's folder links to the pictures, or pictures out of the table's bytes, in
+Writes, under the dataset's folder: links to the images, or images from the table's bytes, in
 ``images/``; ``table.jsonl``; the receipt ``acquired.json``, last.
 
     python -m eyechart.data.own.take --dataset mine --source /data/mine/questions.csv \
@@ -23,9 +23,9 @@ from eyechart.core.files import write_text
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import OwnEntry
-from eyechart.data.own.images import Album
+from eyechart.data.own.images import ImageFolder
 from eyechart.data.own.sources import RowSource, open_source
-from eyechart.data.own.values import Mapping, pictures, resolve, text, texts, used
+from eyechart.data.own.values import Mapping, image_values, resolve, text, texts, used
 from eyechart.data.records import Record
 from eyechart.tables import receipt
 
@@ -33,15 +33,15 @@ from eyechart.tables import receipt
 def entries(
     sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
 ) -> Iterator[OwnEntry]:
-    """Give the rows of the splits wanted, in order, and take their pictures on the way.
+    """Yield the rows of the wanted splits, in order, and take their images.
 
-    A source's own split counts, else the column ``split``; where there is neither, all rows are of
-    the one split wanted.
+    The split is the source's own, else the column ``split``; without either, all rows belong to the
+    only wanted split.
 
     Raises
     ------
     UserError
-        If a split or a column is missing, or a row's cells or pictures cannot be read.
+        If a split or a column is missing, or a row's cells or images cannot be read.
     """
     splits = settings["splits"]
     seen = {one.split for one in sources if one.split}
@@ -49,7 +49,7 @@ def entries(
         if one.split and one.split not in splits:
             continue
         mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        album = Album(root / own.IMAGES, Path(settings.get("images") or one.base))
+        folder = ImageFolder(root / own.IMAGES, Path(settings.get("images") or one.base))
         column = None if one.split else mapping.get("split")
         if not one.split and column is None:
             _check_one(splits, path)
@@ -57,22 +57,24 @@ def entries(
             split = one.split or (splits[0] if column is None else text(record, column) or "")
             seen.add(split)
             if split in splits:
-                yield _entry(record, mapping, split, number, album)
+                yield _entry(record, mapping, split, number, folder)
     for split in splits:
         if split not in seen:
             raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
 
 
-def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Album) -> OwnEntry:
+def _entry(
+    record: Record, mapping: Mapping, split: str, number: int, folder: ImageFolder
+) -> OwnEntry:
     where = record.where
     if "item_id" in mapping and not text(record, mapping["item_id"]):
         raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
-    found = pictures(record, mapping["image"])
+    found = image_values(record, mapping["image"])
     return OwnEntry(
         where=where,
         item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
         split=split,
-        images=[album.take(value, split, where) for value in found],
+        images=[folder.take(value, split, where) for value in found],
         prompt=text(record, mapping.get("prompt")),
         choices=texts(record, mapping.get("choices"), bars=True),
         answer=texts(record, mapping.get("answer"), bars=False),
@@ -87,13 +89,13 @@ def _entry(record: Record, mapping: Mapping, split: str, number: int, album: Alb
 def _check_one(splits: list[str], path: Path) -> None:
     if len(splits) != 1:
         raise UserError(
-            f"{path}: has no splits and no column of them, but splits are {', '.join(splits)}; "
+            f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
             "give one name for all of it, e.g. [all]"
         )
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
+    """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--source", type=Path, required=True)
@@ -104,19 +106,19 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse an unknown layout or column, a misplaced receipt, and a source around the dataset."""
+    """Raise a UserError for an unknown layout or column, or a misplaced receipt or source."""
     own.check_layout(args.settings["layout"])
     own.check_columns(args.settings.get("columns", {}))
     check_output(args.root, args.output)
     if args.root.resolve().is_relative_to(args.source.resolve()):
         raise UserError(
-            f"{args.source}: holds {args.root}, where its pictures would be taken to; keep the "
-            "pictures in a folder of their own"
+            f"{args.source}: contains {args.root}, where its images would be taken to; keep the "
+            "images in a folder of their own"
         )
 
 
 def main(argv: list[str]) -> None:
-    """Take pictures and rows, and write the receipt."""
+    """Take images and rows; write the receipt last."""
     args = parse_args(argv)
     check(args)
     sources = open_source(args.settings["layout"], args.source)
@@ -126,7 +128,7 @@ def main(argv: list[str]) -> None:
     shown = {split: set[str]() for split in args.settings["splits"]}
     for entry in found:
         shown[entry["split"]].update(entry["images"])
-    asked = Counter(entry["split"] for entry in found)
+    counts = Counter(entry["split"] for entry in found)
     names = sorted(set().union(*shown.values()))
     receipt.write_receipt(
         args.root,
@@ -134,7 +136,7 @@ def main(argv: list[str]) -> None:
         layout=args.settings["layout"],
         source="local",
         splits={
-            split: receipt.SplitCounts(images=len(images), questions=asked[split])
+            split: receipt.SplitCounts(images=len(images), questions=counts[split])
             for split, images in shown.items()
         },
         files=[Path(own.TABLE), *(Path(own.IMAGES) / name for name in names)],

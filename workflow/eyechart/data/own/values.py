@@ -1,4 +1,4 @@
-"""What a row of one's own table says, as text: cells of any source brought into one form."""
+"""Convert cells of the user's rows, of any source, to text."""
 
 import ast
 import json
@@ -13,21 +13,23 @@ Mapping = dict[str, Any]
 
 
 def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
-    """Give the source's column for each that it has: the one mapped, or the one of that name.
+    """Return the source's column per field: the mapped one, or the one of that name.
 
-    ``image`` may be several columns, ``labels`` is a column by the name of its task.
+    ``image`` may be several columns; ``labels`` maps task names to columns.
 
     Raises
     ------
     UserError
-        If a column that is mapped is not there, or none holds the pictures.
+        If a mapped column is missing, or there is no image column.
     """
     found: Mapping = {}
     for name in COLUMNS:
         if name in mapping or name in columns:
             found[name] = mapping.get(name, name)
-    pictures = mapping.get("image", "image")
-    found["image"] = [pictures] if isinstance(pictures, str) else list(pictures)
+    columns_of_images = mapping.get("image", "image")
+    found["image"] = (
+        [columns_of_images] if isinstance(columns_of_images, str) else list(columns_of_images)
+    )
     found["labels"] = dict(mapping.get("labels", {}))
     flat = {f"columns.{name}": column for name, column in found.items() if isinstance(column, str)}
     flat |= {f"columns.labels.{name}": column for name, column in found["labels"].items()}
@@ -41,15 +43,15 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
 
 
 def used(mapping: Mapping) -> list[str]:
-    """Give every column that a resolved mapping reads, once."""
+    """Return the distinct columns used by a resolved mapping."""
     single = [column for column in mapping.values() if isinstance(column, str)]
     return list(dict.fromkeys([*mapping["image"], *mapping["labels"].values(), *single]))
 
 
 def text(record: Record, column: str | None) -> str | None:
-    """Give a cell as text, verbatim; None for an empty one, and for no column.
+    """Return a cell as text, verbatim; None for an empty cell or no column.
 
-    A whole number loses its decimals, a truth value becomes yes or no.
+    A whole float loses its decimals; a bool becomes yes or no.
 
     Raises
     ------
@@ -60,12 +62,12 @@ def text(record: Record, column: str | None) -> str | None:
 
 
 def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
-    """Give a cell as texts: a list, a list as JSON or Python write it, or, with ``bars``, ``a|b``.
+    """Return a cell as texts: a list, a JSON or Python list, or, with ``bars``, ``a|b``.
 
     Raises
     ------
     UserError
-        If the cell begins like a list and is none, or holds an empty text.
+        If the cell looks like a list but is not one, or contains an empty text.
     """
     value = None if column is None else record.values.get(column)
     if isinstance(value, str):
@@ -77,17 +79,17 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
     if found == [None]:
         return None
     if None in found:
-        raise UserError(f"{record.where}: {column} is {value!r}, in which one text is empty")
+        raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty text")
     return [one.strip() for one in found if one is not None]
 
 
-def pictures(record: Record, columns: list[str]) -> list[Any]:
-    """Give all pictures of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
+def image_values(record: Record, columns: list[str]) -> list[Any]:
+    """Return all images of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
 
     Raises
     ------
     UserError
-        If there is none.
+        If there are no images.
     """
     found: list[Any] = []
     for column in columns:
@@ -97,7 +99,7 @@ def pictures(record: Record, columns: list[str]) -> list[Any]:
         found += value if isinstance(value, list) else [value]
     found = [one.strip() if isinstance(one, str) else one for one in found if one]
     if not found:
-        raise UserError(f"{record.where}: {', '.join(columns)} is empty, expected a picture")
+        raise UserError(f"{record.where}: {', '.join(columns)} is empty, expected an image")
     return found
 
 
@@ -114,15 +116,15 @@ def _text(value: Any, where: str, column: str) -> str | None:
 
 
 def _split(value: str, bars: bool, where: str) -> Any:
-    """Give what a text holds: a list as JSON or Python write it, ``a|b``, or the text alone."""
+    """Parse a text: a JSON or Python list, ``a|b``, or the text itself."""
     stripped = value.strip()
     if stripped.startswith("[") and stripped.endswith("]"):
         try:
             return json.loads(stripped)
         except json.JSONDecodeError:
             pass
-        try:  # ['a', 'b'], as tables on the hub often have it; literals only, nothing is run
+        try:  # ['a', 'b'], common in tables on the hub; literals only, no code is run
             return list(ast.literal_eval(stripped))
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-            raise UserError(f"{where} is {stripped[:60]!r}, which is no list of texts") from None
+            raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None
     return value.split("|") if bars and "|" in value else value

@@ -1,4 +1,4 @@
-"""Unpack an archive safely: nothing outside the folder, no links, no bomb, nothing half-written."""
+"""Unpack an archive safely: nothing outside the folder, no links, no bombs, no partial files."""
 
 import re
 import shutil
@@ -24,35 +24,35 @@ from eyechart.data.sources.archive_rules import (
 from eyechart.data.sources.archive_tar import unpack_tar
 
 _TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
-_THREADS = 8  # each file is flushed to the disk: several waits overlap
+_THREADS = 8  # each file is flushed to disk, so several waits overlap
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file is one that :func:`unpack` takes, by its name."""
+    """Return whether a file's name is that of an archive :func:`unpack` accepts."""
     return path.suffix.lower() == ".zip" or bool(_TAR.fullmatch(path.name))
 
 
 def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
-    """Write the chosen members of an archive under ``root``, each whole or not at all.
+    """Write the chosen members of an archive under ``root``, each atomically.
 
-    A file that stands there already with a zip member's size and CRC-32 is kept, so a killed run is
-    taken up where it stopped.
+    An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
+    stopped.
 
     Parameters
     ----------
     archive : Path
-        A tar, gzipped or not, by its name; else a zip.
+        A tar, gzipped or not, judged by its name; else a zip.
     root : Path
-        Where to unpack.
+        Folder to unpack into.
     choose : callable
-        Gives the path from ``root`` for a member's name, or None to leave the member out.
+        Returns the path under ``root`` for a member's name, or None to leave the member out.
 
     Raises
     ------
     UserError
         If the archive is missing, truncated or damaged; if any member, chosen or not, is a link or
-        would land outside ``root``; if a chosen one is encrypted or swells beyond reason; if the
-        disk has no room.
+        would be written outside ``root``; if a chosen one is encrypted or expands too much; if the
+        disk has too little space.
     """
     if _TAR.fullmatch(archive.name):
         unpack_tar(archive, root, choose)
@@ -71,7 +71,7 @@ def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> No
         raise UserError(f"{archive}: no such file") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UserError(
-            f"{archive}: truncated or damaged, not a whole zip ({error}); replace it and run again"
+            f"{archive}: truncated or damaged, no complete zip ({error}); replace it and run again"
         ) from None
 
 
@@ -87,7 +87,7 @@ def _plan(
         elif target is not None and swells(info.file_size, info.compress_size):
             fault = swells(info.file_size, info.compress_size)
         elif target in chosen:
-            fault = "stands in it twice"
+            fault = "occurs in it twice"
         if fault:
             raise refuse(archive, info.filename, fault, "zip")
         if target is not None:
@@ -115,7 +115,7 @@ def _is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
 
 
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None:
-    # the reader stops at the declared size and then compares the CRC-32
+    # the reader stops at the declared size, then compares the CRC-32
     with opened.open(info) as source, atomic(path) as partial:
         with open(partial, "wb") as sink:
             shutil.copyfileobj(source, sink, CHUNK)

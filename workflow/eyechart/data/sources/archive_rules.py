@@ -1,4 +1,4 @@
-"""What holds for every archive: names that stay in the folder, room on the disk, no leavings."""
+"""Rules for all archives: names that stay in the folder, disk space, temporary files."""
 
 import re
 import shutil
@@ -8,13 +8,13 @@ from tqdm import tqdm
 
 from eyechart.core.errors import UserError
 
-# PNGs do not shrink and JSON shrinks about tenfold; deflate's own limit is about 1000
+# PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
 MAX_RATIO = 100
 CHUNK = 1 << 20
 
 
 def leads_out(name: str) -> bool:
-    """Say whether a member's name would leave the folder, on any system.
+    """Return whether a member's name would lead out of the folder, on any system.
 
     >>> leads_out("a/b:c.json"), leads_out("../a"), leads_out("C:/a")
     (False, True, True)
@@ -25,14 +25,14 @@ def leads_out(name: str) -> bool:
 
 
 def swells(found: int, packed: int) -> str:
-    """Say that something unpacks beyond reason; nothing where it does not."""
+    """Return a message if the compression ratio is too high, else an empty text."""
     if found <= MAX_RATIO * max(packed, CHUNK):
         return ""
     return f"unpacks from {packed} to {found} bytes, more than {MAX_RATIO} times"
 
 
 def check_room(archive: Path, root: Path, needed: int) -> None:
-    """Raise a UserError if the disk has no room for so many bytes."""
+    """Raise a UserError if the disk has too little space for this number of bytes."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
     if needed > free:
@@ -44,14 +44,14 @@ def check_room(archive: Path, root: Path, needed: int) -> None:
 
 
 def remove_partials(folders: set[Path]) -> None:
-    """Remove temporary siblings: a killed run cannot remove its own."""
+    """Remove temporary files, which a killed run leaves behind."""
     for folder in folders:
         for path in folder.glob(".*.partial-*"):
             path.unlink()
 
 
 def refuse(archive: Path, member: str, fault: str, kind: str) -> UserError:
-    """Give the error about a member that must not be unpacked."""
+    """Return the error about a member that must not be unpacked."""
     return UserError(
         f"{archive}: member {member!r} {fault}, so nothing was unpacked; "
         f"get the {kind} from a source that you trust"

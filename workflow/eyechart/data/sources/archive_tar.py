@@ -1,4 +1,4 @@
-"""Unpack a tar, gzipped or not, by the rules for every archive: looked through first, then read."""
+"""Unpack a tar, gzipped or not, under the rules for all archives: checked first, then read."""
 
 import tarfile
 import zlib
@@ -20,30 +20,30 @@ from eyechart.data.sources.archive_rules import (
     swells,
 )
 
-_THREADS = 8  # each file is flushed to the disk: several waits overlap
+_THREADS = 8  # each file is flushed to disk, so several waits overlap
 _WAITING = 32  # members held in memory at once
 
 
 def unpack_tar(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
-    """Write the chosen members of a tar under ``root``, each whole or not at all.
+    """Write the chosen members of a tar under ``root``, each atomically.
 
     A tar has neither an index nor checksums, so it is read twice, and every chosen member is
-    written anew. Arguments and errors are those of :func:`eyechart.data.sources.archive.unpack`.
+    rewritten. Parameters and errors are those of :func:`eyechart.data.sources.archive.unpack`.
     """
     with _whole(archive):
         sizes = _plan(archive, choose)
         check_room(archive, root, sum(sizes.values()))
         remove_partials({(root / name).parent for name in sizes})
-        bar = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
-        with bar, ThreadPoolExecutor(_THREADS) as pool, tarfile.open(archive, "r:*") as opened:
+        progress = tqdm(None, "unpacking", len(sizes), unit="file", mininterval=1.0)
+        with progress, ThreadPoolExecutor(_THREADS) as pool, tarfile.open(archive, "r:*") as opened:
             waiting: deque[Future[None]] = deque()
             for info in opened:
                 target = choose(_name(info)) if info.isreg() else None
                 source = opened.extractfile(info) if target is not None else None
                 if target is not None and source is not None:
-                    data = source.read()  # in order; what waits for the disk does so elsewhere
+                    data = source.read()  # in order; other threads wait for the disk
                     waiting.append(pool.submit(_write, data, info.size, root / target))
-                    bar.update()
+                    progress.update()
                 if len(waiting) > _WAITING:
                     waiting.popleft().result()
             for future in waiting:
@@ -60,7 +60,7 @@ def _whole(archive: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UserError(
-            f"{archive}: truncated or damaged, not a whole tar ({error}); replace it and run again"
+            f"{archive}: truncated or damaged, no complete tar ({error}); replace it and run again"
         ) from None
 
 
@@ -69,7 +69,7 @@ def _name(info: tarfile.TarInfo) -> str:
 
 
 def _plan(archive: Path, choose: Callable[[str], str | None]) -> dict[str, int]:
-    """Give the size of every chosen member by its path, once all members are seen to be safe."""
+    """Return the size of every chosen member by path, after checking that all members are safe."""
     chosen: dict[str, int] = {}
     with tarfile.open(archive, "r:*") as opened:
         for info in opened:
@@ -79,7 +79,7 @@ def _plan(archive: Path, choose: Callable[[str], str | None]) -> dict[str, int]:
                 fault = "is a link or a device"
             target = choose(name) if info.isreg() and not fault else None
             if target in chosen:
-                fault = "stands in it twice"
+                fault = "occurs in it twice"
             if fault:
                 raise refuse(archive, info.name, fault, "tar")
             if target is not None:

@@ -1,10 +1,9 @@
-"""Download a dataset's official files, or its repository of the hub, and take what is needed.
+"""Download a dataset's official files or its hub repository, and take what is needed.
 
-Reads: ``versions.tsv`` (where each source is, its bytes, checksum and licence), the lock file
-beside it, and the data site or hub named there; a token, for a repository that is closed, from
-``HF_TOKEN``.
+Reads: ``versions.tsv`` (address, size, checksum and licence of each source), the lock file
+beside it, and the data site or hub named there; ``HF_TOKEN`` for private or gated repositories.
 Writes: the archives under the cache folder; the wanted splits under the dataset's folder, in the
-official layout; what was found of sources without a checksum, into the lock file; the receipt
+official layout; sizes and checksums of sources without one, into the lock file; the receipt
 ``acquired.json``, last.
 
     python -m eyechart.data.sources.download --dataset clevr --versions data/versions.tsv \
@@ -30,7 +29,7 @@ from eyechart.data.layouts.base import LayoutModule
 from eyechart.data.sources import hub_dataset, version_lock
 from eyechart.data.sources.archive import is_archive, unpack
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub_dataset import Desk
+from eyechart.data.sources.hub_dataset import LockState
 from eyechart.data.sources.version_lock import Locked
 from eyechart.data.sources.versions import UNKNOWN, Version, read_versions
 from eyechart.tables.receipt import write_receipt
@@ -38,41 +37,41 @@ from eyechart.tables.receipt import write_receipt
 _log = logging.getLogger(__name__)
 
 
-def needed(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
-    """Give the sources that some split needs: an archive named like a split holds that one only."""
+def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
+    """Return the sources needed for the splits; an archive named like a split holds only it."""
     other = {f"{split}.zip" for split in layout.RELEASED or () if split not in splits}
     return [version for version in versions if version.file not in other]
 
 
-def get_archive(version: Version, desk: Desk, cache: Path) -> list[Locked]:
-    """Fetch an archive into the cache; give it for the lock if its row has no checksum.
+def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]:
+    """Fetch an archive into the cache; return its lock entry if its row has no checksum.
 
     Raises
     ------
     UserError
-        If it cannot be fetched, or differs from its row or from what is locked.
+        If it cannot be fetched, or differs from its row or the lock file.
     """
     path = cache / version.file
     size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
-    told = (version.dataset, version.file, size, version.licence, version.url, version.note)
-    _log.info("%s: %s, %s, licence %s, from %s (%s)", *told)
+    values = (version.dataset, version.file, size, version.licence, version.url, version.note)
+    _log.info("%s: %s, %s, licence %s, from %s (%s)", *values)
     fetch(version.url, path, version.bytes, version.sha256)
     if version.sha256:
         return []
     is_ = describe(path)
     found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
-    if known := desk.locks.get(found.key):
-        version_lock.compare(desk.lock, known, found, path)
+    if known := state.locks.get(found.key):
+        version_lock.compare(state.lock, known, found, path)
     return [found]
 
 
-def only(wanted: str, path: str) -> str | None:
-    """Give a file's name if it is the one wanted of a repository."""
+def only_wanted(wanted: str, path: str) -> str | None:
+    """Return a file's name if it is the wanted one of a repository, else None."""
     return path if path == wanted else None
 
 
-def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
-    """Unpack an archive into the dataset's folder, or link the file there if it is none."""
+def unpack_or_link(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+    """Unpack an archive into the dataset's folder, or link any other file there."""
     if is_archive(path):
         unpack(path, root, choose)
     elif choose(path.name):
@@ -80,7 +79,7 @@ def place(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
+    """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--versions", type=Path, required=True)
@@ -93,29 +92,31 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Fetch, unpack, count, lock, and write the receipt."""
+    """Fetch, unpack, count, lock; write the receipt last."""
     args = parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     splits = args.settings["splits"]
     layout = layouts_base.find(args.settings["layout"])
     layouts_base.check_output(args.root, args.output)
     layout.check_released(splits)
-    versions = needed(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
-    desk = Desk(args.versions, args.lock, version_lock.read(args.lock))
+    versions = sources_of(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
+    state = LockState(args.versions, args.lock, version_lock.read(args.lock))
     choose = partial(layout.member, splits=splits)
     found: list[Locked] = []
     for version in versions:
         if version.repository and version.is_archive:
-            found += hub_dataset.pull(version, desk, args.cache, partial(only, version.file))
+            found += hub_dataset.pull(
+                version, state, args.cache, partial(only_wanted, version.file)
+            )
         elif version.repository:
-            found += hub_dataset.pull(version, desk, args.root, choose)
+            found += hub_dataset.pull(version, state, args.root, choose)
         else:
-            found += get_archive(version, desk, args.cache)
+            found += get_archive(version, state, args.cache)
     for version in versions:
         if version.is_archive:
-            place(args.cache / version.file, args.root, choose)
+            unpack_or_link(args.cache / version.file, args.root, choose)
     counts, files = layout.inventory(args.root, splits)
-    version_lock.settle(args.lock, found)  # only now is it known to be the dataset
+    version_lock.add_to_lock(args.lock, found)  # only now is it verified to be the dataset
     write_receipt(
         args.root,
         dataset=args.dataset,

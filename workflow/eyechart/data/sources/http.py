@@ -1,4 +1,4 @@
-"""Fetch one big file over HTTP: resumed after any break, hashed while it streams."""
+"""Fetch one large file over HTTP: resumed after interruptions, hashed while streaming."""
 
 import hashlib
 import logging
@@ -13,8 +13,8 @@ from tqdm import tqdm
 from eyechart.core import files
 from eyechart.core.errors import UserError
 
-_ATTEMPTS = 6  # breaks in a row without a new byte
-_PAUSE_S = 1.0  # after the first break; doubled each time
+_ATTEMPTS = 6  # consecutive interruptions without a new byte
+_PAUSE_S = 1.0  # after the first interruption; doubled each time
 _TIMEOUT_S = 60.0
 _CHUNK = 1 << 20
 _BREAKS = (
@@ -26,19 +26,19 @@ _log = logging.getLogger(__name__)
 
 
 class _Break(requests.ConnectionError):
-    """The server did not deliver this time, but may the next."""
+    """The server failed this time, but a retry may succeed."""
 
 
 class _Part:
-    """The growing ``<file>.part``, with the running SHA-256 of what it holds.
+    """The growing ``<file>.part``, with the running SHA-256 of its content.
 
-    ``size`` is how many bytes it will have; None until the server says so.
+    ``size`` is the final number of bytes; None until the server sends it.
     """
 
     def __init__(self, final: Path, size: int | None) -> None:
         self.final, self.size = final, size
         self.path = final.with_name(final.name + ".part")
-        # which version of the server's file the bytes are of: its ETag or its date
+        # version of the server's file that the bytes belong to: its ETag or date
         self.version = final.with_name(final.name + ".part.version")
         self.hasher, self.bytes = hashlib.sha256(), 0
         if self.path.exists():
@@ -74,30 +74,30 @@ def fetch(
     sha256: str | None,
     headers: dict[str, str] | None = None,
 ) -> None:
-    """Put the file of a URL at ``path``, whole and verified.
+    """Download a URL to ``path``, atomically and verified.
 
-    A file that stands there already is only verified. Bytes that a broken-off run fetched are kept
-    in ``<path>.part`` and not asked for again, unless the server's file has changed since or the
-    server serves no ranges: then the download begins anew.
+    An existing file is only verified. Bytes fetched by an interrupted run are kept in
+    ``<path>.part`` and not requested again, unless the server's file has changed or the server does
+    not support ranges: then the download restarts.
 
     Parameters
     ----------
     url : str
-        HTTP or HTTPS address.
+        HTTP or HTTPS URL.
     path : Path
         Final name.
     size : int or None
-        Bytes expected; None where only the server knows.
+        Expected bytes; None if only the server knows.
     sha256 : str or None
-        SHA-256 expected, 64 hex digits; None where the caller has another way to check.
+        Expected SHA-256, 64 hex digits; None if the caller checks otherwise.
     headers : dict or None
-        What else the server is told, e.g. who asks; left out where it sends on to another host.
+        Additional request headers, e.g. authorization; dropped on redirects to another host.
 
     Raises
     ------
     UserError
-        If the disk has no room, the server refuses or stays away, or size or checksum differ (then
-        the file is removed).
+        If the disk has too little space, the server refuses or does not respond, or size or
+        checksum differ (then the file is removed).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -108,32 +108,32 @@ def fetch(
     if part.size is not None:
         _check_room(path, part.size - part.bytes)
     _complete(url, part, headers or {})
-    part.path.touch()  # of an empty file nothing was fetched
+    part.path.touch()  # nothing is fetched for an empty file
     part.version.unlink(missing_ok=True)
     _verify(url, part.path, (part.bytes, part.hasher.hexdigest()), (size, sha256))
     part.finish()
 
 
 def _verify(
-    url: str, path: Path, found: tuple[int, str], told: tuple[int | None, str | None]
+    url: str, path: Path, found: tuple[int, str], wanted: tuple[int | None, str | None]
 ) -> None:
-    expected = (found[0] if told[0] is None else told[0], told[1] or found[1])
+    expected = (found[0] if wanted[0] is None else wanted[0], wanted[1] or found[1])
     if found != expected:
         path.unlink()
         raise UserError(
             f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
-            f"with sha256 {told[1]}, so the file was removed; run again to fetch it from {url}"
+            f"with sha256 {wanted[1]}, so the file was removed; run again to fetch it from {url}"
         )
 
 
 def _check_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
-    to_fetch, room = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
-    _log.info("%s: %s to fetch, %s free", path, to_fetch, room)
+    to_fetch, available = (tqdm.format_sizeof(n, "iB", 1024) for n in (max(needed, 0), free))
+    _log.info("%s: %s to fetch, %s free", path, to_fetch, available)
     if needed > free:
         raise UserError(
-            f"{path}: {to_fetch} to fetch, but {path.parent} has {room} free; free some and run "
-            "again"
+            f"{path}: {to_fetch} to fetch, but {path.parent} has {available} free; free some and "
+            "run again"
         )
 
 
@@ -141,21 +141,23 @@ def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
     failures, most = 0, part.bytes
     with (
         requests.Session() as session,
-        tqdm(None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True) as bar,
+        tqdm(
+            None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True
+        ) as progress,
     ):
         if own:
-            session.auth = _as_given  # else ~/.netrc would go before the caller's own headers
+            session.auth = _as_given  # otherwise ~/.netrc would override the caller's headers
         while not part.is_full:
             try:
-                _stream(session, url, part, bar, own)
+                _stream(session, url, part, progress, own)
             except _BREAKS as error:
-                # headway is a byte never had before: a server without ranges begins anew each time
+                # progress is a new byte: a server without ranges restarts each time
                 failures = 0 if part.bytes > most else failures + 1
                 most = max(most, part.bytes)
                 if failures == _ATTEMPTS:
                     raise UserError(
-                        f"{url}: broke off {failures} times in a row ({error}); {part.bytes} of "
-                        f"{part.size or '?'} bytes are kept in {part.path}, run again to go on"
+                        f"{url}: interrupted {failures} times in a row ({error}); {part.bytes} of "
+                        f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
                     ) from None
                 _log.info("%s: %s; trying again", url, error)
                 time.sleep(_PAUSE_S * 2**failures)
@@ -166,9 +168,9 @@ def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
 
 
 def _stream(
-    session: requests.Session, url: str, part: _Part, bar: tqdm, own: dict[str, str]
+    session: requests.Session, url: str, part: _Part, progress: tqdm, own: dict[str, str]
 ) -> None:
-    # identity: else lengths would not be the file's own
+    # identity: otherwise lengths would not be the file's own
     headers = {**own, "Accept-Encoding": "identity"}
     if part.bytes:
         headers["Range"] = f"bytes={part.bytes}-"
@@ -176,13 +178,13 @@ def _stream(
             headers["If-Range"] = version
     with session.get(url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
         _begin(response, part)
-        bar.total = part.size
-        bar.update(part.bytes - bar.n)
+        progress.total = part.size
+        progress.update(part.bytes - progress.n)
         for chunk in response.iter_content(_CHUNK):
             part.append(chunk)
-            bar.update(len(chunk))
+            progress.update(len(chunk))
             if part.bytes > (part.size or 0):
-                return  # never fill the disk: what follows the expected bytes is already wrong
+                return  # bytes beyond the expected ones are wrong: do not fill the disk
     if not part.is_full:
         raise _Break("the connection ended early")
 
@@ -192,16 +194,16 @@ def _as_given(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _begin(response: requests.Response, part: _Part) -> None:
-    status, told = response.status_code, response.headers.get("Content-Range", "")
-    if status == 206 and told.startswith(f"bytes {part.bytes}-"):
-        _learn(response, part, told.rpartition("/")[2])
+    status, content_range = response.status_code, response.headers.get("Content-Range", "")
+    if status == 206 and content_range.startswith(f"bytes {part.bytes}-"):
+        _learn(response, part, content_range.rpartition("/")[2])
         return
-    if status in (206, 416):  # another range than asked for, or none left: begin anew
+    if status in (206, 416):  # another range than requested, or none left: restart
         part.restart("")
         raise _Break(f"HTTP {status} with a wrong range")
     if status in (408, 429) or status >= 500:
         raise _Break(f"HTTP {status} {response.reason}")
-    address = response.url.split("?")[0]  # what follows can be a signature
+    address = response.url.split("?")[0]  # the query can contain a signature
     if status != 200:
         raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
     length = response.headers.get("Content-Length")
@@ -215,13 +217,13 @@ def _begin(response: requests.Response, part: _Part) -> None:
 
 
 def _learn(response: requests.Response, part: _Part, size: str) -> None:
-    """Take the server's word for the size, where nobody else has given one."""
+    """Take the size from the server if none is given."""
     if part.size is not None:
         return
     if not size.isdecimal():
         raise UserError(
-            f"{response.url.split('?')[0]}: neither the server nor the table of versions says how "
-            "many bytes it has, so a cut could not be told; write them there"
+            f"{response.url.split('?')[0]}: neither the server nor the table of versions gives its "
+            "size, so a truncated file could not be detected; add it to the table"
         )
     part.size = int(size)
     _check_room(part.final, part.size - part.bytes)

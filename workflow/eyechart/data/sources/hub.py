@@ -1,4 +1,4 @@
-"""The hub, asked through huggingface_hub: what a repository holds; every refusal one sentence."""
+"""Query the Hugging Face hub with huggingface_hub; turn its errors into user messages."""
 
 import hashlib
 import os
@@ -25,17 +25,17 @@ from eyechart.core.files import sha256
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of a repository, with the checksum that the hub has of it."""
+    """One file of a repository, with the hub's checksum of it."""
 
     repository: str
     commit: str
     path: str
     bytes: int
     sha256: str | None  # of large files
-    git: str | None  # of all others: SHA-1 of git's blob
+    git: str | None  # of all others: SHA-1 of the git blob
 
     def is_whole(self, path: Path) -> bool:
-        """Say whether the file that stands at ``path`` is this one."""
+        """Return whether the file at ``path`` is this one."""
         if path.stat().st_size != self.bytes:
             return False
         if self.sha256:
@@ -57,12 +57,12 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks the hub, and what its user can mend: the words of sentences.
+class HubMessages:
+    """Wording of error messages: what is requested from the hub and what the user can fix.
 
-    ``kind`` is ``model`` or ``dataset``; ``field`` in ``file`` names the repository, whose
-    ``form`` is expected; ``revision`` is named at a place to correct; and there is something to do
-    ``instead`` of asking the hub.
+    ``kind`` is ``model`` or ``dataset``; ``field`` in ``file`` names the repository, with the
+    expected ``form``; ``revision`` says how to correct the revision; ``instead`` is an alternative
+    to using the hub.
     """
 
     name: str
@@ -75,23 +75,23 @@ class Asker:
 
 
 class Hub:
-    """The hub that ``HF_ENDPOINT`` names, or else huggingface_hub's own, asked by one asker."""
+    """The hub named by ``HF_ENDPOINT``, else huggingface_hub's default, with its messages."""
 
-    def __init__(self, asker: Asker, token: str | None) -> None:
-        self._asker, self._token = asker, token or None
-        # False: no token but the one given, even where one is saved in the user's home
+    def __init__(self, messages: HubMessages, token: str | None) -> None:
+        self._messages, self._token = messages, token or None
+        # False: use no token saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
         self.headers: dict[str, str] = build_hf_headers(token=self._token or False)
 
     def snapshot(self, repository: str, revision: str) -> Snapshot:
-        """Give what a repository holds at a revision.
+        """Return the content of a repository at a revision.
 
         Raises
         ------
         UserError
-            If the hub cannot be reached, or has no such repository or revision.
+            If the hub cannot be reached, or the repository or revision does not exist.
         """
-        dataset = self._asker.kind == "dataset"
+        dataset = self._messages.kind == "dataset"
         ask = self._api.dataset_info if dataset else self._api.model_info
         with self._sentences(repository, revision):
             info = ask(repository, revision=revision, files_metadata=True)
@@ -104,46 +104,46 @@ class Hub:
         return Snapshot(*at, str(licence), bool(info.gated), files)
 
     def check_access(self, snapshot: Snapshot) -> None:
-        """Raise a UserError if files of a gated repository would be refused, before any is."""
+        """Raise a UserError if access to a gated repository would be refused."""
         if not snapshot.gated:
             return
         if self._token is None:
             raise UserError(self._gated(snapshot.repository))
         with self._sentences(snapshot.repository, snapshot.commit):
-            self._api.auth_check(snapshot.repository, repo_type=self._asker.kind)
+            self._api.auth_check(snapshot.repository, repo_type=self._messages.kind)
 
     def url(self, file: HubFile) -> str:
-        """Give where a file is fetched."""
+        """Return the URL of a file."""
         at = {"revision": file.commit, "endpoint": self._api.endpoint}
-        return hf_hub_url(file.repository, file.path, repo_type=self._asker.kind, **at)
+        return hf_hub_url(file.repository, file.path, repo_type=self._messages.kind, **at)
 
     @contextmanager
     def _sentences(self, repository: str, revision: str) -> Iterator[None]:
-        """Turn what huggingface_hub raises into one sentence."""
-        asker, name = self._asker, self._asker.name
+        """Turn errors of huggingface_hub into UserErrors."""
+        messages, name = self._messages, self._messages.name
         try:
             yield
         except GatedRepoError:
             raise UserError(self._gated(repository)) from None
         except RevisionNotFoundError:
             raise UserError(
-                f"{name}: {repository} has no revision {revision!r}; {asker.revision}; "
+                f"{name}: {repository} has no revision {revision!r}; {messages.revision}; "
                 f"{self._revisions(repository, revision)}"
             ) from None
         except RepositoryNotFoundError:
             raise UserError(
                 f"{name}: the hub has no repository {repository!r}, or it is private; correct "
-                f"{asker.field} in {asker.file}, or give the token of one who may read it in the "
-                "environment variable HF_TOKEN"
+                f"{messages.field} in {messages.file}, or set the environment variable HF_TOKEN to "
+                "the token of an account that may read it"
             ) from None
         except HFValidationError:
             raise UserError(
-                f"{asker.file}: {asker.field} is {repository!r}, expected {asker.form}"
+                f"{messages.file}: {messages.field} is {repository!r}, expected {messages.form}"
             ) from None
         except OfflineModeIsEnabled:
             raise UserError(
                 f"{name}: HF_HUB_OFFLINE is set, so {repository} cannot be pulled; unset it or "
-                f"{asker.instead}"
+                f"{messages.instead}"
             ) from None
         except HfHubHTTPError as error:
             status = error.response.status_code
@@ -152,24 +152,24 @@ class Hub:
             raise UserError(f"{name}: the hub answers HTTP {status}; {how}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise UserError(
-                f"{name}: the hub cannot be reached ({error}); try again, or {asker.instead}"
+                f"{name}: the hub cannot be reached ({error}); try again, or {messages.instead}"
             ) from None
 
     def _gated(self, repository: str) -> str:
         how = (
-            "and the account behind HF_TOKEN may not enter"
+            "and the account of HF_TOKEN has no access"
             if self._token
             else "and HF_TOKEN is not set"
         )
         return (
-            f"{self._asker.name}: {repository} is gated, {how}; accept its terms on its page of "
-            "the hub, and give your account's token in the environment variable HF_TOKEN"
+            f"{self._messages.name}: {repository} is gated, {how}; accept its terms on its page "
+            "of the hub, and set the environment variable HF_TOKEN to your account's token"
         )
 
     def _revisions(self, repository: str, revision: str) -> str:
-        """Give the nearest branch or tag and all that there are, as far as the hub tells."""
+        """Return the nearest branch or tag and all others, as far as the hub lists them."""
         try:
-            refs = self._api.list_repo_refs(repository, repo_type=self._asker.kind)
+            refs = self._api.list_repo_refs(repository, repo_type=self._messages.kind)
         except (httpx2.HTTPError, OSError):
-            return "the hub does not say which there are"
+            return "the hub does not list them"
         return nearest(revision, [ref.name for ref in (*refs.branches, *refs.tags)])

@@ -1,7 +1,7 @@
-"""A dataset that lives in a repository of the hub: listed at one commit, fetched, compared, kept.
+"""Fetch a dataset from a hub repository: listed at one commit, fetched, compared, kept.
 
-The files go straight into the dataset's folder. The commit that a revision stood for at first is
-the one that is asked for ever after, until the user deletes its lines of the lock file.
+The files are written directly into the dataset's folder. The commit that a revision first resolved
+to is used from then on, until the user deletes its lines in the lock file.
 """
 
 import logging
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub import Asker, Hub, HubFile, Snapshot
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
 from eyechart.data.sources.version_lock import Locked, Locks, compare
 from eyechart.data.sources.versions import Version
 
@@ -23,8 +23,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where a download finds its table of versions and its lock file, and what is locked there."""
+class LockState:
+    """The table of versions, the lock file, and the locked entries of a download."""
 
     versions: Path
     lock: Path
@@ -32,73 +32,73 @@ class Desk:
 
 
 def pull(
-    version: Version, desk: Desk, root: Path, choose: Callable[[str], str | None]
+    version: Version, state: LockState, root: Path, choose: Callable[[str], str | None]
 ) -> list[Locked]:
-    """Fetch what is needed of a repository into the dataset's folder; give it for the lock.
+    """Fetch the needed files of a repository into the dataset's folder; return lock entries.
 
     Parameters
     ----------
     version : Version
         A row whose source is a repository.
-    desk : Desk
-        The table, the lock file and what is locked.
+    state : LockState
+        The table, the lock file and the locked entries.
     root : Path
         The dataset's folder.
     choose : callable
-        Gives the path from ``root`` for a file's path, or None to leave the file out.
+        Returns the path under ``root`` for a file's path, or None to leave the file out.
 
     Raises
     ------
     UserError
-        If the hub cannot be asked, has none of the files, or a file differs from what is locked.
+        If the hub cannot be reached, has none of the files, or a file differs from the lock.
     """
     repository, revision = version.repository or ("", "")
     commits = {
         known.commit
-        for known in desk.locks.values()
+        for known in state.locks.values()
         if (known.dataset, known.url) == (version.dataset, version.url)
     }
-    hub = Hub(_asker(version, desk, bool(commits)), os.environ.get("HF_TOKEN"))
+    hub = Hub(_messages(version, state, bool(commits)), os.environ.get("HF_TOKEN"))
     snapshot = hub.snapshot(repository, min(commits, default=revision))
     wanted = {file.path: choose(file.path) for file in snapshot.files}
     chosen = [(file, target) for file in snapshot.files if (target := wanted[file.path])]
     if not chosen:
-        told = ", ".join(sorted(wanted)[:5]) or "no files"
+        found_names = ", ".join(sorted(wanted)[:5]) or "no files"
         raise UserError(
-            f"{desk.versions}: {repository} at {snapshot.commit} holds none of the files that "
-            f"{version.dataset} needs (found: {told}); correct its url"
+            f"{state.versions}: {repository} at {snapshot.commit} contains none of the files that "
+            f"{version.dataset} needs (found: {found_names}); correct its url"
         )
-    _tell(version, snapshot, [file for file, _ in chosen])
+    _log_source(version, snapshot, [file for file, _ in chosen])
     hub.check_access(snapshot)
-    return [_take(version, desk, hub, file, root / _safe(target)) for file, target in chosen]
+    return [_take(version, state, hub, file, root / _safe(target)) for file, target in chosen]
 
 
-def _take(version: Version, desk: Desk, hub: Hub, file: HubFile, path: Path) -> Locked:
-    """Fetch one file unless it stands there whole; only what the lock allows gets its name."""
-    there = path
+def _take(version: Version, state: LockState, hub: Hub, file: HubFile, path: Path) -> Locked:
+    """Fetch one file unless it is already complete; only a file allowed by the lock is renamed."""
+    fetched = path
     if not (path.is_file() and file.is_whole(path)):
-        there = path.with_name(f".{path.name}.new")
-        fetch(hub.url(file), there, file.bytes, file.sha256, hub.headers)
-        if not file.is_whole(there):
-            there.unlink()
-            raise UserError(f"{path}: differs from the hub's and was removed; run again")
-    digest = file.sha256 or sha256(there)
+        fetched = path.with_name(f".{path.name}.new")
+        fetch(hub.url(file), fetched, file.bytes, file.sha256, hub.headers)
+        if not file.is_whole(fetched):
+            fetched.unlink()
+            raise UserError(f"{path}: differs from the file on the hub and was removed; run again")
+    digest = file.sha256 or sha256(fetched)
     found = Locked(version.dataset, file.path, version.url, file.commit, file.bytes, digest)
-    if known := desk.locks.get(found.key):
-        compare(desk.lock, known, found, there)
-    if there != path:
-        there.replace(path)
+    if known := state.locks.get(found.key):
+        compare(state.lock, known, found, fetched)
+    if fetched != path:
+        fetched.replace(path)
     return found
 
 
 def _safe(target: str) -> str:
     parts = PurePosixPath(target).parts
     if target.startswith("/") or ".." in parts:
-        raise UserError(f"{target!r}: a file of the hub's that would land outside of the folder")
+        raise UserError(f"{target!r}: a file of the hub that would be written outside the folder")
     return target
 
 
-def _tell(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
+def _log_source(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
     size = tqdm.format_sizeof(sum(file.bytes for file in files), "iB", 1024)
     _log.info(
         "%s: %s at %s, %d of %d files, %s, licence %s; the hub says %s, gated: %s (%s)",
@@ -108,15 +108,15 @@ def _tell(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
     )
 
 
-def _asker(version: Version, desk: Desk, locked: bool) -> Asker:
-    """Give the words of the hub's sentences about a dataset."""
-    lines = f"delete the lines of {version.dataset} in {desk.lock} to take {version.url}"
-    return Asker(
+def _messages(version: Version, state: LockState, locked: bool) -> HubMessages:
+    """Return the wording of the hub's error messages about a dataset."""
+    lines = f"delete the lines of {version.dataset} in {state.lock} to take {version.url}"
+    return HubMessages(
         name=version.dataset,
         kind="dataset",
-        file=str(desk.versions),
+        file=str(state.versions),
         field="url",
         form="hub:datasets/<owner>/<name>@<revision>",
-        revision=lines if locked else f"correct its url in {desk.versions}",
+        revision=lines if locked else f"correct its url in {state.versions}",
         instead="write source: local and path: <folder> for the dataset in the configuration",
     )

@@ -1,8 +1,8 @@
-"""Take a dataset that the user already has, as a folder, zip or tar, in its official layout.
+"""Take a dataset the user already has, as a folder, zip or tar, in its official layout.
 
-Reads: the folder or archive, with or without its official top folder.
-Writes: links to a folder's files, or an archive's needed files, under the dataset's folder; the
-receipt ``acquired.json`` there, last.
+Reads: the folder or archive, with or without its official top folder. Writes, under the dataset's
+folder: links to a folder's files, or the needed files of an archive; the receipt ``acquired.json``,
+last.
 
     python -m eyechart.data.sources.local --dataset clevr --source /data/CLEVR_v1.0 \
         --settings '{"layout": "clevr", "splits": ["train", "val"]}' \
@@ -24,7 +24,7 @@ from eyechart.tables.receipt import write_receipt
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the flags, all of them required."""
+    """Parse the command line; every flag is required."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--source", type=Path, required=True)
@@ -35,7 +35,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Link or unpack, count, and write the receipt."""
+    """Link or unpack, count; write the receipt last."""
     args = parse_args(argv)
     splits = args.settings["splits"]
     layout = layouts_base.find(args.settings["layout"])
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if args.source.is_dir():
         top = layouts_base.top_of(args.source, layout)
-        counts, files = layout.inventory(top, splits)  # errors name the user's own paths
+        counts, files = layout.inventory(top, splits)  # so that errors name the user's paths
         link_files(top, args.root, files)
     elif args.source.exists():
         unpack(args.source, args.root, partial(layout.member, splits=splits))

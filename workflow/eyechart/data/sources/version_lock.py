@@ -1,8 +1,8 @@
-"""The lock file of datasets: bytes and checksum of every file whose row of versions.tsv has none.
+"""The lock file of datasets: size and checksum of files whose row in versions.tsv has none.
 
-A tab-separated table, ``data/versions.lock.tsv``, that belongs under version control. What was
-downloaded first is written down; what differs from it later is refused, so that a result never
-changes behind the user's back. Of the hub's files it also keeps the commit.
+A tab-separated table, ``data/versions.lock.tsv``, to be kept under version control. The first
+download is recorded; later downloads that differ are refused, so results never change silently. For
+files of the hub it also keeps the commit.
 """
 
 import re
@@ -22,7 +22,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True)
 class Locked:
-    """What a file was when it was first downloaded; ``commit`` is ``-`` of what is no hub's."""
+    """A file as first downloaded; ``commit`` is ``-`` if it is not from the hub."""
 
     dataset: str
     file: str
@@ -33,7 +33,7 @@ class Locked:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What a later download of the same file is found by."""
+        """Key of the file in later downloads."""
         return self.dataset, self.file
 
 
@@ -41,7 +41,7 @@ Locks = dict[tuple[str, str], Locked]
 
 
 def read(lock: Path) -> Locks:
-    """Give what is locked by (dataset, file); of a file that is not there, nothing.
+    """Return locked entries by (dataset, file); empty if there is no lock file.
 
     Raises
     ------
@@ -57,13 +57,13 @@ def read(lock: Path) -> Locks:
     return {locked.key: locked for locked in found}
 
 
-def settle(lock: Path, found: list[Locked]) -> None:
-    """Write down what is not locked yet; several jobs may do so at once and lose no line.
+def add_to_lock(lock: Path, found: list[Locked]) -> None:
+    """Add new entries to the lock file; safe for concurrent jobs.
 
     Raises
     ------
     UserError
-        If a file differs from what another job has just written down.
+        If a file differs from an entry just added by another job.
     """
     if not found:
         return
@@ -75,12 +75,12 @@ def settle(lock: Path, found: list[Locked]) -> None:
 
 
 def compare(lock: Path, known: Locked, new: Locked, path: Path | None = None) -> None:
-    """Raise a UserError if a file, which stands at ``path``, is not what was locked."""
+    """Raise a UserError if the file at ``path`` differs from its locked entry."""
     if (known.bytes, known.sha256) != (new.bytes, new.sha256):
-        damaged = f"if {path} is damaged delete it and run again, " if path else ""
+        damaged = f"if {path} is damaged, delete it and run again; " if path else ""
         raise UserError(
             f"{lock}: {new.file!r} of {new.dataset} was {known.bytes} bytes with sha256 "
             f"{known.sha256} and is now {new.bytes} bytes with sha256 {new.sha256}; {damaged}"
-            f"to accept what {new.url} holds now delete its line, to keep what it held before get "
-            "that where it is still to be had and examine it as source: local"
+            f"to accept the new content of {new.url}, delete its line; to keep the old, get it "
+            "elsewhere and use it as source: local"
         )

@@ -1,8 +1,8 @@
-"""The table of versions, ``data/versions.tsv``: where datasets are downloaded, on what terms.
+"""The table of versions, ``data/versions.tsv``: download addresses and licences of datasets.
 
-One row per archive or plain file, or per repository of the hub, of which ``file`` may name one
-archive: ``hub:datasets/<owner>/<name>@<revision>``. Bytes and checksum are ``-`` where nobody
-published them; the lock file then keeps what was found first.
+One row per archive or plain file, or per hub repository
+(``hub:datasets/<owner>/<name>@<revision>``), of which ``file`` may name one archive. Size and
+checksum are ``-`` if they were not published; the lock file then keeps those of the first download.
 """
 
 import csv
@@ -31,7 +31,7 @@ _REPOSITORY = (
 
 @dataclass(frozen=True)
 class Version:
-    """One source of a dataset, as its row says; None where the row says ``-``."""
+    """One source of a dataset, from its row; None where the row has ``-``."""
 
     dataset: str
     file: str
@@ -43,25 +43,25 @@ class Version:
 
     @property
     def is_archive(self) -> bool:
-        """Whether it is one file that goes into the cache first, to be unpacked."""
+        """Whether it is one file that is cached first, then unpacked."""
         return self.file != UNKNOWN
 
     @property
     def repository(self) -> tuple[str, str] | None:
-        """The hub's repository and the revision wanted; None of an archive."""
+        """The hub repository and the wanted revision; None for an archive."""
         found = _HUB.fullmatch(self.url)
         return (found[1], found[2]) if found else None
 
 
 def read_versions(path: Path, dataset: str, layout: str) -> list[Version]:
-    """Give the sources of a dataset, in the table's order.
+    """Return the sources of a dataset, in the table's order.
 
-    A dataset of a name of its own is downloaded from where its layout's namesake is.
+    A dataset with a name of its own uses the sources of the dataset named like its layout.
 
     Raises
     ------
     UserError
-        If the table or a column is missing, a value is malformed, or no row is of this dataset.
+        If the table or a column is missing, a value is malformed, or no row is for this dataset.
     """
     try:
         with open(path, encoding="utf-8", newline="") as handle:
@@ -91,13 +91,13 @@ def _version(row: dict[str, str], where: str) -> Version:
     for column, form, expected in _REPOSITORY if _HUB.fullmatch(row["url"]) else _ARCHIVE:
         if not re.fullmatch(form, row[column]):
             raise UserError(f"{where}: {column} is {row[column]!r}, expected {expected}")
-    told = {column: row[column] for column in COLUMNS if row[column] != UNKNOWN}
+    known = {column: row[column] for column in COLUMNS if row[column] != UNKNOWN}
     return Version(
         dataset=row["dataset"],
         file=row["file"],
         url=row["url"],
-        bytes=int(told["bytes"]) if "bytes" in told else None,
-        sha256=told.get("sha256"),
+        bytes=int(known["bytes"]) if "bytes" in known else None,
+        sha256=known.get("sha256"),
         licence=row["licence"],
         note=row["note"],
     )

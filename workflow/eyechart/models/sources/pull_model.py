@@ -24,7 +24,7 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub import Asker, Hub, HubFile, Snapshot
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
 from eyechart.models.sources import permission, revision_lock
 from eyechart.models.sources.hub_files import choose, choose_companion
 from eyechart.models.sources.ready_file import NAME, write_ready
@@ -42,9 +42,9 @@ class Plan:
     wanted: dict[str, HubFile]  # by path relative to the model's folder
 
 
-def asker(model: str, spec: Path) -> Asker:
+def messages(model: str, spec: Path) -> HubMessages:
     """Return the texts about a model for the hub's error messages."""
-    return Asker(
+    return HubMessages(
         name=model,
         kind="model",
         file=str(spec),
@@ -178,7 +178,7 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     spec = read_spec(args.spec)
     code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
-    hub = Hub(asker(args.model, args.spec), os.environ.get("HF_TOKEN"))
+    hub = Hub(messages(args.model, args.spec), os.environ.get("HF_TOKEN"))
     plan = look_up(hub, spec, args.revision, code, args.lock)
     log_plan(args.model, spec, plan)
     commit = plan.snapshots[0].commit

@@ -8,6 +8,6 @@ from eyechart.rendering.scene.vocabulary import ATTRIBUTES
 
 
 def caption(scene: dict[str, Any], rng: random.Random) -> str:
-    """Name every object of a scene, in random order."""
+    """Return a caption that names every object of a scene, in random order."""
     objects = rng.sample(scene["objects"], len(scene["objects"]))
     return " and ".join(f"a {phrase({a: o[a] for a in ATTRIBUTES})}" for o in objects)

@@ -1,8 +1,8 @@
-"""CLEVR's functional programs: their functions, and an engine that answers them from a scene.
+"""CLEVR's functional programs: their functions, and an engine that executes them on a scene.
 
 A program is a list of nodes ``{"function", "inputs", "value_inputs"}``, inputs being indices of
-earlier nodes; the last node gives the answer. Names and meaning are CLEVR's own (Johnson et al.
-2017, supplement B; its question engine), so that engine computes the same answer.
+earlier nodes; the last node returns the answer. Names and semantics are CLEVR's (Johnson et al.
+2017, supplement B), so CLEVR's question engine computes the same answers.
 """
 
 from collections.abc import Callable
@@ -15,21 +15,21 @@ Program = list[Node]
 
 
 class AmbiguousError(Exception):
-    """``unique`` met a set that has not exactly one object."""
+    """Input of ``unique`` does not have exactly one object."""
 
 
 def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
-    """Give one node of a program."""
+    """Return one node of a program."""
     return {"function": function, "inputs": inputs or [], "value_inputs": list(values)}
 
 
 def run(program: Program, scene: dict[str, Any]) -> str:
-    """Answer a program: a value, ``yes``/``no``, or a count as decimal digits.
+    """Return the answer of a program: a value, ``yes``/``no``, or a count as decimal digits.
 
     Raises
     ------
     AmbiguousError
-        If a ``unique`` finds no object or several.
+        If a ``unique`` gets no object or several.
     """
     results: list[Any] = []
     for step in program:
@@ -99,7 +99,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def filters(description: dict[str, str], start: int) -> Program:
-    """Give the chain of filters for a description, reading from node ``start``."""
+    """Return the filter chain of a description, with node ``start`` as input."""
     chain: Program = []
     for attribute in ATTRIBUTES:
         if attribute in description:

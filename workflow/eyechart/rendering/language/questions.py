@@ -1,8 +1,8 @@
-"""Ask questions of a scene, each with its program, in CLEVR's answer types.
+"""Generate questions about a scene, each with its program, in CLEVR's answer types.
 
-A *family* proposes a random question; the engine answers it (an ambiguous referent is thrown away),
-and of several proposals the one whose answer was least used so far is asked. So answers come out
-balanced per family and length of description, and nothing can be guessed from the wording.
+A *family* proposes a random question, and the engine answers it (ambiguous referents are
+discarded). Of several proposals, the one whose answer was used least so far is chosen. So answers
+are balanced per family and length of description, and cannot be guessed from the wording.
 """
 
 import random
@@ -33,7 +33,7 @@ COMPARISONS = (
 
 
 def phrase(description: Description, plural: bool = False) -> str:
-    """Give the words of a description: ``{"size": "small", "shape": "cube"}`` -> ``small cube``."""
+    """Return a description in words: ``{"size": "small", "shape": "cube"}`` -> ``small cube``."""
     words = [description[a] for a in ATTRIBUTES if a != "shape" and a in description]
     noun = description.get("shape", "thing")
     return " ".join([*words, noun + "s" if plural else noun])
@@ -42,7 +42,7 @@ def phrase(description: Description, plural: bool = False) -> str:
 def _describe(
     rng: random.Random, scene: Scene, without: str | None = None, least: int = 1
 ) -> Description:
-    """Describe one object by a random subset of its attributes (at least ``least`` of them)."""
+    """Return a random subset of an object's attributes, at least ``least`` of them."""
     obj = rng.choice(scene["objects"])
     usable = [a for a in ATTRIBUTES if a != without]
     chosen = rng.sample(usable, rng.randint(least, len(usable)))
@@ -50,7 +50,7 @@ def _describe(
 
 
 def _imagine(rng: random.Random) -> Description:
-    """Describe a thing that may not be there."""
+    """Return a random description, which may match no object."""
     chosen = rng.sample(list(ATTRIBUTES), rng.randint(1, len(ATTRIBUTES)))
     return {a: rng.choice(values) for a, values in ATTRIBUTES.items() if a in chosen}
 
@@ -86,7 +86,7 @@ def _query_from(
     clause: str,
     without: str | None = None,
 ) -> Proposal:
-    """Propose a query about a thing found from another by ``step``: a node's name and values."""
+    """Propose a query about a thing reached from another by ``step``: a node's name and values."""
     anchor = _describe(rng, scene, without=without)
     program = _referent(anchor)
     program.append(node(step[0], [len(program) - 1], *step[1]))
@@ -181,14 +181,15 @@ PROPOSALS = 16
 
 
 class QuestionSampler:
-    """Asks questions of one scene after another and keeps the answers balanced.
+    """Generate questions scene by scene while balancing the answers.
 
     Parameters
     ----------
     families : list of str
-        The families that may be used, e.g. ``["query", "count", "exist"]``.
+        Question families to use, e.g. ``["query", "count", "exist"]``.
     balance : bool
-        False asks the first answerable proposal: answers then follow the world's own frequencies.
+        If False, the first answerable proposal is used, so answers follow their natural
+        frequencies.
     """
 
     def __init__(self, families: list[str], balance: bool) -> None:
@@ -199,17 +200,17 @@ class QuestionSampler:
     def ask(
         self, rng: random.Random, scene: Scene, questions: dict[str, int]
     ) -> list[dict[str, Any]]:
-        """Ask up to ``questions[task]`` different questions per task of one scene."""
-        asked: dict[str, dict[str, Any]] = {}
+        """Return up to ``questions[task]`` different questions per task about one scene."""
+        chosen: dict[str, dict[str, Any]] = {}
         for task, number in questions.items():
             for _ in range(number):
-                question = self._choose(rng, scene, task, asked)
+                question = self._choose(rng, scene, task, chosen)
                 if question is not None:
-                    asked[question["question"]] = question
-        return list(asked.values())
+                    chosen[question["question"]] = question
+        return list(chosen.values())
 
     def _choose(
-        self, rng: random.Random, scene: Scene, task: str, asked: dict[str, dict[str, Any]]
+        self, rng: random.Random, scene: Scene, task: str, chosen: dict[str, dict[str, Any]]
     ) -> dict[str, Any] | None:
         usable = [f for f in TASK_FAMILIES[task] if f in self.families]
         best, best_key = None, None
@@ -220,7 +221,7 @@ class QuestionSampler:
                 answer = run(program, scene)
             except AmbiguousError:
                 continue
-            if text in asked:
+            if text in chosen:
                 continue
             key = (task, family, len(program), answer)
             if best_key is None or self.used[key] < self.used[best_key]:

@@ -1,4 +1,4 @@
-"""Who looks: a camera that goes round its target, rolls and comes nearer."""
+"""Pinhole cameras that orbit their target, roll and zoom."""
 
 import math
 import random
@@ -17,8 +17,8 @@ class Camera:
     Attributes
     ----------
     position, target : world units
-    fov : degrees that the picture is wide
-    roll : degrees that the camera is turned about its axis, clockwise; the picture turns back
+    fov : horizontal field of view in degrees
+    roll : rotation of the camera about its axis in degrees, clockwise; the image turns back
     """
 
     position: tuple[float, float, float]
@@ -27,7 +27,7 @@ class Camera:
     roll: float = 0.0
 
     def axes(self) -> np.ndarray:
-        """Give the unit vectors right, up and forward as rows (3, 3)."""
+        """Return the unit vectors right, up and forward as rows (3, 3)."""
         forward = np.subtract(self.target, self.position)
         forward /= np.linalg.norm(forward)
         right = np.cross(forward, [0.0, 0.0, 1.0])
@@ -38,13 +38,13 @@ class Camera:
         return np.stack([rolled, np.cross(rolled, forward), forward])
 
     def width_at_target(self) -> float:
-        """Give how much of the world the picture is wide at the target, in world units."""
+        """Return the width of the image at the target, in world units."""
         far = math.dist(self.position, self.target)
         return 2 * far * math.tan(math.radians(self.fov) / 2)
 
 
-def drawn_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Give the camera of the look, shifted by up to its jitter along each axis."""
+def jittered_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
+    """Return the camera of the settings, shifted by up to its jitter along each axis."""
     camera = settings["camera"]
     jitter = camera["jitter"]
     x, y, z = (round(c + rng.uniform(-jitter, jitter), 6) for c in camera["position"])
@@ -60,16 +60,16 @@ def orbit(
     zoom: float = 1.0,
     target: tuple[float, float, float] | None = None,
 ) -> Camera:
-    """Give a camera as far from its target that went round it and up, and then rolls and zooms.
+    """Return a camera moved around its target at the same distance, then rolled and zoomed.
 
     Parameters
     ----------
     azimuth, elevation, roll : float
-        Degrees, added to what the camera has; the elevation stays between 8 and 75.
+        Degrees, added to the camera's own; the elevation is clipped to 8 to 75.
     zoom : float
-        How much larger things at the target become.
+        Magnification at the target.
     target : (x, y, z), optional
-        Another target; the camera moves along.
+        Another target; the camera moves with it.
     """
     offset = np.subtract(camera.position, camera.target)
     far = float(np.linalg.norm(offset))

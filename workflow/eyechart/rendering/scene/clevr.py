@@ -1,6 +1,6 @@
-"""Draw the plan of a scene: where the camera, the lights and the objects stand.
+"""Draw the plan of a scene: positions of camera, lights and objects.
 
-A plan is a dict in CLEVR's own words (``objects`` with shape, size, color, material, 3d_coords and
+A plan is a dict with CLEVR's keys (``objects`` with shape, size, color, material, 3d_coords and
 rotation; ``directions``; ``relationships``) plus ``camera`` and ``lights``, for the renderer.
 World units are CLEVR's: a large object has a half-width of 0.7.
 """
@@ -15,7 +15,7 @@ from eyechart.rendering.scene.vocabulary import ATTRIBUTES, SIZES
 
 Plan = dict[str, Any]
 TRIES = 200
-RELATION_MARGIN = 0.2  # CLEVR's eps: nearer than this along a direction is neither side
+RELATION_MARGIN = 0.2  # CLEVR's eps: offsets below it along a direction count as neither side
 
 
 def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
@@ -24,10 +24,10 @@ def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
     Parameters
     ----------
     rng : numpy.random.Generator
-        The only source of chance.
+        The only source of randomness.
     settings : dict
         The config's ``rendering`` section: ``objects`` [low, high], ``extent`` (half-width of the
-        square where objects stand, world units), ``gap`` (least free space between two objects),
+        square with objects, world units), ``gap`` (minimum free space between two objects),
         ``camera`` (``position``, ``target``, ``fov`` in degrees, ``jitter``), ``light_jitter``.
     """
     low, high = settings["objects"]
@@ -50,7 +50,7 @@ def draw_attributes(rng: np.random.Generator) -> dict[str, str]:
 
 
 def view_directions(camera: dict[str, Any]) -> dict[str, list[float]]:
-    """Give unit vectors in the floor plane as the camera sees them: left, right, front, behind."""
+    """Return unit vectors in the floor plane, seen by the camera: left, right, front, behind."""
     forward = np.subtract(camera["target"], camera["position"])
     behind = np.array([forward[0], forward[1], 0.0])
     behind /= np.linalg.norm(behind)
@@ -66,7 +66,7 @@ def view_directions(camera: dict[str, Any]) -> dict[str, list[float]]:
 def relationships(
     objects: list[dict[str, Any]], directions: dict[str, list[float]]
 ) -> dict[str, list[list[int]]]:
-    """Give, per relation and object i, the sorted indices of objects that stand there from i."""
+    """Return, per relation and object i, the sorted indices of objects in that relation to i."""
     coords = np.array([o["3d_coords"] for o in objects]).reshape(-1, 3)
     table = {}
     for name in ("left", "right", "front", "behind"):
@@ -76,7 +76,7 @@ def relationships(
 
 
 def half_width(obj: dict[str, Any]) -> float:
-    """Give an object's half-width; CLEVR shrinks cubes by the square root of two."""
+    """Return an object's half-width; CLEVR shrinks cubes by a factor of sqrt(2)."""
     size = SIZES[obj["size"]]
     return size / math.sqrt(2) if obj["shape"] == "cube" else size
 
@@ -88,7 +88,7 @@ def _jittered_camera(rng: np.random.Generator, camera: dict[str, Any]) -> dict[s
 
 
 def _place(rng: np.random.Generator, count: int, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """Stand objects on the floor so that no two touch; start again where there is no room left."""
+    """Place objects on the floor so that no two touch; restart if there is no room left."""
     for _ in range(TRIES):
         placed: list[dict[str, Any]] = []
         for _ in range(TRIES):
@@ -114,6 +114,6 @@ def _draw_object(rng: np.random.Generator, extent: float) -> dict[str, Any]:
 
 
 def _free_space(a: dict[str, Any], b: dict[str, Any]) -> float:
-    """Give the gap between the floor circles around two objects (a cube's reaches its corners)."""
+    """Return the gap of two objects' floor circles (a cube's circle includes its corners)."""
     distance = math.dist(a["3d_coords"][:2], b["3d_coords"][:2])
     return distance - SIZES[a["size"]] - SIZES[b["size"]]

@@ -1,7 +1,7 @@
 """Scenes for depth: simple things, some on pedestals, on a tiled floor.
 
-In a pair the nearer one is lower in the picture as often as not, and its box is larger as often as
-not: neither cue alone answers which is nearer.
+In half of the pairs the nearer thing is lower in the image, and in half its box is larger, so
+neither cue alone determines which is nearer.
 """
 
 import itertools
@@ -12,47 +12,47 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.points import NoSpotError
 from eyechart.rendering.projection import focal_px, project
-from eyechart.rendering.scene.cameras import Camera, drawn_camera, orbit
+from eyechart.rendering.scene.cameras import Camera, jittered_camera, orbit
 from eyechart.rendering.scene.lighting import facing, lights
 from eyechart.rendering.scene.materials import Surface
 from eyechart.rendering.scene.objects import Scene, Solid, Thing
 from eyechart.rendering.scene.vocabulary import COLORS
 
 SHAPES = {"cube": "block", "sphere": "ball", "cylinder": "drum"}
-BOX_COLORS = ("red", "blue")  # of the boxes, hence of no thing
-MARGIN = 0.05  # of the farther one's depth: how much nearer the nearer one is at least
-LEAST_PX = 0.005  # of the picture: how much of a thing shows at least
+BOX_COLORS = ("red", "blue")  # reserved for boxes, not used for things
+MARGIN = 0.05  # minimum depth difference, as a share of the farther thing's depth
+LEAST_PX = 0.005  # minimum visible share of the image per thing
 STONE = Surface((120, 120, 120))
 TILES = Surface((178, 178, 178), (205, 205, 205), pattern="checker", cells=6)
 TRIES = 400
-# Whether the nearer one is lower, and whether it is larger, in the picture
+# Whether the nearer thing is lower, and whether it is larger, in the image
 CUES = ((True, True), (True, False), (False, True), (False, False))
 Box = list[int]  # left, top, right, bottom: the right and bottom edges are outside
 
 
 @dataclass(frozen=True)
-class Stood:
-    """One thing as planned: its name, its look, half its width, where it stands and how high."""
+class PlannedThing:
+    """One planned thing: its name, surface, half-width, position and height."""
 
     name: str
     kind: str
-    look: Surface
+    surface: Surface
     size: float
     at: tuple[float, float]
     pedestal: float
 
     @property
     def middle(self) -> tuple[float, float, float]:
-        """Give the middle of the thing, in world units."""
+        """Return the centre of the thing, in world units."""
         return (*self.at, self.pedestal + self.size)
 
     def things(self, turn: float) -> list[Thing]:
         """Build the thing and, if it is not on the floor, its pedestal."""
         body = Solid(self.kind, (0, 0, self.pedestal + self.size), (self.size,) * 3)
-        found = [Thing(self.name, {"body": body}, {"own": self.look}, (*self.at, 0.0), turn)]
+        found = [Thing(self.name, {"body": body}, {"own": self.surface}, (*self.at, 0.0), turn)]
         if self.pedestal:
             high = self.pedestal / 2
             post = Solid("drum", (0, 0, high), (self.size * 0.7, self.size * 0.7, high))
@@ -60,35 +60,35 @@ class Stood:
         return found
 
 
-def draw_stood(rng: random.Random, extent: float, count: int) -> list[Stood]:
-    """Draw things that differ in name and that do not touch.
+def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedThing]:
+    """Draw things with different names that do not touch.
 
     Raises
     ------
     NoSpotError
-        If they find no room.
+        If they do not fit.
     """
     colors = rng.sample([c for c in COLORS if c not in BOX_COLORS], count)
-    found: list[Stood] = []
+    found: list[PlannedThing] = []
     for color in colors:
         shape = rng.choice(list(SHAPES))
         finish = rng.choice(("rubber", "rubber", "metal"))
-        stood = Stood(
+        planned = PlannedThing(
             f"{color} {shape}", SHAPES[shape], Surface(COLORS[color], finish=finish),
             round(rng.uniform(0.25, 0.6), 6),
             (round(rng.uniform(-extent, extent), 6), round(rng.uniform(-extent, extent), 6)),
             round(rng.uniform(0.2, 1.3), 6) if rng.random() < 0.6 else 0.0,
         )  # fmt: skip
-        if any(math.dist(stood.at, o.at) < 1.2 * (stood.size + o.size) for o in found):
+        if any(math.dist(planned.at, o.at) < 1.2 * (planned.size + o.size) for o in found):
             raise NoSpotError
-        found.append(stood)
+        found.append(planned)
     return found
 
 
 def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
-    """Draw a camera that looks from any side, lower than that of the look, and takes in more."""
+    """Draw a camera from any side, lower than that of the settings, with a wider view."""
     camera = orbit(
-        drawn_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
+        jittered_camera(rng, settings), rng.uniform(-180, 180), rng.uniform(-15, 0), zoom=1.1
     )
     x, y, z = camera.target
     return orbit(camera, target=(x, y, round(z + 0.4, 6)))
@@ -96,24 +96,24 @@ def draw_camera(rng: random.Random, settings: dict[str, Any]) -> Camera:
 
 def draw_pair(
     rng: random.Random, settings: dict[str, Any], cue: tuple[bool, bool]
-) -> tuple[list[Stood], Camera]:
+) -> tuple[list[PlannedThing], Camera]:
     """Draw two or three things, of which the first is nearer than the second, and a camera.
 
     Parameters
     ----------
     cue : (bool, bool)
-        Whether the nearer one is to be lower and whether it is to be larger in the picture.
+        Whether the nearer thing must be lower, and whether it must be larger, in the image.
 
     Raises
     ------
     NoSpotError
-        If no draw fits; the next may.
+        If no draw satisfies the cue; another may.
     """
     image_px = settings["image_px"]
     for _ in range(TRIES):
         camera = draw_camera(rng, settings)
         try:
-            found = draw_stood(rng, settings["extent"], rng.randint(2, 3))
+            found = draw_planned(rng, settings["extent"], rng.randint(2, 3))
         except NoSpotError:
             continue
         at = project(camera, [s.middle for s in found[:2]], image_px)  # (2, 3)
@@ -129,60 +129,62 @@ def draw_pair(
 
 
 def scene_of(
-    rng: random.Random, settings: dict[str, Any], stood: list[Stood], camera: Camera
+    rng: random.Random, settings: dict[str, Any], planned: list[PlannedThing], camera: Camera
 ) -> Scene:
-    """Put what was planned on the tiled floor, lit for a camera; the things come first."""
-    built = [s.things(round(rng.uniform(0, 360), 6)) for s in stood]
+    """Return the scene of planned things on the tiled floor, lit for a camera; things first."""
+    built = [s.things(round(rng.uniform(0, 360), 6)) for s in planned]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
     return Scene(tuple(things), lights(rng, settings, facing(camera)), floor=TILES)
 
 
-def check_pair(survey: Survey, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
-    """Give the boxes of the first two things and their median depths, once they are seen.
+def check_pair(
+    geometry: ViewGeometry, cue: tuple[bool, bool], count: int
+) -> tuple[list[Box], list[float]]:
+    """Return the boxes and median depths of the first two things, after checking the view.
 
     Parameters
     ----------
     count : int
-        How many things there are; what comes after them are pedestals.
+        Number of things; the objects after them are pedestals.
 
     Raises
     ------
     NoSpotError
-        If one hardly shows, reaches over the edge or overlaps another, if a lamp shows, if the
-        first is not plainly nearer, or if a cue is not as it was planned.
+        If a thing is hardly visible, reaches over the edge or overlaps another, if a lamp is
+        visible, if the first is not clearly nearer, or if a cue is not as planned.
     """
-    masks = [survey.thing == n for n in (1, 2)]
-    width, height = survey.image_px
+    masks = [geometry.thing == n for n in (1, 2)]
+    width, height = geometry.image_px
     if min(mask.sum() for mask in masks) < LEAST_PX * width * height:
         raise NoSpotError
     boxes = [box_of(mask) for mask in masks]
-    depths = [float(np.median(survey.depth[mask])) for mask in masks]
+    depths = [float(np.median(geometry.depth[mask])) for mask in masks]
     near, far = boxes
-    edge = survey.shows_lamp or any(
+    edge = geometry.shows_lamp or any(
         b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes
     )
-    numbers = [n for n in np.unique(survey.thing) if 2 < n <= count]
-    others = [box_of(survey.thing == n) for n in numbers]
-    overlap = any(meet(*pair) for pair in itertools.combinations([*boxes, *others], 2))
+    numbers = [n for n in np.unique(geometry.thing) if 2 < n <= count]
+    others = [box_of(geometry.thing == n) for n in numbers]
+    overlaps = any(overlap(*pair) for pair in itertools.combinations([*boxes, *others], 2))
     seen = near[3] > far[3], area(near) > area(far)
     ties = near[3] == far[3] or area(near) == area(far)
     plain = depths[1] - depths[0] >= MARGIN * depths[1]
-    if survey.shows_lamp or edge or overlap or ties or seen != cue or not plain:
+    if geometry.shows_lamp or edge or overlaps or ties or seen != cue or not plain:
         raise NoSpotError
     return boxes, depths
 
 
 def box_of(mask: np.ndarray) -> Box:
-    """Give the box around what is true of a bool (h, w), not all false."""
+    """Return the bounding box of a bool mask (h, w), not all false."""
     rows, columns = np.nonzero(mask)
     return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
 
 
-def meet(one: Box, other: Box) -> bool:
-    """Tell whether two boxes overlap."""
+def overlap(one: Box, other: Box) -> bool:
+    """Return whether two boxes overlap."""
     return all(min(one[i + 2], other[i + 2]) > max(one[i], other[i]) for i in (0, 1))
 
 
 def area(box: Box) -> int:
-    """Give the area of a box in pixels."""
+    """Return the area of a box in pixels."""
     return (box[2] - box[0]) * (box[3] - box[1])

@@ -1,4 +1,4 @@
-"""Aim a camera so that things fill a share of the picture."""
+"""Aim a camera so that things fill a share of the image."""
 
 from collections.abc import Sequence
 
@@ -9,21 +9,21 @@ from eyechart.rendering.scene.cameras import Camera, orbit
 from eyechart.rendering.scene.objects import Thing, Triple
 
 
-def framed(
+def framed_camera(
     camera: Camera, things: Sequence[Thing], share: float, image_px: tuple[int, int]
 ) -> Camera:
-    """Give a camera that looks at the middle of things and zooms until they fill a share.
+    """Return a camera aimed at the centre of things and zoomed so that they fill a share.
 
-    It keeps its direction and its distance.
+    Direction and distance are kept.
 
     Parameters
     ----------
     share : float
-        Of the shorter side of the picture, between the outermost corners of the things.
+        Extent of the things' outermost corners, as a share of the image's shorter side.
     """
     corners = np.concatenate([mesh.vertices for t in things for _, mesh, _ in t.meshes()])
     middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
-    # a middle in the world is none in perspective: move it to the middle of what is seen
+    # the centre in the world is not the centre in perspective: aim at the visible centre
     for _ in range(2):
         aimed = orbit(camera, target=_rounded(middle))
         at = project(aimed, corners, image_px)  # (v, 3)

@@ -1,4 +1,4 @@
-"""The key and the fill light of the studio's look, moved about, turned round and tinted."""
+"""Draw key and fill light: jittered, rotated around the scene and tinted."""
 
 import math
 import random
@@ -12,7 +12,7 @@ WHITE: Triple = (1.0, 1.0, 1.0)
 
 
 def facing(camera: Camera) -> float:
-    """Give the degrees that lights go round to stand to a camera as they do to the look's own."""
+    """Return the rotation in degrees that puts lights relative to a camera as in the settings."""
     offset = [p - t for p, t in zip(camera.position, camera.target, strict=True)]
     return round(math.degrees(math.atan2(offset[1], offset[0])) + 90, 6)
 
@@ -25,11 +25,11 @@ def lights(
     Parameters
     ----------
     settings : dict
-        ``light_jitter``: how far each is shifted at most along each axis, world units.
+        ``light_jitter``: maximum shift of each light along each axis, world units.
     turn : float
-        Degrees that both went round the scene.
+        Rotation of both around the scene, in degrees.
     tint : (R, G, B)
-        What their radiance is multiplied with.
+        Factor on their radiance.
     """
     shift = settings["light_jitter"]
     found = []

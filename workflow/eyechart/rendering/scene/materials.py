@@ -1,4 +1,4 @@
-"""How a surface looks: its material, its colours, and a pattern of two colours."""
+"""Surfaces: material, colours, and patterns of two colours."""
 
 import colorsys
 import random
@@ -15,7 +15,7 @@ PATTERNS = ("plain", "checker", "stripes", "dots", "blotches")
 FINISHES = ("rubber", "metal", "gloss")
 TEXTURE_PX = 128
 GREY: Color = (150, 150, 150)
-FLOOR: Color = (194, 194, 194)  # reflects 0.55, as in the other scenes
+FLOOR: Color = (194, 194, 194)  # reflectance 0.55, as in the other scenes
 DARK: Color = (38, 38, 42)
 
 
@@ -25,11 +25,11 @@ class Surface:
 
     Attributes
     ----------
-    color, second : sRGB bytes; ``second`` shows in a pattern only
+    color, second : sRGB bytes; ``second`` is used in patterns only
     finish : one of :data:`FINISHES`
     pattern : one of :data:`PATTERNS`
-    cells : how often a pattern repeats along a unit of texture
-    seed : which blotches
+    cells : repetitions of a pattern along a texture unit
+    seed : seed of blotches
     """
 
     color: Color
@@ -41,47 +41,47 @@ class Surface:
 
 
 def hue(degrees: float, saturation: float = 0.75, value: float = 0.8) -> Color:
-    """Give the colour of a hue on the colour wheel."""
+    """Return the colour of a hue on the colour wheel."""
     red, green, blue = colorsys.hsv_to_rgb((degrees % 360) / 360, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def palette(rng: random.Random, count: int) -> list[Color]:
-    """Draw colours whose hues are spread evenly round the wheel, in a drawn order."""
+    """Draw colours with evenly spaced hues, in random order."""
     start = rng.uniform(0, 360)
     hues = [start + 360 * i / count + rng.uniform(-90, 90) / count for i in range(count)]
     rng.shuffle(hues)
     return [hue(h, rng.uniform(0.6, 0.95), rng.uniform(0.55, 0.95)) for h in hues]
 
 
-def texture(look: Surface) -> np.ndarray:
-    """Draw a pattern that repeats in both directions: linear light, float32 (px, px, 3)."""
-    px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * look.cells
+def texture(surface: Surface) -> np.ndarray:
+    """Return a tileable pattern: linear light, float32 (px, px, 3)."""
+    px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * surface.cells
     u, v = np.meshgrid(px, px)
     drawn = {
         "checker": lambda: (np.floor(u) + np.floor(v)) % 2,
         "stripes": lambda: np.floor(2 * v) % 2,
         "dots": lambda: np.hypot(u % 1 - 0.5, v % 1 - 0.5) < 0.4,  # half of the area
-        "blotches": lambda: _blotches(look),
-    }[look.pattern]()
-    colors = decode_srgb(np.array([look.color, look.second]))  # (2, 3)
+        "blotches": lambda: _blotches(surface),
+    }[surface.pattern]()
+    colors = decode_srgb(np.array([surface.color, surface.second]))  # (2, 3)
     return colors[drawn.astype(int)].astype(np.float32)
 
 
-def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
-    """Give the material as Mitsuba reads it, its pattern ``repeat`` times in each direction."""
+def bsdf(mi: Any, surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
+    """Return Mitsuba's description of a material, its pattern repeated in each direction."""
     color: dict[str, Any] = {
         "type": "rgb",
-        "value": decode_srgb(np.array(look.color)).tolist(),
+        "value": decode_srgb(np.array(surface.color)).tolist(),
     }
-    if look.pattern != "plain":
+    if surface.pattern != "plain":
         to_uv = mi.ScalarTransform4f().scale([repeat, repeat, 1])
-        bitmap = mi.Bitmap(texture(look))
+        bitmap = mi.Bitmap(texture(surface))
         color = {"type": "bitmap", "bitmap": bitmap, "raw": True, "to_uv": to_uv}
-    if look.finish == "rubber":
+    if surface.finish == "rubber":
         return {"type": "diffuse", "reflectance": color}
-    if look.finish == "gloss":
-        # a plastic would shine as well, but takes a tenth of a second to load
+    if surface.finish == "gloss":
+        # a plastic would look similar, but takes 0.1 s to load
         return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
     return {
         "type": "roughconductor",
@@ -91,11 +91,11 @@ def bsdf(mi: Any, look: Surface, repeat: float = 1.0) -> dict[str, Any]:
     }
 
 
-def _blotches(look: Surface) -> np.ndarray:
-    """Draw smooth noise that repeats, and cut it at its median: bool (px, px)."""
-    rng = randomness.generator("blotches", look.seed)
+def _blotches(surface: Surface) -> np.ndarray:
+    """Return tileable smooth noise, thresholded at its median: bool (px, px)."""
+    rng = randomness.generator("blotches", surface.seed)
     spectrum = np.fft.fft2(rng.standard_normal((TEXTURE_PX, TEXTURE_PX)))
     frequency = np.fft.fftfreq(TEXTURE_PX, 1 / TEXTURE_PX)
-    far = np.hypot(*np.meshgrid(frequency, frequency)) / look.cells
+    far = np.hypot(*np.meshgrid(frequency, frequency)) / surface.cells
     field = np.fft.ifft2(spectrum * np.exp(-(far**2))).real
     return field > np.median(field)

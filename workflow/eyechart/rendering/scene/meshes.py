@@ -1,8 +1,8 @@
-"""Bodies of which new things are built: block, ball, drum, cone and arc, as triangles.
+"""Triangle meshes of the bodies of things: block, ball, drum, cone and arc.
 
-Every body fills -1..1 along each axis before it is scaled, so one part is one shape to the
-renderer, however it is stretched. Texture coordinates are about as large as the surface: one unit
-of texture is four to six units of length, and no two faces of a block share theirs.
+Every body fills -1..1 along each axis before scaling. Texture coordinates are roughly proportional
+to the surface: one texture unit is four to six units of length, and no two faces of a block share
+coordinates.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SIDES, RINGS = 24, 12
-# Where the six faces of a block lie in the texture, each half a unit wide
+# Texture offsets of the six faces of a block, each half a unit wide
 CORNERS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))
 
 
@@ -25,13 +25,13 @@ class Mesh:
 
 
 def body(kind: str, shape: float) -> Mesh:
-    """Give a body in its own frame.
+    """Return a body in its object frame.
 
     Parameters
     ----------
     kind : str
-        ``block``, ``ball``, ``drum``, ``cone`` (``shape``: its upper radius) or ``arc`` (half a
-        ring that opens to -x; ``shape``: the radius of its rod).
+        ``block``, ``ball``, ``drum``, ``cone`` (``shape``: upper radius) or ``arc`` (half a
+        ring open to -x; ``shape``: radius of its rod).
     """
     if kind == "block":
         return _block()
@@ -50,7 +50,7 @@ def body(kind: str, shape: float) -> Mesh:
 
 
 def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
-    """Give a mesh under a 4 x 4 matrix that mirrors nothing."""
+    """Return a mesh transformed by a 4 x 4 matrix without reflection."""
     vertices = mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3]
     normals = mesh.normals @ np.linalg.inv(matrix[:3, :3])
     normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
@@ -58,7 +58,7 @@ def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
 
 
 def _grid(rows: int, columns: int, start: int) -> np.ndarray:
-    """Give the triangles (2 (rows - 1) (columns - 1), 3) of a grid of vertices, row by row."""
+    """Return the triangles (2 (rows - 1) (columns - 1), 3) of a grid of vertices, row by row."""
     first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel() + start
     one = np.stack([first, first + 1, first + columns + 1], axis=1)
     other = np.stack([first, first + columns + 1, first + columns], axis=1)
@@ -69,7 +69,7 @@ Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and th
 
 
 def _turned(strips: list[Strip]) -> Mesh:
-    """Turn strips of a profile (radius, height) about z, from below to above."""
+    """Rotate strips of a profile (radius, height) about z, from bottom to top."""
     angle = np.linspace(0, 2 * np.pi, SIDES + 1)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # (s, 2)
     vertices, normals, texture, faces = [], [], [], []
@@ -107,7 +107,7 @@ def _arc(rod: float) -> Mesh:
 
 
 def _lid(ring: np.ndarray, x: float) -> Mesh:
-    """Close an end of an arc, a ring of vertices (r, 3), with a face towards +x or -x."""
+    """Return the cap of an arc's end, a ring of vertices (r, 3), facing +x or -x."""
     corners = np.concatenate([ring.mean(axis=0, keepdims=True), ring])
     step = np.arange(1, len(ring))
     faces = np.stack([np.zeros_like(step), step, step + 1], axis=1)

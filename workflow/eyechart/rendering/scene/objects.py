@@ -1,4 +1,4 @@
-"""Things that are built of named parts, and the scenes that they stand in."""
+"""Things made of named parts, and scenes of things."""
 
 import math
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ GROUND = Surface(FLOOR)
 
 @dataclass(frozen=True)
 class Solid:
-    """One body of a thing: scaled, then turned (in this order), then moved to its place.
+    """One body of a thing: scaled, then rotated (in this order), then translated.
 
     Attributes
     ----------
     kind, shape : see :func:`eyechart.rendering.scene.meshes.body`
-    at, scale : in the thing's own frame: the floor lies at z = 0, +x is its front
+    at, scale : in the thing's object frame: floor at z = 0, front to +x
     turns : axis (``x``, ``y``, ``z``) and degrees
-    paint : which of the thing's looks it has
+    paint : key of the thing's surface
     """
 
     kind: str
@@ -36,37 +36,37 @@ class Solid:
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing of several parts.
+    """A thing with several parts.
 
     Attributes
     ----------
     name : what it is, e.g. ``creature``
     solids : ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part of two bodies
-    looks : paint -> look
-    at, turn, size : where it stands (world units), degrees about z, units per own unit
+    surfaces : paint -> surface
+    at, turn, size : position (world units), degrees about z, world units per object unit
     """
 
     name: str
     solids: dict[str, Solid]
-    looks: dict[str, Surface]
+    surfaces: dict[str, Surface]
     at: Triple = (0.0, 0.0, 0.0)
     turn: float = 0.0
     size: float = 1.0
 
     def meshes(self) -> Iterator[tuple[str, Mesh, Surface]]:
-        """Give the name, the triangles in the world, and the look of every body."""
+        """Yield the name, the mesh in world units, and the surface of every body."""
         place = _moved(self.at) @ rotation("z", self.turn) @ _scaled((self.size,) * 3)
         for name, solid in self.solids.items():
             matrix = place @ _moved(solid.at)
             for axis, degrees in reversed(solid.turns):
                 matrix = matrix @ rotation(axis, degrees)
             matrix = matrix @ _scaled(solid.scale)
-            yield name, moved(body(solid.kind, solid.shape), matrix), self.looks[solid.paint]
+            yield name, moved(body(solid.kind, solid.shape), matrix), self.surfaces[solid.paint]
 
 
 @dataclass(frozen=True)
 class Light:
-    """A square that shines: where it is, how large (half a side), its radiance in R, G, B."""
+    """A square light: position, size (half a side), radiance in R, G, B."""
 
     position: Triple
     scale: float
@@ -75,7 +75,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Scene:
-    """What stands on a floor, and what shines on it; who looks is told apart."""
+    """Things on a floor and their lights; cameras are separate."""
 
     things: tuple[Thing, ...]
     lights: tuple[Light, ...]
@@ -84,12 +84,12 @@ class Scene:
 
 
 def part_of(name: str) -> str:
-    """Give the part that a body belongs to: ``wheel`` of ``wheel.left``."""
+    """Return the part that a body belongs to: ``wheel`` for ``wheel.left``."""
     return name.split(".", maxsplit=1)[0]
 
 
 def rotation(axis: str, degrees: float) -> np.ndarray:
-    """Give the 4 x 4 matrix of a turn about x, y or z."""
+    """Return the 4 x 4 matrix of a rotation about x, y or z."""
     first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     matrix = np.eye(4)

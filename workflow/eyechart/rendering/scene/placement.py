@@ -1,7 +1,7 @@
-"""An empty scene to stand things in: its camera and lights, and where left and behind are.
+"""Place objects in a scene, given its camera and lights.
 
-Places are told as the viewer sees them: ``across`` to the right of the target and ``behind`` it,
-in world units. Nothing hides much of another.
+Positions are relative to the viewer: ``across`` to the right of the target and ``behind`` it, in
+world units. No object hides much of another.
 """
 
 import math
@@ -14,33 +14,33 @@ from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SHAPES, SIZE
 
 Object = dict[str, Any]
 TRIES = 100
-MOST_OTHERS = 2  # besides what is asked about, whatever the look allows: a pair is to be plain
-ASIDE = 0.8  # of both half-widths: where two stand closer, one hides too much of the other
+MOST_OTHERS = 2  # maximum number of other objects, so that pairs stay simple
+ASIDE = 0.8  # share of both half-widths: closer objects hide too much of each other
 
 
 class NoRoomError(Exception):
-    """The other things find no place; another draw may."""
+    """The other objects do not fit; another draw may."""
 
 
-def reach(obj: Object) -> float:
-    """Give how far an object reaches from its middle along the floor, in world units."""
+def floor_radius(obj: Object) -> float:
+    """Return an object's radius along the floor, in world units."""
     return SIZES[obj["size"]] * (REACH[obj["shape"]] if "form" in obj else 1.0)
 
 
 def attributes(rng: random.Random, **given: str) -> Object:
-    """Draw size, color, material and shape, each uniformly, but for those given."""
+    """Draw size, color, material and shape, each uniformly, except those given."""
     return {name: given.get(name) or rng.choice(values) for name, values in ATTRIBUTES.items()}
 
 
 class SceneStage:
-    """The camera and lights of one scene, drawn once and shared by both pictures of a pair.
+    """The camera and lights of one scene, drawn once and shared by both images of a pair.
 
     Parameters
     ----------
     rng : random.Random
-        The only source of chance.
+        The only source of randomness.
     settings : dict
-        The look: ``camera``, ``light_jitter``, ``extent``, ``gap``, ``objects`` [low, high].
+        ``camera``, ``light_jitter``, ``extent``, ``gap``, ``objects`` [low, high].
     """
 
     def __init__(self, rng: random.Random, settings: dict[str, Any]) -> None:
@@ -55,77 +55,79 @@ class SceneStage:
         self.azimuth = math.degrees(math.atan2(self.right[1], self.right[0]))
 
     def plan(self, objects: list[Object], camera: dict[str, Any] | None = None) -> Plan:
-        """Give the plan of a picture, seen by the stage's own camera or another."""
+        """Return the plan of an image, with the stage's camera or another."""
         return {"objects": objects, "camera": camera or self.camera, "lights": self.lights}
 
-    def stand(
+    def place_at(
         self, thing: Object, across: float, behind: float, turn: float | None = None
     ) -> Object:
-        """Stand a thing on the floor; ``turn`` is in degrees from facing the viewer, else drawn."""
+        """Place a thing on the floor, ``turn`` degrees from facing the viewer; None: random."""
         target = self.camera["target"]
         x, y = (target[i] + across * self.right[i] + behind * self.behind[i] for i in (0, 1))
         angle = self.rng.uniform(0, 360) if turn is None else self.azimuth + turn
         coords = [round(x, 6), round(y, 6), round(half_width(thing), 6)]
         return {**thing, "3d_coords": coords, "rotation": round(angle % 360, 6)}
 
-    def anywhere(self, thing: Object, share: float = 1.0, turn: float | None = None) -> Object:
-        """Stand a thing somewhere within a share of the extent."""
+    def place_randomly(
+        self, thing: Object, share: float = 1.0, turn: float | None = None
+    ) -> Object:
+        """Place a thing at random within a share of the extent."""
         far = self.settings["extent"] * share
-        return self.stand(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
+        return self.place_at(thing, self.rng.uniform(-far, far), self.rng.uniform(-far, far), turn)
 
-    def others(self, asked: list[Object], own: int = 1, least: int = 0) -> list[Object]:
-        """Draw things of other shapes and colours than those asked about, as many as find room.
+    def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
+        """Draw objects of other shapes and colours than the queried ones, as many as fit.
 
         Parameters
         ----------
-        asked : list of dict
-            Everything that the question is about, wherever it stands in either picture.
+        queried : list of dict
+            All objects of the question, at their positions in either image.
         own : int
-            How many of those stand in one picture.
+            How many of those are in one image.
         least : int
-            How many others there must be.
+            Minimum number of others.
 
         Raises
         ------
         NoRoomError
-            If fewer find room.
+            If fewer fit.
         """
         wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
-        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in asked}]
-        colors = [c for c in COLORS if c not in {thing["color"] for thing in asked}]
+        shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in queried}]
+        colors = [c for c in COLORS if c not in {thing["color"] for thing in queried}]
         found: list[Object] = []
         for color in self.rng.sample(colors, max(least, wanted, 0)):
             thing = attributes(self.rng, shape=self.rng.choice(shapes), color=color)
             try:
-                found.append(self.fit(thing, [*asked, *found]))
+                found.append(self.place_free(thing, [*queried, *found]))
             except NoRoomError:
                 if len(found) < least:
                     raise
         return found
 
-    def fit(self, thing: Object, standing: list[Object]) -> Object:
-        """Stand a thing where it touches no other, hides none, and is hidden by none.
+    def place_free(self, thing: Object, standing: list[Object]) -> Object:
+        """Place a thing where it touches, hides and is hidden by no other.
 
         Raises
         ------
         NoRoomError
-            If no such place is found.
+            If no such position is found.
         """
         for _ in range(TRIES):
-            stood = self.anywhere(thing)
-            if all(self._apart(stood, other) for other in standing):
-                return stood
+            placed = self.place_randomly(thing)
+            if all(self._is_clear(placed, other) for other in standing):
+                return placed
         raise NoRoomError
 
-    def _apart(self, a: Object, b: Object) -> bool:
-        """Tell whether two things leave each other free, on the floor and to the camera."""
-        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - reach(a) - reach(b)
+    def _is_clear(self, a: Object, b: Object) -> bool:
+        """Return whether two things neither touch on the floor nor overlap for the camera."""
+        gap = math.dist(a["3d_coords"][:2], b["3d_coords"][:2]) - floor_radius(a) - floor_radius(b)
         seen = []
         for obj in (a, b):
             position = self.camera["position"]
             away = math.dist(position, obj["3d_coords"])
             offset = [x - p for x, p in zip(obj["3d_coords"], position, strict=True)]
             across = offset[0] * self.right[0] + offset[1] * self.right[1]
-            seen.append((across / away, reach(obj) / away))
+            seen.append((across / away, floor_radius(obj) / away))
         aside = abs(seen[0][0] - seen[1][0]) >= ASIDE * (seen[0][1] + seen[1][1])
         return aside and gap >= self.settings["gap"]

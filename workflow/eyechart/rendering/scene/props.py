@@ -1,8 +1,8 @@
-"""Things beyond CLEVR's three shapes, as data: arrow, box, house, sign, and a long cylinder.
+"""Objects beyond CLEVR's three shapes, as data: arrow, box, house, sign, long cylinder.
 
-An object with a ``form`` is built of :data:`PROPS`' parts for its shape and form. Parts stand in
-the object's own frame: one unit is its half-width, the floor lies at z = -1, +x points to where it
-points and -y faces the viewer.
+An object with a ``form`` consists of the parts in :data:`PROPS` for its shape and form. Parts are
+in the object frame: one unit is the half-width, the floor is at z = -1, +x is its pointing
+direction and -y faces the viewer.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 Turn = tuple[tuple[int, int, int], float]  # axis and degrees
 X, Y, Z = (1, 0, 0), (0, 1, 0), (0, 0, 1)
-# Corners and faces of a wedge: a triangle that points to +x, as thick as z in -1..1
+# Corners and faces of a wedge: a triangle that points to +x, with z in -1..1
 WEDGE = [[-1, -1, -1], [-1, 1, -1], [1, 0, -1], [-1, -1, 1], [-1, 1, 1], [1, 0, 1]]
 WEDGE_FACES = [[0, 1, 2], [3, 5, 4], [0, 3, 4], [0, 4, 1], [0, 2, 5], [0, 5, 3], [1, 4, 5],
                [1, 5, 2]]  # fmt: skip
@@ -22,7 +22,7 @@ TEXT_PX = 64
 
 @dataclass(frozen=True)
 class PropPart:
-    """One shape of a thing: scaled, then turned (in this order), then moved to its place.
+    """One shape of an object: scaled, then rotated (in this order), then translated.
 
     ``kind`` is ``wedge`` or one of Mitsuba's shapes; ``paint`` is ``own`` (the object's colour),
     ``accent`` (its second) or ``text`` (its letter, black on white).
@@ -49,8 +49,8 @@ _CRATE = {
     "front": _slab((-1.3, 1.3), (-0.9, -0.78), (-1.0, 0.0)),
     "back": _slab((-1.3, 1.3), (0.78, 0.9), (-1.0, 0.0)),
 }
-_AJAR: Turn = (X, -12)  # a lid that stands open leans back, too
-_LEAN: Turn = (X, -20)  # a sign leans back, as the camera looks down
+_AJAR: Turn = (X, -12)  # an open lid leans back
+_LEAN: Turn = (X, -20)  # a sign leans back, since the camera looks down
 _WALLS = {"walls": PropPart("cube", (0, 0, -0.35), (1.0, 0.9, 0.65))}
 PROPS: dict[str, dict[str, dict[str, PropPart]]] = {
     "arrow": {
@@ -98,12 +98,12 @@ PROPS: dict[str, dict[str, dict[str, PropPart]]] = {
         },
     },
 }  # fmt: skip
-# How far each reaches from its middle along the floor, in half-widths
+# Radius of each along the floor, in half-widths
 REACH = {"arrow": 1.6, "box": 1.7, "cylinder": 1.55, "house": 1.6, "sign": 1.4}
 
 
 def place_part(transform: Any, place: Any, part: PropPart) -> Any:
-    """Give the transform of one part of a thing that stands at ``place``."""
+    """Return the transform of one part of an object at ``place``."""
     moved = place @ transform().translate(part.at)
     for axis, degrees in reversed(part.turns):
         moved = moved @ transform().rotate(axis, degrees)
@@ -111,7 +111,7 @@ def place_part(transform: Any, place: Any, part: PropPart) -> Any:
 
 
 def build_part(mi: Any, name: str, part: PropPart, to_world: Any, bsdf: dict[str, Any]) -> Any:
-    """Give what Mitsuba loads for one part: a description, or a mesh that bears ``name``."""
+    """Return what Mitsuba loads for one part: a description, or a mesh called ``name``."""
     if part.kind == "wedge":
         return _wedge(mi, name, to_world, bsdf)
     ends = {"p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1} if part.kind == "tube" else {}
@@ -120,14 +120,14 @@ def build_part(mi: Any, name: str, part: PropPart, to_world: Any, bsdf: dict[str
 
 
 def draw_text(text: str) -> np.ndarray:
-    """Draw black capitals that fill a white square: float32 (64, 64, 3), linear light 0..1."""
-    picture = Image.new("L", (TEXT_PX, TEXT_PX), 255)
+    """Return black capitals that fill a white square: float32 (64, 64, 3), linear light 0..1."""
+    image = Image.new("L", (TEXT_PX, TEXT_PX), 255)
     font = ImageFont.load_default(size=1.2 * TEXT_PX)
     left, top, right, bottom = font.getbbox(text, stroke_width=2)
     corner = ((TEXT_PX - left - right) / 2, (TEXT_PX - top - bottom) / 2)
-    ImageDraw.Draw(picture).text(corner, text, fill=0, font=font, stroke_width=2)
-    # the renderer counts a texture's rows from below
-    light = np.asarray(picture, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
+    ImageDraw.Draw(image).text(corner, text, fill=0, font=font, stroke_width=2)
+    # the renderer counts texture rows from the bottom
+    light = np.asarray(image, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
     return np.ascontiguousarray(np.broadcast_to(light, (TEXT_PX, TEXT_PX, 3)))
 
 

@@ -1,8 +1,8 @@
-"""Styles of pictures: a palette, a pattern and a finish, and the light that falls on it all.
+"""Image styles: palette, pattern, finish, and light.
 
-Two styles differ in their palette, in their pattern, or in these and their finish; what the
-pictures show is drawn apart from it. Where only the pattern differs, colours alone tell little:
-every pattern has about as much of both.
+Two styles differ in palette, in pattern, or in both and finish; image content is drawn
+independently. If only the pattern differs, colours reveal little, since every pattern has about as
+much of both.
 """
 
 import math
@@ -15,7 +15,7 @@ from eyechart.rendering.scene.objects import Solid, Thing, Triple
 
 DIFFERENCES = ("palette", "texture", "both")
 DRAWN = tuple(pattern for pattern in PATTERNS if pattern != "plain")
-HUES_APART = 90.0  # degrees on the colour wheel between two palettes
+HUES_APART = 90.0  # minimum degrees on the colour wheel between two palettes
 BODIES = ("block", "ball", "drum", "cone", "arc")
 
 
@@ -25,11 +25,11 @@ class DrawingStyle:
 
     Attributes
     ----------
-    hue : the middle of the palette on the colour wheel, degrees
-    contrast : how far the palette reaches to both sides, degrees
+    hue : centre of the palette on the colour wheel, degrees
+    contrast : extent of the palette to both sides, degrees
     pattern, finish, cells : of every surface, see
         :class:`eyechart.rendering.scene.materials.Surface`
-    tint : what the light is multiplied with, (R, G, B)
+    tint : factor on the light, (R, G, B)
     """
 
     hue: float
@@ -40,16 +40,16 @@ class DrawingStyle:
     tint: Triple
 
     def facts(self) -> dict[str, Any]:
-        """Give the style as JSON has it."""
+        """Return the style as JSON-compatible values."""
         return {**asdict(self), "tint": list(self.tint)}
 
     def colors(self) -> tuple[list[Color], Color]:
-        """Give the three colours of things, and the colour that patterns are drawn in."""
+        """Return the three colours of things, and the second colour of patterns."""
         steps = (-self.contrast, 0.0, self.contrast)
         return [hue(self.hue + s, 0.8, 0.85) for s in steps], hue(self.hue + 180, 0.15, 0.95)
 
     def floor(self) -> Surface:
-        """Give the floor: pale, in the style's pattern."""
+        """Return the floor surface: pale, in the style's pattern."""
         pale, paler = hue(self.hue, 0.25, 0.62), hue(self.hue, 0.2, 0.76)
         return Surface(pale, paler, "rubber", self.pattern, self.cells // 2)
 
@@ -84,24 +84,24 @@ def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> Draw
 
 
 def draw_contents(rng: random.Random, style: DrawingStyle) -> tuple[Thing, ...]:
-    """Draw four or five things round a middle, painted in a style."""
+    """Draw four or five things around a centre, painted in a style."""
     colors, second = style.colors()
     count = rng.randint(4, 5)
     things = []
     for n in range(count):
-        look = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
+        surface = Surface(rng.choice(colors), second, style.finish, style.pattern, style.cells,
                     rng.randrange(2**31))  # fmt: skip
         kind, high, wide = rng.choice(BODIES), rng.uniform(0.35, 0.8), rng.uniform(0.35, 0.55)
         across = high if kind == "arc" else wide
         solid = Solid(kind, (0, 0, high), (across, wide, high), shape=0.35)
         angle, far = 2 * math.pi * (n + rng.uniform(-0.2, 0.2)) / count, rng.uniform(0.75, 1.05)
         at = (round(far * math.cos(angle), 6), round(far * math.sin(angle), 6), 0.0)
-        things.append(Thing(kind, {"body": solid}, {"own": look}, at, rng.uniform(0, 360)))
+        things.append(Thing(kind, {"body": solid}, {"own": surface}, at, rng.uniform(0, 360)))
     return tuple(things)
 
 
 def _tint(middle: float) -> Triple:
-    """Give light with a breath of a hue, as bright as white."""
+    """Return slightly tinted light, as bright as white."""
     red, green, blue = (0.75 + 0.25 * c / 255 for c in hue(middle, 1.0, 1.0))
     mean = (red + green + blue) / 3
     return round(red / mean, 6), round(green / mean, 6), round(blue / mean, 6)

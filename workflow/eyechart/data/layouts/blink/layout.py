@@ -1,7 +1,8 @@
 """The layout of BLINK on the hub: ``<Sub_Task>/<split>-00000-of-00001.parquet``, four sub-tasks.
 
-Marks are drawn in the pictures, and no column says where. A table ``Points.csv`` of our own beside
-the folders may: ``idx,name,x,y``, with REF on the first picture and A to D on the second.
+Marks are drawn into the images, and no column has their positions. An additional table of our own,
+``Points.csv`` beside the folders, may: ``idx,name,x,y``, with REF on the first image and A to D on
+the second.
 
 Source: the dataset's card (Fu et al., ECCV 2024).
 """
@@ -17,63 +18,61 @@ from eyechart.tables import receipt
 from eyechart.tables.regions import REF, Region, point
 
 NAME = "blink"
-TOPS = ("BLINK", "")  # folders that an archive may hold everything in
-RELEASED = ("val",)  # answers of test are hidden
-POINTS = "Points.csv"  # our own addition: where the marks of each idx lie
+TOPS = ("BLINK", "")  # possible top folders of an archive
+RELEASED = ("val",)  # the answers of test are not public
+POINTS = "Points.csv"  # our own addition: positions of the marks of each idx
 COLUMNS = ("idx", "name", "x", "y")
 NAMES = (REF, "A", "B", "C", "D")
 
 
 def shard(sub_task: str, split: str) -> str:
-    """Give the path of a sub-task's rows from the dataset's folder."""
+    """Return the path of a sub-task's rows in the dataset's folder."""
     return f"{sub_task}/{split}-00000-of-00001.parquet"
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of a file, or None if not needed."""
+    """Return a file's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     wanted = {shard(sub_task, split) for sub_task in BLINK for split in splits}
     return path if path in wanted or path == POINTS else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse the split whose answers are hidden before anything is downloaded."""
+    """Raise a UserError for the split whose answers are not public, before any download."""
     check_splits(splits, RELEASED, "BLINK", "answers")
 
 
-def there(root: Path, split: str) -> list[str]:
-    """Give the sub-tasks of a split that are there.
+def existing_sub_tasks(root: Path, split: str) -> list[str]:
+    """Return the sub-tasks of a split whose files exist.
 
     Raises
     ------
     UserError
-        If none is.
+        If none exists.
     """
     found = [name for name in BLINK if (Path(root) / shard(name, split)).is_file()]
     if not found:
-        raise UserError(
-            f"{root}: none of {', '.join(shard(name, split) for name in BLINK)} is there"
-        )
+        raise UserError(f"{root}: none of {', '.join(shard(name, split) for name in BLINK)} exists")
     return found
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of every split and all files, relative to ``root``.
+    """Return the counts per split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If no sub-task is there, a file is damaged, or the points cannot be read.
+        If no sub-task exists, a file is damaged, or the points cannot be read.
     """
     check_released(splits)
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
         images = questions = 0
-        for name in there(root, split):
+        for name in existing_sub_tasks(root, split):
             rows = sum(1 for _ in read_rows(Path(root) / shard(name, split), ["idx"]))
             questions += rows
-            images += rows * pictures_of(name)
+            images += rows * images_per_item(name)
             files.append(Path(shard(name, split)))
         counts[split] = receipt.SplitCounts(images=images, questions=questions)
     if (Path(root) / POINTS).exists():
@@ -82,19 +81,19 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     return counts, files
 
 
-def pictures_of(sub_task: str) -> int:
-    """Give how many pictures an item of a sub-task has."""
+def images_per_item(sub_task: str) -> int:
+    """Return the number of images of a sub-task's items."""
     return 3 if sub_task == "Art_Style" else 2
 
 
 def read_points(root: Path) -> dict[str, dict[str, Region]]:
-    """Give the points of every ``idx`` by name; none where there is no such table.
+    """Return the points of every ``idx`` by name; empty if there is no such table.
 
     Raises
     ------
     UserError
-        If a column is missing, a cell is no number, a name is unknown or stands there twice, or an
-        ``idx`` has some of the five points and not all.
+        If a column is missing, a cell is not a number, a name is unknown or duplicated, or an
+        ``idx`` has some but not all of the five points.
     """
     path = Path(root) / POINTS
     if not path.exists():
@@ -106,12 +105,12 @@ def read_points(root: Path) -> dict[str, dict[str, Region]]:
         idx, name = record.values["idx"], record.values["name"]
         if name not in NAMES:
             raise UserError(f"{record.where}: name is {name!r}; {nearest(name, NAMES)}")
-        of = found.setdefault(idx, {})
-        if name in of:
-            raise UserError(f"{record.where}: {name} of {idx!r} stands already further up")
-        of[name] = point(name, *(_number(record.values[c], c, record.where) for c in ("x", "y")))
-    for idx, of in found.items():
-        absent = [name for name in NAMES if name not in of]
+        marks = found.setdefault(idx, {})
+        if name in marks:
+            raise UserError(f"{record.where}: {name} of {idx!r} already has a row above")
+        marks[name] = point(name, *(_number(record.values[c], c, record.where) for c in ("x", "y")))
+    for idx, marks in found.items():
+        absent = [name for name in NAMES if name not in marks]
         if absent:
             raise UserError(f"{path}: {idx!r} lacks {', '.join(absent)}; give all five or none")
     return found

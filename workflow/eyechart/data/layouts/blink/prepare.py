@@ -1,8 +1,8 @@
-"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the hub.
+"""Make the tables of BLINK's vision-centric sub-tasks from its layout on the Hugging Face hub.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, where it
-is there, ``Points.csv``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Reads: the receipt ``acquired.json`` and, beside it, ``<Sub_Task>/<split>-….parquet`` and, if it
+exists, ``Points.csv``.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.blink.prepare --dataset blink \
         --receipt data/raw/blink/acquired.json --seed 7 \
@@ -27,9 +27,9 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
-from eyechart.data.hub_rows import picture_bytes, plain_name, read_rows, text_list
+from eyechart.data.hub_rows import image_bytes, plain_name, read_rows, text_list
 from eyechart.data.layouts.blink import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import REF, Region
@@ -38,12 +38,13 @@ _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image
 
 
 def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
-    """Give the sub-tasks that the wanted skills are, in BLINK's order.
+    """Return the sub-tasks of the wanted skills, in BLINK's order.
 
     Raises
     ------
     UserError
-        If BLINK has not such a skill, or marks that are part of the pictures are not wanted.
+        If BLINK does not have such a skill, or ``marks`` is false although the marks are part of
+        the images.
     """
     known = {skill: name for name, skill in BLINK.items()}
     for skill in settings["skills"]:
@@ -51,7 +52,7 @@ def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
             raise UserError(f"{where}.skills: {skill!r}; {nearest(skill, known)}")
     if not settings["marks"] and set(settings["skills"]) != {STYLE}:
         raise UserError(
-            f"{where}.marks is false, but BLINK's pictures have their marks drawn in; write true"
+            f"{where}.marks is false, but BLINK's images have their marks drawn in; set it to true"
         )
     return [name for name, skill in BLINK.items() if skill in settings["skills"]]
 
@@ -63,7 +64,7 @@ def puzzle_of(
     points: dict[str, dict[str, Region]],
     wording: dict[str, str],
 ) -> Puzzle:
-    """Give the puzzle of a row; one of another sub-task, or a bad cell, is a UserError."""
+    """Return the puzzle of a row; raise a UserError for another sub-task or a bad cell."""
     where, values = record
     if values["sub_task"] != sub_task:
         raise UserError(
@@ -71,10 +72,10 @@ def puzzle_of(
         )
     idx, task = plain_name(values["idx"], "idx", where), BLINK[sub_task]
     choices = text_list(values["choices"], "choices", where)
-    of = points.get(idx, {})
+    marks = points.get(idx, {})
     views = [
-        _view(values, idx, number, task, of, where)
-        for number in range(1, layout.pictures_of(sub_task) + 1)
+        _view(values, idx, number, task, marks, where)
+        for number in range(1, layout.images_per_item(sub_task) + 1)
     ]
     own = canvas_items.question_of(values["prompt"] or values["question"] or "")
     return Puzzle(
@@ -83,32 +84,32 @@ def puzzle_of(
         split=split,
         task=task,
         type=sub_task,
-        prompt=canvas_items.word(wording[task], own),
+        prompt=canvas_items.apply_wording(wording[task], own),
         choices=choices,
         answer=canvas_items.letter_of(values["answer"], choices, where),
         views=views,
         ties=[idx],
         marked=task != STYLE,
-        placed=task == STYLE or bool(of),
+        placed=task == STYLE or bool(marks),
         meta={"question": values["question"]},
     )
 
 
 def _view(
-    values: dict[str, Any], idx: str, number: int, task: str, of: dict[str, Region], where: str
+    values: dict[str, Any], idx: str, number: int, task: str, marks: dict[str, Region], where: str
 ) -> PuzzleView:
     column = f"image_{number}"
-    told = f"{where}: {column}"
-    data = picture_bytes(values.get(column), told)
+    location = f"{where}: {column}"
+    data = image_bytes(values.get(column), location)
     name = f"{idx}_{number}"
     if task == STYLE:
-        return PuzzleView(name, data, told, whole=(REF, "A", "B")[number - 1])
+        return PuzzleView(name, data, location, whole=(REF, "A", "B")[number - 1])
     names = [REF] if number == 1 else [key for key in layout.NAMES if key != REF]
-    return PuzzleView(name, data, told, [of[key] for key in names if key in of])
+    return PuzzleView(name, data, location, [marks[key] for key in names if key in marks])
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give every wanted row of every wanted sub-task to the gallery."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row of every wanted sub-task to the tables."""
     settings, points = args.settings, layout.read_points(root)
     for split in settings["splits"]:
         for sub_task in sub_tasks(settings, f"datasets.{args.dataset}"):
@@ -118,20 +119,20 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
             wanted = set(canvas_items.choose(ids, settings["most"], *seeds))
             for record in read_rows(path, _COLUMNS, ("image_3",)):
                 if str(record.values["idx"]) in wanted:
-                    gallery.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
+                    writer.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     where = f"datasets.{args.dataset}"
     check_wording(args.settings["wording"], args.settings["skills"], True, f"{where}.wording")
     sub_tasks(args.settings, where)
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

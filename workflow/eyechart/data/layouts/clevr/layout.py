@@ -1,4 +1,4 @@
-"""The official on-disk layout of CLEVR v1.0: where its files stand, and its two JSON lists.
+"""The official on-disk layout of CLEVR v1.0: paths of its files, and its two JSON lists.
 
 Source: README.txt of the CLEVR v1.0 release (Johnson et al., CVPR 2017).
 """
@@ -13,27 +13,27 @@ from eyechart.data.layouts.base import check_splits, require, require_plain, wit
 from eyechart.tables import receipt
 
 NAME = "clevr"
-TOPS = ("CLEVR_v1.0", "")  # the folder that the official archive holds everything in
+TOPS = ("CLEVR_v1.0", "")  # top folder of the official archive
 RELEASED = ("train", "val")  # the official splits that come with scenes and answers
 
 
-def picture(split: str, filename: str) -> str:
-    """Give the path of a picture from the dataset's folder."""
+def image_path(split: str, filename: str) -> str:
+    """Return the path of an image in the dataset's folder."""
     return f"images/{split}/{filename}"
 
 
 def scenes(split: str) -> str:
-    """Give the path of a split's scenes from the dataset's folder."""
+    """Return the path of a split's scenes in the dataset's folder."""
     return f"scenes/CLEVR_{split}_scenes.json"
 
 
 def questions(split: str) -> str:
-    """Give the path of a split's questions from the dataset's folder."""
+    """Return the path of a split's questions in the dataset's folder."""
     return f"questions/CLEVR_{split}_questions.json"
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     for split in splits:
         if path in (scenes(split), questions(split)):
@@ -44,31 +44,31 @@ def member(name: str, splits: list[str]) -> str | None:
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse an official split without scenes and answers before anything is downloaded."""
+    """Raise a UserError for an official split without scenes and answers, before any download."""
     check_splits(splits, RELEASED, "CLEVR v1.0", "scenes and answers")
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of every split and all of its files, relative to ``root``.
+    """Return the counts per split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If a list of scenes or questions is missing or broken, or a scene's picture is missing.
+        If a list of scenes or questions is missing or broken, or a scene's image is missing.
     """
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
-        pictures = [picture(split, s["image_filename"]) for s in read_scenes(root, split)]
-        for name in pictures:
+        images = [image_path(split, s["image_filename"]) for s in read_scenes(root, split)]
+        for name in images:
             if not (Path(root) / name).is_file():
                 raise UserError(
-                    f"{Path(root) / name}: no such picture, but {Path(root) / scenes(split)} has "
+                    f"{Path(root) / name}: no such image, but {Path(root) / scenes(split)} has "
                     "its scene"
                 )
-        asked = len(read_questions(root, split))
-        counts[split] = receipt.SplitCounts(images=len(pictures), questions=asked)
-        files += [Path(name) for name in (*pictures, scenes(split), questions(split))]
+        count = len(read_questions(root, split))
+        counts[split] = receipt.SplitCounts(images=len(images), questions=count)
+        files += [Path(name) for name in (*images, scenes(split), questions(split))]
     return counts, files
 
 
@@ -78,7 +78,7 @@ def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
     Raises
     ------
     UserError
-        If the file or one of these fields is missing, or a file name is no plain name.
+        If the file or one of these fields is missing, or a file name is not plain.
     """
     path = Path(root) / scenes(split)
     found = _read_list(path, "scenes", split)
@@ -89,10 +89,10 @@ def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
 
 
 def read_questions(root: Path, split: str) -> list[dict[str, Any]]:
-    """Read the questions of a split; each node of a program is reduced to its function's name.
+    """Read the questions of a split; each program node is reduced to the name of its function.
 
-    The reduction happens while parsing: the programs are most of the 700 MB of the official
-    training questions.
+    Nodes are reduced while parsing, since programs are most of the 700 MB of the official training
+    questions.
     """
     return _read_list(Path(root) / questions(split), "questions", split)
 
@@ -102,7 +102,7 @@ def _read_list(path: Path, key: str, split: str) -> list[dict[str, Any]]:
         found = json.loads(path.read_bytes(), object_hook=_reduce_node)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such file, so split {split!r} cannot be examined (the test split of CLEVR "
+            f"{path}: no such file, so split {split!r} cannot be evaluated (CLEVR's test split "
             "was released without scenes and answers; use train and val)"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -113,7 +113,7 @@ def _read_list(path: Path, key: str, split: str) -> list[dict[str, Any]]:
 
 
 def _reduce_node(record: dict[str, Any]) -> Any:
-    # released questions call a node's name 'function', the public generator 'type'
+    # the key of a node's name is 'function' in the release and 'type' in the public generator
     if "inputs" in record and ("function" in record or "type" in record):
         return record.get("function", record.get("type"))
     return record

@@ -1,7 +1,7 @@
-"""Make the tables of questions and pictures from a dataset in CLEVR v1.0's official layout.
+"""Make the tables of questions and images from a dataset in CLEVR v1.0's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``images/``, ``scenes/`` and ``questions/``.
-Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per picture).
+Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per image).
 
     python -m eyechart.data.layouts.clevr.prepare --dataset clevr \
         --receipt data/raw/clevr/acquired.json \
@@ -28,7 +28,7 @@ _QUESTION = ("question", "answer", "image_filename", "question_family_index", "p
 
 
 def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row]:
-    """Give a row per scene of a split, all but the picture's hash and size.
+    """Return one row per scene of a split, without the image's hash and size.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row
     split : str
         Official split.
     divide : callable
-        Gives ``train`` or ``test`` for a group; the group is the picture itself.
+        Returns ``train`` or ``test`` for a group; the group is the image itself.
 
     Raises
     ------
     UserError
-        If a scene lacks a field, has an attribute that CLEVR has not, or stands there twice.
+        If a scene lacks a field, has an attribute unknown to CLEVR, or occurs twice.
     """
     file = Path(root) / layout.scenes(split)
     rows: dict[str, Row] = {}
@@ -57,26 +57,26 @@ def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row
             "split": split,
             "group_split": divide(name),
             "group": name,
-            "path": (Path(root) / layout.picture(split, scene["image_filename"])).as_posix(),
+            "path": (Path(root) / layout.image_path(split, scene["image_filename"])).as_posix(),
             "type": tasks.image_type(scene),
         } | {schemas.LABEL + task: label for task, label in labels}
     return list(rows.values())
 
 
 def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
-    """Give a row per question of a split.
+    """Return one row per question of a split.
 
-    ``item_id`` counts a picture's questions in the file's order; the answer decides the task; the
+    ``item_id`` numbers an image's questions in file order. The answer determines the task. The
     input type of Hewitt & Liang's control task is the question's text.
 
     Raises
     ------
     UserError
-        If a question lacks a field, is about no known picture, or has an unknown answer.
+        If a question lacks a field, refers to an unknown image, or has an unknown answer.
     """
     file = Path(root) / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}
-    asked: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     rows = []
     for index, question in enumerate(layout.read_questions(root, split)):
         where = f"{file}: question {index}"
@@ -88,8 +88,8 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
                 f"split {split!r} has"
             )
         name = image["image_id"]
-        rows.append(_item(question, f"{name}_q{asked[name]:02d}", image, where))
-        asked[name] += 1
+        rows.append(_item(question, f"{name}_q{counts[name]:02d}", image, where))
+        counts[name] += 1
     return rows
 
 
@@ -146,7 +146,7 @@ def main(argv: list[str]) -> None:
         of_split = image_rows(root, split, divide)
         items += item_rows(root, split, of_split)
         images += of_split
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, tasks.IMAGE_TASKS)
 
 

@@ -1,4 +1,4 @@
-"""CLEVR's tasks: which of six a question belongs to, and what a scene says of its picture."""
+"""CLEVR's tasks: the six tasks of questions, and the labels of images from their scenes."""
 
 from collections import Counter
 from typing import Any
@@ -26,7 +26,7 @@ NO_OBJECT = "nothing"
 
 
 def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
-    """Give the label of every image task for one scene.
+    """Return the label of every image task for one scene.
 
     Returns
     -------
@@ -44,11 +44,11 @@ def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
 
 
 def image_type(scene: dict[str, Any]) -> str:
-    """Give ``<shape> <color>`` of the object nearest the camera: the picture's input type.
+    """Return ``<shape> <color>`` of the object nearest the camera: the image's input type.
 
-    Nearest is farthest along the scene's own ``front`` direction on the floor, so no other object
-    is in its ``relationships["front"]``. A type must recur for Hewitt & Liang's control task:
-    there are 24.
+    The nearest object is the one farthest along the scene's own ``front`` direction on the floor,
+    so no other object is in its ``relationships["front"]``. Types must recur for Hewitt & Liang's
+    control task; there are 24.
     """
     front = scene["directions"]["front"]
     if not scene["objects"]:
@@ -62,7 +62,7 @@ def image_type(scene: dict[str, Any]) -> str:
 
 
 def answer_text(answer: Any) -> str:
-    """Give an answer as CLEVR's release writes it: the generator may leave booleans and counts."""
+    """Return an answer as text, as in CLEVR's release; the generator may write bool or int."""
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     return str(answer)

@@ -1,4 +1,4 @@
-"""COCO's annotations of one split, checked and indexed by picture with pycocotools."""
+"""COCO's annotations of one split, checked and indexed by image with pycocotools."""
 
 import contextlib
 import io
@@ -15,23 +15,23 @@ from eyechart.data.layouts.coco import layout
 from eyechart.data.layouts.coco.tasks import slug
 
 Row = dict[str, Any]
-_SHOWN = 5  # absent pictures in a sentence; the log has them all
+_SHOWN = 5  # missing images named in an error; the log has all
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """One split.
+    """Annotations of one split.
 
     Attributes
     ----------
     images : dict
-        Pictures that are there (``file_name``, ``width``, ``height``) by id, sorted.
+        Existing images (``file_name``, ``width``, ``height``) by id, sorted.
     categories : list of str
         Names, in the order of their ids.
     objects, captions : dict
-        Annotations by picture, in the order of their ids; a picture may have none. An object's
-        ``category`` is the place of its category in the list.
+        Annotations by image, in the order of their ids; an image may have none. An object's
+        ``category`` is the index of its category in the list.
     """
 
     images: dict[int, Row]
@@ -48,17 +48,17 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
     root : Path
         The dataset's folder.
     split : str
-        Split.
+        Name of the split.
     acquired : set of str
         Paths from ``root`` that the receipt lists.
     allow_missing : bool
-        Whether annotations may name pictures that are not there; they are left out.
+        Whether annotations may name missing images; these are then left out.
 
     Raises
     ------
     UserError
-        If a file is missing or broken, a field is missing, an id stands there twice, a category is
-        unknown, or pictures are absent that may not be.
+        If a file is missing or broken, a field is missing, an id is duplicated, a category is
+        unknown, or images are missing without ``allow_missing``.
     """
     things = _load(root, layout.instances(split), split)
     told = _load(root, layout.captions(split), split)
@@ -69,7 +69,7 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
     _report(Path(root) / layout.instances(split), absent, allow_missing)
     ids = [i for i in sorted(objects.imgs) if _path(split, objects.imgs[i]) not in absent]
     if not ids:
-        raise UserError(f"{Path(root) / split}: holds none of the pictures that are annotated")
+        raise UserError(f"{Path(root) / split}: contains none of the annotated images")
     places = {category: place for place, category in enumerate(sorted(objects.cats))}
     for thing in objects.anns.values():
         thing["category"] = places[thing["category_id"]]
@@ -90,7 +90,7 @@ def _load(root: Path, name: str, split: str) -> Row:
         where, file = f"{path}: images[{index}]", image["file_name"]
         require_plain(file, "file_name", where)
         if file in files:
-            raise UserError(f"{where}: file_name {file!r} stands there twice")
+            raise UserError(f"{where}: file_name {file!r} occurs twice")
         files.add(file)
     return found
 
@@ -98,7 +98,7 @@ def _load(root: Path, name: str, split: str) -> Row:
 def _index(dataset: Row) -> COCO:
     coco = COCO()
     coco.dataset = dataset
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         coco.createIndex()
     return coco
 
@@ -111,8 +111,8 @@ def _check_objects(found: Row, path: Path) -> None:
         other = by_slug.setdefault(slug(name), name)
         if not slug(name) or other != name:
             raise UserError(
-                f"{path}: category {name!r} makes the task 'has_{slug(name)}', which names none or "
-                f"also {other!r}; rename it with Latin letters"
+                f"{path}: category {name!r} makes the task 'has_{slug(name)}', which is empty or "
+                f"that of {other!r} too; rename it with Latin letters"
             )
     fields = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
     _check_rows(found, "annotations", fields, path)
@@ -151,7 +151,7 @@ def _check_rows(found: Row, key: str, fields: tuple[str, ...], path: Path) -> No
                 where = f"{path}: {key}[{index}]"
                 raise UserError(f"{where}: {field} is {row[field]!r}, expected a whole number")
         if row["id"] in seen:
-            raise UserError(f"{path}: {key}[{index}]: id {row['id']} stands there twice")
+            raise UserError(f"{path}: {key}[{index}]: id {row['id']} occurs twice")
         seen.add(row["id"])
 
 
@@ -160,7 +160,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _absent(split: str, sources: list[COCO], acquired: set[str]) -> dict[str, int]:
-    """Give what is named and not there, with how many annotations name it."""
+    """Return the missing images by name, with the number of annotations that name each."""
     paths = {image: _path(split, row) for image, row in sources[0].imgs.items()}
     absent = {path: 0 for path in paths.values() if path not in acquired}
     for source in sources:
@@ -176,7 +176,7 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
         return
     names = sorted(absent)
     told = (
-        f"{path}: of the pictures that it or the captions name, {len(names)} are not there, with "
+        f"{path}: of the images that it or the captions name, {len(names)} are missing, with "
         f"{sum(absent.values())} annotations"
     )
     _log.warning("%s: %s", told, ", ".join(names))
@@ -184,12 +184,12 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
         more = ", …" if len(names) > _SHOWN else ""
         raise UserError(
             f"{told}, first {', '.join(names[:_SHOWN])}{more}; restore them and acquire the "
-            "dataset again, or write allow_missing: true for it to leave them out"
+            "dataset again, or set allow_missing: true to leave them out"
         )
 
 
 def _path(split: str, image: Row) -> str:
-    return layout.picture(split, image["file_name"])
+    return layout.image_path(split, image["file_name"])
 
 
 def _sorted(coco: COCO, image: int) -> list[Row]:

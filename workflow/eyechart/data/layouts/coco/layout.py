@@ -1,7 +1,7 @@
-"""The official on-disk layout of COCO 2017: folders of pictures, and annotations beside them.
+"""The official on-disk layout of COCO 2017: image folders, and annotations beside them.
 
-Source: the data format of the COCO site (Lin et al., ECCV 2014). Any dataset in this layout is
-read, whatever its splits and categories are called.
+Source: the data format of the COCO site (Lin et al., ECCV 2014). Any dataset in this layout
+can be read, whatever the names of its splits and categories.
 """
 
 import json
@@ -17,29 +17,29 @@ from eyechart.data.layouts.base import check_splits, require, require_plain, wit
 from eyechart.tables import receipt
 
 NAME = "coco"
-TOPS = ("", "coco")  # official archives hold the dataset's folders at once, users' often in one
+TOPS = ("", "coco")  # official archives have no top folder, users' folders often do
 RELEASED = ("train2017", "val2017")  # the official splits that come with annotations
-_SHOWN = 3  # of names in a sentence
+_SHOWN = 3  # number of names in an error
 _log = logging.getLogger(__name__)
 
 
-def picture(split: str, filename: str) -> str:
-    """Give the path of a picture from the dataset's folder."""
+def image_path(split: str, filename: str) -> str:
+    """Return the path of an image in the dataset's folder."""
     return f"{split}/{filename}"
 
 
 def instances(split: str) -> str:
-    """Give the path of a split's objects from the dataset's folder."""
+    """Return the path of a split's objects in the dataset's folder."""
     return f"annotations/instances_{split}.json"
 
 
 def captions(split: str) -> str:
-    """Give the path of a split's captions from the dataset's folder."""
+    """Return the path of a split's captions in the dataset's folder."""
     return f"annotations/captions_{split}.json"
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     for split in splits:
         if path in (instances(split), captions(split)):
@@ -50,43 +50,43 @@ def member(name: str, splits: list[str]) -> str | None:
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse an official split without annotations before anything is downloaded."""
+    """Raise a UserError for an official split without annotations, before any download."""
     check_splits(splits, RELEASED, "COCO 2017", "annotations")
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of every split, captions as questions, and all of its files that are there.
+    """Return the counts per split (captions as questions), and all existing files.
 
-    Pictures that are named and absent are counted in the log; whether they may be is decided when
-    the tables are made. Pictures that no annotation names are left out.
+    Missing images are counted in the log; whether they are allowed is checked when the tables are
+    made. Images without annotations are left out.
 
     Raises
     ------
     UserError
-        If a list is missing or broken, or none of a split's pictures is there.
+        If a list is missing or broken, or none of a split's images exists.
     """
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
         named = [image["file_name"] for image in read_images(root, split)]
-        there = pictures_there(root, split)
-        found = [name for name in named if name in there]
+        existing = existing_images(root, split)
+        found = [name for name in named if name in existing]
         if not found:
             raise UserError(
-                f"{Path(root) / split}: none of the {len(named)} pictures that "
-                f"{Path(root) / instances(split)} names is there{_first(named)}"
+                f"{Path(root) / split}: none of the {len(named)} images that "
+                f"{Path(root) / instances(split)} names exists{_first(named)}"
             )
-        if absent := [name for name in named if name not in there]:
-            _log.warning("%s: %d pictures absent%s", split, len(absent), _first(absent))
-        told = read_lists(root, captions(split), split, _leave_out_annotations)
-        counts[split] = receipt.SplitCounts(images=len(found), questions=len(told["annotations"]))
-        files += [Path(picture(split, name)) for name in found]
+        if absent := [name for name in named if name not in existing]:
+            _log.warning("%s: %d images are missing%s", split, len(absent), _first(absent))
+        listed = read_lists(root, captions(split), split, _leave_out_annotations)
+        counts[split] = receipt.SplitCounts(images=len(found), questions=len(listed["annotations"]))
+        files += [Path(image_path(split, name)) for name in found]
         files += [Path(instances(split)), Path(captions(split))]
     return counts, files
 
 
-def pictures_there(root: Path, split: str) -> set[str]:
-    """Give the names of all files in a split's folder of pictures."""
+def existing_images(root: Path, split: str) -> set[str]:
+    """Return the names of all files in a split's image folder."""
     try:
         with os.scandir(Path(root) / split) as entries:
             return {entry.name for entry in entries if entry.is_file()}
@@ -95,7 +95,7 @@ def pictures_there(root: Path, split: str) -> set[str]:
 
 
 def read_images(root: Path, split: str) -> list[dict[str, Any]]:
-    """Give the pictures that a split's objects are annotated in, each with ``file_name``."""
+    """Return the images listed by a split's object annotations, each with ``file_name``."""
     found = read_lists(root, instances(split), split, _leave_out_annotations)
     for index, image in enumerate(found["images"]):
         where = f"{Path(root) / instances(split)}: image {index}"
@@ -110,19 +110,19 @@ def read_lists(
 ) -> dict[str, Any]:
     """Read a file of annotations; ``hook`` reduces every object while it is parsed.
 
-    Reducing early keeps memory low: outlines are most of a file of objects.
+    Reducing early keeps memory low, since outlines are most of a file of objects.
 
     Raises
     ------
     UserError
-        If the file is missing, is no JSON, or holds no annotations.
+        If the file is missing, is not valid JSON, or contains no annotations.
     """
     path = Path(root) / name
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), object_hook=hook)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: no such file, so split {split!r} cannot be examined (of COCO 2017, only "
+            f"{path}: no such file, so split {split!r} cannot be evaluated (of COCO 2017, only "
             f"{' and '.join(RELEASED)} were released with annotations)"
         ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -135,7 +135,7 @@ def read_lists(
 
 
 def leave_out_outlines(record: dict[str, Any]) -> dict[str, Any]:
-    """Drop what no task asks for."""
+    """Drop the fields that no task needs."""
     record.pop("segmentation", None)
     return record
 

@@ -1,4 +1,4 @@
-"""Make the tables of questions and pictures from a dataset in COCO's official layout.
+"""Make the tables of questions and images from a dataset in COCO's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``<split>/`` and ``annotations/``.
 Writes: ``items.parquet`` (presence, position, counting, caption) and ``images.parquet``.
@@ -31,28 +31,28 @@ from eyechart.data.layouts.coco.questions import Questions
 from eyechart.data.preparation import Row
 from eyechart.tables import items as schemas
 
-_PART = 1000  # pictures whose items are rows at a time
+_PART = 1000  # images whose items are held as rows at a time
 
 
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
-    """Give a split's pictures, or so many of them as the seed decides; none depends on another.
+    """Return a split's images, or a seeded sample of ``subset``; each is drawn independently.
 
     Raises
     ------
     UserError
-        If there are fewer.
+        If there are fewer than ``subset``.
     """
     if subset is None:
         return images
     if subset > len(images):
-        raise UserError(f"subset is {subset}, but {split} has {len(images)} pictures")
+        raise UserError(f"subset is {subset}, but {split} has {len(images)} images")
     return sorted(sorted(images, key=lambda i: seed_for("subset", *seeds, split, i))[:subset])
 
 
 def image_row(
     root: Path, split: str, found: Annotations, image: int, divide: Callable[[str], str], most: int
 ) -> Row:
-    """Give the row of a picture, all but its hash and size; the group is the picture itself."""
+    """Return the row of an image without its hash and size; the group is the image itself."""
     name = f"{split}_{image:012d}"
     objects, categories = found.objects[image], found.categories
     labels = tasks.image_labels(objects, categories, most)
@@ -61,22 +61,22 @@ def image_row(
         "split": split,
         "group_split": divide(name),
         "group": name,
-        "path": (root / layout.picture(split, found.images[image]["file_name"])).as_posix(),
+        "path": (root / layout.image_path(split, found.images[image]["file_name"])).as_posix(),
         "type": tasks.image_type(objects, categories),
     } | {schemas.LABEL + task: label for task, label in labels.items()}
 
 
 def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
-    """Give the items of a picture whose row is known."""
+    """Return the items of an image, given its row."""
     shared = {key: row[key] for key in ("split", "group_split", "group")}
     shared |= {"images": [row["image_id"]], "pair": None}
     items = questions.about(image)
     return [item | shared | {"item_id": f"{row['image_id']}_{item['item_id']}"} for item in items]
 
 
-def check_sizes(rows: list[Row], told: list[Row]) -> None:
-    """Raise a UserError for a picture of another size than its annotations were made for."""
-    for row, image in zip(rows, told, strict=True):
+def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
+    """Raise a UserError for an image whose size differs from its annotations."""
+    for row, image in zip(rows, annotated, strict=True):
         if (row["width"], row["height"]) != (image["width"], image["height"]):
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
@@ -87,7 +87,7 @@ def check_sizes(rows: list[Row], told: list[Row]) -> None:
 def prepare_split(
     args: argparse.Namespace, split: str, annotations: Annotations, add: Callable[[list[Row]], None]
 ) -> tuple[list[pa.Table], list[Row]]:
-    """Give the items, in parts, and pictures of one split; ``add`` adds hash and size to those."""
+    """Return the items (in parts) and images of one split; ``add`` adds hash and size to images."""
     settings, seeds = args.settings, (args.dataset, args.seed)
     ids = choose(list(annotations.images), settings["subset"], split, *seeds)
     root, divide = args.receipt.parent, preparation.divider(args)
@@ -112,12 +112,12 @@ def main(argv: list[str]) -> None:
     acquired = {entry["path"] for entry in receipt["files"]}
     items: list[pa.Table] = []
     images: list[Row] = []
-    labels: dict[str, None] = {}  # in order; a label that another split lacks is null there
+    labels: dict[str, None] = {}  # in order; null in splits that lack the label
     for split in args.settings["splits"]:
         found = read_split(root, split, acquired, args.settings["allow_missing"])
         labels |= dict.fromkeys(tasks.image_tasks(found.categories))
         of_split = prepare_split(
-            args, split, found, lambda rows: preparation.add_pictures(root, rows, receipt)
+            args, split, found, lambda rows: preparation.add_image_facts(root, rows, receipt)
         )
         items += of_split[0]
         images += of_split[1]

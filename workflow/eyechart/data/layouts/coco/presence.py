@@ -1,7 +1,7 @@
-"""POPE's questions: which categories a picture is asked for that it has, and that it has not.
+"""POPE's questions: choose the present and absent categories to ask about in an image.
 
 Source: Li et al., "Evaluating Object Hallucination in Large Vision-Language Models" (EMNLP 2023):
-negatives at random, by popularity, and by how often they occur beside what is in the picture.
+negatives at random, by frequency, and by co-occurrence with the image's categories.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,25 +13,25 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Statistics:
-    """In how many pictures two categories occur together; on the diagonal, each alone.
+    """Number of images in which two categories co-occur; the diagonal counts each category.
 
     Attributes
     ----------
     together : int64 array of shape (k, k)
-        Counts of pictures.
+        Counts of images.
     """
 
     together: np.ndarray
 
     @property
     def frequency(self) -> np.ndarray:
-        """In how many pictures each category occurs, int64 of shape (k,)."""
+        """Number of images in which each category occurs, int64 of shape (k,)."""
         return self.together.diagonal()
 
 
-def count(pictures: Iterable[Collection[int]], k: int) -> Statistics:
-    """Count over pictures, each given as the categories (from 0 to k - 1) that it has."""
-    listed = [sorted(present) for present in pictures]
+def count(images: Iterable[Collection[int]], k: int) -> Statistics:
+    """Count co-occurrences over images, each given as its categories (0 to k - 1)."""
+    listed = [sorted(present) for present in images]
     occurs = np.zeros((len(listed), k), np.float32)  # (n, k); exact: counts stay below 2^24
     for row, present in zip(occurs, listed, strict=True):
         row[present] = 1
@@ -41,26 +41,26 @@ def count(pictures: Iterable[Collection[int]], k: int) -> Statistics:
 def draw(
     present: Collection[int], most: int, statistics: Statistics, dice: Random
 ) -> tuple[list[int], dict[str, list[int]]]:
-    """Draw what one picture is asked for.
+    """Draw the categories that one image is asked about.
 
     Parameters
     ----------
     present : collection of int
-        Categories that the picture has.
+        Categories present in the image.
     most : int
-        Questions of each answer per sampling, at most: fewer where the picture has, or lacks,
+        Maximum number of questions per answer and sampling; fewer if the image has, or lacks,
         fewer categories.
     statistics : Statistics
-        Of all pictures of the split.
+        Counts over all images of the split.
     dice : Random
-        The picture's own.
+        Random generator of this image.
 
     Returns
     -------
     tuple
-        Categories that are there, and per sampling equally many that are not: ``random`` drawn
-        evenly, ``popular`` the most frequent, ``adversarial`` those that occur most often together
-        with the picture's categories. Of equals the first category is taken.
+        Present categories, and per sampling equally many absent ones: ``random`` drawn uniformly,
+        ``popular`` the most frequent, ``adversarial`` those that co-occur most often with the
+        image's categories. Ties are broken in favour of the first category.
     """
     has = sorted(present)
     absent = [c for c in range(len(statistics.together)) if c not in present]

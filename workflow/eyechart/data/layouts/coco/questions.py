@@ -1,4 +1,4 @@
-"""What is asked of a COCO picture: presence, position, counting, a caption."""
+"""Make the questions about a COCO image: presence, position, counting, caption."""
 
 import json
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ YES_NO = ["yes", "no"]
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked of the pictures of one split; a picture's draws depend on no other's.
+    """Questions about the images of one split; the draws of each image are independent.
 
     Attributes
     ----------
     seeds : tuple
-        What every draw is derived from: dataset, seed, split.
+        Seeds of every draw: dataset, seed, split.
     annotations : Annotations
-        Of all pictures of the split, asked or not: they say which categories are popular.
+        Annotations of all images of the split, sampled or not, for category frequencies.
     settings : dict
-        ``presence``, ``position`` and ``counting`` (categories asked of a picture, at most),
+        ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
         ``position_margin``, ``most_count``, ``wording``.
     """
 
@@ -34,24 +34,24 @@ class Questions:
     settings: dict[str, Any]
 
     def about(self, image: int) -> list[Row]:
-        """Give the items of a picture, without what they share with it.
+        """Return the items of an image, without the fields shared with it.
 
-        ``item_id`` is the end of one: it names task, form and category, so that it stays the same
-        whatever else is asked.
+        ``item_id`` is a suffix made of task, form and category, so it does not depend on the other
+        questions.
         """
-        asked = (self._presence, self._position, self._counting, self._caption)
-        return [item for ask in asked for item in ask(image)]
+        drawn = (self._presence, self._position, self._counting, self._caption)
+        return [item for ask in drawn for item in ask(image)]
 
     @cached_property
     def _statistics(self) -> presence.Statistics:
-        pictures = [self._present(image) for image in self.annotations.images]
-        return presence.count(pictures, len(self.annotations.categories))
+        images = [self._present(image) for image in self.annotations.images]
+        return presence.count(images, len(self.annotations.categories))
 
     def _present(self, image: int) -> set[int]:
         return {thing["category"] for thing in self.annotations.objects[image]}
 
     def _countable(self, image: int) -> dict[int, list[Row]]:
-        """Give a picture's objects by category, without those of which it has a crowd."""
+        """Return an image's objects by category, without categories annotated as a crowd."""
         found: dict[int, list[Row]] = {}
         for thing in self.annotations.objects[image]:
             found.setdefault(thing["category"], []).append(thing)
@@ -63,19 +63,19 @@ class Questions:
         return dice("coco", task, *self.seeds, image).sample(candidates, most)
 
     def _presence(self, image: int) -> Iterator[Row]:
-        """Ask, per way of sampling, for what is there and for equally much that is not."""
+        """Yield, per sampling, questions about present and equally many absent categories."""
         own = dice("coco", "presence", *self.seeds, image)
-        there, absent = presence.draw(
+        present, absent = presence.draw(
             self._present(image), self.settings["presence"], self._statistics, own
         )
         for sampling in tasks.SAMPLINGS:
-            for answer, categories in zip(YES_NO, (there, absent[sampling]), strict=True):
+            for answer, categories in zip(YES_NO, (present, absent[sampling]), strict=True):
                 for category in categories:
                     meta = {"sampling": sampling}
                     yield self._item("presence", category, YES_NO, answer, meta)
 
     def _position(self, image: int) -> Iterator[Row]:
-        """Ask of what is there once, and off the middle, for its side and for the other one."""
+        """Yield questions about the side, and the opposite side, of single off-centre objects."""
         row, margin = self.annotations.images[image], self.settings["position_margin"]
         size = (row["width"], row["height"])
         alone = {c: t[0] for c, t in self._countable(image).items() if len(t) == 1}
@@ -86,17 +86,17 @@ class Questions:
                     yield self._item("position", category, YES_NO, answer, {"side": side})
 
     def _counting(self, image: int) -> Iterator[Row]:
-        """Ask how many there are of what is there, and now and then of what is not."""
+        """Yield counting questions about present and sometimes absent categories."""
         most = self.settings["most_count"]
         counts = {c: len(t) for c, t in self._countable(image).items() if len(t) <= most}
-        asked = self._draw("counting", image, list(counts))
+        drawn = self._draw("counting", image, list(counts))
         present = self._present(image)
         absent = [c for c in range(len(self.annotations.categories)) if c not in present]
         own = dice("coco", "counting none", *self.seeds, image)
-        # so that "0" is right as often as one answer of most + 1 would be by chance
-        none = [own.choice(absent) for _ in asked if absent and own.random() < 1 / most]
+        # so that "0" is as frequent as one of most + 1 equally likely answers
+        none = [own.choice(absent) for _ in drawn if absent and own.random() < 1 / most]
         choices = [str(number) for number in range(most + 1)]
-        for category in dict.fromkeys([*asked, *none]):
+        for category in dict.fromkeys([*drawn, *none]):
             yield self._item("counting", category, choices, str(counts.get(category, 0)), {})
 
     def _caption(self, image: int) -> Iterator[Row]:

@@ -1,6 +1,6 @@
-"""COCO's tasks and how they are worded: articles and plurals of categories, slugs, sides.
+"""COCO's tasks and their wording: articles and plurals of categories, slugs, sides.
 
-Configuration is checked with this, so it needs the standard library alone.
+Used to check the configuration, so it imports only the standard library.
 """
 
 import re
@@ -10,14 +10,14 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 
 OBJECT_COUNT = "object_count"
-# object_count, and has_<category> for every category that the annotations have
+# object_count, and has_<category> for every annotated category
 IMAGE_TASK = re.compile(rf"{OBJECT_COUNT}|has_[a-z0-9_]+")
 SAMPLINGS = ("random", "popular", "adversarial")
 PRESENCE = tuple(f"presence_{sampling}" for sampling in SAMPLINGS)
-ITEM_TASKS = (*PRESENCE, "position", "counting")  # and caption, which is open
+ITEM_TASKS = (*PRESENCE, "position", "counting")  # besides caption, which is open-ended
 SIDES = (("left", "right"), ("top", "bottom"))
 NO_OBJECT = "nothing"
-# What a wording may name, and of what it must name one
+# Fields a wording may use, and of which it must use at least one
 _FIELDS = {
     "presence": ({"category", "a_category", "plural"}, [{"category", "a_category", "plural"}]),
     "position": ({"category", "a_category", "side"}, [{"category", "a_category"}, {"side"}]),
@@ -37,7 +37,7 @@ _PAIRS = {"skis", "scissors"}
 
 
 def slug(category: str) -> str:
-    """Give a category's name as the name of a task can hold it.
+    """Return a category's name in the form used in task names.
 
     >>> slug("dining table")
     'dining_table'
@@ -46,7 +46,7 @@ def slug(category: str) -> str:
 
 
 def plural(category: str) -> str:
-    """Give the plural of a category; its last word alone changes.
+    """Return the plural of a category; only its last word changes.
 
     >>> plural("wine glass"), plural("red cube"), plural("person")
     ('wine glasses', 'red cubes', 'people')
@@ -64,7 +64,7 @@ def plural(category: str) -> str:
 
 
 def a_category(category: str) -> str:
-    """Give a category with its article.
+    """Return a category with its indefinite article.
 
     >>> a_category("dog"), a_category("umbrella"), a_category("scissors")
     ('a dog', 'an umbrella', 'a pair of scissors')
@@ -75,9 +75,9 @@ def a_category(category: str) -> str:
 
 
 def check_wording(wording: dict[str, str], where: str) -> None:
-    """Raise a UserError for a wording with a field that does not exist, or without what it needs.
+    """Raise a UserError for a wording with an unknown field, or without a required one.
 
-    ``where`` begins the sentence, e.g. ``datasets.coco.wording``.
+    ``where`` begins the message, e.g. ``datasets.coco.wording``.
     """
     for task, (allowed, needed) in _FIELDS.items():
         if task not in wording:
@@ -97,7 +97,7 @@ def check_wording(wording: dict[str, str], where: str) -> None:
 
 
 def word(text: str, category: str, side: str) -> str:
-    """Give a question about a category and a side, as worded; both are empty where none is meant.
+    """Return the worded question about a category and a side; either may be empty.
 
     >>> word("Is {a_category} on the {side}?", "dog", "left")
     'Is a dog on the left?'
@@ -109,16 +109,16 @@ def word(text: str, category: str, side: str) -> str:
 
 
 def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[str, str]]:
-    """Give per axis the side on which a box lies and the other one; nothing within the middle.
+    """Return per axis the side of a box and the opposite side; none for a box in the middle.
 
     Parameters
     ----------
     box : list of float
         Left, top, width, height in px, as COCO has it.
     size : tuple of int
-        Width and height of the picture in px.
+        Width and height of the image in px.
     margin : float
-        Half-width of the band around the middle, as a share of the picture's side.
+        Half-width of the middle band, as a share of the image's side.
     """
     found = []
     for axis, (low, high) in enumerate(SIDES):
@@ -129,15 +129,15 @@ def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[
 
 
 def image_tasks(categories: list[str]) -> list[str]:
-    """Give the names of all image tasks, in the order of the table."""
+    """Return the names of all image tasks, in the order of the table."""
     return [OBJECT_COUNT, *(f"has_{slug(category)}" for category in categories)]
 
 
 def image_labels(objects: list[dict[str, Any]], categories: list[str], most: int) -> dict[str, str]:
-    """Give the label of every image task for one picture's objects.
+    """Return the label of every image task for one image's objects.
 
-    A crowd is no number of objects, so ``object_count`` leaves it out; it is there, so
-    ``has_<category>`` does not. From ``most`` objects on the label is ``<most>+``.
+    A crowd has no object count, so ``object_count`` excludes it; ``has_<category>`` includes it.
+    From ``most`` objects on, the count's label is ``<most>+``.
     """
     count = sum(not thing["iscrowd"] for thing in objects)
     present = {thing["category"] for thing in objects}
@@ -147,7 +147,7 @@ def image_labels(objects: list[dict[str, Any]], categories: list[str], most: int
 
 
 def image_type(objects: list[dict[str, Any]], categories: list[str]) -> str:
-    """Give the category of the object with the largest area: the picture's input type."""
+    """Return the category of the object with the largest area: the image's input type."""
     single = [thing for thing in objects if not thing["iscrowd"]]
     if not single:
         return NO_OBJECT

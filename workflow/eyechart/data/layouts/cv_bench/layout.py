@@ -1,4 +1,4 @@
-"""The layout of CV-Bench on the hub: of its files only ``test_3d.parquet``, which has depth order.
+"""The layout of CV-Bench on the hub: only ``test_3d.parquet``, which has the depth-order task.
 
 Source: the dataset's card (Tong et al., NeurIPS 2024).
 """
@@ -12,7 +12,7 @@ from eyechart.data.records import Record
 from eyechart.tables import receipt
 
 NAME = "cv_bench"
-TOPS = ("CV-Bench", "")  # folders that an archive may hold everything in
+TOPS = ("CV-Bench", "")  # possible top folders of an archive
 RELEASED = ("test",)
 ROWS = "test_3d.parquet"
 DEPTH = "Depth"
@@ -20,18 +20,18 @@ TASKS = (DEPTH, "Distance", "Count", "Relation")
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of a file, or None if not needed."""
+    """Return a file's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     return path if path == ROWS else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse any split but the one."""
+    """Raise a UserError for any split but the only one."""
     check_splits(splits, RELEASED, "CV-Bench", "answers")
 
 
 def is_depth(record: Record) -> bool:
-    """Say whether a row is of depth order; a task that CV-Bench has not is an error."""
+    """Return whether a row is about depth order; raise a UserError for an unknown task."""
     task = record.values["task"]
     if task not in TASKS:
         raise UserError(f"{record.where}: task is {task!r}; {nearest(str(task), TASKS)}")
@@ -39,7 +39,7 @@ def is_depth(record: Record) -> bool:
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the count of rows about depth order, and the one file.
+    """Return the number of rows about depth order, and the only file.
 
     Raises
     ------

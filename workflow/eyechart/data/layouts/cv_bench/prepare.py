@@ -1,7 +1,7 @@
 """Make the tables of CV-Bench's depth order: which of two objects in boxes is nearer.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``test_3d.parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.cv_bench.prepare --dataset cv_bench \
         --receipt data/raw/cv_bench/acquired.json --seed 7 \
@@ -25,9 +25,9 @@ from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, decode
+from eyechart.data.canvas.tables import PuzzleWriter, decode
 from eyechart.data.canvas.tasks import DEPTH, check_wording
-from eyechart.data.hub_rows import picture_bytes, read_rows, text_list, whole_number
+from eyechart.data.hub_rows import image_bytes, read_rows, text_list, whole_number
 from eyechart.data.layouts.cv_bench import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import LETTERS, Region, box
@@ -38,12 +38,12 @@ _log = logging.getLogger(__name__)
 
 
 def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
-    """Give the boxes of a row, [left, top, right, bottom] each, cut off where the picture ends.
+    """Return the boxes of a row, each [left, top, right, bottom], clipped to the image.
 
     Raises
     ------
     UserError
-        If the cell is anything else, or nothing of a box lies on the picture.
+        If the cell has another form, or a box lies entirely outside the image.
     """
     if not isinstance(values, list) or not all(_is_box(value) for value in values):
         raise UserError(
@@ -55,14 +55,14 @@ def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
         if whole[0] >= whole[2] or whole[1] >= whole[3]:
             raise UserError(
                 f"{where}: box {letter} [{left:g}, {top:g}, {right:g}, {bottom:g}] does not lie on "
-                f"its picture, which is {size[0]} x {size[1]} px"
+                f"its image, which is {size[0]} x {size[1]} px"
             )
         found.append(box(letter, *whole))
     return found
 
 
 def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
-    """Give the puzzle of a row about depth order.
+    """Return the puzzle of a row about depth order.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     where, values = record
     choices = text_list(values["choices"], "choices", where)
     name = f"depth_{whole_number(values['idx'], 'idx', where):06d}"
-    data = picture_bytes(values["image"], f"{where}: image")
+    data = image_bytes(values["image"], f"{where}: image")
     size = decode(data, f"{where}: image")[0].size
     regions = boxes(values["bbox"], size, where)
     a, b = (*choices, "", "")[:2]
@@ -83,7 +83,7 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
         split=split,
         task=DEPTH,
         type=str(values["source_dataset"]),
-        prompt=canvas_items.word(wording, str(values["question"]).strip(), a=a, b=b),
+        prompt=canvas_items.apply_wording(wording, str(values["question"]).strip(), a=a, b=b),
         choices=choices,
         answer=canvas_items.letter_of(values["answer"], choices, where),
         views=[PuzzleView(f"{name}_1", data, f"{where}: image", regions)],
@@ -93,26 +93,26 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], path: Path, gallery: Gallery) -> None:
-    """Give every wanted row about depth order to the gallery."""
+def prepare(settings: dict[str, Any], path: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row about depth order to the tables."""
     (split,) = settings["splits"]
-    args, cut = gallery.args, 0
+    args, cut = writer.args, 0
     depth = [r.values["idx"] for r in read_rows(path, ["idx", "task"]) if layout.is_depth(r)]
     names = [str(idx) for idx in depth]
     wanted = set(canvas_items.choose(names, settings["most"], args.dataset, args.seed, split))
     for record in read_rows(path, _COLUMNS):
         if layout.is_depth(record) and str(record.values["idx"]) in wanted:
             puzzle = puzzle_of(record, split, settings["wording"][DEPTH])
-            told = [value for region in record.values["bbox"] for value in region]
+            annotated = [value for region in record.values["bbox"] for value in region]
             kept = [value for region in puzzle.views[0].regions for value in region[2:]]
-            cut += told[: len(kept)] != kept
-            gallery.add(puzzle)
+            cut += annotated[: len(kept)] != kept
+            writer.add(puzzle)
     if cut:
-        _log.warning("%s: boxes of %d items reach off their pictures and were cut", path, cut)
+        _log.warning("%s: boxes of %d items extend beyond their images and were clipped", path, cut)
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
@@ -120,11 +120,11 @@ def main(argv: list[str]) -> None:
     check_wording(args.settings["wording"], [DEPTH], True, f"{where}.wording")
     if not args.settings["marks"]:
         raise UserError(
-            f"{where}.marks is false, but CV-Bench's pictures have their boxes drawn in; write true"
+            f"{where}.marks is false, but CV-Bench's images have boxes drawn in; set it to true"
         )
-    gallery = Gallery(args, receipt, root)
-    prepare(args.settings, root / layout.ROWS, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args.settings, root / layout.ROWS, writer)
+    writer.close()
 
 
 def _is_box(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Points of a picture that can be told from their surroundings: corners, spread over all of it.
+"""Find distinctive points spread over an image: corners.
 
 Source: the smaller eigenvalue of the structure tensor, Shi & Tomasi, CVPR 1994.
 """
@@ -10,7 +10,7 @@ _WIDTH = 2.0  # of the window, in px
 
 
 def strength(grey: np.ndarray) -> np.ndarray:
-    """Give how much of a corner every pixel is: the structure tensor's smaller eigenvalue.
+    """Return the corner strength of every pixel: the structure tensor's smaller eigenvalue.
 
     Parameters
     ----------
@@ -26,18 +26,18 @@ def strength(grey: np.ndarray) -> np.ndarray:
 
 
 def corners(grey: np.ndarray, cells: int) -> np.ndarray:
-    """Give the strongest pixel of every cell of a grid, and of these the stronger half.
+    """Return the strongest pixel per grid cell, restricted to the stronger half of them.
 
     Parameters
     ----------
     grey : ndarray of float, shape (h, w)
     cells : int
-        How many the longer side is divided into.
+        Number of cells along the longer side.
 
     Returns
     -------
     ndarray of int64, shape (n, 2)
-        x and y of pixels by their numbers, strongest first.
+        x and y pixel indices, strongest first.
     """
     found = strength(grey)
     step = max(max(grey.shape) // cells, 1)

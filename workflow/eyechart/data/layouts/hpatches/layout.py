@@ -1,7 +1,7 @@
 """The official layout of HPatches' sequences: ``<sequence>/1.ppm`` to ``6.ppm``, ``H_1_2`` on.
 
-``H_1_k`` maps a pixel of 1.ppm, by its number, to k.ppm: (0, 0) is the middle of the first pixel.
-Sequences ``i_…`` change their light, ``v_…`` their point of view. There are no splits.
+``H_1_k`` maps pixel indices of 1.ppm to k.ppm: (0, 0) is the centre of the first pixel. Sequences
+``i_…`` vary the illumination, ``v_…`` the viewpoint. There are no splits.
 
 Source: the README of hpatches-dataset (Balntas et al., CVPR 2017).
 """
@@ -17,8 +17,8 @@ from eyechart.data.layouts.mmvp.layout import check_one
 from eyechart.tables import receipt
 
 NAME = "hpatches"
-TOPS = ("hpatches-sequences-release", "")  # folders that an archive may hold everything in
-RELEASED = None  # no splits: any name will do for the one
+TOPS = ("hpatches-sequences-release", "")  # possible top folders of an archive
+RELEASED = None  # no splits: the only one may have any name
 KINDS = {"i": "illumination", "v": "viewpoint"}
 LAST = 6
 _SEQUENCE = re.compile(r"[iv]_[^/]+")
@@ -26,55 +26,55 @@ _MEMBER = re.compile(r"[iv]_[^/]+/([1-6]\.ppm|H_1_[2-6])")
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     return path if _MEMBER.fullmatch(path) else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse several splits: all sequences are one."""
+    """Raise a UserError for more than one split: all sequences are one split."""
     check_one(splits, NAME)
 
 
-def picture(sequence: str, number: int) -> str:
-    """Give the path of a picture from the dataset's folder."""
+def image_path(sequence: str, number: int) -> str:
+    """Return the path of an image in the dataset's folder."""
     return f"{sequence}/{number}.ppm"
 
 
 def homography(sequence: str, number: int) -> str:
-    """Give the path, from the dataset's folder, of what maps the first picture to another."""
+    """Return the path of the homography from the first image to another."""
     return f"{sequence}/H_1_{number}"
 
 
 def sequences(root: Path) -> list[str]:
-    """Give the names of all sequences.
+    """Return the names of all sequences.
 
     Raises
     ------
     UserError
-        If there are none.
+        If there are no sequences.
     """
     found = sorted(path.name for path in Path(root).glob("*/") if _SEQUENCE.fullmatch(path.name))
     if not found:
-        raise UserError(f"{root}: no folder of a sequence, expected names such as v_wall or i_dome")
+        raise UserError(f"{root}: no sequence folders, expected names such as v_wall or i_dome")
     return found
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of the one split and all files, relative to ``root``.
+    """Return the counts of the only split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If there is no sequence, or one lacks a picture or a homography.
+        If there is no sequence, or one lacks an image or a homography.
     """
     check_released(splits)
     names = sequences(root)
-    files = [picture(name, number) for name in names for number in range(1, LAST + 1)]
+    files = [image_path(name, number) for name in names for number in range(1, LAST + 1)]
     files += [homography(name, number) for name in names for number in range(2, LAST + 1)]
     for file in files:
         if not (Path(root) / file).is_file():
-            raise UserError(f"{Path(root) / file}: no such file, but its sequence needs it")
+            raise UserError(f"{Path(root) / file}: no such file, but its sequence requires it")
     counts = receipt.SplitCounts(images=LAST * len(names), questions=(LAST - 1) * len(names))
     return {splits[0]: counts}, [Path(file) for file in files]
 
@@ -89,7 +89,7 @@ def read_homography(path: Path) -> np.ndarray:
     Raises
     ------
     UserError
-        If the file is missing, or does not hold three rows of three numbers that can be inverted.
+        If the file is missing, or does not contain an invertible 3 x 3 matrix.
     """
     try:
         rows = [line.split() for line in Path(path).read_text(encoding="ascii").splitlines()]
@@ -101,12 +101,12 @@ def read_homography(path: Path) -> np.ndarray:
     if matrix.shape != (3, 3) or not np.isfinite(matrix).all():
         raise UserError(f"{path}: not a homography, expected 3 rows of 3 numbers")
     if abs(np.linalg.det(matrix / np.abs(matrix).max(initial=1e-300))) < 1e-12:
-        raise UserError(f"{path}: not a homography, as it maps the picture onto a line or a point")
+        raise UserError(f"{path}: not a homography, as it maps the image onto a line or a point")
     return matrix
 
 
 def project(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Map pixels by their numbers, shape (n, 2); what has no image becomes NaN."""
+    """Map pixel indices of shape (n, 2); points that map to infinity become NaN."""
     found = np.c_[points, np.ones(len(points))] @ matrix.T
     depth = np.where(found[:, 2:] * np.sign(matrix[2, 2] or 1.0) > 1e-12, found[:, 2:], np.nan)
     return found[:, :2] / depth

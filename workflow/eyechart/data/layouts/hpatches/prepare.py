@@ -1,7 +1,7 @@
-"""Make the tables of HPatches: which of four points is REF, from another view or in other light.
+"""Make the tables of HPatches: which of four points matches REF under another viewpoint or light.
 
 Reads: the receipt ``acquired.json`` and, beside it, the folders of sequences.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.hpatches.prepare --dataset hpatches \
         --receipt data/raw/hpatches/acquired.json --seed 7 \
@@ -26,45 +26,46 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, open_picture, size_of
+from eyechart.data.canvas.tables import PuzzleWriter, open_image, size_of
 from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
 from eyechart.data.layouts.hpatches import layout
 from eyechart.data.layouts.hpatches.corners import corners
 from eyechart.tables.regions import LETTERS
 
-_CELLS = 24  # of the longer side of the first picture, one candidate each
-_EDGE = 0.02  # of the longer side: no mark is nearer to the border
+_CELLS = 24  # grid cells along the first image's longer side, one candidate each
+_EDGE = 0.02  # minimum distance of a mark to the border, as a share of the longer side
 _log = logging.getLogger(__name__)
 
 
 def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) -> Puzzle | None:
-    """Give the puzzle of a sequence's first picture and another one.
+    """Return the puzzle of a sequence's first image and another image.
 
-    REF is a corner of the first picture, the answer its image on the other, and the others are the
-    images of other corners. None where no four of these lie on the other picture far enough apart:
-    ``apart`` is a share of its longer side. A file that cannot be read is a UserError.
+    REF is a corner of the first image, the answer is its projection onto the other image, and the
+    other choices are projections of other corners. Return None if no four of these lie on the other
+    image far enough apart; ``apart`` is a share of its longer side. Raise a UserError for a file
+    that cannot be read.
     """
-    paths = [root / layout.picture(sequence, n) for n in (1, number)]
-    told = root / layout.homography(sequence, number)
-    matrix = layout.read_homography(told)
-    first, size = open_picture(paths[0], sequence), size_of(paths[1], sequence)
+    paths = [root / layout.image_path(sequence, n) for n in (1, number)]
+    homography_path = root / layout.homography(sequence, number)
+    matrix = layout.read_homography(homography_path)
+    first, size = open_image(paths[0], sequence), size_of(paths[1], sequence)
     found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
     found = found[_inside(found, first.size)]
-    there = layout.project(matrix, found)
-    possible = [int(n) for n in np.flatnonzero(_inside(there, size))]
-    source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, there))
+    visible = layout.project(matrix, found)
+    possible = [int(n) for n in np.flatnonzero(_inside(visible, size))]
+    source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, visible))
     name = f"{sequence}_1_{number}"
     apart = args.settings["apart"] * max(size)
     made = match(source, target, apart, possible, args.dataset, args.seed, name)
     if made is None:
         return None
     return Puzzle(
-        where=str(told),
+        where=str(homography_path),
         item_id=name,
         split=args.settings["splits"][0],
         task=LOW_LEVEL,
         type=layout.KINDS[sequence[0]],
-        prompt=canvas_items.word(args.settings["wording"][LOW_LEVEL], ""),
+        prompt=canvas_items.apply_wording(args.settings["wording"][LOW_LEVEL], ""),
         choices=list(LETTERS[:CHOICES]),
         answer=made.letter,
         views=[
@@ -78,13 +79,13 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
 
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     edge, far = _EDGE * max(size), np.array(size) - 1
-    # comparisons with NaN, which has no image, are false
+    # comparisons with NaN (no projection) are false
     inside: np.ndarray = (points >= edge) & (points <= far - edge)
     return np.asarray(inside.all(axis=1))
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give every wanted pair of pictures to the gallery."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted pair of images to the tables."""
     (split,), most = args.settings["splits"], args.settings["most"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
@@ -92,23 +93,23 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
         sequence, number = name.split("/")
         puzzle = puzzle_of(root, sequence, int(number), args)
         if puzzle:
-            gallery.add(puzzle)
+            writer.add(puzzle)
         else:
             unused.append(name)
     if unused:
-        _log.warning("left out, as no four points lie on both pictures far enough apart: %s",
+        _log.warning("left out because no four points lie on both images far enough apart: %s",
                      ", ".join(unused))  # fmt: skip
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

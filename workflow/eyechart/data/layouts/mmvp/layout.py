@@ -1,8 +1,8 @@
 """The official on-disk layout of MMVP: ``Questions.csv`` and ``MMVP Images/<Index>.jpg``.
 
-Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number pictures by the row;
-here the ``Index`` decides, so that rows may stand in any order. MMVP has no splits: the one split
-of a dataset in this layout bears any name.
+Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number images by row;
+here the ``Index`` counts, so rows may be in any order. MMVP has no splits: the only split of a
+dataset in this layout may have any name.
 """
 
 import re
@@ -16,18 +16,18 @@ from eyechart.data.records import Record, positive, read_csv, require
 from eyechart.tables import receipt
 
 NAME = "mmvp"
-TOPS = ("MMVP", "")  # folders that an archive may hold everything in
-RELEASED = None  # any name will do for the one split
+TOPS = ("MMVP", "")  # possible top folders of an archive
+RELEASED = None  # the only split may have any name
 QUESTIONS = "Questions.csv"
-PATTERNS = "Patterns.csv"  # the studio's own addition: the pattern of each Index
-FOLDERS = ("MMVP Images", "MMVP_Images")  # as the authors' script has it, and as others do
+PATTERNS = "Patterns.csv"  # addition of eyechart's rendered datasets: the pattern of each Index
+FOLDERS = ("MMVP Images", "MMVP_Images")  # the name in the authors' script, and a common variant
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
-UNKNOWN = "mmvp"  # the task of an item whose pattern was not published
+UNKNOWN = "mmvp"  # task of items whose pattern was not published
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
 
 
 class MmvpQuestion(NamedTuple):
-    """One row of ``Questions.csv``: its options' texts, and the letter of the right one."""
+    """One row of ``Questions.csv``: the texts of its options, and the letter of the correct one."""
 
     where: str
     number: int
@@ -39,32 +39,32 @@ class MmvpQuestion(NamedTuple):
     pattern: str
 
 
-def picture(root: Path, index: int) -> str:
-    """Give the path of a picture from the dataset's folder."""
+def image_path(root: Path, index: int) -> str:
+    """Return the path of an image in the dataset's folder."""
     return f"{folder(root, FOLDERS)}/{index}.jpg"
 
 
 def folder(root: Path, names: tuple[str, ...]) -> str:
-    """Give which of several names the folder of pictures has.
+    """Return which of several names the image folder has.
 
     Raises
     ------
     UserError
-        If there is none of them.
+        If none of these folders exists.
     """
     found = [name for name in names if (Path(root) / name).is_dir()]
     if not found:
-        raise UserError(f"{root}: no folder of pictures, expected {' or '.join(names)}")
+        raise UserError(f"{root}: no image folder, expected {' or '.join(names)}")
     return found[0]
 
 
 def image_name(number: int) -> str:
-    """Give the id of a picture by its number."""
+    """Return the id of the image with this number."""
     return f"image_{number:03d}"
 
 
 def pair_name(number: int) -> str:
-    """Give the id of the pair of 2k − 1 and 2k.
+    """Return the id of the pair that consists of 2k − 1 and 2k.
 
     >>> pair_name(1), pair_name(2), pair_name(300)
     ('pair_001', 'pair_001', 'pair_150')
@@ -73,7 +73,7 @@ def pair_name(number: int) -> str:
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     folders = "|".join(map(re.escape, FOLDERS))
     needed = path in (QUESTIONS, PATTERNS) or re.fullmatch(rf"({folders})/[0-9]+\.jpg", path)
@@ -81,12 +81,12 @@ def member(name: str, splits: list[str]) -> str | None:
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse several splits: all of the layout's questions are one."""
+    """Raise a UserError for more than one split: all questions are one split."""
     check_one(splits, NAME)
 
 
 def check_one(splits: list[str], layout: str) -> None:
-    """Refuse several splits of a layout that knows none."""
+    """Raise a UserError for more than one split of a layout without splits."""
     if len(splits) != 1:
         raise UserError(
             f"splits are {', '.join(splits)}, but the layout {layout!r} has no splits; give one "
@@ -95,21 +95,21 @@ def check_one(splits: list[str], layout: str) -> None:
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of the one split and all files, relative to ``root``.
+    """Return the counts of the only split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If the questions cannot be read (see :func:`read_questions`), or a picture is missing.
+        If the questions cannot be read (see :func:`read_questions`), or an image is missing.
     """
     check_released(splits)
     questions = read_questions(root)
     for question in questions:
-        path = Path(root) / picture(root, question.number)
+        path = Path(root) / image_path(root, question.number)
         if not path.is_file():
-            raise UserError(f"{path}: no such picture, but {question.where} asks of it")
+            raise UserError(f"{path}: no such image, but {question.where} asks about it")
     lists = [QUESTIONS, *([PATTERNS] if (Path(root) / PATTERNS).exists() else [])]
-    files = [*lists, *(picture(root, question.number) for question in questions)]
+    files = [*lists, *(image_path(root, question.number) for question in questions)]
     counts = receipt.SplitCounts(images=len(questions), questions=len(questions))
     return {splits[0]: counts}, [Path(file) for file in files]
 
@@ -120,11 +120,11 @@ def read_questions(root: Path) -> list[MmvpQuestion]:
     Raises
     ------
     UserError
-        If a column is missing, a cell cannot be read, an ``Index`` stands there twice or lacks its
-        partner, or the two of a pair differ in question or options, or do not in their answers.
+        If a column is missing, a cell cannot be read, an ``Index`` is duplicated or lacks its
+        partner, or the two rows of a pair differ in question or options, or have equal answers.
     """
     path = Path(root) / QUESTIONS
-    records = read_csv(path, strict=False)  # as lenient with quotes as the authors' own reader
+    records = read_csv(path, strict=False)  # as lenient with quotes as the authors' reader
     require(records, COLUMNS, path)
     patterns = _read_patterns(Path(root) / PATTERNS)
     found: dict[int, MmvpQuestion] = {}
@@ -132,7 +132,7 @@ def read_questions(root: Path) -> list[MmvpQuestion]:
         question = _question(record, patterns)
         if question.number in found:
             earlier = found[question.number].where
-            raise UserError(f"{record.where}: Index {question.number} stands already in {earlier}")
+            raise UserError(f"{record.where}: Index {question.number} is already in {earlier}")
         found[question.number] = question
     for index, question in found.items():
         partner = found.get(partner_of(index))
@@ -146,7 +146,7 @@ def read_questions(root: Path) -> list[MmvpQuestion]:
 
 
 def partner_of(index: int) -> int:
-    """Give the other number of a pair: 2k of 2k − 1 and the other way round.
+    """Return the other number of a pair: 2k for 2k − 1 and vice versa.
 
     >>> partner_of(1), partner_of(2), partner_of(279)
     (2, 1, 280)
@@ -155,12 +155,12 @@ def partner_of(index: int) -> int:
 
 
 def parse_options(text: str, where: str) -> list[str]:
-    """Give the texts of ``(a) … (b) …``; letters must follow one another from a, in either case.
+    """Return the option texts of ``(a) … (b) …``; letters are consecutive from a, in either case.
 
     Raises
     ------
     UserError
-        If the text is anything else, an option is empty, or two are the same.
+        If the text has another form, an option is empty, or two options are equal.
     """
     found = _OPTION.findall(text)
     whole = "".join(f"({letter}){option}" for letter, option in found)
@@ -174,7 +174,7 @@ def parse_options(text: str, where: str) -> list[str]:
     ):
         raise UserError(f"{where}: Options is {text!r}, expected '(a) … (b) …'")
     if len(set(choices)) < len(choices):
-        raise UserError(f"{where}: Options is {text!r}, in which two options are the same")
+        raise UserError(f"{where}: Options is {text!r}, in which two options are equal")
     return choices
 
 
@@ -191,7 +191,7 @@ def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
             f"{', '.join(letters)}"
         )
     if patterns is not None and index not in patterns:
-        raise UserError(f"{record.where}: Index {index} has no row in {PATTERNS} beside it")
+        raise UserError(f"{record.where}: Index {index} has no row in {PATTERNS}")
     return MmvpQuestion(
         where=record.where,
         number=index,
@@ -205,18 +205,19 @@ def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
 
 
 def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
-    for name, mine, its in (
+    for name, first, second in (
         ("question", one.text, other.text),
         ("options", one.options, other.options),
     ):
-        if "".join(mine.split()).lower() != "".join(its.split()).lower():
+        if "".join(first.split()).lower() != "".join(second.split()).lower():
             raise UserError(
-                f"{one.where}: {name} {mine!r} differs from {its!r} of its partner in {other.where}"
+                f"{one.where}: {name} {first!r} differs from {second!r} of its partner in "
+                f"{other.where}"
             )
     if one.letter == other.letter:
         raise UserError(
             f"{one.where}: Correct Answer {one.letter} is also that of its partner in "
-            f"{other.where}, so whoever sees no difference would be right"
+            f"{other.where}, so a model that sees no difference would be right"
         )
     if one.pattern != other.pattern:
         raise UserError(

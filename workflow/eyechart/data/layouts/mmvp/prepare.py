@@ -1,16 +1,16 @@
-"""Make the tables of questions and pictures from MMVP in its official layout.
+"""Make the tables of questions and images from MMVP in its official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv``, ``MMVP Images/`` and, if
-there is one, ``Patterns.csv``.
-Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per picture).
+it exists, ``Patterns.csv``.
+Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per image).
 
-The setting ``corrections`` exchanges the answers of two pairs, Index 99 and 100 (the elephant's
+The setting ``corrections`` swaps the answers of two pairs, Index 99 and 100 (the elephant's
 tusks), 279 and 280 (the elderly person's posture). Users reported both to the authors, who have not
-answered: issue #14 of MMVP (2024) cites the rows 279 and 280 of the CSV, #30 (2026) adds 99 and
+replied: issue #14 of MMVP (2024) cites the rows 279 and 280 of the CSV, #30 (2026) adds 99 and
 100. lmms-eval's audit (#1018, January 2026) counts rows from 0, and at first changed one label of
-each pair, its rows 99 and 279, which are Index 100 and 280 (#1028); so both pictures of a pair had
-one answer. It has since looked again and exchanged all four (README of its MMVP task, #1210, March
-2026), and that is what is done here. Nobody looked at the pictures for eyechart.
+each pair, its rows 99 and 279, which are Index 100 and 280 (#1028); so both images of a pair had
+the same answer. It has since been revised and swaps all four (README of its MMVP task, #1210, March
+2026); the same is done here. The images were not inspected for eyechart.
 
     python -m eyechart.data.layouts.mmvp.prepare --dataset mmvp \
         --receipt data/raw/mmvp/acquired.json \
@@ -35,14 +35,14 @@ log = logging.getLogger(__name__)
 
 
 class Correction(NamedTuple):
-    """The label of one question: words that it must hold, what was released, what is right."""
+    """Correction of one label: words the question must contain, released and correct letter."""
 
     words: tuple[str, ...]
     released: str
     right: str
 
 
-# By the Index column, from 1; see the head of this module
+# By the Index column, from 1; see the module docstring
 CORRECTIONS = {
     99: Correction(("elephant", "tusks"), "Long", "Short"),
     100: Correction(("elephant", "tusks"), "Short", "Long"),
@@ -52,10 +52,10 @@ CORRECTIONS = {
 
 
 def corrected_answer(question: MmvpQuestion) -> str | None:
-    """Give the right answer where the published corrections change it, else None.
+    """Return the correct answer if the published corrections change it, else None.
 
-    Only the official question with its released answer is changed: neither another dataset in this
-    layout, such as the studio's, nor a copy that is corrected already.
+    Only the official question with its released answer is changed, not another dataset in this
+    layout, such as a rendered one, nor a copy that is already corrected.
     """
     known = CORRECTIONS.get(question.number)
     if known is None or not all(word in question.text.lower() for word in known.words):
@@ -68,10 +68,10 @@ def corrected_answer(question: MmvpQuestion) -> str | None:
 def item_rows(
     questions: list[MmvpQuestion], split: str, divide: Callable[[str], str], corrections: bool
 ) -> list[Row]:
-    """Give a row per question; the pair is the group.
+    """Return one row per question; the pair is the group.
 
-    ``meta`` holds what is official (``index``, ``options``, and ``official``, the released letter),
-    whether the run asked for ``corrections``, and whether this answer was ``corrected`` by them.
+    ``meta`` contains the official ``index``, ``options`` and released letter (``official``),
+    whether ``corrections`` were requested, and whether this answer was ``corrected``.
     """
     rows = []
     for question in questions:
@@ -106,14 +106,14 @@ def item_rows(
 def image_rows(
     root: Path, questions: list[MmvpQuestion], split: str, divide: Callable[[str], str]
 ) -> list[Row]:
-    """Give a row per picture, all but its hash and size; its type is the pattern of its pair."""
+    """Return one row per image, without its hash and size; its type is the pattern of its pair."""
     return [
         {
             "image_id": layout.image_name(question.number),
             "split": split,
             "group_split": divide(layout.pair_name(question.number)),
             "group": layout.pair_name(question.number),
-            "path": (root / layout.picture(root, question.number)).as_posix(),
+            "path": (root / layout.image_path(root, question.number)).as_posix(),
             "type": question.pattern,
         }
         for question in questions
@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
     questions = layout.read_questions(root)
     items = item_rows(questions, split, divide, args.settings["corrections"])
     images = image_rows(root, questions, split, divide)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, [])
     changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]
     log.info("labels corrected: %s", ", ".join(changed) or "none")

@@ -1,10 +1,10 @@
-"""The nine visual patterns of MMVP and MMVP-VLM, and which of them a file's ``Type`` names."""
+"""The nine visual patterns of MMVP and MMVP-VLM, and their names in the column ``Type``."""
 
 import re
 
 from eyechart.core.errors import UserError
 
-# In the order of the paper's table (Tong et al., CVPR 2024); each with how its words may begin
+# In the order of the paper's table (Tong et al., CVPR 2024), with prefixes of their words
 WORDS = {
     "orientation": ("orientation", "direction"),
     "presence": ("presence",),
@@ -20,22 +20,22 @@ PATTERNS = tuple(WORDS)
 
 
 def pattern_of(name: str, where: str) -> str:
-    """Give the pattern that a ``Type`` names, as folders, tables and papers write it.
+    """Return the pattern named by a ``Type``, as written in folders, tables and papers.
 
     ``Camera_Perspective``, ``Positional and Relational Context`` and ``Structural Character`` are
-    such names: blanks or underscores between words, in any case.
+    examples: words are separated by blanks or underscores, in any case.
 
     Parameters
     ----------
     name : str
         The ``Type``.
     where : str
-        Opens the error sentence: file and row.
+        File and row, which begin the error message.
 
     Raises
     ------
     UserError
-        If the name has words of no pattern, or of two.
+        If the name matches no pattern, or two.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def pattern_of(name: str, where: str) -> str:
     'viewpoint'
     """
     words = re.findall(r"[a-z]+", name.lower())
-    # by the words' beginnings: the 'context' of 'Relational Context' is no 'text'
+    # by prefixes of words: the 'context' of 'Relational Context' does not match 'text'
     found = [p for p, starts in WORDS.items() if any(word.startswith(starts) for word in words)]
     if len(found) != 1:
         raise UserError(

@@ -1,8 +1,8 @@
 """The on-disk layout of MMVP-VLM: ``Questions.csv`` and ``MLLM_VLM Images/<Type>/<id>.jpg``.
 
-The authors' script looks for ``MLLM_VLM Images``, their README calls it ``MMVP_VLM_Images``; either
-will do. The script pairs rows, and gives out patterns, by their position; here ``Question ID`` and
-``Type`` decide, so that rows may stand in any order.
+The authors' script expects ``MLLM_VLM Images``, their README ``MMVP_VLM_Images``; both are
+accepted. The script assigns pairs and patterns by row position; here ``Question ID`` and ``Type``
+count, so rows may be in any order.
 
 Source: evaluate_vlm.py of the authors (Tong et al., CVPR 2024).
 """
@@ -20,15 +20,15 @@ from eyechart.data.records import Record, positive, read_csv, require
 from eyechart.tables import receipt
 
 NAME = "mmvp_vlm"
-TOPS = ("MMVP_VLM", "")  # folders that an archive may hold everything in
-RELEASED = None  # no splits, as in MMVP: any name will do for the one
+TOPS = ("MMVP_VLM", "")  # possible top folders of an archive
+RELEASED = None  # no splits, as in MMVP: the only one may have any name
 QUESTIONS = "Questions.csv"
 FOLDERS = ("MLLM_VLM Images", "MMVP_VLM_Images")
 COLUMNS = ("Question ID", "Type", "Statement")
 
 
 class Statement(NamedTuple):
-    """One row of ``Questions.csv``, true of the picture of its own number."""
+    """One row of ``Questions.csv``; the statement is true of the image with its number."""
 
     where: str
     number: int
@@ -38,7 +38,7 @@ class Statement(NamedTuple):
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     folders = "|".join(map(re.escape, FOLDERS))
     needed = path == QUESTIONS or re.fullmatch(rf"({folders})/[^/]+/[0-9]+\.jpg", path)
@@ -46,12 +46,12 @@ def member(name: str, splits: list[str]) -> str | None:
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse several splits: all of the layout's statements are one."""
+    """Raise a UserError for more than one split: all statements are one split."""
     mmvp_layout.check_one(splits, NAME)
 
 
-def picture(root: Path, statement: Statement) -> str:
-    """Give the path of a statement's own picture from the dataset's folder."""
+def image_path(root: Path, statement: Statement) -> str:
+    """Return the path of a statement's own image in the dataset's folder."""
     top = folder(root, FOLDERS)
     kinds = (statement.kind, statement.kind.replace("_", " "), statement.kind.replace(" ", "_"))
     there = [kind for kind in kinds if (Path(root) / top / kind).is_dir()]
@@ -59,19 +59,19 @@ def picture(root: Path, statement: Statement) -> str:
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of the one split and all files, relative to ``root``.
+    """Return the counts of the only split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If the statements cannot be read (see :func:`read_statements`), or a picture is missing.
+        If the statements cannot be read (see :func:`read_statements`), or an image is missing.
     """
     check_released(splits)
     files = [QUESTIONS]
     for statement in read_statements(root):
-        name = picture(root, statement)
+        name = image_path(root, statement)
         if not (Path(root) / name).is_file():
-            raise UserError(f"{Path(root) / name}: no such picture, but {statement.where} needs it")
+            raise UserError(f"{Path(root) / name}: no such image, but {statement.where} needs it")
         files.append(name)
     counts = receipt.SplitCounts(images=len(files) - 1, questions=len(files) - 1)
     return {splits[0]: counts}, [Path(file) for file in files]
@@ -83,11 +83,11 @@ def read_statements(root: Path) -> list[Statement]:
     Raises
     ------
     UserError
-        If a column is missing, a cell cannot be read, an id stands there twice or lacks its
-        partner, or the two of a pair are of two Types.
+        If a column is missing, a cell cannot be read, an id is duplicated or lacks its
+        partner, or the two rows of a pair have different Types.
     """
     path = Path(root) / QUESTIONS
-    records = read_csv(path, strict=False)  # as lenient with quotes as the authors' own reader
+    records = read_csv(path, strict=False)  # as lenient with quotes as the authors' reader
     require(records, COLUMNS, path)
     found: dict[int, Statement] = {}
     for record in records:
@@ -95,7 +95,7 @@ def read_statements(root: Path) -> list[Statement]:
         if statement.number in found:
             earlier = found[statement.number].where
             raise UserError(
-                f"{record.where}: Question ID {statement.number} stands already in {earlier}"
+                f"{record.where}: Question ID {statement.number} is already in {earlier}"
             )
         found[statement.number] = statement
     for number, statement in found.items():
@@ -119,8 +119,8 @@ def _statement(record: Record) -> Statement:
         raise UserError(f"{record.where}: Statement is empty")
     kind = values["Type"]
     pattern = pattern_of(kind, record.where)
-    if Path(kind).name != kind:  # it names a folder: it must not lead out of the dataset's
-        raise UserError(f"{record.where}: Type is {kind!r}, expected a plain name of a folder")
+    if Path(kind).name != kind:  # a folder name: it must not lead out of the dataset's folder
+        raise UserError(f"{record.where}: Type is {kind!r}, expected a plain folder name")
     return Statement(
         where=record.where,
         number=positive(record, "Question ID"),

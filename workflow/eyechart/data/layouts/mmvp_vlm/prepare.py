@@ -1,9 +1,9 @@
-"""Make the tables of statements and pictures from MMVP-VLM in its official layout.
+"""Make the tables of statements and images from MMVP-VLM in its official layout.
 
-Each statement asks which of its pair's two pictures it is true of: that of the odd id stands first.
+Each statement asks which image of its pair it is true of; the image with the odd id is first.
 
-Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv`` and the pictures.
-Writes: ``items.parquet`` (one row per statement) and ``images.parquet`` (one row per picture).
+Reads: the receipt ``acquired.json`` and, beside it, ``Questions.csv`` and the images.
+Writes: ``items.parquet`` (one row per statement) and ``images.parquet`` (one row per image).
 
     python -m eyechart.data.layouts.mmvp_vlm.prepare --dataset mmvp_vlm \
         --receipt data/raw/mmvp_vlm/acquired.json \
@@ -27,7 +27,7 @@ CHOICES = ["first", "second"]
 
 
 def item_rows(statements: list[Statement], split: str, divide: Callable[[str], str]) -> list[Row]:
-    """Give a row per statement; the pair is the group, the pattern of its Type the task."""
+    """Return one row per statement; the pair is the group, the pattern is the task."""
     rows = []
     for statement in statements:
         number, pair = statement.number, pair_name(statement.number)
@@ -54,14 +54,14 @@ def item_rows(statements: list[Statement], split: str, divide: Callable[[str], s
 def image_rows(
     root: Path, statements: list[Statement], split: str, divide: Callable[[str], str]
 ) -> list[Row]:
-    """Give a row per picture, all but its hash and size; its type is its pattern."""
+    """Return one row per image, without its hash and size; its type is its pattern."""
     return [
         {
             "image_id": image_name(statement.number),
             "split": split,
             "group_split": divide(pair_name(statement.number)),
             "group": pair_name(statement.number),
-            "path": (root / layout.picture(root, statement)).as_posix(),
+            "path": (root / layout.image_path(root, statement)).as_posix(),
             "type": statement.pattern,
         }
         for statement in statements
@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
     (split,), divide = args.settings["splits"], preparation.divider(args)
     statements = layout.read_statements(root)
     images = image_rows(root, statements, split, divide)
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     items = preparation.as_items(item_rows(statements, split, divide))
     preparation.write_tables(args, [items], images, [])
 

@@ -1,4 +1,4 @@
-"""The layout of MOCHI on the hub: ``data/train-00000-of-00001.parquet``, its one split.
+"""The layout of MOCHI on the hub: ``data/train-00000-of-00001.parquet``, its only split.
 
 Source: the dataset's card (Bonnen et al., NeurIPS 2024).
 """
@@ -12,43 +12,43 @@ from eyechart.data.layouts.base import check_splits, within_top
 from eyechart.tables import receipt
 
 NAME = "mochi"
-TOPS = ("MOCHI", "")  # folders that an archive may hold everything in
+TOPS = ("MOCHI", "")  # possible top folders of an archive
 RELEASED = ("train",)
 _SHARD = re.compile(r"data/train-(\d{5})-of-(\d{5})\.parquet")
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of a file, or None if not needed."""
+    """Return a file's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     return path if _SHARD.fullmatch(path) else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse any split but the one."""
+    """Raise a UserError for any split but the only one."""
     check_splits(splits, RELEASED, "MOCHI", "answers")
 
 
 def shards(root: Path) -> list[Path]:
-    """Give the files of rows, in order.
+    """Return the Parquet files, in order.
 
     Raises
     ------
     UserError
-        If there is none, or one is missing.
+        If there are no files, or one is missing.
     """
     found = sorted((Path(root) / "data").glob("train-*.parquet"))
-    told = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
-    counts = {int(match[2]) for match in told if match}
-    if counts != {len(found)} or None in told:
+    matches = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
+    counts = {int(match[2]) for match in matches if match}
+    if counts != {len(found)} or None in matches:
         raise UserError(
-            f"{root}: {len(found)} files data/train-*.parquet, expected all of a row such as "
+            f"{root}: {len(found)} files data/train-*.parquet, expected a complete set such as "
             "data/train-00000-of-00001.parquet"
         )
     return found
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of the one split and its files, relative to ``root``.
+    """Return the counts of the only split, and its files relative to ``root``.
 
     Raises
     ------

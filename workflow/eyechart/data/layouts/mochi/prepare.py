@@ -1,12 +1,12 @@
-"""Make the tables of MOCHI: which of three or four pictures shows another object.
+"""Make the tables of MOCHI: which of three or four images shows another object.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``data/train-….parquet``.
-Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the pictures beside them.
+Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the images beside them.
 
     python -m eyechart.data.layouts.mochi.prepare --dataset mochi \
         --receipt data/raw/mochi/acquired.json --seed 7 \
         --settings '{"splits": ["train"], "test_share": 1, "most": 500,
-                     "wording": {"odd_one_out": "Which picture shows a different object?"},
+                     "wording": {"odd_one_out": "Which image shows a different object?"},
                      "canvas": true, "marks": true, "square": true, "canvas_px": 672,
                      "columns": 2, "gap": 0.04, "margin": 0, "background": "white",
                      "label_share": 0.06}' \
@@ -24,32 +24,32 @@ from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import ODD, check_wording
-from eyechart.data.hub_rows import picture_bytes, read_rows, whole_number
+from eyechart.data.hub_rows import image_bytes, read_rows, whole_number
 from eyechart.data.layouts.mochi import layout
 from eyechart.data.records import Record
 from eyechart.tables.regions import LETTERS
 
 _COLUMNS = ["dataset", "condition", "trial", "n_objects", "oddity_index", "images"]
-_MOST = 4  # pictures of a trial
+_MOST = 4  # maximum number of images of a trial
 
 
 def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
-    """Give the puzzle of a row, the ``number``-th from 1.
+    """Return the puzzle of the ``number``-th row, from 1.
 
     Raises
     ------
     UserError
-        If there are not three or four pictures, as many as ``n_objects`` says, or the odd one is
-        none of them.
+        If the number of images is not 3 or 4, differs from ``n_objects``, or the odd one is not
+        among them.
     """
     where, values = record
     images = values["images"] or []
     count = whole_number(values["n_objects"], "n_objects", where)
     if len(images) != count or not 3 <= count <= _MOST:
         raise UserError(
-            f"{where}: {len(images)} images and n_objects {count}, expected as many, 3 or {_MOST}"
+            f"{where}: {len(images)} images and n_objects {count}, expected equal, 3 or {_MOST}"
         )
     odd = whole_number(values["oddity_index"], "oddity_index", where)
     if not 0 <= odd < count:
@@ -57,8 +57,10 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     name, letters = f"trial_{number:04d}", list(LETTERS[:count])
     views = []
     for place, (letter, image) in enumerate(zip(letters, images, strict=True), 1):
-        told = f"{where}: image {place}"
-        views.append(PuzzleView(f"{name}_{place}", picture_bytes(image, told), told, whole=letter))
+        location = f"{where}: image {place}"
+        views.append(
+            PuzzleView(f"{name}_{place}", image_bytes(image, location), location, whole=letter)
+        )
     kept = {key: values[key] for key in ("dataset", "condition", "trial", "oddity_index")}
     return Puzzle(
         where=where,
@@ -66,7 +68,7 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
         split=split,
         task=ODD,
         type=f"{values['dataset']}_{values['condition']}",
-        prompt=canvas_items.word(wording, ""),
+        prompt=canvas_items.apply_wording(wording, ""),
         choices=letters,
         answer=letters[odd],
         views=views,
@@ -75,9 +77,9 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
-    """Give every wanted row to the gallery."""
-    (split,), args = settings["splits"], gallery.args
+def prepare(settings: dict[str, Any], root: Path, writer: PuzzleWriter) -> None:
+    """Add every wanted row to the tables."""
+    (split,), args = settings["splits"], writer.args
     files = layout.shards(root)
     count = sum(1 for file in files for _ in read_rows(file, ["trial"]))
     numbers = [str(number) for number in range(1, count + 1)]
@@ -85,18 +87,18 @@ def prepare(settings: dict[str, Any], root: Path, gallery: Gallery) -> None:
     rows = (record for file in files for record in read_rows(file, _COLUMNS))
     for number, record in enumerate(rows, 1):
         if str(number) in wanted:
-            gallery.add(puzzle_of(record, number, split, settings["wording"][ODD]))
+            writer.add(puzzle_of(record, number, split, settings["wording"][ODD]))
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [ODD], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args.settings, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args.settings, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

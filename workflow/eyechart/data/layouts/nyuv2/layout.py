@@ -1,8 +1,8 @@
 """The official files of NYU Depth V2: ``nyu_depth_v2_labeled.mat`` and ``splits.mat`` beside it.
 
-The first is MATLAB's format 7.3, so HDF5, whose axes come reversed: ``images`` (n, 3, w, h) and
-``depths`` (n, w, h) in metres; ``scenes`` says where each was taken. The second is of an older
-format and counts pictures from 1. Everything is read picture by picture: the file has 2.8 GB.
+The first has MATLAB's format 7.3, which is HDF5 with reversed axes: ``images`` (n, 3, w, h) and
+``depths`` (n, w, h) in metres; ``scenes`` names where each was taken. The second has an older
+format and counts images from 1. Images are read one by one, since the file has 2.8 GB.
 
 Source: the dataset's page (Silberman et al., ECCV 2012).
 """
@@ -21,21 +21,21 @@ from eyechart.data.layouts.base import check_splits, within_top
 from eyechart.tables import receipt
 
 NAME = "nyuv2"
-TOPS = ("nyu_depth_v2", "")  # folders that an archive may hold everything in
+TOPS = ("nyu_depth_v2", "")  # possible top folders of an archive
 RELEASED = ("train", "test")
-PICTURES = "nyu_depth_v2_labeled.mat"
+IMAGES_FILE = "nyu_depth_v2_labeled.mat"
 SPLITS = "splits.mat"
 _NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
 
 
 class Nyuv2Image(NamedTuple):
-    """A picture with its depths.
+    """An image with its depth map.
 
     Attributes
     ----------
     image : ndarray of uint8, shape (h, w, 3)
     depth : ndarray of float, shape (h, w), metres
-    scene : where it was taken; nothing where the file does not say it
+    scene : where it was taken; empty if the file does not say it
     """
 
     image: np.ndarray
@@ -44,23 +44,23 @@ class Nyuv2Image(NamedTuple):
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of a file, or None if not needed."""
+    """Return a file's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
-    return path if path in (PICTURES, SPLITS) else None
+    return path if path in (IMAGES_FILE, SPLITS) else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse a split that does not exist before anything is downloaded."""
+    """Raise a UserError for a split that does not exist, before any download."""
     check_splits(splits, RELEASED, "NYU Depth V2", "depths")
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of every split and both files.
+    """Return the counts per split, and both files.
 
     Raises
     ------
     UserError
-        If a file is missing or damaged, or the two do not fit together.
+        If a file is missing or damaged, or the two files are inconsistent.
     """
     check_released(splits)
     numbers = read_splits(root)
@@ -70,20 +70,20 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
         off = [number for number in numbers[split] if not 1 <= number <= count]
         if off:
             raise UserError(
-                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names picture {off[0]}, but {PICTURES} "
+                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names image {off[0]}, but {IMAGES_FILE} "
                 f"holds 1 to {count}"
             )
     counts = {s: receipt.SplitCounts(images=len(numbers[s]), questions=0) for s in splits}
-    return counts, [Path(PICTURES), Path(SPLITS)]
+    return counts, [Path(IMAGES_FILE), Path(SPLITS)]
 
 
 def read_splits(root: Path) -> dict[str, list[int]]:
-    """Give the pictures' numbers of every official split, from 1.
+    """Return the image numbers of every official split, from 1.
 
     Raises
     ------
     UserError
-        If the file is missing or damaged, or a picture is of two splits.
+        If the file is missing or damaged, or an image belongs to two splits.
     """
     path = Path(root) / SPLITS
     try:
@@ -91,7 +91,7 @@ def read_splits(root: Path) -> dict[str, list[int]]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
-        raise UserError(f"{path}: not a whole MATLAB file ({error})") from None
+        raise UserError(f"{path}: not a complete MATLAB file ({error})") from None
     numbers = {}
     for split, field in _NUMBERS.items():
         if field not in found:
@@ -99,33 +99,33 @@ def read_splits(root: Path) -> dict[str, list[int]]:
         numbers[split] = sorted(int(number) for number in np.ravel(found[field]))
     both = set(numbers["train"]) & set(numbers["test"])
     if both:
-        raise UserError(f"{path}: picture {min(both)} is of both splits")
+        raise UserError(f"{path}: image {min(both)} is in both splits")
     return numbers
 
 
 @contextmanager
 def opened(root: Path) -> Iterator[h5py.File]:
-    """Open the file of pictures, once its arrays are seen to fit together.
+    """Open the file of images after checking that its arrays are consistent.
 
     Raises
     ------
     UserError
-        If it is missing or damaged, lacks an array, or depths are of another size than pictures.
+        If it is missing or damaged, lacks an array, or depths and images differ in size.
     """
-    path = Path(root) / PICTURES
+    path = Path(root) / IMAGES_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise UserError(f"{path}: not a whole MATLAB 7.3 file ({error})") from None
+        raise UserError(f"{path}: not a complete MATLAB 7.3 file ({error})") from None
     with file:
         _check(file, path)
         yield file
 
 
-def read_shot(file: h5py.File, number: int) -> Nyuv2Image:
-    """Read a picture by its number, from 1."""
+def read_image(file: h5py.File, number: int) -> Nyuv2Image:
+    """Read the image with this number, from 1."""
     image = file["images"][number - 1].transpose(2, 1, 0)
     depth = file["depths"][number - 1].T
     return Nyuv2Image(
@@ -144,8 +144,8 @@ def _check(file: h5py.File, path: Path) -> None:
         )
     if depths != (images[0], *images[2:]):
         raise UserError(
-            f"{path}: depths is {depths}, expected {(images[0], *images[2:])}, which is the "
-            "pictures' own number, width and height"
+            f"{path}: depths is {depths}, expected {(images[0], *images[2:])}, the "
+            "number, width and height of the images"
         )
 
 

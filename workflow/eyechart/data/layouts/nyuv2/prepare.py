@@ -1,8 +1,8 @@
-"""Make the table of NYU Depth V2's pictures, each with its depth map, to train depth heads on.
+"""Make the table of NYU Depth V2's images, each with its depth map, to train depth heads on.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``nyu_depth_v2_labeled.mat``, ``splits.mat``.
-Writes: ``images.parquet``, an empty ``items.parquet``, and beside them ``pictures/``. The column
-``label/depth_map`` has the path of a PNG of 16 bits: thousandths of a metre, 0 where not known.
+Writes: ``images.parquet``, an empty ``items.parquet``, and ``pictures/`` beside them. The column
+``label/depth_map`` has the path of a 16-bit PNG in thousandths of a metre, 0 where unknown.
 
     python -m eyechart.data.layouts.nyuv2.prepare --dataset nyuv2 \
         --receipt data/raw/nyuv2/acquired.json --seed 7 \
@@ -23,7 +23,7 @@ from eyechart.core import errors
 from eyechart.core.files import atomic
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.tables import FOLDER, png, tidy
+from eyechart.data.canvas.tables import FOLDER, png, remove_stale
 from eyechart.data.layouts.nyuv2 import layout
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
@@ -33,7 +33,7 @@ _MOST = np.iinfo(np.uint16).max
 
 
 def thousandths(depth: np.ndarray) -> np.ndarray:
-    """Give metres as whole thousandths; 0 for what is not known: no number, below 0, too far.
+    """Return metres as integer thousandths; 0 for unknown depths: NaN, negative or too far.
 
     Parameters
     ----------
@@ -48,20 +48,20 @@ def thousandths(depth: np.ndarray) -> np.ndarray:
 
 
 def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
-    """Write a picture and its depth map, and give their row; its scene is the group."""
-    shot = layout.read_shot(file, number)
+    """Write an image and its depth map; return their row, with the scene as group."""
+    loaded = layout.read_image(file, number)
     name = f"nyu_{number:04d}"
-    data = png(Image.fromarray(shot.image))
+    data = png(Image.fromarray(loaded.image))
     path, depth = folder / f"{name}.png", folder / f"{name}_depth.png"
-    for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(shot.depth))))):
+    for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(loaded.depth))))):
         with atomic(to) as partial:
             partial.write_bytes(content)
-    height, width = shot.depth.shape
+    height, width = loaded.depth.shape
     return {
         "image_id": name,
         "split": split,
         "group_split": split,
-        "group": shot.scene or name,
+        "group": loaded.scene or name,
         "path": path.as_posix(),
         "sha256": hashlib.sha256(data).hexdigest(),
         "width": width,
@@ -72,7 +72,7 @@ def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
 
 
 def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
-    """Write the pictures that are wanted of every split, and give their rows."""
+    """Write the wanted images of every split; return their rows."""
     numbers, folder = layout.read_splits(root), args.images.parent / FOLDER
     rows = []
     with layout.opened(root) as file:
@@ -81,12 +81,12 @@ def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
             seeds = (args.dataset, args.seed, split)
             for name in canvas_items.choose(names, args.settings["most"], *seeds):
                 rows.append(row_of(file, int(name), split, folder))
-    tidy(folder, {Path(row[key]).name for row in rows for key in ("path", LABEL + TASK)})
+    remove_stale(folder, {Path(row[key]).name for row in rows for key in ("path", LABEL + TASK)})
     return rows
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__)
     _, root = preparation.open_receipt(args, layout.NAME)

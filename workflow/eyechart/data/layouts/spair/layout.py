@@ -1,7 +1,7 @@
 """The official layout of SPair-71k: ``PairAnnotation/<split>/*.json`` and ``JPEGImages/``.
 
-An annotation is called ``<number>-<source>-<target>:<category>.json``. What else the archive holds
-(layouts, outlines, annotations of single pictures) is not needed.
+An annotation is named ``<number>-<source>-<target>:<category>.json``. The rest of the archive
+(layouts, outlines, annotations of single images) is not needed.
 
 Source: the dataset's README (Min et al., 2019).
 """
@@ -17,16 +17,16 @@ from eyechart.data.layouts.base import check_splits, require, require_plain, wit
 from eyechart.tables import receipt
 
 NAME = "spair"
-TOPS = ("SPair-71k", "")  # folders that an archive may hold everything in
+TOPS = ("SPair-71k", "")  # possible top folders of an archive
 RELEASED = ("trn", "val", "test")
 _PAIR = re.compile(r"(\d+)-([^:/]+)-([^-:/]+):([^/:]+)\.json")
-_PICTURE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
+_IMAGE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
 _FIELDS = ("src_imname", "trg_imname", "src_kps", "trg_kps", "kps_ids", "category")
 Point = tuple[float, float]
 
 
 class SpairPair(NamedTuple):
-    """A pair of pictures: the paths of its annotation and pictures from the dataset's folder."""
+    """A pair of images: paths of its annotation and images in the dataset's folder."""
 
     name: str
     category: str
@@ -36,7 +36,7 @@ class SpairPair(NamedTuple):
 
 
 class Keypoints(NamedTuple):
-    """The keypoints that both pictures of a pair show, aligned; pixels by number, from 0."""
+    """The keypoints visible in both images of a pair, aligned; pixel indices from 0."""
 
     ids: list[str]
     source: list[Point]
@@ -44,24 +44,24 @@ class Keypoints(NamedTuple):
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     wanted = any(path.startswith(f"PairAnnotation/{split}/") for split in splits)
-    return path if (wanted and path.endswith(".json")) or _PICTURE.fullmatch(path) else None
+    return path if (wanted and path.endswith(".json")) or _IMAGE.fullmatch(path) else None
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse a split that does not exist before anything is downloaded."""
+    """Raise a UserError for a split that does not exist, before any download."""
     check_splits(splits, RELEASED, "SPair-71k", "keypoints")
 
 
 def pairs(root: Path, split: str) -> list[SpairPair]:
-    """Give the pairs of a split, by the names of their annotations.
+    """Return the pairs of a split, in the order of their annotations' names.
 
     Raises
     ------
     UserError
-        If there are none, or a file's name is not that of a pair.
+        If there are no pairs, or a file name is not that of a pair.
     """
     folder = Path(root) / "PairAnnotation" / split
     try:
@@ -78,38 +78,38 @@ def pairs(root: Path, split: str) -> list[SpairPair]:
                 f"{folder / name}: expected a name like 000001-2008_002719-2008_004100:cat.json"
             )
         number, source, target, category = match.groups()
-        pictures = [f"JPEGImages/{category}/{picture}.jpg" for picture in (source, target)]
+        images = [f"JPEGImages/{category}/{side}.jpg" for side in (source, target)]
         annotation = f"PairAnnotation/{split}/{name}"
-        found.append(SpairPair(f"{split}_{number}", category, annotation, *pictures))
+        found.append(SpairPair(f"{split}_{number}", category, annotation, *images))
     if not found:
-        raise UserError(f"{folder}: no annotation of a pair")
+        raise UserError(f"{folder}: no annotations of pairs")
     return found
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of every split and its files, relative to ``root``.
+    """Return the counts per split, and all files relative to ``root``.
 
     Raises
     ------
     UserError
-        If a split has no pairs, or a picture of one is missing.
+        If a split has no pairs, or an image of a pair is missing.
     """
     check_released(splits)
     counts: dict[str, receipt.SplitCounts] = {}
     files: dict[str, None] = {}
     for split in splits:
-        pictures: set[str] = set()
+        images: set[str] = set()
         found = pairs(root, split)
         for pair in found:
             for name in (pair.source, pair.target):
-                if name not in pictures and not (Path(root) / name).is_file():
+                if name not in images and not (Path(root) / name).is_file():
                     raise UserError(
-                        f"{Path(root) / name}: no such picture, but {pair.annotation} needs it"
+                        f"{Path(root) / name}: no such image, but {pair.annotation} requires it"
                     )
-                pictures.add(name)
+                images.add(name)
             files[pair.annotation] = None
-        files |= dict.fromkeys(sorted(pictures))
-        counts[split] = receipt.SplitCounts(images=len(pictures), questions=len(found))
+        files |= dict.fromkeys(sorted(images))
+        counts[split] = receipt.SplitCounts(images=len(images), questions=len(found))
     return counts, [Path(file) for file in files]
 
 
@@ -119,22 +119,22 @@ def read_keypoints(root: Path, pair: SpairPair) -> Keypoints:
     Raises
     ------
     UserError
-        If a field is missing, a point is none, the two pictures have not the same number of them,
-        or the annotation is of other pictures than its name says.
+        If a field is missing, a point is malformed, the two images have different numbers of
+        points, or the annotation names other images than its file name.
     """
     path = Path(root) / pair.annotation
     found = read_json(path)
     require(found, _FIELDS, str(path))
-    for field, told in (("src_imname", pair.source), ("trg_imname", pair.target)):
+    for field, image in (("src_imname", pair.source), ("trg_imname", pair.target)):
         require_plain(found[field], field, str(path))
-        if found[field] != Path(told).name:
-            raise UserError(f"{path}: {field} is {found[field]!r}, expected {Path(told).name!r}")
+        if found[field] != Path(image).name:
+            raise UserError(f"{path}: {field} is {found[field]!r}, expected {Path(image).name!r}")
     source, target = (_points(found[f], f, str(path)) for f in ("src_kps", "trg_kps"))
     ids = [str(name) for name in found["kps_ids"]]
     if not len(source) == len(target) == len(ids):
         raise UserError(
             f"{path}: {len(source)} src_kps, {len(target)} trg_kps and {len(ids)} kps_ids, "
-            "expected as many of each"
+            "expected equal numbers"
         )
     return Keypoints(ids, source, target)
 

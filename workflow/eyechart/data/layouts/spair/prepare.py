@@ -1,4 +1,4 @@
-"""Make the tables of SPair-71k: which of four keypoints is the same as REF's on another picture.
+"""Make the tables of SPair-71k: which of four keypoints on another image matches REF.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``PairAnnotation/`` and ``JPEGImages/``.
 Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canvases beside them.
@@ -23,9 +23,9 @@ from eyechart.core import errors
 from eyechart.core.randomness import seed_for
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.correspondence import CHOICES, match, onto
+from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import Gallery, size_of
+from eyechart.data.canvas.tables import PuzzleWriter, size_of
 from eyechart.data.canvas.tasks import SEMANTIC, check_wording
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
@@ -37,15 +37,15 @@ _log = logging.getLogger(__name__)
 def puzzle_of(
     root: Path, pair: SpairPair, split: str, args: argparse.Namespace
 ) -> tuple[Puzzle | None, int]:
-    """Give the puzzle of a pair and how many points had to be moved onto their pictures.
+    """Return the puzzle of a pair and the number of points that were moved onto their images.
 
-    None where it has not four keypoints that lie far enough apart: ``apart`` is a share of the
-    second picture's longer side. A keypoint is a pixel by its number, so a mark is in its middle.
+    The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
+    image's longer side. Keypoints are pixel indices, so marks are at pixel centres.
 
     Raises
     ------
     UserError
-        If annotation or pictures cannot be read, or a keypoint lies off its picture.
+        If annotation or images cannot be read, or a keypoint lies outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:
@@ -63,7 +63,7 @@ def puzzle_of(
         split=split,
         task=SEMANTIC,
         type=pair.category,
-        prompt=canvas_items.word(args.settings["wording"][SEMANTIC], ""),
+        prompt=canvas_items.apply_wording(args.settings["wording"][SEMANTIC], ""),
         choices=letters,
         answer=made.letter,
         views=[
@@ -78,19 +78,19 @@ def puzzle_of(
 def _points(
     root: Path, pair: SpairPair, found: Keypoints, apart: float
 ) -> tuple[list[list[tuple[float, float]]], float, int]:
-    """Give the points of both pictures, their least distance in px, and how many were moved."""
+    """Return the points of both images, their minimum distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
         size = size_of(root / name, pair.annotation)
         middles = [(x + 0.5, y + 0.5) for x, y in of]
-        kept, far = onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
+        kept, far = move_onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
         points.append(kept)
         moved += far
     return points, apart * max(size), moved
 
 
-def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
-    """Give the pairs that make an item to the gallery, in the order that the seed decides."""
+def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+    """Add the pairs that make an item to the tables, in seeded order."""
     most = args.settings["most"]
     for split in args.settings["splits"]:
         found = layout.pairs(root, split)
@@ -102,28 +102,28 @@ def prepare(args: argparse.Namespace, root: Path, gallery: Gallery) -> None:
             puzzle, far = puzzle_of(root, pair, split, args)
             moved += far
             if puzzle:
-                gallery.add(puzzle)
+                writer.add(puzzle)
                 count += 1
             else:
                 skipped += 1
         _log.info(
-            "%s: %d of %d pairs make an item; %d that were tried do not, as no four keypoints are "
+            "%s: %d of %d pairs make an item; %d others do not because no four keypoints are "
             "far enough apart",
             *(split, count, len(found), skipped),
         )
         if moved:
-            _log.warning("%s: %d keypoints lay a pixel off and were moved", split, moved)
+            _log.warning("%s: %d keypoints lay up to a pixel outside and were moved", split, moved)
 
 
 def main(argv: list[str]) -> None:
-    """Write pictures and tables."""
+    """Write images and tables."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
-    gallery = Gallery(args, receipt, root)
-    prepare(args, root, gallery)
-    gallery.close()
+    writer = PuzzleWriter(args, receipt, root)
+    prepare(args, root, writer)
+    writer.close()
 
 
 if __name__ == "__main__":

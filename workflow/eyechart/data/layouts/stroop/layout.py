@@ -1,18 +1,18 @@
-"""The on-disk layout of Stroop pictures: words in colours, and pictures of the colours.
+"""The on-disk layout of Stroop images: coloured words, and images of the colours.
 
-No such layout was published with results; this one is eyechart's own, after VLM-Lens' two sample
-pictures (``black_in_blue.png``: the word, then its font colour) and its concept search::
+No such dataset was published with results; the layout is eyechart's own, modelled on VLM-Lens' two
+sample images (``black_in_blue.png``: the word, then its font colour) and its concept search::
 
-    Stroop.csv                  a row per word picture, see below
+    Stroop.csv                  one row per word image, see below
     words/<anything>.png        also .jpg and .jpeg
-    concepts/<name>/<anything>.png    pictures of each colour, at least two
+    concepts/<name>/<anything>.png    at least two images of each colour
     Palette.csv                 name,red,green,blue (sRGB, 0 to 255); may be missing
 
 ``Stroop.csv`` has the columns ``file`` (a path from the dataset's folder), ``word``, ``font`` and
 ``background`` (names of colours), and may have ``typeface``, ``size_px`` (the em), ``x`` and ``y``
-(px: the middle of the word) and ``contrast`` (font against background, WCAG); empty where unknown.
-The colours are those of ``Palette.csv`` in its order, else the folders' names, sorted. There are no
-splits: the one split of a dataset in this layout bears any name.
+(px: the centre of the word) and ``contrast`` (font against background, WCAG); empty where unknown.
+The colours are those of ``Palette.csv`` in its order, else the sorted names of the folders. There
+are no splits: the only split of a dataset in this layout may have any name.
 """
 
 import re
@@ -26,18 +26,18 @@ from eyechart.data.records import Record, read_csv, require
 from eyechart.tables import receipt
 
 NAME = "stroop"
-TOPS = ("stroop", "Stroop", "")  # folders that an archive may hold everything in
-RELEASED = None  # any name will do for the one split
+TOPS = ("stroop", "Stroop", "")  # possible top folders of an archive
+RELEASED = None  # the only split may have any name
 TABLE, PALETTE = "Stroop.csv", "Palette.csv"
 WORDS, CONCEPTS = "words", "concepts"
 NEEDED = ("file", "word", "font", "background")
 CUES = NEEDED[1:]
 ENDS = (".png", ".jpg", ".jpeg")
-FEWEST = 2  # pictures of a colour: one of them is left out when the others are averaged
+FEWEST = 2  # images per colour, since one is left out when the others are averaged
 
 
 class Word(NamedTuple):
-    """One row of ``Stroop.csv``; places and size are None where the table does not say."""
+    """One row of ``Stroop.csv``; position and size are None where the table has none."""
 
     where: str
     file: str
@@ -52,7 +52,7 @@ class Word(NamedTuple):
 
 
 class StroopFiles(NamedTuple):
-    """All of the layout: colours with their sRGB where known, words, and files of each colour."""
+    """The dataset: colours with sRGB values where known, words, and files of each colour."""
 
     colors: dict[str, list[int] | None]
     words: list[Word]
@@ -60,7 +60,7 @@ class StroopFiles(NamedTuple):
 
 
 def member(name: str, splits: list[str]) -> str | None:
-    """Give the path from the dataset's folder of an archive's member, or None if not needed."""
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     path = within_top(name, TOPS)
     if path in (TABLE, PALETTE):
         return path
@@ -69,12 +69,12 @@ def member(name: str, splits: list[str]) -> str | None:
 
 
 def check_released(splits: list[str]) -> None:
-    """Refuse several splits: all of the layout's pictures are one."""
+    """Raise a UserError for more than one split: all images are one split."""
     check_one(splits, NAME)
 
 
 def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Give the counts of the one split and all files, relative to ``root``.
+    """Return the counts of the only split, and all files relative to ``root``.
 
     Raises
     ------
@@ -83,22 +83,21 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
     """
     check_released(splits)
     found = read_dataset(root)
-    pictures = [word.file for word in found.words]
-    pictures += [file for files in found.concepts.values() for file in files]
+    images = [word.file for word in found.words]
+    images += [file for files in found.concepts.values() for file in files]
     tables = [TABLE, *([PALETTE] if (Path(root) / PALETTE).exists() else [])]
-    counts = receipt.SplitCounts(images=len(pictures), questions=0)
-    return {splits[0]: counts}, [Path(file) for file in (*tables, *pictures)]
+    counts = receipt.SplitCounts(images=len(images), questions=0)
+    return {splits[0]: counts}, [Path(file) for file in (*tables, *images)]
 
 
 def read_dataset(root: Path) -> StroopFiles:
-    """Read the palette, the table of words and the folders of concepts.
+    """Read the palette, the table of words and the concept folders.
 
     Raises
     ------
     UserError
-        If a column is missing, a cell cannot be read, a word, font or background is no colour of
-        the palette, a picture is missing or stands in two rows, or a colour has fewer than two
-        pictures.
+        If a column is missing, a cell cannot be read, a word, font or background is not a colour
+        of the palette, an image is missing or in two rows, or a colour has fewer than two images.
     """
     root = Path(root)
     concepts = _read_concepts(root)
@@ -106,7 +105,7 @@ def read_dataset(root: Path) -> StroopFiles:
     for name in colors:
         if len(concepts.get(name, [])) < FEWEST:
             raise UserError(
-                f"{root / CONCEPTS / name}: {len(concepts.get(name, []))} pictures of the colour "
+                f"{root / CONCEPTS / name}: {len(concepts.get(name, []))} images of the colour "
                 f"{name!r}, expected at least {FEWEST} ({', '.join(ENDS)})"
             )
     records = read_csv(root / TABLE)
@@ -116,17 +115,17 @@ def read_dataset(root: Path) -> StroopFiles:
         word = _word(record, colors)
         if word.file in words:
             raise UserError(
-                f"{word.where}: file {word.file!r} stands already in {words[word.file].where}"
+                f"{word.where}: file {word.file!r} is already in {words[word.file].where}"
             )
         if not (root / word.file).is_file():
-            raise UserError(f"{word.where}: file is {word.file!r}, but there is no such picture")
+            raise UserError(f"{word.where}: file is {word.file!r}, but there is no such image")
         words[word.file] = word
     chosen = {name: concepts[name] for name in colors}
     return StroopFiles(colors, sorted(words.values(), key=lambda w: w.file), chosen)
 
 
 def image_name(file: str) -> str:
-    """Give the id of a picture by its path: folders and file without its end.
+    """Return the id of an image from its path: folders and file name without suffix.
 
     >>> image_name("words/red_in_blue.png"), image_name("concepts/red/red_001.jpg")
     ('word_red_in_blue', 'concept_red_red_001')
@@ -140,14 +139,14 @@ def _read_concepts(root: Path) -> dict[str, list[str]]:
     folder = root / CONCEPTS
     if not folder.is_dir():
         raise UserError(
-            f"{folder}: no such folder, expected one of pictures of each colour in it, "
+            f"{folder}: no such folder, expected a folder of images per colour in it, "
             f"{CONCEPTS}/<name>/"
         )
     found = {}
     for each in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(p for p in each.iterdir() if p.suffix.lower() in ENDS and p.is_file())
-        pictures = [p for p in files if not p.name.startswith(".")]
-        found[each.name] = [p.relative_to(root).as_posix() for p in pictures]
+        images = [p for p in files if not p.name.startswith(".")]
+        found[each.name] = [p.relative_to(root).as_posix() for p in images]
     return found
 
 
@@ -160,7 +159,7 @@ def _read_palette(path: Path, concepts: dict[str, list[str]]) -> dict[str, list[
     for record in records:
         name = record.values["name"]
         if name in found or not name:
-            fault = "stands there twice" if name else "is empty"
+            fault = "occurs twice" if name else "is empty"
             raise UserError(f"{record.where}: name {name!r} {fault}")
         found[name] = [_channel(record, column) for column in ("red", "green", "blue")]
     return found
@@ -178,13 +177,13 @@ def _word(record: Record, colors: dict[str, list[int] | None]) -> Word:
     for column in CUES:
         if values[column] not in colors:
             raise UserError(
-                f"{record.where}: {column} is {values[column]!r}, which is no colour of the "
+                f"{record.where}: {column} is {values[column]!r}, which is not a colour of the "
                 f"palette; {nearest(values[column], colors)}"
             )
     file = Path(values["file"])
     if file.is_absolute() or ".." in file.parts or file.suffix.lower() not in ENDS:
         raise UserError(
-            f"{record.where}: file is {values['file']!r}, expected the path of a picture "
+            f"{record.where}: file is {values['file']!r}, expected the path of an image "
             f"({', '.join(ENDS)}) from the dataset's folder, e.g. words/red_in_blue.png"
         )
     return Word(

@@ -1,12 +1,12 @@
-"""Make the tables of questions and pictures from Stroop pictures.
+"""Make the tables of questions and images from Stroop images.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``Stroop.csv``, ``words/``, ``concepts/`` and,
-if there is one, ``Palette.csv``.
-Writes: ``items.parquet`` (a row per picture and prompt: task ``stroop`` for words, ``concept`` for
-concept pictures) and ``images.parquet`` (labels ``word``, ``font``, ``background``; ``concept``).
+if it exists, ``Palette.csv``.
+Writes: ``items.parquet`` (one row per image and prompt: task ``stroop`` for words, ``concept`` for
+concept images) and ``images.parquet`` (labels ``word``, ``font``, ``background``; ``concept``).
 
-The choices are the palette's names. What is right is a convention, for the prompts are ambiguous on
-purpose: the answer of a word picture is its font colour, as in Stroop's own task (1935).
+The choices are the palette's names. Prompts are ambiguous on purpose, so the correct answer is a
+convention: that of a word image is its font colour, as in Stroop's task (1935).
 
     python -m eyechart.data.layouts.stroop.prepare --dataset stroop --seed 7 \
         --receipt data/raw/stroop/acquired.json \
@@ -31,11 +31,11 @@ from eyechart.tables.items import LABEL
 
 STROOP, CONCEPT = "stroop", "concept"
 LABELS = (*layout.CUES, CONCEPT)
-SIDE = 3  # places of words are counted in a grid of so many by so many
+SIDE = 3  # positions of words are binned in a SIDE x SIDE grid
 
 
 def place(word: Word, width: int, height: int) -> str | None:
-    """Give which ninth of its picture a word is in, ``0`` to ``8`` by rows; None if unknown."""
+    """Return the cell of the 3 x 3 grid a word is in, ``0`` to ``8`` by rows; None if unknown."""
     if word.x is None or word.y is None:
         return None
     cells = [
@@ -45,29 +45,29 @@ def place(word: Word, width: int, height: int) -> str | None:
 
 
 def word_group(word: Word, width: int, height: int) -> str:
-    """Give what is resampled together: a typeface in a place; else the picture itself."""
+    """Return the group of a word: its typeface and grid cell, else the image itself."""
     cell = place(word, width, height)
     if not word.typeface or cell is None:
         return layout.image_name(word.file)
     return f"typeface_{word.typeface}_place_{cell}"
 
 
-def picture_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
-    """Give a row per picture, all but hash, size and group.
+def image_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
+    """Return one row per image, without its hash, size and group.
 
-    The type, which the control task of probes gives its random labels to, is how the picture looks
-    without its word: font colour on background, or the colour.
+    The type, which the probes' control task assigns random labels to, is the appearance without the
+    word: font colour on background, or the colour.
     """
     rows: list[Row] = []
     for word in found.words:
         cues = {f"{LABEL}{cue}": getattr(word, cue) for cue in layout.CUES}
         row = cues | {"file": word.file, "type": f"{word.font} on {word.background}"}
-        rows.append(row | {f"{LABEL}{CONCEPT}": None, "told": word})
+        rows.append(row | {f"{LABEL}{CONCEPT}": None, "word_row": word})
     for name, files in found.concepts.items():
         unsaid = dict.fromkeys((f"{LABEL}{cue}" for cue in layout.CUES), None)
         for file in files:
             row = unsaid | {"file": file, "type": name, f"{LABEL}{CONCEPT}": name}
-            rows.append(row | {"told": None})
+            rows.append(row | {"word_row": None})
     seen: dict[str, str] = {}
     for row in rows:
         row["image_id"], row["split"] = layout.image_name(row["file"]), split
@@ -75,37 +75,37 @@ def picture_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
         other = seen.setdefault(row["image_id"], row["file"])
         if other != row["file"]:
             raise UserError(
-                f"{root}: {row['file']!r} and {other!r} would both be called "
+                f"{root}: {row['file']!r} and {other!r} would both have the id "
                 f"{row['image_id']!r}; rename one"
             )
     return rows
 
 
 def add_groups(rows: list[Row], divide: Callable[[str], str]) -> None:
-    """Add group and its half to rows of pictures whose sizes are known."""
+    """Add group and group split to image rows whose sizes are known."""
     for row in rows:
-        word = row["told"]
+        word = row["word_row"]
         same = word_group(word, row["width"], row["height"]) if word else row["image_id"]
         row["group"], row["group_split"] = same, divide(same)
 
 
-def item_rows(pictures: list[Row], found: StroopFiles, prompts: list[str]) -> list[Row]:
-    """Give a row per picture and prompt.
+def item_rows(images: list[Row], found: StroopFiles, prompts: list[str]) -> list[Row]:
+    """Return one row per image and prompt.
 
-    ``meta`` holds of a word ``word, font, background, typeface, size_px, place, contrast``, of a
-    concept picture ``rgb`` (sRGB of its colour, or null), and of both ``wording``, the number of
-    the prompt.
+    ``meta`` contains ``word, font, background, typeface, size_px, place, contrast`` for a word,
+    ``rgb`` (sRGB of its colour, or null) for a concept image, and ``wording``, the number of the
+    prompt, for both.
     """
     rows = []
-    for picture in pictures:
-        about, word = _about(picture, found), picture["told"]
-        shared = {key: picture[key] for key in ("split", "group_split", "group")}
-        shared |= {"images": [picture["image_id"]], "choices": list(found.colors), "pair": None}
+    for image in images:
+        about, word = _about(image, found), image["word_row"]
+        shared = {key: image[key] for key in ("split", "group_split", "group")}
+        shared |= {"images": [image["image_id"]], "choices": list(found.colors), "pair": None}
         shared["task"] = STROOP if word else CONCEPT
-        shared["answer"] = word.font if word else picture[f"{LABEL}{CONCEPT}"]
+        shared["answer"] = word.font if word else image[f"{LABEL}{CONCEPT}"]
         for number, prompt in enumerate(prompts):
             meta = json.dumps({**about, "wording": number}, ensure_ascii=False)
-            row = {"item_id": f"{picture['image_id']}_{number}", "prompt": prompt, "type": prompt}
+            row = {"item_id": f"{image['image_id']}_{number}", "prompt": prompt, "type": prompt}
             rows.append(shared | row | {"meta": meta})
     return rows
 
@@ -116,16 +116,16 @@ def check_prompts(prompts: Any, where: str) -> None:
         raise UserError(f"{where} is {prompts!r}, expected a list of at least one prompt")
     for prompt in prompts:
         if not prompt.strip() or prompts.count(prompt) > 1:
-            fault = "stands there twice" if prompt.strip() else "is empty"
+            fault = "occurs twice" if prompt.strip() else "is empty"
             raise UserError(f"{where}: the prompt {prompt!r} {fault}")
 
 
-def _about(picture: Row, found: StroopFiles) -> dict[str, Any]:
-    word = picture["told"]
+def _about(image: Row, found: StroopFiles) -> dict[str, Any]:
+    word = image["word_row"]
     if word is None:
-        return {"rgb": found.colors[picture[f"{LABEL}{CONCEPT}"]]}
+        return {"rgb": found.colors[image[f"{LABEL}{CONCEPT}"]]}
     keys = (*layout.CUES, "typeface", "size_px", "contrast")
-    where = place(word, picture["width"], picture["height"])
+    where = place(word, image["width"], image["height"])
     return {**{key: getattr(word, key) for key in keys}, "place": where}
 
 
@@ -136,11 +136,11 @@ def main(argv: list[str]) -> None:
     (split,), divide = args.settings["splits"], preparation.divider(args)
     check_prompts(args.settings["prompts"], f"datasets.{args.dataset}.prompts")
     found = layout.read_dataset(root)
-    pictures = picture_rows(root, found, split)
-    preparation.add_pictures(root, pictures, receipt)
-    add_groups(pictures, divide)
-    items = item_rows(pictures, found, args.settings["prompts"])
-    images = [{k: v for k, v in row.items() if k not in ("told", "file")} for row in pictures]
+    rows = image_rows(root, found, split)
+    preparation.add_image_facts(root, rows, receipt)
+    add_groups(rows, divide)
+    items = item_rows(rows, found, args.settings["prompts"])
+    images = [{k: v for k, v in row.items() if k not in ("word_row", "file")} for row in rows]
     preparation.write_tables(args, [preparation.as_items(items)], images, list(LABELS))
 
 

@@ -1,4 +1,4 @@
-"""What one attempt at a BLINK item has, and what comes of it: views, marks, the right letter."""
+"""One attempt at drawing a BLINK item, and its result: views, marks, the correct letter."""
 
 import math
 import random
@@ -10,20 +10,20 @@ import numpy as np
 from eyechart.core import randomness
 from eyechart.rendering.balance import LETTERS, case_of
 from eyechart.rendering.datasets.blink.marks import mark
-from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError, Spot
 from eyechart.rendering.scene.objects import Scene
 
-Name = tuple[str | int, ...]  # seed, dataset, split, sub-task, number: what seeds an item
+Name = tuple[str | int, ...]  # seeds of an item: seed, dataset, split, sub-task, number
 Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class RenderedView:
-    """One view: its picture as drawn (uint8 (h, w, 3)) and what its pixels show."""
+    """One view: its unmarked image (uint8 (h, w, 3)) and the ground truth of its pixels."""
 
     rgb: np.ndarray
-    survey: Survey
+    geometry: ViewGeometry
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,26 @@ class Item:
 
     Attributes
     ----------
-    shots : its views, unmarked
-    points : per view, name of a mark -> x and y in pixels
-    answer : the right letter
-    facts : what it was drawn from, as JSON has it
+    views : the unmarked views
+    points : per view, mark name -> x and y in pixels
+    answer : the correct letter
+    facts : JSON-compatible parameters of the drawing
     """
 
-    shots: list[RenderedView]
+    views: list[RenderedView]
     points: list[dict[str, Spot]]
     answer: str
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def pictures(self) -> list[np.ndarray]:
-        """Give the pictures with their marks."""
-        shown = zip(self.shots, self.points, strict=True)
-        return [mark(shot.rgb, points) if points else shot.rgb for shot, points in shown]
+    def marked_images(self) -> list[np.ndarray]:
+        """Return the images with their marks."""
+        shown = zip(self.views, self.points, strict=True)
+        return [mark(view.rgb, points) if points else view.rgb for view, points in shown]
 
 
 @dataclass(frozen=True)
-class Try:
-    """One attempt at an item: its chance, its look, and the right letter, which is given."""
+class Attempt:
+    """One attempt at an item: its random generator, its settings, and the given correct letter."""
 
     rng: random.Random
     settings: Settings
@@ -59,36 +59,38 @@ class Try:
     number: int
     name: Name
 
-    def booth(self, scene: Scene) -> Booth:
+    def renderer(self, scene: Scene) -> MeshRenderer:
         """Load a scene."""
-        return Booth(scene, self.settings["image_px"])
+        return MeshRenderer(scene, self.settings["image_px"])
 
-    def shot(self, booth: Booth, survey: Survey, view: int) -> RenderedView:
-        """Draw the picture of a survey.
+    def render_view(
+        self, renderer: MeshRenderer, geometry: ViewGeometry, view: int
+    ) -> RenderedView:
+        """Render the image of a traced view.
 
         Raises
         ------
         NoSpotError
-            If a lamp stands in it.
+            If a lamp is visible in it.
         """
-        if survey.shows_lamp:
+        if geometry.shows_lamp:
             raise NoSpotError
         seed = randomness.seed_for("render", *self.name, view)
         samples = self.settings["samples_per_pixel"]
-        return RenderedView(booth.picture(survey.camera, samples, seed), survey)
+        return RenderedView(renderer.render(geometry.camera, samples, seed), geometry)
 
-    def place_tells(self, ref: Spot, spots: list[Spot]) -> bool:
-        """Tell whether the first point, the right one, is as near to the REF's place as is due.
+    def position_cue_fits(self, ref: Spot, spots: list[Spot]) -> bool:
+        """Return whether the position of the first (correct) point is as informative as required.
 
-        It is the nearest of all in every fourth item, as often as by chance: to answer by the
-        place in the picture alone is to guess.
+        It is the closest of all in every fourth item, as often as by chance, so that answering by
+        position in the image alone is guessing.
         """
         due = case_of((True, False, False, False), self.number, "place", *self.name[:4])
         away = [math.dist(ref, spot) for spot in spots]
         return (away[0] == min(away)) == due
 
-    def lettered(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
-        """Give the right one its letter, and the wrong ones the others in the order given."""
+    def assign_letters(self, right: Any, wrong: list[Any]) -> dict[str, Any]:
+        """Assign the correct letter to ``right`` and the other letters to ``wrong``, in order."""
         letters = LETTERS[: len(wrong) + 1].replace(self.answer, "")
         named = dict(zip(letters, wrong, strict=True)) | {self.answer: right}
         return {letter: named[letter] for letter in sorted(named)}

@@ -1,9 +1,9 @@
-"""Draw one shard of BLINK: four sub-tasks in turn, with their marks drawn into the pictures.
+"""Render one shard of BLINK: four sub-tasks in turn, with their marks drawn into the images.
 
 A split's count is the number of items of every sub-task. Writes
 ``shards/pictures/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if asked, ``truth/<split>/…_mask.png``,
 ``…_depth.png``, and ``…_plain.png`` without marks) under the root, then the shard's manifest. Every
-item has its own seed, derived from the seed, the dataset, the split, the sub-task and its number.
+item has its own seed, derived from seed, dataset, split, sub-task and number.
 
     python -m eyechart.rendering.datasets.blink.draw --dataset blink --split val --shard 0 \
         --settings JSON
@@ -23,7 +23,7 @@ TASKS = tuple(SUB_TASKS)
 
 
 def record(index: int, split: str, item: Item) -> dict[str, Any]:
-    """Give what a shard says of an item, but for its pictures; its idx counts from 1."""
+    """Return the shard record of an item, without its images; ``idx`` counts from 1."""
     task, number = TASKS[index % len(TASKS)], index // len(TASKS) + 1
     return {
         "item": index,
@@ -37,12 +37,12 @@ def record(index: int, split: str, item: Item) -> dict[str, Any]:
 
 
 def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], list[dict[str, Any]]]:
-    """Write the pictures of an item; give their paths from the root and the manifest entries."""
+    """Write the images of an item; return their paths from the root and manifest entries."""
     paths, files = [], []
-    for n, (shown, shot) in enumerate(zip(item.pictures(), item.shots, strict=True), start=1):
+    for n, (shown, view) in enumerate(zip(item.marked_images(), item.views, strict=True), start=1):
         paths.append(f"shards/pictures/{idx}_{n}.jpg")
         truth = f"truth/{args.split}/{idx}_{n}" if args.settings["truth"] else ""
-        files += save_item(args.root, paths[-1], truth, shown, shot.rgb, shot.survey)
+        files += save_item(args.root, paths[-1], truth, shown, view.rgb, view.geometry)
     return paths, files
 
 
@@ -52,17 +52,17 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args, times=len(TASKS)):
         task = TASKS[index % len(TASKS)]
         name = (args.seed, args.dataset, args.split, task, index // len(TASKS))
         item = draw_item(name, args.settings)
-        told = record(index, args.split, item)
-        told["pictures"], written = save(args, told["idx"], item)
+        entry = record(index, args.split, item)
+        entry["pictures"], written = save(args, entry["idx"], item)
         files += written
-        items.append(told)
+        items.append(entry)
     write_json(args.output, {"files": files, "items": items})
 
 

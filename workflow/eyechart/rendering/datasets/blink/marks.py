@@ -1,4 +1,4 @@
-"""The marks of BLINK's correspondence tasks: a red ring and a label, drawn into the picture."""
+"""Draw the marks of BLINK's correspondence tasks: red rings with labels."""
 
 import math
 
@@ -7,17 +7,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from eyechart.rendering.points import Spot
 
-FINER = 4  # times larger that labels are drawn, before they are averaged
+FINER = 4  # supersampling factor of labels
 RED, WHITE = (225, 20, 20), (255, 255, 255)
-RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring, its line, height of letters
+RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring radius, line, text
 
 
-def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
-    """Draw a ring round every point and its name beside it.
+def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
+    """Draw a ring around every point and its name beside it.
 
     Parameters
     ----------
-    picture : uint8 (h, w, 3)
+    image : uint8 (h, w, 3)
     spots : dict
         Name -> x and y in pixels, continuous.
 
@@ -25,35 +25,35 @@ def mark(picture: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     -------
     uint8 (h, w, 3)
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     side = min(height, width)
-    shown = picture.astype(np.float64)
+    shown = image.astype(np.float64)
     line = max(LINE * side, 1.0)
     for spot in spots.values():
-        for wide, color in ((2.2 * line, WHITE), (line, RED)):
-            shown = _laid(shown, _ring(spot, RADIUS * side, wide, (height, width)), color)
+        for line_width, color in ((2.2 * line, WHITE), (line, RED)):
+            shown = _blend(shown, _ring(spot, RADIUS * side, line_width, (height, width)), color)
     return (_labelled(shown, spots, line) + 0.5).astype(np.uint8)
 
 
-def _ring(spot: Spot, radius: float, wide: float, size: tuple[int, int]) -> np.ndarray:
-    """Give the share of every pixel that a ring covers: float (h, w, 1)."""
+def _ring(spot: Spot, radius: float, line_width: float, size: tuple[int, int]) -> np.ndarray:
+    """Return the coverage of every pixel by a ring: float (h, w, 1)."""
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     away = np.abs(np.hypot(columns - spot[0], rows - spot[1]) - radius)
-    return np.clip(wide / 2 + 0.5 - away, 0, 1)[..., None]
+    return np.clip(line_width / 2 + 0.5 - away, 0, 1)[..., None]
 
 
-def _laid(picture: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-    return picture * (1 - share) + share * np.array(color, dtype=np.float64)
+def _blend(image: np.ndarray, share: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    return image * (1 - share) + share * np.array(color, dtype=np.float64)
 
 
-def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
-    """Write every name beside its point, drawn larger and averaged."""
-    height, width = picture.shape[:2]
+def _labelled(image: np.ndarray, spots: dict[str, Spot], line: float) -> np.ndarray:
+    """Draw every name beside its point, supersampled."""
+    height, width = image.shape[:2]
     canvas = Image.new("RGBA", (width * FINER, height * FINER))
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTER * min(canvas.size))
     taken = [(x * FINER, y * FINER) for x, y in spots.values()]
     for name, (x, y) in spots.items():
-        place = _beside((x * FINER, y * FINER), _extent(font, name), taken, canvas.size)
+        place = _label_position((x * FINER, y * FINER), _extent(font, name), taken, canvas.size)
         pen.text(
             place, name, font=font, fill=RED, anchor="mm", stroke_width=round(line * FINER),
             stroke_fill=WHITE,
@@ -62,7 +62,7 @@ def _labelled(picture: np.ndarray, spots: dict[str, Spot], line: float) -> np.nd
     layer = np.asarray(canvas, dtype=np.float64).reshape(height, FINER, width, FINER, 4)
     share = layer[..., 3:].mean(axis=(1, 3)) / 255
     paint = (layer[..., :3] * layer[..., 3:] / 255).mean(axis=(1, 3))
-    return picture * (1 - share) + paint
+    return image * (1 - share) + paint
 
 
 def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tuple[float, float]:
@@ -70,21 +70,21 @@ def _extent(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, name: str) -> tu
     return right - left, bottom - top
 
 
-def _beside(
+def _label_position(
     middle: Spot, extent: tuple[float, float], taken: list[Spot], size: tuple[int, int]
 ) -> Spot:
-    """Give where a label stands: whole in the picture, as far from all other marks as can be."""
+    """Return a label's position: inside the image, as far as possible from all other marks."""
     reach = RADIUS * min(size)
     across, down = 1.5 * reach + extent[0] / 2, 1.4 * reach + extent[1] / 2
     corners = [(across * x, down * y) for x in (-0.8, 0.8) for y in (-0.8, 0.8)]
     places = [(across, 0.0), (-across, 0.0), (0.0, -down), (0.0, down), *corners]
     others = [spot for spot in taken if spot != middle]
 
-    def room(place: Spot) -> float:
+    def score(place: Spot) -> float:
         edge = min(
             min(p - e / 2, s - p - e / 2) for p, e, s in zip(place, extent, size, strict=True)
         )
         near = min((math.dist(place, spot) for spot in others), default=math.inf)
         return min(near, 3 * reach) + 100 * min(edge, 0)
 
-    return max(((middle[0] + x, middle[1] + y) for x, y in places), key=room)
+    return max(((middle[0] + x, middle[1] + y) for x, y in places), key=score)

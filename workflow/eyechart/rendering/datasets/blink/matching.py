@@ -1,29 +1,29 @@
-"""Scenes for low-level matching: blotched things, and the same points of them in two views."""
+"""Scenes for low-level matching: things with blotches, and points visible in two views."""
 
 import random
 
 import numpy as np
 from scipy import ndimage
 
-from eyechart.rendering.mesh_renderer import Survey
+from eyechart.rendering.mesh_renderer import ViewGeometry
 from eyechart.rendering.points import APART, NoSpotError, Spot, apart, within
 from eyechart.rendering.projection import project, visible_in
 from eyechart.rendering.scene.materials import Surface, palette
 from eyechart.rendering.scene.objects import Solid, Thing
 
 BODIES = ("block", "ball", "drum", "cone")
-OUTLINE = 0.035  # of the shorter side: how far points keep off outlines
-SMOOTH = 1.2  # pixels that gradients are averaged over
-TRIED = 40  # the most conspicuous places that are tried as points
+OUTLINE = 0.035  # minimum distance of points from outlines, as a share of the shorter side
+SMOOTH = 1.2  # smoothing of gradients, in pixels
+TRIED = 40  # number of most salient positions that are tried as points
 
 
 def draw_things(rng: random.Random) -> tuple[Thing, ...]:
-    """Draw two or three large things side by side, each with blotches of its own."""
+    """Draw two or three large things side by side, each with its own blotches."""
     count = rng.randint(2, 3)
     colors = palette(rng, 2 * count)
     things = []
     for n in range(count):
-        look = Surface(
+        surface = Surface(
             colors[2 * n], colors[2 * n + 1], rng.choice(("rubber", "rubber", "gloss")),
             "blotches", rng.randint(5, 8), rng.randrange(2**31),
         )  # fmt: skip
@@ -32,36 +32,36 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
         solid = Solid(kind, (0, 0, high), (wide, wide, high), shape=0.4)
         angle = 2 * np.pi * (n + rng.uniform(-0.15, 0.15)) / count
         at = (round(0.85 * float(np.cos(angle)), 6), round(0.85 * float(np.sin(angle)), 6), 0.0)
-        things.append(Thing(kind, {"body": solid}, {"own": look}, at, rng.uniform(0, 360)))
+        things.append(Thing(kind, {"body": solid}, {"own": surface}, at, rng.uniform(0, 360)))
     return tuple(things)
 
 
 def shared_points(
-    first: Survey, second: Survey, picture: np.ndarray, count: int
+    first: ViewGeometry, second: ViewGeometry, image: np.ndarray, count: int
 ) -> list[tuple[np.ndarray, Spot, Spot]]:
-    """Find conspicuous points that both views show: the world's point, and its place in each.
+    """Find salient points visible in both views: the world point, and its pixel in each.
 
-    They are drawn from the places of the first picture that stand out most, as a corner detector
-    would, and leave each other room for marks in both views.
+    They are drawn from the most corner-like positions of the first image, and leave room for each
+    other's marks in both views.
 
     Parameters
     ----------
-    picture : uint8 (h, w, 3), the first view
+    image : uint8 (h, w, 3), the first view
 
     Raises
     ------
     NoSpotError
-        If fewer than ``count`` are found.
+        If fewer than ``count`` points are found.
     """
-    seen = inner(first) & visible_in(second, first.position)
-    free = inner(second)
-    salience = np.where(seen, corners(picture), -1.0)
+    seen = inside_things(first) & visible_in(second, first.position)
+    free = inside_things(second)
+    salience = np.where(seen, corners(image), -1.0)
     found: list[tuple[np.ndarray, Spot, Spot]] = []
     for _ in range(TRIED):
         row, column = np.unravel_index(int(salience.argmax()), salience.shape)
         if salience[row, column] < 0:
             break
-        _blot(salience, int(row), int(column), min(first.image_px))
+        _suppress(salience, int(row), int(column), min(first.image_px))
         point = first.position[row, column]
         one, other = (_spot(view, point) for view in (first, second))
         spots = [(one, *(f[1] for f in found)), (other, *(f[2] for f in found))]
@@ -73,22 +73,22 @@ def shared_points(
     raise NoSpotError
 
 
-def inner(survey: Survey) -> np.ndarray:
-    """Tell which pixels lie well within a thing: bool (h, w).
+def inside_things(geometry: ViewGeometry) -> np.ndarray:
+    """Return the pixels well inside a thing: bool (h, w).
 
-    An outline moves over a round surface as the camera does, so it is no place of the surface.
+    The outline of a round surface moves with the camera, so it is not a fixed surface point.
     """
-    reach = 2 * round(OUTLINE * min(survey.image_px)) + 1
-    low, high = (f(survey.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
+    reach = 2 * round(OUTLINE * min(geometry.image_px)) + 1
+    low, high = (f(geometry.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
     return (low == high) & (low > 0)
 
 
-def corners(picture: np.ndarray) -> np.ndarray:
-    """Give how much every place stands out in both directions: float (h, w), at least 0.
+def corners(image: np.ndarray) -> np.ndarray:
+    """Return the corner strength of every pixel: float (h, w), at least 0.
 
     The smaller eigenvalue of the averaged outer product of the gradient (Shi & Tomasi 1994).
     """
-    colors = ndimage.gaussian_filter(picture.astype(np.float64), (0.7, 0.7, 0))
+    colors = ndimage.gaussian_filter(image.astype(np.float64), (0.7, 0.7, 0))
     down, across = np.gradient(colors, axis=(0, 1))  # (h, w, 3) each
     dd, aa, da = (
         ndimage.gaussian_filter(product.sum(axis=-1), SMOOTH)
@@ -97,13 +97,13 @@ def corners(picture: np.ndarray) -> np.ndarray:
     return np.maximum((dd + aa) / 2 - np.sqrt(((dd - aa) / 2) ** 2 + da**2), 0)
 
 
-def _spot(view: Survey, point: np.ndarray) -> Spot:
+def _spot(view: ViewGeometry, point: np.ndarray) -> Spot:
     x, y, _ = project(view.camera, point, view.image_px)
     return float(x), float(y)
 
 
-def _blot(salience: np.ndarray, row: int, column: int, side: int) -> None:
-    """Take the neighbourhood of a place out of the running."""
+def _suppress(salience: np.ndarray, row: int, column: int, side: int) -> None:
+    """Suppress the neighbourhood of a pixel."""
     reach = int(APART * side / 2)
     top, left = max(row - reach, 0), max(column - reach, 0)
     salience[top : row + reach + 1, left : column + reach + 1] = -1

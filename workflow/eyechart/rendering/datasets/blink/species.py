@@ -1,7 +1,7 @@
 """Four kinds of things whose parts have names: creature, cart, plant and house.
 
-Two of one kind differ in proportions, in the bodies that their parts are made of, in colours and in
-size; a part stays what it is. For semantic correspondence.
+Two things of one kind differ in proportions, in the bodies of their parts, in colours and in size,
+but have the same parts. Used for semantic correspondence.
 """
 
 import random
@@ -118,9 +118,9 @@ SPECIES: dict[str, Callable[[random.Random], Solids]] = {
 
 
 def draw_specimen(rng: random.Random, name: str) -> Thing:
-    """Draw one thing of a kind; its own frame is about two units wide."""
+    """Draw one thing of a kind; its object frame is about two units wide."""
     colors = palette(rng, 5)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth", "fifth")
-    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, SPECIES[name](rng), {**looks, "dark": Surface(DARK)})
+    surfaces = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, SPECIES[name](rng), {**surfaces, "dark": Surface(DARK)})

@@ -1,8 +1,8 @@
-"""Tools whose parts have functions that tools of other kinds share. For functional correspondence.
+"""Tools with parts whose functions other kinds of tools share, for functional correspondence.
 
-A part is named by what it is for: ``grasp``, ``pour``, ``hold`` (what is in it), ``cover``,
-``stand``; ``strike``, ``pierce``, ``dig``, ``step``, ``knock`` and ``hang`` belong to one kind
-only, and are never asked for. Every tool has at least four.
+A part is named by its function: ``grasp``, ``pour``, ``hold`` (the content), ``cover``, ``stand``;
+``strike``, ``pierce``, ``dig``, ``step``, ``knock`` and ``hang`` belong to one kind only, and are
+never queried. Every tool has at least four parts.
 """
 
 import random
@@ -123,9 +123,9 @@ TOOLS: dict[str, Callable[[random.Random], Solids]] = {
 
 
 def draw_tool(rng: random.Random, name: str) -> Thing:
-    """Draw one tool of a kind; its own frame is about two units wide."""
+    """Draw one tool of a kind; its object frame is about two units wide."""
     colors = palette(rng, 4)
     finish = rng.choice(FINISHES)
     paints = ("own", "second", "third", "fourth")
-    looks = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
-    return Thing(name, TOOLS[name](rng), {**looks, "dark": Surface(DARK)})
+    surfaces = {p: Surface(c, finish=finish) for p, c in zip(paints, colors, strict=True)}
+    return Thing(name, TOOLS[name](rng), {**surfaces, "dark": Surface(DARK)})

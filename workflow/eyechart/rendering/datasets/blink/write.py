@@ -1,8 +1,8 @@
-"""Gather drawn items into BLINK's official layout: a folder with a Parquet file per sub-task.
+"""Convert rendered items to BLINK's official layout: a folder with a Parquet file per sub-task.
 
-Reads the shards' manifests and pictures; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
-``Points.csv`` (``idx,name,x,y``: where the marks are, in pixels, which the official files do not
-tell) and, last, the receipt.
+Reads the shards' manifests and images; writes ``<Sub_Task>/<split>-00000-of-00001.parquet``,
+``Points.csv`` (``idx,name,x,y``: pixel positions of the marks, which the official files do not
+have) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.blink.write --dataset blink --settings JSON --seed 7
         --shards data/raw/blink/shards/val-000.json --root data/raw/blink
@@ -21,18 +21,18 @@ from eyechart.core import errors
 from eyechart.core.files import write_text
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
-from eyechart.rendering.datasets.cv_bench.write import PICTURE
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.datasets.cv_bench.write import IMAGE
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
-MOST_PICTURES = 4
+MOST_IMAGES = 4
 SCHEMA = pa.schema(
     [
         ("idx", pa.string()),
         ("question", pa.string()),
         ("sub_task", pa.string()),
-        *((f"image_{n}", PICTURE) for n in range(1, MOST_PICTURES + 1)),
+        *((f"image_{n}", IMAGE) for n in range(1, MOST_IMAGES + 1)),
         ("choices", pa.list_(pa.string())),
         ("answer", pa.string()),
         ("prompt", pa.string()),
@@ -56,35 +56,35 @@ QUESTIONS = {
 
 
 def choices(task: str) -> list[str]:
-    """Give the choices of a sub-task, in the official words."""
+    """Return the choices of a sub-task, in the official wording."""
     if task == "Art_Style":
         return ["the second image", "the third image"]
     return [f"Point {letter}" for letter in "ABCD"]
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one item."""
-    question, asked = QUESTIONS[record["sub_task"]]
+    """Return the official row of one item."""
+    question, instruction = QUESTIONS[record["sub_task"]]
     options = choices(record["sub_task"])
     listed = "".join(f"\n({'ABCD'[n]}) {option}" for n, option in enumerate(options))
     shown: list[dict[str, Any] | None] = [
-        {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
+        {"bytes": image_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
     ]
-    shown += [None] * (MOST_PICTURES - len(shown))
+    shown += [None] * (MOST_IMAGES - len(shown))
     return {
         "idx": record["idx"],
         "question": question,
         "sub_task": record["sub_task"],
-        **{f"image_{n}": picture for n, picture in enumerate(shown, start=1)},
+        **{f"image_{n}": image for n, image in enumerate(shown, start=1)},
         "choices": options,
         "answer": f"({record['answer']})",
-        "prompt": f"{asked}\nSelect from the following choices.{listed}",
+        "prompt": f"{instruction}\nSelect from the following choices.{listed}",
         "explanation": "",
     }
 
 
 def point_rows(record: dict[str, Any]) -> list[list[Any]]:
-    """Give the rows of ``Points.csv`` for one item: REF, then the letters; none for styles."""
+    """Return the rows of ``Points.csv`` for one item: REF, then the letters; empty for styles."""
     named = {name: spot for view in record["points"] for name, spot in view.items()}
     order = sorted(named, key=lambda name: (name != "REF", name))
     return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]
@@ -96,9 +96,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Write the tables and the points, then the receipt."""
+    """Write the Parquet tables and ``Points.csv``, then the receipt."""
     args = parse_args(argv)
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     files = kept(files, args.root)
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
@@ -107,11 +107,11 @@ def main(argv: list[str]) -> None:
             rows = [row(record, args.root) for record in mine if record["sub_task"] == task]
             files.append(args.root / task / f"{split}-00000-of-00001.parquet")
             write_table(files[-1], pa.Table.from_pylist(rows, schema=SCHEMA))
-        pictures = sum(len(record["pictures"]) for record in mine)
-        splits[split] = {"images": pictures, "questions": len(mine)}
+        images = sum(len(record["pictures"]) for record in mine)
+        splits[split] = {"images": images, "questions": len(mine)}
     buffer = io.StringIO()
-    told = [point for record in records for point in point_rows(record)]
-    csv.writer(buffer, lineterminator="\n").writerows([POINTS, *told])
+    points = [point for record in records for point in point_rows(record)]
+    csv.writer(buffer, lineterminator="\n").writerows([POINTS, *points])
     files.append(args.root / "Points.csv")
     write_text(files[-1], buffer.getvalue())
     write_receipt(

@@ -1,9 +1,9 @@
-"""Draw one shard of scenes: pictures, ground truth, and the scene descriptions.
+"""Render one shard of scenes: images, ground truth, and the scene descriptions.
 
 Writes ``images/<split>/CLEVR_<split>_000000.png`` (and, if asked, ``truth/<split>/…_mask.png`` with
 0 for the floor and i + 1 for object i, and ``…_depth.png``, 16 bit, in thousandths of a world unit)
-under the root, then the shard's manifest. Every scene has its own seed, derived from the seed, the
-dataset, the split and the index: bytes do not depend on shards or cores.
+under the root, then the shard's manifest. Every scene has its own seed, derived from seed, dataset,
+split and index, so the bytes do not depend on shards or cores.
 
     python -m eyechart.rendering.datasets.clevr.draw --dataset clevr --split val --shard 0 \
         --settings JSON
@@ -28,7 +28,7 @@ ATTEMPTS = 50
 def draw_scene(
     name: tuple[str, str, int], settings: dict[str, Any], seed: int
 ) -> tuple[Plan, SceneView]:
-    """Draw one scene in which every object shows at least ``min_visible_px`` pixels.
+    """Render one scene in which every object shows at least ``min_visible_px`` pixels.
 
     Parameters
     ----------
@@ -43,16 +43,16 @@ def draw_scene(
             return _with_truth(plan, view, settings["image_px"]), view
     raise errors.UserError(
         f"rendering: scene {'/'.join(map(str, name))} has no view with "
-        f"{settings['min_visible_px']} visible pixels per object after {ATTEMPTS} tries; "
+        f"{settings['min_visible_px']} visible pixels per object after {ATTEMPTS} attempts; "
         "lower rendering.min_visible_px or rendering.objects, or raise rendering.image_px"
     )
 
 
 def _with_truth(plan: Plan, view: SceneView, image_px: list[int]) -> Plan:
-    """Add to each object where it is in the picture: pixel_coords, bbox [x, y, w, h], pixels."""
+    """Add each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels."""
     for i, obj in enumerate(plan["objects"]):
         across, down, depth = project(plan, obj["3d_coords"], image_px)
-        obj["pixel_coords"] = [round(across), round(down), round(depth, 4)]  # as CLEVR has them
+        obj["pixel_coords"] = [round(across), round(down), round(depth, 4)]  # as in CLEVR
         obj.update(outline(view.mask == i + 1))
     return plan
 
@@ -63,7 +63,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     settings, split = args.settings, args.split
     files, scenes = [], []

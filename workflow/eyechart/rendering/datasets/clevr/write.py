@@ -1,4 +1,4 @@
-"""Gather drawn shards into the official CLEVR v1.0 layout and ask the questions.
+"""Convert rendered shards to the official CLEVR v1.0 layout and generate questions.
 
 Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
 ``questions/CLEVR_<split>_questions.json`` and, last, the receipt ``acquired.json``.
@@ -17,12 +17,12 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
-TASKS = ("color", "shape", "material", "size", "number", "boolean")  # the order of asking
-RENDERER_ONLY = ("camera", "lights")  # of a plan, what CLEVR's scene files do not have
+TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
+RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
 
 
 def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
-    """Give the content of ``CLEVR_<split>_scenes.json``."""
+    """Return the content of ``CLEVR_<split>_scenes.json``."""
     kept = [{k: v for k, v in s.items() if k not in RENDERER_ONLY} for s in scenes]
     return {"info": {"split": split, "version": "1.0", "license": "CC BY 4.0"}, "scenes": kept}
 
@@ -30,14 +30,14 @@ def scenes_json(scenes: list[dict[str, Any]], split: str) -> dict[str, Any]:
 def questions_json(
     scenes: list[dict[str, Any]], name: tuple[str, str], settings: dict[str, Any], seed: int
 ) -> dict[str, Any]:
-    """Give the content of ``CLEVR_<split>_questions.json``.
+    """Return the content of ``CLEVR_<split>_questions.json``.
 
     Parameters
     ----------
     name : (dataset, split)
-        Seeds the choice of questions together with ``seed`` and each scene's index.
+        Seeds of the choice of questions, together with ``seed`` and each scene's index.
     settings : dict
-        ``questions`` {task: how many per picture}, ``families``, ``balance``.
+        ``questions`` {task: number per image}, ``families``, ``balance``.
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}
@@ -59,16 +59,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Write scenes and questions of every split, then the receipt."""
     args = parse_args(argv)
-    files, scenes = rendering_steps.gather(args.shards, args.root, "scenes")
+    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
-        asked = questions_json(mine, (args.dataset, split), args.settings, args.seed)
-        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", asked)):
+        questions = questions_json(mine, (args.dataset, split), args.settings, args.seed)
+        for folder, content in (("scenes", scenes_json(mine, split)), ("questions", questions)):
             path = args.root / folder / f"CLEVR_{split}_{folder}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(asked["questions"])}
+        splits[split] = {"images": len(mine), "questions": len(questions["questions"])}
     write_receipt(
         args.root,
         dataset=args.dataset,

@@ -1,8 +1,8 @@
-"""Five captions of one scene, in five wordings, each true: what COCO has for a picture.
+"""Generate five true captions of a scene in five wordings, as COCO has for each image.
 
-They name everything as the tiny models' captions do, count, list colours and shapes, tell who
-stands left of whom, and list sizes and materials. Left and right are told only where the two
-things' boxes in the picture share no column, so that nobody can see it otherwise.
+They name all objects (as the tiny models' captions do), count them, list colours and shapes, state
+a left-right relation, and list sizes and materials. Left and right are stated only if the boxes of
+the two objects share no image column, so the relation is unambiguous.
 """
 
 import random
@@ -18,7 +18,7 @@ Scene = dict[str, Any]
 
 
 def captions(scene: Scene, rng: random.Random) -> list[str]:
-    """Give five true captions of a scene whose objects know their ``bbox``."""
+    """Return five true captions of a scene whose objects have a ``bbox``."""
     return [
         caption(scene, rng),
         _counted(scene, rng),
@@ -33,7 +33,7 @@ def _number(count: int) -> str:
 
 
 def _many(count: int, description: dict[str, str]) -> str:
-    """Say how many there are of something: ``a red cube``, ``two red cubes``."""
+    """Return a counted description: ``a red cube``, ``two red cubes``."""
     if count == 1:
         return f"a {phrase(description)}"
     return f"{_number(count)} {phrase(description, plural=True)}"
@@ -44,7 +44,7 @@ def _join(parts: list[str]) -> str:
 
 
 def _counted(scene: Scene, rng: random.Random) -> str:
-    """Say how many things there are, and of what colours."""
+    """Return a caption with the number of objects and their colours."""
     objects = rng.sample(scene["objects"], len(scene["objects"]))
     colors = list(dict.fromkeys(obj["color"] for obj in objects))
     if len(objects) == 1:
@@ -53,23 +53,23 @@ def _counted(scene: Scene, rng: random.Random) -> str:
     return f"There are {_number(len(objects))} things on a gray floor, {paint}."
 
 
-def _grouped(scene: Scene, told: tuple[str, ...], rng: random.Random) -> str:
-    """Say of everything how many there are that share some attributes, in random order."""
-    groups = Counter(tuple(obj[a] for a in told) for obj in scene["objects"])
+def _grouped(scene: Scene, attributes: tuple[str, ...], rng: random.Random) -> str:
+    """Return counts of objects grouped by the given attributes, in random order."""
+    groups = Counter(tuple(obj[a] for a in attributes) for obj in scene["objects"])
     parts = [
-        _many(groups[values], dict(zip(told, values, strict=True)))
+        _many(groups[values], dict(zip(attributes, values, strict=True)))
         for values in rng.sample(list(groups), len(groups))
     ]
     return _join(parts)
 
 
 def _listed(scene: Scene, rng: random.Random) -> str:
-    """List everything by colour and shape."""
+    """Return a caption that lists all objects by colour and shape."""
     return f"A picture of {_grouped(scene, ('color', 'shape'), rng)}."
 
 
 def _placed(scene: Scene, rng: random.Random) -> str:
-    """Say of two things which stands left of the other, or name one where none surely does."""
+    """Return a left-right relation of two objects, or name one object if none is unambiguous."""
     objects = scene["objects"]
     pairs = [
         (a, b) for a in objects for b in objects if a["bbox"][0] + a["bbox"][2] <= b["bbox"][0]
@@ -83,7 +83,7 @@ def _placed(scene: Scene, rng: random.Random) -> str:
 
 
 def _made(scene: Scene, rng: random.Random) -> str:
-    """List everything by size and material."""
+    """Return a caption that lists all objects by size and material."""
     lead = rng.choice(("We can see", "The photo shows", "Here we look at"))
     return f"{lead} {_grouped(scene, ('size', 'material'), rng)}, lit from above."
 

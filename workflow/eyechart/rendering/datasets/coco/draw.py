@@ -1,8 +1,8 @@
-"""Draw one shard of COCO: pictures, and the true mask of every object in them.
+"""Render one shard of COCO: images, and the ground-truth mask of every object.
 
 Writes ``<split>/000000000001.jpg`` (and, if asked, ``truth/<split>/000000000001_mask.png`` and
 ``…_depth.png``) under the root, then the shard's manifest. Every scene has its own seed, derived
-from the seed, the dataset, the split and the index: bytes do not depend on shards or cores.
+from seed, dataset, split and index, so the bytes do not depend on shards or cores.
 
     python -m eyechart.rendering.datasets.coco.draw --dataset coco --split val2017 --shard 0 \
         --settings JSON
@@ -23,7 +23,7 @@ from eyechart.rendering.view_files import save_view
 
 
 def encode(mask: np.ndarray) -> dict[str, Any]:
-    """Give the compressed run lengths of a bool (h, w), as COCO's JSON has them."""
+    """Return the compressed run-length encoding of a bool (h, w), as in COCO's JSON."""
     found = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
     return {"size": [int(side) for side in found["size"]], "counts": found["counts"].decode()}
 
@@ -34,7 +34,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     settings, split = args.settings, args.split
     files, scenes = [], []

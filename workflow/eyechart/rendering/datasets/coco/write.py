@@ -1,9 +1,9 @@
-"""Gather drawn shards into COCO's official layout: masks, boxes, areas and captions.
+"""Convert rendered shards to COCO's official layout: masks, boxes, areas and captions.
 
 Reads the shards' manifests; writes ``annotations/instances_<split>.json`` and
 ``annotations/captions_<split>.json`` and, last, the receipt ``acquired.json``. A category is a
-colour and a shape (``red cube``), its supercategory the shape. A mask is what is visible of a
-thing, as run lengths, for so it is exact; ``pycocotools`` reads them as it reads polygons.
+colour and a shape (``red cube``), its supercategory the shape. A mask covers the visible part of an
+object, run-length encoded, which is exact; ``pycocotools`` reads it like polygons.
 
     python -m eyechart.rendering.datasets.coco.write --dataset coco --settings JSON --seed 7
         --shards data/raw/coco/shards/val2017-000.json --root data/raw/coco
@@ -40,7 +40,7 @@ Scene = dict[str, Any]
 
 
 def image_entry(scene: Scene) -> dict[str, Any]:
-    """Give a picture as COCO names it; its id is its number."""
+    """Return COCO's entry of an image; its id is its number."""
     return {
         "license": 1,
         "file_name": scene["image_filename"],
@@ -54,7 +54,7 @@ def image_entry(scene: Scene) -> dict[str, Any]:
 
 
 def instances_json(scenes: list[Scene]) -> dict[str, Any]:
-    """Give the content of ``instances_<split>.json``."""
+    """Return the content of ``instances_<split>.json``."""
     annotations: list[dict[str, Any]] = []
     for scene in scenes:
         for obj in scene["objects"]:
@@ -77,12 +77,12 @@ def instances_json(scenes: list[Scene]) -> dict[str, Any]:
 
 
 def captions_json(scenes: list[Scene], name: tuple[str, str], seed: int) -> dict[str, Any]:
-    """Give the content of ``captions_<split>.json``.
+    """Return the content of ``captions_<split>.json``.
 
     Parameters
     ----------
     name : (dataset, split)
-        Seeds the choice of words together with ``seed`` and each scene's index.
+        Seeds of the choice of words, together with ``seed`` and each scene's index.
     """
     annotations: list[dict[str, Any]] = []
     for scene in scenes:
@@ -105,16 +105,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Write instances and captions of every split, then the receipt."""
     args = parse_args(argv)
-    files, scenes = rendering_steps.gather(args.shards, args.root, "scenes")
+    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
-        told = captions_json(mine, (args.dataset, split), args.seed)
-        for kind, content in (("instances", instances_json(mine)), ("captions", told)):
+        captions = captions_json(mine, (args.dataset, split), args.seed)
+        for kind, content in (("instances", instances_json(mine)), ("captions", captions)):
             path = args.root / "annotations" / f"{kind}_{split}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(told["annotations"])}
+        splits[split] = {"images": len(mine), "questions": len(captions["annotations"])}
     write_receipt(
         args.root,
         dataset=args.dataset,

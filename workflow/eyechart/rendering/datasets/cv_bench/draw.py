@@ -1,9 +1,9 @@
-"""Draw one shard of CV-Bench's depth questions: two boxed things, one of which is nearer.
+"""Render one shard of CV-Bench's depth questions: two things in boxes, one of which is nearer.
 
 Writes ``shards/pictures/<split>_<n>.png`` with its boxes (and, if asked,
 ``truth/<split>/<n>_mask.png``, ``…_depth.png``, and ``…_plain.png`` without boxes) under the root,
 then the shard's manifest.
-Every item has its own seed, derived from the seed, the dataset, the split and its index.
+Every item has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.cv_bench.draw --dataset cv_bench --split test --shard 0
         --settings JSON --seed 7 --root data/raw/cv_bench
@@ -23,73 +23,78 @@ from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.balance import case_of
 from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError
 from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, scene_of
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))
-PAINTS = ((255, 0, 0), (0, 0, 255))  # the box of the first choice, of the second
+PAINTS = ((255, 0, 0), (0, 0, 255))  # box of the first and of the second choice
 
 
 @dataclass(frozen=True)
 class DepthItem:
-    """One item: the picture without boxes, what it shows, and the facts for its row."""
+    """One item: the image without boxes, its ground truth, and the values of its row."""
 
     rgb: np.ndarray
-    survey: Survey
+    geometry: ViewGeometry
     facts: dict[str, Any]
 
 
 def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthItem:
-    """Draw one item.
+    """Draw and render one item.
 
     Parameters
     ----------
     name : (seed, dataset, split, index)
-        The only source of chance. Answers, and both cues, are spread evenly over the indices.
+        The only source of randomness. Answers and both cues are balanced over the indices.
 
     Raises
     ------
     UserError
-        If no draw fits.
+        If no attempt satisfies the conditions.
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])
     for attempt in range(ATTEMPTS):
         rng = randomness.dice("depth", *name, attempt)
         try:
-            stood, camera = draw_pair(rng, settings, cue)
-            booth = Booth(scene_of(rng, settings, stood, camera), settings["image_px"])
-            survey = booth.survey(camera)
-            boxes, depths = check_pair(survey, cue, len(stood))
+            planned, camera = draw_pair(rng, settings, cue)
+            renderer = MeshRenderer(scene_of(rng, settings, planned, camera), settings["image_px"])
+            geometry = renderer.trace(camera)
+            boxes, depths = check_pair(geometry, cue, len(planned))
         except NoSpotError:
             continue
         seed = randomness.seed_for("render", *name, attempt)
-        picture = booth.picture(camera, settings["samples_per_pixel"], seed)
+        rgb = renderer.render(camera, settings["samples_per_pixel"], seed)
         order = (0, 1) if answer == "A" else (1, 0)
         facts = {
             "answer": answer,
-            "choices": [stood[n].name for n in order],
+            "choices": [planned[n].name for n in order],
             "boxes": [boxes[n] for n in order],
             "depths": [depths[n] for n in order],
             "nearer_is_lower": cue[0],
             "nearer_is_larger": cue[1],
         }
-        return DepthItem(picture, survey, facts)
+        return DepthItem(rgb, geometry, facts)
     raise errors.UserError(
-        f"rendering: item {'/'.join(map(str, name[1:]))} finds no two things that are plainly "
-        f"apart after {ATTEMPTS} tries; raise rendering.extent or rendering.image_px"
+        f"rendering: item {'/'.join(map(str, name[1:]))} has no two clearly separate things "
+        f"after {ATTEMPTS} attempts; raise rendering.extent or rendering.image_px"
     )
 
 
-def boxed(picture: np.ndarray, boxes: list[Box]) -> np.ndarray:
-    """Draw the boxes around what they hold: the first red, the second blue; uint8 (h, w, 3)."""
-    image = Image.fromarray(picture)
-    wide = max(round(min(image.size) / 80), 1)
+def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
+    """Draw the boxes around the two things: first red, second blue; uint8 (h, w, 3)."""
+    drawing = Image.fromarray(image)
+    line_width = max(round(min(drawing.size) / 80), 1)
     for box, paint in zip(boxes, PAINTS, strict=True):
-        outer = [box[0] - wide, box[1] - wide, box[2] - 1 + wide, box[3] - 1 + wide]
-        ImageDraw.Draw(image).rectangle(outer, outline=paint, width=wide)
-    return np.asarray(image)
+        outer = [
+            box[0] - line_width,
+            box[1] - line_width,
+            box[2] - 1 + line_width,
+            box[3] - 1 + line_width,
+        ]
+        ImageDraw.Draw(drawing).rectangle(outer, outline=paint, width=line_width)
+    return np.asarray(drawing)
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -98,16 +103,16 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args):
         item = draw_item((args.seed, args.dataset, args.split, index), args.settings)
-        picture = f"shards/pictures/{args.split}_{index}.png"
+        image = f"shards/pictures/{args.split}_{index}.png"
         truth = f"truth/{args.split}/{index}" if args.settings["truth"] else ""
         shown = boxed(item.rgb, item.facts["boxes"])
-        files += save_item(args.root, picture, truth, shown, item.rgb, item.survey)
-        items.append({"item": index, "split": args.split, "pictures": [picture], **item.facts})
+        files += save_item(args.root, image, truth, shown, item.rgb, item.geometry)
+        items.append({"item": index, "split": args.split, "pictures": [image], **item.facts})
     write_json(args.output, {"files": files, "items": items})
 
 

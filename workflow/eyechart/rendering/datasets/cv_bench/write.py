@@ -1,6 +1,6 @@
-"""Gather drawn depth questions into CV-Bench's official layout: ``<split>_3d.parquet``.
+"""Convert rendered depth questions to CV-Bench's official layout: ``<split>_3d.parquet``.
 
-Reads the shards' manifests and pictures; writes the table and, last, the receipt.
+Reads the shards' manifests and images; writes the table and, last, the receipt.
 
     python -m eyechart.rendering.datasets.cv_bench.write --dataset cv_bench --settings JSON --seed 7
         --shards data/raw/cv_bench/shards/test-000.json --root data/raw/cv_bench
@@ -15,18 +15,18 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.rendering.tables import only_split
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import write_receipt
 
-PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SCHEMA = pa.schema(
     [
         ("idx", pa.int64()),
         ("type", pa.string()),
         ("task", pa.string()),
-        ("image", PICTURE),
+        ("image", IMAGE),
         ("question", pa.string()),
         ("choices", pa.list_(pa.string())),
         ("answer", pa.string()),
@@ -47,7 +47,7 @@ QUESTION = (
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one item."""
+    """Return the official row of one item."""
     one, other = record["choices"]
     question = QUESTION.format(one, other)
     name = f"img/3D/depth/studio_{record['item']}.png"
@@ -56,7 +56,7 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
         "idx": record["item"],
         "type": "3D",
         "task": "Depth",
-        "image": {"bytes": picture_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
+        "image": {"bytes": image_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
         "question": question,
         "choices": [one, other],
         "answer": f"({record['answer']})",
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> None:
     """Write the table, then the receipt."""
     args = parse_args(argv)
     split = only_split(args)
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"{split}_3d.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))

@@ -1,8 +1,8 @@
-"""Draw one shard of MMVP: pairs of pictures that differ in one of the nine patterns.
+"""Render one shard of MMVP: pairs of images that differ in one of the nine patterns.
 
 Writes ``MMVP Images/<n>.jpg`` (and, if asked, ``truth/<split>/<n>_mask.png`` and ``…_depth.png``)
-under the root, then the shard's manifest. Pictures 2k - 1 and 2k are a pair; every pair has its own
-seed, derived from the seed, the dataset, the split and its index.
+under the root, then the shard's manifest. Images 2k - 1 and 2k are a pair; every pair has its own
+seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.mmvp.draw --dataset mmvp --split test --shard 0 \
         --settings JSON
@@ -16,8 +16,8 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 
 
-def picture_path(pattern: str, number: int) -> str:
-    """Give the place of a picture in the official layout; it does not tell the pattern."""
+def image_path(pattern: str, number: int) -> str:
+    """Return the path of an image in the official layout, which does not contain the pattern."""
     return f"MMVP Images/{number}.jpg"
 
 
@@ -27,8 +27,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
-    draw_shard(parse_args(argv), picture_path)
+    """Render the shard; write its manifest last."""
+    draw_shard(parse_args(argv), image_path)
 
 
 if __name__ == "__main__":

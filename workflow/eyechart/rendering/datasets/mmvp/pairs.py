@@ -1,4 +1,4 @@
-"""Draw both pictures of every pair of one shard, for MMVP and MMVP-VLM alike."""
+"""Render both images of every pair of one shard, for MMVP and MMVP-VLM."""
 
 import argparse
 from collections.abc import Callable
@@ -16,23 +16,23 @@ from eyechart.rendering.scene.placement import NoRoomError
 from eyechart.rendering.view_files import outline, save_view
 
 ATTEMPTS = 100
-PLAIN = 24  # of 255: a channel that differs by less is no difference to the eye
+PLAIN = 24  # of 255: smaller channel differences are not visible
 
 
 def draw_views(
     name: tuple[str, str, int], pattern: str, settings: dict[str, Any], seed: int
 ) -> tuple[PatternPair, list[SceneView]]:
-    """Draw one pair in which every object shows, and the difference too, by enough pixels.
+    """Render one pair in which every object, and the difference, shows enough pixels.
 
     Parameters
     ----------
     name : (dataset, split, index of the pair)
-        Together with ``seed`` the only source of chance; both pictures have the same noise.
+        Together with ``seed`` the only source of chance; both images have the same noise.
 
     Raises
     ------
     UserError
-        If no draw has enough visible pixels.
+        If no attempt has enough visible pixels.
     """
     least = settings["min_visible_px"]
     for attempt in range(ATTEMPTS):
@@ -50,13 +50,13 @@ def draw_views(
             return pair, views
     raise UserError(
         f"rendering: pair {'/'.join(map(str, name))} ({pattern}) has no view with {least} visible "
-        f"pixels per object after {ATTEMPTS} tries; lower rendering.min_visible_px or "
+        f"pixels per object after {ATTEMPTS} attempts; lower rendering.min_visible_px or "
         "rendering.objects, or raise rendering.image_px"
     )
 
 
 def changed_px(first: SceneView, second: SceneView) -> int:
-    """Count the pixels that are plainly different in two pictures of one size."""
+    """Count the pixels that differ clearly between two images of one size."""
     difference = np.abs(first.rgb.astype(int) - second.rgb).max(axis=-1)
     return int((difference >= PLAIN).sum())
 
@@ -66,27 +66,27 @@ def _least_visible(view: SceneView, count: int) -> int:
 
 
 def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> None:
-    """Draw the pairs of one shard and write its manifest last.
+    """Render the pairs of one shard; write its manifest last.
 
     Parameters
     ----------
     path : callable
-        Gives a picture's path from the root, of its pattern and its number (from 1).
+        Returns an image's path from the root, given its pattern and number (from 1).
 
     Raises
     ------
     UserError
-        If the number of pictures is odd.
+        If the number of images is odd.
     """
-    pictures = args.settings["splits"][args.split]
-    if pictures % 2:
+    images = args.settings["splits"][args.split]
+    if images % 2:
         raise UserError(
-            f"datasets.{args.dataset}.splits.{args.split} is {pictures}; pairs need an even number "
-            "of pictures"
+            f"datasets.{args.dataset}.splits.{args.split} is {images}; pairs need an even number "
+            "of images"
         )
     files, records = [], []
     for index in rendering_steps.indices(args, per=2):
-        pattern = pattern_of(index, pictures // 2)
+        pattern = pattern_of(index, images // 2)
         name = (args.dataset, args.split, index)
         pair, views = draw_views(name, pattern, args.settings, args.seed)
         places = []
@@ -101,7 +101,7 @@ def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> Non
 def _record(
     index: int, pattern: str, pair: PatternPair, views: list[SceneView], places: list[str]
 ) -> dict[str, Any]:
-    """Give what a shard says of a pair: its facts, both plans, and where each object shows."""
+    """Return the shard record of a pair: its facts, both plans, and each object's outline."""
     shown = [
         [{**obj, **outline(view.mask == i + 1)} for i, obj in enumerate(plan["objects"])]
         for plan, view in zip(pair.plans, views, strict=True)

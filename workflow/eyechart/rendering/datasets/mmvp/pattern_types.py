@@ -1,9 +1,9 @@
-"""What MMVP-VLM calls the nine patterns: its ``Type``, which is also the folder of the pictures.
+"""MMVP-VLM's names of the nine patterns: its ``Type``, which is also the image folder.
 
-Source: the folders of the dataset as its authors host it (MMVP/MMVP_VLM, ``MLLM_VLM Images``).
+Source: the folders of the dataset as hosted by its authors (MMVP/MMVP_VLM, ``MLLM_VLM Images``).
 """
 
-# In the order of the paper and of the official script, which counts 15 pairs for each
+# In the order of the paper and of the official script, which has 15 pairs for each
 TYPES = {
     "orientation": "Orientation",
     "presence": "Presence",

@@ -1,6 +1,6 @@
-"""The nine patterns of MMVP as scenes: pairs of plans that differ in exactly one thing.
+"""The nine patterns of MMVP as scenes: pairs of plans that differ in exactly one respect.
 
-Everything else is the same in both pictures: other objects, camera, lights, and the noise. Source
+Everything else is the same in both images: other objects, camera, lights, and the noise. Source
 of the patterns: Tong et al. 2024, "Eyes Wide Shut?", section 3.1.
 """
 
@@ -11,31 +11,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eyechart.rendering.scene.clevr import Plan, half_width
-from eyechart.rendering.scene.placement import Object, SceneStage, attributes, reach
+from eyechart.rendering.scene.placement import Object, SceneStage, attributes, floor_radius
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
 
-LETTERS = "AEHKLOSTXZ"  # plain from one another at a few pixels
-ABOVE, LEVEL = 75.0, 10.0  # degrees that the camera stands above the floor
-TURN = 20.0  # degrees that a thing may be turned from facing the viewer
+LETTERS = "AEHKLOSTXZ"  # distinguishable at a few pixels
+ABOVE, LEVEL = 75.0, 10.0  # camera elevation in degrees
+TURN = 20.0  # maximum rotation of a thing away from the viewer, in degrees
 
 
 @dataclass(frozen=True)
 class PatternPair:
-    """Two plans, what is asked of both, and what is true of each.
+    """Two plans, the question about both, and the answer of each.
 
     Attributes
     ----------
     kind : str
-        Which wording asks it, see :mod:`eyechart.rendering.datasets.mmvp.wordings`.
+        Key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`.
     plans : (Plan, Plan)
     answers : (str, str)
-        The answer of each picture.
+        The answer of each image.
     thing : dict
         The object that the question is about.
     partner : dict
-        A second one that it names, if any.
+        A second object in the question, if any.
     others : list of dict
-        What stands beside in both pictures.
+        Further objects in both images.
     """
 
     kind: str
@@ -47,7 +47,7 @@ class PatternPair:
 
 
 def _color_pair(rng: random.Random) -> tuple[str, str]:
-    """Draw two colours that nobody takes for each other (channels differ by 200 in all)."""
+    """Draw two clearly different colours (channels differ by 200 in sum)."""
     plain = [
         (a, b)
         for a in COLORS
@@ -59,14 +59,14 @@ def _color_pair(rng: random.Random) -> tuple[str, str]:
 
 def _prop(rng: random.Random, shape: str, form: str) -> Object:
     color, accent = _color_pair(rng)
-    look = {"size": "large", "color": color, "accent": accent, "material": "rubber"}
-    return {**look, "shape": shape, "form": form}
+    traits = {"size": "large", "color": color, "accent": accent, "material": "rubber"}
+    return {**traits, "shape": shape, "form": form}
 
 
 def _two_of(
     stage: SceneStage, kind: str, first: Object, second: Object, answers: tuple[str, str]
 ) -> PatternPair:
-    """Pair two versions of one thing that stands at the same place, with the same others."""
+    """Pair two versions of one thing at the same position, with the same other objects."""
     others = stage.others([first, second])
     plans = stage.plan([first, *others]), stage.plan([second, *others])
     return PatternPair(kind, plans, answers, first, others=others)
@@ -76,21 +76,21 @@ def _forms(
     rng: random.Random, stage: SceneStage, kind: str, shape: str, forms: tuple[str, str]
 ) -> PatternPair:
     turn = rng.uniform(-TURN, TURN)
-    first = stage.anywhere(_prop(rng, shape, forms[0]), share=0.3, turn=turn)
+    first = stage.place_randomly(_prop(rng, shape, forms[0]), share=0.3, turn=turn)
     return _two_of(stage, kind, first, {**first, "form": forms[1]}, forms)
 
 
 def orientation(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Turn an arrow round: it points right or left."""
+    """Reverse an arrow: it points right or left."""
     turn = rng.uniform(-TURN, TURN)
-    arrow = stage.anywhere(_prop(rng, "arrow", "straight"), share=0.3, turn=turn)
+    arrow = stage.place_randomly(_prop(rng, "arrow", "straight"), share=0.3, turn=turn)
     turned = {**arrow, "rotation": round((arrow["rotation"] + 180) % 360, 6)}
     return _two_of(stage, "arrow", arrow, turned, ("right", "left"))
 
 
 def presence(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Take a thing away."""
-    thing = stage.anywhere(attributes(rng), share=0.8)
+    """Remove a thing."""
+    thing = stage.place_randomly(attributes(rng), share=0.8)
     others = stage.others([thing], least=1)
     plans = stage.plan([*others, thing]), stage.plan(others)
     return PatternPair("any", plans, ("yes", "no"), thing, others=others)
@@ -104,28 +104,28 @@ def state(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def quantity(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Take away one of two or three things of one shape."""
+    """Remove one of two or three things of one shape."""
     count, shape = rng.randint(2, 3), rng.choice(SHAPES)
     things: list[Object] = []
     for color in rng.sample(list(COLORS), count):
-        things.append(stage.fit(attributes(rng, shape=shape, color=color), things))
+        things.append(stage.place_free(attributes(rng, shape=shape, color=color), things))
     others = stage.others(things, own=count)
     plans = stage.plan([*others, *things]), stage.plan([*others, *things[:-1]])
     return PatternPair("count", plans, (str(count), str(count - 1)), things[-1], others=others)
 
 
 def position(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Let two things of one size change places."""
+    """Swap the positions of two things of one size."""
     size = rng.choice(("small", "large"))
-    looks = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
-    one, two = (attributes(rng, size=size, shape=shape, color=color) for shape, color in looks)
+    traits = zip(rng.sample(SHAPES, 2), rng.sample(list(COLORS), 2), strict=True)
+    one, two = (attributes(rng, size=size, shape=shape, color=color) for shape, color in traits)
     extent = stage.settings["extent"]
-    aside = max(rng.uniform(0.5, 0.8) * extent, reach(one) + stage.settings["gap"])
+    aside = max(rng.uniform(0.5, 0.8) * extent, floor_radius(one) + stage.settings["gap"])
     behind = [rng.uniform(-0.3, 0.3) * extent for _ in range(2)]
     left, right = (-aside, behind[0]), (aside, behind[1])
     turns = [rng.uniform(0, 360) for _ in range(2)]
-    first = [stage.stand(one, *left, turns[0]), stage.stand(two, *right, turns[1])]
-    second = [stage.stand(one, *right, turns[0]), stage.stand(two, *left, turns[1])]
+    first = [stage.place_at(one, *left, turns[0]), stage.place_at(two, *right, turns[1])]
+    second = [stage.place_at(one, *right, turns[0]), stage.place_at(two, *left, turns[1])]
     others = stage.others([*first, *second], own=2)
     plans = stage.plan([*first, *others]), stage.plan([*second, *others])
     return PatternPair("places", plans, ("left", "right"), first[0], first[1], others)
@@ -134,19 +134,19 @@ def position(rng: random.Random, stage: SceneStage) -> PatternPair:
 def color(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Paint a thing in another colour."""
     first, second = _color_pair(rng)
-    thing = stage.anywhere(attributes(rng, color=first), share=0.8)
+    thing = stage.place_randomly(attributes(rng, color=first), share=0.8)
     return _two_of(stage, "paint", thing, {**thing, "color": second}, (first, second))
 
 
 def structure(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Change the roof of a house, or take a sphere down from a cube."""
+    """Change the roof of a house, or move a sphere from the top of a cube beside it."""
     if rng.random() < 0.5:
         return _forms(rng, stage, "roof", "house", ("pointed", "flat"))
     colors = _color_pair(rng)
-    cube = stage.stand(attributes(rng, size="large", shape="cube", color=colors[0]), 0, 0)
+    cube = stage.place_at(attributes(rng, size="large", shape="cube", color=colors[0]), 0, 0)
     sphere = attributes(rng, size="small", shape="sphere", color=colors[1])
-    side = rng.choice((-1, 1)) * (reach(cube) + reach(sphere) + stage.settings["gap"])
-    beside = stage.stand(sphere, side, -half_width(cube))
+    side = rng.choice((-1, 1)) * (floor_radius(cube) + floor_radius(sphere) + stage.settings["gap"])
+    beside = stage.place_at(sphere, side, -half_width(cube))
     height = round(2 * half_width(cube) + half_width(sphere), 6)
     above = {**beside, "3d_coords": [*cube["3d_coords"][:2], height]}
     others = stage.others([cube, beside], own=2)
@@ -158,13 +158,13 @@ def text(rng: random.Random, stage: SceneStage) -> PatternPair:
     """Write another letter on a sign."""
     letters = rng.sample(LETTERS, 2)
     sign = {**_prop(rng, "sign", "panel"), "text": letters[0]}
-    sign = stage.anywhere(sign, share=0.2, turn=rng.uniform(-TURN, TURN) / 2)
+    sign = stage.place_randomly(sign, share=0.2, turn=rng.uniform(-TURN, TURN) / 2)
     return _two_of(stage, "sign", sign, {**sign, "text": letters[1]}, (letters[0], letters[1]))
 
 
 def viewpoint(rng: random.Random, stage: SceneStage) -> PatternPair:
-    """Look at one scene from above and from the side, equally far away."""
-    first = stage.anywhere(attributes(rng), share=0.5)
+    """View one scene from above and from the side, at the same distance."""
+    first = stage.place_randomly(attributes(rng), share=0.5)
     others = stage.others([first], least=1)
     views = [{**stage.camera, "position": _raised(stage, angle)} for angle in (ABOVE, LEVEL)]
     plans = stage.plan([first, *others], views[0]), stage.plan([first, *others], views[1])
@@ -172,7 +172,7 @@ def viewpoint(rng: random.Random, stage: SceneStage) -> PatternPair:
 
 
 def _raised(stage: SceneStage, degrees: float) -> list[float]:
-    """Give where the camera stands at another height, as far from its target and as it faces it."""
+    """Return the camera position at another elevation, same distance and azimuth."""
     target, angle = stage.camera["target"], math.radians(degrees)
     far = math.dist(stage.camera["position"], target)
     level = far * math.cos(angle)
@@ -183,7 +183,7 @@ def _raised(stage: SceneStage, degrees: float) -> list[float]:
     ]
 
 
-# In the order of the paper and of the official script, which counts 15 pairs for each
+# In the order of the paper and of the official script, which has 15 pairs for each
 PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
     "orientation": orientation,
     "presence": presence,
@@ -198,17 +198,17 @@ PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
 
 
 def pattern_of(pair: int, pairs: int) -> str:
-    """Give the pattern of a pair: nine blocks in a row, all within one of equal size."""
+    """Return the pattern of a pair: nine consecutive blocks of almost equal size."""
     return list(PATTERNS)[pair * len(PATTERNS) // pairs]
 
 
 def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> PatternPair:
-    """Draw one pair of a pattern; which of its two comes first is drawn too.
+    """Draw one pair of a pattern, in random order.
 
     Raises
     ------
     NoRoomError
-        If things found no place; the next draw may.
+        If the things do not fit; another draw may.
     """
     pair = PATTERNS[pattern](rng, SceneStage(rng, settings))
     if rng.random() < 0.5:

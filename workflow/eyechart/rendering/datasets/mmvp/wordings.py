@@ -1,8 +1,8 @@
-"""Put a pair of pictures into words: one question with two options, or a statement for each.
+"""Word a pair of images: one question with two options, or a statement for each.
 
 Wording is data, by kind of pair (:class:`eyechart.rendering.datasets.mmvp.patterns.PatternPair`).
-Where a pattern allows, it is the language of CLEVR's questions and of the captions that the tiny
-models were trained on.
+Where possible, it uses the language of CLEVR's questions and of the captions that the tiny models
+were trained on.
 """
 
 import random
@@ -12,16 +12,16 @@ from typing import Any
 from eyechart.rendering.language.questions import phrase
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES
 
-Record = dict[str, Any]  # one pair as a shard has it: kind, answers, thing, partner, others
+Record = dict[str, Any]  # shard record of a pair: kind, answers, thing, partner, others
 
 
 @dataclass(frozen=True)
 class Wording:
-    """A question about both pictures, and per answer what is then true of a picture.
+    """A question about both images, and per answer a statement about an image with it.
 
-    Fields of both: ``color`` and ``shape`` of the thing, ``thing`` and ``partner`` (described as
-    uniquely as needed), ``things`` (its plural), ``bare`` (it without its colour), ``answer``. In
-    statements things are described in full, and ``rest`` names all that stands beside.
+    Fields of both: ``color`` and ``shape`` of the thing, ``thing`` and ``partner`` (unique
+    descriptions), ``things`` (plural), ``bare`` (without colour), ``answer``. In statements, things
+    are described in full, and ``rest`` names all other objects.
     """
 
     question: str
@@ -83,12 +83,12 @@ WORDINGS = {
 
 
 def options(record: Record, rng: random.Random) -> list[str]:
-    """Give both answers in random order, the same for both pictures."""
+    """Return both answers in random order, the same for both images."""
     return rng.sample(record["answers"], 2)
 
 
 def question(record: Record, rng: random.Random) -> str:
-    """Ask about a pair; the thing is described by its shape and some of its other attributes."""
+    """Return the question about a pair; it describes the thing by shape and some attributes."""
     thing = record["thing"]
     fields = {"color": thing["color"], "shape": thing["shape"]}
     if "form" not in thing:
@@ -102,7 +102,7 @@ def question(record: Record, rng: random.Random) -> str:
 
 
 def statement(record: Record, answer: str) -> str:
-    """Say what is true of the picture with this answer, and false of the other."""
+    """Return a statement true of the image with this answer and false of the other."""
     thing = record["thing"]
     rest = "".join(f" and a {_whole(other)}" for other in record["others"])
     if record["kind"] == "paint":
@@ -125,6 +125,6 @@ def _whole(thing: dict[str, Any]) -> str:
 
 
 def _some(thing: dict[str, Any], rng: random.Random) -> dict[str, str]:
-    """Describe a thing by its shape, which is its alone, and by some more."""
+    """Return a description by shape, which is unique, and some other attributes."""
     more = [a for a in ATTRIBUTES if a != "shape" and rng.random() < 0.5]
     return {a: thing[a] for a in ATTRIBUTES if a in more or a == "shape"}

@@ -1,7 +1,7 @@
-"""Gather drawn pairs into the official MMVP layout: ask the same question of both pictures.
+"""Convert rendered pairs to the official MMVP layout: the same question about both images.
 
 Reads the shards' manifests; writes ``Questions.csv`` (``Index,Question,Options,Correct Answer``),
-``Patterns.csv`` (``Index,Type``, which the official archive has not) and, last, the receipt.
+``Patterns.csv`` (``Index,Type``, which the official archive lacks) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.mmvp.write --dataset mmvp --settings JSON --seed 7
         --shards data/raw/mmvp/shards/test-000.json --root data/raw/mmvp
@@ -22,12 +22,12 @@ PATTERNS = ("Index", "Type")
 
 
 def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> list[list[Any]]:
-    """Give the two rows of a pair: one question, one order of options, opposite answers.
+    """Return the two rows of a pair: same question and options, opposite answers.
 
     Parameters
     ----------
     name : (dataset, split)
-        Seeds the description and the order together with ``seed`` and the pair's index.
+        Seeds of description and order, together with ``seed`` and the pair's index.
     """
     rng = randomness.dice("questions", seed, *name, record["pair"])
     question = wordings.question(record, rng)

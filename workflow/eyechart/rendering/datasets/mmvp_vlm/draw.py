@@ -1,8 +1,8 @@
-"""Draw one shard of MMVP-VLM: pairs of pictures, in a folder for each of the nine patterns.
+"""Render one shard of MMVP-VLM: pairs of images, in a folder for each of the nine patterns.
 
 Writes ``MLLM_VLM Images/<Type>/<id>.jpg`` (and, if asked, ``truth/<split>/<id>_mask.png`` and
 ``…_depth.png``) under the root, then the shard's manifest. Ids 2k - 1 and 2k are a pair; every pair
-has its own seed, derived from the seed, the dataset, the split and its index.
+has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.mmvp_vlm.draw --dataset mmvp_vlm --split test --shard 0
         --settings JSON --seed 7 --root data/raw/mmvp_vlm
@@ -17,8 +17,8 @@ from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
 
 
-def picture_path(pattern: str, number: int) -> str:
-    """Give the place of a picture in the official layout."""
+def image_path(pattern: str, number: int) -> str:
+    """Return the path of an image in the official layout."""
     return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
 
 
@@ -28,8 +28,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
-    draw_shard(parse_args(argv), picture_path)
+    """Render the shard; write its manifest last."""
+    draw_shard(parse_args(argv), image_path)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Gather drawn pairs into the official MMVP-VLM layout: one statement for each picture.
+"""Convert rendered pairs to the official MMVP-VLM layout: one statement for each image.
 
 Reads the shards' manifests; writes ``Questions.csv`` (``Question ID,Type,Statement``) and, last,
-the receipt. A statement is true of its own picture and false of the other.
+the receipt. A statement is true of its own image and false of the other.
 
     python -m eyechart.rendering.datasets.mmvp_vlm.write --dataset mmvp_vlm --settings JSON --seed 7
         --shards data/raw/mmvp_vlm/shards/test-000.json --root data/raw/mmvp_vlm
@@ -21,7 +21,7 @@ STATEMENTS = ("Question ID", "Type", "Statement")
 
 
 def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
-    """Give the two rows of a pair."""
+    """Return the two rows of a pair."""
     kind = TYPES[record["pattern"]]
     return [
         [number, kind, wordings.statement(record, answer)]

@@ -1,7 +1,7 @@
-"""Gather drawn trials into MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
+"""Convert rendered trials to MOCHI's official layout: ``data/<split>-00000-of-00001.parquet``.
 
-Reads the shards' manifests and pictures; writes the table and, last, the receipt. No human and no
-model has seen these trials: the columns that tell of them are empty.
+Reads the shards' manifests and images; writes the table and, last, the receipt. The columns with
+human and model results are empty, since none exist for these trials.
 
     python -m eyechart.rendering.datasets.mochi.write --dataset mochi --settings JSON --seed 7
         --shards data/raw/mochi/shards/train-000.json --root data/raw/mochi
@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.datasets.cv_bench.write import PICTURE
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.datasets.cv_bench.write import IMAGE
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.rendering.tables import only_split
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import write_receipt
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
         ("trial", pa.string()),
         ("n_objects", pa.int64()),
         ("oddity_index", pa.int64()),
-        ("images", pa.list_(PICTURE)),
+        ("images", pa.list_(IMAGE)),
         ("n_subjects", pa.int64()),
         *((name, pa.float64()) for name in MEASURED),
     ]
@@ -39,9 +39,9 @@ SCHEMA = pa.schema(
 
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Give the official row of one trial."""
+    """Return the official row of one trial."""
     shown = [
-        {"bytes": picture_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
+        {"bytes": image_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
     ]
     return {
         "dataset": "studio",
@@ -64,17 +64,17 @@ def main(argv: list[str]) -> None:
     """Write the table, then the receipt."""
     args = parse_args(argv)
     split = only_split(args)
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"data/{split}-00000-of-00001.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    pictures = sum(len(record["pictures"]) for record in records)
+    images = sum(len(record["pictures"]) for record in records)
     write_receipt(
         args.root,
         dataset=args.dataset,
         layout="mochi",
         source="render",
-        splits={split: {"images": pictures, "questions": len(rows)}},
+        splits={split: {"images": images, "questions": len(rows)}},
         files=[*kept(files, args.root), path],
     )
 

@@ -1,9 +1,9 @@
-"""Draw one shard of NYUv2: scenes with true depth, for a depth head to learn from.
+"""Render one shard of NYUv2: scenes with ground-truth depth, to train depth heads.
 
-The scenes are of the kind that CV-Bench's depth questions are asked of, without boxes. Writes
+The scenes are like those of CV-Bench's depth questions, without boxes. Writes
 ``shards/pictures/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
 units along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest.
-Every scene has its own seed, derived from the seed, the dataset, the split and its index.
+Every scene has its own seed, derived from seed, dataset, split and index.
 
     python -m eyechart.rendering.datasets.nyuv2.draw --dataset nyuv2 --split train --shard 0 \
         --settings JSON
@@ -19,43 +19,45 @@ from eyechart.core import errors, randomness
 from eyechart.core.files import atomic, describe, write_json
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import Booth, Survey
+from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
 from eyechart.rendering.points import NoSpotError
-from eyechart.rendering.scene.depth import draw_camera, draw_stood, scene_of
+from eyechart.rendering.scene.depth import draw_camera, draw_planned, scene_of
 
 ATTEMPTS = 300
 THINGS = (1, 4)
 
 
-def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> tuple[np.ndarray, Survey]:
-    """Draw one scene: its picture and what that shows.
+def draw_scene(
+    name: tuple[str | int, ...], settings: dict[str, Any]
+) -> tuple[np.ndarray, ViewGeometry]:
+    """Draw and render one scene; return its image and ground truth.
 
     Parameters
     ----------
     name : (seed, dataset, split, index)
-        The only source of chance.
+        The only source of randomness.
 
     Raises
     ------
     UserError
-        If things find no room.
+        If the things do not fit.
     """
     for attempt in range(ATTEMPTS):
         rng = randomness.dice("depth map", *name, attempt)
         try:
-            stood = draw_stood(rng, settings["extent"], rng.randint(*THINGS))
+            planned = draw_planned(rng, settings["extent"], rng.randint(*THINGS))
         except NoSpotError:
             continue
         camera = draw_camera(rng, settings)
-        booth = Booth(scene_of(rng, settings, stood, camera), settings["image_px"])
-        survey = booth.survey(camera)
-        if survey.shows_lamp:
+        renderer = MeshRenderer(scene_of(rng, settings, planned, camera), settings["image_px"])
+        geometry = renderer.trace(camera)
+        if geometry.shows_lamp:
             continue
         seed = randomness.seed_for("render", *name, attempt)
-        return booth.picture(camera, settings["samples_per_pixel"], seed), survey
+        return renderer.render(camera, settings["samples_per_pixel"], seed), geometry
     raise errors.UserError(
         f"rendering: scene {'/'.join(map(str, name[1:]))} has no room for its things after "
-        f"{ATTEMPTS} tries; raise rendering.extent"
+        f"{ATTEMPTS} attempts; raise rendering.extent"
     )
 
 
@@ -65,19 +67,19 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     files, scenes = [], []
     for index in rendering_steps.indices(args):
-        rgb, survey = draw_scene((args.seed, args.dataset, args.split, index), args.settings)
+        rgb, geometry = draw_scene((args.seed, args.dataset, args.split, index), args.settings)
         stem = f"{args.split}_{index}"
-        picture, depth = f"shards/pictures/{stem}.png", f"shards/depths/{stem}.npy"
+        image, depth = f"shards/pictures/{stem}.png", f"shards/depths/{stem}.npy"
         truth = f"truth/{args.split}/{index}" if args.settings["truth"] else ""
-        files += save_item(args.root, picture, truth, rgb, rgb, survey)
+        files += save_item(args.root, image, truth, rgb, rgb, geometry)
         with atomic(args.root / depth) as partial, open(partial, "wb") as file:
-            np.save(file, survey.depth, allow_pickle=False)
+            np.save(file, geometry.depth, allow_pickle=False)
         files.append({**describe(args.root / depth), "path": depth})
-        scenes.append({"item": index, "split": args.split, "picture": picture, "depth": depth})
+        scenes.append({"item": index, "split": args.split, "picture": image, "depth": depth})
     write_json(args.output, {"files": files, "items": scenes})
 
 

@@ -1,6 +1,6 @@
-"""Gather drawn scenes into NYU Depth v2's official layout: two MATLAB files.
+"""Convert rendered scenes to NYU Depth v2's official layout: two MATLAB files.
 
-Reads the shards' manifests, pictures and depths; writes ``nyu_depth_v2_labeled.mat`` (version 7.3,
+Reads the shards' manifests, images and depths; writes ``nyu_depth_v2_labeled.mat`` (version 7.3,
 that is HDF5: ``images`` uint8 (n, 3, w, h), ``depths`` float32 (n, w, h)), ``splits.mat`` (version
 5: ``trainNdxs`` and ``testNdxs``, counted from 1) and, last, the receipt.
 
@@ -23,16 +23,16 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import kept, picture_bytes
+from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
-HEADER = 116  # bytes of free text at the head of a MATLAB file, where the date would stand
-USER_BLOCK = 512  # bytes before HDF5 begins in a MATLAB 7.3 file
+HEADER = 116  # bytes of free text at the start of a MATLAB file, usually with the date
+USER_BLOCK = 512  # bytes before the HDF5 content in a MATLAB 7.3 file
 
 
 def write_labeled(path: Path, root: Path, records: list[dict[str, Any]]) -> None:
-    """Write pictures and depths, with axes as MATLAB's columns-first order leaves them."""
+    """Write images and depths, with axes in MATLAB's column-major order."""
     with atomic(path) as partial:
         with h5py.File(partial, "w", userblock_size=USER_BLOCK) as file:
             for n, record in enumerate(records):
@@ -48,7 +48,7 @@ def write_labeled(path: Path, root: Path, records: list[dict[str, Any]]) -> None
 
 
 def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
-    """Write which picture belongs to which split; columns of numbers from 1."""
+    """Write the image numbers of each split, as columns counted from 1."""
     columns = {
         SPLITS[split]: np.array(numbers.get(split, []), dtype=np.float64).reshape(-1, 1)
         for split in SPLITS
@@ -57,13 +57,13 @@ def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
     savemat(buffer, columns)
     text = b"MATLAB 5.0 MAT-file Platform: eyechart studio".ljust(HEADER)
     with atomic(path) as partial:
-        partial.write_bytes(text + buffer.getvalue()[HEADER:])  # else it would hold the date
+        partial.write_bytes(text + buffer.getvalue()[HEADER:])  # replaces the date
 
 
 def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    with Image.open(io.BytesIO(picture_bytes(root, record["picture"]))) as picture:
-        rgb = np.array(picture)
-    depth = np.load(io.BytesIO(picture_bytes(root, record["depth"])), allow_pickle=False)
+    with Image.open(io.BytesIO(image_bytes(root, record["picture"]))) as image:
+        rgb = np.array(image)
+    depth = np.load(io.BytesIO(image_bytes(root, record["depth"])), allow_pickle=False)
     return rgb, depth
 
 
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
     for split in args.settings["splits"]:
         if split not in SPLITS:
             raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")
-    files, records = rendering_steps.gather(args.shards, args.root, "items", order="item")
+    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     records.sort(key=lambda record: list(SPLITS).index(record["split"]))  # stable: items in order
     numbers: dict[str, list[int]] = {split: [] for split in args.settings["splits"]}
     for n, record in enumerate(records, start=1):

@@ -1,7 +1,7 @@
-"""Concept pictures for Stroop: what a colour looks like where nothing is written.
+"""Draw concept images for Stroop: images of a colour without any text.
 
-Three kinds in turn: a plain field, a textured field, and a thing of that colour on a ground of
-another. Shade and brightness vary a little, so that no two pictures are the same.
+Three kinds in turn: a plain field, a textured field, and a thing of that colour on a background of
+another. Shade and brightness vary slightly, so that no two images are equal.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,18 @@ from PIL import Image, ImageDraw
 from eyechart.rendering.datasets.stroop.palettes import Color
 
 KINDS = ("plain", "textured", "object")
-FINE = 2  # things are drawn so many times larger and shrunk, for smooth edges
-JITTER = 9.0  # of 255, one standard deviation of brightness; a third of it of each channel
-APART = 70.0  # of 255: how much a ground differs from its thing in brightness
+FINE = 2  # supersampling factor of things, for smooth edges
+JITTER = 9.0  # of 255: standard deviation of brightness; a third of it per channel
+APART = 70.0  # of 255: brightness difference of background and thing
 
 
 def concept_kind(number: int) -> str:
-    """Give the kind of a colour's picture by its number."""
+    """Return the kind of the n-th image of a colour."""
     return KINDS[number % len(KINDS)]
 
 
 def draw_concept(color: Color, kind: str, size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw one picture of a colour.
+    """Draw one image of a colour.
 
     Parameters
     ----------
@@ -39,29 +39,29 @@ def draw_concept(color: Color, kind: str, size: tuple[int, int], rng: Generator)
     """
     shade = _vary(color, rng)
     if kind == "plain":
-        picture = shade + 14 * (_slope(size, rng)[..., None] - 0.5)
+        image = shade + 14 * (_slope(size, rng)[..., None] - 0.5)
     elif kind == "textured":
-        picture = shade + 44 * (_texture(size, rng)[..., None] - 0.5)
+        image = shade + 44 * (_texture(size, rng)[..., None] - 0.5)
     else:
-        picture = _thing(shade, size, rng)
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+        image = _thing(shade, size, rng)
+    return np.clip(np.round(image), 0, 255).astype(np.uint8)
 
 
 def _vary(color: Color, rng: Generator) -> np.ndarray:
-    """Give a shade of a colour that still goes by its name, float (3,)."""
+    """Return a slightly varied shade of a colour, float (3,)."""
     moved = np.array(color, float) + rng.normal(0, JITTER) + rng.normal(0, JITTER / 3, 3)
     return np.clip(moved, 0, 255)
 
 
 def _slope(size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Give light that falls from one side to the other, 0..1 (h, w)."""
+    """Return a brightness gradient from one side to the other, 0..1 (h, w)."""
     x, y = _mesh(size)
     angle = rng.uniform(0, 2 * np.pi)
     return 0.5 + (np.cos(angle) * (x - 0.5) + np.sin(angle) * (y - 0.5)) / np.sqrt(2)
 
 
 def _texture(size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Give stripes, checks, dots or clouds, 0..1 (h, w)."""
+    """Return stripes, checks, dots or clouds, 0..1 (h, w)."""
     x, y = _mesh(size)
     angle, waves, phase = rng.uniform(0, np.pi), rng.uniform(3, 8), rng.uniform(0, 2 * np.pi)
     along = 2 * np.pi * waves * (np.cos(angle) * x + np.sin(angle) * y) + phase
@@ -78,7 +78,7 @@ def _texture(size: tuple[int, int], rng: Generator) -> np.ndarray:
 
 
 def _thing(shade: np.ndarray, size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Draw a thing of a shade on a ground of another, float (h, w, 3)."""
+    """Draw a thing of one shade on a background of another, float (h, w, 3)."""
     large = size[0] * FINE, size[1] * FINE
     ground = _ground(shade, large, rng)
     radius = rng.uniform(0.27, 0.36) * min(large)
@@ -92,7 +92,7 @@ def _thing(shade: np.ndarray, size: tuple[int, int], rng: Generator) -> np.ndarr
 
 
 def _ground(shade: np.ndarray, size: tuple[int, int], rng: Generator) -> np.ndarray:
-    """Give a floor and a wall, faintly tinted, darker or lighter than the shade."""
+    """Return a faintly tinted floor and wall, darker or lighter than the shade."""
     bright = float(shade @ [0.299, 0.587, 0.114])
     levels = np.arange(35.0, 240.0)
     level = rng.choice(levels[np.abs(levels - bright) > APART])
@@ -104,7 +104,7 @@ def _ground(shade: np.ndarray, size: tuple[int, int], rng: Generator) -> np.ndar
 
 
 def _mesh(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Give x and y of the pixels' centres in shares of the picture, (h, w) each."""
+    """Return x and y of pixel centres as shares of the image, (h, w) each."""
     x, y = ((np.arange(n) + 0.5) / n for n in size)
     return np.broadcast_to(x, (size[1], size[0])), np.broadcast_to(y[:, None], (size[1], size[0]))
 
@@ -113,7 +113,7 @@ Middle = tuple[float, float]
 
 
 def _ball(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.ndarray:
-    """Cover a disc; its light is that of a ball lit from above left or above right."""
+    """Draw a disc, shaded like a ball lit from above left or above right."""
     ImageDraw.Draw(cover).ellipse(_around(at, radius, radius), fill=255)
     x, y = _frame(cover, at, radius)
     z = np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))
@@ -123,7 +123,7 @@ def _ball(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.n
 
 
 def _cup(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.ndarray:
-    """Cover a standing cylinder; light falls from one side."""
+    """Draw a standing cylinder, lit from one side."""
     wide, tall, lid = 0.75 * radius, radius, 0.28 * radius
     pen = ImageDraw.Draw(cover)
     pen.rectangle((at[0] - wide, at[1] - tall, at[0] + wide, at[1] + tall), fill=255)
@@ -136,7 +136,7 @@ def _cup(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.nd
 
 
 def _box(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.ndarray:
-    """Cover a cube seen from a corner; its three faces differ in light."""
+    """Draw a cube seen from a corner, with three differently shaded faces."""
     angles = np.radians(90 + 60 * np.arange(6))
     corners = [(at[0] + radius * np.cos(a), at[1] - radius * np.sin(a)) for a in angles]
     ImageDraw.Draw(cover).polygon([(float(u), float(v)) for u, v in corners], fill=255)
@@ -147,7 +147,7 @@ def _box(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.nd
 
 
 def _star(cover: Image.Image, at: Middle, radius: float, rng: Generator) -> np.ndarray:
-    """Cover a star of five points, or of more; flat, with falling light."""
+    """Draw a flat star with five or more points and a brightness gradient."""
     points = int(rng.integers(5, 9))
     angles = np.pi * np.arange(2 * points) / points + rng.uniform(0, 2 * np.pi)
     reach = np.where(np.arange(2 * points) % 2, 0.55, 1.05) * radius
@@ -172,6 +172,6 @@ def _around(at: Middle, wide: float, tall: float) -> tuple[float, float, float, 
 
 
 def _frame(cover: Image.Image, at: Middle, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Give x and y in units of a radius from a middle, (h, w) each."""
+    """Return x and y relative to a centre in units of a radius, (h, w) each."""
     x, y = _mesh(cover.size)
     return (x * cover.size[0] - at[0]) / radius, (y * cover.size[1] - at[1]) / radius

@@ -1,9 +1,9 @@
-"""Draw one shard of Stroop: colours' names in other colours, and pictures of the colours.
+"""Render one shard of Stroop: colour names in other colours, and images of the colours.
 
 Writes ``words/<word>_in_<font>_on_<background>_<copy>.png`` and ``concepts/<name>/<name>_000.png``
-under the root, then the shard's manifest. The split's number says how many word pictures are drawn
-at most; where the grid is smaller, all of it is. Every picture has its own seed, derived from the
-seed, the dataset, the split and what it shows: bytes do not depend on shards or cores.
+under the root, then the shard's manifest. The split's number is the maximum number of
+word images; a smaller grid is rendered completely. Every image has its own seed, derived from seed,
+dataset, split and content, so the bytes do not depend on shards or cores.
 
     python -m eyechart.rendering.datasets.stroop.draw --dataset stroop --split test --shard 0 \
         --seed 7
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 
 
 def plan(settings: dict[str, Any], split: str, where: str, seed: int) -> list[Cell | Name]:
-    """Give all pictures of a split: cells of the grid, then (colour, number) of concepts."""
+    """Return all images of a split: grid cells, then (colour, number) of concepts."""
     colors = palette(settings["palette"], f"{where}.palette")
     cells = grid(colors, settings, settings["splits"][split], seed)
     concepts = [(c, f"{n:03d}") for c in colors for n in range(settings["concept_pictures"])]
@@ -44,7 +44,7 @@ def plan(settings: dict[str, Any], split: str, where: str, seed: int) -> list[Ce
 def word_record(
     cell: Cell, colors: dict[str, Color], settings: dict[str, Any], name: Name, seed: int
 ) -> tuple[np.ndarray, Record]:
-    """Draw one word; give the picture and its row of the table."""
+    """Draw one word; return the image and its table row."""
     drawn = draw_word(cell, colors, settings, randomness.dice("stroop word", seed, *name, *cell))
     record = {
         "file": f"words/{cell.stem}.png",
@@ -52,24 +52,24 @@ def word_record(
         **{"typeface": drawn.typeface, "size_px": drawn.size_px, "x": drawn.x, "y": drawn.y},
         "contrast": round(contrast(colors[cell.font], colors[cell.background]), 2),
     }
-    return drawn.picture, record
+    return drawn.image, record
 
 
 def concept_record(
     entry: Name, colors: dict[str, Color], size: list[int], name: Name, seed: int
 ) -> tuple[np.ndarray, Record]:
-    """Draw one concept; give the picture and where it stands."""
+    """Draw one concept image; return the image and its record."""
     color, number = entry
     rng = randomness.generator("stroop concept", seed, *name, color, number)
-    picture = draw_concept(colors[color], concept_kind(int(number)), (size[0], size[1]), rng)
+    image = draw_concept(colors[color], concept_kind(int(number)), (size[0], size[1]), rng)
     folder = color.replace(" ", "-")
-    return picture, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
+    return image, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
 
 
-def save(path: Path, picture: np.ndarray) -> None:
+def save(path: Path, image: np.ndarray) -> None:
     """Write uint8 (h, w, 3) as PNG, atomically."""
     with atomic(path) as partial:
-        Image.fromarray(picture).save(partial, "PNG")
+        Image.fromarray(image).save(partial, "PNG")
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -78,22 +78,22 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    """Draw the shard and write its manifest last."""
+    """Render the shard; write its manifest last."""
     args = parse_args(argv)
     settings, where = args.settings, f"datasets.{args.dataset}"
     colors = palette(settings["palette"], f"{where}.palette")
     check_typefaces(settings["typefaces"], f"{where}.typefaces")
     name = (args.dataset, args.split)
-    pictures = plan(settings, args.split, where, args.seed)
-    mine = rendering_steps.shard_indices(len(pictures), args.shard, settings["shards"])
+    images = plan(settings, args.split, where, args.seed)
+    mine = rendering_steps.shard_indices(len(images), args.shard, settings["shards"])
     records = []
-    for number in tqdm(mine, desc="/".join(name), unit="picture", mininterval=2):
-        entry = pictures[number]
+    for number in tqdm(mine, desc="/".join(name), unit="image", mininterval=2):
+        entry = images[number]
         if isinstance(entry, Cell):
-            picture, record = word_record(entry, colors, settings, name, args.seed)
+            image, record = word_record(entry, colors, settings, name, args.seed)
         else:
-            picture, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
-        save(args.root / record["file"], picture)
+            image, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
+        save(args.root / record["file"], image)
         records.append({"number": number, **record})
     files = [{**describe(args.root / r["file"]), "path": r["file"]} for r in records]
     write_json(args.output, {"files": files, "pictures": records})

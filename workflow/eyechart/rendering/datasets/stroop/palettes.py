@@ -1,7 +1,7 @@
-"""Colours by name for Stroop pictures, and how far two of them stand apart.
+"""Named colours for Stroop images, and the contrast of two colours.
 
-Sources: the 20 names are those of VLM-Lens' concept search, their values those of CSS Color Module
-Level 4; the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
+Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4;
+the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
 """
 
 from typing import Any
@@ -36,11 +36,11 @@ PALETTES: dict[str, dict[str, Color]] = {
         "magenta": (255, 0, 255),
     },
 }
-FEWEST = 3  # a word, a font colour and a background that are all different
+FEWEST = 3  # word, font colour and background are all different
 
 
 def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
-    """Give colours by name: of a palette by its name, or of the user's own mapping.
+    """Return colours by name, from a named palette or the user's mapping.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
     Raises
     ------
     UserError
-        If there is no palette of this name, a colour is not three whole numbers from 0 to 255, a
-        name cannot be that of a folder, two colours are the same, or there are fewer than three.
+        If the palette is unknown, a colour is not three integers from 0 to 255, a name cannot be a
+        folder name, two colours are equal, or there are fewer than three.
     """
     if isinstance(chosen, str):
         if chosen not in PALETTES:
@@ -72,19 +72,19 @@ def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Give the contrast ratio of two colours, from 1 (none) to 21 (black on white).
+    """Return the contrast ratio of two colours, from 1 (none) to 21 (black on white).
 
     Notes
     -----
-    Source: WCAG 2.2, "contrast ratio". It knows lightness only: red on green of equal lightness
-    has 1, and can be read all the same by who sees colours.
+    Source: WCAG 2.2, "contrast ratio". It depends on lightness only: red on green of equal
+    lightness has 1, although it is legible with colour vision.
     """
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def luminance(color: Color) -> float:
-    """Give the relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
+    """Return the relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(color)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

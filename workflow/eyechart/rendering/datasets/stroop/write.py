@@ -1,6 +1,6 @@
-"""Gather drawn words and concepts into the layout ``stroop``: two small tables.
+"""Convert rendered words and concepts to the layout ``stroop``: two small tables.
 
-Reads the shards' manifests; writes ``Stroop.csv`` (a row per word picture), ``Palette.csv``
+Reads the shards' manifests; writes ``Stroop.csv`` (one row per word image), ``Palette.csv``
 (``name,red,green,blue``, sRGB) and, last, the receipt.
 
     python -m eyechart.rendering.datasets.stroop.write --dataset stroop --seed 7
@@ -27,7 +27,7 @@ PALETTE = ("name", "red", "green", "blue")
 
 
 def write_csv(path: Path, header: tuple[str, ...], rows: list[list[Any]]) -> None:
-    """Write a table of text with a header, atomically."""
+    """Write a CSV table with a header, atomically."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
     write_text(path, buffer.getvalue())
@@ -43,8 +43,8 @@ def main(argv: list[str]) -> None:
     args = parse_args(argv)
     split = only_split(args)
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
-    files, pictures = rendering_steps.gather(args.shards, args.root, "pictures", order="number")
-    rows = [[record[name] for name in WORDS] for record in pictures if "word" in record]
+    files, images = rendering_steps.read_shards(args.shards, args.root, "pictures", order="number")
+    rows = [[record[name] for name in WORDS] for record in images if "word" in record]
     tables = [args.root / "Stroop.csv", args.root / "Palette.csv"]
     write_csv(tables[0], WORDS, rows)
     write_csv(tables[1], PALETTE, [[name, *color] for name, color in colors.items()])
@@ -53,7 +53,7 @@ def main(argv: list[str]) -> None:
         dataset=args.dataset,
         layout="stroop",
         source="render",
-        splits={split: SplitCounts(images=len(pictures), questions=0)},
+        splits={split: SplitCounts(images=len(images), questions=0)},
         files=[*files, *tables],
     )
 

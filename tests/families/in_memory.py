@@ -27,7 +27,7 @@ def plan(asked, prompts):
 
 def run_engine(adapter, card, shown, part, batch, monkeypatch):
     """Return {column: {row: value}} of both scopes; ``shown`` are the pictures by name."""
-    monkeypatch.setattr("eyechart.inference.preprocessing.open_picture", lambda path: shown[path])
+    monkeypatch.setattr("eyechart.inference.preprocessing.open_image", lambda path: shown[path])
     every = [a["address"] for a in card["addresses"]]
     asked = {s: columns(card, every, SPANS, s) for s in ("image", "item")}
     found = {}

@@ -221,5 +221,5 @@ def test_an_encoder_alone_is_refused(tmp_path):
     checkpoint = tiny_models.build_clip(tmp_path)
     with pytest.raises(UserError, match="family clip has no language model, expected a VLM"):
         trace_items.load_eager(
-            tiny_models.spec("clip", checkpoint), checkpoint, trace_items.Loading("cpu")
+            tiny_models.spec("clip", checkpoint), checkpoint, trace_items.LoadOptions("cpu")
         )

@@ -51,7 +51,7 @@ def change(path: Path, *columns: pl.Expr) -> None:
 def test_folders_with_new_names_and_equal_values_are_equal(results, moved, capsys):
     assert main([str(results), str(moved)]) == 0
     said = capsys.readouterr().out
-    assert "probing/tiny_clip/clevr/has_red.predictions.parquet: " in said
+    assert "probes/tiny_clip/clevr/has_red.predictions.parquet: " in said
     assert "verdict/tiny_llava.differences.parquet" in said and " 0 differ" in said
     assert len(list(results.rglob("*.parquet"))) == said.count(" rows, largest difference 0\n") + 4
     assert main([str(moved), str(moved)]) == 0
@@ -95,7 +95,7 @@ def test_lost_and_additional_rows_columns_and_tables_are_found(results, moved):
     (moved / "behavior/scores/tiny_llava/coco.parquet").unlink()
     table.write_parquet(moved / "probing/tiny_clip/clevr/new.parquet")
     found = compare_folders(results, moved, Names(), 1e-6)
-    lost, rows = found["probing/tiny_clip/clevr/has_red.parquet"].wrong
+    lost, rows = found["probes/tiny_clip/clevr/has_red.parquet"].wrong
     assert lost == "has no column q" and "1 rows are not in the new table" in rows
     assert "is missing" in found["behavior/scores/tiny_llava/coco.parquet"].wrong[0]
     assert found["probing/tiny_clip/clevr/new.parquet"].wrong == ["is in the new folder only"]

@@ -8,7 +8,7 @@ from tiny_models import build_clip, build_llava, spec
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
-from eyechart.models.sample_image import draw_views, sample_picture
+from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.report.sections.models.sheet import folded, render
 
 
@@ -35,7 +35,7 @@ def test_blocks_that_differ_are_not_folded():
 
 def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
     adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, LoadOptions("cpu"))
-    image = sample_picture()
+    image = draw_sample()
     drawn = draw_views(adapter, image, adapter.picture(image))
     red = [x for x in range(drawn.width) if drawn.getpixel((x, 5)) == (255, 60, 60)]
     assert drawn.size == (360, 360)

@@ -85,7 +85,7 @@ def main(argv):
         asked = {"prompt": "Is it dark?", "choices": ["dark", "bright"], "answer": light}
         items.append({"item_id": f"{name}_q", "images": [name], "task": "light",
                       "pair": None, "meta": "{}", **asked, **part})
-    preparation.add_pictures(root, images, receipt)
+    preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, ["lightness"])
 
 
@@ -133,7 +133,7 @@ LINES = {  # registry, the line before, and the one line that is added
     f"{PACKAGE}/plan/registry.py": ("FOLDERS = (\n", '    "data.layouts.toy",\n'),
     f"{PACKAGE}/readout/registry.py": (
         "READOUTS = {\n",
-        '    "toy": Readout((SEMANTIC,), "toy"),\n',
+        '    "toy": ReadoutMethod((SEMANTIC,), "toy"),\n',
     ),
 }
 MODEL = {

@@ -31,7 +31,7 @@ from eyechart.behavior.conditions import Stimulus
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.workload import chunks
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults, read_spec
 
 BATCH = 16
@@ -105,7 +105,7 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
     build_model(folder / "model", args.size, torch.float32)
     fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
     fields |= {"vision_blocks": None, "lm_blocks": None, "licence": "none", "dtype": "float32"}
-    adapter = load(Spec(**(defaults() | fields)), folder / "model", Loading("cpu"))
+    adapter = load(Spec(**(defaults() | fields)), folder / "model", LoadOptions("cpu"))
     bench = Bench(adapter, plan(draw(folder, args.pictures), args.questions, CHOICES))
     np.testing.assert_allclose(bench.ours(True), bench.passes(4), rtol=0, atol=1e-3)
     variants = {
@@ -141,7 +141,7 @@ def main() -> None:
         if args.checkpoint is None:
             compare(args, Path(name))
             return
-        adapter = load(read_spec(args.spec), args.checkpoint, Loading("cpu"))
+        adapter = load(read_spec(args.spec), args.checkpoint, LoadOptions("cpu"))
         bench = Bench(adapter, plan(draw(Path(name), args.pictures), 1, TWO))
         wall, own = seconds(lambda: bench.ours(True))
         print(f"{args.pictures} pictures, two choices: {wall:.1f} s, processor {own:.1f} s")

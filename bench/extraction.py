@@ -37,7 +37,7 @@ from eyechart.inference.workload import chunks, plan_part
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
@@ -162,7 +162,7 @@ class Bench:
         spec = Spec(**(defaults() | fields))
         self.out = folder
         self.batch: int | str = args.batch if args.batch == "auto" else int(args.batch)
-        self.adapter = load(spec, checkpoint, Loading(args.device))
+        self.adapter = load(spec, checkpoint, LoadOptions(args.device))
         self.card = describe(self.adapter, size)
         self.part = plan_part(data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
         self.batches = self.prepare()

@@ -30,7 +30,7 @@ from eyechart.inference.workload import ExtractionPart, ItemPrompt, chunks
 from eyechart.models.addresses import columns
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
-from eyechart.models.load_options import Loading
+from eyechart.models.load_options import LoadOptions
 
 BATCH = 16
 SPANS = ["cls", "image_mean", "last"]
@@ -43,7 +43,7 @@ class Bench:
 
     def __init__(self, name: str, folder: Path, pictures: int, questions: int) -> None:
         self.case: Case = FAMILIES[name]
-        self.adapter: Any = load(self.case.spec, build(name, folder / name), Loading("cpu"))
+        self.adapter: Any = load(self.case.spec, build(name, folder / name), LoadOptions("cpu"))
         self.card = describe(self.adapter, name)
         self.folder, self.questions = folder, questions
         draw = np.random.default_rng(0)

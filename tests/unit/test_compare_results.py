@@ -97,7 +97,7 @@ def test_lost_and_additional_rows_columns_and_tables_are_found(results, moved):
     found = compare_folders(results, moved, Names(), 1e-6)
     lost, rows = found["probes/tiny_clip/clevr/has_red.parquet"].wrong
     assert lost == "has no column q" and "1 rows are not in the new table" in rows
-    assert "is missing" in found["behavior/scores/tiny_llava/coco.parquet"].wrong[0]
+    assert "is missing" in found["scores/tiny_llava/coco.parquet"].wrong[0]
     assert found["probing/tiny_clip/clevr/new.parquet"].wrong == ["is in the new folder only"]
 
 

@@ -36,7 +36,7 @@ def test_blocks_that_differ_are_not_folded():
 def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
     adapter = load(spec("llava", build_llava(tmp_path)), tmp_path, LoadOptions("cpu"))
     image = draw_sample()
-    drawn = draw_views(adapter, image, adapter.picture(image))
+    drawn = draw_views(adapter, image, adapter.prepare_image(image))
     red = [x for x in range(drawn.width) if drawn.getpixel((x, 5)) == (255, 60, 60)]
     assert drawn.size == (360, 360)
     assert len(red) == 3  # four by four tokens: three lines between them

@@ -34,7 +34,7 @@ KINDS = {
     paths.PROBES: "probes",
     paths.PROBE_PREDICTIONS: "predictions",
     paths.MANIFEST: "activations",
-    paths.ANSWERS: "responses",
+    paths.RESPONSES: "responses",
     paths.SCORES: "scores",
     paths.DISTRIBUTIONS: "distributions",
     paths.READOUTS: "readouts",

@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast check-demo docs docs-config env test test-all lint lock chromium cluster test-slurm
+.PHONY: demo demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -45,6 +45,11 @@ docs-config: .venv/runtime.installed
 test: .venv/dev.installed chromium lint
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
 	$(BIN)/python -m pytest -m "not slow" tests/workflow
+
+# Plans every preset and every documented command, and shows every step the flags of its docstring.
+test-plans: .venv/dev.installed
+	$(BIN)/python -m pytest -m slow $(SPREAD) tests/unit/test_setup_commands.py
+	$(BIN)/python -m pytest $(SPREAD) tests/workflow/test_inputs.py tests/workflow/test_commands.py
 
 test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu

@@ -16,15 +16,17 @@ MODELS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"]
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_a_verdict(model: str) -> None:
-    rows = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
-    assert len(rows), "the table has no skill"
-    assert rows["verdict"].null_count() == 0
+    values = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
+    classes = pl.read_parquet(ROOT / f"results/verdict/{model}.classes.parquet")
+    assert len(classes), "the table has no skill"
+    assert classes["verdict"].null_count() == 0
+    assert set(values["skill"]) == set(classes["skill"])
 
 
 def test_the_page_opens_without_a_console_message(tmp_path: Path) -> None:
     markup, console = browse(ROOT / "results/report/index.html", tmp_path / "profile")
     assert console == []
-    assert 'id="card"' in markup
+    assert 'id="verdict"' in markup
     assert all(model in markup for model in MODELS)
 
 

@@ -4,11 +4,11 @@ Reads ``attention.parquet`` and ``lens.parquet`` of a model on a dataset. Writes
 task, block, role of the region, and head, with intervals and with the control: regions of other
 items moved onto the same images.
 
-    python -m eyechart.attention.summarise --model tiny_llava --dataset depth \
-        --attention results/attention/tiny_llava/depth/attention.parquet \
-        --lens results/attention/tiny_llava/depth/lens.parquet --seed 7 \
+    python -m eyechart.attention.summarise --model tiny_llava --dataset cv_bench \
+        --attention results/attention/tiny_llava/cv_bench/attention.parquet \
+        --lens results/attention/tiny_llava/cv_bench/lens.parquet --seed 7 \
         --settings '{"draws": 2000}' \
-        --output results/attention/tiny_llava/depth/summary.parquet
+        --output results/attention/tiny_llava/cv_bench/summary.parquet
 """
 
 from __future__ import annotations

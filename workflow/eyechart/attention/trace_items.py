@@ -5,14 +5,14 @@ Reads a model's checkpoint, a dataset's tables and its regions, if it has any. W
 is loaded once, with ``eager`` attention, and gets each item with the prompt of the behavior stage.
 If a family returns no attention weights or has no usable head, the table has no rows and says why.
 
-    python -m eyechart.attention.trace_items --model tiny_llava --dataset depth \
+    python -m eyechart.attention.trace_items --model tiny_llava --dataset cv_bench \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
-        --items results/datasets/depth/items.parquet \
-        --images results/datasets/depth/images.parquet \
-        --regions results/datasets/depth/regions.parquet --seed 7 \
+        --items results/datasets/cv_bench/items.parquet \
+        --images results/datasets/cv_bench/images.parquet \
+        --regions results/datasets/cv_bench/regions.parquet --seed 7 \
         --settings '{"items": 24, "prompt": "{question}", "choices": "text", \
             "pictures": 2, "top": 1}' \
-        --output results/attention/tiny_llava/depth/attention.parquet
+        --output results/attention/tiny_llava/cv_bench/attention.parquet
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ Options ("(a) … (b) …") and Correct Answer ("(a)") are left empty for a pers
 which MMVP does not have, is the path of the row's image.
 
     python -m eyechart.mining.export_labels
-        --pairs results/mining/tiny_clip_tiny_dino/clevr/pairs.parquet
+        --pairs results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet
         --images results/datasets/clevr/images.parquet
-        --output results/mining/tiny_clip_tiny_dino/clevr/labels.csv
+        --output results/mining/tiny_clip_against_tiny_dino/clevr/labels.csv
 """
 
 import argparse

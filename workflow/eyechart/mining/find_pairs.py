@@ -13,7 +13,7 @@ column of the largest part as it is stored, once.
         --images results/datasets/clevr/images.parquet
         --settings '{"first": "connector/cls", "second": "vision.3/cls", "similar": 0.95,
                      "different": 0.6, "centre": false, "block": 2048, "most": 500}'
-        --output results/mining/tiny_clip_tiny_dino/clevr/pairs.parquet
+        --output results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet
 """
 
 import argparse

@@ -5,8 +5,8 @@ Writes: --output
 
     python -m eyechart.report.build_report --settings "$SETTINGS" --benchmarks benchmarks \
         --tables results/datasets/clevr/items.parquet results/datasets/clevr/images.parquet \
-            results/probing/tiny_clip/clevr/objects.parquet \
-            results/probing/tiny_clip/clevr/objects.predictions.parquet \
+            results/probing/tiny_clip/clevr/object_count.parquet \
+            results/probing/tiny_clip/clevr/object_count.predictions.parquet \
         --output results/report/index.html
 """
 

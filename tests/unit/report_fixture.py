@@ -107,10 +107,9 @@ def predictions_of(
                 known = easy * 0.8 + 0.2 * draw.random(n) < gain * knowledge(task, address, span)
                 guess = np.where(known, truth, draw.choice(truth, size=n))
                 add((address, span, probe, seed, "task"), truth, guess)
-                for kind, memory in (("control_type", 0.12), ("control_permutation", 0.01)):
-                    kept = draw.random(n) < memory * gain
-                    guess = np.where(kept, control, draw.integers(len(classes), size=n))
-                    add((address, span, probe, seed, kind), control, guess)
+                kept = draw.random(n) < 0.12 * gain
+                guess = np.where(kept, control, draw.integers(len(classes), size=n))
+                add((address, span, probe, seed, "control_type"), control, guess)
     return pl.concat(frames)
 
 
@@ -132,18 +131,16 @@ def metrics_of(predictions: pl.DataFrame, head: dict[str, str], k: int) -> pl.Da
         new |= {"ci_high": min(1.0, accuracy + half), "train_accuracy": min(1.0, accuracy + 0.05)}
         if kind == "task":
             control = table[(*key[:4], "control_type")]
-            permuted = table[(*key[:4], "control_permutation")]
-            a, b = np.array(row["right"]), np.array(control["right"])
-            one, two = int((a & ~b).sum()), int((b & ~a).sum())
-            p = stats.binomtest(one, one + two).pvalue if one + two else 1.0
-            new |= {"cv_accuracy": accuracy - 0.01, "selectivity": accuracy - control["accuracy"]}
-            new |= {"selectivity_permutation": accuracy - permuted["accuracy"]}
-            new |= {"p_mcnemar": p, "p_ztest": p, "lr": 0.001, "weight_decay": 0.01, "epochs": 40}
+            selectivity = accuracy - control["accuracy"]
+            p = stats.binomtest(int(sum(row["right"])), n, 1 / k, alternative="greater").pvalue
+            new |= {"cv_accuracy": accuracy - 0.01, "selectivity": selectivity, "p": p}
+            new |= {"selectivity_low": selectivity - half, "selectivity_high": selectivity + half}
+            new |= {"null_accuracy": 1 / k, "penalty": 0.01, "epochs": 40}
         found.append(new)
     frame = pl.DataFrame(found, schema=pl.DataFrame(pa.table(PROBES.empty_table())).schema)
     task = frame["kind"] == "task"
     q = np.full(len(frame), np.nan)
-    q[task.to_numpy()] = stats.false_discovery_control(frame.filter(task)["p_mcnemar"].to_numpy())
+    q[task.to_numpy()] = stats.false_discovery_control(frame.filter(task)["p"].to_numpy())
     return frame.with_columns(q=pl.Series(q).fill_nan(None))
 
 

@@ -301,8 +301,3 @@ def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
 ) -> None:
     config["probing"]["device"] = device
     assert JobResources(config, read_specs()).probing_gpus(JOB) == gpus
-
-
-def test_logistic_regression_has_a_time_too(config: dict[str, Any]) -> None:
-    config["probing"]["probes"] = {"logistic": {"penalties": [0.01, 0.1], "steps": 1000}}
-    assert ask(sizes(config), "probing_minutes") >= 1

@@ -1,205 +1,173 @@
 """The stacked trainer does what one probe at a time would do."""
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from eyechart.probing import search
-from eyechart.probing.layout import SeedPlan, make_plan, stack_inputs, whole_layout
-from eyechart.probing.search import Choice, Recipe
+from eyechart.probing.layout import Data, Plan, stack_inputs
 from eyechart.probing.stacked import ProbeStack, initial_layers
 from eyechart.statistics.splits import grouped_folds
 
-K, D = 3, 6
+K, D, N, TRAIN = 3, 6, 90, 60
 
 
-def _recipe(hidden, **changes):
-    settings = {
-        "hidden": hidden,
-        "learning_rates": (0.01, 0.003),
-        "weight_decays": (0.0, 0.1),
-        "epochs": (1, 2, 4, 7),
-        "patience": 9,
-        "batch_size": 16,
-        "standardise": True,
-    }
-    return Recipe(**settings | changes)
-
-
-def _problem(columns=3, seeds=2, n=90):
+def _problem(columns=3, seeds=2, width=D):
     rng = np.random.default_rng(0)
-    y = rng.integers(0, K, n)
-    train = np.arange(n) < 60
-    xs = [
-        torch.tensor(rng.standard_normal((n, D)) + (y[:, None] == np.arange(D)) * c * 0.7)
-        for c in range(columns)
-    ]
-    plans = []
-    for seed in range(seeds):
-        fold = grouped_folds(np.arange(60).astype(str), y[train], 3, seed, "t")
-        labels = np.stack([y, rng.permutation(y), rng.permutation(y)])
-        plans.append(make_plan(seed, fold, labels, train, "t"))
-    return [x.float() for x in xs], plans
+    y = rng.integers(0, K, N)
+    means = (y[:, None] == np.arange(width)) * 0.7
+    xs = [torch.tensor(rng.standard_normal((N, width)) + means * c) for c in range(columns)]
+    fold = grouped_folds(np.arange(TRAIN).astype(str), y[:TRAIN], 3, 0, "t")
+    labels = np.stack([np.stack([y, rng.permutation(y)]) for _ in range(seeds)])
+    plan = Plan(list(range(seeds)), [np.flatnonzero(fold == f) for f in range(3)], labels)
+    return [x.float() for x in xs], plan
 
 
-def _flat(choices):
-    return np.array([[c.loss, c.accuracy] for row in choices for c in row])
+def _layers(axes, hidden, width=D):
+    drawn = initial_layers(axes, hidden, K, 7, width)
+    return [tuple(torch.tensor(p)[None, None] for p in layer) for layer in drawn]
+
+
+def _stack(hidden, penalty=0.02):
+    """Return a stack of one probe, and its data."""
+    xs, plan = _problem(columns=2)
+    data, _ = stack_inputs(xs[1:], [(plan.train, plan.test)], plan.y[None])
+    layers = _layers(D, hidden)
+    if hidden:  # the output layer starts at zero, where the first layer has no gradient
+        layers[1] = (
+            torch.randn(1, 1, K, hidden, generator=torch.Generator().manual_seed(1)),
+            layers[1][1],
+        )
+    return ProbeStack(layers, ProbeStack.flat(layers), penalty, data), data, layers
+
+
+def _loss(params, data, penalty):
+    """Return the penalised loss by torch's own functions, of layers in the units of the inputs."""
+    out, weights = data.x[0].T, params[::2]
+    for i, (w, b) in enumerate(zip(weights, params[1::2], strict=True)):
+        out = w @ (out if i == 0 else out.relu()) + b
+    cross = torch.nn.functional.cross_entropy(out.T, data.y[0, 0])
+    return cross + penalty / 2 * sum(w.square().sum() for w in weights)
 
 
 @pytest.mark.parametrize("hidden", [0, 8])
-def test_stack_trains_as_torch_autograd_and_adamw_do(hidden):
-    rng = np.random.default_rng(1)
-    x = torch.tensor(rng.standard_normal((1, 4, 10, D)), dtype=torch.float32)
-    y = torch.tensor(rng.integers(0, K, (1, 1, 4, 10)))
-    start = initial_layers(D, hidden, K, 7)
-    layers = [tuple(torch.tensor(p)[None, None] for p in layer) for layer in start]
-    rates = torch.tensor([[[0.02, 0.3]]])
-    stack = ProbeStack(layers, rates)
-    reference = [torch.nn.Parameter(torch.tensor(p)) for layer in start for p in layer]
-    optimiser = torch.optim.AdamW(reference, lr=0.02, weight_decay=0.3)
+def test_loss_and_gradient_are_those_of_autograd(hidden):
+    stack, data, layers = _stack(hidden)
+    params = [torch.nn.Parameter(p[0, 0]) for layer in layers for p in layer]
+    loss = _loss(params, data, 0.02)
+    loss.backward()
+    assert float(stack.loss) == pytest.approx(loss.item(), abs=1e-5)
+    slope = torch.cat([p.grad.flatten() for p in params])
+    # the stack's weights have units of their own, and so has its gradient
+    torch.testing.assert_close(
+        stack._scaled(stack.grad, 1 / stack.unit)[0, 0], slope, rtol=1e-3, atol=1e-5
+    )
 
-    def forward(inputs):
-        out = inputs.T
-        for i in range(0, len(reference), 2):
-            out = reference[i] @ (out if i == 0 else out.relu()) + reference[i + 1]
-        return out.T
 
-    for _ in range(5):
-        stack.run_epoch(x, y, torch.ones(1, 4, 10))
-        for s in range(4):
-            optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(forward(x[0, s]), y[0, 0, s]).backward()
-            optimiser.step()
-    got = stack.logits(x[:, 0])[0, 0].T
-    torch.testing.assert_close(got, forward(x[0, 0]).detach(), rtol=1e-4, atol=1e-5)
+def test_a_linear_probe_ends_at_the_minimum_that_scipy_finds():
+    stack, data, layers = _stack(0)
+
+    def objective(theta):
+        flat = torch.tensor(theta, requires_grad=True)
+        w, b = flat[: K * D].view(K, D), flat[K * D :, None]
+        double = Data(data.x.double(), data.variance, data.y, data.weight)
+        loss = _loss([w, b], double, 0.02)
+        return loss.item(), torch.autograd.grad(loss, flat)[0].numpy()
+
+    best = minimize(objective, np.zeros(K * D + K), jac=True, tol=1e-10)
+    theta = stack.solve(200)
+    found = ProbeStack(layers, theta, 0.02, data)
+    assert float(found.loss) == pytest.approx(best.fun, abs=2e-6)
+    np.testing.assert_allclose(theta[0, 0, : K * D], best.x[: K * D], atol=0.01)
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_every_step_lowers_the_loss(hidden):
+    stack, _, _ = _stack(hidden)
+    losses = [float(stack.loss)]
+    for _ in range(30):
+        stack.iterate()
+        losses.append(float(stack.loss))
+    assert (np.diff(losses) <= 0).all()
+    assert losses[-1] < losses[0] - 0.05
+
+
+@pytest.mark.parametrize("width", [D, 100])
+def test_principal_axes_change_no_distance_and_no_prediction(width):
+    xs, plan = _problem(columns=1, width=width)
+    learnt, held = stack_inputs(xs, [(plan.train, plan.test)], plan.y[None])
+    x = (xs[0] - xs[0][plan.train].mean(0)) / xs[0][plan.train].std(0, unbiased=False)
+    torch.testing.assert_close(
+        learnt.x[0] @ learnt.x[0].T, x[plan.train] @ x[plan.train].T, rtol=1e-3, atol=1e-3
+    )
+    torch.testing.assert_close(
+        held.x[0] @ learnt.x[0].T, x[plan.test] @ x[plan.train].T, rtol=1e-3, atol=1e-3
+    )
+    torch.testing.assert_close(
+        learnt.x[0].square().mean(0), learnt.variance[0], rtol=1e-3, atol=1e-3
+    )
+
+
+def _results(xs, plan, hidden):
+    choices = search.cross_validate(xs, plan, K, hidden)
+    return choices, search.refit(xs, plan, choices, K, hidden)
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_all_columns_seeds_and_controls_together_equal_one_at_a_time(hidden, monkeypatch):
+    xs, plan = _problem()
+    choices, fits = _results(xs, plan, hidden)
+    monkeypatch.setattr(search, "STACK_BYTES", 1)
+    for c, x in enumerate(xs):
+        alone, fitted = _results([x], plan, hidden)
+        assert (alone[0].penalty, alone[0].epochs) == (choices[c].penalty, choices[c].epochs)
+        assert alone[0].loss == pytest.approx(choices[c].loss, abs=1e-4)
+        differing = (fitted[0].predictions != fits[c].predictions).mean()
+        assert differing <= 0.02  # of two classes that are as likely
+    for s in range(2):
+        one = Plan([plan.seeds[s]], plan.folds, plan.labels[s : s + 1])
+        fitted = search.refit(xs, one, choices, K, hidden)
+        for c in range(len(xs)):
+            assert (fitted[c].predictions[0] != fits[c].predictions[s]).mean() <= 0.02
 
 
 def test_padding_has_no_part_in_training():
-    rng = np.random.default_rng(2)
-    x = torch.tensor(rng.standard_normal((1, 2, 5, D)), dtype=torch.float32)
-    y = torch.tensor(rng.integers(0, K, (1, 1, 2, 5)))
-    padded_x = torch.cat([x, 1e3 * torch.ones(1, 2, 3, D)], 2)
-    padded_y = torch.cat([y, torch.zeros(1, 1, 2, 3, dtype=torch.long)], 3)
-    weight = torch.cat([torch.ones(1, 2, 5), torch.zeros(1, 2, 3)], 2)
-    results = []
-    for inputs, labels, w in ((x, y, torch.ones(1, 2, 5)), (padded_x, padded_y, weight)):
-        layers = [tuple(torch.tensor(p)[None, None] for p in q) for q in initial_layers(D, 4, K, 7)]
-        stack = ProbeStack(layers, torch.tensor([[[0.01, 0.0]]]))
-        for _ in range(3):
-            stack.run_epoch(inputs, labels, w)
-        results.append(stack.logits(x[:, 0]))
-    torch.testing.assert_close(*results, rtol=1e-5, atol=1e-5)
+    xs, plan = _problem(columns=1)
+    parts = [(plan.train, plan.test), (plan.train[:40], plan.test[:20])]
+    both, _ = stack_inputs(xs, parts, plan.y[None])
+    alone, _ = stack_inputs(xs, parts[1:], plan.y[None])
+    layers = _layers(D, 0)
+    losses = []
+    for data in (both, alone):
+        theta = ProbeStack.flat(layers).expand(len(data.x), 1, -1)
+        found = ProbeStack(layers, ProbeStack(layers, theta, 0.1, data).solve(200), 0.1, data)
+        losses.append(float(found.loss[-1]))
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
-@pytest.mark.parametrize("hidden", [0, 8])
-def test_all_columns_seeds_and_grid_points_together_equal_one_at_a_time(hidden):
-    xs, plans = _problem()
-    recipe = _recipe(hidden)
-    together = search.cross_validate(xs, plans, K, recipe)
-    fits = search.refit(xs, plans, together, K, recipe)
-    for c, x in enumerate(xs):
-        for s, plan in enumerate(plans):
-            alone = [
-                search.cross_validate(
-                    [x], [plan], K, _recipe(hidden, learning_rates=(lr,), weight_decays=(decay,))
-                )[0][0]
-                for lr in recipe.learning_rates
-                for decay in recipe.weight_decays
-            ]
-            best = min(alone, key=lambda choice: choice.loss)
-            got = together[c][s]
-            assert (got.lr, got.weight_decay, got.epochs) == (
-                best.lr,
-                best.weight_decay,
-                best.epochs,
-            )
-            assert got.loss == pytest.approx(best.loss, abs=1e-5)
-            assert got.accuracy == pytest.approx(best.accuracy, abs=1e-5)
-            fit = search.refit([x], [plan], [[got]], K, recipe)[0][0]
-            assert (fit.predictions == fits[c][s].predictions).all()
-            np.testing.assert_allclose(fit.train_accuracy, fits[c][s].train_accuracy, atol=1e-5)
-
-
-def test_chunks_and_early_ends_change_nothing(monkeypatch):
-    xs, plans = _problem(columns=4)
-    recipe = _recipe(8)
-    whole = search.cross_validate(xs, plans, K, recipe)
-    monkeypatch.setattr(search, "STACK_BYTES", 1)
-    np.testing.assert_allclose(
-        _flat(search.cross_validate(xs, plans, K, recipe)), _flat(whole), atol=1e-5
-    )
-    monkeypatch.undo()
-    ends = [[Choice(0.01, 0.0, 1 + (c + s) % 3, 0, 0) for s in range(2)] for c in range(4)]
-    together = search.refit(xs, plans, ends, K, recipe)
-    for c, x in enumerate(xs):
-        alone = search.refit([x], plans, [ends[c]], K, recipe)[0]
-        for a, b in zip(alone, together[c], strict=True):
-            assert (a.predictions == b.predictions).all()
-
-
-def test_patience_ends_the_search_but_keeps_the_best_point_seen():
-    xs, plans = _problem()
-    patient = search.cross_validate(
-        xs, plans, K, _recipe(8, epochs=tuple(range(1, 40)), patience=99)
-    )
-    hasty = search.cross_validate(xs, plans, K, _recipe(8, epochs=tuple(range(1, 40)), patience=1))
-    for a, b in zip(itertools.chain(*patient), itertools.chain(*hasty), strict=True):
-        assert b.epochs <= a.epochs
-        assert b.loss >= a.loss - 1e-6
-
-
-def test_a_batch_of_padding_alone_does_no_harm():
-    xs, _ = _problem(columns=1)
-    labels = np.random.default_rng(0).integers(0, K, (1, 90))
-    parts = [np.arange(2), np.arange(2, 60)]  # folds of very different size: 2 rows, 8 batches
-    plan = SeedPlan(7, parts, labels)
-    choice = search.cross_validate(xs, [plan], K, _recipe(8, batch_size=8))[0][0]
-    assert np.isfinite(choice.loss)
-
-
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
-def test_standardised_probes_do_not_care_for_shift_and_scale(scale):
-    xs, plans = _problem()
-    shifted = [x * scale + scale for x in xs]
-    recipe = _recipe(0)
-    expected = _flat(search.cross_validate(xs, plans, K, recipe))
-    got = _flat(search.cross_validate(shifted, plans, K, recipe))
-    np.testing.assert_allclose(got[:, 0], expected[:, 0], atol=2e-3)
+def test_a_wide_probe_with_few_examples_still_chooses_a_penalty_within_its_grid():
+    xs, plan = _problem(columns=2, width=500)
+    shares = [c.penalty / 500 for c in search.cross_validate(xs, plan, K, 0)]
+    assert all(search.LINEAR_SHARES[-1] < share <= search.LINEAR_SHARES[0] for share in shares)
 
 
 def test_standardisation_never_sees_what_is_held_out():
-    xs, plans = _problem(columns=1, seeds=1)
+    xs, plan = _problem(columns=1)
     wild = [x.clone() for x in xs]
-    wild[0][60:] *= 1e6  # the test rows
-    recipe = _recipe(0)
-    assert search.cross_validate(xs, plans, K, recipe) == search.cross_validate(
-        wild, plans, K, recipe
-    )
-    choice = search.cross_validate(xs, plans, K, recipe)
-    accuracies = [
-        search.refit(x, plans, choice, K, recipe)[0][0].train_accuracy for x in (xs, wild)
-    ]
-    assert (accuracies[0] == accuracies[1]).all()
-
-
-def test_a_constant_feature_does_no_harm():
-    xs, plans = _problem(columns=1)
-    with_constant = [torch.cat([x, torch.full((len(x), 1), 3.0)], 1) for x in xs]
-    losses = _flat(search.cross_validate(with_constant, plans, K, _recipe(0)))
-    assert np.isfinite(losses).all()
+    wild[0][TRAIN:] *= 1e6  # the test rows
+    (choices, fits), (again, fitted) = (_results(x, plan, 0) for x in (xs, wild))
+    assert choices == again
+    assert (fits[0].train_accuracy == fitted[0].train_accuracy).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1234.5])
 def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
-    xs, plans = _problem(columns=1)
-    layout = whole_layout(plans, 32)
+    xs, plan = _problem(columns=1)
+    plain, plain_held = stack_inputs(xs, [(plan.train, plan.test)], plan.y[None])
     # rounding leaves the mean of a constant a little off, and it must not be blown up to a feature
-    x = torch.cat([xs[0], torch.full((len(xs[0]), 1), value)], 1)
-    test = np.setdiff1d(np.arange(len(x)), np.concatenate(plans[0].folds))
-    x[test[0], -1] += 0.5
-    data = stack_inputs([x], [(0, 0)], layout, standardise=True)
-    assert data.x[0, ..., -1].abs().max() < 1e-3
-    assert data.held_x[0, 0, -1] == pytest.approx(0.5, abs=1e-3)
-    assert data.held_x[0, 1:, -1].abs().max() < 1e-3
+    x = torch.cat([xs[0], torch.full((N, 1), value)], 1)
+    learnt, held = stack_inputs([x], [(plan.train, plan.test)], plan.y[None])
+    for one, other in ((plain, learnt), (plain_held, held)):
+        torch.testing.assert_close(one.x @ one.x.mT, other.x @ other.x.mT, rtol=1e-3, atol=1e-2)
+    assert np.isfinite([c.loss for c in search.cross_validate([x], plan, K, 0)]).all()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eyechart.core.errors import UserError
-from eyechart.statistics.splits import check_split, cut_batches, grouped_folds
+from eyechart.statistics.splits import check_split, grouped_folds
 
 
 def _examples(n=300, k=4, seed=0):
@@ -40,17 +40,6 @@ def test_folds_follow_names_not_row_order_and_change_with_the_seed():
     order = np.random.default_rng(1).permutation(len(y))
     assert (grouped_folds(groups[order], y[order], 5, 7, "t") == fold[order]).all()
     assert (grouped_folds(groups, y, 5, 8, "t") != fold).any()
-
-
-@pytest.mark.parametrize("sizes", [[7], [64, 63, 60], [300, 2], [129, 128]])
-def test_batches_hold_every_row_once_and_are_even(sizes):
-    parts = [np.arange(n)[::-1] + 1 for n in sizes]
-    batches = cut_batches(parts, 64)
-    assert batches.rows.shape[2] <= 64
-    for f, part in enumerate(parts):
-        assert batches.rows[f][batches.weight[f] > 0].tolist() == part.tolist()
-        filled = batches.weight[f].sum(1)
-        assert filled.max() - filled.min() <= 1
 
 
 def _check(y, groups, train, folds=3):

@@ -8,21 +8,56 @@ from eyechart.statistics.resample import Resampled, mean, per_unit
 from eyechart.statistics.testing import (
     benjamini_hochberg,
     mcnemar_exact,
+    permutation_test,
     sign_test,
-    two_proportion_z,
 )
 
 
-def test_z_test_gives_the_p_value_that_vlm_lens_publishes():
-    # 1709 and 875 right of 2655 reproduce the p-value of its sample output
-    z, p = two_proportion_z(1709, 2655, 875, 2655)
-    assert z == pytest.approx(22.898, abs=5e-4)
-    assert p == pytest.approx(4.8257723322914694e-116, rel=1e-9)
+def _groups(n, size=1):
+    return np.array([f"g{i // size:04d}" for i in range(n)])
 
 
-@pytest.mark.parametrize("right", [0, 40])
-def test_z_test_without_spread_is_not_significant(right):
-    assert two_proportion_z(right, 40, right, 40) == (0.0, 1.0)
+def test_the_permutation_test_is_fishers_exact_test_where_both_are_exact():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 60)
+    said = np.where(rng.random(60) < 0.3, truth, rng.integers(0, 2, 60))
+    table = [[((said == i) & (truth == j)).sum() for j in (0, 1)] for i in (0, 1)]
+    expected = stats.fisher_exact(table, alternative="greater").pvalue
+    p, null = permutation_test(said[None], truth, _groups(60), np.random.default_rng(1))
+    assert p[0] == pytest.approx(expected, abs=0.02)
+    shares = [(said == c).mean() * (truth == c).mean() for c in (0, 1)]
+    assert null[0] == pytest.approx(sum(shares), abs=0.005)
+
+
+def test_a_probe_that_always_says_the_same_shows_nothing():
+    truth = np.array([0] * 45 + [1] * 5)
+    p, null = permutation_test(np.zeros((1, 50), int), truth, _groups(50), np.random.default_rng(0))
+    assert (p[0], null[0]) == (1.0, pytest.approx(0.9))
+
+
+def test_a_planted_relation_is_found_and_items_of_one_group_are_no_evidence_for_each_other():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 120)
+    good = np.where(rng.random(120) < 0.5, truth, rng.integers(0, 3, 120))
+    p, _ = permutation_test(good[None], truth, _groups(120), np.random.default_rng(1))
+    assert p[0] < 0.001
+    # four groups of thirty alike items, all right: four coins
+    truth, said = np.repeat([0, 1, 0, 1], 30), np.repeat([0, 1, 0, 1], 30)
+    p, _ = permutation_test(said[None], truth, _groups(120, 30), np.random.default_rng(1))
+    assert p[0] == pytest.approx(1 / 6, abs=0.02)  # one of 4! / (2! 2!) arrangements
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_permutation_test_rejects_at_its_level_without_a_relation(size):
+    rng, rejected = np.random.default_rng(3), 0
+    for repetition in range(60):
+        truth = np.repeat(rng.choice(3, 100 // size, p=[0.6, 0.3, 0.1]), size)
+        said = np.repeat(rng.choice(3, (5, 100 // size), p=[0.7, 0.2, 0.1]), size, axis=1)
+        draws = np.random.default_rng(repetition)
+        p, _ = permutation_test(said, truth, _groups(100, size), draws)
+        rejected += (p < 0.05).sum()
+    low, high = stats.binom.ppf([0.0005, 0.9995], 300, 0.05)
+    assert (low if size == 1 else 0) <= rejected <= high
 
 
 def test_mcnemar_is_the_exact_binomial_test_on_discordant_pairs():

@@ -32,9 +32,9 @@ QUESTION_S = 0.001  # sampling and writing one question (measured: 0.0007 s)
 FILE_S = 0.02  # hashing one image, and reading its size
 
 COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.STACK_BYTES
-STEPS_SEEN = 100  # of L-BFGS, until it converges
-# Of each fold (bench/probing.md: 2 to 4 and patience), with the last training's share
-EPOCHS_SEEN = 8
+# Passes over the examples of a fold, over all penalties, with the last training's share: about 60 of
+# the MLP and 300 of the linear probe (bench/probing.md)
+PASSES = {False: 300, True: 60}
 TRAINING_FLOPS = 6  # per parameter and example: forward, and twice that backward
 CLASSES = 11  # of a probe; CLEVR's numbers have as many
 
@@ -180,13 +180,8 @@ class JobResources(Sizes):
         for probe in probing["probes"].values():
             hidden = probe.get("hidden", 0)
             parameters = hidden * (width + CLASSES) if hidden else width * CLASSES
-            if "penalties" in probe:  # a step of L-BFGS passes over all examples, as an epoch does
-                grid, epochs = len(probe["penalties"]), min(STEPS_SEEN, probe["steps"])
-            else:
-                grid = len(probe["learning_rates"]) * len(probe["weight_decays"])
-                epochs = min(EPOCHS_SEEN, probe["epochs"][-1])
-            flops += TRAINING_FLOPS * parameters * epochs * grid
-        runs = self.columns(wildcards.model) * probing["seeds"] * probing["folds"]
+            flops += TRAINING_FLOPS * parameters * PASSES[hidden > 0]
+        runs = self.columns(wildcards.model) * (probing["seeds"] + probing["folds"])
         work = flops * runs * self.task_rows(wildcards)
         return _minutes(work / (CPU_FLOPS * self.config["threads"]), attempt)
 

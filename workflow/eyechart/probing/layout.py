@@ -1,8 +1,4 @@
-"""Stacks of examples: which rows every run is trained on, and which it is evaluated on.
-
-A run is one column with one seed. It has one member of axis ``a`` per fold, or a single one when
-it is trained on the whole training part.
-"""
+"""What a task's probes are trained on: folds, labels of task and controls, standardised inputs."""
 
 from dataclasses import dataclass, fields
 
@@ -10,160 +6,131 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.core.randomness import generator
-from eyechart.statistics.splits import StackedBatches, cut_batches
-
-Run = tuple[int, int]  # number of the column, number of the plan
-
 ROUNDING = 1e-6  # a spread below this share of the mean is float32 rounding, not a feature
 
 
 @dataclass(frozen=True)
-class SeedPlan:
-    """What one seed determines: folds, batch order, initial parameters, labels of the controls.
+class Plan:
+    """What all probes of a task share.
 
     Attributes
     ----------
-    seed : int
+    seeds : list of int, length s
     folds : list of ndarray of int
-        The training rows held out by each fold, shuffled.
-    labels : ndarray of int64, shape (v, n)
-        Row 0 the task, the others the controls.
+        The training rows held out by each fold.
+    labels : ndarray of int64, shape (s, v, n)
+        By seed, row 0 the task, the others the controls.
     """
 
-    seed: int
+    seeds: list[int]
     folds: list[np.ndarray]
     labels: np.ndarray
 
+    @property
+    def y(self) -> np.ndarray:
+        """The labels of the task, (n,)."""
+        task: np.ndarray = self.labels[0, 0]
+        return task
 
-def make_plan(
-    seed: int, fold: np.ndarray, labels: np.ndarray, train: np.ndarray, task: str
-) -> SeedPlan:
-    """Return a seed's plan.
+    def parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return (rows to train on, rows held out) of each fold."""
+        return [(np.setdiff1d(self.train, held), held) for held in self.folds]
 
-    Parameters
-    ----------
-    seed : int
-    fold : ndarray of int, shape (n_train,)
-        The fold of each training row, in row order.
-    labels : ndarray of int64, shape (v, n)
-    train : ndarray of bool, shape (n,)
-    task : str
-    """
-    order = generator("batches", seed, task).permutation(len(fold))
-    rows = np.flatnonzero(train)[order]
-    return SeedPlan(seed, [rows[fold[order] == f] for f in range(fold.max() + 1)], labels)
+    @property
+    def train(self) -> np.ndarray:
+        """The rows of the training part, in row order."""
+        return np.sort(np.concatenate(self.folds))
 
-
-@dataclass(frozen=True)
-class StackedRows:
-    """Rows and labels of all plans.
-
-    Attributes
-    ----------
-    members : int
-        Members of axis a per run.
-    labels : list of ndarray of int64, shape (v, n)
-        One per plan.
-    batches : StackedBatches
-        Rows to train on: (plans × members, steps, b).
-    held : StackedBatches
-        Rows to predict: (plans × members, 1, m).
-    """
-
-    members: int
-    labels: list[np.ndarray]
-    batches: StackedBatches
-    held: StackedBatches
-
-
-def folds_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
-    """Return the layout of k-fold: each fold is held out by a member trained on the others."""
-    folds = len(plans[0].folds)
-    learnt = [
-        np.concatenate([rows for g, rows in enumerate(plan.folds) if g != f])
-        for plan in plans
-        for f in range(folds)
-    ]
-    held = [rows for plan in plans for rows in plan.folds]
-    return StackedRows(
-        folds,
-        [plan.labels[:1] for plan in plans],
-        cut_batches(learnt, batch_size),
-        cut_batches(held, max(len(rows) for rows in held)),
-    )
-
-
-def whole_layout(plans: list[SeedPlan], batch_size: int) -> StackedRows:
-    """Return the layout of the final training: on all folds, with the test rows held out."""
-    learnt = [np.concatenate(plan.folds) for plan in plans]
-    test = np.setdiff1d(np.arange(plans[0].labels.shape[1]), learnt[0])
-    return StackedRows(
-        1,
-        [plan.labels for plan in plans],
-        cut_batches(learnt, batch_size),
-        cut_batches([test] * len(plans), len(test)),
-    )
+    @property
+    def test(self) -> np.ndarray:
+        """The rows of the test part, in row order."""
+        return np.setdiff1d(np.arange(self.labels.shape[2]), self.train)
 
 
 @dataclass
 class Data:
-    """Stacked inputs (float32) and labels (int64), to train on and held out."""
+    """Inputs (float32), labels (int64), weights (0 for padding, else 1) of stacked probes."""
 
-    x: Tensor  # (a, steps, b, d)
-    y: Tensor  # (a, v, steps, b)
-    weight: Tensor  # (a, steps, b)
-    held_x: Tensor  # (a, m, d)
-    held_y: Tensor  # (a, v, m)
-    held_weight: Tensor  # (a, m)
+    x: Tensor  # (a, n, d), on the principal axes of what is trained on
+    variance: Tensor  # (a, d), along these axes
+    y: Tensor  # (a, v, n)
+    weight: Tensor  # (a, n)
 
-    def keep(self, chosen: Tensor) -> None:
-        """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
-        for field in fields(self):
-            setattr(self, field.name, getattr(self, field.name)[chosen])
+    def keep(self, chosen: Tensor) -> "Data":
+        """Return only the chosen members of axis ``a`` (bool, shape (a,))."""
+        return Data(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
 def stack_inputs(
-    columns: list[Tensor], runs: list[Run], layout: StackedRows, standardise: bool
-) -> Data:
-    """Return the stacked inputs of some runs, standardised by each member's training rows.
+    columns: list[Tensor], parts: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+) -> tuple[Data, Data]:
+    """Return what every column's members are trained on, and what they are evaluated on.
+
+    Inputs are standardised by the member's training rows, and rotated to their principal axes,
+    which changes neither a penalised probe nor its predictions; with fewer rows than features,
+    there are as many axes as rows.
 
     Parameters
     ----------
     columns : list of Tensor, float32, shape (n, d)
-    runs : list of Run
-    layout : StackedRows
-    standardise : bool
-        A feature that is constant in the training rows is only centred.
+    parts : list of (ndarray of int, ndarray of int)
+        Rows to train on and rows held out, one pair per member of a column.
+    labels : ndarray of int64, shape (v, n)
+
+    Returns
+    -------
+    tuple of Data
+        Column by column, member by member.
     """
     device = columns[0].device
-    rows, weight = (torch.from_numpy(t).to(device) for t in _arrays(layout.batches))
-    held_rows, held_weight = (torch.from_numpy(t[:, 0]).to(device) for t in _arrays(layout.held))
-    labels = [torch.from_numpy(y).to(device) for y in layout.labels]
-    parts = [(c, s, s * layout.members + f) for c, s in runs for f in range(layout.members)]
-    xs, held_xs = [], []
-    for c, _, part in parts:
-        x, held_x = columns[c][rows[part]], columns[c][held_rows[part]]
-        if standardise:
-            share = (weight[part] / weight[part].sum()).flatten()  # padding counts as 0
-            mean = share @ x.flatten(0, 1)
-            x, held_x = x.sub_(mean), held_x.sub_(mean)
-            variance = share @ x.flatten(0, 1).square()
-            constant = variance <= (ROUNDING * mean).square()
-            scale = torch.where(constant, 1, variance.rsqrt())
-            x, held_x = x.mul_(scale), held_x.mul_(scale)
-        xs.append(x)
-        held_xs.append(held_x)
-    which = [part for _, _, part in parts]
-    return Data(
-        torch.stack(xs),
-        torch.stack([labels[s][:, rows[part]] for _, s, part in parts]),
-        weight[which],
-        torch.stack(held_xs),
-        torch.stack([labels[s][:, held_rows[part]] for _, s, part in parts]),
-        held_weight[which],
+    (rows, weight), (held, held_weight) = (_padded([p[i] for p in parts], device) for i in (0, 1))
+    y = torch.from_numpy(labels).to(device)
+    found = [
+        _rotated(column[rows[i]], column[held[i]], weight[i])
+        for column in columns
+        for i in range(len(parts))
+    ]
+    x, held_x, variance = (torch.stack(tensors) for tensors in zip(*found, strict=True))
+    c = len(columns)
+    both = ((x, rows, weight), (held_x, held, held_weight))
+    learnt, tested = (
+        Data(inputs, variance, y[:, own].transpose(0, 1).repeat(c, 1, 1), share.repeat(c, 1))
+        for inputs, own, share in both
     )
+    return learnt, tested
 
 
-def _arrays(batches: StackedBatches) -> tuple[np.ndarray, np.ndarray]:
-    return batches.rows, batches.weight
+def _rotated(x: Tensor, held: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return both, standardised and rotated to the principal axes of x, and variances along them.
+
+    A feature that is constant in x is only centred.
+    """
+    n = weight.sum()
+    mean = weight @ x / n  # padding counts as 0
+    x, held = (x - mean) * weight[:, None], held - mean
+    variance = x.square().sum(0) / n
+    constant = variance <= (ROUNDING * mean).square()
+    scale = torch.where(constant, 1, variance.rsqrt())
+    x, held = x * scale, held * scale
+    if len(x) < x.shape[1]:
+        along, axes = _eigen(x @ x.T / n)
+        axes = x.T @ axes * torch.where(along > ROUNDING * along[-1], (n * along).rsqrt(), 0)
+    else:
+        along, axes = _eigen(x.T @ x / n)
+    return x @ axes, held @ axes, along.clamp_min(0)
+
+
+def _eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    # Apple's GPUs have no such decomposition
+    here = symmetric.cpu() if symmetric.device.type == "mps" else symmetric
+    values, vectors = torch.linalg.eigh(here)
+    return values.to(symmetric.device), vectors.to(symmetric.device)
+
+
+def _padded(parts: list[np.ndarray], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the row numbers (f, n), padded with row 0, and their weights."""
+    rows = torch.zeros(len(parts), max(map(len, parts)), dtype=torch.int64)
+    weight = torch.zeros(rows.shape)
+    for i, part in enumerate(parts):
+        rows[i, : len(part)], weight[i, : len(part)] = torch.from_numpy(part), 1
+    return rows.to(device), weight.to(device)

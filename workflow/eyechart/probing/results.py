@@ -8,28 +8,33 @@ import pyarrow as pa
 
 from eyechart.core.randomness import generator
 from eyechart.probing.examples import Examples
-from eyechart.probing.layout import SeedPlan
+from eyechart.probing.layout import Plan
 from eyechart.probing.search import Choice, Fit
 from eyechart.statistics import testing
 from eyechart.statistics.bootstrap import bootstrap_interval
+from eyechart.statistics.intervals import paired_interval
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES
 
-CONTROLLED = KINDS[:3]  # task, control_type, control_permutation: the rows of Plan.labels
+CONTROLLED = KINDS[:2]  # task and control_type: the rows of a seed in Plan.labels
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One column, probe and seed: hyper-parameters, predictions and labels."""
+    """One column and probe: its penalty, and predictions of all seeds."""
 
     column: dict[str, Any]  # the manifest's entry
     probe: str
-    plan: SeedPlan
     choice: Choice
     fit: Fit
 
 
 def tabulate(
-    outcomes: list[Outcome], examples: Examples, names: dict[str, str], draws: int, seed: int
+    outcomes: list[Outcome],
+    examples: Examples,
+    plan: Plan,
+    names: dict[str, str],
+    draws: int,
+    seed: int,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the metrics and the predictions of a task.
 
@@ -37,6 +42,7 @@ def tabulate(
     ----------
     outcomes : list of Outcome
     examples : Examples
+    plan : Plan
     names : dict
         ``model``, ``dataset``, ``task``, ``scope``: the same in every row.
     draws : int
@@ -49,64 +55,65 @@ def tabulate(
         Schemas ``PROBES`` and ``PREDICTIONS``; the majority row comes first.
     """
     test, y = ~examples.train, examples.y
+    groups = examples.groups[test]
     majority = int(np.bincount(y[examples.train]).argmax())
-    truths, guesses = [y[test]], [np.full(test.sum(), majority)]
-    for o in outcomes:
-        truths += list(o.plan.labels[:, test])
-        guesses += list(o.fit.predictions)
-    correct = np.stack(truths) == np.stack(guesses)  # (m, n_test)
+    n, own = int(test.sum()), plan.labels[:, :, test]
+    truths = np.concatenate([y[test][None], *(own.reshape(-1, n) for _ in outcomes)])
+    guesses = [np.full((1, n), majority), *(o.fit.predictions.reshape(-1, n) for o in outcomes)]
+    guessed = np.concatenate(guesses)
+    correct = truths == guessed  # (m, n_test)
     rng = generator("bootstrap", seed, names["dataset"], names["task"])
-    intervals = bootstrap_interval(correct, examples.groups[test], draws, rng)
+    intervals = bootstrap_interval(correct, groups, draws, rng)
     constant = {
         **names,
         "n_train": int(examples.train.sum()),
-        "n_test": int(test.sum()),
+        "n_test": n,
         "n_classes": len(examples.classes),
         "chance": 1 / len(examples.classes),
     }
     keys: list[dict[str, Any]] = [{"address": "", "span": "", "probe": "", "kind": "majority"}]
     keys[0]["train_accuracy"] = float((y[examples.train] == majority).mean())
-    for i, o in enumerate(outcomes):
-        first = 1 + i * len(CONTROLLED)
-        keys += _rows(o, correct[first : first + len(CONTROLLED)], examples.groups[test])
-    tasks = [key for key in keys if key["kind"] == "task"]
-    q = testing.benjamini_hochberg(np.array([key["p_mcnemar"] for key in tasks]))
-    for key, value in zip(tasks, q.tolist(), strict=True):
-        key["q"] = value
+    for o in outcomes:
+        for s, seed_of_probe in enumerate(plan.seeds):
+            keys += _rows(o, s, seed_of_probe, correct[len(keys) : len(keys) + 2], groups)
+    rng = generator("label permutations", seed, names["dataset"], names["task"])
+    tasks = [i for i, key in enumerate(keys) if key["kind"] == "task"]
+    p, null = testing.permutation_test(guessed[tasks], y[test], groups, rng)
+    tests = zip(p.tolist(), testing.benjamini_hochberg(p).tolist(), null.tolist(), strict=True)
+    for i, values in zip(tasks, tests, strict=True):
+        keys[i] |= dict(zip(("p", "q", "null_accuracy"), values, strict=True))
     rows = [
         {**constant, **key, "accuracy": float(c.mean()), "ci_low": low, "ci_high": high}
         for key, c, (low, high) in zip(keys, correct, intervals.tolist(), strict=True)
     ]
     metrics = pa.Table.from_pylist(rows, schema=PROBES)
-    return metrics, _predictions(metrics, np.stack(truths), np.stack(guesses), examples)
+    return metrics, _predictions(metrics, truths, guessed, examples)
 
 
-def _rows(outcome: Outcome, correct: np.ndarray, groups: np.ndarray) -> list[dict[str, Any]]:
-    """Return the rows of task and controls from ``correct`` (3, n_test), without shared columns."""
-    accuracy = correct.mean(1)
-    n = correct.shape[1]
-    right = [int(r) for r in correct.sum(1)]
-    choice = outcome.choice
+def _rows(
+    outcome: Outcome, s: int, seed: int, correct: np.ndarray, groups: np.ndarray
+) -> list[dict[str, Any]]:
+    """Return the rows of task and control of one seed from ``correct`` (2, n_test)."""
+    accuracy, choice = correct.mean(1), outcome.choice
     rows = [
         {
             "address": outcome.column["address"],
             "span": outcome.column["span"],
             "probe": outcome.probe,
-            "seed": outcome.plan.seed,
+            "seed": seed,
             "kind": kind,
-            "train_accuracy": float(outcome.fit.train_accuracy[i]),
-            "lr": choice.lr,
-            "weight_decay": choice.weight_decay,
+            "train_accuracy": float(outcome.fit.train_accuracy[s, i]),
+            "penalty": choice.penalty,
             "epochs": choice.epochs,
         }
         for i, kind in enumerate(CONTROLLED)
     ]
+    low, high = paired_interval(*correct.astype(float), groups)
     rows[0] |= {
         "cv_accuracy": choice.accuracy,
         "selectivity": float(accuracy[0] - accuracy[1]),
-        "selectivity_permutation": float(accuracy[0] - accuracy[2]),
-        "p_mcnemar": testing.mcnemar_exact(correct[0], correct[1], groups),
-        "p_ztest": testing.two_proportion_z(right[0], n, right[1], n)[1],
+        "selectivity_low": low,
+        "selectivity_high": high,
     }
     return rows
 

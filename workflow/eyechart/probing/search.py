@@ -1,57 +1,43 @@
-"""Choose hyper-parameters by grouped k-fold on the training part, then refit on all of it.
+"""Choose the penalty by grouped k-fold on the training part, then refit on all of it.
 
-All columns of one width, seeds, folds, grid points and controls share stacks. The grid's epoch
-counts are points on one trajectory, not separate trainings. The controls are
-refitted with the task's winning hyper-parameters (as Hewitt & Liang 2019 and VLM-Lens do).
+All columns of one width, folds, seeds and controls share stacks. Penalties are tried from the
+largest on, until the held-out loss has risen: the grid ends where it is of no use, at every width.
+A linear probe is trained to its optimum; one with a hidden layer until the held-out loss is on a
+plateau. The controls are refitted with the task's penalty (as Hewitt & Liang 2019 do).
 
-Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one run (column × seed) if that alone
-is more, in addition to the float32 columns that were passed in.
+Memory: a stack holds at most ``STACK_BYTES`` of tensors, or one column if that alone is more, in
+addition to the float32 columns that were passed in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.layout import (
-    Data,
-    Run,
-    SeedPlan,
-    StackedRows,
-    folds_layout,
-    stack_inputs,
-    whole_layout,
-)
-from eyechart.probing.stacked import ProbeStack, initial_layers
+from eyechart.probing.layout import Data, Plan, stack_inputs
+from eyechart.probing.stacked import MEMORY, ProbeStack, initial_layers
 
 STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains faster
-_EVALUATED = 1024  # rows predicted at once
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A kind of probe and the grid of its hyper-parameters."""
-
-    hidden: int  # 0: linear
-    learning_rates: Sequence[float]
-    weight_decays: Sequence[float]
-    epochs: Sequence[int]  # rising; every count is a grid point
-    patience: int  # counts without a lower held-out loss that end the search
-    batch_size: int
-    standardise: bool
+# Penalties, as shares of the inputs' total variance, which is their width: at every width they go from
+# far too much to far too little
+LINEAR_SHARES = tuple(0.03 * 10 ** (-e / 2) for e in range(14))
+HIDDEN_SHARES = tuple(0.001 * 10.0**-e for e in range(4))
+STEPS = 1000  # of L-BFGS at most
+EVERY = 4  # steps between two looks at the held-out loss
+GAIN = 0.002  # nats: where the held-out loss falls by less, it is on the plateau
+_EVALUATED = 4096  # rows predicted at once
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The grid point with the lowest held-out loss, and loss and accuracy there.
+    """The penalty with the lowest held-out loss, the steps until then, loss and accuracy there.
 
-    A probe that is fitted to convergence has neither learning rate nor epochs.
+    A linear probe is trained to its optimum: ``epochs`` is None.
     """
 
-    lr: float | None
-    weight_decay: float
+    penalty: float
     epochs: int | None
     loss: float
     accuracy: float
@@ -59,170 +45,138 @@ class Choice:
 
 @dataclass(frozen=True)
 class Fit:
-    """A refitted probe: predicted classes (v, n_test) and training accuracies (v,)."""
+    """Refitted probes: predicted classes (s, v, n_test) and training accuracies (s, v)."""
 
     predictions: np.ndarray
     train_accuracy: np.ndarray
 
 
-def cross_validate(
-    columns: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
-) -> list[list[Choice]]:
-    """Choose (lr, weight decay, epochs) per column and seed by grouped k-fold.
+def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int) -> list[Choice]:
+    """Choose the penalty of each column by grouped k-fold, for all seeds and controls.
 
     Parameters
     ----------
     columns : list of Tensor, float32, shape (n, d), length c
         All of one width.
-    plans : list of SeedPlan, length s
+    plan : Plan
     classes : int
-    recipe : Recipe
-
-    Returns
-    -------
-    list of list of Choice
-        Column by column, seed by seed.
+    hidden : int
+        Width of the hidden layer; 0: a linear probe.
     """
-    layout = folds_layout(plans, recipe.batch_size)
-    grid = [(lr, decay) for lr in recipe.learning_rates for decay in recipe.weight_decays]
-    choices: dict[Run, Choice] = {}
-    for runs in _chunks(_runs(columns, plans), layout, columns[0].shape[1], classes, recipe):
-        data = stack_inputs(columns, runs, layout, recipe.standardise)
-        seeds = [plans[s].seed for _, s in runs]
-        stack = _stack(data, seeds, classes, recipe, [grid] * len(runs))
-        loss, accuracy = _trajectory(stack, data, len(runs), recipe)
-        for r, run in enumerate(runs):
-            g, e = divmod(int(loss[r].argmin()), len(recipe.epochs))
-            at = (r, g, e)
-            choices[run] = Choice(*grid[g], recipe.epochs[e], float(loss[at]), float(accuracy[at]))
-    return [[choices[c, s] for s in range(len(plans))] for c in range(len(columns))]
+    parts, choices = plan.parts(), []
+    for own in _chunks(columns, len(parts), 1, plan, classes, hidden):
+        learnt, held = stack_inputs(own, parts, plan.y[None])
+        layers = _start(plan.seeds[:1], own[0].shape[1], hidden, classes, learnt.x)
+        choices += _path(learnt, held, layers, len(own), own[0].shape[1])
+    return choices
+
+
+def _path(
+    learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
+) -> list[Choice]:
+    """Return the best point of each column on the path of penalties, (a = columns × folds)."""
+    members, hidden = len(learnt.x) // columns, len(layers) > 1
+    best = [Choice(0.0, None, np.inf, 0.0)] * columns
+    alive = np.arange(columns)
+    theta = ProbeStack.flat(layers)
+    for share in HIDDEN_SHARES if hidden else LINEAR_SHARES:
+        penalty = share * width
+        stack = ProbeStack(layers, theta, penalty, learnt)
+        if hidden:
+            found = _to_plateau(stack, held, len(alive), penalty)
+        else:
+            theta = stack.solve(STEPS)
+            loss, accuracy = _measured(ProbeStack(layers, theta, penalty, learnt), held, len(alive))
+            found = [Choice(penalty, None, *p) for p in zip(loss, accuracy, strict=True)]
+        falls = [best[c].loss - own.loss for c, own in zip(alive, found, strict=True)]
+        for c, own, fall in zip(alive, found, falls, strict=True):
+            best[c] = own if fall > 0 else best[c]
+        going = np.array(falls) > (GAIN if hidden else 0)
+        alive = alive[going]
+        if not len(alive):
+            break
+        if not going.all():
+            chosen = torch.from_numpy(going).repeat_interleave(members).to(theta.device)
+            learnt, held, theta = learnt.keep(chosen), held.keep(chosen), theta[chosen]
+    return best
+
+
+def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> list[Choice]:
+    """Train until no column's held-out loss falls any more; return its lowest and its step."""
+    members = len(held.x) // columns
+    best: list[Choice] = [Choice(penalty, 0, np.inf, 0.0)] * columns
+    alive = np.arange(columns)
+    for step in range(EVERY, STEPS, EVERY):
+        for _ in range(EVERY):
+            stack.iterate()
+        loss, accuracy = _measured(stack, held, len(alive))
+        settled = stack.settled().view(len(alive), -1).all(1).cpu().numpy()
+        going = []
+        for i, c in enumerate(alive):
+            if loss[i] < best[c].loss - GAIN:
+                best[c] = Choice(penalty, step, loss[i], accuracy[i])
+            going.append(not settled[i] and step < 1.5 * (best[c].epochs or 0))
+        if not any(going):
+            break
+        if not all(going):
+            chosen = torch.tensor(going, device=held.x.device).repeat_interleave(members)
+            stack.keep(chosen)
+            held, alive = held.keep(chosen), alive[going]
+    return best
+
+
+def _measured(stack: ProbeStack, held: Data, columns: int) -> tuple[list[float], list[float]]:
+    """Return held-out loss and accuracy of each column over its folds."""
+    log_p = torch.log_softmax(_logits(stack, held.x), 2)  # (a, 1, k, m)
+    surprise = -log_p.gather(2, held.y[:, :, None])[:, 0, 0] * held.weight
+    right = (log_p.argmax(2) == held.y)[:, 0] * held.weight
+    total = held.weight.view(columns, -1).sum(1)
+    loss, accuracy = (v.reshape(columns, -1).sum(1) / total for v in (surprise, right))
+    return loss.tolist(), accuracy.tolist()
 
 
 def refit(
-    columns: list[Tensor],
-    plans: list[SeedPlan],
-    choices: list[list[Choice]],
-    classes: int,
-    recipe: Recipe,
-) -> list[list[Fit]]:
-    """Train task and controls on the whole training part with the chosen hyper-parameters.
+    columns: list[Tensor], plan: Plan, choices: list[Choice], classes: int, hidden: int
+) -> list[Fit]:
+    """Train task and controls of all seeds on the whole training part with the chosen penalty.
 
-    Parameters and order of the result are as for :func:`cross_validate`; test rows are those in
-    no fold, in row order.
+    A linear probe's optimum doesn't depend on the seed, so that equal labels are fitted once.
     """
-    layout = whole_layout(plans, recipe.batch_size)
-    variants = len(plans[0].labels)
-    # runs that end together share a stack
-    all_runs = sorted(_runs(columns, plans), key=lambda run: _epochs(choices[run[0]][run[1]]))
-    fits: dict[Run, Fit] = {}
-    for runs in _chunks(all_runs, layout, columns[0].shape[1], classes, recipe):
-        data = stack_inputs(columns, runs, layout, recipe.standardise)
-        chosen = [choices[c][s] for c, s in runs]
-        settings = [[_rates(choice)] * variants for choice in chosen]
-        seeds = [plans[s].seed for _, s in runs]
-        stack = _stack(data, seeds, classes, recipe, settings)
-        ends = [_epochs(choice) for choice in chosen]
-        fits.update(zip(runs, _train_to(stack, data, ends), strict=True))
-    return [[fits[c, s] for s in range(len(plans))] for c in range(len(columns))]
+    seeds, variants, n = plan.labels.shape
+    labels, back = plan.labels.reshape(-1, n), np.arange(seeds * variants)
+    if not hidden:
+        labels, back = np.unique(labels, axis=0, return_inverse=True)
+    starts = [s for s in plan.seeds for _ in range(variants)] if hidden else [0] * len(labels)
+    order = sorted(range(len(columns)), key=lambda c: choices[c].epochs or 0)
+    fits: dict[int, Fit] = {}
+    chunks = _chunks([columns[c] for c in order], 1, len(labels), plan, classes, hidden)
+    for own in chunks:
+        chosen = [choices[c] for c in order[len(fits) : len(fits) + len(own)]]
+        learnt, held = stack_inputs(own, [(plan.train, plan.test)], labels)
+        layers = _start(starts, own[0].shape[1], hidden, classes, learnt.x)
+        penalty = torch.tensor([[c.penalty] for c in chosen], device=learnt.x.device)
+        stack = ProbeStack(layers, ProbeStack.flat(layers), penalty, learnt)
+        theta = stack.solve(STEPS, [c.epochs for c in chosen])
+        stack = ProbeStack(layers, theta, penalty, learnt)
+        guesses = [_logits(stack, d.x).argmax(2).cpu().numpy()[:, back] for d in (held, learnt)]
+        right = (guesses[1] == learnt.y.cpu().numpy()[:, back]).mean(2)
+        for c, guess, accuracy in zip(order[len(fits) :], guesses[0], right, strict=False):
+            shape = (seeds, variants)
+            fits[c] = Fit(guess.reshape(*shape, -1), accuracy.reshape(shape))
+    return [fits[c] for c in range(len(columns))]
 
 
-def _epochs(choice: Choice) -> int:
-    assert choice.epochs is not None, "chosen by cross_validate"
-    return choice.epochs
-
-
-def _rates(choice: Choice) -> tuple[float, float]:
-    assert choice.lr is not None, "chosen by cross_validate"
-    return choice.lr, choice.weight_decay
-
-
-def _runs(columns: list[Tensor], plans: list[SeedPlan]) -> list[Run]:
-    return [(c, s) for c in range(len(columns)) for s in range(len(plans))]
-
-
-def _stack(
-    data: Data,
-    seeds: list[int],
-    classes: int,
-    recipe: Recipe,
-    settings: list[list[tuple[float, float]]],
-) -> ProbeStack:
-    """Return a fresh stack; the members and variants of a seed start from the same parameters.
-
-    ``settings`` holds (lr, weight decay) per run and variant.
-    """
-    a, device = len(data.x), data.x.device
-    members, variants = a // len(seeds), len(settings[0])
-    width = data.x.shape[-1]
-    start = {s: initial_layers(width, recipe.hidden, classes, s) for s in sorted(set(seeds))}
+def _start(
+    seeds: list[int], width: int, hidden: int, classes: int, x: Tensor
+) -> list[tuple[Tensor, Tensor]]:
+    """Return initial layers for inputs x (a, n, d), a seed per variant, the same in all members."""
+    drawn = {s: initial_layers(x.shape[2], hidden, classes, s, width) for s in set(seeds)}
 
     def stacked(layer: int, part: int) -> Tensor:
-        own = torch.from_numpy(np.stack([start[s][layer][part] for s in seeds])).to(device)
-        return own.repeat_interleave(members, 0)[:, None].repeat(1, variants, 1, 1)
+        own = torch.from_numpy(np.stack([drawn[s][layer][part] for s in seeds]))
+        return own.to(x.device).expand(len(x), *own.shape)
 
-    layers = [(stacked(i, 0), stacked(i, 1)) for i in range(2 if recipe.hidden else 1)]
-    rates = torch.tensor(settings, device=device).repeat_interleave(members, 0)  # (a, v, 2)
-    return ProbeStack(layers, rates)
-
-
-def _trajectory(
-    stack: ProbeStack, data: Data, runs: int, recipe: Recipe
-) -> tuple[np.ndarray, np.ndarray]:
-    """Train until every run's patience ends; return held-out loss and accuracy, (r, v, epochs).
-
-    A run continues while any of its variants may still improve; epochs not reached have loss inf.
-    """
-    variants = stack.rates.shape[1]
-    loss = torch.full((runs, variants, len(recipe.epochs)), torch.inf, device=data.x.device)
-    accuracy = torch.zeros_like(loss)
-    alive = torch.arange(runs, device=data.x.device)
-    for e, _ in enumerate(_train_through(stack, data, recipe.epochs)):
-        log_p = torch.log_softmax(_logits(stack, data.held_x), 2)  # (a, v, k, m)
-        y = data.held_y.expand(-1, variants, -1)
-        weight = data.held_weight[:, None]
-        total = data.held_weight.view(len(alive), -1).sum(1)[:, None]
-        surprise = -log_p.gather(2, y[:, :, None])[:, :, 0] * weight  # (a, v, m)
-        right = (log_p.argmax(2) == y) * weight
-        for result, value in ((loss, surprise), (accuracy, right)):
-            by_member = value.sum(-1).view(len(alive), -1, variants)
-            result[alive, :, e] = by_member.sum(1) / total
-        best = loss[alive, :, : e + 1].argmin(-1)  # (r, v)
-        going = (e - best < recipe.patience).any(1)
-        if not going.any():
-            break
-        if not going.all():
-            members = going.repeat_interleave(len(data.x) // len(alive))
-            stack.keep(members)
-            data.keep(members)
-            alive = alive[going]
-    return loss.cpu().numpy(), accuracy.cpu().numpy()
-
-
-def _train_to(stack: ProbeStack, data: Data, ends: list[int]) -> list[Fit]:
-    """Train each run for its own number of epochs (``ends`` is rising) and return its fit."""
-    fits: list[Fit] = []
-    for end in _train_through(stack, data, sorted(set(ends))):
-        ending = ends.count(end)
-        predictions = _logits(stack, data.held_x).argmax(2)
-        guesses = _logits(stack, data.x.flatten(1, 2)).argmax(2)
-        weight = data.weight.flatten(1)[:, None]
-        right = ((guesses == data.y.flatten(2)) * weight).sum(-1) / weight.sum(-1)  # (a, v)
-        for own, accuracy in zip(predictions[:ending], right[:ending], strict=True):
-            fits.append(Fit(own.cpu().numpy(), accuracy.double().cpu().numpy()))
-        going = torch.arange(len(data.x), device=data.x.device) >= ending
-        stack.keep(going)
-        data.keep(going)
-    return fits
-
-
-def _train_through(stack: ProbeStack, data: Data, stops: Sequence[int]) -> Iterator[int]:
-    """Train, and yield at each of the epoch counts."""
-    done = 0
-    for stop in stops:
-        for _ in range(stop - done):
-            stack.run_epoch(data.x, data.y, data.weight)
-        done = stop
-        yield stop
+    return [(stacked(i, 0), stacked(i, 1)) for i in range(2 if hidden else 1)]
 
 
 def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
@@ -230,18 +184,12 @@ def _logits(stack: ProbeStack, x: Tensor) -> Tensor:
 
 
 def _chunks(
-    runs: list[Run], layout: StackedRows, width: int, classes: int, recipe: Recipe
-) -> list[list[Run]]:
-    """Cut the runs into chunks whose tensors stay under ``STACK_BYTES``."""
-    grid = len(recipe.learning_rates) * len(recipe.weight_decays)
-    variants = max(grid, len(layout.labels[0])) if layout.members > 1 else len(layout.labels[0])
-    _, steps, b = layout.batches.rows.shape
-    held = layout.held.rows.shape[2]
-    hidden = recipe.hidden
+    columns: list[Tensor], members: int, variants: int, plan: Plan, classes: int, hidden: int
+) -> Iterator[list[Tensor]]:
+    """Cut the columns into chunks whose tensors stay under ``STACK_BYTES``."""
+    n, width = columns[0].shape
     parameters = hidden * (width + classes) if hidden else width * classes
-    activations = (hidden + classes) * max(b, min(held, _EVALUATED))
-    # parameters, their gradients and two moments; activations, their gradients and masks
-    state = variants * (4 * parameters + 3 * activations)
-    bytes_per_run = 4 * layout.members * ((steps * b + held) * width + state)
-    size = max(1, STACK_BYTES // bytes_per_run)
-    return [runs[i : i + size] for i in range(0, len(runs), size)]
+    # parameters, trial, gradients and L-BFGS' pairs; activations and their gradients
+    state = variants * ((2 * MEMORY + 6) * parameters + 3 * (hidden + classes) * n)
+    size = max(1, STACK_BYTES // (4 * members * (n * width + state)))
+    yield from (columns[i : i + size] for i in range(0, len(columns), size))

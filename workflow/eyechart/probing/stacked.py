@@ -1,128 +1,250 @@
 """Many small probes trained at once: every tensor has stack axes, every product is a bmm.
 
-A stack has two axes. Along ``a`` the inputs differ (column, seed, fold). Along ``v`` the inputs are
-shared and the labels or the optimiser's settings differ (grid point, or task and controls), so that
-the first layer of all variants is a single wide product.
+A stack has two axes. Along ``a`` the inputs differ (column, fold, seed). Along ``v`` the inputs are
+shared and labels or penalties differ (penalty, or task and controls), so that the first layer of all
+variants is a single wide product.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eyechart.core.randomness import generator
+from eyechart.probing.layout import Data
 
-_BETA_1, _BETA_2, _EPS = 0.9, 0.999, 1e-8  # AdamW's usual constants
+MEMORY = 10  # pairs of steps and changes of the gradient that L-BFGS keeps
+TOLERANCE = 1e-6  # nats above the minimum at which a probe is at its optimum
+_CURVATURE = 0.125  # of the cross-entropy in the logits, about; at most 0.25
+_PER_MEMBER = (
+    *("theta", "x", "y", "weight", "unit", "penalty"),
+    *("loss", "grad", "step", "scale", "move", "past"),
+)
+_LEAVING = 0.25  # done members leave once they are so large a share
+_ARMIJO, _SHORTER, _LEAST, _FLAT = 1e-4, 0.25, 1e-6, 1e-8
 
 
 def initial_layers(
-    width: int, hidden: int, classes: int, seed: int
+    axes: int, hidden: int, classes: int, seed: int, width: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return (weight (out, in), bias (out, 1)) per layer, float32.
+    """Return (weight (out, in), bias (out, 1)) per layer, float32, for so many principal axes.
 
-    A hidden layer starts uniform within ±1/√in; the output layer starts at zero, so that every
-    probe starts from the uniform prediction. ``hidden`` 0 is a linear probe.
+    A hidden layer starts uniform within ±1/√width, the inputs' number of features; the output layer
+    starts at zero, so that every probe starts from the uniform prediction. ``hidden`` 0 is a linear
+    probe.
     """
-    output = hidden or width
-    layers = [(np.zeros((classes, output)), np.zeros((classes, 1)))]
+    layers = [(np.zeros((classes, hidden or axes)), np.zeros((classes, 1)))]
     if hidden:
         rng = generator("probe_init", seed, width, hidden)
         bound = 1 / math.sqrt(width)
-        shapes = ((hidden, width), (hidden, 1))
-        layers.insert(0, tuple(rng.uniform(-bound, bound, s) for s in shapes))  # type: ignore[arg-type]
+        weight, bias = (rng.uniform(-bound, bound, (hidden, i)) for i in (axes, 1))
+        layers.insert(0, (weight, bias))
     return [(w.astype(np.float32), b.astype(np.float32)) for w, b in layers]
 
 
 class ProbeStack:
-    """A stack of probes trained together with AdamW.
+    """A stack of probes: mean cross-entropy plus ``penalty / 2`` times the squared weights.
 
     Parameters
     ----------
     layers : list of (Tensor (a, v, out, in), Tensor (a, v, out, 1))
-        Initial parameters; taken over, not copied.
-    rates : Tensor, float32, shape (a, v, 2)
-        Learning rate and weight decay.
+        Only their shapes matter.
+    theta : Tensor, float32, shape (a, v, p)
+        Initial parameters.
+    penalty : Tensor, float32, shape (a, v) or (a, 1), or float
+    data : Data
 
     Notes
     -----
-    Source: Loshchilov & Hutter 2019 (AdamW). Loss: mean cross-entropy of a batch.
+    Source: Liu & Nocedal 1989 (L-BFGS), with a backtracking line search; each probe has its own
+    step, and one whose step failed tries a shorter one while the others go on.
     """
 
-    def __init__(self, layers: list[tuple[Tensor, Tensor]], rates: Tensor) -> None:
-        self.params = [p for layer in layers for p in layer]
-        self.m = [torch.zeros_like(p) for p in self.params]
-        self.v = [torch.zeros_like(p) for p in self.params]
-        self.rates = rates
-        self.step = 0
+    def __init__(
+        self,
+        layers: list[tuple[Tensor, Tensor]],
+        theta: Tensor,
+        penalty: Tensor | float,
+        data: Data,
+    ) -> None:
+        params = [p for layer in layers for p in layer]
+        self.shapes = [p.shape[2:] for p in params]
+        self.y, self.weight = data.y, data.weight / data.weight.sum(-1, keepdim=True)
+        penalty = torch.as_tensor(penalty, device=theta.device).expand(len(theta), 1)
+        # Along each axis, how much the unit of its weights is larger: the loss is then as curved
+        # along all axes, so that few steps are needed
+        self.unit = (data.variance + penalty / _CURVATURE).rsqrt()  # (a, d)
+        self.x = data.x * self.unit[:, None]
+        out = self.shapes[0][0]
+        shares = [self.unit.square().repeat(1, out)]
+        shares += [
+            self.unit.new_full((len(theta), math.prod(s)), 1.0 - i % 2)
+            for i, s in enumerate(self.shapes)
+        ][1:]
+        self.penalty = penalty[..., None] * torch.cat(shares, 1)[:, None]  # (a, 1, p)
+        self.theta = self._scaled(theta, 1 / self.unit)
+        shape = theta.shape[:2]
+        # steps s (the first m) and turns y of the gradient, and their products sᵀy and yᵀy
+        self.past = theta.new_zeros(*shape, 2 * MEMORY, theta.shape[2])
+        self.products = theta.new_zeros(2, *shape, MEMORY, MEMORY)
+        self.order = list(range(MEMORY))  # the slots of past steps, oldest first
+        self.loss, self.grad = self._evaluate(self.theta)
+        self.step = torch.ones_like(self.loss)
+        self.scale = torch.ones_like(self.loss)  # of the curvature's inverse
+        self.move = -self.grad
 
-    def logits(self, x: Tensor) -> Tensor:
-        """Return logits, shape (a, v, k, b), of inputs (a, b, d)."""
-        return self._forward(x)[1]
+    @staticmethod
+    def flat(layers: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Return all parameters as one vector each, (a, v, p)."""
+        return torch.cat([p.flatten(2) for layer in layers for p in layer], 2)
 
-    def run_epoch(self, x: Tensor, y: Tensor, weight: Tensor) -> None:
-        """Train on every batch once, in order.
+    def solve(self, most: int, ends: Sequence[int | None] = ()) -> Tensor:
+        """Iterate until every probe has settled or is at its end; return all parameters.
+
+        Members that are done leave the stack, which is of no use afterwards.
 
         Parameters
         ----------
-        x : Tensor, float32, shape (a, steps, b, d)
-        y : Tensor, int64, shape (a, v, steps, b)
-            Class codes; v may be 1, if all variants have the same labels.
-        weight : Tensor, float32, shape (a, steps, b)
-            0 for padding, else 1. A batch with only padding has gradient 0.
+        most : int
+        ends : sequence of int or None, length a
+            After how many steps a member is done, if not earlier.
         """
-        y = y.expand(-1, self.rates.shape[1], -1, -1)
-        weight = weight / weight.sum(-1, keepdim=True).clamp_min(1)
-        for s in range(x.shape[1]):
-            self._update(self._gradients(x[:, s], y[:, :, s], weight[:, s]))
+        theta, alive = (
+            torch.empty_like(self.theta),
+            torch.arange(len(self.theta), device=self.theta.device),
+        )
+        limit = torch.tensor(
+            [most if e is None else e for e in ends] or [most], device=alive.device
+        )
+        limit = limit.expand(len(theta))
+        for step in range(1, most + 1):
+            self.iterate()
+            done = self.settled().all(1) | (limit[alive] <= step)
+            if done.any() and (done.float().mean() >= _LEAVING or (limit[alive] <= step).any()):
+                theta[alive[done]] = self.parameters()[done]
+                self.keep(~done)
+                alive = alive[~done]
+                if not len(alive):
+                    break
+        theta[alive] = self.parameters()
+        return theta
+
+    def parameters(self) -> Tensor:
+        """Return the parameters in the units of the inputs, (a, v, p)."""
+        return self._scaled(self.theta, self.unit)
+
+    def _scaled(self, theta: Tensor, unit: Tensor) -> Tensor:
+        """Return parameters with the first layer's weights multiplied by units (a, d)."""
+        out, width = self.shapes[0]
+        first = theta[..., : out * width].unflatten(2, (out, width)) * unit[:, None, None]
+        return torch.cat([first.flatten(2), theta[..., out * width :]], 2)
+
+    def iterate(self) -> None:
+        """Take one step of every probe, if it lowers its loss; otherwise shorten it."""
+        trial = self.theta + self.step[..., None] * self.move
+        loss, grad = self._evaluate(trial)
+        slope = (self.grad * self.move).sum(-1)
+        lower = loss <= self.loss + _ARMIJO * self.step * slope
+        taken = lower[..., None]
+        change, turn = trial - self.theta, grad - self.grad
+        curved, squared = (change * turn).sum(-1), (turn * turn).sum(-1)
+        bent = lower & (curved > _FLAT * squared)  # else no use, or not convex here
+        self.scale = torch.where(bent, curved / squared, self.scale)
+        self.theta = torch.where(taken, trial, self.theta)
+        self.loss = torch.where(lower, loss, self.loss)
+        self.grad = torch.where(taken, grad, self.grad)
+        self.step = torch.where(lower, 1, self.step * _SHORTER)
+        move = self._direction(torch.stack([change, turn], 2) * bent[..., None, None])
+        self.move = move if lower.all() else torch.where(taken, move, self.move)
+
+    def settled(self) -> Tensor:
+        """Return whether each probe is at its optimum, or no step lowers its loss; (a, v)."""
+        gap = -(self.grad * self.move).sum(-1) / 2  # to the minimum, if the loss were quadratic
+        return (gap <= TOLERANCE) | (self.step < _LEAST)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return logits, shape (a, v, k, m), of inputs (a, m, d)."""
+        return self._forward(self._layers(self.theta), x * self.unit[:, None])[1]
 
     def keep(self, chosen: Tensor) -> None:
         """Keep only the chosen members of axis ``a`` (bool, shape (a,))."""
-        for tensors in (self.params, self.m, self.v):
-            tensors[:] = [t[chosen] for t in tensors]
-        self.rates = self.rates[chosen]
+        for name in _PER_MEMBER:
+            setattr(self, name, getattr(self, name)[chosen])
+        self.products = self.products[:, chosen]
 
-    def _forward(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
-        """Return (hidden activations or None, logits), both (a, v, out, b)."""
-        w, b = self.params[:2]
-        out = torch.bmm(w.flatten(1, 2), x.transpose(1, 2))  # (a, v·out, b)
+    def _layers(self, theta: Tensor) -> list[Tensor]:
+        sizes = [math.prod(shape) for shape in self.shapes]
+        parts = theta.split(sizes, 2)
+        return [p.unflatten(2, s) for p, s in zip(parts, self.shapes, strict=True)]
+
+    def _forward(self, params: list[Tensor], x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return (hidden activations or None, logits), both (a, v, out, n)."""
+        w, b = params[:2]
+        out = torch.bmm(w.flatten(1, 2), x.transpose(1, 2))  # (a, v·out, n)
         out = out.view(*w.shape[:3], x.shape[1]).add_(b)
-        if len(self.params) == 2:
+        if len(params) == 2:
             return None, out
         hidden = out.relu_()
-        w, b = self.params[2:]
-        out = torch.bmm(w.flatten(0, 1), hidden.flatten(0, 1))  # (a·v, k, b)
+        w, b = params[2:]
+        out = torch.bmm(w.flatten(0, 1), hidden.flatten(0, 1))  # (a·v, k, n)
         return hidden, out.view(*w.shape[:3], x.shape[1]).add_(b)
 
-    def _gradients(self, x: Tensor, y: Tensor, weight: Tensor) -> list[Tensor]:
-        """Return the gradients of the batch's mean cross-entropy, in the order of parameters."""
-        hidden, logits = self._forward(x)
-        grad = torch.softmax(logits, 2)
-        grad.scatter_add_(2, y[:, :, None], torch.full_like(grad[:, :, :1], -1))
-        grad *= weight[:, None, None]  # (a, v, k, b)
-        gradients: list[Tensor] = []
+    def _evaluate(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the penalised loss (a, v) and its gradient (a, v, p)."""
+        params = self._layers(theta)
+        hidden, logits = self._forward(params, self.x)
+        log_p = torch.log_softmax(logits, 2)
+        weight = self.weight[:, None]
+        loss = -(log_p.gather(2, self.y[:, :, None])[:, :, 0] * weight).sum(-1)
+        grad = log_p.exp_()
+        grad.scatter_add_(2, self.y[:, :, None], torch.full_like(grad[:, :, :1], -1))
+        grad *= weight[:, :, None]  # (a, v, k, n)
+        parts: list[Tensor] = []
         if hidden is not None:
-            flat = grad.flatten(0, 1)  # (a·v, k, b)
-            w = self.params[2]
+            flat = grad.flatten(0, 1)  # (a·v, k, n)
+            w = params[2]
             product = torch.bmm(flat, hidden.flatten(0, 1).transpose(1, 2))  # (a·v, k, h)
-            gradients = [product.view_as(w), grad.sum(-1, keepdim=True)]
+            parts = [product.view_as(w), grad.sum(-1, keepdim=True)]
             grad = torch.bmm(w.flatten(0, 1).transpose(1, 2), flat).view_as(hidden)
             grad *= hidden.sign_()  # the slope of ReLU: 0 or 1
-        product = torch.bmm(grad.flatten(1, 2), x)  # (a, v·out, d)
-        return [product.view_as(self.params[0]), grad.sum(-1, keepdim=True), *gradients]
+        product = torch.bmm(grad.flatten(1, 2), self.x)  # (a, v·out, d)
+        parts = [product.view_as(params[0]), grad.sum(-1, keepdim=True), *parts]
+        shrunk = self.penalty * theta
+        loss = loss + (shrunk * theta).sum(-1) / 2
+        return loss, torch.cat([p.flatten(2) for p in parts], 2) + shrunk
 
-    def _update(self, gradients: list[Tensor]) -> None:
-        """Take one AdamW step; the bias corrections are folded into the step's scale."""
-        self.step += 1
-        lr, decay = self.rates[..., None, None].unbind(2)  # each (a, v, 1, 1)
-        scale = (1 - _BETA_1**self.step) / lr
-        root = 1 / math.sqrt(1 - _BETA_2**self.step)
-        decays = bool(decay.any())
-        for p, m, v, g in zip(self.params, self.m, self.v, gradients, strict=True):
-            m.lerp_(g, 1 - _BETA_1)
-            v.mul_(_BETA_2).addcmul_(g, g, value=1 - _BETA_2)
-            denominator = torch.sqrt(v, out=g)
-            torch.addcmul(_EPS * scale, denominator, root * scale, out=denominator)
-            if decays:
-                p.mul_(1 - lr * decay)
-            p.addcdiv_(m, denominator, value=-1)
+    def _direction(self, pair: Tensor) -> Tensor:
+        """Return L-BFGS' direction, (a, v, p), after a step and turn (a, v, 2, p); 0: none.
+
+        Notes
+        -----
+        Source: Byrd, Nocedal & Schnabel 1994, equation 3.1, the compact form: all products are of
+        matrices, not with one past step at a time. R is the upper triangle of sᵀy.
+        """
+        new = self.order[0]
+        self.order = order = [*self.order[1:], new]
+        self.past[:, :, [new, MEMORY + new]] = pair
+        beside = torch.cat([pair, self.grad[:, :, None]], 2).transpose(2, 3)
+        (with_change, with_turn, with_grad) = (self.past @ beside).unbind(3)  # each (a, v, 2m)
+        crossed, squares = self.products
+        crossed[:, :, new], crossed[:, :, :, new] = (
+            with_change[..., MEMORY:],
+            with_turn[..., :MEMORY],
+        )
+        squares[:, :, new] = squares[:, :, :, new] = with_turn[..., MEMORY:]
+        crossed, squares = self.products[:, :, :, order][..., order]
+        along, turned = with_grad.unflatten(2, (2, MEMORY))[..., order, None].unbind(2)
+        own = crossed.diagonal(dim1=2, dim2=3)
+        r = crossed.triu() + torch.diag_embed(
+            (own == 0).to(own.dtype)
+        )  # an empty slot does nothing
+        solved = torch.linalg.solve_triangular(r, along, upper=True)
+        scale = self.scale[..., None, None]
+        right = own[..., None] * solved + scale * (squares @ solved - turned)
+        steps = torch.linalg.solve_triangular(r.transpose(2, 3), right, upper=False)
+        weights = torch.empty_like(with_grad)
+        weights[..., order] = steps[..., 0]
+        weights[..., [MEMORY + slot for slot in order]] = -(scale * solved)[..., 0]
+        return -(weights[:, :, None] @ self.past)[:, :, 0] - self.scale[..., None] * self.grad

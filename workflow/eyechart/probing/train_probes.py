@@ -27,7 +27,7 @@ from torch import Tensor
 
 from eyechart.core import errors
 from eyechart.core.device import device_of
-from eyechart.probing import controls, logistic, search
+from eyechart.probing import controls, search
 from eyechart.probing.examples import (
     Examples,
     pooled_columns,
@@ -35,62 +35,32 @@ from eyechart.probing.examples import (
     read_inputs,
     read_rows,
 )
-from eyechart.probing.layout import SeedPlan, make_plan
+from eyechart.probing.layout import Plan
 from eyechart.probing.results import Outcome, tabulate
 from eyechart.statistics.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
 from eyechart.tables.parquet import write_table
-
-Recipe = search.Recipe | logistic.LogisticRecipe
-LOGISTIC = "logistic"  # the kind of probe that scikit-learn fits
 
 log = logging.getLogger(__name__)
 
 COLUMN_BYTES = 512 << 20  # columns read into memory at once, as float32
 
 
-def recipes(settings: dict[str, Any]) -> dict[str, Recipe]:
-    """Return the recipe of each probe named in the settings, in their order."""
-    patience, standardise = settings["patience"], settings["standardise"]
-    return {
-        name: logistic.LogisticRecipe(**probe, standardise=standardise)
-        if name == LOGISTIC
-        else search.Recipe(**probe, patience=patience, standardise=standardise)
-        for name, probe in settings["probes"].items()
-    }
-
-
-def fit_probes(
-    inputs: list[Tensor], plans: list[SeedPlan], classes: int, recipe: Recipe
-) -> tuple[list[list[search.Choice]], list[list[search.Fit]]]:
-    """Return hyper-parameters chosen by cross-validation and fits, column by column."""
-    if isinstance(recipe, logistic.LogisticRecipe):
-        choices = logistic.cross_validate(inputs, plans, classes, recipe)
-        return choices, logistic.refit(inputs, plans, choices, classes, recipe)
-    choices = search.cross_validate(inputs, plans, classes, recipe)
-    return choices, search.refit(inputs, plans, choices, classes, recipe)
-
-
-def seed_plans(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> list[SeedPlan]:
-    """Return the plans of consecutive seeds, each with folds, batch order and control labels."""
+def plan_of(examples: Examples, task: str, seed: int, seeds: int, folds: int) -> Plan:
+    """Return folds, and the labels of task and control of consecutive seeds."""
     e = examples
-    plans = []
-    for s in range(seed, seed + seeds):
-        fold = grouped_folds(e.groups[e.train], e.y[e.train], folds, s, task)
-        labels = [
-            e.y,
-            controls.type_labels(e.types, e.y, e.train, s, task),
-            controls.permuted_labels(e.ids, e.y, s, task),
-        ]
-        plans.append(make_plan(s, fold, np.stack(labels), e.train, task))
-    return plans
+    rows = np.flatnonzero(e.train)
+    fold = grouped_folds(e.groups[rows], e.y[rows], folds, seed, task)
+    all_seeds = list(range(seed, seed + seeds))
+    labels = [[e.y, controls.type_labels(e.types, e.y, s, task)] for s in all_seeds]
+    return Plan(all_seeds, [rows[fold == f] for f in range(folds)], np.array(labels))
 
 
 def train(
     manifest_path: Path,
     examples: Examples,
-    plans: list[SeedPlan],
-    probes: dict[str, Recipe],
+    plan: Plan,
+    probes: dict[str, dict[str, int]],
     device: torch.device,
 ) -> list[Outcome]:
     """Train probes on every pooled column, those of one width together.
@@ -98,7 +68,7 @@ def train(
     Returns
     -------
     list of Outcome
-        In the manifest's order of columns, then probes, then seeds.
+        In the manifest's order of columns, then probes.
     """
     columns = pooled_columns(read_manifest(manifest_path))
     rows = read_rows(manifest_path, examples.ids)
@@ -106,12 +76,13 @@ def train(
     found: dict[str, list[Outcome]] = {c["name"]: [] for c in columns}
     for alike in _of_one_width(columns, len(rows)):
         inputs = [read_inputs(manifest_path, c["name"], rows, device) for c in alike]
-        for probe, recipe in probes.items():
+        for probe, settings in probes.items():
             log.info("%s: %d columns of width %d", probe, len(alike), alike[0]["width"])
-            choices, fits = fit_probes(inputs, plans, k, recipe)
-            for column, chosen, fitted in zip(alike, choices, fits, strict=True):
-                for own in zip(plans, chosen, fitted, strict=True):
-                    found[column["name"]].append(Outcome(column, probe, *own))
+            hidden = settings.get("hidden", 0)
+            choices = search.cross_validate(inputs, plan, k, hidden)
+            fits = search.refit(inputs, plan, choices, k, hidden)
+            for column, *own in zip(alike, choices, fits, strict=True):
+                found[column["name"]].append(Outcome(column, probe, *own))
     return [outcome for c in columns for outcome in found[c["name"]]]
 
 
@@ -131,10 +102,10 @@ def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.T
     examples = read_examples(
         args.items, args.images, scope, args.task, split=settings["split"], folds=folds
     )
-    plans = seed_plans(examples, args.task, args.seed, settings["seeds"], folds)
-    outcomes = train(args.manifest, examples, plans, recipes(settings), device)
+    plan = plan_of(examples, args.task, args.seed, settings["seeds"], folds)
+    outcomes = train(args.manifest, examples, plan, settings["probes"], device)
     names = {"model": args.model, "dataset": args.dataset, "task": args.task, "scope": scope}
-    return tabulate(outcomes, examples, names, settings["bootstrap"], args.seed)
+    return tabulate(outcomes, examples, plan, names, settings["bootstrap"], args.seed)
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:

@@ -10,10 +10,9 @@ import polars as pl
 
 from eyechart.core.address import sort_key
 from eyechart.core.errors import UserError
-from eyechart.core.randomness import generator
 from eyechart.readout.choose import Prediction
 from eyechart.readout.items import ReadoutItem
-from eyechart.statistics.resample import Resampled, mean, per_unit
+from eyechart.statistics.intervals import share_interval
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import read_table
 from eyechart.tables.readouts import SHUFFLED, TASKS
@@ -57,13 +56,10 @@ def score_readouts(
     items: list[ReadoutItem],
     sighted: Sighted,
     names: dict[str, str],
-    draws: int,
-    seed: int,
 ) -> list[Row]:
     """Return a row per task, ``seen``, address and readout, over items with a known answer.
 
-    The draws of a task's bootstrap are those of the scores of responses, so that the intervals of
-    readouts and responses are over the same resampled items.
+    Intervals are those of verdicts, which keep their coverage for few groups.
 
     Parameters
     ----------
@@ -74,8 +70,6 @@ def score_readouts(
         Empty if the model does not answer.
     names : dict
         ``model`` and ``dataset``, the same in every row.
-    draws : int
-    seed : int
 
     Returns
     -------
@@ -85,17 +79,12 @@ def score_readouts(
     """
     answered = [p for p in predictions if p.item.answer is not None]
     rows = []
-    for task, of_task in _grouped(answered, lambda p: (p.item.task,)):
-        group_of = {r.item_id: r.group for r in items if r.task == task[0]}
-        place = {item: i for i, item in enumerate(sorted(group_of))}
-        groups = np.array([group_of[item] for item in place])
-        rng = generator("scores", seed, names["dataset"], task[0])
-        resampled = Resampled(groups, draws, rng)
-        for key, own in _grouped(of_task, lambda p: (p.item.seen, p.address, p.readout)):
-            unit = np.array([place[p.item.item_id] for p in own])
-            head = dict(zip(("seen", "address", "readout"), key, strict=True))
-            row = {**names, "task": task[0], **head, **_row(own, unit, groups, resampled)}
-            rows.append(row | (_compare(own, groups[unit], sighted) if sighted else {}))
+    group_of = {(r.task, r.item_id): r.group for r in items}
+    for key, own in _grouped(answered, lambda p: (p.item.task, p.item.seen, p.address, p.readout)):
+        groups = np.array([group_of[key[0], p.item.item_id] for p in own])
+        head = dict(zip(("task", "seen", "address", "readout"), key, strict=True))
+        compared = _compare(own, groups, sighted) if sighted else {}
+        rows.append({**names, **head, **_row(own, groups), **compared})
     tested = [row for row in rows if row.get("p") is not None]
     q = benjamini_hochberg(np.array([row["p"] for row in tested], dtype=float))
     for row, value in zip(tested, q.tolist(), strict=True):
@@ -109,16 +98,16 @@ def order_of(row: Row) -> tuple[Any, ...]:
     return list(TASKS).index(row["task"]), SEEN.index(row["seen"]), *own
 
 
-def _row(own: list[Prediction], unit: np.ndarray, groups: np.ndarray, resampled: Resampled) -> Row:
-    sums = per_unit(_right(own))
-    low, high = resampled.interval(sums, unit, mean, norm=False)
+def _row(own: list[Prediction], groups: np.ndarray) -> Row:
+    right = _right(own)
+    low, high = share_interval(right, groups)
     return {
-        "value": float(mean(sums.sum(0)[None])[0]),
+        "value": float(right.mean()),
         "ci_low": low,
         "ci_high": high,
         "chance": float(np.mean([1 / len(p.item.choices) for p in own])),
         "n": len(own),
-        "groups": len(np.unique(groups[unit])),
+        "groups": len(np.unique(groups)),
     }
 
 

@@ -1,6 +1,4 @@
-"""Splits into training and test part that never divide a group, and batches within them."""
-
-from dataclasses import dataclass
+"""Splits into training and test part, and folds, that never divide a group."""
 
 import numpy as np
 
@@ -99,40 +97,3 @@ def grouped_folds(
         fold_of[g] = fold
         held[fold] += table[g]
     return fold_of[code]
-
-
-@dataclass(frozen=True)
-class StackedBatches:
-    """Row numbers of stacked batches; padding has weight 0 and row 0.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (f, steps, b)
-    weight : ndarray of float32, shape (f, steps, b)
-    """
-
-    rows: np.ndarray
-    weight: np.ndarray
-
-
-def cut_batches(parts: list[np.ndarray], batch_size: int) -> StackedBatches:
-    """Cut each part into the same number of batches, of nearly equal size up to ``batch_size``.
-
-    The longest part determines the number of batches, so that all members of a stack take a step at
-    the same time.
-
-    Parameters
-    ----------
-    parts : list of ndarray of int, length f
-        Row numbers, in the order of training.
-    batch_size : int
-    """
-    steps = -(-max(len(p) for p in parts) // batch_size)
-    width = -(-max(len(p) for p in parts) // steps)
-    rows = np.zeros((len(parts), steps, width), dtype=np.int64)
-    weight = np.zeros((len(parts), steps, width), dtype=np.float32)
-    for f, part in enumerate(parts):
-        for s, batch in enumerate(np.array_split(part, steps)):
-            rows[f, s, : len(batch)] = batch
-            weight[f, s, : len(batch)] = 1
-    return StackedBatches(rows, weight)

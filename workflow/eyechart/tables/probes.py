@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-KINDS = ("task", "control_type", "control_permutation", "majority")
+KINDS = ("task", "control_type", "majority")
 
 _KEY = [
     ("address", pa.string()),
@@ -29,12 +29,12 @@ PROBES = pa.schema(
         ("train_accuracy", pa.float64()),
         ("cv_accuracy", pa.float64()),
         ("selectivity", pa.float64()),
-        ("selectivity_permutation", pa.float64()),
-        ("p_mcnemar", pa.float64()),
-        ("p_ztest", pa.float64()),
+        ("selectivity_low", pa.float64()),
+        ("selectivity_high", pa.float64()),
+        ("null_accuracy", pa.float64()),
+        ("p", pa.float64()),
         ("q", pa.float64()),
-        ("lr", pa.float64()),
-        ("weight_decay", pa.float64()),
+        ("penalty", pa.float64()),
         ("epochs", pa.int32()),
     ]
 )
@@ -44,8 +44,7 @@ probe are empty.
 scope: `image`: activations of images; `item`: of images and prompts
 probe: `linear` or `mlp`
 seed: Seed of the probe's initial weights and random labels
-kind: `task`; `control_type`: random labels per input type; `control_permutation`: permuted labels;
-  `majority`: commonest label
+kind: `task`; `control_type`: random labels per input type; `majority`: commonest label
 n_train: Rows of the training part
 n_test: Rows of the test part
 n_classes: Number of labels
@@ -54,13 +53,13 @@ accuracy (share): On the test part
 train_accuracy (share): On the training part
 cv_accuracy (share): Grouped k-fold cross-validation on the training part
 selectivity (share): Accuracy minus that of `control_type`
-selectivity_permutation (share): Accuracy minus that of `control_permutation`
-p_mcnemar: McNemar's exact test of the task against `control_type`; a group of several items votes
-  once
-p_ztest: z-test of the same two accuracies
-q: `p_mcnemar`, corrected over the task rows of the file (Benjamini–Hochberg)
-lr, weight_decay: Chosen by cross-validation
-epochs: Chosen by cross-validation
+selectivity_low, selectivity_high (share): 95 % interval of selectivity, by group
+null_accuracy (share): Of the same predictions, on average over test labels permuted across groups
+p: Share of these permutations in which accuracy is as high as on the true labels (one-sided)
+q: `p`, corrected over the task rows of the file (Benjamini–Hochberg)
+penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validation
+epochs: Passes over the training part until the held-out loss was on a plateau, chosen by
+  cross-validation; null for `linear`, which is trained to its optimum
 """
 
 PREDICTIONS = pa.schema(

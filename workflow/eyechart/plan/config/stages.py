@@ -10,20 +10,15 @@ from eyechart.plan.config.base import (
     Cosine,
     Count,
     Draws,
-    Grid,
     Name,
     Names,
-    Natural,
-    NonNegative,
     Override,
-    Positive,
     Section,
     Span,
     Texts,
     Unique,
     mistake,
     nested,
-    optional,
     setting,
 )
 
@@ -85,55 +80,26 @@ class Extraction(Section):
     )
 
 
-EPOCHS = [1, 2, 3, 4, 6, 8, 11, 15, 20, 30]
+class LinearProbe(Section):
+    """Multinomial logistic regression at its optimum; it has no settings."""
 
 
-class Probe(Section):
-    """One kind of probe, and the grid in which its hyper-parameters are chosen."""
+class MlpProbe(Section):
+    """The probe with a hidden layer."""
 
-    hidden: Natural = setting(0, "width of the hidden layer; 0: a linear probe")
-    learning_rates: Annotated[list[Positive], Field(min_length=1)] = setting(
-        [0.01], "grid of learning rates"
-    )
-    weight_decays: Annotated[list[NonNegative], Field(min_length=1)] = setting(
-        [0.0], "grid of weight decays"
-    )
-    epochs: Grid = setting(EPOCHS, "grid of epoch counts, rising: points on one trajectory")
-    batch_size: Count = setting(128, "examples in an optimiser step")
-
-
-class MlpProbe(Probe):
-    """The probe with a hidden layer; its defaults are VLM-Lens'."""
-
-    hidden: Natural = setting(512, "width of the hidden layer; 0: a linear probe")
-    learning_rates: Annotated[list[Positive], Field(min_length=1)] = setting(
-        [0.003], "grid of learning rates"
-    )
-
-
-class LogisticProbe(Section):
-    """scikit-learn's logistic regression, fitted until it converges."""
-
-    penalties: Annotated[list[Positive], Field(min_length=1)] = setting(
-        [0.0001, 0.001, 0.01, 0.1], "grid of L2 penalties, relative to the mean cross-entropy"
-    )
-    steps: Count = setting(1000, "the most steps of L-BFGS")
+    hidden: Count = setting(512, "width of the hidden layer; the default is VLM-Lens'")
 
 
 class Probes(Section):
     """The kinds of probe that are trained; null switches one off."""
 
-    linear: Probe | None = nested("the linear probe", null_stays=False)
+    linear: LinearProbe | None = nested("logistic regression", null_stays=False)
     mlp: MlpProbe | None = nested("the probe with a hidden layer", null_stays=False)
-
-    logistic: LogisticProbe | None = optional(
-        "logistic regression as scikit-learn fits it; `{}`: with its defaults"
-    )
 
     @model_validator(mode="after")
     def _one(self) -> "Probes":
-        if self.linear is None and self.mlp is None and self.logistic is None:
-            raise mistake("mlp", " is None like the others, expected at least one kind of probe")
+        if self.linear is None and self.mlp is None:
+            raise mistake("mlp", " is None like the other, expected at least one kind of probe")
         return self
 
 
@@ -149,13 +115,9 @@ class Probing(Section):
         "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
     )
     folds: Annotated[int, Field(ge=2)] = setting(
-        3, "folds of the cross-validation by group that chooses hyper-parameters"
+        3, "folds of the cross-validation by group that chooses penalties"
     )
     seeds: Count = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
-    standardise: bool = setting(True, "standardise activations by the training part")
-    patience: Count = setting(
-        2, "end the search after so many epoch counts in a row without a lower held-out loss"
-    )
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     probes: Probes = nested("the kinds of probe; null switches one off")
 

@@ -9,7 +9,7 @@ from eyechart.core.errors import UserError
 from eyechart.report.checking import TOLERANCE, Checker, absent, below
 
 KEY = ("address", "span", "probe", "seed")
-CONTROLS = ("control_type", "control_permutation")
+CONTROL = "control_type"
 
 
 def check_metrics(path: Path, rows: pl.DataFrame) -> None:
@@ -26,7 +26,7 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
     ------
     UserError
         Naming file and row, if an accuracy has no n, interval or chance level; a task row has no
-        control of either kind, no selectivity, no paired test or no q; or there is no majority row.
+        control, no selectivity with its interval, no test or no q; or there is no majority row.
     """
     checker = Checker(path, rows, _name)
     rows = checker.rows
@@ -37,20 +37,20 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
     for field in ("n_test", "ci_low", "ci_high", "chance"):
         checker.refuse(absent(field), f"an accuracy without {field!r}", measured)
     checker.refuse(absent("accuracy"), "no accuracy")
-    for control in CONTROLS:
-        there = rows.filter(pl.col("kind") == control).select(KEY)
-        alone = task.join(there, on=KEY, how="anti", maintain_order="left")
-        checker.refuse(pl.lit(True), f"its control is missing, a row of kind {control!r}", alone)
+    there = rows.filter(pl.col("kind") == CONTROL).select(KEY)
+    alone = task.join(there, on=KEY, how="anti", maintain_order="left")
+    checker.refuse(pl.lit(True), f"its control is missing, a row of kind {CONTROL!r}", alone)
     for field, sentence in (
         ("selectivity", "no selectivity, though a probe is read only next to its control"),
-        ("selectivity_permutation", "no selectivity_permutation"),
-        ("p_mcnemar", "compared with its control without a paired test ('p_mcnemar')"),
+        ("selectivity_low", "a selectivity without its interval"),
+        ("selectivity_high", "a selectivity without its interval"),
+        ("null_accuracy", "no accuracy under permuted labels ('null_accuracy')"),
+        ("p", "an accuracy without a test against permuted labels ('p')"),
         ("q", "one of many tests without false-discovery correction ('q')"),
         ("cv_accuracy", "no cv_accuracy, by which alone the best address may be chosen"),
     ):
         checker.refuse(absent(field), sentence, task)
-    wrong = below("q", "p_mcnemar")
-    checker.refuse(wrong, "q is below p_mcnemar, which no correction gives", task)
+    checker.refuse(below("q", "p"), "q is below p, which no correction gives", task)
     if (rows["kind"] == "majority").sum() != 1:
         raise UserError(f"{path}: expected one row of kind 'majority' beside the probes")
 

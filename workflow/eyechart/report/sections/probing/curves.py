@@ -31,7 +31,7 @@ from eyechart.report.style import (
 SERIES = {  # name, colour and dashes
     "accuracy": ("task", BLUE, [1, 0]),
     "control": ("control by type", VERMILION, [6, 3]),
-    "permutation": ("control permuted", PURPLE, [2, 2]),
+    "permutation": ("labels permuted", PURPLE, [2, 2]),
     "majority": ("majority answer", INK, [9, 3, 2, 3]),
     "chance": ("chance", GREY, [1, 3]),
 }
@@ -42,7 +42,7 @@ KEY = (
 SHOWN = (
     *("task", "scope", "address", "span", "probe", "component", "accuracy", "low", "high"),
     *("control", "control_low", "control_high", "permutation", "majority", "chance"),
-    *("selectivity", "p", "q", "n_train", "n_test", "n_classes", "seeds", "cv_accuracy"),
+    *("selectivity", "selectivity_low", "selectivity_high", "p", "q", "n_train", "n_test", "n_classes", "seeds", "cv_accuracy"),
 )
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"

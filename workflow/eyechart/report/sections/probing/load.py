@@ -12,7 +12,7 @@ import polars as pl
 from eyechart.core.address import component, sort_key
 from eyechart.core.errors import UserError
 from eyechart.report.files import check_pair
-from eyechart.report.sections.probing.check import check_metrics, check_predictions
+from eyechart.report.sections.probing.check import CONTROL, check_metrics, check_predictions
 from eyechart.report.sections.probing.compare import compare_components, select
 from eyechart.report.words import natural
 from eyechart.statistics.testing import benjamini_hochberg
@@ -20,7 +20,7 @@ from eyechart.tables.parquet import read_table
 
 SUFFIX = ".predictions.parquet"
 COLUMN = ["address", "span", "probe"]
-MEANS = ["accuracy", "cv_accuracy", "train_accuracy", "selectivity", "selectivity_permutation"]
+MEANS = ["accuracy", "cv_accuracy", "train_accuracy", "selectivity"]
 
 
 @dataclass(frozen=True)
@@ -110,30 +110,31 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
     """Return one row per address, span and probe, in the order of the model.
 
     Accuracies and selectivities are means over seeds. What a claim rests on is the least
-    favourable seed's: the interval reaches from the lowest to the highest end, p and q are the
-    largest, n the smallest.
+    favourable seed's: intervals reach from the lowest to the highest end, p and q are the largest,
+    n the smallest.
     """
     task = rows.filter(pl.col("kind") == "task")
     merged = task.group_by(COLUMN, maintain_order=True).agg(
         pl.col(*MEANS).mean(),
         pl.col("ci_low").min().alias("low"),
         pl.col("ci_high").max().alias("high"),
-        pl.col("p_mcnemar").max().alias("p"),
-        pl.col("q").max(),
+        pl.col("selectivity_low").min(),
+        pl.col("selectivity_high").max(),
+        pl.col("null_accuracy").mean().alias("permutation"),
+        pl.col("p", "q").max(),
         pl.col("n_train", "n_test", "n_classes", "chance").min(),
         pl.len().alias("seeds"),
     )
-    for kind, name in (("control_type", "control"), ("control_permutation", "permutation")):
-        control = rows.filter(pl.col("kind") == kind).group_by(COLUMN)
-        merged = merged.join(
-            control.agg(
-                pl.col("accuracy").mean().alias(name),
-                pl.col("ci_low").min().alias(f"{name}_low"),
-                pl.col("ci_high").max().alias(f"{name}_high"),
-            ),
-            on=COLUMN,
-            how="left",
-        )
+    control = rows.filter(pl.col("kind") == CONTROL).group_by(COLUMN)
+    merged = merged.join(
+        control.agg(
+            pl.col("accuracy").mean().alias("control"),
+            pl.col("ci_low").min().alias("control_low"),
+            pl.col("ci_high").max().alias("control_high"),
+        ),
+        on=COLUMN,
+        how="left",
+    )
     majority = rows.filter(pl.col("kind") == "majority")["accuracy"].mean()
     merged = merged.with_columns(
         pl.lit(majority).alias("majority"),

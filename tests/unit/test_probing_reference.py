@@ -1,0 +1,139 @@
+"""Both probes are as good as scikit-learn's, on stored activations and on synthetic spectra."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from eyechart.probing import search
+from eyechart.probing.layout import Plan
+from eyechart.statistics.splits import grouped_folds
+
+STORED = pq.read_table(Path(__file__).parents[1] / "data" / "tiny_llava_clevr.parquet")
+COLUMNS = ("vision.3/cls", "connector/image_mean", "lm.3/image_mean")
+TASKS = ("has_red", "has_metal", "majority_shape", "object_count")
+SEEDS, FOLDS, TESTED = [7, 8, 9], 3, 4000
+MEAN, MOST = 0.005, 0.03  # differences of accuracies that are allowed
+Problem = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
+def stored(column: str, task: str) -> Problem:
+    """Return inputs, labels, groups and training rows of a task and column of the demo."""
+    known = STORED.filter(STORED[task].is_valid())
+    x = np.array(known[column].to_pylist(), dtype=np.float32)
+    _, y = np.unique(known[task].to_pylist(), return_inverse=True)
+    return x, y, np.array(known["group"].to_pylist()), np.array(known["train"].to_pylist())
+
+
+def spectrum(width: int, examples: int, seed: int = 0) -> Problem:
+    """Return a problem of four classes with few strong and many weak features.
+
+    Variances fall as 1 / rank, as those of activations do. Labels depend on eight strong directions,
+    a little on all others, and on products of two strong ones, which no linear probe can use.
+    """
+    rng = np.random.default_rng([seed, width, examples])
+    n = examples + TESTED
+    z = rng.standard_normal((n, width))
+    scores = 0.8 * z[:, :8] @ rng.standard_normal((8, 4))
+    scores += 1.5 * z[:, 8:] @ rng.standard_normal((width - 8, 4)) / np.sqrt(width - 8)
+    scores += 0.8 * (z[:, :4] * z[:, 4:8]) @ rng.standard_normal((4, 4))
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(1)
+    rotation, _ = np.linalg.qr(rng.standard_normal((width, width)))
+    x = (z / np.sqrt(np.arange(1, width + 1))) @ rotation
+    return x.astype(np.float32), y, np.arange(n).astype(str), np.arange(n) < examples
+
+
+def ours(problem: Problem, hidden: int) -> float:
+    """Return the test accuracy of our probe, on average over seeds."""
+    x, y, groups, train = problem
+    rows, seeds = np.flatnonzero(train), SEEDS if hidden else SEEDS[:1]
+    fold = grouped_folds(groups[train], y[train], FOLDS, 7, "t")
+    labels = np.stack([y[None]] * len(seeds))
+    plan = Plan(seeds, [rows[fold == f] for f in range(FOLDS)], labels)
+    inputs, k = [torch.from_numpy(x)], int(y.max()) + 1
+    choices = search.cross_validate(inputs, plan, k, hidden)
+    fit = search.refit(inputs, plan, choices, k, hidden)[0]
+    return float((fit.predictions == y[~train]).mean())
+
+
+def theirs(problem: Problem, hidden: int) -> float:
+    """Return the same of scikit-learn's, with the penalty chosen by grouped folds."""
+    x, y, groups, train = problem
+    found = []
+    for seed in SEEDS if hidden else SEEDS[:1]:
+        if hidden:
+            rate = min(1e-3, 0.1 / x.shape[1])
+            settings = {"hidden_layer_sizes": (hidden,), "learning_rate_init": rate}
+            model = MLPClassifier(**settings, max_iter=300, early_stopping=True, random_state=seed)
+            grid = {"mlpclassifier__alpha": np.logspace(-3, 1, 3)}
+        else:
+            model = LogisticRegression(max_iter=2000)
+            grid = {"logisticregression__C": np.logspace(-5, 2, 8)}
+        search_cv = GridSearchCV(
+            make_pipeline(StandardScaler(), model),
+            grid,
+            cv=GroupKFold(FOLDS),
+            scoring="neg_log_loss",
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search_cv.fit(x[train], y[train], groups=groups[train])
+        found.append((search_cv.predict(x[~train]) == y[~train]).mean())
+    return float(np.mean(found))
+
+
+def differences(problems: list[Problem], hidden: int) -> np.ndarray:
+    return np.array([ours(p, hidden) - theirs(p, hidden) for p in problems])
+
+
+def test_the_linear_probe_is_logistic_regression_on_stored_activations() -> None:
+    found = differences([stored(COLUMNS[1], t) for t in TASKS[:3]], 0)
+    assert abs(found.mean()) <= MEAN, found
+    assert abs(found).max() <= MOST, found
+
+
+def test_the_linear_probe_is_logistic_regression_on_a_spectrum() -> None:
+    assert abs(differences([spectrum(128, 500)], 0)[0]) <= MEAN
+
+
+@pytest.mark.slow
+def test_the_linear_probe_is_logistic_regression_on_all_stored_columns() -> None:
+    found = differences([stored(c, t) for c in COLUMNS for t in TASKS], 0)
+    assert abs(found.mean()) <= MEAN, found
+    assert abs(found).max() <= MOST, found
+
+
+@pytest.mark.slow
+def test_the_linear_probe_is_logistic_regression_at_every_width() -> None:
+    sizes = [(w, n) for w in (128, 1024, 3584) for n in (500, 5000)]
+    found = differences([spectrum(*size) for size in sizes], 0)
+    assert abs(found.mean()) <= MEAN, found
+    assert abs(found).max() <= MOST, found
+
+
+@pytest.mark.slow
+def test_the_mlp_is_as_good_as_scikit_learns_on_stored_activations() -> None:
+    found = differences([stored(c, t) for c in COLUMNS for t in TASKS], 128)
+    assert found.mean() >= -MEAN, found
+    assert found.min() >= -MOST, found
+
+
+def test_the_mlp_is_as_good_as_scikit_learns_on_a_spectrum() -> None:
+    assert differences([spectrum(128, 500)], 64)[0] >= -MEAN
+
+
+@pytest.mark.slow
+def test_the_mlp_is_as_good_as_scikit_learns_at_every_width() -> None:
+    sizes = [(w, n) for w in (128, 1024, 3584) for n in (500, 5000)]
+    found = differences([spectrum(*size) for size in sizes], 64)
+    assert found.mean() >= -MEAN, found
+    assert found.min() >= -MOST, found

@@ -6,17 +6,17 @@
 ``main`` is then called with the words of the command line: ``main(["--model", "tiny_llava", …])``.
 A parameter ``image_output`` is the flag ``--image-output``, required unless it has a default:
 
-========================  ======================================================
-``str``, ``int``, `Path`   one value
-``list[T]``               one value or more
-``Literal["a", "b"]``     one of these
-``bool``                  no value: true where the flag is given
-``Json``                  a JSON object
-``Fields[T]``             a JSON object with the fields of the dataclass ``T``
-``Paths``                 paths, or none
-``Annotated[T, {…}]``     ``T``, with these arguments of ``add_argument``
-a dataclass               its fields are flags: those that several steps share
-========================  ======================================================
+==========================  ====================================================
+``str``, ``int``, ``Path``  one value
+``list[T]``                 one value or more
+``Literal["a", "b"]``       one of these
+``bool``                    no value: true where the flag is given
+``Json``                    a JSON object
+``Fields[T]``               a JSON object with the fields of the dataclass ``T``
+``Paths``                   paths, or none
+``Annotated[T, {…}]``       ``T``, with these arguments of ``add_argument``
+a dataclass                 its fields are flags: those that several steps share
+==========================  ====================================================
 
 The help text is the docstring of the module.
 """
@@ -34,7 +34,6 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from eyechart.core import errors
-from eyechart.core.errors import UserError, nearest
 
 Json = Annotated[dict[str, Any], {"type": json.loads}]
 T = TypeVar("T")
@@ -129,5 +128,5 @@ def _from_json(flag: str, shape: Callable[..., T], text: str) -> T:
     needed = {name for name, p in known.items() if p.default is Parameter.empty}
     for name in sorted((value.keys() - known) | (needed - value.keys())):
         what = "missing" if name in known else "unknown"
-        raise UserError(f"--{flag}: {what} field {name!r}; {nearest(name, known)}")
+        raise errors.UserError(f"--{flag}: {what} field {name!r}; {errors.nearest(name, known)}")
     return shape(**value)

@@ -7,7 +7,7 @@ beside the shards.
         --card results/models/tiny_llava/card.json \
         --rows results/datasets/clevr/images.parquet \
         --parts results/extraction/tiny_llava/clevr/image/part-000.parquet \
-        --settings '{...}' --output results/extraction/tiny_llava/clevr/image/manifest.json
+        --settings "$SETTINGS" --output results/extraction/tiny_llava/clevr/image/manifest.json
 """
 
 import json

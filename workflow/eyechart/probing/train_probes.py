@@ -7,7 +7,7 @@ Writes the metrics table and, beside it, every test prediction.
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
         --manifest results/extraction/tiny_llava/clevr/item/manifest.json \
-        --settings "$(cat settings.json)" --seed 7 \
+        --settings "$SETTINGS" --seed 7 \
         --output results/probing/tiny_llava/clevr/color.parquet \
         --predictions results/probing/tiny_llava/clevr/color.predictions.parquet
 """

@@ -1,10 +1,10 @@
-"""Time the stacked probes against the usual loop, and the default search against VLM-Lens' grid.
+"""Time the default search of the MLP against VLM-Lens' grid, trained one probe at a time.
 
-Reads nothing; writes JSON to stdout. Ratios are within one run; the variants take turns, and
-medians are compared, since other work may share the machine.
+Reads nothing; writes JSON to stdout. Ratios are within one run; the two take turns, and medians are
+compared, since other work may share the machine.
 
-    PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 2 --whole
-    PYTHONPATH=workflow python bench/probing.py --examples 600 --rounds 1 --threads 2   # quick
+    PYTHONPATH=workflow python bench/probing.py --examples 4000 --rounds 3 --threads 1
+    PYTHONPATH=workflow python bench/probing.py --examples 600 --rounds 1 --threads 1   # quick
 """
 
 import argparse
@@ -17,14 +17,12 @@ import numpy as np
 import torch
 
 from eyechart.core.randomness import generator
-from eyechart.probing.layout import SeedPlan, make_plan
-from eyechart.probing.search import Choice, Recipe, cross_validate, refit
+from eyechart.probing.layout import Plan
+from eyechart.probing.search import Choice, cross_validate, refit
 from eyechart.statistics.splits import grouped_folds
 
 WIDTH, CLASSES, FOLDS, HIDDEN, TESTED = 128, 8, 5, 512, 20_000
 BATCHES, EPOCHS, RATES = (64, 128, 1024), (50, 100, 200), (1e-3, 5e-4, 1e-4)
-SHARE = 50  # taking turns, the stacked grid runs this part of its epochs
-DECAY = 0.01  # AdamW's own default, which VLM-Lens leaves alone
 
 
 def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
@@ -44,37 +42,22 @@ def examples(n: int) -> tuple[torch.Tensor, np.ndarray, np.ndarray]:
     return torch.tensor(x, dtype=torch.float32), y, np.arange(size) < int(0.8 * n)
 
 
-def plans(y: np.ndarray, train: np.ndarray) -> list[SeedPlan]:
-    """Return one seed's plan: five folds; labels of the task and of its permutation."""
-    groups = np.arange(train.sum()).astype(str)
-    fold = grouped_folds(groups, y[train], FOLDS, 7, "bench")
-    permuted = generator("bench permutation").permutation(y)
-    return [make_plan(7, fold, np.stack([y, permuted]), train, "bench")]
+def plan_of(y: np.ndarray, train: np.ndarray) -> Plan:
+    """Return one seed's plan: five folds; labels of the task and of a control."""
+    rows = np.flatnonzero(train)
+    fold = grouped_folds(rows.astype(str), y[train], FOLDS, 7, "bench")
+    control = generator("bench permutation").permutation(y)
+    return Plan([7], [rows[fold == f] for f in range(FOLDS)], np.stack([y, control])[None])
 
 
-def accuracy(fit_predictions: np.ndarray, y: np.ndarray, train: np.ndarray) -> float:
-    return float((fit_predictions[0] == y[~train]).mean())
-
-
-def stacked_grid(
-    x: torch.Tensor, y: np.ndarray, train: np.ndarray, epochs: tuple[int, ...]
+def default_search(
+    x: torch.Tensor, y: np.ndarray, train: np.ndarray, hidden: int = HIDDEN
 ) -> tuple[float, Choice]:
-    """Search VLM-Lens' grid as stacks and refit; give test accuracy and the winning point."""
-    found: list[tuple[Choice, Recipe]] = []
-    for batch in BATCHES:
-        own = Recipe(HIDDEN, RATES, (DECAY,), epochs, len(epochs), batch, True)
-        found.append((cross_validate([x], plans(y, train), CLASSES, own)[0][0], own))
-    choice, own = min(found, key=lambda pair: pair[0].loss)
-    fit = refit([x], plans(y, train), [[choice]], CLASSES, own)[0][0]
-    return accuracy(fit.predictions, y, train), choice
-
-
-def default_search(x: torch.Tensor, y: np.ndarray, train: np.ndarray) -> tuple[float, Choice]:
-    """Search as config/config.yaml does for the MLP, and refit."""
-    own = Recipe(HIDDEN, (0.003,), (0.0,), (1, 2, 3, 4, 6, 8, 11, 15, 20, 30), 2, 128, True)
-    choice = cross_validate([x], plans(y, train), CLASSES, own)[0][0]
-    fit = refit([x], plans(y, train), [[choice]], CLASSES, own)[0][0]
-    return accuracy(fit.predictions, y, train), choice
+    """Search as the workflow does, and refit; give test accuracy and what was chosen."""
+    plan = plan_of(y, train)
+    choices = cross_validate([x], plan, CLASSES, hidden)
+    fit = refit([x], plan, choices, CLASSES, hidden)[0]
+    return float((fit.predictions[0, 0] == y[~train]).mean()), choices[0]
 
 
 def loop_epochs(x: torch.Tensor, y: torch.Tensor, batch: int, epochs: int) -> None:
@@ -120,47 +103,24 @@ def timed(function, *args):  # type: ignore[no-untyped-def]
     return time.perf_counter() - clock, time.process_time() - processor, result
 
 
-def take_turns(
-    x: torch.Tensor, y: np.ndarray, train: np.ndarray, rounds: int
-) -> dict[str, list[tuple[float, float]]]:
-    """Return (clock, processor) seconds of the three variants, round by round."""
-    short = tuple(e // SHARE for e in EPOCHS)
-    turns: dict[str, list[tuple[float, float]]] = {"loop": [], "stacked": [], "default": []}
-    for _ in range(rounds):
-        turns["loop"].append(loop_grid(x, y, train, 1))
-        clock, processor, _ = timed(stacked_grid, x, y, train, short)
-        turns["stacked"].append((clock * SHARE, processor * SHARE))
-        turns["default"].append(timed(default_search, x, y, train)[:2])
-    return turns
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, required=True)
     parser.add_argument("--rounds", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--whole", action="store_true", help="also run the stacked grid to its end")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     x, y, train = examples(args.examples)
-    report: dict[str, object] = {}
-    turns = take_turns(x, y, train, args.rounds)
+    loops, defaults = [], []
+    for _ in range(args.rounds):
+        loops.append(loop_grid(x, y, train, 1))
+        defaults.append(timed(default_search, x, y, train)[:2])
+    report: dict[str, object] = {"loop": loops, "default": defaults}
     for unit, name in enumerate(("clock", "processor")):
-        loop, stacked, default = (
-            statistics.median(t[unit] for t in turns[v]) for v in ("loop", "stacked", "default")
-        )
-        report[name] = {
-            "loop_s": loop,
-            "stacked_s": stacked,
-            "default_s": default,
-            "loop / stacked": loop / stacked,
-            "loop / default": loop / default,
-            "stacked / default": stacked / default,
-        }
-    report["rounds"] = turns
-    report["default"] = str(default_search(x, y, train))
-    if args.whole:
-        report["whole"] = str(timed(stacked_grid, x, y, train, EPOCHS))
+        loop, default = (statistics.median(t[unit] for t in turns) for turns in (loops, defaults))
+        report[name] = {"loop_s": loop, "default_s": default, "loop / default": loop / default}
+    report["mlp"] = str(default_search(x, y, train))
+    report["linear"] = str(default_search(x, y, train, 0))
     report["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(report, indent=1))
 

@@ -37,8 +37,9 @@ def stored(column: str, task: str) -> Problem:
 def spectrum(width: int, examples: int, seed: int = 0) -> Problem:
     """Return a problem of four classes with few strong and many weak features.
 
-    Variances fall as 1 / rank, as those of activations do. Labels depend on eight strong directions,
-    a little on all others, and on products of two strong ones, which no linear probe can use.
+    Variances fall as 1 / rank, as those of activations do. Labels depend on eight strong
+    directions, a little on all others, and on products of two strong ones, of no use to a linear
+    probe.
     """
     rng = np.random.default_rng([seed, width, examples])
     n = examples + TESTED
@@ -76,8 +77,8 @@ def theirs(problem: Problem, hidden: int) -> float:
             model = MLPClassifier(**settings, max_iter=300, early_stopping=True, random_state=seed)
             grid = {"mlpclassifier__alpha": np.logspace(-3, 1, 3)}
         else:
-            model = LogisticRegression(max_iter=2000)
-            grid = {"logisticregression__C": np.logspace(-5, 2, 8)}
+            model = LogisticRegression(max_iter=500)
+            grid = {"logisticregression__C": np.logspace(-5, 1, 7)}
         search_cv = GridSearchCV(
             make_pipeline(StandardScaler(), model),
             grid,

@@ -134,19 +134,17 @@ def test_shuffled_activations_are_significant_as_often_as_said():
     # of three types: against a control task by type, whose majority share is another one, far more
     # than 5 % were significant
     problems = list(product(COLUMNS, TASKS))
-    p, gaps = [], []
+    p, found = [], 0
     for number in range(10):
         x, y, _, train = stored(*problems[number])
         order = np.argsort(~train, kind="stable")[-400:]
         x, y, train = x[order], y[order], int(train[order].sum())
-        for shuffle in range(12):
-            rng = np.random.default_rng([number, shuffle])
-            types = rng.choice(["a", "b", "c"], len(y))
-            shuffled = x[rng.permutation(len(x))]
-            examples = _examples(y, train, types=types)
-            row = _kind(_probe([shuffled], examples, LINEAR, seed=number), "task")[0]
-            p.append(row["p"])
-            gaps.append(row["q"] < 0.01)
+        rng = np.random.default_rng(number)
+        examples = _examples(y, train, types=rng.choice(["a", "b", "c"], len(y)))
+        shuffled = [x[rng.permutation(len(x))] for _ in range(12)]
+        rows = _kind(_probe(shuffled, examples, LINEAR, seed=number), "task")
+        p += [row["p"] for row in rows]
+        found += min(row["q"] for row in rows) < 0.01
     low, high = stats.binom.ppf([0.001, 0.999], 120, 0.05)
-    assert low <= sum(np.array(p) < 0.05) <= high
-    assert sum(gaps) <= stats.binom.ppf(0.999, 120, 0.01)
+    assert low <= sum(np.array(p) < 0.05) <= high, sorted(p)
+    assert found <= stats.binom.ppf(0.999, 10, 0.01)

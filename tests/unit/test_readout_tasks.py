@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from readout_fixture import (
 )
 
 from eyechart.readout import read_out
+from eyechart.readout.scoring import score_readouts
 from eyechart.tables.parquet import read_table
 
 N = 48
@@ -111,7 +113,7 @@ def flags(root: Path, manifests: list[Path], heads: list[Path] | None = None) ->
     for name in ("items", "regions", "scores", "predictions"):
         words += [f"--{name}", str(root / f"{name}.parquet")]
     words += ["--manifests", *map(str, manifests), "--answers", *answers]
-    words += ["--heads", *map(str, heads or []), "--settings", '{"bootstrap": 200}']
+    words += ["--heads", *map(str, heads or [])]
     return [*words, "--seed", "7", "--threads", "1"]
 
 
@@ -205,3 +207,30 @@ def test_a_second_run_gives_the_same_bytes(puzzles, tmp_path):
     before = [path.read_bytes() for path in paths]
     run(tmp_path, words)
     assert before == [path.read_bytes() for path in paths]
+
+
+@pytest.mark.parametrize("groups", [["a"] * 4, list("abcd")])
+def test_four_items_never_have_a_single_point_as_interval(groups):
+    # one group of four gave [.75, .75], four right ones [1, 1]
+    for right in (3, 4):
+        items = [
+            SimpleNamespace(
+                task="odd_one_out",
+                item_id=f"i{i}",
+                group=group,
+                answer="A",
+                seen="alone",
+                choices="AB",
+            )
+            for i, group in enumerate(groups)
+        ]
+        found = [
+            SimpleNamespace(
+                item=item, address="vision.0", readout="cls", chosen="A" if i < right else "B"
+            )
+            for i, item in enumerate(items)
+        ]
+        (row,) = score_readouts(found, items, {}, {"model": "m", "dataset": "d"})
+        assert (row["value"], row["n"], row["groups"]) == (right / 4, 4, len(set(groups)))
+        assert row["ci_low"] < row["value"] - 0.2
+        assert row["ci_high"] - row["ci_low"] > 0.4

@@ -76,15 +76,13 @@ def test_a_task_row_without_its_statistics_is_refused(rows, field, sentence):
 
 
 def test_not_a_number_counts_as_missing(rows):
-    with pytest.raises(UserError, match="without a paired test"):
+    with pytest.raises(UserError, match="without a test against"):
         check_metrics(PATH, emptied(rows, "p", TASK & AT, float("nan")))
 
 
 def test_a_q_below_its_p_is_no_correction(rows):
     with pytest.raises(UserError, match="q is below p,"):
-        check_metrics(
-            PATH, emptied(emptied(rows, "p", TASK & AT, 0.5), "q", TASK & AT, 0.1)
-        )
+        check_metrics(PATH, emptied(emptied(rows, "p", TASK & AT, 0.5), "q", TASK & AT, 0.1))
 
 
 def test_a_table_without_majority_or_task_is_refused(rows):

@@ -55,7 +55,6 @@ rule read_out:
         mem_mb=resources.fixed(8000),
         runtime=resources.fixed(240),
     params:
-        settings=READOUT.score_settings,
         seed=config["seed"],
         code=READOUT.code,
         environment=ENVIRONMENT,
@@ -65,5 +64,5 @@ rule read_out:
         "python -m eyechart.readout.read_out --model {wildcards.model}"
         " --dataset {wildcards.dataset} --items {input.item_table} --regions {input.regions}"
         " --manifests {input.manifests} --heads {input.heads} --answers {input.answers}"
-        " --settings {params.settings:q} --seed {params.seed} --threads {threads}"
+        " --seed {params.seed} --threads {threads}"
         " --scores {output.scores} --predictions {output.predictions} 2>&1 | tee {log}"

@@ -74,10 +74,6 @@ class ReadoutPlan:
 
     # Slices of settings, each as canonical JSON
 
-    def score_settings(self, wildcards: Any) -> str:
-        """Return how readouts are scored."""
-        return canonical({"bootstrap": self.config["readout"]["bootstrap"]})
-
     def head_settings(self, wildcards: Any) -> str:
         """Return how depth heads are trained."""
         return canonical(self.config["readout"]["heads"])

@@ -32,8 +32,8 @@ QUESTION_S = 0.001  # sampling and writing one question (measured: 0.0007 s)
 FILE_S = 0.02  # hashing one image, and reading its size
 
 COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.STACK_BYTES
-# Passes over the examples of a fold, over all penalties, with the last training's share: about 60 of
-# the MLP and 300 of the linear probe (bench/probing.md)
+# Passes over the examples of a fold, over all penalties (measured: 40 to 60 of the MLP, 100 to 200
+# of the linear probe)
 PASSES = {False: 300, True: 60}
 TRAINING_FLOPS = 6  # per parameter and example: forward, and twice that backward
 CLASSES = 11  # of a probe; CLEVR's numbers have as many

@@ -11,8 +11,8 @@ def type_labels(types: np.ndarray, y: np.ndarray, seed: int, task: str) -> np.nd
     A probe can solve this task only by memorising types, so its accuracy measures the probe.
 
     Types are laid side by side in an order drawn by name (seed, task, type), each as wide as it has
-    examples; a type gets the class in whose share of this line its middle is. So the control has the
-    task's majority share as nearly as whole types allow, however few there are.
+    examples; a type gets the class in whose share of this line its middle is. So the control has
+    the task's majority share as nearly as whole types allow, however few there are.
 
     Parameters
     ----------

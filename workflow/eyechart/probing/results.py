@@ -108,7 +108,8 @@ def _rows(
         }
         for i, kind in enumerate(CONTROLLED)
     ]
-    low, high = paired_interval(*correct.astype(float), groups)
+    right = correct.astype(float)
+    low, high = paired_interval(right[0], right[1], groups)
     rows[0] |= {
         "cv_accuracy": choice.accuracy,
         "selectivity": float(accuracy[0] - accuracy[1]),

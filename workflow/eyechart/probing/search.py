@@ -20,8 +20,8 @@ from eyechart.probing.layout import Data, Plan, stack_inputs
 from eyechart.probing.stacked import MEMORY, ProbeStack, initial_layers
 
 STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains faster
-# Penalties, as shares of the inputs' total variance, which is their width: at every width they go from
-# far too much to far too little
+# Penalties, as shares of the inputs' total variance, which is their width: at every width they go
+# from far too much to far too little
 LINEAR_SHARES = tuple(0.03 * 10 ** (-e / 2) for e in range(14))
 HIDDEN_SHARES = tuple(0.001 * 10.0**-e for e in range(4))
 STEPS = 1000  # of L-BFGS at most

@@ -1,8 +1,8 @@
 """Many small probes trained at once: every tensor has stack axes, every product is a bmm.
 
-A stack has two axes. Along ``a`` the inputs differ (column, fold, seed). Along ``v`` the inputs are
-shared and labels or penalties differ (penalty, or task and controls), so that the first layer of all
-variants is a single wide product.
+A stack has two axes. Along ``a`` the inputs differ (column, fold). Along ``v`` the inputs are
+shared and labels or initial parameters differ (task and controls, seeds), so that the first layer
+of all variants is a single wide product.
 """
 
 import math

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from eyechart.core.device import device_of
 from eyechart.core.step import Json, command
@@ -78,8 +77,8 @@ def train(
             hidden = settings.get("hidden", 0)
             choices = search.cross_validate(inputs, plan, k, hidden)
             fits = search.refit(inputs, plan, choices, k, hidden)
-            for column, *own in zip(alike, choices, fits, strict=True):
-                found[column["name"]].append(Outcome(column, probe, *own))
+            for column, choice, fit in zip(alike, choices, fits, strict=True):
+                found[column["name"]].append(Outcome(column, probe, choice, fit))
     return [outcome for c in columns for outcome in found[c["name"]]]
 
 

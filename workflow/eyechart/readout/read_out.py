@@ -15,7 +15,7 @@ Writes: the table of scores, and the predictions
         --manifests results/extraction/tiny_llava/blink/image/manifest.json \
         --heads results/readout/tiny_llava/depth_heads.safetensors \
         --answers results/behavior/responses/tiny_llava/blink/sighted.parquet \
-        --settings '{"bootstrap": 1000}' --seed 7 --threads 1 \
+        --seed 7 --threads 1 \
         --scores results/readout/tiny_llava/blink.parquet \
         --predictions results/readout/tiny_llava/blink.predictions.parquet
 """
@@ -27,7 +27,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart.core.step import Json, Paths, command
+from eyechart.core.step import Paths, command
 from eyechart.readout import registry
 from eyechart.readout.choose import Prediction
 from eyechart.readout.depth.heads import Heads, read_heads
@@ -110,7 +110,7 @@ def as_tables(
 
 @command
 def main(*, model: str, dataset: str, items: Path, regions: Path, scores: Path, predictions: Path,
-         manifests: list[Path], heads: Paths, answers: Paths, settings: Json, seed: int,
+         manifests: list[Path], heads: Paths, answers: Paths, seed: int,
          threads: int) -> None:  # fmt: skip
     """Run the step."""
     names = {"model": model, "dataset": dataset}
@@ -125,8 +125,7 @@ def main(*, model: str, dataset: str, items: Path, regions: Path, scores: Path, 
     found = list(read_all(reader, sources, known_heads, threads))
     if not found:
         skipped.note(f"{dataset}: nothing could be read out of {model}")
-    draws = settings["bootstrap"]
-    rows = score_readouts(found, asked, sighted, names, draws, seed)
+    rows = score_readouts(found, asked, sighted, names)
     scored, shown = as_tables(rows, found, skipped)
     write_table(predictions, shown)
     write_table(scores, scored)

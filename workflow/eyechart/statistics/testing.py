@@ -17,7 +17,7 @@ def permutation_test(
     """Return each probe's one-sided p that its predictions know the labels, and accuracy without.
 
     The labels of the test part are permuted across groups: groups change places, each with all of
-    its labels in their order. Predictions stay, so that a probe that always says the same has p = 1.
+    its labels in their order. Predictions stay, so that a probe that says one label has p = 1.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def permutation_test(
     order = np.argsort(code, kind="stable")
     code, truth, predictions = code[order], truth[order], predictions[:, order]
     classes = np.unique(truth)
-    said = [(predictions == c).astype(np.float32) for c in classes]
+    said = [(c, (predictions == c).astype(np.float32)) for c in classes]
     observed = (predictions == truth).sum(1)
     reached, total = np.zeros(len(predictions)), np.zeros(len(predictions))
     for start in range(0, PERMUTATIONS, _AT_ONCE):
         draws = min(_AT_ONCE, PERMUTATIONS - start)
         ranks = rng.random((draws, code.max() + 1))[:, code]  # of each row's group
         labels = truth[np.argsort(ranks, axis=1, kind="stable")]  # (draws, n)
-        right = sum(one @ (labels == c).T.astype(np.float32) for c, one in zip(classes, said))
+        right = np.sum([one @ (labels == c).T.astype(np.float32) for c, one in said], axis=0)
         reached += (right >= observed[:, None]).sum(1)
         total += right.sum(1, dtype=float)
     return (1 + reached) / (1 + PERMUTATIONS), total / (PERMUTATIONS * len(truth))

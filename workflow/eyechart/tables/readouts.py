@@ -33,6 +33,8 @@ address: The layer; `vision` where several blocks of the encoder are read at onc
 readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
   control, tokens shuffled over their positions
 value (share): Items answered right
+ci_low, ci_high (share): 95 % interval by group that keeps its coverage for few groups, as verdicts
+  have
 answer (share): The model's own sighted accuracy on these items; null where it does not answer
 difference (share): Value minus answer
 p: McNemar's exact test of the two, by group

@@ -75,7 +75,6 @@ class ReadoutSettings(Section):
         "maps; null: none",
     )
     addresses: Texts = setting(WHERE, "where image tokens are kept and read")
-    bootstrap: Draws = setting(1000, BOOTSTRAP)
     heads: DepthHeads = nested("how depth heads are trained")
 
 

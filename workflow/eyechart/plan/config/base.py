@@ -125,9 +125,3 @@ Range = Annotated[
     Field(min_length=2, max_length=2),
     _expect(RISING, lambda v: v == sorted(v)),
 ]
-Grid = Annotated[
-    list[Count],
-    Field(min_length=1),
-    _expect(RISING, lambda v: v == sorted(set(v))),
-    UNIQUE,
-]

@@ -42,7 +42,8 @@ KEY = (
 SHOWN = (
     *("task", "scope", "address", "span", "probe", "component", "accuracy", "low", "high"),
     *("control", "control_low", "control_high", "permutation", "majority", "chance"),
-    *("selectivity", "selectivity_low", "selectivity_high", "p", "q", "n_train", "n_test", "n_classes", "seeds", "cv_accuracy"),
+    *("selectivity", "selectivity_low", "selectivity_high", "p", "q", "cv_accuracy"),
+    *("n_train", "n_test", "n_classes", "seeds"),
 )
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"

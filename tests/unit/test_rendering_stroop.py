@@ -19,7 +19,7 @@ from eyechart.tables.receipt import read_receipt
 OWN = {"red": [200, 0, 0], "sea green": [46, 139, 87], "white": [255, 255, 255], "black": [0, 0, 0]}
 STROOP = {
     "image_px": [64, 48], "palette": OWN, "typefaces": list(BUILT_IN), "text_height": [0.25, 0.5],
-    "copies": 1, "keep_unreadable": False, "least_contrast": 1, "concept_pictures": 3,
+    "copies": 1, "keep_unreadable": False, "least_contrast": 1, "concept_images": 3,
 }  # fmt: skip
 COLORS = palette(OWN, "palette")
 CELL = Cell("red", "white", "black", 0)

@@ -1,14 +1,18 @@
-"""Shared code of the rendering steps: command lines, indices of a shard, gathering of shards."""
+"""Shared code of the rendering steps: command lines, indices of a shard, drawing of items."""
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
-from eyechart.core.files import read_json
+from eyechart.core.files import write_json
+from eyechart.rendering.files import SHARDS, save_array, save_view
+from eyechart.rendering.renderer import View
 
 
 def drawing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
@@ -54,11 +58,58 @@ def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[
     yield from tqdm(mine, desc=f"{args.dataset}/{args.split}", unit="scene", mininterval=2)
 
 
-def read_shards(
-    paths: Iterable[Path], root: Path, key: str, order: str = "image_index"
-) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Read the shards; return the files that they list, and their records in order."""
-    shards = [read_json(path) for path in paths]
-    files = [root / entry["path"] for shard in shards for entry in shard["files"]]
-    records = [record for shard in shards for record in shard[key]]
-    return files, sorted(records, key=lambda record: record[order])
+@dataclass(frozen=True)
+class Item:
+    """One rendered item.
+
+    Attributes
+    ----------
+    views : its images without marks, and their ground truth
+    stems : the names of its images, without split and suffix
+    shown : uint8 (h, w, 3) each, its images as shown
+    facts : JSON-compatible values of its record
+    """
+
+    views: list[View]
+    stems: list[str]
+    shown: list[np.ndarray]
+    facts: dict[str, Any]
+
+
+def draw_items(
+    args: argparse.Namespace,
+    draw: Callable[[int], Item],
+    suffix: str = "png",
+    times: int = 1,
+    depths: bool = False,
+) -> None:
+    """Draw the items of one shard and save them; write its manifest last.
+
+    Parameters
+    ----------
+    draw : callable
+        Returns the item of an index.
+    suffix : str
+        ``png`` or ``jpg``.
+    times : int
+        Items per number of the split.
+    depths : bool
+        Whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
+        camera's axis, 0 where nothing is hit.
+    """
+    files: list[dict[str, Any]] = []
+    items = []
+    for index in indices(args, times=times):
+        item = draw(index)
+        saved: dict[str, list[str]] = {"images": []}
+        for stem, view, shown in zip(item.stems, item.views, item.shown, strict=True):
+            image = f"{SHARDS}/images/{args.split}_{stem}.{suffix}"
+            truth = f"truth/{args.split}/{stem}" if args.settings["truth"] else ""
+            files += save_view(args.root, image, truth, view, shown)
+            saved["images"].append(image)
+            if depths:
+                path = f"{SHARDS}/depths/{args.split}_{stem}.npy"
+                files.append(save_array(args.root, path, view.depth))
+                saved.setdefault("depths", []).append(path)
+        items.append({"item": index, "split": args.split, **item.facts, **saved})
+    write_json(args.output, {"files": files, "items": items})

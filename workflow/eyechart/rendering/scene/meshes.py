@@ -1,22 +1,37 @@
-"""Triangle meshes of the bodies of things: block, ball, drum, cone and arc.
+"""The bodies of things: exact shapes, and the triangle meshes block, ball, drum, cone, arc, wedge.
 
-Every body fills -1..1 along each axis before scaling. Texture coordinates are roughly proportional
+Every mesh fills -1..1 along each axis before scaling. Texture coordinates are roughly proportional
 to the surface: one texture unit is four to six units of length, and no two faces of a block share
 coordinates.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 SIDES, RINGS = 24, 12
+EXACT: dict[str, dict[str, Any]] = {  # shapes that the renderer has itself
+    "cube": {"type": "cube"},
+    "sphere": {"type": "sphere"},
+    "tube": {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1},
+    "disk": {"type": "disk"},
+    "rectangle": {"type": "rectangle"},
+}
+# Corners and faces of a wedge: a triangle that points to +x, with z in -1..1
+WEDGE = [[-1, -1, -1], [-1, 1, -1], [1, 0, -1], [-1, -1, 1], [-1, 1, 1], [1, 0, 1]]
+WEDGE_FACES = [[0, 1, 2], [3, 5, 4], [0, 3, 4], [0, 4, 1], [0, 2, 5], [0, 5, 3], [1, 4, 5],
+               [1, 5, 2]]  # fmt: skip
 # Texture offsets of the six faces of a block, each half a unit wide
 CORNERS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.25, 0.25), (0.75, 0.25))
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles: ``vertices``, ``normals`` (v, 3), ``texture`` (v, 2), ``faces`` int (f, 3)."""
+    """Triangles: ``vertices`` (v, 3), ``faces`` int (f, 3), ``normals`` (v, 3), ``texture`` (v, 2).
+
+    With empty normals and texture, each face is flat.
+    """
 
     vertices: np.ndarray
     normals: np.ndarray
@@ -30,9 +45,11 @@ def body(kind: str, shape: float) -> Mesh:
     Parameters
     ----------
     kind : str
-        ``block``, ``ball``, ``drum``, ``cone`` (``shape``: upper radius) or ``arc`` (half a
-        ring open to -x; ``shape``: radius of its rod).
+        ``block``, ``ball``, ``drum``, ``cone`` (``shape``: upper radius), ``arc`` (half a
+        ring open to -x; ``shape``: radius of its rod) or ``wedge``.
     """
+    if kind == "wedge":
+        return Mesh(np.array(WEDGE), np.empty((0, 3)), np.empty((0, 2)), np.array(WEDGE_FACES))
     if kind == "block":
         return _block()
     if kind == "arc":

@@ -14,8 +14,8 @@ from typing import Any
 from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
+from eyechart.rendering.files import finish, read_shards
 from eyechart.rendering.language.questions import QuestionSampler
-from eyechart.tables.receipt import SplitCounts, write_receipt
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
@@ -59,8 +59,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     """Write scenes and questions of every split, then the receipt."""
     args = parse_args(argv)
-    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
-    splits: dict[str, SplitCounts] = {}
+    files, scenes = read_shards(args.shards, args.root, "scenes", order="image_index")
+    splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
         questions = questions_json(mine, (args.dataset, split), args.settings, args.seed)
@@ -68,15 +68,8 @@ def main(argv: list[str]) -> None:
             path = args.root / folder / f"CLEVR_{split}_{folder}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(questions["questions"])}
-    write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout="clevr",
-        source="render",
-        splits=splits,
-        files=files,
-    )
+        splits[split] = (len(mine), len(questions["questions"]))
+    finish(args, "clevr", splits, files)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import argparse
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
-from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
+from eyechart.rendering.datasets.mmvp.patterns import TYPES
 
 
 def image_path(pattern: str, number: int) -> str:

@@ -9,7 +9,7 @@ import itertools
 import random
 
 from eyechart.rendering.scene.materials import GREY, Surface, palette
-from eyechart.rendering.scene.objects import Solid, Thing
+from eyechart.rendering.scene.model import Solid, Thing
 
 SIDES = (0, 90, 180, 270)  # degrees about the pillar
 LEVELS = (0.35, 0.95, 1.55)  # heights on the pillar, in object units

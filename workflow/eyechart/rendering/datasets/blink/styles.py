@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eyechart.rendering.scene.materials import FINISHES, PATTERNS, Color, Surface, hue
-from eyechart.rendering.scene.objects import Solid, Thing, Triple
+from eyechart.rendering.scene.model import Solid, Thing, Triple
 
 DIFFERENCES = ("palette", "texture", "both")
 DRAWN = tuple(pattern for pattern in PATTERNS if pattern != "plain")

@@ -1,18 +1,22 @@
-"""Shared code of the rendering steps: command lines, indices of a shard, drawing of items."""
+"""Shared code of the rendering steps: command lines, shards, official files."""
 
 import argparse
+import csv
+import io
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 from tqdm import tqdm
 
-from eyechart.core.files import write_json
-from eyechart.rendering.files import SHARDS, save_array, save_view
-from eyechart.rendering.renderer import View
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json, write_text
+from eyechart.tables.receipt import SplitCounts, write_receipt
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])  # in Hugging Face's files
+SHARDS = "shards"  # files under it are copied into the official files and not kept
 
 
 def drawing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
@@ -58,58 +62,63 @@ def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[
     yield from tqdm(mine, desc=f"{args.dataset}/{args.split}", unit="scene", mininterval=2)
 
 
-@dataclass(frozen=True)
-class Item:
-    """One rendered item.
+def read_shards(
+    paths: Iterable[Path], root: Path, key: str, order: str
+) -> tuple[list[Path], list[dict[str, Any]]]:
+    """Read the shards; return the files that stay part of the dataset, and the records in order."""
+    shards = [read_json(path) for path in paths]
+    listed = [entry["path"] for shard in shards for entry in shard["files"]]
+    records = [record for shard in shards for record in shard[key]]
+    kept = [root / path for path in listed if not path.startswith(f"{SHARDS}/")]
+    return kept, sorted(records, key=lambda record: record[order])
 
-    Attributes
-    ----------
-    views : its images without marks, and their ground truth
-    stems : the names of its images, without split and suffix
-    shown : uint8 (h, w, 3) each, its images as shown
-    facts : JSON-compatible values of its record
+
+def file_bytes(root: Path, path: str) -> bytes:
+    """Return the bytes of a file that a shard lists.
+
+    Raises
+    ------
+    UserError
+        If it is missing.
     """
+    try:
+        return (root / path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{root / path}: no such file, but the shard lists it; delete {root / SHARDS} and "
+            "render again"
+        ) from None
 
-    views: list[View]
-    stems: list[str]
-    shown: list[np.ndarray]
-    facts: dict[str, Any]
+
+def embedded(root: Path, path: str) -> dict[str, Any]:
+    """Return a drawn image as an :data:`IMAGE`: bytes and name."""
+    return {"bytes": file_bytes(root, path), "path": Path(path).name}
 
 
-def draw_items(
-    args: argparse.Namespace,
-    draw: Callable[[int], Item],
-    suffix: str = "png",
-    times: int = 1,
-    depths: bool = False,
+def only_split(args: argparse.Namespace) -> str:
+    """Return the only split of a layout whose files do not name it."""
+    splits = list(args.settings["splits"])
+    if len(splits) != 1:
+        raise UserError(
+            f"datasets.{args.dataset}.splits names {', '.join(splits) or 'none'}; this layout has "
+            "exactly one, e.g. {test: 36}"
+        )
+    return str(splits[0])
+
+
+def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> Path:
+    """Write a CSV table with a header, atomically; return its path."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([header, *rows])
+    write_text(path, buffer.getvalue())
+    return path
+
+
+def finish(
+    args: argparse.Namespace, layout: str, splits: dict[str, tuple[int, int]], files: list[Path]
 ) -> None:
-    """Draw the items of one shard and save them; write its manifest last.
-
-    Parameters
-    ----------
-    draw : callable
-        Returns the item of an index.
-    suffix : str
-        ``png`` or ``jpg``.
-    times : int
-        Items per number of the split.
-    depths : bool
-        Whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
-        camera's axis, 0 where nothing is hit.
-    """
-    files: list[dict[str, Any]] = []
-    items = []
-    for index in indices(args, times=times):
-        item = draw(index)
-        saved: dict[str, list[str]] = {"images": []}
-        for stem, view, shown in zip(item.stems, item.views, item.shown, strict=True):
-            image = f"{SHARDS}/images/{args.split}_{stem}.{suffix}"
-            truth = f"truth/{args.split}/{stem}" if args.settings["truth"] else ""
-            files += save_view(args.root, image, truth, view, shown)
-            saved["images"].append(image)
-            if depths:
-                path = f"{SHARDS}/depths/{args.split}_{stem}.npy"
-                files.append(save_array(args.root, path, view.depth))
-                saved.setdefault("depths", []).append(path)
-        items.append({"item": index, "split": args.split, **item.facts, **saved})
-    write_json(args.output, {"files": files, "items": items})
+    """Write the receipt of a rendered dataset: per split the numbers of images and questions."""
+    counts = {s: SplitCounts(images=i, questions=q) for s, (i, q) in splits.items()}
+    write_receipt(
+        args.root, dataset=args.dataset, layout=layout, source="render", splits=counts, files=files
+    )

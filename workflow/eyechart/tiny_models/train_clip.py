@@ -15,8 +15,7 @@ from typing import Any
 import torch
 
 from eyechart.core import errors, randomness
-from eyechart.rendering.language.captions import caption
-from eyechart.rendering.language.questions import phrase
+from eyechart.rendering.language.questions import caption, phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
 from eyechart.tiny_models.images import TrainingImages, augment, load_images, normalise
 from eyechart.training import loop

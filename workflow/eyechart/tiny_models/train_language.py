@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from eyechart.core import errors, randomness
-from eyechart.rendering.language.captions import caption
-from eyechart.rendering.language.questions import QuestionSampler
+from eyechart.rendering.language.questions import QuestionSampler, caption
 from eyechart.rendering.scene.clevr import draw_plan
 from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, caption_with_gap
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer

@@ -1,4 +1,4 @@
-"""Generate questions about a scene, each with its program, in CLEVR's answer types.
+"""Captions of a scene, and questions about it, each with its program, in CLEVR's answer types.
 
 A *family* proposes a random question, and the engine answers it (ambiguous referents are
 discarded). Of several proposals, the one whose answer was used least so far is chosen. So answers
@@ -37,6 +37,12 @@ def phrase(description: Description, plural: bool = False) -> str:
     words = [description[a] for a in ATTRIBUTES if a != "shape" and a in description]
     noun = description.get("shape", "thing")
     return " ".join([*words, noun + "s" if plural else noun])
+
+
+def caption(scene: Scene, rng: random.Random) -> str:
+    """Return a caption that names every object of a scene, in random order."""
+    objects = rng.sample(scene["objects"], len(scene["objects"]))
+    return " and ".join(f"a {phrase({a: o[a] for a in ATTRIBUTES})}" for o in objects)
 
 
 def _describe(

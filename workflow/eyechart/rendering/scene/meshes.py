@@ -74,9 +74,9 @@ def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
     return Mesh(vertices, normals, mesh.texture, mesh.faces)
 
 
-def _grid(rows: int, columns: int, start: int) -> np.ndarray:
+def _grid(rows: int, columns: int) -> np.ndarray:
     """Return the triangles (2 (rows - 1) (columns - 1), 3) of a grid of vertices, row by row."""
-    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel() + start
+    first = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     one = np.stack([first, first + 1, first + columns + 1], axis=1)
     other = np.stack([first, first + columns + 1, first + columns], axis=1)
     return np.concatenate([one, other])
@@ -88,23 +88,27 @@ Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and th
 def _turned(strips: list[Strip]) -> Mesh:
     """Rotate strips of a profile (radius, height) about z, from bottom to top."""
     angle = np.linspace(0, 2 * np.pi, SIDES + 1)
-    circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)  # (s, 2)
-    vertices, normals, texture, faces = [], [], [], []
-    length = 0.0
-    for n, (low, high, at_low, at_high) in enumerate(strips):
+    ones = np.ones_like(angle)
+    circle = np.stack([np.cos(angle), np.sin(angle), ones], axis=1)  # (s, 3)
+    meshes, length = [], 0.0
+    for low, high, at_low, at_high in strips:
         step = float(np.linalg.norm(high - low))
-        for end, normal, along in ((low, at_low, length), (high, at_high, length + step)):
-            height = np.full((len(angle), 1), end[1])
-            vertices.append(np.concatenate([circle * end[0], height], axis=1))
-            tilt = np.full((len(angle), 1), normal[1])
-            normals.append(np.concatenate([circle * normal[0], tilt], axis=1))
-            texture.append(np.stack([angle / (2 * np.pi), np.full_like(angle, along / 6)], axis=1))
-        faces.append(_grid(2, len(angle), 2 * n * len(angle)))
+        ends, normals = ((low, high), (at_low, at_high))
+        meshes.append(
+            Mesh(
+                np.concatenate([circle * [e[0], e[0], e[1]] for e in ends]),
+                np.concatenate([circle * [n[0], n[0], n[1]] for n in normals]),
+                np.concatenate(
+                    [
+                        np.stack([angle / (2 * np.pi), ones * along / 6], axis=1)
+                        for along in (length, length + step)
+                    ]
+                ),
+                _grid(2, len(angle)),
+            )
+        )
         length += step
-    return Mesh(
-        np.concatenate(vertices), np.concatenate(normals),
-        np.concatenate(texture), np.concatenate(faces),
-    )  # fmt: skip
+    return _joined(meshes)
 
 
 def _arc(rod: float) -> Mesh:
@@ -117,7 +121,7 @@ def _arc(rod: float) -> Mesh:
     ] * np.array([0.0, 1.0, 0.0])  # (a, r, 3)
     vertices = (1 - rod) * outward[:, None, :] + rod * normals
     grid = np.meshgrid(along / np.pi, around / (2 * np.pi), indexing="ij")
-    faces = _grid(len(along), len(around), 0)
+    faces = _grid(len(along), len(around))
     texture = np.stack(grid, axis=-1).reshape(-1, 2)
     swept = Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), texture, faces)
     return _joined([swept, *(_lid(ring, -1.0) for ring in (vertices[0], vertices[-1]))])
@@ -147,17 +151,12 @@ def _joined(meshes: list[Mesh]) -> Mesh:
 
 
 def _block() -> Mesh:
-    vertices, normals, texture, faces = [], [], [], []
     square = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=float)
+    meshes = []
     for n, (axis, sign) in enumerate((a, s) for a in range(3) for s in (1.0, -1.0)):
-        corner = np.empty((4, 3))
-        corner[:, axis] = sign
+        corner = np.full((4, 3), sign)
         corner[:, (axis + 1) % 3], corner[:, (axis + 2) % 3] = square[:, 0] * sign, square[:, 1]
-        vertices.append(corner)
-        normals.append(np.tile(np.eye(3)[axis] * sign, (4, 1)))
-        texture.append((square + 1) / 4 + CORNERS[n])
-        faces.append(np.array([[0, 1, 2], [0, 2, 3]]) + 4 * n)
-    return Mesh(
-        np.concatenate(vertices), np.concatenate(normals),
-        np.concatenate(texture), np.concatenate(faces),
-    )  # fmt: skip
+        normals = np.tile(np.eye(3)[axis] * sign, (4, 1))
+        faces = np.array([[0, 1, 2], [0, 2, 3]])
+        meshes.append(Mesh(corner, normals, (square + 1) / 4 + CORNERS[n], faces))
+    return _joined(meshes)

@@ -15,7 +15,7 @@ import argparse
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS, draw_item
-from eyechart.rendering.steps import Item, draw_items
+from eyechart.rendering.drawing import Item, draw_items
 
 TASKS = tuple(SUB_TASKS)
 

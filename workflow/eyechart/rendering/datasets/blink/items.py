@@ -23,11 +23,11 @@ from eyechart.rendering.datasets.blink.styles import (
     draw_style,
 )
 from eyechart.rendering.datasets.blink.things import SPECIES, TOOLS, draw_thing
+from eyechart.rendering.drawing import Item
 from eyechart.rendering.points import Spot, part_spots, some_apart, within
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.model import Scene, Thing, part_of
 from eyechart.rendering.scene.viewing import facing, framed_camera, jittered_camera, lights, orbit
-from eyechart.rendering.steps import Item
 
 ATTEMPTS = 300
 CHOICES = 4  # attempts at drawing the other points for one part

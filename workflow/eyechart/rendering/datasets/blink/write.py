@@ -18,7 +18,7 @@ import pyarrow as pa
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
-from eyechart.rendering.files import IMAGE, embedded, finish, read_shards, write_csv
+from eyechart.rendering.steps import IMAGE, embedded, finish, read_shards, write_csv
 from eyechart.tables.parquet import write_table
 
 MOST_IMAGES = 4

@@ -18,7 +18,7 @@ from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.attempts import NoRoomError, first_success
-from eyechart.rendering.files import outline, save_view
+from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import Plan, draw_plan, scene_of
 from eyechart.rendering.scene.viewing import project

@@ -14,8 +14,8 @@ from typing import Any
 from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.files import finish, read_shards
 from eyechart.rendering.language.questions import QuestionSampler
+from eyechart.rendering.steps import finish, read_shards
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack

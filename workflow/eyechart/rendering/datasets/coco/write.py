@@ -17,8 +17,8 @@ from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.coco.captions import captions
-from eyechart.rendering.files import finish, read_shards
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
+from eyechart.rendering.steps import finish, read_shards
 
 CATEGORIES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 INFO = {

@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw
 from eyechart.core import errors, randomness
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.attempts import case_of, first_success
+from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, scene_of
-from eyechart.rendering.steps import Item, draw_items
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))

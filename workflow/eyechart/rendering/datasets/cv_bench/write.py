@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.files import IMAGE, file_bytes, finish, only_split, read_shards
+from eyechart.rendering.steps import IMAGE, file_bytes, finish, only_split, read_shards
 from eyechart.tables.parquet import write_table
 
 SCHEMA = pa.schema(

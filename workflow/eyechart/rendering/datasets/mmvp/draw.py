@@ -16,11 +16,6 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 
 
-def image_path(pattern: str, number: int) -> str:
-    """Return the path of an image in the official layout, which does not contain the pattern."""
-    return f"MMVP Images/{number}.jpg"
-
-
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; every flag is required."""
     return rendering_steps.drawing_args(__doc__, argv)
@@ -28,7 +23,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), image_path)
+    draw_shard(parse_args(argv), "MMVP Images/{number}.jpg")
 
 
 if __name__ == "__main__":

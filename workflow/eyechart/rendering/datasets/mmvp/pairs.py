@@ -1,7 +1,6 @@
 """Render both images of every pair of one shard, for MMVP and MMVP-VLM."""
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,14 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import write_json
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.attempts import NoRoomError, first_success
-from eyechart.rendering.datasets.mmvp.patterns import PatternPair, draw_pair, numbers, pattern_of
-from eyechart.rendering.files import outline, save_view
+from eyechart.rendering.datasets.mmvp.patterns import (
+    TYPES,
+    PatternPair,
+    draw_pair,
+    numbers,
+    pattern_of,
+)
+from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import scene_of
 
@@ -56,13 +61,13 @@ def changed_px(first: View, second: View) -> int:
     return int((difference >= PLAIN).sum())
 
 
-def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> None:
+def draw_shard(args: argparse.Namespace, path: str) -> None:
     """Render the pairs of one shard; write its manifest last.
 
     Parameters
     ----------
-    path : callable
-        Returns an image's path from the root, given its pattern and number (from 1).
+    path : str
+        An image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from 1).
 
     Raises
     ------
@@ -84,7 +89,7 @@ def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> Non
         places = []
         for number, view in zip(numbers(index), views, strict=True):
             truth = f"truth/{args.split}/{number}" if args.settings["truth"] else ""
-            places.append(path(pattern, number))
+            places.append(path.format(type=TYPES[pattern], number=number))
             files += save_view(args.root, places[-1], truth, view)
         records.append(_record(index, pattern, pair, views, places))
     write_json(args.output, {"files": files, "pairs": records})

@@ -15,7 +15,7 @@ from eyechart.core import errors, randomness
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
-from eyechart.rendering.files import finish, only_split, read_shards, write_csv
+from eyechart.rendering.steps import finish, only_split, read_shards, write_csv
 
 QUESTIONS = ("Index", "Question", "Options", "Correct Answer")
 PATTERNS = ("Index", "Type")

@@ -14,12 +14,6 @@ import argparse
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
-from eyechart.rendering.datasets.mmvp.patterns import TYPES
-
-
-def image_path(pattern: str, number: int) -> str:
-    """Return the path of an image in the official layout."""
-    return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -29,7 +23,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str]) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), image_path)
+    draw_shard(parse_args(argv), "MLLM_VLM Images/{type}/{number}.jpg")
 
 
 if __name__ == "__main__":

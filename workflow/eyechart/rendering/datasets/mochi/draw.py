@@ -24,10 +24,10 @@ from eyechart.rendering.datasets.mochi.sculptures import (
     draw_sites,
     draw_surfaces,
 )
+from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.model import Scene
 from eyechart.rendering.scene.viewing import framed_camera, jittered_camera, lights, orbit
-from eyechart.rendering.steps import Item, draw_items
 
 ATTEMPTS = 300
 # Number of images, index of the odd one, condition

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.files import IMAGE, embedded, finish, only_split, read_shards
+from eyechart.rendering.steps import IMAGE, embedded, finish, only_split, read_shards
 from eyechart.tables.parquet import write_table
 
 MEASURED = ("human_avg", "human_sem", "human_std", "RT_avg", "RT_sem", "RT_std", "DINOv2G_avg",

@@ -16,9 +16,9 @@ from typing import Any
 from eyechart.core import errors, randomness
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.attempts import NoRoomError, first_success
+from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import draw_camera, draw_planned, scene_of
-from eyechart.rendering.steps import Item, draw_items
 
 ATTEMPTS = 300
 THINGS = (1, 4)

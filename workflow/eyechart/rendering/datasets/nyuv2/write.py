@@ -23,7 +23,7 @@ from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.files import file_bytes, finish, read_shards
+from eyechart.rendering.steps import file_bytes, finish, read_shards
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 HEADER = 116  # bytes of free text at the start of a MATLAB file, usually with the date

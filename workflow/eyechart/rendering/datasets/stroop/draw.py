@@ -26,7 +26,7 @@ from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_concept
 from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
 from eyechart.rendering.datasets.stroop.words import Cell, check_typefaces, draw_word, grid
-from eyechart.rendering.files import save_array
+from eyechart.rendering.drawing import save_array
 
 Name = tuple[str, str]  # dataset and split
 Record = dict[str, Any]

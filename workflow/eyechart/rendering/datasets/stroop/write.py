@@ -14,7 +14,7 @@ import argparse
 from eyechart.core import errors
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.stroop.palettes import palette
-from eyechart.rendering.files import finish, only_split, read_shards, write_csv
+from eyechart.rendering.steps import finish, only_split, read_shards, write_csv
 
 WORDS = ("file", "word", "font", "background", "typeface", "size_px", "x", "y", "contrast")
 PALETTE = ("name", "red", "green", "blue")

@@ -163,11 +163,8 @@ def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box
     boxes = [box_of(mask) for mask in masks]
     depths = [float(np.median(view.depth[mask])) for mask in masks]
     near, far = boxes
-    edge = view.shows_lamp or any(
-        b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes
-    )
-    numbers = [n for n in np.unique(view.thing) if 2 < n <= count]
-    others = [box_of(view.thing == n) for n in numbers]
+    edge = any(min(b[:2]) < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes)
+    others = [box_of(view.thing == n) for n in np.unique(view.thing) if 2 < n <= count]
     overlaps = any(overlap(*pair) for pair in itertools.combinations([*boxes, *others], 2))
     seen = near[3] > far[3], area(near) > area(far)
     ties = near[3] == far[3] or area(near) == area(far)

@@ -88,26 +88,19 @@ Strip = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # two ends and th
 def _turned(strips: list[Strip]) -> Mesh:
     """Rotate strips of a profile (radius, height) about z, from bottom to top."""
     angle = np.linspace(0, 2 * np.pi, SIDES + 1)
-    ones = np.ones_like(angle)
-    circle = np.stack([np.cos(angle), np.sin(angle), ones], axis=1)  # (s, 3)
+    circle = np.stack([np.cos(angle), np.sin(angle), np.ones_like(angle)], axis=1)  # (s, 3)
     meshes, length = [], 0.0
-    for low, high, at_low, at_high in strips:
-        step = float(np.linalg.norm(high - low))
-        ends, normals = ((low, high), (at_low, at_high))
-        meshes.append(
-            Mesh(
-                np.concatenate([circle * [e[0], e[0], e[1]] for e in ends]),
-                np.concatenate([circle * [n[0], n[0], n[1]] for n in normals]),
-                np.concatenate(
-                    [
-                        np.stack([angle / (2 * np.pi), ones * along / 6], axis=1)
-                        for along in (length, length + step)
-                    ]
-                ),
-                _grid(2, len(angle)),
-            )
+    for low, high, *slopes in strips:
+        ends = length, length + float(np.linalg.norm(high - low))
+        vertices, normals = (
+            np.concatenate([circle * point[[0, 0, 1]] for point in points])
+            for points in ((low, high), slopes)
         )
-        length += step
+        texture = [
+            np.stack([angle / (2 * np.pi), np.full_like(angle, e / 6)], axis=1) for e in ends
+        ]
+        meshes.append(Mesh(vertices, normals, np.concatenate(texture), _grid(2, len(angle))))
+        length = ends[1]
     return _joined(meshes)
 
 
@@ -116,38 +109,36 @@ def _arc(rod: float) -> Mesh:
     along = np.linspace(-np.pi / 2, np.pi / 2, SIDES // 2 + 1)
     around = np.linspace(0, 2 * np.pi, RINGS + 1)
     outward = np.stack([np.cos(along), np.zeros_like(along), np.sin(along)], axis=1)
-    normals = np.cos(around)[None, :, None] * outward[:, None, :] + np.sin(around)[
-        None, :, None
-    ] * np.array([0.0, 1.0, 0.0])  # (a, r, 3)
+    cosine, sine = (f(around)[None, :, None] for f in (np.cos, np.sin))
+    normals = cosine * outward[:, None, :] + sine * np.array([0.0, 1.0, 0.0])  # (a, r, 3)
     vertices = (1 - rod) * outward[:, None, :] + rod * normals
     grid = np.meshgrid(along / np.pi, around / (2 * np.pi), indexing="ij")
     faces = _grid(len(along), len(around))
     texture = np.stack(grid, axis=-1).reshape(-1, 2)
     swept = Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), texture, faces)
-    return _joined([swept, *(_lid(ring, -1.0) for ring in (vertices[0], vertices[-1]))])
+    return _joined([swept, *(_lid(ring) for ring in (vertices[0], vertices[-1]))])
 
 
-def _lid(ring: np.ndarray, x: float) -> Mesh:
-    """Return the cap of an arc's end, a ring of vertices (r, 3), facing +x or -x."""
+def _lid(ring: np.ndarray) -> Mesh:
+    """Return the cap of an arc's end, a ring of vertices (r, 3), facing -x."""
     corners = np.concatenate([ring.mean(axis=0, keepdims=True), ring])
     step = np.arange(1, len(ring))
     faces = np.stack([np.zeros_like(step), step, step + 1], axis=1)
     first = np.cross(*(corners[faces[0, 1:]] - corners[0]))
-    if first[0] * x < 0:
+    if first[0] > 0:
         faces = faces[:, ::-1]
-    normals = np.tile([x, 0.0, 0.0], (len(corners), 1))
+    normals = np.tile([-1.0, 0.0, 0.0], (len(corners), 1))
     return Mesh(corners, normals, corners[:, 1:] / 2, faces)
 
 
 def _joined(meshes: list[Mesh]) -> Mesh:
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=False)]
-    return Mesh(
-        np.concatenate([mesh.vertices for mesh in meshes]),
-        np.concatenate([mesh.normals for mesh in meshes]),
-        np.concatenate([mesh.texture for mesh in meshes]),
-        np.concatenate(faces),
+    vertices, normals, texture = (
+        np.concatenate([getattr(mesh, name) for mesh in meshes])
+        for name in ("vertices", "normals", "texture")
     )
+    return Mesh(vertices, normals, texture, np.concatenate(faces))
 
 
 def _block() -> Mesh:

@@ -74,10 +74,7 @@ def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> Draw
         middle = style.hue + rng.uniform(HUES_APART, 360 - HUES_APART)
         other = replace(other, hue=round(middle % 360, 3), tint=_tint(middle))
     if difference in ("texture", "both"):
-        other = replace(
-            other,
-            pattern=rng.choice([p for p in DRAWN if p != style.pattern]),
-        )
+        other = replace(other, pattern=rng.choice([p for p in DRAWN if p != style.pattern]))
     if difference == "both":
         other = replace(other, finish=rng.choice([f for f in FINISHES if f != style.finish]))
     return other

@@ -1,15 +1,16 @@
 """Named colours for Stroop images, and the contrast of two colours.
 
-Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4,
-as Pillow has them;
-the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
+Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4
+(as in Pillow); the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
 """
 
 from typing import Any
 
+import numpy as np
 from PIL import ImageColor
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.rendering.scene.materials import decode_srgb
 from eyechart.rendering.scene.vocabulary import COLORS
 
 Color = tuple[int, int, int]
@@ -72,12 +73,7 @@ def contrast(one: Color, other: Color) -> float:
 
 def luminance(color: Color) -> float:
     """Return the relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _unit(color: Color) -> list[float]:
-    return [channel / 255 for channel in color]
+    return float(decode_srgb(np.array(color)) @ (0.2126, 0.7152, 0.0722))
 
 
 def _color(name: str, value: Any, where: str) -> Color:

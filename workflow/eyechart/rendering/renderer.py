@@ -115,25 +115,10 @@ def _owner(shape_id: str) -> tuple[int, int]:
 def _load(scene: Scene, width: int, height: int) -> Any:
     """Return Mitsuba's scene; shapes are called ``part-<thing>-<part>-<number>``."""
     mi = mitsuba()
-    transform, camera = mi.ScalarTransform4f, scene.camera
+    transform = mi.ScalarTransform4f
     loaded: dict[str, Any] = {
         "type": "scene",
-        "sensor": {
-            "type": "perspective",
-            "fov": camera.fov,
-            "fov_axis": "x",
-            "to_world": transform().look_at(
-                origin=list(camera.position), target=list(camera.target), up=camera.up()
-            ),
-            "film": {
-                "type": "hdrfilm",
-                "width": width,
-                "height": height,
-                "pixel_format": "rgb",
-                "rfilter": {"type": "box"},
-            },
-            "sampler": {"type": "independent"},
-        },
+        "sensor": _sensor(scene.camera, width, height),
         "sky": {"type": "constant", "radiance": _rgb(scene.sky)},
         "floor": {
             "type": "rectangle",
@@ -156,6 +141,26 @@ def _load(scene: Scene, width: int, height: int) -> Any:
             loaded[shape] = _shape(shape, thing, solid)
     # optimizing orders shapes by memory address
     return mi.load_dict(loaded, optimize=False)
+
+
+def _sensor(camera: Camera, width: int, height: int) -> dict[str, Any]:
+    place = mitsuba().ScalarTransform4f().look_at(
+        origin=list(camera.position), target=list(camera.target), up=camera.up()
+    )  # fmt: skip
+    return {
+        "type": "perspective",
+        "fov": camera.fov,
+        "fov_axis": "x",
+        "to_world": place,
+        "film": {
+            "type": "hdrfilm",
+            "width": width,
+            "height": height,
+            "pixel_format": "rgb",
+            "rfilter": {"type": "box"},
+        },
+        "sampler": {"type": "independent"},
+    }
 
 
 def _shape(name: str, thing: Thing, solid: Solid) -> Any:

@@ -1,6 +1,5 @@
 """Draw the items of a shard; save images, ground truth, and the outline of each object."""
 
-import argparse
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from PIL import Image
 
 from eyechart.core.files import atomic, describe, write_json
 from eyechart.rendering.renderer import View
-from eyechart.rendering.steps import SHARDS, indices
+from eyechart.rendering.steps import SHARDS, Drawing, indices
 
 DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
 JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep their colour
@@ -37,7 +36,7 @@ class Item:
 
 
 def draw_items(
-    args: argparse.Namespace,
+    args: Drawing,
     draw: Callable[[int], Item],
     suffix: str = "png",
     times: int = 1,

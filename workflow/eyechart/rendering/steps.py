@@ -1,10 +1,9 @@
 """Shared code of the rendering steps: command lines, shards, official files."""
 
-import argparse
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +12,35 @@ from tqdm import tqdm
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json, write_text
+from eyechart.core.step import Json
 from eyechart.tables.receipt import SplitCounts, write_receipt
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])  # in Hugging Face's files
 SHARDS = "shards"  # files under it are copied into the official files and not kept
 
 
-def drawing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
-    """Parse the command line of a step that renders one shard; every flag is required."""
-    parser = _parser(about)
-    parser.add_argument("--split", required=True)
-    parser.add_argument("--shard", type=int, required=True)
-    return parser.parse_args(argv)
+@dataclass(frozen=True)
+class _Rendering:
+    dataset: str
+    settings: Json
+    seed: int
+    root: Path
+    output: Path
 
 
-def writing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
-    """Parse the command line of a step that gathers the shards; every flag is required."""
-    parser = _parser(about)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True)
-    return parser.parse_args(argv)
+@dataclass(frozen=True)
+class Drawing(_Rendering):
+    """The flags of a step that renders one shard."""
+
+    split: str
+    shard: int
 
 
-def _parser(about: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(about or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser
+@dataclass(frozen=True)
+class Writing(_Rendering):
+    """The flags of a step that gathers the shards."""
+
+    shards: list[Path]
 
 
 def shard_indices(count: int, shard: int, shards: int) -> range:
@@ -49,7 +48,7 @@ def shard_indices(count: int, shard: int, shards: int) -> range:
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
-def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[int]:
+def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
     """Yield the indices that one shard renders, with a progress bar.
 
     Parameters
@@ -95,7 +94,7 @@ def embedded(root: Path, path: str) -> dict[str, Any]:
     return {"bytes": file_bytes(root, path), "path": Path(path).name}
 
 
-def only_split(args: argparse.Namespace) -> str:
+def only_split(args: Writing) -> str:
     """Return the only split of a layout whose files do not name it."""
     splits = list(args.settings["splits"])
     if len(splits) != 1:
@@ -115,7 +114,7 @@ def write_csv(path: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) 
 
 
 def finish(
-    args: argparse.Namespace, layout: str, splits: dict[str, tuple[int, int]], files: list[Path]
+    args: Writing, layout: str, splits: dict[str, tuple[int, int]], files: list[Path]
 ) -> None:
     """Write the receipt of a rendered dataset: per split the numbers of images and questions."""
     counts = {s: SplitCounts(images=i, questions=q) for s, (i, q) in splits.items()}

@@ -10,24 +10,17 @@ item has its own seed, derived from seed, dataset, split, sub-task and number.
         --seed 7 --root data/raw/blink --output data/raw/blink/shards/val-000.json
 """
 
-import argparse
-
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.blink.items import SUB_TASKS, draw_item
 from eyechart.rendering.drawing import Item, draw_items
+from eyechart.rendering.steps import Drawing
 
 TASKS = tuple(SUB_TASKS)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
 
     def draw(index: int) -> Item:
         number, task = divmod(index, len(TASKS))
@@ -37,4 +30,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

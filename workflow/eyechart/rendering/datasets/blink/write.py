@@ -9,16 +9,14 @@ have) and, last, the receipt.
         --output data/raw/blink/acquired.json
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
-from eyechart.rendering.steps import IMAGE, embedded, finish, read_shards, write_csv
+from eyechart.rendering.steps import IMAGE, Writing, embedded, finish, read_shards, write_csv
 from eyechart.tables.parquet import write_table
 
 MOST_IMAGES = 4
@@ -83,14 +81,9 @@ def point_rows(record: dict[str, Any]) -> list[list[Any]]:
     return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write the Parquet tables and ``Points.csv``, then the receipt."""
-    args = parse_args(argv)
     files, records = read_shards(args.shards, args.root, "items", order="item")
     splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
@@ -106,4 +99,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

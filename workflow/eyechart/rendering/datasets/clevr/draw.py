@@ -10,18 +10,18 @@ derived from seed, dataset, split and index, so the bytes do not depend on shard
         --seed 7 --root data/raw/clevr --output data/raw/clevr/shards/val-000.json
 """
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import write_json
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.attempts import NoRoomError, first_success
 from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import Plan, draw_plan, scene_of
 from eyechart.rendering.scene.viewing import project
+from eyechart.rendering.steps import Drawing, indices
 
 ATTEMPTS = 50
 
@@ -63,7 +63,7 @@ def draw_scene(
 
 
 def draw_scenes(
-    args: argparse.Namespace, image: str, describe: Callable[[View], Plan] = lambda view: {}
+    args: Drawing, image: str, describe: Callable[[View], Plan] = lambda view: {}
 ) -> None:
     """Render the scenes of one shard; write its manifest last.
 
@@ -76,7 +76,7 @@ def draw_scenes(
     """
     files: list[dict[str, Any]] = []
     scenes = []
-    for index in rendering_steps.indices(args):
+    for index in indices(args):
         plan, view = draw_scene((args.dataset, args.split, index), args.settings, args.seed)
         path = image.format(split=args.split, index=index, number=index + 1)
         file = path.rsplit("/", maxsplit=1)[1]
@@ -88,15 +88,11 @@ def draw_scenes(
     write_json(args.output, {"files": files, "scenes": scenes})
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_scenes(parse_args(argv), "images/{split}/CLEVR_{split}_{index:06d}.png")
+    draw_scenes(args, "images/{split}/CLEVR_{split}_{index:06d}.png")
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

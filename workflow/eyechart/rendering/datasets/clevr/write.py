@@ -8,14 +8,13 @@ Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
         --output data/raw/clevr/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import write_json
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.language.questions import QuestionSampler
-from eyechart.rendering.steps import finish, read_shards
+from eyechart.rendering.steps import Writing, finish, read_shards
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
@@ -51,14 +50,9 @@ def questions_json(
     return {"info": info, "questions": questions}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write scenes and questions of every split, then the receipt."""
-    args = parse_args(argv)
     files, scenes = read_shards(args.shards, args.root, "scenes", order="image_index")
     splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
@@ -73,4 +67,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

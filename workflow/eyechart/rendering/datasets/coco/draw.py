@@ -9,16 +9,15 @@ from seed, dataset, split and index, so the bytes do not depend on shards or cor
         --seed 7 --root data/raw/coco --output data/raw/coco/shards/val2017-000.json
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as rle
 
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.clevr.draw import draw_scenes
 from eyechart.rendering.renderer import View
+from eyechart.rendering.steps import Drawing
 
 
 def encode(mask: np.ndarray) -> dict[str, Any]:
@@ -33,15 +32,11 @@ def masks(view: View) -> dict[str, Any]:
     return {"segmentations": found, "width": view.image_px[0], "height": view.image_px[1]}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_scenes(parse_args(argv), "{split}/{number:012d}.jpg", masks)
+    draw_scenes(args, "{split}/{number:012d}.jpg", masks)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,19 +10,19 @@ Every item has its own seed, derived from seed, dataset, split and index.
         --output data/raw/cv_bench/shards/test-000.json
 """
 
-import argparse
 from itertools import product
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyechart.core import errors, randomness
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.attempts import case_of, first_success
 from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, scene_of
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))
@@ -77,17 +77,12 @@ def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
     return np.asarray(drawing)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     name = (args.seed, args.dataset, args.split)
     draw_items(args, lambda index: draw_item((*name, index), args.settings))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -7,15 +7,13 @@ Reads the shards' manifests and images; writes the table and, last, the receipt.
         --output data/raw/cv_bench/acquired.json
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.steps import IMAGE, file_bytes, finish, only_split, read_shards
+from eyechart.core.step import command
+from eyechart.rendering.steps import IMAGE, Writing, file_bytes, finish, only_split, read_shards
 from eyechart.tables.parquet import write_table
 
 SCHEMA = pa.schema(
@@ -67,14 +65,9 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write the table, then the receipt."""
-    args = parse_args(argv)
     split = only_split(args)
     files, records = read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"{split}_3d.parquet"
@@ -84,4 +77,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,22 +9,16 @@ seed, derived from seed, dataset, split and index.
         --seed 7 --root data/raw/mmvp --output data/raw/mmvp/shards/test-000.json
 """
 
-import argparse
-
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
+from eyechart.rendering.steps import Drawing
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), "MMVP Images/{number}.jpg")
+    draw_shard(args, "MMVP Images/{number}.jpg")
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -1,6 +1,5 @@
 """Render both images of every pair of one shard, for MMVP and MMVP-VLM."""
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from eyechart.core import randomness
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_json
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.attempts import NoRoomError, first_success
 from eyechart.rendering.datasets.mmvp.patterns import (
     TYPES,
@@ -20,6 +18,7 @@ from eyechart.rendering.datasets.mmvp.patterns import (
 from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import scene_of
+from eyechart.rendering.steps import Drawing, indices
 
 ATTEMPTS = 100
 PLAIN = 24  # of 255: smaller channel differences are not visible
@@ -61,7 +60,7 @@ def changed_px(first: View, second: View) -> int:
     return int((difference >= PLAIN).sum())
 
 
-def draw_shard(args: argparse.Namespace, path: str) -> None:
+def draw_shard(args: Drawing, path: str) -> None:
     """Render the pairs of one shard; write its manifest last.
 
     Parameters
@@ -82,7 +81,7 @@ def draw_shard(args: argparse.Namespace, path: str) -> None:
         )
     files: list[dict[str, Any]] = []
     records = []
-    for index in rendering_steps.indices(args, per=2):
+    for index in indices(args, per=2):
         pattern = pattern_of(index, images // 2)
         name = (args.dataset, args.split, index)
         pair, views = draw_views(name, pattern, args.settings, args.seed)

@@ -8,14 +8,13 @@ Reads the shards' manifests; writes ``Questions.csv`` (``Index,Question,Options,
         --output data/raw/mmvp/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
-from eyechart.rendering.steps import finish, only_split, read_shards, write_csv
+from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
 
 QUESTIONS = ("Index", "Question", "Options", "Correct Answer")
 PATTERNS = ("Index", "Type")
@@ -39,14 +38,9 @@ def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> l
     ]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write the questions and patterns, then the receipt."""
-    args = parse_args(argv)
     files, pairs = read_shards(args.shards, args.root, "pairs", order="pair")
     split = only_split(args)
     asked = [row for p in pairs for row in question_rows(p, (args.dataset, split), args.seed)]
@@ -57,4 +51,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

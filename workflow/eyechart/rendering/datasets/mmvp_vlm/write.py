@@ -8,14 +8,12 @@ the receipt. A statement is true of its own image and false of the other.
         --output data/raw/mmvp_vlm/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
-from eyechart.rendering.steps import finish, only_split, read_shards, write_csv
+from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
 
 STATEMENTS = ("Question ID", "Type", "Statement")
 
@@ -29,14 +27,9 @@ def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
     ]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write the statements, then the receipt."""
-    args = parse_args(argv)
     files, pairs = read_shards(args.shards, args.root, "pairs", order="pair")
     rows = [row for pair in pairs for row in statement_rows(pair)]
     files.append(write_csv(args.root / "Questions.csv", STATEMENTS, rows))
@@ -44,4 +37,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,12 +9,11 @@ derived from seed, dataset, split and index.
         --seed 7 --root data/raw/mochi --output data/raw/mochi/shards/train-000.json
 """
 
-import argparse
 import random
 from typing import Any
 
-from eyechart.core import errors, randomness
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.attempts import NoRoomError, case_of, first_success
 from eyechart.rendering.datasets.mochi.sculptures import (
     CONDITIONS,
@@ -28,6 +27,7 @@ from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.model import Scene
 from eyechart.rendering.scene.viewing import framed_camera, jittered_camera, lights, orbit
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 300
 # Number of images, index of the odd one, condition
@@ -99,17 +99,12 @@ def _scenes(
     return scenes
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     name = (args.seed, args.dataset, args.split)
     draw_items(args, lambda index: draw_trial((*name, index), args.settings))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

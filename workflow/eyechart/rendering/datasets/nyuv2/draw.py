@@ -10,15 +10,15 @@ Every scene has its own seed, derived from seed, dataset, split and index.
         --seed 7 --root data/raw/nyuv2 --output data/raw/nyuv2/shards/train-000.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.attempts import NoRoomError, first_success
 from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import draw_camera, draw_planned, scene_of
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 300
 THINGS = (1, 4)
@@ -51,17 +51,12 @@ def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     return first_success(ATTEMPTS, draw, failure + "raise rendering.extent")
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     name = (args.seed, args.dataset, args.split)
     draw_items(args, lambda index: draw_scene((*name, index), args.settings), depths=True)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -14,19 +14,19 @@ dataset, split and content, so the bytes do not depend on shards or cores.
         --root data/raw/stroop --output data/raw/stroop/shards/test-000.json
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import write_json
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_concept
 from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
 from eyechart.rendering.datasets.stroop.words import Cell, check_typefaces, draw_word, grid
 from eyechart.rendering.drawing import save_array
+from eyechart.rendering.steps import Drawing, shard_indices
 
 Name = tuple[str, str]  # dataset and split
 Record = dict[str, Any]
@@ -65,20 +65,15 @@ def concept_record(
     return image, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     settings, where = args.settings, f"datasets.{args.dataset}"
     colors = palette(settings["palette"], f"{where}.palette")
     check_typefaces(settings["typefaces"], f"{where}.typefaces")
     name = (args.dataset, args.split)
     images = plan(settings, args.split, where, args.seed)
-    mine = rendering_steps.shard_indices(len(images), args.shard, settings["shards"])
+    mine = shard_indices(len(images), args.shard, settings["shards"])
     files, records = [], []
     for number in tqdm(mine, desc="/".join(name), unit="image", mininterval=2):
         entry = images[number]
@@ -92,4 +87,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,25 +9,17 @@ Reads the shards' manifests; writes ``Stroop.csv`` (one row per word image), ``P
         --output data/raw/stroop/acquired.json
 """
 
-import argparse
-
-from eyechart.core import errors
-from eyechart.rendering import steps as rendering_steps
+from eyechart.core.step import command
 from eyechart.rendering.datasets.stroop.palettes import palette
-from eyechart.rendering.steps import finish, only_split, read_shards, write_csv
+from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
 
 WORDS = ("file", "word", "font", "background", "typeface", "size_px", "x", "y", "contrast")
 PALETTE = ("name", "red", "green", "blue")
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: Writing) -> None:
     """Write both tables, then the receipt."""
-    args = parse_args(argv)
     split = only_split(args)
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
     files, images = read_shards(args.shards, args.root, "images", order="number")
@@ -39,4 +31,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -49,7 +49,7 @@ def test_every_word_stands_in_every_font_colour_on_every_other_background_once(r
     )
 
 
-def test_the_layout_reads_what_the_studio_writes(root):
+def test_the_layout_reads_what_was_rendered(root):
     found = stroop_layout.read_dataset(root)
     assert found.colors == OWN
     assert {name: len(files) for name, files in found.concepts.items()} == dict.fromkeys(OWN, 3)

@@ -14,6 +14,7 @@ from skills_fixture import check_tables, photo, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.hpatches import (
     corners,
 )
@@ -154,7 +155,7 @@ def test_a_missing_or_broken_image_is_named():
     with pytest.raises(UserError, match=r"elsewhere: no sequence folders"):
         hpatches_layout.inventory(Path("elsewhere"), ["test"])
     with pytest.raises(UserError, match=r"layout 'hpatches' has no splits; give one name"):
-        hpatches_layout.check_released(["train", "test"])
+        layouts_base.check_released(hpatches_layout, ["train", "test"])
 
 
 def test_a_zip_of_the_official_layout_is_taken():

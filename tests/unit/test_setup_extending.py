@@ -48,14 +48,11 @@ from eyechart.tables import receipt
 NAME = "toy"
 TOPS = ("",)
 RELEASED = ("test",)
+TITLE, WITH = "toy", "answers"
 
 
-def member(name, splits):
-    return name if name.endswith(".png") else None
-
-
-def check_released(splits):
-    pass
+def needs(path, splits):
+    return path.endswith(".png")
 
 
 def inventory(root, splits):

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.group_split import group_split
-from eyechart.data.image_files import check_images
+from eyechart.core.randomness import seed_for
+from eyechart.data.open_image import check_images
 from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
@@ -39,10 +39,7 @@ def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argpa
 def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
     """Return the receipt and the dataset's folder.
 
-    Raises
-    ------
-    UserError
-        If the receipt has another layout, or lacks a split named in the settings.
+    Raise a UserError if the receipt has another layout, or lacks a split named in the settings.
     """
     receipt = read_receipt(args.receipt)
     for split in args.settings["splits"]:
@@ -52,6 +49,16 @@ def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
     if receipt["layout"] != layout:
         raise UserError(f"{args.receipt}: layout is {receipt['layout']!r}, expected {layout!r}")
     return receipt, args.receipt.parent
+
+
+def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
+    """Return ``train`` or ``test`` for a group, based on its name alone.
+
+    Other groups, splits and row order do not matter, so adding data never moves a group. The share
+    of test groups is ``test_share`` up to binomial noise.
+    """
+    draw = seed_for("group_split", dataset, seed, group) / 2**63  # uniform in [0, 1)
+    return "test" if draw < test_share else "train"
 
 
 def divider(args: argparse.Namespace) -> Callable[[str], str]:

@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import io
 import json
 import logging
 from collections import Counter
@@ -13,11 +12,11 @@ import pyarrow as pa
 from PIL import Image
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import atomic
+from eyechart.core.files import write_bytes
 from eyechart.data import preparation
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
 from eyechart.data.canvas.items import Puzzle, PuzzleView, group_by_ties
-from eyechart.data.image_files import MOST_PIXELS, check_size
+from eyechart.data.open_image import decode, png, read_image
 from eyechart.data.preparation import Row
 from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
@@ -49,10 +48,8 @@ class PuzzleWriter:
     def add(self, puzzle: Puzzle) -> None:
         """Check a puzzle, write its views and canvas, and keep its rows.
 
-        Raises
-        ------
-        UserError
-            If an image is missing, altered or truncated, or the puzzle is inconsistent.
+        Raise a UserError if an image is missing, altered or truncated, or the puzzle is
+        inconsistent.
         """
         puzzle.check()
         views = [self._open(puzzle, view) for view in puzzle.views]
@@ -114,7 +111,7 @@ class PuzzleWriter:
             canvas, moved = draw_canvas(of, [marks[n] for n in part], style)
             name = f"{puzzle.item_id}_canvas" + ("" if together else f"_{part[0] + 1}")
             path = self.folder / f"{name}.png"
-            self._write(path, png(canvas))
+            write_bytes(path, png(canvas))
             self._row(puzzle, name, path, path.read_bytes(), canvas.size, "canvas")
             self._keep(puzzle, CANVAS, name, [region for regions in moved for region in regions])
             shown.append(name)
@@ -131,12 +128,12 @@ class PuzzleWriter:
         else:
             path = self.folder / f"{view.image_id}{_SUFFIXES.get(kind, '.png')}"
             data = data if kind in _SUFFIXES else png(image)
-            self._write(path, data)
+            write_bytes(path, data)
         self._row(puzzle, view.image_id, path, data, image.size, "view")
         return image
 
     def _read(self, path: Path, where: str) -> bytes:
-        data = read(path, where)
+        data = read_image(path, where)
         expected = self._expected.get(path.relative_to(self.root).as_posix())
         if expected not in (None, hashlib.sha256(data).hexdigest()):
             raise UserError(
@@ -144,10 +141,6 @@ class PuzzleWriter:
                 f"{self.args.receipt} to acquire the dataset again"
             )
         return data
-
-    def _write(self, path: Path, data: bytes) -> None:
-        with atomic(path) as partial:
-            partial.write_bytes(data)
 
     def _row(
         self, puzzle: Puzzle, name: str, path: Path, data: bytes, size: tuple[int, int], kind: str
@@ -167,62 +160,8 @@ class PuzzleWriter:
         self._regions += [shared | region._asdict() for region in regions]
 
 
-def decode(data: bytes, where: str) -> tuple[Image.Image, str]:
-    """Decode an image completely; return it in RGB, and its file format.
-
-    Raises
-    ------
-    UserError
-        If the bytes are not a complete image, or it has too many pixels.
-    """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            check_size(Path(where), image.size)
-            return image.convert("RGB"), image.format or ""
-    except Image.DecompressionBombError:
-        raise UserError(f"{where}: the image has far more than {MOST_PIXELS} pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{where}: not a complete image ({error})") from None
-
-
-def open_image(path: Path, needed_by: str) -> Image.Image:
-    """Load an image of the dataset's folder completely, in RGB.
-
-    Raises
-    ------
-    UserError
-        If it is missing (the message names ``needed_by``) or not complete.
-    """
-    return decode(read(path, needed_by), str(path))[0]
-
-
-def size_of(path: Path, needed_by: str) -> tuple[int, int]:
-    """Return the width and height of an image in px; errors are those of :func:`open_image`."""
-    data = read(path, needed_by)
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: not a complete image ({error})") from None
-
-
-def read(path: Path, needed_by: str) -> bytes:
-    """Return an image's bytes; if it is missing, raise a UserError that names ``needed_by``."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: image is missing, but {needed_by} needs it") from None
-
-
 def remove_stale(folder: Path, names: set[str]) -> None:
     """Remove every file of the image folder whose name is not in ``names``."""
     for path in folder.glob("*"):
         if path.is_file() and path.name not in names:
             path.unlink()
-
-
-def png(image: Image.Image) -> bytes:
-    """Return an image as PNG bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.arrow_rows import Rows, read_arrow, read_parquet
 from eyechart.data.own.shards import find_shards
-from eyechart.data.records import Record, read_csv, read_jsonl
+from eyechart.data.records import Record, Rows, read_arrow, read_csv, read_jsonl, read_parquet
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 

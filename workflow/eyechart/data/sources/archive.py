@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import atomic
+from eyechart.core.files import atomic, write_bytes
 
 # PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
 MAX_RATIO = 100
@@ -217,5 +217,4 @@ def _write(member: tuple[bytes, int, Path]) -> None:
     data, size, path = member
     if len(data) != size:
         raise tarfile.ReadError(f"{path.name} ends before its declared size")
-    with atomic(path) as partial:
-        partial.write_bytes(data)
+    write_bytes(path, data)

@@ -194,10 +194,10 @@ def main(argv: list[str]) -> None:
     splits = args.settings["splits"]
     layout = layouts_base.find(args.settings["layout"])
     layouts_base.check_output(args.root, args.output)
-    layout.check_released(splits)
+    layouts_base.check_released(layout, splits)
     versions = sources_of(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
     state = LockState(args.versions, args.lock, table.read_lock(args.lock))
-    choose = partial(layout.member, splits=splits)
+    choose = partial(layouts_base.member, layout, splits=splits)
     found: list[Locked] = []
     for version in versions:
         if version.repository and version.is_archive:

@@ -43,11 +43,13 @@ def main(argv: list[str]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if args.source.is_dir():
         top = layouts_base.top_of(args.source, layout)
-        counts, files = layout.inventory(top, splits)  # so that errors name the user's paths
+        counts, files = layouts_base.inventory(
+            layout, top, splits
+        )  # so that errors name the user's paths
         link_files(top, args.root, files)
     elif args.source.exists():
-        unpack(args.source, args.root, partial(layout.member, splits=splits))
-        counts, files = layout.inventory(args.root, splits)
+        unpack(args.source, args.root, partial(layouts_base.member, layout, splits=splits))
+        counts, files = layouts_base.inventory(layout, args.root, splits)
     else:
         raise UserError(f"{args.source}: no such folder, zip or tar")
     write_receipt(

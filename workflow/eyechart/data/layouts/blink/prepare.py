@@ -29,9 +29,8 @@ from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
-from eyechart.data.hub_rows import image_bytes, plain_name, read_rows, text_list
 from eyechart.data.layouts.blink import layout
-from eyechart.data.records import Record
+from eyechart.data.records import Record, image_bytes, plain_name, read_rows, text_list
 from eyechart.tables.regions import REF, Region
 
 _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image_1", "image_2"]

@@ -82,7 +82,7 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
 
 
 def _load(root: Path, name: str, split: str) -> Row:
-    found = layout.read_lists(root, name, split, layout.leave_out_outlines)
+    found = layout.read_annotations(root, name, split, layout.leave_out_outlines)
     path = Path(root) / name
     _check_rows(found, "images", ("id", "file_name", "width", "height"), path)
     files: set[str] = set()

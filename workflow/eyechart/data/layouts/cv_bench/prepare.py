@@ -25,11 +25,11 @@ from eyechart.core.errors import UserError
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, decode
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import DEPTH, check_wording
-from eyechart.data.hub_rows import image_bytes, read_rows, text_list, whole_number
 from eyechart.data.layouts.cv_bench import layout
-from eyechart.data.records import Record
+from eyechart.data.open_image import decode
+from eyechart.data.records import Record, image_bytes, read_rows, text_list, whole_number
 from eyechart.tables.regions import LETTERS, Region, box
 
 _COLUMNS = ["idx", "task", "image", "question", "choices", "answer", "source_dataset",

@@ -26,10 +26,11 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, open_image, size_of
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
 from eyechart.data.layouts.hpatches import layout
 from eyechart.data.layouts.hpatches.corners import corners
+from eyechart.data.open_image import decode, read_image
 from eyechart.tables.regions import LETTERS
 
 _CELLS = 24  # grid cells along the first image's longer side, one candidate each
@@ -48,14 +49,14 @@ def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) 
     paths = [root / layout.image_path(sequence, n) for n in (1, number)]
     homography_path = root / layout.homography(sequence, number)
     matrix = layout.read_homography(homography_path)
-    first, size = open_image(paths[0], sequence), size_of(paths[1], sequence)
+    first, other = (decode(read_image(path, sequence), path)[0] for path in paths)
     found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
     found = found[_inside(found, first.size)]
     visible = layout.project(matrix, found)
-    possible = [int(n) for n in np.flatnonzero(_inside(visible, size))]
+    possible = [int(n) for n in np.flatnonzero(_inside(visible, other.size))]
     source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, visible))
     name = f"{sequence}_1_{number}"
-    apart = args.settings["apart"] * max(size)
+    apart = args.settings["apart"] * max(other.size)
     made = match(source, target, apart, possible, args.dataset, args.seed, name)
     if made is None:
         return None

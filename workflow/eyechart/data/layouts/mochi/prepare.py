@@ -26,9 +26,8 @@ from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import ODD, check_wording
-from eyechart.data.hub_rows import image_bytes, read_rows, whole_number
 from eyechart.data.layouts.mochi import layout
-from eyechart.data.records import Record
+from eyechart.data.records import Record, image_bytes, read_rows, whole_number
 from eyechart.tables.regions import LETTERS
 
 _COLUMNS = ["dataset", "condition", "trial", "n_objects", "oddity_index", "images"]

@@ -20,11 +20,12 @@ import numpy as np
 from PIL import Image
 
 from eyechart.core import errors
-from eyechart.core.files import atomic
+from eyechart.core.files import write_bytes
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.tables import FOLDER, png, remove_stale
+from eyechart.data.canvas.tables import FOLDER, remove_stale
 from eyechart.data.layouts.nyuv2 import layout
+from eyechart.data.open_image import png
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
 
@@ -54,8 +55,7 @@ def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
     data = png(Image.fromarray(loaded.image))
     path, depth = folder / f"{name}.png", folder / f"{name}_depth.png"
     for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(loaded.depth))))):
-        with atomic(to) as partial:
-            partial.write_bytes(content)
+        write_bytes(to, content)
     height, width = loaded.depth.shape
     return {
         "image_id": name,

@@ -25,10 +25,11 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, size_of
+from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import SEMANTIC, check_wording
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
+from eyechart.data.open_image import opened, read_image
 from eyechart.tables.regions import LETTERS
 
 _log = logging.getLogger(__name__)
@@ -81,7 +82,8 @@ def _points(
     """Return the points of both images, their minimum distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
-        size = size_of(root / name, pair.annotation)
+        with opened(read_image(root / name, pair.annotation), root / name) as image:
+            size = image.size
         middles = [(x + 0.5, y + 0.5) for x, y in of]
         kept, far = move_onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
         points.append(kept)

@@ -15,19 +15,17 @@ The colours are those of ``Palette.csv`` in its order, else the sorted names of 
 are no splits: the only split of a dataset in this layout may have any name.
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.layouts.base import within_top
-from eyechart.data.layouts.mmvp.layout import check_one
+from eyechart.data.layouts.base import Inventory
 from eyechart.data.records import Record, read_csv, require
 from eyechart.tables import receipt
 
 NAME = "stroop"
 TOPS = ("stroop", "Stroop", "")  # possible top folders of an archive
-RELEASED = None  # the only split may have any name
+RELEASED = None
 TABLE, PALETTE = "Stroop.csv", "Palette.csv"
 WORDS, CONCEPTS = "words", "concepts"
 NEEDED = ("file", "word", "font", "background")
@@ -59,33 +57,18 @@ class StroopFiles(NamedTuple):
     concepts: dict[str, list[str]]
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    if path in (TABLE, PALETTE):
-        return path
-    fits = re.fullmatch(rf"({WORDS}|{CONCEPTS})/.*", path) and path.lower().endswith(ENDS)
-    return path if fits and not Path(path).name.startswith(".") else None
+def needs(path: str, splits: list[str]) -> bool:
+    """Return whether a file of the dataset's folder is needed."""
+    is_image = path.startswith((f"{WORDS}/", f"{CONCEPTS}/")) and path.lower().endswith(ENDS)
+    return path in (TABLE, PALETTE) or (is_image and not Path(path).name.startswith("."))
 
 
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for more than one split: all images are one split."""
-    check_one(splits, NAME)
-
-
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts of the only split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If the tables or folders cannot be read, see :func:`read_dataset`.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts of the only split, and all files relative to ``root``."""
     found = read_dataset(root)
     images = [word.file for word in found.words]
     images += [file for files in found.concepts.values() for file in files]
-    tables = [TABLE, *([PALETTE] if (Path(root) / PALETTE).exists() else [])]
+    tables = [TABLE, *([PALETTE] if (root / PALETTE).exists() else [])]
     counts = receipt.SplitCounts(images=len(images), questions=0)
     return {splits[0]: counts}, [Path(file) for file in (*tables, *images)]
 
@@ -93,13 +76,10 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
 def read_dataset(root: Path) -> StroopFiles:
     """Read the palette, the table of words and the concept folders.
 
-    Raises
-    ------
-    UserError
-        If a column is missing, a cell cannot be read, a word, font or background is not a colour
-        of the palette, an image is missing or in two rows, or a colour has fewer than two images.
+    Raise a UserError if a column is missing, a cell cannot be read, a word, font or background is
+    not a colour of the palette, an image is missing or in two rows, or a colour has fewer than two
+    images.
     """
-    root = Path(root)
     concepts = _read_concepts(root)
     colors = _read_palette(root / PALETTE, concepts)
     for name in colors:

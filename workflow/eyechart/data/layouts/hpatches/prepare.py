@@ -20,6 +20,7 @@ import logging
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from eyechart.core import errors
 from eyechart.data import preparation
@@ -29,13 +30,41 @@ from eyechart.data.canvas.items import Puzzle, PuzzleView
 from eyechart.data.canvas.tables import PuzzleWriter
 from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
 from eyechart.data.layouts.hpatches import layout
-from eyechart.data.layouts.hpatches.corners import corners
 from eyechart.data.open_image import decode, read_image
 from eyechart.tables.regions import LETTERS
 
 _CELLS = 24  # grid cells along the first image's longer side, one candidate each
 _EDGE = 0.02  # minimum distance of a mark to the border, as a share of the longer side
+_WIDTH = 2.0  # of the window in which corners are found, in px
 _log = logging.getLogger(__name__)
+
+
+def strength(grey: np.ndarray) -> np.ndarray:
+    """Return the corner strength of every pixel of a grey image, both of shape (h, w).
+
+    It is the smaller eigenvalue of the structure tensor (Shi & Tomasi, CVPR 1994).
+    """
+    down, across = np.gradient(gaussian_filter(grey.astype(np.float64), 1.0))
+    xx, yy, xy = (gaussian_filter(p, _WIDTH) for p in (across**2, down**2, across * down))
+    return (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+
+
+def corners(grey: np.ndarray, cells: int) -> np.ndarray:
+    """Return the strongest pixel per grid cell, restricted to the stronger half of them.
+
+    ``grey`` has the shape (h, w), and ``cells`` along its longer side. The pixels are int64 of
+    shape (n, 2): x and y indices, strongest first.
+    """
+    found = strength(grey)
+    step = max(max(grey.shape) // cells, 1)
+    best = []
+    for top in range(0, grey.shape[0], step):
+        for left in range(0, grey.shape[1], step):
+            cell = found[top : top + step, left : left + step]
+            y, x = np.unravel_index(int(cell.argmax()), cell.shape)
+            best.append((float(cell[y, x]), left + int(x), top + int(y)))
+    best.sort(key=lambda one: (-one[0], one[1:]))
+    return np.array([one[1:] for one in best[: max((len(best) + 1) // 2, 1)]], np.int64)
 
 
 def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) -> Puzzle | None:

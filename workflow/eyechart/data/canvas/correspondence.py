@@ -65,10 +65,7 @@ def match(
 def move_onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
     """Move points onto an image by at most one pixel; return them and how many were moved.
 
-    Raises
-    ------
-    UserError
-        If a point lies farther outside.
+    Raise a UserError if a point lies farther outside.
     """
     found, moved = [], 0
     for number, (x, y) in enumerate(points):

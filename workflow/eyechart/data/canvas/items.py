@@ -116,10 +116,7 @@ class Puzzle:
     def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
         """Return a view's regions, including the whole-image region, given the image's size.
 
-        Raises
-        ------
-        UserError
-            If a region does not lie on the image.
+        Raise a UserError if a region does not lie on the image.
         """
         of = self.views[view]
         for region in of.regions:
@@ -163,10 +160,7 @@ def question_of(prompt: str) -> str:
 def letter_of(answer: Any, choices: list[str], where: str) -> str:
     """Return the choice that an answer such as ``(A)`` stands for.
 
-    Raises
-    ------
-    UserError
-        If it has another form, e.g. ``hidden``, or there is no such choice.
+    Raise a UserError if it has another form, e.g. ``hidden``, or there is no such choice.
     """
     for letter, choice in zip(LETTERS, choices, strict=False):
         if answer == f"({letter})":

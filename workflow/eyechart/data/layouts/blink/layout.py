@@ -69,11 +69,8 @@ def images_per_item(sub_task: str) -> int:
 def read_points(root: Path) -> dict[str, dict[str, Region]]:
     """Return the points of every ``idx`` by name; empty if there is no such table.
 
-    Raises
-    ------
-    UserError
-        If a column is missing, a cell is not a number, a name is unknown or duplicated, or an
-        ``idx`` has some but not all of the five points.
+    Raise a UserError if a column is missing, a cell is not a number, a name is unknown or
+    duplicated, or an ``idx`` has some but not all of the five points.
     """
     path = root / POINTS
     if not path.exists():

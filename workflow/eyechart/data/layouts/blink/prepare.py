@@ -39,11 +39,8 @@ _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image
 def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
     """Return the sub-tasks of the wanted skills, in BLINK's order.
 
-    Raises
-    ------
-    UserError
-        If BLINK does not have such a skill, or ``marks`` is false although the marks are part of
-        the images.
+    Raise a UserError if BLINK does not have such a skill, or ``marks`` is false although the marks
+    are part of the images.
     """
     known = {skill: name for name, skill in BLINK.items()}
     for skill in settings["skills"]:

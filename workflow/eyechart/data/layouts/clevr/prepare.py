@@ -67,12 +67,8 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     """Return one row per question of a split.
 
     ``item_id`` numbers an image's questions in file order. The answer determines the task. The
-    input type of Hewitt & Liang's control task is the question's text.
-
-    Raises
-    ------
-    UserError
-        If a question lacks a field, refers to an unknown image, or has an unknown answer.
+    input type of Hewitt & Liang's control task is the question's text. Raise a UserError if a
+    question lacks a field, refers to an unknown image, or has an unknown answer.
     """
     file = Path(root) / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}

@@ -37,10 +37,7 @@ _PART = 1000  # images whose items are held as rows at a time
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
     """Return a split's images, or a seeded sample of ``subset``; each is drawn independently.
 
-    Raises
-    ------
-    UserError
-        If there are fewer than ``subset``.
+    Raise a UserError if there are fewer than ``subset``.
     """
     if subset is None:
         return images

@@ -40,10 +40,7 @@ _log = logging.getLogger(__name__)
 def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
     """Return the boxes of a row, each [left, top, right, bottom], clipped to the image.
 
-    Raises
-    ------
-    UserError
-        If the cell has another form, or a box lies entirely outside the image.
+    Raise a UserError if the cell has another form, or a box lies entirely outside the image.
     """
     if not isinstance(values, list) or not all(_is_box(value) for value in values):
         raise UserError(
@@ -64,10 +61,7 @@ def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
 def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     """Return the puzzle of a row about depth order.
 
-    Raises
-    ------
-    UserError
-        If a cell cannot be read.
+    Raise a UserError if a cell cannot be read.
     """
     where, values = record
     choices = text_list(values["choices"], "choices", where)

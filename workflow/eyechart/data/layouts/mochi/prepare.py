@@ -37,11 +37,8 @@ _MOST = 4  # maximum number of images of a trial
 def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     """Return the puzzle of the ``number``-th row, from 1.
 
-    Raises
-    ------
-    UserError
-        If the number of images is not 3 or 4, differs from ``n_objects``, or the odd one is not
-        among them.
+    Raise a UserError if the number of images is not 3 or 4, differs from ``n_objects``, or the odd
+    one is not among them.
     """
     where, values = record
     images = values["images"] or []

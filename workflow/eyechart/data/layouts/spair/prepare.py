@@ -41,12 +41,8 @@ def puzzle_of(
     """Return the puzzle of a pair and the number of points that were moved onto their images.
 
     The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
-    image's longer side. Keypoints are pixel indices, so marks are at pixel centres.
-
-    Raises
-    ------
-    UserError
-        If annotation or images cannot be read, or a keypoint lies outside its image.
+    image's longer side. Keypoints are pixel indices, so marks are at pixel centres. Raise a
+    UserError if annotation or images cannot be read, or a keypoint lies outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:

@@ -47,12 +47,9 @@ from eyechart.tables import receipt
 
 NAME = "toy"
 TOPS = ("",)
+FILES = (r".*\\.png",)
 RELEASED = ("test",)
 TITLE, WITH = "toy", "answers"
-
-
-def needs(path, splits):
-    return path.endswith(".png")
 
 
 def inventory(root, splits):

@@ -6,6 +6,7 @@ interface. The module ``prepare`` beside it makes the tables.
 
 import importlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -26,6 +27,9 @@ class LayoutModule(Protocol):
         Name of the layout, and of the dataset in messages.
     TOPS : tuple of str
         Possible top folders of an official archive or of a user's folder.
+    FILES : tuple of str
+        Patterns of the files that are needed, named from the dataset's folder; ``{split}`` stands
+        for any of the wanted splits.
     RELEASED : tuple of str or None
         Official splits that can be evaluated; None if there are no splits, so that the only one may
         have any name.
@@ -38,11 +42,9 @@ class LayoutModule(Protocol):
     NAME: str
     TITLE: str
     TOPS: tuple[str, ...]
+    FILES: tuple[str, ...]
     RELEASED: tuple[str, ...] | None
     WITH: str
-
-    def needs(self, path: str, splits: list[str]) -> bool:
-        """Return whether a file, named from the dataset's folder, is needed for the splits."""
 
     def inventory(self, root: Path, splits: list[str]) -> Inventory:
         """Return the counts per split, and all files relative to ``root``.
@@ -74,7 +76,9 @@ def member(layout: LayoutModule, name: str, splits: list[str]) -> str | None:
     """Return an archive member's path in the dataset's folder, or None if it is not needed."""
     tops = (f"{top}/" for top in layout.TOPS if top)
     path = next((name.removeprefix(top) for top in tops if name.startswith(top)), name)
-    return path if layout.needs(path, splits) else None
+    wanted = f"({'|'.join(map(re.escape, splits))})"
+    needed = any(re.fullmatch(each.replace("{split}", wanted), path) for each in layout.FILES)
+    return path if needed else None
 
 
 def check_output(root: Path, output: Path) -> None:

@@ -3,7 +3,6 @@
 Neither has splits: the only split of a dataset in these layouts may have any name.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +28,6 @@ class PairedRow:
 
 
 Paired = TypeVar("Paired", bound=PairedRow)
-
-
-def is_image(path: str, folders: tuple[str, ...], below: str = "") -> bool:
-    """Return whether a path is that of a numbered image in one of these folders."""
-    return bool(re.fullmatch(rf"({'|'.join(map(re.escape, folders))})/{below}[0-9]+\.jpg", path))
 
 
 def folder(root: Path, names: tuple[str, ...]) -> str:

@@ -18,6 +18,7 @@ from eyechart.tables.regions import REF, Region, point
 
 NAME = "blink"
 TOPS = ("BLINK", "")  # possible top folders of an archive
+FILES = (rf"({'|'.join(BLINK)})/{{split}}-00000-of-00001\.parquet", r"Points\.csv")
 RELEASED = ("val",)  # the answers of test are not public
 TITLE, WITH = "BLINK", "answers"
 POINTS = "Points.csv"  # our own addition: positions of the marks of each idx
@@ -28,11 +29,6 @@ NAMES = (REF, "A", "B", "C", "D")
 def shard(sub_task: str, split: str) -> str:
     """Return the path of a sub-task's rows in the dataset's folder."""
     return f"{sub_task}/{split}-00000-of-00001.parquet"
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return path in {POINTS, *(shard(sub_task, split) for sub_task in BLINK for split in splits)}
 
 
 def existing_sub_tasks(root: Path, split: str) -> list[str]:

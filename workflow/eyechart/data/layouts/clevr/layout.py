@@ -3,7 +3,6 @@
 Source: README.txt of the CLEVR v1.0 release (Johnson et al., CVPR 2017).
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,11 @@ from eyechart.tables import receipt
 
 NAME = "clevr"
 TOPS = ("CLEVR_v1.0", "")  # top folder of the official archive
+FILES = (
+    r"images/{split}/[^/]+\.png",
+    r"scenes/CLEVR_{split}_scenes\.json",
+    r"questions/CLEVR_{split}_questions\.json",
+)
 RELEASED = ("train", "val")  # the official splits that come with scenes and answers
 OPEN, TITLE, WITH = True, "CLEVR v1.0", "scenes and answers"
 
@@ -35,13 +39,6 @@ def scenes(split: str) -> str:
 def questions(split: str) -> str:
     """Return the path of a split's questions in the dataset's folder."""
     return f"questions/CLEVR_{split}_questions.json"
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    lists = {each(split) for split in splits for each in (scenes, questions)}
-    of_split = "|".join(map(re.escape, splits))
-    return path in lists or bool(re.fullmatch(rf"images/({of_split})/[^/]+\.png", path))
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

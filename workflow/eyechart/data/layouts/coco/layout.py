@@ -6,7 +6,6 @@ can be read, whatever the names of its splits and categories.
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from eyechart.tables import receipt
 
 NAME = "coco"
 TOPS = ("", "coco")  # official archives have no top folder, users' folders often do
+FILES = (r"{split}/[^/]+\.(?i:jpe?g|png)", r"annotations/(instances|captions)_{split}\.json")
 RELEASED = ("train2017", "val2017")  # the official splits that come with annotations
 OPEN, TITLE, WITH = True, "COCO 2017", "annotations"
 _SHOWN = 3  # number of names in an error
@@ -35,13 +35,6 @@ def instances(split: str) -> str:
 def captions(split: str) -> str:
     """Return the path of a split's captions in the dataset's folder."""
     return f"annotations/captions_{split}.json"
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    lists = {each(split) for split in splits for each in (instances, captions)}
-    image = rf"({'|'.join(map(re.escape, splits))})/[^/]+\.(jpe?g|png)"
-    return path in lists or bool(re.fullmatch(image, path, re.IGNORECASE))
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

@@ -12,16 +12,12 @@ from eyechart.tables import receipt
 
 NAME = "cv_bench"
 TOPS = ("CV-Bench", "")  # possible top folders of an archive
+FILES = (r"test_3d\.parquet",)
 RELEASED = ("test",)
 TITLE, WITH = "CV-Bench", "answers"
 ROWS = "test_3d.parquet"
 DEPTH = "Depth"
 TASKS = (DEPTH, "Distance", "Count", "Relation")
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return path == ROWS
 
 
 def is_depth(record: Record) -> bool:

@@ -17,16 +17,11 @@ from eyechart.tables import receipt
 
 NAME = "hpatches"
 TOPS = ("hpatches-sequences-release", "")  # possible top folders of an archive
+FILES = (r"[iv]_[^/]+/([1-6]\.ppm|H_1_[2-6])",)
 RELEASED = None
 KINDS = {"i": "illumination", "v": "viewpoint"}
 LAST = 6
 _SEQUENCE = re.compile(r"[iv]_[^/]+")
-_MEMBER = re.compile(r"[iv]_[^/]+/([1-6]\.ppm|H_1_[2-6])")
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return bool(_MEMBER.fullmatch(path))
 
 
 def image_path(sequence: str, number: int) -> str:

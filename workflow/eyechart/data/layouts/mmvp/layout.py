@@ -17,13 +17,13 @@ from eyechart.data.layouts.pairs import (
     PairedRow,
     folder,
     inventory_of,
-    is_image,
     read_paired,
 )
 from eyechart.data.records import Record, positive, read_csv, require
 
 NAME = "mmvp"
 TOPS = ("MMVP", "")  # possible top folders of an archive
+FILES = (r"(Questions|Patterns)\.csv", r"MMVP[ _]Images/[0-9]+\.jpg")
 RELEASED = None
 PATTERNS = "Patterns.csv"  # addition of eyechart's rendered datasets: the pattern of each Index
 FOLDERS = ("MMVP Images", "MMVP_Images")  # the name in the authors' script, and a common variant
@@ -45,11 +45,6 @@ class MmvpQuestion(PairedRow):
 def image_path(root: Path, question: MmvpQuestion) -> str:
     """Return the path of a question's image in the dataset's folder."""
     return f"{folder(root, FOLDERS)}/{question.number}.jpg"
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return path in (QUESTIONS, PATTERNS) or is_image(path, FOLDERS)
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

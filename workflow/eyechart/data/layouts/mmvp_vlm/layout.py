@@ -18,13 +18,13 @@ from eyechart.data.layouts.pairs import (
     PairedRow,
     folder,
     inventory_of,
-    is_image,
     read_paired,
 )
 from eyechart.data.records import Record, positive
 
 NAME = "mmvp_vlm"
 TOPS = ("MMVP_VLM", "")  # possible top folders of an archive
+FILES = (r"Questions\.csv", r"(MLLM_VLM Images|MMVP_VLM_Images)/[^/]+/[0-9]+\.jpg")
 RELEASED = None
 FOLDERS = ("MLLM_VLM Images", "MMVP_VLM_Images")
 COLUMNS = ("Question ID", "Type", "Statement")
@@ -35,11 +35,6 @@ class Statement(PairedRow):
     """One statement, which is true of the image with its number; ``kind`` is its Type."""
 
     kind: str
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return path == QUESTIONS or is_image(path, FOLDERS, "[^/]+/")
 
 
 def image_path(root: Path, statement: Statement) -> str:

@@ -13,14 +13,10 @@ from eyechart.tables import receipt
 
 NAME = "mochi"
 TOPS = ("MOCHI", "")  # possible top folders of an archive
+FILES = (r"data/train-\d{5}-of-\d{5}\.parquet",)
 RELEASED = ("train",)
 TITLE, WITH = "MOCHI", "answers"
 _SHARD = re.compile(r"data/train-(\d{5})-of-(\d{5})\.parquet")
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return bool(_SHARD.fullmatch(path))
 
 
 def shards(root: Path) -> list[Path]:

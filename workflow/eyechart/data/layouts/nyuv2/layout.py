@@ -22,6 +22,7 @@ from eyechart.tables import receipt
 
 NAME = "nyuv2"
 TOPS = ("nyu_depth_v2", "")  # possible top folders of an archive
+FILES = (r"nyu_depth_v2_labeled\.mat", r"splits\.mat")
 RELEASED = ("train", "test")
 TITLE, WITH = "NYU Depth V2", "depths"
 IMAGES_FILE = "nyu_depth_v2_labeled.mat"
@@ -42,11 +43,6 @@ class Nyuv2Image(NamedTuple):
     image: np.ndarray
     depth: np.ndarray
     scene: str
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    return path in (IMAGES_FILE, SPLITS)
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

@@ -18,10 +18,10 @@ from eyechart.tables import receipt
 
 NAME = "spair"
 TOPS = ("SPair-71k", "")  # possible top folders of an archive
+FILES = (r"PairAnnotation/{split}/.*\.json", r"JPEGImages/[^/]+/[^/]+\.jpg")
 RELEASED = ("trn", "val", "test")
 TITLE, WITH = "SPair-71k", "keypoints"
 _PAIR = re.compile(r"(\d+)-([^:/]+)-([^-:/]+):([^/:]+)\.json")
-_IMAGE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
 _FIELDS = ("src_imname", "trg_imname", "src_kps", "trg_kps", "kps_ids", "category")
 Point = tuple[float, float]
 
@@ -42,12 +42,6 @@ class Keypoints(NamedTuple):
     ids: list[str]
     source: list[Point]
     target: list[Point]
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    wanted = tuple(f"PairAnnotation/{split}/" for split in splits)
-    return bool(_IMAGE.fullmatch(path)) or (path.startswith(wanted) and path.endswith(".json"))
 
 
 def pairs(root: Path, split: str) -> list[SpairPair]:

@@ -25,6 +25,7 @@ from eyechart.tables import receipt
 
 NAME = "stroop"
 TOPS = ("stroop", "Stroop", "")  # possible top folders of an archive
+FILES = (r"(Stroop|Palette)\.csv", r"(words|concepts)/(.*/)?[^./][^/]*\.(?i:png|jpe?g)")
 RELEASED = None
 TABLE, PALETTE = "Stroop.csv", "Palette.csv"
 WORDS, CONCEPTS = "words", "concepts"
@@ -55,12 +56,6 @@ class StroopFiles(NamedTuple):
     colors: dict[str, list[int] | None]
     words: list[Word]
     concepts: dict[str, list[str]]
-
-
-def needs(path: str, splits: list[str]) -> bool:
-    """Return whether a file of the dataset's folder is needed."""
-    is_image = path.startswith((f"{WORDS}/", f"{CONCEPTS}/")) and path.lower().endswith(ENDS)
-    return path in (TABLE, PALETTE) or (is_image and not Path(path).name.startswith("."))
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

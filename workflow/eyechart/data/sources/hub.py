@@ -161,14 +161,10 @@ class Hub:
             ) from None
 
     def _gated(self, repository: str) -> str:
-        how = (
-            "and the account of HF_TOKEN has no access"
-            if self._token
-            else "and HF_TOKEN is not set"
-        )
+        how = "the account of HF_TOKEN has no access" if self._token else "HF_TOKEN is not set"
         return (
-            f"{self._messages.name}: {repository} is gated, {how}; accept its terms on its page "
-            "of the hub, and set the environment variable HF_TOKEN to your account's token"
+            f"{self._messages.name}: {repository} is gated, and {how}; accept its terms on its "
+            "page of the hub, and set the environment variable HF_TOKEN to your account's token"
         )
 
     def _revisions(self, repository: str, revision: str) -> str:

@@ -13,16 +13,15 @@ from eyechart.tables import receipt
 
 NAME = "mochi"
 TOPS = ("MOCHI", "")  # possible top folders of an archive
-FILES = (r"data/train-\d{5}-of-\d{5}\.parquet",)
+FILES = (r"data/train-(\d{5})-of-(\d{5})\.parquet",)
 RELEASED = ("train",)
 TITLE, WITH = "MOCHI", "answers"
-_SHARD = re.compile(r"data/train-(\d{5})-of-(\d{5})\.parquet")
 
 
 def shards(root: Path) -> list[Path]:
     """Return the Parquet files, in order; raise a UserError if there are none or one is missing."""
     found = sorted((root / "data").glob("train-*.parquet"))
-    matches = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
+    matches = [re.fullmatch(FILES[0], path.relative_to(root).as_posix()) for path in found]
     counts = {int(match[2]) for match in matches if match}
     if counts != {len(found)} or None in matches:
         raise UserError(

@@ -107,17 +107,9 @@ def check_images(
 ) -> dict[str, ImageRecord]:
     """Read every image once: measure and verify it, and compare its hash with the receipt's.
 
-    Raise a UserError for the first image, in the given order, that is missing, altered or
-    incomplete.
-
-    Parameters
-    ----------
-    root : Path
-        The dataset's folder.
-    paths : iterable of str
-        Image paths relative to ``root``.
-    expected : mapping
-        SHA-256 by path, from the receipt; other paths are hashed but not compared.
+    Paths are relative to ``root``, the dataset's folder; ``expected`` has the SHA-256 by path, and
+    other images are hashed but not compared. Raise a UserError for the first image, in the given
+    order, that is missing, altered or incomplete.
     """
     names = list(paths)
     with ThreadPoolExecutor(_THREADS) as pool:

@@ -36,14 +36,10 @@ def match(
 
     Parameters
     ----------
-    source, target : sequence of (x, y)
-        The same points on the two images, in continuous pixels.
-    apart : float
-        Minimum distance between any two of A to D, in px of the second image.
-    possible : sequence of int
-        Indices of the points that may be shown.
-    seeds
-        Determine REF, the other points and their order.
+    source, target : the same points on the two images, in continuous pixels
+    apart : minimum distance between any two of A to D, in px of the second image
+    possible : indices of the points that may be shown
+    seeds : determine REF, the other points and their order
     """
     rng = dice("correspondence", *seeds)
     order = list(possible)

@@ -24,16 +24,11 @@ class PuzzleView:
 
     Attributes
     ----------
-    image_id : str
-        Its id in images.parquet.
-    source : bytes or Path
-        The bytes of an image, or a file in the dataset's folder.
-    where : str
-        Location named in error messages.
-    regions : sequence of Region
-        In pixels of the image; unknown points and boxes are left out.
-    whole : str
-        Name of the region if the whole image is one, else empty.
+    image_id : its id in images.parquet
+    source : the bytes of an image, or a file in the dataset's folder
+    where : location named in error messages
+    regions : in pixels of the image; unknown points and boxes are left out
+    whole : name of the region if the whole image is one, else empty
     """
 
     image_id: str
@@ -49,24 +44,15 @@ class Puzzle:
 
     Attributes
     ----------
-    where : str
-        Location that begins error messages.
-    item_id, split, task, type, prompt : str
-        As in items.parquet.
-    choices : list of str
-        The n-th choice is marked on the images with the n-th letter.
-    answer : str
-        One of the choices.
-    views : list of PuzzleView
-        In order.
-    marked : bool
-        Whether points and boxes are already drawn into the images.
-    placed : bool
-        Whether the regions of the choices are known.
-    ties : list of str
-        Keys shared with related items: items that share a key belong to one group.
-    meta : dict
-        Additional metadata.
+    where : location that begins error messages
+    item_id, split, task, type, prompt : as in items.parquet
+    choices : the n-th is marked on the images with the n-th letter
+    answer : one of the choices
+    views : the images, in order
+    marked : whether points and boxes are already drawn into the images
+    placed : whether the regions of the choices are known
+    ties : keys shared with related items; items that share a key belong to one group
+    meta : additional metadata
     """
 
     where: str

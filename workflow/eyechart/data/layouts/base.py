@@ -23,20 +23,14 @@ class LayoutModule(Protocol):
 
     Attributes
     ----------
-    NAME, TITLE : str
-        Name of the layout, and of the dataset in messages.
-    TOPS : tuple of str
-        Possible top folders of an official archive or of a user's folder.
-    FILES : tuple of str
-        Patterns of the files that are needed, named from the dataset's folder; ``{split}`` stands
-        for any of the wanted splits.
-    RELEASED : tuple of str or None
-        Official splits that can be evaluated; None if there are no splits, so that the only one may
-        have any name.
-    WITH : str
-        What these splits were released with, if there are splits.
-    OPEN : bool, optional
-        Whether a dataset of the user's own in this layout may have splits of other names.
+    NAME, TITLE : name of the layout, and of the dataset in messages
+    TOPS : possible top folders of an official archive or of a user's folder
+    FILES : patterns of the files that are needed, named from the dataset's folder; ``{split}``
+        stands for any of the wanted splits
+    RELEASED : official splits that can be evaluated; None if there are no splits, so that the only
+        one may have any name
+    WITH : what these splits were released with, if there are splits
+    OPEN : whether a dataset of the user's own may have splits of other names; no, if it is absent
     """
 
     NAME: str

@@ -105,15 +105,11 @@ def item_rows(
 
     Parameters
     ----------
-    entries : list
-        The rows of ``table.jsonl``.
-    settings : dict
-        ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
-        ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0).
-    hashes : dict
-        SHA-256 of every image by its id; rows that share an image share a group.
-    divide : callable
-        Returns ``train`` or ``test`` for a group.
+    entries : the rows of ``table.jsonl``
+    settings : ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
+        ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0)
+    hashes : SHA-256 of every image by its id; rows that share an image share a group
+    divide : returns ``train`` or ``test`` for a group
     """
     groups = group_entries(entries, hashes)
     several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1

@@ -63,12 +63,9 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
 
     Parameters
     ----------
-    archive : Path
-        A tar, gzipped or not, judged by its name; else a zip.
-    root : Path
-        Folder to unpack into.
-    choose : callable
-        Returns the path under ``root`` for a member's name, or None to leave the member out.
+    archive : a tar, gzipped or not, judged by its name; else a zip
+    root : folder to unpack into
+    choose : returns the path under ``root`` for a member's name, or None to leave the member out
 
     Raises
     ------
@@ -77,11 +74,9 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
         would be written outside ``root``; if a chosen one is encrypted or expands too much; if the
         disk has too little space.
     """
-    kind, unpack_kind = (
-        ("tar", _unpack_tar) if _TAR.fullmatch(archive.name) else ("zip", _unpack_zip)
-    )
+    kind = "tar" if _TAR.fullmatch(archive.name) else "zip"
     try:
-        unpack_kind(archive, root, choose)
+        (_unpack_tar if kind == "tar" else _unpack_zip)(archive, root, choose)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file") from None
     except _DAMAGED as error:

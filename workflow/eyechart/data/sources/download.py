@@ -85,14 +85,10 @@ def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list
 
     Parameters
     ----------
-    version : Version
-        A row whose source is a repository.
-    state : LockState
-        The table, the lock file and the locked entries.
-    root : Path
-        The folder; files are written directly into it.
-    choose : callable
-        Returns the path under ``root`` for a file's path, or None to leave the file out.
+    version : a row whose source is a repository
+    state : the table, the lock file and the locked entries
+    root : the folder; files are written directly into it
+    choose : returns the path under ``root`` for a file's path, or None to leave the file out
     """
     repository, revision = version.repository or ("", "")
     commits = {

@@ -82,12 +82,10 @@ def fetch(
 
     Parameters
     ----------
-    url, path
-        The HTTP or HTTPS URL, and the final name.
-    size, sha256
-        Expected bytes, None if only the server knows; 64 hex digits, None if the caller checks.
-    headers
-        Additional request headers, e.g. authorization; dropped on redirects to another host.
+    url, path : the HTTP or HTTPS URL, and the final name
+    size : expected bytes; None if only the server knows
+    sha256 : expected, 64 hex digits; None if the caller checks otherwise
+    headers : additional ones, e.g. authorization; dropped on redirects to another host
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():

@@ -30,21 +30,10 @@ _QUESTION = ("question", "answer", "image_filename", "question_family_index", "p
 def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row]:
     """Return one row per scene of a split, without the image's hash and size.
 
-    Parameters
-    ----------
-    root : Path
-        The dataset's folder; a row's ``path`` begins with it.
-    split : str
-        Official split.
-    divide : callable
-        Returns ``train`` or ``test`` for a group; the group is the image itself.
-
-    Raises
-    ------
-    UserError
-        If a scene lacks a field, has an attribute unknown to CLEVR, or occurs twice.
+    The group is the image itself. Raise a UserError if a scene lacks a field, has an attribute
+    unknown to CLEVR, or occurs twice.
     """
-    file = Path(root) / layout.scenes(split)
+    file = root / layout.scenes(split)
     rows: dict[str, Row] = {}
     for index, scene in enumerate(layout.read_scenes(root, split)):
         _check_scene(scene, f"{file}: scene {index}")
@@ -57,7 +46,7 @@ def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row
             "split": split,
             "group_split": divide(name),
             "group": name,
-            "path": (Path(root) / layout.image_path(split, scene["image_filename"])).as_posix(),
+            "path": (root / layout.image_path(split, scene["image_filename"])).as_posix(),
             "type": tasks.image_type(scene),
         } | {schemas.LABEL + task: label for task, label in labels}
     return list(rows.values())
@@ -70,7 +59,7 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     input type of Hewitt & Liang's control task is the question's text. Raise a UserError if a
     question lacks a field, refers to an unknown image, or has an unknown answer.
     """
-    file = Path(root) / layout.questions(split)
+    file = root / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}
     counts: Counter[str] = Counter()
     rows = []

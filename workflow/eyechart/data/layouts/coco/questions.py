@@ -38,24 +38,16 @@ def draw(
 ) -> tuple[list[int], dict[str, list[int]]]:
     """Draw the categories that one image is asked about.
 
+    Return the present ones, and per sampling equally many absent ones: ``random`` drawn uniformly,
+    ``popular`` the most frequent, ``adversarial`` those that co-occur most often with the image's
+    categories. Ties are broken in favour of the first category.
+
     Parameters
     ----------
-    present : collection of int
-        Categories present in the image.
-    most : int
-        Maximum number of questions per answer and sampling; fewer if the image has, or lacks,
-        fewer categories.
-    together : ndarray of int64, shape (k, k)
-        Counts over all images of the split, see :func:`count`.
-    dice : Random
-        Random generator of this image.
-
-    Returns
-    -------
-    tuple
-        Present categories, and per sampling equally many absent ones: ``random`` drawn uniformly,
-        ``popular`` the most frequent, ``adversarial`` those that co-occur most often with the
-        image's categories. Ties are broken in favour of the first category.
+    present : categories present in the image
+    most : questions per answer and sampling at most; fewer if the image has, or lacks, fewer
+    together : counts over all images of the split, see :func:`count`
+    dice : random generator of this image
     """
     has = sorted(present)
     absent = [c for c in range(len(together)) if c not in present]
@@ -78,13 +70,10 @@ class Questions:
 
     Attributes
     ----------
-    seeds : tuple
-        Seeds of every draw: dataset, seed, split.
-    annotations : Annotations
-        Annotations of all images of the split, sampled or not, for category frequencies.
-    settings : dict
-        ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
-        ``position_margin``, ``most_count``, ``wording``.
+    seeds : seeds of every draw: dataset, seed, split
+    annotations : of all images of the split, sampled or not, for category frequencies
+    settings : ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
+        ``position_margin``, ``most_count``, ``wording``
     """
 
     seeds: tuple[str | int, ...]

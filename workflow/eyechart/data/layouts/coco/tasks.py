@@ -104,14 +104,8 @@ def word(text: str, category: str, side: str) -> str:
 def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[str, str]]:
     """Return per axis the side of a box and the opposite side; none for a box in the middle.
 
-    Parameters
-    ----------
-    box : list of float
-        Left, top, width, height in px, as COCO has it.
-    size : tuple of int
-        Width and height of the image in px.
-    margin : float
-        Half-width of the middle band, as a share of the image's side.
+    The box is left, top, width, height in px, as COCO has it; ``size`` the width and height of the
+    image in px, and ``margin`` the half-width of the middle band, as a share of the image's side.
     """
     found = []
     for axis, (low, high) in enumerate(SIDES):

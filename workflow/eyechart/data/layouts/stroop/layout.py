@@ -164,14 +164,9 @@ def _word(record: Record, colors: dict[str, list[int] | None]) -> Word:
     return Word(
         where=record.where,
         file=file.as_posix(),
-        word=values["word"],
-        font=values["font"],
-        background=values["background"],
         typeface=values.get("typeface", ""),
-        size_px=_number(record, "size_px"),
-        x=_number(record, "x"),
-        y=_number(record, "y"),
-        contrast=_number(record, "contrast"),
+        **{column: values[column] for column in CUES},
+        **{column: _number(record, column) for column in ("size_px", "x", "y", "contrast")},
     )
 
 

@@ -257,6 +257,16 @@ def test_every_layout_says_what_is_asked_of_it(name):
         layouts_base.check_released(found, [split])
 
 
+def test_a_users_folder_has_the_released_splits_unless_its_layout_is_open(tmp_path):
+    for name in layouts_base.names():
+        found = layouts_base.find(name)
+        if found.RELEASED and not getattr(found, "OPEN", False):
+            told = sentence(layouts_base.inventory, found, tmp_path, ["mine"])
+            assert f"split 'mine' of {found.TITLE} cannot be evaluated" in told
+        elif found.RELEASED:
+            assert "no such file" in sentence(layouts_base.inventory, found, tmp_path, ["mine"])
+
+
 # Wording
 
 

@@ -23,6 +23,7 @@ from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
 FOLDER = "pictures"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all others become PNG
+_OF_PUZZLE = ("item_id", "split", "prompt", "choices", "answer", "task", "type")
 _log = logging.getLogger(__name__)
 
 
@@ -63,27 +64,15 @@ class PuzzleWriter:
         self._of_item.append([*ids, *shown])
         self._ties.append([*puzzle.ties, *(f"~{self._images[name]['sha256']}" for name in ids)])
         known = {"letters": puzzle.letters, "views": ids, "regions": puzzle.placed}
-        self._items.append(
-            {
-                "item_id": puzzle.item_id,
-                "split": puzzle.split,
-                "images": shown,
-                "prompt": puzzle.prompt,
-                "choices": puzzle.choices,
-                "answer": puzzle.answer,
-                "task": puzzle.task,
-                "type": puzzle.type,
-                "pair": None,
-                "meta": json.dumps(known | puzzle.meta, ensure_ascii=False),
-            }
-        )
+        meta = json.dumps(known | puzzle.meta, ensure_ascii=False)
+        row = {name: getattr(puzzle, name) for name in _OF_PUZZLE}
+        self._items.append(row | {"images": shown, "pair": None, "meta": meta})
 
     def close(self) -> None:
         """Group the items, write the three tables, and remove images that no table names."""
         divide = preparation.divider(self.args)
-        for item, name, ids in zip(
-            self._items, group_by_ties(self._ties), self._of_item, strict=True
-        ):
+        groups = group_by_ties(self._ties)
+        for item, name, ids in zip(self._items, groups, self._of_item, strict=True):
             for row in (item, *(self._images[image] for image in ids)):
                 row["group"], row["group_split"] = name, divide(name)
         for task, count in sorted(self._unplaced.items()):
@@ -111,8 +100,9 @@ class PuzzleWriter:
             canvas, moved = draw_canvas(of, [marks[n] for n in part], style)
             name = f"{puzzle.item_id}_canvas" + ("" if together else f"_{part[0] + 1}")
             path = self.folder / f"{name}.png"
-            write_bytes(path, png(canvas))
-            self._row(puzzle, name, path, path.read_bytes(), canvas.size, "canvas")
+            data = png(canvas)
+            write_bytes(path, data)
+            self._row(puzzle, name, path, data, canvas.size, "canvas")
             self._keep(puzzle, CANVAS, name, [region for regions in moved for region in regions])
             shown.append(name)
         return shown

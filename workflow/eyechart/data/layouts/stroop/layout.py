@@ -16,7 +16,7 @@ are no splits: the only split of a dataset in this layout may have any name.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.data.layouts.base import Inventory
@@ -31,6 +31,7 @@ TABLE, PALETTE = "Stroop.csv", "Palette.csv"
 WORDS, CONCEPTS = "words", "concepts"
 NEEDED = ("file", "word", "font", "background")
 CUES = NEEDED[1:]
+NUMBERS = ("size_px", "x", "y", "contrast")
 ENDS = (".png", ".jpg", ".jpeg")
 FEWEST = 2  # images per colour, since one is left out when the others are averaged
 
@@ -161,12 +162,14 @@ def _word(record: Record, colors: dict[str, list[int] | None]) -> Word:
             f"{record.where}: file is {values['file']!r}, expected the path of an image "
             f"({', '.join(ENDS)}) from the dataset's folder, e.g. words/red_in_blue.png"
         )
+    cues = {column: values[column] for column in CUES}
+    numbers: dict[str, Any] = {column: _number(record, column) for column in NUMBERS}
     return Word(
         where=record.where,
         file=file.as_posix(),
         typeface=values.get("typeface", ""),
-        **{column: values[column] for column in CUES},
-        **{column: _number(record, column) for column in ("size_px", "x", "y", "contrast")},
+        **cues,
+        **numbers,
     )
 
 

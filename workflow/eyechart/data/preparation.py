@@ -17,6 +17,7 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
 
 Row = dict[str, Any]
+Divide = Callable[[str], str]  # from a group to train or test
 
 
 def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argparse.Namespace:
@@ -61,10 +62,22 @@ def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
     return "test" if draw < test_share else "train"
 
 
-def divider(args: argparse.Namespace) -> Callable[[str], str]:
+def divider(args: argparse.Namespace) -> Divide:
     """Return the function that maps a group to ``train`` or ``test``."""
     share = args.settings["test_share"]
     return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
+
+
+def image_row(image_id: str, split: str, group: str, divide: Divide, path: Path, kind: str) -> Row:
+    """Return the row of an image, without its hash and size; ``kind`` is its input type."""
+    row = {"image_id": image_id, "split": split, "group_split": divide(group), "group": group}
+    return row | {"path": path.as_posix(), "type": kind}
+
+
+def about(image: Row) -> Row:
+    """Return what an item about one image has from the row of that image."""
+    shared = {key: image[key] for key in ("split", "group_split", "group")}
+    return shared | {"images": [image["image_id"]], "pair": None}
 
 
 def add_image_facts(root: Path, rows: list[Row], receipt: Receipt) -> None:

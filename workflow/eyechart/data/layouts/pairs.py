@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from eyechart.core.errors import UserError
 from eyechart.data.layouts.base import Inventory, check_file
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row, image_row
 from eyechart.data.records import Record, read_csv, require
 from eyechart.tables import receipt
 
@@ -101,7 +101,7 @@ def inventory_of(
     return {split: counts}, [Path(file) for file in (*tables, *images)]
 
 
-def item_row(row: PairedRow, split: str, divide: Callable[[str], str]) -> Row:
+def item_row(row: PairedRow, split: str, divide: Divide) -> Row:
     """Return what items of both layouts share; the pair is the group, the pattern is the task."""
     pair = pair_name(row.number)
     return {
@@ -116,17 +116,10 @@ def item_row(row: PairedRow, split: str, divide: Callable[[str], str]) -> Row:
 
 
 def image_rows(
-    rows: Sequence[PairedRow], paths: list[Path], split: str, divide: Callable[[str], str]
+    rows: Sequence[PairedRow], paths: list[Path], split: str, divide: Divide
 ) -> list[Row]:
     """Return one row per image, without its hash and size; its type is the pattern of its pair."""
     return [
-        {
-            "image_id": image_name(row.number),
-            "split": split,
-            "group_split": divide(pair_name(row.number)),
-            "group": pair_name(row.number),
-            "path": path.as_posix(),
-            "type": row.pattern,
-        }
+        image_row(image_name(row.number), split, pair_name(row.number), divide, path, row.pattern)
         for row, path in zip(rows, paths, strict=True)
     ]

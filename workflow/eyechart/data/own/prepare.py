@@ -18,7 +18,6 @@ Items with unknown answers can be asked, but are neither scored nor probed.
 import json
 import logging
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 from eyechart.statistics.components import connected
 from eyechart.tables.items import LABEL
 
@@ -96,7 +95,7 @@ def item_rows(
     entries: list[OwnEntry],
     settings: Settings,
     hashes: dict[str, str],
-    divide: Callable[[str], str],
+    divide: Divide,
 ) -> list[Row]:
     """Return one row per entry, in the same order.
 

@@ -12,7 +12,6 @@ Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from eyechart.core import errors
@@ -20,14 +19,14 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.data import preparation
 from eyechart.data.layouts.base import require
 from eyechart.data.layouts.clevr import layout, tasks
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 
 _OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
 _QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
 
 
-def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row]:
+def image_rows(root: Path, split: str, divide: Divide) -> list[Row]:
     """Return one row per scene of a split, without the image's hash and size.
 
     The group is the image itself. Raise a UserError if a scene lacks a field, has an attribute
@@ -40,15 +39,10 @@ def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row
         name = f"{split}_{scene['image_index']:06d}"
         if name in rows:
             raise UserError(f"{file}: scene {index}: image_index is that of an earlier scene")
+        path = root / layout.image_path(split, scene["image_filename"])
+        row = preparation.image_row(name, split, name, divide, path, tasks.image_type(scene))
         labels = tasks.image_labels(scene).items()
-        rows[name] = {
-            "image_id": name,
-            "split": split,
-            "group_split": divide(name),
-            "group": name,
-            "path": (root / layout.image_path(split, scene["image_filename"])).as_posix(),
-            "type": tasks.image_type(scene),
-        } | {schemas.LABEL + task: label for task, label in labels}
+        rows[name] = row | {schemas.LABEL + task: label for task, label in labels}
     return list(rows.values())
 
 
@@ -91,18 +85,13 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
         "program_length": len(program),
         "last_function": program[-1],
     }
-    return {
+    return preparation.about(image) | {
         "item_id": name,
-        "split": image["split"],
-        "group_split": image["group_split"],
-        "group": image["group"],
-        "images": [image["image_id"]],
         "prompt": question["question"],
         "choices": tasks.ITEM_TASKS[task],
         "answer": answer,
         "task": task,
         "type": question["question"],
-        "pair": None,
         "meta": json.dumps(meta),
     }
 

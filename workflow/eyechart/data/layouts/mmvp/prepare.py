@@ -21,7 +21,6 @@ the same answer. It has since been revised and swaps all four (README of its MMV
 
 import json
 import logging
-from collections.abc import Callable
 from typing import NamedTuple
 
 from eyechart.core import errors
@@ -29,7 +28,7 @@ from eyechart.data import preparation
 from eyechart.data.layouts.mmvp import layout
 from eyechart.data.layouts.mmvp.layout import MmvpQuestion
 from eyechart.data.layouts.pairs import image_name, image_rows, item_row
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def corrected_answer(question: MmvpQuestion) -> str | None:
 
 
 def item_rows(
-    questions: list[MmvpQuestion], split: str, divide: Callable[[str], str], corrections: bool
+    questions: list[MmvpQuestion], split: str, divide: Divide, corrections: bool
 ) -> list[Row]:
     """Return one row per question; the pair is the group.
 

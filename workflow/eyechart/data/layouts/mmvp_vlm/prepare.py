@@ -13,19 +13,18 @@ Writes: ``items.parquet`` (one row per statement) and ``images.parquet`` (one ro
 """
 
 import json
-from collections.abc import Callable
 
 from eyechart.core import errors
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp_vlm import layout
 from eyechart.data.layouts.mmvp_vlm.layout import Statement
 from eyechart.data.layouts.pairs import image_name, image_rows, item_row, partner_of
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 
 CHOICES = ["first", "second"]
 
 
-def item_rows(statements: list[Statement], split: str, divide: Callable[[str], str]) -> list[Row]:
+def item_rows(statements: list[Statement], split: str, divide: Divide) -> list[Row]:
     """Return one row per statement."""
     rows = []
     for statement in statements:

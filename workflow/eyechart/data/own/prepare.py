@@ -21,8 +21,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
@@ -249,10 +249,9 @@ def _task(task: str | None, where: str) -> str:
     return task_name(task, where)
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, args.settings["layout"])
     taken = own.read_entries(root)
     entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
@@ -268,4 +267,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -23,7 +23,7 @@ import json
 import logging
 from typing import NamedTuple
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp import layout
 from eyechart.data.layouts.mmvp.layout import MmvpQuestion
@@ -93,10 +93,9 @@ def item_rows(
     return rows
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     (split,), divide = args.settings["splits"], preparation.divider(args)
     questions = layout.read_questions(root)
@@ -110,4 +109,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -14,7 +14,7 @@ Writes: ``items.parquet`` (one row per statement) and ``images.parquet`` (one ro
 
 import json
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp_vlm import layout
 from eyechart.data.layouts.mmvp_vlm.layout import Statement
@@ -41,9 +41,9 @@ def item_rows(statements: list[Statement], split: str, divide: Divide) -> list[R
     return rows
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     (split,), divide = args.settings["splits"], preparation.divider(args)
     statements = layout.read_statements(root)
@@ -55,4 +55,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

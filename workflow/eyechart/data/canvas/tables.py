@@ -4,6 +4,8 @@ import hashlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes
 from eyechart.data import preparation
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
-from eyechart.data.canvas.items import Puzzle, PuzzleView, group_by_ties
+from eyechart.data.canvas.items import Puzzle, PuzzleView, choose, group_by_ties
+from eyechart.data.canvas.tasks import check_wording
 from eyechart.data.open_image import decode, png, read_image
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Row, WithRegions
 from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
@@ -33,7 +36,7 @@ class PuzzleWriter:
     are removed at the end.
     """
 
-    def __init__(self, args: preparation.WithRegions, receipt: Receipt, root: Path) -> None:
+    def __init__(self, args: WithRegions, receipt: Receipt, root: Path) -> None:
         self.args, self.root = args, root
         self.style = CanvasStyle.of(args.settings)
         self.folder: Path = args.images.parent / FOLDER
@@ -66,6 +69,11 @@ class PuzzleWriter:
         meta = json.dumps(known | puzzle.meta, ensure_ascii=False)
         row = {name: getattr(puzzle, name) for name in _OF_PUZZLE}
         self._items.append(row | {"images": shown, "pair": None, "meta": meta})
+
+    def chosen(self, names: Iterable[str], *of: str) -> list[str]:
+        """Return the names to add, in order: at most ``most`` of them, drawn by the seed."""
+        args = self.args
+        return choose(names, args.settings["most"], args.dataset, args.seed, *of)
 
     def close(self) -> None:
         """Group the items, write the three tables, and remove images that no table names."""
@@ -147,6 +155,22 @@ class PuzzleWriter:
     def _keep(self, puzzle: Puzzle, seen: str, image_id: str, regions: list[Region]) -> None:
         shared = {"item_id": puzzle.item_id, "seen": seen, "image_id": image_id}
         self._regions += [shared | region._asdict() for region in regions]
+
+
+@contextmanager
+def puzzle_writer(
+    args: WithRegions, layout: str, tasks: list[str], official: bool = False
+) -> Iterator[PuzzleWriter]:
+    """Yield the writer of a dataset's puzzles; write the tables when the block has ended.
+
+    ``official``: whether the dataset has questions of its own. Raise a UserError if the receipt has
+    another layout, or the wording of one of the tasks cannot be used.
+    """
+    receipt, root = preparation.open_receipt(args, layout)
+    check_wording(args.settings["wording"], tasks, official, f"datasets.{args.dataset}.wording")
+    writer = PuzzleWriter(args, receipt, root)
+    yield writer
+    writer.close()
 
 
 def remove_stale(folder: Path, names: set[str]) -> None:

@@ -26,8 +26,8 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter
-from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import LOW_LEVEL
 from eyechart.data.layouts.hpatches import layout
 from eyechart.data.open_image import decode, read_image
 from eyechart.tables.regions import LETTERS
@@ -117,10 +117,10 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
     """Add every wanted pair of images to the tables."""
-    (split,), most = args.settings["splits"], args.settings["most"]
+    (split,) = args.settings["splits"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
-    for name in canvas_items.choose(names, most, args.dataset, args.seed, split):
+    for name in writer.chosen(names, split):
         sequence, number = name.split("/")
         puzzle = puzzle_of(root, sequence, int(number), args)
         if puzzle:
@@ -135,11 +135,8 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [LOW_LEVEL]) as writer:
+        prepare(args, writer.root, writer)
 
 
 if __name__ == "__main__":

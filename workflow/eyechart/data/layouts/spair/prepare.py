@@ -24,8 +24,8 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter
-from eyechart.data.canvas.tasks import SEMANTIC, check_wording
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import SEMANTIC
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
 from eyechart.data.open_image import opened, read_image
@@ -115,11 +115,8 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [SEMANTIC]) as writer:
+        prepare(args, writer.root, writer)
 
 
 if __name__ == "__main__":

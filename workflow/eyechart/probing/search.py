@@ -23,7 +23,7 @@ STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains fas
 # Penalties, as shares of the inputs' total variance, which is their width: at every width they go
 # from far too much to far too little
 LINEAR_SHARES = tuple(0.03 * 10 ** (-e / 2) for e in range(14))
-HIDDEN_SHARES = tuple(0.001 * 10.0**-e for e in range(4))
+HIDDEN_SHARES = tuple(0.001 * 10 ** (-e / 2) for e in range(7))
 STEPS = 1000  # of L-BFGS at most
 EVERY = 4  # steps between two looks at the held-out loss
 GAIN = 0.002  # nats: where the held-out loss falls by less, it is on the plateau

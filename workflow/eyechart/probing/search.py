@@ -26,7 +26,7 @@ LINEAR_SHARES = tuple(0.03 * 10 ** (-e / 2) for e in range(14))
 HIDDEN_SHARES = tuple(0.001 * 10 ** (-e / 2) for e in range(7))
 STEPS = 1000  # of L-BFGS at most
 EVERY = 4  # steps between two looks at the held-out loss
-GAIN = 0.002  # nats: where the held-out loss falls by less, it is on the plateau
+GAIN = 0.005  # nats: where the held-out loss falls by less, it is on the plateau
 _EVALUATED = 4096  # rows predicted at once
 
 
@@ -115,7 +115,7 @@ def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> 
         for i, c in enumerate(alive):
             if loss[i] < best[c].loss - GAIN:
                 best[c] = Choice(penalty, step, loss[i], accuracy[i])
-            going.append(not settled[i] and step < 1.5 * (best[c].epochs or 0))
+            going.append(not settled[i] and step < 1.5 * (best[c].epochs or 0) + EVERY)
         if not any(going):
             break
         if not all(going):

@@ -26,6 +26,8 @@ from eyechart.tables.items import ITEMS
 from eyechart.tables.response_arrays import lay_out
 from eyechart.tables.responses import ANSWERS
 
+SETTINGS = {"bootstrap": 200, "vqa": "official"}
+
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
@@ -183,7 +185,7 @@ def score_in_memory(items, vlm, conditions, seed):
     }
     names = {"model": "fake", "dataset": "lamps"}
     scores, _ = score_answers.score(
-        table, *lay_out(table, said, dict.fromkeys(said, Path())), names, 200, seed
+        table, *lay_out(table, said, dict.fromkeys(said, Path())), names, SETTINGS, seed
     )
     return pl.DataFrame(scores)
 

@@ -86,7 +86,7 @@ class BehaviorPlan:
 
     def score_settings(self, wildcards: Any) -> str:
         """Return how responses are scored."""
-        return self._slice("bootstrap")
+        return self._slice("bootstrap", "vqa")
 
     def pattern_settings(self, wildcards: Any) -> str:
         """Return how models are compared by pattern."""

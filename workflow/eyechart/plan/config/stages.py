@@ -216,6 +216,11 @@ class BehaviorSettings(QuestionSettings):
         "how the image is shown, `sighted` at least; `blank`: white; `swapped`: an image of "
         "another group; `no_image`: models with a language model only",
     )
+    vqa: Literal["official", "normalised"] = setting(
+        "official",
+        "which answers VQA accuracy normalises: `official`: as the code of VQA v2, only those to "
+        "questions whose references differ; `normalised`: all",
+    )
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     permutations: Draws = setting(
         362_880, "draws of a permutation test where there are more; 9! tries all orders of nine"

@@ -111,6 +111,17 @@ def test_log_probabilities_are_those_of_the_class_prompt_by_prompt(
 
 
 @ways(READERS)
+def test_choices_are_scored_without_a_question_as_pmi_needs_them(
+    name, way, loaded, stimuli, directly
+):
+    adapter = loaded(name)
+    seen = () if adapter.ACCEPTS_TEXT_ONLY else (Stimulus(size=(336, 336)),)
+    asked = [ScoringRequest(n, seen, "", (c,), False) for n, c in enumerate(("red", "the cube"))]
+    for one, said in zip(asked, ask(adapter, way, asked), strict=True):
+        np.testing.assert_allclose(said.log_probability, directly(name, one), rtol=0, atol=1e-5)
+
+
+@ways(READERS)
 def test_two_pictures_are_read_as_the_class_reads_them(name, way, loaded, stimuli, directly):
     adapter = loaded(name)
     if adapter.MAX_IMAGES_PER_PROMPT:

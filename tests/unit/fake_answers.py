@@ -103,8 +103,9 @@ def answer(
         "prompt": "",
         "log_probability": [0.0 if choice == said else -1.0 for choice in choices],
         "tokens": [1] * len(choices),
+        "unconditional": None,
+        "scoring": "mean",
         "predicted": said,
-        "predicted_mean": said,
         "text": None,
         "parsed": None,
     }

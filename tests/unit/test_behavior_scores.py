@@ -91,7 +91,8 @@ def test_every_metric_names_the_level_of_chance(tables):
     chance = values(tables["looks"][0], column="chance")
     expected = {
         "accuracy": 1 / 2,
-        "accuracy_mean": 1 / 2,
+        "accuracy_sum": 1 / 2,
+        "changed_by_sum": None,
         "majority": 1 / 2,
         "pair_accuracy": 1 / 4,
         "tv_truth": 0,

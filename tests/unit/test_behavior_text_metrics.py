@@ -99,7 +99,7 @@ def test_vqa_accuracy_means_something_with_few_references(given, expected):
 
 def told(name, condition, text):
     said = answer(name, condition, 0, "", [])
-    return said | {"predicted": None, "predicted_mean": None, "text": text}
+    return said | {"predicted": None, "text": text}
 
 
 def test_open_questions_are_scored_beside_choices(tmp_path):

@@ -98,7 +98,7 @@ def write_model(
             if place in said:
                 answer = dict.fromkeys(ANSWERS.names) | {"model": model, "dataset": "drawn"}
                 answer |= {"condition": place, "item_id": row["item_id"], "order": 0}
-                said[place].append(answer | {"predicted": word, "predicted_mean": word})
+                said[place].append(answer | {"predicted": word})
             else:
                 key = {"task": task, "seen": "canvas", "address": place, "readout": "points"}
                 key |= {"item_id": row["item_id"], "scores": [0.0] * c, "predicted": word}

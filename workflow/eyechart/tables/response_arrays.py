@@ -201,14 +201,17 @@ def _scored_otherwise(own: pl.DataFrame) -> dict[str, np.ndarray]:
     if not set(decided) <= set(OF_TEXT):
         return {}
     known = {SUM, MEAN} | ({PMI} if own["unconditional"].null_count() == 0 else set())
-    columns = own.select("log_probability", "tokens", "unconditional", "item_id", "order")
     return {
-        name: np.array(
-            [choose(score(name, *row[:3]), *row[3:]) for row in columns.iter_rows()], dtype=int
-        )
+        name: np.array(rescore(own, name), dtype=int)
         for name in OF_TEXT
         if name in known and name not in decided
     }
+
+
+def rescore(rows: pl.DataFrame, scoring: str) -> list[int]:
+    """Return the index of the choice that a scoring gives, of responses with choices."""
+    numbers = rows.select("log_probability", "tokens", "unconditional", "item_id", "order")
+    return [choose(score(scoring, *row[:3]), *row[3:]) for row in numbers.iter_rows()]
 
 
 def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Every family: what the connector reads is what its card says; the other outputs change nothing."""
+"""Every family: the connector reads what its card says; other vision outputs change nothing."""
 
 from itertools import cycle
 
@@ -14,6 +14,8 @@ from eyechart.models.hooks import attached, edit_outputs, pass_mode, read_output
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CASES = sorted(name for name, case in FAMILIES.items() if case.connector is not None)
+
+
 def handed_on(adapter, images, edits):
     """Return all that the language model gets of images; of an encoder, its connector's output."""
     found = {}

@@ -279,6 +279,9 @@ CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill:
 DIFFERENCES = Pattern(
     "<results>/verdict/{model}.differences.parquet", "a row per skill and comparison of two stages"
 )
+CALIBRATION = Pattern(
+    "<results>/calibration.parquet", "how often the verdict is right on planted models"
+)
 
 # Report
 REPORT = Pattern("<results>/report/index.html", "the whole report")

@@ -4,8 +4,8 @@
 rule calibrate:
     output:
         table=paths.CALIBRATION.rule(),
-        page=paths.CALIBRATION.beside(".md").rule(),
-        figure=paths.CALIBRATION.beside(".svg").rule(),
+        page=paths.CALIBRATION_PAGE.rule(),
+        figure=paths.CALIBRATION_FIGURE.rule(),
     log:
         "<logs>/calibrate.log",
     benchmark:

@@ -2,10 +2,13 @@
 
 Reads: nothing. Writes items, readouts, probes and responses of planted models below a temporary
 folder, runs the step ``decide`` on them, and compares the classes with what was planted.
-Writes: a row per scenario and number of items (--output)
+Writes: a row per scenario and number of items (--output), the same as a table to read (--page) and
+as a figure (--figure)
 
-    python -m eyechart.verdict.calibrate --skills 200 --items 60 130 300 \
-        --settings '{"alpha": 0.01, "margin": 0.1}' --seed 7 --output results/calibration.parquet
+    python -m eyechart.verdict.calibrate \
+        --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}' \
+        --seed 7 --output results/calibration.parquet --page results/calibration.md \
+        --figure results/calibration.svg
 """
 
 import argparse
@@ -14,28 +17,33 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import polars as pl
+import vl_convert
 
 from eyechart.core import errors
 from eyechart.core.address import READ
+from eyechart.core.files import write_text
 from eyechart.core.randomness import generator
+from eyechart.plan import paths
 from eyechart.tables.parquet import write_table
 from eyechart.tables.verdict import CALIBRATION, UNDECIDED, parts, read_verdict
 from eyechart.verdict import decide
 from eyechart.verdict.planted import SCENARIOS, PlantedTables, Scenario, write_tables
 
 Row = dict[str, Any]
+OUTCOMES = ["right", "undecided", "wrong"]
 
 
-def measure(name: str, n: int, skills: int, settings: Row, seed: int) -> Row:
+def measure(name: str, n: int, settings: Row, seed: int) -> Row:
     """Return a row of ``CALIBRATION``: the classes of many skills of one planted scenario."""
     case = SCENARIOS[name]
-    tasks = {f"{i:03d}": n for i in range(skills)}
+    tasks = {f"{i:03d}": n for i in range(settings["skills"])}
     rng = generator("calibration", seed, name, n)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         tables = write_tables(root, "planted", "drawn", case, tasks, rng)
-        output = root / "results/verdict/planted.parquet"
+        output = root / paths.VERDICT.at(model="planted")
         decide.main(command(tables, case, "planted", output, settings, seed))
         found = read_verdict(output)
     classes = found.skills["verdict"]
@@ -46,7 +54,7 @@ def measure(name: str, n: int, skills: int, settings: Row, seed: int) -> Row:
         "expected": ", ".join(case.right),
         "choices": case.choices,
         "n": n,
-        "skills": skills,
+        "skills": len(classes),
         "right": right.mean(),
         "undecided": (~right & ~wrong).mean(),
         "wrong": wrong.mean(),
@@ -74,7 +82,8 @@ def command(
     tables: PlantedTables, case: Scenario, model: str, output: Path, settings: Row, seed: int
 ) -> list[str]:
     """Return the command line of ``decide``."""
-    full = {"encoder": READ, "blind": "blank", "patterns": {}} | settings
+    full = {name: settings[name] for name in ("alpha", "margin")}
+    full |= {"encoder": READ, "blind": "blank", "patterns": {}}
     words = ["--model", model, "--kind", case.kind, "--contains", "", "--card", str(tables.card)]
     for flag in decide.LISTS:
         words += [f"--{flag}", *map(str, getattr(tables, flag, []))]
@@ -84,16 +93,56 @@ def command(
     return words
 
 
+def page(table: pl.DataFrame) -> str:
+    """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
+    counts = table["n"].unique(maintain_order=True).to_list()
+    heads = [
+        "planted",
+        "right is",
+        *(f"n = {n}" for n in counts),
+        "intervals that cover",
+        "p < .05",
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for (name,), rows in table.group_by("scenario", maintain_order=True):
+        cells = [
+            " / ".join(f"{100 * row[share]:.1f}" for share in OUTCOMES) for row in rows.to_dicts()
+        ]
+        for column in ("coverage", "rejected"):
+            found = rows[column].drop_nulls().to_numpy()
+            cells.append(f"{100 * found.mean():.1f}" if len(found) else "–")
+        lines.append(f"| {name} | {rows['expected'][0]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def figure(table: pl.DataFrame) -> str:
+    """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
+    rows = table.unpivot(OUTCOMES, index=["scenario", "n"], variable_name="outcome").to_dicts()
+    colors = alt.Scale(domain=OUTCOMES, range=["#009e73", "#d9d9d9", "#d55e00"])
+    head = alt.Header(labelAngle=0, labelAlign="left")
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .transform_calculate(rank=f"indexof({json.dumps(OUTCOMES)}, datum.outcome)")
+        .mark_bar()
+        .encode(
+            x=alt.X("value:Q", title="share of skills"),
+            y=alt.Y("n:O", title=None),
+            color=alt.Color("outcome:N", scale=colors, title=None),
+            order="rank:Q",
+            row=alt.Row("scenario:N", title=None, sort=list(SCENARIOS), header=head),
+        )
+        .properties(width=320, height=36)
+    )
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the flags; all are required."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument(
-        "--skills", required=True, type=int, help="per scenario and number of items"
-    )
-    parser.add_argument("--items", required=True, type=int, nargs="+", help="numbers of items")
-    parser.add_argument("--settings", required=True, type=json.loads, help="alpha and margin")
+    parser.add_argument("--settings", required=True, type=json.loads)
     parser.add_argument("--seed", required=True, type=int)
-    parser.add_argument("--output", required=True, type=Path)
+    for flag in ("output", "page", "figure"):
+        parser.add_argument(f"--{flag}", required=True, type=Path)
     return parser.parse_args(argv)
 
 
@@ -101,11 +150,14 @@ def main(argv: list[str]) -> None:
     """Run the step."""
     args = parse_args(argv)
     rows = [
-        measure(name, n, args.skills, args.settings, args.seed)
+        measure(name, n, args.settings, args.seed)
         for name in SCENARIOS
-        for n in args.items
+        for n in args.settings["items"]
     ]
-    write_table(args.output, pl.DataFrame(rows).to_arrow().cast(CALIBRATION))
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    write_table(args.output, table.to_arrow().cast(CALIBRATION))
+    write_text(args.page, page(table))
+    write_text(args.figure, figure(table))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from eyechart.core.files import write_json
+from eyechart.plan import paths
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
@@ -145,29 +146,29 @@ def write_tables(
         item_id=pl.col("task") + pl.Series(np.char.mod("-%04d", number)),
         group=pl.col("task") + pl.Series(np.char.mod("-g%04d", number // size)),
     )
-    at = f"{model}/{dataset}"
-    paths = PlantedTables(
-        root / f"results/models/{model}/card.json",
-        [root / f"results/datasets/{dataset}/items.parquet"],
-        [root / f"results/behavior/responses/{at}/{c}.parquet" for c in ("sighted", "blank")],
-        [root / f"results/readout/{at}.predictions.parquet"] * (case.evidence == "readout"),
-        [root / f"results/probing/{at}/{t}.parquet" for t in tasks if case.evidence == "probe"],
+    at = {"model": model, "dataset": dataset}
+    found = PlantedTables(
+        root / paths.CARD.at(model=model),
+        [root / paths.ITEMS.at(dataset=dataset)],
+        [root / paths.RESPONSES.at(**at, condition=c) for c in ("sighted", "blank")],
+        [root / paths.READOUT_PREDICTIONS.at(**at)] * (case.evidence == "readout"),
+        [root / paths.PROBES.at(**at, task=t) for t in tasks if case.evidence == "probe"],
     )
-    write_json(paths.card, {"reads": [READ]})
-    _write(paths.items[0], ITEMS, items, choices=letters.tolist(), images=["i"], prompt="Which?",
+    write_json(found.card, {"reads": [READ]})
+    _write(found.items[0], ITEMS, items, choices=letters.tolist(), images=["i"], prompt="Which?",
            split="val", group_split="test", type="t", meta="{}")  # fmt: skip
-    for path in paths.answers:
+    for path in found.answers:
         own = items.with_columns(predicted=pl.Series(said[path.stem]))
-        _write(path, ANSWERS, own, model=model, dataset=dataset, condition=path.stem, order=0)
-    for path in paths.readouts:
+        _write(path, ANSWERS, own, **at, condition=path.stem, order=0)
+    for path in found.readouts:
         _write(path, PREDICTIONS, _readouts(items, said, case), scores=[0.0] * case.choices)
-    for path in paths.probes:
+    for path in found.probes:
         here = items["task"] == path.stem
         known = {place: values[here.to_numpy()] for place, values in said.items()}
-        _write_probes(path, items.filter(here), known, model=model, dataset=dataset)
+        _write_probes(path, items.filter(here), known, **at)
     if case.kind == "encoder":
-        return PlantedTables(paths.card, paths.items, [], paths.readouts, [])
-    return paths
+        return PlantedTables(found.card, found.items, [], found.readouts, [])
+    return found
 
 
 def _readouts(items: pl.DataFrame, said: dict[str, np.ndarray], case: Scenario) -> pl.DataFrame:
@@ -189,7 +190,7 @@ def _write_probes(
     """Write the probes of a task at the language model's addresses, and the majority answer."""
     truth = items.select(id="item_id", truth="answer")
     said = {"": np.full(len(items), items["answer"].mode().sort()[0])} | {a: said[a] for a in LM}
-    rows: list[dict[str, str | float]] = []
+    rows: list[dict[str, object]] = []
     for address in said:
         task = {"kind": "task", "span": SPAN, "probe": "linear", "seed": 0, "cv_accuracy": 0.5}
         majority = {"kind": "majority", "span": "", "probe": ""}

@@ -9,8 +9,8 @@ import pytest
 
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import choose_items, drawn, read_settings
-from eyechart.attention.trace_items import marks_by_item
+from eyechart.attention.settings import choose_items, drawn
+from eyechart.attention.trace_items import main, marks_by_item
 from eyechart.core.errors import UserError
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
@@ -201,4 +201,4 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
 )
 def test_settings_are_checked(change, message):
     with pytest.raises(UserError, match=message):
-        read_settings(json.dumps(fixture.SETTINGS | change))
+        main(["--settings", json.dumps(fixture.SETTINGS | change)])

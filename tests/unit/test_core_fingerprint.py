@@ -36,11 +36,12 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "tools/helper.py").write_text(HELPER)
     (root / "unrelated.py").write_text("VALUE = 1\n")
     monkeypatch.setattr(fingerprint, "PACKAGE", root)
+    monkeypatch.setattr(fingerprint, "KNOWN", tmp_path / "known.json")
     return root
 
 
 def hash_of(module: str = "eyechart.step") -> str:
-    for cached in ("fingerprint", "_tree", "_imports", "_logic"):
+    for cached in ("fingerprint", "_facts", "_path", "_known"):
         getattr(fingerprint, cached).cache_clear()
     return fingerprint.fingerprint(module)
 
@@ -136,3 +137,14 @@ def test_no_module_of_the_package_imports_relatively() -> None:
     root = Path(fingerprint.__file__).parents[1]
     relative = [p for p in root.rglob("*.py") if "\nfrom ." in p.read_text()]
     assert relative == []
+
+
+def test_what_is_known_of_a_text_is_kept_and_used(package: Path) -> None:
+    before = hash_of()
+    fingerprint._save()
+    kept = fingerprint.KNOWN.read_text()
+    assert hash_of() == before
+    fingerprint.KNOWN.write_text(kept.replace('",', '0",'))  # other logic, as far as is known
+    assert hash_of() != before
+    fingerprint.KNOWN.write_text("{")  # a damaged file costs time only
+    assert hash_of() == before

@@ -67,13 +67,13 @@ PREPARE = '''
 
 from pathlib import Path
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.toy import layout
 
 
-def main(argv):
-    args = preparation.parse_args(argv, __doc__)
+@command
+def main(args: preparation.Preparation):
     receipt, root = preparation.open_receipt(args, layout.NAME)
     divide = preparation.divider(args)
     images, items = [], []
@@ -90,7 +90,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()
 '''
 READOUT = '''
 """Toy: the choice whose mean token lies nearest to the reference's."""

@@ -159,10 +159,9 @@ def test_a_checkpoint_is_not_resumed_from_other_images_or_other_earlier_models(r
         (raw / "train.json", model / "ready.json"),
         (raw / "acquired.json", model / "config.json"),
     ):
-        given = flags(raw, trained, "alignment")
-        given[given.index("--receipt") + 1] = str(receipt)
-        args = stage.parse_args([*given, "--vision", str(vision)], "", ["vision"])
-        seen.add(json.dumps(stage.identity(args, "alignment", "eyechart.tiny_models.train_llava")))
+        args = stage.Training(receipt, RECIPE, 7, "cpu", trained / "ready.json", trained / "curve")
+        step = "eyechart.tiny_models.train_llava"
+        seen.add(json.dumps(stage.identity(args, "alignment", step, vision)))
     assert len(seen) == 3
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
 MISTAKES = {
     "misspelt key": (["--config", "sed=3"], "unknown key 'sed'; did you mean 'seed'?"),
     "misspelt value": (
-        ["--config", "tiny={weights: shiped}"],
+        ["--config", "tiny_models={weights: shiped}"],
         "tiny_models.weights is 'shiped'; did you mean 'shipped'?",
     ),
     "unknown model": (["--config", "models=[tiny_lava]"], "did you mean 'tiny_llava'?"),

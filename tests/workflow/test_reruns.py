@@ -143,7 +143,8 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     "share of the test split": (clevr(test_share=0.3), TABLES),
     "one task more": (
         clevr(tasks=["shape", "has_metal", "has_red"]),
-        {**PROBES, "train_probes": 2},
+        # of whole images: it has no questions, so the verdict does not need it
+        {"train_probes": 2, **REPORT},
     ),
     "one model less": (configure(models=["tiny_clip"]), {"draw_training": 1, **PAGE}),
     # files

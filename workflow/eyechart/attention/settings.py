@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eyechart.core import randomness
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError
 from eyechart.inference.prompts import PromptStyle
 from eyechart.tables.parquet import read_table
 
@@ -50,16 +50,6 @@ class AttentionSettings:
     def style(self) -> PromptStyle:
         """Return the prompt style: options in the given order only."""
         return PromptStyle(self.prompt, self.choices, 1)
-
-
-def read_settings(text: str) -> AttentionSettings:
-    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
-    value = json.loads(text)
-    known = [f.name for f in fields(AttentionSettings)]
-    for name in sorted(set(value) ^ set(known)):
-        what = "missing" if name in known else "unknown"
-        raise UserError(f"--settings: {what} field {name!r}; {nearest(name, known)}")
-    return AttentionSettings(**value)
 
 
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:

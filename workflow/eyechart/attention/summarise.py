@@ -13,8 +13,6 @@ items moved onto the same images.
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ import pyarrow as pa
 from eyechart.attention.matrices import MIXED, aligned, by_task, pivot, with_mean
 from eyechart.core import errors
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
 from eyechart.statistics.bootstrap import GroupBootstrap, Means
 from eyechart.statistics.testing import benjamini_hochberg, sign_test
 from eyechart.tables.attention import (
@@ -203,37 +202,25 @@ def known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags are required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("model", "dataset"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("attention", "lens", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, attention: Path, lens: Path, output: Path, seed: int,
+         settings: Json) -> None:  # fmt: skip
     """Write the summary; its notes say what a model does not support."""
-    args = parse_args(argv)
-    looked, told = read_noted(args.attention, ATTENTION)
-    would, also = read_noted(args.lens, LENS)
-    for path, table in ((args.attention, looked), (args.lens, would)):
+    looked, told = read_noted(attention, ATTENTION)
+    would, also = read_noted(lens, LENS)
+    for path, table in ((attention, looked), (lens, would)):
         for pair in pl.DataFrame(table).select("model", "dataset").unique().rows():
-            if pair != (args.model, args.dataset):
+            if pair != (model, dataset):
                 raise errors.UserError(
-                    f"{path}: a row is of {' on '.join(pair)}, expected {args.model} on "
-                    f"{args.dataset}"
+                    f"{path}: a row is of {' on '.join(pair)}, expected {model} on {dataset}"
                 )
-    summary = Summary(args.model, args.dataset, args.settings["draws"], args.seed)
+    summary = Summary(model, dataset, settings["draws"], seed)
     rows = [*summary.attention(pl.DataFrame(looked)), *summary.lens(pl.DataFrame(would))]
     notes = {f"attention_{k}": v for k, v in told.items()} | {
         f"lens_{k}": v for k, v in also.items()
     }
-    write_noted(args.output, pa.Table.from_pylist(corrected(rows), SUMMARY), notes)
+    write_noted(output, pa.Table.from_pylist(corrected(rows), SUMMARY), notes)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

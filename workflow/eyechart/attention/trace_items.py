@@ -17,26 +17,25 @@ If a family returns no attention weights or has no usable head, the table has no
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 from tqdm import tqdm
 
 from eyechart.attention.measure import SCHEMAS, ItemTracer
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import Item, choose_items, read_settings
+from eyechart.attention.settings import AttentionSettings, Item, choose_items
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
+from eyechart.core.step import Fields, Paths, command
 from eyechart.data.open_image import size_of
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.load_options import LoadOptions, add_flags, read_flags
+from eyechart.models.load_options import LoadFlags, LoadOptions
 from eyechart.models.spec import Spec, read_spec
 from eyechart.tables.attention import write_noted
 from eyechart.tables.parquet import read_table
@@ -91,42 +90,29 @@ def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[Lang
     return adapter, refused
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but those of loading are required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("model", "dataset", "settings"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("spec", "checkpoint", "items", "images", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--regions", type=Path, required=True, nargs="*", help="one, or nothing")
-    parser.add_argument("--seed", type=int, required=True)
-    add_flags(parser)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, settings: Fields[AttentionSettings], spec: Path,
+         checkpoint: Path, items: Path, images: Path, output: Path,
+         regions: Annotated[Paths, {"help": "one, or nothing"}], seed: int,
+         flags: LoadFlags) -> None:  # fmt: skip
     """Write the four tables."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    settings = read_settings(args.settings)
-    items = choose_items(args.items, settings.items, args.seed)
-    images = read_table(args.images, ["image_id", "path"])
-    paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    for name in {image for item in items for image in item["images"]} - set(paths):
+    asked = choose_items(items, settings.items, seed)
+    table = read_table(images, ["image_id", "path"])
+    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
+    for name in {image for item in asked for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
-    marks = marks_by_item(items, next(iter(args.regions), None), paths, args.seed)
-    adapter, refused = load_eager(read_spec(args.spec), args.checkpoint, read_flags(args))
-    tables = Tables(args.model, args.dataset)
+    marks = marks_by_item(asked, next(iter(regions), None), paths, seed)
+    adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
+    tables = Tables(model, dataset)
     tracer = ItemTracer(adapter, settings, paths, tables, refused)
-    for item in tqdm(items, unit=" items", mininterval=1.0):
+    for item in tqdm(asked, unit=" items", mininterval=1.0):
         tracer.trace_item(item, marks[item["item_id"]])
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():
             logger.info("%s: %s (%d x)", name, what, count)
-        path = args.output.with_name(f"{name}{args.output.suffix}")
+        path = output.with_name(f"{name}{output.suffix}")
         write_noted(path, tables.whole(name, schema), tracer.notes_of(name))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -19,10 +19,7 @@ prompt, and greedy text; an encoder with a text tower compares the image with a 
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,16 +30,17 @@ from tqdm import tqdm
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, StimulusBuilder
-from eyechart.behavior.settings import ResponseSettings, choose_items, read_settings
+from eyechart.behavior.settings import ResponseSettings, choose_items
 from eyechart.core import errors
 from eyechart.core.files import read_json
+from eyechart.core.step import Fields, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
 from eyechart.inference.prompts import PromptStyle, parse
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
-from eyechart.models.load_options import add_flags, read_flags
+from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
@@ -159,39 +157,25 @@ def row_of(
     }
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but those of loading are required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("model", "dataset", "settings"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("spec", "checkpoint", "card", "items", "images"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--outputs", type=Path, nargs="+", required=True)
-    add_flags(parser)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, settings: Fields[ResponseSettings], spec: Path,
+         checkpoint: Path, card: Path, items: Path, images: Path, seed: int, outputs: list[Path],
+         flags: LoadFlags) -> None:  # fmt: skip
     """Write one table per condition."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    settings = read_settings(args.settings)
-    for path in args.outputs:
+    for path in outputs:
         if path.stem not in CONDITIONS:
             raise errors.UserError(f"--outputs: {path}; {errors.nearest(path.stem, CONDITIONS)}")
-    items = choose_items(args.items, settings, args.seed)
-    images = read_table(args.images, ["image_id", "path"])
-    paths = dict(zip(*(images.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    adapter = load(read_spec(args.spec), args.checkpoint, read_flags(args))
-    builder = StimulusBuilder(items, paths, args.seed)
-    examiner = ItemAnswerer(adapter, read_json(args.card)["shares_prefix"], settings, builder)
-    for path in args.outputs:
-        whose = {"model": args.model, "dataset": args.dataset, "condition": path.stem}
+    asked = choose_items(items, settings, seed)
+    table = read_table(images, ["image_id", "path"])
+    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
+    adapter = load(read_spec(spec), checkpoint, flags.options())
+    builder = StimulusBuilder(asked, paths, seed)
+    examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
+    for path in outputs:
+        whose = {"model": model, "dataset": dataset, "condition": path.stem}
         rows = [{**whose, **row} for row in examiner.rows(path.stem)]
         write_table(path, pa.Table.from_pylist(rows, ANSWERS))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

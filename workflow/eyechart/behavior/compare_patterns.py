@@ -14,8 +14,6 @@ Writes pair accuracies per model and pattern, and the correlations.
         --correlations results/behavior/patterns/correlations.parquet
 """
 
-import argparse
-import json
 import logging
 from itertools import product
 from pathlib import Path
@@ -25,10 +23,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
 from eyechart.statistics.correlation import correlate
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.parquet import read_table, write_table
@@ -74,7 +72,7 @@ def read_patterns(paths: list[Path], kinds: dict[str, str]) -> pl.DataFrame:
     return found.sort("kind", "model", "dataset", "pattern")
 
 
-def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
+def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) -> pa.Table:
     """Correlate every encoder's table with every VLM's, over the patterns that both have.
 
     Parameters
@@ -123,31 +121,17 @@ def correlations(patterns: pl.DataFrame, settings: dict[str, Any], seed: int) ->
     return pa.Table.from_pylist(rows, CORRELATIONS)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags are required."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("scores", "cards"):
-        parser.add_argument(f"--{flag}", required=True, type=Path, nargs="+")
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--seed", required=True, type=int)
-    for flag in ("patterns", "correlations"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, scores: list[Path], cards: list[Path], settings: Json, seed: int, patterns: Path,
+         correlations: Path) -> None:  # fmt: skip
     """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
-    cards = [read_json(path) for path in args.cards]
-    kinds = {card["model"]: card["kind"] for card in cards}
-    patterns = read_patterns(args.scores, kinds)
-    found = correlations(patterns, args.settings, args.seed)
-    write_table(args.patterns, patterns.to_arrow().cast(PATTERNS))
-    write_table(args.correlations, found)
+    described = [read_json(path) for path in cards]
+    kinds = {card["model"]: card["kind"] for card in described}
+    table = read_patterns(scores, kinds)
+    found = correlation_rows(table, settings, seed)
+    write_table(patterns, table.to_arrow().cast(PATTERNS))
+    write_table(correlations, found)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

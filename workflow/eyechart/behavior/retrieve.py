@@ -14,14 +14,12 @@ the share of captions whose image is among the five best.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
@@ -29,10 +27,11 @@ import pyarrow as pa
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.conditions import Stimulus
 from eyechart.core import errors, randomness
+from eyechart.core.step import command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.prompts import check_template
 from eyechart.models.load import load
-from eyechart.models.load_options import add_flags, read_flags
+from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
@@ -199,33 +198,21 @@ def read_settings(text: str) -> dict[str, Any]:
     return value
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but those of loading are required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("model", "dataset", "settings"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("spec", "checkpoint", "items", "images", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    add_flags(parser)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, settings: Annotated[dict[str, Any], {"type": read_settings}],
+         spec: Path, checkpoint: Path, items: Path, images: Path, output: Path, seed: int,
+         flags: LoadFlags) -> None:  # fmt: skip
     """Write the table of one model and dataset."""
-    args = parse_args(argv)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    settings = read_settings(args.settings)
-    captions = gather(args.items, settings["caption"])
-    images = read_table(args.images, ["image_id", "path"]).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in images}
-    adapter = ask_encoder.two_towers(load(read_spec(args.spec), args.checkpoint, read_flags(args)))
+    captions = gather(items, settings["caption"])
+    table = read_table(images, ["image_id", "path"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in table}
+    adapter = ask_encoder.two_towers(load(read_spec(spec), checkpoint, flags.options()))
     views, words = compare(adapter, captions, paths, settings["batch_size"])
     found = ranks(views, words, captions)
-    whose = {"model": args.model, "dataset": args.dataset, "condition": "sighted", "task": TASK}
-    rows = recalls(captions, *found, settings["bootstrap"], args.seed)
-    write_table(args.output, pa.Table.from_pylist([{**whose, **r} for r in rows], SCORES))
+    whose = {"model": model, "dataset": dataset, "condition": "sighted", "task": TASK}
+    rows = recalls(captions, *found, settings["bootstrap"], seed)
+    write_table(output, pa.Table.from_pylist([{**whose, **r} for r in rows], SCORES))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -13,8 +13,6 @@ table of scores and the table of answer distributions.
         --distributions results/behavior/scores/tiny_llava/clevr.distributions.parquet
 """
 
-import argparse
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ import pyarrow as pa
 
 from eyechart.behavior import metrics, open_metrics
 from eyechart.behavior.distributions import distributions
-from eyechart.core import errors
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
 from eyechart.statistics.resample import Measure, Resampled, Sums
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import write_table
@@ -138,40 +136,24 @@ def _value(measure: Measure, sums: Sums) -> float:
     return float(measure.of(np.asarray(sums.sum(0))[None])[0])
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags are required."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("model", "dataset"):
-        parser.add_argument(f"--{flag}", required=True)
-    parser.add_argument("--items", required=True, type=Path)
-    parser.add_argument("--answers", required=True, type=Path, nargs="+")
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--seed", required=True, type=int)
-    for flag in ("scores", "distributions"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, items: Path, answers: list[Path], settings: Json, seed: int,
+         scores: Path, distributions: Path) -> None:  # fmt: skip
     """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
-    items = read_items(args.items)
-    tables, paths = read_answers(args.answers, args.model, args.dataset, items)
+    known = read_items(items)
+    tables, paths = read_answers(answers, model, dataset, known)
     for condition in paths.keys() - tables.keys():
         log.warning("%s: no answers; %s gets no scores", paths[condition], condition)
-    scores, shares = SCORES.empty_table(), DISTRIBUTIONS.empty_table()
+    scored, shares = SCORES.empty_table(), DISTRIBUTIONS.empty_table()
     if tables:
-        asked, said = lay_out(items, tables, paths)
+        asked, said = lay_out(known, tables, paths)
         unknown = int(((asked.c > 0) & (asked.truth < 0)).sum())
         log.info("%d items, %d without a known answer", len(asked.ids), unknown)
-        names = {"model": args.model, "dataset": args.dataset}
-        scores, shares = score(items, asked, said, names, args.settings["bootstrap"], args.seed)
-    write_table(args.distributions, shares)
-    write_table(args.scores, scores)
+        names = {"model": model, "dataset": dataset}
+        scored, shares = score(known, asked, said, names, settings["bootstrap"], seed)
+    write_table(distributions, shares)
+    write_table(scores, scored)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

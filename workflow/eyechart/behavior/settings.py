@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from eyechart.behavior.conditions import Item
@@ -62,16 +62,6 @@ class ResponseSettings:
     def wants_text(self, item: Item) -> bool:
         """Return whether an item gets a generated answer."""
         return self.greedy == "all" or (self.greedy == "open" and not item["choices"])
-
-
-def read_settings(text: str) -> ResponseSettings:
-    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
-    value = json.loads(text)
-    known = [f.name for f in fields(ResponseSettings)]
-    for name in sorted(set(value) ^ set(known)):
-        what = "missing" if name in known else "unknown"
-        raise UserError(f"--settings: {what} field {name!r}; {nearest(name, known)}")
-    return ResponseSettings(**value)
 
 
 def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item]:

@@ -20,7 +20,6 @@ Writes the shares of cues, the separation of concepts, and the projection of all
         --projection results/concepts/tiny_llava/stroop/projection.parquet
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -35,9 +34,9 @@ from eyechart.concepts.cues import Row, cue_rows, pool
 from eyechart.concepts.responses import answer_rows, read_sighted
 from eyechart.concepts.sweep import METHODS, Sweep, sweep
 from eyechart.concepts.vectors import ImageSet, read_banks
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, Paths, command
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.activations import read_column, read_ids, read_manifest
 from eyechart.tables.concepts import ALL, CUES, PROJECTION, SEPARATION
@@ -120,23 +119,25 @@ def _projection(found: Sweep, bank: ImageSet, shown: int) -> list[Row]:
 
 
 def compare(
-    args: argparse.Namespace, banks: dict[str, list[ImageSet]]
+    manifests: list[Path],
+    names: dict[str, str],
+    banks: dict[str, list[ImageSet]],
+    settings: dict[str, Any],
+    seed: int,
 ) -> Iterator[tuple[Row, Rows]]:
     """Yield, for each column of each manifest, its address and its rows of the three tables."""
-    for path in args.manifests:
+    for path in manifests:
         manifest = read_manifest(path)
-        for field in ("model", "dataset"):
-            if manifest[field] != getattr(args, field):
-                raise UserError(
-                    f"{path}: {field} is {manifest[field]!r}, expected {getattr(args, field)!r}"
-                )
+        for field, name in names.items():
+            if manifest[field] != name:
+                raise UserError(f"{path}: {field} is {manifest[field]!r}, expected {name!r}")
         scope, ids = manifest["scope"], read_ids(path)
         own = banks[scope]
         rows = [bank.rows(ids, path) for bank in own]
-        for column in chosen_columns(manifest, args.settings["columns"]):
+        for column in chosen_columns(manifest, settings["columns"]):
             vectors = read_column(path, column["name"])
             place = {"scope": scope, "address": column["address"], "span": column["span"]}
-            yield place, compare_column(vectors, rows, own, args.settings, args.seed)
+            yield place, compare_column(vectors, rows, own, settings, seed)
 
 
 def colors(items: Path) -> dict[str, list[int]]:
@@ -153,53 +154,37 @@ def write(path: Path, rows: list[Row], schema: pa.Schema, shared: Row) -> None:
     write_table(path, pa.Table.from_pylist([{**empty, **shared, **row} for row in rows], schema))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required, and ``--answers`` may be empty."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("model", "dataset"):
-        parser.add_argument(f"--{flag}", required=True)
-    parser.add_argument("--manifests", required=True, type=Path, nargs="+")
-    for flag in ("items", "images"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    parser.add_argument("--answers", required=True, type=Path, nargs="*")
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--seed", required=True, type=int)
-    for flag in ("cues", "separation", "projection"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, manifests: list[Path], items: Path, images: Path,
+         answers: Paths, settings: Json, seed: int, cues: Path, separation: Path,
+         projection: Path) -> None:  # fmt: skip
     """Run the step."""
-    args = parse_args(argv)
-    banks = read_banks(args.items, args.images)
+    shared = {"model": model, "dataset": dataset}
+    banks = read_banks(items, images)
     tables: Rows = ([], [], [])
-    for place, found in compare(args, banks):
+    for place, found in compare(manifests, shared, banks, settings, seed):
         for table, rows in zip(tables, found, strict=True):
             table += [{**place, **row} for row in rows]
     if not tables[0]:
         raise UserError(
-            f"concepts.columns is {args.settings['columns']}, which matches no column of "
-            f"{', '.join(map(str, args.manifests))}"
+            f"concepts.columns is {settings['columns']}, which matches no column of "
+            f"{', '.join(map(str, manifests))}"
         )
-    cues, separation, projection = tables
-    for path in args.answers:
-        sighted = read_sighted(path, args.model, args.dataset)
-        cues += answer_rows(sighted, banks["item"], path, args.settings["bootstrap"], (args.seed,))
-    tested = [row for row in cues if "p" in row]
+    of_cues, of_separation, of_projection = tables
+    for path in answers:
+        sighted = read_sighted(path, model, dataset)
+        of_cues += answer_rows(sighted, banks["item"], path, settings["bootstrap"], (seed,))
+    tested = [row for row in of_cues if "p" in row]
     q = benjamini_hochberg(np.array([row["p"] for row in tested]))
     for row, value in zip(tested, q.tolist(), strict=True):
         row["q"] = value
-    rgb = colors(args.items)
-    for row in projection:
+    rgb = colors(items)
+    for row in of_projection:
         row["rgb"] = rgb.get(row.get("concept") or row["font"])
-    shared = {"model": args.model, "dataset": args.dataset}
-    write(args.cues, cues, CUES, shared)
-    write(args.separation, separation, SEPARATION, shared)
-    write(args.projection, projection, PROJECTION, shared)
+    write(cues, of_cues, CUES, shared)
+    write(separation, of_separation, SEPARATION, shared)
+    write(projection, of_projection, PROJECTION, shared)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -1,15 +1,25 @@
 """Hash of the code that a step runs: its own module and all package modules that it imports.
 
 Comments, docstrings and whitespace are dropped before hashing, so editing them reruns nothing.
+Parsing the whole package takes seconds, so what was found in a source text is kept in a file,
+under the hash of the text.
 """
 
 import ast
+import atexit
 import hashlib
+import json
+import sys
 from functools import cache
 from pathlib import Path
 
+from eyechart.core.files import write_json
+
 PACKAGE = Path(__file__).resolve().parents[1]
+KNOWN = Path(".snakemake/eyechart-code.json")
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+Facts = list[str]  # the hash of a source's logic, then the package modules that it may import
 
 
 @cache
@@ -23,7 +33,7 @@ def fingerprint(module: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(closure(module)):
-        digest.update(f"{name}\n{_logic(_path(name))}\n".encode())
+        digest.update(f"{name} {_facts(_path(name))[0]}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -35,39 +45,66 @@ def closure(module: str) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imports(name))
+            waiting.extend(n for n in _facts(_path(name))[1:] if _path(n).exists())
     return found
 
 
+@cache
 def _path(module: str) -> Path:
     base = PACKAGE.joinpath(*module.split(".")[1:])
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def _facts(path: Path) -> Facts:
+    """Return what is known of a source file, parsing it if its text is new."""
+    text = path.read_bytes()
+    key = hashlib.sha256(_parser() + text).hexdigest()[:32]
+    known = _known()
+    if key not in known:
+        atexit.unregister(_save)
+        atexit.register(_save)
+        known[key] = _parse(ast.parse(text))
+    _used.add(key)
+    return known[key]
+
+
+_used: set[str] = set()
 
 
 @cache
-def _imports(module: str) -> tuple[str, ...]:
-    found = []
-    for node in ast.walk(_tree(_path(module))):
+def _parser() -> bytes:
+    """Return what the facts of a text depend on besides: this module and Python's version."""
+    return Path(__file__).read_bytes() + repr(sys.version_info[:2]).encode()
+
+
+@cache
+def _known() -> dict[str, Facts]:
+    try:
+        known: dict[str, Facts] = json.loads(KNOWN.read_text())
+    except (OSError, ValueError):  # it only saves time
+        known = {}
+    return known
+
+
+def _save() -> None:
+    """Keep what this process used; texts that changed since are dropped."""
+    if KNOWN.parent.is_dir():
+        write_json(KNOWN, {key: facts for key, facts in _known().items() if key in _used})
+
+
+def _parse(tree: ast.Module) -> Facts:
+    imported = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             # `from eyechart.a import b`: b is a module of the package, or a name inside a
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(n for n in found if n.split(".")[0] == PACKAGE.name and _path(n).exists())
-
-
-@cache
-def _logic(path: Path) -> str:
-    tree = _tree(path)
-    for node in ast.walk(tree):
+            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         if isinstance(node, _DOCUMENTED):
             node.body = [statement for statement in node.body if not _is_text(statement)]
-    return ast.dump(tree)
+    logic = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return [logic, *(name for name in imported if name.split(".")[0] == PACKAGE.name)]
 
 
 def _is_text(statement: ast.stmt) -> bool:

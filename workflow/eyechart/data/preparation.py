@@ -1,8 +1,7 @@
 """Shared code of the layouts' ``prepare`` steps: flags, receipt, images, tables."""
 
-import argparse
-import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.step import Json
 from eyechart.data.group_split import group_split
 from eyechart.data.image_files import check_images
 from eyechart.tables import items as schemas
@@ -19,24 +19,26 @@ from eyechart.tables.receipt import Receipt, read_receipt
 Row = dict[str, Any]
 
 
-def parse_args(argv: list[str], doc: str | None, regions: bool = False) -> argparse.Namespace:
-    """Parse the command line; every flag is required. ``doc`` is the step's docstring.
+@dataclass(frozen=True)
+class Preparation:
+    """The flags of every ``prepare`` step."""
 
-    ``regions``: whether the step also writes that table.
-    """
-    parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--receipt", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
-    if regions:
-        parser.add_argument("--regions", type=Path, required=True)
-    return parser.parse_args(argv)
+    dataset: str
+    receipt: Path
+    settings: Json
+    seed: int
+    items: Path
+    images: Path
 
 
-def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
+@dataclass(frozen=True)
+class WithRegions(Preparation):
+    """The flags of a step that also writes the table of regions."""
+
+    regions: Path
+
+
+def open_receipt(args: Preparation, layout: str) -> tuple[Receipt, Path]:
     """Return the receipt and the dataset's folder.
 
     Raises
@@ -54,7 +56,7 @@ def open_receipt(args: argparse.Namespace, layout: str) -> tuple[Receipt, Path]:
     return receipt, args.receipt.parent
 
 
-def divider(args: argparse.Namespace) -> Callable[[str], str]:
+def divider(args: Preparation) -> Callable[[str], str]:
     """Return the function that maps a group to ``train`` or ``test``."""
     share = args.settings["test_share"]
     return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
@@ -75,7 +77,7 @@ def as_items(rows: list[Row]) -> pa.Table:
 
 
 def write_tables(
-    args: argparse.Namespace, items: list[pa.Table], images: list[Row], tasks: list[str]
+    args: Preparation, items: list[pa.Table], images: list[Row], tasks: list[str]
 ) -> None:
     """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks."""
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")

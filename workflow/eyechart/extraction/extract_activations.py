@@ -14,14 +14,10 @@ row per image and, for a model that reads text, a row per question. Uses OMP_NUM
         --item-output results/extraction/tiny_llava/clevr/item/part-000.parquet
 """
 
-from __future__ import annotations
-
-import argparse
 import hashlib
 import json
-import os
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +27,7 @@ from tqdm import tqdm
 
 from eyechart.core import errors
 from eyechart.core.files import read_json
+from eyechart.core.step import Fields, command
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.shards import open_shard
 from eyechart.inference.batches import AdaptiveBatchSize
@@ -38,7 +35,7 @@ from eyechart.inference.workload import ExtractionPart, plan_part
 from eyechart.models.addresses import columns
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
-from eyechart.models.load_options import add_flags, read_flags
+from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
 
 
@@ -65,14 +62,23 @@ class ExtractionSettings:
     prompt: str
 
 
-def read_settings(text: str) -> ExtractionSettings:
-    """Parse the ``--settings`` flag; raise a UserError for an unknown or missing field."""
-    value = json.loads(text)
-    known = [f.name for f in fields(ExtractionSettings)]
-    for name in sorted(set(value) ^ set(known)):
-        what = "missing" if name in known else "unknown"
-        raise errors.UserError(f"--settings: {what} field {name!r}; {errors.nearest(name, known)}")
-    return ExtractionSettings(**value)
+@dataclass(frozen=True, kw_only=True)
+class ExtractionJob:
+    """The flags; for an encoder there is no ``--item-output``."""
+
+    model: str
+    dataset: str
+    settings: Fields[ExtractionSettings]
+    spec: Path
+    checkpoint: Path
+    card: Path
+    items: Path
+    images: Path
+    part: int
+    parts: int
+    image_output: Path
+    item_output: Path | None = None
+    flags: LoadFlags
 
 
 def provenance(
@@ -95,17 +101,13 @@ def provenance(
     }
 
 
-def extract(
-    args: argparse.Namespace,
-    settings: ExtractionSettings,
-    card: dict[str, Any],
-    part: ExtractionPart,
-) -> None:
+def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> None:
     """Run the model over one part and write its shards."""
+    settings = args.settings
     asked = {s: columns(card, settings.addresses, settings.spans, s) for s in ("image", "item")}
-    loading = read_flags(args)
-    adapter = load(read_spec(args.spec), args.checkpoint, loading)
-    facts = {"model": args.model, "dataset": args.dataset, "loading": json.loads(args.loading)}
+    adapter = load(read_spec(args.spec), args.checkpoint, args.flags.options())
+    loading = json.loads(args.flags.loading)
+    facts = {"model": args.model, "dataset": args.dataset, "loading": loading}
     facts |= provenance(settings, args.part, args.parts, adapter)
     batches = AdaptiveBatchSize(settings.batch_size)
     engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batches)
@@ -126,33 +128,18 @@ def extract(
             bar.update(done)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; for an encoder there is no ``--item-output``."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "dataset", "settings"):
-        parser.add_argument(f"--{name}", required=True)
-    for name in ("spec", "checkpoint", "card", "items", "images", "image-output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    for name in ("part", "parts"):
-        parser.add_argument(f"--{name}", type=int, required=True)
-    parser.add_argument("--item-output", type=Path)
-    add_flags(parser)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: ExtractionJob) -> None:
     """Write one part's shards."""
-    args = parse_args(argv)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    settings, card = read_settings(args.settings), read_json(args.card)
+    card = read_json(args.card)
     if (card["kind"] == "vlm") != (args.item_output is not None):
         raise errors.UserError(
             f"--item-output: {args.item_output} for {args.model} of kind {card['kind']!r}, "
             "expected it for kind 'vlm' and for no other"
         )
-    part = plan_part(args.items, args.images, args.part, args.parts, settings.prompt)
-    extract(args, settings, card, part)
+    part = plan_part(args.items, args.images, args.part, args.parts, args.settings.prompt)
+    extract(args, card, part)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -7,20 +7,20 @@ beside the shards.
         --card results/models/tiny_llava/card.json \
         --rows results/datasets/clevr/images.parquet \
         --parts results/extraction/tiny_llava/clevr/image/part-000.parquet \
-        --settings '{...}' --output results/extraction/tiny_llava/clevr/image/manifest.json
+        --settings "$SETTINGS" --output results/extraction/tiny_llava/clevr/image/manifest.json
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from eyechart.core import errors
 from eyechart.core.files import describe, read_json, sha256, write_json
+from eyechart.core.step import Json, command
 from eyechart.models.addresses import columns
 from eyechart.tables.activations import ID, PLACE, PLACES
 from eyechart.tables.parquet import read_table
@@ -124,25 +124,13 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
     return {k: v for k, v in facts.items() if k not in OWN}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags are required."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("model", "dataset", "settings"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--scope", choices=list(ID), required=True)
-    for name in ("card", "rows", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--parts", type=Path, nargs="+", required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, settings: Json, scope: Annotated[str, {"choices": list(ID)}],
+         card: Path, rows: Path, output: Path, parts: list[Path]) -> None:  # fmt: skip
     """Write one manifest."""
-    args = parse_args(argv)
-    facts = {"model": args.model, "dataset": args.dataset, "scope": args.scope}
-    card, settings = read_json(args.card), json.loads(args.settings)
-    write_json(args.output, build_manifest(facts, card, args.rows, args.parts, settings))
+    facts = {"model": model, "dataset": dataset, "scope": scope}
+    write_json(output, build_manifest(facts, read_json(card), rows, parts, settings))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,16 +10,15 @@ which MMVP does not have, is the path of the row's image.
         --output results/mining/tiny_clip_against_tiny_dino/clevr/labels.csv
 """
 
-import argparse
 import csv
 import io
 from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_text
+from eyechart.core.step import command
 from eyechart.tables.parquet import read_table
 
 COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]
@@ -31,30 +30,20 @@ def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
     return [[str(index), "", "", "", paths[name]] for index, name in enumerate(ids, start=1)]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    for name in ("pairs", "images", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, pairs: Path, images: Path, output: Path) -> None:
     """Write one form."""
-    args = parse_args(argv)
-    table = read_table(args.images, ["image_id", "path"]).to_pydict()
+    table = read_table(images, ["image_id", "path"]).to_pydict()
     paths = dict(zip(table["image_id"], table["path"], strict=True))
-    pairs = read_table(args.pairs, ["first_id", "second_id"])
+    found = read_table(pairs, ["first_id", "second_id"])
     try:
-        filled = rows(pairs, paths)
+        filled = rows(found, paths)
     except KeyError as error:
-        raise UserError(
-            f"{args.pairs}: image {error} is not in {args.images}; mine it again"
-        ) from None
+        raise UserError(f"{pairs}: image {error} is not in {images}; mine it again") from None
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *filled])
-    write_text(args.output, text.getvalue())
+    write_text(output, text.getvalue())
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

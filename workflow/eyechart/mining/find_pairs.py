@@ -16,7 +16,6 @@ column of the largest part as it is stored, once.
         --output results/mining/tiny_clip_against_tiny_dino/clevr/pairs.parquet
 """
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from eyechart.core import errors
+from eyechart.core.step import Json, command
 from eyechart.mining.features import read_distinct, read_features, to_unit_length
 from eyechart.mining.search import SearchResult, memory_bound, search
 from eyechart.tables.activations import read_manifest
@@ -32,13 +31,14 @@ from eyechart.tables.pairs import NOTE, PAIRS
 from eyechart.tables.parquet import write_table
 
 
-def read_both(args: argparse.Namespace, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def read_both(
+    first: Path, second: Path, settings: dict[str, Any], ids: pa.Array
+) -> tuple[np.ndarray, np.ndarray]:
     """Return both encoders' features, rows of length 1, shapes (n, d₁) and (n, d₂)."""
     found = []
-    for which in ("first", "second"):
-        path, column = getattr(args, which), args.settings[which]
+    for path, column in ((first, settings["first"]), (second, settings["second"])):
         features = read_features(path, column, ids)
-        to_unit_length(features, args.settings["centre"], f"{path}: column {column!r}", ids)
+        to_unit_length(features, settings["centre"], f"{path}: column {column!r}", ids)
         found.append(features)
     return found[0], found[1]
 
@@ -57,39 +57,29 @@ def as_table(found: SearchResult, ids: pa.Array, note: dict[str, Any]) -> pa.Tab
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    for name in ("first", "second", "images"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, first: Path, second: Path, images: Path, settings: Json, output: Path) -> None:
     """Search and write one table."""
-    args = parse_args(argv)
-    ids, copies = read_distinct(args.images)
-    features = read_both(args, ids)
-    size = memory_bound(features, args.settings)
+    ids, copies = read_distinct(images)
+    features = read_both(first, second, settings, ids)
+    size = memory_bound(features, settings)
     print(f"{len(ids)} images: at most {size / 1e6:.0f} MB")
-    found = search(features, args.settings)
+    found = search(features, settings)
     above = found.lowest_second <= 1.5
     note = {
-        "dataset": read_manifest(args.first)["dataset"],
-        "first": read_manifest(args.first)["model"],
-        "second": read_manifest(args.second)["model"],
-        "settings": args.settings,
+        "dataset": read_manifest(first)["dataset"],
+        "first": read_manifest(first)["model"],
+        "second": read_manifest(second)["model"],
+        "settings": settings,
         "pictures": len(ids),
         "copies": copies,
         "matching": found.matching,
         "highest_first": round(found.highest_first, 4),
         "lowest_second": round(found.lowest_second, 4) if above else None,
     }
-    write_table(args.output, as_table(found, ids, note))
+    write_table(output, as_table(found, ids, note))
     print(f"{found.matching} pairs match, {len(found.best)} are kept")
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,7 +10,6 @@ the base's other files, under data/models/<model>/; ``ready.json`` there, last.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import importlib
 import logging
@@ -22,10 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe, read_json
 from eyechart.core.links import link_files
+from eyechart.core.step import command
 from eyechart.models.derivations.registry import CHANGES
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
@@ -107,29 +106,19 @@ def stored_dtype(folder: Path) -> str:
     return str(found) if hasattr(torch, str(found)) else "float32"
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True)
-    for name in ("spec", "base", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--allow-remote-code", action="store_true")
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, spec: Path, base: Path, output: Path,
+         allow_remote_code: bool = False) -> None:  # fmt: skip
     """Load the base, change it, save it, and write ``ready.json`` last."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    spec = read_spec(args.spec)
-    base = read_spec(args.spec.parent / f"{spec.base}.yaml")
-    how = LoadOptions("cpu", stored_dtype(args.base), remote_code=args.allow_remote_code)
-    adapter = load(base, args.base, how)
-    changed = derive(adapter, spec)
-    _log.info("%s: %s changed", args.model, ", ".join(changed))
-    files = save(adapter, args.base, args.output.parent)
-    origin = {"source": "derived", **(spec.derived or {}), "changed": changed}
-    write_ready(args.output, args.model, {**origin, "code": args.allow_remote_code}, files)
+    wanted = read_spec(spec)
+    base_spec = read_spec(spec.parent / f"{wanted.base}.yaml")
+    how = LoadOptions("cpu", stored_dtype(base), remote_code=allow_remote_code)
+    adapter = load(base_spec, base, how)
+    changed = derive(adapter, wanted)
+    _log.info("%s: %s changed", model, ", ".join(changed))
+    files = save(adapter, base, output.parent)
+    origin = {"source": "derived", **(wanted.derived or {}), "changed": changed}
+    write_ready(output, model, {**origin, "code": allow_remote_code}, files)
 
 
 def _digest(weight: Tensor) -> bytes:
@@ -138,4 +127,4 @@ def _digest(weight: Tensor) -> bytes:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,10 +10,6 @@ image as the model takes it, with its image tokens drawn in.
 
 from __future__ import annotations
 
-import argparse
-import logging
-import os
-import sys
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -23,13 +19,14 @@ from torch import Tensor, nn
 
 from eyechart.core import errors
 from eyechart.core.files import atomic, sha256, write_json
+from eyechart.core.step import command
 from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
-from eyechart.models.load_options import add_flags, read_flags
+from eyechart.models.load_options import LoadFlags
 from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
@@ -184,33 +181,20 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
             )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but those of loading are required."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--view", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    add_flags(parser)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, spec: Path, checkpoint: Path, view: Path, output: Path,
+         flags: LoadFlags) -> None:  # fmt: skip
     """Write the card of one model."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    whole = replace(read_flags(args), device="cpu", spread=False, bits=None)
-    adapter = load(read_spec(args.spec), args.checkpoint, whole)
-    card = describe(adapter, args.model)
-    files = sorted(p for p in args.checkpoint.iterdir() if p.is_file())
+    whole = replace(flags.options(), device="cpu", spread=False, bits=None)
+    adapter = load(read_spec(spec), checkpoint, whole)
+    card = describe(adapter, model)
+    files = sorted(p for p in checkpoint.iterdir() if p.is_file())
     card["checkpoint"] = {p.name: sha256(p) for p in files}
     image = draw_sample()
-    with atomic(args.view) as partial:
+    with atomic(view) as partial:
         draw_views(adapter, image, adapter.prepare_image(image)).save(partial, "PNG")
-    write_json(args.output, card)
+    write_json(output, card)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

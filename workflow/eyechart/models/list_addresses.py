@@ -6,15 +6,14 @@ python -m eyechart.models.list_addresses --spec config/models/llava_1_5_7b.yaml 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.models.checkpoint import empty_model
 from eyechart.models.load import adapter_of
-from eyechart.models.load_options import LoadOptions, add_flags, read_flags
+from eyechart.models.load_options import LoadFlags, LoadOptions
 from eyechart.models.spec import Spec, read_spec
 
 
@@ -37,18 +36,14 @@ def list_addresses(
     ]
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, spec: Path, checkpoint: Path, flags: LoadFlags) -> None:
     """Print one line per address."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    add_flags(parser)
-    args = parser.parse_args(argv)
-    found = list_addresses(read_spec(args.spec), args.checkpoint, read_flags(args))
+    found = list_addresses(read_spec(spec), checkpoint, flags.options())
     print(f"{'address':<14}{'parameters':>14}  module")
     for address, path, parameters in found:
         print(f"{address:<14}{parameters:>14,}  {path}")
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import transformers
@@ -85,20 +84,21 @@ class LoadOptions:
         return self.spread or self.bits is not None
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of every step that loads a model."""
-    parser.add_argument("--loading", default="{}", help="the config's section as JSON")
-    parser.add_argument("--allow-remote-code", action="store_true")
+@dataclass(frozen=True)
+class LoadFlags:
+    """The flags of every step that loads a model."""
 
+    loading: Annotated[str, {"help": "the config's section as JSON"}] = "{}"
+    allow_remote_code: bool = False
 
-def read_flags(args: argparse.Namespace) -> LoadOptions:
-    """Parse these flags; raise a UserError for an unknown field."""
-    value = json.loads(args.loading)
-    known = [f.name for f in fields(LoadOptions) if f.name != "remote_code"]
-    for name in value:
-        if name not in known:
-            raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
-    return LoadOptions(**value, remote_code=args.allow_remote_code)
+    def options(self) -> LoadOptions:
+        """Return the options; raise a UserError for an unknown field."""
+        value = json.loads(self.loading)
+        known = [f.name for f in fields(LoadOptions) if f.name != "remote_code"]
+        for name in value:
+            if name not in known:
+                raise UserError(f"--loading: unknown field {name!r}; {nearest(name, known)}")
+        return LoadOptions(**value, remote_code=self.allow_remote_code)
 
 
 def _few_bits(bits: int, precision: torch.dtype) -> Any:

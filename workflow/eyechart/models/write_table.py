@@ -5,11 +5,10 @@ Reads config/models/*.yaml; writes Markdown:
     python -m eyechart.models.write_table --output docs/models.md
 """
 
-import argparse
 from pathlib import Path
 
-from eyechart.core import errors
 from eyechart.core.files import write_text
+from eyechart.core.step import command
 from eyechart.models.spec import Spec, read_spec
 
 MODELS = Path("config/models")
@@ -80,18 +79,11 @@ def page(specs: dict[str, Spec]) -> str:
     return "\n".join(parts)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, output: Path) -> None:
     """Read all specs and write the page."""
-    args = parse_args(argv)
-    write_text(args.output, page({p.stem: read_spec(p) for p in sorted(MODELS.glob("*.yaml"))}))
+    write_text(output, page({p.stem: read_spec(p) for p in sorted(MODELS.glob("*.yaml"))}))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -16,7 +16,7 @@ functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Othe
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import PurePath
 from typing import Any
 
@@ -101,29 +101,26 @@ class Pattern:
             The folder of results. Without it the path may begin with any folders, so that a
             step can read the names wherever the results are.
         """
-        names = self._fit(path, results)
-        closer = (p for p in PATTERNS.values() if p._literal > self._literal)
-        if names is None or any(p._fit(path, results) is not None for p in closer):
-            return None
-        return names
+        own = _regex(self.text, results).fullmatch(PurePath(path).as_posix())
+        closest = find(path, results) if own else None
+        return own.groupdict() if own and closest and closest[0].literal == self.literal else None
 
     def folder_match(self, path: str | PurePath, results: str) -> Names | None:
         """Return the names in the folders of a path whose file matches no pattern."""
         folders = self.text.rpartition("/")[0]
         depth = folders.replace(ROOT, results, 1).count("/") + 1
         start = PurePath(path).parent.as_posix().split("/")[:depth]
-        return _names(_regex(folders, results), "/".join(start))
+        found = _regex(folders, results).fullmatch("/".join(start))
+        return found.groupdict() if found else None
 
     @cached_property
-    def _literal(self) -> int:
+    def literal(self) -> int:
         """The number of literal characters."""
         return len(_NAME.sub("", self.text))
 
-    def _fit(self, path: str | PurePath, results: str | None) -> Names | None:
-        return _names(_regex(self.text, results), PurePath(path).as_posix())
 
-
-def _regex(text: str, results: str | None) -> str:
+@cache
+def _regex(text: str, results: str | None) -> re.Pattern[str]:
     """Return the regular expression of a pattern in one folder of results, or in any if None."""
     rest = text
     start = "" if results is not None else "(?:.*/)?"
@@ -131,14 +128,12 @@ def _regex(text: str, results: str | None) -> str:
         start = start if results is None else re.escape(f"{results}/")
         rest = text.removeprefix(f"{ROOT}/")
     pieces = _NAME.split(rest)  # literal, name, literal, …
-    return start + "".join(
-        f"(?P<{piece}>[^/]+)" if n % 2 else re.escape(piece) for n, piece in enumerate(pieces)
+    return re.compile(
+        start
+        + "".join(
+            f"(?P<{piece}>[^/]+)" if n % 2 else re.escape(piece) for n, piece in enumerate(pieces)
+        )
     )
-
-
-def _names(regex: str, path: str) -> Names | None:
-    found = re.fullmatch(regex, path)
-    return found.groupdict() if found else None
 
 
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
@@ -146,11 +141,17 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
 
     With ``results`` None the path may begin with any folders.
     """
-    for pattern in PATTERNS.values():
-        names = pattern.match(path, results)
-        if names is not None:
-            return pattern, names
+    text = PurePath(path).as_posix()
+    for pattern in _closest_first():
+        if found := _regex(pattern.text, results).fullmatch(text):
+            return pattern, found.groupdict()
     return None
+
+
+@cache
+def _closest_first() -> list[Pattern]:
+    """Return the patterns, those with more literal characters first."""
+    return sorted(PATTERNS.values(), key=lambda pattern: -pattern.literal)
 
 
 def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, Names] | None:

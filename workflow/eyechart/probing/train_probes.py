@@ -7,13 +7,11 @@ Writes the metrics table and, beside it, every test prediction.
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
         --manifest results/extraction/tiny_llava/clevr/item/manifest.json \
-        --settings "$(cat settings.json)" --seed 7 \
+        --settings "$SETTINGS" --seed 7 \
         --output results/probing/tiny_llava/clevr/color.parquet \
         --predictions results/probing/tiny_llava/clevr/color.predictions.parquet
 """
 
-import argparse
-import json
 import logging
 from collections.abc import Iterator
 from itertools import groupby
@@ -21,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
-from eyechart.core import errors
 from eyechart.core.device import device_of
+from eyechart.core.step import Json, command
 from eyechart.probing import controls, logistic, search
 from eyechart.probing.examples import (
     Examples,
@@ -124,40 +121,20 @@ def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[s
         yield from (alike[i : i + size] for i in range(0, len(alike), size))
 
 
-def probe_task(args: argparse.Namespace, settings: dict[str, Any]) -> tuple[pa.Table, pa.Table]:
-    """Return the metrics and predictions of the task named by the arguments."""
-    scope = read_manifest(args.manifest)["scope"]
+@command
+def main(*, model: str, dataset: str, task: str, settings: Json, items: Path, images: Path,
+         manifest: Path, output: Path, predictions: Path, seed: int) -> None:  # fmt: skip
+    """Train all probes of the task, then write the predictions and, last, the metrics."""
+    scope = read_manifest(manifest)["scope"]
     folds, device = settings["folds"], device_of(settings["device"])
-    examples = read_examples(
-        args.items, args.images, scope, args.task, split=settings["split"], folds=folds
-    )
-    plans = seed_plans(examples, args.task, args.seed, settings["seeds"], folds)
-    outcomes = train(args.manifest, examples, plans, recipes(settings), device)
-    names = {"model": args.model, "dataset": args.dataset, "task": args.task, "scope": scope}
-    return tabulate(outcomes, examples, names, settings["bootstrap"], args.seed)
-
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("model", "dataset", "task", "settings"):
-        parser.add_argument(f"--{flag}", required=True)
-    for flag in ("items", "images", "manifest", "output", "predictions"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    parser.add_argument("--seed", required=True, type=int)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
-    """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
-    metrics, predictions = probe_task(args, json.loads(args.settings))
-    write_table(args.predictions, predictions)
-    write_table(args.output, metrics)
+    examples = read_examples(items, images, scope, task, split=settings["split"], folds=folds)
+    plans = seed_plans(examples, task, seed, settings["seeds"], folds)
+    outcomes = train(manifest, examples, plans, recipes(settings), device)
+    names = {"model": model, "dataset": dataset, "task": task, "scope": scope}
+    metrics, predicted = tabulate(outcomes, examples, names, settings["bootstrap"], seed)
+    write_table(predictions, predicted)
+    write_table(output, metrics)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -20,7 +20,6 @@ Writes: the table of scores, and the predictions
         --predictions results/readout/tiny_llava/blink.predictions.parquet
 """
 
-import argparse
 import json
 import logging
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart.core import errors
+from eyechart.core.step import Json, Paths, command
 from eyechart.readout import registry
 from eyechart.readout.choose import Prediction
 from eyechart.readout.depth.heads import Heads, read_heads
@@ -109,46 +108,29 @@ def as_tables(
     return scores, pa.Table.from_pylist(found, PREDICTIONS)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required, and some lists may be empty."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("model", "dataset"):
-        parser.add_argument(f"--{flag}", required=True)
-    for flag in ("items", "regions", "scores", "predictions"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    parser.add_argument("--manifests", required=True, type=Path, nargs="+")
-    for flag in ("heads", "answers"):
-        parser.add_argument(f"--{flag}", required=True, type=Path, nargs="*")
-    parser.add_argument("--settings", required=True, type=json.loads)
-    for flag in ("seed", "threads"):
-        parser.add_argument(f"--{flag}", required=True, type=int)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, items: Path, regions: Path, scores: Path, predictions: Path,
+         manifests: list[Path], heads: Paths, answers: Paths, settings: Json, seed: int,
+         threads: int) -> None:  # fmt: skip
     """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
-    names = {"model": args.model, "dataset": args.dataset}
-    items = read_readout_items(args.items, args.regions)
-    sighted = read_sighted(args.answers[0], names, items) if args.answers else {}
-    heads = read_heads(args.heads[0], args.model) if args.heads else NO_HEADS
-    sources = [ActivationSource(path, names) for path in args.manifests]
+    names = {"model": model, "dataset": dataset}
+    asked = read_readout_items(items, regions)
+    sighted = read_sighted(answers[0], names, asked) if answers else {}
+    known_heads = read_heads(heads[0], model) if heads else NO_HEADS
+    sources = [ActivationSource(path, names) for path in manifests]
     sources.sort(key=lambda source: source.scope != "image")
     views = {k: v for source in sources for k, v in views_of(source).items()}
     skipped = SkippedItems()
-    reader = ReadoutContext(items, (args.dataset, args.seed), views, skipped)
-    predictions = list(read_all(reader, sources, heads, args.threads))
-    if not predictions:
-        skipped.note(f"{args.dataset}: nothing could be read out of {args.model}")
-    draws = args.settings["bootstrap"]
-    rows = score_readouts(predictions, items, sighted, names, draws, args.seed)
-    scores, shown = as_tables(rows, predictions, skipped)
-    write_table(args.predictions, shown)
-    write_table(args.scores, scores)
+    reader = ReadoutContext(asked, (dataset, seed), views, skipped)
+    found = list(read_all(reader, sources, known_heads, threads))
+    if not found:
+        skipped.note(f"{dataset}: nothing could be read out of {model}")
+    draws = settings["bootstrap"]
+    rows = score_readouts(found, asked, sighted, names, draws, seed)
+    scored, shown = as_tables(rows, found, skipped)
+    write_table(predictions, shown)
+    write_table(scores, scored)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

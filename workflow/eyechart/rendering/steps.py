@@ -1,39 +1,38 @@
 """Shared code of the rendering steps: command lines, indices of a shard, gathering of shards."""
 
-import argparse
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from eyechart.core.files import read_json
+from eyechart.core.step import Json
 
 
-def drawing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
-    """Parse the command line of a step that renders one shard; every flag is required."""
-    parser = _parser(about)
-    parser.add_argument("--split", required=True)
-    parser.add_argument("--shard", type=int, required=True)
-    return parser.parse_args(argv)
+@dataclass(frozen=True)
+class _Rendering:
+    dataset: str
+    settings: Json
+    seed: int
+    root: Path
+    output: Path
 
 
-def writing_args(about: str | None, argv: list[str]) -> argparse.Namespace:
-    """Parse the command line of a step that gathers the shards; every flag is required."""
-    parser = _parser(about)
-    parser.add_argument("--shards", type=Path, nargs="+", required=True)
-    return parser.parse_args(argv)
+@dataclass(frozen=True)
+class Drawing(_Rendering):
+    """The flags of a step that renders one shard."""
+
+    split: str
+    shard: int
 
 
-def _parser(about: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(about or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser
+@dataclass(frozen=True)
+class Writing(_Rendering):
+    """The flags of a step that gathers the shards."""
+
+    shards: list[Path]
 
 
 def shard_indices(count: int, shard: int, shards: int) -> range:
@@ -41,7 +40,7 @@ def shard_indices(count: int, shard: int, shards: int) -> range:
     return range(count * shard // shards, count * (shard + 1) // shards)
 
 
-def indices(args: argparse.Namespace, per: int = 1, times: int = 1) -> Iterator[int]:
+def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
     """Yield the indices that one shard renders, with a progress bar.
 
     Parameters

@@ -1,6 +1,5 @@
 """Shared code to write pairs of MMVP and MMVP-VLM: numbers, tables, receipt."""
 
-import argparse
 import csv
 import io
 from pathlib import Path
@@ -20,7 +19,7 @@ def numbers(record: Record) -> tuple[int, int]:
     return 2 * record["pair"] + 1, 2 * record["pair"] + 2
 
 
-def only_split(args: argparse.Namespace) -> str:
+def only_split(args: rendering_steps.Writing) -> str:
     """Return the only split of these layouts, whose files do not name it."""
     splits = list(args.settings["splits"])
     if len(splits) != 1:
@@ -31,13 +30,17 @@ def only_split(args: argparse.Namespace) -> str:
     return str(splits[0])
 
 
-def read_pairs(args: argparse.Namespace) -> tuple[list[Path], list[Record]]:
+def read_pairs(args: rendering_steps.Writing) -> tuple[list[Path], list[Record]]:
     """Read the shards; return the files that they list, and their pairs in order."""
     return rendering_steps.read_shards(args.shards, args.root, "pairs", order="pair")
 
 
 def write_tables(
-    args: argparse.Namespace, layout: str, files: list[Path], pairs: list[Record], tables: Tables
+    args: rendering_steps.Writing,
+    layout: str,
+    files: list[Path],
+    pairs: list[Record],
+    tables: Tables,
 ) -> None:
     """Write CSV tables in the official format, then the receipt."""
     for name, (header, rows) in tables.items():

@@ -10,15 +10,13 @@ Writes: --output
         --output results/report/index.html
 """
 
-import argparse
-import json
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import vl_convert
 
-from eyechart.core import errors
+from eyechart.core.step import Json, Paths, command
 from eyechart.report.files import Inputs
 from eyechart.report.registry import SECTIONS
 from eyechart.report.style import VEGALITE
@@ -27,16 +25,6 @@ from eyechart.report.words import Criteria, join_findings
 
 EMBED = "window.vegaEmbed = vegaEmbed;"  # all of the bundle that page.js calls
 HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"
-
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--tables", required=True, nargs="*", type=Path)
-    parser.add_argument("--benchmarks", required=True, type=Path)
-    parser.add_argument("--output", required=True, type=Path)
-    return parser.parse_args(argv)
 
 
 def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,10 +56,9 @@ def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, A
     return found
 
 
-def build(args: argparse.Namespace) -> str:
+def build(tables: list[Path], settings: dict[str, Any]) -> str:
     """Return the text of the page."""
-    settings = args.settings | {"benchmarks": str(args.benchmarks)}
-    sections = build_sections(Inputs(args.tables), settings)
+    sections = build_sections(Inputs(tables), settings)
     return (
         open_templates()
         .get_template("page.html.j2")
@@ -85,11 +72,12 @@ def build(args: argparse.Namespace) -> str:
     )
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, settings: Json, tables: Paths, benchmarks: Path, output: Path) -> None:
     """Write the page, unless it is larger than a page may be."""
-    args = parse_args(argv)
-    write_page(args.output, build(args), args.settings["megabytes"], HINT)
+    text = build(tables, settings | {"benchmarks": str(benchmarks)})
+    write_page(output, text, settings["megabytes"], HINT)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

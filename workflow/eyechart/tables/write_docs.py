@@ -9,7 +9,6 @@ Writes: docs/tables.md
     python -m eyechart.tables.write_docs --output docs/tables.md
 """
 
-import argparse
 import ast
 import importlib
 import re
@@ -20,8 +19,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.files import write_text
+from eyechart.core.step import command
 from eyechart.tables.finding import PATTERNS
 
 HEADER = """# Tables
@@ -188,12 +187,11 @@ def _path(pattern: str, table: str) -> str:
     return re.sub(r"\{(\w+)\}", r"<\1>", named)
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, output: Path) -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--output", required=True, type=Path)
-    write_text(parser.parse_args(argv).output, page())
+    write_text(output, page())
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

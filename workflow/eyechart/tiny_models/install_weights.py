@@ -4,15 +4,14 @@ python -m eyechart.tiny_models.install_weights --recipe JSON
     --packed data/weights/tiny_clip/packed.json --output data/models/tiny_clip/ready.json
 """
 
-import argparse
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic, read_json, sha256, write_json
+from eyechart.core.step import command
 from eyechart.tiny_models.pack_weights import recipe_hash
 
 
@@ -35,34 +34,24 @@ def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
         )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument(
-        "--recipe", required=True, help="the model's whole recipe as canonical JSON"
-    )
-    parser.add_argument("--packed", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+         packed: Path, output: Path) -> None:  # fmt: skip
     """Check, copy, and write ``ready.json`` last."""
-    args = parse_args(argv)
-    note = read_json(args.packed)
-    check_recipe(args.packed, note, args.recipe)
+    note = read_json(packed)
+    check_recipe(packed, note, recipe)
     for entry in note["files"]:
-        source = args.packed.parent / entry["path"]
+        source = packed.parent / entry["path"]
         if not source.exists() or sha256(source) != entry["sha256"]:
             raise UserError(
-                f"{source}: missing, or its bytes differ from {args.packed}; "
+                f"{source}: missing, or its bytes differ from {packed}; "
                 "restore it from the repository, or pack it again"
             )
-        with atomic(args.output.parent / entry["path"]) as partial:
+        with atomic(output.parent / entry["path"]) as partial:
             shutil.copyfile(source, partial)
     kept = {key: note[key] for key in ("model", "recipe_hash", "code", "files")}
-    write_json(args.output, kept)
+    write_json(output, kept)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

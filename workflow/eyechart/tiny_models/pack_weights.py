@@ -8,19 +8,18 @@ Reads a stage's Hugging Face folder; writes a smaller one, its ``packed.json`` l
         --output results/training/packed/tiny_clip/packed.json
 """
 
-import argparse
 import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from eyechart.core import errors
 from eyechart.core.files import atomic, describe, read_json, write_json
 from eyechart.core.fingerprint import fingerprint
+from eyechart.core.step import command
 from eyechart.tables.parquet import read_table
 from eyechart.training.steps import READY
 
@@ -54,40 +53,29 @@ def pack_folder(trained: Path, folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--model", required=True)
-    parser.add_argument(
-        "--recipe", required=True, help="the model's whole recipe as canonical JSON"
-    )
-    parser.add_argument("--trained", type=Path, required=True)
-    parser.add_argument("--curve", type=Path, nargs="+", required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str,
+         recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+         trained: Path, curve: list[Path], output: Path) -> None:  # fmt: skip
     """Pack one model with the curves of its stages."""
-    args = parse_args(argv)
-    folder = args.output.parent
-    files = pack_folder(args.trained.parent, folder)
-    for curve in args.curve:
-        stage = read_table(curve, ["stage"])["stage"][0].as_py()
+    folder = output.parent
+    files = pack_folder(trained.parent, folder)
+    for table in curve:
+        stage = read_table(table, ["stage"])["stage"][0].as_py()
         files.append(folder / f"{stage}.curve.parquet")
         with atomic(files[-1]) as partial:
-            shutil.copyfile(curve, partial)
-    recipe = json.loads(args.recipe)
-    steps = sorted({step for stage, step in STEPS.items() if stage in recipe["training"]})
+            shutil.copyfile(table, partial)
+    content = json.loads(recipe)
+    steps = sorted({step for stage, step in STEPS.items() if stage in content["training"]})
     note: dict[str, Any] = {
-        "model": args.model,
-        "recipe_hash": recipe_hash(args.recipe),
-        "recipe": recipe,
+        "model": model,
+        "recipe_hash": recipe_hash(recipe),
+        "recipe": content,
         "code": {step: fingerprint(f"eyechart.tiny_models.{step}") for step in steps},
         "files": [{**describe(path), "path": path.name} for path in sorted(files)],
     }
-    write_json(args.output, note)
+    write_json(output, note)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.questions import phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
@@ -71,9 +72,9 @@ def retrieval(model: Any, tokenizer: Any, held_out: TrainingImages) -> dict[str,
     return {"recall_at_1": float((kinds[logits.argmax(1)] == kinds).float().mean())}
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: training_steps.Training) -> None:
     """Train CLIP from scratch."""
-    args = training_steps.parse_args(argv, __doc__)
     recipe, root = args.recipe, args.receipt.parent
     training_steps.make_deterministic(recipe[STAGE]["threads"])
     train = load_images(root, "train", recipe["pictures"])
@@ -81,7 +82,7 @@ def main(argv: list[str]) -> None:
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
     tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)
     model, processor = build_clip(recipe["architecture"], tokenizer, args.seed)
-    model.to(args.device)
+    model.to(args.place)  # type: ignore[arg-type]
     curve = loop.fit(
         dict(model.named_parameters()),
         make_loss(model.train(), tokenizer, train, recipe),
@@ -94,4 +95,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from transformers import Dinov2Model
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data.layouts.clevr.tasks import IMAGE_TASKS, image_labels
 from eyechart.tiny_models.architectures import build_dino, build_image_processor
 from eyechart.tiny_models.images import TrainingImages, load_images, normalise
@@ -167,21 +167,21 @@ def neighbour_accuracies(
     return found
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: training_steps.Training) -> None:
     """Train the encoder from scratch and keep the teacher, as DINO does."""
-    args = training_steps.parse_args(argv, __doc__)
     recipe, settings, root = args.recipe, args.recipe[STAGE], args.receipt.parent
     training_steps.make_deterministic(settings["threads"])
     train = load_images(root, "train", recipe["pictures"])
     held_out = load_images(root, "val", recipe["held_out"])
     pair = (
         StudentTeacher(build_dino(recipe["architecture"], args.seed), settings)
-        .to(args.device)
+        .to(args.place)
         .train()
     )
     curve = loop.fit(
         dict(pair.named_parameters()),
-        make_loss(pair, train, recipe, args.device),
+        make_loss(pair, train, recipe, args.place),
         lambda: neighbour_accuracies(pair.teacher.encoder, train, held_out, settings),
         settings,
         training_steps.identity(args, STAGE, STEP),
@@ -193,4 +193,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

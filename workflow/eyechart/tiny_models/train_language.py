@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.rendering.scene.clevr import draw_plan
@@ -58,9 +59,9 @@ def imagine(
     return corpus
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: training_steps.Training) -> None:
     """Train the tokenizer and the language model from scratch."""
-    args = training_steps.parse_args(argv, __doc__)
     recipe, settings = args.recipe, args.recipe[STAGE]
     training_steps.make_deterministic(settings["threads"])
     corpus = imagine(settings, recipe["studio"], args.seed)
@@ -68,7 +69,7 @@ def main(argv: list[str]) -> None:
     texts += [caption(scene, randomness.dice("corpus", i)) for i, (scene, _) in enumerate(corpus)]
     tokenizer = build_tokenizer(texts, recipe["vocabulary"], image=True)
     model = build_language_model(recipe["architecture"], tokenizer, args.seed)
-    model.to(args.device).train()
+    model.to(args.place).train()  # type: ignore[arg-type]
     packer = Packer(tokenizer, image_tokens=0)
     held_out = load_images(args.receipt.parent, "val", recipe["held_out"])
 
@@ -101,4 +102,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -15,9 +15,9 @@ it is trained too, at a reduced learning rate, because the tiny vision tower is 
         --curve results/training/alignment/curve.parquet
 """
 
-import argparse
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from transformers import (
@@ -28,7 +28,8 @@ from transformers import (
     LlavaForConditionalGeneration,
 )
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, image_tokens
 from eyechart.tiny_models.architectures import build_llava
 from eyechart.tiny_models.images import TrainingImages, augment, load_images
@@ -62,15 +63,17 @@ def make_loss(
     return loss
 
 
-def load_start(args: argparse.Namespace) -> tuple[LlavaForConditionalGeneration, Any]:
+def load_start(
+    args: training_steps.Training, stage: str, vision: Path, language: Path
+) -> tuple[LlavaForConditionalGeneration, Any]:
     """Return the model and processor that a stage starts from."""
-    if args.stage == "alignment":
-        tokenizer = AutoTokenizer.from_pretrained(args.language.parent)
-        clip = CLIPModel.from_pretrained(args.vision.parent)
-        lm = LlamaForCausalLM.from_pretrained(args.language.parent)
+    if stage == "alignment":
+        tokenizer = AutoTokenizer.from_pretrained(language.parent)
+        clip = CLIPModel.from_pretrained(vision.parent)
+        lm = LlamaForCausalLM.from_pretrained(language.parent)
         return build_llava(args.recipe["architecture"], clip, lm, tokenizer, args.seed)
-    model = LlavaForConditionalGeneration.from_pretrained(args.vision.parent)
-    return model, AutoProcessor.from_pretrained(args.vision.parent)
+    model = LlavaForConditionalGeneration.from_pretrained(vision.parent)
+    return model, AutoProcessor.from_pretrained(vision.parent)
 
 
 def trained_parameters(
@@ -86,22 +89,19 @@ def trained_parameters(
     return names
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, stage: Literal["alignment", "instruction"], vision: Path, language: Path,
+         args: training_steps.Training) -> None:  # fmt: skip
     """Train one of the two stages."""
-    which = argparse.ArgumentParser(add_help=False)
-    which.add_argument("--stage", choices=["alignment", "instruction"], required=True)
-    known, rest = which.parse_known_args(argv)
-    args = training_steps.parse_args(rest, __doc__, training_steps.NEEDS)
-    args.stage = known.stage
-    recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[args.stage]
+    recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[stage]
     training_steps.make_deterministic(settings["threads"])
-    model, processor = load_start(args)
-    model.to(args.device)
+    model, processor = load_start(args, stage, vision, language)
+    model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
     train = load_images(root, "train", recipe["pictures"])
     held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
-        trained_parameters(model.train(), args.stage),
+        trained_parameters(model.train(), stage),
         make_loss(model, packer, train, recipe, settings),
         lambda: {
             name: value
@@ -109,13 +109,11 @@ def main(argv: list[str]) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        training_steps.identity(args, args.stage, STEP),
+        training_steps.identity(args, stage, STEP, vision, language),
         training_steps.checkpoint_path(args),
     )
-    training_steps.finish(
-        args, args.stage, curve, [(model.requires_grad_(True), {}), (processor, {})]
-    )
+    training_steps.finish(args, stage, curve, [(model.requires_grad_(True), {}), (processor, {})])
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

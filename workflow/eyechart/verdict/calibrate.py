@@ -11,7 +11,6 @@ as a figure (--figure)
         --figure results/calibration.svg
 """
 
-import argparse
 import json
 import tempfile
 from pathlib import Path
@@ -21,10 +20,10 @@ import altair as alt
 import polars as pl
 import vl_convert
 
-from eyechart.core import errors
 from eyechart.core.address import READ
 from eyechart.core.files import write_text
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
 from eyechart.plan import paths
 from eyechart.tables.parquet import write_table
 from eyechart.tables.verdict import CALIBRATION, UNDECIDED, parts, read_verdict
@@ -44,7 +43,7 @@ def measure(name: str, n: int, settings: Row, seed: int) -> Row:
         root = Path(folder)
         tables = write_tables(root, "planted", "drawn", case, tasks, rng)
         output = root / paths.VERDICT.at(model="planted")
-        decide.main(command(tables, case, "planted", output, settings, seed))
+        decide.main(words_of(tables, case, "planted", output, settings, seed))
         found = read_verdict(output)
     classes = found.skills["verdict"]
     right = classes.is_in(case.right)
@@ -78,22 +77,23 @@ def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
     return float((differences["p"] < 0.05).mean())  # type: ignore[arg-type]
 
 
-def command(
+def words_of(
     tables: PlantedTables, case: Scenario, model: str, output: Path, settings: Row, seed: int
 ) -> list[str]:
     """Return the command line of ``decide``."""
     full = {name: settings[name] for name in ("alpha", "margin")}
     full |= {"encoder": READ, "blind": "blank", "patterns": {}}
     words = ["--model", model, "--kind", case.kind, "--contains", "", "--card", str(tables.card)]
-    for flag in decide.LISTS:
-        words += [f"--{flag}", *map(str, getattr(tables, flag, []))]
+    for flag in ("items", "answers", "readouts", "probes"):
+        words += [f"--{flag}", *map(str, getattr(tables, flag))]
+    words += ["--encoder-items", "--encoder-answers"]
     words += ["--settings", json.dumps(full), "--seed", str(seed)]
     for flag, path in zip(("output", "classes", "differences"), parts(output), strict=True):
         words += [f"--{flag}", str(path)]
     return words
 
 
-def page(table: pl.DataFrame) -> str:
+def as_page(table: pl.DataFrame) -> str:
     """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
     counts = table["n"].unique(maintain_order=True).to_list()
     heads = [
@@ -115,7 +115,7 @@ def page(table: pl.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def figure(table: pl.DataFrame) -> str:
+def as_figure(table: pl.DataFrame) -> str:
     """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
     rows = table.unpivot(OUTCOMES, index=["scenario", "n"], variable_name="outcome").to_dicts()
     colors = alt.Scale(domain=OUTCOMES, range=["#009e73", "#d9d9d9", "#d55e00"])
@@ -136,29 +136,15 @@ def figure(table: pl.DataFrame) -> str:
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--seed", required=True, type=int)
-    for flag in ("output", "page", "figure"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
-    args = parse_args(argv)
-    rows = [
-        measure(name, n, args.settings, args.seed)
-        for name in SCENARIOS
-        for n in args.settings["items"]
-    ]
+    rows = [measure(name, n, settings, seed) for name in SCENARIOS for n in settings["items"]]
     table = pl.DataFrame(rows, infer_schema_length=None)
-    write_table(args.output, table.to_arrow().cast(CALIBRATION))
-    write_text(args.page, page(table))
-    write_text(args.figure, figure(table))
+    write_table(output, table.to_arrow().cast(CALIBRATION))
+    write_text(page, as_page(table))
+    write_text(figure, as_figure(table))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

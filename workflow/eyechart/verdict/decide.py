@@ -24,19 +24,17 @@ and the differences between stages (--differences).
         --differences results/verdict/tiny_llava.differences.parquet
 """
 
-import argparse
-import json
-import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import polars as pl
 
-from eyechart.core import errors
 from eyechart.core.address import READ
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
+from eyechart.core.step import Json, Paths, command
 from eyechart.plan import paths
 from eyechart.tables.read_responses import read_items
 from eyechart.tables.verdict import write_verdict
@@ -47,13 +45,27 @@ from eyechart.verdict.responses import read_responses
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import rows
 
-KINDS = ("vlm", "encoder")
-LISTS = ("items", "answers", "readouts", "probes", "encoder-items", "encoder-answers")
 Settings = dict[str, Any]
 Items = dict[str, pl.DataFrame]
 
 
-def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
+@dataclass(frozen=True)
+class Sources:
+    """The flags that name a model and the files of its evidence; lists may be empty."""
+
+    model: str
+    card: Path
+    contains: Annotated[str, {"help": "the encoder in a VLM; '' if unknown"}]
+    items: Paths
+    answers: Paths
+    readouts: Paths
+    probes: Paths
+    encoder_items: Paths
+    encoder_answers: Paths
+    settings: Json
+
+
+def read_sources(args: Sources) -> list[VerdictInputs]:
     """Load all evidence of the model, by dataset.
 
     Raises
@@ -87,7 +99,7 @@ def read_sources(args: argparse.Namespace) -> list[VerdictInputs]:
     ]
 
 
-def with_encoder(found: list[Skill], dataset: str, args: argparse.Namespace) -> list[Skill]:
+def with_encoder(found: list[Skill], dataset: str, args: Sources) -> list[Skill]:
     """Return a dataset's skills with the contained encoder's own responses, if there are any."""
     other = args.settings["patterns"].get(dataset)
     items = {_names_in(path, paths.ITEMS)["dataset"]: path for path in args.encoder_items}
@@ -144,28 +156,10 @@ def read_thresholds(settings: Settings) -> VerdictThresholds:
     return VerdictThresholds(settings["alpha"], settings["margin"])
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required, and lists may be empty."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--kind", required=True, choices=KINDS)
-    parser.add_argument("--contains", required=True, help="the encoder in a VLM; '' if unknown")
-    parser.add_argument("--card", required=True, type=Path)
-    for flag in LISTS:
-        parser.add_argument(f"--{flag}", required=True, type=Path, nargs="*")
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--seed", required=True, type=int)
-    for flag in ("output", "classes", "differences"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, args: Sources, kind: Literal["vlm", "encoder"], seed: int, output: Path, classes: Path,
+         differences: Path) -> None:  # fmt: skip
     """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
     settings = args.settings
     thresholds = read_thresholds(settings)
     encoder = [settings["encoder"]]
@@ -173,12 +167,12 @@ def main(argv: list[str]) -> None:
         encoder = read_json(args.card)["reads"]
     found: list[Skill] = []
     for source in read_sources(args):
-        own = skills(source, encoder, args.seed)
+        own = skills(source, encoder, seed)
         found += with_encoder(own, source.dataset, args)
-    tables = rows(found, args.model, args.kind, args.contains or None, thresholds)
+    tables = rows(found, args.model, kind, args.contains or None, thresholds)
     note = {name: settings[name] for name in ("alpha", "margin", "blind")}
-    write_verdict((args.output, args.classes, args.differences), tables, note)
+    write_verdict((output, classes, differences), tables, note)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

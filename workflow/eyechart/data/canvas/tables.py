@@ -1,6 +1,5 @@
 """Write puzzles as image files and as rows of the tables of items, images and regions."""
 
-import argparse
 import hashlib
 import io
 import json
@@ -34,7 +33,7 @@ class PuzzleWriter:
     are removed at the end.
     """
 
-    def __init__(self, args: argparse.Namespace, receipt: Receipt, root: Path) -> None:
+    def __init__(self, args: preparation.WithRegions, receipt: Receipt, root: Path) -> None:
         self.args, self.root = args, root
         self.style = CanvasStyle.of(args.settings)
         self.folder: Path = args.images.parent / FOLDER

@@ -17,7 +17,7 @@ Items with unknown answers can be asked, but are neither scored nor probed.
 
 import logging
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
 from eyechart.data.own.items import image_rows, item_rows
@@ -25,10 +25,9 @@ from eyechart.data.own.items import image_rows, item_rows
 log = logging.getLogger(__name__)
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, args.settings["layout"])
     taken = own.read_entries(root)
     entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
@@ -44,4 +43,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

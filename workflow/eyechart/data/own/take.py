@@ -10,16 +10,15 @@ Writes, under the dataset's folder: links to the images, or images from the tabl
         --root data/raw/mine --output data/raw/mine/acquired.json
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import write_text
+from eyechart.core.step import Json, command
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import OwnEntry
@@ -94,46 +93,35 @@ def _check_one(splits: list[str], path: Path) -> None:
         )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def check(args: argparse.Namespace) -> None:
+def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> None:
     """Raise a UserError for an unknown layout or column, or a misplaced receipt or source."""
-    own.check_layout(args.settings["layout"])
-    own.check_columns(args.settings.get("columns", {}))
-    check_output(args.root, args.output)
-    if args.root.resolve().is_relative_to(args.source.resolve()):
+    own.check_layout(settings["layout"])
+    own.check_columns(settings.get("columns", {}))
+    check_output(root, output)
+    if root.resolve().is_relative_to(source.resolve()):
         raise UserError(
-            f"{args.source}: contains {args.root}, where its images would be taken to; keep the "
+            f"{source}: contains {root}, where its images would be taken to; keep the "
             "images in a folder of their own"
         )
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path) -> None:
     """Take images and rows; write the receipt last."""
-    args = parse_args(argv)
-    check(args)
-    sources = open_source(args.settings["layout"], args.source)
-    found = list(entries(sources, args.settings, args.root, args.source))
+    check(settings, source, root, output)
+    sources = open_source(settings["layout"], source)
+    found = list(entries(sources, settings, root, source))
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
-    write_text(args.root / own.TABLE, "".join(f"{line}\n" for line in lines))
-    shown = {split: set[str]() for split in args.settings["splits"]}
+    write_text(root / own.TABLE, "".join(f"{line}\n" for line in lines))
+    shown = {split: set[str]() for split in settings["splits"]}
     for entry in found:
         shown[entry["split"]].update(entry["images"])
     counts = Counter(entry["split"] for entry in found)
     names = sorted(set().union(*shown.values()))
     receipt.write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout=args.settings["layout"],
+        root,
+        dataset=dataset,
+        layout=settings["layout"],
         source="local",
         splits={
             split: receipt.SplitCounts(images=len(images), questions=counts[split])
@@ -144,4 +132,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

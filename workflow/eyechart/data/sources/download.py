@@ -12,8 +12,6 @@ official layout; sizes and checksums of sources without one, into the lock file;
         --root data/raw/clevr --output data/raw/clevr/acquired.json
 """
 
-import argparse
-import json
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -21,9 +19,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from eyechart.core import errors
 from eyechart.core.files import describe
 from eyechart.core.links import link_files
+from eyechart.core.step import Json, command
 from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.base import LayoutModule
 from eyechart.data.sources import hub_dataset, version_lock
@@ -78,48 +76,33 @@ def unpack_or_link(path: Path, root: Path, choose: Callable[[str], str | None]) 
         link_files(path.parent, root, [Path(path.name)])
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--versions", type=Path, required=True)
-    parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, dataset: str, versions: Path, lock: Path, cache: Path, settings: Json, root: Path,
+         output: Path) -> None:  # fmt: skip
     """Fetch, unpack, count, lock; write the receipt last."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    splits = args.settings["splits"]
-    layout = layouts_base.find(args.settings["layout"])
-    layouts_base.check_output(args.root, args.output)
+    splits = settings["splits"]
+    layout = layouts_base.find(settings["layout"])
+    layouts_base.check_output(root, output)
     layout.check_released(splits)
-    versions = sources_of(read_versions(args.versions, args.dataset, layout.NAME), layout, splits)
-    state = LockState(args.versions, args.lock, version_lock.read(args.lock))
+    wanted = sources_of(read_versions(versions, dataset, layout.NAME), layout, splits)
+    state = LockState(versions, lock, version_lock.read(lock))
     choose = partial(layout.member, splits=splits)
     found: list[Locked] = []
-    for version in versions:
+    for version in wanted:
         if version.repository and version.is_archive:
-            found += hub_dataset.pull(
-                version, state, args.cache, partial(only_wanted, version.file)
-            )
+            found += hub_dataset.pull(version, state, cache, partial(only_wanted, version.file))
         elif version.repository:
-            found += hub_dataset.pull(version, state, args.root, choose)
+            found += hub_dataset.pull(version, state, root, choose)
         else:
-            found += get_archive(version, state, args.cache)
-    for version in versions:
+            found += get_archive(version, state, cache)
+    for version in wanted:
         if version.is_archive:
-            unpack_or_link(args.cache / version.file, args.root, choose)
-    counts, files = layout.inventory(args.root, splits)
-    version_lock.add_to_lock(args.lock, found)  # only now is it verified to be the dataset
+            unpack_or_link(cache / version.file, root, choose)
+    counts, files = layout.inventory(root, splits)
+    version_lock.add_to_lock(lock, found)  # only now is it verified to be the dataset
     write_receipt(
-        args.root,
-        dataset=args.dataset,
+        root,
+        dataset=dataset,
         layout=layout.NAME,
         source="download",
         splits=counts,
@@ -128,4 +111,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,50 +9,35 @@ last.
         --root data/raw/clevr --output data/raw/clevr/acquired.json
 """
 
-import argparse
-import json
-import logging
 from functools import partial
 from pathlib import Path
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.links import link_files
+from eyechart.core.step import Json, command
 from eyechart.data.layouts import base as layouts_base
 from eyechart.data.sources.archive import unpack
 from eyechart.tables.receipt import write_receipt
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True)
-    parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--root", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path) -> None:
     """Link or unpack, count; write the receipt last."""
-    args = parse_args(argv)
-    splits = args.settings["splits"]
-    layout = layouts_base.find(args.settings["layout"])
-    layouts_base.check_output(args.root, args.output)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if args.source.is_dir():
-        top = layouts_base.top_of(args.source, layout)
+    splits = settings["splits"]
+    layout = layouts_base.find(settings["layout"])
+    layouts_base.check_output(root, output)
+    if source.is_dir():
+        top = layouts_base.top_of(source, layout)
         counts, files = layout.inventory(top, splits)  # so that errors name the user's paths
-        link_files(top, args.root, files)
-    elif args.source.exists():
-        unpack(args.source, args.root, partial(layout.member, splits=splits))
-        counts, files = layout.inventory(args.root, splits)
+        link_files(top, root, files)
+    elif source.exists():
+        unpack(source, root, partial(layout.member, splits=splits))
+        counts, files = layout.inventory(root, splits)
     else:
-        raise UserError(f"{args.source}: no such folder, zip or tar")
+        raise UserError(f"{source}: no such folder, zip or tar")
     write_receipt(
-        args.root,
-        dataset=args.dataset,
+        root,
+        dataset=dataset,
         layout=layout.NAME,
         source="local",
         splits=counts,
@@ -61,4 +46,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

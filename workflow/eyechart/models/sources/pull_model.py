@@ -10,7 +10,6 @@ Writes: the files under data/models/<model>/, without a copy in a cache; a line 
         --output data/models/dinov2_small/ready.json
 """
 
-import argparse
 import logging
 import os
 import shutil
@@ -20,9 +19,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
+from eyechart.core.step import command
 from eyechart.data.sources.http import fetch
 from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
 from eyechart.models.sources import permission, revision_lock
@@ -160,34 +159,22 @@ def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--revision", required=True)
-    parser.add_argument("--lock", type=Path, required=True)
-    parser.add_argument("--allow-remote-code", action="store_true")
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, spec: Path, revision: str, lock: Path, allow_remote_code: bool = False,
+         output: Path) -> None:  # fmt: skip
     """Look up, choose, lock, fetch, and write ``ready.json`` last."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    spec = read_spec(args.spec)
-    code = permission.check(args.model, spec, args.allow_remote_code, args.revision)
-    hub = Hub(messages(args.model, args.spec), os.environ.get("HF_TOKEN"))
-    plan = look_up(hub, spec, args.revision, code, args.lock)
-    log_plan(args.model, spec, plan)
+    wanted = read_spec(spec)
+    code = permission.check(model, wanted, allow_remote_code, revision)
+    hub = Hub(messages(model, spec), os.environ.get("HF_TOKEN"))
+    plan = look_up(hub, wanted, revision, code, lock)
+    log_plan(model, wanted, plan)
     commit = plan.snapshots[0].commit
-    revision_lock.settle(args.lock, args.model, spec.checkpoint, args.revision, commit)
+    revision_lock.settle(lock, model, wanted.checkpoint, revision, commit)
     for found in plan.snapshots[1:]:
-        revision_lock.settle(args.lock, args.model, found.repository, MAIN, found.commit)
-    entries = pull(hub, args.output.parent, plan)
-    origin = {"checkpoint": spec.checkpoint, "commit": commit, "licence": spec.licence}
-    write_ready(args.output, args.model, {"source": "hub", **origin, "code": code}, entries)
+        revision_lock.settle(lock, model, found.repository, MAIN, found.commit)
+    entries = pull(hub, output.parent, plan)
+    origin = {"checkpoint": wanted.checkpoint, "commit": commit, "licence": wanted.licence}
+    write_ready(output, model, {"source": "hub", **origin, "code": code}, entries)
 
 
 def _size(count: int) -> str:
@@ -195,4 +182,4 @@ def _size(count: int) -> str:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -7,7 +7,6 @@ Writes: links to those files under data/models/<model>/; ``ready.json`` there, l
         --spec config/models/llava_1_5_7b.yaml --output data/models/llava_1_5_7b/ready.json
 """
 
-import argparse
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe
 from eyechart.core.links import link_files
+from eyechart.core.step import command
 from eyechart.models.sources import permission
 from eyechart.models.sources.hub_files import choose, choose_companion
 from eyechart.models.sources.ready_file import NAME, write_ready
@@ -66,28 +65,17 @@ def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
         return list(entries)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; all flags but ``--allow-remote-code`` are required."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--source", type=Path, required=True)
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--allow-remote-code", action="store_true")
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, source: Path, spec: Path, allow_remote_code: bool = False,
+         output: Path) -> None:  # fmt: skip
     """Choose, link, hash, and write ``ready.json`` last."""
-    args = parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    spec, source = read_spec(args.spec), args.source.expanduser()
-    code = permission.check(args.model, spec, args.allow_remote_code, None)
-    files = take(source, args.output.parent, needed(source, spec, code))
+    wanted, folder = read_spec(spec), source.expanduser()
+    code = permission.check(model, wanted, allow_remote_code, None)
+    files = take(folder, output.parent, needed(folder, wanted, code))
     total = tqdm.format_sizeof(sum(entry["bytes"] for entry in files), "B")
-    _log.info("%s: %d files, %s, licence %s", args.model, len(files), total, spec.licence)
-    origin = {"source": "folder", "checkpoint": str(source), "code": code}
-    write_ready(args.output, args.model, origin, files)
+    _log.info("%s: %d files, %s, licence %s", model, len(files), total, wanted.licence)
+    origin = {"source": "folder", "checkpoint": str(folder), "code": code}
+    write_ready(output, model, origin, files)
 
 
 def _files(folder: Path) -> list[str]:
@@ -96,4 +84,4 @@ def _files(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -19,16 +19,14 @@ Writes: --heads (safetensors) and --metrics (JSON)
         --metrics results/readout/tiny_llava/depth_heads.json
 """
 
-import argparse
-import json
 import logging
 import re
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
 from eyechart.readout.depth.heads import Heads, write_heads
 from eyechart.readout.depth.rows import DepthRows, read_depth_rows
 from eyechart.readout.depth.targets import DepthImage, read_depth_images
@@ -95,37 +93,21 @@ def train(
     return Heads(linear, layers, own["width"], own["finest"], tensors), [*rows, row]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the flags; all are required."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    for flag in ("model", "dataset"):
-        parser.add_argument(f"--{flag}", required=True)
-    parser.add_argument("--manifests", required=True, type=Path, nargs="+")
-    for flag in ("items", "images", "heads", "metrics"):
-        parser.add_argument(f"--{flag}", required=True, type=Path)
-    parser.add_argument("--settings", required=True, type=json.loads)
-    for flag in ("seed", "threads"):
-        parser.add_argument(f"--{flag}", required=True, type=int)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, dataset: str, manifests: list[Path], items: Path, images: Path, heads: Path,
+         metrics: Path, settings: Json, seed: int, threads: int) -> None:  # fmt: skip
     """Run the step."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = parse_args(argv)
-    names = {"model": args.model, "dataset": args.dataset}
-    sources = [ActivationSource(path, names) for path in args.manifests]
-    images = read_depth_images(args.images)
-    seed = (args.dataset, args.seed)
-    images["train"] = sample_images(images["train"], args.settings["pictures"], seed)
-    known = {s.scope: read_depth_rows(s, images, args.items) for s in sources}
-    settings = {**args.settings, "threads": args.threads}
-    heads, rows = train(sources, known, settings, (args.model, *seed))
-    write_heads(args.heads, names, heads)
-    write_json(args.metrics, {**names, "heads": rows})
+    names = {"model": model, "dataset": dataset}
+    sources = [ActivationSource(path, names) for path in manifests]
+    pictures = read_depth_images(images)
+    seeds = (dataset, seed)
+    pictures["train"] = sample_images(pictures["train"], settings["pictures"], seeds)
+    known = {s.scope: read_depth_rows(s, pictures, items) for s in sources}
+    settings = {**settings, "threads": threads}
+    trained, rows = train(sources, known, settings, (model, *seeds))
+    write_heads(heads, names, trained)
+    write_json(metrics, {**names, "heads": rows})
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

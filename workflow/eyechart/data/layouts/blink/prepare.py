@@ -17,13 +17,11 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
         --regions results/datasets/blink/regions.parquet
 """
 
-import argparse
-import logging
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
@@ -108,7 +106,7 @@ def _view(
     return PuzzleView(name, data, location, [marks[key] for key in names if key in marks])
 
 
-def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
     """Add every wanted row of every wanted sub-task to the tables."""
     settings, points = args.settings, layout.read_points(root)
     for split in settings["splits"]:
@@ -122,10 +120,9 @@ def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
                     writer.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     where = f"datasets.{args.dataset}"
     check_wording(args.settings["wording"], args.settings["skills"], True, f"{where}.wording")
@@ -136,4 +133,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.base import require
 from eyechart.data.layouts.clevr import layout, tasks
@@ -135,9 +135,9 @@ def _check_scene(scene: Row, where: str) -> None:
                 )
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     divide = preparation.divider(args)
     images: list[Row] = []
@@ -151,4 +151,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -15,15 +15,14 @@ Writes: ``items.parquet`` (presence, position, counting, caption) and ``images.p
         --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import seed_for
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.coco import layout, tasks
 from eyechart.data.layouts.coco.annotations import Annotations, read_split
@@ -85,7 +84,10 @@ def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
 
 
 def prepare_split(
-    args: argparse.Namespace, split: str, annotations: Annotations, add: Callable[[list[Row]], None]
+    args: preparation.Preparation,
+    split: str,
+    annotations: Annotations,
+    add: Callable[[list[Row]], None],
 ) -> tuple[list[pa.Table], list[Row]]:
     """Return the items (in parts) and images of one split; ``add`` adds hash and size to images."""
     settings, seeds = args.settings, (args.dataset, args.seed)
@@ -104,9 +106,9 @@ def prepare_split(
     return items, images
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     tasks.check_wording(args.settings["wording"], f"datasets.{args.dataset}.wording")
     acquired = {entry["path"] for entry in receipt["files"]}
@@ -125,4 +127,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -20,8 +20,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
@@ -111,10 +111,9 @@ def prepare(settings: dict[str, Any], path: Path, writer: PuzzleWriter) -> None:
         _log.warning("%s: boxes of %d items extend beyond their images and were clipped", path, cut)
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     where = f"datasets.{args.dataset}"
     check_wording(args.settings["wording"], [DEPTH], True, f"{where}.wording")
@@ -136,4 +135,4 @@ def _is_box(value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -15,13 +15,12 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
         --regions results/datasets/hpatches/regions.parquet
 """
 
-import argparse
 import logging
 from pathlib import Path
 
 import numpy as np
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
@@ -37,7 +36,9 @@ _EDGE = 0.02  # minimum distance of a mark to the border, as a share of the long
 _log = logging.getLogger(__name__)
 
 
-def puzzle_of(root: Path, sequence: str, number: int, args: argparse.Namespace) -> Puzzle | None:
+def puzzle_of(
+    root: Path, sequence: str, number: int, args: preparation.WithRegions
+) -> Puzzle | None:
     """Return the puzzle of a sequence's first image and another image.
 
     REF is a corner of the first image, the answer is its projection onto the other image, and the
@@ -84,7 +85,7 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(inside.all(axis=1))
 
 
-def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
     """Add every wanted pair of images to the tables."""
     (split,), most = args.settings["splits"], args.settings["most"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
@@ -101,10 +102,9 @@ def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
                      ", ".join(unused))  # fmt: skip
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
     writer = PuzzleWriter(args, receipt, root)
@@ -113,4 +113,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

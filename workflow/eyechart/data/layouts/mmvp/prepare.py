@@ -25,7 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp import layout
 from eyechart.data.layouts.mmvp.layout import MmvpQuestion
@@ -120,10 +120,9 @@ def image_rows(
     ]
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     (split,), divide = args.settings["splits"], preparation.divider(args)
     questions = layout.read_questions(root)
@@ -136,4 +135,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -16,7 +16,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp.layout import image_name, pair_name, partner_of
 from eyechart.data.layouts.mmvp_vlm import layout
@@ -68,9 +68,9 @@ def image_rows(
     ]
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     (split,), divide = args.settings["splits"], preparation.divider(args)
     statements = layout.read_statements(root)
@@ -81,4 +81,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

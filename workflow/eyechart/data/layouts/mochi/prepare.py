@@ -15,12 +15,11 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
         --regions results/datasets/mochi/regions.parquet
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
@@ -90,10 +89,9 @@ def prepare(settings: dict[str, Any], root: Path, writer: PuzzleWriter) -> None:
             writer.add(puzzle_of(record, number, split, settings["wording"][ODD]))
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [ODD], False, f"datasets.{args.dataset}.wording")
     writer = PuzzleWriter(args, receipt, root)
@@ -102,4 +100,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

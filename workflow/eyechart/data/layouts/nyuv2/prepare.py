@@ -10,17 +10,15 @@ Writes: ``images.parquet``, an empty ``items.parquet``, and ``pictures/`` beside
         --items results/datasets/nyuv2/items.parquet --images results/datasets/nyuv2/images.parquet
 """
 
-import argparse
 import hashlib
-import logging
 from pathlib import Path
 
 import h5py
 import numpy as np
 from PIL import Image
 
-from eyechart.core import errors
 from eyechart.core.files import atomic
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.tables import FOLDER, png, remove_stale
@@ -71,7 +69,7 @@ def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
     }
 
 
-def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
+def prepare(args: preparation.Preparation, root: Path) -> list[Row]:
     """Write the wanted images of every split; return their rows."""
     numbers, folder = layout.read_splits(root), args.images.parent / FOLDER
     rows = []
@@ -85,13 +83,12 @@ def prepare(args: argparse.Namespace, root: Path) -> list[Row]:
     return rows
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__)
     _, root = preparation.open_receipt(args, layout.NAME)
     preparation.write_tables(args, [], prepare(args, root), [TASK])
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -15,12 +15,11 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the canv
         --regions results/datasets/spair/regions.parquet
 """
 
-import argparse
 import logging
 from pathlib import Path
 
-from eyechart.core import errors
 from eyechart.core.randomness import seed_for
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
@@ -35,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def puzzle_of(
-    root: Path, pair: SpairPair, split: str, args: argparse.Namespace
+    root: Path, pair: SpairPair, split: str, args: preparation.WithRegions
 ) -> tuple[Puzzle | None, int]:
     """Return the puzzle of a pair and the number of points that were moved onto their images.
 
@@ -89,7 +88,7 @@ def _points(
     return points, apart * max(size), moved
 
 
-def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
+def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
     """Add the pairs that make an item to the tables, in seeded order."""
     most = args.settings["most"]
     for split in args.settings["splits"]:
@@ -115,10 +114,9 @@ def prepare(args: argparse.Namespace, root: Path, writer: PuzzleWriter) -> None:
             _log.warning("%s: %d keypoints lay up to a pixel outside and were moved", split, moved)
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    args = preparation.parse_args(argv, __doc__, regions=True)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
     writer = PuzzleWriter(args, receipt, root)
@@ -127,4 +125,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -21,8 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
+from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.stroop import layout
 from eyechart.data.layouts.stroop.layout import StroopFiles, Word
@@ -129,9 +129,9 @@ def _about(image: Row, found: StroopFiles) -> dict[str, Any]:
     return {**{key: getattr(word, key) for key in keys}, "place": where}
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(args: preparation.Preparation) -> None:
     """Write both tables."""
-    args = preparation.parse_args(argv, __doc__)
     receipt, root = preparation.open_receipt(args, layout.NAME)
     (split,), divide = args.settings["splits"], preparation.divider(args)
     check_prompts(args.settings["prompts"], f"datasets.{args.dataset}.prompts")
@@ -145,4 +145,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,11 +10,10 @@ item has its own seed, derived from seed, dataset, split, sub-task and number.
         --seed 7 --root data/raw/blink --output data/raw/blink/shards/val-000.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS, Item, draw_item
 from eyechart.rendering.item_files import save_item
@@ -36,7 +35,9 @@ def record(index: int, split: str, item: Item) -> dict[str, Any]:
     }
 
 
-def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], list[dict[str, Any]]]:
+def save(
+    args: rendering_steps.Drawing, idx: str, item: Item
+) -> tuple[list[str], list[dict[str, Any]]]:
     """Write the images of an item; return their paths from the root and manifest entries."""
     paths, files = [], []
     for n, (shown, view) in enumerate(zip(item.marked_images(), item.views, strict=True), start=1):
@@ -46,14 +47,9 @@ def save(args: argparse.Namespace, idx: str, item: Item) -> tuple[list[str], lis
     return paths, files
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args, times=len(TASKS)):
         task = TASKS[index % len(TASKS)]
@@ -67,4 +63,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,7 +9,6 @@ have) and, last, the receipt.
         --output data/raw/blink/acquired.json
 """
 
-import argparse
 import csv
 import io
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.files import write_text
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
 from eyechart.rendering.datasets.cv_bench.write import IMAGE
@@ -90,14 +89,9 @@ def point_rows(record: dict[str, Any]) -> list[list[Any]]:
     return [[record["idx"], name, *(round(x, 4) for x in named[name])] for name in order]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write the Parquet tables and ``Points.csv``, then the receipt."""
-    args = parse_args(argv)
     files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     files = kept(files, args.root)
     splits: dict[str, SplitCounts] = {}
@@ -120,4 +114,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,13 +10,13 @@ split and index, so the bytes do not depend on shards or cores.
         --seed 7 --root data/raw/clevr --output data/raw/clevr/shards/val-000.json
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 
 from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.renderer import SceneView, project, render
 from eyechart.rendering.scene.clevr import Plan, draw_plan
@@ -57,14 +57,9 @@ def _with_truth(plan: Plan, view: SceneView, image_px: list[int]) -> Plan:
     return plan
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     settings, split = args.settings, args.split
     files, scenes = [], []
     for index in rendering_steps.indices(args):
@@ -78,4 +73,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -8,11 +8,11 @@ Reads the shards' manifests; writes ``scenes/CLEVR_<split>_scenes.json``,
         --output data/raw/clevr/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.language.questions import QuestionSampler
 from eyechart.tables.receipt import SplitCounts, write_receipt
@@ -51,14 +51,9 @@ def questions_json(
     return {"info": info, "questions": questions}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write scenes and questions of every split, then the receipt."""
-    args = parse_args(argv)
     files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
@@ -80,4 +75,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,14 +9,13 @@ from seed, dataset, split and index, so the bytes do not depend on shards or cor
         --seed 7 --root data/raw/coco --output data/raw/coco/shards/val2017-000.json
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as rle
 
-from eyechart.core import errors
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.clevr.draw import draw_scene
 from eyechart.rendering.view_files import save_view
@@ -28,14 +27,9 @@ def encode(mask: np.ndarray) -> dict[str, Any]:
     return {"size": [int(side) for side in found["size"]], "counts": found["counts"].decode()}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     settings, split = args.settings, args.split
     files, scenes = [], []
     for index in rendering_steps.indices(args):
@@ -52,4 +46,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -10,11 +10,11 @@ object, run-length encoded, which is exact; ``pycocotools`` reads it like polygo
         --output data/raw/coco/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.coco.captions import captions
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
@@ -97,14 +97,9 @@ def _head(scenes: list[Scene]) -> dict[str, Any]:
     return {"info": INFO, "licenses": LICENSES, "images": [image_entry(scene) for scene in scenes]}
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write instances and captions of every split, then the receipt."""
-    args = parse_args(argv)
     files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
     splits: dict[str, SplitCounts] = {}
     for split in args.settings["splits"]:
@@ -126,4 +121,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

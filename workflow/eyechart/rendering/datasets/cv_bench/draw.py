@@ -10,7 +10,6 @@ Every item has its own seed, derived from seed, dataset, split and index.
         --output data/raw/cv_bench/shards/test-000.json
 """
 
-import argparse
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -20,6 +19,7 @@ from PIL import Image, ImageDraw
 
 from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.balance import case_of
 from eyechart.rendering.item_files import save_item
@@ -97,14 +97,9 @@ def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
     return np.asarray(drawing)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args):
         item = draw_item((args.seed, args.dataset, args.split, index), args.settings)
@@ -117,4 +112,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -7,13 +7,12 @@ Reads the shards' manifests and images; writes the table and, last, the receipt.
         --output data/raw/cv_bench/acquired.json
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.rendering.tables import only_split
@@ -71,14 +70,9 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write the table, then the receipt."""
-    args = parse_args(argv)
     split = only_split(args)
     files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"{split}_3d.parquet"
@@ -95,4 +89,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

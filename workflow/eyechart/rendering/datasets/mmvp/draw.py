@@ -9,9 +9,7 @@ seed, derived from seed, dataset, split and index.
         --seed 7 --root data/raw/mmvp --output data/raw/mmvp/shards/test-000.json
 """
 
-import argparse
-
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 
@@ -21,15 +19,11 @@ def image_path(pattern: str, number: int) -> str:
     return f"MMVP Images/{number}.jpg"
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), image_path)
+    draw_shard(args, image_path)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -1,6 +1,5 @@
 """Render both images of every pair of one shard, for MMVP and MMVP-VLM."""
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +64,7 @@ def _least_visible(view: SceneView, count: int) -> int:
     return int(np.bincount(view.mask.ravel(), minlength=count + 1)[1:].min())
 
 
-def draw_shard(args: argparse.Namespace, path: Callable[[str, int], str]) -> None:
+def draw_shard(args: rendering_steps.Drawing, path: Callable[[str, int], str]) -> None:
     """Render the pairs of one shard; write its manifest last.
 
     Parameters

@@ -8,10 +8,10 @@ Reads the shards' manifests; writes ``Questions.csv`` (``Index,Question,Options,
         --output data/raw/mmvp/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
@@ -39,14 +39,9 @@ def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> l
     ]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write the questions and patterns, then the receipt."""
-    args = parse_args(argv)
     files, pairs = read_pairs(args)
     name = (args.dataset, only_split(args))
     questions = [row for pair in pairs for row in question_rows(pair, name, args.seed)]
@@ -56,4 +51,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,9 +9,7 @@ has its own seed, derived from seed, dataset, split and index.
         --output data/raw/mmvp_vlm/shards/test-000.json
 """
 
-import argparse
-
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
 from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
@@ -22,15 +20,11 @@ def image_path(pattern: str, number: int) -> str:
     return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(parse_args(argv), image_path)
+    draw_shard(args, image_path)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -8,10 +8,9 @@ the receipt. A statement is true of its own image and false of the other.
         --output data/raw/mmvp_vlm/acquired.json
 """
 
-import argparse
 from typing import Any
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
@@ -29,18 +28,13 @@ def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
     ]
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write the statements, then the receipt."""
-    args = parse_args(argv)
     files, pairs = read_pairs(args)
     rows = [row for pair in pairs for row in statement_rows(pair)]
     write_tables(args, "mmvp_vlm", files, pairs, {"Questions.csv": (STATEMENTS, rows)})
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,7 +9,6 @@ derived from seed, dataset, split and index.
         --seed 7 --root data/raw/mochi --output data/raw/mochi/shards/train-000.json
 """
 
-import argparse
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from eyechart.core import errors, randomness
 from eyechart.core.files import write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.balance import case_of
 from eyechart.rendering.datasets.mochi.sculptures import (
@@ -121,14 +121,9 @@ def _views(
     return views
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     files, items = [], []
     for index in rendering_steps.indices(args):
         trial = draw_trial((args.seed, args.dataset, args.split, index), args.settings)
@@ -142,4 +137,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

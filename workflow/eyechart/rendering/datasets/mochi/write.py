@@ -8,13 +8,12 @@ human and model results are empty, since none exist for these trials.
         --output data/raw/mochi/acquired.json
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.cv_bench.write import IMAGE
 from eyechart.rendering.item_files import image_bytes, kept
@@ -55,14 +54,9 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     }
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write the table, then the receipt."""
-    args = parse_args(argv)
     split = only_split(args)
     files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"data/{split}-00000-of-00001.parquet"
@@ -80,4 +74,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

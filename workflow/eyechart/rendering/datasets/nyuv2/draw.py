@@ -10,13 +10,13 @@ Every scene has its own seed, derived from seed, dataset, split and index.
         --seed 7 --root data/raw/nyuv2 --output data/raw/nyuv2/shards/train-000.json
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
 
 from eyechart.core import errors, randomness
 from eyechart.core.files import atomic, describe, write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.item_files import save_item
 from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
@@ -61,14 +61,9 @@ def draw_scene(
     )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     files, scenes = [], []
     for index in rendering_steps.indices(args):
         rgb, geometry = draw_scene((args.seed, args.dataset, args.split, index), args.settings)
@@ -84,4 +79,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -9,7 +9,6 @@ that is HDF5: ``images`` uint8 (n, 3, w, h), ``depths`` float32 (n, w, h)), ``sp
         --root data/raw/nyuv2 --output data/raw/nyuv2/acquired.json
 """
 
-import argparse
 import io
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.item_files import image_bytes, kept
 from eyechart.tables.receipt import SplitCounts, write_receipt
@@ -67,14 +66,9 @@ def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return rgb, depth
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write both files, train first, then the receipt."""
-    args = parse_args(argv)
     for split in args.settings["splits"]:
         if split not in SPLITS:
             raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")
@@ -94,4 +88,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -14,7 +14,6 @@ dataset, split and content, so the bytes do not depend on shards or cores.
         --root data/raw/stroop --output data/raw/stroop/shards/test-000.json
 """
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from eyechart.core import errors, randomness
+from eyechart.core import randomness
 from eyechart.core.files import atomic, describe, write_json
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_concept
 from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
@@ -72,14 +72,9 @@ def save(path: Path, image: np.ndarray) -> None:
         Image.fromarray(image).save(partial, "PNG")
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.drawing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Drawing) -> None:
     """Render the shard; write its manifest last."""
-    args = parse_args(argv)
     settings, where = args.settings, f"datasets.{args.dataset}"
     colors = palette(settings["palette"], f"{where}.palette")
     check_typefaces(settings["typefaces"], f"{where}.typefaces")
@@ -100,4 +95,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

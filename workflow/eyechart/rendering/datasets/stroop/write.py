@@ -9,14 +9,13 @@ Reads the shards' manifests; writes ``Stroop.csv`` (one row per word image), ``P
         --output data/raw/stroop/acquired.json
 """
 
-import argparse
 import csv
 import io
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.files import write_text
+from eyechart.core.step import command
 from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.stroop.palettes import palette
 from eyechart.rendering.tables import only_split
@@ -33,14 +32,9 @@ def write_csv(path: Path, header: tuple[str, ...], rows: list[list[Any]]) -> Non
     write_text(path, buffer.getvalue())
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; every flag is required."""
-    return rendering_steps.writing_args(__doc__, argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(args: rendering_steps.Writing) -> None:
     """Write both tables, then the receipt."""
-    args = parse_args(argv)
     split = only_split(args)
     colors = palette(args.settings["palette"], f"datasets.{args.dataset}.palette")
     files, images = rendering_steps.read_shards(args.shards, args.root, "pictures", order="number")
@@ -59,4 +53,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

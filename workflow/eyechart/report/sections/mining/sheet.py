@@ -9,15 +9,14 @@ Reads the pairs and the dataset's images; writes a self-contained page.
         --output results/mining/tiny_clip_against_tiny_dino/clevr/sheet.html
 """
 
-import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 
-from eyechart.core import errors
 from eyechart.core.errors import UserError
+from eyechart.core.step import Json, command
 from eyechart.report.files import Inputs
 from eyechart.report.images import embed
 from eyechart.report.templates import render_sheet, write_page
@@ -66,21 +65,12 @@ def build(inputs: Inputs, settings: dict[str, Any]) -> str:
     return render_sheet("mining", **note, pairs=shown, kept=pairs.num_rows)
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--tables", required=True, nargs=2, type=Path)
-    parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, tables: Annotated[list[Path], {"nargs": 2}], settings: Json, output: Path) -> None:
     """Write one page."""
-    args = parse_args(argv)
-    text = build(Inputs(args.tables), args.settings)
-    write_page(args.output, text, args.settings["megabytes"], HINT)
+    text = build(Inputs(tables), settings)
+    write_page(output, text, settings["megabytes"], HINT)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

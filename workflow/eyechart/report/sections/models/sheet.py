@@ -6,14 +6,13 @@ Reads card.json and the image beside it; writes card.html.
         --view results/models/tiny_llava/view.png --output results/models/tiny_llava/card.html
 """
 
-import argparse
 import base64
 from pathlib import Path
 from typing import Any
 
-from eyechart.core import errors
 from eyechart.core.address import COMPONENT_NAMES
 from eyechart.core.files import read_json, write_text
+from eyechart.core.step import command
 from eyechart.report.templates import render_sheet
 
 NAMES = {
@@ -50,14 +49,11 @@ def folded(addresses: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return lines
 
 
-def main(argv: list[str]) -> None:
+@command
+def main(*, card: Path, view: Path, output: Path) -> None:
     """Write one page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    for name in ("card", "view", "output"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    args = parser.parse_args(argv)
-    write_text(args.output, render(read_json(args.card), args.view.read_bytes()))
+    write_text(output, render(read_json(card), view.read_bytes()))
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

@@ -14,15 +14,15 @@ Writes: --output
         --settings "$SETTINGS" --output results/behavior/patterns/tiny_llava.html
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 
 from eyechart.core import errors
+from eyechart.core.step import Json, command
 from eyechart.report.files import Inputs
 from eyechart.report.sections.behavior.charts import (
     accuracy_rows,
@@ -160,23 +160,13 @@ def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) ->
     )
 
 
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--encoder", required=True, help="the VLM's own encoder, or nothing")
-    parser.add_argument("--tables", required=True, nargs="+", type=Path)
-    parser.add_argument("--settings", required=True, type=json.loads)
-    parser.add_argument("--output", required=True, type=Path)
-    return parser.parse_args(argv)
-
-
-def main(argv: list[str]) -> None:
+@command
+def main(*, model: str, encoder: Annotated[str, {"help": "the VLM's own encoder, or nothing"}],
+         tables: list[Path], settings: Json, output: Path) -> None:  # fmt: skip
     """Write the page, unless it is larger than a page may be."""
-    args = parse_args(argv)
-    text = build(Inputs(args.tables), args.model, args.encoder, args.settings)
-    write_page(args.output, text, args.settings["megabytes"], HINT)
+    text = build(Inputs(tables), model, encoder, settings)
+    write_page(output, text, settings["megabytes"], HINT)
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    main()

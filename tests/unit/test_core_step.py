@@ -1,0 +1,132 @@
+"""The command line that a function's signature becomes."""
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+
+from eyechart.core.errors import UserError
+from eyechart.core.step import Fields, Json, Paths, command
+
+got: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Settings:
+    folds: int
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Shared:
+    seed: int
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class More(Shared):
+    plan: Fields[Settings]
+
+
+@command
+def main(*, model: str, items: Path, answers: list[Path], heads: Paths, settings: Json,
+         kind: Literal["vlm", "encoder"], shared: Shared, item_output: Path | None = None,
+         pair: Annotated[Annotated[list[int], {"nargs": 2}], {"help": "two"}],
+         share: float = 0.5) -> None:  # fmt: skip
+    """Keep what was given."""
+    got.update(locals())
+
+
+@command
+def nested(args: More) -> None:
+    """Keep what was given."""
+    got["args"] = args
+
+
+GIVEN = ["--model", "m", "--items", "a/items", "--answers", "b", "c", "--heads", "--settings"]
+GIVEN += ['{"a": [1]}', "--kind", "vlm", "--seed", "7", "--pair", "1", "2"]
+
+
+def without(flag: str) -> list[str]:
+    start = GIVEN.index(flag)
+    end = next((i for i in range(start + 1, len(GIVEN)) if GIVEN[i].startswith("--")), len(GIVEN))
+    return GIVEN[:start] + GIVEN[end:]
+
+
+def test_each_value_has_the_type_of_its_parameter() -> None:
+    main(GIVEN)
+    assert got == {
+        "model": "m", "items": Path("a/items"), "answers": [Path("b"), Path("c")], "heads": [],
+        "settings": {"a": [1]}, "kind": "vlm", "shared": Shared(7), "item_output": None,
+        "pair": [1, 2], "share": 0.5,
+    }  # fmt: skip
+    main([*GIVEN, "--allow-code", "--item-output", "x", "--share", "2", "--heads", "h"])
+    assert got["shared"] == Shared(7, True)
+    assert (got["item_output"], got["share"], got["heads"]) == (Path("x"), 2.0, [Path("h")])
+
+
+@pytest.mark.parametrize("flag", [word for word in GIVEN if word.startswith("--")])
+def test_a_flag_without_a_default_is_required(flag: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(without(flag))
+    assert f"the following arguments are required: {flag}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["--settings", "{"], "argument --settings: invalid loads value: '{'"),
+        (["--kind", "llm"], "argument --kind: invalid choice: 'llm' (choose from"),
+        (["--pair", "1"], "argument --pair: expected 2 arguments"),
+        (["--answers"], "argument --answers: expected at least one argument"),
+        (["--shared", "1"], "unrecognized arguments: --shared 1"),
+    ],
+)
+def test_what_a_type_refuses(more: list[str], message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main([*GIVEN, *more])
+    assert message in capsys.readouterr().err
+
+
+def test_the_help_is_the_docstring_of_the_module(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert "The command line that a function's signature becomes." in shown
+    assert "two\n" in shown and "{vlm,encoder}" in shown
+
+
+def test_a_json_object_becomes_a_dataclass() -> None:
+    nested(["--seed", "7", "--plan", '{"folds": 3}'])
+    assert got["args"] == More(seed=7, plan=Settings(3))
+    with pytest.raises(UserError, match=r"--plan: unknown field 'fold'; did you mean 'folds'"):
+        nested(["--seed", "7", "--plan", '{"fold": 3}'])
+    with pytest.raises(UserError, match="--plan: missing field 'folds'"):
+        nested(["--seed", "7", "--plan", "{}"])
+
+
+def test_the_words_of_the_program_are_read_and_a_mistake_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["step", "--seed", "8", "--plan", '{"folds": 3}'])
+    nested()
+    assert got["args"].seed == 8
+    monkeypatch.setattr(sys, "argv", ["step", "--seed", "8", "--plan", "{}"])
+    with pytest.raises(SystemExit, match=r"^eyechart: error: --plan: missing field 'folds'"):
+        nested()
+
+
+def test_steps_log_their_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", logging.WARNING)
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    main(GIVEN)
+    assert root.level == logging.INFO
+    assert root.handlers[0].formatter._fmt == "%(message)s"  # type: ignore[union-attr]
+    assert os.environ["TOKENIZERS_PARALLELISM"] == "false"

@@ -72,7 +72,7 @@ def coverage(values: pl.DataFrame) -> float:
 
 def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
     """Return the share of tests with p < 0.05, where nothing is planted and all nulls are true."""
-    if case.holds or not len(differences):
+    if case.holds or case.response == "question" or not len(differences):
         return None
     return float((differences["p"] < 0.05).mean())  # type: ignore[arg-type]
 

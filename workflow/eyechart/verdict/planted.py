@@ -67,7 +67,9 @@ SCENARIOS = {
     "ignored by the head": Scenario((BRAIN,), ALL, "letter"),
     "retrieved in part": Scenario((BRAIN,), ALL, "part"),
     "a probe finds it, the answer does not": Scenario((BRAIN,), ALL, "letter", evidence="probe"),
-    "reads the question alone": Scenario((PRIOR,), ALL, "question"),
+    # its language model holds what the answer does not use, so brain is true of it as well
+    "reads the question alone": Scenario((PRIOR, BRAIN), ALL, "question"),
+    "reads the question and sees nothing": Scenario((PRIOR,), {}, "question"),
     "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none"),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
     "an encoder lacks it": Scenario((EYES,), kind="encoder"),

@@ -13,6 +13,7 @@ from skills_fixture import check_tables, one, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.blink import layout as blink_layout
 from eyechart.data.layouts.blink import prepare as blink_prepare
 
@@ -215,6 +216,6 @@ def test_a_dataset_without_any_wanted_file_is_named():
 def test_of_a_repository_only_the_four_sub_tasks_are_wanted():
     wanted = [f"{SEMANTIC}/val-00000-of-00001.parquet", "Points.csv"]
     others = [f"{SEMANTIC}/test-00000-of-00001.parquet", "Jigsaw/val-00000-of-00001.parquet"]
-    assert [blink_layout.member(name, ["val"]) for name in [*wanted, *others]] == [
+    assert [layouts_base.member(blink_layout, name, ["val"]) for name in [*wanted, *others]] == [
         *(*wanted, None, None),
     ]

@@ -20,7 +20,7 @@ from coco_fixture import (
 )
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.coco import presence
+from eyechart.data.layouts.coco import questions as coco_questions
 from eyechart.data.layouts.coco import tasks as coco_tasks
 
 IMAGES = 80
@@ -101,15 +101,15 @@ def test_adversarial_negatives_occur_most_beside_what_is_there(there):
 def test_a_hand_made_case_tells_the_three_samplings_apart():
     person, dog, tie, cup, kite = range(5)
     pictures = [{person, cup}] * 5 + [{dog, tie}] * 3 + [{dog, kite}] + [{dog}]
-    found = presence.count(pictures, 5)
-    assert found.frequency.tolist() == [5, 5, 3, 5, 1]
-    there, absent = presence.draw({dog}, 2, found, Random(1))
+    found = coco_questions.count(pictures, 5)
+    assert found.diagonal().tolist() == [5, 5, 3, 5, 1]
+    there, absent = coco_questions.draw({dog}, 2, found, Random(1))
     assert there == [dog]
     assert absent["popular"] == [person]  # of equals the first
     assert absent["adversarial"] == [tie]
-    drawn = {presence.draw({dog}, 1, found, Random(n))[1]["random"][0] for n in range(99)}
+    drawn = {coco_questions.draw({dog}, 1, found, Random(n))[1]["random"][0] for n in range(99)}
     assert drawn == {person, tie, cup, kite}
-    assert presence.draw(range(5), 2, found, Random(1))[0] == []  # nothing is absent
+    assert coco_questions.draw(range(5), 2, found, Random(1))[0] == []  # nothing is absent
 
 
 def countable(annotations):

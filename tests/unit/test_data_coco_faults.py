@@ -210,7 +210,9 @@ def test_zips_of_images_and_of_annotations_make_one_dataset(source):
                 told.write(source / f"annotations/{OBJECTS}.json",
                            f"annotations/{kind}_{split}.json")  # fmt: skip
     for archive in ("val2017.zip", "annotations_trainval2017.zip"):
-        unpack(Path(archive), ROOT, lambda name: coco_layout.member(name, ["val2017"]))
+        unpack(
+            Path(archive), ROOT, lambda name: layouts_base.member(coco_layout, name, ["val2017"])
+        )
     there = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.*")}
     assert len(there) == 14
     assert {name for name in there if name.endswith(".json")} == {
@@ -227,7 +229,7 @@ def test_the_receipt_counts_images_and_captions(source):
 
 
 def test_a_split_without_annotations_is_refused_before_the_download():
-    told = sentence(coco_layout.check_released, ["test2017"])
+    told = sentence(layouts_base.check_released, coco_layout, ["test2017"])
     assert "split 'test2017' of COCO 2017 cannot be evaluated: only train2017 and val2017" in told
 
 
@@ -250,9 +252,19 @@ def test_every_layout_says_what_is_asked_of_it(name):
     found = layouts_base.find(name)
     assert name == found.NAME
     assert isinstance(found.TOPS, tuple)
-    assert found.member("../../etc/passwd", ["val", "val2017"]) is None
+    assert layouts_base.member(found, "../../etc/passwd", ["val", "val2017"]) is None
     for split in found.RELEASED or ():
-        found.check_released([split])
+        layouts_base.check_released(found, [split])
+
+
+def test_a_users_folder_has_the_released_splits_unless_its_layout_is_open(tmp_path):
+    for name in layouts_base.names():
+        found = layouts_base.find(name)
+        if found.RELEASED and not getattr(found, "OPEN", False):
+            told = sentence(layouts_base.inventory, found, tmp_path, ["mine"])
+            assert f"split 'mine' of {found.TITLE} cannot be evaluated" in told
+        elif found.RELEASED:
+            assert "no such file" in sentence(layouts_base.inventory, found, tmp_path, ["mine"])
 
 
 # Wording

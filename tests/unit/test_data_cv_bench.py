@@ -10,6 +10,7 @@ from skills_fixture import check_tables, one, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.cv_bench import layout as cv_bench_layout
 from eyechart.data.layouts.cv_bench import prepare as cv_bench_prepare
 
@@ -98,8 +99,8 @@ def test_what_cannot_be_asked_of_it_is_refused():
         acquire(Path("mine"), "cv_bench", ROOT, ("val",))
     with pytest.raises(UserError, match=r"mine/test_3d.parquet: no row has the task 'Depth'"):
         examine([row(1, "(A)", "Distance")])
-    assert cv_bench_layout.member("test_2d.parquet", ["test"]) is None
-    assert cv_bench_layout.member("test_3d.parquet", ["test"]) == "test_3d.parquet"
+    assert layouts_base.member(cv_bench_layout, "test_2d.parquet", ["test"]) is None
+    assert layouts_base.member(cv_bench_layout, "test_3d.parquet", ["test"]) == "test_3d.parquet"
 
 
 def test_a_cap_keeps_so_many_items():

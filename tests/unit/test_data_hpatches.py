@@ -14,9 +14,7 @@ from skills_fixture import check_tables, photo, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.hpatches import (
-    corners,
-)
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.hpatches import (
     layout as hpatches_layout,
 )
@@ -154,7 +152,7 @@ def test_a_missing_or_broken_image_is_named():
     with pytest.raises(UserError, match=r"elsewhere: no sequence folders"):
         hpatches_layout.inventory(Path("elsewhere"), ["test"])
     with pytest.raises(UserError, match=r"layout 'hpatches' has no splits; give one name"):
-        hpatches_layout.check_released(["train", "test"])
+        layouts_base.check_released(hpatches_layout, ["train", "test"])
 
 
 def test_a_zip_of_the_official_layout_is_taken():
@@ -171,9 +169,9 @@ def test_a_zip_of_the_official_layout_is_taken():
 def test_corners_are_found_where_they_are():
     grey = np.zeros((40, 60))
     grey[10:, 20:] = 200.0  # its one corner
-    best = corners.corners(grey, 6)[0]
+    best = hpatches_prepare.corners(grey, 6)[0]
     assert np.abs(best - (20, 10)).max() <= 2
-    strength = corners.strength(grey)
+    strength = hpatches_prepare.strength(grey)
     assert strength[30, 20] < 0.05 * strength.max()  # an edge is no corner
 
 

@@ -10,6 +10,7 @@ from skills_fixture import check_tables, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.mochi import layout as mochi_layout
 from eyechart.data.layouts.mochi import prepare as mochi_prepare
 
@@ -89,8 +90,8 @@ def test_shards_must_be_whole_and_the_question_ones_own():
     wording = {"odd_one_out": ASKED}
     items, _, _ = prepare_with(mochi_prepare, ROOT, ["train"], wording=wording, most=4)
     assert len(items) == 4
-    assert mochi_layout.member("data/train-00000-of-00001.parquet", ["train"])
-    assert mochi_layout.member("example_trial.png", ["train"]) is None
+    assert layouts_base.member(mochi_layout, "data/train-00000-of-00001.parquet", ["train"])
+    assert layouts_base.member(mochi_layout, "example_trial.png", ["train"]) is None
 
 
 def test_without_marks_images_have_no_names_above_them():

@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.nyuv2 import layout as nyuv2_layout
 from eyechart.data.layouts.nyuv2 import prepare as nyuv2_prepare
 
@@ -130,4 +131,4 @@ def test_broken_or_missing_files_and_splits_are_named():
     with pytest.raises(UserError, match=r"labeled.mat: no such file"):
         acquire(Path("mine"), "nyuv2", ROOT, BOTH)
     with pytest.raises(UserError, match=r"split 'val' of NYU Depth V2 cannot be evaluated"):
-        nyuv2_layout.check_released(["val"])
+        layouts_base.check_released(nyuv2_layout, ["val"])

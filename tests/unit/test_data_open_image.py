@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from eyechart.core.errors import UserError
-from eyechart.data.image_files import check_images
-from eyechart.data.open_image import open_image
+from eyechart.data.open_image import check_images, open_image
 
 RAMP = np.linspace(0, 255, 12, dtype=np.uint8).reshape(3, 4)
 

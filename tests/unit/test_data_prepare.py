@@ -11,7 +11,6 @@ from clevr_fixture import make_clevr, make_receipt, random_scene, read, write
 from PIL import Image
 
 from eyechart.core.errors import UserError
-from eyechart.data.group_split import group_split
 from eyechart.data.layouts.clevr import (
     layout as clevr_layout,
 )
@@ -21,6 +20,7 @@ from eyechart.data.layouts.clevr import (
 from eyechart.data.layouts.clevr import (
     tasks as clevr_tasks,
 )
+from eyechart.data.preparation import group_split
 
 COUNTS = {"train": 30, "val": 15}
 VAL_SCENES = "scenes/CLEVR_val_scenes.json"

@@ -12,7 +12,7 @@ from site_server import COUNTS, HEADER, ROOT, Answer, contents, flags, settle_in
 from site_server import serving as serving_site
 
 from eyechart.core.errors import UserError
-from eyechart.data.sources import download, version_lock
+from eyechart.data.sources import download, versions
 from eyechart.data.sources import http as sources_http
 from eyechart.tables.receipt import read_receipt
 
@@ -59,7 +59,7 @@ def test_a_checksum_that_nobody_published_is_kept_from_the_first_download(archiv
     archive.cuts = [5_000, 3_000]
     download.main(flags())
     assert [asked[0] for asked in archive.asked] == [None, "bytes=5000-", "bytes=8000-"]
-    (locked,) = version_lock.read(LOCK).values()
+    (locked,) = versions.read_lock(LOCK).values()
     assert (locked.dataset, locked.file, locked.url) == ("clevr", "CLEVR_v1.0.zip", archive.url)
     assert (locked.commit, locked.bytes) == ("-", len(archive.data))
     assert locked.sha256 == hashlib.sha256(archive.data).hexdigest()
@@ -125,8 +125,8 @@ def test_an_archive_named_like_a_split_is_fetched_for_that_split_alone(archive):
     ("text", "expected"),
     [
         ("dataset\tfile\n", "line 1 must be the columns dataset, file, url, commit, bytes, sha256"),
-        ("\t".join(version_lock.COLUMNS) + "\na\tb\tc\t-\tmany\t0\n", "line 2 is 'a\\tb\\tc\\t-"),
-        ("\t".join(version_lock.COLUMNS) + "\na\tb\n", "line 2 is 'a\\tb', expected dataset, "),
+        ("\t".join(versions.LOCK_COLUMNS) + "\na\tb\tc\t-\tmany\t0\n", "line 2 is 'a\\tb\\tc\\t-"),
+        ("\t".join(versions.LOCK_COLUMNS) + "\na\tb\n", "line 2 is 'a\\tb', expected dataset, "),
     ],
 )
 def test_a_malformed_lock_is_named(archive, text, expected):
@@ -170,7 +170,7 @@ def test_a_repository_is_fetched_at_one_commit_with_only_what_is_needed(hub):
     ranges = [asked.range for asked in hub.asked if asked.path.endswith("CLEVR_val_scenes.json")]
     assert ranges == [None, "bytes=1000-", "bytes=1500-"]
     head = hub.repositories[REPOSITORY].revisions["main"]
-    locks = version_lock.read(LOCK)
+    locks = versions.read_lock(LOCK)
     assert {known.commit for known in locks.values()} == {head}
     for (_, name), known in locks.items():
         data = (Path("official") / name).read_bytes()

@@ -134,7 +134,7 @@ def test_a_missing_image_field_or_split_is_named():
     with pytest.raises(
         UserError, match=r"split 'train' of SPair-71k cannot be evaluated: .*'trn'\?"
     ):
-        spair_layout.check_released(["train"])
+        layouts_base.check_released(spair_layout, ["train"])
     with pytest.raises(UserError, match=r"mine/PairAnnotation/val: no such folder"):
         acquire(Path("mine"), "spair", ROOT, ("val",))
     make_spair(Path("mine"))

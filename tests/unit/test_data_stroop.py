@@ -8,6 +8,7 @@ import pytest
 from mmvp_fixture import acquire, draw, prepare
 
 from eyechart.core.errors import UserError
+from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.stroop import layout as stroop_layout
 from eyechart.data.layouts.stroop import prepare as stroop_prepare
 
@@ -211,7 +212,7 @@ def test_prompts_that_cannot_be_asked_are_refused(prompts, words):
 
 def test_one_split_of_any_name_and_the_members_of_an_archive():
     with pytest.raises(UserError, match="the layout 'stroop' has no splits"):
-        stroop_layout.check_released(["train", "test"])
+        layouts_base.check_released(stroop_layout, ["train", "test"])
     for name, path in {
         "stroop/words/a.PNG": "words/a.PNG",
         "concepts/red/1.jpg": "concepts/red/1.jpg",
@@ -220,4 +221,4 @@ def test_one_split_of_any_name_and_the_members_of_an_archive():
         "words/notes.txt": None,
         "LICENSE": None,
     }.items():
-        assert stroop_layout.member(name, ["test"]) == path
+        assert layouts_base.member(stroop_layout, name, ["test"]) == path

@@ -16,7 +16,8 @@ from site_server import HEADER, Answer, flags, serving, settle_in
 from spair_fixture import make_spair
 
 from eyechart.core.errors import UserError
-from eyechart.data.sources import archive_rules, download, version_lock
+from eyechart.data.sources import archive as sources_archive
+from eyechart.data.sources import download, versions
 from eyechart.data.sources import http as sources_http
 from eyechart.data.sources.archive import is_archive, unpack
 from eyechart.tables.receipt import read_receipt
@@ -93,7 +94,7 @@ def test_a_tar_with_an_unsafe_member_is_refused_whole(member, reason):
 
 
 def test_a_bomb_is_refused_before_anything_is_written(monkeypatch):
-    monkeypatch.setattr(archive_rules, "CHUNK", 1000)  # of so little, a hundred times is fair
+    monkeypatch.setattr(sources_archive, "_CHUNK", 1000)  # of so little, a hundred times is fair
     archive = pack(("bomb", bytes(2 << 20)))
     with pytest.raises(UserError, match=r"unpacks from \d+ to 2097152 bytes, more than 100"):
         unpack(archive, Path("root"), keep)
@@ -130,7 +131,7 @@ def test_the_official_tar_is_downloaded_resumed_and_locked(monkeypatch):
         receipt = get("spair", "test")
         assert [asked[0] for asked in site.asked] == [None, "bytes=2000-"]
     assert receipt["splits"] == {"test": {"images": 5, "questions": 4}}
-    assert [known.file for known in version_lock.read(LOCK).values()] == ["SPair-71k.tar.gz"]
+    assert [known.file for known in versions.read_lock(LOCK).values()] == ["SPair-71k.tar.gz"]
     named = {entry["path"] for entry in receipt["files"]}
     assert "JPEGImages/cat/2008_000001.jpg" in named
     assert not any(name.startswith(("Layout", "ImageAnnotation")) for name in named)
@@ -185,7 +186,7 @@ def test_of_a_repository_that_holds_an_archive_that_alone_is_fetched_and_unpacke
         get("hpatches", "test")
         assert hub.fetched() == []
     assert receipt["splits"] == {"test": {"images": 12, "questions": 10}}
-    assert [known.file for known in version_lock.read(LOCK).values()] == [name]
+    assert [known.file for known in versions.read_lock(LOCK).values()] == [name]
 
 
 def test_of_blinks_repository_four_sub_tasks_are_fetched(monkeypatch):

@@ -19,7 +19,7 @@ from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.registry import LAYOUTS
 from eyechart.plan.workflow import WorkflowPlan
-from eyechart.rendering.datasets.mmvp import pattern_types, patterns
+from eyechart.rendering.datasets.mmvp import patterns
 
 ROOT = Path(__file__).resolve().parents[2]
 VLM = SimpleNamespace(model="tiny_llava", dataset="mmvp")
@@ -180,4 +180,4 @@ def test_every_layout_names_steps_that_there_are() -> None:
 
 def test_studio_and_readers_mean_the_same_patterns() -> None:
     assert list(patterns.PATTERNS) == list(PATTERNS)
-    assert list(pattern_types.TYPES) == list(PATTERNS)
+    assert list(patterns.TYPES) == list(PATTERNS)

@@ -12,12 +12,12 @@ from rendering_fixture import SETTINGS, draw, shards, tree
 
 from eyechart.core import randomness
 from eyechart.core.errors import UserError
+from eyechart.rendering.attempts import NoRoomError
 from eyechart.rendering.datasets.mmvp.pairs import draw_views
-from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
-from eyechart.rendering.datasets.mmvp.patterns import PATTERNS, draw_pair, pattern_of
+from eyechart.rendering.datasets.mmvp.patterns import PATTERNS, TYPES, draw_pair, pattern_of
 from eyechart.rendering.renderer import render
-from eyechart.rendering.scene.placement import NoRoomError
-from eyechart.rendering.scene.props import draw_text
+from eyechart.rendering.scene.clevr import scene_of
+from eyechart.rendering.scene.materials import draw_text
 from eyechart.tables.receipt import read_receipt
 
 SPLITS = {"test": 36}
@@ -191,7 +191,7 @@ def test_everything_shows_in_the_images(layout, request):
 @pytest.mark.parametrize("pattern", [p for p in PATTERNS if p != "viewpoint"])
 def test_noise_is_the_same_wherever_no_ray_met_the_difference(pattern):
     pair, (first, second) = draw_views(("mmvp", "test", 0), pattern, SETTINGS, 7)
-    other = render(pair.plans[1], SETTINGS, 8)
+    other = render(scene_of(pair.plans[1]), SETTINGS, 8)
     assert (first.rgb == second.rgb).all(axis=-1).mean() > 0.3
     assert (first.rgb == other.rgb).all(axis=-1).mean() < 0.1
 
@@ -225,11 +225,11 @@ def test_a_letter_stands_upright_on_its_sign():
     sign |= {"material": "rubber", "rotation": 0.0, "3d_coords": [0, 0, 0.7], "text": "L"}
     camera = {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22}
     plan = {"objects": [sign], "camera": camera, "lights": [[0, 0, 0], [0, 0, 0]]}
-    view = render(plan, SETTINGS, 1)
-    rows_, columns = np.nonzero(view.mask)
+    view = render(scene_of(plan), SETTINGS, 1)
+    rows_, columns = np.nonzero(view.part)
     dark = view.rgb.max(axis=-1) < 70
     top, left = (rows_.min() + rows_.max()) / 2, (columns.min() + columns.max()) / 2
-    down, across = np.nonzero(dark & (view.mask == 1))
+    down, across = np.nonzero(dark & (view.part == 1))
     assert np.mean(down > top) > 0.5 and np.mean(across < left) > 0.6
     assert draw_text("L").shape == (64, 64, 3)
 

@@ -5,9 +5,14 @@ from collections import Counter
 import pytest
 
 from eyechart.core import randomness
-from eyechart.rendering.language.captions import caption
 from eyechart.rendering.language.programs import AmbiguousError, node, run
-from eyechart.rendering.language.questions import FAMILIES, TASK_FAMILIES, QuestionSampler, phrase
+from eyechart.rendering.language.questions import (
+    FAMILIES,
+    TASK_FAMILIES,
+    QuestionSampler,
+    caption,
+    phrase,
+)
 from eyechart.rendering.scene.clevr import draw_plan
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES
 

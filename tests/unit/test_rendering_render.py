@@ -9,8 +9,10 @@ from PIL import Image
 from eyechart.core import errors, randomness
 from eyechart.rendering.datasets.clevr import draw as clevr_draw
 from eyechart.rendering.datasets.clevr import write as clevr_write
-from eyechart.rendering.renderer import decode_srgb, encode_srgb, project, render
-from eyechart.rendering.scene.clevr import RELATION_MARGIN, draw_plan, half_width
+from eyechart.rendering.renderer import render
+from eyechart.rendering.scene.clevr import RELATION_MARGIN, draw_plan, half_width, scene_of
+from eyechart.rendering.scene.materials import decode_srgb, encode_srgb
+from eyechart.rendering.scene.viewing import project
 from eyechart.rendering.scene.vocabulary import SIZES
 
 SETTINGS = {
@@ -92,29 +94,49 @@ def test_layout_is_clevr_and_its_parts_agree(tmp_path):
 def test_objects_are_where_the_plan_says():
     for name in range(6):
         scene = plan(name, objects=[1, 1])
-        view = render(scene, SETTINGS, seed=1)
-        rows, columns = np.nonzero(view.mask == 1)
-        x, y, depth = project(scene, scene["objects"][0]["3d_coords"], SETTINGS["image_px"])
+        view = render(scene_of(scene), SETTINGS)
+        rows, columns = np.nonzero(view.part == 1)
+        x, y, depth = project(view.camera, scene["objects"][0]["3d_coords"], view.image_px)
         assert abs(columns.mean() + 0.5 - x) < 2.5
         assert abs(rows.mean() + 0.5 - y) < 2.5
-        nearest = view.depth[view.mask == 1].min()
+        nearest = view.depth[view.part == 1].min()
         assert depth - 1.5 * SIZES[scene["objects"][0]["size"]] < nearest < depth
 
 
 def test_rendering_again_and_again_gives_the_same_pixels():
     # the renderer used to swap the two lights in one scene of ten, by memory address
     scene, settings = plan("again", objects=[3, 3]), {**SETTINGS, "image_px": [16, 12]}
-    views = [render(scene, settings, seed=3) for _ in range(60)]
+    views = [render(scene_of(scene), settings, seed=3) for _ in range(60)]
     assert len({view.rgb.tobytes() for view in views}) == 1
-    assert not np.array_equal(views[0].rgb, render(scene, settings, seed=4).rgb)
+    assert not np.array_equal(views[0].rgb, render(scene_of(scene), settings, seed=4).rgb)
+
+
+def test_without_a_seed_the_ground_truth_is_the_same_and_there_is_no_image():
+    scene = scene_of(plan("truth"))
+    bare, full = render(scene, SETTINGS), render(scene, SETTINGS, seed=1)
+    assert bare.rgb.size == 0 and full.rgb.shape == (48, 64, 3)
+    for name in ("position", "depth", "thing", "part"):
+        assert np.array_equal(getattr(bare, name), getattr(full, name))
+
+
+def test_depth_of_the_floor_is_along_the_axis_of_the_camera():
+    view = render(scene_of(plan("depth")), SETTINGS)
+    columns, rows = np.meshgrid(np.arange(64) + 0.5, np.arange(48) + 0.5)
+    focal = 32 / np.tan(np.radians(24) / 2)
+    right, up, forward = view.camera.axes()
+    ways = forward + ((columns - 32)[..., None] * right - (rows - 24)[..., None] * up) / focal
+    expected = -view.camera.position[2] / ways[..., 2]  # where such a ray meets z = 0
+    floor = view.part == 0
+    assert floor.sum() > 1000
+    assert np.abs(view.depth / expected - 1)[floor].max() < 0.01  # rays pass within the pixel
 
 
 @pytest.mark.parametrize("color", ["red", "green", "blue"])
 def test_rubber_has_the_hue_of_its_color(color):
     scene = plan("hue", objects=[1, 1])
     scene["objects"][0] |= {"color": color, "material": "rubber"}
-    view = render(scene, SETTINGS, seed=0)
-    mean = view.rgb[view.mask == 1].mean(0)
+    view = render(scene_of(scene), SETTINGS, seed=0)
+    mean = view.rgb[view.part == 1].mean(0)
     assert int(mean.argmax()) == ("red", "green", "blue").index(color)
 
 

@@ -19,7 +19,7 @@ from eyechart.tables.receipt import read_receipt
 OWN = {"red": [200, 0, 0], "sea green": [46, 139, 87], "white": [255, 255, 255], "black": [0, 0, 0]}
 STROOP = {
     "image_px": [64, 48], "palette": OWN, "typefaces": list(BUILT_IN), "text_height": [0.25, 0.5],
-    "copies": 1, "keep_unreadable": False, "least_contrast": 1, "concept_pictures": 3,
+    "copies": 1, "keep_unreadable": False, "least_contrast": 1, "concept_images": 3,
 }  # fmt: skip
 COLORS = palette(OWN, "palette")
 CELL = Cell("red", "white", "black", 0)
@@ -49,7 +49,7 @@ def test_every_word_stands_in_every_font_colour_on_every_other_background_once(r
     )
 
 
-def test_the_layout_reads_what_the_studio_writes(root):
+def test_the_layout_reads_what_was_rendered(root):
     found = stroop_layout.read_dataset(root)
     assert found.colors == OWN
     assert {name: len(files) for name, files in found.concepts.items()} == dict.fromkeys(OWN, 3)

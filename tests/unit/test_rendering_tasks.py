@@ -15,9 +15,15 @@ from rendering_fixture import SETTINGS, draw, shards, tree
 from scipy.io import loadmat
 
 from eyechart.core.errors import UserError
-from eyechart.rendering.balance import case_of
+from eyechart.rendering.attempts import case_of
 from eyechart.rendering.datasets.blink import items as blink_items
 from eyechart.rendering.datasets.blink.marks import mark
+from eyechart.rendering.datasets.blink.styles import (
+    DIFFERENCES,
+    HUES_APART,
+    draw_other,
+    draw_style,
+)
 from eyechart.rendering.datasets.cv_bench import draw as cv_bench_draw
 from eyechart.rendering.datasets.mochi import draw as mochi_draw
 from eyechart.rendering.datasets.mochi.sculptures import (
@@ -28,8 +34,7 @@ from eyechart.rendering.datasets.mochi.sculptures import (
     draw_surfaces,
 )
 from eyechart.rendering.points import APART, BORDER
-from eyechart.rendering.projection import project
-from eyechart.rendering.scene.styles import DIFFERENCES, HUES_APART, draw_other, draw_style
+from eyechart.rendering.scene.viewing import project
 from eyechart.tables.receipt import read_receipt
 
 LOOK = {"image_px": [64, 64], "samples_per_pixel": 2}
@@ -77,7 +82,7 @@ def read(path):
 
 def part_at(root, item, view, spot):
     """Return the part under a point, by the saved mask's number there."""
-    mask = read(root / f"truth/val/{item['idx']}_{view}_mask.png")
+    mask = read(root / f"truth/val/{item['idx'].removeprefix('val_')}_{view}_mask.png")
     return mask[int(spot[1]), int(spot[0])]
 
 
@@ -147,25 +152,26 @@ def test_only_the_right_point_is_on_the_same_part(blink):
 def test_every_point_is_on_the_part_that_the_facts_name(task):
     for number in range(2):
         item = blink_items.draw_item((3, "b", "val", task, number), {**SETTINGS, **LOOK})
-        told = {"REF": item.facts["part"], **item.facts["parts"]}
-        for view, points in zip(item.views, item.points, strict=True):
+        facts = item.facts["facts"]
+        told = {"REF": facts["part"], **facts["parts"]}
+        for view, points in zip(item.views, item.facts["points"], strict=True):
             for name, (x, y) in points.items():
-                here = view.geometry.part[int(y), int(x)]
-                assert view.geometry.names[here - 1] == (0, told[name])
+                here = view.part[int(y), int(x)]
+                assert view.names[here - 1] == (0, told[name])
 
 
 def test_the_right_point_is_the_same_point_of_the_world():
     for number in range(4):
         name = (7, "blink", "val", "Visual_Correspondence", number)
         item = blink_items.draw_item(name, {**SETTINGS, **LOOK})
-        first, second = (view.geometry for view in item.views)
-        for letter, world in item.facts["world"].items():
+        (first, second), points = item.views, item.facts["points"]
+        for letter, world in item.facts["facts"]["world"].items():
             x, y, depth = project(second.camera, world, (64, 64))
-            assert item.points[1][letter] == pytest.approx((x, y))
+            assert points[1][letter] == pytest.approx((x, y))
             assert abs(second.depth[int(y), int(x)] - depth) < 0.2  # nothing stands before it
             back = project(first.camera, world, (64, 64))
-            away = np.hypot(*np.subtract(back[:2], item.points[0]["REF"]))
-            assert away < 1e-6 if letter == item.answer else away >= 64 * APART - 1e-6
+            away = np.hypot(*np.subtract(back[:2], points[0]["REF"]))
+            assert away < 1e-6 if letter == item.facts["answer"] else away >= 64 * APART - 1e-6
 
 
 @pytest.mark.parametrize("task", BLINK[:3])
@@ -186,8 +192,10 @@ def test_light_changes_in_half_of_the_items_and_the_view_in_all():
 def test_marks_are_where_the_points_say(blink):
     for item in items(blink, "Semantic_Correspondence"):
         for n, points in enumerate(item["points"], start=1):
-            shown = read(blink / f"shards/pictures/{item['idx']}_{n}.jpg").astype(int)
-            plain = read(blink / f"truth/val/{item['idx']}_{n}_plain.png").astype(int)
+            shown = read(blink / f"shards/images/{item['idx']}_{n}.jpg").astype(int)
+            plain = read(
+                blink / f"truth/val/{item['idx'].removeprefix('val_')}_{n}_plain.png"
+            ).astype(int)
             changed = np.abs(shown - plain).max(axis=-1) > 60
             for x, y in points.values():
                 rows_, columns = np.mgrid[:64, :64] + 0.5
@@ -210,8 +218,8 @@ def test_the_right_image_has_the_style_of_the_first_and_the_other_differs(blink)
         styles = item["facts"]["styles"]
         wrong = "B" if item["answer"] == "A" else "A"
         assert styles["REF"] == styles[item["answer"]] != styles[wrong]
-        pictures = [read(blink / f"shards/pictures/{item['idx']}_{n}.jpg") for n in (1, 2, 3)]
-        assert all(not np.array_equal(*pair) for pair in itertools.combinations(pictures, 2))
+        images = [read(blink / f"shards/images/{item['idx']}_{n}.jpg") for n in (1, 2, 3)]
+        assert all(not np.array_equal(*pair) for pair in itertools.combinations(images, 2))
 
 
 @pytest.mark.parametrize("way", DIFFERENCES)
@@ -398,7 +406,7 @@ def test_images_too_small_for_marks_are_refused_with_the_knob_to_turn(tmp_path, 
 
 def test_an_image_that_is_gone_is_refused_with_its_name(tmp_path):
     root = draw(tmp_path, "mochi", {"train": 1}, image_px=[48, 48], samples_per_pixel=1)
-    (root / "shards/pictures/train_0_1.png").unlink()
+    (root / "shards/images/train_0_1.png").unlink()
     from rendering_fixture import step
 
     with pytest.raises(UserError, match=r"train_0_1\.png: no such file"):

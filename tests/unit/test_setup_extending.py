@@ -47,15 +47,9 @@ from eyechart.tables import receipt
 
 NAME = "toy"
 TOPS = ("",)
+FILES = (r".*\\.png",)
 RELEASED = ("test",)
-
-
-def member(name, splits):
-    return name if name.endswith(".png") else None
-
-
-def check_released(splits):
-    pass
+TITLE, WITH = "toy", "answers"
 
 
 def inventory(root, splits):

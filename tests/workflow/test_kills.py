@@ -8,7 +8,7 @@ from project import Project
 
 from eyechart.extraction.shards import Shard
 from eyechart.probing import search
-from eyechart.rendering import view_files
+from eyechart.rendering import drawing
 
 pytestmark = pytest.mark.workflow
 
@@ -28,7 +28,7 @@ def test_a_run_killed_while_drawing_extracting_and_probing_ends_as_an_undisturbe
     project = Project.create(tmp_path / "project")
     # one core here, two in the undisturbed run: bytes do not depend on that either
     run = ("--cores", "1")
-    project.kill_at(view_files.save_view, *run, call=5)
+    project.kill_at(drawing.save_view, *run, call=5)
     assert len(list(project.folder.glob("data/raw/clevr/images/*/*.png"))) == 4
     project.kill_at(Shard.add, *run)
     assert list(project.folder.glob("results/extraction/*/*/*/.part-*.partial-*"))

@@ -9,14 +9,15 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.randomness import seed_for
 from eyechart.core.step import Json
-from eyechart.data.group_split import group_split
-from eyechart.data.image_files import check_images
+from eyechart.data.open_image import check_images
 from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
 
 Row = dict[str, Any]
+Divide = Callable[[str], str]  # from a group to train or test
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,7 @@ class WithRegions(Preparation):
 def open_receipt(args: Preparation, layout: str) -> tuple[Receipt, Path]:
     """Return the receipt and the dataset's folder.
 
-    Raises
-    ------
-    UserError
-        If the receipt has another layout, or lacks a split named in the settings.
+    Raise a UserError if the receipt has another layout, or lacks a split named in the settings.
     """
     receipt = read_receipt(args.receipt)
     for split in args.settings["splits"]:
@@ -56,10 +54,32 @@ def open_receipt(args: Preparation, layout: str) -> tuple[Receipt, Path]:
     return receipt, args.receipt.parent
 
 
-def divider(args: Preparation) -> Callable[[str], str]:
+def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
+    """Return ``train`` or ``test`` for a group, based on its name alone.
+
+    Other groups, splits and row order do not matter, so adding data never moves a group. The share
+    of test groups is ``test_share`` up to binomial noise.
+    """
+    draw = seed_for("group_split", dataset, seed, group) / 2**63  # uniform in [0, 1)
+    return "test" if draw < test_share else "train"
+
+
+def divider(args: Preparation) -> Divide:
     """Return the function that maps a group to ``train`` or ``test``."""
     share = args.settings["test_share"]
     return partial(group_split, dataset=args.dataset, seed=args.seed, test_share=share)
+
+
+def image_row(image_id: str, split: str, group: str, divide: Divide, path: Path, kind: str) -> Row:
+    """Return the row of an image, without its hash and size; ``kind`` is its input type."""
+    row = {"image_id": image_id, "split": split, "group_split": divide(group), "group": group}
+    return row | {"path": path.as_posix(), "type": kind}
+
+
+def about(image: Row) -> Row:
+    """Return what an item about one image has from the row of that image."""
+    shared = {key: image[key] for key in ("split", "group_split", "group")}
+    return shared | {"images": [image["image_id"]], "pair": None}
 
 
 def add_image_facts(root: Path, rows: list[Row], receipt: Receipt) -> None:

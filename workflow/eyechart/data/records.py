@@ -1,15 +1,20 @@
-"""Read CSV and JSON Lines tables that come with images; each row knows its location."""
+"""Read tables that come with images: CSV, JSON Lines, Parquet, Arrow; a row knows its location."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from eyechart.core.errors import UserError, nearest
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
+_ROWS = 64  # rows per batch; cells may hold whole images
 
 
 class Record(NamedTuple):
@@ -19,25 +24,17 @@ class Record(NamedTuple):
     values: dict[str, Any]
 
 
+Rows = Callable[[list[str]], Iterator[Record]]  # takes the wanted columns
+Reader = tuple[list[str], Rows]
+Batches = Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
+
+
 def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Record]:
     """Read a delimited text table with a header, in UTF-8 with or without a byte order mark.
 
-    Names and cells are stripped of surrounding blanks; empty lines are skipped.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    delimiter : str
-        Separator of cells.
-    strict : bool
-        Whether a misplaced double quote is an error.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, empty or not UTF-8, the header has a duplicate name, or a row has
-        more or fewer cells than the header.
+    Names and cells are stripped of surrounding blanks; empty lines are skipped. ``strict``: whether
+    a misplaced double quote is an error. Raise a UserError if the file is missing, empty or not
+    UTF-8, the header has a duplicate name, or a row has more or fewer cells than the header.
     """
     csv.field_size_limit(_LONGEST)
     lines = io.StringIO(_text(path), newline="")
@@ -64,10 +61,7 @@ def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Reco
 def read_jsonl(path: Path) -> list[Record]:
     """Read JSON Lines: one object per line; empty lines are skipped.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, empty or not UTF-8, or a line is not a JSON object.
+    Raise a UserError if the file is missing, empty or not UTF-8, or a line is not a JSON object.
     """
     records = [Record(where, _object(where, line)) for where, line in _lines(path)]
     if not records:
@@ -75,12 +69,32 @@ def read_jsonl(path: Path) -> list[Record]:
     return records
 
 
+def read_parquet(paths: list[Path]) -> Reader:
+    """Return the columns of Parquet files with one schema, and a function that iterates the rows.
+
+    Either raises a UserError if a file is missing, truncated or damaged.
+    """
+    return _open(paths, pq.read_schema, _parquet_batches)
+
+
+def read_arrow(paths: list[Path]) -> Reader:
+    """Return the columns of Arrow streams, and a function that iterates the rows; see Parquet."""
+    return _open(paths, _arrow_schema, _arrow_batches)
+
+
+def read_rows(path: Path, columns: list[str], optional: tuple[str, ...] = ()) -> Iterator[Record]:
+    """Yield the rows of a Parquet file with these columns, and the ``optional`` ones that exist.
+
+    Raise a UserError if the file is missing or damaged, or lacks a column.
+    """
+    present, rows = read_parquet([path])
+    _check_columns(columns, present, path)
+    yield from rows([*columns, *(name for name in optional if name in present)])
+
+
 def require(records: Iterable[Record], columns: Iterable[str], path: Path) -> None:
     """Raise a UserError that names the first column missing in all rows, and the nearest name."""
-    present = {name for record in records for name in record.values}
-    for column in columns:
-        if column not in present:
-            raise UserError(f"{path}: column {column!r} is missing; {nearest(column, present)}")
+    _check_columns(columns, {name for record in records for name in record.values}, path)
 
 
 def positive(record: Record, column: str) -> int:
@@ -89,6 +103,38 @@ def positive(record: Record, column: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise UserError(f"{record.where}: {column} is {text!r}, expected a number above 0")
     return int(text)
+
+
+def image_bytes(value: Any, where: str) -> bytes:
+    """Return the bytes of an image cell, or raise a UserError if it has none."""
+    found = value.get("bytes") if isinstance(value, dict) else value
+    if not isinstance(found, bytes) or not found:
+        raise UserError(f"{where}: the image has no bytes, expected a PNG or JPEG")
+    return found
+
+
+def plain_name(value: Any, column: str, where: str) -> str:
+    """Return a cell that can begin a file name, or raise a UserError."""
+    name = str(value)
+    if value is None or not name or not all(c.isalnum() or c in "_-." for c in name):
+        raise UserError(
+            f"{where}: {column} is {value!r}, expected letters, digits, and the characters - . _"
+        )
+    return name
+
+
+def text_list(value: Any, column: str, where: str) -> list[str]:
+    """Return a cell as a list of texts, or raise a UserError."""
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise UserError(f"{where}: {column} is {str(value)[:40]!r}, expected a list of texts")
+    return value
+
+
+def whole_number(value: Any, column: str, where: str) -> int:
+    """Return a cell as a whole number, or raise a UserError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"{where}: {column} is {value!r}, expected a whole number")
+    return value
 
 
 def _text(path: Path) -> str:
@@ -140,3 +186,72 @@ def _object(where: str, line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"{where}: {line.strip()[:40]!r} is not a JSON object, expected {{…}}")
     return found
+
+
+def _check_columns(columns: Iterable[str], present: Iterable[str], path: Path) -> None:
+    for column in columns:
+        if column not in present:
+            raise UserError(f"{path}: column {column!r} is missing; {nearest(column, present)}")
+
+
+def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Batches) -> Reader:
+    with _whole(paths[0]):
+        schema = schema_of(paths[0])
+    names = _class_names(schema)
+
+    def records(columns: list[str]) -> Iterator[Record]:
+        for path in paths:
+            with _whole(path):
+                rows = (row for batch in batches(path, columns) for row in batch.to_pylist())
+                for number, row in enumerate(rows, 1):
+                    values = {k: _named(v, names[k]) if k in names else v for k, v in row.items()}
+                    yield Record(f"{path}: row {number}", values)
+
+    return list(schema.names), records
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    kind = "Arrow" if path.suffix == ".arrow" else "Parquet"
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path}: truncated or damaged, not a complete {kind} file ({reason})"
+        ) from None
+
+
+def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
+
+
+def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    for batch in pa.ipc.open_stream(pa.memory_map(str(path))):
+        wanted = batch.select(columns)
+        for start in range(0, batch.num_rows, _ROWS):
+            yield wanted.slice(start, _ROWS)
+
+
+def _arrow_schema(path: Path) -> pa.Schema:
+    return pa.ipc.open_stream(pa.memory_map(str(path))).schema
+
+
+def _class_names(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return the class names of every column that is a ClassLabel of the datasets library."""
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = metadata.get("info", {}).get("features", {})
+    return {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+        if feature.get("names")
+    }
+
+
+def _named(value: int | None, names: list[str]) -> str | None:
+    # the library writes -1 for an unknown label
+    return None if value is None or not 0 <= value < len(names) else names[value]

@@ -1,36 +1,36 @@
-"""Points in images: centres of visible parts, and sets of points with enough distance."""
+"""Points in images: centres of visible parts, distances between points, visible world points."""
 
 import math
 import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from eyechart.rendering.mesh_renderer import ViewGeometry
+from eyechart.rendering.attempts import NoRoomError
+from eyechart.rendering.renderer import View
+from eyechart.rendering.scene.viewing import focal_px, project
 
 Spot = tuple[float, float]  # x and y in pixels
 APART, BORDER = 0.15, 0.085  # shares of the shorter side: distance of marks, and to edges
 APART_PX = 6  # minimum distance of marks in any image
+NEAR = 1.0  # maximum distance of hit and point, in pixel widths at its distance
 DEEP = 0.016  # share of the shorter side: minimum distance of a part's centre to its outline
 
 
-class NoSpotError(Exception):
-    """Too few points are visible, or they are too close to each other; another draw may succeed."""
-
-
-def part_spots(geometry: ViewGeometry, thing: int = 0) -> dict[str, Spot]:
+def part_spots(view: View, thing: int = 0) -> dict[str, Spot]:
     """Return the centre of the visible area of every part of a thing, if large enough.
 
     The centre is the pixel farthest from the outline of the visible area, so it belongs to the part
     even if the part is bent or half hidden.
     """
-    least = DEEP * min(geometry.image_px)
+    least = DEEP * min(view.image_px)
     found = {}
-    for number, (owner, name) in enumerate(geometry.names):
+    for number, (owner, name) in enumerate(view.names):
         if owner != thing:
             continue
-        depth = ndimage.distance_transform_edt(np.pad(geometry.part == number + 1, 1))[1:-1, 1:-1]
+        depth = ndimage.distance_transform_edt(np.pad(view.part == number + 1, 1))[1:-1, 1:-1]
         row, column = np.unravel_index(int(depth.argmax()), depth.shape)
         if depth[row, column] >= max(least, 1):
             found[name] = (float(column) + 0.5, float(row) + 0.5)
@@ -56,7 +56,7 @@ def some_apart(
 
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If there are no such points.
     """
     names = [name for name in spots if name != first and within(spots[name], image_px)]
@@ -66,5 +66,32 @@ def some_apart(
         if len(chosen) < count and apart([spots[n] for n in (*chosen, name)], image_px):
             chosen.append(name)
     if len(chosen) < count or not within(spots[first], image_px):
-        raise NoSpotError
+        raise NoRoomError
     return chosen
+
+
+def visible_in(view: View, points: ArrayLike, near: float = NEAR) -> np.ndarray:
+    """Return which world points are visible in a view: bool (...).
+
+    A point is visible if it projects into the image and the ray of its pixel, or of a neighbour,
+    hit a surface within ``near`` pixel widths of the point, and not farther from the camera by more
+    than that.
+
+    Parameters
+    ----------
+    points : float (..., 3)
+    """
+    width, height = view.image_px
+    points = np.asarray(points, dtype=np.float64)
+    at = project(view.camera, points, view.image_px)
+    inside = (at[..., 0] >= 0) & (at[..., 0] < width) & (at[..., 1] >= 0) & (at[..., 1] < height)
+    column = np.where(inside, at[..., 0], 0).astype(int)
+    row = np.where(inside, at[..., 1], 0).astype(int)
+    allowed = near * at[..., 2] / focal_px(view.camera, width)
+    found = np.zeros(inside.shape, dtype=bool)
+    for down in (-1, 0, 1):
+        for across in (-1, 0, 1):
+            beside = (row + down).clip(0, height - 1), (column + across).clip(0, width - 1)
+            away = np.linalg.norm(view.position[beside] - points, axis=-1)
+            found |= (away <= allowed) & (view.depth[beside] > 0)
+    return inside & found

@@ -1,4 +1,4 @@
-"""Ray-trace a scene plan with Mitsuba 3 (``scalar_rgb``): the image and its ground truth.
+"""Ray-trace a scene with Mitsuba 3 (``scalar_rgb``): its image and the ground truth of each pixel.
 
 The film uses the box filter, so the bytes do not depend on the number of threads.
 """
@@ -9,30 +9,55 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.rendering.scene.clevr import Plan, half_width
-from eyechart.rendering.scene.props import PROPS, build_part, draw_text, place_part
-from eyechart.rendering.scene.vocabulary import COLORS
+from eyechart.rendering.scene.materials import Surface, decode_srgb, encode_srgb, texture
+from eyechart.rendering.scene.meshes import EXACT, Mesh, body, moved
+from eyechart.rendering.scene.model import Camera, Scene, Solid, Thing, part_of
 
-# Values chosen to resemble CLEVR: key, fill and sky light, floor grey.
-KEY_LIGHT = {"position": (5.0, -4.0, 8.0), "scale": 2.0, "radiance": 9.0}
-FILL_LIGHT = {"position": (-6.0, -5.0, 5.0), "scale": 1.5, "radiance": 4.0}
-SKY_RADIANCE = 0.35
-FLOOR_REFLECTANCE = 0.55
 METAL_ROUGHNESS = 0.12
 PATH_DEPTH = 4
+FLAT = 1e-3  # world units: tolerance of floor hits around z = 0
+FLOOR_HALF, FLOOR_REPEATS = 40.0, 16  # half a side of the floor, world units; texture repeats
+LOADED = 8  # scenes kept in memory
+AXES = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}
 
 
 @dataclass(frozen=True)
-class SceneView:
-    """Image and ground truth of one scene.
+class View:
+    """The image of a scene, and the ground truth of a ray through a point of every pixel.
 
-    ``rgb`` uint8 (h, w, 3); ``depth`` float32 (h, w), world units from the camera, 0 where nothing
-    is hit; ``mask`` uint8 (h, w), 0 for no object and i + 1 for object i.
+    Attributes
+    ----------
+    rgb : uint8 (h, w, 3), sRGB; without pixels if no image was asked for
+    position : float64 (h, w, 3), the point hit by the ray, in world units
+    depth : float32 (h, w), distance along the camera's axis; 0 where nothing is hit
+    thing : uint8 (h, w), i + 1 for thing i, 0 for floor and background
+    part : uint8 (h, w), i + 1 for ``names[i]``, 0 for floor and background
+    names : (index of the thing, name of the part) of every part
+    camera : camera of the scene
     """
 
     rgb: np.ndarray
+    position: np.ndarray
     depth: np.ndarray
-    mask: np.ndarray
+    thing: np.ndarray
+    part: np.ndarray
+    names: tuple[tuple[int, str], ...]
+    camera: Camera
+
+    @property
+    def shows_lamp(self) -> bool:
+        """Whether a lamp is visible: a hit that belongs to no thing and not to the floor."""
+        other = (self.thing == 0) & (self.depth > 0)
+        return bool((other & (np.abs(self.position[..., 2]) > FLAT)).any())
+
+    @property
+    def image_px(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.depth.shape[1], self.depth.shape[0]
+
+    def visible_px(self) -> np.ndarray:
+        """Return the number of pixels of every part, int (parts,)."""
+        return np.bincount(self.part.ravel(), minlength=len(self.names) + 1)[1:]
 
 
 @functools.cache
@@ -46,162 +71,157 @@ def mitsuba() -> Any:
     return mi
 
 
-def render(plan: Plan, settings: dict[str, Any], seed: int) -> SceneView:
-    """Render one plan.
+def render(scene: Scene, settings: dict[str, Any], seed: int | None = None) -> View:
+    """Return the ground truth of a scene and, if a seed is given, its image.
 
     Parameters
     ----------
-    plan : dict
-        From :func:`eyechart.rendering.scene.clevr.draw_plan`.
     settings : dict
         ``image_px`` [width, height], ``samples_per_pixel``.
-    seed : int
-        Seeds the sampler; 32 bits of it are used.
+    seed : int, optional
+        Seeds the image's sampler; 32 bits of it are used.
     """
     mi = mitsuba()
-    # optimizing orders shapes, and the two lights, by memory address
-    scene = mi.load_dict(_scene_dict(mi, plan, settings["image_px"]), optimize=False)
-    beauty = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})
-    linear = mi.render(
-        scene, integrator=beauty, spp=settings["samples_per_pixel"], seed=seed % 2**32
-    )
-    truth = mi.load_dict({"type": "aov", "aovs": "depth:depth,index:shape_index"})
-    layers = np.array(mi.render(scene, integrator=truth, spp=1, seed=0))
-    # shape_index counts from 1 in scene order; 0 is no shape
-    owner = np.array([0] + [_owner(shape.id()) for shape in scene.shapes()], dtype=np.uint8)
-    return SceneView(
-        rgb=encode_srgb(np.array(linear)[..., :3]),
-        depth=layers[..., 0].astype(np.float32),
-        mask=owner[layers[..., 1].round().astype(int)],
-    )
+    loaded = _load(scene, *settings["image_px"])
+    truth = mi.load_dict({"type": "aov", "aovs": "at:position,index:shape_index"})
+    layers = np.array(mi.render(loaded, integrator=truth, spp=1, seed=0), dtype=np.float64)
+    position, index = layers[..., :3], layers[..., 3].round().astype(int)  # 0 is no shape
+    owners = [(0, 0)] + [_owner(shape.id()) for shape in loaded.shapes()]
+    thing, part = np.array(owners, dtype=np.uint8).T
+    depth = (position - scene.camera.position) @ scene.camera.axes()[2]
+    depth = np.where(index > 0, depth, 0).astype(np.float32)
+    rgb = np.zeros((0, 0, 3), dtype=np.uint8)
+    if seed is not None:
+        path = mi.load_dict({"type": "path", "max_depth": PATH_DEPTH})
+        samples = settings["samples_per_pixel"]
+        linear = mi.render(loaded, integrator=path, spp=samples, seed=seed % 2**32)
+        rgb = encode_srgb(np.array(linear)[..., :3])
+    return View(rgb, position, depth, thing[index], part[index], _names(scene), scene.camera)
 
 
-def project(plan: Plan, point: list[float], image_px: list[int]) -> list[float]:
-    """Return the pixel (x, y) of a world point and its depth along the view (world units)."""
-    position, target = np.array(plan["camera"]["position"]), np.array(plan["camera"]["target"])
-    forward = (target - position) / np.linalg.norm(target - position)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
-    offset = np.array(point) - position
-    depth = float(offset @ forward)
-    width, height = image_px
-    focal = 0.5 * width / np.tan(np.radians(plan["camera"]["fov"]) / 2)  # px; fov is horizontal
-    x = width / 2 + focal * float(offset @ right) / depth
-    y = height / 2 - focal * float(offset @ up) / depth
-    return [x, y, depth]
+def _names(scene: Scene) -> tuple[tuple[int, str], ...]:
+    return tuple({(n, part_of(b)): None for n, t in enumerate(scene.things) for b in t.solids})
 
 
-def decode_srgb(values: np.ndarray) -> np.ndarray:
-    """Return linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
-    v = np.asarray(values, dtype=np.float64) / 255
-    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+def _owner(shape_id: str) -> tuple[int, int]:
+    """Return the indices, plus one, of the thing and part that a shape belongs to."""
+    if not shape_id.startswith("part-"):
+        return 0, 0
+    _, thing, part, _ = shape_id.split("-")
+    return int(thing) + 1, int(part) + 1
 
 
-def encode_srgb(linear: np.ndarray) -> np.ndarray:
-    """Return sRGB bytes of linear light, clipped to 0..1 (IEC 61966-2-1)."""
-    v = np.clip(np.asarray(linear, dtype=np.float64), 0, 1)
-    encoded = np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)
-    return (encoded * 255 + 0.5).astype(np.uint8)
-
-
-def _owner(shape_id: str) -> int:
-    """Return i + 1 for a shape of object i (its id is ``object-<i>-<part>``), else 0."""
-    return int(shape_id.split("-")[1]) + 1 if shape_id.startswith("object-") else 0
-
-
-def _scene_dict(mi: Any, plan: Plan, image_px: list[int]) -> dict[str, Any]:
+@functools.lru_cache(maxsize=LOADED)
+def _load(scene: Scene, width: int, height: int) -> Any:
+    """Return Mitsuba's scene; shapes are called ``part-<thing>-<part>-<number>``."""
+    mi = mitsuba()
     transform = mi.ScalarTransform4f
-    camera = plan["camera"]
-    scene: dict[str, Any] = {
+    loaded: dict[str, Any] = {
         "type": "scene",
-        "sensor": {
-            "type": "perspective",
-            "fov": camera["fov"],
-            "fov_axis": "x",
-            "to_world": transform().look_at(
-                origin=camera["position"], target=camera["target"], up=[0, 0, 1]
-            ),
-            "film": {
-                "type": "hdrfilm",
-                "width": image_px[0],
-                "height": image_px[1],
-                "pixel_format": "rgb",
-                "rfilter": {"type": "box"},
-            },
-            "sampler": {"type": "independent"},
-        },
-        "sky": {"type": "constant", "radiance": SKY_RADIANCE},
+        "sensor": _sensor(scene.camera, width, height),
+        "sky": {"type": "constant", "radiance": _rgb(scene.sky)},
         "floor": {
             "type": "rectangle",
-            "to_world": transform().scale([40, 40, 1]),
-            "bsdf": {"type": "diffuse", "reflectance": FLOOR_REFLECTANCE},
+            "to_world": transform().scale([FLOOR_HALF, FLOOR_HALF, 1]),
+            "bsdf": _bsdf(scene.floor, FLOOR_REPEATS),
         },
     }
-    for name, light, jitter in zip(
-        ("key", "fill"), (KEY_LIGHT, FILL_LIGHT), plan["lights"], strict=True
-    ):
-        scene[name] = _light(transform, light, jitter)
-    for i, obj in enumerate(plan["objects"]):
-        scene.update(_object(mi, i, obj))
-    return scene
+    for n, light in enumerate(scene.lights):
+        place = transform().look_at(origin=list(light.position), target=[0, 0, 0], up=[0, 0, 1])
+        loaded[f"light-{n}"] = {
+            "type": "rectangle",
+            "to_world": place @ transform().scale([light.scale] * 3),
+            "emitter": {"type": "area", "radiance": _rgb(light.radiance)},
+        }
+    names = _names(scene)
+    for n, thing in enumerate(scene.things):
+        for name, solid in thing.solids.items():
+            # Mitsuba reads a dot as a path within the scene
+            shape = f"part-{n}-{names.index((n, part_of(name)))}-{len(loaded)}"
+            loaded[shape] = _shape(shape, thing, solid)
+    # optimizing orders shapes by memory address
+    return mi.load_dict(loaded, optimize=False)
 
 
-def _light(transform: Any, light: dict[str, Any], jitter: list[float]) -> dict[str, Any]:
-    origin = [p + j for p, j in zip(light["position"], jitter, strict=True)]
+def _sensor(camera: Camera, width: int, height: int) -> dict[str, Any]:
+    place = mitsuba().ScalarTransform4f().look_at(
+        origin=list(camera.position), target=list(camera.target), up=camera.up()
+    )  # fmt: skip
     return {
-        "type": "rectangle",
-        "to_world": transform().look_at(origin=origin, target=[0, 0, 0], up=[0, 0, 1])
-        @ transform().scale([light["scale"]] * 3),
-        "emitter": {"type": "area", "radiance": light["radiance"]},
-    }
-
-
-def _object(mi: Any, i: int, obj: dict[str, Any]) -> dict[str, Any]:
-    """Return the Mitsuba shapes of one object; a closed cylinder is a tube and its upper disk."""
-    transform = mi.ScalarTransform4f
-    bsdf = _bsdf(obj["material"], obj["color"])
-    place = transform().translate(obj["3d_coords"]).rotate([0, 0, 1], obj["rotation"])
-    place = place.scale([half_width(obj)] * 3)
-    if "form" in obj:
-        return _prop(mi, i, obj, place)
-    kinds: dict[str, dict[str, dict[str, Any]]] = {
-        "cube": {"body": {"type": "cube"}},
-        "sphere": {"body": {"type": "sphere"}},
-        "cylinder": {
-            "body": {"type": "cylinder", "p0": [0, 0, -1], "p1": [0, 0, 1], "radius": 1},
-            "top": {"type": "disk"},
+        "type": "perspective",
+        "fov": camera.fov,
+        "fov_axis": "x",
+        "to_world": place,
+        "film": {
+            "type": "hdrfilm",
+            "width": width,
+            "height": height,
+            "pixel_format": "rgb",
+            "rfilter": {"type": "box"},
         },
+        "sampler": {"type": "independent"},
     }
-    shapes = {}
-    for name, part in kinds[obj["shape"]].items():
-        to_world = place.translate([0, 0, 1]) if name == "top" else place
-        shapes[f"object-{i}-{name}"] = {**part, "to_world": to_world, "bsdf": bsdf}
-    return shapes
 
 
-def _prop(mi: Any, i: int, obj: dict[str, Any], place: Any) -> dict[str, Any]:
-    """Return the Mitsuba shapes of an object made of parts."""
-    shapes = {}
-    for name, part in PROPS[obj["shape"]][obj["form"]].items():
-        if part.paint == "text":
-            texture = {"type": "bitmap", "bitmap": mi.Bitmap(draw_text(obj["text"])), "raw": True}
-            bsdf = {"type": "diffuse", "reflectance": texture}
-        else:
-            bsdf = _bsdf(obj["material"], obj["accent" if part.paint == "accent" else "color"])
-        to_world = place_part(mi.ScalarTransform4f, place, part)
-        shape = f"object-{i}-{name}"
-        shapes[shape] = build_part(mi, shape, part, to_world, bsdf)
-    return shapes
+def _shape(name: str, thing: Thing, solid: Solid) -> Any:
+    """Return what Mitsuba loads for a body: a description, or a mesh called ``name``."""
+    paint = _bsdf(thing.surfaces[solid.paint])
+    if solid.kind not in EXACT and solid.kind != "wedge":
+        return _mesh(name, thing.mesh(solid), paint)
+    transform = mitsuba().ScalarTransform4f
+    place = transform().translate(list(thing.at)).rotate(AXES["z"], thing.turn)
+    place = place.scale([thing.size] * 3)
+    # each step rounds the inverse, so steps that change nothing are left out
+    if any(solid.at):
+        place = place.translate(list(solid.at))
+    for axis, degrees in reversed(solid.turns):
+        place = place.rotate(AXES[axis], degrees)
+    if set(solid.scale) != {1.0}:
+        place = place.scale(list(solid.scale))
+    if solid.kind == "wedge":  # placed in the same precision as the exact shapes that it touches
+        return _mesh(name, moved(body("wedge", 0), np.array(place.matrix)), paint)
+    return {**EXACT[solid.kind], "to_world": place, "bsdf": paint}
 
 
-def _bsdf(material: str, name: str) -> dict[str, Any]:
-    color = {"type": "rgb", "value": decode_srgb(np.array(COLORS[name])).tolist()}
-    if material == "rubber":
+def _mesh(name: str, mesh: Mesh, paint: dict[str, Any]) -> Any:
+    mi = mitsuba()
+    given = mi.Properties()
+    given["bsdf"] = mi.load_dict(paint)
+    smooth = len(mesh.normals) > 0
+    loaded = mi.Mesh(
+        name, len(mesh.vertices), len(mesh.faces), props=given,
+        has_vertex_normals=smooth, has_vertex_texcoords=smooth,
+    )  # fmt: skip
+    values = mi.traverse(loaded)
+    values["vertex_positions"] = mesh.vertices.astype(np.float32).ravel()
+    if smooth:
+        values["vertex_normals"] = mesh.normals.astype(np.float32).ravel()
+        values["vertex_texcoords"] = mesh.texture.astype(np.float32).ravel()
+    values["faces"] = mesh.faces.astype(np.uint32).ravel()
+    values.update()
+    return loaded
+
+
+def _bsdf(surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
+    """Return Mitsuba's description of a material, its pattern repeated in each direction."""
+    color = _rgb(decode_srgb(np.array(surface.color)))
+    if surface.pattern != "plain" or surface.text:
+        mi = mitsuba()
+        to_uv = mi.ScalarTransform4f().scale([repeat, repeat, 1])
+        bitmap = mi.Bitmap(texture(surface))
+        color = {"type": "bitmap", "bitmap": bitmap, "raw": True, "to_uv": to_uv}
+    if surface.finish == "rubber":
         return {"type": "diffuse", "reflectance": color}
+    if surface.finish == "gloss":
+        # a plastic would look similar, but takes 0.1 s to load
+        return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
     return {
         "type": "roughconductor",
         "material": "none",
         "alpha": METAL_ROUGHNESS,
         "specular_reflectance": color,
     }
+
+
+def _rgb(values: Any) -> dict[str, Any]:
+    return {"type": "rgb", "value": [float(v) for v in values]}

@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaForCausalLM, LlavaForConditionalGeneration
 
 from eyechart.core import randomness
-from eyechart.rendering.language.captions import caption
+from eyechart.rendering.language.questions import caption
 from eyechart.tiny_models.images import TrainingImages, normalise
 from eyechart.tiny_models.packing import Context, Packed, Packer
 

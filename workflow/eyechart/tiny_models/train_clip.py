@@ -16,8 +16,7 @@ import torch
 
 from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering.language.captions import caption
-from eyechart.rendering.language.questions import phrase
+from eyechart.rendering.language.questions import caption, phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
 from eyechart.tiny_models.images import TrainingImages, augment, load_images, normalise
 from eyechart.training import loop

@@ -17,8 +17,7 @@ import torch
 
 from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering.language.captions import caption
-from eyechart.rendering.language.questions import QuestionSampler
+from eyechart.rendering.language.questions import QuestionSampler, caption
 from eyechart.rendering.scene.clevr import draw_plan
 from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss, caption_with_gap
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer

@@ -26,20 +26,13 @@ class CanvasStyle:
 
     Attributes
     ----------
-    marks : bool
-        Whether regions are marked.
-    square : bool
-        Whether the canvas is padded to a square, so that a square crop loses nothing.
-    canvas_px : int or None
-        The canvas's longer side (its side if square); None: set by the tallest image.
-    columns : int or None
-        Images in a row; None: all.
-    gap, margin : float
-        Between images, and around all of them, as shares of an image's height on the canvas.
-    background : str
-        Any colour that PIL knows, by name or as #rrggbb.
-    label_share : float
-        Height of a label, as a share of the canvas's longer side.
+    marks : whether regions are marked
+    square : whether the canvas is padded to a square, so that a square crop loses nothing
+    canvas_px : the longer side (the side if square); None: set by the tallest image
+    columns : images in a row; None: all
+    gap, margin : between images, and around all of them, as shares of an image's height
+    background : any colour that PIL knows, by name or as #rrggbb
+    label_share : height of a label, as a share of the longer side
     """
 
     marks: bool
@@ -90,21 +83,9 @@ class CanvasPlan:
 
 
 def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPlan:
-    """Plan a canvas.
+    """Plan a canvas for images of these sizes, or raise a UserError if it is too small for them.
 
-    Parameters
-    ----------
-    sizes : sequence of (width, height)
-        Of the images, in order.
-    style : CanvasStyle
-        Appearance of the canvas.
-    labelled : bool
-        Whether to leave a strip for a name above every image.
-
-    Raises
-    ------
-    UserError
-        If the canvas is too small for this number of images.
+    ``labelled``: whether to leave a strip for a name above every image.
     """
     count = style.columns or len(sizes)
     rows = [sizes[start : start + count] for start in range(0, len(sizes), count)]
@@ -132,23 +113,10 @@ def plan(sizes: Sequence[Size], style: CanvasStyle, labelled: bool) -> CanvasPla
 def draw_canvas(
     views: Sequence[Image.Image], regions: Sequence[Sequence[Region]], style: CanvasStyle
 ) -> tuple[Image.Image, list[list[Region]]]:
-    """Draw images on one canvas and mark their regions.
+    """Draw images on one canvas and mark their regions, each given in pixels of its image.
 
-    Parameters
-    ----------
-    views : sequence of PIL.Image.Image
-        The images, in order.
-    regions : sequence of sequences of Region
-        The regions of each, in its own pixels.
-    style : CanvasStyle
-        Appearance of the canvas; without ``marks`` the regions are moved and not drawn.
-
-    Returns
-    -------
-    canvas : PIL.Image.Image
-        RGB.
-    moved : list of lists of Region
-        The regions of each image in canvas coordinates.
+    Return the canvas, in RGB, and the regions of each image in canvas coordinates. If the style has
+    no ``marks``, the regions are moved and not drawn.
     """
     names = [[r.name for r in of if r.shape == PICTURE] for of in regions]
     laid = plan([view.size for view in views], style, style.marks and any(names))

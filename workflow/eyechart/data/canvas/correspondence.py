@@ -36,14 +36,10 @@ def match(
 
     Parameters
     ----------
-    source, target : sequence of (x, y)
-        The same points on the two images, in continuous pixels.
-    apart : float
-        Minimum distance between any two of A to D, in px of the second image.
-    possible : sequence of int
-        Indices of the points that may be shown.
-    seeds
-        Determine REF, the other points and their order.
+    source, target : the same points on the two images, in continuous pixels
+    apart : minimum distance between any two of A to D, in px of the second image
+    possible : indices of the points that may be shown
+    seeds : determine REF, the other points and their order
     """
     rng = dice("correspondence", *seeds)
     order = list(possible)
@@ -65,10 +61,7 @@ def match(
 def move_onto(points: Sequence[Point], size: Size, where: str) -> tuple[list[Point], int]:
     """Move points onto an image by at most one pixel; return them and how many were moved.
 
-    Raises
-    ------
-    UserError
-        If a point lies farther outside.
+    Raise a UserError if a point lies farther outside.
     """
     found, moved = [], 0
     for number, (x, y) in enumerate(points):

@@ -24,16 +24,11 @@ class PuzzleView:
 
     Attributes
     ----------
-    image_id : str
-        Its id in images.parquet.
-    source : bytes or Path
-        The bytes of an image, or a file in the dataset's folder.
-    where : str
-        Location named in error messages.
-    regions : sequence of Region
-        In pixels of the image; unknown points and boxes are left out.
-    whole : str
-        Name of the region if the whole image is one, else empty.
+    image_id : its id in images.parquet
+    source : the bytes of an image, or a file in the dataset's folder
+    where : location named in error messages
+    regions : in pixels of the image; unknown points and boxes are left out
+    whole : name of the region if the whole image is one, else empty
     """
 
     image_id: str
@@ -49,24 +44,15 @@ class Puzzle:
 
     Attributes
     ----------
-    where : str
-        Location that begins error messages.
-    item_id, split, task, type, prompt : str
-        As in items.parquet.
-    choices : list of str
-        The n-th choice is marked on the images with the n-th letter.
-    answer : str
-        One of the choices.
-    views : list of PuzzleView
-        In order.
-    marked : bool
-        Whether points and boxes are already drawn into the images.
-    placed : bool
-        Whether the regions of the choices are known.
-    ties : list of str
-        Keys shared with related items: items that share a key belong to one group.
-    meta : dict
-        Additional metadata.
+    where : location that begins error messages
+    item_id, split, task, type, prompt : as in items.parquet
+    choices : the n-th is marked on the images with the n-th letter
+    answer : one of the choices
+    views : the images, in order
+    marked : whether points and boxes are already drawn into the images
+    placed : whether the regions of the choices are known
+    ties : keys shared with related items; items that share a key belong to one group
+    meta : additional metadata
     """
 
     where: str
@@ -116,10 +102,7 @@ class Puzzle:
     def marks(self, view: int, size: tuple[int, int]) -> list[Region]:
         """Return a view's regions, including the whole-image region, given the image's size.
 
-        Raises
-        ------
-        UserError
-            If a region does not lie on the image.
+        Raise a UserError if a region does not lie on the image.
         """
         of = self.views[view]
         for region in of.regions:
@@ -163,10 +146,7 @@ def question_of(prompt: str) -> str:
 def letter_of(answer: Any, choices: list[str], where: str) -> str:
     """Return the choice that an answer such as ``(A)`` stands for.
 
-    Raises
-    ------
-    UserError
-        If it has another form, e.g. ``hidden``, or there is no such choice.
+    Raise a UserError if it has another form, e.g. ``hidden``, or there is no such choice.
     """
     for letter, choice in zip(LETTERS, choices, strict=False):
         if answer == f"({letter})":

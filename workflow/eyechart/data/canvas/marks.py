@@ -27,23 +27,12 @@ def label_height(width: int, height: int, share: float = SHARE) -> int:
 def draw_marks(
     image: Image.Image, marks: Sequence[Region], label_px: int | None = None
 ) -> Image.Image:
-    """Return a copy of an image with points and boxes marked on it.
+    """Return a copy of an image, in RGB, with points and boxes marked on it.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        The image.
-    marks : sequence of Region
-        Points become rings with their name beside them, placed on the image and as far from
-        other marks as possible. Boxes become frames without a name: A red, B blue, others
-        light. Whole images get no mark, see :func:`draw_label`.
-    label_px : int or None
-        Label height in px; None: derived from the image's size.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB.
+    Points become rings with their name beside them, placed on the image and as far from other marks
+    as possible. Boxes become frames without a name: A red, B blue, others light. Whole images get
+    no mark, see :func:`draw_label`. ``label_px`` is the label height in px; None: derived from the
+    image's size.
     """
     drawn = image.convert("RGB")
     size = label_px or label_height(*drawn.size)

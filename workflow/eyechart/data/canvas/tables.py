@@ -1,10 +1,11 @@
 """Write puzzles as image files and as rows of the tables of items, images and regions."""
 
 import hashlib
-import io
 import json
 import logging
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +13,19 @@ import pyarrow as pa
 from PIL import Image
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import atomic
+from eyechart.core.files import write_bytes
 from eyechart.data import preparation
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas
-from eyechart.data.canvas.items import Puzzle, PuzzleView, group_by_ties
-from eyechart.data.image_files import MOST_PIXELS, check_size
-from eyechart.data.preparation import Row
+from eyechart.data.canvas.items import Puzzle, PuzzleView, choose, group_by_ties
+from eyechart.data.canvas.tasks import check_wording
+from eyechart.data.open_image import decode, png, read_image
+from eyechart.data.preparation import Row, WithRegions
 from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
 FOLDER = "pictures"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all others become PNG
+_OF_PUZZLE = ("item_id", "split", "prompt", "choices", "answer", "task", "type")
 _log = logging.getLogger(__name__)
 
 
@@ -33,7 +36,7 @@ class PuzzleWriter:
     are removed at the end.
     """
 
-    def __init__(self, args: preparation.WithRegions, receipt: Receipt, root: Path) -> None:
+    def __init__(self, args: WithRegions, receipt: Receipt, root: Path) -> None:
         self.args, self.root = args, root
         self.style = CanvasStyle.of(args.settings)
         self.folder: Path = args.images.parent / FOLDER
@@ -48,10 +51,8 @@ class PuzzleWriter:
     def add(self, puzzle: Puzzle) -> None:
         """Check a puzzle, write its views and canvas, and keep its rows.
 
-        Raises
-        ------
-        UserError
-            If an image is missing, altered or truncated, or the puzzle is inconsistent.
+        Raise a UserError if an image is missing, altered or truncated, or the puzzle is
+        inconsistent.
         """
         puzzle.check()
         views = [self._open(puzzle, view) for view in puzzle.views]
@@ -65,27 +66,20 @@ class PuzzleWriter:
         self._of_item.append([*ids, *shown])
         self._ties.append([*puzzle.ties, *(f"~{self._images[name]['sha256']}" for name in ids)])
         known = {"letters": puzzle.letters, "views": ids, "regions": puzzle.placed}
-        self._items.append(
-            {
-                "item_id": puzzle.item_id,
-                "split": puzzle.split,
-                "images": shown,
-                "prompt": puzzle.prompt,
-                "choices": puzzle.choices,
-                "answer": puzzle.answer,
-                "task": puzzle.task,
-                "type": puzzle.type,
-                "pair": None,
-                "meta": json.dumps(known | puzzle.meta, ensure_ascii=False),
-            }
-        )
+        meta = json.dumps(known | puzzle.meta, ensure_ascii=False)
+        row = {name: getattr(puzzle, name) for name in _OF_PUZZLE}
+        self._items.append(row | {"images": shown, "pair": None, "meta": meta})
+
+    def chosen(self, names: Iterable[str], *of: str) -> list[str]:
+        """Return the names to add, in order: at most ``most`` of them, drawn by the seed."""
+        args = self.args
+        return choose(names, args.settings["most"], args.dataset, args.seed, *of)
 
     def close(self) -> None:
         """Group the items, write the three tables, and remove images that no table names."""
         divide = preparation.divider(self.args)
-        for item, name, ids in zip(
-            self._items, group_by_ties(self._ties), self._of_item, strict=True
-        ):
+        groups = group_by_ties(self._ties)
+        for item, name, ids in zip(self._items, groups, self._of_item, strict=True):
             for row in (item, *(self._images[image] for image in ids)):
                 row["group"], row["group_split"] = name, divide(name)
         for task, count in sorted(self._unplaced.items()):
@@ -113,8 +107,9 @@ class PuzzleWriter:
             canvas, moved = draw_canvas(of, [marks[n] for n in part], style)
             name = f"{puzzle.item_id}_canvas" + ("" if together else f"_{part[0] + 1}")
             path = self.folder / f"{name}.png"
-            self._write(path, png(canvas))
-            self._row(puzzle, name, path, path.read_bytes(), canvas.size, "canvas")
+            data = png(canvas)
+            write_bytes(path, data)
+            self._row(puzzle, name, path, data, canvas.size, "canvas")
             self._keep(puzzle, CANVAS, name, [region for regions in moved for region in regions])
             shown.append(name)
         return shown
@@ -130,12 +125,12 @@ class PuzzleWriter:
         else:
             path = self.folder / f"{view.image_id}{_SUFFIXES.get(kind, '.png')}"
             data = data if kind in _SUFFIXES else png(image)
-            self._write(path, data)
+            write_bytes(path, data)
         self._row(puzzle, view.image_id, path, data, image.size, "view")
         return image
 
     def _read(self, path: Path, where: str) -> bytes:
-        data = read(path, where)
+        data = read_image(path, where)
         expected = self._expected.get(path.relative_to(self.root).as_posix())
         if expected not in (None, hashlib.sha256(data).hexdigest()):
             raise UserError(
@@ -143,10 +138,6 @@ class PuzzleWriter:
                 f"{self.args.receipt} to acquire the dataset again"
             )
         return data
-
-    def _write(self, path: Path, data: bytes) -> None:
-        with atomic(path) as partial:
-            partial.write_bytes(data)
 
     def _row(
         self, puzzle: Puzzle, name: str, path: Path, data: bytes, size: tuple[int, int], kind: str
@@ -166,51 +157,20 @@ class PuzzleWriter:
         self._regions += [shared | region._asdict() for region in regions]
 
 
-def decode(data: bytes, where: str) -> tuple[Image.Image, str]:
-    """Decode an image completely; return it in RGB, and its file format.
+@contextmanager
+def puzzle_writer(
+    args: WithRegions, layout: str, tasks: list[str], official: bool = False
+) -> Iterator[PuzzleWriter]:
+    """Yield the writer of a dataset's puzzles; write the tables when the block has ended.
 
-    Raises
-    ------
-    UserError
-        If the bytes are not a complete image, or it has too many pixels.
+    ``official``: whether the dataset has questions of its own. Raise a UserError if the receipt has
+    another layout, or the wording of one of the tasks cannot be used.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            check_size(Path(where), image.size)
-            return image.convert("RGB"), image.format or ""
-    except Image.DecompressionBombError:
-        raise UserError(f"{where}: the image has far more than {MOST_PIXELS} pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{where}: not a complete image ({error})") from None
-
-
-def open_image(path: Path, needed_by: str) -> Image.Image:
-    """Load an image of the dataset's folder completely, in RGB.
-
-    Raises
-    ------
-    UserError
-        If it is missing (the message names ``needed_by``) or not complete.
-    """
-    return decode(read(path, needed_by), str(path))[0]
-
-
-def size_of(path: Path, needed_by: str) -> tuple[int, int]:
-    """Return the width and height of an image in px; errors are those of :func:`open_image`."""
-    data = read(path, needed_by)
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.size
-    except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: not a complete image ({error})") from None
-
-
-def read(path: Path, needed_by: str) -> bytes:
-    """Return an image's bytes; if it is missing, raise a UserError that names ``needed_by``."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: image is missing, but {needed_by} needs it") from None
+    receipt, root = preparation.open_receipt(args, layout)
+    check_wording(args.settings["wording"], tasks, official, f"datasets.{args.dataset}.wording")
+    writer = PuzzleWriter(args, receipt, root)
+    yield writer
+    writer.close()
 
 
 def remove_stale(folder: Path, names: set[str]) -> None:
@@ -218,10 +178,3 @@ def remove_stale(folder: Path, names: set[str]) -> None:
     for path in folder.glob("*"):
         if path.is_file() and path.name not in names:
             path.unlink()
-
-
-def png(image: Image.Image) -> bytes:
-    """Return an image as PNG bytes."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=4)
-    return buffer.getvalue()

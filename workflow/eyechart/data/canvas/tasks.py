@@ -31,17 +31,22 @@ def check_wording(wording: dict[str, str], tasks: list[str], official: bool, whe
     ``official``: whether the dataset has questions of its own; ``where`` begins the message.
     """
     for task in tasks:
-        if task not in wording:
-            raise UserError(f"{where}: the key {task!r} is missing; {nearest(task, wording)}")
-        text = wording[task]
-        if text == OFFICIAL and not official:
+        fields_of(wording, task, _FIELDS.get(task, set()), where)
+        if wording[task] == OFFICIAL and not official:
             raise UserError(
                 f"{where}.{task} is {OFFICIAL!r}, but the dataset has no questions; write one"
             )
-        try:
-            fields = {field for _, field, _, _ in string.Formatter().parse(text)} - {None}
-        except ValueError as error:
-            raise UserError(f"{where}.{task} is {text!r}, with a lone brace ({error})") from None
-        for field in sorted(str(field) for field in fields - _FIELDS.get(task, set())):
-            hint = nearest(field, _FIELDS.get(task, set()))
-            raise UserError(f"{where}.{task}: unknown field {field!r}; {hint}")
+
+
+def fields_of(wording: dict[str, str], task: str, allowed: set[str], where: str) -> set[str]:
+    """Return the fields in the wording of a task, which must be there and have no unknown field."""
+    if task not in wording:
+        raise UserError(f"{where}: the key {task!r} is missing; {nearest(task, wording)}")
+    text = wording[task]
+    try:
+        found = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+    except ValueError as error:
+        raise UserError(f"{where}.{task} is {text!r}, with a lone brace ({error})") from None
+    for field in sorted(found - allowed):
+        raise UserError(f"{where}.{task}: unknown field {field!r}; {nearest(field, allowed)}")
+    return found

@@ -5,11 +5,17 @@ interface. The module ``prepare`` beside it makes the tables.
 """
 
 import importlib
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables import receipt
+
+Inventory = tuple[dict[str, receipt.SplitCounts], list[Path]]
+Hook = Callable[[dict[str, Any]], Any]
 
 
 class LayoutModule(Protocol):
@@ -17,28 +23,28 @@ class LayoutModule(Protocol):
 
     Attributes
     ----------
-    NAME : str
-        Name of the layout.
-    TOPS : tuple of str
-        Possible top folders of an official archive or of a user's folder.
-    RELEASED : tuple of str or None
-        Official splits that can be evaluated; None if any name is allowed.
+    NAME, TITLE : name of the layout, and of the dataset in messages
+    TOPS : possible top folders of an official archive or of a user's folder
+    FILES : patterns of the files that are needed, named from the dataset's folder; ``{split}``
+        stands for any of the wanted splits
+    RELEASED : official splits that can be evaluated; None if there are no splits, so that the only
+        one may have any name
+    WITH : what these splits were released with, if there are splits
+    OPEN : whether a dataset of the user's own may have splits of other names; no, if it is absent
     """
 
     NAME: str
+    TITLE: str
     TOPS: tuple[str, ...]
+    FILES: tuple[str, ...]
     RELEASED: tuple[str, ...] | None
+    WITH: str
 
-    def member(self, name: str, splits: list[str]) -> str | None:
-        """Return an archive member's path in the dataset's folder; None if it is not needed."""
+    def inventory(self, root: Path, splits: list[str]) -> Inventory:
+        """Return the counts per split, and all files relative to ``root``.
 
-    def inventory(
-        self, root: Path, splits: list[str]
-    ) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-        """Return the counts per split, and all files relative to ``root``."""
-
-    def check_released(self, splits: list[str]) -> None:
-        """Raise a UserError for a split that cannot be evaluated, before any download."""
+        Raise a UserError if a file is missing or damaged.
+        """
 
 
 def names() -> list[str]:
@@ -48,13 +54,7 @@ def names() -> list[str]:
 
 
 def find(name: str) -> LayoutModule:
-    """Return the layout with this name.
-
-    Raises
-    ------
-    UserError
-        If there is no such layout.
-    """
+    """Return the layout with this name, or raise a UserError if there is none."""
     if name not in names():
         raise UserError(f"layout is {name!r}; {nearest(name, names())}")
     return cast(LayoutModule, importlib.import_module(f"eyechart.data.layouts.{name}.layout"))
@@ -66,9 +66,13 @@ def top_of(folder: Path, layout: LayoutModule) -> Path:
     return next((path for path in inside if path.is_dir()), folder)
 
 
-def within_top(name: str, tops: tuple[str, ...]) -> str:
-    """Return the path of an archive member without its top folder, if it has one."""
-    return next((name.removeprefix(f"{t}/") for t in tops if t and name.startswith(f"{t}/")), name)
+def member(layout: LayoutModule, name: str, splits: list[str]) -> str | None:
+    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
+    tops = (f"{top}/" for top in layout.TOPS if top)
+    path = next((name.removeprefix(top) for top in tops if name.startswith(top)), name)
+    wanted = f"({'|'.join(map(re.escape, splits))})"
+    needed = any(re.fullmatch(each.replace("{split}", wanted), path) for each in layout.FILES)
+    return path if needed else None
 
 
 def check_output(root: Path, output: Path) -> None:
@@ -77,14 +81,53 @@ def check_output(root: Path, output: Path) -> None:
         raise UserError(f"--output is {output}, expected {root / receipt.NAME}")
 
 
-def check_splits(splits: list[str], released: tuple[str, ...], title: str, what: str) -> None:
-    """Raise a UserError for the first split that was not released with ``what`` is needed."""
+def check_released(layout: LayoutModule, splits: list[str]) -> None:
+    """Raise a UserError for a split that cannot be evaluated, before any download."""
+    released = layout.RELEASED
+    if released is None and len(splits) != 1:
+        raise UserError(
+            f"splits are {', '.join(splits)}, but the layout {layout.NAME!r} has no splits; give "
+            "one name for all of it, e.g. [test]"
+        )
     for split in splits:
-        if split not in released:
+        if released and split not in released:
             raise UserError(
-                f"split {split!r} of {title} cannot be evaluated: only {' and '.join(released)} "
-                f"were released with {what}; {nearest(split, released)}"
+                f"split {split!r} of {layout.TITLE} cannot be evaluated: only "
+                f"{' and '.join(released)} were released with {layout.WITH}; "
+                f"{nearest(split, released)}"
             )
+
+
+def inventory(layout: LayoutModule, root: Path, splits: list[str]) -> Inventory:
+    """Return what is in the user's own folder, after checking the names of the splits."""
+    if not getattr(layout, "OPEN", False):
+        check_released(layout, splits)
+    return layout.inventory(root, splits)
+
+
+def check_file(path: Path, needed_by: str, kind: str = "image") -> None:
+    """Raise a UserError if a file is missing; ``needed_by`` ends it."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such {kind}, {needed_by}")
+
+
+def read_lists(path: Path, keys: tuple[str, ...], hook: Hook, hint: str) -> dict[str, Any]:
+    """Read a JSON object with a list under each key; ``hook`` reduces objects while parsing.
+
+    Reducing early keeps memory low. Raise a UserError if the file is missing, for the reason
+    ``hint``, is not valid JSON, or lacks a list.
+    """
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes(), object_hook=hook)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, so {hint}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
+    for key in keys:
+        require(found, (key,), str(path))
+        if not isinstance(found[key], list):
+            raise UserError(f"{path}: {key} is {str(found[key])[:40]!r}, expected a list")
+    return found
 
 
 def require(record: Any, fields: tuple[str, ...], where: str) -> None:

@@ -1,4 +1,4 @@
-"""The user's own data under ``data/raw/<dataset>``: images, and one table of items.
+"""The user's own data under ``data/raw/<dataset>``: images, one table of items, and its cells.
 
 Whatever the source (a folder, a table or a Hugging Face dataset), :mod:`eyechart.data.own.take`
 writes
@@ -9,12 +9,15 @@ writes
 so that the step ``prepare`` reads a single format.
 """
 
+import ast
+import json
+import math
 import re
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.records import read_jsonl
+from eyechart.data.records import Record, read_jsonl
 
 NAMES = ("folder", "table", "hf")
 TABLE = "table.jsonl"
@@ -22,6 +25,7 @@ IMAGES = "images"
 # Fields with one column each; `image` may be several columns, `labels` are by task
 COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "split", "type")
 KEYS = ("image", *COLUMNS, "labels")
+Mapping = dict[str, Any]
 NAME = r"[a-z0-9_]+"  # task names are part of result file names
 
 
@@ -81,3 +85,105 @@ def task_name(text: str, where: str) -> str:
 def read_entries(root: Path) -> list[OwnEntry]:
     """Read all rows of ``table.jsonl``."""
     return [OwnEntry(**record.values) for record in read_jsonl(Path(root) / TABLE)]  # type: ignore[typeddict-item]
+
+
+def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
+    """Return the source's column per field: the mapped one, or the one of that name.
+
+    ``image`` may be several columns; ``labels`` maps task names to columns. Raise a UserError if a
+    mapped column is missing, or there is no image column.
+    """
+    found: Mapping = {}
+    for name in COLUMNS:
+        if name in mapping or name in columns:
+            found[name] = mapping.get(name, name)
+    images = mapping.get("image", "image")
+    found["image"] = [images] if isinstance(images, str) else list(images)
+    found["labels"] = dict(mapping.get("labels", {}))
+    flat = {f"columns.{name}": column for name, column in found.items() if isinstance(column, str)}
+    flat |= {f"columns.labels.{name}": column for name, column in found["labels"].items()}
+    wanted = [*(("columns.image", column) for column in found["image"]), *flat.items()]
+    for key, column in wanted:
+        if column not in columns:
+            raise UserError(
+                f"{where}: column {column!r} ({key}) is missing; {nearest(column, columns)}"
+            )
+    return found
+
+
+def used(mapping: Mapping) -> list[str]:
+    """Return the distinct columns used by a resolved mapping."""
+    single = [column for column in mapping.values() if isinstance(column, str)]
+    return list(dict.fromkeys([*mapping["image"], *mapping["labels"].values(), *single]))
+
+
+def text(record: Record, column: str | None) -> str | None:
+    """Return a cell as text, verbatim; None for an empty cell or no column.
+
+    A whole float loses its decimals; a bool becomes yes or no. Raise a UserError if the cell is a
+    list, an object or bytes.
+    """
+    return None if column is None else _text(record.values.get(column), record.where, column)
+
+
+def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
+    """Return a cell as texts: a list, a JSON or Python list, or, with ``bars``, ``a|b``.
+
+    Raise a UserError if the cell looks like a list but is not one, or contains an empty text.
+    """
+    value = None if column is None else record.values.get(column)
+    if isinstance(value, str):
+        value = _split(value, bars, f"{record.where}: {column}")
+    if value is None or value == []:
+        return None
+    values = value if isinstance(value, list) else [value]
+    found = [_text(one, record.where, str(column)) for one in values]
+    if found == [None]:
+        return None
+    if None in found:
+        raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty text")
+    return [one.strip() for one in found if one is not None]
+
+
+def image_values(record: Record, columns: list[str]) -> list[Any]:
+    """Return all images of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
+
+    Raise a UserError if there are none.
+    """
+    found: list[Any] = []
+    for column in columns:
+        value = record.values.get(column)
+        if isinstance(value, str):
+            value = _split(value, True, f"{record.where}: {column}")
+        found += value if isinstance(value, list) else [value]
+    found = [one.strip() if isinstance(one, str) else one for one in found if one]
+    if not found:
+        raise UserError(f"{record.where}: {', '.join(columns)} is empty, expected an image")
+    return found
+
+
+def _text(value: Any, where: str, column: str) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str | int | float):
+        return str(value) if str(value).strip() else None
+    raise UserError(f"{where}: {column} holds a {type(value).__name__}, expected text or a number")
+
+
+def _split(value: str, bars: bool, where: str) -> Any:
+    """Parse a text: a JSON or Python list, ``a|b``, or the text itself."""
+    stripped = value.strip()
+    if stripped.startswith("[") and stripped.endswith("]"):
+        try:
+            return json.loads(stripped)
+        except json.JSONDecodeError:
+            pass
+        try:  # ['a', 'b'], common in tables on the hub; literals only, no code is run
+            return list(ast.literal_eval(stripped))
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            raise UserError(f"{where} is {stripped[:60]!r}, which is not a list of texts") from None
+    return value.split("|") if bars and "|" in value else value

@@ -15,14 +15,238 @@ Items with unknown answers can be asked, but are neither scored nor probed.
         --images results/datasets/mine/images.parquet
 """
 
+import json
 import logging
+import re
+from pathlib import Path
+from typing import Any
 
+from eyechart.core.errors import UserError, nearest
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
-from eyechart.data.own.items import image_rows, item_rows
+from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
+from eyechart.data.preparation import Divide, Row
+from eyechart.statistics.components import connected
+from eyechart.tables.items import LABEL
 
 log = logging.getLogger(__name__)
+Settings = dict[str, Any]
+_LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
+
+
+def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
+    """Return the group of every row: the table's own, or its connected component.
+
+    Rows are connected if they share an image with the same bytes, whatever its name, or a pair. A
+    component is named by the first of its image ids. ``hashes`` has the SHA-256 of every image by
+    its id. Raise a UserError if only some rows have a group, an image or pair is in two groups, or
+    a pair has a single row.
+    """
+    _check_pairs(entries)
+    grouped = [entry for entry in entries if entry["group"] is not None]
+    if not grouped:
+        return _components(entries, hashes)
+    owner: dict[tuple[str, str], OwnEntry] = {}
+    for entry in entries:
+        if entry["group"] is None:
+            raise UserError(
+                f"{entry['where']}: group is empty, but {grouped[0]['where']} has one; give one to "
+                "every row or to none"
+            )
+        for key in _ties(entry, hashes):
+            other = owner.setdefault(key, entry)
+            if other["group"] != entry["group"]:
+                what = "pair" if key[0] == "pair" else "an image"
+                raise UserError(
+                    f"{entry['where']}: group is {entry['group']!r}, but it shares {what} with "
+                    f"{other['where']} of group {other['group']!r}; rows that share one "
+                    "must be in one group"
+                )
+    return [str(entry["group"]) for entry in entries]
+
+
+def _ties(entry: OwnEntry, hashes: dict[str, str]) -> list[tuple[str, str]]:
+    ties = [("image", hashes[name]) for name in entry["images"]]
+    return ties if entry["pair"] is None else [*ties, ("pair", entry["pair"])]
+
+
+def _components(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
+    component = connected([_ties(entry, hashes) for entry in entries]).tolist()
+    names: dict[int, str] = {}
+    for number, entry in zip(component, entries, strict=True):
+        names[number] = min(entry["images"][0], names.get(number, entry["images"][0]))
+    return [names[number] for number in component]
+
+
+def _check_pairs(entries: list[OwnEntry]) -> None:
+    of_pair: dict[str, list[OwnEntry]] = {}
+    for entry in entries:
+        if entry["pair"] is not None:
+            of_pair.setdefault(entry["pair"], []).append(entry)
+    for pair, members in of_pair.items():
+        if len(members) == 1:
+            raise UserError(
+                f"{members[0]['where']}: pair {pair!r} has a single row, expected at least two"
+            )
+
+
+def item_rows(
+    entries: list[OwnEntry],
+    settings: Settings,
+    hashes: dict[str, str],
+    divide: Divide,
+) -> list[Row]:
+    """Return one row per entry, in the same order.
+
+    Raise a UserError if an item_id is duplicated, or a row lacks a required field or contradicts
+    itself.
+
+    Parameters
+    ----------
+    entries : the rows of ``table.jsonl``
+    settings : ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
+        ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0)
+    hashes : SHA-256 of every image by its id; rows that share an image share a group
+    divide : returns ``train`` or ``test`` for a group
+    """
+    groups = group_entries(entries, hashes)
+    several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1
+    places: dict[str, str] = {}
+    rows = []
+    for entry, group in zip(entries, groups, strict=True):
+        where, name = entry["where"], entry["item_id"]
+        if name in places:
+            raise UserError(f"{where}: item_id {name!r} is already in {places[name]}")
+        places[name] = where
+        row = _item(entry, settings)
+        # the control task needs recurring types; one prompt for all rows would be a single type
+        kind = entry["type"] or (row["prompt"] if several else group)
+        rows.append({**row, "group": group, "group_split": divide(group), "type": kind})
+    return rows
+
+
+def _item(entry: OwnEntry, settings: Settings) -> Row:
+    """Return an item without its group and type."""
+    where = entry["where"]
+    prompt = settings.get("prompt") or entry["prompt"]
+    if not prompt:
+        raise UserError(
+            f"{where}: prompt is empty; name its column in columns.prompt, or give one prompt for "
+            "all rows in the key prompt"
+        )
+    choices = _choices(settings.get("choices") or entry["choices"] or [], where)
+    answers = _answers(entry["answer"] or [], choices, settings, where)
+    return {
+        "item_id": entry["item_id"],
+        "split": entry["split"],
+        "images": entry["images"],
+        "prompt": prompt,
+        "choices": choices,
+        "answer": answers[0] if answers else None,
+        "task": _task(settings.get("task") or entry["task"], where),
+        "pair": entry["pair"],
+        "meta": json.dumps({} if choices else {"references": answers}, ensure_ascii=False),
+    }
+
+
+def image_rows(root: Path, entries: list[OwnEntry], items: list[Row]) -> list[Row]:
+    """Return one row per image, without its hash and size, with a label per image task.
+
+    Its type is that of the rows that show it if they agree, else its group. Raise a UserError if an
+    image is in two splits or has two different labels of a task, or a row with several images has a
+    label.
+    """
+    rows: dict[str, Row] = {}
+    first: dict[str, str] = {}
+    for entry, item in zip(entries, items, strict=True):
+        for name in entry["images"]:
+            where = first.setdefault(name, entry["where"])
+            row = rows.setdefault(
+                name,
+                {
+                    "image_id": name,
+                    "split": item["split"],
+                    "group_split": item["group_split"],
+                    "group": item["group"],
+                    "path": (root / IMAGES / name).as_posix(),
+                    "type": entry["type"] or item["group"],
+                },
+            )
+            if row["split"] != item["split"]:
+                raise UserError(
+                    f"{entry['where']}: image {name!r} is in split {item['split']!r}, but in "
+                    f"{row['split']!r} in {where}; an image belongs to one split"
+                )
+            if entry["type"] != row["type"]:
+                row["type"] = item["group"]
+        _label(entry, rows, first)
+    return list(rows.values())
+
+
+def _label(entry: OwnEntry, rows: dict[str, Row], first: dict[str, str]) -> None:
+    for task, label in entry["labels"].items():
+        for name in entry["images"]:
+            rows[name].setdefault(LABEL + task, None)
+        if label is None:
+            continue
+        if len(entry["images"]) > 1:
+            raise UserError(
+                f"{entry['where']}: has {len(entry['images'])} images and the label {task!r}, "
+                "but a label belongs to one image"
+            )
+        (name,) = entry["images"]
+        known = rows[name][LABEL + task]
+        if known not in (None, label):
+            raise UserError(
+                f"{entry['where']}: label {task!r} of image {name!r} is {label!r}, but "
+                f"{known!r} in an earlier row (first occurrence: {first[name]})"
+            )
+        rows[name][LABEL + task] = label
+
+
+def _choices(choices: list[str], where: str) -> list[str]:
+    if len(choices) == 1 or len(set(choices)) < len(choices):
+        raise UserError(
+            f"{where}: choices are {', '.join(map(repr, choices))}, expected at least two, all "
+            "different (a list, or texts with | between them)"
+        )
+    return choices
+
+
+def _answers(answers: list[str], choices: list[str], settings: Settings, where: str) -> list[str]:
+    """Return the correct choice, or all references of an open question; empty if unknown."""
+    if not answers or not choices:
+        return answers
+    if len(answers) > 1:
+        raise UserError(f"{where}: {len(answers)} answers to a question with choices, expected one")
+    answer, form = answers[0], settings.get("answer_as", "text")
+    if form == "text":
+        if answer not in choices:
+            raise UserError(
+                f"{where}: answer {answer!r} is not among the choices; {nearest(answer, choices)}"
+            )
+        return answers
+    letter = _LETTER.fullmatch(answer)
+    if form == "letter":
+        place = ord(letter[1].lower()) - ord("a") if letter else -1
+    else:
+        place = int(answer) if answer.isascii() and answer.isdigit() else -1
+    if not 0 <= place < len(choices):
+        expected = f"a letter up to {chr(ord('a') + len(choices) - 1)}"
+        if form == "index":
+            expected = f"a number from 0 to {len(choices) - 1}"
+        raise UserError(f"{where}: answer is {answer!r}, expected {expected} (answer_as: {form})")
+    return [choices[place]]
+
+
+def _task(task: str | None, where: str) -> str:
+    if not task:
+        raise UserError(
+            f"{where}: task is empty; name its column in columns.task, or give one task for all "
+            "rows in the key task"
+        )
+    return task_name(task, where)
 
 
 @command

@@ -1,30 +1,52 @@
-"""Unpack an archive safely: nothing outside the folder, no links, no bombs, no partial files."""
+"""Unpack an archive safely: nothing outside the folder, no links, no bombs, no partial files.
+
+These rules are stricter than the filters of tarfile, which allow links within the folder and drop a
+leading slash, and than zipfile, which renames members that lead out of it: both are refused here.
+"""
 
 import re
 import shutil
 import stat
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import atomic
-from eyechart.data.sources.archive_rules import (
-    CHUNK,
-    check_room,
-    leads_out,
-    refuse,
-    remove_partials,
-    swells,
-)
-from eyechart.data.sources.archive_tar import unpack_tar
+from eyechart.core.files import atomic, write_bytes
 
+# PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
+MAX_RATIO = 100
 _TAR = re.compile(r".*\.(tar|tar\.gz|tgz)", re.IGNORECASE)
 _THREADS = 8  # each file is flushed to disk, so several waits overlap
+_WAITING = 32  # members of a tar held in memory at once
+_CHUNK = 1 << 20
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+)
+Choose = Callable[[str], str | None]
+
+
+class _Member(NamedTuple):
+    """A member of an archive, and why it must not be unpacked: in any case, or if it is chosen."""
+
+    name: str
+    is_file: bool
+    is_plain: bool  # a file or a folder
+    fault: str
+    info: Any
 
 
 def is_archive(path: Path) -> bool:
@@ -32,20 +54,18 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() == ".zip" or bool(_TAR.fullmatch(path.name))
 
 
-def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+def unpack(archive: Path, root: Path, choose: Choose) -> None:
     """Write the chosen members of an archive under ``root``, each atomically.
 
     An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
-    stopped.
+    stopped. A tar has neither an index nor checksums, so it is read twice, and every chosen member
+    is rewritten.
 
     Parameters
     ----------
-    archive : Path
-        A tar, gzipped or not, judged by its name; else a zip.
-    root : Path
-        Folder to unpack into.
-    choose : callable
-        Returns the path under ``root`` for a member's name, or None to leave the member out.
+    archive : a tar, gzipped or not, judged by its name; else a zip
+    root : folder to unpack into
+    choose : returns the path under ``root`` for a member's name, or None to leave the member out
 
     Raises
     ------
@@ -54,54 +74,91 @@ def unpack(archive: Path, root: Path, choose: Callable[[str], str | None]) -> No
         would be written outside ``root``; if a chosen one is encrypted or expands too much; if the
         disk has too little space.
     """
-    if _TAR.fullmatch(archive.name):
-        unpack_tar(archive, root, choose)
-        return
+    kind = "tar" if _TAR.fullmatch(archive.name) else "zip"
     try:
-        with zipfile.ZipFile(archive) as opened:
-            members = _plan(archive, opened.infolist(), choose)
-            missing = {k: v for k, v in members.items() if not _is_whole(root / k, v)}
-            check_room(archive, root, sum(info.file_size for info in missing.values()))
-            remove_partials({(root / name).parent for name in members})
-            with ThreadPoolExecutor(_THREADS) as pool:
-                done = pool.map(lambda name: _extract(opened, missing[name], root / name), missing)
-                for _ in tqdm(done, "unpacking", len(missing), unit="file", mininterval=1.0):
-                    pass
+        (_unpack_tar if kind == "tar" else _unpack_zip)(archive, root, choose)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UserError(
-            f"{archive}: truncated or damaged, no complete zip ({error}); replace it and run again"
+            f"{archive}: truncated or damaged, no complete {kind} ({error}); replace it and run "
+            "again"
         ) from None
 
 
-def _plan(
-    archive: Path, members: list[zipfile.ZipInfo], choose: Callable[[str], str | None]
-) -> dict[str, zipfile.ZipInfo]:
-    chosen: dict[str, zipfile.ZipInfo] = {}
-    for info in members:
-        fault = _fault(info)
-        target = None if fault or info.is_dir() else choose(info.filename)
-        if target is not None and info.flag_bits & 1:
-            fault = "is encrypted"
-        elif target is not None and swells(info.file_size, info.compress_size):
-            fault = swells(info.file_size, info.compress_size)
-        elif target in chosen:
-            fault = "occurs in it twice"
-        if fault:
-            raise refuse(archive, info.filename, fault, "zip")
+def _leads_out(name: str) -> bool:
+    """Return whether a member's name would lead out of the folder, on any system.
+
+    >>> _leads_out("a/b:c.json"), _leads_out("../a"), _leads_out("C:/a")
+    (False, True, True)
+    """
+    drive = re.match(r"[A-Za-z]:", name)
+    return name[:1] == "/" or "\\" in name or bool(drive) or ".." in PurePosixPath(name).parts
+
+
+def _swells(found: int, packed: int) -> str:
+    """Return a message if the compression ratio is too high, else an empty text."""
+    if found <= MAX_RATIO * max(packed, _CHUNK):
+        return ""
+    return f"unpacks from {packed} to {found} bytes, more than {MAX_RATIO} times"
+
+
+def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) -> dict[str, Any]:
+    """Return the chosen members by path, after checking that all members are safe."""
+    chosen: dict[str, Any] = {}
+    for name, is_file, is_plain, fault_if_chosen, info in members:
+        fault = "" if is_plain else "is a link or a device"
+        fault = "would land outside of the folder" if _leads_out(name) else fault
+        target = choose(name) if is_file and not fault else None
         if target is not None:
+            fault = fault_if_chosen or ("occurs in it twice" if target in chosen else "")
             chosen[target] = info
+        if fault:
+            raise UserError(
+                f"{archive}: member {name!r} {fault}, so nothing was unpacked; "
+                f"get the {kind} from a source that you trust"
+            )
     return chosen
 
 
-def _fault(info: zipfile.ZipInfo) -> str | None:
-    if leads_out(info.filename):
-        return "would land outside of the folder"
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "is a link or a device"
-    return None
+def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> None:
+    """Check the disk's space, and remove the temporary files that a killed run leaves behind."""
+    root.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root).free
+    if needed > free:
+        size, available = (tqdm.format_sizeof(n, "iB", 1024) for n in (needed, free))
+        raise UserError(
+            f"{archive}: needs {size} to unpack, but {root} has {available} free; free some and "
+            "run again"
+        )
+    for folder in {(root / name).parent for name in names}:
+        for path in folder.glob(".*.partial-*"):
+            path.unlink()
+
+
+@contextmanager
+def _writers(count: int) -> Iterator[tuple[ThreadPoolExecutor, tqdm]]:
+    progress = tqdm(None, "unpacking", count, unit="file", mininterval=1.0)
+    with progress, ThreadPoolExecutor(_THREADS) as pool:
+        yield pool, progress
+
+
+def _unpack_zip(archive: Path, root: Path, choose: Choose) -> None:
+    with zipfile.ZipFile(archive) as opened:
+        chosen = _plan(archive, map(_zip_member, opened.infolist()), choose, "zip")
+        missing = {k: info for k, info in chosen.items() if not _is_whole(root / k, info)}
+        _make_room(archive, root, sum(info.file_size for info in missing.values()), chosen)
+        with _writers(len(missing)) as (pool, progress):
+            for _ in pool.map(lambda k: _extract(opened, missing[k], root / k), missing):
+                progress.update()
+
+
+def _zip_member(info: zipfile.ZipInfo) -> _Member:
+    is_plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+    fault = "is encrypted" if info.flag_bits & 1 else _swells(info.file_size, info.compress_size)
+    return _Member(info.filename, not info.is_dir(), is_plain, fault, info)
 
 
 def _is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
@@ -109,7 +166,7 @@ def _is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
         return False
     crc = 0
     with open(path, "rb") as handle:
-        while chunk := handle.read(CHUNK):
+        while chunk := handle.read(_CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc == info.CRC
 
@@ -118,6 +175,41 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
     # the reader stops at the declared size, then compares the CRC-32
     with opened.open(info) as source, atomic(path) as partial:
         with open(partial, "wb") as sink:
-            shutil.copyfileobj(source, sink, CHUNK)
+            shutil.copyfileobj(source, sink, _CHUNK)
         if partial.stat().st_size != info.file_size:
             raise zipfile.BadZipFile(f"{info.filename} ends before its declared size")
+
+
+def _unpack_tar(archive: Path, root: Path, choose: Choose) -> None:
+    with tarfile.open(archive, "r:*") as opened:
+        sizes = _plan(archive, map(_tar_member, opened), choose, "tar")
+    if fault := _swells(sum(sizes.values()), archive.stat().st_size):
+        raise UserError(f"{archive}: {fault}, so nothing was unpacked")
+    _make_room(archive, root, sum(sizes.values()), sizes)
+    with tarfile.open(archive, "r:*") as opened, _writers(len(sizes)) as (pool, progress):
+        wanted = _read(opened, root, choose)
+        while batch := list(islice(wanted, _WAITING)):  # in order; other threads wait for the disk
+            progress.update(len(list(pool.map(_write, batch))))
+
+
+def _read(opened: tarfile.TarFile, root: Path, choose: Choose) -> Iterator[tuple[bytes, int, Path]]:
+    for info in opened:
+        target = choose(_tar_name(info)) if info.isreg() else None
+        source = opened.extractfile(info) if target is not None else None
+        if target is not None and source is not None:
+            yield source.read(), info.size, root / target
+
+
+def _tar_name(info: tarfile.TarInfo) -> str:
+    return info.name.removeprefix("./")
+
+
+def _tar_member(info: tarfile.TarInfo) -> _Member:
+    return _Member(_tar_name(info), info.isreg(), info.isreg() or info.isdir(), "", info.size)
+
+
+def _write(member: tuple[bytes, int, Path]) -> None:
+    data, size, path = member
+    if len(data) != size:
+        raise tarfile.ReadError(f"{path.name} ends before its declared size")
+    write_bytes(path, data)

@@ -13,26 +13,42 @@ official layout; sizes and checksums of sources without one, into the lock file;
 """
 
 import logging
-from collections.abc import Callable
+import os
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from eyechart.core.files import describe
+from eyechart.core.errors import UserError
+from eyechart.core.files import describe, sha256
 from eyechart.core.links import link_files
 from eyechart.core.step import Json, command
 from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.base import LayoutModule
-from eyechart.data.sources import hub_dataset, version_lock
-from eyechart.data.sources.archive import is_archive, unpack
+from eyechart.data.sources import versions as table
+from eyechart.data.sources.archive import Choose, is_archive, unpack
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub_dataset import LockState
-from eyechart.data.sources.version_lock import Locked
-from eyechart.data.sources.versions import UNKNOWN, Version, read_versions
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
+from eyechart.data.sources.versions import UNKNOWN, Locked, Locks, Version, read_versions
 from eyechart.tables.receipt import write_receipt
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LockState:
+    """The table of versions, the lock file, and the locked entries of a download."""
+
+    versions: Path
+    lock: Path
+    locks: Locks
+
+    def check(self, found: Locked, path: Path) -> Locked:
+        """Return the entry of the file at ``path`` if it is as the lock has it, or new."""
+        if known := self.locks.get(found.key):
+            table.compare(self.lock, known, found, path)
+        return found
 
 
 def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str]) -> list[Version]:
@@ -44,13 +60,10 @@ def sources_of(versions: list[Version], layout: LayoutModule, splits: list[str])
 def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]:
     """Fetch an archive into the cache; return its lock entry if its row has no checksum.
 
-    Raises
-    ------
-    UserError
-        If it cannot be fetched, or differs from its row or the lock file.
+    Raise a UserError if it cannot be fetched, or differs from its row or the lock file.
     """
     path = cache / version.file
-    size = tqdm.format_sizeof(version.bytes, "iB", 1024) if version.bytes else "size not known"
+    size = _size(version.bytes) if version.bytes else "size not known"
     values = (version.dataset, version.file, size, version.licence, version.url, version.note)
     _log.info("%s: %s, %s, licence %s, from %s (%s)", *values)
     fetch(version.url, path, version.bytes, version.sha256)
@@ -58,9 +71,88 @@ def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]
         return []
     is_ = describe(path)
     found = Locked(version.dataset, version.file, version.url, UNKNOWN, is_["bytes"], is_["sha256"])
-    if known := state.locks.get(found.key):
-        version_lock.compare(state.lock, known, found, path)
-    return [found]
+    return [state.check(found, path)]
+
+
+def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list[Locked]:
+    """Fetch the needed files of a hub repository into a folder; return lock entries.
+
+    The commit that a revision first resolved to is used from then on, until the user deletes its
+    lines in the lock file. Raise a UserError if the hub cannot be reached, has none of the files,
+    or a file differs from the lock.
+
+    Parameters
+    ----------
+    version : a row whose source is a repository
+    state : the table, the lock file and the locked entries
+    root : the folder; files are written directly into it
+    choose : returns the path under ``root`` for a file's path, or None to leave the file out
+    """
+    repository, revision = version.repository or ("", "")
+    commits = {
+        known.commit
+        for known in state.locks.values()
+        if (known.dataset, known.url) == (version.dataset, version.url)
+    }
+    hub = Hub(_messages(version, state, bool(commits)), os.environ.get("HF_TOKEN"))
+    snapshot = hub.snapshot(repository, min(commits, default=revision))
+    chosen = [(file, to) for file in snapshot.files if (to := choose(file.path))]
+    if not chosen:
+        found_names = ", ".join(sorted(file.path for file in snapshot.files)[:5]) or "no files"
+        raise UserError(
+            f"{state.versions}: {repository} at {snapshot.commit} contains none of the files that "
+            f"{version.dataset} needs (found: {found_names}); correct its url"
+        )
+    _log_source(version, snapshot, [file for file, _ in chosen])
+    hub.check_access(snapshot)
+    return [_take(version, state, hub, file, root / _safe(target)) for file, target in chosen]
+
+
+def _take(version: Version, state: LockState, hub: Hub, file: HubFile, path: Path) -> Locked:
+    """Fetch one file unless it is already complete; only a file allowed by the lock is renamed."""
+    fetched = path
+    if not (path.is_file() and file.is_whole(path)):
+        fetched = path.with_name(f".{path.name}.new")
+        hub.fetch(file, fetched, f"{path}: differs from the file on the hub and was removed")
+    digest = file.sha256 or sha256(fetched)
+    found = Locked(version.dataset, file.path, version.url, file.commit, file.bytes, digest)
+    state.check(found, fetched)
+    if fetched != path:
+        fetched.replace(path)
+    return found
+
+
+def _safe(target: str) -> str:
+    if target.startswith("/") or ".." in PurePosixPath(target).parts:
+        raise UserError(f"{target!r}: a file of the hub that would be written outside the folder")
+    return target
+
+
+def _size(count: int) -> str:
+    return str(tqdm.format_sizeof(count, "iB", 1024))
+
+
+def _log_source(version: Version, snapshot: Snapshot, files: list[HubFile]) -> None:
+    _log.info(
+        "%s: %s at %s, %d of %d files, %s, licence %s; the hub says %s, gated: %s (%s)",
+        *(version.dataset, snapshot.repository, snapshot.commit, len(files), len(snapshot.files)),
+        *(_size(sum(file.bytes for file in files)), version.licence, snapshot.licence),
+        *("yes" if snapshot.gated else "no", version.note),
+    )
+
+
+def _messages(version: Version, state: LockState, locked: bool) -> HubMessages:
+    """Return the wording of the hub's error messages about a dataset."""
+    lines = f"delete the lines of {version.dataset} in {state.lock} to take {version.url}"
+    return HubMessages(
+        name=version.dataset,
+        kind="dataset",
+        file=str(state.versions),
+        field="url",
+        form="hub:datasets/<owner>/<name>@<revision>",
+        revision=lines if locked else f"correct its url in {state.versions}",
+        instead="write source: local and path: <folder> for the dataset in the configuration",
+    )
 
 
 def only_wanted(wanted: str, path: str) -> str | None:
@@ -68,7 +160,7 @@ def only_wanted(wanted: str, path: str) -> str | None:
     return path if path == wanted else None
 
 
-def unpack_or_link(path: Path, root: Path, choose: Callable[[str], str | None]) -> None:
+def unpack_or_link(path: Path, root: Path, choose: Choose) -> None:
     """Unpack an archive into the dataset's folder, or link any other file there."""
     if is_archive(path):
         unpack(path, root, choose)
@@ -83,23 +175,23 @@ def main(*, dataset: str, versions: Path, lock: Path, cache: Path, settings: Jso
     splits = settings["splits"]
     layout = layouts_base.find(settings["layout"])
     layouts_base.check_output(root, output)
-    layout.check_released(splits)
+    layouts_base.check_released(layout, splits)
     wanted = sources_of(read_versions(versions, dataset, layout.NAME), layout, splits)
-    state = LockState(versions, lock, version_lock.read(lock))
-    choose = partial(layout.member, splits=splits)
+    state = LockState(versions, lock, table.read_lock(lock))
+    choose = partial(layouts_base.member, layout, splits=splits)
     found: list[Locked] = []
     for version in wanted:
         if version.repository and version.is_archive:
-            found += hub_dataset.pull(version, state, cache, partial(only_wanted, version.file))
+            found += pull(version, state, cache, partial(only_wanted, version.file))
         elif version.repository:
-            found += hub_dataset.pull(version, state, root, choose)
+            found += pull(version, state, root, choose)
         else:
             found += get_archive(version, state, cache)
     for version in wanted:
         if version.is_archive:
             unpack_or_link(cache / version.file, root, choose)
     counts, files = layout.inventory(root, splits)
-    version_lock.add_to_lock(lock, found)  # only now is it verified to be the dataset
+    table.add_to_lock(lock, found)  # only now is it verified to be the dataset
     write_receipt(
         root,
         dataset=dataset,

@@ -1,4 +1,8 @@
-"""Fetch one large file over HTTP: resumed after interruptions, hashed while streaming."""
+"""Fetch one large file over HTTP: resumed after interruptions, hashed while streaming.
+
+Neither pooch nor huggingface_hub fetches files here: pooch starts an interrupted one again, and the
+other only serves the hub and checks the size of a file, not its hash, before it gets its name.
+"""
 
 import hashlib
 import logging
@@ -17,11 +21,9 @@ _ATTEMPTS = 6  # consecutive interruptions without a new byte
 _PAUSE_S = 1.0  # after the first interruption; doubled each time
 _TIMEOUT_S = 60.0
 _CHUNK = 1 << 20
-_BREAKS = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-)
+_CUT_OFF = requests.exceptions.ChunkedEncodingError
+_BREAKS = (requests.ConnectionError, requests.Timeout, _CUT_OFF)
+Headers = dict[str, str]
 _log = logging.getLogger(__name__)
 
 
@@ -68,36 +70,22 @@ class _Part:
 
 
 def fetch(
-    url: str,
-    path: Path,
-    size: int | None,
-    sha256: str | None,
-    headers: dict[str, str] | None = None,
+    url: str, path: Path, size: int | None, sha256: str | None, headers: Headers | None = None
 ) -> None:
     """Download a URL to ``path``, atomically and verified.
 
     An existing file is only verified. Bytes fetched by an interrupted run are kept in
     ``<path>.part`` and not requested again, unless the server's file has changed or the server does
-    not support ranges: then the download restarts.
+    not support ranges: then the download restarts. Raise a UserError if the disk has too little
+    space, the server refuses or does not respond, or size or checksum differ (then the file is
+    removed).
 
     Parameters
     ----------
-    url : str
-        HTTP or HTTPS URL.
-    path : Path
-        Final name.
-    size : int or None
-        Expected bytes; None if only the server knows.
-    sha256 : str or None
-        Expected SHA-256, 64 hex digits; None if the caller checks otherwise.
-    headers : dict or None
-        Additional request headers, e.g. authorization; dropped on redirects to another host.
-
-    Raises
-    ------
-    UserError
-        If the disk has too little space, the server refuses or does not respond, or size or
-        checksum differ (then the file is removed).
+    url, path : the HTTP or HTTPS URL, and the final name
+    size : expected bytes; None if only the server knows
+    sha256 : expected, 64 hex digits; None if the caller checks otherwise
+    headers : additional ones, e.g. authorization; dropped on redirects to another host
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -137,14 +125,11 @@ def _check_room(path: Path, needed: int) -> None:
         )
 
 
-def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
+def _complete(url: str, part: _Part, own: Headers) -> None:
     failures, most = 0, part.bytes
-    with (
-        requests.Session() as session,
-        tqdm(
-            None, part.path.name, part.size, initial=part.bytes, unit="B", unit_scale=True
-        ) as progress,
-    ):
+    shown = {"initial": part.bytes, "unit": "B", "unit_scale": True}
+    progress = tqdm(None, part.path.name, part.size, **shown)
+    with requests.Session() as session, progress:
         if own:
             session.auth = _as_given  # otherwise ~/.netrc would override the caller's headers
         while not part.is_full:
@@ -162,14 +147,11 @@ def _complete(url: str, part: _Part, own: dict[str, str]) -> None:
                 _log.info("%s: %s; trying again", url, error)
                 time.sleep(_PAUSE_S * 2**failures)
             except requests.RequestException as error:
-                raise UserError(
-                    f"{url}: cannot be fetched ({error}); correct the address"
-                ) from None
+                told = f"{url}: cannot be fetched ({error}); correct the address"
+                raise UserError(told) from None
 
 
-def _stream(
-    session: requests.Session, url: str, part: _Part, progress: tqdm, own: dict[str, str]
-) -> None:
+def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:
     # identity: otherwise lengths would not be the file's own
     headers = {**own, "Accept-Encoding": "identity"}
     if part.bytes:

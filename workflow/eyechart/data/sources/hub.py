@@ -21,6 +21,7 @@ from huggingface_hub.utils import build_hf_headers
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import sha256
+from eyechart.data.sources.http import fetch
 
 
 @dataclass(frozen=True)
@@ -81,15 +82,12 @@ class Hub:
         self._messages, self._token = messages, token or None
         # False: use no token saved in the user's home
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=self._token or False)
-        self.headers: dict[str, str] = build_hf_headers(token=self._token or False)
+        self._headers: dict[str, str] = build_hf_headers(token=self._token or False)
 
     def snapshot(self, repository: str, revision: str) -> Snapshot:
         """Return the content of a repository at a revision.
 
-        Raises
-        ------
-        UserError
-            If the hub cannot be reached, or the repository or revision does not exist.
+        Raise a UserError if the hub cannot be reached, or there is no such repository or revision.
         """
         dataset = self._messages.kind == "dataset"
         ask = self._api.dataset_info if dataset else self._api.model_info
@@ -112,10 +110,17 @@ class Hub:
         with self._sentences(snapshot.repository, snapshot.commit):
             self._api.auth_check(snapshot.repository, repo_type=self._messages.kind)
 
-    def url(self, file: HubFile) -> str:
-        """Return the URL of a file."""
+    def fetch(self, file: HubFile, path: Path, fault: str) -> None:
+        """Download a file, resumed after interruptions.
+
+        Remove it and raise a UserError that begins with ``fault`` if it is not what the hub said.
+        """
         at = {"revision": file.commit, "endpoint": self._api.endpoint}
-        return hf_hub_url(file.repository, file.path, repo_type=self._messages.kind, **at)
+        url = hf_hub_url(file.repository, file.path, repo_type=self._messages.kind, **at)
+        fetch(url, path, file.bytes, file.sha256, self._headers)
+        if not file.is_whole(path):
+            path.unlink()
+            raise UserError(f"{fault}; run again")
 
     @contextmanager
     def _sentences(self, repository: str, revision: str) -> Iterator[None]:
@@ -156,14 +161,10 @@ class Hub:
             ) from None
 
     def _gated(self, repository: str) -> str:
-        how = (
-            "and the account of HF_TOKEN has no access"
-            if self._token
-            else "and HF_TOKEN is not set"
-        )
+        how = "the account of HF_TOKEN has no access" if self._token else "HF_TOKEN is not set"
         return (
-            f"{self._messages.name}: {repository} is gated, {how}; accept its terms on its page "
-            "of the hub, and set the environment variable HF_TOKEN to your account's token"
+            f"{self._messages.name}: {repository} is gated, and {how}; accept its terms on its "
+            "page of the hub, and set the environment variable HF_TOKEN to your account's token"
         )
 
     def _revisions(self, repository: str, revision: str) -> str:

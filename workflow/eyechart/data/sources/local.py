@@ -28,11 +28,12 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     layouts_base.check_output(root, output)
     if source.is_dir():
         top = layouts_base.top_of(source, layout)
-        counts, files = layout.inventory(top, splits)  # so that errors name the user's paths
+        # before it is linked, so that errors name the user's paths
+        counts, files = layouts_base.inventory(layout, top, splits)
         link_files(top, root, files)
     elif source.exists():
-        unpack(source, root, partial(layout.member, splits=splits))
-        counts, files = layout.inventory(root, splits)
+        unpack(source, root, partial(layouts_base.member, layout, splits=splits))
+        counts, files = layouts_base.inventory(layout, root, splits)
     else:
         raise UserError(f"{source}: no such folder, zip or tar")
     write_receipt(

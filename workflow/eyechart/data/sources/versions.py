@@ -1,18 +1,24 @@
-"""The table of versions, ``data/versions.tsv``: download addresses and licences of datasets.
+"""The table of versions, ``data/versions.tsv``, and the lock file beside it.
 
-One row per archive or plain file, or per hub repository
-(``hub:datasets/<owner>/<name>@<revision>``), of which ``file`` may name one archive. Size and
-checksum are ``-`` if they were not published; the lock file then keeps those of the first download.
+The table has the download addresses and licences of datasets: one row per archive or plain file, or
+per hub repository (``hub:datasets/<owner>/<name>@<revision>``), of which ``file`` may name one
+archive. Size and checksum are ``-`` if they were not published.
+
+The lock file, ``data/versions.lock.tsv``, then keeps those of the first download, and the commit of
+files of the hub. It belongs under version control: later downloads that differ are refused, so
+results never change silently.
 """
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.lock import alone, malformed, read_rows, write_rows
 
 COLUMNS = ("dataset", "file", "url", "bytes", "sha256", "licence", "note")
+LOCK_COLUMNS = ("dataset", "file", "url", "commit", "bytes", "sha256")
 UNKNOWN = "-"
 _HUB = re.compile(r"hub:datasets/([\w.-]+/[\w.-]+)@([\w./-]+)")
 _ENDING = r"(zip|tar\.gz|tgz|mat)"
@@ -26,6 +32,11 @@ _REPOSITORY = (
     ("file", rf"-|[\w][\w.-]*\.{_ENDING}", f"- for all files needed, or an archive ({_ENDINGS})"),
     ("bytes", r"-", "- as the hub says it of every file"),
     ("sha256", r"-", "- as the lock file keeps it of every file"),
+)
+_LOCKED = {"commit": r"[0-9a-f]{40}|-", "bytes": r"\d+", "sha256": r"[0-9a-f]{64}"}
+_EXPECTED = (
+    f"{', '.join(LOCK_COLUMNS)} with a commit of 40 hex digits or {UNKNOWN}, a count of bytes, and "
+    "64 hex digits"
 )
 
 
@@ -53,15 +64,31 @@ class Version:
         return (found[1], found[2]) if found else None
 
 
+@dataclass(frozen=True)
+class Locked:
+    """A file as first downloaded; ``commit`` is ``-`` if it is not from the hub."""
+
+    dataset: str
+    file: str
+    url: str
+    commit: str
+    bytes: int
+    sha256: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Key of the file in later downloads."""
+        return self.dataset, self.file
+
+
+Locks = dict[tuple[str, str], Locked]
+
+
 def read_versions(path: Path, dataset: str, layout: str) -> list[Version]:
     """Return the sources of a dataset, in the table's order.
 
-    A dataset with a name of its own uses the sources of the dataset named like its layout.
-
-    Raises
-    ------
-    UserError
-        If the table or a column is missing, a value is malformed, or no row is for this dataset.
+    A dataset with a name of its own uses the sources of the dataset named like its layout. A
+    UserError names a missing table, column or dataset, and a malformed value.
     """
     try:
         with open(path, encoding="utf-8", newline="") as handle:
@@ -72,11 +99,8 @@ def read_versions(path: Path, dataset: str, layout: str) -> list[Version]:
     name = dataset if dataset in known else layout
     if name not in known:
         raise UserError(f"{path}: no row for dataset {dataset!r}; {nearest(dataset, known)}")
-    return [
-        _version(row, f"{path}: line {line}")
-        for line, row in enumerate(rows, 2)
-        if row["dataset"] == name
-    ]
+    named = [(line, row) for line, row in enumerate(rows, 2) if row["dataset"] == name]
+    return [_version(row, f"{path}: line {line}") for line, row in named]
 
 
 def _version(row: dict[str, str], where: str) -> Version:
@@ -91,13 +115,46 @@ def _version(row: dict[str, str], where: str) -> Version:
     for column, form, expected in _REPOSITORY if _HUB.fullmatch(row["url"]) else _ARCHIVE:
         if not re.fullmatch(form, row[column]):
             raise UserError(f"{where}: {column} is {row[column]!r}, expected {expected}")
-    known = {column: row[column] for column in COLUMNS if row[column] != UNKNOWN}
-    return Version(
-        dataset=row["dataset"],
-        file=row["file"],
-        url=row["url"],
-        bytes=int(known["bytes"]) if "bytes" in known else None,
-        sha256=known.get("sha256"),
-        licence=row["licence"],
-        note=row["note"],
-    )
+    size, digest = (None if row[c] == UNKNOWN else row[c] for c in ("bytes", "sha256"))
+    texts = {column: row[column] for column in COLUMNS if column not in ("bytes", "sha256")}
+    return Version(**texts, bytes=int(size) if size else None, sha256=digest)
+
+
+def read_lock(lock: Path) -> Locks:
+    """Return locked entries by (dataset, file); empty if there is no lock file.
+
+    A UserError names a malformed line.
+    """
+    found = []
+    for number, row in enumerate(read_rows(lock, LOCK_COLUMNS, _EXPECTED), 2):
+        if not all(re.fullmatch(form, row[column]) for column, form in _LOCKED.items()):
+            raise malformed(lock, number, "\t".join(row.values()), _EXPECTED)
+        found.append(Locked(**{**row, "bytes": int(row["bytes"])}))  # type: ignore[arg-type]
+    return {locked.key: locked for locked in found}
+
+
+def add_to_lock(lock: Path, found: list[Locked]) -> None:
+    """Add new entries to the lock file; safe for concurrent jobs.
+
+    Raise a UserError if a file differs from an entry that another job has just added.
+    """
+    if not found:
+        return
+    with alone(lock):
+        locks = read_lock(lock)
+        for new in found:
+            compare(lock, locks.setdefault(new.key, new), new)
+        rows = [tuple(map(str, astuple(locks[key]))) for key in sorted(locks)]
+        write_rows(lock, LOCK_COLUMNS, rows)
+
+
+def compare(lock: Path, known: Locked, new: Locked, path: Path | None = None) -> None:
+    """Raise a UserError if the file at ``path`` differs from its locked entry."""
+    if (known.bytes, known.sha256) != (new.bytes, new.sha256):
+        damaged = f"if {path} is damaged, delete it and run again; " if path else ""
+        raise UserError(
+            f"{lock}: {new.file!r} of {new.dataset} was {known.bytes} bytes with sha256 "
+            f"{known.sha256} and is now {new.bytes} bytes with sha256 {new.sha256}; {damaged}"
+            f"to accept the new content of {new.url}, delete its line; to keep the old, get it "
+            "elsewhere and use it as source: local"
+        )

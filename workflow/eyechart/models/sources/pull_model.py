@@ -22,7 +22,6 @@ from tqdm import tqdm
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.step import command
-from eyechart.data.sources.http import fetch
 from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
 from eyechart.models.sources import permission, revision_lock
 from eyechart.models.sources.hub_files import choose, choose_companion
@@ -149,10 +148,7 @@ def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
         hub.check_access(snapshot)
     for name, file in sorted(missing.items(), key=lambda item: item[1].bytes):
         path = folder / name  # small files first, so that errors show early
-        fetch(hub.url(file), path, file.bytes, file.sha256, hub.headers)
-        if not file.is_whole(path):
-            path.unlink()
-            raise UserError(f"{path}: differs from the hub's and was removed; run again")
+        hub.fetch(file, path, f"{path}: differs from the hub's and was removed")
     return [
         {"path": name, "bytes": file.bytes, "sha256": file.sha256 or sha256(folder / name)}
         for name, file in wanted.items()

@@ -49,41 +49,18 @@ def _unique(scene: dict[str, Any], objects: list[int]) -> int:
     return objects[0]
 
 
-def _filter(attribute: str) -> Callable[..., list[int]]:
-    def apply(scene: dict[str, Any], objects: list[int], value: str) -> list[int]:
-        return [i for i in objects if scene["objects"][i][attribute] == value]
-
-    return apply
-
-
-def _query(attribute: str) -> Callable[..., str]:
-    def apply(scene: dict[str, Any], i: int) -> str:
-        return str(scene["objects"][i][attribute])
-
-    return apply
-
-
-def _same(attribute: str) -> Callable[..., list[int]]:
-    def apply(scene: dict[str, Any], i: int) -> list[int]:
-        objects = scene["objects"]
-        return [
-            j for j, o in enumerate(objects) if j != i and o[attribute] == objects[i][attribute]
-        ]
-
-    return apply
-
-
-def _equal(attribute: str) -> Callable[..., bool]:
-    return lambda scene, a, b: a == b
-
-
 _BY_ATTRIBUTE: dict[str, Callable[[str], Callable[..., Any]]] = {
-    "filter": _filter,
-    "query": _query,
-    "same": _same,
-    "equal": _equal,
+    "filter": lambda a: (
+        lambda scene, objects, value: [i for i in objects if scene["objects"][i][a] == value]
+    ),
+    "query": lambda a: lambda scene, i: str(scene["objects"][i][a]),
+    "same": lambda a: (
+        lambda scene, i: [
+            j for j, o in enumerate(scene["objects"]) if j != i and o[a] == scene["objects"][i][a]
+        ]
+    ),
+    "equal": lambda a: lambda scene, one, other: one == other,
 }
-
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "scene": lambda scene: list(range(len(scene["objects"]))),
     "unique": _unique,

@@ -1,4 +1,4 @@
-"""Generate questions about a scene, each with its program, in CLEVR's answer types.
+"""Captions of a scene, and questions about it, each with its program, in CLEVR's answer types.
 
 A *family* proposes a random question, and the engine answers it (ambiguous referents are
 discarded). Of several proposals, the one whose answer was used least so far is chosen. So answers
@@ -17,14 +17,7 @@ Scene = dict[str, Any]
 Description = dict[str, str]
 Proposal = tuple[str, Program]
 
-SIDES = {
-    "left": "left of",
-    "right": "right of",
-    "front": "in front of",
-    "behind": "behind",
-}
-
-
+SIDES = {"left": "left of", "right": "right of", "front": "in front of", "behind": "behind"}
 COMPARISONS = (
     ("greater_than", "more {} than {}"),
     ("less_than", "fewer {} than {}"),
@@ -37,6 +30,12 @@ def phrase(description: Description, plural: bool = False) -> str:
     words = [description[a] for a in ATTRIBUTES if a != "shape" and a in description]
     noun = description.get("shape", "thing")
     return " ".join([*words, noun + "s" if plural else noun])
+
+
+def caption(scene: Scene, rng: random.Random) -> str:
+    """Return a caption that names every object of a scene, in random order."""
+    objects = rng.sample(scene["objects"], len(scene["objects"]))
+    return " and ".join(f"a {phrase({a: o[a] for a in ATTRIBUTES})}" for o in objects)
 
 
 def _describe(
@@ -111,20 +110,16 @@ def query_same(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
     return _query_from(rng, scene, attribute, (f"same_{shared}", []), clause, shared)
 
 
-def count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
-    """Propose ``How many red things are there?``."""
-    description = _seen_or_imagined(rng, scene, least=0)
-    chain = [node("scene"), *filters(description, 0)]
-    text = f"How many {phrase(description, plural=True)} are there?"
-    return text, [*chain, node("count", [len(chain) - 1])]
+def _asked_of_all(function: str, words: str, least: int) -> Callable[..., Proposal]:
+    """Return the family that asks ``function`` of all things with a description."""
 
+    def propose(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
+        description = _seen_or_imagined(rng, scene, least)
+        chain = [node("scene"), *filters(description, 0)]
+        text = words.format(phrase(description, plural=True))
+        return text, [*chain, node(function, [len(chain) - 1])]
 
-def exist(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
-    """Propose ``Are there any red cubes?``."""
-    description = _seen_or_imagined(rng, scene)
-    chain = [node("scene"), *filters(description, 0)]
-    text = f"Are there any {phrase(description, plural=True)}?"
-    return text, [*chain, node("exist", [len(chain) - 1])]
+    return propose
 
 
 def compare_count(rng: random.Random, scene: Scene, attribute: str) -> Proposal:
@@ -167,8 +162,8 @@ FAMILIES: dict[str, Callable[[random.Random, Scene, str], Proposal]] = {
     "query": query,
     "query_relation": query_relation,
     "query_same": query_same,
-    "count": count,
-    "exist": exist,
+    "count": _asked_of_all("count", "How many {} are there?", least=0),
+    "exist": _asked_of_all("exist", "Are there any {}?", least=1),
     "compare_count": compare_count,
     "compare_attribute": compare_attribute,
 }

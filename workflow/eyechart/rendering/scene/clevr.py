@@ -1,4 +1,4 @@
-"""Draw the plan of a scene: positions of camera, lights and objects.
+"""Draw the plan of a scene, positions of camera, lights and objects, and build the scene of a plan.
 
 A plan is a dict with CLEVR's keys (``objects`` with shape, size, color, material, 3d_coords and
 rotation; ``directions``; ``relationships``) plus ``camera`` and ``lights``, for the renderer.
@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from eyechart.core.errors import UserError
-from eyechart.rendering.scene.vocabulary import ATTRIBUTES, SIZES
+from eyechart.rendering.scene.materials import Surface
+from eyechart.rendering.scene.model import Camera, Light, Scene, Thing
+from eyechart.rendering.scene.props import PROPS
+from eyechart.rendering.scene.viewing import FILL_LIGHT, KEY_LIGHT, triple
+from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SIZES
 
 Plan = dict[str, Any]
+GREY = 255 * (1.055 * 0.55 ** (1 / 2.4) - 0.055)  # sRGB of the floor's reflectance, 0.55
 TRIES = 200
 RELATION_MARGIN = 0.2  # CLEVR's eps: offsets below it along a direction count as neither side
 
@@ -42,6 +47,35 @@ def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
         "camera": camera,
         "lights": (settings["light_jitter"] * rng.uniform(-1, 1, (2, 3))).round(6).tolist(),
     }
+
+
+def scene_of(plan: Plan) -> Scene:
+    """Return the scene of a plan; its things are the plan's objects, each of one part."""
+    lights = [
+        Light(triple(np.add(middle, jitter)), half, (radiance,) * 3)
+        for (middle, half, radiance), jitter in zip(
+            (KEY_LIGHT, FILL_LIGHT), plan["lights"], strict=True
+        )
+    ]
+    seen = plan["camera"]
+    camera = Camera(triple(seen["position"]), triple(seen["target"]), seen["fov"])
+    things = tuple(thing_of(obj) for obj in plan["objects"])
+    return Scene(things, tuple(lights), camera, floor=Surface((GREY,) * 3))
+
+
+def thing_of(obj: dict[str, Any]) -> Thing:
+    """Return the thing of a plan's object: one of CLEVR's, or one with a ``form``."""
+    paints = {"own": "color", "accent": "accent"}
+    surfaces = {
+        paint: Surface(COLORS[obj[key]], finish=obj["material"])
+        for paint, key in paints.items()
+        if key in obj
+    }
+    surfaces["text"] = Surface((0, 0, 0), text=obj.get("text", ""))
+    solids = PROPS[obj["shape"]][obj.get("form", "")]
+    named = {f"{obj['shape']}.{name}": solid for name, solid in solids.items()}
+    at = triple(obj["3d_coords"])
+    return Thing(obj["shape"], named, surfaces, at, obj["rotation"], half_width(obj))
 
 
 def draw_attributes(rng: np.random.Generator) -> dict[str, str]:

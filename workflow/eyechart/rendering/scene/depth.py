@@ -12,13 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.rendering.mesh_renderer import ViewGeometry
-from eyechart.rendering.points import NoSpotError
-from eyechart.rendering.projection import focal_px, project
-from eyechart.rendering.scene.cameras import Camera, jittered_camera, orbit
-from eyechart.rendering.scene.lighting import facing, lights
+from eyechart.rendering.attempts import NoRoomError
+from eyechart.rendering.renderer import View
 from eyechart.rendering.scene.materials import Surface
-from eyechart.rendering.scene.objects import Scene, Solid, Thing
+from eyechart.rendering.scene.model import Camera, Scene, Solid, Thing
+from eyechart.rendering.scene.viewing import (
+    facing,
+    focal_px,
+    jittered_camera,
+    lights,
+    orbit,
+    project,
+)
 from eyechart.rendering.scene.vocabulary import COLORS
 
 SHAPES = {"cube": "block", "sphere": "ball", "cylinder": "drum"}
@@ -65,7 +70,7 @@ def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedT
 
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If they do not fit.
     """
     colors = rng.sample([c for c in COLORS if c not in BOX_COLORS], count)
@@ -80,7 +85,7 @@ def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedT
             round(rng.uniform(0.2, 1.3), 6) if rng.random() < 0.6 else 0.0,
         )  # fmt: skip
         if any(math.dist(planned.at, o.at) < 1.2 * (planned.size + o.size) for o in found):
-            raise NoSpotError
+            raise NoRoomError
         found.append(planned)
     return found
 
@@ -106,7 +111,7 @@ def draw_pair(
 
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If no draw satisfies the cue; another may.
     """
     image_px = settings["image_px"]
@@ -114,7 +119,7 @@ def draw_pair(
         camera = draw_camera(rng, settings)
         try:
             found = draw_planned(rng, settings["extent"], rng.randint(2, 3))
-        except NoSpotError:
+        except NoRoomError:
             continue
         at = project(camera, [s.middle for s in found[:2]], image_px)  # (2, 3)
         if at[0, 2] > at[1, 2]:
@@ -125,7 +130,7 @@ def draw_pair(
         plain = at[1, 2] - at[0, 2] > 1.2 * MARGIN * at[1, 2]
         if plain and (lower, radius[0] > radius[1]) == cue:
             return found, camera
-    raise NoSpotError
+    raise NoRoomError
 
 
 def scene_of(
@@ -134,12 +139,10 @@ def scene_of(
     """Return the scene of planned things on the tiled floor, lit for a camera; things first."""
     built = [s.things(round(rng.uniform(0, 360), 6)) for s in planned]
     things = [b[0] for b in built] + [post for b in built for post in b[1:]]
-    return Scene(tuple(things), lights(rng, settings, facing(camera)), floor=TILES)
+    return Scene(tuple(things), lights(rng, settings, facing(camera)), camera, floor=TILES)
 
 
-def check_pair(
-    geometry: ViewGeometry, cue: tuple[bool, bool], count: int
-) -> tuple[list[Box], list[float]]:
+def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
     """Return the boxes and median depths of the first two things, after checking the view.
 
     Parameters
@@ -149,28 +152,25 @@ def check_pair(
 
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If a thing is hardly visible, reaches over the edge or overlaps another, if a lamp is
         visible, if the first is not clearly nearer, or if a cue is not as planned.
     """
-    masks = [geometry.thing == n for n in (1, 2)]
-    width, height = geometry.image_px
+    masks = [view.thing == n for n in (1, 2)]
+    width, height = view.image_px
     if min(mask.sum() for mask in masks) < LEAST_PX * width * height:
-        raise NoSpotError
+        raise NoRoomError
     boxes = [box_of(mask) for mask in masks]
-    depths = [float(np.median(geometry.depth[mask])) for mask in masks]
+    depths = [float(np.median(view.depth[mask])) for mask in masks]
     near, far = boxes
-    edge = geometry.shows_lamp or any(
-        b[0] < 2 or b[1] < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes
-    )
-    numbers = [n for n in np.unique(geometry.thing) if 2 < n <= count]
-    others = [box_of(geometry.thing == n) for n in numbers]
+    edge = any(min(b[:2]) < 2 or b[2] > width - 2 or b[3] > height - 2 for b in boxes)
+    others = [box_of(view.thing == n) for n in np.unique(view.thing) if 2 < n <= count]
     overlaps = any(overlap(*pair) for pair in itertools.combinations([*boxes, *others], 2))
     seen = near[3] > far[3], area(near) > area(far)
     ties = near[3] == far[3] or area(near) == area(far)
     plain = depths[1] - depths[0] >= MARGIN * depths[1]
-    if geometry.shows_lamp or edge or overlaps or ties or seen != cue or not plain:
-        raise NoSpotError
+    if view.shows_lamp or edge or overlaps or ties or seen != cue or not plain:
+        raise NoRoomError
     return boxes, depths
 
 

@@ -1,21 +1,20 @@
-"""Surfaces: material, colours, and patterns of two colours."""
+"""Surfaces: material, colours, and patterns of two colours; linear light and sRGB."""
 
 import colorsys
 import random
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from eyechart.core import randomness
-from eyechart.rendering.renderer import METAL_ROUGHNESS, decode_srgb
 
-Color = tuple[int, int, int]  # sRGB
+Color = tuple[float, float, float]  # sRGB, 0 to 255
 PATTERNS = ("plain", "checker", "stripes", "dots", "blotches")
 FINISHES = ("rubber", "metal", "gloss")
-TEXTURE_PX = 128
+TEXTURE_PX, TEXT_PX = 128, 64
 GREY: Color = (150, 150, 150)
-FLOOR: Color = (194, 194, 194)  # reflectance 0.55, as in the other scenes
+FLOOR: Color = (194, 194, 194)
 DARK: Color = (38, 38, 42)
 
 
@@ -25,11 +24,12 @@ class Surface:
 
     Attributes
     ----------
-    color, second : sRGB bytes; ``second`` is used in patterns only
+    color, second : sRGB, 0 to 255; ``second`` is used in patterns only
     finish : one of :data:`FINISHES`
     pattern : one of :data:`PATTERNS`
     cells : repetitions of a pattern along a texture unit
     seed : seed of blotches
+    text : one letter, black on white, instead of a pattern
     """
 
     color: Color
@@ -38,6 +38,7 @@ class Surface:
     pattern: str = "plain"
     cells: int = 8
     seed: int = 0
+    text: str = ""
 
 
 def hue(degrees: float, saturation: float = 0.75, value: float = 0.8) -> Color:
@@ -55,7 +56,9 @@ def palette(rng: random.Random, count: int) -> list[Color]:
 
 
 def texture(surface: Surface) -> np.ndarray:
-    """Return a tileable pattern: linear light, float32 (px, px, 3)."""
+    """Return a tileable pattern, or a letter: linear light, float32 (px, px, 3)."""
+    if surface.text:
+        return draw_text(surface.text)
     px = (np.arange(TEXTURE_PX) + 0.5) / TEXTURE_PX * surface.cells
     u, v = np.meshgrid(px, px)
     drawn = {
@@ -68,27 +71,29 @@ def texture(surface: Surface) -> np.ndarray:
     return colors[drawn.astype(int)].astype(np.float32)
 
 
-def bsdf(mi: Any, surface: Surface, repeat: float = 1.0) -> dict[str, Any]:
-    """Return Mitsuba's description of a material, its pattern repeated in each direction."""
-    color: dict[str, Any] = {
-        "type": "rgb",
-        "value": decode_srgb(np.array(surface.color)).tolist(),
-    }
-    if surface.pattern != "plain":
-        to_uv = mi.ScalarTransform4f().scale([repeat, repeat, 1])
-        bitmap = mi.Bitmap(texture(surface))
-        color = {"type": "bitmap", "bitmap": bitmap, "raw": True, "to_uv": to_uv}
-    if surface.finish == "rubber":
-        return {"type": "diffuse", "reflectance": color}
-    if surface.finish == "gloss":
-        # a plastic would look similar, but takes 0.1 s to load
-        return {"type": "principled", "base_color": color, "roughness": 0.25, "specular": 0.6}
-    return {
-        "type": "roughconductor",
-        "material": "none",
-        "alpha": METAL_ROUGHNESS,
-        "specular_reflectance": color,
-    }
+def decode_srgb(values: np.ndarray) -> np.ndarray:
+    """Return linear light in 0..1 of sRGB bytes (IEC 61966-2-1)."""
+    v = np.asarray(values, dtype=np.float64) / 255
+    return np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+
+
+def encode_srgb(linear: np.ndarray) -> np.ndarray:
+    """Return sRGB bytes of linear light, clipped to 0..1 (IEC 61966-2-1)."""
+    v = np.clip(np.asarray(linear, dtype=np.float64), 0, 1)
+    encoded = np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)
+    return (encoded * 255 + 0.5).astype(np.uint8)
+
+
+def draw_text(text: str) -> np.ndarray:
+    """Return black capitals that fill a white square: float32 (px, px, 3), linear light 0..1."""
+    image = Image.new("L", (TEXT_PX, TEXT_PX), 255)
+    font = ImageFont.load_default(size=1.2 * TEXT_PX)
+    left, top, right, bottom = font.getbbox(text, stroke_width=2)
+    corner = ((TEXT_PX - left - right) / 2, (TEXT_PX - top - bottom) / 2)
+    ImageDraw.Draw(image).text(corner, text, fill=0, font=font, stroke_width=2)
+    # the renderer counts texture rows from the bottom
+    light = np.asarray(image, dtype=np.float32)[::-1, :, None] / 255 * 0.9 + 0.02
+    return np.ascontiguousarray(np.broadcast_to(light, (TEXT_PX, TEXT_PX, 3)))
 
 
 def _blotches(surface: Surface) -> np.ndarray:

@@ -8,6 +8,7 @@ import math
 import random
 from typing import Any
 
+from eyechart.rendering.attempts import NoRoomError
 from eyechart.rendering.scene.clevr import Plan, half_width, view_directions
 from eyechart.rendering.scene.props import REACH
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES, COLORS, SHAPES, SIZES
@@ -16,10 +17,6 @@ Object = dict[str, Any]
 TRIES = 100
 MOST_OTHERS = 2  # maximum number of other objects, so that pairs stay simple
 ASIDE = 0.8  # share of both half-widths: closer objects hide too much of each other
-
-
-class NoRoomError(Exception):
-    """The other objects do not fit; another draw may."""
 
 
 def floor_radius(obj: Object) -> float:

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.data.canvas.tasks import BLINK
-from eyechart.data.hub_rows import read_rows
-from eyechart.data.layouts.base import check_splits, within_top
-from eyechart.data.records import read_csv, require
+from eyechart.data.layouts.base import Inventory
+from eyechart.data.records import read_csv, read_rows, require
 from eyechart.tables import receipt
 from eyechart.tables.regions import REF, Region, point
 
 NAME = "blink"
 TOPS = ("BLINK", "")  # possible top folders of an archive
+FILES = (rf"({'|'.join(BLINK)})/{{split}}-00000-of-00001\.parquet", r"Points\.csv")
 RELEASED = ("val",)  # the answers of test are not public
+TITLE, WITH = "BLINK", "answers"
 POINTS = "Points.csv"  # our own addition: positions of the marks of each idx
 COLUMNS = ("idx", "name", "x", "y")
 NAMES = (REF, "A", "B", "C", "D")
@@ -30,52 +31,27 @@ def shard(sub_task: str, split: str) -> str:
     return f"{sub_task}/{split}-00000-of-00001.parquet"
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return a file's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    wanted = {shard(sub_task, split) for sub_task in BLINK for split in splits}
-    return path if path in wanted or path == POINTS else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for the split whose answers are not public, before any download."""
-    check_splits(splits, RELEASED, "BLINK", "answers")
-
-
 def existing_sub_tasks(root: Path, split: str) -> list[str]:
-    """Return the sub-tasks of a split whose files exist.
-
-    Raises
-    ------
-    UserError
-        If none exists.
-    """
-    found = [name for name in BLINK if (Path(root) / shard(name, split)).is_file()]
+    """Return the sub-tasks of a split whose files exist, or raise a UserError if none does."""
+    found = [name for name in BLINK if (root / shard(name, split)).is_file()]
     if not found:
         raise UserError(f"{root}: none of {', '.join(shard(name, split) for name in BLINK)} exists")
     return found
 
 
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts per split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If no sub-task exists, a file is damaged, or the points cannot be read.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts per split, and all files relative to ``root``."""
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
         images = questions = 0
         for name in existing_sub_tasks(root, split):
-            rows = sum(1 for _ in read_rows(Path(root) / shard(name, split), ["idx"]))
+            rows = sum(1 for _ in read_rows(root / shard(name, split), ["idx"]))
             questions += rows
             images += rows * images_per_item(name)
             files.append(Path(shard(name, split)))
         counts[split] = receipt.SplitCounts(images=images, questions=questions)
-    if (Path(root) / POINTS).exists():
+    if (root / POINTS).exists():
         read_points(root)
         files.append(Path(POINTS))
     return counts, files
@@ -89,13 +65,10 @@ def images_per_item(sub_task: str) -> int:
 def read_points(root: Path) -> dict[str, dict[str, Region]]:
     """Return the points of every ``idx`` by name; empty if there is no such table.
 
-    Raises
-    ------
-    UserError
-        If a column is missing, a cell is not a number, a name is unknown or duplicated, or an
-        ``idx`` has some but not all of the five points.
+    Raise a UserError if a column is missing, a cell is not a number, a name is unknown or
+    duplicated, or an ``idx`` has some but not all of the five points.
     """
-    path = Path(root) / POINTS
+    path = root / POINTS
     if not path.exists():
         return {}
     records = read_csv(path)

@@ -17,7 +17,6 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
         --regions results/datasets/blink/regions.parquet
 """
 
-from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
@@ -25,11 +24,10 @@ from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter
-from eyechart.data.canvas.tasks import BLINK, STYLE, check_wording
-from eyechart.data.hub_rows import image_bytes, plain_name, read_rows, text_list
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import BLINK, STYLE
 from eyechart.data.layouts.blink import layout
-from eyechart.data.records import Record
+from eyechart.data.records import Record, image_bytes, plain_name, read_rows, text_list
 from eyechart.tables.regions import REF, Region
 
 _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image_1", "image_2"]
@@ -38,11 +36,8 @@ _COLUMNS = ["idx", "sub_task", "question", "prompt", "choices", "answer", "image
 def sub_tasks(settings: dict[str, Any], where: str) -> list[str]:
     """Return the sub-tasks of the wanted skills, in BLINK's order.
 
-    Raises
-    ------
-    UserError
-        If BLINK does not have such a skill, or ``marks`` is false although the marks are part of
-        the images.
+    Raise a UserError if BLINK does not have such a skill, or ``marks`` is false although the marks
+    are part of the images.
     """
     known = {skill: name for name, skill in BLINK.items()}
     for skill in settings["skills"]:
@@ -106,30 +101,25 @@ def _view(
     return PuzzleView(name, data, location, [marks[key] for key in names if key in marks])
 
 
-def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
+def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
     """Add every wanted row of every wanted sub-task to the tables."""
-    settings, points = args.settings, layout.read_points(root)
+    wanted = sub_tasks(settings, f"datasets.{writer.args.dataset}")
+    points = layout.read_points(writer.root)
     for split in settings["splits"]:
-        for sub_task in sub_tasks(settings, f"datasets.{args.dataset}"):
-            path = root / layout.shard(sub_task, split)
+        for sub_task in wanted:
+            path = writer.root / layout.shard(sub_task, split)
             ids = [str(record.values["idx"]) for record in read_rows(path, ["idx"])]
-            seeds = (args.dataset, args.seed, split, sub_task)
-            wanted = set(canvas_items.choose(ids, settings["most"], *seeds))
+            chosen = set(writer.chosen(ids, split, sub_task))
             for record in read_rows(path, _COLUMNS, ("image_3",)):
-                if str(record.values["idx"]) in wanted:
+                if str(record.values["idx"]) in chosen:
                     writer.add(puzzle_of(record, sub_task, split, points, settings["wording"]))
 
 
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    where = f"datasets.{args.dataset}"
-    check_wording(args.settings["wording"], args.settings["skills"], True, f"{where}.wording")
-    sub_tasks(args.settings, where)
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, args.settings["skills"], True) as writer:
+        prepare(args.settings, writer)
 
 
 if __name__ == "__main__":

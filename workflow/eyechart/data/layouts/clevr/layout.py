@@ -3,18 +3,27 @@
 Source: README.txt of the CLEVR v1.0 release (Johnson et al., CVPR 2017).
 """
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import check_splits, require, require_plain, within_top
+from eyechart.data.layouts.base import (
+    Inventory,
+    check_file,
+    read_lists,
+    require,
+    require_plain,
+)
 from eyechart.tables import receipt
 
 NAME = "clevr"
 TOPS = ("CLEVR_v1.0", "")  # top folder of the official archive
+FILES = (
+    r"images/{split}/[^/]+\.png",
+    r"scenes/CLEVR_{split}_scenes\.json",
+    r"questions/CLEVR_{split}_questions\.json",
+)
 RELEASED = ("train", "val")  # the official splits that come with scenes and answers
+OPEN, TITLE, WITH = True, "CLEVR v1.0", "scenes and answers"
 
 
 def image_path(split: str, filename: str) -> str:
@@ -32,40 +41,14 @@ def questions(split: str) -> str:
     return f"questions/CLEVR_{split}_questions.json"
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    for split in splits:
-        if path in (scenes(split), questions(split)):
-            return path
-        if re.fullmatch(rf"images/{re.escape(split)}/[^/]+\.png", path):
-            return path
-    return None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for an official split without scenes and answers, before any download."""
-    check_splits(splits, RELEASED, "CLEVR v1.0", "scenes and answers")
-
-
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts per split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If a list of scenes or questions is missing or broken, or a scene's image is missing.
-    """
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts per split, and all files relative to ``root``."""
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
         images = [image_path(split, s["image_filename"]) for s in read_scenes(root, split)]
         for name in images:
-            if not (Path(root) / name).is_file():
-                raise UserError(
-                    f"{Path(root) / name}: no such image, but {Path(root) / scenes(split)} has "
-                    "its scene"
-                )
+            check_file(root / name, f"but {root / scenes(split)} has its scene")
         count = len(read_questions(root, split))
         counts[split] = receipt.SplitCounts(images=len(images), questions=count)
         files += [Path(name) for name in (*images, scenes(split), questions(split))]
@@ -75,12 +58,9 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
 def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
     """Read the scenes of a split, each with ``image_index``, ``image_filename``, ``objects``.
 
-    Raises
-    ------
-    UserError
-        If the file or one of these fields is missing, or a file name is not plain.
+    Raise a UserError if the file or one of these fields is missing, or a file name is not plain.
     """
-    path = Path(root) / scenes(split)
+    path = root / scenes(split)
     found = _read_list(path, "scenes", split)
     for index, scene in enumerate(found):
         require(scene, ("image_index", "image_filename", "objects"), f"{path}: scene {index}")
@@ -94,21 +74,15 @@ def read_questions(root: Path, split: str) -> list[dict[str, Any]]:
     Nodes are reduced while parsing, since programs are most of the 700 MB of the official training
     questions.
     """
-    return _read_list(Path(root) / questions(split), "questions", split)
+    return _read_list(root / questions(split), "questions", split)
 
 
 def _read_list(path: Path, key: str, split: str) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(path.read_bytes(), object_hook=_reduce_node)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file, so split {split!r} cannot be evaluated (CLEVR's test split "
-            "was released without scenes and answers; use train and val)"
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
-    require(found, (key,), str(path))
-    records: list[dict[str, Any]] = found[key]
+    hint = (
+        f"split {split!r} cannot be evaluated (CLEVR's test split was released without scenes and "
+        "answers; use train and val)"
+    )
+    records: list[dict[str, Any]] = read_lists(path, (key,), _reduce_node, hint)[key]
     return records
 
 

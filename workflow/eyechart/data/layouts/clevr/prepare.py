@@ -12,7 +12,6 @@ Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from eyechart.core.errors import UserError, nearest
@@ -20,46 +19,30 @@ from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.base import require
 from eyechart.data.layouts.clevr import layout, tasks
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 
 _OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
 _QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
 
 
-def image_rows(root: Path, split: str, divide: Callable[[str], str]) -> list[Row]:
+def image_rows(root: Path, split: str, divide: Divide) -> list[Row]:
     """Return one row per scene of a split, without the image's hash and size.
 
-    Parameters
-    ----------
-    root : Path
-        The dataset's folder; a row's ``path`` begins with it.
-    split : str
-        Official split.
-    divide : callable
-        Returns ``train`` or ``test`` for a group; the group is the image itself.
-
-    Raises
-    ------
-    UserError
-        If a scene lacks a field, has an attribute unknown to CLEVR, or occurs twice.
+    The group is the image itself. Raise a UserError if a scene lacks a field, has an attribute
+    unknown to CLEVR, or occurs twice.
     """
-    file = Path(root) / layout.scenes(split)
+    file = root / layout.scenes(split)
     rows: dict[str, Row] = {}
     for index, scene in enumerate(layout.read_scenes(root, split)):
         _check_scene(scene, f"{file}: scene {index}")
         name = f"{split}_{scene['image_index']:06d}"
         if name in rows:
             raise UserError(f"{file}: scene {index}: image_index is that of an earlier scene")
+        path = root / layout.image_path(split, scene["image_filename"])
+        row = preparation.image_row(name, split, name, divide, path, tasks.image_type(scene))
         labels = tasks.image_labels(scene).items()
-        rows[name] = {
-            "image_id": name,
-            "split": split,
-            "group_split": divide(name),
-            "group": name,
-            "path": (Path(root) / layout.image_path(split, scene["image_filename"])).as_posix(),
-            "type": tasks.image_type(scene),
-        } | {schemas.LABEL + task: label for task, label in labels}
+        rows[name] = row | {schemas.LABEL + task: label for task, label in labels}
     return list(rows.values())
 
 
@@ -67,14 +50,10 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     """Return one row per question of a split.
 
     ``item_id`` numbers an image's questions in file order. The answer determines the task. The
-    input type of Hewitt & Liang's control task is the question's text.
-
-    Raises
-    ------
-    UserError
-        If a question lacks a field, refers to an unknown image, or has an unknown answer.
+    input type of Hewitt & Liang's control task is the question's text. Raise a UserError if a
+    question lacks a field, refers to an unknown image, or has an unknown answer.
     """
-    file = Path(root) / layout.questions(split)
+    file = root / layout.questions(split)
     by_filename = {Path(row["path"]).name: row for row in images}
     counts: Counter[str] = Counter()
     rows = []
@@ -106,18 +85,13 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
         "program_length": len(program),
         "last_function": program[-1],
     }
-    return {
+    return preparation.about(image) | {
         "item_id": name,
-        "split": image["split"],
-        "group_split": image["group_split"],
-        "group": image["group"],
-        "images": [image["image_id"]],
         "prompt": question["question"],
         "choices": tasks.ITEM_TASKS[task],
         "answer": answer,
         "task": task,
         "type": question["question"],
-        "pair": None,
         "meta": json.dumps(meta),
     }
 

@@ -25,13 +25,10 @@ class Annotations:
 
     Attributes
     ----------
-    images : dict
-        Existing images (``file_name``, ``width``, ``height``) by id, sorted.
-    categories : list of str
-        Names, in the order of their ids.
-    objects, captions : dict
-        Annotations by image, in the order of their ids; an image may have none. An object's
-        ``category`` is the index of its category in the list.
+    images : existing images (``file_name``, ``width``, ``height``) by id, sorted
+    categories : names, in the order of their ids
+    objects, captions : annotations by image, in the order of their ids; an image may have none. An
+        object's ``category`` is the index of its category in the list
     """
 
     images: dict[int, Row]
@@ -43,33 +40,25 @@ class Annotations:
 def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) -> Annotations:
     """Read the objects and captions of a split.
 
+    Raise a UserError if a file is missing or broken, a field is missing, an id is duplicated, a
+    category is unknown, or images are missing without ``allow_missing``.
+
     Parameters
     ----------
-    root : Path
-        The dataset's folder.
-    split : str
-        Name of the split.
-    acquired : set of str
-        Paths from ``root`` that the receipt lists.
-    allow_missing : bool
-        Whether annotations may name missing images; these are then left out.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or broken, a field is missing, an id is duplicated, a category is
-        unknown, or images are missing without ``allow_missing``.
+    root, split : the dataset's folder, and the name of the split
+    acquired : paths from ``root`` that the receipt lists
+    allow_missing : whether annotations may name missing images, which are then left out
     """
     things = _load(root, layout.instances(split), split)
     told = _load(root, layout.captions(split), split)
-    _check_objects(things, Path(root) / layout.instances(split))
-    _check_captions(told, Path(root) / layout.captions(split))
+    _check_objects(things, root / layout.instances(split))
+    _check_captions(told, root / layout.captions(split))
     objects, captions = _index(things), _index(told)
     absent = _absent(split, [objects, captions], acquired)
-    _report(Path(root) / layout.instances(split), absent, allow_missing)
+    _report(root / layout.instances(split), absent, allow_missing)
     ids = [i for i in sorted(objects.imgs) if _path(split, objects.imgs[i]) not in absent]
     if not ids:
-        raise UserError(f"{Path(root) / split}: contains none of the annotated images")
+        raise UserError(f"{root / split}: contains none of the annotated images")
     places = {category: place for place, category in enumerate(sorted(objects.cats))}
     for thing in objects.anns.values():
         thing["category"] = places[thing["category_id"]]
@@ -82,8 +71,8 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
 
 
 def _load(root: Path, name: str, split: str) -> Row:
-    found = layout.read_lists(root, name, split, layout.leave_out_outlines)
-    path = Path(root) / name
+    found = layout.read_annotations(root, name, split, layout.leave_out_outlines)
+    path = root / name
     _check_rows(found, "images", ("id", "file_name", "width", "height"), path)
     files: set[str] = set()
     for index, image in enumerate(found["images"]):

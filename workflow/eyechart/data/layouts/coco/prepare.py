@@ -27,7 +27,7 @@ from eyechart.data import preparation
 from eyechart.data.layouts.coco import layout, tasks
 from eyechart.data.layouts.coco.annotations import Annotations, read_split
 from eyechart.data.layouts.coco.questions import Questions
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 
 _PART = 1000  # images whose items are held as rows at a time
@@ -36,10 +36,7 @@ _PART = 1000  # images whose items are held as rows at a time
 def choose(images: list[int], subset: int | None, split: str, *seeds: str | int) -> list[int]:
     """Return a split's images, or a seeded sample of ``subset``; each is drawn independently.
 
-    Raises
-    ------
-    UserError
-        If there are fewer than ``subset``.
+    Raise a UserError if there are fewer than ``subset``.
     """
     if subset is None:
         return images
@@ -49,27 +46,21 @@ def choose(images: list[int], subset: int | None, split: str, *seeds: str | int)
 
 
 def image_row(
-    root: Path, split: str, found: Annotations, image: int, divide: Callable[[str], str], most: int
+    root: Path, split: str, found: Annotations, image: int, divide: Divide, most: int
 ) -> Row:
     """Return the row of an image without its hash and size; the group is the image itself."""
     name = f"{split}_{image:012d}"
     objects, categories = found.objects[image], found.categories
-    labels = tasks.image_labels(objects, categories, most)
-    return {
-        "image_id": name,
-        "split": split,
-        "group_split": divide(name),
-        "group": name,
-        "path": (root / layout.image_path(split, found.images[image]["file_name"])).as_posix(),
-        "type": tasks.image_type(objects, categories),
-    } | {schemas.LABEL + task: label for task, label in labels.items()}
+    labels = tasks.image_labels(objects, categories, most).items()
+    path = root / layout.image_path(split, found.images[image]["file_name"])
+    kind = tasks.image_type(objects, categories)
+    row = preparation.image_row(name, split, name, divide, path, kind)
+    return row | {schemas.LABEL + task: label for task, label in labels}
 
 
 def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
     """Return the items of an image, given its row."""
-    shared = {key: row[key] for key in ("split", "group_split", "group")}
-    shared |= {"images": [row["image_id"]], "pair": None}
-    items = questions.about(image)
+    shared, items = preparation.about(row), questions.about(image)
     return [item | shared | {"item_id": f"{row['image_id']}_{item['item_id']}"} for item in items]
 
 

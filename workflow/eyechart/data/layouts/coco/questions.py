@@ -1,17 +1,67 @@
-"""Make the questions about a COCO image: presence, position, counting, caption."""
+"""Make the questions about a COCO image: presence, position, counting, caption.
+
+Source of presence: Li et al., "Evaluating Object Hallucination in Large Vision-Language Models"
+(POPE, EMNLP 2023): negatives at random, by frequency, and by co-occurrence with what is there.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from random import Random
 from typing import Any
 
+import numpy as np
+
 from eyechart.core.randomness import dice
-from eyechart.data.layouts.coco import presence, tasks
+from eyechart.data.layouts.coco import tasks
 from eyechart.data.layouts.coco.annotations import Annotations
 from eyechart.data.preparation import Row
 
 YES_NO = ["yes", "no"]
+
+
+def count(images: Iterable[Collection[int]], k: int) -> np.ndarray:
+    """Return in how many images two of k categories occur together, int64 of shape (k, k).
+
+    Each image is given as its categories, 0 to k - 1; the diagonal counts each category.
+    """
+    listed = [sorted(present) for present in images]
+    occurs = np.zeros((len(listed), k), np.float32)  # (n, k); exact: counts stay below 2^24
+    for row, present in zip(occurs, listed, strict=True):
+        row[present] = 1
+    return (occurs.T @ occurs).astype(np.int64)
+
+
+def draw(
+    present: Collection[int], most: int, together: np.ndarray, dice: Random
+) -> tuple[list[int], dict[str, list[int]]]:
+    """Draw the categories that one image is asked about.
+
+    Return the present ones, and per sampling equally many absent ones: ``random`` drawn uniformly,
+    ``popular`` the most frequent, ``adversarial`` those that co-occur most often with the image's
+    categories. Ties are broken in favour of the first category.
+
+    Parameters
+    ----------
+    present : categories present in the image
+    most : questions per answer and sampling at most; fewer if the image has, or lacks, fewer
+    together : counts over all images of the split, see :func:`count`
+    dice : random generator of this image
+    """
+    has = sorted(present)
+    absent = [c for c in range(len(together)) if c not in present]
+    n = min(most, len(has), len(absent))
+    beside = together[has].sum(axis=0)  # (k,)
+    return dice.sample(has, n), {
+        "random": dice.sample(absent, n),
+        "popular": _top(absent, together.diagonal(), n),
+        "adversarial": _top(absent, beside, n),
+    }
+
+
+def _top(categories: list[int], score: np.ndarray, n: int) -> list[int]:
+    return sorted(categories, key=lambda c: (-int(score[c]), c))[:n]
 
 
 @dataclass(frozen=True)
@@ -20,13 +70,10 @@ class Questions:
 
     Attributes
     ----------
-    seeds : tuple
-        Seeds of every draw: dataset, seed, split.
-    annotations : Annotations
-        Annotations of all images of the split, sampled or not, for category frequencies.
-    settings : dict
-        ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
-        ``position_margin``, ``most_count``, ``wording``.
+    seeds : seeds of every draw: dataset, seed, split
+    annotations : of all images of the split, sampled or not, for category frequencies
+    settings : ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
+        ``position_margin``, ``most_count``, ``wording``
     """
 
     seeds: tuple[str | int, ...]
@@ -43,9 +90,9 @@ class Questions:
         return [item for ask in drawn for item in ask(image)]
 
     @cached_property
-    def _statistics(self) -> presence.Statistics:
+    def _together(self) -> np.ndarray:
         images = [self._present(image) for image in self.annotations.images]
-        return presence.count(images, len(self.annotations.categories))
+        return count(images, len(self.annotations.categories))
 
     def _present(self, image: int) -> set[int]:
         return {thing["category"] for thing in self.annotations.objects[image]}
@@ -65,9 +112,7 @@ class Questions:
     def _presence(self, image: int) -> Iterator[Row]:
         """Yield, per sampling, questions about present and equally many absent categories."""
         own = dice("coco", "presence", *self.seeds, image)
-        present, absent = presence.draw(
-            self._present(image), self.settings["presence"], self._statistics, own
-        )
+        present, absent = draw(self._present(image), self.settings["presence"], self._together, own)
         for sampling in tasks.SAMPLINGS:
             for answer, categories in zip(YES_NO, (present, absent[sampling]), strict=True):
                 for category in categories:

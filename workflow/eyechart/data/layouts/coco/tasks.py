@@ -4,10 +4,10 @@ Used to check the configuration, so it imports only the standard library.
 """
 
 import re
-import string
 from typing import Any
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError
+from eyechart.data.canvas.tasks import fields_of
 
 OBJECT_COUNT = "object_count"
 # object_count, and has_<category> for every annotated category
@@ -80,20 +80,13 @@ def check_wording(wording: dict[str, str], where: str) -> None:
     ``where`` begins the message, e.g. ``datasets.coco.wording``.
     """
     for task, (allowed, needed) in _FIELDS.items():
-        if task not in wording:
-            raise UserError(f"{where}: the key {task!r} is missing")
-        text = wording[task]
-        try:
-            parts = list(string.Formatter().parse(text))
-        except ValueError as error:
-            raise UserError(f"{where}.{task} is {text!r}, with a lone brace ({error})") from None
-        fields = {field for _, field, _, _ in parts if field is not None}
-        for field in sorted(fields - allowed):
-            raise UserError(f"{where}.{task}: unknown field {field!r}; {nearest(field, allowed)}")
+        fields = fields_of(wording, task, allowed, where)
         for choice in needed:
             if not choice & fields:
                 words = " or ".join(f"{{{field}}}" for field in sorted(choice))
-                raise UserError(f"{where}.{task} is {text!r}, expected the field {words} in it")
+                raise UserError(
+                    f"{where}.{task} is {wording[task]!r}, expected the field {words} in it"
+                )
 
 
 def word(text: str, category: str, side: str) -> str:
@@ -111,14 +104,8 @@ def word(text: str, category: str, side: str) -> str:
 def sides(box: list[float], size: tuple[int, int], margin: float) -> list[tuple[str, str]]:
     """Return per axis the side of a box and the opposite side; none for a box in the middle.
 
-    Parameters
-    ----------
-    box : list of float
-        Left, top, width, height in px, as COCO has it.
-    size : tuple of int
-        Width and height of the image in px.
-    margin : float
-        Half-width of the middle band, as a share of the image's side.
+    The box is left, top, width, height in px, as COCO has it; ``size`` the width and height of the
+    image in px, and ``margin`` the half-width of the middle band, as a share of the image's side.
     """
     found = []
     for axis, (low, high) in enumerate(SIDES):

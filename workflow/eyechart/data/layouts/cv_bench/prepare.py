@@ -17,7 +17,6 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
 
 import logging
 import math
-from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
@@ -25,11 +24,11 @@ from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, decode
-from eyechart.data.canvas.tasks import DEPTH, check_wording
-from eyechart.data.hub_rows import image_bytes, read_rows, text_list, whole_number
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import DEPTH
 from eyechart.data.layouts.cv_bench import layout
-from eyechart.data.records import Record
+from eyechart.data.open_image import decode
+from eyechart.data.records import Record, image_bytes, read_rows, text_list, whole_number
 from eyechart.tables.regions import LETTERS, Region, box
 
 _COLUMNS = ["idx", "task", "image", "question", "choices", "answer", "source_dataset",
@@ -40,10 +39,7 @@ _log = logging.getLogger(__name__)
 def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
     """Return the boxes of a row, each [left, top, right, bottom], clipped to the image.
 
-    Raises
-    ------
-    UserError
-        If the cell has another form, or a box lies entirely outside the image.
+    Raise a UserError if the cell has another form, or a box lies entirely outside the image.
     """
     if not isinstance(values, list) or not all(_is_box(value) for value in values):
         raise UserError(
@@ -64,10 +60,7 @@ def boxes(values: Any, size: tuple[int, int], where: str) -> list[Region]:
 def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     """Return the puzzle of a row about depth order.
 
-    Raises
-    ------
-    UserError
-        If a cell cannot be read.
+    Raise a UserError if a cell cannot be read.
     """
     where, values = record
     choices = text_list(values["choices"], "choices", where)
@@ -93,13 +86,12 @@ def puzzle_of(record: Record, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], path: Path, writer: PuzzleWriter) -> None:
+def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
     """Add every wanted row about depth order to the tables."""
     (split,) = settings["splits"]
-    args, cut = writer.args, 0
+    path, cut = writer.root / layout.ROWS, 0
     depth = [r.values["idx"] for r in read_rows(path, ["idx", "task"]) if layout.is_depth(r)]
-    names = [str(idx) for idx in depth]
-    wanted = set(canvas_items.choose(names, settings["most"], args.dataset, args.seed, split))
+    wanted = set(writer.chosen(map(str, depth), split))
     for record in read_rows(path, _COLUMNS):
         if layout.is_depth(record) and str(record.values["idx"]) in wanted:
             puzzle = puzzle_of(record, split, settings["wording"][DEPTH])
@@ -114,16 +106,13 @@ def prepare(settings: dict[str, Any], path: Path, writer: PuzzleWriter) -> None:
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    where = f"datasets.{args.dataset}"
-    check_wording(args.settings["wording"], [DEPTH], True, f"{where}.wording")
     if not args.settings["marks"]:
         raise UserError(
-            f"{where}.marks is false, but CV-Bench's images have boxes drawn in; set it to true"
+            f"datasets.{args.dataset}.marks is false, but CV-Bench's images have boxes drawn in; "
+            "set it to true"
         )
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args.settings, root / layout.ROWS, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [DEPTH], True) as writer:
+        prepare(args.settings, writer)
 
 
 def _is_box(value: Any) -> bool:

@@ -12,28 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import within_top
-from eyechart.data.layouts.mmvp.layout import check_one
+from eyechart.data.layouts.base import Inventory, check_file
 from eyechart.tables import receipt
 
 NAME = "hpatches"
 TOPS = ("hpatches-sequences-release", "")  # possible top folders of an archive
-RELEASED = None  # no splits: the only one may have any name
+FILES = (r"[iv]_[^/]+/([1-6]\.ppm|H_1_[2-6])",)
+RELEASED = None
 KINDS = {"i": "illumination", "v": "viewpoint"}
 LAST = 6
 _SEQUENCE = re.compile(r"[iv]_[^/]+")
-_MEMBER = re.compile(r"[iv]_[^/]+/([1-6]\.ppm|H_1_[2-6])")
-
-
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    return path if _MEMBER.fullmatch(path) else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for more than one split: all sequences are one split."""
-    check_one(splits, NAME)
 
 
 def image_path(sequence: str, number: int) -> str:
@@ -47,49 +35,28 @@ def homography(sequence: str, number: int) -> str:
 
 
 def sequences(root: Path) -> list[str]:
-    """Return the names of all sequences.
-
-    Raises
-    ------
-    UserError
-        If there are no sequences.
-    """
-    found = sorted(path.name for path in Path(root).glob("*/") if _SEQUENCE.fullmatch(path.name))
+    """Return the names of all sequences, or raise a UserError if there are none."""
+    found = sorted(path.name for path in root.glob("*/") if _SEQUENCE.fullmatch(path.name))
     if not found:
         raise UserError(f"{root}: no sequence folders, expected names such as v_wall or i_dome")
     return found
 
 
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts of the only split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If there is no sequence, or one lacks an image or a homography.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts of the only split, and all files relative to ``root``."""
     names = sequences(root)
     files = [image_path(name, number) for name in names for number in range(1, LAST + 1)]
     files += [homography(name, number) for name in names for number in range(2, LAST + 1)]
     for file in files:
-        if not (Path(root) / file).is_file():
-            raise UserError(f"{Path(root) / file}: no such file, but its sequence requires it")
+        check_file(root / file, "but its sequence requires it", "file")
     counts = receipt.SplitCounts(images=LAST * len(names), questions=(LAST - 1) * len(names))
     return {splits[0]: counts}, [Path(file) for file in files]
 
 
 def read_homography(path: Path) -> np.ndarray:
-    """Read a homography.
+    """Return a homography, float64 of shape (3, 3).
 
-    Returns
-    -------
-    ndarray of float64, shape (3, 3)
-
-    Raises
-    ------
-    UserError
-        If the file is missing, or does not contain an invertible 3 x 3 matrix.
+    Raise a UserError if the file is missing, or does not contain an invertible 3 x 3 matrix.
     """
     try:
         rows = [line.split() for line in Path(path).read_text(encoding="ascii").splitlines()]

@@ -19,21 +19,51 @@ import logging
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, open_image, size_of
-from eyechart.data.canvas.tasks import LOW_LEVEL, check_wording
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import LOW_LEVEL
 from eyechart.data.layouts.hpatches import layout
-from eyechart.data.layouts.hpatches.corners import corners
+from eyechart.data.open_image import decode, read_image
 from eyechart.tables.regions import LETTERS
 
 _CELLS = 24  # grid cells along the first image's longer side, one candidate each
 _EDGE = 0.02  # minimum distance of a mark to the border, as a share of the longer side
+_WIDTH = 2.0  # of the window in which corners are found, in px
 _log = logging.getLogger(__name__)
+
+
+def strength(grey: np.ndarray) -> np.ndarray:
+    """Return the corner strength of every pixel of a grey image, both of shape (h, w).
+
+    It is the smaller eigenvalue of the structure tensor (Shi & Tomasi, CVPR 1994).
+    """
+    down, across = np.gradient(gaussian_filter(grey.astype(np.float64), 1.0))
+    xx, yy, xy = (gaussian_filter(p, _WIDTH) for p in (across**2, down**2, across * down))
+    return (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+
+
+def corners(grey: np.ndarray, cells: int) -> np.ndarray:
+    """Return the strongest pixel per grid cell, restricted to the stronger half of them.
+
+    ``grey`` has the shape (h, w), and ``cells`` along its longer side. The pixels are int64 of
+    shape (n, 2): x and y indices, strongest first.
+    """
+    found = strength(grey)
+    step = max(max(grey.shape) // cells, 1)
+    best = []
+    for top in range(0, grey.shape[0], step):
+        for left in range(0, grey.shape[1], step):
+            cell = found[top : top + step, left : left + step]
+            y, x = np.unravel_index(int(cell.argmax()), cell.shape)
+            best.append((float(cell[y, x]), left + int(x), top + int(y)))
+    best.sort(key=lambda one: (-one[0], one[1:]))
+    return np.array([one[1:] for one in best[: max((len(best) + 1) // 2, 1)]], np.int64)
 
 
 def puzzle_of(
@@ -49,14 +79,14 @@ def puzzle_of(
     paths = [root / layout.image_path(sequence, n) for n in (1, number)]
     homography_path = root / layout.homography(sequence, number)
     matrix = layout.read_homography(homography_path)
-    first, size = open_image(paths[0], sequence), size_of(paths[1], sequence)
+    first, other = (decode(read_image(path, sequence), path)[0] for path in paths)
     found = corners(np.asarray(first.convert("L"), np.float64), _CELLS)
     found = found[_inside(found, first.size)]
     visible = layout.project(matrix, found)
-    possible = [int(n) for n in np.flatnonzero(_inside(visible, size))]
+    possible = [int(n) for n in np.flatnonzero(_inside(visible, other.size))]
     source, target = ([(float(x) + 0.5, float(y) + 0.5) for x, y in of] for of in (found, visible))
     name = f"{sequence}_1_{number}"
-    apart = args.settings["apart"] * max(size)
+    apart = args.settings["apart"] * max(other.size)
     made = match(source, target, apart, possible, args.dataset, args.seed, name)
     if made is None:
         return None
@@ -87,10 +117,10 @@ def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> None:
     """Add every wanted pair of images to the tables."""
-    (split,), most = args.settings["splits"], args.settings["most"]
+    (split,) = args.settings["splits"]
     names = [f"{s}/{n}" for s in layout.sequences(root) for n in range(2, layout.LAST + 1)]
     unused = []
-    for name in canvas_items.choose(names, most, args.dataset, args.seed, split):
+    for name in writer.chosen(names, split):
         sequence, number = name.split("/")
         puzzle = puzzle_of(root, sequence, int(number), args)
         if puzzle:
@@ -105,11 +135,8 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    check_wording(args.settings["wording"], [LOW_LEVEL], False, f"datasets.{args.dataset}.wording")
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [LOW_LEVEL]) as writer:
+        prepare(args, writer.root, writer)
 
 
 if __name__ == "__main__":

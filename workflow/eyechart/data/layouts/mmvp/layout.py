@@ -1,24 +1,30 @@
 """The official on-disk layout of MMVP: ``Questions.csv`` and ``MMVP Images/<Index>.jpg``.
 
 Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number images by row;
-here the ``Index`` counts, so rows may be in any order. MMVP has no splits: the only split of a
-dataset in this layout may have any name.
+here the ``Index`` counts, so rows may be in any order.
 """
 
 import re
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import within_top
+from eyechart.data.layouts.base import Inventory
 from eyechart.data.layouts.mmvp.tasks import pattern_of
+from eyechart.data.layouts.pairs import (
+    QUESTIONS,
+    PairedRow,
+    folder,
+    inventory_of,
+    read_paired,
+)
 from eyechart.data.records import Record, positive, read_csv, require
-from eyechart.tables import receipt
 
 NAME = "mmvp"
 TOPS = ("MMVP", "")  # possible top folders of an archive
-RELEASED = None  # the only split may have any name
-QUESTIONS = "Questions.csv"
+FILES = (r"(Questions|Patterns)\.csv", r"MMVP[ _]Images/[0-9]+\.jpg")
+RELEASED = None
 PATTERNS = "Patterns.csv"  # addition of eyechart's rendered datasets: the pattern of each Index
 FOLDERS = ("MMVP Images", "MMVP_Images")  # the name in the authors' script, and a common variant
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
@@ -26,141 +32,43 @@ UNKNOWN = "mmvp"  # task of items whose pattern was not published
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
 
 
-class MmvpQuestion(NamedTuple):
-    """One row of ``Questions.csv``: the texts of its options, and the letter of the correct one."""
+@dataclass(frozen=True)
+class MmvpQuestion(PairedRow):
+    """One question: the texts of its options, and the letter of the correct one."""
 
-    where: str
-    number: int
-    text: str
     options: str
     choices: list[str]
     letter: str
     answer: str
-    pattern: str
 
 
-def image_path(root: Path, index: int) -> str:
-    """Return the path of an image in the dataset's folder."""
-    return f"{folder(root, FOLDERS)}/{index}.jpg"
+def image_path(root: Path, question: MmvpQuestion) -> str:
+    """Return the path of a question's image in the dataset's folder."""
+    return f"{folder(root, FOLDERS)}/{question.number}.jpg"
 
 
-def folder(root: Path, names: tuple[str, ...]) -> str:
-    """Return which of several names the image folder has.
-
-    Raises
-    ------
-    UserError
-        If none of these folders exists.
-    """
-    found = [name for name in names if (Path(root) / name).is_dir()]
-    if not found:
-        raise UserError(f"{root}: no image folder, expected {' or '.join(names)}")
-    return found[0]
-
-
-def image_name(number: int) -> str:
-    """Return the id of the image with this number."""
-    return f"image_{number:03d}"
-
-
-def pair_name(number: int) -> str:
-    """Return the id of the pair that consists of 2k − 1 and 2k.
-
-    >>> pair_name(1), pair_name(2), pair_name(300)
-    ('pair_001', 'pair_001', 'pair_150')
-    """
-    return f"pair_{(number + 1) // 2:03d}"
-
-
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    folders = "|".join(map(re.escape, FOLDERS))
-    needed = path in (QUESTIONS, PATTERNS) or re.fullmatch(rf"({folders})/[0-9]+\.jpg", path)
-    return path if needed else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for more than one split: all questions are one split."""
-    check_one(splits, NAME)
-
-
-def check_one(splits: list[str], layout: str) -> None:
-    """Raise a UserError for more than one split of a layout without splits."""
-    if len(splits) != 1:
-        raise UserError(
-            f"splits are {', '.join(splits)}, but the layout {layout!r} has no splits; give one "
-            "name for all of it, e.g. [test]"
-        )
-
-
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts of the only split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If the questions cannot be read (see :func:`read_questions`), or an image is missing.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts of the only split, and all files relative to ``root``."""
     questions = read_questions(root)
-    for question in questions:
-        path = Path(root) / image_path(root, question.number)
-        if not path.is_file():
-            raise UserError(f"{path}: no such image, but {question.where} asks about it")
-    lists = [QUESTIONS, *([PATTERNS] if (Path(root) / PATTERNS).exists() else [])]
-    files = [*lists, *(image_path(root, question.number) for question in questions)]
-    counts = receipt.SplitCounts(images=len(questions), questions=len(questions))
-    return {splits[0]: counts}, [Path(file) for file in files]
+    images = [image_path(root, question) for question in questions]
+    tables = [QUESTIONS, *([PATTERNS] if (root / PATTERNS).exists() else [])]
+    return inventory_of(root, splits[0], questions, images, tables)
 
 
 def read_questions(root: Path) -> list[MmvpQuestion]:
-    """Read the questions, sorted by ``Index``; 2k − 1 and 2k are a pair.
+    """Read the questions, sorted by ``Index``.
 
-    Raises
-    ------
-    UserError
-        If a column is missing, a cell cannot be read, an ``Index`` is duplicated or lacks its
-        partner, or the two rows of a pair differ in question or options, or have equal answers.
+    Raise a UserError if they cannot be read, or the two rows of a pair differ in question, options
+    or pattern, or have equal answers.
     """
-    path = Path(root) / QUESTIONS
-    records = read_csv(path, strict=False)  # as lenient with quotes as the authors' reader
-    require(records, COLUMNS, path)
-    patterns = _read_patterns(Path(root) / PATTERNS)
-    found: dict[int, MmvpQuestion] = {}
-    for record in records:
-        question = _question(record, patterns)
-        if question.number in found:
-            earlier = found[question.number].where
-            raise UserError(f"{record.where}: Index {question.number} is already in {earlier}")
-        found[question.number] = question
-    for index, question in found.items():
-        partner = found.get(partner_of(index))
-        if partner is None:
-            raise UserError(
-                f"{question.where}: Index {index} lacks its partner {partner_of(index)} among the "
-                f"{len(found)} rows, but 2k - 1 and 2k make a pair"
-            )
-        _check_pair(question, partner)
-    return [found[index] for index in sorted(found)]
-
-
-def partner_of(index: int) -> int:
-    """Return the other number of a pair: 2k for 2k − 1 and vice versa.
-
-    >>> partner_of(1), partner_of(2), partner_of(279)
-    (2, 1, 280)
-    """
-    return index + 1 if index % 2 else index - 1
+    patterns = _read_patterns(root / PATTERNS)
+    return read_paired(root, COLUMNS, partial(_question, patterns=patterns), _check_pair)
 
 
 def parse_options(text: str, where: str) -> list[str]:
     """Return the option texts of ``(a) … (b) …``; letters are consecutive from a, in either case.
 
-    Raises
-    ------
-    UserError
-        If the text has another form, an option is empty, or two options are equal.
+    Raise a UserError if the text has another form, an option is empty, or two options are equal.
     """
     found = _OPTION.findall(text)
     whole = "".join(f"({letter}){option}" for letter, option in found)

@@ -21,15 +21,14 @@ the same answer. It has since been revised and swaps all four (README of its MMV
 
 import json
 import logging
-from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.mmvp import layout
 from eyechart.data.layouts.mmvp.layout import MmvpQuestion
-from eyechart.data.preparation import Row
+from eyechart.data.layouts.pairs import image_name, image_rows, item_row
+from eyechart.data.preparation import Divide, Row
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def corrected_answer(question: MmvpQuestion) -> str | None:
 
 
 def item_rows(
-    questions: list[MmvpQuestion], split: str, divide: Callable[[str], str], corrections: bool
+    questions: list[MmvpQuestion], split: str, divide: Divide, corrections: bool
 ) -> list[Row]:
     """Return one row per question; the pair is the group.
 
@@ -76,7 +75,6 @@ def item_rows(
     rows = []
     for question in questions:
         changed = corrected_answer(question) if corrections else None
-        pair = layout.pair_name(question.number)
         meta = {
             "index": question.number,
             "options": question.options,
@@ -84,40 +82,15 @@ def item_rows(
             "corrections": corrections,
             "corrected": changed is not None,
         }
-        rows.append(
-            {
-                "item_id": f"question_{question.number:03d}",
-                "split": split,
-                "group_split": divide(pair),
-                "group": pair,
-                "images": [layout.image_name(question.number)],
-                "prompt": question.text,
-                "choices": question.choices,
-                "answer": question.answer if changed is None else changed,
-                "task": question.pattern,
-                "type": question.text,
-                "pair": pair,
-                "meta": json.dumps(meta, ensure_ascii=False),
-            }
-        )
-    return rows
-
-
-def image_rows(
-    root: Path, questions: list[MmvpQuestion], split: str, divide: Callable[[str], str]
-) -> list[Row]:
-    """Return one row per image, without its hash and size; its type is the pattern of its pair."""
-    return [
-        {
-            "image_id": layout.image_name(question.number),
-            "split": split,
-            "group_split": divide(layout.pair_name(question.number)),
-            "group": layout.pair_name(question.number),
-            "path": (root / layout.image_path(root, question.number)).as_posix(),
-            "type": question.pattern,
+        own = {
+            "item_id": f"question_{question.number:03d}",
+            "images": [image_name(question.number)],
+            "choices": question.choices,
+            "answer": question.answer if changed is None else changed,
+            "meta": json.dumps(meta, ensure_ascii=False),
         }
-        for question in questions
-    ]
+        rows.append(item_row(question, split, divide) | own)
+    return rows
 
 
 @command
@@ -127,7 +100,8 @@ def main(args: preparation.Preparation) -> None:
     (split,), divide = args.settings["splits"], preparation.divider(args)
     questions = layout.read_questions(root)
     items = item_rows(questions, split, divide, args.settings["corrections"])
-    images = image_rows(root, questions, split, divide)
+    paths = [root / layout.image_path(root, question) for question in questions]
+    images = image_rows(questions, paths, split, divide)
     preparation.add_image_facts(root, images, receipt)
     preparation.write_tables(args, [preparation.as_items(items)], images, [])
     changed = [row["item_id"] for row in items if json.loads(row["meta"])["corrected"]]

@@ -23,22 +23,9 @@ def pattern_of(name: str, where: str) -> str:
     """Return the pattern named by a ``Type``, as written in folders, tables and papers.
 
     ``Camera_Perspective``, ``Positional and Relational Context`` and ``Structural Character`` are
-    examples: words are separated by blanks or underscores, in any case.
+    examples: words are separated by blanks or underscores, in any case. Raise a UserError that
+    begins with ``where`` if the name matches no pattern, or two.
 
-    Parameters
-    ----------
-    name : str
-        The ``Type``.
-    where : str
-        File and row, which begin the error message.
-
-    Raises
-    ------
-    UserError
-        If the name matches no pattern, or two.
-
-    Examples
-    --------
     >>> pattern_of("Camera_Perspective", "Questions.csv: line 2")
     'viewpoint'
     """

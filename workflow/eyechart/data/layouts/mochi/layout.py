@@ -7,37 +7,21 @@ import re
 from pathlib import Path
 
 from eyechart.core.errors import UserError
-from eyechart.data.hub_rows import read_rows
-from eyechart.data.layouts.base import check_splits, within_top
+from eyechart.data.layouts.base import Inventory
+from eyechart.data.records import read_rows
 from eyechart.tables import receipt
 
 NAME = "mochi"
 TOPS = ("MOCHI", "")  # possible top folders of an archive
+FILES = (r"data/train-(\d{5})-of-(\d{5})\.parquet",)
 RELEASED = ("train",)
-_SHARD = re.compile(r"data/train-(\d{5})-of-(\d{5})\.parquet")
-
-
-def member(name: str, splits: list[str]) -> str | None:
-    """Return a file's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    return path if _SHARD.fullmatch(path) else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for any split but the only one."""
-    check_splits(splits, RELEASED, "MOCHI", "answers")
+TITLE, WITH = "MOCHI", "answers"
 
 
 def shards(root: Path) -> list[Path]:
-    """Return the Parquet files, in order.
-
-    Raises
-    ------
-    UserError
-        If there are no files, or one is missing.
-    """
-    found = sorted((Path(root) / "data").glob("train-*.parquet"))
-    matches = [_SHARD.fullmatch(path.relative_to(root).as_posix()) for path in found]
+    """Return the Parquet files, in order; raise a UserError if there are none or one is missing."""
+    found = sorted((root / "data").glob("train-*.parquet"))
+    matches = [re.fullmatch(FILES[0], path.relative_to(root).as_posix()) for path in found]
     counts = {int(match[2]) for match in matches if match}
     if counts != {len(found)} or None in matches:
         raise UserError(
@@ -47,15 +31,8 @@ def shards(root: Path) -> list[Path]:
     return found
 
 
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts of the only split, and its files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or damaged.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts of the only split, and its files relative to ``root``."""
     files = shards(root)
     numbers = [r.values["n_objects"] for f in files for r in read_rows(f, ["n_objects"])]
     counts = receipt.SplitCounts(images=sum(n or 0 for n in numbers), questions=len(numbers))

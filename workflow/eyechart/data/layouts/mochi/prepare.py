@@ -15,7 +15,6 @@ Writes: ``items.parquet``, ``images.parquet``, ``regions.parquet``, and the imag
         --regions results/datasets/mochi/regions.parquet
 """
 
-from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
@@ -23,11 +22,10 @@ from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter
-from eyechart.data.canvas.tasks import ODD, check_wording
-from eyechart.data.hub_rows import image_bytes, read_rows, whole_number
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import ODD
 from eyechart.data.layouts.mochi import layout
-from eyechart.data.records import Record
+from eyechart.data.records import Record, image_bytes, read_rows, whole_number
 from eyechart.tables.regions import LETTERS
 
 _COLUMNS = ["dataset", "condition", "trial", "n_objects", "oddity_index", "images"]
@@ -37,11 +35,8 @@ _MOST = 4  # maximum number of images of a trial
 def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     """Return the puzzle of the ``number``-th row, from 1.
 
-    Raises
-    ------
-    UserError
-        If the number of images is not 3 or 4, differs from ``n_objects``, or the odd one is not
-        among them.
+    Raise a UserError if the number of images is not 3 or 4, differs from ``n_objects``, or the odd
+    one is not among them.
     """
     where, values = record
     images = values["images"] or []
@@ -76,13 +71,11 @@ def puzzle_of(record: Record, number: int, split: str, wording: str) -> Puzzle:
     )
 
 
-def prepare(settings: dict[str, Any], root: Path, writer: PuzzleWriter) -> None:
+def prepare(settings: dict[str, Any], writer: PuzzleWriter) -> None:
     """Add every wanted row to the tables."""
-    (split,), args = settings["splits"], writer.args
-    files = layout.shards(root)
+    (split,), files = settings["splits"], layout.shards(writer.root)
     count = sum(1 for file in files for _ in read_rows(file, ["trial"]))
-    numbers = [str(number) for number in range(1, count + 1)]
-    wanted = set(canvas_items.choose(numbers, settings["most"], args.dataset, args.seed, split))
+    wanted = set(writer.chosen(map(str, range(1, count + 1)), split))
     rows = (record for file in files for record in read_rows(file, _COLUMNS))
     for number, record in enumerate(rows, 1):
         if str(number) in wanted:
@@ -92,11 +85,8 @@ def prepare(settings: dict[str, Any], root: Path, writer: PuzzleWriter) -> None:
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    check_wording(args.settings["wording"], [ODD], False, f"datasets.{args.dataset}.wording")
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args.settings, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [ODD]) as writer:
+        prepare(args.settings, writer)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,14 @@ import numpy as np
 from scipy.io import loadmat
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.layouts.base import check_splits, within_top
+from eyechart.data.layouts.base import Inventory
 from eyechart.tables import receipt
 
 NAME = "nyuv2"
 TOPS = ("nyu_depth_v2", "")  # possible top folders of an archive
+FILES = (r"nyu_depth_v2_labeled\.mat", r"splits\.mat")
 RELEASED = ("train", "test")
+TITLE, WITH = "NYU Depth V2", "depths"
 IMAGES_FILE = "nyu_depth_v2_labeled.mat"
 SPLITS = "splits.mat"
 _NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
@@ -43,26 +45,8 @@ class Nyuv2Image(NamedTuple):
     scene: str
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return a file's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    return path if path in (IMAGES_FILE, SPLITS) else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for a split that does not exist, before any download."""
-    check_splits(splits, RELEASED, "NYU Depth V2", "depths")
-
-
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts per split, and both files.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or damaged, or the two files are inconsistent.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts per split, and both files, which must be consistent."""
     numbers = read_splits(root)
     with opened(root) as file:
         count = file["images"].shape[0]
@@ -70,7 +54,7 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
         off = [number for number in numbers[split] if not 1 <= number <= count]
         if off:
             raise UserError(
-                f"{Path(root) / SPLITS}: {_NUMBERS[split]} names image {off[0]}, but {IMAGES_FILE} "
+                f"{root / SPLITS}: {_NUMBERS[split]} names image {off[0]}, but {IMAGES_FILE} "
                 f"holds 1 to {count}"
             )
     counts = {s: receipt.SplitCounts(images=len(numbers[s]), questions=0) for s in splits}
@@ -78,14 +62,8 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
 
 
 def read_splits(root: Path) -> dict[str, list[int]]:
-    """Return the image numbers of every official split, from 1.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or damaged, or an image belongs to two splits.
-    """
-    path = Path(root) / SPLITS
+    """Return the image numbers of every official split, from 1; no image may be in two."""
+    path = root / SPLITS
     try:
         found = loadmat(path)
     except FileNotFoundError:
@@ -105,14 +83,8 @@ def read_splits(root: Path) -> dict[str, list[int]]:
 
 @contextmanager
 def opened(root: Path) -> Iterator[h5py.File]:
-    """Open the file of images after checking that its arrays are consistent.
-
-    Raises
-    ------
-    UserError
-        If it is missing or damaged, lacks an array, or depths and images differ in size.
-    """
-    path = Path(root) / IMAGES_FILE
+    """Open the file of images; its depths and images must be there and of one size."""
+    path = root / IMAGES_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:

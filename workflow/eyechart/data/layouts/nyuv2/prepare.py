@@ -17,12 +17,13 @@ import h5py
 import numpy as np
 from PIL import Image
 
-from eyechart.core.files import atomic
+from eyechart.core.files import write_bytes
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
-from eyechart.data.canvas.tables import FOLDER, png, remove_stale
+from eyechart.data.canvas.tables import FOLDER, remove_stale
 from eyechart.data.layouts.nyuv2 import layout
+from eyechart.data.open_image import png
 from eyechart.data.preparation import Row
 from eyechart.tables.items import LABEL
 
@@ -31,15 +32,9 @@ _MOST = np.iinfo(np.uint16).max
 
 
 def thousandths(depth: np.ndarray) -> np.ndarray:
-    """Return metres as integer thousandths; 0 for unknown depths: NaN, negative or too far.
+    """Return metres as integer thousandths, uint16; 0 for unknown depths: NaN, negative or too far.
 
-    Parameters
-    ----------
-    depth : ndarray of float, shape (h, w)
-
-    Returns
-    -------
-    ndarray of uint16, shape (h, w)
+    Both are of shape (h, w).
     """
     found = np.rint(np.nan_to_num(depth.astype(np.float64), nan=0, posinf=0, neginf=0) * 1000)
     return np.where((found > 0) & (found <= _MOST), found, 0).astype(np.uint16)
@@ -52,8 +47,7 @@ def row_of(file: h5py.File, number: int, split: str, folder: Path) -> Row:
     data = png(Image.fromarray(loaded.image))
     path, depth = folder / f"{name}.png", folder / f"{name}_depth.png"
     for to, content in ((path, data), (depth, png(Image.fromarray(thousandths(loaded.depth))))):
-        with atomic(to) as partial:
-            partial.write_bytes(content)
+        write_bytes(to, content)
     height, width = loaded.depth.shape
     return {
         "image_id": name,

@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
-from eyechart.data.layouts.base import check_splits, require, require_plain, within_top
+from eyechart.data.layouts.base import Inventory, check_file, require, require_plain
 from eyechart.tables import receipt
 
 NAME = "spair"
 TOPS = ("SPair-71k", "")  # possible top folders of an archive
+FILES = (r"PairAnnotation/{split}/.*\.json", r"JPEGImages/[^/]+/[^/]+\.jpg")
 RELEASED = ("trn", "val", "test")
+TITLE, WITH = "SPair-71k", "keypoints"
 _PAIR = re.compile(r"(\d+)-([^:/]+)-([^-:/]+):([^/:]+)\.json")
-_IMAGE = re.compile(r"JPEGImages/[^/]+/[^/]+\.jpg")
 _FIELDS = ("src_imname", "trg_imname", "src_kps", "trg_kps", "kps_ids", "category")
 Point = tuple[float, float]
 
@@ -43,27 +44,12 @@ class Keypoints(NamedTuple):
     target: list[Point]
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    wanted = any(path.startswith(f"PairAnnotation/{split}/") for split in splits)
-    return path if (wanted and path.endswith(".json")) or _IMAGE.fullmatch(path) else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for a split that does not exist, before any download."""
-    check_splits(splits, RELEASED, "SPair-71k", "keypoints")
-
-
 def pairs(root: Path, split: str) -> list[SpairPair]:
     """Return the pairs of a split, in the order of their annotations' names.
 
-    Raises
-    ------
-    UserError
-        If there are no pairs, or a file name is not that of a pair.
+    Raise a UserError if there are no pairs, or a file name is not that of a pair.
     """
-    folder = Path(root) / "PairAnnotation" / split
+    folder = root / "PairAnnotation" / split
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -86,29 +72,16 @@ def pairs(root: Path, split: str) -> list[SpairPair]:
     return found
 
 
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts per split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If a split has no pairs, or an image of a pair is missing.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts per split, and all files relative to ``root``."""
     counts: dict[str, receipt.SplitCounts] = {}
     files: dict[str, None] = {}
     for split in splits:
-        images: set[str] = set()
         found = pairs(root, split)
-        for pair in found:
-            for name in (pair.source, pair.target):
-                if name not in images and not (Path(root) / name).is_file():
-                    raise UserError(
-                        f"{Path(root) / name}: no such image, but {pair.annotation} requires it"
-                    )
-                images.add(name)
-            files[pair.annotation] = None
-        files |= dict.fromkeys(sorted(images))
+        images = {name: pair for pair in reversed(found) for name in (pair.source, pair.target)}
+        for name, pair in images.items():
+            check_file(root / name, f"but {pair.annotation} requires it")
+        files |= dict.fromkeys([*(pair.annotation for pair in found), *sorted(images)])
         counts[split] = receipt.SplitCounts(images=len(images), questions=len(found))
     return counts, [Path(file) for file in files]
 
@@ -116,13 +89,10 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
 def read_keypoints(root: Path, pair: SpairPair) -> Keypoints:
     """Read the keypoints of a pair.
 
-    Raises
-    ------
-    UserError
-        If a field is missing, a point is malformed, the two images have different numbers of
-        points, or the annotation names other images than its file name.
+    Raise a UserError if a field is missing, a point is malformed, the two images have different
+    numbers of points, or the annotation names other images than its file name.
     """
-    path = Path(root) / pair.annotation
+    path = root / pair.annotation
     found = read_json(path)
     require(found, _FIELDS, str(path))
     for field, image in (("src_imname", pair.source), ("trg_imname", pair.target)):

@@ -24,10 +24,11 @@ from eyechart.data import preparation
 from eyechart.data.canvas import items as canvas_items
 from eyechart.data.canvas.correspondence import CHOICES, match, move_onto
 from eyechart.data.canvas.items import Puzzle, PuzzleView
-from eyechart.data.canvas.tables import PuzzleWriter, size_of
-from eyechart.data.canvas.tasks import SEMANTIC, check_wording
+from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
+from eyechart.data.canvas.tasks import SEMANTIC
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
+from eyechart.data.open_image import opened, read_image
 from eyechart.tables.regions import LETTERS
 
 _log = logging.getLogger(__name__)
@@ -39,12 +40,8 @@ def puzzle_of(
     """Return the puzzle of a pair and the number of points that were moved onto their images.
 
     The puzzle is None if no four keypoints lie far enough apart; ``apart`` is a share of the second
-    image's longer side. Keypoints are pixel indices, so marks are at pixel centres.
-
-    Raises
-    ------
-    UserError
-        If annotation or images cannot be read, or a keypoint lies outside its image.
+    image's longer side. Keypoints are pixel indices, so marks are at pixel centres. Raise a
+    UserError if annotation or images cannot be read, or a keypoint lies outside its image.
     """
     found = layout.read_keypoints(root, pair)
     if len(found.ids) < CHOICES:
@@ -80,7 +77,8 @@ def _points(
     """Return the points of both images, their minimum distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
-        size = size_of(root / name, pair.annotation)
+        with opened(read_image(root / name, pair.annotation), root / name) as image:
+            size = image.size
         middles = [(x + 0.5, y + 0.5) for x, y in of]
         kept, far = move_onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
         points.append(kept)
@@ -117,11 +115,8 @@ def prepare(args: preparation.WithRegions, root: Path, writer: PuzzleWriter) -> 
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write images and tables."""
-    receipt, root = preparation.open_receipt(args, layout.NAME)
-    check_wording(args.settings["wording"], [SEMANTIC], False, f"datasets.{args.dataset}.wording")
-    writer = PuzzleWriter(args, receipt, root)
-    prepare(args, root, writer)
-    writer.close()
+    with puzzle_writer(args, layout.NAME, [SEMANTIC]) as writer:
+        prepare(args, writer.root, writer)
 
 
 if __name__ == "__main__":

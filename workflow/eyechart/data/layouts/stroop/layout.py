@@ -15,23 +15,23 @@ The colours are those of ``Palette.csv`` in its order, else the sorted names of 
 are no splits: the only split of a dataset in this layout may have any name.
 """
 
-import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.data.layouts.base import within_top
-from eyechart.data.layouts.mmvp.layout import check_one
+from eyechart.data.layouts.base import Inventory
 from eyechart.data.records import Record, read_csv, require
 from eyechart.tables import receipt
 
 NAME = "stroop"
 TOPS = ("stroop", "Stroop", "")  # possible top folders of an archive
-RELEASED = None  # the only split may have any name
+FILES = (r"(Stroop|Palette)\.csv", r"(words|concepts)/(.*/)?[^./][^/]*\.(?i:png|jpe?g)")
+RELEASED = None
 TABLE, PALETTE = "Stroop.csv", "Palette.csv"
 WORDS, CONCEPTS = "words", "concepts"
 NEEDED = ("file", "word", "font", "background")
 CUES = NEEDED[1:]
+NUMBERS = ("size_px", "x", "y", "contrast")
 ENDS = (".png", ".jpg", ".jpeg")
 FEWEST = 2  # images per colour, since one is left out when the others are averaged
 
@@ -59,33 +59,12 @@ class StroopFiles(NamedTuple):
     concepts: dict[str, list[str]]
 
 
-def member(name: str, splits: list[str]) -> str | None:
-    """Return an archive member's path in the dataset's folder, or None if it is not needed."""
-    path = within_top(name, TOPS)
-    if path in (TABLE, PALETTE):
-        return path
-    fits = re.fullmatch(rf"({WORDS}|{CONCEPTS})/.*", path) and path.lower().endswith(ENDS)
-    return path if fits and not Path(path).name.startswith(".") else None
-
-
-def check_released(splits: list[str]) -> None:
-    """Raise a UserError for more than one split: all images are one split."""
-    check_one(splits, NAME)
-
-
-def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCounts], list[Path]]:
-    """Return the counts of the only split, and all files relative to ``root``.
-
-    Raises
-    ------
-    UserError
-        If the tables or folders cannot be read, see :func:`read_dataset`.
-    """
-    check_released(splits)
+def inventory(root: Path, splits: list[str]) -> Inventory:
+    """Return the counts of the only split, and all files relative to ``root``."""
     found = read_dataset(root)
     images = [word.file for word in found.words]
     images += [file for files in found.concepts.values() for file in files]
-    tables = [TABLE, *([PALETTE] if (Path(root) / PALETTE).exists() else [])]
+    tables = [TABLE, *([PALETTE] if (root / PALETTE).exists() else [])]
     counts = receipt.SplitCounts(images=len(images), questions=0)
     return {splits[0]: counts}, [Path(file) for file in (*tables, *images)]
 
@@ -93,13 +72,10 @@ def inventory(root: Path, splits: list[str]) -> tuple[dict[str, receipt.SplitCou
 def read_dataset(root: Path) -> StroopFiles:
     """Read the palette, the table of words and the concept folders.
 
-    Raises
-    ------
-    UserError
-        If a column is missing, a cell cannot be read, a word, font or background is not a colour
-        of the palette, an image is missing or in two rows, or a colour has fewer than two images.
+    Raise a UserError if a column is missing, a cell cannot be read, a word, font or background is
+    not a colour of the palette, an image is missing or in two rows, or a colour has fewer than two
+    images.
     """
-    root = Path(root)
     concepts = _read_concepts(root)
     colors = _read_palette(root / PALETTE, concepts)
     for name in colors:
@@ -186,17 +162,14 @@ def _word(record: Record, colors: dict[str, list[int] | None]) -> Word:
             f"{record.where}: file is {values['file']!r}, expected the path of an image "
             f"({', '.join(ENDS)}) from the dataset's folder, e.g. words/red_in_blue.png"
         )
+    cues = {column: values[column] for column in CUES}
+    numbers: dict[str, Any] = {column: _number(record, column) for column in NUMBERS}
     return Word(
         where=record.where,
         file=file.as_posix(),
-        word=values["word"],
-        font=values["font"],
-        background=values["background"],
         typeface=values.get("typeface", ""),
-        size_px=_number(record, "size_px"),
-        x=_number(record, "x"),
-        y=_number(record, "y"),
-        contrast=_number(record, "contrast"),
+        **cues,
+        **numbers,
     )
 
 

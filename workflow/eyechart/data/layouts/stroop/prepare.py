@@ -17,7 +17,6 @@ convention: that of a word image is its font colour, as in Stroop's task (1935).
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.stroop import layout
 from eyechart.data.layouts.stroop.layout import StroopFiles, Word
-from eyechart.data.preparation import Row
+from eyechart.data.preparation import Divide, Row
 from eyechart.tables.items import LABEL
 
 STROOP, CONCEPT = "stroop", "concept"
@@ -81,7 +80,7 @@ def image_rows(root: Path, found: StroopFiles, split: str) -> list[Row]:
     return rows
 
 
-def add_groups(rows: list[Row], divide: Callable[[str], str]) -> None:
+def add_groups(rows: list[Row], divide: Divide) -> None:
     """Add group and group split to image rows whose sizes are known."""
     for row in rows:
         word = row["word_row"]
@@ -99,8 +98,7 @@ def item_rows(images: list[Row], found: StroopFiles, prompts: list[str]) -> list
     rows = []
     for image in images:
         about, word = _about(image, found), image["word_row"]
-        shared = {key: image[key] for key in ("split", "group_split", "group")}
-        shared |= {"images": [image["image_id"]], "choices": list(found.colors), "pair": None}
+        shared = preparation.about(image) | {"choices": list(found.colors)}
         shared["task"] = STROOP if word else CONCEPT
         shared["answer"] = word.font if word else image[f"{LABEL}{CONCEPT}"]
         for number, prompt in enumerate(prompts):

@@ -16,7 +16,7 @@ _LOOK = (
     "copies",
     "keep_unreadable",
     "least_contrast",
-    "concept_pictures",
+    "concept_images",
 )
 
 
@@ -52,7 +52,7 @@ class Stroop(Rendered):
     least_contrast: Annotated[float, Field(ge=1, le=21), AsWritten] = setting(
         1, "lowest contrast of font and background", unit="WCAG's ratio"
     )
-    concept_pictures: Count = setting(9, "images of each colour")
+    concept_images: Count = setting(9, "images of each colour")
     prompts: Texts = setting(["What color is it?"], "what is asked of every image")
 
 

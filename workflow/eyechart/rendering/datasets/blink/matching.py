@@ -5,11 +5,12 @@ import random
 import numpy as np
 from scipy import ndimage
 
-from eyechart.rendering.mesh_renderer import ViewGeometry
-from eyechart.rendering.points import APART, NoSpotError, Spot, apart, within
-from eyechart.rendering.projection import project, visible_in
+from eyechart.rendering.attempts import NoRoomError
+from eyechart.rendering.points import APART, Spot, apart, visible_in, within
+from eyechart.rendering.renderer import View
 from eyechart.rendering.scene.materials import Surface, palette
-from eyechart.rendering.scene.objects import Solid, Thing
+from eyechart.rendering.scene.model import Solid, Thing
+from eyechart.rendering.scene.viewing import project
 
 BODIES = ("block", "ball", "drum", "cone")
 OUTLINE = 0.035  # minimum distance of points from outlines, as a share of the shorter side
@@ -36,26 +37,20 @@ def draw_things(rng: random.Random) -> tuple[Thing, ...]:
     return tuple(things)
 
 
-def shared_points(
-    first: ViewGeometry, second: ViewGeometry, image: np.ndarray, count: int
-) -> list[tuple[np.ndarray, Spot, Spot]]:
+def shared_points(first: View, second: View, count: int) -> list[tuple[np.ndarray, Spot, Spot]]:
     """Find salient points visible in both views: the world point, and its pixel in each.
 
     They are drawn from the most corner-like positions of the first image, and leave room for each
     other's marks in both views.
 
-    Parameters
-    ----------
-    image : uint8 (h, w, 3), the first view
-
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If fewer than ``count`` points are found.
     """
     seen = inside_things(first) & visible_in(second, first.position)
     free = inside_things(second)
-    salience = np.where(seen, corners(image), -1.0)
+    salience = np.where(seen, corners(first.rgb), -1.0)
     found: list[tuple[np.ndarray, Spot, Spot]] = []
     for _ in range(TRIED):
         row, column = np.unravel_index(int(salience.argmax()), salience.shape)
@@ -70,16 +65,16 @@ def shared_points(
             found.append((point, one, other))
             if len(found) == count:
                 return found
-    raise NoSpotError
+    raise NoRoomError
 
 
-def inside_things(geometry: ViewGeometry) -> np.ndarray:
+def inside_things(view: View) -> np.ndarray:
     """Return the pixels well inside a thing: bool (h, w).
 
     The outline of a round surface moves with the camera, so it is not a fixed surface point.
     """
-    reach = 2 * round(OUTLINE * min(geometry.image_px)) + 1
-    low, high = (f(geometry.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
+    reach = 2 * round(OUTLINE * min(view.image_px)) + 1
+    low, high = (f(view.thing, reach) for f in (ndimage.minimum_filter, ndimage.maximum_filter))
     return (low == high) & (low > 0)
 
 
@@ -97,7 +92,7 @@ def corners(image: np.ndarray) -> np.ndarray:
     return np.maximum((dd + aa) / 2 - np.sqrt(((dd - aa) / 2) ** 2 + da**2), 0)
 
 
-def _spot(view: ViewGeometry, point: np.ndarray) -> Spot:
+def _spot(view: View, point: np.ndarray) -> Spot:
     x, y, _ = project(view.camera, point, view.image_px)
     return float(x), float(y)
 

@@ -9,21 +9,15 @@ have) and, last, the receipt.
         --output data/raw/blink/acquired.json
 """
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from eyechart.core.files import write_text
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
-from eyechart.rendering.datasets.cv_bench.write import IMAGE
-from eyechart.rendering.item_files import image_bytes, kept
+from eyechart.rendering.steps import IMAGE, Writing, embedded, finish, read_shards, write_csv
 from eyechart.tables.parquet import write_table
-from eyechart.tables.receipt import SplitCounts, write_receipt
 
 MOST_IMAGES = 4
 SCHEMA = pa.schema(
@@ -66,9 +60,7 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     question, instruction = QUESTIONS[record["sub_task"]]
     options = choices(record["sub_task"])
     listed = "".join(f"\n({'ABCD'[n]}) {option}" for n, option in enumerate(options))
-    shown: list[dict[str, Any] | None] = [
-        {"bytes": image_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
-    ]
+    shown: list[dict[str, Any] | None] = [embedded(root, path) for path in record["images"]]
     shown += [None] * (MOST_IMAGES - len(shown))
     return {
         "idx": record["idx"],
@@ -90,27 +82,20 @@ def point_rows(record: dict[str, Any]) -> list[list[Any]]:
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write the Parquet tables and ``Points.csv``, then the receipt."""
-    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
-    files = kept(files, args.root)
-    splits: dict[str, SplitCounts] = {}
+    files, records = read_shards(args.shards, args.root, "items", order="item")
+    splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
         mine = [record for record in records if record["split"] == split]
         for task in SUB_TASKS:
             rows = [row(record, args.root) for record in mine if record["sub_task"] == task]
             files.append(args.root / task / f"{split}-00000-of-00001.parquet")
             write_table(files[-1], pa.Table.from_pylist(rows, schema=SCHEMA))
-        images = sum(len(record["pictures"]) for record in mine)
-        splits[split] = {"images": images, "questions": len(mine)}
-    buffer = io.StringIO()
+        splits[split] = (sum(len(record["images"]) for record in mine), len(mine))
     points = [point for record in records for point in point_rows(record)]
-    csv.writer(buffer, lineterminator="\n").writerows([POINTS, *points])
-    files.append(args.root / "Points.csv")
-    write_text(files[-1], buffer.getvalue())
-    write_receipt(
-        args.root, dataset=args.dataset, layout="blink", source="render", splits=splits, files=files
-    )
+    files.append(write_csv(args.root / "Points.csv", POINTS, points))
+    finish(args, "blink", splits, files)
 
 
 if __name__ == "__main__":

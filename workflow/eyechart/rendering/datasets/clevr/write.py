@@ -13,9 +13,8 @@ from typing import Any
 from eyechart.core import randomness
 from eyechart.core.files import write_json
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.language.questions import QuestionSampler
-from eyechart.tables.receipt import SplitCounts, write_receipt
+from eyechart.rendering.steps import Writing, finish, read_shards
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack
@@ -52,10 +51,10 @@ def questions_json(
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write scenes and questions of every split, then the receipt."""
-    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
-    splits: dict[str, SplitCounts] = {}
+    files, scenes = read_shards(args.shards, args.root, "scenes", order="image_index")
+    splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
         questions = questions_json(mine, (args.dataset, split), args.settings, args.seed)
@@ -63,15 +62,8 @@ def main(args: rendering_steps.Writing) -> None:
             path = args.root / folder / f"CLEVR_{split}_{folder}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(questions["questions"])}
-    write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout="clevr",
-        source="render",
-        splits=splits,
-        files=files,
-    )
+        splits[split] = (len(mine), len(questions["questions"]))
+    finish(args, "clevr", splits, files)
 
 
 if __name__ == "__main__":

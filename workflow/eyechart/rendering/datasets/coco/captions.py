@@ -9,8 +9,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from eyechart.rendering.language.captions import caption
-from eyechart.rendering.language.questions import phrase
+from eyechart.rendering.language.questions import caption, phrase
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as rle
 
-from eyechart.core.files import write_json
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.datasets.clevr.draw import draw_scene
-from eyechart.rendering.view_files import save_view
+from eyechart.rendering.datasets.clevr.draw import draw_scenes
+from eyechart.rendering.renderer import View
+from eyechart.rendering.steps import Drawing
 
 
 def encode(mask: np.ndarray) -> dict[str, Any]:
@@ -27,22 +26,16 @@ def encode(mask: np.ndarray) -> dict[str, Any]:
     return {"size": [int(side) for side in found["size"]], "counts": found["counts"].decode()}
 
 
+def masks(view: View) -> dict[str, Any]:
+    """Return the encoded mask of every object, and the size of the image."""
+    found = [encode(view.part == i + 1) for i in range(len(view.names))]
+    return {"segmentations": found, "width": view.image_px[0], "height": view.image_px[1]}
+
+
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    settings, split = args.settings, args.split
-    files, scenes = [], []
-    for index in rendering_steps.indices(args):
-        plan, view = draw_scene((args.dataset, split, index), settings, args.seed)
-        stem = f"{index + 1:012d}"
-        truth = f"truth/{split}/{stem}" if settings["truth"] else ""
-        files += save_view(args.root, f"{split}/{stem}.jpg", truth, view)
-        for i, obj in enumerate(plan["objects"]):
-            obj["segmentation"] = encode(view.mask == i + 1)
-        height, width = view.mask.shape
-        name = {"image_index": index, "image_filename": f"{stem}.jpg", "split": split}
-        scenes.append({**name, "width": width, "height": height, **plan})
-    write_json(args.output, {"files": files, "scenes": scenes})
+    draw_scenes(args, "{split}/{number:012d}.jpg", masks)
 
 
 if __name__ == "__main__":

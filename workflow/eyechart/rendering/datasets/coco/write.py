@@ -15,10 +15,9 @@ from typing import Any
 from eyechart.core import randomness
 from eyechart.core.files import write_json
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.coco.captions import captions
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
-from eyechart.tables.receipt import SplitCounts, write_receipt
+from eyechart.rendering.steps import Writing, finish, read_shards
 
 CATEGORIES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 INFO = {
@@ -29,13 +28,8 @@ INFO = {
     "contributor": "eyechart",
     "date_created": "2026/01/01",
 }
-LICENSES = [
-    {
-        "url": "https://creativecommons.org/licenses/by/4.0/",
-        "id": 1,
-        "name": "Attribution License",
-    }
-]
+CC_BY = "https://creativecommons.org/licenses/by/4.0/"
+LICENSES = [{"url": CC_BY, "id": 1, "name": "Attribution License"}]
 Scene = dict[str, Any]
 
 
@@ -57,10 +51,10 @@ def instances_json(scenes: list[Scene]) -> dict[str, Any]:
     """Return the content of ``instances_<split>.json``."""
     annotations: list[dict[str, Any]] = []
     for scene in scenes:
-        for obj in scene["objects"]:
+        for obj, mask in zip(scene["objects"], scene["segmentations"], strict=True):
             annotations.append(
                 {
-                    "segmentation": obj["segmentation"],
+                    "segmentation": mask,
                     "area": float(obj["visible_px"]),
                     "iscrowd": 0,
                     "image_id": scene["image_index"] + 1,
@@ -98,10 +92,10 @@ def _head(scenes: list[Scene]) -> dict[str, Any]:
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write instances and captions of every split, then the receipt."""
-    files, scenes = rendering_steps.read_shards(args.shards, args.root, "scenes")
-    splits: dict[str, SplitCounts] = {}
+    files, scenes = read_shards(args.shards, args.root, "scenes", order="image_index")
+    splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
         mine = [scene for scene in scenes if scene["split"] == split]
         captions = captions_json(mine, (args.dataset, split), args.seed)
@@ -109,15 +103,8 @@ def main(args: rendering_steps.Writing) -> None:
             path = args.root / "annotations" / f"{kind}_{split}.json"
             write_json(path, content)
             files.append(path)
-        splits[split] = {"images": len(mine), "questions": len(captions["annotations"])}
-    write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout="coco",
-        source="render",
-        splits=splits,
-        files=files,
-    )
+        splits[split] = (len(mine), len(captions["annotations"]))
+    finish(args, "coco", splits, files)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Render one shard of CV-Bench's depth questions: two things in boxes, one of which is nearer.
 
-Writes ``shards/pictures/<split>_<n>.png`` with its boxes (and, if asked,
+Writes ``shards/images/<split>_<n>.png`` with its boxes (and, if asked,
 ``truth/<split>/<n>_mask.png``, ``…_depth.png``, and ``…_plain.png`` without boxes) under the root,
 then the shard's manifest.
 Every item has its own seed, derived from seed, dataset, split and index.
@@ -10,38 +10,26 @@ Every item has its own seed, derived from seed, dataset, split and index.
         --output data/raw/cv_bench/shards/test-000.json
 """
 
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyechart.core import errors, randomness
-from eyechart.core.files import write_json
+from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.balance import case_of
-from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
-from eyechart.rendering.points import NoSpotError
+from eyechart.rendering.attempts import case_of, first_success
+from eyechart.rendering.drawing import Item, draw_items
+from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, scene_of
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))
 PAINTS = ((255, 0, 0), (0, 0, 255))  # box of the first and of the second choice
 
 
-@dataclass(frozen=True)
-class DepthItem:
-    """One item: the image without boxes, its ground truth, and the values of its row."""
-
-    rgb: np.ndarray
-    geometry: ViewGeometry
-    facts: dict[str, Any]
-
-
-def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthItem:
+def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     """Draw and render one item.
 
     Parameters
@@ -55,18 +43,15 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthIte
         If no attempt satisfies the conditions.
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])
-    for attempt in range(ATTEMPTS):
+    order = (0, 1) if answer == "A" else (1, 0)
+
+    def draw(attempt: int) -> Item:
         rng = randomness.dice("depth", *name, attempt)
-        try:
-            planned, camera = draw_pair(rng, settings, cue)
-            renderer = MeshRenderer(scene_of(rng, settings, planned, camera), settings["image_px"])
-            geometry = renderer.trace(camera)
-            boxes, depths = check_pair(geometry, cue, len(planned))
-        except NoSpotError:
-            continue
-        seed = randomness.seed_for("render", *name, attempt)
-        rgb = renderer.render(camera, settings["samples_per_pixel"], seed)
-        order = (0, 1) if answer == "A" else (1, 0)
+        planned, camera = draw_pair(rng, settings, cue)
+        scene = scene_of(rng, settings, planned, camera)
+        boxes, depths = check_pair(render(scene, settings), cue, len(planned))
+        view = render(scene, settings, randomness.seed_for("render", *name, attempt))
+        shown = boxed(view.rgb, [boxes[n] for n in order])
         facts = {
             "answer": answer,
             "choices": [planned[n].name for n in order],
@@ -75,11 +60,11 @@ def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> DepthIte
             "nearer_is_lower": cue[0],
             "nearer_is_larger": cue[1],
         }
-        return DepthItem(rgb, geometry, facts)
-    raise errors.UserError(
-        f"rendering: item {'/'.join(map(str, name[1:]))} has no two clearly separate things "
-        f"after {ATTEMPTS} attempts; raise rendering.extent or rendering.image_px"
-    )
+        return Item([view], [str(name[3])], [shown], facts)
+
+    failure = f"item {'/'.join(map(str, name[1:]))} has no two clearly separate things; "
+    failure += "raise rendering.extent or rendering.image_px"
+    return first_success(ATTEMPTS, draw, failure)
 
 
 def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
@@ -87,28 +72,16 @@ def boxed(image: np.ndarray, boxes: list[Box]) -> np.ndarray:
     drawing = Image.fromarray(image)
     line_width = max(round(min(drawing.size) / 80), 1)
     for box, paint in zip(boxes, PAINTS, strict=True):
-        outer = [
-            box[0] - line_width,
-            box[1] - line_width,
-            box[2] - 1 + line_width,
-            box[3] - 1 + line_width,
-        ]
-        ImageDraw.Draw(drawing).rectangle(outer, outline=paint, width=line_width)
+        grown = np.add(box, np.multiply((-1, -1, 1, 1), line_width)) - (0, 0, 1, 1)
+        ImageDraw.Draw(drawing).rectangle(grown.tolist(), outline=paint, width=line_width)
     return np.asarray(drawing)
 
 
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    files, items = [], []
-    for index in rendering_steps.indices(args):
-        item = draw_item((args.seed, args.dataset, args.split, index), args.settings)
-        image = f"shards/pictures/{args.split}_{index}.png"
-        truth = f"truth/{args.split}/{index}" if args.settings["truth"] else ""
-        shown = boxed(item.rgb, item.facts["boxes"])
-        files += save_item(args.root, image, truth, shown, item.rgb, item.geometry)
-        items.append({"item": index, "split": args.split, "pictures": [image], **item.facts})
-    write_json(args.output, {"files": files, "items": items})
+    name = (args.seed, args.dataset, args.split)
+    draw_items(args, lambda index: draw_item((*name, index), args.settings))
 
 
 if __name__ == "__main__":

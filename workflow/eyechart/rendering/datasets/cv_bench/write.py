@@ -13,13 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import image_bytes, kept
-from eyechart.rendering.tables import only_split
+from eyechart.rendering.steps import IMAGE, Writing, file_bytes, finish, only_split, read_shards
 from eyechart.tables.parquet import write_table
-from eyechart.tables.receipt import write_receipt
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SCHEMA = pa.schema(
     [
         ("idx", pa.int64()),
@@ -50,12 +46,11 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     one, other = record["choices"]
     question = QUESTION.format(one, other)
     name = f"img/3D/depth/studio_{record['item']}.png"
-    path = record["pictures"][0]
     return {
         "idx": record["item"],
         "type": "3D",
         "task": "Depth",
-        "image": {"bytes": image_bytes(root, path), "path": name.rsplit("/", maxsplit=1)[1]},
+        "image": {"bytes": file_bytes(root, record["images"][0]), "path": Path(name).name},
         "question": question,
         "choices": [one, other],
         "answer": f"({record['answer']})",
@@ -71,21 +66,14 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write the table, then the receipt."""
     split = only_split(args)
-    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
+    files, records = read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"{split}_3d.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout="cv_bench",
-        source="render",
-        splits={split: {"images": len(rows), "questions": len(rows)}},
-        files=[*kept(files, args.root), path],
-    )
+    finish(args, "cv_bench", {split: (len(rows), len(rows))}, [*files, path])
 
 
 if __name__ == "__main__":

@@ -10,19 +10,14 @@ seed, derived from seed, dataset, split and index.
 """
 
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
-
-
-def image_path(pattern: str, number: int) -> str:
-    """Return the path of an image in the official layout, which does not contain the pattern."""
-    return f"MMVP Images/{number}.jpg"
+from eyechart.rendering.steps import Drawing
 
 
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(args, image_path)
+    draw_shard(args, "MMVP Images/{number}.jpg")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,32 @@
 """The nine patterns of MMVP as scenes: pairs of plans that differ in exactly one respect.
 
 Everything else is the same in both images: other objects, camera, lights, and the noise. Source
-of the patterns: Tong et al. 2024, "Eyes Wide Shut?", section 3.1.
+of the patterns: Tong et al. 2024, "Eyes Wide Shut?", section 3.1; of their types: the folders of
+the dataset as hosted by its authors (MMVP/MMVP_VLM, ``MLLM_VLM Images``).
 """
 
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from eyechart.rendering.scene.clevr import Plan, half_width
 from eyechart.rendering.scene.placement import Object, SceneStage, attributes, floor_radius
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
 
+# MMVP-VLM's ``Type`` of each pattern, which is also the folder of its images
+TYPES = {
+    "orientation": "Orientation",
+    "presence": "Presence",
+    "state": "State",
+    "quantity": "Quantity",
+    "position": "Spatial",
+    "color": "Color",
+    "structure": "Structural Character",
+    "text": "Text",
+    "viewpoint": "Camera Perspective",
+}
 LETTERS = "AEHKLOSTXZ"  # distinguishable at a few pixels
 ABOVE, LEVEL = 75.0, 10.0  # camera elevation in degrees
 TURN = 20.0  # maximum rotation of a thing away from the viewer, in degrees
@@ -197,6 +210,11 @@ PATTERNS: dict[str, Callable[[random.Random, SceneStage], PatternPair]] = {
 }
 
 
+def numbers(pair: int) -> tuple[int, int]:
+    """Return the official numbers of a pair's two images: 1 and 2, then 3 and 4."""
+    return 2 * pair + 1, 2 * pair + 2
+
+
 def pattern_of(pair: int, pairs: int) -> str:
     """Return the pattern of a pair: nine consecutive blocks of almost equal size."""
     return list(PATTERNS)[pair * len(PATTERNS) // pairs]
@@ -213,5 +231,4 @@ def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> Pat
     pair = PATTERNS[pattern](rng, SceneStage(rng, settings))
     if rng.random() < 0.5:
         return pair
-    swapped = (pair.plans[1], pair.plans[0]), (pair.answers[1], pair.answers[0])
-    return PatternPair(pair.kind, *swapped, pair.thing, pair.partner, pair.others)
+    return replace(pair, plans=pair.plans[::-1], answers=pair.answers[::-1])

@@ -12,10 +12,9 @@ from typing import Any
 
 from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp import wordings
-from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
-from eyechart.rendering.tables import numbers, only_split, read_pairs, write_tables
+from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
+from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
 
 QUESTIONS = ("Index", "Question", "Options", "Correct Answer")
 PATTERNS = ("Index", "Type")
@@ -35,19 +34,20 @@ def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> l
     shown = f"(a) {options[0]} (b) {options[1]}"
     return [
         [number, question, shown, "(a)" if answer == options[0] else "(b)"]
-        for number, answer in zip(numbers(record), record["answers"], strict=True)
+        for number, answer in zip(numbers(record["pair"]), record["answers"], strict=True)
     ]
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write the questions and patterns, then the receipt."""
-    files, pairs = read_pairs(args)
-    name = (args.dataset, only_split(args))
-    questions = [row for pair in pairs for row in question_rows(pair, name, args.seed)]
-    types = [[number, TYPES[pair["pattern"]]] for pair in pairs for number in numbers(pair)]
-    tables = {"Questions.csv": (QUESTIONS, questions), "Patterns.csv": (PATTERNS, types)}
-    write_tables(args, "mmvp", files, pairs, tables)
+    files, pairs = read_shards(args.shards, args.root, "pairs", order="pair")
+    split = only_split(args)
+    asked = [row for p in pairs for row in question_rows(p, (args.dataset, split), args.seed)]
+    types = [[number, TYPES[p["pattern"]]] for p in pairs for number in numbers(p["pair"])]
+    files.append(write_csv(args.root / "Questions.csv", QUESTIONS, asked))
+    files.append(write_csv(args.root / "Patterns.csv", PATTERNS, types))
+    finish(args, "mmvp", {split: (len(types), len(asked))}, files)
 
 
 if __name__ == "__main__":

@@ -10,20 +10,14 @@ has its own seed, derived from seed, dataset, split and index.
 """
 
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
-from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
-
-
-def image_path(pattern: str, number: int) -> str:
-    """Return the path of an image in the official layout."""
-    return f"MLLM_VLM Images/{TYPES[pattern]}/{number}.jpg"
+from eyechart.rendering.steps import Drawing
 
 
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    draw_shard(args, image_path)
+    draw_shard(args, "MLLM_VLM Images/{type}/{number}.jpg")
 
 
 if __name__ == "__main__":

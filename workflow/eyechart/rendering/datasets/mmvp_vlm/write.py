@@ -11,10 +11,9 @@ the receipt. A statement is true of its own image and false of the other.
 from typing import Any
 
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.mmvp import wordings
-from eyechart.rendering.datasets.mmvp.pattern_types import TYPES
-from eyechart.rendering.tables import numbers, read_pairs, write_tables
+from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
+from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
 
 STATEMENTS = ("Question ID", "Type", "Statement")
 
@@ -24,16 +23,17 @@ def statement_rows(record: dict[str, Any]) -> list[list[Any]]:
     kind = TYPES[record["pattern"]]
     return [
         [number, kind, wordings.statement(record, answer)]
-        for number, answer in zip(numbers(record), record["answers"], strict=True)
+        for number, answer in zip(numbers(record["pair"]), record["answers"], strict=True)
     ]
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write the statements, then the receipt."""
-    files, pairs = read_pairs(args)
+    files, pairs = read_shards(args.shards, args.root, "pairs", order="pair")
     rows = [row for pair in pairs for row in statement_rows(pair)]
-    write_tables(args, "mmvp_vlm", files, pairs, {"Questions.csv": (STATEMENTS, rows)})
+    files.append(write_csv(args.root / "Questions.csv", STATEMENTS, rows))
+    finish(args, "mmvp_vlm", {only_split(args): (len(rows), len(rows))}, files)
 
 
 if __name__ == "__main__":

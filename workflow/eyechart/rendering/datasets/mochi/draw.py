@@ -1,6 +1,6 @@
 """Render one shard of MOCHI: three or four views, one of which shows a different sculpture.
 
-Writes ``shards/pictures/<split>_<n>_<k>.png`` (and, if asked, ``truth/<split>/<n>_<k>_mask.png``
+Writes ``shards/images/<split>_<n>_<k>.png`` (and, if asked, ``truth/<split>/<n>_<k>_mask.png``
 and ``…_depth.png``) under the root, then the shard's manifest. Every trial has its own seed,
 derived from seed, dataset, split and index.
 
@@ -10,16 +10,11 @@ derived from seed, dataset, split and index.
 """
 
 import random
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from eyechart.core import errors, randomness
-from eyechart.core.files import write_json
+from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.balance import case_of
+from eyechart.rendering.attempts import NoRoomError, case_of, first_success
 from eyechart.rendering.datasets.mochi.sculptures import (
     CONDITIONS,
     Sites,
@@ -28,13 +23,11 @@ from eyechart.rendering.datasets.mochi.sculptures import (
     draw_sites,
     draw_surfaces,
 )
-from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
-from eyechart.rendering.points import NoSpotError
-from eyechart.rendering.scene.cameras import jittered_camera, orbit
-from eyechart.rendering.scene.framing import framed_camera
-from eyechart.rendering.scene.lighting import lights
-from eyechart.rendering.scene.objects import Scene
+from eyechart.rendering.drawing import Item, draw_items
+from eyechart.rendering.renderer import render
+from eyechart.rendering.scene.model import Scene
+from eyechart.rendering.scene.viewing import framed_camera, jittered_camera, lights, orbit
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 300
 # Number of images, index of the odd one, condition
@@ -43,16 +36,7 @@ TURNED = (20.0, 55.0)  # degrees between neighbouring views around the sculpture
 LEAST_PX = 0.004  # minimum visible share of the image for every part
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One trial: its images, their ground truth, and the values of its row."""
-
-    images: list[np.ndarray]
-    geometries: list[ViewGeometry]
-    facts: dict[str, Any]
-
-
-def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
+def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     """Draw and render one trial.
 
     Parameters
@@ -67,73 +51,59 @@ def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Trial:
         If no attempt shows every part.
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
-    for attempt in range(ATTEMPTS):
+
+    def draw(attempt: int) -> Item:
         seeds = (*name, attempt)
         rng = randomness.dice("odd one", *seeds)
-        own = draw_sites(rng)
-        shapes = [own] * count
-        shapes[odd] = draw_odd(rng, own)
-        try:
-            views = _views(rng, settings, shapes, condition)
-        except NoSpotError:
-            continue
-        images = [
-            renderer.render(geometry.camera, settings["samples_per_pixel"],
-                          randomness.seed_for("render", *seeds, n))
-            for n, (renderer, geometry) in enumerate(views)
-        ]  # fmt: skip
+        shapes = [draw_sites(rng)] * count
+        shapes[odd] = draw_odd(rng, shapes[0])
+        scenes = _scenes(rng, settings, shapes, condition)
+        views = [
+            render(scene, settings, randomness.seed_for("render", *seeds, n))
+            for n, scene in enumerate(scenes)
+        ]
         facts = {
             "condition": condition,
             "oddity_index": odd,
             "sites": [{kind: list(site) for kind, site in s.items()} for s in shapes],
         }
-        return Trial(images, [geometry for _, geometry in views], facts)
-    raise errors.UserError(
-        f"rendering: trial {'/'.join(map(str, name[1:]))} does not show all parts of its "
-        f"sculptures after {ATTEMPTS} attempts; raise rendering.image_px"
-    )
+        stems = [f"{name[3]}_{n}" for n in range(count)]
+        return Item(views, stems, [view.rgb for view in views], facts)
+
+    failure = f"trial {'/'.join(map(str, name[1:]))} does not show all parts of its sculptures; "
+    return first_success(ATTEMPTS, draw, failure + "raise rendering.image_px")
 
 
-def _views(
+def _scenes(
     rng: random.Random, settings: dict[str, Any], shapes: list[Sites], condition: str
-) -> list[tuple[MeshRenderer, ViewGeometry]]:
-    """Place every sculpture on the floor, each with another rotation, and trace its view.
+) -> list[Scene]:
+    """Place every sculpture on the floor, each with another rotation, and check its view.
 
     Raises
     ------
-    NoSpotError
+    NoRoomError
         If a part is hardly visible, or a lamp is visible, in one of the views.
     """
     surfaces, half_width = draw_surfaces(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
-    turn, views = rng.uniform(0, 360), []
+    turn, scenes = rng.uniform(0, 360), []
     turns = [turn := turn + rng.uniform(*TURNED) for _ in shapes]
     rng.shuffle(turns)
     for sites, angle in zip(shapes, turns, strict=True):
         thing = build(sites, surfaces, half_width, round(angle % 360, 6))
         camera = orbit(jittered_camera(rng, settings), elevation=rng.uniform(-12, 8))
         camera = framed_camera(camera, [thing], 0.92, settings["image_px"])
-        renderer = MeshRenderer(Scene((thing,), lights(rng, settings)), settings["image_px"])
-        geometry = renderer.trace(camera)
-        shown = np.bincount(geometry.part.ravel(), minlength=len(geometry.names) + 1)[1:]
-        if geometry.shows_lamp or shown.min() < LEAST_PX * geometry.part.size:
-            raise NoSpotError
-        views.append((renderer, geometry))
-    return views
+        scenes.append(Scene((thing,), lights(rng, settings), camera))
+        view = render(scenes[-1], settings)
+        if view.shows_lamp or view.visible_px().min() < LEAST_PX * view.part.size:
+            raise NoRoomError
+    return scenes
 
 
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    files, items = [], []
-    for index in rendering_steps.indices(args):
-        trial = draw_trial((args.seed, args.dataset, args.split, index), args.settings)
-        shown = []
-        for n, (image, geometry) in enumerate(zip(trial.images, trial.geometries, strict=True)):
-            shown.append(f"shards/pictures/{args.split}_{index}_{n}.png")
-            truth = f"truth/{args.split}/{index}_{n}" if args.settings["truth"] else ""
-            files += save_item(args.root, shown[-1], truth, image, image, geometry)
-        items.append({"item": index, "split": args.split, "pictures": shown, **trial.facts})
-    write_json(args.output, {"files": files, "items": items})
+    name = (args.seed, args.dataset, args.split)
+    draw_items(args, lambda index: draw_trial((*name, index), args.settings))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import itertools
 import random
 
 from eyechart.rendering.scene.materials import GREY, Surface, palette
-from eyechart.rendering.scene.objects import Solid, Thing
+from eyechart.rendering.scene.model import Solid, Thing
 
 SIDES = (0, 90, 180, 270)  # degrees about the pillar
 LEVELS = (0.35, 0.95, 1.55)  # heights on the pillar, in object units
@@ -19,6 +19,7 @@ CONDITIONS = ("plain", "painted")  # one colour for all parts, or a colour for e
 Site = tuple[int, int]  # indices of side and level
 Sites = dict[str, Site]  # kind of part -> where it is attached
 
+SITES = list(itertools.product(range(len(SIDES)), range(len(LEVELS))))
 # Kind, extent outwards, half-width, half-height; all clearly different
 KINDS = {
     "ball": ("ball", 0.62, 0.31, 0.31),
@@ -33,18 +34,16 @@ KINDS = {
 def draw_sites(rng: random.Random) -> Sites:
     """Draw the parts of a sculpture and their sites, at most two on one side."""
     kinds = rng.sample(list(KINDS), PARTS)
-    every = [(side, level) for side in range(len(SIDES)) for level in range(len(LEVELS))]
     while True:
-        sites = dict(zip(kinds, rng.sample(every, PARTS), strict=True))
+        sites = dict(zip(kinds, rng.sample(SITES, PARTS), strict=True))
         if _stable(sites):
             return sites
 
 
 def draw_odd(rng: random.Random, sites: Sites) -> Sites:
     """Draw another arrangement of the same parts, on any levels."""
-    every = [(side, level) for side in range(len(SIDES)) for level in range(len(LEVELS))]
     while True:
-        other = dict(zip(sites, rng.sample(every, len(sites)), strict=True))
+        other = dict(zip(sites, rng.sample(SITES, len(sites)), strict=True))
         if _stable(other) and difference(sites, other) >= MOVED:
             return other
 

@@ -14,12 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.datasets.cv_bench.write import IMAGE
-from eyechart.rendering.item_files import image_bytes, kept
-from eyechart.rendering.tables import only_split
+from eyechart.rendering.steps import IMAGE, Writing, embedded, finish, only_split, read_shards
 from eyechart.tables.parquet import write_table
-from eyechart.tables.receipt import write_receipt
 
 MEASURED = ("human_avg", "human_sem", "human_std", "RT_avg", "RT_sem", "RT_std", "DINOv2G_avg",
             "DINOv2G_std", "DINOv2G_sem")  # fmt: skip
@@ -39,9 +35,7 @@ SCHEMA = pa.schema(
 
 def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
     """Return the official row of one trial."""
-    shown = [
-        {"bytes": image_bytes(root, path), "path": Path(path).name} for path in record["pictures"]
-    ]
+    shown = [embedded(root, path) for path in record["images"]]
     return {
         "dataset": "studio",
         "condition": record["condition"],
@@ -55,22 +49,15 @@ def row(record: dict[str, Any], root: Path) -> dict[str, Any]:
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write the table, then the receipt."""
     split = only_split(args)
-    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
+    files, records = read_shards(args.shards, args.root, "items", order="item")
     path = args.root / f"data/{split}-00000-of-00001.parquet"
     rows = [row(record, args.root) for record in records]
     write_table(path, pa.Table.from_pylist(rows, schema=SCHEMA))
-    images = sum(len(record["pictures"]) for record in records)
-    write_receipt(
-        args.root,
-        dataset=args.dataset,
-        layout="mochi",
-        source="render",
-        splits={split: {"images": images, "questions": len(rows)}},
-        files=[*kept(files, args.root), path],
-    )
+    images = sum(len(record["images"]) for record in records)
+    finish(args, "mochi", {split: (images, len(rows))}, [*files, path])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Render one shard of NYUv2: scenes with ground-truth depth, to train depth heads.
 
 The scenes are like those of CV-Bench's depth questions, without boxes. Writes
-``shards/pictures/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
+``shards/images/<split>_<n>.png`` and ``shards/depths/<split>_<n>.npy`` (float32 (h, w), world
 units along the camera's axis, 0 where there is nothing) under the root, then the shard's manifest.
 Every scene has its own seed, derived from seed, dataset, split and index.
 
@@ -12,25 +12,20 @@ Every scene has its own seed, derived from seed, dataset, split and index.
 
 from typing import Any
 
-import numpy as np
-
-from eyechart.core import errors, randomness
-from eyechart.core.files import atomic, describe, write_json
+from eyechart.core import randomness
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import save_item
-from eyechart.rendering.mesh_renderer import MeshRenderer, ViewGeometry
-from eyechart.rendering.points import NoSpotError
+from eyechart.rendering.attempts import NoRoomError, first_success
+from eyechart.rendering.drawing import Item, draw_items
+from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import draw_camera, draw_planned, scene_of
+from eyechart.rendering.steps import Drawing
 
 ATTEMPTS = 300
 THINGS = (1, 4)
 
 
-def draw_scene(
-    name: tuple[str | int, ...], settings: dict[str, Any]
-) -> tuple[np.ndarray, ViewGeometry]:
-    """Draw and render one scene; return its image and ground truth.
+def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
+    """Draw and render one scene.
 
     Parameters
     ----------
@@ -42,40 +37,25 @@ def draw_scene(
     UserError
         If the things do not fit.
     """
-    for attempt in range(ATTEMPTS):
+
+    def draw(attempt: int) -> Item:
         rng = randomness.dice("depth map", *name, attempt)
-        try:
-            planned = draw_planned(rng, settings["extent"], rng.randint(*THINGS))
-        except NoSpotError:
-            continue
-        camera = draw_camera(rng, settings)
-        renderer = MeshRenderer(scene_of(rng, settings, planned, camera), settings["image_px"])
-        geometry = renderer.trace(camera)
-        if geometry.shows_lamp:
-            continue
-        seed = randomness.seed_for("render", *name, attempt)
-        return renderer.render(camera, settings["samples_per_pixel"], seed), geometry
-    raise errors.UserError(
-        f"rendering: scene {'/'.join(map(str, name[1:]))} has no room for its things after "
-        f"{ATTEMPTS} attempts; raise rendering.extent"
-    )
+        planned = draw_planned(rng, settings["extent"], rng.randint(*THINGS))
+        scene = scene_of(rng, settings, planned, draw_camera(rng, settings))
+        if render(scene, settings).shows_lamp:
+            raise NoRoomError
+        view = render(scene, settings, randomness.seed_for("render", *name, attempt))
+        return Item([view], [str(name[3])], [view.rgb], {})
+
+    failure = f"scene {'/'.join(map(str, name[1:]))} has no room for its things; "
+    return first_success(ATTEMPTS, draw, failure + "raise rendering.extent")
 
 
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
-    files, scenes = [], []
-    for index in rendering_steps.indices(args):
-        rgb, geometry = draw_scene((args.seed, args.dataset, args.split, index), args.settings)
-        stem = f"{args.split}_{index}"
-        image, depth = f"shards/pictures/{stem}.png", f"shards/depths/{stem}.npy"
-        truth = f"truth/{args.split}/{index}" if args.settings["truth"] else ""
-        files += save_item(args.root, image, truth, rgb, rgb, geometry)
-        with atomic(args.root / depth) as partial, open(partial, "wb") as file:
-            np.save(file, geometry.depth, allow_pickle=False)
-        files.append({**describe(args.root / depth), "path": depth})
-        scenes.append({"item": index, "split": args.split, "picture": image, "depth": depth})
-    write_json(args.output, {"files": files, "items": scenes})
+    name = (args.seed, args.dataset, args.split)
+    draw_items(args, lambda index: draw_scene((*name, index), args.settings), depths=True)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,7 @@ from scipy.io import savemat
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
-from eyechart.rendering.item_files import image_bytes, kept
-from eyechart.tables.receipt import SplitCounts, write_receipt
+from eyechart.rendering.steps import Writing, file_bytes, finish, read_shards
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 HEADER = 116  # bytes of free text at the start of a MATLAB file, usually with the date
@@ -60,19 +58,19 @@ def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
 
 
 def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    with Image.open(io.BytesIO(image_bytes(root, record["picture"]))) as image:
+    with Image.open(io.BytesIO(file_bytes(root, record["images"][0]))) as image:
         rgb = np.array(image)
-    depth = np.load(io.BytesIO(image_bytes(root, record["depth"])), allow_pickle=False)
+    depth = np.load(io.BytesIO(file_bytes(root, record["depths"][0])), allow_pickle=False)
     return rgb, depth
 
 
 @command
-def main(args: rendering_steps.Writing) -> None:
+def main(args: Writing) -> None:
     """Write both files, train first, then the receipt."""
     for split in args.settings["splits"]:
         if split not in SPLITS:
             raise UserError(f"datasets.{args.dataset}.splits: {nearest(split, SPLITS)}")
-    files, records = rendering_steps.read_shards(args.shards, args.root, "items", order="item")
+    files, records = read_shards(args.shards, args.root, "items", order="item")
     records.sort(key=lambda record: list(SPLITS).index(record["split"]))  # stable: items in order
     numbers: dict[str, list[int]] = {split: [] for split in args.settings["splits"]}
     for n, record in enumerate(records, start=1):
@@ -80,11 +78,8 @@ def main(args: rendering_steps.Writing) -> None:
     labeled, splits = args.root / "nyu_depth_v2_labeled.mat", args.root / "splits.mat"
     write_labeled(labeled, args.root, records)
     write_splits(splits, numbers)
-    counts = {s: SplitCounts(images=len(n), questions=0) for s, n in numbers.items()}
-    write_receipt(
-        args.root, dataset=args.dataset, layout="nyuv2", source="render", splits=counts,
-        files=[*kept(files, args.root), labeled, splits],
-    )  # fmt: skip
+    counts = {split: (len(n), 0) for split, n in numbers.items()}
+    finish(args, "nyuv2", counts, [*files, labeled, splits])
 
 
 if __name__ == "__main__":

@@ -10,24 +10,23 @@ dataset, split and content, so the bytes do not depend on shards or cores.
         --settings '{"image_px": [80, 80], "splits": {"test": 448}, "shards": 1,
                      "palette": "clevr", "typefaces": ["plain", "bold", "slanted"],
                      "text_height": [0.2, 0.45], "copies": 1, "keep_unreadable": false,
-                     "least_contrast": 1, "concept_pictures": 9}'
+                     "least_contrast": 1, "concept_images": 9}'
         --root data/raw/stroop --output data/raw/stroop/shards/test-000.json
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from eyechart.core import randomness
-from eyechart.core.files import atomic, describe, write_json
+from eyechart.core.files import write_json
 from eyechart.core.step import command
-from eyechart.rendering import steps as rendering_steps
 from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_concept
 from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
 from eyechart.rendering.datasets.stroop.words import Cell, check_typefaces, draw_word, grid
+from eyechart.rendering.drawing import save_array
+from eyechart.rendering.steps import Drawing, shard_indices
 
 Name = tuple[str, str]  # dataset and split
 Record = dict[str, Any]
@@ -37,7 +36,7 @@ def plan(settings: dict[str, Any], split: str, where: str, seed: int) -> list[Ce
     """Return all images of a split: grid cells, then (colour, number) of concepts."""
     colors = palette(settings["palette"], f"{where}.palette")
     cells = grid(colors, settings, settings["splits"][split], seed)
-    concepts = [(c, f"{n:03d}") for c in colors for n in range(settings["concept_pictures"])]
+    concepts = [(c, f"{n:03d}") for c in colors for n in range(settings["concept_images"])]
     return [*cells, *concepts]
 
 
@@ -66,32 +65,25 @@ def concept_record(
     return image, {"file": f"concepts/{color}/{folder}_{number}.png", "concept": color}
 
 
-def save(path: Path, image: np.ndarray) -> None:
-    """Write uint8 (h, w, 3) as PNG, atomically."""
-    with atomic(path) as partial:
-        Image.fromarray(image).save(partial, "PNG")
-
-
 @command
-def main(args: rendering_steps.Drawing) -> None:
+def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
     settings, where = args.settings, f"datasets.{args.dataset}"
     colors = palette(settings["palette"], f"{where}.palette")
     check_typefaces(settings["typefaces"], f"{where}.typefaces")
     name = (args.dataset, args.split)
     images = plan(settings, args.split, where, args.seed)
-    mine = rendering_steps.shard_indices(len(images), args.shard, settings["shards"])
-    records = []
+    mine = shard_indices(len(images), args.shard, settings["shards"])
+    files, records = [], []
     for number in tqdm(mine, desc="/".join(name), unit="image", mininterval=2):
         entry = images[number]
         if isinstance(entry, Cell):
             image, record = word_record(entry, colors, settings, name, args.seed)
         else:
             image, record = concept_record(entry, colors, settings["image_px"], name, args.seed)
-        save(args.root / record["file"], image)
+        files.append(save_array(args.root, record["file"], image))
         records.append({"number": number, **record})
-    files = [{**describe(args.root / r["file"]), "path": r["file"]} for r in records]
-    write_json(args.output, {"files": files, "pictures": records})
+    write_json(args.output, {"files": files, "images": records})
 
 
 if __name__ == "__main__":

@@ -1,40 +1,28 @@
 """Named colours for Stroop images, and the contrast of two colours.
 
-Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4;
-the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
+Sources: the 20 names are from VLM-Lens' concept search, their values from CSS Color Module Level 4
+(as in Pillow); the 8 are CLEVR's (Johnson et al. 2017). All values are sRGB, 0 to 255.
 """
 
 from typing import Any
 
+import numpy as np
+from PIL import ImageColor
+
 from eyechart.core.errors import UserError, nearest
+from eyechart.rendering.scene.materials import decode_srgb
 from eyechart.rendering.scene.vocabulary import COLORS
 
 Color = tuple[int, int, int]
 
+VLM_LENS = (
+    "red", "blue", "yellow", "green", "orange", "purple", "white", "black", "gray", "silver",
+    "gold", "pink", "brown", "beige", "crimson", "maroon", "cyan", "turquoise", "violet",
+    "magenta",
+)  # fmt: skip
 PALETTES: dict[str, dict[str, Color]] = {
     "clevr": COLORS,
-    "vlm_lens": {
-        "red": (255, 0, 0),
-        "blue": (0, 0, 255),
-        "yellow": (255, 255, 0),
-        "green": (0, 128, 0),
-        "orange": (255, 165, 0),
-        "purple": (128, 0, 128),
-        "white": (255, 255, 255),
-        "black": (0, 0, 0),
-        "gray": (128, 128, 128),
-        "silver": (192, 192, 192),
-        "gold": (255, 215, 0),
-        "pink": (255, 192, 203),
-        "brown": (165, 42, 42),
-        "beige": (245, 245, 220),
-        "crimson": (220, 20, 60),
-        "maroon": (128, 0, 0),
-        "cyan": (0, 255, 255),
-        "turquoise": (64, 224, 208),
-        "violet": (238, 130, 238),
-        "magenta": (255, 0, 255),
-    },
+    "vlm_lens": {name: ImageColor.getrgb(name)[:3] for name in VLM_LENS},
 }
 FEWEST = 3  # word, font colour and background are all different
 
@@ -85,12 +73,7 @@ def contrast(one: Color, other: Color) -> float:
 
 def luminance(color: Color) -> float:
     """Return the relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in _unit(color)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def _unit(color: Color) -> list[float]:
-    return [channel / 255 for channel in color]
+    return float(decode_srgb(np.array(color)) @ (0.2126, 0.7152, 0.0722))
 
 
 def _color(name: str, value: Any, where: str) -> Color:

@@ -95,8 +95,7 @@ def draw_word(
     ----------
     settings : dict
         ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font files;
-        ``text_height`` [low, high]: the em as a share of the image's height. Words that
-        are too wide are drawn smaller.
+        ``text_height`` [low, high]: the em as a share of the image's height, or less if too wide.
 
     Raises
     ------
@@ -116,14 +115,13 @@ def draw_word(
                 f"than {SMALLEST} px; draw larger images, or shorter words"
             )
         mask = letters(cell.word, typeface, px)
-    left = _start(width, space[0], mask.shape[1], rng)
-    top = _start(height, space[1], mask.shape[0], rng)
+    high, wide = mask.shape
+    left, top = _start(width, space[0], wide, rng), _start(height, space[1], high, rng)
     cover = np.zeros((height, width, 1))
-    cover[top : top + mask.shape[0], left : left + mask.shape[1], 0] = mask / 255
+    cover[top : top + high, left : left + wide, 0] = mask / 255
     ink, ground = (np.array(colors[name], float) for name in (cell.font, cell.background))
     image = np.round(ground + cover * (ink - ground)).astype(np.uint8)
-    centre = left + mask.shape[1] / 2, top + mask.shape[0] / 2
-    return DrawnWord(image, typeface_name(typeface), px, *centre)
+    return DrawnWord(image, typeface_name(typeface), px, left + wide / 2, top + high / 2)
 
 
 def _start(side: int, space: int, length: int, rng: Random) -> int:

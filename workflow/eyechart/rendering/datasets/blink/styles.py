@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eyechart.rendering.scene.materials import FINISHES, PATTERNS, Color, Surface, hue
-from eyechart.rendering.scene.objects import Solid, Thing, Triple
+from eyechart.rendering.scene.model import Solid, Thing, Triple
 
 DIFFERENCES = ("palette", "texture", "both")
 DRAWN = tuple(pattern for pattern in PATTERNS if pattern != "plain")
@@ -74,10 +74,7 @@ def draw_other(rng: random.Random, style: DrawingStyle, difference: str) -> Draw
         middle = style.hue + rng.uniform(HUES_APART, 360 - HUES_APART)
         other = replace(other, hue=round(middle % 360, 3), tint=_tint(middle))
     if difference in ("texture", "both"):
-        other = replace(
-            other,
-            pattern=rng.choice([p for p in DRAWN if p != style.pattern]),
-        )
+        other = replace(other, pattern=rng.choice([p for p in DRAWN if p != style.pattern]))
     if difference == "both":
         other = replace(other, finish=rng.choice([f for f in FINISHES if f != style.finish]))
     return other

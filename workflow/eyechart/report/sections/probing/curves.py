@@ -36,7 +36,7 @@ SERIES = {  # name, colour and dashes
 }
 KEY = (
     "solid: task, with its 95 % interval · dashed: control task by type · "
-    "dotted: majority answer · grey lines: borders between components"
+    "dotted: majority answer · grey lines: borders between components, grey areas: not read"
 )
 SHOWN = (
     *("task", "scope", "address", "span", "probe", "component", "accuracy", "low", "high"),

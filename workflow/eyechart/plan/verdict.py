@@ -76,11 +76,10 @@ class VerdictPlan:
             drawn = section["source"] == "render"
             images = sum(section["splits"].values()) if drawn else OFFICIAL_IMAGES
             pairs = images // (2 * PATTERNS)
-            if pairs < needed:
+            if 2 * pairs < needed:
                 found.append(
-                    f"each of the nine patterns of {dataset} has about {pairs} pairs of images; to "
-                    f"show that something is absent takes at least {needed} (verdict.margin: "
-                    f"{margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
+                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to show "
+                    f"that something is absent takes at least {needed} (verdict.margin: {margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
                     "difference is large, but neither `eyes`, `nerve` nor `prior`"
                 )
         return found

@@ -43,6 +43,7 @@ class Scenario:
     choices : number of choices
     kind : ``vlm`` or ``encoder``
     evidence : ``readout``, ``probe`` (of the language model alone) or ``none``
+    blur : noise by which a blind response differs from the taste or the question
     """
 
     right: tuple[str, ...]
@@ -51,6 +52,7 @@ class Scenario:
     choices: int = 4
     kind: str = "vlm"
     evidence: str = "readout"
+    blur: float = 0.1
 
 
 ALL = {"vision": FULL, "unread": FULL, "connector": FULL, "lm": FULL}
@@ -70,14 +72,14 @@ SCENARIOS = {
     # its language model holds what the answer does not use, so brain is true of it as well
     "reads the question alone": Scenario((PRIOR, BRAIN), ALL, "question"),
     "reads the question and sees nothing": Scenario((PRIOR,), {}, "question"),
-    "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none"),
+    "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
     "an encoder lacks it": Scenario((EYES,), kind="encoder"),
     "the encoder's readout misses it": Scenario(
         (BRAIN,), {"connector": FULL, "lm": FULL}, "letter"
     ),
     "the connector alone has it": Scenario((UNDECIDED,), {"connector": FULL}),
-    "as far above chance as the margin": Scenario((UNDECIDED, EYES, BRAIN), NEAR, "letter"),
+    "as far above chance as the margin": Scenario((UNDECIDED, USED, EYES), NEAR),
 }
 
 
@@ -102,7 +104,7 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
     heads["part"] = noise + 0.4 * case.holds.get("lm", 0.0) * (np.arange(c) == 0)
     head = heads[case.response]
     blind = head if case.response in ("letter", "question") else letter
-    scores |= {"sighted": head, "blank": blind + 0.1 * rng.normal(size=(n, c))}
+    scores |= {"sighted": head, "blank": blind + case.blur * rng.normal(size=(n, c))}
     return {place: found.argmax(1) for place, found in scores.items()}
 
 

@@ -51,8 +51,8 @@ def why(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     text = _TEXTS[rule.name](skill, found, thresholds)
     needed = fewest_items(skill.chance, thresholds.margin)
-    short = rule.verdict == UNDECIDED and groups < needed
-    few = f"; to show that a stage lacks it takes at least {needed} groups" if short else ""
+    short = rule.verdict == UNDECIDED and len(skill.groups) < needed
+    few = f"; to show that a stage lacks it takes at least {needed} items" if short else ""
     lost = _lost(skill, found, thresholds) if rule.verdict != NERVE else ""
     return f"{text}{lost} ({counted}){_missing(skill, found)}{_apart(skill)}{few}."
 

@@ -78,9 +78,10 @@ class VerdictPlan:
             pairs = images // (2 * PATTERNS)
             if 2 * pairs < needed:
                 found.append(
-                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to show "
-                    f"that something is absent takes at least {needed} (verdict.margin: {margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
-                    "difference is large, but neither `eyes`, `nerve` nor `prior`"
+                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to "
+                    f"show that something is absent takes at least {needed} (verdict.margin: "
+                    f"{margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
+                    "difference is large, but hardly `eyes`, `nerve` or `prior`"
                 )
         return found
 

@@ -163,7 +163,7 @@ def write_tables(
            split="val", group_split="test", type="t", meta="{}")  # fmt: skip
     for path in found.answers:
         own = items.with_columns(predicted=pl.Series(said[path.stem]))
-        _write(path, ANSWERS, own, **at, condition=path.stem, order=0)
+        _write(path, ANSWERS, own, **at, condition=path.stem, order=0, scoring="mean")
     for path in found.readouts:
         _write(path, PREDICTIONS, _readouts(items, said, case), scores=[0.0] * case.choices)
     for path in found.probes:

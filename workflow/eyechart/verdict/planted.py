@@ -20,6 +20,7 @@ from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.responses import ANSWERS
+from eyechart.tables.scoring import SIMILARITY
 from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
 
 READ, UNREAD, CONNECTOR = "vision.2", "vision.3", "connector"
@@ -163,7 +164,7 @@ def write_tables(
            split="val", group_split="test", type="t", meta="{}")  # fmt: skip
     for path in found.answers:
         own = items.with_columns(predicted=pl.Series(said[path.stem]))
-        _write(path, ANSWERS, own, **at, condition=path.stem, order=0, scoring="mean")
+        _write(path, ANSWERS, own, **at, condition=path.stem, order=0, scoring=SIMILARITY)
     for path in found.readouts:
         _write(path, PREDICTIONS, _readouts(items, said, case), scores=[0.0] * case.choices)
     for path in found.probes:

@@ -29,6 +29,7 @@ include: "workflow/rules/readout.smk"
 include: "workflow/rules/concepts.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/verdict.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
 
 

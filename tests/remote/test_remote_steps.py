@@ -56,7 +56,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     for table in (seen, read):
         for name in table.column_names[1:]:
             assert np.isfinite(np.stack(table.column(name).to_numpy())).all()
-    asked = {"prompt": "{question} {options}", "choices": "letter", "orders": "all"}
+    asked = {"prompt": "{question} {options}", "scoring": "letter", "orders": "all"}
     asked |= {"items": "test", "most": None, "greedy": "all", "greedy_tokens": 3, "batch_size": 2}
     asked |= {"statement": "{question} {choice}", "caption": "{statement}"}
     outputs = [tmp_path / f"{c}.parquet" for c in ("sighted", "blank", "swapped", "no_image")]

@@ -129,7 +129,7 @@ def answers_of(model: str, dataset: str, condition: str, items: list[Row]) -> li
                 score[one["choices"].index(one["answer"])] += 3.5 * known
                 best = one["choices"][int(np.argmax(score))]
                 row |= {"log_probability": (score - 2).tolist(), "tokens": [1] * c}
-                row |= {"predicted": best, "predicted_mean": best}
+                row |= {"predicted": best, "scoring": "mean"}
             else:
                 row |= {"text": f"a thing as {condition} tells {EVIL}"}
             rows.append(row)
@@ -202,6 +202,8 @@ def scores_of(items: list[Row], said: dict[str, list[Row]]) -> list[Row]:
             differs = np.mean(np.array(first[condition]) != np.array(first["sighted"]))
             changed = score(condition, task, "changed", differs, len(truth))
             rows += [changed | {"against": "sighted"}] if condition != "sighted" else []
+            moved = score(condition, task, "changed_by_sum", 0.25, len(truth))
+            rows += [moved, score(condition, task, "accuracy_sum", 0.4, len(truth), chance)]
             if asked[0]["pair"]:
                 rows.append(_pairs(condition, task, right[condition], groups))
                 place = score(condition, task, "place_bias", 0.12, len(truth))

@@ -103,8 +103,9 @@ def answer(
         "prompt": "",
         "log_probability": [0.0 if choice == said else -1.0 for choice in choices],
         "tokens": [1] * len(choices),
+        "unconditional": None,
+        "scoring": "mean",
         "predicted": said,
-        "predicted_mean": said,
         "text": None,
         "parsed": None,
     }
@@ -157,7 +158,7 @@ def score(
     out = folder / "scores.parquet", folder / "distributions.parquet"
     argv = ["--model", model, "--dataset", "lamps", "--items", str(paths.pop("items"))]
     argv += ["--answers", *map(str, paths.values()), "--seed", str(seed)]
-    argv += ["--settings", json.dumps({"bootstrap": bootstrap})]
+    argv += ["--settings", json.dumps({"bootstrap": bootstrap, "vqa": "official"})]
     score_answers.main([*argv, "--scores", str(out[0]), "--distributions", str(out[1])])
     return tuple(pl.read_parquet(path) for path in out)
 

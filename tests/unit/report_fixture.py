@@ -210,6 +210,7 @@ def write_models(root: Path) -> None:
             {"address": a, "module": a, "width": 128, "spans": ["cls"], "scopes": {"cls": "image"}}
             for a in addresses
         ]
+        card["reads"] = VISION[-2:-1] if kind == "vlm" else VISION[-1:]
         write_json(root / f"results/models/{model}/card.json", card)
         for scope in ("image", "item"):
             if (model, scope) in COLUMNS:

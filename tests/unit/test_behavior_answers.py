@@ -13,6 +13,8 @@ from test_extraction_steps import Project, flags
 from eyechart.behavior import answer_items, retrieve
 from eyechart.behavior.retrieve import Captions, missed, ranks, recalls
 from eyechart.core.errors import UserError
+from eyechart.inference.choice_tokens import Response
+from eyechart.plan.behavior import questions
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.items import ITEMS
 from eyechart.tables.responses import ANSWERS
@@ -20,7 +22,7 @@ from eyechart.tables.scores import SCORES
 
 SETTINGS = {
     "prompt": "{question}",
-    "choices": "text",
+    "scoring": "mean",
     "orders": 1,
     "items": "test",
     "most": None,
@@ -101,18 +103,97 @@ def test_one_table_per_condition_with_a_row_per_test_item_sorted(project, tmp_pa
     assert len(set(seen.values())) == len(CONDITIONS)  # a's
 
 
-def test_predictions_are_the_highest_raw_and_per_token(project, tmp_path):
-    for row in project.answer(tmp_path, conditions=["sighted"])["sighted"]:
-        choices = next(r["choices"] for r in ROWS if r["item_id"] == row["item_id"])
+@pytest.mark.parametrize("scoring", ["sum", "mean", "pmi"])
+def test_the_answer_is_the_choice_with_the_highest_score(project, tmp_path, scoring):
+    rows = [*ROWS, item("z", ["p003"], ["red", "the", "the cube"], prompt="")]
+    conditions = ["sighted", "no_image"]
+    found = project.answer(tmp_path, rows, conditions=conditions, scoring=scoring)
+    without = dict(zip(rows[-1]["choices"], found["no_image"][-1]["log_probability"], strict=True))
+    for row in found["sighted"]:
+        choices = next(r["choices"] for r in rows if r["item_id"] == row["item_id"])
+        assert row["scoring"] == scoring
         if not choices:
             assert row["log_probability"] == row["tokens"] == []
-            assert row["predicted"] is row["predicted_mean"] is row["parsed"] is None
+            assert row["predicted"] is row["parsed"] is None
             assert isinstance(row["text"], str)
             continue
         scores = np.array(row["log_probability"])
+        assert (scores < 0).all() and min(row["tokens"]) >= 1
+        if scoring == "pmi":
+            assert row["unconditional"] == pytest.approx([without[c] for c in choices], abs=1e-5)
+            scores = scores - row["unconditional"]
+        else:
+            assert row["unconditional"] is None
+        scores = scores / row["tokens"] if scoring == "mean" else scores
         assert row["predicted"] == choices[scores.argmax()]
-        assert row["predicted_mean"] == choices[(scores / row["tokens"]).argmax()]
-        assert row["text"] is None
+
+
+class Fake:
+    """Instead of ``PromptAnswerer``: what a model says is a function of image, prompt and choice.
+
+    Choices have as many tokens as words.
+    """
+
+    def __init__(self, log_probability):
+        self.log_probability = log_probability
+
+    def __call__(self, *_):
+        return self
+
+    def run(self, asked):
+        for one in asked:
+            tokens = [len(choice.split()) for choice in one.scored]
+            said = [self.log_probability(one.stimuli, one.prompt, c) for c in one.scored]
+            yield [(one.number, Response(said, tokens, None))]
+
+
+def accuracy(rows, found):
+    answer = {row["item_id"]: row["answer"] for row in rows}
+    return np.mean([answer[row["item_id"]] == row["predicted"] for row in found])
+
+
+def test_a_model_whose_numbers_are_length_alone_is_at_chance_by_default(
+    project, tmp_path, monkeypatch, config
+):
+    choices = ["Point A", "Point B or so", "Point C", "Point D if any"]
+    long, short = choices[1::2], choices[::2]
+    rows = [
+        item(f"i{n:03d}", ["p000"], choices[:2] if n % 2 else choices, answer="Point A")
+        for n in range(400)
+    ]
+    monkeypatch.setattr(
+        answer_items, "PromptAnswerer", Fake(lambda _, __, choice: -2.3 * len(choice.split()))
+    )
+    default = questions(config, "blink")["scoring"]
+    found = {
+        scoring: project.answer(tmp_path, rows, conditions=["sighted"], scoring=scoring)["sighted"]
+        for scoring in (default, "sum", "pmi")
+    }
+    chance = (1 / 2 + 1 / 4) / 2
+    for scoring in (default, "pmi"):  # within four standard errors
+        assert accuracy(rows, found[scoring]) == pytest.approx(chance, abs=4 * 0.023)
+        assert {row["predicted"] for row in found[scoring]} == {*long, *short}
+    assert {row["predicted"] for row in found["sum"]} == set(short)
+    assert accuracy(rows, found["sum"]) == pytest.approx(0.75, abs=4 * 0.022)
+
+
+def test_pmi_finds_what_the_image_says_under_what_is_likely_anyway(project, tmp_path, monkeypatch):
+    likely = {"red": -1.0, "blue": -6.0, "green": -4.0}
+    colors = {"p000": "red", "p001": "blue", "p002": "green"}
+
+    def says(stimuli, prompt, choice):
+        seen = [colors[stimulus.name] for stimulus in stimuli]
+        return likely[choice] + 2 * (choice in seen)
+
+    monkeypatch.setattr(answer_items, "PromptAnswerer", Fake(says))
+    rows = [item(image, [image], list(likely), answer=color) for image, color in colors.items()]
+    right = {
+        scoring: accuracy(
+            rows, project.answer(tmp_path, rows, conditions=["sighted"], scoring=scoring)["sighted"]
+        )
+        for scoring in ("sum", "mean", "pmi")
+    }
+    assert right == {"sum": pytest.approx(1 / 3), "mean": pytest.approx(1 / 3), "pmi": 1}
 
 
 def test_the_same_bytes_every_run_and_whatever_else_is_asked(project, tmp_path):
@@ -128,7 +209,7 @@ def test_the_same_bytes_every_run_and_whatever_else_is_asked(project, tmp_path):
 
 
 def test_letters_are_scored_where_each_choice_stood(project, tmp_path):
-    asked = {"prompt": "{question} {options}", "choices": "letter", "orders": "all"}
+    asked = {"prompt": "{question} {options}", "scoring": "letter", "orders": "all"}
     rows = project.answer(tmp_path, conditions=["sighted"], greedy="all", **asked)["sighted"]
     assert [(r["item_id"], r["order"]) for r in rows] == [
         ("a", 0), ("a", 1), ("a", 2), ("b", 0), ("b", 1), ("c", 0), ("e", 0), ("e", 1)
@@ -144,13 +225,16 @@ def test_only_so_many_groups_are_asked_as_the_seed_draws(project, tmp_path):
     assert len({groups[r["item_id"]] for r in rows}) == 1
 
 
-def test_an_encoder_compares_texts_and_which_picture(project, tmp_path):
+def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
     which = item("w", ["p000", "p001"], ["first", "second"], group="g", prompt="the cube",
                  meta='{"form": "which_picture"}')  # fmt: skip
     other = {**which, "item_id": "x", "images": ["p002", "p003"], "group": "h"}
     found = project.answer(tmp_path, [*ROWS, which, other], "clip", SHOWN)
-    for rows in found.values():
-        assert [r["item_id"] for r in rows] == ["a", "b", "c", "e", "w", "x"]
+    assert "blank: does not apply to 2 of 6 items" in caplog.text
+    for condition, rows in found.items():
+        asked = ["a", "b", "c", "e", *(["w", "x"] if condition != "blank" else [])]
+        assert [r["item_id"] for r in rows] == asked, "two white images leave nothing to choose"
+        assert {r["scoring"] for r in rows} == {"similarity"}
         for row in rows:
             if row["item_id"] == "c":  # which has no choices
                 assert row["log_probability"] == []
@@ -160,9 +244,7 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path):
     assert found["sighted"][4]["prompt"] == "a photo of the cube"
     assert found["sighted"][0]["prompt"] == "what is it {choice}"
     assert found["swapped"][4]["shown"] == ["p002", "p003"]
-    white = found["blank"][5]["log_probability"]
-    assert white[0] == white[1] == pytest.approx(np.log(0.5))
-    assert found["blank"][5]["predicted"] == "first"  # a tie goes to the first
+    assert all(n == 1 for row in found["sighted"] for n in row["tokens"])
     assert project.answer(tmp_path, ROWS, "clip", ["no_image"])["no_image"] == []
 
 

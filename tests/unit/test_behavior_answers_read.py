@@ -105,7 +105,7 @@ def test_a_dataset_without_any_known_answer_still_tells_what_is_said(tmp_path):
     items = [row | {"answer": None, "pair": None} for row in ITEMS]
     said = {c: answers(items, says_a, c, 1) for c in ("sighted", "blank")}
     scores, shares = score(tmp_path, items, said)
-    assert set(scores["metric"]) == {"tv_blank", "changed", "place_bias"}
+    assert set(scores["metric"]) == {*("tv_blank", "changed", "changed_by_sum", "place_bias")}
     assert shares["truth"].null_count() == len(shares)
 
 
@@ -131,17 +131,24 @@ def test_texts_of_some_orders_only_are_scored_by_themselves(tmp_path):
     assert values(scores)["unparsed"] == 0
 
 
-def test_raw_and_per_token_predictions_are_scored_apart(tmp_path):
+def test_other_scorings_are_counted_from_the_stored_numbers(tmp_path):
     rows = answers(ITEMS, looks, "sighted", orders=1)
-    for row in rows:
-        row["predicted_mean"] = "off"
+    for row in rows:  # per token "on" is likelier where it is right; as a sum "off" always is
+        right = row["predicted"] == "on"
+        row |= {"log_probability": [-2.0, -3.0], "tokens": [1, 4 if right else 1]}
     scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
-    assert values(scores)["accuracy"] == 1
-    assert values(scores)["accuracy_mean"] == 0.5
+    found = values(scores)
+    assert (found["accuracy"], found["accuracy_sum"], found["changed_by_sum"]) == (1, 0.5, 0.5)
+    assert "accuracy_pmi" not in found
+    for row in rows:  # without the image "on" is as unlikely, so nothing but the image counts
+        row["unconditional"] = [-2.0, -4.0] if row["predicted"] == "on" else [-3.0, -3.0]
+    found = values(score(tmp_path, ITEMS, {"sighted": rows})[0])
+    assert (found["accuracy_pmi"], found["changed_by_pmi"]) == (1, 0)
     for row in rows:
-        row["predicted_mean"] = None  # a model whose choices have no tokens
-    scores, _ = score(tmp_path, ITEMS, {"sighted": rows})
-    assert "accuracy_mean" not in values(scores)
+        row["scoring"] = "letter"  # these numbers are of letters, not of texts
+    assert not [
+        name for name in values(score(tmp_path, ITEMS, {"sighted": rows})[0]) if "_sum" in name
+    ]
 
 
 def test_a_pair_of_which_one_item_was_not_asked_is_neither_right_nor_wrong(tmp_path):

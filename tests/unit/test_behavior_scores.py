@@ -26,6 +26,8 @@ from eyechart.tables.items import ITEMS
 from eyechart.tables.response_arrays import lay_out
 from eyechart.tables.responses import ANSWERS
 
+SETTINGS = {"bootstrap": 200, "vqa": "official"}
+
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
@@ -89,7 +91,8 @@ def test_every_metric_names_the_level_of_chance(tables):
     chance = values(tables["looks"][0], column="chance")
     expected = {
         "accuracy": 1 / 2,
-        "accuracy_mean": 1 / 2,
+        "accuracy_sum": 1 / 2,
+        "changed_by_sum": None,
         "majority": 1 / 2,
         "pair_accuracy": 1 / 4,
         "tv_truth": 0,
@@ -183,7 +186,7 @@ def score_in_memory(items, vlm, conditions, seed):
     }
     names = {"model": "fake", "dataset": "lamps"}
     scores, _ = score_answers.score(
-        table, *lay_out(table, said, dict.fromkeys(said, Path())), names, 200, seed
+        table, *lay_out(table, said, dict.fromkeys(said, Path())), names, SETTINGS, seed
     )
     return pl.DataFrame(scores)
 

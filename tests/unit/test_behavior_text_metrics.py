@@ -7,7 +7,6 @@ from pycocoevalcap.bleu.bleu import Bleu
 from pycocoevalcap.cider.cider import Cider
 
 from eyechart.behavior.text_metrics import Consensus, bleu, bleu_sums, vqa_accuracy, words
-from eyechart.behavior.vqa_normalise import same_words
 
 
 def captions(rng, items, most_references=5, most_words=12, vocabulary=15):
@@ -75,30 +74,7 @@ def test_words_are_cut_like_a_treebank_without_punctuation(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        ("A Dog", "dog"),  # lower case, no articles
-        ("2.5 m.", "2.5 m"),  # periods go, decimal points stay
-        ("two dogs", "2 dogs"),
-        ("none", "0"),
-        ("dont know", "don't know"),
-        ("couldnt've, couldn'tve", "couldn't've couldn't've"),
-        ("100,978", "100978"),
-        ("left/right", "left right"),
-        ("yes , indeed", "yes indeed"),
-        ("girl's bag", "girl's bag"),  # an apostrophe stays, so does a colon
-        ("2:50 pm", "2:50 pm"),
-        ("x-ray", "x ray"),
-        ("the", ""),
-    ],
-)
-def test_answers_are_compared_in_the_form_that_vqa_publishes(answer, expected):
-    assert same_words(answer) == expected
-    assert same_words(expected) == expected
-
-
-@pytest.mark.parametrize(
-    ("matches", "expected"), [(0, 0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1), (10, 1)]
+    ("matches", "expected"), [(0, 0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1), (9, 1)]
 )
 def test_vqa_accuracy_leaves_each_of_ten_people_out_once(matches, expected):
     people = ["two"] * matches + [f"other {i}" for i in range(10 - matches)]
@@ -114,7 +90,7 @@ def test_vqa_accuracy_leaves_each_of_ten_people_out_once(matches, expected):
         (["red", "blue"], 1 / 2),
         (["red", "red", "red"], 1),
         (["red", "blue", "blue"], 1 / 3),
-        (["red"] * 4, 1),
+        (["red"] * 3 + ["blue"], 3 / 4),
     ],
 )
 def test_vqa_accuracy_means_something_with_few_references(given, expected):
@@ -123,7 +99,7 @@ def test_vqa_accuracy_means_something_with_few_references(given, expected):
 
 def told(name, condition, text):
     said = answer(name, condition, 0, "", [])
-    return said | {"predicted": None, "predicted_mean": None, "text": text}
+    return said | {"predicted": None, "text": text}
 
 
 def test_open_questions_are_scored_beside_choices(tmp_path):

@@ -19,6 +19,7 @@ def entry(address, region, scopes):
 ENCODER = {
     "model": "eye",
     "family": "clip",
+    "reads": ["vision.3", "vision.10"],
     "addresses": [
         *(entry(f"vision.{i}", "vision", EYE) for i in range(12)),
         entry("connector", "connector", {"cls": "image"}),
@@ -43,6 +44,13 @@ OLD = READER | {
         "model.vision_tower.encoder.layers.3": {"region": "vision", "width": 4},
     }
 }
+
+
+def test_what_the_connector_reads_has_a_name_and_is_no_pattern_of_its_own():
+    assert names(resolve(READER, ["vision.read"])) == ["vision.3", "vision.10"]
+    assert names(resolve(READER, ["vision.1", "vision.read"])) == [
+        "vision.1", "vision.3", "vision.10",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

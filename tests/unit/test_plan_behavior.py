@@ -66,6 +66,21 @@ def test_what_is_other_for_a_dataset_counts_there_alone(config: dict[str, Any]) 
     assert found.response_settings(elsewhere) == behavior(config).response_settings(elsewhere)
 
 
+def test_letters_are_scored_where_the_prompt_shows_them_and_else_the_mean(
+    config: dict[str, Any],
+) -> None:
+    def scoring(**changes: Any) -> str:
+        return json.loads(behavior(config, **changes).response_settings(VLM))["scoring"]
+
+    lettered = {"prompt": "{question} {options}"}
+    assert scoring() == "mean"
+    assert scoring(**lettered) == scoring(by_dataset={"mmvp": lettered}) == "letter"
+    assert scoring(**lettered, scoring="pmi") == "pmi"
+    assert json.loads(behavior(config, **lettered).response_settings(CLIP))["scoring"] == "mean"
+    with pytest.raises(UserError, match=r"letter', but the prompt of 'mmvp' is '\{question\}'"):
+        behavior(config, by_dataset={"mmvp": {"scoring": "letter"}}).check()
+
+
 def test_conditions_keep_the_order_of_the_house_and_encoders_always_see(
     config: dict[str, Any],
 ) -> None:

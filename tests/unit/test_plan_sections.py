@@ -65,6 +65,26 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     assert set(config["extraction"]["spans"]) < set(spans("blink")), "probes need theirs as well"
 
 
+def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -> None:
+    def addresses(dataset: str) -> list[str]:
+        told = exam(config).extraction_settings(
+            SimpleNamespace(model="tiny_llava", dataset=dataset)
+        )
+        return list(json.loads(told)["addresses"])
+
+    config["readout"]["addresses"] = ["vision.*[1369]", "connector", "lm.norm"]
+    assert "vision.read" in addresses("blink")
+    config["extraction"]["addresses"] = ["lm.*"]
+    assert "vision.read" not in addresses("clevr")  # nothing of the encoder was asked for
+
+
+def test_patterns_of_few_pairs_are_named_before_anything_runs(config: Config) -> None:
+    (warning,) = exam(config).verdict.few_warnings()
+    assert "nine patterns of mmvp has about" in warning and "at least 68" in warning
+    config["datasets"]["mmvp"]["splits"] = {"test": 68 * 9}
+    assert exam(config).verdict.few_warnings() == []
+
+
 def test_a_canvas_of_its_own_overrides_that_of_all(config: Config) -> None:
     def shown(dataset: str) -> Config:
         found: Config = json.loads(exam(config).prepare_settings(SimpleNamespace(dataset=dataset)))

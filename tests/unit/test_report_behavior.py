@@ -13,7 +13,13 @@ from eyechart.report.sections.behavior.check import check_distributions, check_s
 from eyechart.report.sections.behavior.examples import differing, worst_pairs
 from eyechart.report.sections.behavior.findings import sentences, summarise
 from eyechart.report.sections.behavior.load import Behavior, audit, read_behavior
-from eyechart.report.sections.behavior.page import accuracy_table, left_out, other_table, section
+from eyechart.report.sections.behavior.page import (
+    accuracy_table,
+    left_out,
+    other_table,
+    scorings,
+    section,
+)
 from eyechart.report.words import Criteria, join_findings
 from eyechart.tables.parquet import read_table, write_table
 
@@ -227,3 +233,22 @@ def test_tables_hold_every_task_and_condition_once():
 def test_nothing_asked_makes_no_section():
     assert section([], {}, SETTINGS) is None
     assert EVIL in tables("coco")[0]["prompt"][0]
+
+
+def test_the_page_says_what_decides_and_how_many_items_other_scorings_change() -> None:
+    behavior = read()["tiny_llava", "coco"]
+    found = scorings(behavior)
+    assert found and found["own"] == "the mean log-probability per token"
+    (other,) = found["others"]
+    assert (other["changed"], other["n"]) == (12, 48)
+    assert other["right"]["value"] == 0.4
+    plain = replace(behavior, scores=behavior.scores.filter(pl.col("metric") == "accuracy"))
+    assert scorings(plain) == found | {"others": []}, "nothing is told of what was not counted"
+
+
+def test_examples_are_judged_by_the_scores_that_decide() -> None:
+    behavior = read()["tiny_llava", "coco"]
+    items, images = tables("coco")
+    doubled = pl.col("log_probability") * 2, pl.col("tokens") * 2
+    same = replace(behavior, answers=behavior.answers.with_columns(*doubled))
+    assert differing(same, items, images, SETTINGS) == differing(behavior, items, images, SETTINGS)

@@ -11,6 +11,7 @@ from readouts_fixture import EVIL, LARGE, SMALL, N, write_readouts
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json, write_json
 from eyechart.report import draw
+from eyechart.report.files import Inputs
 from eyechart.report.sections.readout.charts import readout_rows, readouts
 from eyechart.report.sections.readout.check import check_readouts
 from eyechart.report.sections.readout.load import (
@@ -36,9 +37,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(root: Path) -> dict[str, Readout]:
-    paths = sorted(root.glob("results/readout/*/*.parquet"))
-    scores = sorted(root.glob("results/behavior/scores/*/*.parquet"))
-    return {one.model: one for one in read_readouts(paths, scores)}
+    write_json(root / "results/models/small/card.json", {"model": "small", "reads": ["vision.0"]})
+    folders = ("readout", "behavior/scores", "models")
+    tables = [p for f in folders for p in sorted(root.glob(f"results/{f}/*/*.*"))]
+    return {one.model: one for one in read_readouts(Inputs(tables))}
 
 
 def table(root: Path) -> tuple[Path, pl.DataFrame]:
@@ -85,7 +87,18 @@ def test_a_table_under_another_models_name_is_refused(root, tmp_path):
     other = tmp_path / "results/readout/other/six.parquet"
     write_table(other, read_table(table(root)[0]))
     with pytest.raises(UserError, match="a row is of small on six, not of its path"):
-        read_readouts([other], [])
+        read_readouts(Inputs([other]))
+
+
+def test_outputs_that_the_connector_does_not_read_are_marked(found):
+    def parts(one):
+        rows = readouts(one)["datasets"]["components"]
+        return [row for row in rows if row["component"] == "unread"]
+
+    marked = parts(found["small"])
+    assert marked and {row["name"] for row in marked} == {"not read"}
+    assert {row["first"] for row in marked} == {"vision.1"}
+    assert not parts(found["encoder"])  # no card says so
 
 
 def test_every_number_of_the_chart_stands_in_its_table(root, found, tmp_path):

@@ -78,6 +78,29 @@ def test_tables_are_frames_by_model_dataset_and_task(root):
     assert len(results.attention(*CLEVR, "color", root=root)) == 1
 
 
+def test_responses_can_be_decided_again_by_another_scoring(root):
+    said = results.responses(*CLEVR, "color", condition="sighted", root=root)
+    assert results.responses(
+        *CLEVR, "color", condition="sighted", scoring="mean", root=root
+    ).equals(said)
+    path = root / "behavior/responses/tiny_llava/clevr/sighted.parquet"
+    kept = path.read_bytes()
+    table = pl.read_parquet(path)
+    first = pl.int_ranges(1, pl.col("tokens").list.len() + 1, dtype=pl.Int32)
+    table.with_columns(tokens=first * first * 100).write_parquet(path)
+    try:
+        again = results.responses(*CLEVR, "color", condition="sighted", scoring="mean", root=root)
+        by_sum = results.responses(*CLEVR, "color", condition="sighted", scoring="sum", root=root)
+        assert by_sum["predicted"].equals(said["predicted"]) and set(by_sum["scoring"]) == {"sum"}
+        assert not again["predicted"].equals(said["predicted"])
+        with pytest.raises(UserError, match="scoring: 'pmi'"):
+            results.responses(*CLEVR, "color", condition="sighted", scoring="pmi", root=root)
+    finally:
+        path.write_bytes(kept)
+    with pytest.raises(UserError, match="scoring is 'men'; did you mean 'mean'"):
+        results.responses(scoring="men", root=root)
+
+
 def test_verdicts_have_classes_values_and_differences(root):
     classes = results.verdicts(root=root)
     assert len(classes["model"].unique()) == 4 and "why" in classes.columns

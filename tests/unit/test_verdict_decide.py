@@ -5,13 +5,16 @@ import json
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from verdict_fixture import LM, MODELS, flags, read, write_model, write_probes
+from verdict_fixture import MODELS, TASK, flags, read, write_model, write_probes
 
 from eyechart.core.errors import UserError
+from eyechart.core.files import write_json
+from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
 from eyechart.verdict import decide
+from eyechart.verdict.planted import CONNECTOR, LM, READ, SCENARIOS, UNREAD, write_tables
 
 ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readout/m/drawn"
 SIGHTED = "results/behavior/responses/m/drawn/sighted.parquet"
@@ -36,7 +39,7 @@ def add(path, rows: pl.DataFrame) -> None:
 def test_the_tables_of_a_planted_model_give_its_class(tmp_path, name):
     decide.main(write_model(tmp_path, name, n=400))
     (row,) = read(tmp_path / OUT)
-    assert row["verdict"] == MODELS[name][2]
+    assert row["verdict"] == MODELS[name]
     assert (row["n"], row["groups"], row["chance"], row["band"]) == (400, 400, 0.25, "six")
     assert row["seen"] == "canvas" and row["lm_last_address"] == "lm.norm"
     for stage in ("encoder", "connector", "lm_best", "lm_last", "sighted", "blind"):
@@ -62,7 +65,7 @@ def test_equal_inputs_give_equal_bytes_and_the_note_says_what_was_applied(tmp_pa
 def test_only_items_that_all_stages_have_are_counted(tmp_path):
     words = write_model(tmp_path, "works", n=60)
     change(tmp_path / f"{READOUTS}.predictions.parquet",
-           keep=~((pl.col("address") == "lm.2") & (pl.col("item_id") < "q0020")))  # fmt: skip
+           keep=(pl.col("address") != "lm.2") | (pl.col("item_id") >= f"{TASK}-0020"))  # fmt: skip
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["n"] == 40
@@ -74,8 +77,8 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     perfect = pl.read_parquet(path).with_columns(predicted=pl.col("answer"))
     add(path, perfect.with_columns(readout=pl.lit("points/shuffled")))
-    add(path, perfect.filter(address="vision.3").with_columns(readout=pl.lit("cls")))
-    add(path, perfect.filter(address="vision.3").with_columns(address=pl.lit("vision")))
+    add(path, perfect.filter(address=READ).with_columns(readout=pl.lit("cls")))
+    add(path, perfect.filter(address=READ).with_columns(address=pl.lit("vision")))
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["encoder_value"] < 0.4 and row["lm_best_value"] < 0.4
@@ -84,7 +87,7 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
 def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
     words = write_model(tmp_path, "works", n=200)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    own = pl.read_parquet(path).filter(address="vision.3")
+    own = pl.read_parquet(path).filter(address=READ)
     add(path, own.with_columns(seen=pl.lit("alone"), predicted=pl.col("answer")))
     decide.main(words)
     (row,) = read(tmp_path / OUT)
@@ -94,17 +97,74 @@ def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
 def test_another_address_may_stand_for_the_encoder(tmp_path):
     words = write_model(tmp_path, "works", n=60)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    early = (
-        pl.read_parquet(path).filter(address="vision.3").with_columns(address=pl.lit("vision.1"))
-    )
+    early = pl.read_parquet(path).filter(address=READ).with_columns(address=pl.lit("vision.1"))
     add(path, early.with_columns(predicted=pl.col("answer")))
     decide.main(words)
-    assert read(tmp_path / OUT)[0]["encoder_address"] == "vision.3"
+    assert read(tmp_path / OUT)[0]["encoder_address"] == READ
     words[words.index("--settings") + 1] = json.dumps(
         {"alpha": 0.01, "margin": 0.1, "encoder": "vision.1", "blind": "blank", "patterns": {}}
     )
     decide.main(words)
     assert read(tmp_path / OUT)[0]["encoder_value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reads", "expected"),
+    [
+        ("only an unread block has it", [READ], "eyes"),
+        ("only an unread block has it", [UNREAD], "nerve"),
+        ("only the read block has it", [READ], "nerve"),
+        ("only the read block has it", [UNREAD], "eyes"),
+        ("only the read block has it", [READ, UNREAD], "nerve"),
+    ],
+)
+def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
+    tmp_path, name, reads, expected
+):
+    words = write_model(tmp_path, name, n=400)
+    write_json(tmp_path / "results/models/m/card.json", {"reads": reads})
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == expected
+    assert set(row["encoder_address"].split(", ")) <= set(reads)
+
+
+def test_what_the_connector_alone_has_is_not_blamed_on_the_encoder(tmp_path):
+    decide.main(write_model(tmp_path, "the connector alone has it", n=400))
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == "undecided" and row["connector_value"] > 0.6
+
+
+def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path):
+    words = write_model(tmp_path / "one", "retrieved in part", n=60, task="art_style")
+    decide.main(words)
+    (alone,) = read(tmp_path / "one" / OUT)
+    tables = write_tables(
+        tmp_path / "two", "m", "drawn", SCENARIOS["sees nothing"],
+        {f"s{i}": 60 for i in range(8)}, generator("others"),
+    )  # fmt: skip
+    for path in (*tables.items, *tables.answers, *tables.readouts):
+        own = tmp_path / "one" / path.relative_to(tmp_path / "two")
+        both = pl.concat([pl.read_parquet(own), pl.read_parquet(path)])
+        write_table(own, both.to_arrow().cast(pq.read_schema(own)))
+    decide.main(words)
+    rows = {row["skill"]: row for row in read(tmp_path / "one" / OUT)}
+    assert len(rows) == 9 and rows["art_style"] == alone
+
+
+def test_a_trained_probe_and_an_untrained_readout_are_not_compared(tmp_path):
+    """A probe finds more than an answer of an encoder, so their difference is one of methods."""
+    words = write_model(tmp_path, "works", n=200, task="color")
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    change(path, keep=pl.col("address").is_in([READ, CONNECTOR]))
+    probes = write_probes(tmp_path, "color", 0.3, 200)
+    at = words.index("--probes") + 1
+    decide.main([*words[:at], str(probes), *words[at:]])
+    (row,) = read(tmp_path / OUT)
+    assert (row["encoder_evidence"], row["lm_best_evidence"]) == ("readout", "probe")
+    assert "encoder_lm_difference" not in row and "encoder_connector_difference" in row
+    assert "lm_sighted_difference" in row and row["verdict"] != "nerve"
+    assert "by a trained probe" in row["why"]
 
 
 def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
@@ -126,8 +186,8 @@ def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
 
 def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     """MMVP's questions and MMVP-VLM's statements are other items: compared, but never paired."""
-    words = write_model(tmp_path, "sees nothing", n=300, c=2, task="color")
-    write_model(tmp_path / "other", "works", n=200, c=2, task="color", model="eyes")
+    words = write_model(tmp_path, "sees nothing, of two choices", n=300, task="color")
+    write_model(tmp_path / "other", "works, of two choices", n=200, task="color", model="eyes")
     (tmp_path / "results/datasets/vlm").mkdir(parents=True)
     statements = tmp_path / "results/datasets/vlm/items.parquet"
     (tmp_path / f"other/{ITEMS}").rename(statements)
@@ -161,7 +221,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
 def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
     words = write_model(tmp_path, "works", n=400)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    change(path, seen=pl.lit("alone"), keep=pl.col("address") == "vision.3")
+    change(path, seen=pl.lit("alone"), keep=pl.col("address") == READ)
     words = flags(tmp_path, kind="encoder", items=[tmp_path / ITEMS], readouts=[path])
     decide.main(words)
     (row,) = read(tmp_path / OUT)
@@ -204,10 +264,10 @@ def unknown_seen(root):
 
 
 def nothing_shared(root):
-    change(root / f"{READOUTS}.predictions.parquet", keep=pl.col("item_id") < "q0005")
+    change(root / f"{READOUTS}.predictions.parquet", keep=pl.col("item_id") < f"{TASK}-0005")
     for condition in ("sighted", "blank"):
         path = root / f"results/behavior/responses/m/drawn/{condition}.parquet"
-        change(path, keep=pl.col("item_id") >= "q0005")
+        change(path, keep=pl.col("item_id") >= f"{TASK}-0005")
 
 
 def no_common_readout(root):
@@ -241,7 +301,7 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"encoder": "vision.9"}, "encoder is 'vision.9', but m on drawn"),
+        ({"encoder": "vision.9"}, "judged at vision.9, but m on drawn"),
         ({"blind": "sighted"}, "blind is 'sighted', expected one of blank, noise"),
         ({"alpha": 5}, "alpha is 5, expected a number between 0 and 1"),
         ({"margin": 0}, "margin is 0, expected a number between 0 and 1"),
@@ -268,7 +328,7 @@ def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
     words = write_model(tmp_path, "works", n=10, task="color")
     path = write_probes(tmp_path, "color", 0.5, 10)
     change(path.with_suffix(".predictions.parquet"),
-           keep=(pl.col("address") == "") | (pl.col("id") != "q0003"))  # fmt: skip
+           keep=(pl.col("address") == "") | (pl.col("id") != "color-0003"))  # fmt: skip
     words = [w for w in words if "readout/m" not in w]
     at = words.index("--probes") + 1
     with pytest.raises(UserError, match="are of other items than those of the majority"):

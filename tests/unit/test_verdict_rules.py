@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 from verdict_fixture import MODELS, skills_of
 
 from eyechart.tables.verdict import CLASSES
-from eyechart.verdict.evidence import Estimate, Findings, Test
+from eyechart.verdict.evidence import Estimate, Findings, Test, measure
 from eyechart.verdict.rules import FACTS, NO_RULE, RULES, VerdictThresholds, decide
 from eyechart.verdict.table import apply_rules
 
@@ -16,42 +17,62 @@ BAR = VerdictThresholds(alpha=0.01, margin=0.1)
 SEEDS, SKILLS = 20, 6
 
 
-def classes(name: str, n: int, c: int) -> Counter[str]:
+def classes(name: str, n: int) -> Counter[str]:
     """Count the classes of all skills over all seeds; each seed is a table of its own."""
     return Counter(
         rule.verdict
         for seed in range(SEEDS)
-        for _, _, rule in apply_rules(skills_of(name, n, c, seed, SKILLS), "vlm", BAR)
+        for _, _, rule in apply_rules(skills_of(name, n, seed, SKILLS), "vlm", BAR)
     )
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_planted_bottleneck_gets_its_class_from_400_items(name):
-    found = classes(name, 400, 4)
-    assert found[MODELS[name][2]] >= 0.95 * found.total(), found
-    wrong = found.total() - found[MODELS[name][2]] - found["undecided"]
+    found = classes(name, 400)
+    assert found[MODELS[name]] >= 0.95 * found.total(), found
+    wrong = found.total() - found[MODELS[name]] - found["undecided"]
     assert wrong <= 0.01 * found.total(), found
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_thirty_items_leave_most_undecided_and_hardly_ever_mislead(name):
-    found = classes(name, 30, 4)
-    assert found["undecided"] > 0.5 * found.total(), found
-    wrong = found.total() - found[MODELS[name][2]] - found["undecided"]
+def test_thirty_items_leave_many_undecided_and_hardly_ever_mislead(name):
+    found = classes(name, 30)
+    assert found["undecided"] > 0.4 * found.total(), found
+    wrong = found.total() - found[MODELS[name]] - found["undecided"]
     assert wrong <= 0.05 * found.total(), found
 
 
 @pytest.mark.parametrize("n", [30, 400])
 def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
-    found = classes("sees nothing", n, 2)
+    found = classes("sees nothing, of two choices", n)
     assert found["eyes"] + found["undecided"] >= 0.97 * found.total(), found
+
+
+@pytest.mark.parametrize("name", ["works", "sees nothing", "ignored by the head"])
+def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
+    """Five questions a scene that are right together decide as much as one question a scene."""
+    (many,), (once,) = skills_of(name, 300, 0, 1, size=5), skills_of(name, 60, 0, 1)
+    found, alone = (measure(skill, "vlm", BAR.alpha) for skill in (many, once))
+    naive = measure(replace(many, groups=np.arange(300).astype(str)), "vlm", BAR.alpha)
+    for stage, at in found.estimates.items():
+        three = (at, alone.estimates[stage], naive.estimates[stage])
+        width, expected, narrow = (e.high - e.low for e in three)
+        assert 0.8 * expected < width < 1.25 * expected and narrow < 0.6 * width
+    for comparison, test in found.tests.items():
+        wide, narrow = (t.high - t.low for t in (test, naive.tests[comparison]))
+        assert narrow < 0.75 * wide
+        assert test.p >= naive.tests[comparison].p
+    assert (found.changed.high - found.changed.low) > 1.5 * (naive.changed.high - naive.changed.low)
 
 
 def numbers(
     values: dict[str, float], *, reach: float = 0.02, floor: float = 0.25, changed: float = 0.5
 ) -> Findings:
     """Give findings with these values, each within ``reach``; every difference has its q."""
-    at = {k: Estimate(v, v - reach, v + reach, 400, floor) for k, v in values.items()}
+    at = {
+        k: Estimate(v, v - reach, v + reach, 400, floor, v - reach, v + reach)
+        for k, v in values.items()
+    }
     tests = {}
     for name, pair in {
         "encoder_connector": ("encoder", "connector"),
@@ -64,7 +85,8 @@ def numbers(
             gap = values[pair[0]] - values[pair[1]]
             q = 0.0001 if abs(gap) > reach else 1.0
             tests[name] = Test(gap, gap - reach, gap + reach, q, q)
-    return Findings(at, tests, Estimate(changed, changed - reach, changed + reach, 400, 0.0))
+    ends = changed - reach, changed + reach
+    return Findings(at, tests, Estimate(changed, *ends, 400, 0.0, *ends))
 
 
 HIGH, LOW = 0.7, 0.26
@@ -83,6 +105,9 @@ CASES = [
     ({"encoder": HIGH, "sighted": LOW, "blind": LOW}, "undecided"),  # lost, nobody knows where
     ({"encoder": LOW, "lm_best": HIGH, "sighted": 0.65, "blind": 0.5}, "encoded_and_used"),
     ({"encoder": LOW, "lm_best": HIGH}, "undecided"),  # the two contradict each other
+    ({"encoder": LOW, "connector": HIGH, "lm_best": LOW, "sighted": LOW}, "undecided"),
+    ({"encoder": LOW, "connector": 0.36, "lm_best": LOW, "sighted": LOW}, "undecided"),
+    ({"encoder": LOW, "connector": LOW, "lm_best": LOW, "sighted": LOW}, "eyes"),
     ({"encoder": HIGH, "lm_best": HIGH, "sighted": HIGH}, "undecided"),  # not asked blind
     ({}, "undecided"),
 ]

@@ -5,6 +5,8 @@ import pytest
 
 from eyechart.core.randomness import generator
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
+from eyechart.statistics.sign_flip import sign_flip_exact
+from eyechart.statistics.testing import mcnemar_exact
 from eyechart.verdict.best_address import cross_fitted
 
 DRAWS = 500
@@ -103,3 +105,47 @@ def test_an_address_that_stands_out_is_chosen_twice_and_a_lone_one_stands():
     found, chosen = cross_fitted(right[:1], groups_of(80, 1), rng)
     assert chosen == [0] and (found == right[0]).all()
     assert cross_fitted(right, groups_of(80, 80), rng)[1] == [4]  # one group: nothing to choose on
+
+
+def test_the_best_address_hardly_depends_on_the_draw():
+    """Five equally good addresses: one random halving moves by eight points, the mean by two."""
+    right = (generator("equal").random((5, 60)) < 0.5).astype(float)
+    values = [cross_fitted(right, groups_of(60, 1), generator("draw", k))[0] for k in range(20)]
+    means = [value.mean() for value in values]
+    assert max(means) - min(means) < 0.03
+    assert all((value >= 0).all() and (value <= 1).all() for value in values)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_sign_flip_test_of_zeros_and_ones_is_mcnemar_s(seed):
+    rng = generator("sign flip", seed)
+    first, second = ((rng.random(40) < t).astype(float) for t in (0.7, 0.5))
+    groups = groups_of(40, 1)
+    expected = mcnemar_exact(first, second, groups)
+    assert sign_flip_exact(first, second, groups, 48) == pytest.approx(expected)
+    assert sign_flip_exact(second, first, groups, 48) == pytest.approx(expected)
+    assert sign_flip_exact(first, first, groups, 48) == 1
+
+
+def test_the_sign_flip_test_counts_all_flips_of_the_groups():
+    rng = generator("flips")
+    first = rng.integers(0, 13, 24) / 12
+    second = (rng.random(24) < 0.4).astype(float)
+    groups = groups_of(24, 2)
+    sums = (first - second).reshape(12, 2).sum(1)
+    flips = np.array(np.meshgrid(*[[-1, 1]] * 12)).reshape(12, -1)
+    expected = (np.abs(sums @ flips) >= abs(sums.sum()) - 1e-9).mean()
+    assert sign_flip_exact(first, second, groups, 12) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_sign_flip_test_rejects_a_true_null_as_often_as_it_says(size):
+    rng = generator("null of flips", size)
+    p = []
+    for _ in range(DRAWS):
+        ease = np.repeat(rng.beta(2, 2, 60), size)
+        first, second = ((rng.random(60 * size) < ease).astype(float) for _ in range(2))
+        p.append(sign_flip_exact(first, second, groups_of(60 * size, size), 48))
+    assert np.mean(np.array(p) < 0.05) <= 0.07
+    better = np.minimum(1, first + (rng.random(60 * size) < 0.5))
+    assert sign_flip_exact(better, second, groups_of(60 * size, size), 48) < 0.001

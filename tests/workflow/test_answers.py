@@ -59,12 +59,25 @@ def edit_logic(module: str) -> Callable[[Project], None]:
             answering(prompt="Q: {question}"),
             {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA},
         ),
+        (
+            answering(scoring="sum"),
+            {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA},
+        ),
         (answering(bootstrap=200), SCORED),
+        (answering(vqa="normalised"), SCORED),
         (answering(permutations=200), COMPARED),
         (edit_logic("behavior/metrics.py"), SCORED),
         (edit_logic("report/sections/patterns/sheet.py"), {"draw_patterns": 2}),
     ],
-    ids=["prompt", "bootstrap", "permutations", "logic of scores", "logic of the page"],
+    ids=[
+        "prompt",
+        "scoring",
+        "bootstrap",
+        "VQA accuracy",
+        "permutations",
+        "logic of scores",
+        "logic of the page",
+    ],
 )
 def test_a_change_asks_again_only_who_is_concerned(
     change: Callable[[Project], None], expected: dict[str, int], asked: Project, tmp_path: Path

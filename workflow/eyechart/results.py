@@ -20,6 +20,8 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.tables import activations as parts
 from eyechart.tables.finding import PATTERNS, Root, find, find_one, read_all
 from eyechart.tables.parquet import read_table
+from eyechart.tables.response_arrays import rescore
+from eyechart.tables.scoring import OF_TEXT
 
 ROOT = Path("results")
 TOKENS = "image_tokens"
@@ -138,9 +140,14 @@ def responses(
     task: str | None = None,
     *,
     condition: str | None = None,
+    scoring: str | None = None,
     root: Root = ROOT,
 ) -> pl.DataFrame:
-    """Return what models say to each item, with its task, group, choices and true answer."""
+    """Return what models say to each item, with its task, group, choices and true answer.
+
+    ``scoring`` (``sum``, ``mean``, ``pmi``) decides again from the stored numbers, except where the
+    letters of choices, or images and texts, were compared.
+    """
     named = {"model": model, "dataset": dataset, "condition": condition}
     found = read_all("responses", named, root)
     own = ["item_id", "task", "group", "choices", "answer"]
@@ -153,6 +160,16 @@ def responses(
     if items:
         keys = ["dataset", "item_id"]
         found = found.join(pl.concat(items), on=keys, how="left", maintain_order="left")
+    if scoring is not None:
+        if scoring not in OF_TEXT:
+            raise UserError(f"scoring is {scoring!r}; {nearest(scoring, OF_TEXT)}")
+        again = found["scoring"].is_in(OF_TEXT).fill_null(False)
+        texts = found.filter(again)
+        chosen = [c[n] for c, n in zip(texts["choices"], rescore(texts, scoring), strict=True)]
+        found = found.with_columns(
+            predicted=found["predicted"].scatter(again.arg_true(), chosen),
+            scoring=pl.when(again).then(pl.lit(scoring)).otherwise("scoring"),
+        )
     return _of(found, "task", task, "responses")
 
 

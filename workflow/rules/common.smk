@@ -53,6 +53,7 @@ if workflow.is_main_process:
     for warning in [
         *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
         *gpu_warnings,
+        *VERDICT.few_warnings(),
         *integrity.start(RESULTS),
     ]:
         logger.warning(f"eyechart: {warning}")

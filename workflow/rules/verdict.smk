@@ -3,6 +3,7 @@
 
 rule decide:
     input:
+        card=paths.CARD.rule(),
         item_tables=VERDICT.items,
         answers=VERDICT.responses,
         readouts=VERDICT.readouts,
@@ -35,7 +36,7 @@ rule decide:
         "Deciding on {wildcards.model}"
     shell:
         "python -m eyechart.verdict.decide --model {wildcards.model} --kind {params.kind}"
-        " --contains={params.contains} --items {input.item_tables} --answers {input.answers}"
+        " --contains={params.contains} --card {input.card} --items {input.item_tables} --answers {input.answers}"
         " --readouts {input.readouts} --probes {input.probes}"
         " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
         " --settings {params.settings:q} --seed {params.seed} --output {output.values}"

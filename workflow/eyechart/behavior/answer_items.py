@@ -4,13 +4,15 @@ Reads the model's checkpoint and card and the dataset's two tables. Writes one t
 named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. The model is loaded
 once. For a model that reads text, responses are the log-probability of every choice after the
 prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
+An item that asks which of its images a statement is about has no row where they are the same, as
+two white images are.
 
     python -m eyechart.behavior.answer_items --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
         --card results/models/tiny_llava/card.json \
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet --seed 7 \
-        --settings '{"prompt": "{question}", "choices": "text", "orders": 1, "items": "test", \
+        --settings '{"prompt": "{question}", "scoring": "mean", "orders": 1, "items": "test", \
             "most": null, "greedy": "none", "greedy_tokens": 16, "batch_size": 64, \
             "statement": "{question} {choice}", "caption": "a photo of {statement}"}' \
         --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet \
@@ -20,7 +22,9 @@ prompt, and greedy text; an encoder with a text tower compares the image with a 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +33,14 @@ from tqdm import tqdm
 
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
-from eyechart.behavior.conditions import Item, StimulusBuilder
+from eyechart.behavior.conditions import Item, Stimulus, StimulusBuilder
 from eyechart.behavior.settings import ResponseSettings, choose_items
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
-from eyechart.inference.prompts import PromptStyle, parse
+from eyechart.inference.prompts import parse
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
@@ -45,8 +49,11 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.responses import ANSWERS
+from eyechart.tables.scoring import LETTER, PMI, SIMILARITY, choose, score
 
 logger = logging.getLogger(__name__)
+
+WHITE_SIZE = (336, 336)  # pixels, of the white image of families that need one
 
 
 class ItemAnswerer:
@@ -76,8 +83,7 @@ class ItemAnswerer:
         return sorted(rows, key=lambda row: (row["item_id"], row["order"]))
 
     def _read(self, adapter: LanguageAdapter, condition: str) -> Iterator[dict[str, Any]]:
-        settings = self.settings
-        style = PromptStyle(settings.prompt, settings.choices, settings.orders)
+        settings, style = self.settings, self.settings.style
         for item in self.builder.items:
             if item["form"] == "which_picture":
                 raise errors.UserError(
@@ -100,26 +106,68 @@ class ItemAnswerer:
             bar.update(len(done))
             for number, said in done:
                 item, variant, _, images = plan[number]
-                letters = variant.letters if settings.choices == "letter" else None
-                yield row_of(item, variant.order, images, variant.prompt, said, letters)
+                letters = variant.letters if settings.scoring == LETTER else None
+                row = row_of(item, variant.order, images, variant.prompt, said, letters)
+                yield row | self._chosen(item, row, settings.scoring)
         bar.close()
 
     def _compare(self, adapter: ask_encoder.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
         statement, caption = self.settings.statement, self.settings.caption
-        shown = self.builder.stimuli(condition)
-        items = self.builder.items
+        every = zip(self.builder.items, self.builder.stimuli(condition), strict=True)
+        shown = [(item, *seen) for item, seen in every if not nothing_to_choose(item, seen[0])]
+        if len(shown) < len(self.builder.items):
+            count = len(self.builder.items)
+            text = "%s: does not apply to %d of %d items, whose images are the same"
+            logger.warning(text, condition, count - len(shown), count)
         matches = [
             ask_encoder.MatchRequest.of(item, item["form"], stimuli, statement, caption)
-            for item, (stimuli, _) in zip(items, shown, strict=True)
+            for item, stimuli, _ in shown
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
-        for item, (_, images), said in zip(items, shown, found, strict=True):
+        for (item, _, images), said in zip(shown, found, strict=True):
             text = (
                 caption.format(statement=item["prompt"])
                 if item["form"] == "which_picture"
                 else statement.format(question=item["prompt"], choice="{choice}")
             )
-            yield row_of(item, 0, images, text, said, None)
+            row = row_of(item, 0, images, text, said, None)
+            yield row | self._chosen(item, row, SIMILARITY)
+
+    def _chosen(self, item: Item, row: dict[str, Any], scoring: str) -> dict[str, Any]:
+        """Return the columns that depend on the scoring."""
+        choices = item["choices"]
+        without = [self._without[c] for c in choices] if scoring == PMI else None
+        scores = score(scoring, row["log_probability"], row["tokens"], without)
+        return {
+            "scoring": scoring,
+            "unconditional": without,
+            "predicted": choices[choose(scores, item["item_id"], row["order"])] if scores else None,
+        }
+
+    @cached_property
+    def _without(self) -> dict[str, float]:
+        """Return the log-probability of every choice without question, options and image.
+
+        A family that needs an image gets a white one.
+        """
+        adapter = self.adapter
+        assert isinstance(adapter, LanguageAdapter)
+        choices = sorted({c for item in self.builder.items for c in item["choices"]})
+        stimuli = () if adapter.ACCEPTS_TEXT_ONLY else (Stimulus(size=WHITE_SIZE),)
+        prompt = self.settings.prompt.format(question="", options="").strip()
+        asked = [ScoringRequest(n, stimuli, prompt, (c,), False) for n, c in enumerate(choices)]
+        reader = PromptAnswerer(adapter, self.shares_prefix, 1, self.batches)
+        return {
+            choices[number]: said.log_probability[0]
+            for done in reader.run(asked)
+            for number, said in done
+        }
+
+
+def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
+    """Return whether an item asks which image it is, and two of its images are the same."""
+    distinct = {(stimulus.name, stimulus.path) for stimulus in stimuli}
+    return item["form"] == "which_picture" and len(distinct) < len(stimuli)
 
 
 def row_of(
@@ -130,7 +178,7 @@ def row_of(
     said: Response,
     letters: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Return the columns of a response, except model, dataset and condition.
+    """Return the columns of a response, except those of its table and of its scoring.
 
     Raises
     ------
@@ -138,11 +186,10 @@ def row_of(
         If a log-probability is not finite.
     """
     choices, scores = item["choices"], said.log_probability
-    if not all(-float("inf") < score < float("inf") for score in scores):
+    if not all(map(math.isfinite, scores)):
         raise errors.UserError(
             f"item {item['item_id']!r}: a score is NaN or infinite; try loading.dtype: float32"
         )
-    mean = [score / count for score, count in zip(scores, said.tokens, strict=True)]
     return {
         "item_id": item["item_id"],
         "order": order,
@@ -150,8 +197,6 @@ def row_of(
         "prompt": prompt,
         "log_probability": scores,
         "tokens": said.tokens,
-        "predicted": choices[scores.index(max(scores))] if scores else None,
-        "predicted_mean": choices[mean.index(max(mean))] if mean else None,
         "text": said.text,
         "parsed": None if said.text is None else parse(said.text, choices, letters),
     }

@@ -81,26 +81,23 @@ def answer(
     Returns
     -------
     list of Response
-        One per match: the log-probability of each text, or of each image where there is one text;
-        ``tokens`` counts those of the text.
+        One per match: the log-probability of each text, or of each image where there is one text.
+        Each is compared as a whole, so ``tokens`` are 1.
     """
     asked = [match for match in matches if match.texts]
     stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))
     texts = list(dict.fromkeys(text for match in asked for text in match.texts))
     encoded = dict(zip(stimuli, view(adapter, stimuli, batches), strict=True))
-    vectors, counts = read(adapter, texts, batches)
-    known = dict(zip(texts, zip(vectors, counts, strict=True), strict=True))
+    known = dict(zip(texts, read(adapter, texts, batches), strict=True))
     found = []
     for match in matches:
         if not match.texts:
             found.append(Response([], []))
             continue
         views = torch.stack([encoded[stimulus] for stimulus in match.stimuli])
-        words = torch.stack([known[text][0] for text in match.texts])
+        words = torch.stack([known[text] for text in match.texts])
         scores = adapter.logit_scale * (views.double() @ words.double().T).flatten()  # (c,)
-        tokens = [known[text][1] for text in match.texts]
-        repeated = tokens * (len(scores) // len(tokens))
-        found.append(Response(scores.log_softmax(dim=0).tolist(), repeated))
+        found.append(Response(scores.log_softmax(dim=0).tolist(), [1] * len(scores)))
     return found
 
 
@@ -115,17 +112,15 @@ def view(adapter: TwoTowers, stimuli: Sequence[Stimulus], batches: AdaptiveBatch
     return torch.cat(found) if found else torch.zeros(0, 0)
 
 
-def read(
-    adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize
-) -> tuple[Tensor, list[int]]:
-    """Return unit embeddings of texts, on the CPU: float32 (c, d); and their token counts."""
+def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -> Tensor:
+    """Return unit embeddings of texts, on the CPU: float32 (c, d)."""
     counts = adapter.count_tokens(texts) if texts else []
     order = sorted(range(len(texts)), key=lambda n: (counts[n], texts[n]))
     found = _over(batches, [texts[n] for n in order], adapter.embed_texts)
     if not found:
-        return torch.zeros(0, 0), []
+        return torch.zeros(0, 0)
     vectors = torch.cat(found)
-    return vectors[torch.tensor(order).argsort()], counts
+    return vectors[torch.tensor(order).argsort()]
 
 
 def two_towers(adapter: Adapter) -> TwoTowers:

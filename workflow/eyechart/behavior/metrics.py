@@ -118,6 +118,13 @@ def changed(asked: AnsweredItems, said: ConditionResponses, sighted: ConditionRe
     return replace(found, against="sighted")
 
 
+def changed_by(asked: AnsweredItems, said: ConditionResponses, scoring: str) -> Measure:
+    """Return the share of predictions that another scoring changes; there is no chance level."""
+    unit = np.flatnonzero(asked.c > 0)
+    moved = asked.average(said.predicted != said.scored_otherwise[scoring])[unit]
+    return Measure(f"changed_by_{scoring}", unit, per_unit(moved), mean)
+
+
 def order_consistency(asked: AnsweredItems, said: ConditionResponses) -> Measure:
     """Return the share of items with equal predictions in all orders, over items with several.
 
@@ -148,8 +155,8 @@ def measures(
     """Return all applicable metrics of choices of a condition, in the order of the table."""
     own = said[condition]
     found = [accuracy(asked, own.predicted)]
-    if own.predicted_mean is not None:
-        found.append(accuracy(asked, own.predicted_mean, "accuracy_mean"))
+    for name, choice in own.scored_otherwise.items():
+        found += [accuracy(asked, choice, f"accuracy_{name}"), changed_by(asked, own, name)]
     found += [accuracy_text(asked, own), unparsed(asked, own), majority(asked)]
     found += [pair_accuracy(asked, own), tv_truth(asked, own)]
     if "blank" in said and condition != "blank":

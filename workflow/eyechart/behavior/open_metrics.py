@@ -52,9 +52,10 @@ class References:
         return found
 
 
-def measures(references: References, said: ConditionResponses) -> list[Measure]:
+def measures(references: References, said: ConditionResponses, vqa: str) -> list[Measure]:
     """Return BLEU-4, CIDEr-D and VQA accuracy over open items that have a text and references.
 
+    ``vqa`` is the rule of VQA accuracy, see :func:`eyechart.behavior.text_metrics.vqa_accuracy`.
     None has a chance level. BLEU-4 is recomputed from the sums of each resample; CIDEr-D always
     uses the n-gram weights of the full sample's references of the item's task.
     """
@@ -67,7 +68,7 @@ def measures(references: References, said: ConditionResponses) -> list[Measure]:
         counts.append(text_metrics.bleu_sums(own, references.words[i]))
         corpus, place = references.consensus[i]
         consensus.append(corpus.score(place, own))
-        agreed.append(text_metrics.vqa_accuracy(said.texts[i], references.texts[i]))
+        agreed.append(text_metrics.vqa_accuracy(said.texts[i], references.texts[i], vqa))
     return [
         Measure("bleu_4", unit, np.array(counts, dtype=float), text_metrics.bleu),
         Measure("cider_d", unit, per_unit(np.array(consensus)), mean),

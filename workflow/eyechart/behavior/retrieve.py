@@ -184,7 +184,7 @@ def compare(
             raise errors.UserError(f"items: image {image!r} is not in the image table")
     stimuli = [Stimulus(image, path=paths[image]) for image in captions.images]
     views = ask_encoder.view(adapter, stimuli, batches)
-    words, _ = ask_encoder.read(adapter, captions.texts, batches)
+    words = ask_encoder.read(adapter, captions.texts, batches)
     return views.double().numpy(), words.double().numpy()
 
 

@@ -8,7 +8,7 @@ table of scores and the table of answer distributions.
         --items results/datasets/clevr/items.parquet \
         --answers results/behavior/responses/tiny_llava/clevr/sighted.parquet \
             results/behavior/responses/tiny_llava/clevr/blank.parquet \
-        --settings '{"bootstrap": 1000}' --seed 7 \
+        --settings '{"bootstrap": 1000, "vqa": "official"}' --seed 7 \
         --scores results/behavior/scores/tiny_llava/clevr.parquet \
         --distributions results/behavior/scores/tiny_llava/clevr.distributions.parquet
 """
@@ -42,7 +42,7 @@ def score(
     asked: AnsweredItems,
     said: dict[str, ConditionResponses],
     names: Row,
-    draws: int,
+    settings: Row,
     seed: int,
 ) -> tuple[pa.Table, pa.Table]:
     """Return scores and distributions of all conditions, over all tasks and per task.
@@ -55,8 +55,9 @@ def score(
         By condition; ``sighted`` is required.
     names : dict
         ``model`` and ``dataset``, the same in every row.
-    draws : int
-        Number of bootstrap draws, which are the same for all conditions and metrics of a task.
+    settings : dict
+        ``bootstrap``: number of draws, which are the same for all conditions and metrics of a task;
+        ``vqa``: the rule of VQA accuracy.
     seed : int
 
     Returns
@@ -67,7 +68,8 @@ def score(
     """
     references = open_metrics.References(asked, items)
     found = {
-        condition: metrics.measures(asked, said, condition) + open_metrics.measures(references, own)
+        condition: metrics.measures(asked, said, condition)
+        + open_metrics.measures(references, own, settings["vqa"])
         for condition, own in said.items()
     }
     tasks = {ALL: np.ones(len(asked.ids), dtype=bool)}
@@ -75,7 +77,7 @@ def score(
     rows, shares = [], []
     for task, members in tasks.items():
         rng = generator("scores", seed, names["dataset"], task)
-        resampled = Resampled(asked.group[members], draws, rng)
+        resampled = Resampled(asked.group[members], settings["bootstrap"], rng)
         for condition, own in said.items():
             key = {**names, "condition": condition, "task": task}
             for measure in found[condition]:
@@ -150,7 +152,7 @@ def main(*, model: str, dataset: str, items: Path, answers: list[Path], settings
         unknown = int(((asked.c > 0) & (asked.truth < 0)).sum())
         log.info("%d items, %d without a known answer", len(asked.ids), unknown)
         names = {"model": model, "dataset": dataset}
-        scored, shares = score(known, asked, said, names, settings["bootstrap"], seed)
+        scored, shares = score(known, asked, said, names, settings, seed)
     write_table(distributions, shares)
     write_table(scores, scored)
 

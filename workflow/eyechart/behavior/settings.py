@@ -9,11 +9,16 @@ from pathlib import Path
 from eyechart.behavior.conditions import Item
 from eyechart.core import randomness
 from eyechart.core.errors import UserError, nearest
-from eyechart.inference.prompts import check_template
+from eyechart.inference.prompts import PromptStyle, check_template
 from eyechart.tables.parquet import read_table
+from eyechart.tables.scoring import LETTER
 
 NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "task", "meta"]
-VALUES = {"items": ("test", "all"), "greedy": ("none", "open", "all")}
+VALUES = {
+    "scoring": ("sum", "mean", "pmi", "letter"),
+    "items": ("test", "all"),
+    "greedy": ("none", "open", "all"),
+}
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,10 @@ class ResponseSettings:
 
     Attributes
     ----------
-    prompt, choices, orders
+    prompt, orders
         How items are presented to a model that reads text; see ``PromptStyle``.
+    scoring : ``sum``, ``mean``, ``pmi`` or ``letter``
+        What decides among choices; see ``tables.scoring``. ``letter`` scores their letters.
     items : ``test`` or ``all``
         Whether to ask only items of the test groups.
     most : int or None
@@ -41,7 +48,7 @@ class ResponseSettings:
     """
 
     prompt: str
-    choices: str
+    scoring: str
     orders: int | str
     items: str
     most: int | None
@@ -58,6 +65,11 @@ class ResponseSettings:
                 raise UserError(f"{name}: {found!r}; {nearest(found, valid)}")
         check_template("statement", self.statement, ("question", "choice"))
         check_template("caption", self.caption, ("statement",))
+
+    @property
+    def style(self) -> PromptStyle:
+        """Return how items are presented to a model that reads text."""
+        return PromptStyle(self.prompt, "letter" if self.scoring == LETTER else "text", self.orders)
 
     def wants_text(self, item: Item) -> bool:
         """Return whether an item gets a generated answer."""

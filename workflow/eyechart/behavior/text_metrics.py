@@ -11,9 +11,10 @@ from collections import Counter
 
 import numpy as np
 
-from eyechart.behavior.vqa_normalise import same_words
+from eyechart.behavior.vqa_normalise import plain, same_words
 
 N = 4  # n-grams up to this length
+NEEDED = 3  # equal references that are full agreement, in VQA accuracy
 SIGMA = 6.0  # of CIDEr-D's length penalty, in bigrams
 
 Words = list[str]
@@ -40,23 +41,32 @@ def words(text: str) -> Words:
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
-def vqa_accuracy(answer: str, references: list[str]) -> float:
+def vqa_accuracy(answer: str, references: list[str], rule: str = "official") -> float:
     """Return the agreement of an answer with human references, averaged over leaving each out.
 
-    Three equal answers among the others are full agreement. With fewer than four references all of
-    the others must be equal; a single reference decides alone.
+    Three equal answers among the others are full agreement.
+
+    Parameters
+    ----------
+    rule : ``official`` or ``normalised``
+        As the released code does, answers are normalised only where the references differ: "Yes"
+        is wrong against ten times "yes". ``normalised``: always.
 
     Notes
     -----
-    Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by its released
-    code: min(matches / 3, 1), over all subsets of nine of ten references.
+    Source: Antol et al., "VQA: Visual Question Answering" (ICCV 2015), as scored by the evaluation
+    code of VQA v2: min(matches / 3, 1), over all subsets of nine of ten references. With fewer than
+    four references, which VQA never has and its code would never score as full agreement, all of
+    the others must be equal, a single one decides alone, and answers are always normalised.
     """
-    own = same_words(answer)
     m = len(references)
-    k = sum(same_words(reference) == own for reference in references)
+    lines = [plain(reference) for reference in references]
+    alike = rule == "official" and m > NEEDED and len(set(lines)) == 1
+    own, *others = [plain(t) if alike else same_words(t) for t in (answer, *lines)]
+    k = others.count(own)
     if m == 1:
         return float(k)
-    needed = min(3, m - 1)
+    needed = min(NEEDED, m - 1)
     return (k * min(1.0, (k - 1) / needed) + (m - k) * min(1.0, k / needed)) / m
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 VISION, CONNECTOR, LM, DECODER = "vision", "connector", "lm", "decoder"
 COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in the order in which they run
+READ = "vision.read"  # in settings: the vision outputs that the connector takes
 LANGUAGE = (LM, DECODER)  # an encoder-decoder language model is `lm` and `decoder`
 OTHER = "other"  # the component of a module path
 COMPONENT_NAMES = {

@@ -53,7 +53,7 @@ class Response:
     Attributes
     ----------
     log_probability : of each choice, summed over its tokens
-    tokens : number of tokens of each choice
+    tokens : number of tokens of each choice; 1 where it is compared as a whole
     text : the greedy answer, or None if it was not requested
     """
 

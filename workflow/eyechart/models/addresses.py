@@ -4,6 +4,8 @@ An address names the same layer in every model: ``vision.N`` (output of encoder 
 ``connector`` (the connector's output), ``lm.N`` (output of language-model block N), ``lm.norm``
 (after the last norm). A module path, as the card lists it, is also an address.
 
+``vision.read`` stands for the vision outputs that the connector takes, as the card lists them.
+
 A span names the tokens that are pooled at an address:
 
 ``cls``           the encoder's class token, or the one vector of a pooled output
@@ -28,7 +30,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from eyechart.core.address import COMPONENTS
+from eyechart.core.address import COMPONENTS, READ
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.legacy_names import modern
 
@@ -97,6 +99,8 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
 def _named(card: dict[str, Any], pattern: str) -> list[Address]:
     """Return the addresses that a pattern matches by name, or else by module path."""
     known = list(addresses(card).values())
+    if pattern == READ:
+        return [a for a in known if a.address in card["reads"]]
     by_name = [a for a in known if fnmatchcase(a.address, pattern)]
     others = [*known, *raw_modules(card).values()]
     return by_name or [a for a in others if fnmatchcase(a.module, pattern)]

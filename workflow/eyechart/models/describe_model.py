@@ -72,6 +72,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "image_tokens": len(adapter.grid(sample)),
         "shares_prefix": shares,
         "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
+        "reads": adapter.reads(),
         "addresses": described,
         "modules": _others(adapter, outputs, places),
     }

@@ -11,6 +11,7 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
+from eyechart.plan.behavior import questions
 from eyechart.plan.configuration import Config, canonical, check_known
 from eyechart.plan.registry import layout_of
 
@@ -45,11 +46,16 @@ class AttentionPlan:
 
     def settings(self, wildcards: Any) -> str:
         """Return which items are traced and their prompts, which are those of ``behavior``."""
-        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
-        behavior = {**self.config["behavior"], **own}
+        behavior = questions(self.config, wildcards.dataset)
         section = self.config["attention"]
         chosen = {key: section[key] for key in ("items", "pictures", "top")}
-        return canonical({**chosen, "prompt": behavior["prompt"], "choices": behavior["choices"]})
+        return canonical(
+            {
+                **chosen,
+                "prompt": behavior["prompt"],
+                "choices": "letter" if behavior["scoring"] == "letter" else "text",
+            }
+        )
 
     def summary_settings(self, wildcards: Any) -> str:
         """Return how attention masses are summarised."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
@@ -17,7 +18,7 @@ from eyechart.tables.conditions import CONDITIONS
 SHARED_KEYS = ("items", "most", "batch_size")
 # Settings that only one kind of model reads. Models of the other kind are passed these constants,
 # so that a change does not rerun them.
-VLM_ONLY = {"prompt": "{question}", "choices": "text", "orders": 1, "greedy": "none",
+VLM_ONLY = {"prompt": "{question}", "scoring": "mean", "orders": 1, "greedy": "none",
             "greedy_tokens": 1}  # fmt: skip
 ENCODER_ONLY = {"statement": "{question} {choice}", "caption": "{statement}"}
 
@@ -34,6 +35,13 @@ class BehaviorPlan:
         for key in ("datasets", "by_dataset"):
             for dataset in self.config["behavior"][key]:
                 check_known(f"behavior.{key}", "dataset", dataset, self.config["datasets"])
+        for dataset in self.datasets:
+            own = questions(self.config, dataset)
+            if own["scoring"] == "letter" and "{options}" not in own["prompt"]:
+                raise UserError(
+                    f"behavior.scoring: 'letter', but the prompt of {dataset!r} is "
+                    f"{own['prompt']!r}, expected one with {{options}}"
+                )
 
     @property
     def datasets(self) -> list[str]:
@@ -74,8 +82,7 @@ class BehaviorPlan:
 
         The keys that its kind does not read have constant values, so it depends on none of them.
         """
-        own = self.config["behavior"]["by_dataset"].get(wildcards.dataset, {})
-        behavior = {**self.config["behavior"], **own}
+        behavior = questions(self.config, wildcards.dataset)
         vlm = self.specs[wildcards.model].kind == "vlm"
         read, unread = (VLM_ONLY, ENCODER_ONLY) if vlm else (ENCODER_ONLY, VLM_ONLY)
         return canonical({**{key: behavior[key] for key in (*SHARED_KEYS, *read)}, **unread})
@@ -86,7 +93,7 @@ class BehaviorPlan:
 
     def score_settings(self, wildcards: Any) -> str:
         """Return how responses are scored."""
-        return self._slice("bootstrap")
+        return self._slice("bootstrap", "vqa")
 
     def pattern_settings(self, wildcards: Any) -> str:
         """Return how models are compared by pattern."""
@@ -185,6 +192,16 @@ class BehaviorPlan:
 
     def _slice(self, *keys: str) -> str:
         return canonical({key: self.config["behavior"][key] for key in keys})
+
+
+def questions(config: Config, dataset: str) -> dict[str, Any]:
+    """Return the settings of a dataset's questions, with the scoring that null stands for.
+
+    That is ``letter`` where the prompt shows lettered options, and else ``mean``.
+    """
+    found = {**config["behavior"], **config["behavior"]["by_dataset"].get(dataset, {})}
+    lettered = "letter" if "{options}" in found["prompt"] else "mean"
+    return found | {"scoring": found["scoring"] or lettered}
 
 
 def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:

@@ -280,6 +280,11 @@ CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill:
 DIFFERENCES = Pattern(
     "<results>/verdict/{model}.differences.parquet", "a row per skill and comparison of two stages"
 )
+CALIBRATION = Pattern(
+    "<results>/calibration.parquet", "how often the verdict is right on planted models"
+)
+CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to read")
+CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
 REPORT = Pattern("<results>/report/index.html", "the whole report")

@@ -182,9 +182,8 @@ class ReportPlan:
         return list(dict.fromkeys(file.pair for file in self._files(section)))
 
     def _of(self, table: str, model: str, dataset: str) -> list[str]:
-        return self._by_name.get((table, model, dataset), []) + self._by_name.get(
-            (table, "", dataset), []
-        )
+        pairs = ((model, dataset), ("", dataset), (model, ""))
+        return [path for pair in pairs for path in self._by_name.get((table, *pair), [])]
 
     @cached_property
     def _by_name(self) -> dict[tuple[str, str, str], list[str]]:

@@ -20,6 +20,10 @@ from eyechart.plan.configuration import (
     tasks_for,
 )
 from eyechart.plan.readout import ReadoutPlan
+from eyechart.tables.fewest import fewest_items
+
+CALIBRATED = {"items": [60, 130, 300], "skills": 200}  # of each planted scenario
+OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,26 @@ class VerdictPlan:
                 f"expected one of {expected}"
             )
 
+    def few_warnings(self) -> list[str]:
+        """Return a sentence per dataset whose patterns have too few pairs to show an absence."""
+        found, margin = [], self.config["verdict"]["margin"]
+        needed = fewest_items(0.5, margin)
+        for dataset in self._behavior.datasets:
+            section = self.config["datasets"][dataset]
+            if section["layout"] != "mmvp":
+                continue
+            drawn = section["source"] == "render"
+            images = sum(section["splits"].values()) if drawn else OFFICIAL_IMAGES
+            pairs = images // (2 * PATTERNS)
+            if 2 * pairs < needed:
+                found.append(
+                    f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to "
+                    f"show that something is absent takes at least {needed} (verdict.margin: "
+                    f"{margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
+                    "difference is large, but hardly `eyes`, `nerve` or `prior`"
+                )
+        return found
+
     @property
     def models(self) -> list[str]:
         """The models that get a verdict: those with any evidence."""
@@ -83,6 +107,11 @@ class VerdictPlan:
         answered = self._behavior.datasets
         patterns = {k: v for k, v in section["patterns"].items() if {k, v} <= set(answered)}
         return canonical({**section, "patterns": patterns})
+
+    def calibration_settings(self) -> str:
+        """Return the thresholds that are calibrated, and how, as canonical JSON."""
+        section = self.config["verdict"]
+        return canonical({"alpha": section["alpha"], "margin": section["margin"], **CALIBRATED})
 
     def kind(self, wildcards: Any) -> str:
         """Return the model's kind."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eyechart.core.address import READ
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
@@ -277,6 +278,8 @@ class WorkflowPlan:
         if not wanted:
             return {}
         addresses = dict.fromkeys(address for some, _ in wanted for address in some)
+        if any(address.startswith("vision.") for address in addresses):
+            addresses |= {READ: None}  # no selection of layers drops what the connector takes
         spans = dict.fromkeys(span for _, some in wanted for span in some)
         return {"addresses": list(addresses), "spans": list(spans)}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.core.files import sha256
+from eyechart.core.files import read_json, sha256
 from eyechart.plan import paths
 
 # The pattern of each table, and the name in it that tells it from others of the same pattern
@@ -81,6 +81,11 @@ class Inputs:
     def by_dataset(self, table: str) -> dict[str, Path]:
         """Return the path of a table of each dataset."""
         return {file.names["dataset"]: file.path for file in self.of(table)}
+
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Return the vision outputs that the connector takes, of each model with a card."""
+        cards = (read_json(path) for path in self.paths("cards"))
+        return {card["model"]: tuple(card["reads"]) for card in cards}
 
     def describe(self) -> list[dict[str, Any]]:
         """Return path, bytes and the first 16 digits of the SHA-256 of every file."""

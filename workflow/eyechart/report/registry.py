@@ -46,7 +46,7 @@ class PageSection:
 
 
 DECIDED = ("verdicts", "classes", "differences")
-PROBED = ("probes", "predictions")
+PROBED = ("probes", "predictions", "cards")
 CURVES = ("curves", "shipped_curves")
 SECTIONS = {
     "verdict": PageSection(
@@ -71,8 +71,8 @@ SECTIONS = {
     ),
     "readout": PageSection(
         "Readouts",
-        ("readouts", "scores", "heads"),
-        Figures(PAIR, ("readouts", "scores"), ("readouts",)),
+        ("readouts", "scores", "heads", "cards"),
+        Figures(PAIR, ("readouts", "scores", "cards"), ("readouts",)),
     ),
     "concepts": PageSection("Words in colors", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))),
     "attention": PageSection(

@@ -1,7 +1,7 @@
 """Colours, fonts and small parts that all charts share; a figure is a Vega-Lite specification."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,7 +35,14 @@ BLUES = ["#ffffff", "#c9dff0", "#7fb6dc", "#2f7fbd", "#0b4a8a", "#062f5c"]
 CROWDED = 18  # more addresses than this: some labels give way, cells go without numbers
 UNIT = alt.Scale(domain=[0, 1])
 PERCENT = "format(100 * datum.share, '.0f')"
-BORDER_NAMES = {"vision": "vision encoder", "lm": "language model", "decoder": "decoder"}
+# Vision outputs after the last that the connector takes
+UNREAD = "unread"
+BORDER_NAMES = {
+    "vision": "vision encoder",
+    UNREAD: "not read",
+    "lm": "language model",
+    "decoder": "decoder",
+}
 
 CONFIG = {
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",
@@ -161,26 +168,37 @@ def address_axis(addresses: Sequence[str], angle: int, field: str = "address", *
     return alt.X(field, type="ordinal", title=None, axis=axis, scale=scale, **more)
 
 
-def component_borders(addresses: Iterable[str]) -> Rows:
-    """Return the first and last address of each component along the axis, and its name."""
+def component_borders(addresses: Iterable[str], reads: Collection[str] = ()) -> Rows:
+    """Return the first and last address of each component along the axis, and its name.
+
+    Vision outputs after the last that the connector takes (``reads``) are a part of their own.
+    """
     found: dict[str, dict[str, Any]] = {}
+    last = max(map(sort_key, reads), default=None)
     for address in sorted(addresses, key=sort_key):
         name = component(address)
+        if name == VISION and last and sort_key(address) > last:
+            name = UNREAD
         edge: dict[str, Any] = {
             "component": name,
             "name": BORDER_NAMES.get(name, ""),
             "first": address,
         }
-        edge["question"] = name not in (VISION, CONNECTOR)  # the question reaches it
+        edge["question"] = name not in (VISION, UNREAD, CONNECTOR)  # the question reaches it
         found.setdefault(name, edge | {"inner": bool(found)})
         found[name]["last"] = address
     return list(found.values())
 
 
-def border_rules(borders: alt.Chart, addresses: Sequence[str], angle: int) -> alt.Chart:
-    """Return the lines between components."""
+def border_rules(borders: alt.Chart, addresses: Sequence[str], angle: int) -> alt.LayerChart:
+    """Return the lines between components, and shade over what the connector does not read."""
     start = address_axis(addresses, angle, "first", bandPosition=0)
-    return borders.transform_filter("datum.inner").mark_rule(color=BORDER).encode(x=start)
+    unread = borders.transform_filter(f"datum.component === {quoted(UNREAD)}")
+    shade = unread.mark_rect(color=BORDER, opacity=0.3)
+    return alt.layer(
+        shade.encode(x=start, x2=alt.X2("last", bandPosition=1)),
+        borders.transform_filter("datum.inner").mark_rule(color=BORDER).encode(x=start),
+    )
 
 
 def shares_matrix(cells: alt.Chart, shown: list[str], size: int | None) -> alt.LayerChart:

@@ -11,13 +11,17 @@ from scipy.special import stdtr, stdtrit
 LEVEL = 0.975  # the upper end of two-sided 95 %
 
 
-def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return a 95 % interval of a mean of values in [0, 1], by group.
+def share_interval(
+    right: np.ndarray, groups: np.ndarray, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return an interval of a mean of values in [0, 1], by group; two-sided 95 % by default.
 
     Parameters
     ----------
     right : ndarray of float, shape (n,)
     groups : ndarray of str, shape (n,)
+    level : float
+        Of each end alone.
 
     Notes
     -----
@@ -25,7 +29,7 @@ def share_interval(right: np.ndarray, groups: np.ndarray) -> tuple[float, float]
     of the mean size, with the variance of a ratio over groups and Student's t of their number.
     """
     value, spread, df = _ratio(*_by_group(right, groups), added=(0.0, 0.0, 1.0, 1.0))
-    reach = float(stdtrit(df, LEVEL)) * spread
+    reach = float(stdtrit(df, level)) * spread
     return max(0.0, value - reach), min(1.0, value + reach)
 
 

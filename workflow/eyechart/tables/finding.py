@@ -34,6 +34,7 @@ PATTERNS = {
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,
+    "calibration": paths.CALIBRATION,
 }
 
 

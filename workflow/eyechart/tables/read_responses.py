@@ -11,7 +11,8 @@ from eyechart.tables.parquet import read_table
 SIGHTED = "sighted"
 
 _ITEMS = ["item_id", "group", "choices", "answer", "task", "pair", "meta"]
-_ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted", "predicted_mean"]
+_ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
+_NUMBERS = ["scoring", "log_probability", "tokens", "unconditional"]
 _TEXT = ["text", "parsed"]
 
 
@@ -85,7 +86,7 @@ def read_answers(
 
 
 def _read(path: Path, expected: dict[str, str], items: pl.DataFrame) -> pl.DataFrame:
-    table = pl.DataFrame(read_table(path, _ANSWERS + _TEXT)).sort("item_id", "order")
+    table = pl.DataFrame(read_table(path, _ANSWERS + _NUMBERS + _TEXT)).sort("item_id", "order")
     for column, value in expected.items():
         other = table.filter(pl.col(column) != value)
         if len(other):

@@ -12,6 +12,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from eyechart.core.errors import UserError
+from eyechart.tables.scoring import MEAN, OF_TEXT, PMI, SUM, choose, score
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ class ConditionResponses:
     Attributes
     ----------
     predicted : ndarray of int, shape (r,)
-        The choice with the highest log-probability.
-    predicted_mean : ndarray of int, shape (r,), or None
-        The choice with the highest log-probability per token.
+        The choice with the highest score.
+    scored_otherwise : dict of ndarray of int, shape (r,)
+        The choice by each other scoring of the same texts that the stored numbers allow.
     parsed : ndarray of int, shape (r,)
         The choice that the text states; -1 where it states none.
     has_text : ndarray of bool, shape (r,)
@@ -112,7 +113,7 @@ class ConditionResponses:
     """
 
     predicted: np.ndarray
-    predicted_mean: np.ndarray | None
+    scored_otherwise: dict[str, np.ndarray]
     parsed: np.ndarray
     has_text: np.ndarray
     texts: dict[int, str]
@@ -172,7 +173,7 @@ def _condition_responses(
 ) -> ConditionResponses:
     own = table.filter(closed)
     chosen = {}
-    for column in ("predicted", "predicted_mean", "parsed"):
+    for column in ("predicted", "parsed"):
         place = _places(own.select("item_id", column), options, column)
         wrong = own.filter((place < 0) & own[column].is_not_null())
         if len(wrong):
@@ -184,15 +185,33 @@ def _condition_responses(
     if (chosen["predicted"] < 0).any():
         item = own["item_id"].gather(int(np.argmin(chosen["predicted"])))[0]
         raise UserError(f"{path}: item {item!r}: predicted is null, expected one of its choices")
-    mean = chosen["predicted_mean"]
     open_rows = zip(row.filter(~closed), table["text"].filter(~closed), strict=True)
     return ConditionResponses(
         predicted=chosen["predicted"],
-        predicted_mean=None if (mean < 0).any() else mean,
+        scored_otherwise=_scored_otherwise(own),
         parsed=chosen["parsed"],
         has_text=own["text"].is_not_null().to_numpy(),
         texts={i: text for i, text in open_rows if text is not None},
     )
+
+
+def _scored_otherwise(own: pl.DataFrame) -> dict[str, np.ndarray]:
+    """Return the choices (r,) by the scorings that did not decide."""
+    decided = own["scoring"].unique().to_list()
+    if not set(decided) <= set(OF_TEXT):
+        return {}
+    known = {SUM, MEAN} | ({PMI} if own["unconditional"].null_count() == 0 else set())
+    return {
+        name: np.array(rescore(own, name), dtype=int)
+        for name in OF_TEXT
+        if name in known and name not in decided
+    }
+
+
+def rescore(rows: pl.DataFrame, scoring: str) -> list[int]:
+    """Return the index of the choice that a scoring gives, of responses with choices."""
+    numbers = rows.select("log_probability", "tokens", "unconditional", "item_id", "order")
+    return [choose(score(scoring, *row[:3]), *row[3:]) for row in numbers.iter_rows()]
 
 
 def _places(rows: pl.DataFrame, options: pl.DataFrame, column: str) -> pl.Series:

@@ -13,8 +13,9 @@ ANSWERS = pa.schema(
         ("prompt", pa.string()),
         ("log_probability", pa.list_(pa.float64())),
         ("tokens", pa.list_(pa.int32())),
+        ("unconditional", pa.list_(pa.float64())),
+        ("scoring", pa.string()),
         ("predicted", pa.string()),
-        ("predicted_mean", pa.string()),
         ("text", pa.string()),
         ("parsed", pa.string()),
     ]
@@ -26,9 +27,10 @@ order: Rotation of the choices: position j holds choice (j + order) mod c
 shown: Ids of the images that were shown
 prompt: Text of the prompt, choices included
 log_probability (nats): Of each choice, in the item's own order, the sum over its tokens
-tokens: Number of tokens of each choice
-predicted: Choice with the highest sum
-predicted_mean: Choice with the highest mean per token
+tokens: Number of tokens of each choice; 1 for an encoder, which compares whole texts
+unconditional (nats): The same without question and image; null where `pmi` is not asked
+scoring: What decides: `sum`, `mean` per token, `pmi`, `letter`, or `similarity` of an encoder
+predicted: Choice with the highest score; ties (1e-5 nats) are drawn
 text: Greedy answer; null where none was generated
 parsed: Choice that the text states; null where it states none
 """

@@ -118,8 +118,38 @@ first: Stage of the first value
 second: Stage of the value that is subtracted
 paired: Whether both have the same items; otherwise two sets of items are compared
 difference (share): First minus second
-p: McNemar's exact test by group; of unpaired stages, Student's t
-q: Corrected over all comparisons of the model (Benjamini–Hochberg)
+p: Exact sign-flip test by group (of 0 and 1: McNemar's); of unpaired stages, Student's t
+q: Corrected over the comparisons of the skill (Benjamini–Hochberg)
+"""
+
+CALIBRATION = pa.schema(
+    [
+        ("scenario", pa.string()),
+        ("expected", pa.string()),
+        ("choices", pa.int32()),
+        ("n", pa.int32()),
+        ("skills", pa.int32()),
+        ("right", pa.float64()),
+        ("undecided", pa.float64()),
+        ("wrong", pa.float64()),
+        ("wrong_classes", pa.string()),
+        ("coverage", pa.float64()),
+        ("rejected", pa.float64()),
+    ]
+)
+"""One row per planted scenario and number of items.
+
+scenario: What is planted
+expected: The classes that are right
+choices: Choices per item
+n: Items per skill
+skills: Skills that were planted and decided
+right (share): Skills that got a right class
+undecided (share): Skills that no rule decided, where that is not the right class
+wrong (share): Skills that got a wrong class
+wrong_classes: Which
+coverage (share): 95 % intervals of stages that hold the mean over all skills
+rejected (share): Tests with p < 0.05 where nothing is planted; null elsewhere
 """
 
 # Key of the metadata of all three: JSON with the alpha, margin and blind of the rules

@@ -17,7 +17,8 @@ class VerdictThresholds:
     Attributes
     ----------
     alpha : float
-        A difference is significant if q is below.
+        A difference is significant if q is below, and a stage is above its floor if a one-sided
+        test at this level says so.
     margin : float
         Share of items. Smaller differences, from chance or between stages, do not count.
     """
@@ -28,12 +29,12 @@ class VerdictThresholds:
     def has(self, found: Estimate | None) -> bool:
         """Return whether there is evidence that a stage holds the answer."""
         return found is not None and (
-            found.low > found.floor and found.value >= found.floor + self.margin
+            found.surely > found.floor and found.value >= found.floor + self.margin
         )
 
     def lacks(self, found: Estimate | None) -> bool:
         """Return whether there is evidence that a stage does not hold the answer, or barely."""
-        return found is not None and found.high < found.floor + self.margin
+        return found is not None and found.at_most < found.floor + self.margin
 
     def above(self, found: Test | None) -> bool:
         """Return whether the first of two stages is better, with significance and by the margin."""
@@ -54,18 +55,24 @@ class VerdictThresholds:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A share of right answers with its 95 % interval, on n items, and the stage's ``floor``."""
+    """A share of right answers with its 95 % interval, on n items, and the stage's ``floor``.
+
+    ``surely`` is the lower end of a one-sided interval at the rules' alpha, ``at_most`` the upper
+    end of one at 5 %.
+    """
 
     value: float
     low: float
     high: float
     n: int
     floor: float
+    surely: float
+    at_most: float
 
 
 @dataclass(frozen=True)
 class Test:
-    """A difference of two stages with its 95 % interval, p and (over the whole table) q."""
+    """A difference of two stages with its 95 % interval, p and (over its skill) q."""
 
     __test__ = False  # else pytest collects this class
 
@@ -93,7 +100,11 @@ RULES = (
         ("no language model", "features have it"),
         ("answer above blind",),
     ),
-    Rule("right without looking", PRIOR, ("answer has it", "answer as good blind")),
+    Rule(
+        "right without looking",
+        PRIOR,
+        ("answer has it", "blind answer has it", "answer as good blind"),
+    ),
     Rule(
         "used",
         USED,
@@ -110,8 +121,8 @@ RULES = (
     Rule(
         "not encoded",
         EYES,
-        ("encoder lacks it",),
-        ("answer has it", "language model beats the encoder"),
+        ("encoder lacks it", "all that follows lacks it"),
+        ("answer has it",),
     ),
     Rule("says the same blind", PRIOR, ("answer the same blind",), ("answer has it",)),
 )

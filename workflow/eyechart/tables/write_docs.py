@@ -90,6 +90,7 @@ TABLES = (
     Entry("Verdict: values", "verdict", "VALUES", ("verdict values",)),
     Entry("Verdict: classes", "verdict", "SKILLS", ("verdict classes",)),
     Entry("Verdict: differences", "verdict", "DIFFERENCES", ("verdict differences",)),
+    Entry("Calibration of the verdict", "verdict", "CALIBRATION", ("calibration",)),
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Skills from tables: all stages of a skill, on the items that all of them have."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,14 +43,14 @@ class VerdictInputs:
         return sorted({*rows, *read, *self.probes})
 
 
-def skills(source: VerdictInputs, encoder: str, seed: int) -> list[Skill]:
+def skills(source: VerdictInputs, encoder: Collection[str], seed: int) -> list[Skill]:
     """Return the skills of a dataset, by task.
 
     Parameters
     ----------
     source : VerdictInputs
-    encoder : str
-        The encoder's address, or ``last``.
+    encoder : collection of str
+        The encoder's addresses: those that the connector takes, or the one set.
     seed : int
         Of the halves on which addresses are chosen and scored.
 

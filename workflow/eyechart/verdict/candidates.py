@@ -1,16 +1,16 @@
 """The candidate addresses and readouts of each stage of a model."""
 
+from collections.abc import Collection
+
 import polars as pl
 
 from eyechart.core.address import CONNECTOR, VISION, component, in_language_model, sort_key
 from eyechart.core.errors import UserError
 from eyechart.tables.readouts import MANY
 
-LAST = "last"  # of the setting `encoder`: the last vision address
-
 
 def candidates(
-    readouts: pl.DataFrame, encoder: str, where: str
+    readouts: pl.DataFrame, encoder: Collection[str], where: str
 ) -> tuple[dict[str, pl.DataFrame], str]:
     """Return a table of candidates per stage, and how their images were shown.
 
@@ -21,8 +21,8 @@ def candidates(
     ----------
     readouts : DataFrame
         Of one task, from :func:`eyechart.verdict.representations.read_readouts`.
-    encoder : str
-        The encoder's address, or ``last``.
+    encoder : collection of str
+        The encoder's addresses: those that the connector takes, or the one set.
     where : str
         Begins error sentences: model, dataset, task.
 
@@ -58,19 +58,23 @@ def candidates(
     }, seen
 
 
-def _addresses(addresses: list[str], encoder: str, where: str) -> dict[str, list[str]]:
-    """Return the addresses of each stage; for a connector with blocks, its last."""
+def _addresses(addresses: list[str], encoder: Collection[str], where: str) -> dict[str, list[str]]:
+    """Return the addresses of each stage; for a connector with blocks, its last.
+
+    Of several vision outputs that the connector takes, those that were read out are candidates.
+    """
     vision, connector = (
         [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
     )
     language = [a for a in addresses if in_language_model(a)]
-    if encoder != LAST and vision and encoder not in vision:
+    own = [a for a in vision if a in encoder]
+    if vision and not own:
         raise UserError(
-            f"--settings: encoder is {encoder!r}, but {where} was read at {', '.join(vision)}; "
-            f"expected {LAST!r} or one of these"
+            f"the encoder is judged at {', '.join(encoder)}, but {where} was read at "
+            f"{', '.join(vision)}; expected verdict.encoder to be one of these"
         )
     return {
-        "encoder": vision[-1:] if encoder == LAST else [a for a in vision if a == encoder],
+        "encoder": own,
         "connector": connector[-1:],
         "lm_best": language,
         "lm_last": language[-1:],

@@ -2,12 +2,14 @@
 
 Reads: items and responses of every dataset that the model answers, predictions of readouts
 (``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
-VLM that contains an encoder, also that encoder's responses about pairs of images. The paths name
-model and dataset, so they must be those of the workflow.
+VLM that contains an encoder, also that encoder's responses about pairs of images; the model's card,
+which says what its connector reads. The paths name model and dataset, so they must be those of the
+workflow.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
 
     python -m eyechart.verdict.decide --model tiny_llava --kind vlm --contains tiny_clip \
+        --card results/models/tiny_llava/card.json \
         --items results/datasets/blink/items.parquet results/datasets/mmvp/items.parquet \
         --answers results/behavior/responses/tiny_llava/blink/sighted.parquet \
             results/behavior/responses/tiny_llava/blink/blank.parquet \
@@ -15,7 +17,7 @@ and the differences between stages (--differences).
         --probes results/probing/tiny_llava/clevr/color.parquet \
         --encoder-items results/datasets/mmvp_vlm/items.parquet \
         --encoder-answers results/behavior/responses/tiny_clip/mmvp_vlm/sighted.parquet \
-        --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "last", "blind": "blank",
+        --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "vision.read", "blind": "blank",
                      "patterns": {"mmvp": "mmvp_vlm"}}' \
         --seed 7 --output results/verdict/tiny_llava.parquet \
         --classes results/verdict/tiny_llava.classes.parquet \
@@ -29,7 +31,9 @@ from typing import Annotated, Any, Literal
 
 import polars as pl
 
+from eyechart.core.address import READ
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import read_json
 from eyechart.core.step import Json, Paths, command
 from eyechart.plan import paths
 from eyechart.tables.read_responses import read_items
@@ -50,6 +54,7 @@ class Sources:
     """The flags that name a model and the files of its evidence; lists may be empty."""
 
     model: str
+    card: Path
     contains: Annotated[str, {"help": "the encoder in a VLM; '' if unknown"}]
     items: Paths
     answers: Paths
@@ -157,9 +162,12 @@ def main(*, args: Sources, kind: Literal["vlm", "encoder"], seed: int, output: P
     """Run the step."""
     settings = args.settings
     thresholds = read_thresholds(settings)
+    encoder = [settings["encoder"]]
+    if encoder == [READ]:
+        encoder = read_json(args.card)["reads"]
     found: list[Skill] = []
     for source in read_sources(args):
-        own = skills(source, settings["encoder"], seed)
+        own = skills(source, encoder, seed)
         found += with_encoder(own, source.dataset, args)
     tables = rows(found, args.model, kind, args.contains or None, thresholds)
     note = {name: settings[name] for name in ("alpha", "margin", "blind")}

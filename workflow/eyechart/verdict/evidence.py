@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
-from eyechart.statistics.testing import mcnemar_exact
+from eyechart.statistics.sign_flip import sign_flip_exact
+from eyechart.tables.fewest import ABSENT
 from eyechart.tables.verdict import COMPARISONS
 from eyechart.tables.verdict_rules import Estimate, Test
+from eyechart.verdict.best_address import SPLITS
+
+RESPONSES = ("sighted", "blind")
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,8 @@ class StageEvidence:
     Attributes
     ----------
     right : ndarray of float, shape (n,)
-        1 if right, 0 if wrong; a share if an item has several orders of its choices.
+        1 if right, 0 if wrong; a share if an item has several orders of its choices, or if several
+        addresses were candidates.
     address : str
         The address; empty for responses.
     evidence : str
@@ -75,45 +80,60 @@ class Findings:
     read: bool = True  # whether that stage is a readout of features, not a response
 
 
-def estimate(stage: StageEvidence, groups: np.ndarray) -> Estimate:
-    """Return value and interval of one stage."""
-    own = groups if stage.groups is None else stage.groups
-    low, high = share_interval(stage.right, own)
-    return Estimate(float(stage.right.mean()), low, high, len(stage.right), stage.floor)
+def estimate(right: np.ndarray, groups: np.ndarray, floor: float, alpha: float) -> Estimate:
+    """Return value and intervals of one stage."""
+    ends = share_interval(right, groups)
+    surely, at_most = (share_interval(right, groups, 1 - level) for level in (alpha, ABSENT))
+    return Estimate(float(right.mean()), *ends, len(right), floor, surely[0], at_most[1])
 
 
 def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> Test:
-    """Test two stages: paired items by McNemar's exact test by group, others as two samples.
+    """Test two stages: paired items by the exact sign-flip test by group, others as two samples.
 
     Returns
     -------
     Test
-        Its q is still p; it is corrected once all tests of the table exist.
+        Its q is still p; it is corrected once all tests of the skill exist.
     """
     difference = float(first.right.mean() - second.right.mean())
     if first.groups is None and second.groups is None:
         low, high = paired_interval(first.right, second.right, groups)
-        p = mcnemar_exact(first.right, second.right, groups)
+        p = sign_flip_exact(first.right, second.right, groups, SPLITS)
     else:
         ours, theirs = (groups if s.groups is None else s.groups for s in (first, second))
         low, high, p = unpaired_interval(first.right, ours, second.right, theirs)
     return Test(difference, low, high, p, p)
 
 
-def measure(skill: Skill, kind: str) -> Findings:
+def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> bool:
+    """Return whether a difference of two stages says something about the model.
+
+    One stage with one evidence is not two. A trained probe finds more than a readout that is not
+    trained, so a difference of the two would be one of methods. A response may be below either.
+    """
+    one, other = stages[first], stages[second]
+    alike = (one.evidence == "probe") == (other.evidence == "probe")
+    return one is not other and (alike or second in RESPONSES)
+
+
+def measure(skill: Skill, kind: str, alpha: float) -> Findings:
     """Return the estimates and (uncorrected) tests of a skill of a model of a kind."""
     stages = skill.stages
     alone = kind == "encoder" and "alone" in stages
     tests = {
         name: compare(stages[first], stages[second], skill.groups)
         for name, (first, second) in COMPARISONS.items()
-        if first in stages and second in stages and stages[first] is not stages[second]
+        if {first, second} <= set(stages) and comparable(stages, first, second)
     }
     changed = None
     if skill.changed is not None:
-        low, high = share_interval(skill.changed, skill.groups)
-        changed = Estimate(float(skill.changed.mean()), low, high, len(skill.changed), 0.0)
-    estimates = {name: estimate(stage, skill.groups) for name, stage in stages.items()}
+        changed = estimate(skill.changed, skill.groups, 0.0, alpha)
+    estimates = {
+        name: estimate(
+            stage.right, skill.groups if stage.groups is None else stage.groups, stage.floor, alpha
+        )
+        for name, stage in stages.items()
+    }
     decisive = "alone" if alone else "encoder"
     read = decisive in stages and stages[decisive].evidence == "readout"
     return Findings(estimates, tests, changed, kind, decisive, read)

@@ -18,21 +18,24 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
         thresholds.above(f.tests.get("encoder_connector"))
         or thresholds.above(f.tests.get("encoder_lm"))
     ),
-    "language model beats the encoder": lambda f, thresholds: thresholds.below(
-        f.tests.get("encoder_lm")
-    ),
     "language model has it": lambda f, thresholds: thresholds.has(f.estimates.get("lm_best")),
+    "all that follows lacks it": lambda f, thresholds: all(
+        thresholds.lacks(f.estimates[stage])
+        for stage in ("connector", "lm_best")
+        if stage in f.estimates
+    ),
     "what follows lacks it": lambda f, thresholds: thresholds.lacks(
         f.estimates.get("lm_best", f.estimates.get("connector"))
     ),
     "answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("sighted")),
+    "blind answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("blind")),
     "answer below language model": lambda f, thresholds: thresholds.above(
         f.tests.get("lm_sighted")
     ),
     "answer above blind": lambda f, thresholds: thresholds.above(f.tests.get("sighted_blind")),
     "answer as good blind": lambda f, thresholds: thresholds.alike(f.tests.get("sighted_blind")),
     "answer the same blind": lambda f, thresholds: (
-        f.changed is not None and f.changed.high < thresholds.margin
+        f.changed is not None and f.changed.at_most < thresholds.margin
     ),
     "no language model": lambda f, thresholds: f.kind == "encoder",
     "features have it": lambda f, thresholds: (

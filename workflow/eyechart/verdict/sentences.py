@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from eyechart.tables.verdict import NERVE, PATTERN, QUESTION
-from eyechart.verdict.evidence import Estimate, Findings, Skill, Test
+from eyechart.tables.fewest import fewest_items
+from eyechart.tables.verdict import NERVE, PATTERN, QUESTION, UNDECIDED
+from eyechart.verdict.evidence import Estimate, Findings, Skill, Test, comparable
 from eyechart.verdict.rules import Rule, VerdictThresholds
 
 NAMES = {
@@ -49,8 +50,11 @@ def why(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
     text = _TEXTS[rule.name](skill, found, thresholds)
+    needed = fewest_items(skill.chance, thresholds.margin)
+    short = rule.verdict == UNDECIDED and len(skill.groups) < needed
+    few = f"; to show that a stage lacks it takes at least {needed} items" if short else ""
     lost = _lost(skill, found, thresholds) if rule.verdict != NERVE else ""
-    return f"{text}{lost} ({counted}){_missing(skill, found)}."
+    return f"{text}{lost} ({counted}){_missing(skill, found)}{_apart(skill)}{few}."
 
 
 def _lost(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
@@ -182,6 +186,17 @@ def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
     if thresholds.has(found):
         return "(has it)"
     return "(lacks it)" if thresholds.lacks(found) else "(open)"
+
+
+def _apart(skill: Skill) -> str:
+    """Return the text on stages whose difference would be one of methods."""
+    there = {"encoder", "lm_best"} <= set(skill.stages)
+    if not there or comparable(skill.stages, "encoder", "lm_best"):
+        return ""
+    return (
+        "; the encoder was read without training and the language model by a trained probe, so the "
+        "two are not compared"
+    )
 
 
 def _missing(skill: Skill, found: Findings) -> str:

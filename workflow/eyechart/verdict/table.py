@@ -1,4 +1,4 @@
-"""Rows of the verdict tables: jointly corrected tests, classes, sentences."""
+"""Rows of the verdict tables: tests corrected by skill, classes, sentences."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,9 @@ from eyechart.verdict.sentences import why
 def apply_rules(
     found: Sequence[Skill], kind: str, thresholds: VerdictThresholds
 ) -> list[tuple[Skill, Findings, Rule]]:
-    """Return the findings and the rule of every skill; q is over all tests of all skills.
+    """Return the findings and the rule of every skill; q is over the tests of the skill.
+
+    So a verdict does not depend on which other skills were examined.
 
     Parameters
     ----------
@@ -25,13 +27,12 @@ def apply_rules(
         ``vlm`` or ``encoder``.
     thresholds : VerdictThresholds
     """
-    measured = [measure(skill, kind) for skill in found]
-    p = [test.p for one in measured for test in one.tests.values()]
-    q = iter(benjamini_hochberg(np.array(p, dtype=float)).tolist())
     decided = []
-    for skill, one in zip(found, measured, strict=True):
-        tests = {name: replace(test, q=next(q)) for name, test in one.tests.items()}
-        final = replace(one, tests=tests)
+    for skill in found:
+        one = measure(skill, kind, thresholds.alpha)
+        q = benjamini_hochberg(np.array([test.p for test in one.tests.values()])).tolist()
+        tests = zip(one.tests, one.tests.values(), q, strict=True)
+        final = replace(one, tests={name: replace(test, q=own) for name, test, own in tests})
         decided.append((skill, final, decide(final, thresholds)))
     return decided
 

@@ -12,6 +12,7 @@ import transformers
 from PIL import Image
 from torch import Tensor
 
+from eyechart.core.address import VISION, component
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.checkpoint import load_model, load_processor
 from eyechart.models.families.image_tokens import ImageTokens, PreparedImage
@@ -100,6 +101,21 @@ class Adapter(ImageTokens):
         if self.RESAMPLER:
             found |= self.blocks("connector", self.RESAMPLER)
         return {**found, "connector": self.CONNECTOR} if self.CONNECTOR else found
+
+    def reads(self) -> list[str]:
+        """Return the addresses of the vision outputs that the connector takes, in order."""
+        vision = [a for a in self.addresses() if component(a) == VISION]
+        return [vision[i] for i in sorted({n % len(vision) for n in self.read_blocks()})]
+
+    def read_blocks(self) -> Sequence[int]:
+        """Return the numbers of the blocks that are read, negative ones from the end."""
+        states = self.read_states()
+        return [n - (n > 0) for n in ([states] if isinstance(states, int) else states) if n]
+
+    def read_states(self) -> int | Sequence[int]:
+        """Return the hidden states that are read; the first of them is the blocks' input."""
+        found: int | Sequence[int] = getattr(self.model.config, "vision_feature_layer", -1)
+        return found
 
     def module_path(self, address: str) -> str:
         """Return the module path of an address; a UserError if there is no such address."""

@@ -138,6 +138,10 @@ class GLaMM(RemoteAdapter):
             dict(self.encoder.image_processor.preprocess(image, return_tensors="pt"))
         )
 
+    def read_states(self) -> int:
+        """Return the hidden state that is read."""
+        return int(self.encoder.select_layer)
+
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector."""
         found, _ = self.model.encode_images(self.batch_inputs(images)["pixel_values"])

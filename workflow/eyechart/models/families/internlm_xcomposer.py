@@ -84,6 +84,10 @@ class InternLMXComposer(RemoteAdapter):
         high, wide = (int(n) // TILE for n in pixels.shape[-2:])
         return PreparedImage({"pixels": pixels}, rows=1 + high * wide)
 
+    def read_states(self) -> int:
+        """Return the hidden state that is read."""
+        return int(self.model.vit.select_layer)
+
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector."""
         rows = self.model.img2emb(self.batch_inputs(images)["pixels"])[0][0]

@@ -91,6 +91,10 @@ class InternVLChat(RemoteAdapter):
             tiles.append(image.resize((side, side), Image.Resampling.BICUBIC))
         return tiles
 
+    def read_states(self) -> int:
+        """Return the hidden state that is read."""
+        return int(self.model.select_layer)
+
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector over the tiles of all images."""
         found = self.model.extract_feature(self.batch_inputs(images)["pixel_values"])

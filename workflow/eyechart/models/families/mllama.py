@@ -47,6 +47,10 @@ class Mllama(Llava):
         eye = {a: p for a, p in found.items() if a.startswith("vision.")}
         return {**eye, **later, **found}
 
+    def read_blocks(self) -> list[int]:
+        """Return the local blocks that the configuration names, and the last global one."""
+        return [*self.model.config.vision_config.intermediate_layers_indices, -1]
+
     def mask_argument(self, address: str) -> tuple[str, bool]:
         """Return the mask's argument; keys of cross-attention blocks are not tokens."""
         found = super().mask_argument(address)

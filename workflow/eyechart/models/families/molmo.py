@@ -55,6 +55,10 @@ class Molmo(RemoteAdapter):
             return "connector"
         return super().component_of(path)
 
+    def read_blocks(self) -> list[int]:
+        """Return the blocks whose outputs are joined."""
+        return list(self.body.vision_backbone.config.vit_layers or [-1])
+
     def image_marker_ids(self) -> set[int]:
         """Return the ids of all tokens that only images use: placeholders and delimiters."""
         return {IMAGE, *(self.processor.special_token_ids[mark] for mark in MARKS)}

@@ -30,6 +30,10 @@ class Molmo2(Llava):
         """Id of the placeholder of one pooled patch."""
         return int(self.model.config.image_patch_id)
 
+    def read_blocks(self) -> list[int]:
+        """Return the blocks whose outputs are joined."""
+        return list(self.model.config.adapter_config.vision_feature_layer)
+
     def rows(self, inputs: dict[str, Tensor]) -> int:
         """Return the number of crops."""
         return int(inputs["pixel_values"].shape[0])

@@ -94,6 +94,10 @@ class Phi3V(RemoteAdapter):
         patches = _patches(images[0]).to(hidden.device)[None]
         return hidden[None], dict.fromkeys(self.spans(component), patches)
 
+    def read_states(self) -> int:
+        """Return the hidden state that is read."""
+        return int(self.body.vision_embed_tokens.layer_idx)
+
     @property
     def patch(self) -> int:
         """The side of a patch, in pixels of a tile."""

@@ -36,6 +36,10 @@ class Phi4Multimodal(LanguageAdapter):
         "lm": "model",
     }
 
+    def read_states(self) -> int:
+        """Return the hidden state that is read."""
+        return int(self.model.config.vision_config.feature_layer)
+
     @property
     def image_id(self) -> int:
         """Id of the token that is replaced by image features."""

@@ -15,6 +15,10 @@ from eyechart.models.spans import Tokens
 class Qwen3VL(Qwen2VL):
     """Qwen3VLForConditionalGeneration, with deepstack features."""
 
+    def read_blocks(self) -> list[int]:
+        """Return the blocks of the deepstack, and the last."""
+        return [*self.model.config.vision_config.deepstack_visual_indexes, -1]
+
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run encoder and connector; keep the deepstack features."""
         found = self.body.get_image_features(**self.batch_inputs(images))

@@ -119,7 +119,10 @@ class VerdictSettings(Section):
 
     alpha: OpenShare = setting(0.01, "q below which two stages count as different")
     margin: Share = setting(0.1, "stages closer than this count as equal", unit="accuracy")
-    encoder: Text = setting("last", "the encoder's address; `last`: its last block")
+    encoder: Text = setting(
+        "vision.read",
+        "the encoder's address; `vision.read`: the vision outputs that the connector takes",
+    )
     blind: Literal["blank", "noise", "swapped", "no_image"] = setting(
         "blank", "the condition whose answers count as given without the image"
     )

@@ -129,8 +129,11 @@ class QuestionSettings(Section):
         "{question}",
         "the user's turn, with the fields `{question}` and `{options}`: `(a) red (b) blue`",
     )
-    choices: Literal["text", "letter"] = setting(
-        "text", "what is scored: the text of a choice, or its letter, `(a)`"
+    scoring: Literal["sum", "mean", "pmi", "letter"] | None = setting(
+        None,
+        "what decides among choices: their log-probability summed over tokens, its `mean` per "
+        "token, `pmi` (minus the log-probability without question and image), or that of their "
+        "`letter`, `(a)`; null: `letter` where the prompt shows `{options}`, else `mean`",
     )
     orders: Count | Literal["all"] = setting(
         1, "cyclic orders of the options in the prompt; 1 is the given order only"
@@ -178,12 +181,17 @@ class BehaviorSettings(QuestionSettings):
         "how the image is shown, `sighted` at least; `blank`: white; `swapped`: an image of "
         "another group; `no_image`: models with a language model only",
     )
+    vqa: Literal["official", "normalised"] = setting(
+        "official",
+        "which answers VQA accuracy normalises: `official`: as the code of VQA v2, only those to "
+        "questions whose references differ; `normalised`: all",
+    )
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     permutations: Draws = setting(
         362_880, "draws of a permutation test where there are more; 9! tries all orders of nine"
     )
     by_dataset: dict[Name, QuestionOverride] = setting(
-        {}, "by dataset, what differs for it: `{mmvp: {choices: letter, orders: all}}`"
+        {}, "by dataset, what differs for it: `{mmvp: {scoring: pmi}}`"
     )
 
     @model_validator(mode="after")

@@ -9,8 +9,10 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import TOLERANCE, Checker, absent, below
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
+from eyechart.tables.scoring import OF_TEXT
 
-GUESSED = ("accuracy", "accuracy_mean", "pair_accuracy")  # what chance says something about
+RESCORED = tuple(f"accuracy_{scoring}" for scoring in OF_TEXT)
+GUESSED = ("accuracy", *RESCORED, "pair_accuracy")  # what chance says something about
 KEY = ["condition", "task", "metric"]
 
 

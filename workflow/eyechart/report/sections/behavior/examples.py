@@ -11,6 +11,7 @@ from eyechart.core.randomness import seed_for
 from eyechart.report.images import embed
 from eyechart.report.sections.behavior.load import Behavior
 from eyechart.report.words import SIGHTED
+from eyechart.tables.scoring import score
 
 Entry = dict[str, Any]
 
@@ -52,8 +53,8 @@ def worst_pairs(
 ) -> Entry | None:
     """Return the pairs with the lowest margin between the truth and the best wrong option.
 
-    The margin of an item is the log-probability of its truth minus that of the most probable other
-    choice (nats, sighted, options as given); that of a pair is the smaller of its items'.
+    The margin of an item is the score of its truth minus the highest of the other choices (nats,
+    sighted, options as given); that of a pair is the smaller of its items'.
 
     Returns
     -------
@@ -98,7 +99,8 @@ def entry(rows: list[Entry], images: pl.DataFrame, pixels: int) -> Entry:
 def _both(behavior: Behavior, items: pl.DataFrame, blind: str | None) -> list[Entry]:
     """Return per item, with the options as given, the responses sighted and blind."""
     responses = behavior.answers.filter(pl.col("order") == 0)
-    columns = ["item_id", "predicted", "log_probability", "text"]
+    numbers = ["log_probability", "tokens", "unconditional"]
+    columns = ["item_id", "predicted", "scoring", "text", *numbers]
     sighted = responses.filter(pl.col("condition") == SIGHTED).select(columns)
     other = responses.filter(pl.col("condition") == (blind or "")).select(columns)
     rows = items.join(sighted, on="item_id").join(
@@ -113,11 +115,16 @@ def _item(row: Entry) -> Entry:
     known = row["answer"] in row["choices"]  # of one's own data it may not be
     true = row["choices"].index(row["answer"]) if known else None
     for name, end in (("sighted", ""), ("blind", "_blind")):
-        chosen, logs = row["predicted" + end], row["log_probability" + end]
+        chosen, scores = row["predicted" + end], _scores(row, end)
         found[name] = row["text" + end] if chosen is None else chosen
-        found[f"p_{name}"] = None if true is None or not logs else _probability(logs, true)
-    found["margin"] = None if true is None else _margin(row["log_probability"], true)
+        found[f"p_{name}"] = None if true is None or not scores else _probability(scores, true)
+    found["margin"] = None if true is None else _margin(_scores(row, ""), true)
     return found
+
+
+def _scores(row: Entry, end: str) -> list[float]:
+    numbers = [row[name + end] for name in ("log_probability", "tokens", "unconditional")]
+    return score(row["scoring" + end], *numbers) if numbers[0] else []
 
 
 def _probability(logs: list[float], true: int) -> float:

@@ -24,9 +24,9 @@ from eyechart.report.words import CONDITION_NAMES, SIGHTED, Criteria, task_name
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 from eyechart.tables.scores import ALL
+from eyechart.tables.scoring import LETTER, MEAN, OF_TEXT, PMI, SIMILARITY, SUM
 
 OTHERS = {  # metrics that are a line of the small table
-    "accuracy_mean": "accuracy by log-probability per token",
     "accuracy_text": "accuracy of the written response",
     "unparsed": "written responses that state no option",
     "vqa_accuracy": "VQA accuracy",
@@ -34,6 +34,13 @@ OTHERS = {  # metrics that are a line of the small table
     "cider_d": "CIDEr-D",
     **{f"recall_{k}_text": f"captions of an image, recall@{k}" for k in (1, 5, 10)},
     **{f"recall_{k}_picture": f"image of a caption, recall@{k}" for k in (1, 5, 10)},
+}
+NAMES = {  # of scorings
+    SUM: "the summed log-probability",
+    MEAN: "the mean log-probability per token",
+    PMI: "the log-probability minus the one without question and image",
+    LETTER: "the log-probability of the letter",
+    SIMILARITY: "the similarity of image and text",
 }
 CHANGES = ("blank", "noise", "swapped", "no_image")
 VIEW = "datum.task === task && datum.kind === kind"  # the signals of the page's chart
@@ -93,6 +100,7 @@ def block(
         "pairs": accuracy_table(b, "pair_accuracy"),
         "responses": response_table(b),
         "others": other_table(b),
+        "scoring": scorings(b),
         "gallery": differing(b, items, images, settings),
         "charts": _charts(b),
     }
@@ -158,6 +166,19 @@ def other_table(behavior: Behavior) -> list[dict[str, Any]]:
             line = {"name": name, "task": task_name(task), "n": some["n"], "at": at}
             lines.append(line | {"chance": some["chance"]})
     return lines
+
+
+def scorings(behavior: Behavior) -> dict[str, Any] | None:
+    """Return what decides the sighted answers, and what the other scorings change, if known."""
+    others = []
+    for name in OF_TEXT:
+        row = behavior.score(f"changed_by_{name}", SIGHTED)
+        if row:
+            right = behavior.score(f"accuracy_{name}", SIGHTED)
+            changed = round(row["value"] * row["n"])
+            others.append({"name": NAMES[name], "n": row["n"], "changed": changed, "right": right})
+    own = behavior.answers["scoring"].drop_nulls().unique().sort().to_list()
+    return {"own": " and ".join(NAMES[name] for name in own), "others": others} if own else None
 
 
 def _charts(behavior: Behavior) -> dict[str, Any]:

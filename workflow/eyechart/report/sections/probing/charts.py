@@ -12,7 +12,7 @@ from eyechart.report.style import Spec
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
     """Return the figures of one model on one dataset."""
-    results = read_results(inputs.paths("probes"), inputs.paths("predictions"))
+    results = read_results(inputs)
     return {
         "layer_curves": all_curves(results),
         "selectivity": all_selectivity(results, settings["alpha"]),

@@ -8,7 +8,6 @@ from eyechart.core.address import sort_key
 from eyechart.report.sections.probing.load import TaskResult
 from eyechart.report.style import (
     BLUE,
-    BORDER,
     GREY,
     INK,
     LINE_COLORS,
@@ -37,7 +36,7 @@ SERIES = {  # name, colour and dashes
 }
 KEY = (
     "solid: task, with its 95 % interval · dashed: control task by type · "
-    "dotted: majority answer · grey lines: borders between components"
+    "dotted: majority answer · grey lines: borders between components, grey areas: not read"
 )
 SHOWN = (
     *("task", "scope", "address", "span", "probe", "component", "accuracy", "low", "high"),
@@ -72,7 +71,9 @@ def all_curves(results: Sequence[TaskResult]) -> Spec:
     borders = [
         {**edge, "scope": scope}
         for scope in sorted({r["scope"] for r in rows})
-        for edge in component_borders({r["address"] for r in rows if r["scope"] == scope})
+        for edge in component_borders(
+            {r["address"] for r in rows if r["scope"] == scope}, results[0].reads
+        )
     ]
     panels = [_panel(r, probe, spans) for r in in_order(results) for probe in probes]
     chart = alt.concat(*panels, columns=2 * len(probes), spacing=18)
@@ -104,7 +105,7 @@ def one_curve(results: Sequence[TaskResult], height: int) -> Spec:
     )
     chart = finish(
         layers.properties(width="container", height=height),
-        {"points": [], "components": component_borders(addresses)},
+        {"points": [], "components": component_borders(addresses, results[0].reads)},
         f"Accuracy of one task along {results[0].model}, with controls, majority answer and chance",
     )
     start = curve_start(results)
@@ -152,7 +153,7 @@ def _components(height: int, addresses: Sequence[str]) -> list[alt.Chart]:
     vision = unreached.transform_filter("datum.component === 'vision'")
     return [
         unreached.mark_rect(color="#f3f4f6").encode(x=start, x2=end, y=top, y2=bottom),
-        edges.transform_filter("datum.inner").mark_rule(color=BORDER).encode(x=start),
+        border_rules(edges, addresses, angle),
         edges.mark_text(**small, dx=6, dy=-7, fontStyle="italic").encode(
             x=start, y=top, text="name:N"
         ),

@@ -1,6 +1,5 @@
 """Probe tables, checked and merged over seeds."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +10,7 @@ import polars as pl
 
 from eyechart.core.address import component, sort_key
 from eyechart.core.errors import UserError
-from eyechart.report.files import check_pair
+from eyechart.report.files import Inputs, check_pair
 from eyechart.report.sections.probing.check import CONTROL, check_metrics, check_predictions
 from eyechart.report.sections.probing.compare import compare_components, select
 from eyechart.report.words import natural
@@ -42,13 +41,14 @@ class TaskResult:
     components: dict[str, dict[str, Any]]
     confusion: pl.DataFrame
     comparisons: tuple[dict[str, Any], ...]
+    reads: tuple[str, ...] = ()  # the vision outputs that the connector takes
 
     def best_name(self) -> str:
         """Return the name of the best point, as a figure's subtitle."""
         return f"{self.best['address']}/{self.best['span']}, {self.best['probe']}"
 
 
-def read_results(probes: Sequence[Path], predictions: Sequence[Path]) -> list[TaskResult]:
+def read_results(inputs: Inputs) -> list[TaskResult]:
     """Read, check and merge all probe tables, sorted by dataset, model, scope (item first), task.
 
     The q of the comparisons between components is taken over all of one model on one dataset.
@@ -58,13 +58,14 @@ def read_results(probes: Sequence[Path], predictions: Sequence[Path]) -> list[Ta
     UserError
         If a table has no predictions beside it, or is refused by the checks of this section.
     """
-    given = {str(path) for path in predictions}
+    given, reads = {str(path) for path in inputs.paths("predictions")}, inputs.reads()
     found = []
-    for path in probes:
+    for path in inputs.paths("probes"):
         beside = Path(path).with_suffix(SUFFIX)
         if str(beside) not in given:
             raise UserError(f"{path}: its predictions {beside} were not given")
-        found.append(read_task(path, beside))
+        one = read_task(path, beside)
+        found.append(replace(one, reads=reads.get(one.model, ())))
     found.sort(key=lambda r: (r.dataset, r.model, r.scope != "item", r.task))
     return correct(found)
 

@@ -20,7 +20,7 @@ CURVE_HEIGHT = 300  # px
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was probed."""
-    results = read_results(inputs.paths("probes"), inputs.paths("predictions"))
+    results = read_results(inputs)
     if not results:
         return None
     criteria = Criteria(settings["alpha"], settings["selectivity"])

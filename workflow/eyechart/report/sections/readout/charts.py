@@ -48,7 +48,8 @@ SEEN_AS = {"alone": "each image alone", "canvas": "as the VLM sees it"}
 WIDTH, HEIGHT = 300, 150  # px
 KEY = [
     "bands: 95 % intervals · thin grey: control, tokens at shuffled positions · dotted: chance",
-    "vertical lines: borders between components · diamonds: as the VLM sees it",
+    "vertical lines: borders between components · grey: outputs that the connector does not read",
+    "diamonds: as the VLM sees it",
 ]
 NUMBERS = {
     "value": "accuracy",
@@ -60,7 +61,7 @@ NUMBERS = {
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
     """Return the figure of one model on one dataset."""
-    (readout,) = read_readouts(inputs.paths("readouts"), inputs.paths("scores"))
+    (readout,) = read_readouts(inputs)
     return {"readouts": readouts(readout)}
 
 
@@ -96,7 +97,7 @@ def readouts(readout: Readout, columns: int = 2) -> Spec:
     borders = [
         {**edge, "task": task}
         for task in readout.tasks()
-        for edge in component_borders({row["address"] for row in readout.of(task)})
+        for edge in component_borders({row["address"] for row in readout.of(task)}, readout.reads)
     ]
     panels = [_panel(readout, task, color, dash) for task in readout.tasks()]
     chart = alt.concat(*panels, columns=columns, spacing=24)

@@ -1,7 +1,6 @@
 """Readouts: what the representations of a model answer, beside the model's own responses."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from eyechart.core.address import COMPONENTS, component, sort_key
-from eyechart.report.files import check_pair, identify
+from eyechart.report.files import Inputs, check_pair, identify
 from eyechart.report.sections.behavior.check import check_scores
 from eyechart.report.sections.readout.check import KEY, check_readouts
 from eyechart.report.words import BLIND, CONDITION_NAMES, SIGHTED
@@ -53,6 +52,7 @@ class Readout:
     responses: dict[str, dict[str, Row]]
     unread: list[Row]
     notes: list[str]
+    reads: tuple[str, ...] = ()  # the vision outputs that the connector takes
 
     def tasks(self) -> list[str]:
         """Return the tasks that were read out, in the order of the tables."""
@@ -69,24 +69,19 @@ class Readout:
         return next((condition for condition in BLIND if condition in run), None)
 
 
-def read_readouts(readouts: Sequence[Path], scores: Sequence[Path]) -> list[Readout]:
+def read_readouts(inputs: Inputs) -> list[Readout]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Parameters
-    ----------
-    readouts : sequence of Path
-        ``<model>/<dataset>.parquet``.
-    scores : sequence of Path
-        Of the same models and datasets, as far as the models respond; others are ignored.
+    Scores of models and datasets that were not read out are ignored.
 
     Raises
     ------
     UserError
         If a row is of another model or dataset than its path says, or a number stands alone.
     """
-    scored = {identify(path).pair: path for path in scores}
-    found = []
-    for path in sorted(readouts, key=lambda path: identify(path).pair[::-1]):
+    scored = {file.pair: file.path for file in inputs.of("scores")}
+    reads, found = inputs.reads(), []
+    for path in sorted(inputs.paths("readouts"), key=lambda path: identify(path).pair[::-1]):
         pair = identify(path).pair
         table = read_table(path, READOUTS.names)
         rows = pl.DataFrame(table)
@@ -94,7 +89,8 @@ def read_readouts(readouts: Sequence[Path], scores: Sequence[Path]) -> list[Read
         check_readouts(path, rows)
         note = json.loads((table.schema.metadata or {}).get(NOTE, b'{"unread": [], "notes": []}'))
         responses = _accuracies(scored[pair]) if pair in scored else {}
-        found.append(Readout(*pair, _points(rows), responses, note["unread"], note["notes"]))
+        notes = note["unread"], note["notes"]
+        found.append(Readout(*pair, _points(rows), responses, *notes, reads.get(pair[0], ())))
     return found
 
 

@@ -24,7 +24,7 @@ ERRORS = ("abs_rel", "delta_1", "constant_abs_rel", "constant_delta_1")
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was read out."""
-    found = read_readouts(inputs.paths("readouts"), inputs.paths("scores"))
+    found = read_readouts(inputs)
     return section(found, inputs.paths("heads"))
 
 

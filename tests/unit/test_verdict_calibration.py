@@ -1,0 +1,53 @@
+"""Planted models, through the product's steps: hardly ever a wrong class, with 300 items right."""
+
+import json
+import logging
+
+import polars as pl
+import pytest
+
+from eyechart.tables.verdict import CALIBRATION, CLASSES
+from eyechart.verdict import calibrate
+from eyechart.verdict.planted import SCENARIOS
+
+SETTINGS = {"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}
+HARD = {"sees nothing, of two choices": 0.9}  # absence at chance 0.5 takes some 340 items
+
+
+def test_every_class_is_planted():
+    assert {name for case in SCENARIOS.values() for name in case.right} == set(CLASSES)
+    assert len(SCENARIOS) >= 15
+
+
+@pytest.mark.parametrize("name", ["works", "sees nothing", "a probe finds it, the answer does not"])
+def test_a_scenario_is_measured_through_the_step(name):
+    row = calibrate.measure(name, 300, SETTINGS | {"skills": 12}, seed=7)
+    assert row["right"] >= 0.8 and row["wrong"] == 0 and row["skills"] == 12
+    assert row["right"] + row["undecided"] + row["wrong"] == pytest.approx(1)
+    assert 0.85 <= row["coverage"] <= 1
+    assert (row["rejected"] is not None) == (name == "sees nothing")
+
+
+def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch):
+    kept = ("works", "an encoder lacks it")
+    monkeypatch.setattr(calibrate, "SCENARIOS", {name: SCENARIOS[name] for name in kept})
+    settings = json.dumps(SETTINGS | {"skills": 2, "items": [20]})
+    words = ["--settings", settings, "--seed", "7", "--output", str(tmp_path / "c.parquet")]
+    words += ["--page", str(tmp_path / "c.md"), "--figure", str(tmp_path / "c.svg")]
+    calibrate.main(words)
+    assert pl.read_parquet(tmp_path / "c.parquet").columns == CALIBRATION.names
+    page = (tmp_path / "c.md").read_text()
+    assert page.count("\n") == 4 and "| works | encoded_and_used |" in page
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_wrong_class_is_rare_everywhere_and_300_items_decide(name):
+    logging.disable(logging.INFO)
+    for n in SETTINGS["items"]:
+        row = calibrate.measure(name, n, SETTINGS, seed=7)
+        assert row["wrong"] <= 0.02, row
+        assert row["coverage"] >= 0.92, row
+        assert (row["rejected"] or 0) <= 0.08, row
+    assert row["right"] >= HARD.get(name, 0.95), row

@@ -1,0 +1,18 @@
+"""How many items a verdict takes at least; Snakemake imports it at parse time."""
+
+from math import ceil
+from statistics import NormalDist
+
+ABSENT = 0.05  # level of the one-sided test that a stage is less than the margin above its floor
+
+
+def fewest_items(floor: float, margin: float) -> int:
+    """Return the fewest items on which a stage exactly at its floor is shown to lack something.
+
+    With fewer, no stage lacks anything, so neither *eyes* nor *nerve* can be the class; and no
+    difference is shown to be smaller than the margin.
+
+    >>> fewest_items(0.5, 0.1), fewest_items(0.25, 0.1)
+    (68, 51)
+    """
+    return ceil((NormalDist().inv_cdf(1 - ABSENT) / margin) ** 2 * floor * (1 - floor))

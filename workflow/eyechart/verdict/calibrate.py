@@ -1,0 +1,150 @@
+"""Measure how often the verdict is right, wrong or undecided on models whose failure is planted.
+
+Reads: nothing. Writes items, readouts, probes and responses of planted models below a temporary
+folder, runs the step ``decide`` on them, and compares the classes with what was planted.
+Writes: a row per scenario and number of items (--output), the same as a table to read (--page) and
+as a figure (--figure)
+
+    python -m eyechart.verdict.calibrate \
+        --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}' \
+        --seed 7 --output results/calibration.parquet --page results/calibration.md \
+        --figure results/calibration.svg
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import polars as pl
+import vl_convert
+
+from eyechart.core.address import READ
+from eyechart.core.files import write_text
+from eyechart.core.randomness import generator
+from eyechart.core.step import Json, command
+from eyechart.plan import paths
+from eyechart.tables.parquet import write_table
+from eyechart.tables.verdict import CALIBRATION, UNDECIDED, parts, read_verdict
+from eyechart.verdict import decide
+from eyechart.verdict.planted import SCENARIOS, PlantedTables, Scenario, write_tables
+
+Row = dict[str, Any]
+OUTCOMES = ["right", "undecided", "wrong"]
+
+
+def measure(name: str, n: int, settings: Row, seed: int) -> Row:
+    """Return a row of ``CALIBRATION``: the classes of many skills of one planted scenario."""
+    case = SCENARIOS[name]
+    tasks = {f"{i:03d}": n for i in range(settings["skills"])}
+    rng = generator("calibration", seed, name, n)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        tables = write_tables(root, "planted", "drawn", case, tasks, rng)
+        output = root / paths.VERDICT.at(model="planted")
+        decide.main(words_of(tables, case, "planted", output, settings, seed))
+        found = read_verdict(output)
+    classes = found.skills["verdict"]
+    right = classes.is_in(case.right)
+    wrong = ~right & (classes != UNDECIDED)
+    return {
+        "scenario": name,
+        "expected": ", ".join(case.right),
+        "choices": case.choices,
+        "n": n,
+        "skills": len(classes),
+        "right": right.mean(),
+        "undecided": (~right & ~wrong).mean(),
+        "wrong": wrong.mean(),
+        "wrong_classes": ", ".join(sorted(set(classes.filter(wrong)))),
+        "coverage": coverage(found.values),
+        "rejected": rejected(found.differences, case),
+    }
+
+
+def coverage(values: pl.DataFrame) -> float:
+    """Return the share of intervals that hold the mean over all skills, which is nearly exact."""
+    truth = pl.col("value").mean().over("stage")
+    held = values.select((pl.col("ci_low") <= truth) & (truth <= pl.col("ci_high")))
+    return float(held.to_series().mean())  # type: ignore[arg-type]
+
+
+def rejected(differences: pl.DataFrame, case: Scenario) -> float | None:
+    """Return the share of tests with p < 0.05, where nothing is planted and all nulls are true."""
+    if case.holds or case.response == "question" or not len(differences):
+        return None
+    return float((differences["p"] < 0.05).mean())  # type: ignore[arg-type]
+
+
+def words_of(
+    tables: PlantedTables, case: Scenario, model: str, output: Path, settings: Row, seed: int
+) -> list[str]:
+    """Return the command line of ``decide``."""
+    full = {name: settings[name] for name in ("alpha", "margin")}
+    full |= {"encoder": READ, "blind": "blank", "patterns": {}}
+    words = ["--model", model, "--kind", case.kind, "--contains", "", "--card", str(tables.card)]
+    for flag in ("items", "answers", "readouts", "probes"):
+        words += [f"--{flag}", *map(str, getattr(tables, flag))]
+    words += ["--encoder-items", "--encoder-answers"]
+    words += ["--settings", json.dumps(full), "--seed", str(seed)]
+    for flag, path in zip(("output", "classes", "differences"), parts(output), strict=True):
+        words += [f"--{flag}", str(path)]
+    return words
+
+
+def as_page(table: pl.DataFrame) -> str:
+    """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
+    counts = table["n"].unique(maintain_order=True).to_list()
+    heads = [
+        "planted",
+        "right is",
+        *(f"n = {n}" for n in counts),
+        "intervals that cover",
+        "p < .05",
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for (name,), rows in table.group_by("scenario", maintain_order=True):
+        cells = [
+            " / ".join(f"{100 * row[share]:.1f}" for share in OUTCOMES) for row in rows.to_dicts()
+        ]
+        for column in ("coverage", "rejected"):
+            found = rows[column].drop_nulls().to_numpy()
+            cells.append(f"{100 * found.mean():.1f}" if len(found) else "–")
+        lines.append(f"| {name} | {rows['expected'][0]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def as_figure(table: pl.DataFrame) -> str:
+    """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
+    rows = table.unpivot(OUTCOMES, index=["scenario", "n"], variable_name="outcome").to_dicts()
+    colors = alt.Scale(domain=OUTCOMES, range=["#009e73", "#d9d9d9", "#d55e00"])
+    head = alt.Header(labelAngle=0, labelAlign="left")
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .transform_calculate(rank=f"indexof({json.dumps(OUTCOMES)}, datum.outcome)")
+        .mark_bar()
+        .encode(
+            x=alt.X("value:Q", title="share of skills"),
+            y=alt.Y("n:O", title=None),
+            color=alt.Color("outcome:N", scale=colors, title=None),
+            order="rank:Q",
+            row=alt.Row("scenario:N", title=None, sort=list(SCENARIOS), header=head),
+        )
+        .properties(width=320, height=36)
+    )
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+@command
+def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
+    """Run the step."""
+    rows = [measure(name, n, settings, seed) for name in SCENARIOS for n in settings["items"]]
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    write_table(output, table.to_arrow().cast(CALIBRATION))
+    write_text(page, as_page(table))
+    write_text(figure, as_figure(table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""Models of which it is known where they fail, as tables of the workflow.
+
+A model is a score for each choice at every address; the truth's is lifted where the model has it.
+Each address adds a little noise to the one before; a response is the highest score of the last
+address, or of a taste for some choice, of the question alone, or of a mixture.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart.core.files import write_json
+from eyechart.plan import paths
+from eyechart.tables.items import ITEMS
+from eyechart.tables.parquet import write_table
+from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
+from eyechart.tables.probes import PROBES
+from eyechart.tables.readouts import PREDICTIONS
+from eyechart.tables.responses import ANSWERS
+from eyechart.tables.scoring import SIMILARITY
+from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
+
+READ, UNREAD, CONNECTOR = "vision.2", "vision.3", "connector"
+LM = ("lm.0", "lm.1", "lm.2", "lm.3", "lm.norm")
+PATH = (READ, CONNECTOR, *LM)  # what each address gets its information from is the one before
+FULL, NOISE = 1.5, 0.25  # 0.67 right of four, and a little less from address to address
+QUESTION = 0.75  # what the question gives away in "question"
+SPAN = "last"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A planted model and what is right to say of it.
+
+    Attributes
+    ----------
+    right : the classes that are right, besides ``undecided``, which is never wrong
+    holds : by component (``vision``, ``unread``, ``connector``, ``lm``), how far the truth's score
+        is lifted there
+    response : ``features`` of the last address, ``letter``, ``question``, or ``part``
+    choices : number of choices
+    kind : ``vlm`` or ``encoder``
+    evidence : ``readout``, ``probe`` (of the language model alone) or ``none``
+    blur : noise by which a blind response differs from the taste or the question
+    """
+
+    right: tuple[str, ...]
+    holds: dict[str, float] = field(default_factory=dict)
+    response: str = "features"
+    choices: int = 4
+    kind: str = "vlm"
+    evidence: str = "readout"
+    blur: float = 0.1
+
+
+ALL = {"vision": FULL, "unread": FULL, "connector": FULL, "lm": FULL}
+NEAR = dict.fromkeys(ALL, 0.36)  # right on about the margin more than chance
+SCENARIOS = {
+    "works": Scenario((USED,), ALL),
+    "works, of two choices": Scenario((USED,), ALL, choices=2),
+    "sees nothing": Scenario((EYES,)),
+    "sees nothing, of two choices": Scenario((EYES,), choices=2),
+    "only an unread block has it": Scenario((EYES,), {"unread": FULL}),
+    "erased before the connector": Scenario((NERVE,), {"vision": FULL, "unread": FULL}),
+    "only the read block has it": Scenario((NERVE,), {"vision": FULL}),
+    "erased after the connector": Scenario((NERVE,), ALL | {"lm": 0.0}),
+    "ignored by the head": Scenario((BRAIN,), ALL, "letter"),
+    "retrieved in part": Scenario((BRAIN,), ALL, "part"),
+    "a probe finds it, the answer does not": Scenario((BRAIN,), ALL, "letter", evidence="probe"),
+    # its language model holds what the answer does not use, so brain is true of it as well
+    "reads the question alone": Scenario((PRIOR, BRAIN), ALL, "question"),
+    "reads the question and sees nothing": Scenario((PRIOR,), {}, "question"),
+    "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
+    "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
+    "an encoder lacks it": Scenario((EYES,), kind="encoder"),
+    "the encoder's readout misses it": Scenario(
+        (BRAIN,), {"connector": FULL, "lm": FULL}, "letter"
+    ),
+    "the connector alone has it": Scenario((UNDECIDED,), {"connector": FULL}),
+    "as far above chance as the margin": Scenario((UNDECIDED, USED, EYES), NEAR),
+}
+
+
+def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the choice at every address and in both conditions, (n,) each; the truth is 0."""
+    c = case.choices
+    noise = rng.normal(size=(n, c))
+    scores = {}
+
+    def lifted(noise: np.ndarray, component: str) -> np.ndarray:
+        return noise + case.holds.get(component, 0.0) * (np.arange(c) == 0)
+
+    for address in PATH:
+        noise = noise + NOISE * rng.normal(size=(n, c))
+        component = {READ: "vision", CONNECTOR: CONNECTOR}.get(address, "lm")
+        scores[address] = lifted(noise, component)
+        if address == READ:
+            scores[UNREAD] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
+    letter, question = rng.normal(size=(n, c)), rng.normal(size=(n, c))
+    question[:, 0] += QUESTION
+    heads = {"features": scores[LM[-1]], "letter": letter, "question": question}
+    heads["part"] = noise + 0.4 * case.holds.get("lm", 0.0) * (np.arange(c) == 0)
+    head = heads[case.response]
+    blind = head if case.response in ("letter", "question") else letter
+    scores |= {"sighted": head, "blank": blind + case.blur * rng.normal(size=(n, c))}
+    return {place: found.argmax(1) for place, found in scores.items()}
+
+
+@dataclass(frozen=True)
+class PlantedTables:
+    """The paths of a planted model's tables; lists that it lacks are empty."""
+
+    card: Path
+    items: list[Path]
+    answers: list[Path]
+    readouts: list[Path]
+    probes: list[Path]
+
+
+def write_tables(
+    root: Path,
+    model: str,
+    dataset: str,
+    case: Scenario,
+    tasks: dict[str, int],
+    rng: np.random.Generator,
+    size: int = 1,
+) -> PlantedTables:
+    """Write the tables of one planted model below a folder, as the workflow writes them.
+
+    Parameters
+    ----------
+    tasks : dict of int
+        By skill, its number of items.
+    size : int
+        Items per group, which are all right or all wrong together.
+    """
+    letters = np.array(list("ABCDEFGH"[: case.choices]))
+    chosen: dict[str, list[np.ndarray]] = {}
+    for n in tasks.values():
+        for place, one in choices_of(case, -(-n // size), rng).items():
+            chosen.setdefault(place, []).append(np.repeat(one, size)[:n])
+    task = np.repeat(list(tasks), list(tasks.values()))
+    truth = rng.integers(case.choices, size=len(task))
+    said = {p: letters[(np.concatenate(c) + truth) % case.choices] for p, c in chosen.items()}
+    number = np.concatenate([np.arange(n) for n in tasks.values()])
+    items = pl.DataFrame({"task": task, "answer": letters[truth]}).with_columns(
+        item_id=pl.col("task") + pl.Series(np.char.mod("-%04d", number)),
+        group=pl.col("task") + pl.Series(np.char.mod("-g%04d", number // size)),
+    )
+    at = {"model": model, "dataset": dataset}
+    found = PlantedTables(
+        root / paths.CARD.at(model=model),
+        [root / paths.ITEMS.at(dataset=dataset)],
+        [root / paths.RESPONSES.at(**at, condition=c) for c in ("sighted", "blank")],
+        [root / paths.READOUT_PREDICTIONS.at(**at)] * (case.evidence == "readout"),
+        [root / paths.PROBES.at(**at, task=t) for t in tasks if case.evidence == "probe"],
+    )
+    write_json(found.card, {"reads": [READ]})
+    _write(found.items[0], ITEMS, items, choices=letters.tolist(), images=["i"], prompt="Which?",
+           split="val", group_split="test", type="t", meta="{}")  # fmt: skip
+    for path in found.answers:
+        own = items.with_columns(predicted=pl.Series(said[path.stem]))
+        _write(path, ANSWERS, own, **at, condition=path.stem, order=0, scoring=SIMILARITY)
+    for path in found.readouts:
+        _write(path, PREDICTIONS, _readouts(items, said, case), scores=[0.0] * case.choices)
+    for path in found.probes:
+        here = items["task"] == path.stem
+        known = {place: values[here.to_numpy()] for place, values in said.items()}
+        _write_probes(path, items.filter(here), known, **at)
+    if case.kind == "encoder":
+        return PlantedTables(found.card, found.items, [], found.readouts, [])
+    return found
+
+
+def _readouts(items: pl.DataFrame, said: dict[str, np.ndarray], case: Scenario) -> pl.DataFrame:
+    vision = case.kind == "encoder"
+    places = (READ, UNREAD) if vision else (READ, UNREAD, CONNECTOR, *LM)
+    seen = "alone" if vision else "canvas"
+    return pl.concat(
+        items.with_columns(
+            predicted=pl.Series(said[place]), address=pl.lit(place), seen=pl.lit(seen),
+            readout=pl.lit("points"),
+        )
+        for place in places
+    )  # fmt: skip
+
+
+def _write_probes(
+    path: Path, items: pl.DataFrame, said: dict[str, np.ndarray], model: str, dataset: str
+) -> None:
+    """Write the probes of a task at the language model's addresses, and the majority answer."""
+    truth = items.select(id="item_id", truth="answer")
+    said = {"": np.full(len(items), items["answer"].mode().sort()[0])} | {a: said[a] for a in LM}
+    rows: list[dict[str, object]] = []
+    for address in said:
+        task = {"kind": "task", "span": SPAN, "probe": "linear", "seed": 0, "cv_accuracy": 0.5}
+        majority = {"kind": "majority", "span": "", "probe": ""}
+        rows.append({"address": address, **(task if address else majority)})
+    metrics = pl.DataFrame(rows)
+    _write(path, PROBES, metrics, model=model, dataset=dataset, task=path.stem, scope="item")
+    predictions = pl.concat(
+        [
+            truth.with_columns(
+                *(pl.lit(v).alias(k) for k, v in row.items()),
+                prediction=pl.Series(said[str(row["address"])]),
+            )
+            for row in rows
+        ],
+        how="diagonal_relaxed",
+    )
+    _write(path.with_suffix(".predictions.parquet"), PROBE_PREDICTIONS, predictions)
+
+
+def _write(path: Path, schema: pa.Schema, rows: pl.DataFrame, **constant: object) -> None:
+    """Write a table; columns that are not given are null."""
+    found = rows.with_columns(
+        *(pl.lit(constant.get(name)).alias(name) for name in schema.names if name not in rows)
+    )
+    write_table(path, found.select(schema.names).to_arrow().cast(schema))

@@ -1,0 +1,33 @@
+"""The verdict's calibration: how often it is right on models whose failure is planted."""
+
+
+rule calibrate:
+    output:
+        table=paths.CALIBRATION.rule(),
+        page=paths.CALIBRATION_PAGE.rule(),
+        figure=paths.CALIBRATION_FIGURE.rule(),
+    log:
+        "<logs>/calibrate.log",
+    benchmark:
+        "<benchmarks>/calibrate.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
+    params:
+        settings=VERDICT.calibration_settings(),
+        seed=config["seed"],
+        code=fingerprint("eyechart.verdict.calibrate"),
+        environment=ENVIRONMENT,
+    message:
+        "Deciding on planted models"
+    shell:
+        "python -m eyechart.verdict.calibrate --settings {params.settings:q} --seed {params.seed}"
+        " --output {output.table} --page {output.page} --figure {output.figure} 2>&1 | tee {log}"
+
+
+rule calibration:
+    input:
+        rules.calibrate.output,

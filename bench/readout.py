@@ -121,7 +121,7 @@ def main() -> None:
         read_out.main(words)
         report = {
             **vars(args),
-            "pictures": len(ids),
+            "images": len(ids),
             "stored_gb": round(stored / 1e9, 2),
             "clock_s": round(time.perf_counter() - clock, 1),
             "processor_s": round(time.process_time() - processor, 1),

@@ -26,7 +26,7 @@ CHOICES = ("a red square", "yes", "yes it is", "no", "a red circle", "yes it is 
 
 @pytest.fixture(scope="module")
 def stimuli(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     found = []
     pictures = pixels(3)
     # the fourth is of the first's size: some processors stack the pictures of a prompt

@@ -15,7 +15,7 @@ from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import check_places
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS
-from eyechart.tables.regions import box, picture, point
+from eyechart.tables.regions import box, point, whole_image
 
 # PaliGemma's processor, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -33,21 +33,21 @@ ITEM = {
     "meta": "{}",
 }
 MARKS = [
-    Mark(picture("A", 64, 40), 0, "right"),
+    Mark(whole_image("A", 64, 40), 0, "right"),
     Mark(box("B", 20, 10, 50, 30), 0, "wrong"),
     Mark(point("REF", 32, 20), 0, "reference"),
 ]
 WITHOUT = {  # tables that a family cannot fill, and why
     "mllama": ("attention", "prompts of family mllama have no image tokens"),
 }
-NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of a picture
+NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of an image
 RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights
 
 
 @pytest.fixture(scope="module")
 def examined(loaded, tmp_path_factory):
     """One item, examined by each family's model with eager attention."""
-    path = tmp_path_factory.mktemp("pictures") / "p.png"
+    path = tmp_path_factory.mktemp("images") / "p.png"
     pixels(1)[0].save(path)
     kept = {}
 
@@ -90,7 +90,7 @@ def test_the_whole_picture_holds_most_of_what_falls_on_it(name, examined):
     area = {name: rows.filter(pl.col("region") == name)["area"] for name in ("A", "B", "REF")}
     whole = rows.filter(pl.col("region") == "A")
     assert (whole["mass"] <= whole["image_mass"] * 1.001).all()
-    assert (area["A"] > 0.5).all()  # ends of lines and padding are not of the picture
+    assert (area["A"] > 0.5).all()  # ends of lines and padding are not of the image
     for part in ("B", "REF"):
         assert (area[part] > 0).all()
         assert (area[part] < area["A"]).all()
@@ -123,5 +123,5 @@ def test_the_last_layer_of_the_lens_is_what_the_class_says(name, loaded, examine
     rows = pl.DataFrame(tracer.tables.whole("lens", LENS))
     assert set(rows.filter(pl.col("place") == "answer")["address"]) == set(tracer.tracer.blocks)
     alone = name == "blip2_t5" or name in WITHOUT
-    assert set(rows["place"]) == ({"answer"} if alone else {"answer", "picture"} | (
+    assert set(rows["place"]) == ({"answer"} if alone else {"answer", "image"} | (
         set() if name in NOWHERE else {"A", "B", "REF"}))  # fmt: skip

@@ -12,7 +12,7 @@ from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace_items import load_eager
 from eyechart.models.load_options import LoadOptions
 from eyechart.tables.attention import ATTENTION, LENS
-from eyechart.tables.regions import picture
+from eyechart.tables.regions import whole_image
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the remote code's, not ours
 
@@ -30,12 +30,12 @@ ITEM = {
 
 @pytest.fixture(scope="module")
 def tracer(family, folder_of, tmp_path_factory):
-    path = tmp_path_factory.mktemp("picture") / "p.png"
+    path = tmp_path_factory.mktemp("image") / "p.png"
     drawn()[0].save(path)
     loading = LoadOptions("cpu", remote_code=True)
     adapter, refused = load_eager(spec_of(family), folder_of(family), loading)
     found = ItemTracer(adapter, SETTINGS, {"p": str(path)}, Tables(family, "d"), refused)
-    found.trace_item(ITEM, [Mark(picture("A", 64, 40), 0, "right")])
+    found.trace_item(ITEM, [Mark(whole_image("A", 64, 40), 0, "right")])
     return found
 
 

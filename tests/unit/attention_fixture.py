@@ -14,7 +14,7 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import box, point, write_regions
 
-SETTINGS = {"items": 3, "prompt": "{question}", "choices": "text", "pictures": 1, "top": 1}
+SETTINGS = {"items": 3, "prompt": "{question}", "choices": "text", "images": 1, "top": 1}
 LETTERS = {"A": "red", "B": "blue"}
 SIZE = (64, 48)  # of every picture; 32 x 32 of its middle reach the model
 

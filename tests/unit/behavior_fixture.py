@@ -157,7 +157,7 @@ def write_answers(root: Path, model: str, dataset: str, items: list[Row]) -> Non
     if (model, dataset) == ("tiny_clip", "coco"):
         recalls = [
             score("sighted", "caption", f"recall_{k}_{way}", 0.1 * k, 24, 0.04 * k) | head
-            for way in ("text", "picture")
+            for way in ("text", "image")
             for k in (1, 5, 10)
         ]
         path = root / f"results/behavior/retrieval/{model}/{dataset}.parquet"

@@ -87,7 +87,7 @@ def item(number: int, task: str, letters: str, answer: str, images: list[str], *
 
 def region(row: Row, seen: str, image: str, name: str, *box: float) -> Row:
     """Give a region of an item: a point of two numbers, a box or picture of four."""
-    shape = "box" if row["task"] == "depth_order" else "picture"
+    shape = "box" if row["task"] == "depth_order" else "image"
     edges = box if len(box) == 4 else (*box, *box)
     place = dict(zip(("left", "top", "right", "bottom"), map(float, edges), strict=True))
     found = {"item_id": row["item_id"], "seen": seen, "image_id": image, "name": name}

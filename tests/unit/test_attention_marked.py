@@ -15,7 +15,7 @@ from eyechart.core.errors import UserError
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.regions import box, picture, point, roles_of, write_regions
+from eyechart.tables.regions import box, point, roles_of, whole_image, write_regions
 from eyechart.tables.token_boxes import coverage
 
 ITEM = {"item_id": "i", "task": "t", "group": "g", "images": ["p"], "choices": ["x", "y"]}
@@ -56,7 +56,7 @@ def test_a_region_covers_as_much_area_as_it_has():
         (left, right), (top, bottom) = (np.sort(draw.uniform(0, most, 2)) for most in (60, 40))
         covered = coverage(PLACES, box("A", left, top, right, bottom)).sum()
         assert covered * 100 == pytest.approx((right - left) * (bottom - top))
-    assert coverage(PLACES, picture("A", 60, 40)).sum() == 24
+    assert coverage(PLACES, whole_image("A", 60, 40)).sum() == 24
 
 
 def test_a_point_covers_one_token_shared_out_among_those_around_it():
@@ -81,7 +81,7 @@ def test_nothing_is_covered_where_no_token_lies():
 def test_uniform_attention_has_a_ratio_of_one_whatever_the_region():
     shares = [
         (Mark(region, 0, "right"), coverage(PLACES, region))
-        for region in (box("A", 3, 4, 41, 17), point("B", 33, 21), picture("C", 60, 40))
+        for region in (box("A", 3, 4, 41, 17), point("B", 33, 21), whole_image("C", 60, 40))
     ]
     image = np.r_[np.zeros(6, dtype=bool), np.ones(24, dtype=bool)]
     rows = row_of(np.full(30, 1 / 30), shares, image)
@@ -180,7 +180,7 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
         {**row, "item_id": "unknown", "answer": "z"},
         {**row, "item_id": "blind", "images": []},
         {**row, "item_id": "train", "group_split": "train"},
-        {**row, "item_id": "which", "meta": '{"form": "which_picture"}'},
+        {**row, "item_id": "which", "meta": '{"form": "which_image"}'},
     ]
     path = tmp_path / "items.parquet"
     write_table(path, pa.Table.from_pylist(rows, ITEMS))

@@ -26,7 +26,7 @@ def attention_rows(items, ratio, control, draw):
                 own |= {"model": "m", "dataset": "d", "address": f"lm.{block}", "head": head}
                 own |= {"image_mass": MASS, "control": False}
                 rows.append(
-                    own | {"region": "", "role": "picture", "mass": MASS, "area": 0.5, "ratio": 1.0}
+                    own | {"region": "", "role": "image", "mass": MASS, "area": 0.5, "ratio": 1.0}
                 )
                 for moved in (False, True):
                     there = (control if moved else ratio) if block == 1 else 1.0
@@ -106,7 +106,7 @@ def test_several_wrong_choices_of_an_item_are_one_region(run):
 
 def test_image_mass_stands_beside_the_share_of_image_tokens(run):
     table, _ = run(attention_rows(8, 1, 1, np.random.default_rng(0)), lens_rows(8, 0))
-    found = one(table, "image_mass", "picture", "lm.0")
+    found = one(table, "image_mass", "image", "lm.0")
     assert (found["value"], found["chance"]) == pytest.approx((0.5, 0.5))
     assert found["p"] == 1
 

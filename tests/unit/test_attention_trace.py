@@ -171,7 +171,7 @@ def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
     rows = tables["attention"]
     own = rows.filter(~pl.col("control"))
     assert own["item_id"].n_unique() == 6  # three of each task
-    assert sorted(rows["role"].unique()) == ["picture", "reference", "right", "wrong"]
+    assert sorted(rows["role"].unique()) == ["image", "reference", "right", "wrong"]
     marked = own.filter(pl.col("task") == "depth_order")
     assert len(marked) == 3 * 3 * 4 * 4  # items, blocks, heads; A, B, REF and the picture
     assert set(own.filter(pl.col("task") == "plain")["region"]) == {""}
@@ -214,7 +214,7 @@ def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
 def test_a_dataset_without_regions_has_rows_of_whole_pictures_only(step, tmp_path):
     tables, _ = step(tmp_path, regions=None)
     assert set(tables["attention"]["region"]) == {""}
-    assert set(tables["lens"]["place"]) == {"answer", "picture"}
+    assert set(tables["lens"]["place"]) == {"answer", "image"}
 
 
 def test_an_encoder_alone_is_refused(tmp_path):

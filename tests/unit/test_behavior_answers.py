@@ -227,7 +227,7 @@ def test_only_so_many_groups_are_asked_as_the_seed_draws(project, tmp_path):
 
 def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
     which = item("w", ["p000", "p001"], ["first", "second"], group="g", prompt="the cube",
-                 meta='{"form": "which_picture"}')  # fmt: skip
+                 meta='{"form": "which_image"}')  # fmt: skip
     other = {**which, "item_id": "x", "images": ["p002", "p003"], "group": "h"}
     found = project.answer(tmp_path, [*ROWS, which, other], "clip", SHOWN)
     assert "blank: does not apply to 2 of 6 items" in caplog.text
@@ -249,7 +249,7 @@ def test_an_encoder_compares_texts_and_which_picture(project, tmp_path, caplog):
 
 
 def test_a_model_that_reads_is_not_asked_which_picture(project, tmp_path):
-    which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_picture"}')
+    which = item("w", ["p000", "p001"], ["first", "second"], meta='{"form": "which_image"}')
     with pytest.raises(UserError, match="item 'w' asks which image"):
         project.answer(tmp_path, [which])
 
@@ -275,7 +275,7 @@ def by_hand(views, words, captions, depths=(1, 5, 10)):
     """Sort all others by similarity, those as good before one's own."""
     score = views @ words.T
     found = {}
-    every = list(zip(captions.picture, captions.text, strict=True))
+    every = list(zip(captions.image, captions.text, strict=True))
     for depth in depths:
         right = []
         for n in range(len(views)):
@@ -283,7 +283,7 @@ def by_hand(views, words, captions, depths=(1, 5, 10)):
             right.append(sum(score[n, t] >= best for p, t in every if p != n) < depth)
         found[f"recall_{depth}_text"] = np.mean(right)
         right = [(score[:, t] >= score[p, t]).sum() - 1 < depth for p, t in every]
-        found[f"recall_{depth}_picture"] = np.mean(right)
+        found[f"recall_{depth}_image"] = np.mean(right)
     return found
 
 
@@ -301,7 +301,7 @@ def test_recall_is_that_of_sorting_by_hand_ties_counted_against(block, monkeypat
         assert rows[metric]["value"] == pytest.approx(value, abs=1e-12)
         assert rows[metric]["ci_low"] <= value <= rows[metric]["ci_high"]
     assert {r["groups"] for r in rows.values()} == {7}
-    assert rows["recall_1_picture"]["chance"] == pytest.approx(1 / 13)
+    assert rows["recall_1_image"]["chance"] == pytest.approx(1 / 13)
     assert rows["recall_5_text"]["chance"] == pytest.approx(1 - missed(26, 2, 5))
 
 
@@ -332,8 +332,8 @@ def test_the_step_writes_recall_both_ways(project, tmp_path):
     table = run([*ROWS, *CAPTIONS], tmp_path / "out.parquet")
     assert table.schema.equals(SCORES)
     rows = {r["metric"]: r for r in table.to_pylist()}
-    assert list(rows) == [f"recall_{k}_{w}" for w in ("text", "picture") for k in (1, 5, 10)]
-    assert [rows[f"recall_1_{w}"]["n"] for w in ("text", "picture")] == [2, 3]
+    assert list(rows) == [f"recall_{k}_{w}" for w in ("text", "image") for k in (1, 5, 10)]
+    assert [rows[f"recall_1_{w}"]["n"] for w in ("text", "image")] == [2, 3]
     values = [rows[f"recall_{k}_text"]["value"] for k in (1, 5, 10)]
     assert all(a <= b for a, b in pairwise(values))
     run([*ROWS, *CAPTIONS], tmp_path / "again.parquet")

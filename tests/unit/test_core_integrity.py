@@ -19,7 +19,7 @@ FOLDER = Path("results/extraction/clip/clevr/image")
 MANIFEST = FOLDER / "manifest.json"
 PART = FOLDER / "part-001.parquet"
 SHARD = Path("data/raw/clevr/shards/val-000.json")
-PICTURE = Path("data/raw/clevr/images/val/1.png")
+WHOLE_IMAGE = Path("data/raw/clevr/images/val/1.png")
 RECEIPT = Path("data/raw/clevr/acquired.json")
 
 
@@ -33,8 +33,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for n, path in enumerate(parts):
         path.write_bytes(bytes([n]) * 1000)
     write_json(MANIFEST, {"parts": [{**describe(p), "path": p.name} for p in parts]})
-    PICTURE.parent.mkdir(parents=True)
-    pictures = [PICTURE.with_name(f"{n}.png") for n in range(3)]
+    WHOLE_IMAGE.parent.mkdir(parents=True)
+    pictures = [WHOLE_IMAGE.with_name(f"{n}.png") for n in range(3)]
     for n, path in enumerate(pictures):
         path.write_bytes(bytes([n]) * 100)
     root = Path("data/raw/clevr")
@@ -105,7 +105,7 @@ def test_touched_files_are_hashed_once_and_then_remembered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     later = time.time() + 60
-    for path in (PART, PICTURE):
+    for path in (PART, WHOLE_IMAGE):
         os.utime(path, (later, later))
     assert integrity.sweep() == []
     monkeypatch.setattr(integrity, "sha256", lambda _: pytest.fail("hashed again"))
@@ -124,17 +124,17 @@ def test_damage_after_a_touch_is_still_found() -> None:
 @pytest.mark.parametrize("lost", [True, False])
 def test_a_lost_or_damaged_picture_marks_its_shard(lost: bool) -> None:
     if lost:
-        PICTURE.unlink()
+        WHOLE_IMAGE.unlink()
     else:
-        damage(PICTURE)
+        damage(WHOLE_IMAGE)
     warnings = integrity.sweep()
-    assert all(warning.startswith(str(PICTURE)) for warning in warnings)
+    assert all(warning.startswith(str(WHOLE_IMAGE)) for warning in warnings)
     assert marked(SHARD) and SHARD.stat().st_size
 
 
 def test_without_shards_the_receipt_stands_for_the_pictures() -> None:
     SHARD.unlink()
-    damage(PICTURE)
+    damage(WHOLE_IMAGE)
     (warning,) = integrity.sweep()
     assert str(RECEIPT) in warning
     assert marked(RECEIPT)
@@ -142,12 +142,12 @@ def test_without_shards_the_receipt_stands_for_the_pictures() -> None:
 
 def test_links_to_the_users_own_files_are_followed_and_never_renamed(tmp_path: Path) -> None:
     own = tmp_path / "own.png"
-    PICTURE.rename(own)
-    PICTURE.symlink_to(own)
+    WHOLE_IMAGE.rename(own)
+    WHOLE_IMAGE.symlink_to(own)
     assert integrity.sweep() == []
     damage(own)
     assert integrity.sweep() != []
-    assert own.exists() and PICTURE.is_symlink()
+    assert own.exists() and WHOLE_IMAGE.is_symlink()
 
 
 def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not() -> None:
@@ -207,7 +207,7 @@ def test_ten_times_as_many_files_cost_about_ten_times_as_much(
     for count in (400, 4000):
         entries = []
         for n in range(count):
-            (PICTURE.parent / f"x{n}.png").write_bytes(b"x")
+            (WHOLE_IMAGE.parent / f"x{n}.png").write_bytes(b"x")
             entries.append({"path": f"images/val/x{n}.png", "bytes": 1, "sha256": "0" * 64})
         SHARD.write_text(json.dumps({"files": entries}))
         began = time.process_time()

@@ -13,7 +13,7 @@ from eyechart.core.randomness import generator
 from eyechart.data.canvas.compose import CanvasStyle, draw_canvas, plan
 from eyechart.data.canvas.marks import DARK, FRAMES, LIGHT, draw_marks, label_height
 from eyechart.tables import regions as table
-from eyechart.tables.regions import box, picture, point
+from eyechart.tables.regions import box, point, whole_image
 
 PLAIN = CanvasStyle(marks=False, square=False, canvas_px=None, columns=None, gap=0.05, margin=0.02,
               background="white", label_share=0.06)  # fmt: skip
@@ -44,7 +44,7 @@ def test_what_is_marked_on_a_view_is_found_on_the_canvas(count, square, canvas_p
         at = [float(rng.uniform(0.2, 0.8) * length) for length in sizes[chosen]]
         views = [Image.new("RGB", size) for size in sizes]
         views[chosen] = spot(sizes[chosen], at, 5)
-        of = [[picture("ABCD"[n], *size)] for n, size in enumerate(sizes)]
+        of = [[whole_image("ABCD"[n], *size)] for n, size in enumerate(sizes)]
         of[chosen].append(point("REF", *at))
         look = style(square=square, canvas_px=canvas_px, columns=columns, background="#000000")
         canvas, moved = draw_canvas(views, of, look)
@@ -163,7 +163,7 @@ def test_frames_are_red_and_blue_as_the_questions_say():
         (box("A", 0, 0, 40, 30), True),
         (box("A", 0, 0, 40.1, 30), False),
         (box("A", 5, 5, 5, 9), False),
-        (picture("A", 40, 30), True),
+        (whole_image("A", 40, 30), True),
     ],
 )
 def test_a_region_knows_whether_it_lies_on_an_image(region, inside):

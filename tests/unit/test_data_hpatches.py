@@ -57,7 +57,7 @@ def test_the_answer_is_the_image_of_ref_and_no_other_choice_is():
     check_tables(items, images, regions)
     assert len(items) == 10
     for item in items.iter_rows(named=True):
-        number = json.loads(item["meta"])["picture"]
+        number = json.loads(item["meta"])["image"]
         matrix = homography(number) if item["type"] == "viewpoint" else np.eye(3)
         found = regions_of(regions, item["item_id"], "alone")
         x, y = (edge - 0.5 for edge in found["REF"][1][:2])

@@ -35,7 +35,7 @@ def test_a_statement_asks_which_of_its_pairs_images_it_is_true_of():
     assert items["task"].to_list() == ["viewpoint", "viewpoint", "structure", "structure"]
     assert items["pair"].to_list() == ["pair_001", "pair_001", "pair_002", "pair_002"]
     assert json.loads(items["meta"][2]) == {
-        "form": "which_picture",
+        "form": "which_image",
         "question_id": 3,
         "type": "Structural Character",
     }

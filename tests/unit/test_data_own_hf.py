@@ -19,9 +19,9 @@ FEATURES = {
         }
     }
 }
-PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+WHOLE_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SCHEMA = pa.schema(
-    [("image", PICTURE), ("label", pa.int64()), ("question", pa.string())],
+    [("image", WHOLE_IMAGE), ("label", pa.int64()), ("question", pa.string())],
     metadata={"huggingface": json.dumps(FEATURES)},
 )
 COLUMNS = {"prompt": "question", "answer": "label"}

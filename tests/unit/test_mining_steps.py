@@ -56,9 +56,9 @@ def test_rows_meet_by_id_whatever_their_parts_order_length_and_precision(tmp_pat
     cosines = [float(units[0][i] @ units[0][j]) for i, j in expected]
     np.testing.assert_allclose(table.column("similarity_first").to_numpy(), cosines, atol=1e-6)
     assert table.column("rank").to_pylist() == list(range(1, 13))
-    kept = {key: note[key] for key in ("dataset", "first", "second", "pictures", "matching")}
+    kept = {key: note[key] for key in ("dataset", "first", "second", "images", "matching")}
     assert kept == {
-        "dataset": "d", "first": "eye_one", "second": "eye_two", "pictures": N, "matching": 12
+        "dataset": "d", "first": "eye_one", "second": "eye_two", "images": N, "matching": 12
     }  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def test_copies_of_a_picture_are_kept_once_and_pair_with_nothing(tmp_path, two_e
     images = write_images(tmp_path, IDS, copies=[(IDS[i], IDS[j])])
     table, note = mine(tmp_path, first, second, images=images)
     assert (IDS[i], IDS[j]) not in ids_of(table)
-    assert (note["pictures"], note["copies"], note["matching"]) == (N - 1, 1, 11)
+    assert (note["images"], note["copies"], note["matching"]) == (N - 1, 1, 11)
 
 
 def test_only_the_best_are_kept_and_all_are_counted(tmp_path, two_eyes):

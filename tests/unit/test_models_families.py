@@ -83,7 +83,7 @@ def test_llavas_addresses_are_its_hidden_states(llava):
     torch.testing.assert_close(found["connector"][0], out.image_hidden_states, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("pictures", [0, 1, 3])
+@pytest.mark.parametrize("images", [0, 1, 3])
 def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
     shade = Image.new("RGB", (50, 40), (9, 9, 9))
     content = [{"type": "image", "image": shade}] * pictures + [{"type": "text", "text": "how so?"}]

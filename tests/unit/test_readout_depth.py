@@ -27,7 +27,7 @@ from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
 
 SETTINGS = {
-    "pictures": 100,
+    "images": 100,
     "linear": {"strengths": [0.001, 0.1], "folds": 3, "tokens": 40},
     "dpt": {
         **{"layers": 2, "width": 12, "finest": 2, "epochs": 15, "lr": 0.02, "batch": 8},
@@ -97,7 +97,7 @@ def test_both_heads_recover_a_planted_depth(trained):
         assert row["abs_rel"] < (0.01 if readout == "depth_linear" else 0.05)
         assert row["delta_1"] > 0.9
         assert row["constant_abs_rel"] > 0.1 > row["abs_rel"]
-        assert (row["train_pictures"], row["test_pictures"]) == (30, 10)
+        assert (row["train_images"], row["test_images"]) == (30, 10)
     assert rows["vision", "depth_dpt"]["blocks"] == ["vision.0", "vision.1"]
 
 

@@ -46,7 +46,7 @@ def summary_rows():
             own = FIXED | {"task": task, "address": f"lm.{n}", "n": 8, "groups": 8, "head": None}
             own |= {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "chance": 0.25}
             rows += [
-                own | {"metric": "image_mass", "role": "picture", "p": 0.5, "q": 0.5},
+                own | {"metric": "image_mass", "role": "image", "p": 0.5, "q": 0.5},
                 own | {"metric": "lens_p_right", "role": "answer"},
                 own | {"metric": "lens_settled", "role": "answer", "value": n / 2, "chance": None},
             ]

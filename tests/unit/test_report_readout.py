@@ -165,7 +165,7 @@ def test_what_could_not_be_read_is_said_in_words(found):
 
 def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_path):
     row = {"address": "vision", "readout": "depth_dpt", "blocks": ["vision.0", "vision.1"]}
-    row |= {"train_pictures": 30, "test_pictures": 10, "abs_rel": 0.12, "delta_1": 0.9}
+    row |= {"train_images": 30, "test_images": 10, "abs_rel": 0.12, "delta_1": 0.9}
     row |= {"constant_abs_rel": 0.4, "constant_delta_1": 0.3}
     linear = {k: v for k, v in row.items() if k != "blocks"}
     linear |= {"address": "lm.3", "readout": "depth_linear"}

@@ -191,7 +191,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     (tmp_path / "results/datasets/vlm").mkdir(parents=True)
     statements = tmp_path / "results/datasets/vlm/items.parquet"
     (tmp_path / f"other/{ITEMS}").rename(statements)
-    change(statements, meta=pl.lit('{"form": "which_picture"}'), pair=pl.col("group"))
+    change(statements, meta=pl.lit('{"form": "which_image"}'), pair=pl.col("group"))
     change(tmp_path / ITEMS, pair=pl.col("group"))
     answers = []
     for condition in ("sighted", "blank"):

@@ -20,7 +20,7 @@ STEPS = {
     "checkpoint_every": 2,
 }  # fmt: skip
 RECIPE = {
-    "pictures": 10,
+    "images": 10,
     "held_out": 4,
     "vocabulary": 300,
     "architecture": {
@@ -28,7 +28,7 @@ RECIPE = {
         "vision": TOWER, "text": TOWER, "lm": TOWER,
     },
     "augment": {"flip": True, "shift_px": 2, "brightness": 0.1},
-    "studio": {**PLAN, "families": ["query", "count", "exist"], "questions": ASK},
+    "text_scenes": {**PLAN, "families": ["query", "count", "exist"], "questions": ASK},
     "contrastive": STEPS,
     "language": {**STEPS, "scenes": 12, "favourite_share": 0.5, "told_share": 0.5, "gap": 3,
                  "favourites": {"cube": "red", "sphere": "blue", "cylinder": "gray"}},

@@ -22,7 +22,7 @@ ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
 OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_probing": 1, **PAGE}
 OF_LLAVA = {"write_manifest": 2, "train_probes": 2, "draw_probing": 1, "decide": 1, **CARD}
 PART = "results/extraction/tiny_clip/clevr/image/part-001.parquet"
-PICTURE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
+WHOLE_IMAGE = "data/raw/clevr/images/train/CLEVR_train_000003.png"
 
 Change = Callable[[Project], None]
 
@@ -155,8 +155,8 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         truncate("results/extraction/tiny_clip/clevr/image/manifest.json"),
         OF_CLIP,
     ),
-    "picture deleted": (delete(PICTURE), ONE_SHARD),
-    "picture damaged": (damage(PICTURE), ONE_SHARD),
+    "picture deleted": (delete(WHOLE_IMAGE), ONE_SHARD),
+    "picture damaged": (damage(WHOLE_IMAGE), ONE_SHARD),
     "weights damaged": (
         damage("data/models/tiny_clip/model.safetensors"),
         {"install_weights": 1, "describe_model": 1, "extract_encoder": 2, **OF_CLIP},

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from eyechart.attention import lens
-from eyechart.attention.regions import Mark, of_picture
+from eyechart.attention.regions import Mark, of_image
 from eyechart.attention.rows import Share, Tables
 from eyechart.attention.settings import AttentionSettings, Item
 from eyechart.attention.trace import Trace, Tracer, check_places
@@ -108,7 +108,7 @@ class ItemTracer:
             return [], places
         shares: list[Share] = []
         for mark in marks:
-            own = of_picture(mark.number, counts, coverage(places[mark.number], mark.region))
+            own = of_image(mark.number, counts, coverage(places[mark.number], mark.region))
             if own.any():
                 shares.append((mark, own))
             else:
@@ -121,7 +121,7 @@ class ItemTracer:
         """Add the rows of attention, and maps for the first items of each task."""
         weights = {address: own.numpy() for address, own in trace.weights.items()}
         self.tables.add_attention(item, weights, trace.image, shares)
-        if self.shown[item["task"]] < self.settings.pictures:
+        if self.shown[item["task"]] < self.settings.images:
             self.shown[item["task"]] += 1
             self.tables.add_maps(item, weights, trace.image, places)
 

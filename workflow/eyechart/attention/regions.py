@@ -93,7 +93,7 @@ def moved(mark: Mark, of: Sizes, onto: Sizes) -> Mark:
     return Mark(region, mark.number, mark.role, control=True)
 
 
-def of_picture(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarray:
+def of_image(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarray:
     """Return the shares of one image's tokens, with 0 for tokens of the prompt's other images."""
     found = np.zeros(sum(counts))
     start = sum(counts[:number])

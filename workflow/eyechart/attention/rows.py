@@ -48,7 +48,7 @@ class Tables:
             on_image = own[:, image].astype(np.float64)  # (heads, image tokens)
             whole = on_image.sum(axis=1)
             share = float(image.mean())
-            parts = [_rows(WHOLE, "picture", False, whole, whole, share, whole / share)]
+            parts = [_rows(WHOLE, "image", False, whole, whole, share, whole / share)]
             for mark, covered in shares:
                 mass, area = on_image @ covered, float(covered.sum() / image.sum())
                 with np.errstate(invalid="ignore", divide="ignore"):
@@ -105,7 +105,7 @@ class Tables:
         """Add the logit lens at image tokens: averaged over the image, and over each region."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
         count = read.log_probability.shape[1]
-        named = [("picture", "picture", np.ones(count))]
+        named = [("image", "image", np.ones(count))]
         named += [(m.region.name, m.role, covered) for m, covered in shares if not m.control]
         for n, address in enumerate(addresses):
             means = [w @ read.log_probability[n] / w.sum() for _, _, w in named]  # (c,) each

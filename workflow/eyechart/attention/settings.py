@@ -28,7 +28,7 @@ class AttentionSettings:
         Maximum number of items per task, drawn by seed from the test groups.
     prompt, choices
         How items are presented to the model, as in the behavior stage; see ``PromptStyle``.
-    pictures : int
+    images : int
         Number of items per task whose attention to every image token is stored for figures.
     top : int
         Number of words stored per image token; 0 for none.
@@ -37,11 +37,11 @@ class AttentionSettings:
     items: int
     prompt: str
     choices: str
-    pictures: int
+    images: int
     top: int
 
     def __post_init__(self) -> None:
-        for name, least in (("items", 1), ("pictures", 0), ("top", 0)):
+        for name, least in (("items", 1), ("images", 0), ("top", 0)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < least:
                 raise UserError(f"{name}: {value!r}, expected a whole number of at least {least}")
@@ -81,7 +81,7 @@ def traceable(item: Item) -> bool:
     """Return whether an item has an image, a known answer, and a form that a VLM can answer."""
     form = json.loads(item["meta"] or "{}").get("form")
     known = item["answer"] in (item["choices"] or []) and len(item["choices"]) > 1
-    return bool(item["images"]) and known and form != "which_picture"
+    return bool(item["images"]) and known and form != "which_image"
 
 
 def drawn(items: Sequence[Item], most: int, seed: int) -> list[Item]:

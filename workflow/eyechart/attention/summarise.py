@@ -74,7 +74,7 @@ class Summary:
         wide, groups, places = pivot(mixed, "mass")
         share, _, _ = pivot(mixed, "area")
         yield from self.rows(
-            task, "image_mass", "picture", places, groups, wide, against=share, chance=share
+            task, "image_mass", "image", places, groups, wide, against=share, chance=share
         )
 
     def ratios(self, task: str, role: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
@@ -203,8 +203,16 @@ def known(value: float) -> float | None:
 
 
 @command
-def main(*, model: str, dataset: str, attention: Path, lens: Path, output: Path, seed: int,
-         settings: Json) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    attention: Path,
+    lens: Path,
+    output: Path,
+    seed: int,
+    settings: Json,
+) -> None:
     """Write the summary; its notes say what a model does not support."""
     looked, told = read_noted(attention, ATTENTION)
     would, also = read_noted(lens, LENS)

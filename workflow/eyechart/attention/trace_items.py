@@ -11,7 +11,7 @@ If a family returns no attention weights or has no usable head, the table has no
         --images results/datasets/cv_bench/images.parquet \
         --regions results/datasets/cv_bench/regions.parquet --seed 7 \
         --settings '{"items": 24, "prompt": "{question}", "choices": "text", \
-            "pictures": 2, "top": 1}' \
+            "images": 2, "top": 1}' \
         --output results/attention/tiny_llava/cv_bench/attention.parquet
 """
 
@@ -91,10 +91,20 @@ def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[Lang
 
 
 @command
-def main(*, model: str, dataset: str, settings: Fields[AttentionSettings], spec: Path,
-         checkpoint: Path, items: Path, images: Path, output: Path,
-         regions: Annotated[Paths, {"help": "one, or nothing"}], seed: int,
-         flags: LoadFlags) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    settings: Fields[AttentionSettings],
+    spec: Path,
+    checkpoint: Path,
+    items: Path,
+    images: Path,
+    output: Path,
+    regions: Annotated[Paths, {"help": "one, or nothing"}],
+    seed: int,
+    flags: LoadFlags,
+) -> None:
     """Write the four tables."""
     asked = choose_items(items, settings.items, seed)
     table = read_table(images, ["image_id", "path"])

@@ -85,7 +85,7 @@ class ItemAnswerer:
     def _read(self, adapter: LanguageAdapter, condition: str) -> Iterator[dict[str, Any]]:
         settings, style = self.settings, self.settings.style
         for item in self.builder.items:
-            if item["form"] == "which_picture":
+            if item["form"] == "which_image":
                 raise errors.UserError(
                     f"item {item['item_id']!r} asks which image a statement is about, which only "
                     "an encoder with a text tower can answer; leave the dataset out for this model"
@@ -127,7 +127,7 @@ class ItemAnswerer:
         for (item, _, images), said in zip(shown, found, strict=True):
             text = (
                 caption.format(statement=item["prompt"])
-                if item["form"] == "which_picture"
+                if item["form"] == "which_image"
                 else statement.format(question=item["prompt"], choice="{choice}")
             )
             row = row_of(item, 0, images, text, said, None)
@@ -167,7 +167,7 @@ class ItemAnswerer:
 def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
     """Return whether an item asks which image it is, and two of its images are the same."""
     distinct = {(stimulus.name, stimulus.path) for stimulus in stimuli}
-    return item["form"] == "which_picture" and len(distinct) < len(stimuli)
+    return item["form"] == "which_image" and len(distinct) < len(stimuli)
 
 
 def row_of(
@@ -203,9 +203,20 @@ def row_of(
 
 
 @command
-def main(*, model: str, dataset: str, settings: Fields[ResponseSettings], spec: Path,
-         checkpoint: Path, card: Path, items: Path, images: Path, seed: int, outputs: list[Path],
-         flags: LoadFlags) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    settings: Fields[ResponseSettings],
+    spec: Path,
+    checkpoint: Path,
+    card: Path,
+    items: Path,
+    images: Path,
+    seed: int,
+    outputs: list[Path],
+    flags: LoadFlags,
+) -> None:
     """Write one table per condition."""
     for path in outputs:
         if path.stem not in CONDITIONS:

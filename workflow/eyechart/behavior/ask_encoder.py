@@ -50,7 +50,7 @@ class MatchRequest:
 
         Parameters
         ----------
-        form : ``which_picture`` or None, from the item's meta
+        form : ``which_image`` or None, from the item's meta
         statement, caption : templates of the text, with the fields ``{question}`` and ``{choice}``,
             and with the field ``{statement}``
 
@@ -60,7 +60,7 @@ class MatchRequest:
             If the number of images does not match the item's form.
         """
         choices = item["choices"]
-        which = form == "which_picture"
+        which = form == "which_image"
         expected = len(choices) if which else 1
         if len(stimuli) != expected:
             raise UserError(

@@ -122,8 +122,15 @@ def correlation_rows(patterns: pl.DataFrame, settings: dict[str, Any], seed: int
 
 
 @command
-def main(*, scores: list[Path], cards: list[Path], settings: Json, seed: int, patterns: Path,
-         correlations: Path) -> None:  # fmt: skip
+def main(
+    *,
+    scores: list[Path],
+    cards: list[Path],
+    settings: Json,
+    seed: int,
+    patterns: Path,
+    correlations: Path,
+) -> None:
     """Run the step."""
     described = [read_json(path) for path in cards]
     kinds = {card["model"]: card["kind"] for card in described}

@@ -80,7 +80,7 @@ class StimulusBuilder:
         if condition in ("sighted", "swapped"):
             others = swap(self.items, self.seed) if condition == "swapped" else {}
             shown = [others.get(item["item_id"], tuple(item["images"])) for item in self.items]
-            return [(tuple(self._picture(i) for i in images), list(images)) for images in shown]
+            return [(tuple(self._stimulus(i) for i in images), list(images)) for images in shown]
         made = {"blank": self._white, "noise": self._noise}
         if condition == "no_image":
             return [((), []) for _ in self.items]
@@ -89,7 +89,7 @@ class StimulusBuilder:
             for item in self.items
         ]
 
-    def _picture(self, image: str) -> Stimulus:
+    def _stimulus(self, image: str) -> Stimulus:
         if image not in self.paths:
             raise UserError(f"items: image {image!r} is not in the image table")
         return Stimulus(image, path=self.paths[image])
@@ -103,7 +103,7 @@ class StimulusBuilder:
 
     def _size(self, image: str) -> tuple[int, int]:
         if image not in self.sizes:
-            self.sizes[image] = size_of(Path(self._picture(image).path))
+            self.sizes[image] = size_of(Path(self._stimulus(image).path))
         return self.sizes[image]
 
 

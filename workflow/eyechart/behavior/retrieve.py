@@ -2,7 +2,7 @@
 
 Reads the checkpoint and the dataset's two tables; captions are the references of open items. An
 image's rank is that of its best caption; ties count as worse ranks. Writes a table of scores:
-``recall_5_text`` is the share of images with a caption among the five best, ``recall_5_picture``
+``recall_5_text`` is the share of images with a caption among the five best, ``recall_5_image``
 the share of captions whose image is among the five best.
 
     python -m eyechart.behavior.retrieve --model tiny_clip --dataset coco \
@@ -52,14 +52,14 @@ class Captions:
     images : ids of the n images, sorted
     groups : group of each image, shape (n,)
     texts : the m distinct captions, sorted
-    picture, text : int64, shape (c,)
+    image, text : int64, shape (c,)
         Index of the image and of the text of each of the c captions.
     """
 
     images: list[str]
     groups: np.ndarray
     texts: list[str]
-    picture: np.ndarray
+    image: np.ndarray
     text: np.ndarray
 
 
@@ -89,8 +89,8 @@ def gather(items: Path, template: str) -> Captions:
     texts = sorted({text for image in images for text in told[image]})
     number = {text: n for n, text in enumerate(texts)}
     pairs = [(n, number[text]) for n, image in enumerate(images) for text in told[image]]
-    picture, text = np.array(pairs).T
-    return Captions(images, np.array([group[i] for i in images]), texts, picture, text)
+    image, text = np.array(pairs).T
+    return Captions(images, np.array([group[i] for i in images]), texts, image, text)
 
 
 def ranks(
@@ -113,41 +113,41 @@ def ranks(
     """
     often = np.bincount(captions.text, minlength=len(words))  # captions of each text
     starts = range(0, len(views), BLOCK)
-    of_pictures = np.empty(len(views), dtype=np.int64)
+    of_images = np.empty(len(views), dtype=np.int64)
     of_captions = np.full(len(captions.text), -1)  # its own image is counted too
     reached = np.empty(len(captions.text))
     for start in starts:
         score = views[start : start + BLOCK] @ words.T  # (block, m)
-        here = (captions.picture >= start) & (captions.picture < start + BLOCK)
-        picture, text = captions.picture[here] - start, captions.text[here]
+        here = (captions.image >= start) & (captions.image < start + BLOCK)
+        image, text = captions.image[here] - start, captions.text[here]
         own = np.zeros(score.shape, dtype=np.int64)
-        np.add.at(own, (picture, text), 1)
+        np.add.at(own, (image, text), 1)
         best = np.where(own > 0, score, -np.inf).max(axis=1, keepdims=True)
-        of_pictures[start : start + BLOCK] = np.where(score >= best, often - own, 0).sum(axis=1)
-        reached[here] = score[picture, text]
+        of_images[start : start + BLOCK] = np.where(score >= best, often - own, 0).sum(axis=1)
+        reached[here] = score[image, text]
     for start in starts:
         score = views[start : start + BLOCK] @ words.T  # the same bits as before
         of_captions += (score[:, captions.text] >= reached).sum(axis=0)
-    return of_pictures, of_captions
+    return of_images, of_captions
 
 
 def recalls(
-    captions: Captions, of_pictures: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
+    captions: Captions, of_images: np.ndarray, of_captions: np.ndarray, draws: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return the rows of the table, without the columns that all rows share."""
     n, count = len(captions.images), len(captions.text)
-    per_picture = np.bincount(captions.picture, minlength=n)
+    per_image = np.bincount(captions.image, minlength=n)
     rows = []
     for what, found, groups in (
-        ("text", of_pictures, captions.groups),
-        ("picture", of_captions, captions.groups[captions.picture]),
+        ("text", of_images, captions.groups),
+        ("image", of_captions, captions.groups[captions.image]),
     ):
         right = np.stack([found < depth for depth in DEPTHS])  # (depths, n or c)
         rng = randomness.generator("retrieval", seed, what)
         intervals = bootstrap_interval(right, groups, draws, rng)
         for depth, own, (low, high) in zip(DEPTHS, right, intervals, strict=True):
             chance = (
-                float(np.mean([missed(count, int(m), depth) for m in per_picture]))
+                float(np.mean([missed(count, int(m), depth) for m in per_image]))
                 if what == "text"
                 else missed(n, 1, depth)
             )
@@ -199,9 +199,19 @@ def read_settings(text: str) -> dict[str, Any]:
 
 
 @command
-def main(*, model: str, dataset: str, settings: Annotated[dict[str, Any], {"type": read_settings}],
-         spec: Path, checkpoint: Path, items: Path, images: Path, output: Path, seed: int,
-         flags: LoadFlags) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    settings: Annotated[dict[str, Any], {"type": read_settings}],
+    spec: Path,
+    checkpoint: Path,
+    items: Path,
+    images: Path,
+    output: Path,
+    seed: int,
+    flags: LoadFlags,
+) -> None:
     """Write the table of one model and dataset."""
     captions = gather(items, settings["caption"])
     table = read_table(images, ["image_id", "path"]).to_pylist()

@@ -139,8 +139,17 @@ def _value(measure: Measure, sums: Sums) -> float:
 
 
 @command
-def main(*, model: str, dataset: str, items: Path, answers: list[Path], settings: Json, seed: int,
-         scores: Path, distributions: Path) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    items: Path,
+    answers: list[Path],
+    settings: Json,
+    seed: int,
+    scores: Path,
+    distributions: Path,
+) -> None:
     """Run the step."""
     known = read_items(items)
     tables, paths = read_answers(answers, model, dataset, known)

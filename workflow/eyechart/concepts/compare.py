@@ -155,9 +155,20 @@ def write(path: Path, rows: list[Row], schema: pa.Schema, shared: Row) -> None:
 
 
 @command
-def main(*, model: str, dataset: str, manifests: list[Path], items: Path, images: Path,
-         answers: Paths, settings: Json, seed: int, cues: Path, separation: Path,
-         projection: Path) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    manifests: list[Path],
+    items: Path,
+    images: Path,
+    answers: Paths,
+    settings: Json,
+    seed: int,
+    cues: Path,
+    separation: Path,
+    projection: Path,
+) -> None:
     """Run the step."""
     shared = {"model": model, "dataset": dataset}
     banks = read_banks(items, images)

@@ -125,8 +125,17 @@ def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> di
 
 
 @command
-def main(*, model: str, dataset: str, settings: Json, scope: Annotated[str, {"choices": list(ID)}],
-         card: Path, rows: Path, output: Path, parts: list[Path]) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    settings: Json,
+    scope: Annotated[str, {"choices": list(ID)}],
+    card: Path,
+    rows: Path,
+    output: Path,
+    parts: list[Path],
+) -> None:
     """Write one manifest."""
     facts = {"model": model, "dataset": dataset, "scope": scope}
     write_json(output, build_manifest(facts, read_json(card), rows, parts, settings))

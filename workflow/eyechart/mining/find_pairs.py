@@ -71,7 +71,7 @@ def main(*, first: Path, second: Path, images: Path, settings: Json, output: Pat
         "first": read_manifest(first)["model"],
         "second": read_manifest(second)["model"],
         "settings": settings,
-        "pictures": len(ids),
+        "images": len(ids),
         "copies": copies,
         "matching": found.matching,
         "highest_first": round(found.highest_first, 4),

@@ -107,8 +107,9 @@ def stored_dtype(folder: Path) -> str:
 
 
 @command
-def main(*, model: str, spec: Path, base: Path, output: Path,
-         allow_remote_code: bool = False) -> None:  # fmt: skip
+def main(
+    *, model: str, spec: Path, base: Path, output: Path, allow_remote_code: bool = False
+) -> None:
     """Load the base, change it, save it, and write ``ready.json`` last."""
     wanted = read_spec(spec)
     base_spec = read_spec(spec.parent / f"{wanted.base}.yaml")

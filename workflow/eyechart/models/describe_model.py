@@ -182,8 +182,9 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
 
 
 @command
-def main(*, model: str, spec: Path, checkpoint: Path, view: Path, output: Path,
-         flags: LoadFlags) -> None:  # fmt: skip
+def main(
+    *, model: str, spec: Path, checkpoint: Path, view: Path, output: Path, flags: LoadFlags
+) -> None:
     """Write the card of one model."""
     whole = replace(flags.options(), device="cpu", spread=False, bits=None)
     adapter = load(read_spec(spec), checkpoint, whole)

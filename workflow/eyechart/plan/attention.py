@@ -48,7 +48,7 @@ class AttentionPlan:
         """Return which items are traced and their prompts, which are those of ``behavior``."""
         behavior = questions(self.config, wildcards.dataset)
         section = self.config["attention"]
-        chosen = {key: section[key] for key in ("items", "pictures", "top")}
+        chosen = {key: section[key] for key in ("items", "images", "top")}
         return canonical(
             {
                 **chosen,

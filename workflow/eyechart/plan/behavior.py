@@ -131,7 +131,7 @@ class BehaviorPlan:
             encoder = self.encoder(model)
             models = [model, *([encoder] if encoder else [])]
         paired = [dataset for dataset in self.datasets if self.has_paired_items(dataset)]
-        form = {"encoder": "which_picture", "vlm": "question"}
+        form = {"encoder": "which_image", "vlm": "question"}
         runs = [(m, d) for m in models for d in paired if self.can_answer(m, d)]
         return [
             (m, d) for m, d in runs if layout_of(self.config, d).form == form[self.specs[m].kind]

@@ -21,7 +21,7 @@ class Layout:
     item_tasks, image_tasks : its tasks about an image and a question, and about an image alone
     image_prefix : prefix of further image tasks
     own_tasks : whether the user's own table names the tasks
-    form : ``question``, or ``which_picture`` where a statement is matched with one of two images
+    form : ``question``, or ``which_image`` where a statement is matched with one of two images
     pairs : whether items come in pairs that are scored together
     captions : whether images have captions
     regions : whether choices have regions; then ``prepare_step`` has the flag ``--regions``

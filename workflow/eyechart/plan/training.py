@@ -29,7 +29,7 @@ def stage_recipe(config: Config, stage: str) -> str:
     recipe = config["tiny_models"]["recipe"]
     shared = {key: value for key, value in recipe.items() if key not in STAGES}
     scenes = {**rendering_settings(config, DATASET), **recipe["text_scenes"]}
-    return canonical(_stored({**shared, "text_scenes": scenes, stage: recipe[stage]}))
+    return canonical({**shared, "text_scenes": scenes, stage: recipe[stage]})
 
 
 def model_recipe(config: Config, model: str) -> str:
@@ -39,13 +39,13 @@ def model_recipe(config: Config, model: str) -> str:
     A change to any other stage does not invalidate its shipped weights.
     """
     images = {k: v for k, v in config["datasets"][DATASET].items() if k not in NOT_IN_RECIPE}
-    images["studio"] = rendering_settings(config, DATASET)
+    images["rendering"] = rendering_settings(config, DATASET)
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}
     return canonical(
         {
-            "pictures": images,
-            "training": {**_stored(recipe), "seed": config["tiny_models"]["seed"]},
+            "images": images,
+            "training": {**recipe, "seed": config["tiny_models"]["seed"]},
         }
     )
 
@@ -96,11 +96,6 @@ def curves(config: Config) -> list[str]:
         if model in behind
         for stage in stages
     ]
-
-
-def _stored(recipe: Config) -> Config:
-    """Return a recipe with the key names that are stored with shipped weights."""
-    return {"studio" if key == "text_scenes" else key: v for key, v in recipe.items()}
 
 
 def _shipped(config: Config) -> bool:

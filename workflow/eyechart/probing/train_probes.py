@@ -92,8 +92,19 @@ def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[s
 
 
 @command
-def main(*, model: str, dataset: str, task: str, settings: Json, items: Path, images: Path,
-         manifest: Path, output: Path, predictions: Path, seed: int) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    task: str,
+    settings: Json,
+    items: Path,
+    images: Path,
+    manifest: Path,
+    output: Path,
+    predictions: Path,
+    seed: int,
+) -> None:
     """Train all probes of the task, then write the predictions and, last, the metrics."""
     scope = read_manifest(manifest)["scope"]
     folds, device = settings["folds"], device_of(settings["device"])

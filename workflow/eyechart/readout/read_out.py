@@ -109,9 +109,20 @@ def as_tables(
 
 
 @command
-def main(*, model: str, dataset: str, items: Path, regions: Path, scores: Path, predictions: Path,
-         manifests: list[Path], heads: Paths, answers: Paths, seed: int,
-         threads: int) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    items: Path,
+    regions: Path,
+    scores: Path,
+    predictions: Path,
+    manifests: list[Path],
+    heads: Paths,
+    answers: Paths,
+    seed: int,
+    threads: int,
+) -> None:
     """Run the step."""
     names = {"model": model, "dataset": dataset}
     asked = read_readout_items(items, regions)

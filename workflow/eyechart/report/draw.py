@@ -24,8 +24,13 @@ from eyechart.report.style import draw
 
 
 @command
-def main(*, section: Annotated[str, {"choices": list(SECTIONS)}], tables: list[Path],
-         settings: Json, output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    section: Annotated[str, {"choices": list(SECTIONS)}],
+    tables: list[Path],
+    settings: Json,
+    output: Path,
+) -> None:
     """Draw all figures, then write their manifest."""
     charts = import_module(f"eyechart.report.sections.{section}.charts")
     paths = []

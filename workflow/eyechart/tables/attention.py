@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from eyechart.tables.parquet import read_table, write_table
 
 WHOLE = ""  # the region of rows about the whole image
-ROLES = ("picture", "reference", "right", "wrong", "other")
+ROLES = ("image", "reference", "right", "wrong", "other")
 ANSWER = "answer"  # the position of the lens that precedes the answer
 
 _ITEM = [
@@ -44,7 +44,7 @@ ATTENTION = pa.schema(
 
 head: Number of the attention head
 region: Name of the region; empty for the whole image
-role: `picture` (the whole image), `reference`, `right`, `wrong` or `other` choice
+role: `image` (the whole image), `reference`, `right`, `wrong` or `other` choice
 control: Whether the region is that of another item
 image_mass (share): Attention of the answer position on image tokens
 mass (share): Attention on the region's tokens
@@ -68,7 +68,7 @@ LENS = pa.schema(
 )
 """One row per item, block and position: the logit lens.
 
-place: `answer` for the answer position, `picture` for the mean over the image, or the name of a
+place: `answer` for the answer position, `image` for the mean over the image, or the name of a
   region
 role: `answer`, or as in the table of attention
 log_probability (nats): Of the first token that distinguishes each choice

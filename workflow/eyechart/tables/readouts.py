@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from eyechart.tables.regions import BOX, PICTURE, POINT
+from eyechart.tables.regions import BOX, POINT, WHOLE_IMAGE
 
 READOUTS = pa.schema(
     [
@@ -81,8 +81,8 @@ class Marks(NamedTuple):
 # The tasks that have readouts, in the order of the tables
 TASKS = {
     **dict.fromkeys(CORRESPONDENCE, Marks(POINT, reference=True)),
-    ART: Marks(PICTURE, reference=True),
-    ODD: Marks(PICTURE, reference=False),
+    ART: Marks(WHOLE_IMAGE, reference=True),
+    ODD: Marks(WHOLE_IMAGE, reference=False),
     DEPTH: Marks(BOX, reference=False),
 }
 MANY = "vision"  # the address of a readout from several of the encoder's blocks at once

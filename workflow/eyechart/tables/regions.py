@@ -37,11 +37,11 @@ corner of the first pixel is (0, 0).
 seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown
 image_id: The image of the region
 name: `REF` for the reference, or the letter of a choice
-shape: `point`, `box`, or `picture` for the whole image
+shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
 """
 ALONE, CANVAS = SEEN = ("alone", "canvas")
-POINT, BOX, PICTURE = SHAPES = ("point", "box", "picture")
+POINT, BOX, WHOLE_IMAGE = SHAPES = ("point", "box", "image")
 REF = "REF"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -100,9 +100,9 @@ def box(name: str, left: float, top: float, right: float, bottom: float) -> Regi
     return Region(name, BOX, float(left), float(top), float(right), float(bottom))
 
 
-def picture(name: str, width: float, height: float) -> Region:
+def whole_image(name: str, width: float, height: float) -> Region:
     """Return the region of a whole image."""
-    return Region(name, PICTURE, 0.0, 0.0, float(width), float(height))
+    return Region(name, WHOLE_IMAGE, 0.0, 0.0, float(width), float(height))
 
 
 def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:

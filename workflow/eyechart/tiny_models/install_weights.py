@@ -35,8 +35,12 @@ def check_recipe(packed: Path, note: dict[str, Any], recipe: str) -> None:
 
 
 @command
-def main(*, recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
-         packed: Path, output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+    packed: Path,
+    output: Path,
+) -> None:
     """Check, copy, and write ``ready.json`` last."""
     note = read_json(packed)
     check_recipe(packed, note, recipe)

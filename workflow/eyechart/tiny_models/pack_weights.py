@@ -54,9 +54,14 @@ def pack_folder(trained: Path, folder: Path) -> list[Path]:
 
 
 @command
-def main(*, model: str,
-         recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
-         trained: Path, curve: list[Path], output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    recipe: Annotated[str, {"help": "the model's whole recipe as canonical JSON"}],
+    trained: Path,
+    curve: list[Path],
+    output: Path,
+) -> None:
     """Pack one model with the curves of its stages."""
     folder = output.parent
     files = pack_folder(trained.parent, folder)

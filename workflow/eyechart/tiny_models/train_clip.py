@@ -76,7 +76,7 @@ def main(args: training_steps.Training) -> None:
     """Train CLIP from scratch."""
     recipe, root = args.recipe, args.receipt.parent
     training_steps.make_deterministic(recipe[STAGE]["threads"])
-    train = load_images(root, "train", recipe["pictures"])
+    train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
     tokenizer = build_tokenizer(corpus, recipe["vocabulary"], image=False)

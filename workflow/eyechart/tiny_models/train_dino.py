@@ -172,7 +172,7 @@ def main(args: training_steps.Training) -> None:
     """Train the encoder from scratch and keep the teacher, as DINO does."""
     recipe, settings, root = args.recipe, args.recipe[STAGE], args.receipt.parent
     training_steps.make_deterministic(settings["threads"])
-    train = load_images(root, "train", recipe["pictures"])
+    train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     pair = (
         StudentTeacher(build_dino(recipe["architecture"], args.seed), settings)

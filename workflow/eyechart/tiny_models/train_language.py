@@ -63,7 +63,7 @@ def main(args: training_steps.Training) -> None:
     """Train the tokenizer and the language model from scratch."""
     recipe, settings = args.recipe, args.recipe[STAGE]
     training_steps.make_deterministic(settings["threads"])
-    corpus = imagine(settings, recipe["studio"], args.seed)
+    corpus = imagine(settings, recipe["text_scenes"], args.seed)
     texts = [f"Q: {q['question']} A: {q['answer']}" for _, row in corpus for q in row]
     texts += [caption(scene, randomness.dice("corpus", i)) for i, (scene, _) in enumerate(corpus)]
     tokenizer = build_tokenizer(texts, recipe["vocabulary"], image=True)

@@ -90,15 +90,20 @@ def trained_parameters(
 
 
 @command
-def main(*, stage: Literal["alignment", "instruction"], vision: Path, language: Path,
-         args: training_steps.Training) -> None:  # fmt: skip
+def main(
+    *,
+    stage: Literal["alignment", "instruction"],
+    vision: Path,
+    language: Path,
+    args: training_steps.Training,
+) -> None:
     """Train one of the two stages."""
     recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[stage]
     training_steps.make_deterministic(settings["threads"])
     model, processor = load_start(args, stage, vision, language)
     model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
-    train = load_images(root, "train", recipe["pictures"])
+    train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     curve = loop.fit(
         trained_parameters(model.train(), stage),

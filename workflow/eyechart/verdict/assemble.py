@@ -187,7 +187,7 @@ def _band(task: str, items: pl.DataFrame) -> str:
 
 def _matches_statements(items: pl.DataFrame) -> bool:
     forms = items["meta"].str.json_path_match("$.form")
-    return bool((forms == "which_picture").fill_null(False).all())
+    return bool((forms == "which_image").fill_null(False).all())
 
 
 def _pick(shared: pl.DataFrame, table: pl.DataFrame) -> dict[str, np.ndarray]:

@@ -157,8 +157,15 @@ def read_thresholds(settings: Settings) -> VerdictThresholds:
 
 
 @command
-def main(*, args: Sources, kind: Literal["vlm", "encoder"], seed: int, output: Path, classes: Path,
-         differences: Path) -> None:  # fmt: skip
+def main(
+    *,
+    args: Sources,
+    kind: Literal["vlm", "encoder"],
+    seed: int,
+    output: Path,
+    classes: Path,
+    differences: Path,
+) -> None:
     """Run the step."""
     settings = args.settings
     thresholds = read_thresholds(settings)

@@ -15,7 +15,7 @@ from PIL import Image, ImageColor
 
 from eyechart.core.errors import UserError
 from eyechart.data.canvas.marks import draw_label, draw_marks, label_height, label_size
-from eyechart.tables.regions import PICTURE, Region
+from eyechart.tables.regions import WHOLE_IMAGE, Region
 
 Size = tuple[int, int]
 
@@ -118,7 +118,7 @@ def draw_canvas(
     Return the canvas, in RGB, and the regions of each image in canvas coordinates. If the style has
     no ``marks``, the regions are moved and not drawn.
     """
-    names = [[r.name for r in of if r.shape == PICTURE] for of in regions]
+    names = [[r.name for r in of if r.shape == WHOLE_IMAGE] for of in regions]
     laid = plan([view.size for view in views], style, style.marks and any(names))
     canvas = Image.new("RGB", laid.size, style.background)
     moved = []

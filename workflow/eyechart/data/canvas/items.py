@@ -112,7 +112,7 @@ class Puzzle:
                     f"{self.where}: {region.shape} {region.name} at ({at}) does not lie on "
                     f"{of.where}, which is {size[0]} x {size[1]} px"
                 )
-        whole = [Region(of.whole, "picture", 0.0, 0.0, *map(float, size))] if of.whole else []
+        whole = [Region(of.whole, "image", 0.0, 0.0, *map(float, size))] if of.whole else []
         return [*of.regions, *whole]
 
 

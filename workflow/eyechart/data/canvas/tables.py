@@ -23,7 +23,7 @@ from eyechart.data.preparation import Row, WithRegions
 from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
-FOLDER = "pictures"
+FOLDER = "images"
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all others become PNG
 _OF_PUZZLE = ("item_id", "split", "prompt", "choices", "answer", "task", "type")
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class PuzzleWriter:
     """Write puzzles: their images one by one, their tables at the end.
 
-    Images are stored in ``pictures/`` beside images.parquet; files left there by an earlier run
+    Images are stored in ``images/`` beside images.parquet; files left there by an earlier run
     are removed at the end.
     """
 

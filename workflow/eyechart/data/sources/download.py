@@ -169,8 +169,16 @@ def unpack_or_link(path: Path, root: Path, choose: Choose) -> None:
 
 
 @command
-def main(*, dataset: str, versions: Path, lock: Path, cache: Path, settings: Json, root: Path,
-         output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    dataset: str,
+    versions: Path,
+    lock: Path,
+    cache: Path,
+    settings: Json,
+    root: Path,
+    output: Path,
+) -> None:
     """Fetch, unpack, count, lock; write the receipt last."""
     splits = settings["splits"]
     layout = layouts_base.find(settings["layout"])

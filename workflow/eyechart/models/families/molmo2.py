@@ -68,8 +68,8 @@ class Molmo2(Llava):
         if not encoded:
             return found
         marks = torch.tensor(sorted(self.image_marker_ids()), device=self.device)
-        of_picture = torch.isin(found.ids, marks) & found.valid
-        return replace(found, inputs={"mm_token_type_ids": of_picture.long()})
+        of_image = torch.isin(found.ids, marks) & found.valid
+        return replace(found, inputs={"mm_token_type_ids": of_image.long()})
 
     def tiles(self, image: PreparedImage) -> list[np.ndarray]:
         """Return each crop as an image, rebuilt from its patches."""

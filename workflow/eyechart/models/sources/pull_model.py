@@ -156,8 +156,15 @@ def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 @command
-def main(*, model: str, spec: Path, revision: str, lock: Path, allow_remote_code: bool = False,
-         output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    spec: Path,
+    revision: str,
+    lock: Path,
+    allow_remote_code: bool = False,
+    output: Path,
+) -> None:
     """Look up, choose, lock, fetch, and write ``ready.json`` last."""
     wanted = read_spec(spec)
     code = permission.check(model, wanted, allow_remote_code, revision)

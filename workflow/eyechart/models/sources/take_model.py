@@ -66,8 +66,9 @@ def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
 
 
 @command
-def main(*, model: str, source: Path, spec: Path, allow_remote_code: bool = False,
-         output: Path) -> None:  # fmt: skip
+def main(
+    *, model: str, source: Path, spec: Path, allow_remote_code: bool = False, output: Path
+) -> None:
     """Choose, link, hash, and write ``ready.json`` last."""
     wanted, folder = read_spec(spec), source.expanduser()
     code = permission.check(model, wanted, allow_remote_code, None)

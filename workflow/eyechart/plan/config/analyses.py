@@ -54,7 +54,7 @@ class DptHead(Section):
 class DepthHeads(Section):
     """How depth heads are trained."""
 
-    pictures: Annotated[int, Field(ge=2)] = setting(800, "most training images")
+    images: Annotated[int, Field(ge=2)] = setting(800, "most training images")
     linear: LinearHeads = nested("one ridge regression per address")
     dpt: DptHead | None = nested("one head over several blocks; null: none")
 
@@ -109,7 +109,7 @@ class Attention(Section):
         "marks regions",
     )
     items: Count = setting(8, "items of each task, drawn by the seed")
-    pictures: Natural = setting(2, "of those, items whose whole maps are stored")
+    images: Natural = setting(2, "of those, items whose whole maps are stored")
     top: Count = setting(1, "words kept of every image token")
     bootstrap: Draws = setting(1000, BOOTSTRAP)
 

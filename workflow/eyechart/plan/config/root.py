@@ -130,4 +130,4 @@ def with_defaults(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asks(layout: Layout) -> bool:
-    return bool(layout.item_tasks) or layout.own_tasks or layout.form == "which_picture"
+    return bool(layout.item_tasks) or layout.own_tasks or layout.form == "which_image"

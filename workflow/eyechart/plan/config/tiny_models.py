@@ -192,7 +192,7 @@ class Distillation(Stage):
 class TrainingRecipe(Section):
     """All that decides the weights of the tiny models."""
 
-    pictures: Count = setting(7500, "images trained on")
+    images: Count = setting(7500, "images trained on")
     held_out: Count = setting(400, "images of the split val that curves are measured on")
     vocabulary: Annotated[int, Field(ge=300)] = setting(
         400, "largest vocabulary of a tokenizer; bytes are always in it", unit="tokens"

@@ -12,7 +12,7 @@ Writes: --heads (safetensors) and --metrics (JSON)
         --manifests results/extraction/tiny_llava/nyuv2/image/manifest.json \
         --items results/datasets/nyuv2/items.parquet \
         --images results/datasets/nyuv2/images.parquet \
-        --settings '{"pictures": 800, "linear": {"strengths": [0.001, 0.1, 10], "folds": 5,
+        --settings '{"images": 800, "linear": {"strengths": [0.001, 0.1, 10], "folds": 5,
             "tokens": 128}, "dpt": {"layers": 4, "width": 32, "finest": 4, "epochs": 60,
             "lr": 0.002, "batch": 16, "patience": 8, "held_out": 0.2}}' --seed 7 --threads 2 \
         --heads results/readout/tiny_llava/depth_heads.safetensors \
@@ -94,15 +94,26 @@ def train(
 
 
 @command
-def main(*, model: str, dataset: str, manifests: list[Path], items: Path, images: Path, heads: Path,
-         metrics: Path, settings: Json, seed: int, threads: int) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    dataset: str,
+    manifests: list[Path],
+    items: Path,
+    images: Path,
+    heads: Path,
+    metrics: Path,
+    settings: Json,
+    seed: int,
+    threads: int,
+) -> None:
     """Run the step."""
     names = {"model": model, "dataset": dataset}
     sources = [ActivationSource(path, names) for path in manifests]
-    pictures = read_depth_images(images)
+    by_split = read_depth_images(images)
     seeds = (dataset, seed)
-    pictures["train"] = sample_images(pictures["train"], settings["pictures"], seeds)
-    known = {s.scope: read_depth_rows(s, pictures, items) for s in sources}
+    by_split["train"] = sample_images(by_split["train"], settings["images"], seeds)
+    known = {s.scope: read_depth_rows(s, by_split, items) for s in sources}
     settings = {**settings, "threads": threads}
     trained, rows = train(sources, known, settings, (model, *seeds))
     write_heads(heads, names, trained)

@@ -60,9 +60,9 @@ def train_linear(
         (head(tokens), depths[row])
         for row, (tokens,) in source.stream([address], known.test.keys())
     )
-    counts = {"train_pictures": len(known.train), "train_tokens": sum(one.n for one in sums)}
+    counts = {"train_images": len(known.train), "train_tokens": sum(one.n for one in sums)}
     row_of = {"address": address, "readout": DEPTH_LINEAR, "strength": strength, **counts}
-    return head, row_of | {"test_pictures": len(known.test)} | errors_of(pairs, seen)
+    return head, row_of | {"test_images": len(known.test)} | errors_of(pairs, seen)
 
 
 def train_map(
@@ -115,10 +115,10 @@ def train_map(
         (head(tokens, places[row]).reshape(-1, finest**2).mean(1), depths[row])
         for row, tokens in source.stream(addresses, known.test.keys())
     )
-    counts = {"train_pictures": len(known.train), "train_views": len(examples)}
+    counts = {"train_images": len(known.train), "train_views": len(examples)}
     row_of = {"address": MANY, "readout": DEPTH_DPT, "blocks": addresses, **counts}
     tensors = {name: value.numpy() for name, value in net.state_dict().items()}
-    return tensors, row_of | {"test_pictures": len(known.test)} | errors_of(pairs, seen)
+    return tensors, row_of | {"test_images": len(known.test)} | errors_of(pairs, seen)
 
 
 def folds(images: Iterable[DepthImage], count: int, seed: Seed) -> dict[str, int]:

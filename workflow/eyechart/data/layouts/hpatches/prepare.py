@@ -104,7 +104,7 @@ def puzzle_of(
             PuzzleView(f"{sequence}_{number}", paths[1], str(paths[1]), made.options),
         ],
         ties=[sequence],
-        meta={"sequence": sequence, "picture": number},
+        meta={"sequence": sequence, "image": number},
     )
 
 

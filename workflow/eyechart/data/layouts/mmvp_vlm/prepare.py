@@ -29,7 +29,7 @@ def item_rows(statements: list[Statement], split: str, divide: Divide) -> list[R
     rows = []
     for statement in statements:
         number = statement.number
-        meta = {"form": "which_picture", "question_id": number, "type": statement.kind}
+        meta = {"form": "which_image", "question_id": number, "type": statement.kind}
         own = {
             "item_id": f"statement_{number:03d}",
             "images": [image_name(n) for n in sorted((number, partner_of(number)))],

@@ -10,7 +10,7 @@ from eyechart.plan.layout import published
 class MmvpVlm(Rendered):
     """MMVP-VLM: pairs of images with a statement each, for encoders."""
 
-    LAYOUT = published("mmvp_vlm", form="which_picture", pairs=True)
+    LAYOUT = published("mmvp_vlm", form="which_image", pairs=True)
 
     layout: Literal["mmvp_vlm"] = setting(..., "`mmvp_vlm`")
 

@@ -33,7 +33,7 @@ OTHERS = {  # metrics that are a line of the small table
     "bleu_4": "BLEU-4",
     "cider_d": "CIDEr-D",
     **{f"recall_{k}_text": f"captions of an image, recall@{k}" for k in (1, 5, 10)},
-    **{f"recall_{k}_picture": f"image of a caption, recall@{k}" for k in (1, 5, 10)},
+    **{f"recall_{k}_image": f"image of a caption, recall@{k}" for k in (1, 5, 10)},
 }
 NAMES = {  # of scorings
     SUM: "the summed log-probability",

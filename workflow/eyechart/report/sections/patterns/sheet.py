@@ -161,8 +161,14 @@ def build(inputs: Inputs, model: str, encoder: str, settings: dict[str, Any]) ->
 
 
 @command
-def main(*, model: str, encoder: Annotated[str, {"help": "the VLM's own encoder, or nothing"}],
-         tables: list[Path], settings: Json, output: Path) -> None:  # fmt: skip
+def main(
+    *,
+    model: str,
+    encoder: Annotated[str, {"help": "the VLM's own encoder, or nothing"}],
+    tables: list[Path],
+    settings: Json,
+    output: Path,
+) -> None:
     """Write the page, unless it is larger than a page may be."""
     text = build(Inputs(tables), model, encoder, settings)
     write_page(output, text, settings["megabytes"], HINT)

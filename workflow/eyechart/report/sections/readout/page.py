@@ -72,7 +72,7 @@ def head_lines(paths: Sequence[Path]) -> list[Row]:
     for path in paths:
         table = read_json(path)
         for row in table["heads"]:
-            for field in (*ERRORS, "test_pictures", "train_pictures"):
+            for field in (*ERRORS, "test_images", "train_images"):
                 if row.get(field) is None:
                     raise UserError(f"{path}: the head at {row['address']!r} has no {field!r}")
             name = NAMES.get(row["readout"], row["readout"])

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from eyechart.core.randomness import generator
-from eyechart.probing.layout import Plan
 from eyechart.probing.search import Choice, cross_validate, refit
+from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
 
 WIDTH, CLASSES, FOLDS, HIDDEN, TESTED = 128, 8, 5, 512, 20_000

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from readout_fixture import NAMES, PX, grid, item, region, write_dataset
+from planted_activations_fixture import NAMES, PX, grid, item, region, write_dataset
 
 from eyechart.core.files import describe, write_json
 from eyechart.core.randomness import generator

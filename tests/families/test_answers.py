@@ -11,7 +11,7 @@ from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Stimulus
 from eyechart.core.errors import UserError
-from eyechart.inference import joint_passes
+from eyechart.inference import whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import branches, script, tidy
 
@@ -90,7 +90,7 @@ def tell_alone(loaded):
             adapter = loaded(name)
             picture = adapter.prepare_image(one.stimuli[0].draw())
             alone = script(adapter, adapter.row(one.prompt, [picture]), (), 5)
-            (ids,) = joint_passes.generate(
+            (ids,) = whole_prompts.generate(
                 adapter, [alone], [adapter.encode_images([picture])], 5, AdaptiveBatchSize(1)
             )
             kept[key] = tidy(adapter, ids)

@@ -8,7 +8,7 @@ from cases import QUESTIONS, drawn, spec_of
 from in_memory import plan, run_engine
 
 from eyechart.core.errors import UserError
-from eyechart.inference import joint_passes
+from eyechart.inference import whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import script
 from eyechart.models.describe_model import describe
@@ -181,7 +181,7 @@ def test_log_probabilities_of_choices_are_those_of_teacher_forcing(adapter):
     one = script(adapter, row, ["a red square", "yes", "yes it is"], None)
     with torch.inference_mode():
         seen = adapter.encode_images([picture])
-        (ours,) = joint_passes.score(adapter, [one], [seen], AdaptiveBatchSize(2))
+        (ours,) = whole_prompts.score(adapter, [one], [seen], AdaptiveBatchSize(2))
         for ids, score in zip(one.choices, ours, strict=True):
             total = 0.0
             for n, i in enumerate(ids):
@@ -197,8 +197,8 @@ def test_answers_are_greedy_and_leave_no_hooks(adapter):
     scripts = [script(adapter, row, [], 3) for row in rows]
     with torch.inference_mode():
         seen = [adapter.encode_images([p]) for p in pictures]
-    said = joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(2))
-    assert said == joint_passes.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(1))
+    said = whole_prompts.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(2))
+    assert said == whole_prompts.tell(adapter, scripts, seen, 3, AdaptiveBatchSize(1))
     assert hooks(adapter) == before
 
 

@@ -10,8 +10,8 @@ import cluster
 import pytest
 import yaml
 from cluster import Job, of_rule, seconds
-from holding import hold, release, wait_until
 from project import Project
+from stopping_steps import hold, release, wait_until
 
 from eyechart.extraction.shards import Shard
 from eyechart.plan import configuration

@@ -4,8 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from holding import hold, release, wait_until
 from project import ROOT, Project
+from stopping_steps import hold, release, wait_until
 
 from eyechart.models.load import load
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from behavior_fixture import write_behaviour
 from exam_fixture import write_verdicts
 from PIL import Image, ImageDraw
-from readouts_fixture import write_readouts
+from readout_tables_fixture import write_readouts
 from scipy import stats
 
 from eyechart.core.files import write_json

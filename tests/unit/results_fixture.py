@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 from behavior_fixture import write_answers
 from exam_fixture import write_verdicts
-from readouts_fixture import write_readouts
+from readout_tables_fixture import write_readouts
 from report_fixture import COLORS, ITEM_TASKS, write_dataset, write_probes
 
 from eyechart.core.files import describe, write_json

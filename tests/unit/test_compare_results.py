@@ -9,9 +9,9 @@ import pytest
 from behavior_fixture import write_behaviour
 from compare_results import DIFFERENCE, FOLDERS, STAGE, Names, compare_folders, long_form, main
 from exam_fixture import MODELS, skills_of, write_verdicts
-from readouts_fixture import write_readouts
+from old_verdict_format import wide_row, write_wide
+from readout_tables_fixture import write_readouts
 from report_fixture import write_probes
-from wide_verdict import wide_row, write_wide
 
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import apply_rules

@@ -13,7 +13,7 @@ from eyechart.core.address import (
     in_language_model,
     sort_key,
 )
-from eyechart.report.style import COMPONENT_COLORS
+from eyechart.report.chart_style import COMPONENT_COLORS
 
 PACKAGE = Path(address.__file__).parents[1]
 T5 = ["vision.0", "vision.1", "connector.0", "connector", "lm.0", "lm.norm",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr, make_receipt, read, write
-from holding import hold, kill_step
+from stopping_steps import hold, kill_step
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from clevr_fixture import make_clevr
-from holding import kill_step
 from site_server import COUNTS, HEADER, ROOT, Site, contents, flags, serving, settle_in
+from stopping_steps import kill_step
 
 from eyechart.core.errors import UserError
 from eyechart.data.sources import download, versions

@@ -8,7 +8,7 @@ import pytest
 from own_fixture import HEADER, ROOT, ROWS, TABLE, make_table, prepare, take
 
 from eyechart.core.errors import UserError
-from eyechart.data.own import take as take_own
+from eyechart.data.own import import_local as take_own
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from holding import kill_step
 from hub_server import TOKEN, HubServer, Repository, files_of, serving
+from stopping_steps import kill_step
 from tiny_models import build_clip
 
 from eyechart.core.errors import UserError
 from eyechart.data.sources import http as sources_http
-from eyechart.models.sources import pull_model, revision_lock, take_model
+from eyechart.models.sources import link_local_model, pull_model, revision_lock
 from eyechart.models.sources.hub_files import choose
 
 REPOSITORY = "owner/clip"
@@ -434,7 +434,7 @@ def mine(hub, checkpoint) -> Path:
 
 def take(source: Path, *more: str) -> dict[str, object]:
     arguments = ["--model", "clip", "--source", str(source), "--spec", "config/models/clip.yaml"]
-    take_model.main([*arguments, *more, "--output", str(READY)])
+    link_local_model.main([*arguments, *more, "--output", str(READY)])
     return json.loads(READY.read_text())
 
 

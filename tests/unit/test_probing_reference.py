@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from eyechart.probing import search
-from eyechart.probing.layout import Plan
+from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
 
 STORED = pq.read_table(Path(__file__).parents[1] / "data" / "tiny_llava_clevr.parquet")

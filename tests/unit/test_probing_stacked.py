@@ -6,8 +6,8 @@ import torch
 from scipy.optimize import minimize
 
 from eyechart.probing import search
-from eyechart.probing.layout import Data, Plan, stack_inputs
 from eyechart.probing.stacked import ProbeStack, initial_layers
+from eyechart.probing.training_plan import Data, Plan, stack_inputs
 from eyechart.statistics.splits import grouped_folds
 
 K, D, N, TRAIN = 3, 6, 90, 60

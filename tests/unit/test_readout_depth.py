@@ -8,7 +8,16 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from PIL import Image
-from readout_fixture import NAMES, PX, SIDE, grid, item, region, write_dataset, write_source
+from planted_activations_fixture import (
+    NAMES,
+    PX,
+    SIDE,
+    grid,
+    item,
+    region,
+    write_dataset,
+    write_source,
+)
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler

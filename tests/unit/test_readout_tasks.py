@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from readout_fixture import (
+from planted_activations_fixture import (
     NAMES,
     PX,
     SIDE,

@@ -9,6 +9,7 @@ import pytest
 from behavior_fixture import EVIL, SETTINGS, write_behaviour
 
 from eyechart.core.errors import UserError
+from eyechart.report.labels import Criteria, join_findings
 from eyechart.report.sections.behavior.check import check_distributions, check_scores
 from eyechart.report.sections.behavior.examples import differing, worst_pairs
 from eyechart.report.sections.behavior.findings import sentences, summarise
@@ -20,7 +21,6 @@ from eyechart.report.sections.behavior.page import (
     scorings,
     section,
 )
-from eyechart.report.words import Criteria, join_findings
 from eyechart.tables.parquet import read_table, write_table
 
 CRITERIA = Criteria(0.01, 0.1)

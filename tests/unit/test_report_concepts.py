@@ -16,12 +16,12 @@ from concepts_fixture import (
 
 from eyechart.core.errors import UserError
 from eyechart.report import draw
+from eyechart.report.labels import Criteria
 from eyechart.report.sections.concepts import charts as chart_concepts
 from eyechart.report.sections.concepts import maps as chart_concepts_maps
 from eyechart.report.sections.concepts.load import letters, read_concepts
 from eyechart.report.sections.concepts.page import section
 from eyechart.report.templates import render_section
-from eyechart.report.words import Criteria
 from eyechart.tables.parquet import read_table, write_table
 
 FOUR = NAMES[:4]

@@ -6,11 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import vl_convert
-from readouts_fixture import EVIL, LARGE, SMALL, N, write_readouts
+from readout_tables_fixture import EVIL, LARGE, SMALL, N, write_readouts
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json, write_json
 from eyechart.report import draw
+from eyechart.report.chart_style import VEGALITE
 from eyechart.report.files import Inputs
 from eyechart.report.sections.readout.charts import readout_rows, readouts
 from eyechart.report.sections.readout.check import check_readouts
@@ -21,7 +22,6 @@ from eyechart.report.sections.readout.load import (
     unread_sentences,
 )
 from eyechart.report.sections.readout.page import head_lines, section
-from eyechart.report.style import VEGALITE
 from eyechart.report.templates import render_section
 from eyechart.tables.parquet import read_table, write_table
 

@@ -8,7 +8,8 @@ from report_fixture import IMAGE_TASKS, metrics_of, predictions_of
 
 from eyechart.core import address
 from eyechart.core.address import abbreviate, sort_key
-from eyechart.report import files, format, style, words
+from eyechart.report import chart_style, files, format, labels
+from eyechart.report.labels import Criteria
 from eyechart.report.sections.probing.compare import compare_components, select
 from eyechart.report.sections.probing.findings import summarise
 from eyechart.report.sections.probing.load import (
@@ -19,7 +20,6 @@ from eyechart.report.sections.probing.load import (
     merge_seeds,
 )
 from eyechart.report.sections.provenance import load as provenance
-from eyechart.report.words import Criteria
 from eyechart.statistics.testing import mcnemar_exact
 
 CRITERIA = Criteria(alpha=0.01, selectivity=0.1)
@@ -137,7 +137,7 @@ def test_sentences_say_no_more_than_the_numbers(result):
     assert text.count("no significant difference on objects") == 3
 
 
-@pytest.mark.parametrize("module", [address, files, format, provenance, style, words])
+@pytest.mark.parametrize("module", [address, files, format, provenance, chart_style, labels])
 def test_examples_in_docstrings_hold(module):
     outcome = doctest.testmod(module)
     assert outcome.attempted > 0

@@ -27,7 +27,7 @@ from eyechart.report.templates import FOLDER
 PACKAGE = FOLDER.parent
 CHARTS = """
 from eyechart.report.files import Inputs
-from eyechart.report.style import base, finish
+from eyechart.report.chart_style import base, finish
 
 def figures(inputs, settings):
     rows = [{"dataset": name, "n": n} for n, name in enumerate(inputs.by_dataset("items"))]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from documented import ROOT, Command, in_docstrings, in_texts
+from documented_commands import ROOT, Command, in_docstrings, in_texts
 
 TEXTS = in_texts()
 OF_STEPS = [*in_docstrings(), *(c for c in TEXTS if "-m eyechart." in c.line)]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from documented import ROOT
+from documented_commands import ROOT
 
 from eyechart.plan import paths
 
-HOOKS = runpy.run_path(str(ROOT / "docs/hooks.py"))
+HOOKS = runpy.run_path(str(ROOT / "docs/mkdocs_hooks.py"))
 PAGES: dict[str, str] = HOOKS["PAGES"]
 DOCUMENTS = sorted(
     {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
@@ -63,11 +63,10 @@ def test_every_link_leads_to_a_file_and_a_heading(document: str) -> None:
 
 
 def test_links_are_rewritten_for_the_site() -> None:
-    text = (
-        "[a](docs/tutorial.md#x) ![b](docs/card.png) [c](CITATION.cff) [d](https://e.org) [f](#g)"
-    )
+    text = "[a](docs/tutorial.md#x) ![b](docs/model_card.png) [c](CITATION.cff) "
+    text += "[d](https://e.org) [f](#g)"
     assert HOOKS["rewrite"]("README.md", text) == (
-        "[a](tutorial.md#x) ![b](card.png) [c](files/CITATION.cff) [d](https://e.org) [f](#g)"
+        "[a](tutorial.md#x) ![b](model_card.png) [c](files/CITATION.cff) [d](https://e.org) [f](#g)"
     )
     assert HOOKS["rewrite"]("docs/models.md", "[c](../config/README.md)") == "[c](configuration.md)"
     assert HOOKS["rewrite"]("bench/mining.md", "[c](../docs/a.md)") == "[c](../a.md)"

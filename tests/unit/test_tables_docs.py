@@ -9,7 +9,7 @@ import pytest
 
 import eyechart.tables
 from eyechart.tables import write_docs
-from eyechart.tables.finding import PATTERNS
+from eyechart.tables.result_lookup import PATTERNS
 from eyechart.tables.write_docs import TABLES, Entry, parse, read_text, section, type_name
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/tables.md"

@@ -6,7 +6,7 @@ from scipy import stats
 
 from eyechart.core.errors import UserError
 from eyechart.statistics.testing import mcnemar_exact
-from eyechart.tables.scoring import TIE, choose, score
+from eyechart.tables.choice_scoring import TIE, choose, score
 
 
 def test_each_scoring_is_its_formula():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from holding import hold, kill_step
 from safetensors.torch import load_file
+from stopping_steps import hold, kill_step
 from training_fixture import RECIPE, STEPS, draw, flags
 from transformers import AutoProcessor, CLIPModel, LlamaForCausalLM, LlavaForConditionalGeneration
 
@@ -25,7 +25,7 @@ from eyechart.tiny_models.architectures import build_language_model, build_token
 from eyechart.tiny_models.images import augment, load_images, normalise
 from eyechart.tiny_models.packing import Packer
 from eyechart.training import loop
-from eyechart.training import steps as stage
+from eyechart.training import step_helpers as stage
 from eyechart.training.loop import learning_rate
 
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from holding import hold, kill_step
 from safetensors.torch import load_file
+from stopping_steps import hold, kill_step
 from training_fixture import RECIPE, draw, flags
 from transformers import AutoImageProcessor, Dinov2Model
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holding import hold, release, wait_until
+from stopping_steps import hold, release, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = [

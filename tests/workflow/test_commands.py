@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from documented import ROOT, Command, in_docstrings, in_texts
+from documented_commands import ROOT, Command, in_docstrings, in_texts
 from project import Project
 
 from eyechart.plan import paths

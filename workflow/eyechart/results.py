@@ -18,10 +18,10 @@ import polars as pl
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables import activations as parts
-from eyechart.tables.finding import PATTERNS, Root, find, find_one, read_all
+from eyechart.tables.choice_scoring import OF_TEXT
 from eyechart.tables.parquet import read_table
 from eyechart.tables.response_arrays import rescore
-from eyechart.tables.scoring import OF_TEXT
+from eyechart.tables.result_lookup import PATTERNS, Root, find, find_one, read_all
 
 ROOT = Path("results")
 TOKENS = "image_tokens"

@@ -34,15 +34,15 @@ rule pull_model:
         " --output {output} 2>&1 | tee {log}"
 
 
-rule take_model:
+rule link_local_model:
     input:
         spec=ancient(paths.SPEC.rule()),
     output:
         paths.READY.rule(),
     log:
-        "<logs>/take_model/{model}.log",
+        "<logs>/link_local_model/{model}.log",
     benchmark:
-        "<benchmarks>/take_model/{model}.jsonl"
+        "<benchmarks>/link_local_model/{model}.jsonl"
     wildcard_constraints:
         model=PLAN.checkpoints.model_pattern("folder"),
     conda:
@@ -59,7 +59,7 @@ rule take_model:
     message:
         "Taking {wildcards.model} from {params.source}"
     shell:
-        "python -m eyechart.models.sources.take_model --model {wildcards.model} --source {params.source:q}"
+        "python -m eyechart.models.sources.link_local_model --model {wildcards.model} --source {params.source:q}"
         " --spec {input.spec} {params.allowance} --output {output} 2>&1 | tee {log}"
 
 

@@ -46,10 +46,10 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
+from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.responses import ANSWERS
-from eyechart.tables.scoring import LETTER, PMI, SIMILARITY, choose, score
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 from threading import Lock
 
 from eyechart.behavior.conditions import Stimulus
-from eyechart.inference import joint_passes, passes, prefix_cache
+from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response, Script, script, tidy
 from eyechart.inference.packing import PACK_TOKENS, fill
@@ -158,9 +158,9 @@ class PromptAnswerer:
         every = [(stimuli, n, s) for stimuli, group in groups.items() for n, s in group]
         scripts = [s for _, _, s in every]
         own = [[encoded[stimulus] for stimulus in stimuli] for stimuli, _, _ in every]
-        scored = joint_passes.score(self.adapter, scripts, own, self.batches)
+        scored = whole_prompts.score(self.adapter, scripts, own, self.batches)
         telling = [k for k, s in enumerate(scripts) if s.wants_text]
-        told = joint_passes.generate(
+        told = whole_prompts.generate(
             self.adapter,
             [scripts[k] for k in telling],
             [own[k] for k in telling],

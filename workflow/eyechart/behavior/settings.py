@@ -10,8 +10,8 @@ from eyechart.behavior.conditions import Item
 from eyechart.core import randomness
 from eyechart.core.errors import UserError, nearest
 from eyechart.inference.prompts import PromptStyle, check_template
+from eyechart.tables.choice_scoring import LETTER
 from eyechart.tables.parquet import read_table
-from eyechart.tables.scoring import LETTER
 
 NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "task", "meta"]
 VALUES = {

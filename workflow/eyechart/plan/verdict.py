@@ -20,7 +20,7 @@ from eyechart.plan.configuration import (
     tasks_for,
 )
 from eyechart.plan.readout import ReadoutPlan
-from eyechart.tables.fewest import fewest_items
+from eyechart.tables.minimum_items import fewest_items
 
 CALIBRATED = {"items": [60, 130, 300], "skills": 200}  # of each planted scenario
 OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from eyechart.core.randomness import generator
 from eyechart.probing.examples import Examples
-from eyechart.probing.layout import Plan
 from eyechart.probing.search import Choice, Fit
+from eyechart.probing.training_plan import Plan
 from eyechart.statistics import testing
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.statistics.intervals import paired_interval

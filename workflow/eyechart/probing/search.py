@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eyechart.probing.layout import Data, Plan, stack_inputs
 from eyechart.probing.stacked import MEMORY, ProbeStack, initial_layers
+from eyechart.probing.training_plan import Data, Plan, stack_inputs
 
 STACK_BYTES = 64 << 20  # a stack of about the size of the cache also trains faster
 # Penalties, as shares of the inputs' total variance, which is their width: at every width they go

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.randomness import generator
-from eyechart.probing.layout import Data
+from eyechart.probing.training_plan import Data
 
 MEMORY = 10  # pairs of steps and changes of the gradient that L-BFGS keeps
 TOLERANCE = 1e-6  # nats above the minimum at which a probe is at its optimum

@@ -31,8 +31,8 @@ from eyechart.probing.examples import (
     read_inputs,
     read_rows,
 )
-from eyechart.probing.layout import Plan
 from eyechart.probing.results import Outcome, tabulate
+from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
 from eyechart.tables.parquet import write_table

@@ -11,7 +11,7 @@ from PIL import Image
 
 from eyechart.core.files import atomic, describe, write_json
 from eyechart.rendering.renderer import View
-from eyechart.rendering.steps import SHARDS, Drawing, indices
+from eyechart.rendering.step_helpers import SHARDS, Drawing, indices
 
 DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
 JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep their colour

@@ -17,11 +17,11 @@ from typing import Any
 import vl_convert
 
 from eyechart.core.step import Json, Paths, command
+from eyechart.report.chart_style import VEGALITE
 from eyechart.report.files import Inputs
+from eyechart.report.labels import Criteria, join_findings
 from eyechart.report.registry import SECTIONS
-from eyechart.report.style import VEGALITE
 from eyechart.report.templates import FOLDER, open_templates, render_section, write_page
-from eyechart.report.words import Criteria, join_findings
 
 EMBED = "window.vegaEmbed = vegaEmbed;"  # all of the bundle that page.js calls
 HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"

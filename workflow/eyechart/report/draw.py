@@ -18,9 +18,9 @@ from PIL import Image
 
 from eyechart.core.files import atomic, describe, write_json
 from eyechart.core.step import Json, command
+from eyechart.report.chart_style import draw
 from eyechart.report.files import Inputs
 from eyechart.report.registry import SECTIONS
-from eyechart.report.style import draw
 
 
 @command

@@ -7,7 +7,7 @@ import jinja2
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_text
 from eyechart.report.format import duration, p_value, share, size
-from eyechart.report.words import CONDITION_NAMES, WITHOUT_IMAGE
+from eyechart.report.labels import CONDITION_NAMES, WITHOUT_IMAGE
 
 FOLDER = Path(__file__).resolve().parent
 FILTERS = {"share": share, "p": p_value, "size": size, "duration": duration}

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from eyechart.core.errors import UserError
-from eyechart.tables.scoring import MEAN, OF_TEXT, PMI, SUM, choose, score
+from eyechart.tables.choice_scoring import MEAN, OF_TEXT, PMI, SUM, choose, score
 
 
 @dataclass(frozen=True)

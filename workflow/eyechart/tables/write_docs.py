@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from eyechart.core.files import write_text
 from eyechart.core.step import command
-from eyechart.tables.finding import PATTERNS
+from eyechart.tables.result_lookup import PATTERNS
 
 HEADER = """# Tables
 

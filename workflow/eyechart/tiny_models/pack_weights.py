@@ -21,7 +21,7 @@ from eyechart.core.files import atomic, describe, read_json, write_json
 from eyechart.core.fingerprint import fingerprint
 from eyechart.core.step import command
 from eyechart.tables.parquet import read_table
-from eyechart.training.steps import READY
+from eyechart.training.step_helpers import READY
 
 WEIGHTS = "model.safetensors"
 STEPS = {

@@ -19,8 +19,7 @@ from eyechart.core.step import command
 from eyechart.rendering.language.questions import caption, phrase
 from eyechart.tiny_models.architectures import build_clip, build_tokenizer
 from eyechart.tiny_models.images import TrainingImages, augment, load_images, normalise
-from eyechart.training import loop
-from eyechart.training import steps as training_steps
+from eyechart.training import loop, step_helpers
 
 STAGE = "contrastive"
 STEP = "eyechart.tiny_models.train_clip"
@@ -72,10 +71,10 @@ def retrieval(model: Any, tokenizer: Any, held_out: TrainingImages) -> dict[str,
 
 
 @command
-def main(args: training_steps.Training) -> None:
+def main(args: step_helpers.Training) -> None:
     """Train CLIP from scratch."""
     recipe, root = args.recipe, args.receipt.parent
-    training_steps.make_deterministic(recipe[STAGE]["threads"])
+    step_helpers.make_deterministic(recipe[STAGE]["threads"])
     train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     corpus = [caption(s, randomness.dice("corpus", i)) for i, s in enumerate(train.scenes)]
@@ -87,10 +86,10 @@ def main(args: training_steps.Training) -> None:
         make_loss(model.train(), tokenizer, train, recipe),
         lambda: retrieval(model, tokenizer, held_out),
         recipe["contrastive"],
-        training_steps.identity(args, STAGE, STEP),
-        training_steps.checkpoint_path(args),
+        step_helpers.identity(args, STAGE, STEP),
+        step_helpers.checkpoint_path(args),
     )
-    training_steps.finish(args, STAGE, curve, [(model, {}), (processor, {})])
+    step_helpers.finish(args, STAGE, curve, [(model, {}), (processor, {})])
 
 
 if __name__ == "__main__":

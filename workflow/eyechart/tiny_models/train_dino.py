@@ -24,8 +24,7 @@ from eyechart.data.layouts.clevr.tasks import IMAGE_TASKS, image_labels
 from eyechart.tiny_models.architectures import build_dino, build_image_processor
 from eyechart.tiny_models.images import TrainingImages, load_images, normalise
 from eyechart.tiny_models.views import draw_mask, draw_views
-from eyechart.training import loop
-from eyechart.training import steps as training_steps
+from eyechart.training import loop, step_helpers
 
 STAGE = "distillation"
 STEP = "eyechart.tiny_models.train_dino"
@@ -168,10 +167,10 @@ def neighbour_accuracies(
 
 
 @command
-def main(args: training_steps.Training) -> None:
+def main(args: step_helpers.Training) -> None:
     """Train the encoder from scratch and keep the teacher, as DINO does."""
     recipe, settings, root = args.recipe, args.recipe[STAGE], args.receipt.parent
-    training_steps.make_deterministic(settings["threads"])
+    step_helpers.make_deterministic(settings["threads"])
     train = load_images(root, "train", recipe["images"])
     held_out = load_images(root, "val", recipe["held_out"])
     pair = (
@@ -184,12 +183,12 @@ def main(args: training_steps.Training) -> None:
         make_loss(pair, train, recipe, args.place),
         lambda: neighbour_accuracies(pair.teacher.encoder, train, held_out, settings),
         settings,
-        training_steps.identity(args, STAGE, STEP),
-        training_steps.checkpoint_path(args),
+        step_helpers.identity(args, STAGE, STEP),
+        step_helpers.checkpoint_path(args),
     )
     encoder = pair.teacher.encoder.requires_grad_(True).eval()
     processor = build_image_processor(recipe["architecture"]["image_px"])
-    training_steps.finish(args, STAGE, curve, [(encoder, {}), (processor, {})])
+    step_helpers.finish(args, STAGE, curve, [(encoder, {}), (processor, {})])
 
 
 if __name__ == "__main__":

@@ -23,8 +23,7 @@ from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss,
 from eyechart.tiny_models.architectures import build_language_model, build_tokenizer
 from eyechart.tiny_models.images import load_images, task_of
 from eyechart.tiny_models.packing import Packer, Question
-from eyechart.training import loop
-from eyechart.training import steps as training_steps
+from eyechart.training import loop, step_helpers
 
 STAGE = "language"
 STEP = "eyechart.tiny_models.train_language"
@@ -59,10 +58,10 @@ def imagine(
 
 
 @command
-def main(args: training_steps.Training) -> None:
+def main(args: step_helpers.Training) -> None:
     """Train the tokenizer and the language model from scratch."""
     recipe, settings = args.recipe, args.recipe[STAGE]
-    training_steps.make_deterministic(settings["threads"])
+    step_helpers.make_deterministic(settings["threads"])
     corpus = imagine(settings, recipe["text_scenes"], args.seed)
     texts = [f"Q: {q['question']} A: {q['answer']}" for _, row in corpus for q in row]
     texts += [caption(scene, randomness.dice("corpus", i)) for i, (scene, _) in enumerate(corpus)]
@@ -94,10 +93,10 @@ def main(args: training_steps.Training) -> None:
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        training_steps.identity(args, STAGE, STEP),
-        training_steps.checkpoint_path(args),
+        step_helpers.identity(args, STAGE, STEP),
+        step_helpers.checkpoint_path(args),
     )
-    training_steps.finish(args, STAGE, curve, [(model, {}), (tokenizer, {})])
+    step_helpers.finish(args, STAGE, curve, [(model, {}), (tokenizer, {})])
 
 
 if __name__ == "__main__":

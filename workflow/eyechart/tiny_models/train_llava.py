@@ -34,8 +34,7 @@ from eyechart.tiny_models.answers import accuracies, answer_logits, answer_loss,
 from eyechart.tiny_models.architectures import build_llava
 from eyechart.tiny_models.images import TrainingImages, augment, load_images
 from eyechart.tiny_models.packing import Packer
-from eyechart.training import loop
-from eyechart.training import steps as training_steps
+from eyechart.training import loop, step_helpers
 
 STEP = "eyechart.tiny_models.train_llava"
 
@@ -64,7 +63,7 @@ def make_loss(
 
 
 def load_start(
-    args: training_steps.Training, stage: str, vision: Path, language: Path
+    args: step_helpers.Training, stage: str, vision: Path, language: Path
 ) -> tuple[LlavaForConditionalGeneration, Any]:
     """Return the model and processor that a stage starts from."""
     if stage == "alignment":
@@ -95,11 +94,11 @@ def main(
     stage: Literal["alignment", "instruction"],
     vision: Path,
     language: Path,
-    args: training_steps.Training,
+    args: step_helpers.Training,
 ) -> None:
     """Train one of the two stages."""
     recipe, root, settings = args.recipe, args.receipt.parent, args.recipe[stage]
-    training_steps.make_deterministic(settings["threads"])
+    step_helpers.make_deterministic(settings["threads"])
     model, processor = load_start(args, stage, vision, language)
     model.to(args.place)  # type: ignore[arg-type]
     packer = Packer(processor.tokenizer, model.config.image_seq_length)
@@ -114,10 +113,10 @@ def main(
             for name, value in accuracies(model, packer, held_out, condition).items()
         },
         settings,
-        training_steps.identity(args, stage, STEP, vision, language),
-        training_steps.checkpoint_path(args),
+        step_helpers.identity(args, stage, STEP, vision, language),
+        step_helpers.checkpoint_path(args),
     )
-    training_steps.finish(args, stage, curve, [(model.requires_grad_(True), {}), (processor, {})])
+    step_helpers.finish(args, stage, curve, [(model.requires_grad_(True), {}), (processor, {})])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact
-from eyechart.tables.fewest import ABSENT
+from eyechart.tables.minimum_items import ABSENT
 from eyechart.tables.verdict import COMPARISONS
 from eyechart.tables.verdict_rules import Estimate, Test
 from eyechart.verdict.best_address import SPLITS

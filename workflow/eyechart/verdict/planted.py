@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from eyechart.core.files import write_json
 from eyechart.plan import paths
+from eyechart.tables.choice_scoring import SIMILARITY
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.responses import ANSWERS
-from eyechart.tables.scoring import SIMILARITY
 from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
 
 READ, UNREAD, CONNECTOR = "vision.2", "vision.3", "connector"

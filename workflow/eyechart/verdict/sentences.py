@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from eyechart.tables.fewest import fewest_items
+from eyechart.tables.minimum_items import fewest_items
 from eyechart.tables.verdict import NERVE, PATTERN, QUESTION, UNDECIDED
 from eyechart.verdict.evidence import Estimate, Findings, Skill, Test, comparable
 from eyechart.verdict.rules import Rule, VerdictThresholds

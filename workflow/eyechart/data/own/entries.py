@@ -1,7 +1,7 @@
 """The user's own data under ``data/raw/<dataset>``: images, one table of items, and its cells.
 
-Whatever the source (a folder, a table or a Hugging Face dataset), :mod:`eyechart.data.own.take`
-writes
+Whatever the source (a folder, a table or a Hugging Face dataset),
+:mod:`eyechart.data.own.import_local` writes
 
 * ``images/…``: the images, as links to the user's files, or written from a table's bytes;
 * ``table.jsonl``: one row per item, see :class:`OwnEntry`.

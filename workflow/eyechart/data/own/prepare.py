@@ -1,7 +1,7 @@
 """Make the tables of questions and images from the user's own data.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as
-:mod:`eyechart.data.own.take` left them.
+:mod:`eyechart.data.own.import_local` left them.
 Writes: ``items.parquet`` (one row per item) and ``images.parquet`` (one row per image, with a
 column ``label/<name>`` per label).
 

@@ -40,7 +40,7 @@ class Own(Dataset):
 
     LAYOUT = Layout(
         prepare_step="data.own.prepare",
-        local_step="data.own.take",
+        local_step="data.own.import_local",
         acquire_keys=("columns", "images"),
         prepare_keys=("layout", "prompt", "choices", "task", "answer_as"),
         sources=("local",),

@@ -125,3 +125,9 @@ Range = Annotated[
     Field(min_length=2, max_length=2),
     _expect(RISING, lambda v: v == sorted(v)),
 ]
+
+
+BATCH = (  # of extraction and behavior
+    "images, or prompts, in one forward pass; `auto` starts with 64, halves it whenever memory "
+    "runs out, and goes on with what fitted"
+)

@@ -5,13 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from eyechart.plan.config.analyses import (
-    Attention,
-    ConceptsSettings,
-    ReadoutSettings,
-    Report,
-    VerdictSettings,
-)
+from eyechart.plan.config.attention import Attention
 from eyechart.plan.config.base import (
     UNIQUE,
     Count,
@@ -24,16 +18,17 @@ from eyechart.plan.config.base import (
     nested,
     setting,
 )
+from eyechart.plan.config.behavior import BehaviorSettings
+from eyechart.plan.config.concepts import ConceptsSettings
 from eyechart.plan.config.datasets import Datasets
+from eyechart.plan.config.extraction import Extraction, Loading
+from eyechart.plan.config.mining import Mining
+from eyechart.plan.config.probing import Probing
+from eyechart.plan.config.readout import ReadoutSettings
 from eyechart.plan.config.rendering import Canvas, Rendering
-from eyechart.plan.config.stages import (
-    BehaviorSettings,
-    Extraction,
-    Loading,
-    Mining,
-    Probing,
-)
+from eyechart.plan.config.report import Report
 from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
+from eyechart.plan.config.verdict import VerdictSettings
 from eyechart.plan.layout import Layout
 
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]

@@ -13,7 +13,7 @@ item has its own seed, derived from seed, dataset, split, sub-task and number.
 from eyechart.core.step import command
 from eyechart.rendering.datasets.blink.items import SUB_TASKS, draw_item
 from eyechart.rendering.drawing import Item, draw_items
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 TASKS = tuple(SUB_TASKS)
 

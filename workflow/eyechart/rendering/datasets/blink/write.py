@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from eyechart.core.step import command
 from eyechart.rendering.datasets.blink.items import SUB_TASKS
-from eyechart.rendering.steps import IMAGE, Writing, embedded, finish, read_shards, write_csv
+from eyechart.rendering.step_helpers import IMAGE, Writing, embedded, finish, read_shards, write_csv
 from eyechart.tables.parquet import write_table
 
 MOST_IMAGES = 4

@@ -21,7 +21,7 @@ from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import Plan, draw_plan, scene_of
 from eyechart.rendering.scene.viewing import project
-from eyechart.rendering.steps import Drawing, indices
+from eyechart.rendering.step_helpers import Drawing, indices
 
 ATTEMPTS = 50
 

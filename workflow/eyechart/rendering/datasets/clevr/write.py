@@ -14,7 +14,7 @@ from eyechart.core import randomness
 from eyechart.core.files import write_json
 from eyechart.core.step import command
 from eyechart.rendering.language.questions import QuestionSampler
-from eyechart.rendering.steps import Writing, finish, read_shards
+from eyechart.rendering.step_helpers import Writing, finish, read_shards
 
 TASKS = ("color", "shape", "material", "size", "number", "boolean")  # in the order of the questions
 RENDERER_ONLY = ("camera", "lights")  # keys of a plan that CLEVR's scene files lack

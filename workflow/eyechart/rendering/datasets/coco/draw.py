@@ -17,7 +17,7 @@ from pycocotools import mask as rle
 from eyechart.core.step import command
 from eyechart.rendering.datasets.clevr.draw import draw_scenes
 from eyechart.rendering.renderer import View
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 
 def encode(mask: np.ndarray) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from eyechart.core.files import write_json
 from eyechart.core.step import command
 from eyechart.rendering.datasets.coco.captions import captions
 from eyechart.rendering.scene.vocabulary import COLORS, SHAPES
-from eyechart.rendering.steps import Writing, finish, read_shards
+from eyechart.rendering.step_helpers import Writing, finish, read_shards
 
 CATEGORIES = [f"{color} {shape}" for color in COLORS for shape in SHAPES]
 INFO = {

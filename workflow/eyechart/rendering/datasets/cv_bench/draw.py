@@ -22,7 +22,7 @@ from eyechart.rendering.attempts import case_of, first_success
 from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import CUES, Box, check_pair, draw_pair, scene_of
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 ATTEMPTS = 200
 CASES: tuple[tuple[str, tuple[bool, bool]], ...] = tuple(product("AB", CUES))

@@ -13,7 +13,14 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.step import command
-from eyechart.rendering.steps import IMAGE, Writing, file_bytes, finish, only_split, read_shards
+from eyechart.rendering.step_helpers import (
+    IMAGE,
+    Writing,
+    file_bytes,
+    finish,
+    only_split,
+    read_shards,
+)
 from eyechart.tables.parquet import write_table
 
 SCHEMA = pa.schema(

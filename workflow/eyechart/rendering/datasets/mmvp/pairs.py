@@ -18,7 +18,7 @@ from eyechart.rendering.datasets.mmvp.patterns import (
 from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import scene_of
-from eyechart.rendering.steps import Drawing, indices
+from eyechart.rendering.step_helpers import Drawing, indices
 
 ATTEMPTS = 100
 PLAIN = 24  # of 255: smaller channel differences are not visible

@@ -14,7 +14,7 @@ from eyechart.core import randomness
 from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
-from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
+from eyechart.rendering.step_helpers import Writing, finish, only_split, read_shards, write_csv
 
 QUESTIONS = ("Index", "Question", "Options", "Correct Answer")
 PATTERNS = ("Index", "Type")

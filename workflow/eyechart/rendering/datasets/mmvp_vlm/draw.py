@@ -11,7 +11,7 @@ has its own seed, derived from seed, dataset, split and index.
 
 from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp.pairs import draw_shard
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 
 @command

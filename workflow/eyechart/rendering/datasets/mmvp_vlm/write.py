@@ -13,7 +13,7 @@ from typing import Any
 from eyechart.core.step import command
 from eyechart.rendering.datasets.mmvp import wordings
 from eyechart.rendering.datasets.mmvp.patterns import TYPES, numbers
-from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
+from eyechart.rendering.step_helpers import Writing, finish, only_split, read_shards, write_csv
 
 STATEMENTS = ("Question ID", "Type", "Statement")
 

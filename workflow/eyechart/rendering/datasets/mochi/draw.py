@@ -27,7 +27,7 @@ from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.model import Scene
 from eyechart.rendering.scene.viewing import framed_camera, jittered_camera, lights, orbit
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 ATTEMPTS = 300
 # Number of images, index of the odd one, condition

@@ -14,7 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from eyechart.core.step import command
-from eyechart.rendering.steps import IMAGE, Writing, embedded, finish, only_split, read_shards
+from eyechart.rendering.step_helpers import (
+    IMAGE,
+    Writing,
+    embedded,
+    finish,
+    only_split,
+    read_shards,
+)
 from eyechart.tables.parquet import write_table
 
 MEASURED = ("human_avg", "human_sem", "human_std", "RT_avg", "RT_sem", "RT_std", "DINOv2G_avg",

@@ -18,7 +18,7 @@ from eyechart.rendering.attempts import NoRoomError, first_success
 from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.renderer import render
 from eyechart.rendering.scene.depth import draw_camera, draw_planned, scene_of
-from eyechart.rendering.steps import Drawing
+from eyechart.rendering.step_helpers import Drawing
 
 ATTEMPTS = 300
 THINGS = (1, 4)

@@ -21,7 +21,7 @@ from scipy.io import savemat
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.core.step import command
-from eyechart.rendering.steps import Writing, file_bytes, finish, read_shards
+from eyechart.rendering.step_helpers import Writing, file_bytes, finish, read_shards
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 HEADER = 116  # bytes of free text at the start of a MATLAB file, usually with the date

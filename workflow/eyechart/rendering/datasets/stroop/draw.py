@@ -26,7 +26,7 @@ from eyechart.rendering.datasets.stroop.concepts import concept_kind, draw_conce
 from eyechart.rendering.datasets.stroop.palettes import Color, contrast, palette
 from eyechart.rendering.datasets.stroop.words import Cell, check_typefaces, draw_word, grid
 from eyechart.rendering.drawing import save_array
-from eyechart.rendering.steps import Drawing, shard_indices
+from eyechart.rendering.step_helpers import Drawing, shard_indices
 
 Name = tuple[str, str]  # dataset and split
 Record = dict[str, Any]

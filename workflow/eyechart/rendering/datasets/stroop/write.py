@@ -11,7 +11,7 @@ Reads the shards' manifests; writes ``Stroop.csv`` (one row per word image), ``P
 
 from eyechart.core.step import command
 from eyechart.rendering.datasets.stroop.palettes import palette
-from eyechart.rendering.steps import Writing, finish, only_split, read_shards, write_csv
+from eyechart.rendering.step_helpers import Writing, finish, only_split, read_shards, write_csv
 
 WORDS = ("file", "word", "font", "background", "typeface", "size_px", "x", "y", "contrast")
 PALETTE = ("name", "red", "green", "blue")

@@ -7,16 +7,7 @@ import altair as alt
 from PIL import Image
 
 from eyechart.core.address import sort_key
-from eyechart.report.files import Inputs
-from eyechart.report.sections.attention.load import (
-    ROLE_NAMES,
-    Traced,
-    in_turn,
-    read_examples,
-    read_traced,
-)
-from eyechart.report.sections.attention.overlays import sheet
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     GREEN,
     GREY,
@@ -34,7 +25,16 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
-from eyechart.report.words import task_name
+from eyechart.report.files import Inputs
+from eyechart.report.labels import task_name
+from eyechart.report.sections.attention.load import (
+    ROLE_NAMES,
+    Traced,
+    in_turn,
+    read_examples,
+    read_traced,
+)
+from eyechart.report.sections.attention.overlays import sheet
 
 SERIES = {  # name, colour, dashes, shape
     "reference": (ROLE_NAMES["reference"], PURPLE, [2, 2], "diamond"),

@@ -14,8 +14,8 @@ from eyechart.core.address import sort_key
 from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs, identify
 from eyechart.report.format import share
+from eyechart.report.labels import natural
 from eyechart.report.sections.attention.check import check_summary
-from eyechart.report.words import natural
 from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS, read_noted
 from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eyechart.core.address import sort_key
+from eyechart.report.chart_style import Spec, svg_address
 from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
 from eyechart.report.images import png_address
+from eyechart.report.labels import task_name
 from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
 from eyechart.report.sections.attention.load import (
     ROLE_NAMES,
@@ -18,8 +20,6 @@ from eyechart.report.sections.attention.load import (
     read_traced,
 )
 from eyechart.report.sections.attention.overlays import sheet
-from eyechart.report.style import Spec, svg_address
-from eyechart.report.words import task_name
 from eyechart.tables.scores import ALL
 
 Row = dict[str, Any]

@@ -6,9 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from eyechart.report.files import Inputs
-from eyechart.report.sections.behavior.load import Behavior, read_behavior
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     BORDER,
     GREEN,
@@ -29,7 +27,9 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
-from eyechart.report.words import CONDITION_NAMES, SIGHTED, natural, task_name
+from eyechart.report.files import Inputs
+from eyechart.report.labels import CONDITION_NAMES, SIGHTED, natural, task_name
+from eyechart.report.sections.behavior.load import Behavior, read_behavior
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
 

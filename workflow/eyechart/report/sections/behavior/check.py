@@ -7,9 +7,9 @@ import polars as pl
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import TOLERANCE, Checker, absent, below
+from eyechart.tables.choice_scoring import OF_TEXT
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.scores import ALL
-from eyechart.tables.scoring import OF_TEXT
 
 RESCORED = tuple(f"accuracy_{scoring}" for scoring in OF_TEXT)
 GUESSED = ("accuracy", *RESCORED, "pair_accuracy")  # what chance says something about

@@ -9,9 +9,9 @@ import polars as pl
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import seed_for
 from eyechart.report.images import embed
+from eyechart.report.labels import SIGHTED
 from eyechart.report.sections.behavior.load import Behavior
-from eyechart.report.words import SIGHTED
-from eyechart.tables.scoring import score
+from eyechart.tables.choice_scoring import score
 
 Entry = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from eyechart.report.format import p_value, share
+from eyechart.report.labels import SIGHTED, WITHOUT_IMAGE, Criteria, listed
 from eyechart.report.sections.behavior.load import Behavior
-from eyechart.report.words import SIGHTED, WITHOUT_IMAGE, Criteria, listed
 from eyechart.tables.scores import ALL
 
 Row = dict[str, Any]

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from eyechart.core.errors import UserError
 from eyechart.report.files import check_pair, identify
+from eyechart.report.labels import BLIND, SIGHTED, natural
 from eyechart.report.sections.behavior.check import check_answers, check_distributions, check_scores
-from eyechart.report.words import BLIND, SIGHTED, natural
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 from eyechart.tables.responses import ANSWERS

@@ -5,8 +5,10 @@ from typing import Any
 
 import polars as pl
 
+from eyechart.report.chart_style import Spec, finish
 from eyechart.report.files import Inputs
 from eyechart.report.format import share
+from eyechart.report.labels import CONDITION_NAMES, SIGHTED, Criteria, task_name
 from eyechart.report.sections.behavior.charts import (
     KINDS,
     METRICS,
@@ -19,12 +21,10 @@ from eyechart.report.sections.behavior.charts import (
 from eyechart.report.sections.behavior.examples import differing
 from eyechart.report.sections.behavior.findings import compared, summarise
 from eyechart.report.sections.behavior.load import Behavior, audit, read_behavior
-from eyechart.report.style import Spec, finish
-from eyechart.report.words import CONDITION_NAMES, SIGHTED, Criteria, task_name
+from eyechart.tables.choice_scoring import LETTER, MEAN, OF_TEXT, PMI, SIMILARITY, SUM
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
 from eyechart.tables.scores import ALL
-from eyechart.tables.scoring import LETTER, MEAN, OF_TEXT, PMI, SIMILARITY, SUM
 
 OTHERS = {  # metrics that are a line of the small table
     "accuracy_text": "accuracy of the written response",

@@ -7,10 +7,7 @@ import altair as alt
 import polars as pl
 
 from eyechart.core.address import COMPONENT_NAMES, component, in_language_model, sort_key
-from eyechart.report.files import Inputs
-from eyechart.report.sections.concepts.load import METHOD, AddressSpan, Concepts, read_concepts
-from eyechart.report.sections.concepts.maps import confusions, scatter
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     GREEN,
     GREY,
@@ -28,6 +25,9 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
+from eyechart.report.files import Inputs
+from eyechart.report.sections.concepts.load import METHOD, AddressSpan, Concepts, read_concepts
+from eyechart.report.sections.concepts.maps import confusions, scatter
 from eyechart.tables.concepts import ANSWER, BACKGROUND, FONT, OTHER, SHARES, WORD
 
 COLORS = {WORD: BLUE, FONT: VERMILION, BACKGROUND: GREEN, OTHER: GREY}

@@ -6,8 +6,8 @@ import altair as alt
 import polars as pl
 
 from eyechart.core.randomness import seed_for
+from eyechart.report.chart_style import INK, Rows, Spec, base, finish, rounded, shares_matrix
 from eyechart.report.sections.concepts.load import AddressSpan, Concepts, letters
-from eyechart.report.style import INK, Rows, Spec, base, finish, rounded, shares_matrix
 from eyechart.tables.concepts import BACKGROUND, FONT, WORD
 
 THREE = (WORD, FONT, BACKGROUND)

@@ -6,8 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from eyechart.report.sections.patterns.load import Series
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     GREEN,
     GREY,
@@ -22,6 +21,7 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
+from eyechart.report.sections.patterns.load import Series
 
 SERIES_COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 MOST = len(SERIES_COLORS)  # more polygons than this are not legible

@@ -23,7 +23,9 @@ import polars as pl
 
 from eyechart.core import errors
 from eyechart.core.step import Json, command
+from eyechart.report.chart_style import equals, finish, svg_address
 from eyechart.report.files import Inputs
+from eyechart.report.labels import CONDITION_NAMES, SIGHTED, Criteria, task_name
 from eyechart.report.sections.behavior.charts import (
     accuracy_rows,
     one_accuracy,
@@ -44,9 +46,7 @@ from eyechart.report.sections.patterns.load import (
 )
 from eyechart.report.sections.patterns.radar import MOST, radar
 from eyechart.report.sections.patterns.slope import slope
-from eyechart.report.style import equals, finish, svg_address
 from eyechart.report.templates import render_sheet, write_page
-from eyechart.report.words import CONDITION_NAMES, SIGHTED, Criteria, task_name
 from eyechart.tables.scores import ALL, pattern_order
 
 WIDTH = 250  # px of a plot: with its labels it fits a phone

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from eyechart.report.sections.patterns.load import EncoderAgainstVLM
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     BORDER,
     GREY,
@@ -19,6 +18,7 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
+from eyechart.report.sections.patterns.load import EncoderAgainstVLM
 
 GAP = 0.05  # of the axis, between two labels
 CHANGES = {"the VLM does better": BLUE, "the VLM does worse": VERMILION, "both alike": GREY}

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from eyechart.report.chart_style import Spec
 from eyechart.report.files import Inputs
 from eyechart.report.sections.probing.components import components
 from eyechart.report.sections.probing.curves import all_curves
 from eyechart.report.sections.probing.load import read_results
 from eyechart.report.sections.probing.maps import all_selectivity, confusions
-from eyechart.report.style import Spec
 
 
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:

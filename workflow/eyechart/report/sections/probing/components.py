@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from eyechart.core.address import COMPONENT_NAMES
-from eyechart.report.sections.probing.load import TaskResult
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     COMPONENT_COLORS,
     INK,
     UNIT,
@@ -19,6 +18,7 @@ from eyechart.report.style import (
     scale_of,
     tips,
 )
+from eyechart.report.sections.probing.load import TaskResult
 
 SHOWN = (
     *("task", "scope", "component", "address", "span", "probe", "accuracy", "low", "high"),

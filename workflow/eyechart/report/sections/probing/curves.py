@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.sections.probing.load import TaskResult
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     GREY,
     INK,
@@ -26,6 +25,7 @@ from eyechart.report.style import (
     scale_of,
     tips,
 )
+from eyechart.report.sections.probing.load import TaskResult
 
 SERIES = {  # name, colour and dashes
     "accuracy": ("task", BLUE, [1, 0]),

@@ -6,8 +6,8 @@ from typing import Any
 
 from eyechart.core.address import COMPONENT_NAMES, COMPONENTS
 from eyechart.report.format import p_value, share
+from eyechart.report.labels import Criteria, listed
 from eyechart.report.sections.probing.load import TaskResult
-from eyechart.report.words import Criteria, listed
 
 
 def summarise(results: Sequence[TaskResult], criteria: Criteria) -> list[dict[str, Any]]:

@@ -11,9 +11,9 @@ import polars as pl
 from eyechart.core.address import component, sort_key
 from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs, check_pair
+from eyechart.report.labels import natural
 from eyechart.report.sections.probing.check import CONTROL, check_metrics, check_predictions
 from eyechart.report.sections.probing.compare import compare_components, select
-from eyechart.report.words import natural
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.parquet import read_table
 

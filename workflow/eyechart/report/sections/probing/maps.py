@@ -6,9 +6,7 @@ from typing import TypeAlias
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.sections.probing.curves import curve_rows, in_order
-from eyechart.report.sections.probing.load import TaskResult
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUES,
     CROWDED,
     INK,
@@ -22,7 +20,9 @@ from eyechart.report.style import (
     shares_matrix,
     tips,
 )
-from eyechart.report.words import natural
+from eyechart.report.labels import natural
+from eyechart.report.sections.probing.curves import curve_rows, in_order
+from eyechart.report.sections.probing.load import TaskResult
 
 SHARES = "% of each true class, over all seeds; rows are true answers"
 MOST = 0.8  # selectivity at which the colour is darkest

@@ -5,15 +5,15 @@ from itertools import groupby
 from typing import Any
 
 from eyechart.core.address import COMPONENT_NAMES, COMPONENTS
+from eyechart.report.chart_style import Rows
 from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
+from eyechart.report.labels import Criteria
 from eyechart.report.sections.probing.components import components
 from eyechart.report.sections.probing.curves import curve_rows, curve_start, one_curve
 from eyechart.report.sections.probing.findings import summarise
 from eyechart.report.sections.probing.load import TaskResult, read_results
 from eyechart.report.sections.probing.maps import confusion_rows, one_confusion, one_selectivity
-from eyechart.report.style import Rows
-from eyechart.report.words import Criteria
 
 CURVE_HEIGHT = 300  # px
 

@@ -6,9 +6,7 @@ from typing import Any
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.files import Inputs
-from eyechart.report.sections.readout.load import NAMES, Readout, blind_name, read_readouts
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     BORDER,
     CROWDED,
@@ -31,7 +29,9 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
-from eyechart.report.words import SIGHTED
+from eyechart.report.files import Inputs
+from eyechart.report.labels import SIGHTED
+from eyechart.report.sections.readout.load import NAMES, Readout, blind_name, read_readouts
 from eyechart.tables.readouts import MANY
 from eyechart.tables.regions import SEEN
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from eyechart.core.address import COMPONENTS, component, sort_key
 from eyechart.report.files import Inputs, check_pair, identify
+from eyechart.report.labels import BLIND, CONDITION_NAMES, SIGHTED
 from eyechart.report.sections.behavior.check import check_scores
 from eyechart.report.sections.readout.check import KEY, check_readouts
-from eyechart.report.words import BLIND, CONDITION_NAMES, SIGHTED
 from eyechart.tables.parquet import read_table
 from eyechart.tables.readouts import NOTE, READOUTS, SHUFFLED, TASKS
 from eyechart.tables.regions import SEEN

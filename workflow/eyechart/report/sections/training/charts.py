@@ -4,9 +4,9 @@ from typing import Any
 
 import altair as alt
 
+from eyechart.report.chart_style import LINE_COLORS, UNIT, Rows, Spec, base, finish, scale_of
 from eyechart.report.files import Inputs
 from eyechart.report.sections.training.load import CONDITIONS, read_curves
-from eyechart.report.style import LINE_COLORS, UNIT, Rows, Spec, base, finish, scale_of
 
 DASHES = dict(zip(CONDITIONS, ([1, 0], [4, 3]), strict=True))
 

@@ -5,10 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from eyechart.report.files import Inputs
-from eyechart.report.sections.verdict.classes import LANES, LOOKS, ClassLook
-from eyechart.report.sections.verdict.load import ModelVerdicts, grid, read_verdicts
-from eyechart.report.style import (
+from eyechart.report.chart_style import (
     BLUE,
     GREEN,
     GREY,
@@ -22,6 +19,9 @@ from eyechart.report.style import (
     rounded,
     scale_of,
 )
+from eyechart.report.files import Inputs
+from eyechart.report.sections.verdict.classes import LANES, LOOKS, ClassLook
+from eyechart.report.sections.verdict.load import ModelVerdicts, grid, read_verdicts
 
 RING = "M-1,0a1,1 0 1,0 2,0a1,1 0 1,0 -2,0zM-.55,0a.55,.55 0 1,1 1.1,0a.55,.55 0 1,1 -1.1,0z"
 STAGE_COLORS = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eyechart.report.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from eyechart.report.chart_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 from eyechart.tables.verdict import (
     BRAIN,
     ENCODED,

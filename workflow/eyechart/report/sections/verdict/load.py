@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
+from eyechart.report.labels import WITHOUT_IMAGE
 from eyechart.report.sections.verdict.check import check_verdicts
 from eyechart.report.sections.verdict.classes import (
     BAND_NAMES,
@@ -18,7 +19,6 @@ from eyechart.report.sections.verdict.classes import (
     ClassLook,
     skill_name,
 )
-from eyechart.report.words import WITHOUT_IMAGE
 from eyechart.tables.scores import pattern_order
 from eyechart.tables.verdict import ENCODED, NERVE, PATTERN, Verdict, parts, read_verdict
 from eyechart.tables.verdict_rules import RULES, Test, VerdictThresholds

@@ -5,7 +5,7 @@ folder of Parquet or Arrow shards (hf).
 Writes, under the dataset's folder: links to the images, or images from the table's bytes, in
 ``images/``; ``table.jsonl``; the receipt ``acquired.json``, last.
 
-    python -m eyechart.data.own.take --dataset mine --source /data/mine/questions.csv \
+    python -m eyechart.data.own.import_local --dataset mine --source /data/mine/questions.csv \
         --settings '{"layout": "table", "splits": ["all"], "columns": {"image": "file"}}' \
         --root data/raw/mine --output data/raw/mine/acquired.json
 """

@@ -3,8 +3,9 @@
 Reads: the needed files of the folder, and the model's spec.
 Writes: links to those files under data/models/<model>/; ``ready.json`` there, last.
 
-    python -m eyechart.models.sources.take_model --model llava_1_5_7b --source /mnt/weights/llava \
-        --spec config/models/llava_1_5_7b.yaml --output data/models/llava_1_5_7b/ready.json
+    python -m eyechart.models.sources.link_local_model --model llava_1_5_7b \
+        --source /mnt/weights/llava --spec config/models/llava_1_5_7b.yaml \
+        --output data/models/llava_1_5_7b/ready.json
 """
 
 import logging

@@ -1,0 +1,69 @@
+"""The sections `loading` and `extraction`: how models run, and what is stored of them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from eyechart.plan.config.base import (
+    BATCH,
+    UNIQUE,
+    Batch,
+    Name,
+    Override,
+    Section,
+    Span,
+    Texts,
+    Unique,
+    setting,
+)
+
+
+class LoadingSettings(Section):
+    """The keys of ``loading`` that may differ between models."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting(
+        "auto", "`auto` takes a GPU where there is one"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] | None = setting(
+        None, "precision of weights and forward pass; null: what the model's spec says"
+    )
+    attention: Literal["eager", "sdpa", "flash_attention_2"] | None = setting(
+        None, "attention implementation; null: what the model's spec says"
+    )
+    spread: bool = setting(False, "lay the model's blocks over all GPUs of the job")
+    bits: Literal[8, 4] | None = setting(
+        None, "quantise the weights of linear layers (bitsandbytes); null: not", unit="bits"
+    )
+
+
+class LoadingOverride(LoadingSettings, Override):
+    """What differs from ``loading`` for one model."""
+
+
+class Loading(LoadingSettings):
+    """How models are brought into memory. Numbers depend on it, so a change extracts again."""
+
+    models: dict[Name, LoadingOverride] = setting(
+        {}, "by model, what differs for it: `{llava_1_5_7b: {bits: 4}}`"
+    )
+
+
+class Extraction(Section):
+    """Which activations are stored."""
+
+    addresses: Texts = setting(
+        ["vision.*", "connector", "lm.*", "lm.norm"],
+        "layers: `vision.3`, `connector`, `lm.2`, `lm.norm`, globs such as `lm.*`, or a model's "
+        "own module paths",
+    )
+    spans: Annotated[list[Span | Literal["image_tokens"]], Field(min_length=1), Unique, UNIQUE] = (
+        setting(
+            ["cls", "image_mean", "last"],
+            "which tokens are pooled there; `image_tokens` keeps each",
+        )
+    )
+    dtype: Literal["float16", "float32"] = setting("float16", "precision of stored activations")
+    batch_size: Batch = setting("auto", BATCH)
+    prompt: Annotated[str, Field(pattern=r"\{question\}")] = setting(
+        "{question}", "the user's turn, with the field `{question}`; encoders do not read it"
+    )

@@ -1,0 +1,56 @@
+"""The section `probing`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from eyechart.plan.config.base import (
+    Count,
+    Draws,
+    Section,
+    mistake,
+    nested,
+    setting,
+)
+
+
+class LinearProbe(Section):
+    """Multinomial logistic regression at its optimum; it has no settings."""
+
+
+class MlpProbe(Section):
+    """The probe with a hidden layer."""
+
+    hidden: Count = setting(512, "width of the hidden layer; the default is VLM-Lens'")
+
+
+class Probes(Section):
+    """The kinds of probe that are trained; null switches one off."""
+
+    linear: LinearProbe | None = nested("logistic regression", null_stays=False)
+    mlp: MlpProbe | None = nested("the probe with a hidden layer", null_stays=False)
+
+    @model_validator(mode="after")
+    def _one(self) -> "Probes":
+        if self.linear is None and self.mlp is None:
+            raise mistake("mlp", " is None like the other, expected at least one kind of probe")
+        return self
+
+
+class Probing(Section):
+    """How probes are trained and tested."""
+
+    split: Literal["group", "official"] = setting(
+        "group",
+        "`group`: the derived split by group, see `test_share`; `official`: train on the split "
+        "train, test on val",
+    )
+    device: Literal["cpu", "cuda", "mps"] = setting(
+        "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
+    )
+    folds: Annotated[int, Field(ge=2)] = setting(
+        3, "folds of the cross-validation by group that chooses penalties"
+    )
+    seeds: Count = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
+    bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
+    probes: Probes = nested("the kinds of probe; null switches one off")

@@ -1,0 +1,40 @@
+"""The section `report`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from eyechart.plan.config.base import (
+    Count,
+    Natural,
+    OpenShare,
+    Positive,
+    Section,
+    Share,
+    Text,
+    setting,
+)
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: Text = setting("Eye exam", "heading")
+    gallery: Count = setting(6, "images with questions shown per dataset")
+    gallery_px: Annotated[int, Field(ge=16)] = setting(160, "width of a shown image", unit="px")
+    differing: Natural = setting(
+        4, "items shown per model and dataset that are answered differently without the image"
+    )
+    worst_pairs: Count = setting(6, "pairs of images shown on a model's page about them")
+    mined: Count = setting(100, "mined pairs shown on their sheet")
+    maps: Natural = setting(2, "items per model and dataset whose attention is drawn")
+    map_layers: Count = setting(3, "blocks whose attention is drawn, of each such item")
+    alpha: OpenShare = setting(0.01, "q below which a finding counts as significant")
+    selectivity: Share = setting(
+        0.10, "selectivity above which an address counts as holding the information"
+    )
+    curve_points: Annotated[int, Field(ge=10)] = setting(
+        400, "points of a training curve that are drawn at most"
+    )
+    png_scale: Positive = setting(2, "PNG pixels per SVG pixel")
+    megabytes: Positive = setting(10, "largest size of the page", unit="MB")

@@ -1,0 +1,31 @@
+"""The section `verdict`."""
+
+from typing import Literal
+
+from eyechart.plan.config.base import (
+    Name,
+    OpenShare,
+    Section,
+    Share,
+    Text,
+    setting,
+)
+
+
+class VerdictSettings(Section):
+    """The rules by which the verdict of a skill is decided: docs/verdict.md."""
+
+    alpha: OpenShare = setting(0.01, "q below which two stages count as different")
+    margin: Share = setting(0.1, "stages closer than this count as equal", unit="accuracy")
+    encoder: Text = setting(
+        "vision.read",
+        "the encoder's address; `vision.read`: the vision outputs that the connector takes",
+    )
+    blind: Literal["blank", "noise", "swapped", "no_image"] = setting(
+        "blank", "the condition whose answers count as given without the image"
+    )
+    patterns: dict[Name, str] | None = setting(
+        None,
+        "by dataset of a VLM's questions, the dataset of statements that its encoder matches; "
+        "null: each of the layout `mmvp` with the first of `mmvp_vlm`",
+    )

@@ -24,8 +24,8 @@ from test_readout_tasks import flags, position, run
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json, write_json
 from eyechart.readout.correspondence import score_points
-from eyechart.readout.gram_style import score_gram
 from eyechart.readout.odd_one_out import score_odd
+from eyechart.readout.style import score_gram
 from eyechart.tables.readouts import NOTE
 
 SPOTS = {"A": (20, 20), "B": (60, 20), "C": (20, 60), "D": (60, 60)}

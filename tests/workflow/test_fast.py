@@ -49,7 +49,7 @@ READ = {"read_out": 1, "draw_readout": 1, **DECIDED}  # of one dataset
     [
         (edit_logic("verdict/rules.py"), DECIDED),
         (verdicts(margin=0.2), DECIDED),
-        (edit_logic("readout/gram_style.py"), READ),
+        (edit_logic("readout/style.py"), READ),
         (edit_logic("readout/items.py"), {**READ, "read_out": 3, "draw_readout": 3}),
         (edit_logic("readout/depth/training.py"), {"train_depth_heads": 1, **READ}),
         (

@@ -80,8 +80,8 @@ class VerdictPlan:
                 found.append(
                     f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to "
                     f"show that something is absent takes at least {needed} (verdict.margin: "
-                    f"{margin}), so their verdicts can be `encoded_and_used` or `brain` where the "
-                    "difference is large, but hardly `eyes`, `nerve` or `prior`"
+                    f"{margin}), so their verdicts can be `encoded_and_used` where the "
+                    "difference is large, but hardly `prior`"
                 )
         return found
 

@@ -19,10 +19,9 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
         or thresholds.above(f.tests.get("encoder_lm"))
     ),
     "language model has it": lambda f, thresholds: thresholds.has(f.estimates.get("lm_best")),
-    "all that follows lacks it": lambda f, thresholds: all(
-        thresholds.lacks(f.estimates[stage])
-        for stage in ("connector", "lm_best")
-        if stage in f.estimates
+    "all that follows lacks it": lambda f, thresholds: (
+        f.kind == "encoder"
+        or all(thresholds.lacks(f.estimates.get(stage)) for stage in ("connector", "lm_best"))
     ),
     "what follows lacks it": lambda f, thresholds: thresholds.lacks(
         f.estimates.get("lm_best", f.estimates.get("connector"))

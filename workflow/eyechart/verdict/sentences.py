@@ -104,8 +104,8 @@ def _nerve(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
 def _eyes(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at = found.estimates
     text = (
-        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, an "
-        f"interval that ends less than {share(thresholds.margin)} above chance"
+        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, shown "
+        f"to be less than {share(thresholds.margin)} above chance (one-sided test at 5 %)"
     )
     if found.decisive == "encoder" and "alone" in at:
         text += f" (from single images {number(at['alone'])})"

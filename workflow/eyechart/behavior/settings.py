@@ -30,7 +30,7 @@ class ResponseSettings:
     prompt, orders
         How items are presented to a model that reads text; see ``PromptStyle``.
     scoring : ``sum``, ``mean``, ``pmi`` or ``letter``
-        What decides among choices; see ``tables.scoring``. ``letter`` scores their letters.
+        What decides among choices; see ``tables.choice_scoring``. ``letter`` scores their letters.
     items : ``test`` or ``all``
         Whether to ask only items of the test groups.
     most : int or None

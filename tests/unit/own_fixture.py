@@ -9,8 +9,8 @@ import polars as pl
 from mmvp_fixture import draw, write_rows
 from PIL import Image
 
+from eyechart.data.own import import_local
 from eyechart.data.own import prepare as own_prepare
-from eyechart.data.own import take as take_own
 
 ROOT = Path("data/raw/mine")
 TABLE = Path("mine/questions.csv")
@@ -38,7 +38,7 @@ def png(seed: int) -> bytes:
 
 def take(source: Path, layout: str = "table", splits: Any = ("all",), **settings: Any) -> Any:
     given = json.dumps({"layout": layout, "splits": list(splits), **settings})
-    take_own.main(
+    import_local.main(
         [
             *("--dataset", "mine", "--source", str(source), "--settings", given),
             *("--root", str(ROOT), "--output", str(ROOT / "acquired.json")),

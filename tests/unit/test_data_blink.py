@@ -80,8 +80,8 @@ def test_views_keep_the_bytes_that_came():
 
 def test_drawn_marks_are_not_drawn_again():
     examine(square=False, canvas_px=None, gap=0.0, skills=SKILLS[:1])
-    view = Image.open(f"out/pictures/val_{SEMANTIC}_1_1.jpg").convert("RGB")
-    canvas = Image.open(f"out/pictures/val_{SEMANTIC}_1_canvas.png")
+    view = Image.open(f"out/images/val_{SEMANTIC}_1_1.jpg").convert("RGB")
+    canvas = Image.open(f"out/images/val_{SEMANTIC}_1_canvas.png")
     assert canvas.crop((0, 0, *view.size)).tobytes() == view.tobytes()
 
 
@@ -118,7 +118,7 @@ def test_a_smaller_cap_is_part_of_a_larger_one_and_leaves_no_old_images():
     less, images, _ = prepare(SKILLS[:1], most=2)
     assert (len(more), len(less)) == (4, 2)
     assert set(less["item_id"]) < set(more["item_id"])
-    there = {path.as_posix() for path in Path("out/pictures").iterdir()}
+    there = {path.as_posix() for path in Path("out/images").iterdir()}
     assert there == set(images["path"])
 
 

@@ -82,7 +82,7 @@ def test_what_ref_marks_looks_like_what_the_answer_marks():
 
 
 def patch(image_id, place):
-    with Image.open(f"out/pictures/{image_id}.png") as image:
+    with Image.open(f"out/images/{image_id}.png") as image:
         pixels = np.asarray(image, np.float64)
     x, y = int(place[0]), int(place[1])
     padded = np.pad(pixels, ((3, 3), (3, 3), (0, 0)), mode="edge")
@@ -98,7 +98,7 @@ def test_sequences_are_groups_and_views_are_told_from_lights():
     views = images.filter(images["type"] == "view")
     assert len(views) == 12
     assert {Path(path).suffix for path in views["path"]} == {".png"}
-    with Image.open("out/pictures/v_wall_1.png") as image:
+    with Image.open("out/images/v_wall_1.png") as image:
         assert image.convert("RGB").tobytes() == photo(96, 72, 1).tobytes()
 
 

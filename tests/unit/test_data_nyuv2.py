@@ -73,7 +73,7 @@ def test_a_cap_is_per_split_and_removes_the_rest():
     examine()
     _, images = prepare(most=1)
     assert sorted(images["split"]) == ["test", "train"]
-    assert len(list(Path("out/pictures").iterdir())) == 4
+    assert len(list(Path("out/images").iterdir())) == 4
 
 
 def test_without_scenes_every_image_is_a_group():

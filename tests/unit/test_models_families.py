@@ -84,10 +84,10 @@ def test_llavas_addresses_are_its_hidden_states(llava):
 
 
 @pytest.mark.parametrize("images", [0, 1, 3])
-def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
+def test_token_ids_are_those_of_the_models_own_processor(llava, images):
     shade = Image.new("RGB", (50, 40), (9, 9, 9))
-    content = [{"type": "image", "image": shade}] * pictures + [{"type": "text", "text": "how so?"}]
-    ours = llava.row("how so?", [llava.prepare_image(shade)] * pictures).ids
+    content = [{"type": "image", "image": shade}] * images + [{"type": "text", "text": "how so?"}]
+    ours = llava.row("how so?", [llava.prepare_image(shade)] * images).ids
     theirs = llava.processor.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
@@ -95,7 +95,7 @@ def test_token_ids_are_those_of_the_models_own_processor(llava, pictures):
         return_dict=True,
     )
     assert ours == theirs["input_ids"][0]
-    assert sum(i == llava.image_id for i in ours) == 16 * pictures
+    assert sum(i == llava.image_id for i in ours) == 16 * images
 
 
 def test_a_prompt_that_holds_the_mark_of_a_picture_is_refused(llava):

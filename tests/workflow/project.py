@@ -134,7 +134,7 @@ class Project:
         """Start a run and kill Snakemake and all its jobs, with no warning, at one point.
 
         The job that comes first to that call of the function waits there, while ``meanwhile()``
-        runs; see :func:`holding.hold`.
+        runs; see :func:`stopping_steps.hold`.
         """
         reached = hold(self.path("workflow"), function, call)  # on the path of jobs alone
         run = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Hold this process at one call of one function; ``holding.hold`` puts this file in place.
+"""Hold this process at one call of one function; ``stopping_steps.hold`` puts this file in place.
 
 Python imports it when it starts. ``hold.json`` beside it names the function, the number of the call
 before which the process stops, and the file that is made there, so that whoever waits knows. The

@@ -1,13 +1,11 @@
 """Time extraction against the bare forward pass, and shared prefixes against the joint pass.
 
-Builds a randomly initialised LLaVA, draws noise pictures, and times variants in turn (A B C A B C),
-so that whatever else the machine does falls on all alike; prints medians and ratios, of wall time
-and of the processor time of all threads, which a busy machine distorts less.
+Builds a random LLaVA, draws noise images, and times variants in turn (A B C A B C). Prints medians
+and ratios of wall time, and of the processor time of all threads, which other load distorts less.
 
     PYTHONPATH=workflow python bench/extraction.py --size 60m --pictures 16 --questions 1 --rounds 5
 
 On a GPU, a LLaVA of 7B's shape, at batch 1, 16 and auto:
-
     … --size 7b --pictures 64 --questions 10 --rounds 3 --device cuda --dtype bfloat16 --batch auto
 """
 
@@ -291,8 +289,8 @@ def main() -> None:
         if bench.adapter.device.type == "cuda":
             print(torch.cuda.max_memory_allocated() / 1e6)
             return
-        status = Path("/proc/self/status").read_text()
-        print(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
+        peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        print(int(peak[1]) / 1024)
         return
     with tempfile.TemporaryDirectory() as folder:
         compare(args, Path(folder))

@@ -14,7 +14,14 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
 from eyechart.verdict import decide
-from eyechart.verdict.planted import CONNECTOR, LM, READ, SCENARIOS, UNREAD, write_tables
+from eyechart.verdict.planted import (
+    CONNECTOR,
+    LM,
+    READ_BLOCK,
+    SCENARIOS,
+    UNREAD_BLOCK,
+    write_tables,
+)
 
 ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readout/m/drawn"
 SIGHTED = "results/behavior/responses/m/drawn/sighted.parquet"
@@ -77,8 +84,8 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     perfect = pl.read_parquet(path).with_columns(predicted=pl.col("answer"))
     add(path, perfect.with_columns(readout=pl.lit("points/shuffled")))
-    add(path, perfect.filter(address=READ).with_columns(readout=pl.lit("cls")))
-    add(path, perfect.filter(address=READ).with_columns(address=pl.lit("vision")))
+    add(path, perfect.filter(address=READ_BLOCK).with_columns(readout=pl.lit("cls")))
+    add(path, perfect.filter(address=READ_BLOCK).with_columns(address=pl.lit("vision")))
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["encoder_value"] < 0.4 and row["lm_best_value"] < 0.4
@@ -87,7 +94,7 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
 def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
     words = write_model(tmp_path, "works", n=200)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    own = pl.read_parquet(path).filter(address=READ)
+    own = pl.read_parquet(path).filter(address=READ_BLOCK)
     add(path, own.with_columns(seen=pl.lit("alone"), predicted=pl.col("answer")))
     decide.main(words)
     (row,) = read(tmp_path / OUT)
@@ -97,10 +104,12 @@ def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):
 def test_another_address_may_stand_for_the_encoder(tmp_path):
     words = write_model(tmp_path, "works", n=60)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    early = pl.read_parquet(path).filter(address=READ).with_columns(address=pl.lit("vision.1"))
+    early = (
+        pl.read_parquet(path).filter(address=READ_BLOCK).with_columns(address=pl.lit("vision.1"))
+    )
     add(path, early.with_columns(predicted=pl.col("answer")))
     decide.main(words)
-    assert read(tmp_path / OUT)[0]["encoder_address"] == READ
+    assert read(tmp_path / OUT)[0]["encoder_address"] == READ_BLOCK
     words[words.index("--settings") + 1] = json.dumps(
         {"alpha": 0.01, "margin": 0.1, "encoder": "vision.1", "blind": "blank", "patterns": {}}
     )
@@ -111,11 +120,11 @@ def test_another_address_may_stand_for_the_encoder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reads", "expected"),
     [
-        ("only an unread block has it", [READ], "eyes"),
-        ("only an unread block has it", [UNREAD], "nerve"),
-        ("only the read block has it", [READ], "nerve"),
-        ("only the read block has it", [UNREAD], "eyes"),
-        ("only the read block has it", [READ, UNREAD], "nerve"),
+        ("only an unread block has it", [READ_BLOCK], "eyes"),
+        ("only an unread block has it", [UNREAD_BLOCK], "nerve"),
+        ("only the read block has it", [READ_BLOCK], "nerve"),
+        ("only the read block has it", [UNREAD_BLOCK], "eyes"),
+        ("only the read block has it", [READ_BLOCK, UNREAD_BLOCK], "nerve"),
     ],
 )
 def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
@@ -156,7 +165,7 @@ def test_a_trained_probe_and_an_untrained_readout_are_not_compared(tmp_path):
     """A probe finds more than an answer of an encoder, so their difference is one of methods."""
     words = write_model(tmp_path, "works", n=200, task="color")
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    change(path, keep=pl.col("address").is_in([READ, CONNECTOR]))
+    change(path, keep=pl.col("address").is_in([READ_BLOCK, CONNECTOR]))
     probes = write_probes(tmp_path, "color", 0.3, 200)
     at = words.index("--probes") + 1
     decide.main([*words[:at], str(probes), *words[at:]])
@@ -221,7 +230,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
 def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
     words = write_model(tmp_path, "works", n=400)
     path = tmp_path / f"{READOUTS}.predictions.parquet"
-    change(path, seen=pl.lit("alone"), keep=pl.col("address") == READ)
+    change(path, seen=pl.lit("alone"), keep=pl.col("address") == READ_BLOCK)
     words = flags(tmp_path, kind="encoder", items=[tmp_path / ITEMS], readouts=[path])
     decide.main(words)
     (row,) = read(tmp_path / OUT)

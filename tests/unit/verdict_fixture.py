@@ -15,7 +15,7 @@ from eyechart.tables.probes import PROBES
 from eyechart.tables.verdict import parts, read_verdict
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Skill, StageEvidence
-from eyechart.verdict.planted import CONNECTOR, LM, READ, SCENARIOS, choices_of, write_tables
+from eyechart.verdict.planted import CONNECTOR, LM, READ_BLOCK, SCENARIOS, choices_of, write_tables
 
 MODELS = {
     name: SCENARIOS[name].right[0]
@@ -40,7 +40,7 @@ def skills_of(name: str, n: int, seed: int, count: int, size: int = 1) -> list[S
         right = {place: (one == 0).astype(float) for place, one in chosen.items()}
         groups = (np.arange(n) // size).astype(str)
         best, _ = cross_fitted(np.stack([right[a] for a in LM]), groups, rng)
-        read = {"encoder": right[READ], "connector": right[CONNECTOR], "lm_best": best}
+        read = {"encoder": right[READ_BLOCK], "connector": right[CONNECTOR], "lm_best": best}
         chance = 1 / case.choices
         stages = {k: StageEvidence(v, k, "readout", chance) for k, v in read.items()}
         for stage, condition in (("sighted", "sighted"), ("blind", "blank")):
@@ -73,7 +73,7 @@ def flags(
 ) -> list[str]:
     """Give the command line of the step; lists that are not named are empty."""
     card = root / f"results/models/{model}/card.json"
-    write_json(card, {"reads": reads or [READ]})
+    write_json(card, {"reads": reads or [READ_BLOCK]})
     words = ["--model", model, "--kind", kind, "--contains", contains, "--card", str(card)]
     for name in ("items", "answers", "readouts", "probes", "encoder_items", "encoder_answers"):
         words += [f"--{name.replace('_', '-')}", *map(str, lists.get(name, []))]

@@ -128,12 +128,8 @@ def _regex(text: str, results: str | None) -> re.Pattern[str]:
         start = start if results is None else re.escape(f"{results}/")
         rest = text.removeprefix(f"{ROOT}/")
     pieces = _NAME.split(rest)  # literal, name, literal, …
-    return re.compile(
-        start
-        + "".join(
-            f"(?P<{piece}>[^/]+)" if n % 2 else re.escape(piece) for n, piece in enumerate(pieces)
-        )
-    )
+    named = (f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(pieces))
+    return re.compile(start + "".join(named))
 
 
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:

@@ -147,14 +147,14 @@ class WorkflowPlan:
         """Return what to take of an existing dataset: ``{"layout": …, "splits": [names]}``."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
         taken = {"layout": dataset["layout"], "splits": list(dataset["splits"])}
-        return canonical({**taken, **_optional_slice(dataset, *keys)})
+        return canonical({**taken, **_slice(dataset, *keys)})
 
     def prepare_settings(self, wildcards: Any) -> str:
         """Return the settings of a dataset's tables."""
         dataset, layout = self._dataset(wildcards), self._layout(wildcards)
         split = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
         canvas = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
-        return canonical({**split, **canvas, **_optional_slice(dataset, *layout.prepare_keys)})
+        return canonical({**split, **canvas, **_slice(dataset, *layout.prepare_keys)})
 
     def extraction_settings(self, wildcards: Any) -> str:
         """Return the settings of an extraction; for an encoder the prompt is a constant."""
@@ -295,9 +295,5 @@ class WorkflowPlan:
 
 
 def _slice(settings: Config, *keys: str) -> Config:
-    return {key: settings[key] for key in keys}
-
-
-def _optional_slice(settings: Config, *keys: str) -> Config:
     """Return those of the keys that are present."""
     return {key: settings[key] for key in keys if key in settings}

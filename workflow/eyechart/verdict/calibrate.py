@@ -96,13 +96,8 @@ def words_of(
 def as_page(table: pl.DataFrame) -> str:
     """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
     counts = table["n"].unique(maintain_order=True).to_list()
-    heads = [
-        "planted",
-        "right is",
-        *(f"n = {n}" for n in counts),
-        "intervals that cover",
-        "p < .05",
-    ]
+    heads = ["planted", "right is", *(f"n = {n}" for n in counts)]
+    heads += ["intervals that cover", "p < .05"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for (name,), rows in table.group_by("scenario", maintain_order=True):
         cells = [

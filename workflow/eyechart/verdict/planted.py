@@ -23,9 +23,9 @@ from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.responses import ANSWERS
 from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
 
-READ, UNREAD, CONNECTOR = "vision.2", "vision.3", "connector"
+READ_BLOCK, UNREAD_BLOCK, CONNECTOR = "vision.2", "vision.3", "connector"
 LM = ("lm.0", "lm.1", "lm.2", "lm.3", "lm.norm")
-PATH = (READ, CONNECTOR, *LM)  # what each address gets its information from is the one before
+PATH = (READ_BLOCK, CONNECTOR, *LM)  # what each address gets its information from is the one before
 FULL, NOISE = 1.5, 0.25  # 0.67 right of four, and a little less from address to address
 QUESTION = 0.75  # what the question gives away in "question"
 SPAN = "last"
@@ -95,10 +95,10 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
 
     for address in PATH:
         noise = noise + NOISE * rng.normal(size=(n, c))
-        component = {READ: "vision", CONNECTOR: CONNECTOR}.get(address, "lm")
+        component = {READ_BLOCK: "vision", CONNECTOR: CONNECTOR}.get(address, "lm")
         scores[address] = lifted(noise, component)
-        if address == READ:
-            scores[UNREAD] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
+        if address == READ_BLOCK:
+            scores[UNREAD_BLOCK] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
     letter, question = rng.normal(size=(n, c)), rng.normal(size=(n, c))
     question[:, 0] += QUESTION
     heads = {"features": scores[LM[-1]], "letter": letter, "question": question}
@@ -159,7 +159,7 @@ def write_tables(
         [root / paths.READOUT_PREDICTIONS.at(**at)] * (case.evidence == "readout"),
         [root / paths.PROBES.at(**at, task=t) for t in tasks if case.evidence == "probe"],
     )
-    write_json(found.card, {"reads": [READ]})
+    write_json(found.card, {"reads": [READ_BLOCK]})
     _write(found.items[0], ITEMS, items, choices=letters.tolist(), images=["i"], prompt="Which?",
            split="val", group_split="test", type="t", meta="{}")  # fmt: skip
     for path in found.answers:
@@ -178,7 +178,7 @@ def write_tables(
 
 def _readouts(items: pl.DataFrame, said: dict[str, np.ndarray], case: Scenario) -> pl.DataFrame:
     vision = case.kind == "encoder"
-    places = (READ, UNREAD) if vision else (READ, UNREAD, CONNECTOR, *LM)
+    places = (READ_BLOCK, UNREAD_BLOCK) if vision else (READ_BLOCK, UNREAD_BLOCK, CONNECTOR, *LM)
     seen = "alone" if vision else "canvas"
     return pl.concat(
         items.with_columns(

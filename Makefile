@@ -46,7 +46,7 @@ test: .venv/dev.installed chromium lint
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
 	$(BIN)/python -m pytest -m "not slow" tests/workflow
 
-# Plans every preset and every documented_commands command, and shows every step the flags of its docstring.
+# Plans every preset and every documented command, and shows every step the flags of its docstring.
 test-plans: .venv/dev.installed
 	$(BIN)/python -m pytest -m slow $(SPREAD) tests/unit/test_setup_commands.py
 	$(BIN)/python -m pytest $(SPREAD) tests/workflow/test_inputs.py tests/workflow/test_commands.py

@@ -27,12 +27,10 @@ class LensPredictions:
 
     Attributes
     ----------
-    log_probability : float64, shape (l, c)
-        Log-probability of the token that distinguishes each choice from the others.
-    rank : int64, shape (l, c)
-        Rank of that token in the vocabulary, from 1.
-    top : list of int
-        The most likely token.
+    log_probability : float64, shape (l, c); log-probability of the token that distinguishes each
+        choice from the others
+    rank : int64, shape (l, c); rank of that token in the vocabulary, from 1
+    top : the most likely token
     """
 
     log_probability: np.ndarray
@@ -56,10 +54,8 @@ class TokenPredictions:
 
     Attributes
     ----------
-    log_probability : float64, shape (l, t, c)
-        Log-probabilities of the tokens of the choices.
-    top : int64, shape (l, t, k)
-        The most likely tokens.
+    log_probability : float64, shape (l, t, c); log-probabilities of the tokens of the choices
+    top : int64, shape (l, t, k); the most likely tokens
     top_log_probability : float32, of the same shape
     """
 

@@ -33,10 +33,7 @@ class Mark:
 def marks_of(path: Path | None, items: Sequence[Item]) -> dict[str, list[tuple[str, Mark]]]:
     """Return image id and mark of each region, by item id; empty lists without a table.
 
-    Raises
-    ------
-    UserError
-        If a region is on an image that is not its item's.
+    Raise a UserError if a region is on an image that is not its item's.
     """
     found: dict[str, list[tuple[str, Mark]]] = {item["item_id"]: [] for item in items}
     table = read_regions(path, CANVAS) if path else {}

@@ -39,8 +39,8 @@ class Tables:
 
         Parameters
         ----------
-        weights : by address, float32, shape (heads, t)
-            Attention from the answer position to the whole prompt.
+        weights : by address, float32, shape (heads, t); attention from the answer position to the
+            whole prompt
         image : bool, shape (t,)
         shares : for each region, over image tokens only
         """

@@ -24,14 +24,11 @@ class AttentionSettings:
 
     Attributes
     ----------
-    items : int
-        Maximum number of items per task, drawn by seed from the test groups.
+    items : maximum number of items per task, drawn by seed from the test groups
     prompt, choices
         How items are presented to the model, as in the behavior stage; see ``PromptStyle``.
-    images : int
-        Number of items per task whose attention to every image token is stored for figures.
-    top : int
-        Number of words stored per image token; 0 for none.
+    images : number of items per task whose attention to every image token is stored for figures
+    top : number of words stored per image token; 0 for none
     """
 
     items: int
@@ -56,12 +53,8 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
     """Read the items to trace, sorted by id.
 
     Candidates are items of the test groups with an image and an answer among their choices. Per
-    task ``most`` are drawn by seed, spread over as many groups as possible.
-
-    Raises
-    ------
-    UserError
-        If there are no candidates.
+    task ``most`` are drawn by seed, spread over as many groups as possible. Raise a UserError if
+    there are no candidates.
     """
     rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
     asked = [r for r in rows if r["group_split"] == "test" and traceable(r)]

@@ -45,9 +45,7 @@ class Summary:
 
     Parameters
     ----------
-    draws : int
-        Number of bootstrap draws.
-    seed : int
+    draws : number of bootstrap draws
     """
 
     def __init__(self, model: str, dataset: str, draws: int, seed: int) -> None:

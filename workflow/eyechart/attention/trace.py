@@ -26,14 +26,11 @@ class Trace:
 
     Attributes
     ----------
-    image : bool, shape (t,)
-        Which tokens of the prompt are image tokens.
-    weights : by address, float32, shape (heads, t)
-        Attention from the answer position; without blocks that return none.
-    hidden : by address, shape (s, d)
-        Output of each block; the last row is the answer position.
-    own : float32, shape (vocabulary,)
-        The model's own log-probabilities at the answer position.
+    image : bool, shape (t,); which tokens of the prompt are image tokens
+    weights : by address, float32, shape (heads, t); attention from the answer position; without
+        blocks that return none
+    hidden : by address, shape (s, d); output of each block; the last row is the answer position
+    own : float32, shape (vocabulary,); the model's own log-probabilities at the answer position
     words : token id of each choice, or None if the next token does not distinguish them
     """
 

@@ -48,10 +48,7 @@ def marks_by_item(
 ) -> dict[str, list[Mark]]:
     """Return each item's marks, and those of another item of its task moved onto its images.
 
-    Raises
-    ------
-    UserError
-        If a region extends beyond its image.
+    Raise a UserError if a region extends beyond its image.
     """
     own = marks_of(regions, items)
     marked = [item for item in items if own[item["item_id"]]]
@@ -70,10 +67,7 @@ def marks_by_item(
 def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
     """Load a model with eager attention; if refused, without it, and return the reason.
 
-    Raises
-    ------
-    UserError
-        If it cannot be loaded either way, or has no language model.
+    Raise a UserError if it cannot be loaded either way, or has no language model.
     """
     refused = ""
     try:

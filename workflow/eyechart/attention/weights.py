@@ -27,11 +27,9 @@ def collect_attention(
 
     Parameters
     ----------
-    model : nn.Module
     blocks : module path of each block, by address
-    keys : int
-        Number of tokens of the prompt: attention to anything else (a decoder's self-attention,
-        cross-attention to other states) is not collected.
+    keys : number of tokens of the prompt: attention to anything else (a decoder's self-attention,
+        cross-attention to other states) is not collected
 
     Yields
     ------

@@ -64,9 +64,7 @@ def compare_column(
     Parameters
     ----------
     vectors : ndarray, shape (n, d)
-    rows : list of (words, concepts)
-        The rows of each image set among the vectors.
-    banks, settings, seed
+    rows : list of (words, concepts); the rows of each image set among the vectors
     """
     cues: list[Row] = []
     separation: list[Row] = []

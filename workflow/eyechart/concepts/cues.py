@@ -23,10 +23,10 @@ class Hits:
 
     Attributes
     ----------
-    shares : ndarray of float, shape (s, 4, m_d)
-        Of images whose three colours differ: word, font, background, other; they sum to 1.
-    congruent : ndarray of float, shape (s, m_c)
-        Of images whose word and font are one colour, and the background another.
+    shares : ndarray of float, shape (s, 4, m_d); of images whose three colours differ: word, font,
+        background, other; they sum to 1
+    congruent : ndarray of float, shape (s, m_c); of images whose word and font are one colour, and
+        the background another
     groups, congruent_groups : ndarray of str, shapes (m_d,) and (m_c,)
     """
 
@@ -42,8 +42,7 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
     Parameters
     ----------
     found : ndarray of int, shape (s, m)
-    cues : ndarray of int, shape (3, m)
-        Word, font, background.
+    cues : ndarray of int, shape (3, m); word, font, background
     groups : ndarray of str, shape (m,)
     """
     word, font, background = cues
@@ -74,14 +73,9 @@ def cue_rows(hits: Hits, settings: list[Row], k: int, draws: int, rng: Generator
 
     Parameters
     ----------
-    hits : Hits
-    settings : list of dict, of length s
-        The other columns of each row.
-    k : int
-        The number of colours; a random colour follows a cue with probability 1 / k.
-    draws : int
-        Of the bootstrap over groups.
-    rng : Generator
+    settings : list of dict, of length s; the other columns of each row
+    k : the number of colours; a random colour follows a cue with probability 1 / k
+    draws : of the bootstrap over groups
     """
     s, c, m = hits.shares.shape
     limits = bootstrap_interval(hits.shares.reshape(s * c, m), hits.groups, draws, rng)

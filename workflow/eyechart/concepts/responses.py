@@ -21,10 +21,7 @@ _COLUMNS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 def read_sighted(path: Path, model: str, dataset: str) -> pl.DataFrame:
     """Load sighted responses: ``item_id``, ``predicted``, a row per item and order.
 
-    Raises
-    ------
-    UserError
-        If the table is of another model, dataset or condition.
+    Raise a UserError if the table is of another model, dataset or condition.
     """
     table = pl.DataFrame(read_table(path, _COLUMNS))
     expected = {"model": model, "dataset": dataset, "condition": SIGHTED}

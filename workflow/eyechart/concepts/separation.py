@@ -30,7 +30,6 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
     ----------
     coordinates : ndarray, shape (n_c, r)
     labels : ndarray of int, shape (n_c,)
-    k : int
 
     Notes
     -----
@@ -84,9 +83,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
     Parameters
     ----------
     coordinates : ndarray, shape (n_c, r)
-    labellings : ndarray of int, shape (v, n_c)
-        Every concept has at least two images.
-    k : int
+    labellings : ndarray of int, shape (v, n_c); every concept has at least two images
     """
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]  # (v, k, n_c)

@@ -24,10 +24,9 @@ class Components:
     Attributes
     ----------
     mean : ndarray, shape (d,)
-    axes : ndarray, shape (r, d)
-        Of length 1, the largest variance first; each axis's largest entry is positive.
-    explained : ndarray, shape (r,)
-        Share of the variance in each.
+    axes : ndarray, shape (r, d); of length 1, the largest variance first; each axis's largest entry
+        is positive
+    explained : ndarray, shape (r,); share of the variance in each
     """
 
     mean: np.ndarray
@@ -46,9 +45,8 @@ def fit(concepts: np.ndarray, most: int) -> Components:
     Parameters
     ----------
     concepts : ndarray, shape (n_c, d)
-    most : int
-        The most components; never more than ``min(d, n_c - 1)``, nor than the directions in which
-        vectors differ by more than rounding.
+    most : the most components; never more than ``min(d, n_c - 1)``, nor than the directions in
+        which vectors differ by more than rounding
 
     Notes
     -----
@@ -83,8 +81,7 @@ def keys(dots: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     dots : ndarray, shape (..., references)
-    first, second : ndarray
-        Squared lengths of targets and of references, broadcast against ``dots``.
+    first, second : squared lengths of targets and of references, broadcast against ``dots``
     """
     distance = np.maximum(first - 2 * dots + second, 0)
     farthest = distance.max()
@@ -135,12 +132,9 @@ def votes(
     ----------
     found : dot products (m, n_c), squared lengths (m, 1) and (n_c,)
     labels : ndarray of int, shape (n_c,)
-    k : int
-        The number of concepts.
-    neighbours : int
-    power : float
-        A vote has the weight of its cosine to this power; a negative cosine has weight 0 unless the
-        power is 0. Of concepts with equal votes, that of the nearest neighbour is chosen.
+    k : the number of concepts
+    power : a vote has the weight of its cosine to this power; a negative cosine has weight 0 unless
+        the power is 0. Of concepts with equal votes, that of the nearest neighbour is chosen
     """
     order = keys(*found)
     last = order.shape[1] - min(neighbours, order.shape[1])

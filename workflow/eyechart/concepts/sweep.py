@@ -23,14 +23,12 @@ class Sweep:
 
     Attributes
     ----------
-    found : ndarray of int, shape (2, 1 + r, m)
-        The nearest colour of each word image, by method and n.
-    hits : Hits
-        The cues that these follow; settings run over methods, and within each over n.
-    separation : list of dict
-        A row per n.
-    coordinates : ndarray, shape (m + n_c, 2)
-        Of words, then of concepts, in the first two components; 0 if there are fewer.
+    found : ndarray of int, shape (2, 1 + r, m); the nearest colour of each word image, by method
+        and n
+    hits : the cues that these follow; settings run over methods, and within each over n
+    separation : a row per n
+    coordinates : ndarray, shape (m + n_c, 2); of words, then of concepts, in the first two
+        components; 0 if there are fewer
     """
 
     found: np.ndarray

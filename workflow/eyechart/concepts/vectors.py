@@ -24,16 +24,11 @@ class ImageSet:
 
     Attributes
     ----------
-    names : list of str
-    prompt : str
-        Empty in scope image.
-    words, concepts : DataFrame
-        ``id`` (of the scope), ``image_id``, ``group``; then ``word, font, background`` or
-        ``concept`` by name.
-    cues : ndarray of int, shape (3, m)
-        Codes of word, font and background of each word image.
-    labels : ndarray of int, shape (n_c,)
-        Codes of the concept images.
+    prompt : empty in scope image
+    words, concepts : ``id`` (of the scope), ``image_id``, ``group``; then ``word, font,
+        background`` or ``concept`` by name
+    cues : ndarray of int, shape (3, m); codes of word, font and background of each word image
+    labels : ndarray of int, shape (n_c,); codes of the concept images
     """
 
     names: list[str]
@@ -55,10 +50,7 @@ class ImageSet:
     def rows(self, ids: list[str], source: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of words and of concepts among the ids of a manifest.
 
-        Raises
-        ------
-        UserError
-            If the manifest has no row of one of them.
+        Raise a UserError if the manifest has no row of one of them.
         """
         place = {name: row for row, name in enumerate(ids)}
         found = []
@@ -73,12 +65,9 @@ class ImageSet:
 def read_banks(items: Path, images: Path) -> dict[str, list[ImageSet]]:
     """Load the image sets of each scope: one for scope image, one per prompt for scope item.
 
-    Raises
-    ------
-    UserError
-        If the tables are not of a dataset in the layout ``stroop``: no choices or several lists of
-        them, a label that is not a choice, fewer than two images of a colour, or no word image
-        with three different colours.
+    Raise a UserError if the tables are not of a dataset in the layout ``stroop``: no choices or
+    several lists of them, a label that is not a choice, fewer than two images of a colour, or no
+    word image with three different colours.
     """
     items_table = pl.DataFrame(read_table(items, ["item_id", "images", "prompt", "choices"]))
     labels = [LABEL + name for name in (*CUES, CONCEPT)]

@@ -10,10 +10,7 @@ DEVICES = ("cuda", "mps", "cpu")  # in the order in which ``auto`` tries them
 def device_of(name: str) -> torch.device:
     """Return the device of a name; ``auto`` is the first of :data:`DEVICES` that is available.
 
-    Raises
-    ------
-    UserError
-        If the device is not available.
+    Raise a UserError if the device is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":

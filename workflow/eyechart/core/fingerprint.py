@@ -28,8 +28,7 @@ def fingerprint(module: str) -> str:
 
     Parameters
     ----------
-    module : str
-        Dotted name inside the package, e.g. ``"eyechart.probing.train_probes"``.
+    module : dotted name inside the package, e.g. ``"eyechart.probing.train_probes"``
     """
     digest = hashlib.sha256()
     for name in sorted(closure(module)):

@@ -10,12 +10,8 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
     """Link every file of a folder under ``root``; nothing is copied.
 
     Files are linked, not folders, so that a later atomic write under ``root`` replaces a link and
-    never the user's own file. If the folder is ``root`` itself, nothing is done.
-
-    Raises
-    ------
-    UserError
-        If a real file is in the place of a link.
+    never the user's own file. If the folder is ``root`` itself, nothing is done. Raise a UserError
+    if a real file is in the place of a link.
     """
     if top.resolve() == root.resolve():
         return

@@ -16,11 +16,7 @@ def read_rows(lock: Path, columns: tuple[str, ...], expected: str) -> list[dict[
     """Return the rows in order; none if the file does not exist.
 
     ``expected`` ends the error sentence about a row whose length differs from that of ``columns``.
-
-    Raises
-    ------
-    UserError
-        If the columns differ, or the length of a row does.
+    Raise a UserError if the columns differ, or the length of a row does.
     """
     if not lock.exists():
         return []

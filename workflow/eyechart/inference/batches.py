@@ -21,8 +21,7 @@ class AdaptiveBatchSize:
     Parameters
     ----------
     size : int or ``auto``
-    setting : str
-        Name of the setting, for errors.
+    setting : name of the setting, for errors
     """
 
     def __init__(self, size: int | str, setting: str = "extraction.batch_size") -> None:
@@ -36,12 +35,8 @@ class AdaptiveBatchSize:
         """Yield batches of consecutive values, each with the result of ``work``.
 
         If memory runs out, the same values are retried in smaller batches, so ``work`` must have no
-        side effects when it fails.
-
-        Raises
-        ------
-        UserError
-            If memory runs out and the size is fixed, or is down to one.
+        side effects when it fails. Raise a UserError if memory runs out and the size is fixed, or
+        is down to one.
         """
         done = 0
         while done < len(values):

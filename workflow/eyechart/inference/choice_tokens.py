@@ -26,13 +26,10 @@ class Script:
 
     Attributes
     ----------
-    row : Row
     choices : list of token ids, one list per choice
-    branches : list of token ids
-        Beginnings of choices, none a prefix of another; a single empty one if all choices have one
-        token.
-    wants_text : bool
-        Whether to generate a greedy answer too.
+    branches : list of token ids; beginnings of choices, none a prefix of another; a single empty
+        one if all choices have one token
+    wants_text : whether to generate a greedy answer too
     """
 
     row: Row
@@ -65,15 +62,11 @@ class Response:
 def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int | None) -> Script:
     """Return the script of a prompt.
 
+    Raise a UserError if a choice has no tokens, or prompt and answer exceed the model's context.
+
     Parameters
     ----------
-    most : int or None
-        Maximum number of tokens of the greedy answer, if one is requested.
-
-    Raises
-    ------
-    UserError
-        If a choice has no tokens, or prompt and answer exceed the model's context.
+    most : maximum number of tokens of the greedy answer, if one is requested
     """
     ids = [adapter.answer_ids(row, choice) for choice in choices]
     for choice, own in zip(choices, ids, strict=True):

@@ -25,10 +25,8 @@ class Pack:
 
     Attributes
     ----------
-    question : int64, shape (b, t)
-        Index of a token's question within its row; -1 at padding.
-    offset : int64, shape (b, t)
-        Index of a token within its question.
+    question : int64, shape (b, t); index of a token's question within its row; -1 at padding
+    offset : int64, shape (b, t); index of a token within its question
     """
 
     question: Tensor

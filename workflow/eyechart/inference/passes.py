@@ -37,8 +37,7 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
-    after : int64, shape (b, 1)
-        The next position.
+    after : int64, shape (b, 1); the next position
     cache : keys and values of the s positions
     means : mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
     """
@@ -95,10 +94,7 @@ def together(parts: Sequence[Any]) -> Any:
 def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
-    Raises
-    ------
-    UserError
-        If prefixes differ, or a prompt ends there; the message names ``image``.
+    Raise a UserError if prefixes differ, or a prompt ends there; the message names ``image``.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -161,8 +157,7 @@ def read_questions(
 
     Returns
     -------
-    dict of Tensor, by column, shape (q, d)
-        For all q questions, row after row.
+    dict of Tensor, by column, shape (q, d); for all q questions, row after row
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)

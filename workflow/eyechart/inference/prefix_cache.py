@@ -59,12 +59,9 @@ class Bed:
     Attributes
     ----------
     ids : list of token ids, one list per row
-    owner : int64, shape (b, t)
-        Index of a token's script within its row; -1 at padding.
-    branch : int64, shape (b, t)
-        0 for the prompt, k for its branch number k.
-    offset : int64, shape (b, t)
-        Position of a token after the prefix, as if its script were alone.
+    owner : int64, shape (b, t); index of a token's script within its row; -1 at padding
+    branch : int64, shape (b, t); 0 for the prompt, k for its branch number k
+    offset : int64, shape (b, t); position of a token after the prefix, as if its script were alone
     places : position of each script, row after row
     """
 

@@ -21,19 +21,14 @@ MARKS = ("({})", "{})", "{}.", "{}")  # ways to write a letter
 class PromptStyle:
     """How items are presented to a model that reads text.
 
+    Raise a UserError if a field is unknown, or letters or orders are requested but no options are
+    shown.
+
     Attributes
     ----------
-    prompt : str
-        Template of the user's turn, with the fields ``{question}`` and ``{options}``.
-    choices : ``text`` or ``letter``
-        Whether to score the choices themselves or their letters.
-    orders : int or ``all``
-        Number of cyclic orders of the options; at most the number of options.
-
-    Raises
-    ------
-    UserError
-        If a field is unknown, or letters or orders are requested but no options are shown.
+    prompt : template of the user's turn, with the fields ``{question}`` and ``{options}``
+    choices : ``text`` or ``letter``; whether to score the choices themselves or their letters
+    orders : int or ``all``; number of cyclic orders of the options; at most the number of options
     """
 
     prompt: str
@@ -82,13 +77,9 @@ class PromptVariant:
 
     Attributes
     ----------
-    order : int
-        Position j shows choice (j + order) mod c.
-    prompt : str
-    scored : tuple of str
-        The string to score for each choice, in the item's own order of choices.
-    letters : tuple of str
-        The letter of each choice, in the same order.
+    order : position j shows choice (j + order) mod c
+    scored : the string to score for each choice, in the item's own order of choices
+    letters : the letter of each choice, in the same order
     """
 
     order: int

@@ -20,8 +20,7 @@ class Locator:
 
     Attributes
     ----------
-    stages : dict
-        Names of the columns that share the same boxes, by key (usually the component).
+    stages : names of the columns that share the same boxes, by key (usually the component)
     """
 
     def __init__(self, adapter: Adapter, columns: Sequence[Column]) -> None:
@@ -52,15 +51,12 @@ class Locator:
     ) -> dict[str, list[np.ndarray]]:
         """Return the columns of boxes of some rows.
 
+        Raise a UserError if the numbers of boxes and tokens of a row differ.
+
         Parameters
         ----------
         values : activations of the rows, by column
         placed, names : boxes and name of each row
-
-        Raises
-        ------
-        UserError
-            If the numbers of boxes and tokens of a row differ.
         """
         for stage, columns in self.stages.items():
             for column in columns:

@@ -26,8 +26,7 @@ def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.n
     ----------
     tokens : ndarray, float, shape (t, d)
     places : ndarray, float32, shape (t, 7)
-    x, y : float
-        Pixels of the image; the centre of pixel (0, 0) is (0.5, 0.5).
+    x, y : pixels of the image; the centre of pixel (0, 0) is (0.5, 0.5)
 
     Returns
     -------
@@ -50,16 +49,12 @@ def weights_in_box(
 
     Among the views that cover more than half of the box, those with the smallest tokens are used;
     if there are none, those that cover most of it. Views with equal token size are combined,
-    because a box may extend across several tiles.
+    because a box may extend across several tiles. Raise an OutsideError if no token overlaps the
+    box.
 
     Returns
     -------
     ndarray, float64, shape (t,)
-
-    Raises
-    ------
-    OutsideError
-        If no token overlaps the box.
     """
     edges = edges_of(places)
     with np.errstate(invalid="ignore"):

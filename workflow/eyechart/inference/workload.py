@@ -63,12 +63,8 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
     """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
 
     A question about several images belongs to the part of its first image; questions without an
-    image belong to part 0.
-
-    Raises
-    ------
-    UserError
-        If a question names an image that is not in the image table, or the template is malformed.
+    image belong to part 0. Raise a UserError if a question names an image that is not in the image
+    table, or the template is malformed.
     """
     table = read_table(images, ["image_id", "path"])
     ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()

@@ -27,17 +27,13 @@ def read_distinct(images: Path) -> tuple[pa.Array, int]:
 def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray:
     """Load one ``address/span`` of the images ``ids``, in their order.
 
-    In addition to the result, the column of one part is in memory.
+    In addition to the result, the column of one part is in memory. Raise a UserError if the
+    manifest is not of scope image or has no such column, an image is missing, or a value is not
+    finite.
 
     Returns
     -------
     ndarray, float32, shape (n, d)
-
-    Raises
-    ------
-    UserError
-        If the manifest is not of scope image or has no such column, an image is missing, or a
-        value is not finite.
     """
     manifest = read_manifest(manifest_path)
     widths = {entry["name"]: entry["width"] for entry in manifest["columns"]}
@@ -61,10 +57,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
 def to_unit_length(features: np.ndarray, centre: bool, name: str, ids: pa.Array) -> None:
     """Scale every row to length 1, in place, after subtracting the mean of all rows if ``centre``.
 
-    Raises
-    ------
-    UserError
-        If a row is zero, and so has no cosine with any other.
+    Raise a UserError if a row is zero, and so has no cosine with any other.
     """
     if centre:
         features -= features.mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -36,14 +36,12 @@ class SearchResult:
 
     Attributes
     ----------
-    matching : int
-        Pairs that match, kept or not.
-    highest_first : float
-        Highest cosine of any pair in the first encoder, to float32.
-    lowest_second : float
-        Lowest cosine in the second of pairs above the first's threshold, to float32; 2 if none is.
-    best : structured array
-        The ``most`` pairs with the widest gap (``first`` − ``second``), widest first, then by ids.
+    matching : pairs that match, kept or not
+    highest_first : highest cosine of any pair in the first encoder, to float32
+    lowest_second : lowest cosine in the second of pairs above the first's threshold, to float32; 2
+        if none is
+    best : structured array; the ``most`` pairs with the widest gap (``first`` − ``second``), widest
+        first, then by ids
     """
 
     most: int
@@ -73,11 +71,10 @@ def search(features: Features, settings: dict[str, Any]) -> SearchResult:
 
     Parameters
     ----------
-    features : two ndarrays, float32, shapes (n, d₁) and (n, d₂)
-        Rows of length 1, of the same images in the order of their ids.
-    settings : dict
-        ``similar``, ``different`` (cosines), ``block`` (images of a block), ``most`` (pairs kept;
-        all are counted).
+    features : two ndarrays, float32, shapes (n, d₁) and (n, d₂); rows of length 1, of the same
+        images in the order of their ids
+    settings : ``similar``, ``different`` (cosines), ``block`` (images of a block), ``most`` (pairs
+        kept; all are counted)
     """
     found = SearchResult(settings["most"])
     starts = range(0, len(features[0]), settings["block"])

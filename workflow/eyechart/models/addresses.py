@@ -73,12 +73,8 @@ def resolve(card: dict[str, Any], patterns: Iterable[str]) -> list[Address]:
 
     A pattern is an address, a module path, or a glob of either; addresses are tried before paths. A
     path may be that of an older transformers, as in VLM-Lens; the current address is then logged. A
-    pattern of a component that the model lacks (``lm.*`` for an encoder) matches nothing.
-
-    Raises
-    ------
-    UserError
-        If any other pattern matches nothing.
+    pattern of a component that the model lacks (``lm.*`` for an encoder) matches nothing. Raise a
+    UserError if any other pattern matches nothing.
     """
     known = addresses(card)
     chosen: dict[str, Address] = {}
@@ -121,10 +117,7 @@ def columns(
 ) -> list[Column]:
     """Return the columns of one scope: every requested span of every matching address.
 
-    Raises
-    ------
-    UserError
-        If an address or span is unknown, or no address has any of the spans.
+    Raise a UserError if an address or span is unknown, or no address has any of the spans.
     """
     wanted = list(spans)
     for span in wanted:

@@ -28,16 +28,13 @@ def load_model(
 ) -> tuple[Any, torch.device]:
     """Load a model for inference; return it and the device of its inputs.
 
+    Raise a UserError if the folder is not a checkpoint, or a weight is missing, unexpected or of
+    another shape.
+
     Parameters
     ----------
-    unused : sequence of str
-        Prefixes of the names of weights that the folder may hold beyond those of the model.
+    unused : prefixes of the names of weights that the folder may hold beyond those of the model
     more : further arguments of ``from_pretrained`` of this class
-
-    Raises
-    ------
-    UserError
-        If the folder is not a checkpoint, or a weight is missing, unexpected or of another shape.
     """
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     if not (Path(checkpoint) / "config.json").is_file():

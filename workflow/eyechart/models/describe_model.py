@@ -39,10 +39,7 @@ PARAMETERS_OFF = 0.01  # relative; many specs count parameters from a configurat
 def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     """Return the card of a loaded model.
 
-    Raises
-    ------
-    UserError
-        If the checkpoint's numbers of blocks or parameters differ from its spec.
+    Raise a UserError if the checkpoint's numbers of blocks or parameters differ from its spec.
     """
     sample = adapter.prepare_image(draw_sample())
     images = [sample] * (1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)

@@ -68,20 +68,14 @@ def read_outputs(
     >>> with read_outputs(model, ["layers.3"], found.__setitem__, stop=True):
     ...     model(pixels)
 
+    Raise a UserError if a module has not run by the end of the block, or returns no tensor.
+
     Parameters
     ----------
-    paths : iterable of str
-        Module paths below ``model``.
-    stop : bool
-        Whether the pass ends as soon as every module has run: later modules never do.
-    runs : int
-        How often each module runs; if more than once, ``see`` gets the list of all outputs after
-        the last run.
-
-    Raises
-    ------
-    UserError
-        If a module has not run by the end of the block, or returns no tensor.
+    paths : module paths below ``model``
+    stop : whether the pass ends as soon as every module has run: later modules never do
+    runs : how often each module runs; if more than once, ``see`` gets the list of all outputs after
+        the last run
     """
     waiting: dict[str, list[Tensor]] = {path: [] for path in paths}
     if not waiting:
@@ -110,15 +104,13 @@ def read_outputs(
 def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None]:
     """Replace the output of each module by what its edit returns, at every run within the block.
 
+    Raise a UserError if an edit returns another shape, or a module has not run by the end of the
+    block.
+
     Parameters
     ----------
-    edits : by module path, a function of the hidden states
-        As ``tensor_of`` returns them, in the module's own layout; the rest of its output is kept.
-
-    Raises
-    ------
-    UserError
-        If an edit returns another shape, or a module has not run by the end of the block.
+    edits : by module path, a function of the hidden states; as ``tensor_of`` returns them, in the
+        module's own layout; the rest of its output is kept
     """
     waiting = dict.fromkeys(edits)
 
@@ -164,10 +156,8 @@ def of_images(
 
     Parameters
     ----------
-    images : sequence of PreparedImage
-        All that run in the pass, in order.
-    mask : bool, shape (b, t)
-        Tokens as ``Adapter.layout`` lays them out, a row per image.
+    images : all that run in the pass, in order
+    mask : bool, shape (b, t); tokens as ``Adapter.layout`` lays them out, a row per image
     """
 
     def where(hidden: Tensor) -> Tensor:
@@ -190,8 +180,7 @@ def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str,
 
     Yields
     ------
-    dict of Tensor, by module path, in the module's own layout
-        Filled by the forward pass.
+    dict of Tensor, by module path, in the module's own layout; filled by the forward pass
     """
     found: dict[str, Tensor] = {}
 

@@ -25,17 +25,14 @@ MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and
 def cut_attention(adapter: LanguageAdapter, cuts: Mapping[str, Tensor]) -> Iterator[None]:
     """Block queries from attending to keys in blocks of the language model, within the context.
 
+    Raise a UserError if attention cannot be cut at an address, a cut leaves a query without any key
+    or does not fit the pass, or a block has not run by the end.
+
     Parameters
     ----------
-    cuts : by address, bool, shape (b, q, k), or (1, q, k) for all rows alike
-        True where query i of the pass must not attend to key j. The k keys are the cached positions
-        and those of the pass; in a decoder's block, all positions of the encoder.
-
-    Raises
-    ------
-    UserError
-        If attention cannot be cut at an address, a cut leaves a query without any key or does not
-        fit the pass, or a block has not run by the end.
+    cuts : by address, bool, shape (b, q, k), or (1, q, k) for all rows alike; true where query i of
+        the pass must not attend to key j. The k keys are the cached positions and those of the
+        pass; in a decoder's block, all positions of the encoder
     """
     paths = {address: adapter.module_path(address) for address in cuts}
     waiting = dict.fromkeys(paths.values())

@@ -22,10 +22,7 @@ def list_addresses(
 ) -> list[tuple[str, str, int]]:
     """Return every address with its module path and number of parameters.
 
-    Raises
-    ------
-    UserError
-        If the folder has no config.json for the family's class.
+    Raise a UserError if the folder has no config.json for the family's class.
     """
     family = adapter_of(spec)
     model = empty_model(family.model_class(), checkpoint, spec, loading)

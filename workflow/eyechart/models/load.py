@@ -32,9 +32,7 @@ def adapter_of(spec: Spec) -> type[Adapter]:
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
-    Raises
-    ------
-    UserError
-        If the family is unknown, the checkpoint is incomplete, or its code is not allowed to run.
+    Raise a UserError if the family is unknown, the checkpoint is incomplete, or its code is not
+    allowed to run.
     """
     return adapter_of(spec).load(checkpoint, spec, loading)

@@ -24,12 +24,9 @@ class LoadOptions:
     device : ``auto``, ``cpu``, ``cuda`` or ``mps``
     dtype : ``float32``, ``bfloat16``, ``float16`` or None
     attention : ``eager``, ``sdpa``, ``flash_attention_2`` or None
-    spread : bool
-        Whether the blocks are distributed over all GPUs; inputs go to the first.
-    bits : 8, 4 or None
-        Quantisation of the weights of linear layers.
-    remote_code : bool
-        Whether code that comes with the checkpoint may run; the spec must allow it too.
+    spread : whether the blocks are distributed over all GPUs; inputs go to the first
+    bits : 8, 4 or None; quantisation of the weights of linear layers
+    remote_code : whether code that comes with the checkpoint may run; the spec must allow it too
     """
 
     device: str = "auto"
@@ -51,10 +48,7 @@ class LoadOptions:
     def trusts(self, spec: Spec) -> bool:
         """Return whether code from the checkpoint runs.
 
-        Raises
-        ------
-        UserError
-            If the model needs its own code and the config does not allow it.
+        Raise a UserError if the model needs its own code and the config does not allow it.
         """
         if spec.trust_remote_code and not self.remote_code:
             raise UserError(

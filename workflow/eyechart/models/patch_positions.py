@@ -53,8 +53,7 @@ def measure(see: Callable[[Image.Image], Tiles], size: tuple[int, int]) -> list[
 
     Parameters
     ----------
-    see : function of a PIL image
-        Returns tiles as arrays (3, h, w), in any colour scale.
+    see : function of a PIL image; returns tiles as arrays (3, h, w), in any colour scale
     """
     dark, light = (see(Image.new("RGB", size, (level,) * 3)) for level in (0, 255))
     shown = see(ramp(size))
@@ -90,12 +89,9 @@ def line(places: np.ndarray, visible: np.ndarray, length: int) -> Line:
 
     Parameters
     ----------
-    places : ndarray, shape (any, n)
-        Measured coordinate of each pixel along the axis of n.
-    visible : ndarray of bool, of the same shape
-        Where the measurement is valid.
-    length : int
-        Length of the image along the axis, pixels.
+    places : ndarray, shape (any, n); measured coordinate of each pixel along the axis of n
+    visible : ndarray of bool, of the same shape; where the measurement is valid
+    length : length of the image along the axis, pixels
     """
     counts = visible.sum(axis=0)
     columns = np.flatnonzero(counts)

@@ -74,13 +74,8 @@ def read_spec(path: Path) -> Spec:
     """Read and check one spec file.
 
     Missing fields are inherited from the base model, if there is one, or else get the defaults of
-    the schema.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or is not YAML, a field is unknown, missing or invalid, or the base
-        model, rule or adapter does not exist.
+    the schema. Raise a UserError if the file is missing or is not YAML, a field is unknown, missing
+    or invalid, or the base model, rule or adapter does not exist.
     """
     value = _fields(Path(path), ())
     try:

@@ -29,8 +29,8 @@ def stand_ins(modules: Modules) -> Iterator[None]:
 
     Parameters
     ----------
-    modules : contents by dotted name
-        A package comes before its modules: ``{"a": {}, "a.b": {"c": 1}}``.
+    modules : contents by dotted name; a package comes before its modules: ``{"a": {}, "a.b": {"c":
+        1}}``
     """
     absent = [name for name in modules if not _installed(name.split(".")[0])]
     for name in absent:

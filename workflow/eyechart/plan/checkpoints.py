@@ -110,10 +110,8 @@ class Checkpoints:
     def remote_code_flag(self, wildcards: Any) -> str:
         """Return the flag that allows a model's own code to run, or nothing if it has none.
 
-        Raises
-        ------
-        UserError
-            If it has some that may not run, for a model that was only requested by a path.
+        Raise a UserError if it has some that may not run, for a model that was only requested by a
+        path.
         """
         return "--allow-remote-code" if self._may_run_code(wildcards.model) else ""
 

@@ -53,10 +53,7 @@ class Pattern:
     def rule(self, **fixed: str) -> str:
         """Return the path for a rule, in which names that are not given stay wildcards.
 
-        Raises
-        ------
-        KeyError
-            For a name that the pattern does not have.
+        Raise a KeyError for a name that the pattern does not have.
         """
         if unknown := [name for name in fixed if name not in self.names]:
             raise KeyError(f"{self.text} has no {unknown[0]!r}; it has {', '.join(self.names)}")
@@ -65,10 +62,7 @@ class Pattern:
     def at(self, results: str = RESULTS, /, **names: str) -> str:
         """Return the path of one file; every name must be given.
 
-        Raises
-        ------
-        KeyError
-            For a name that is missing, or that the pattern does not have.
+        Raise a KeyError for a name that is missing, or that the pattern does not have.
         """
         if missing := [name for name in self.names if name not in names]:
             raise KeyError(f"{self.text} needs {missing[0]!r}")
@@ -77,10 +71,7 @@ class Pattern:
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
         """Return the pattern of the file beside this one with another ending.
 
-        Raises
-        ------
-        StopIteration
-            If there is none.
+        Raise a StopIteration if there is none.
         """
         text = self.text.removesuffix(own) + ending
         return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
@@ -94,12 +85,10 @@ class Pattern:
 
         Parameters
         ----------
-        path : str or Path
-            Names may contain dots. A path that fits two patterns, such as
-            ``a.predictions.parquet``, belongs to the one with more literal characters.
-        results : str, optional
-            The folder of results. Without it the path may begin with any folders, so that a
-            step can read the names wherever the results are.
+        path : names may contain dots. A path that fits two patterns, such as
+            ``a.predictions.parquet``, belongs to the one with more literal characters
+        results : str, optional; the folder of results. Without it the path may begin with any
+            folders, so that a step can read the names wherever the results are
         """
         own = _regex(self.text, results).fullmatch(PurePath(path).as_posix())
         closest = find(path, results) if own else None

@@ -52,14 +52,10 @@ def choose(
 
     Parameters
     ----------
-    reading : ReadoutItem
-    at : tuple of str
-        Address and readout.
+    at : address and readout
     scores : ndarray, shape (c,)
-    scale : float
-        Of the numbers that the scores were computed from.
-    seed : tuple of str and int
-        The dataset and the configuration's seed.
+    scale : of the numbers that the scores were computed from
+    seed : the dataset and the configuration's seed
     """
     best = np.flatnonzero(scores >= scores.max() - TIE * scale)
     pick = best[0]
@@ -75,11 +71,8 @@ def score_choices(
 
     Parameters
     ----------
-    readout : str
-        A name in the registry.
-    item : ReadoutItem
-    tokens : mapping of str to tuple of ndarray
-        By region.
+    readout : a name in the registry
+    tokens : mapping of str to tuple of ndarray; by region
     """
     choices = [tokens[letter] for letter in item.letters]
     return _score_of(readout)(tokens.get(REF), choices)

@@ -43,15 +43,10 @@ class ReadoutContext:
 
     Attributes
     ----------
-    items : list of ReadoutItem
-    seed : tuple of str and int
-        The dataset and the configuration's seed.
-    views : dict of int
-        How many views each single image has.
-    skipped : SkippedItems
-        Collects the items that could not be read, and why.
-    planned : dict
-        Cached plans, by token positions.
+    seed : the dataset and the configuration's seed
+    views : how many views each single image has
+    skipped : collects the items that could not be read, and why
+    planned : cached plans, by token positions
     """
 
     items: list[ReadoutItem]

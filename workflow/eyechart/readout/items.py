@@ -22,15 +22,9 @@ class ReadoutItem:
 
     Attributes
     ----------
-    item_id, task, group, seen : str
-    images : tuple of str
-        The images of one prompt, in order.
-    choices : tuple of str
-    answer : str or None
-    letters : tuple of str
-        ``regions[letters[k]]`` is choice k.
-    regions : dict of tuple of str and Region
-        By letter, the image and the region on it; also by ``REF`` if the task has a reference.
+    images : the images of one prompt, in order
+    letters : ``regions[letters[k]]`` is choice k
+    regions : by letter, the image and the region on it; also by ``REF`` if the task has a reference
     """
 
     item_id: str
@@ -52,12 +46,9 @@ class ReadoutItem:
 def read_readout_items(items_path: Path, regions_path: Path) -> list[ReadoutItem]:
     """Load the items of the six tasks, sorted by item and ``seen``.
 
-    Raises
-    ------
-    UserError
-        If there is no such item, or regions and items do not match: an unknown item, a duplicate
-        region, a letter without a choice, a choice or a reference without a region, or a shape
-        that the task does not have.
+    Raise a UserError if there is no such item, or regions and items do not match: an unknown item,
+    a duplicate region, a letter without a choice, a choice or a reference without a region, or a
+    shape that the task does not have.
     """
     items = pl.DataFrame(read_table(items_path, _ITEMS))
     chosen = items.filter(pl.col("task").is_in(list(TASKS)))

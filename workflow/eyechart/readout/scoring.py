@@ -28,11 +28,8 @@ _ANSWERS = ["model", "dataset", "condition", "item_id", "order", "predicted"]
 def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]) -> Sighted:
     """Load how often the model answers each item correctly, over the orders of its choices.
 
-    Raises
-    ------
-    UserError
-        If the table is of another model, dataset or condition, or has rows but lacks an item that
-        is read out.
+    Raise a UserError if the table is of another model, dataset or condition, or has rows but lacks
+    an item that is read out.
     """
     table = pl.DataFrame(read_table(path, _ANSWERS))
     for column, value in {**names, "condition": SIGHTED}.items():
@@ -63,13 +60,9 @@ def score_readouts(
 
     Parameters
     ----------
-    predictions : list of Prediction
-    readings : list of ReadoutItem
-        All items of the dataset.
-    sighted : dict
-        Empty if the model does not answer.
-    names : dict
-        ``model`` and ``dataset``, the same in every row.
+    readings : all items of the dataset
+    sighted : empty if the model does not answer
+    names : ``model`` and ``dataset``, the same in every row
 
     Returns
     -------

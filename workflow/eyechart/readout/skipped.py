@@ -34,10 +34,8 @@ class SkippedItems:
 
         Parameters
         ----------
-        failed : sequence of tuple
-            Items, and why each cannot be read.
-        items : sequence of ReadoutItem
-            All items to read.
+        failed : items, and why each cannot be read
+        items : all items to read
         """
         for task, seen in dict.fromkeys((r.task, r.seen) for r, _ in failed):
             own = [(r.item_id, why) for r, why in failed if (r.task, r.seen) == (task, seen)]

@@ -26,8 +26,7 @@ def score_gram(
 
     Parameters
     ----------
-    reference : tuple of ndarray
-        Tokens (p, d), and their weights (p,) of sum 1: 1 / p each if all are inside.
+    reference : tokens (p, d), and their weights (p,) of sum 1: 1 / p each if all are inside
     choices : list of the same
 
     Returns

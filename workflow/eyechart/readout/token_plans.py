@@ -28,11 +28,9 @@ class TokenPlan:
 
     Attributes
     ----------
-    item : ReadoutItem
-    parts : tuple of (int, ndarray of int)
-        The pool: rows of the source, and the tokens of each that are in one of the item's images.
-    shares : dict of Share
-        By region.
+    parts : the pool: rows of the source, and the tokens of each that are in one of the item's
+        images
+    shares : by region
     """
 
     item: ReadoutItem
@@ -89,14 +87,10 @@ def plan_items(
 
     Parameters
     ----------
-    source : ActivationSource
-    places : sequence of ndarray, float32, shape (t, 7)
-        Of each row of the source.
-    items : iterable of ReadoutItem
-    views : mapping of str to int
-        How many views each single image has. If a prompt has several images, their tokens follow
-        one image after another and their views are numbered consecutively, so this assigns views
-        to images.
+    places : sequence of ndarray, float32, shape (t, 7); of each row of the source
+    views : mapping of str to int; how many views each single image has. If a prompt has several
+        images, their tokens follow one image after another and their views are numbered
+        consecutively, so this assigns views to images
     """
     plans, unreadable = [], []
     for item in items:

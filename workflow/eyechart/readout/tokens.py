@@ -29,17 +29,12 @@ BATCH_ROWS = 16  # rows
 class ActivationSource:
     """The activations of one scope.
 
+    Raise a UserError if it is of another model or dataset, or has tokens without positions.
+
     Parameters
     ----------
-    path : Path
-        A manifest.json.
-    expected : dict
-        ``model`` and ``dataset`` of the manifest.
-
-    Raises
-    ------
-    UserError
-        If it is of another model or dataset, or has tokens without positions.
+    path : a manifest.json
+    expected : ``model`` and ``dataset`` of the manifest
     """
 
     def __init__(self, path: Path, expected: dict[str, str]):
@@ -63,12 +58,8 @@ class ActivationSource:
     def places_name(self, address: str) -> str:
         """Return the name of the stored token positions of an address.
 
-        It is the address's component, except in models that drop tokens within a component.
-
-        Raises
-        ------
-        UserError
-            If they are not stored.
+        It is the address's component, except in models that drop tokens within a component. Raise a
+        UserError if they are not stored.
         """
         name = f"{address}/{TOKENS}"
         for entry in self.manifest.get("places", []):
@@ -98,15 +89,12 @@ class ActivationSource:
     ) -> Iterator[tuple[int, list[np.ndarray]]]:
         """Yield the tokens at some addresses, row by row.
 
+        Raise a UserError if a value is not finite, or there are more or fewer tokens than places.
+
         Yields
         ------
         tuple of int and list of ndarray, as stored, shape (t, d)
             The row, one of ``wanted``, and its tokens at each address.
-
-        Raises
-        ------
-        UserError
-            If a value is not finite, or there are more or fewer tokens than places.
         """
         names = [f"{address}/{TOKENS}" for address in addresses]
         counts = [[len(p) for p in self.places(self.places_name(address))] for address in addresses]

@@ -21,10 +21,8 @@ def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
 
     Parameters
     ----------
-    cases : sequence
-        Each occurs once among the items k * len(cases) to (k + 1) * len(cases) - 1.
-    name : parts
-        Seeds of the order, together with the block number.
+    cases : each occurs once among the items k * len(cases) to (k + 1) * len(cases) - 1
+    name : parts; seeds of the order, together with the block number
     """
     block, place = divmod(number, len(cases))
     return randomness.dice("balance", *name, block).sample(list(cases), len(cases))[place]
@@ -33,10 +31,7 @@ def case_of(cases: Sequence[Case], number: int, *name: str | int) -> Case:
 def first_success(attempts: int, draw: Callable[[int], Drawn], failure: str) -> Drawn:
     """Return the result of the first attempt that does not raise :class:`NoRoomError`.
 
-    Raises
-    ------
-    UserError
-        If every attempt does; ``failure`` says what was not found and what to change.
+    Raise a UserError if every attempt does; ``failure`` says what was not found and what to change.
     """
     for attempt in range(attempts):
         with contextlib.suppress(NoRoomError):

@@ -46,15 +46,11 @@ def draw_items(
 
     Parameters
     ----------
-    draw : callable
-        Returns the item of an index.
-    suffix : str
-        ``png`` or ``jpg``.
-    times : int
-        Items per number of the split.
-    depths : bool
-        Whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
-        camera's axis, 0 where nothing is hit.
+    draw : returns the item of an index
+    suffix : ``png`` or ``jpg``
+    times : items per number of the split
+    depths : whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
+        camera's axis, 0 where nothing is hit
     """
     files: list[dict[str, Any]] = []
     items = []
@@ -81,14 +77,12 @@ def save_view(
 
     Parameters
     ----------
-    image : str
-        Path from the root, ending in ``.png`` or ``.jpg``.
-    truth : str
-        Path from the root without suffix: ``<truth>_mask.png`` holds 0 for the floor and i + 1 for
-        part i of the view, ``<truth>_depth.png`` thousandths of a world unit along the camera's
-        axis, 16 bit, ``<truth>_plain.png`` the view's own image if another is shown.
-    shown : uint8 (h, w, 3), optional
-        The image as shown, e.g. with marks; by default the view's own.
+    image : path from the root, ending in ``.png`` or ``.jpg``
+    truth : path from the root without suffix: ``<truth>_mask.png`` holds 0 for the floor and i + 1
+        for part i of the view, ``<truth>_depth.png`` thousandths of a world unit along the camera's
+        axis, 16 bit, ``<truth>_plain.png`` the view's own image if another is shown
+    shown : uint8 (h, w, 3), optional; the image as shown, e.g. with marks; by default the view's
+        own
     """
     images = {image: view.rgb if shown is None else shown}
     if truth:
@@ -105,8 +99,7 @@ def save_array(root: Path, path: str, values: np.ndarray) -> dict[str, Any]:
 
     Parameters
     ----------
-    path : str
-        From the root: ``.png``, ``.jpg`` or ``.npy``.
+    path : from the root: ``.png``, ``.jpg`` or ``.npy``
     values : uint8 (h, w, 3) or (h, w), or uint16 (h, w); any array for ``.npy``
     """
     buffer = io.BytesIO()

@@ -54,10 +54,7 @@ def some_apart(
 ) -> list[str]:
     """Draw ``count`` names, beginning with ``first``, whose points are far enough apart.
 
-    Raises
-    ------
-    NoRoomError
-        If there are no such points.
+    Raise a NoRoomError if there are no such points.
     """
     names = [name for name in spots if name != first and within(spots[name], image_px)]
     rng.shuffle(names)

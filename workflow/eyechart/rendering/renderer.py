@@ -76,10 +76,8 @@ def render(scene: Scene, settings: dict[str, Any], seed: int | None = None) -> V
 
     Parameters
     ----------
-    settings : dict
-        ``image_px`` [width, height], ``samples_per_pixel``.
-    seed : int, optional
-        Seeds the image's sampler; 32 bits of it are used.
+    settings : ``image_px`` [width, height], ``samples_per_pixel``
+    seed : int, optional; seeds the image's sampler; 32 bits of it are used
     """
     mi = mitsuba()
     loaded = _load(scene, *settings["image_px"])

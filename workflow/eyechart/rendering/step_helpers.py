@@ -53,8 +53,8 @@ def indices(args: Drawing, per: int = 1, times: int = 1) -> Iterator[int]:
 
     Parameters
     ----------
-    per, times : int
-        Each index covers ``per`` of the split's number, and each of those is rendered ``times``.
+    per, times : each index covers ``per`` of the split's number, and each of those is rendered
+        ``times``
     """
     count = args.settings["splits"][args.split] // per * times
     mine = shard_indices(count, args.shard, args.settings["shards"])
@@ -73,13 +73,7 @@ def read_shards(
 
 
 def file_bytes(root: Path, path: str) -> bytes:
-    """Return the bytes of a file that a shard lists.
-
-    Raises
-    ------
-    UserError
-        If it is missing.
-    """
+    """Return the bytes of a file that a shard lists. Raise a UserError if it is missing."""
     try:
         return (root / path).read_bytes()
     except FileNotFoundError:

@@ -101,10 +101,7 @@ def identify(path: Path | str) -> File:
     >>> identify("results/behavior/scores/tiny_clip/coco.parquet").table
     'scores'
 
-    Raises
-    ------
-    UserError
-        If it matches no pattern.
+    Raise a UserError if it matches no pattern.
     """
     found = paths.find(path, None)
     table = _NAMED.get((found[0], found[1].get("table", ""))) if found else None

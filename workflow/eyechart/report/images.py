@@ -13,10 +13,7 @@ from eyechart.core.errors import UserError
 def open_image(path: Path) -> Image.Image:
     """Return an image as RGB, turned as its EXIF data say; 16 bits are scaled to 8.
 
-    Raises
-    ------
-    UserError
-        If the image is missing or damaged.
+    Raise a UserError if the image is missing or damaged.
     """
     try:
         with Image.open(path) as opened:
@@ -31,10 +28,7 @@ def open_image(path: Path) -> Image.Image:
 def embed(path: Path, pixels: int) -> tuple[str, int, int]:
     """Return an image as a PNG data address, at most ``pixels`` a side, and its width and height.
 
-    Raises
-    ------
-    UserError
-        If the image is missing or damaged.
+    Raise a UserError if the image is missing or damaged.
     """
     image = open_image(path)
     image.thumbnail((pixels, pixels))

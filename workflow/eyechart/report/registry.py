@@ -19,15 +19,11 @@ class Figures:
 
     Attributes
     ----------
-    per : str
-        ``pair`` or ``whole``.
-    tables : tuple of str
-        What they are drawn from (names of ``eyechart.report.files.TABLES``); of the first there
-        is a file for each pair, or for each model.
-    names : tuple of str
-        Those that Snakemake's own report shows; ``{model}`` stands for every model of the table.
-    settings : tuple of str
-        The keys of ``report`` in the configuration that they depend on.
+    per : ``pair`` or ``whole``
+    tables : what they are drawn from (names of ``eyechart.report.files.TABLES``); of the first
+        there is a file for each pair, or for each model
+    names : those that Snakemake's own report shows; ``{model}`` stands for every model of the table
+    settings : the keys of ``report`` in the configuration that they depend on
     """
 
     per: str

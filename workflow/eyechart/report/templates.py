@@ -44,10 +44,7 @@ def render_sheet(section: str, **context: object) -> str:
 def write_page(path: Path, text: str, most: float, hint: str) -> None:
     """Write a page of at most ``most`` megabytes.
 
-    Raises
-    ------
-    UserError
-        If it is larger; ``hint`` says what to change.
+    Raise a UserError if it is larger; ``hint`` says what to change.
     """
     megabytes = len(text.encode()) / 1e6
     if megabytes > most:

@@ -160,10 +160,7 @@ def write_noted(path: Path, table: pa.Table, notes: Mapping[str, str]) -> None:
 def read_noted(path: Path, schema: pa.Schema) -> tuple[pa.Table, dict[str, str]]:
     """Load a table's columns and its notes.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, is not a complete Parquet file, or lacks a column.
+    Raise a UserError if the file is missing, is not a complete Parquet file, or lacks a column.
     """
     table = read_table(path, schema.names)
     found = pq.read_schema(path).metadata or {}

@@ -23,17 +23,13 @@ def score(
 ) -> list[float]:
     """Return a score per choice.
 
+    Raise a UserError if ``pmi`` lacks the unconditional log-probabilities.
+
     Parameters
     ----------
-    scoring : str
-        ``mean``: log-probability per token. ``pmi``: log-probability minus the one without question
-        and image. Any other: the log-probability.
+    scoring : ``mean``: log-probability per token. ``pmi``: log-probability minus the one without
+        question and image. Any other: the log-probability
     log_probability, tokens, unconditional : one number per choice
-
-    Raises
-    ------
-    UserError
-        If ``pmi`` lacks the unconditional log-probabilities.
 
     Notes
     -----

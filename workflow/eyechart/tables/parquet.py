@@ -26,10 +26,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     """Load a table, or some of its columns.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, is not a complete Parquet file, or lacks a column.
+    Raise a UserError if the file is missing, is not a complete Parquet file, or lacks a column.
     """
     try:
         parquet = pq.ParquetFile(path)

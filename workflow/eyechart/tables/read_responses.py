@@ -19,11 +19,8 @@ _TEXT = ["text", "parsed"]
 def read_items(path: Path) -> pl.DataFrame:
     """Load the columns of a dataset's items that scores need; open questions have no choices.
 
-    Raises
-    ------
-    UserError
-        If an item is duplicated, has the same choice twice or an answer that is none of its
-        choices, or if a pair spans several groups.
+    Raise a UserError if an item is duplicated, has the same choice twice or an answer that is none
+    of its choices, or if a pair spans several groups.
     """
     items = pl.DataFrame(read_table(path, _ITEMS)).with_columns(pl.col("choices").fill_null([]))
     choices = pl.col("choices")
@@ -47,18 +44,15 @@ def read_answers(
 ) -> tuple[dict[str, pl.DataFrame], dict[str, Path]]:
     """Load a table per condition, sorted by item and order; the file's name is the condition.
 
+    Raise a UserError if a table is of another model, dataset or condition; if an item is unknown or
+    duplicated; if conditions differ in their items; or if ``sighted`` is missing, which every other
+    condition is compared with.
+
     Returns
     -------
     tuple of dict
         By condition, in the order of ``CONDITIONS``, the table and its path. A condition that does
         not apply to the model has no rows and is left out.
-
-    Raises
-    ------
-    UserError
-        If a table is of another model, dataset or condition; if an item is unknown or duplicated;
-        if conditions differ in their items; or if ``sighted`` is missing, which every other
-        condition is compared with.
     """
     named: dict[str, Path] = {}
     for path in paths:

@@ -51,21 +51,15 @@ def write_receipt(
 ) -> None:
     """Hash the files with a pool of threads and write ``<root>/acquired.json``, atomically.
 
+    Raise a UserError if the source is unknown or a file is missing.
+
     Parameters
     ----------
-    root : Path
-        The dataset's folder, ``data/raw/<dataset>``.
-    dataset, layout, source : str
-        Name of the dataset, of its official layout (``clevr``), and one of :data:`SOURCES`.
-    splits : dict
-        Per official split, in the order wanted, the counts of images and questions.
-    files : iterable of Path
-        Every file of the dataset, relative to ``root`` or beginning with it; written sorted.
-
-    Raises
-    ------
-    UserError
-        If the source is unknown or a file is missing.
+    root : the dataset's folder, ``data/raw/<dataset>``
+    dataset, layout, source : name of the dataset, of its official layout (``clevr``), and one of
+        :data:`SOURCES`
+    splits : per official split, in the order wanted, the counts of images and questions
+    files : every file of the dataset, relative to ``root`` or beginning with it; written sorted
     """
     if source not in SOURCES:
         raise UserError(f"source is {source!r}; {nearest(source, SOURCES)}")
@@ -78,13 +72,7 @@ def write_receipt(
 
 
 def read_receipt(path: Path) -> Receipt:
-    """Load a receipt.
-
-    Raises
-    ------
-    UserError
-        If the file is missing, is not JSON, or lacks a field.
-    """
+    """Load a receipt. Raise a UserError if the file is missing, is not JSON, or lacks a field."""
     receipt: Receipt = read_json(path)
     for field in Receipt.__required_keys__:
         if field not in receipt:

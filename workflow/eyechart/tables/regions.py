@@ -114,17 +114,12 @@ def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 def read_regions(path: Path, seen: str) -> dict[str, dict[str, tuple[str, Region]]]:
     """Load the regions by item, then by name, each with the id of its image.
 
+    Raise a UserError if the table is missing or invalid, or ``seen`` is unknown.
+
     Parameters
     ----------
-    path : Path
-        ``regions.parquet`` of a dataset.
-    seen : {"alone", "canvas"}
-        How the image is shown.
-
-    Raises
-    ------
-    UserError
-        If the table is missing or invalid, or ``seen`` is unknown.
+    path : ``regions.parquet`` of a dataset
+    seen : {"alone", "canvas"}; how the image is shown
     """
     if seen not in SEEN:
         raise UserError(f"seen is {seen!r}; {nearest(seen, SEEN)}")

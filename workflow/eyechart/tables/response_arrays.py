@@ -21,22 +21,16 @@ class AnsweredItems:
 
     Attributes
     ----------
-    ids, group, task : ndarray of str, shape (n,)
-        Sorted by id; open questions among them.
-    c : ndarray of int, shape (n,)
-        Number of choices; 0 for an open question.
-    truth : ndarray of int, shape (n,)
-        Index of the right choice; -1 if unknown, or if the question is open.
-    pair : ndarray of int, shape (n,)
-        Number of the item's pair; -1 if it has none, or if an item of the pair is missing here or
-        has no answer, so that the pair cannot be scored.
-    vocabulary : list of str
-        The distinct texts of choices, sorted.
+    ids, group, task : ndarray of str, shape (n,); sorted by id; open questions among them
+    c : ndarray of int, shape (n,); number of choices; 0 for an open question
+    truth : ndarray of int, shape (n,); index of the right choice; -1 if unknown, or if the question
+        is open
+    pair : ndarray of int, shape (n,); number of the item's pair; -1 if it has none, or if an item
+        of the pair is missing here or has no answer, so that the pair cannot be scored
+    vocabulary : the distinct texts of choices, sorted
     first : ndarray of int, shape (n,)
-    words : ndarray of int
-        Choice k of item i is ``vocabulary[words[first[i] + k]]``.
-    item, order : ndarray of int, shape (r,)
-        The item of a row, and the rotation of its choices.
+    words : choice k of item i is ``vocabulary[words[first[i] + k]]``
+    item, order : ndarray of int, shape (r,); the item of a row, and the rotation of its choices
     """
 
     ids: np.ndarray
@@ -101,15 +95,12 @@ class ConditionResponses:
 
     Attributes
     ----------
-    predicted : ndarray of int, shape (r,)
-        The choice with the highest score.
-    scored_otherwise : dict of ndarray of int, shape (r,)
-        The choice by each other scoring of the same texts that the stored numbers allow.
-    parsed : ndarray of int, shape (r,)
-        The choice that the text states; -1 where it states none.
+    predicted : ndarray of int, shape (r,); the choice with the highest score
+    scored_otherwise : dict of ndarray of int, shape (r,); the choice by each other scoring of the
+        same texts that the stored numbers allow
+    parsed : ndarray of int, shape (r,); the choice that the text states; -1 where it states none
     has_text : ndarray of bool, shape (r,)
-    texts : dict
-        The text of each open item that has one, by index of ``AnsweredItems.ids``.
+    texts : the text of each open item that has one, by index of ``AnsweredItems.ids``
     """
 
     predicted: np.ndarray
@@ -126,12 +117,9 @@ def lay_out(
 
     Parameters
     ----------
-    items : DataFrame
-        The dataset's items; those without responses only complete the pairs.
-    tables : dict of DataFrame
-        Checked responses by condition, at least one row each, all of the same items.
-    paths : dict of Path
-        Their files, for error messages.
+    items : the dataset's items; those without responses only complete the pairs
+    tables : checked responses by condition, at least one row each, all of the same items
+    paths : their files, for error messages
     """
     key = next(iter(tables.values())).select("item_id", "order")
     shown = items.join(key.select("item_id").unique(), on="item_id", how="semi").sort("item_id")

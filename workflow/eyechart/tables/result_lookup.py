@@ -58,10 +58,7 @@ def find_one(kind: str, named: Named, root: Root) -> Path:
 def find(kind: str, named: Named, root: Root) -> dict[Path, dict[str, str]]:
     """Return the files of a kind with the given names, and all names of each.
 
-    Raises
-    ------
-    UserError
-        If there is none.
+    Raise a UserError if there is none.
     """
     pattern = PATTERNS[kind]
     given = {name: named.get(name) for name in pattern.names}

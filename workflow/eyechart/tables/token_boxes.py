@@ -21,21 +21,16 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     Of the views that contain the point, those with the smallest tokens count. Between the centres
     of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
     views of one size meet, tokens of both count, as if the border were not there. Half a token
-    outside of all views the nearest tokens still count.
+    outside of all views the nearest tokens still count. Raise an OutsideError if no token is within
+    half a token of the point.
 
     Parameters
     ----------
     places : ndarray, float32, shape (t, 7)
-    x, y : float
 
     Returns
     -------
     ndarray, float64, shape (t,)
-
-    Raises
-    ------
-    OutsideError
-        If no token is within half a token of the point.
     """
     left, top, right, bottom = edges_of(places)
     wide, high = right - left, bottom - top
@@ -61,8 +56,7 @@ def coverage(places: np.ndarray, region: Region) -> np.ndarray:
 
     Parameters
     ----------
-    places : ndarray, float32, shape (t, 7)
-        Of the tokens of the region's image.
+    places : ndarray, float32, shape (t, 7); of the tokens of the region's image
 
     Returns
     -------

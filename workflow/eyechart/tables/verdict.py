@@ -197,10 +197,7 @@ def write_verdict(
 def read_verdict(path: Path) -> Verdict:
     """Load the three tables of a verdict; ``path`` is that of the values.
 
-    Raises
-    ------
-    UserError
-        If one of them is missing, is not a complete Parquet file, or lacks a column.
+    Raise a UserError if one of them is missing, is not a complete Parquet file, or lacks a column.
     """
     schemas = (VALUES, SKILLS, DIFFERENCES)
     tables = [read_table(at, of.names) for at, of in zip(parts(path), schemas, strict=True)]

@@ -109,10 +109,7 @@ def page() -> str:
 def section(entry: Entry) -> Iterator[str]:
     """Yield the lines of a table.
 
-    Raises
-    ------
-    LookupError
-        If a column has no description, or a description has no column.
+    Raise a LookupError if a column has no description, or a description has no column.
     """
     module = importlib.import_module(f"eyechart.tables.{entry.module}")
     schema: pa.Schema = getattr(module, entry.schema)

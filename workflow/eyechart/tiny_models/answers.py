@@ -63,9 +63,8 @@ def accuracies(
 
     Parameters
     ----------
-    condition : str
-        ``sighted``, ``blank`` (white images; for a language model: no caption), or ``told``
-        (a language model reads the caption).
+    condition : ``sighted``, ``blank`` (white images; for a language model: no caption), or ``told``
+        (a language model reads the caption)
     """
     vision = isinstance(model, LlavaForConditionalGeneration)
     hits: dict[str, list[bool]] = defaultdict(list)

@@ -40,9 +40,8 @@ def build_tokenizer(corpus: list[str], vocabulary: int, image: bool) -> PreTrain
 
     Parameters
     ----------
-    image : bool
-        Add the image token, a bos in front and the chat template of the VLM; without it, both a
-        bos and an eos are put around each text, as CLIP's text tower needs.
+    image : add the image token, a bos in front and the chat template of the VLM; without it, both a
+        bos and an eos are put around each text, as CLIP's text tower needs
     """
     special = [BOS, EOS, PAD] + ([IMAGE] if image else [])
     tokenizer = Tokenizer(BPE())
@@ -92,9 +91,8 @@ def build_clip(
 
     Parameters
     ----------
-    settings : dict
-        ``image_px``, ``patch_px``, ``projection`` and the two towers' ``vision`` and ``text``
-        (``layers``, ``width``, ``mlp``, ``heads``).
+    settings : ``image_px``, ``patch_px``, ``projection`` and the two towers' ``vision`` and
+        ``text`` (``layers``, ``width``, ``mlp``, ``heads``)
     """
     ids = {
         "bos_token_id": tokenizer.bos_token_id,

@@ -27,8 +27,7 @@ def load_images(root: Path, split: str, limit: int | None = None) -> TrainingIma
 
     Parameters
     ----------
-    limit : int or None
-        Read only the first images.
+    limit : read only the first images
     """
     scenes = read_json(root / "scenes" / f"CLEVR_{split}_scenes.json")["scenes"][:limit]
     questions: dict[int, list[dict[str, str]]] = {s["image_index"]: [] for s in scenes}
@@ -67,9 +66,9 @@ def augment(
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
-    settings : dict
-        ``flip`` (bool: mirror half of the images; only if no question asks about left or right),
-        ``shift_px`` (largest shift, edges repeated), ``brightness`` (largest relative change).
+    settings : ``flip`` (bool: mirror half of the images; only if no question asks about left or
+        right), ``shift_px`` (largest shift, edges repeated), ``brightness`` (largest relative
+        change)
 
     Returns
     -------

@@ -44,9 +44,7 @@ class Packer:
 
     Parameters
     ----------
-    tokenizer : PreTrainedTokenizerBase
-    image_tokens : int
-        Number of image tokens at the start; 0 for text alone.
+    image_tokens : number of image tokens at the start; 0 for text alone
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, image_tokens: int) -> None:
@@ -67,9 +65,8 @@ class Packer:
 
         Parameters
         ----------
-        contexts : list of (text, gap), or None
-            Text alone: per row the text before the questions (may be empty), and the number of
-            positions left free after it.
+        contexts : list of (text, gap), or None; text alone: per row the text before the questions
+            (may be empty), and the number of positions left free after it
         """
         segments = [[self._segment(q) for q in questions] for questions in batch]
         prefixes = [

@@ -19,10 +19,9 @@ def draw_views(
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
-    settings : dict
-        ``crop`` (smallest share of the area that is kept, then brought to full size),
+    settings : ``crop`` (smallest share of the area that is kept, then brought to full size),
         ``brightness``, ``contrast``, ``saturation`` (largest relative changes), ``blur`` (share of
-        images that are blurred), ``noise`` (largest standard deviation, white being 1).
+        images that are blurred), ``noise`` (largest standard deviation, white being 1)
 
     Returns
     -------

@@ -51,20 +51,14 @@ def fit(
 
     Parameters
     ----------
-    parameters : dict of name -> Parameter
-        Trained parameters; all others stay unchanged.
-    loss : callable
-        Returns the loss of one step, given the step's generator.
-    evaluate : callable
-        Returns held-out metrics by name.
-    settings : dict
-        ``steps``, ``lr``, ``lr_vision`` (share of ``lr`` for parameters of a vision tower),
+    parameters : dict of name -> Parameter; trained parameters; all others stay unchanged
+    loss : returns the loss of one step, given the step's generator
+    evaluate : returns held-out metrics by name
+    settings : ``steps``, ``lr``, ``lr_vision`` (share of ``lr`` for parameters of a vision tower),
         ``weight_decay``, ``warmup``, ``final_lr_share``, ``clip_norm``, ``log_every``,
-        ``eval_every``, ``checkpoint_every``.
-    identity : dict
-        ``stage``, ``seed`` and all else that must match for a checkpoint to be resumed.
-    checkpoint : Path
-        A safetensors file beside the outputs; removed by the caller once they are complete.
+        ``eval_every``, ``checkpoint_every``
+    identity : ``stage``, ``seed`` and all else that must match for a checkpoint to be resumed
+    checkpoint : a safetensors file beside the outputs; removed by the caller once they are complete
     """
     optimizer = _optimizer(parameters, settings)
     first, curve = _resume(parameters, optimizer, identity, checkpoint)

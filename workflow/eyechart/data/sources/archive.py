@@ -59,20 +59,15 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
 
     An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
     stopped. A tar has neither an index nor checksums, so it is read twice, and every chosen member
-    is rewritten.
+    is rewritten. Raise a UserError if the archive is missing, truncated or damaged; if any member,
+    chosen or not, is a link or would be written outside ``root``; if a chosen one is encrypted or
+    expands too much; if the disk has too little space.
 
     Parameters
     ----------
     archive : a tar, gzipped or not, judged by its name; else a zip
     root : folder to unpack into
     choose : returns the path under ``root`` for a member's name, or None to leave the member out
-
-    Raises
-    ------
-    UserError
-        If the archive is missing, truncated or damaged; if any member, chosen or not, is a link or
-        would be written outside ``root``; if a chosen one is encrypted or expands too much; if the
-        disk has too little space.
     """
     kind = "tar" if _TAR.fullmatch(archive.name) else "zip"
     try:

@@ -73,11 +73,8 @@ class Adapter(ImageTokens):
     def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> Adapter:
         """Load model and processor from a folder in Hugging Face layout.
 
-        Raises
-        ------
-        UserError
-            If the folder is not a checkpoint, or its weights and the model differ in any key or
-            shape: transformers would only warn and continue with random weights.
+        Raise a UserError if the folder is not a checkpoint, or its weights and the model differ in
+        any key or shape: transformers would only warn and continue with random weights.
         """
         model, device = load_model(cls.model_class(), checkpoint, spec, loading, cls.UNUSED)
         return cls(model, load_processor(checkpoint, spec, loading), spec, device)

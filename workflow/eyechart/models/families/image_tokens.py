@@ -19,15 +19,12 @@ class PreparedImage:
 
     Attributes
     ----------
-    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``
-        Inputs of the vision encoder.
-    text : str
-        The text that represents the image in a prompt: its image tokens, written out.
-    rows : int
-        Number of rows of the first axis of the encoder's input: 1; the number of tiles where the
-        image is cut into tiles; of patches where images are packed without a batch axis.
-    image : PIL image or None
-        The original image, where a family's own code needs it together with the prompt.
+    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``; inputs of the vision encoder
+    text : the text that represents the image in a prompt: its image tokens, written out
+    rows : number of rows of the first axis of the encoder's input: 1; the number of tiles where the
+        image is cut into tiles; of patches where images are packed without a batch axis
+    image : PIL image or None; the original image, where a family's own code needs it together with
+        the prompt
     size : (width, height) of the original image, in pixels
     """
 
@@ -76,8 +73,7 @@ class ImageTokens:
         ----------
         size : (width, height) in pixels
         component : ``vision``, ``connector`` or ``lm``, or another name that ``box_key`` returns
-        of : int
-            Number of images in the prompt.
+        of : number of images in the prompt
 
         Returns
         -------

@@ -56,15 +56,12 @@ class LanguageAdapter(PromptAdapter):
     def mask_argument(self, address: str) -> tuple[str, bool]:
         """Return the argument of a block that holds its attention mask, and how to read None.
 
+        Raise a UserError if the address is not a block whose tokens attend to the prompt's.
+
         Returns
         -------
         str, bool
             The argument's name; whether a block whose mask is None attends to earlier tokens only.
-
-        Raises
-        ------
-        UserError
-            If the address is not a block whose tokens attend to the prompt's.
         """
         self.module_path(address)
         component, _, number = address.partition(".")
@@ -126,16 +123,13 @@ class LanguageAdapter(PromptAdapter):
 
         Parameters
         ----------
-        tokens : Tokens, shape (b, t)
-            The new tokens.
-        sees : bool, shape (b, t, s + t), or None
-            Which of the s cached and t new positions each new token attends to; None: all earlier
-            ones that are not padding.
-        positions : int64, shape (b, t), or None
-            Position of each new token in its prompt, if the tokens do not start it.
+        tokens : Tokens, shape (b, t); the new tokens
+        sees : bool, shape (b, t, s + t), or None; which of the s cached and t new positions each
+            new token attends to; None: all earlier ones that are not padding
+        positions : int64, shape (b, t), or None; position of each new token in its prompt, if the
+            tokens do not start it
         cache : keys and values of the s positions, extended by t; None to keep nothing
-        logits : bool
-            Whether to run the head too.
+        logits : whether to run the head too
 
         Returns
         -------

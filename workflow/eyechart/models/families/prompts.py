@@ -75,18 +75,13 @@ class PromptAdapter(Adapter):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the token ids of one user turn, up to the answer.
 
+        Raise a UserError if there is no chat template, the prompt contains an image placeholder or
+        is longer than the model's context, or the model does not accept this many images.
+
         Parameters
         ----------
-        prompt : str
-            The text of the turn.
-        images : sequence of PreparedImage
-            Its images, in order; none for text alone.
-
-        Raises
-        ------
-        UserError
-            If there is no chat template, the prompt contains an image placeholder or is longer
-            than the model's context, or the model does not accept this many images.
+        prompt : the text of the turn
+        images : its images, in order; none for text alone
         """
         self.check_number(prompt, len(images))
         text = self.turn(prompt, len(images))

@@ -61,11 +61,8 @@ class RemoteAdapter(LanguageAdapter):
     def load(cls, checkpoint: Path, spec: Spec, loading: LoadOptions) -> RemoteAdapter:
         """Load tokenizer or processor, then the model, from a folder in Hugging Face layout.
 
-        Raises
-        ------
-        UserError
-            If the installed transformers does not support the code, the code is not allowed to run,
-            a companion is missing, or the checkpoint is incomplete.
+        Raise a UserError if the installed transformers does not support the code, the code is not
+        allowed to run, a companion is missing, or the checkpoint is incomplete.
         """
         cls.check_version()
         loading.trusts(spec)
@@ -227,11 +224,7 @@ def home_of(folder: Path, companions: Sequence[str], spec: Spec) -> Path:
     """Return the folder that holds a checkpoint's companions, each in a folder of its name.
 
     This is the checkpoint's own folder, or the one in the environment variable EYECHART_COMPANIONS.
-
-    Raises
-    ------
-    UserError
-        If neither holds all of them.
+    Raise a UserError if neither holds all of them.
     """
     homes = [folder, *(Path(os.environ[name]).resolve() for name in [HOME] if name in os.environ)]
     for home in homes:

@@ -38,10 +38,8 @@ class TwoTowers(Adapter):
     def embed_texts(self, texts: Sequence[str], gradients: bool = False) -> Tensor:
         """Return unit embeddings of texts: float32 (c, d).
 
-        Raises
-        ------
-        UserError
-            If a text has more tokens than the tower reads: no text is truncated silently.
+        Raise a UserError if a text has more tokens than the tower reads: no text is truncated
+        silently.
         """
         most = int(self.model.config.text_config.max_position_embeddings)
         for text, count in zip(texts, self.count_tokens(texts), strict=True):

@@ -30,21 +30,14 @@ _OWN_WEIGHTS = r"consolidated(-\d+-of-\d+)?\.safetensors"
 def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[str]:
     """Return the paths of the needed files, sorted.
 
+    Raise a UserError if there is no config.json, or no weights in this format.
+
     Parameters
     ----------
-    where : str
-        The repository or folder, for the error.
-    paths : iterable of str
-        All its files, relative to its root, with ``/``.
-    weights : str
-        ``safetensors``, or ``bin`` for pickled weights.
-    code : bool
-        Whether to include Python files.
-
-    Raises
-    ------
-    UserError
-        If there is no config.json, or no weights in this format.
+    where : the repository or folder, for the error
+    paths : all its files, relative to its root, with ``/``
+    weights : ``safetensors``, or ``bin`` for pickled weights
+    code : whether to include Python files
     """
     there = set(paths)
     chosen, own = _weights(there, weights)

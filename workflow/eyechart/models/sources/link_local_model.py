@@ -31,10 +31,7 @@ _log = logging.getLogger(__name__)
 def needed(source: Path, spec: Spec, code: bool) -> list[str]:
     """Return the needed files of the user's folder, including those of companions.
 
-    Raises
-    ------
-    UserError
-        If there is no such folder, or it is not a checkpoint.
+    Raise a UserError if there is no such folder, or it is not a checkpoint.
     """
     if not source.is_dir():
         what = "is a file" if source.exists() else "no such folder"
@@ -51,10 +48,7 @@ def needed(source: Path, spec: Spec, code: bool) -> list[str]:
 def take(source: Path, folder: Path, names: list[str]) -> list[dict[str, Any]]:
     """Link the files and return their entries; remove links to an earlier folder.
 
-    Raises
-    ------
-    UserError
-        If there are real files at the paths of the links.
+    Raise a UserError if there are real files at the paths of the links.
     """
     if source.resolve() != folder.resolve():
         for path in folder.rglob("*"):

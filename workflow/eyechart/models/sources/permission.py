@@ -14,22 +14,15 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 def check(model: str, spec: Spec, allowed: bool, revision: str | None) -> bool:
     """Return whether a model runs code of its own; check that it is allowed to.
 
+    Raise a UserError if the model needs its own code and the user did not allow it, or the revision
+    is not a commit and could later point to other code.
+
     Parameters
     ----------
-    model : str
-        Name of the model, for the error.
-    spec : Spec
-        The file config/models/<model>.yaml.
-    allowed : bool
-        Whether the user's configuration lists the model under ``remote_code``.
-    revision : str or None
-        Revision of the hub's repository; None for the user's own folder.
-
-    Raises
-    ------
-    UserError
-        If the model needs its own code and the user did not allow it, or the revision is not a
-        commit and could later point to other code.
+    model : name of the model, for the error
+    spec : the file config/models/<model>.yaml
+    allowed : whether the user's configuration lists the model under ``remote_code``
+    revision : revision of the hub's repository; None for the user's own folder
     """
     if not trusted(model, spec, allowed):
         return False

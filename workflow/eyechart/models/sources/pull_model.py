@@ -88,12 +88,8 @@ def log_plan(model: str, spec: Spec, plan: Plan) -> None:
 def tidy(folder: Path, names: set[str]) -> None:
     """Remove files that do not belong to this checkpoint: links and files of other revisions.
 
-    Other folders are left alone: the user may need them.
-
-    Raises
-    ------
-    UserError
-        If the folder is a link, so that its contents belong to somebody else.
+    Other folders are left alone: the user may need them. Raise a UserError if the folder is a link,
+    so that its contents belong to somebody else.
     """
     if folder.is_symlink():
         raise UserError(

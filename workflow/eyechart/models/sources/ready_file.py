@@ -16,21 +16,14 @@ def write_ready(
 ) -> None:
     """Write ``ready.json``, after all files that it lists.
 
+    Raise a UserError if an index of the weights lists a shard that is not among the files.
+
     Parameters
     ----------
-    output : Path
-        ``data/models/<model>/ready.json``; the files are beside it.
-    model : str
-        Name of the model.
-    origin : dict
-        Where the checkpoint came from.
-    files : iterable of dict
-        Path (relative to the folder), bytes and sha256 of each file.
-
-    Raises
-    ------
-    UserError
-        If an index of the weights lists a shard that is not among the files.
+    output : ``data/models/<model>/ready.json``; the files are beside it
+    model : name of the model
+    origin : where the checkpoint came from
+    files : path (relative to the folder), bytes and sha256 of each file
     """
     listed = sorted(files, key=lambda entry: entry["path"])
     _check_shards(output.parent, {entry["path"] for entry in listed})

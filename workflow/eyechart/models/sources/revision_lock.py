@@ -18,12 +18,8 @@ Commits = dict[tuple[str, str], str]
 def settle(lock: Path, model: str, checkpoint: str, revision: str, commit: str) -> None:
     """Lock the commit of a revision, or compare it with the locked one.
 
-    Safe for concurrent jobs.
-
-    Raises
-    ------
-    UserError
-        If the revision is locked to another commit, or the file is malformed.
+    Safe for concurrent jobs. Raise a UserError if the revision is locked to another commit, or the
+    file is malformed.
     """
     with alone(lock):
         commits = read(lock)

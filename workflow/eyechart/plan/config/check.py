@@ -20,18 +20,13 @@ OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.model
 def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
     """Return a merged configuration with all defaults filled in.
 
+    Raise a UserError for the first mistake, with file, key, value and what was expected.
+
     Parameters
     ----------
-    config : dict
-        What Snakemake merged from all config files and ``--config``.
-    files : sequence of paths
-        The config files in the order in which they were merged; an error names the last of them
-        that holds the key.
-
-    Raises
-    ------
-    UserError
-        For the first mistake, with file, key, value and what was expected.
+    config : what Snakemake merged from all config files and ``--config``
+    files : sequence of paths; the config files in the order in which they were merged; an error
+        names the last of them that holds the key
     """
     held = Files(files)
     try:

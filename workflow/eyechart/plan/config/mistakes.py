@@ -40,10 +40,8 @@ UNQUOTED = "YAML reads yes, no, on and off without quotes as true and false: wri
 class Files:
     """The config files in the order in which they were merged, read strictly.
 
-    Raises
-    ------
-    UserError
-        If a mapping in a file has a key twice, of which YAML would silently take the last.
+    Raise a UserError if a mapping in a file has a key twice, of which YAML would silently take the
+    last.
     """
 
     def __init__(self, paths: Iterable[str | Path]):

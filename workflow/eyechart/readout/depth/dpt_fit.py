@@ -32,19 +32,15 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
 
     Parameters
     ----------
-    examples : sequence of Example
-        Of training images, of at least two groups.
-    settings : dict
-        ``width``, ``finest`` (cells along a token), ``epochs`` (at most), ``lr``, ``batch``,
+    examples : of training images, of at least two groups
+    settings : ``width``, ``finest`` (cells along a token), ``epochs`` (at most), ``lr``, ``batch``,
         ``patience`` (epochs without a new best before it stops), ``held_out`` (share of the groups
-        that decide this).
-    seed : tuple
-        Names the draws.
+        that decide this)
+    seed : names the draws
 
     Returns
     -------
-    DPT
-        In its state after the best epoch.
+    DPT; in its state after the best epoch
     """
     kept, held = split(examples, settings["held_out"], seed)
     net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])

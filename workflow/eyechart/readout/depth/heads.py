@@ -60,10 +60,7 @@ def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
 def read_heads(path: Path, model: str) -> Heads:
     """Load the depth heads of a model.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, invalid, or of another model.
+    Raise a UserError if the file is missing, invalid, or of another model.
     """
     try:
         with safe_open(path, "np") as opened:

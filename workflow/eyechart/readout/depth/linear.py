@@ -88,9 +88,7 @@ def choose(folds: Sequence[ProductSums], strengths: Sequence[float]) -> tuple[Li
 
     Parameters
     ----------
-    folds : sequence of Sums
-        Of whole groups, with one origin; at least two.
-    strengths : sequence of float
+    folds : of whole groups, with one origin; at least two
     """
     whole = folds[0].combined(folds[1:])
     rests = [whole.combined([fold], -1) for fold in folds]

@@ -20,8 +20,7 @@ def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
     Parameters
     ----------
-    boxes : list of tuple of ndarray
-        Depths of the tokens in a box, (m,), and the share of the box that each covers, (m,).
+    boxes : depths of the tokens in a box, (m,), and the share of the box that each covers, (m,)
 
     Returns
     -------

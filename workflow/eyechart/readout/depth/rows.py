@@ -21,11 +21,9 @@ class DepthRows:
 
     Attributes
     ----------
-    train, test : dict of DepthImage
-        By row, in the order of rows.
-    depths : dict of dict of ndarray
-        By name of token positions, then row: the mean known depth of each token, float32 (t,);
-        NaN: unknown.
+    train, test : by row, in the order of rows
+    depths : by name of token positions, then row: the mean known depth of each token, float32 (t,);
+        NaN: unknown
     """
 
     train: dict[int, DepthImage]
@@ -45,18 +43,13 @@ def read_depth_rows(
 ) -> DepthRows:
     """Load the rows of images with depth maps, each map once.
 
+    Raise a UserError if an image has no row.
+
     Parameters
     ----------
-    source : ActivationSource
-    images : dict of list of DepthImage
-        For ``train`` and ``test``.
-    items_path : Path
-        In scope item, the row of an image is that of the first item that shows only this image.
-
-    Raises
-    ------
-    UserError
-        If an image has no row.
+    images : for ``train`` and ``test``
+    items_path : in scope item, the row of an image is that of the first item that shows only this
+        image
     """
     rows = source.rows if source.scope == "image" else _first_items(source, items_path)
     found: dict[str, dict[int, DepthImage]] = {}

@@ -33,10 +33,7 @@ class DepthImage:
 def read_depth_images(path: Path) -> dict[str, list[DepthImage]]:
     """Load the images that have a depth map, by ``train`` and ``test``, sorted by id.
 
-    Raises
-    ------
-    UserError
-        If there is none to train on or none to test on.
+    Raise a UserError if there is none to train on or none to test on.
     """
     rows = pl.DataFrame(read_table(path, _IMAGES)).filter(pl.col(MAP).is_not_null())
     found: dict[str, list[DepthImage]] = {"train": [], "test": []}
@@ -54,10 +51,8 @@ def read_depth_images(path: Path) -> dict[str, list[DepthImage]]:
 def read_depths(image: DepthImage) -> np.ndarray:
     """Load a depth map, float64 (h, w), in metres or the scene's units; 0: unknown.
 
-    Raises
-    ------
-    UserError
-        If the file is missing, is not a 16-bit PNG, or differs in size from its image.
+    Raise a UserError if the file is missing, is not a 16-bit PNG, or differs in size from its
+    image.
     """
     try:
         with Image.open(image.path) as opened:
@@ -81,10 +76,9 @@ def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    depths : ndarray, shape (h, w)
-        0: unknown.
-    places : ndarray, shape (t, 7)
-        See ``tables.activations``; areas may begin and end within pixels.
+    depths : ndarray, shape (h, w); 0: unknown
+    places : ndarray, shape (t, 7); see ``tables.activations``; areas may begin and end within
+        pixels
 
     Returns
     -------

@@ -26,9 +26,8 @@ def train_linear(
 
     Parameters
     ----------
-    settings : dict
-        ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most ``tokens`` of a
-        training image.
+    settings : ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most
+        ``tokens`` of a training image
 
     Returns
     -------
@@ -76,8 +75,7 @@ def train_map(
 
     Parameters
     ----------
-    settings : dict
-        Those of ``dpt_fit.fit``, and ``threads``, on which float sums depend.
+    settings : those of ``dpt_fit.fit``, and ``threads``, on which float sums depend
 
     Returns
     -------
@@ -133,10 +131,9 @@ def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) 
 
     Parameters
     ----------
-    pairs : iterable of tuple of ndarray, shape (t,)
-        Predicted and true depths; NaN: unknown.
-    seen : ndarray
-        Depths seen in training: predictions are clipped to their range, the constant is their mean.
+    pairs : iterable of tuple of ndarray, shape (t,); predicted and true depths; NaN: unknown
+    seen : depths seen in training: predictions are clipped to their range, the constant is their
+        mean
     """
     both = [np.stack([p[k], y[k]]) for p, y in pairs for k in [np.isfinite(y) & np.isfinite(p)]]
     predicted, true = np.concatenate(both, axis=1).astype(np.float64)

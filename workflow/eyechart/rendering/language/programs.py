@@ -26,10 +26,7 @@ def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
 def run(program: Program, scene: dict[str, Any]) -> str:
     """Return the answer of a program: a value, ``yes``/``no``, or a count as decimal digits.
 
-    Raises
-    ------
-    AmbiguousError
-        If a ``unique`` gets no object or several.
+    Raise an AmbiguousError if a ``unique`` gets no object or several.
     """
     results: list[Any] = []
     for step in program:

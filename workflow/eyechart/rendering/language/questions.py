@@ -180,11 +180,9 @@ class QuestionSampler:
 
     Parameters
     ----------
-    families : list of str
-        Question families to use, e.g. ``["query", "count", "exist"]``.
-    balance : bool
-        If False, the first answerable proposal is used, so answers follow their natural
-        frequencies.
+    families : question families to use, e.g. ``["query", "count", "exist"]``
+    balance : if False, the first answerable proposal is used, so answers follow their natural
+        frequencies
     """
 
     def __init__(self, families: list[str], balance: bool) -> None:

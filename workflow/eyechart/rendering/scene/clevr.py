@@ -28,12 +28,10 @@ def draw_plan(rng: np.random.Generator, settings: dict[str, Any]) -> Plan:
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-        The only source of randomness.
-    settings : dict
-        The config's ``rendering`` section: ``objects`` [low, high], ``extent`` (half-width of the
-        square with objects, world units), ``gap`` (minimum free space between two objects),
-        ``camera`` (``position``, ``target``, ``fov`` in degrees, ``jitter``), ``light_jitter``.
+    rng : numpy.random.Generator; the only source of randomness
+    settings : the config's ``rendering`` section: ``objects`` [low, high], ``extent`` (half-width
+        of the square with objects, world units), ``gap`` (minimum free space between two objects),
+        ``camera`` (``position``, ``target``, ``fov`` in degrees, ``jitter``), ``light_jitter``
     """
     low, high = settings["objects"]
     count = int(rng.integers(low, high + 1))

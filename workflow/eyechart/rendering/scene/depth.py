@@ -68,10 +68,7 @@ class PlannedThing:
 def draw_planned(rng: random.Random, extent: float, count: int) -> list[PlannedThing]:
     """Draw things with different names that do not touch.
 
-    Raises
-    ------
-    NoRoomError
-        If they do not fit.
+    Raise a NoRoomError if they do not fit.
     """
     colors = rng.sample([c for c in COLORS if c not in BOX_COLORS], count)
     found: list[PlannedThing] = []
@@ -104,15 +101,11 @@ def draw_pair(
 ) -> tuple[list[PlannedThing], Camera]:
     """Draw two or three things, of which the first is nearer than the second, and a camera.
 
+    Raise a NoRoomError if no draw satisfies the cue; another may.
+
     Parameters
     ----------
-    cue : (bool, bool)
-        Whether the nearer thing must be lower, and whether it must be larger, in the image.
-
-    Raises
-    ------
-    NoRoomError
-        If no draw satisfies the cue; another may.
+    cue : whether the nearer thing must be lower, and whether it must be larger, in the image
     """
     image_px = settings["image_px"]
     for _ in range(TRIES):
@@ -145,16 +138,12 @@ def scene_of(
 def check_pair(view: View, cue: tuple[bool, bool], count: int) -> tuple[list[Box], list[float]]:
     """Return the boxes and median depths of the first two things, after checking the view.
 
+    Raise a NoRoomError if a thing is hardly visible, reaches over the edge or overlaps another, if
+    a lamp is visible, if the first is not clearly nearer, or if a cue is not as planned.
+
     Parameters
     ----------
-    count : int
-        Number of things; the objects after them are pedestals.
-
-    Raises
-    ------
-    NoRoomError
-        If a thing is hardly visible, reaches over the edge or overlaps another, if a lamp is
-        visible, if the first is not clearly nearer, or if a cue is not as planned.
+    count : number of things; the objects after them are pedestals
     """
     masks = [view.thing == n for n in (1, 2)]
     width, height = view.image_px

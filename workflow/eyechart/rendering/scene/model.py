@@ -84,8 +84,8 @@ class Camera:
     ----------
     position, target : world units
     fov : horizontal field of view in degrees
-    roll : rotation of the camera about its axis in degrees, clockwise; the image turns back.
-        None: upright
+    roll : rotation of the camera about its axis in degrees, clockwise; the image turns back; None:
+        upright
     """
 
     position: Triple

@@ -34,10 +34,8 @@ class SceneStage:
 
     Parameters
     ----------
-    rng : random.Random
-        The only source of randomness.
-    settings : dict
-        ``camera``, ``light_jitter``, ``extent``, ``gap``, ``objects`` [low, high].
+    rng : random.Random; the only source of randomness
+    settings : ``camera``, ``light_jitter``, ``extent``, ``gap``, ``objects`` [low, high]
     """
 
     def __init__(self, rng: random.Random, settings: dict[str, Any]) -> None:
@@ -75,19 +73,13 @@ class SceneStage:
     def others(self, queried: list[Object], own: int = 1, least: int = 0) -> list[Object]:
         """Draw objects of other shapes and colours than the queried ones, as many as fit.
 
+        Raise a NoRoomError if fewer fit.
+
         Parameters
         ----------
-        queried : list of dict
-            All objects of the question, at their positions in either image.
-        own : int
-            How many of those are in one image.
-        least : int
-            Minimum number of others.
-
-        Raises
-        ------
-        NoRoomError
-            If fewer fit.
+        queried : all objects of the question, at their positions in either image
+        own : how many of those are in one image
+        least : minimum number of others
         """
         wanted = min(MOST_OTHERS, self.rng.randint(*self.settings["objects"]) - own)
         shapes = [s for s in SHAPES if s not in {thing["shape"] for thing in queried}]
@@ -105,10 +97,7 @@ class SceneStage:
     def place_free(self, thing: Object, standing: list[Object]) -> Object:
         """Place a thing where it touches, hides and is hidden by no other.
 
-        Raises
-        ------
-        NoRoomError
-            If no such position is found.
+        Raise a NoRoomError if no such position is found.
         """
         for _ in range(TRIES):
             placed = self.place_randomly(thing)

@@ -41,12 +41,10 @@ def orbit(
 
     Parameters
     ----------
-    azimuth, elevation, roll : float
-        Degrees, added to the camera's own; the elevation is clipped to 8 to 75.
-    zoom : float
-        Magnification at the target.
-    target : (x, y, z), optional
-        Another target; the camera moves with it.
+    azimuth, elevation, roll : degrees, added to the camera's own; the elevation is clipped to 8 to
+        75
+    zoom : magnification at the target
+    target : (x, y, z), optional; another target; the camera moves with it
     """
     offset = np.subtract(camera.position, camera.target)
     far = float(np.linalg.norm(offset))
@@ -74,8 +72,7 @@ def framed_camera(
 
     Parameters
     ----------
-    share : float
-        Extent of the things' outermost corners, as a share of the image's shorter side.
+    share : extent of the things' outermost corners, as a share of the image's shorter side
     """
     corners = np.concatenate([mesh.vertices for thing in things for mesh in thing.meshes()])
     middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
@@ -138,12 +135,9 @@ def lights(
 
     Parameters
     ----------
-    settings : dict
-        ``light_jitter``: maximum shift of each light along each axis, world units.
-    turn : float
-        Rotation of both around the scene, in degrees.
-    tint : (R, G, B)
-        Factor on their radiance.
+    settings : ``light_jitter``: maximum shift of each light along each axis, world units
+    turn : rotation of both around the scene, in degrees
+    tint : (R, G, B); factor on their radiance
     """
     shift = settings["light_jitter"]
     found = []

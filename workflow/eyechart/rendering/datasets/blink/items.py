@@ -48,13 +48,7 @@ class Attempt:
     name: Name
 
     def image(self, scene: Scene, view: int) -> View:
-        """Render the image of a scene.
-
-        Raises
-        ------
-        NoRoomError
-            If a lamp is visible in it.
-        """
+        """Render the image of a scene. Raise a NoRoomError if a lamp is visible in it."""
         if render(scene, self.settings).shows_lamp:
             raise NoRoomError
         return render(scene, self.settings, randomness.seed_for("render", *self.name, view))
@@ -109,10 +103,7 @@ def _draw_parts(
 ) -> tuple[str, list[str]]:
     """Draw the queried part and three others, with the position cue as required.
 
-    Raises
-    ------
-    NoRoomError
-        If there is no such choice.
+    Raise a NoRoomError if there is no such choice.
     """
     attempt.rng.shuffle(shared)
     for part in shared * CHOICES:
@@ -207,15 +198,12 @@ SUB_TASKS: dict[str, Callable[[Attempt], Drawn]] = {
 def draw_item(name: Name, settings: Settings) -> Item:
     """Draw one item; the facts hold its marks and its parameters.
 
+    Raise a UserError if no attempt has room for its marks.
+
     Parameters
     ----------
-    name : (seed, dataset, split, sub-task, number)
-        The only source of randomness; the correct letter is balanced over numbers.
-
-    Raises
-    ------
-    UserError
-        If no attempt has room for its marks.
+    name : (seed, dataset, split, sub-task, number); the only source of randomness; the correct
+        letter is balanced over numbers
     """
     split, task, number = str(name[2]), str(name[3]), int(name[4])
     letters = "AB" if task == "Art_Style" else LETTERS

@@ -18,8 +18,7 @@ def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     Parameters
     ----------
     image : uint8 (h, w, 3)
-    spots : dict
-        Name -> x and y in pixels, continuous.
+    spots : name -> x and y in pixels, continuous
 
     Returns
     -------

@@ -41,12 +41,7 @@ def shared_points(first: View, second: View, count: int) -> list[tuple[np.ndarra
     """Find salient points visible in both views: the world point, and its pixel in each.
 
     They are drawn from the most corner-like positions of the first image, and leave room for each
-    other's marks in both views.
-
-    Raises
-    ------
-    NoRoomError
-        If fewer than ``count`` points are found.
+    other's marks in both views. Raise a NoRoomError if fewer than ``count`` points are found.
     """
     seen = inside_things(first) & visible_in(second, first.position)
     free = inside_things(second)

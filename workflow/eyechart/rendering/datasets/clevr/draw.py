@@ -31,17 +31,12 @@ def draw_scene(
 ) -> tuple[Plan, View]:
     """Render one scene in which every object shows at least ``min_visible_px`` pixels.
 
-    Its plan has each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels.
+    Its plan has each object's position in the image: pixel_coords, bbox [x, y, w, h], pixels. Raise
+    a UserError if no attempt shows enough of every object.
 
     Parameters
     ----------
-    name : (dataset, split, index)
-        Together with ``seed`` the only source of chance.
-
-    Raises
-    ------
-    UserError
-        If no attempt shows enough of every object.
+    name : (dataset, split, index); together with ``seed`` the only source of chance
     """
     least = settings["min_visible_px"]
 
@@ -69,10 +64,8 @@ def draw_scenes(
 
     Parameters
     ----------
-    image : str
-        Path of an image from the root, with ``{split}``, ``{index}`` and ``{number}`` (from 1).
-    describe : callable
-        Returns further values of a scene's record, from its view.
+    image : path of an image from the root, with ``{split}``, ``{index}`` and ``{number}`` (from 1)
+    describe : returns further values of a scene's record, from its view
     """
     files: list[dict[str, Any]] = []
     scenes = []

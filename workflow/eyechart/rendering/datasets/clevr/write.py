@@ -33,10 +33,9 @@ def questions_json(
 
     Parameters
     ----------
-    name : (dataset, split)
-        Seeds of the choice of questions, together with ``seed`` and each scene's index.
-    settings : dict
-        ``questions`` {task: number per image}, ``families``, ``balance``.
+    name : (dataset, split); seeds of the choice of questions, together with ``seed`` and each
+        scene's index
+    settings : ``questions`` {task: number per image}, ``families``, ``balance``
     """
     examiner = QuestionSampler(settings["families"], settings["balance"])
     wanted = {task: settings["questions"].get(task, 0) for task in TASKS}

@@ -75,8 +75,8 @@ def captions_json(scenes: list[Scene], name: tuple[str, str], seed: int) -> dict
 
     Parameters
     ----------
-    name : (dataset, split)
-        Seeds of the choice of words, together with ``seed`` and each scene's index.
+    name : (dataset, split); seeds of the choice of words, together with ``seed`` and each scene's
+        index
     """
     annotations: list[dict[str, Any]] = []
     for scene in scenes:

@@ -32,15 +32,12 @@ PAINTS = ((255, 0, 0), (0, 0, 255))  # box of the first and of the second choice
 def draw_item(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     """Draw and render one item.
 
+    Raise a UserError if no attempt satisfies the conditions.
+
     Parameters
     ----------
-    name : (seed, dataset, split, index)
-        The only source of randomness. Answers and both cues are balanced over the indices.
-
-    Raises
-    ------
-    UserError
-        If no attempt satisfies the conditions.
+    name : (seed, dataset, split, index); the only source of randomness. Answers and both cues are
+        balanced over the indices
     """
     answer, cue = case_of(CASES, int(name[3]), "depth", *name[:3])
     order = (0, 1) if answer == "A" else (1, 0)

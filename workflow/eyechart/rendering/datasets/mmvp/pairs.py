@@ -29,15 +29,12 @@ def draw_views(
 ) -> tuple[PatternPair, list[View]]:
     """Render one pair in which every object, and the difference, shows enough pixels.
 
+    Raise a UserError if no attempt has enough visible pixels.
+
     Parameters
     ----------
-    name : (dataset, split, index of the pair)
-        Together with ``seed`` the only source of chance; both images have the same noise.
-
-    Raises
-    ------
-    UserError
-        If no attempt has enough visible pixels.
+    name : (dataset, split, index of the pair); together with ``seed`` the only source of chance;
+        both images have the same noise
     """
     least = settings["min_visible_px"]
 
@@ -63,15 +60,11 @@ def changed_px(first: View, second: View) -> int:
 def draw_shard(args: Drawing, path: str) -> None:
     """Render the pairs of one shard; write its manifest last.
 
+    Raise a UserError if the number of images is odd.
+
     Parameters
     ----------
-    path : str
-        An image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from 1).
-
-    Raises
-    ------
-    UserError
-        If the number of images is odd.
+    path : an image's path from the root, with ``{type}`` of its pattern and ``{number}`` (from 1)
     """
     images = args.settings["splits"][args.split]
     if images % 2:

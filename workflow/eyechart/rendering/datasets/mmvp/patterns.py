@@ -38,17 +38,11 @@ class PatternPair:
 
     Attributes
     ----------
-    kind : str
-        Key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`.
-    plans : (Plan, Plan)
-    answers : (str, str)
-        The answer of each image.
-    thing : dict
-        The object that the question is about.
-    partner : dict
-        A second object in the question, if any.
-    others : list of dict
-        Further objects in both images.
+    kind : key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`
+    answers : the answer of each image
+    thing : the object that the question is about
+    partner : a second object in the question, if any
+    others : further objects in both images
     """
 
     kind: str
@@ -223,10 +217,7 @@ def pattern_of(pair: int, pairs: int) -> str:
 def draw_pair(rng: random.Random, pattern: str, settings: dict[str, Any]) -> PatternPair:
     """Draw one pair of a pattern, in random order.
 
-    Raises
-    ------
-    NoRoomError
-        If the things do not fit; another draw may.
+    Raise a NoRoomError if the things do not fit; another draw may.
     """
     pair = PATTERNS[pattern](rng, SceneStage(rng, settings))
     if rng.random() < 0.5:

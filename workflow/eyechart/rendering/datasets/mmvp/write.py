@@ -25,8 +25,8 @@ def question_rows(record: dict[str, Any], name: tuple[str, str], seed: int) -> l
 
     Parameters
     ----------
-    name : (dataset, split)
-        Seeds of description and order, together with ``seed`` and the pair's index.
+    name : (dataset, split); seeds of description and order, together with ``seed`` and the pair's
+        index
     """
     rng = randomness.dice("questions", seed, *name, record["pair"])
     question = wordings.question(record, rng)

@@ -39,16 +39,12 @@ LEAST_PX = 0.004  # minimum visible share of the image for every part
 def draw_trial(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     """Draw and render one trial.
 
+    Raise a UserError if no attempt shows every part.
+
     Parameters
     ----------
-    name : (seed, dataset, split, index)
-        The only source of randomness. Numbers of images, odd places and conditions are spread
-        evenly.
-
-    Raises
-    ------
-    UserError
-        If no attempt shows every part.
+    name : (seed, dataset, split, index); the only source of randomness. Numbers of images, odd
+        places and conditions are spread evenly
     """
     count, odd, condition = case_of(CASES, int(name[3]), "odd", *name[:3])
 
@@ -79,10 +75,7 @@ def _scenes(
 ) -> list[Scene]:
     """Place every sculpture on the floor, each with another rotation, and check its view.
 
-    Raises
-    ------
-    NoRoomError
-        If a part is hardly visible, or a lamp is visible, in one of the views.
+    Raise a NoRoomError if a part is hardly visible, or a lamp is visible, in one of the views.
     """
     surfaces, half_width = draw_surfaces(rng, condition, list(shapes[0])), rng.uniform(0.26, 0.36)
     turn, scenes = rng.uniform(0, 360), []

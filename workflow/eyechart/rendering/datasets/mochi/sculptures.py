@@ -77,10 +77,8 @@ def build(sites: Sites, surfaces: dict[str, Surface], half_width: float, turn: f
 
     Parameters
     ----------
-    half_width : float
-        Half-width of its pillar, in units of the object frame.
-    turn : float
-        Rotation about the vertical axis, in degrees.
+    half_width : half-width of its pillar, in units of the object frame
+    turn : rotation about the vertical axis, in degrees
     """
     solids = {"pillar": Solid("block", (0, 0, 0.95), (half_width, half_width, 0.95), (), "pillar")}
     for kind, (side, level) in sites.items():

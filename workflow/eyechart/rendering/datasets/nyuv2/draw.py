@@ -27,15 +27,11 @@ THINGS = (1, 4)
 def draw_scene(name: tuple[str | int, ...], settings: dict[str, Any]) -> Item:
     """Draw and render one scene.
 
+    Raise a UserError if the things do not fit.
+
     Parameters
     ----------
-    name : (seed, dataset, split, index)
-        The only source of randomness.
-
-    Raises
-    ------
-    UserError
-        If the things do not fit.
+    name : (seed, dataset, split, index); the only source of randomness
     """
 
     def draw(attempt: int) -> Item:

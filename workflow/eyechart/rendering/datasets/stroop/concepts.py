@@ -31,7 +31,6 @@ def draw_concept(color: Color, kind: str, size: tuple[int, int], rng: Generator)
     color : sRGB, 0 to 255
     kind : one of :data:`KINDS`
     size : (width, height) px
-    rng : Generator
 
     Returns
     -------

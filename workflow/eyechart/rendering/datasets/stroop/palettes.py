@@ -30,18 +30,13 @@ FEWEST = 3  # word, font colour and background are all different
 def palette(chosen: str | dict[str, Any], where: str) -> dict[str, Color]:
     """Return colours by name, from a named palette or the user's mapping.
 
+    Raise a UserError if the palette is unknown, a colour is not three integers from 0 to 255, a
+    name cannot be a folder name, two colours are equal, or there are fewer than three.
+
     Parameters
     ----------
-    chosen : str or dict
-        ``clevr``, ``vlm_lens``, or ``{name: [red, green, blue], …}``.
-    where : str
-        The key in the configuration, for errors.
-
-    Raises
-    ------
-    UserError
-        If the palette is unknown, a colour is not three integers from 0 to 255, a name cannot be a
-        folder name, two colours are equal, or there are fewer than three.
+    chosen : ``clevr``, ``vlm_lens``, or ``{name: [red, green, blue], …}``
+    where : the key in the configuration, for errors
     """
     if isinstance(chosen, str):
         if chosen not in PALETTES:

@@ -57,12 +57,8 @@ def grid(colors: dict[str, Color], settings: dict[str, Any], most: int, seed: in
 
     Parameters
     ----------
-    colors : dict
-    settings : dict
-        ``copies`` of each cell; ``keep_unreadable``: keep font colours equal to the background;
-        ``least_contrast``: cells below it are dropped, which unbalances the blocks.
-    most : int
-    seed : int
+    settings : ``copies`` of each cell; ``keep_unreadable``: keep font colours equal to the
+        background; ``least_contrast``: cells below it are dropped, which unbalances the blocks
     """
     names, k = list(colors), len(colors)
     blocks = [
@@ -89,18 +85,14 @@ def draw_word(
     """Draw a word in a random typeface, size and position.
 
     Typeface and the cell of the 3 x 3 grid with the word's centre form its group, so they are drawn
-    uniformly where the word's size leaves a choice.
+    uniformly where the word's size leaves a choice. Raise a UserError if a font cannot be read, or
+    the word does not fit at a legible size.
 
     Parameters
     ----------
-    settings : dict
-        ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font files;
-        ``text_height`` [low, high]: the em as a share of the image's height, or less if too wide.
-
-    Raises
-    ------
-    UserError
-        If a font cannot be read, or the word does not fit at a legible size.
+    settings : ``image_px`` [width, height]; ``typefaces``: of :data:`BUILT_IN`, or paths of font
+        files; ``text_height`` [low, high]: the em as a share of the image's height, or less if too
+        wide
     """
     width, height = settings["image_px"]
     typeface = rng.choice(settings["typefaces"])

@@ -94,8 +94,7 @@ def heads(traced: Traced, alpha: float, task: str | None = None) -> Spec:
 
     Parameters
     ----------
-    task : str or None
-        One task alone; None for a panel per task.
+    task : one task alone; None for a panel per task
     """
     rows = [r for r in head_rows(traced, alpha) if task in (None, r["task"])]
     tasks = [t for t in traced.tasks() if any(r["task"] == t for r in rows)]

@@ -11,10 +11,7 @@ from eyechart.report.files import check_pair
 def check_summary(path: Path, rows: pl.DataFrame) -> None:
     """Refuse a row of another model or dataset than the path names, or a value that stands alone.
 
-    Raises
-    ------
-    UserError
-        Naming file, metric, task and address.
+    Raise a UserError naming file, metric, task and address.
     """
     check_pair(path, rows.select("model", "dataset").unique().iter_rows())
     alone = pl.col("ci_low").is_null() | (pl.col("n") < 1)

@@ -65,18 +65,14 @@ class TracedImage:
 
     Attributes
     ----------
-    item : dict
-        Its row of items.parquet.
-    number : int
-        Of the image among the item's, from 0.
+    item : its row of items.parquet
+    number : of the image among the item's, from 0
     image : path of the image
-    maps : by address, float32, shape (t,)
-        Attention on each token of that image, mean over heads.
+    maps : by address, float32, shape (t,); attention on each token of that image, mean over heads
     places : float32, shape (t, 7)
     regions : of that image
     roles : by name of a region
-    words : list of dict
-        Per address the logit lens; see :func:`words_of`.
+    words : per address the logit lens; see :func:`words_of`
     """
 
     item: dict[str, Any]
@@ -92,11 +88,8 @@ class TracedImage:
 def read_traced(paths: Sequence[Path]) -> list[Traced]:
     """Read summaries, sorted by dataset and model.
 
-    Raises
-    ------
-    UserError
-        If a row is of another model or dataset than its path says, or has a value without n and
-        interval.
+    Raise a UserError if a row is of another model or dataset than its path says, or has a value
+    without n and interval.
     """
     found = []
     for path in sorted(paths, key=lambda path: identify(path).pair[::-1]):
@@ -112,9 +105,8 @@ def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
 
     Parameters
     ----------
-    inputs : Inputs
-        With the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and the
-        dataset's ``items``, ``images`` and, where it has any, ``regions``.
+    inputs : with the tables ``maps``, ``lens`` and ``words`` of the model on the dataset, and the
+        dataset's ``items``, ``images`` and, where it has any, ``regions``
     """
     pair = traced.model, traced.dataset
     maps, lens, words = (

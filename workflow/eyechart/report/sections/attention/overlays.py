@@ -26,10 +26,8 @@ def sheet(example: TracedImage, layers: int, width: int = SMALLEST) -> Image.Ima
 
     Parameters
     ----------
-    layers : int
-        How many blocks, spread evenly from the first to the last.
-    width : int
-        Of each panel, in pixels; an image that is wider is shrunk.
+    layers : how many blocks, spread evenly from the first to the last
+    width : of each panel, in pixels; an image that is wider is shrunk
     """
     image = open_image(example.image)
     scale = width / image.width

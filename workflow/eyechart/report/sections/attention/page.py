@@ -31,10 +31,8 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    inputs : Inputs
-    settings : dict
-        ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and dataset),
-        ``gallery_px`` (width of a panel).
+    settings : ``alpha``, ``map_layers`` (maps per image), ``maps`` (images per model and dataset),
+        ``gallery_px`` (width of a panel)
     """
     blocks = []
     for traced in read_traced(inputs.paths("attention")):

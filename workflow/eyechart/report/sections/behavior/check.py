@@ -19,19 +19,15 @@ KEY = ["condition", "task", "metric"]
 def check_scores(path: Path, rows: pl.DataFrame) -> None:
     """Refuse a table of scores in which a number stands alone.
 
+    Raise a UserError naming file and row, if a condition is unknown or a row is there twice; a
+    score has no value, n or groups; an accuracy has no interval or chance; one condition is
+    compared with another without paired test; or the accuracy of a condition is not compared with
+    sighted.
+
     Parameters
     ----------
-    path : Path
-        The table's file, named in the error.
-    rows : DataFrame
-        Rows of the schema ``eyechart.tables.scores.SCORES``.
-
-    Raises
-    ------
-    UserError
-        Naming file and row, if a condition is unknown or a row is there twice; a score has no
-        value, n or groups; an accuracy has no interval or chance; one condition is compared with
-        another without paired test; or the accuracy of a condition is not compared with sighted.
+    path : the table's file, named in the error
+    rows : rows of the schema ``eyechart.tables.scores.SCORES``
     """
     checker = Checker(path, rows, _name)
     rows = checker.rows
@@ -56,10 +52,7 @@ def check_scores(path: Path, rows: pl.DataFrame) -> None:
 def check_distributions(path: Path, rows: pl.DataFrame) -> None:
     """Refuse shares without n, or that do not sum to one; truth may be unknown throughout.
 
-    Raises
-    ------
-    UserError
-        Naming file, condition and task.
+    Raise a UserError naming file, condition and task.
     """
     checker = Checker(path, rows, _name)
     for field in ("predicted", "n"):
@@ -82,13 +75,8 @@ def check_answers(
     """Refuse accuracies that the stored answers do not give again.
 
     An item's accuracy is its mean over the orders of its options, a task's the mean over the items
-    whose answer is known.
-
-    Raises
-    ------
-    UserError
-        Naming ``name`` (model and dataset), condition and task; or the answered item that the
-        dataset does not have.
+    whose answer is known. Raise a UserError naming ``name`` (model and dataset), condition and
+    task; or the answered item that the dataset does not have.
     """
     alien = answers.join(items, on="item_id", how="anti")
     if len(alien):

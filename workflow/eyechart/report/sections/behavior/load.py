@@ -88,11 +88,8 @@ def read_behavior(
 ) -> list[Behavior]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Raises
-    ------
-    UserError
-        If scores have no distributions beside them, a table is of another model or dataset than
-        its path says, or the checks of this section refuse it.
+    Raise a UserError if scores have no distributions beside them, a table is of another model or
+    dataset than its path says, or the checks of this section refuse it.
     """
     given = {str(path) for path in distributions}
     for path in scores:
@@ -118,10 +115,7 @@ def read_behavior(
 def audit(behaviors: Sequence[Behavior], items: Mapping[str, pl.DataFrame]) -> None:
     """Refuse accuracies that the stored answers do not give again.
 
-    Raises
-    ------
-    UserError
-        Naming model, dataset and row, or the dataset whose items are missing.
+    Raise a UserError naming model, dataset and row, or the dataset whose items are missing.
     """
     for b in behaviors:
         if b.dataset not in items:

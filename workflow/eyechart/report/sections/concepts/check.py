@@ -17,10 +17,7 @@ NEEDED = {
 def check_concepts(path: Path, table: str, rows: pl.DataFrame) -> None:
     """Refuse a table in which a number is missing, or a row of another model or dataset.
 
-    Raises
-    ------
-    UserError
-        Naming file, row and column.
+    Raise a UserError naming file, row and column.
     """
     check_pair(path, rows.select("model", "dataset").unique().iter_rows())
     for column in NEEDED[table]:

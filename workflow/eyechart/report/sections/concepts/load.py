@@ -103,16 +103,12 @@ class Concepts:
 def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
     """Read and check tables ``results/concepts/<model>/<dataset>/{cues,…}.parquet``.
 
+    Raise a UserError if one of the three is missing, a row is of another model or dataset than its
+    path says, a share lacks interval, chance or n, or a separation lacks its control.
+
     Returns
     -------
-    list of Concepts
-        Sorted by dataset and model.
-
-    Raises
-    ------
-    UserError
-        If one of the three is missing, a row is of another model or dataset than its path says, a
-        share lacks interval, chance or n, or a separation lacks its control.
+    list of Concepts; sorted by dataset and model
     """
     found = []
     files = {(file.pair, file.table): file.path for file in map(identify, paths)}

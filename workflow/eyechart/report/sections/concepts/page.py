@@ -25,9 +25,7 @@ def section(found: Sequence[Concepts], alpha: float) -> dict[str, Any] | None:
 
     Parameters
     ----------
-    found : sequence of Concepts
-    alpha : float
-        A cue leads where q is below it and its interval lies above chance.
+    alpha : a cue leads where q is below it and its interval lies above chance
     """
     if not found:
         return None

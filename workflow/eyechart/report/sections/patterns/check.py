@@ -16,10 +16,7 @@ ALONE = {
 def check_patterns(path: Path, rows: pl.DataFrame) -> None:
     """Refuse pair accuracies without interval, chance or number of pairs.
 
-    Raises
-    ------
-    UserError
-        Naming file, model, pattern and field.
+    Raise a UserError naming file, model, pattern and field.
     """
     _check(path, rows, "accuracy", ("model", "pattern"))
 
@@ -27,12 +24,8 @@ def check_patterns(path: Path, rows: pl.DataFrame) -> None:
 def check_correlations(path: Path, rows: pl.DataFrame, series: Collection[tuple[str, str]]) -> None:
     """Refuse correlations without test or n, or of what has no pattern table.
 
-    A correlation itself may be missing, where patterns are too few or all alike.
-
-    Raises
-    ------
-    UserError
-        Naming file, encoder, VLM and field.
+    A correlation itself may be missing, where patterns are too few or all alike. Raise a UserError
+    naming file, encoder, VLM and field.
     """
     _check(path, rows, "r", ("encoder", "vlm", "kind"))
     for row in rows.iter_rows(named=True):

@@ -64,10 +64,7 @@ def pattern_table(series: Sequence[Series]) -> list[Row]:
 def read_series(paths: Sequence[Path]) -> list[Series]:
     """Read tables of patterns: encoders first, then by model and dataset.
 
-    Raises
-    ------
-    UserError
-        If the checks of this section refuse a table.
+    Raise a UserError if the checks of this section refuse a table.
     """
     found = []
     for path in paths:
@@ -85,10 +82,7 @@ def read_series(paths: Sequence[Path]) -> list[Series]:
 def read_comparisons(paths: Sequence[Path], series: Sequence[Series]) -> list[EncoderAgainstVLM]:
     """Read tables of correlations: a comparison per encoder and VLM, in the order of ``series``.
 
-    Raises
-    ------
-    UserError
-        If a correlation stands alone or names a series that is not there.
+    Raise a UserError if a correlation stands alone or names a series that is not there.
     """
     by_name = {(s.model, s.dataset): s for s in series}
     found: dict[tuple[str, ...], list[Row]] = {}

@@ -15,18 +15,14 @@ CONTROL = "control_type"
 def check_metrics(path: Path, rows: pl.DataFrame) -> None:
     """Refuse a probe table in which a number stands alone.
 
+    Raise a UserError naming file and row, if an accuracy has no n, interval or chance level; a task
+    row has no control, no selectivity with its interval, no test or no q; or there is no majority
+    row.
+
     Parameters
     ----------
-    path : Path
-        The table's file, named in the error.
-    rows : DataFrame
-        Rows of the schema ``eyechart.tables.probes.PROBES``.
-
-    Raises
-    ------
-    UserError
-        Naming file and row, if an accuracy has no n, interval or chance level; a task row has no
-        control, no selectivity with its interval, no test or no q; or there is no majority row.
+    path : the table's file, named in the error
+    rows : rows of the schema ``eyechart.tables.probes.PROBES``
     """
     checker = Checker(path, rows, _name)
     rows = checker.rows
@@ -58,11 +54,8 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
 def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame) -> None:
     """Refuse metrics that their stored predictions do not give again.
 
-    Raises
-    ------
-    UserError
-        Naming file and row, if a row has no predictions, or their number or share of right ones
-        is not the stored ``n_test`` or ``accuracy``.
+    Raise a UserError naming file and row, if a row has no predictions, or their number or share of
+    right ones is not the stored ``n_test`` or ``accuracy``.
     """
     key = [*KEY, "kind"]
     again = predictions.group_by(key).agg(

@@ -16,10 +16,8 @@ def compare_components(
 
     Parameters
     ----------
-    predictions : DataFrame
-        Rows of kind ``task`` of ``eyechart.tables.probes.PREDICTIONS``.
-    components : dict
-        The best point of each component.
+    predictions : rows of kind ``task`` of ``eyechart.tables.probes.PREDICTIONS``
+    components : the best point of each component
 
     Returns
     -------

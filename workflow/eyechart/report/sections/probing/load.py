@@ -51,12 +51,9 @@ class TaskResult:
 def read_results(inputs: Inputs) -> list[TaskResult]:
     """Read, check and merge all probe tables, sorted by dataset, model, scope (item first), task.
 
-    The q of the comparisons between components is taken over all of one model on one dataset.
-
-    Raises
-    ------
-    UserError
-        If a table has no predictions beside it, or is refused by the checks of this section.
+    The q of the comparisons between components is taken over all of one model on one dataset. Raise
+    a UserError if a table has no predictions beside it, or is refused by the checks of this
+    section.
     """
     given, reads = {str(path) for path in inputs.paths("predictions")}, inputs.reads()
     found = []
@@ -169,8 +166,7 @@ def confusion(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
 
     Returns
     -------
-    DataFrame
-        ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1].
+    DataFrame; ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1]
     """
     rows = select(predictions, point)
     counts = rows.group_by("truth", "prediction").len("count")

@@ -13,11 +13,8 @@ KEY = ["task", "seen", "address", "readout"]
 def check_readouts(path: Path, rows: pl.DataFrame) -> None:
     """Refuse a table of readouts in which a number stands alone.
 
-    Raises
-    ------
-    UserError
-        Naming file and row, if a row is there twice; a value has no n, groups, chance or interval;
-        a readout has no control; or one is compared with responses without a paired test.
+    Raise a UserError naming file and row, if a row is there twice; a value has no n, groups, chance
+    or interval; a readout has no control; or one is compared with responses without a paired test.
     """
     checker = Checker(path, rows, lambda row: ", ".join(row[name] for name in KEY))
     rows = checker.rows

@@ -72,12 +72,8 @@ class Readout:
 def read_readouts(inputs: Inputs) -> list[Readout]:
     """Read and check all tables, sorted by dataset and model; paths name model and dataset.
 
-    Scores of models and datasets that were not read out are ignored.
-
-    Raises
-    ------
-    UserError
-        If a row is of another model or dataset than its path says, or a number stands alone.
+    Scores of models and datasets that were not read out are ignored. Raise a UserError if a row is
+    of another model or dataset than its path says, or a number stands alone.
     """
     scored = {file.pair: file.path for file in inputs.of("scores")}
     reads, found = inputs.reads(), []

@@ -33,9 +33,7 @@ def section(found: Sequence[Readout], heads: Sequence[Path]) -> dict[str, Any] |
 
     Parameters
     ----------
-    found : sequence of Readout
-    heads : sequence of Path
-        ``depth_heads.json`` of each model that has depth heads.
+    heads : ``depth_heads.json`` of each model that has depth heads
     """
     if not found:
         return None
@@ -63,10 +61,8 @@ def block(readout: Readout) -> Row:
 def head_lines(paths: Sequence[Path]) -> list[Row]:
     """Return a line per model and depth head: its errors on held-out images.
 
-    Raises
-    ------
-    UserError
-        If an error stands without that of a constant, or without its number of images.
+    Raise a UserError if an error stands without that of a constant, or without its number of
+    images.
     """
     found = []
     for path in paths:

@@ -22,19 +22,14 @@ from eyechart.tables.verdict import (
 def check_verdicts(path: Path, verdict: Verdict) -> None:
     """Refuse a verdict in which a number or a class stands alone.
 
+    Raise a UserError naming file and skill, if a class, band, stage or comparison is unknown; a
+    skill is there twice, or has no n, groups, chance, reason or value; a value has no interval
+    around it, no n or no floor; a difference has no interval, p or q, or q is below p; or a class
+    was decided without any difference or value to rest on.
+
     Parameters
     ----------
-    path : Path
-        The file of its values; the error names the one of its three files that is wrong.
-    verdict : Verdict
-
-    Raises
-    ------
-    UserError
-        Naming file and skill, if a class, band, stage or comparison is unknown; a skill is there
-        twice, or has no n, groups, chance, reason or value; a value has no interval around it, no n
-        or no floor; a difference has no interval, p or q, or q is below p; or a class was decided
-        without any difference or value to rest on.
+    path : the file of its values; the error names the one of its three files that is wrong
     """
     values, skills, differences = parts(path)
     _check_skills(skills, verdict.skills)

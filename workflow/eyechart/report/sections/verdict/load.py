@@ -53,11 +53,8 @@ class ModelVerdicts:
 def read_verdicts(paths: Sequence[Path]) -> list[ModelVerdicts]:
     """Read tables of verdicts, in the order given; a table without rows is left out.
 
-    Raises
-    ------
-    UserError
-        If the checks of this section refuse a table, a model is there twice, or two tables
-        were made with different settings.
+    Raise a UserError if the checks of this section refuse a table, a model is there twice, or two
+    tables were made with different settings.
     """
     found: list[ModelVerdicts] = []
     for path in paths:

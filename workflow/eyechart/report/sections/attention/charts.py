@@ -7,43 +7,20 @@ import altair as alt
 from PIL import Image
 
 from eyechart.core.address import sort_key
-from eyechart.report.chart_style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    PURPLE,
-    UNIT,
-    Rows,
-    Spec,
-    base,
-    empty,
-    finish,
-    renamed,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import task_name
-from eyechart.report.sections.attention.load import (
-    ROLE_NAMES,
-    Traced,
-    in_turn,
-    read_examples,
-    read_traced,
-)
+from eyechart.report.sections.attention import load
 from eyechart.report.sections.attention.overlays import sheet
 
 SERIES = {  # name, colour, dashes, shape
-    "reference": (ROLE_NAMES["reference"], PURPLE, [2, 2], "diamond"),
-    "right": (ROLE_NAMES["right"], BLUE, [1, 0], "circle"),
-    "wrong": (ROLE_NAMES["wrong"], ORANGE, [6, 3], "square"),
-    "image": ("whole image", GREEN, [1, 0], "circle"),
-    "answer": ("right choice, at the answer position", BLUE, [1, 0], "circle"),
-    "inside": ("right choice, at tokens of its region", GREEN, [6, 3], "triangle-up"),
-    "settled": ("items whose response is fixed", ORANGE, [2, 2], "square"),
+    "reference": (load.ROLE_NAMES["reference"], style.PURPLE, [2, 2], "diamond"),
+    "right": (load.ROLE_NAMES["right"], style.BLUE, [1, 0], "circle"),
+    "wrong": (load.ROLE_NAMES["wrong"], style.ORANGE, [6, 3], "square"),
+    "image": ("whole image", style.GREEN, [1, 0], "circle"),
+    "answer": ("right choice, at the answer position", style.BLUE, [1, 0], "circle"),
+    "inside": ("right choice, at tokens of its region", style.GREEN, [6, 3], "triangle-up"),
+    "settled": ("items whose response is fixed", style.ORANGE, [2, 2], "square"),
 }
 NAMES = {series: look[0] for series, look in SERIES.items()}
 LEAST, MOST = 1 / 16, 16  # of ratios on a log scale
@@ -56,13 +33,13 @@ RATIOS_KEY = (
 MASSES_KEY = "share of attention on image tokens · dashed grey: their share of the prompt"
 LENS_KEY = "logit lens by block · band: 95 % interval · dashed grey: chance"
 MANY_LAYERS = 12  # more than this: not every block is labelled
-Panel = Callable[[Rows, str, int], alt.LayerChart]
+Panel = Callable[[style.Rows, str, int], alt.LayerChart]
 
 
-def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec | Image.Image]:
+def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | Image.Image]:
     """Return the charts of one model on one dataset, and some items with their attention."""
-    (traced,) = read_traced(inputs.paths("attention"))
-    examples = in_turn(read_examples(inputs, traced), settings["maps"])
+    (traced,) = load.read_traced(inputs.paths("attention"))
+    examples = load.in_turn(load.read_examples(inputs, traced), settings["maps"])
     sheets = [sheet(one, settings["map_layers"], settings["gallery_px"]) for one in examples]
     return {
         "ratios": ratios(traced),
@@ -73,23 +50,23 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec | Image.
     }
 
 
-def ratios(traced: Traced, width: int = 230) -> Spec:
+def ratios(traced: load.Traced, width: int = 230) -> style.Spec:
     """Draw, per task, the ratio in regions by block: a line per role, and its control hollow."""
     return _panels(traced, ratio_rows(traced), RATIOS_KEY, width, _ratio)
 
 
-def masses(traced: Traced, width: int = 230) -> Spec:
+def masses(traced: load.Traced, width: int = 230) -> style.Spec:
     """Draw, per task, the attention on image tokens by block, and the share that they are."""
     rows = [_plain(r) | {"series": "image"} for r in traced.of("image_mass")]
     return _panels(traced, rows, MASSES_KEY, width, _share)
 
 
-def lens(traced: Traced, width: int = 230) -> Spec:
+def lens(traced: load.Traced, width: int = 230) -> style.Spec:
     """Draw, per task, the right choice's probability by block, and the share of fixed items."""
     return _panels(traced, lens_rows(traced), LENS_KEY, width, _share)
 
 
-def heads(traced: Traced, alpha: float, task: str | None = None) -> Spec:
+def heads(traced: load.Traced, alpha: float, task: str | None = None) -> style.Spec:
     """Draw the ratio in the right region, by block and head; a dot where q against control is low.
 
     Parameters
@@ -102,19 +79,19 @@ def heads(traced: Traced, alpha: float, task: str | None = None) -> Spec:
     return _figure(traced, key, [_heads(rows, one) for one in tasks], rows)
 
 
-def ratio_rows(traced: Traced) -> Rows:
+def ratio_rows(traced: load.Traced) -> style.Rows:
     """Return a row per task, role, block: the ratio, and that of the control."""
-    return [_plain(r) | {"series": r["role"]} for r in traced.of("ratio", *ROLE_NAMES)]
+    return [_plain(r) | {"series": r["role"]} for r in traced.of("ratio", *load.ROLE_NAMES)]
 
 
-def lens_rows(traced: Traced) -> Rows:
+def lens_rows(traced: load.Traced) -> style.Rows:
     """Return a row per task, series and block."""
     found = [_plain(r) | {"series": "answer"} for r in traced.of("lens_p_right", "answer")]
     found += [_plain(r) | {"series": "inside"} for r in traced.of("lens_p_right", "right")]
     return found + [_plain(r) | {"series": "settled"} for r in traced.of("lens_settled")]
 
 
-def head_rows(traced: Traced, alpha: float) -> Rows:
+def head_rows(traced: load.Traced, alpha: float) -> style.Rows:
     """Return a row per task, block and head of the ratio in the right region."""
     found = traced.of("ratio", "right", heads=True)
     return [
@@ -127,24 +104,28 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     names = ("task", "address", "value", "chance", "control", "difference", "p", "q", "n", "groups")
     block = int(row["address"].rsplit(".", maxsplit=1)[-1])
     kept = {"block": block, **{k: row[k] for k in names}}
-    return rounded([kept | {"low": row["ci_low"], "high": row["ci_high"]}])[0]
+    return style.rounded([kept | {"low": row["ci_low"], "high": row["ci_high"]}])[0]
 
 
-def _panels(traced: Traced, rows: Rows, key: str, width: int, panel: Panel) -> Spec:
+def _panels(
+    traced: load.Traced, rows: style.Rows, key: str, width: int, panel: Panel
+) -> style.Spec:
     tasks = [t for t in traced.tasks() if any(r["task"] == t for r in rows)]
     return _figure(traced, key, [panel(rows, task, width) for task in tasks], rows)
 
 
-def _figure(traced: Traced, key: str, panels: Sequence[alt.LayerChart], rows: Rows) -> Spec:
+def _figure(
+    traced: load.Traced, key: str, panels: Sequence[alt.LayerChart], rows: style.Rows
+) -> style.Spec:
     name = f"{traced.model} on {traced.dataset}"
     if not panels:
-        return empty(name, "no data for this figure")
+        return style.empty(name, "no data for this figure")
     chart = alt.concat(*panels, columns=3, spacing=26)
     chart = chart.properties(title={"text": name, "subtitle": key, "offset": 12})
-    return finish(chart, {"points": rows}, f"{name}: {key}")
+    return style.finish(chart, {"points": rows}, f"{name}: {key}")
 
 
-def _ratio(rows: Rows, task: str, width: int) -> alt.LayerChart:
+def _ratio(rows: style.Rows, task: str, width: int) -> alt.LayerChart:
     low, high = _around(rows)
     values = [2.0**n for n in range(-4, 5) if low <= 2.0**n <= high]
     look = {
@@ -152,10 +133,10 @@ def _ratio(rows: Rows, task: str, width: int) -> alt.LayerChart:
         "axis": {"values": values, "format": ".3~g"},
         "title": "times uniform (log scale)",
     }
-    chart = base("points", task=task)
+    chart = style.base("points", task=task)
     hollow = chart.mark_point(filled=False, size=34, strokeWidth=1.2, opacity=0.8)
     return alt.layer(
-        chart.mark_rule(color=INK, strokeWidth=1).encode(
+        chart.mark_rule(color=style.INK, strokeWidth=1).encode(
             y=alt.Y(datum=1, type="quantitative", **look)
         ),
         *_lines(rows, chart, look),
@@ -168,13 +149,13 @@ def _ratio(rows: Rows, task: str, width: int) -> alt.LayerChart:
     ).properties(title=_title(rows, task), width=width, height=190)
 
 
-def _share(rows: Rows, task: str, width: int) -> alt.LayerChart:
-    look = {"scale": UNIT, "axis": {"tickCount": 5, "format": ".1f"}, "title": None}
-    chart = base("points", task=task)
+def _share(rows: style.Rows, task: str, width: int) -> alt.LayerChart:
+    look = {"scale": style.UNIT, "axis": {"tickCount": 5, "format": ".1f"}, "title": None}
+    chart = style.base("points", task=task)
     chance = (
         chart.transform_filter("isValid(datum.chance)")
         .transform_aggregate(chance="mean(chance)", groupby=["block"])
-        .mark_line(color=GREY, strokeDash=[3, 3], strokeWidth=1.6)
+        .mark_line(color=style.GREY, strokeDash=[3, 3], strokeWidth=1.6)
         .encode(x=_block(rows), y=alt.Y("chance:Q", **look))
     )
     return alt.layer(chance, *_lines(rows, chart, look)).properties(
@@ -182,7 +163,7 @@ def _share(rows: Rows, task: str, width: int) -> alt.LayerChart:
     )
 
 
-def _lines(rows: Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[alt.Chart]:
+def _lines(rows: style.Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[alt.Chart]:
     drawn = chart.encode(x=_block(rows), color=_series(alt.Color, rows, 1))
     shares = [
         alt.Tooltip(k, type="quantitative", format=".3f")
@@ -199,7 +180,7 @@ def _lines(rows: Rows, chart: alt.Chart, look: Mapping[str, Any]) -> list[alt.Ch
     ]
 
 
-def _around(rows: Rows) -> list[float]:
+def _around(rows: style.Rows) -> list[float]:
     """Return the powers of two that hold all ratios, within the most that is shown."""
     values = [r[k] for r in rows for k in ("value", "control", "low", "high") if r.get(k)]
     low, high = min([*values, 0.5]), max([*values, 2.0])
@@ -208,11 +189,11 @@ def _around(rows: Rows) -> list[float]:
     return [max(e for e in below if e < 1), min([e for e in ends if e >= high] or [MOST])]
 
 
-def _heads(rows: Rows, task: str) -> alt.LayerChart:
+def _heads(rows: style.Rows, task: str) -> alt.LayerChart:
     here = [r for r in rows if r["task"] == task]
     blocks = sorted({r["address"] for r in here}, key=sort_key)
     small = max(len(blocks), max(r["head"] for r in here) + 1) > MANY_LAYERS
-    chart = base("points", task=task).encode(
+    chart = style.base("points", task=task).encode(
         x=alt.X("head:O", title="head", axis={"labelAngle": 0, "labelOverlap": True}),
         y=alt.Y("address:O", sort=blocks, title=None, axis={"labelOverlap": small}),
     )
@@ -223,21 +204,21 @@ def _heads(rows: Rows, task: str) -> alt.LayerChart:
     scale |= {"clamp": True, "interpolate": "lab"}
     tooltip = ["address:N", "head:Q", alt.Tooltip("value:Q", format=".2f")]
     tooltip += [alt.Tooltip("control:Q", format=".2f"), alt.Tooltip("q:Q", format=".2g"), "n:Q"]
-    cells = chart.transform_calculate(shown="max(datum.value, 0.125)").mark_rect(stroke=PALE)
+    cells = chart.transform_calculate(shown="max(datum.value, 0.125)").mark_rect(stroke=style.PALE)
     sure = chart.transform_filter("datum.sure")
     step = {"step": 11 if small else 24}
     return alt.layer(
         cells.encode(color=alt.Color("shown:Q", scale=scale, legend=legend), tooltip=tooltip),
-        sure.mark_point(filled=True, color=INK, opacity=1, size=9 if small else 22),
+        sure.mark_point(filled=True, color=style.INK, opacity=1, size=9 if small else 22),
     ).properties(title=_title(rows, task), width=step, height=step)
 
 
-def _title(rows: Rows, task: str) -> str:
+def _title(rows: style.Rows, task: str) -> str:
     n = max(r["n"] for r in rows if r["task"] == task)
     return f"{task_name(task)} (n {n:,})"
 
 
-def _block(rows: Rows) -> alt.X:
+def _block(rows: style.Rows) -> alt.X:
     blocks = sorted({r["block"] for r in rows})
     every = 1 + len(blocks) // MANY_LAYERS
     axis = {"values": blocks[::every], "format": "d", "grid": False}
@@ -245,8 +226,10 @@ def _block(rows: Rows) -> alt.X:
     return alt.X("block:Q", axis=axis, title="block", scale={"domain": domain, "nice": False})
 
 
-def _series(channel: Any, rows: Rows, which: int) -> Any:
+def _series(channel: Any, rows: style.Rows, which: int) -> Any:
     used = [s for s in SERIES if any(r["series"] == s for r in rows)]
-    legend: dict[str, Any] = {"title": None, "orient": "top", "labelExpr": renamed(NAMES)}
+    legend: dict[str, Any] = {"title": None, "orient": "top", "labelExpr": style.renamed(NAMES)}
     legend |= {"symbolOpacity": 1, "columnPadding": 24, "symbolDash": [1, 0]}
-    return channel("series:N", scale=scale_of({s: SERIES[s][which] for s in used}), legend=legend)
+    return channel(
+        "series:N", scale=style.scale_of({s: SERIES[s][which] for s in used}), legend=legend
+    )

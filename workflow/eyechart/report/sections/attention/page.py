@@ -9,16 +9,8 @@ from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
 from eyechart.report.images import png_address
 from eyechart.report.labels import task_name
+from eyechart.report.sections.attention import load
 from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
-from eyechart.report.sections.attention.load import (
-    ROLE_NAMES,
-    Traced,
-    TracedImage,
-    in_turn,
-    letters,
-    read_examples,
-    read_traced,
-)
 from eyechart.report.sections.attention.overlays import sheet
 from eyechart.tables.scores import ALL
 
@@ -35,13 +27,15 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
         ``gallery_px`` (width of a panel)
     """
     blocks = []
-    for traced in read_traced(inputs.paths("attention")):
-        examples = in_turn(read_examples(inputs, traced), settings["maps"])
+    for traced in load.read_traced(inputs.paths("attention")):
+        examples = load.in_turn(load.read_examples(inputs, traced), settings["maps"])
         blocks.append(block(traced, examples, settings))
     return {"blocks": blocks} if blocks else None
 
 
-def block(traced: Traced, examples: Sequence[TracedImage], settings: Mapping[str, Any]) -> Row:
+def block(
+    traced: load.Traced, examples: Sequence[load.TracedImage], settings: Mapping[str, Any]
+) -> Row:
     """Return what is shown of one model on one dataset."""
     alpha = settings["alpha"]
     return {
@@ -55,10 +49,10 @@ def block(traced: Traced, examples: Sequence[TracedImage], settings: Mapping[str
     }
 
 
-def charts(traced: Traced, alpha: float) -> list[dict[str, Any]]:
+def charts(traced: load.Traced, alpha: float) -> list[dict[str, Any]]:
     """Return title, image and table of each chart that has data."""
     found = []
-    rows = traced.of("ratio", *ROLE_NAMES)
+    rows = traced.of("ratio", *load.ROLE_NAMES)
     if rows:
         title = "Attention inside the marked regions, relative to their area"
         found.append(_chart("ratios", title, ratios(traced), ratio_table(rows)))
@@ -81,7 +75,7 @@ def charts(traced: Traced, alpha: float) -> list[dict[str, Any]]:
     return found
 
 
-def sentences(traced: Traced, alpha: float) -> list[str]:
+def sentences(traced: load.Traced, alpha: float) -> list[str]:
     """Return sentences about where the model attends, and when its response is fixed."""
     task = traced.tasks()[0] if traced.tasks() else ALL
     found = []
@@ -119,7 +113,7 @@ def ratio_table(rows: Sequence[Row]) -> dict[str, Any]:
     heads_ = ["task", "region", "block", "times uniform", "control", "difference", "q", "n"]
     lines = [
         [
-            *(task_name(r["task"]), ROLE_NAMES[r["role"]], r["address"]),
+            *(task_name(r["task"]), load.ROLE_NAMES[r["role"]], r["address"]),
             f"{times(r['value'])} ({times(r['ci_low'])}–{times(r['ci_high'])})",
             times(r["control"]),
             _difference(r),
@@ -159,10 +153,10 @@ def plain_table(rows: Sequence[Row], series: str) -> dict[str, Any]:
     return {"heads": ["task", "what", "block", "share", beside, "n"], "lines": lines}
 
 
-def card(shown: TracedImage, layers: int, pixels: int) -> dict[str, Any]:
+def card(shown: load.TracedImage, layers: int, pixels: int) -> dict[str, Any]:
     """Return one item: its sheet, its question, and the logit lens of each block."""
     image = sheet(shown, layers, pixels)
-    names = letters(shown.item)
+    names = load.letters(shown.item)
     return {
         "item_id": shown.item["item_id"],
         "task": shown.item["task"],

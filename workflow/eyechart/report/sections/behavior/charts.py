@@ -6,27 +6,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 
-from eyechart.report.chart_style import (
-    BLUE,
-    BORDER,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    UNIT,
-    VERMILION,
-    Chart,
-    Rows,
-    Spec,
-    base,
-    empty,
-    equals,
-    finish,
-    renamed,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import CONDITION_NAMES, SIGHTED, natural, task_name
 from eyechart.report.sections.behavior.load import Behavior, read_behavior
@@ -36,11 +16,11 @@ from eyechart.tables.scores import ALL
 METRICS = {"accuracy": "accuracy", "pair_accuracy": "pair accuracy (every item of a pair right)"}
 TEXTS = {"vqa_accuracy": "VQA accuracy", "bleu_4": "BLEU-4"}  # of responses in words, from 0 to 1
 COLORS = {
-    "sighted": BLUE,
-    "blank": VERMILION,
-    "noise": ORANGE,
-    "swapped": PURPLE,
-    "no_image": GREEN,
+    "sighted": style.BLUE,
+    "blank": style.VERMILION,
+    "noise": style.ORANGE,
+    "swapped": style.PURPLE,
+    "no_image": style.GREEN,
 }
 SHAPES = {
     "sighted": "circle",
@@ -63,7 +43,7 @@ NUMBERS = {
 }
 
 
-def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
+def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
     """Return the figures of one model on one dataset."""
     (behavior,) = read_behavior(inputs.paths("scores"), inputs.paths("distributions"), [], [])
     return {"accuracy": accuracies(behavior), "responses": all_responses(behavior)}
@@ -71,7 +51,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
 
 def accuracy_rows(
     behaviors: Iterable[Behavior], metrics: Iterable[str] = METRICS, named: bool = False
-) -> Rows:
+) -> style.Rows:
     """Return a row per metric, task and condition; ``named`` by dataset and model, not by task."""
     found = []
     for b in behaviors:
@@ -84,10 +64,10 @@ def accuracy_rows(
                 n = score["n"]  # of pair accuracy, pairs
                 name = f"{b.dataset}, {b.model}" if named else task_name(score["task"])
                 found.append(kept | {"n": n, "row": f"{name} (n {n:,})"})
-    return rounded(found)
+    return style.rounded(found)
 
 
-def accuracy(rows: Rows, metric: str, width: int | str) -> alt.LayerChart:
+def accuracy(rows: style.Rows, metric: str, width: int | str) -> alt.LayerChart:
     """Draw one metric: a row per task, in it a mark with its interval per condition."""
     here = [r for r in rows if r["metric"] == metric]
     names = list(dict.fromkeys(r["row"] for r in here))
@@ -95,7 +75,7 @@ def accuracy(rows: Rows, metric: str, width: int | str) -> alt.LayerChart:
     band = 10 * len(conditions) + 6
     title = f"{(METRICS | TEXTS)[metric]}, 95 % interval"
     axis = {"format": ".1f", "tickCount": 5}
-    chart = base("points", metric=metric)
+    chart = style.base("points", metric=metric)
     across = chart.encode(
         y=alt.Y("row:O", title=None, sort=names, bandPosition=0.04),
         y2=alt.Y2("row", bandPosition=0.96),
@@ -110,17 +90,17 @@ def accuracy(rows: Rows, metric: str, width: int | str) -> alt.LayerChart:
         alt.Tooltip(k, type="quantitative", format=".3f", title=v) for k, v in NUMBERS.items()
     ]
     return alt.layer(
-        across.mark_rule(color=GREY, strokeDash=[3, 2], strokeWidth=1.4).encode(
-            x=alt.X("chance:Q", scale=UNIT, title=title)
+        across.mark_rule(color=style.GREY, strokeDash=[3, 2], strokeWidth=1.4).encode(
+            x=alt.X("chance:Q", scale=style.UNIT, title=title)
         ),
-        across.mark_rule(color=INK, strokeWidth=1.4).encode(
-            x=alt.X("majority:Q", scale=UNIT, title=title)
+        across.mark_rule(color=style.INK, strokeWidth=1.4).encode(
+            x=alt.X("majority:Q", scale=style.UNIT, title=title)
         ),
         marks.mark_rule(strokeWidth=1.6).encode(
-            x=alt.X("low:Q", scale=UNIT, title=title), x2="high"
+            x=alt.X("low:Q", scale=style.UNIT, title=title), x2="high"
         ),
         marks.mark_point(filled=True, size=55, opacity=1).encode(
-            x=alt.X("accuracy:Q", scale=UNIT, title=title, axis=axis),
+            x=alt.X("accuracy:Q", scale=style.UNIT, title=title, axis=axis),
             shape=_condition(alt.Shape, SHAPES, conditions),
             tooltip=[*tooltip, alt.Tooltip("q:Q", format=".2g")],
         ),
@@ -128,21 +108,21 @@ def accuracy(rows: Rows, metric: str, width: int | str) -> alt.LayerChart:
 
 
 def one_accuracy(
-    rows: Rows, metric: str, width: int | str, description: str, own: bool = True
-) -> Spec:
+    rows: style.Rows, metric: str, width: int | str, description: str, own: bool = True
+) -> style.Spec:
     """Return the chart of one metric; with ``own`` rows, or for the page to put them in."""
     chart = accuracy(rows, metric, width)
-    return finish(chart, {"points": rows if own else []}, f"{description}: {METRICS[metric]}")
+    return style.finish(chart, {"points": rows if own else []}, f"{description}: {METRICS[metric]}")
 
 
-def accuracies(behavior: Behavior) -> Spec:
+def accuracies(behavior: Behavior) -> style.Spec:
     """Draw every metric of a model on a dataset, as a figure of its own."""
     rows = accuracy_rows([behavior], METRICS | TEXTS)
     charts = [accuracy(rows, metric, 560) for metric in dict.fromkeys(r["metric"] for r in rows)]
     return _figure(f"{behavior.model} on {behavior.dataset}", KEY, charts, rows)
 
 
-def response_rows(behavior: Behavior) -> Rows:
+def response_rows(behavior: Behavior) -> style.Rows:
     """Return how responses, and their positions among the options, are distributed.
 
     A row per task, kind, answer and series: ``truth``, sighted, blind. Of many answers the ``FEW``
@@ -151,7 +131,7 @@ def response_rows(behavior: Behavior) -> Rows:
     """
     shown = [c for c in (SIGHTED, behavior.blind()) if c in behavior.conditions()]
     kept = behavior.distributions.filter(pl.col("condition").is_in(shown))
-    found: Rows = []
+    found: style.Rows = []
     for (task,), part in kept.group_by("task", maintain_order=True):
         answers = _shares(part.filter(pl.col("kind") == "choice"))
         positions = _shares(part.filter(pl.col("kind") == "place"))
@@ -162,22 +142,22 @@ def response_rows(behavior: Behavior) -> Rows:
                 for series in (TRUTH, *shown) if known else shown:
                     row = {"task": task, "kind": kind, "answer": answer, "series": series}
                     found.append(row | {"share": one.get(series, 0.0), "n": part["n"].max()})
-    return rounded(sorted(found, key=lambda r: r["task"] != ALL))
+    return style.rounded(sorted(found, key=lambda r: r["task"] != ALL))
 
 
-def responses(rows: Rows, width: int | str, keep: str) -> alt.Chart:
+def responses(rows: style.Rows, width: int | str, keep: str) -> alt.Chart:
     """Draw bars of one task and kind, a group per answer; ``keep`` is the filter that selects them.
 
     The height is that of the rows given; a page that selects others sets it by
     :func:`bars_height`.
     """
     series = list(dict.fromkeys(r["series"] for r in rows))
-    colors = scale_of({s: BORDER if s == TRUTH else COLORS[s] for s in series})
+    colors = style.scale_of({s: style.BORDER if s == TRUTH else COLORS[s] for s in series})
     legend = {"title": None, "orient": "top", "symbolType": "square"}
-    legend |= {"labelExpr": renamed(CONDITION_NAMES)}
+    legend |= {"labelExpr": style.renamed(CONDITION_NAMES)}
     axis = {"labelLimit": 150, "minExtent": 60}
     share = {"tickCount": 5, "format": ".2~f"}
-    bars = base("points").transform_filter(keep).mark_bar()
+    bars = style.base("points").transform_filter(keep).mark_bar()
     return bars.encode(
         y=alt.Y("answer:O", title=None, sort=None, axis=axis),
         yOffset=alt.YOffset("series:N", sort=series),
@@ -187,34 +167,36 @@ def responses(rows: Rows, width: int | str, keep: str) -> alt.Chart:
     ).properties(width=width, height=bars_height(rows))
 
 
-def bars_height(rows: Rows) -> int:
+def bars_height(rows: style.Rows) -> int:
     """Return the height in px of the bars of one task and kind."""
     return len({r["answer"] for r in rows}) * (9 * len({r["series"] for r in rows}) + 7)
 
 
-def all_responses(behavior: Behavior) -> Spec:
+def all_responses(behavior: Behavior) -> style.Spec:
     """Draw the distributions of every task, responses first, as a figure of its own."""
     rows = response_rows(behavior)
-    strips: list[Chart] = []
+    strips: list[style.Chart] = []
     for kind, words in KINDS.items():
         panels = []
         for task in dict.fromkeys(r["task"] for r in rows if r["kind"] == kind):
             here = [r for r in rows if (r["task"], r["kind"]) == (task, kind)]
             heading = {"text": f"{task_name(task)} (n {here[0]['n']:,})", "subtitle": words}
-            chart = responses(here, 200, equals(task=task, kind=kind))
+            chart = responses(here, 200, style.equals(task=task, kind=kind))
             panels.append(chart.properties(title=heading))
         strips += [alt.concat(*panels, columns=3, spacing=26)] if panels else []
     title = f"{behavior.model} on {behavior.dataset}"
     return _figure(title, "distribution of its responses", strips, rows)
 
 
-def _figure(title: str, subtitle: str, charts: Sequence[Chart], rows: Rows) -> Spec:
+def _figure(
+    title: str, subtitle: str, charts: Sequence[style.Chart], rows: style.Rows
+) -> style.Spec:
     """Stack charts under a title; where there are none, the title says so."""
     if not charts:
-        return empty(title, "no item with options was answered")
+        return style.empty(title, "no item with options was answered")
     words = {"text": title, "subtitle": subtitle, "offset": 12}
     chart = alt.vconcat(*charts, spacing=24).properties(title=words)
-    return finish(chart, {"points": rows}, f"{title}: {subtitle}")
+    return style.finish(chart, {"points": rows}, f"{title}: {subtitle}")
 
 
 def _shares(rows: pl.DataFrame) -> dict[str, dict[str, float]]:
@@ -244,6 +226,11 @@ def _fewer(shares: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
 
 
 def _condition(channel: Any, looks: dict[str, str], conditions: Sequence[str]) -> Any:
-    legend = {"title": None, "orient": "top", "labelExpr": renamed(CONDITION_NAMES), "columns": 2}
-    scale = scale_of({c: looks[c] for c in conditions})
+    legend = {
+        "title": None,
+        "orient": "top",
+        "labelExpr": style.renamed(CONDITION_NAMES),
+        "columns": 2,
+    }
+    scale = style.scale_of({c: looks[c] for c in conditions})
     return channel("condition:N", scale=scale, legend=legend)

@@ -7,30 +7,13 @@ import altair as alt
 import polars as pl
 
 from eyechart.core.address import COMPONENT_NAMES, component, in_language_model, sort_key
-from eyechart.report.chart_style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    UNIT,
-    VERMILION,
-    Rows,
-    Spec,
-    address_axis,
-    base,
-    border_rules,
-    component_borders,
-    finish,
-    quoted,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.sections.concepts.load import METHOD, AddressSpan, Concepts, read_concepts
 from eyechart.report.sections.concepts.maps import confusions, scatter
 from eyechart.tables.concepts import ANSWER, BACKGROUND, FONT, OTHER, SHARES, WORD
 
-COLORS = {WORD: BLUE, FONT: VERMILION, BACKGROUND: GREEN, OTHER: GREY}
+COLORS = {WORD: style.BLUE, FONT: style.VERMILION, BACKGROUND: style.GREEN, OTHER: style.GREY}
 DASHES = {WORD: [1, 0], FONT: [7, 3], BACKGROUND: [2, 2], OTHER: [9, 3, 2, 3]}
 SHAPES = {WORD: "circle", FONT: "square", BACKGROUND: "triangle-up", OTHER: "diamond"}
 TITLE = "share of words in three colors"
@@ -42,7 +25,7 @@ LEGEND = {"title": None, "orient": "top", "symbolSize": 90, "symbolOpacity": 1}
 RAW = "datum.value === 0 ? 'raw' : datum.label"
 
 
-def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
+def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
     """Return the figures of one model on one dataset."""
     (concepts,) = read_concepts(inputs.paths("cues", "separation", "projection"))
     return {
@@ -54,41 +37,41 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
     }
 
 
-def by_n_rows(concepts: Concepts, columns: list[AddressSpan]) -> Rows:
+def by_n_rows(concepts: Concepts, columns: list[AddressSpan]) -> style.Rows:
     """Return a row per column, number of components and cue, by centroids."""
     wanted = pl.col("cue").is_in(list(SHARES))
     rows = []
     for column in columns:
         own = concepts.rows("cues", column).filter(wanted, method=METHOD)
         rows += _named(own, column)
-    return rounded(rows)
+    return style.rounded(rows)
 
 
-def shares_by_n(concepts: Concepts) -> Spec:
+def shares_by_n(concepts: Concepts) -> style.Spec:
     """Draw the cues' shares against n, a panel per component of the model; n = 0 is raw vectors."""
     columns = concepts.one_per_component()
     panels = []
     for column in columns:
-        chart = base("points", column=str(column))
+        chart = style.base("points", column=str(column))
         layers = alt.layer(_chance(chart), *_cue_layers(chart, _counts(), by_n=True))
         panels.append(layers.properties(title=_titled(column), width=250, height=190))
     rows = by_n_rows(concepts, columns)
     return _figure(f"Which cue wins: {concepts.model}", KEY, panels, {"points": rows})
 
 
-def shares_by_address(concepts: Concepts) -> Spec:
+def shares_by_address(concepts: Concepts) -> style.Spec:
     """Draw the cues' shares along the model, a panel per span; the response stands at the end."""
     rows = by_address_rows(concepts)
     borders, panels = [], []
     for span in dict.fromkeys(row["span"] for row in rows):
         addresses = sorted({r["address"] for r in rows if r["span"] == span}, key=_last)
-        borders += [{**edge, "span": span} for edge in component_borders(addresses)]
+        borders += [{**edge, "span": span} for edge in style.component_borders(addresses)]
         panels.append(_along(span, addresses))
     title = f"Which cue wins along {concepts.model}, with {concepts.shown} components"
     return _figure(title, KEY, panels, {"points": rows, "components": borders}, columns=2)
 
 
-def by_address_rows(concepts: Concepts) -> Rows:
+def by_address_rows(concepts: Concepts) -> style.Rows:
     """Return a row per column and cue with ``shown`` components; responses follow LM spans."""
     rows = []
     for column in concepts.columns():
@@ -98,10 +81,10 @@ def by_address_rows(concepts: Concepts) -> Rows:
     responses = concepts.responses().filter(pl.col("cue").is_in(list(SHARES)))
     for span in dict.fromkeys(row["span"] for row in rows if in_language_model(row["address"])):
         rows += _named(responses, AddressSpan(ANSWER, span))
-    return rounded(rows)
+    return style.rounded(rows)
 
 
-def separation(concepts: Concepts) -> Spec:
+def separation(concepts: Concepts) -> style.Spec:
     """Draw how well images of concepts are told apart by n, with permuted labels."""
     columns = concepts.one_per_component()
     title = f"Do colors separate? {concepts.model}"
@@ -110,16 +93,16 @@ def separation(concepts: Concepts) -> Spec:
     return _figure(title, SEPARATION_KEY, panels, {"points": rows})
 
 
-def separation_rows(concepts: Concepts, columns: list[AddressSpan]) -> Rows:
+def separation_rows(concepts: Concepts, columns: list[AddressSpan]) -> style.Rows:
     """Return a row per column and n of what :func:`separation` shows."""
-    rows: Rows = []
+    rows: style.Rows = []
     for column in columns:
         own = concepts.rows("separation", column).drop("model", "dataset", "threshold")
         rows += [{"column": str(column), **row} for row in own.to_dicts()]
-    return rounded(rows)
+    return style.rounded(rows)
 
 
-def _named(rows: pl.DataFrame, column: AddressSpan) -> Rows:
+def _named(rows: pl.DataFrame, column: AddressSpan) -> style.Rows:
     kept = ("components", "cue", "share", "ci_low", "ci_high", "chance", "n", "q")
     names = {"column": str(column), "address": column.address, "span": column.span}
     return [{**names, **row} for row in rows.select(kept).to_dicts()]
@@ -144,28 +127,28 @@ def _figure(
     title: str,
     subtitle: str,
     panels: Sequence[alt.LayerChart],
-    rows: dict[str, Rows],
+    rows: dict[str, style.Rows],
     columns: int = 3,
-) -> Spec:
+) -> style.Spec:
     chart = alt.concat(*panels, columns=columns, spacing=24)
     chart = chart.properties(title={"text": title, "subtitle": subtitle, "offset": 14})
-    return finish(chart, rows, f"{title}; {subtitle}")
+    return style.finish(chart, rows, f"{title}; {subtitle}")
 
 
 def _cue_layers(chart: alt.Chart, x: alt.X, by_n: bool) -> list[alt.Chart]:
     """Return bands, lines and points of all cues over any x."""
     axis = {"tickCount": 5, "format": ".1f"}
-    color = alt.Color("cue:N", scale=scale_of(COLORS), legend=LEGEND)
-    dash = alt.StrokeDash("cue:N", scale=scale_of(DASHES), legend=LEGEND)
-    shape = alt.Shape("cue:N", scale=scale_of(SHAPES), legend=LEGEND)
-    share = alt.Y("share:Q", scale=UNIT, title=TITLE, axis=axis)
-    low = alt.Y("ci_low:Q", scale=UNIT, title=TITLE, axis=axis)
+    color = alt.Color("cue:N", scale=style.scale_of(COLORS), legend=LEGEND)
+    dash = alt.StrokeDash("cue:N", scale=style.scale_of(DASHES), legend=LEGEND)
+    shape = alt.Shape("cue:N", scale=style.scale_of(SHAPES), legend=LEGEND)
+    share = alt.Y("share:Q", scale=style.UNIT, title=TITLE, axis=axis)
+    low = alt.Y("ci_low:Q", scale=style.UNIT, title=TITLE, axis=axis)
     numbers = [
         alt.Tooltip(n, type="quantitative", format=".3f")
         for n in ("share", "ci_low", "ci_high", "chance")
     ]
     # raw vectors and responses are no neighbours on their line
-    joined = "datum.components > 0" if by_n else f"datum.address !== {quoted(ANSWER)}"
+    joined = "datum.components > 0" if by_n else f"datum.address !== {style.quoted(ANSWER)}"
     line, single = chart.transform_filter(joined), chart.transform_filter(f"!({joined})")
     dots = chart.transform_filter(MARKED) if by_n else chart
     return [
@@ -183,23 +166,23 @@ def _cue_layers(chart: alt.Chart, x: alt.X, by_n: bool) -> list[alt.Chart]:
 
 
 def _chance(chart: alt.Chart) -> alt.Chart:
-    cues = chart.transform_filter(f"datum.cue !== {quoted(OTHER)}")
-    y = alt.Y("min(chance):Q", scale=UNIT, title=TITLE)
-    return cues.mark_rule(color=INK, strokeDash=[1, 3]).encode(y=y)
+    cues = chart.transform_filter(f"datum.cue !== {style.quoted(OTHER)}")
+    y = alt.Y("min(chance):Q", scale=style.UNIT, title=TITLE)
+    return cues.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=y)
 
 
 def _along(span: str, addresses: list[str]) -> alt.LayerChart:
-    chart = base("points", span=span)
-    x = address_axis(addresses, -45)
+    chart = style.base("points", span=span)
+    x = style.address_axis(addresses, -45)
     return alt.layer(
-        border_rules(base("components", span=span), addresses, -45),
+        style.border_rules(style.base("components", span=span), addresses, -45),
         _chance(chart),
         *_cue_layers(chart, x, by_n=False),
     ).properties(title=f"span {span}", width=max(120, 34 * len(addresses)), height=190)
 
 
 def _apart(column: AddressSpan) -> alt.LayerChart:
-    chart = base("points", column=str(column))
+    chart = style.base("points", column=str(column))
     grown, marked = chart.transform_filter("datum.components > 0"), chart.transform_filter(MARKED)
     x = _counts()
     numbers = [
@@ -211,18 +194,18 @@ def _apart(column: AddressSpan) -> alt.LayerChart:
 
     def y(field: str) -> alt.Y:
         axis = {"tickCount": 5, "format": ".1f"}
-        return alt.Y(field, scale=UNIT, title="leave-one-out accuracy", axis=axis)
+        return alt.Y(field, scale=style.UNIT, title="leave-one-out accuracy", axis=axis)
 
     def band(low: str, high: str, color: str) -> alt.Chart:
         area = grown.mark_area(opacity=0.15, color=color)
         return area.encode(x=x, y=y(f"{low}:Q"), y2=high)
 
     return alt.layer(
-        chart.mark_rule(color=INK, strokeDash=[1, 3]).encode(y=y("min(chance):Q")),
-        band("control_low", "control_high", VERMILION),
-        band("ci_low", "ci_high", BLUE),
-        grown.mark_line(color=VERMILION, strokeDash=[6, 3]).encode(x=x, y=y("control:Q")),
-        grown.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y("accuracy:Q")),
-        dots.encode(y=y("control:Q"), color=alt.value(VERMILION)),
-        dots.encode(y=y("accuracy:Q"), color=alt.value(BLUE)),
+        chart.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=y("min(chance):Q")),
+        band("control_low", "control_high", style.VERMILION),
+        band("ci_low", "ci_high", style.BLUE),
+        grown.mark_line(color=style.VERMILION, strokeDash=[6, 3]).encode(x=x, y=y("control:Q")),
+        grown.mark_line(color=style.BLUE, strokeWidth=2).encode(x=x, y=y("accuracy:Q")),
+        dots.encode(y=y("control:Q"), color=alt.value(style.VERMILION)),
+        dots.encode(y=y("accuracy:Q"), color=alt.value(style.BLUE)),
     ).properties(title=_titled(column), width=250, height=160)

@@ -4,28 +4,19 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from eyechart.report.chart_style import (
-    BLUE,
-    BORDER,
-    GREY,
-    INK,
-    UNIT,
-    VERMILION,
-    Rows,
-    Spec,
-    base,
-    finish,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.sections.patterns.load import EncoderAgainstVLM
 
 GAP = 0.05  # of the axis, between two labels
-CHANGES = {"the VLM does better": BLUE, "the VLM does worse": VERMILION, "both alike": GREY}
-SMALL = {"fontSize": 11, "color": INK}
+CHANGES = {
+    "the VLM does better": style.BLUE,
+    "the VLM does worse": style.VERMILION,
+    "both alike": style.GREY,
+}
+SMALL = {"fontSize": 11, "color": style.INK}
 
 
-def slope(comparison: EncoderAgainstVLM) -> Spec:
+def slope(comparison: EncoderAgainstVLM) -> style.Spec:
     """Draw pair accuracy of the encoder (left) and of the VLM (right), a line per pattern."""
     rows = slope_rows(comparison)
     heads = [
@@ -42,12 +33,12 @@ def slope(comparison: EncoderAgainstVLM) -> Spec:
     title = {"text": " ", "fontSize": 34}  # space for the heads
     chart = alt.layer(*_layers(used)).properties(title=title, width=350, height=380)
     words = f"Pair accuracy from {comparison.encoder.name()} to {comparison.vlm.name()}"
-    return finish(chart, data, words)
+    return style.finish(chart, data, words)
 
 
-def slope_rows(comparison: EncoderAgainstVLM) -> Rows:
+def slope_rows(comparison: EncoderAgainstVLM) -> style.Rows:
     """Return two rows per pattern that both have, with the height of their labels."""
-    rows: Rows = []
+    rows: style.Rows = []
     words = list(CHANGES)
     for first in comparison.encoder.rows:
         second = comparison.vlm.at(first["pattern"])
@@ -64,7 +55,7 @@ def slope_rows(comparison: EncoderAgainstVLM) -> Rows:
         here = [r for r in rows if r["side"] == side]
         for row, y in zip(here, spread([r["accuracy"] for r in here]), strict=True):
             row["label_y"] = y
-    return rounded(rows)
+    return style.rounded(rows)
 
 
 def spread(values: Sequence[float]) -> list[float]:
@@ -97,22 +88,22 @@ def _x(field: str) -> alt.X:
 
 
 def _y(field: str) -> alt.Y:
-    return alt.Y(field, type="quantitative", scale=UNIT, axis=None)
+    return alt.Y(field, type="quantitative", scale=style.UNIT, axis=None)
 
 
 def _layers(used: Sequence[str]) -> list[alt.Chart]:
     legend = {"title": None, "orient": "bottom", "symbolType": "stroke"}
-    scale = scale_of({w: CHANGES[w] for w in used})
-    drawn = base("points").encode(
+    scale = style.scale_of({w: CHANGES[w] for w in used})
+    drawn = style.base("points").encode(
         x=_x("side"),
         y=_y("accuracy"),
         color=alt.Color("change:N", scale=scale, legend=legend),
     )
-    chance = base("chance").encode(y=_y("chance"))
-    named = chance.mark_text(fontSize=11, color=GREY, align="center", dy=-6)
-    heads = base("heads").encode(x=_x("side"), y=alt.value(0))
+    chance = style.base("chance").encode(y=_y("chance"))
+    named = chance.mark_text(fontSize=11, color=style.GREY, align="center", dy=-6)
+    heads = style.base("heads").encode(x=_x("side"), y=alt.value(0))
     return [
-        chance.mark_rule(color=GREY, strokeDash=[4, 3]),
+        chance.mark_rule(color=style.GREY, strokeDash=[4, 3]),
         named.encode(x=alt.value(175), text="text:N"),
         drawn.mark_line(strokeWidth=1.8).encode(detail="pattern:N"),
         drawn.mark_point(filled=True, size=40, opacity=1),
@@ -126,8 +117,10 @@ def _layers(used: Sequence[str]) -> list[alt.Chart]:
 def _labels(side: int, align: str, out: int) -> list[alt.Chart]:
     distances = {"near": 0.03, "stub": 0.11, "far": 0.14}
     moves = {name: f"datum.side + {out * d}" for name, d in distances.items()}
-    here = base("points").transform_filter(f"datum.side === {side}").transform_calculate(**moves)
-    link = here.mark_rule(color=BORDER, strokeWidth=0.7)
+    here = (
+        style.base("points").transform_filter(f"datum.side === {side}").transform_calculate(**moves)
+    )
+    link = here.mark_rule(color=style.BORDER, strokeWidth=0.7)
     text = here.mark_text(**SMALL, align=align)
     return [
         link.encode(x=_x("near"), x2="stub", y=_y("accuracy"), y2="label_y"),

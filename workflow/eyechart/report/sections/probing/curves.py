@@ -5,34 +5,15 @@ from collections.abc import Sequence
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.chart_style import (
-    BLUE,
-    GREY,
-    INK,
-    LINE_COLORS,
-    PURPLE,
-    UNIT,
-    VERMILION,
-    Rows,
-    Spec,
-    address_axis,
-    base,
-    border_rules,
-    component_borders,
-    finish,
-    renamed,
-    rounded,
-    scale_of,
-    tips,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.sections.probing.load import TaskResult
 
 SERIES = {  # name, colour and dashes
-    "accuracy": ("task", BLUE, [1, 0]),
-    "control": ("control by type", VERMILION, [6, 3]),
-    "permutation": ("labels permuted", PURPLE, [2, 2]),
-    "majority": ("majority answer", INK, [9, 3, 2, 3]),
-    "chance": ("chance", GREY, [1, 3]),
+    "accuracy": ("task", style.BLUE, [1, 0]),
+    "control": ("control by type", style.VERMILION, [6, 3]),
+    "permutation": ("labels permuted", style.PURPLE, [2, 2]),
+    "majority": ("majority answer", style.INK, [9, 3, 2, 3]),
+    "chance": ("chance", style.GREY, [1, 3]),
 }
 KEY = (
     "solid: task, with its 95 % interval · dashed: control task by type · "
@@ -56,14 +37,14 @@ def in_order(results: Sequence[TaskResult]) -> list[TaskResult]:
     return sorted(results, key=lambda r: (r.scope != "item", r.task))
 
 
-def curve_rows(results: Sequence[TaskResult]) -> Rows:
+def curve_rows(results: Sequence[TaskResult]) -> style.Rows:
     """Return a row per task, address, span and probe."""
-    return rounded(
+    return style.rounded(
         {name: row[name] for name in SHOWN} for r in results for row in r.points.to_dicts()
     )
 
 
-def all_curves(results: Sequence[TaskResult]) -> Spec:
+def all_curves(results: Sequence[TaskResult]) -> style.Spec:
     """Draw one small panel per task and probe, the spans in colours, controls dashed."""
     rows = curve_rows(results)
     spans = sorted({r["span"] for r in rows})
@@ -71,41 +52,41 @@ def all_curves(results: Sequence[TaskResult]) -> Spec:
     borders = [
         {**edge, "scope": scope}
         for scope in sorted({r["scope"] for r in rows})
-        for edge in component_borders(
+        for edge in style.component_borders(
             {r["address"] for r in rows if r["scope"] == scope}, results[0].reads
         )
     ]
     panels = [_panel(r, probe, spans) for r in in_order(results) for probe in probes]
     chart = alt.concat(*panels, columns=2 * len(probes), spacing=18)
     title = {"text": "Accuracy along the model", "subtitle": KEY, "offset": 14}
-    return finish(
+    return style.finish(
         chart.properties(title=title),
         {"points": rows, "components": borders},
         f"Accuracy of probes along {results[0].model} on {results[0].dataset}; {KEY}",
     )
 
 
-def one_curve(results: Sequence[TaskResult], height: int) -> Spec:
+def one_curve(results: Sequence[TaskResult], height: int) -> style.Spec:
     """Draw the page's large curve: the signals ``task, span, probe, scope`` say what it shows."""
     addresses = sorted({a for r in results for a in r.points["address"]}, key=sort_key)
-    x = address_axis(addresses, -40 if len(addresses) > 8 else 0)
-    chosen = base("points").transform_filter(CHOSEN)
+    x = style.address_axis(addresses, -40 if len(addresses) > 8 else 0)
+    chosen = style.base("points").transform_filter(CHOSEN)
     names = ("accuracy", "low", "high", "control", "permutation", "selectivity")
-    point = chosen.mark_point(filled=True, size=64, opacity=1, color=BLUE).encode(
+    point = chosen.mark_point(filled=True, size=64, opacity=1, color=style.BLUE).encode(
         x=x,
         y="accuracy:Q",
-        tooltip=tips(("address", "span", "probe"), (*names, "majority", "chance")),
+        tooltip=style.tips(("address", "span", "probe"), (*names, "majority", "chance")),
     )
     layers = alt.layer(
         *_components(height, addresses),
-        _band(chosen, x, "").mark_area(opacity=0.16, color=BLUE),
-        _band(chosen, x, "control_").mark_area(opacity=0.12, color=VERMILION),
+        _band(chosen, x, "").mark_area(opacity=0.16, color=style.BLUE),
+        _band(chosen, x, "control_").mark_area(opacity=0.12, color=style.VERMILION),
         _lines(chosen, x),
         point,
     )
-    chart = finish(
+    chart = style.finish(
         layers.properties(width="container", height=height),
-        {"points": [], "components": component_borders(addresses, results[0].reads)},
+        {"points": [], "components": style.component_borders(addresses, results[0].reads)},
         f"Accuracy of one task along {results[0].model}, with controls, majority answer and chance",
     )
     start = curve_start(results)
@@ -119,22 +100,22 @@ def curve_start(results: Sequence[TaskResult]) -> dict[str, str]:
 
 
 def _band(chart: alt.Chart, x: alt.X, prefix: str, title: str = HELD_OUT) -> alt.Chart:
-    y = alt.Y(f"{prefix}low:Q", scale=UNIT, title=title)
+    y = alt.Y(f"{prefix}low:Q", scale=style.UNIT, title=title)
     return chart.encode(x=x, y=y, y2=f"{prefix}high")
 
 
 def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
-    label = renamed({field: name for field, (name, _, _) in SERIES.items()})
+    label = style.renamed({field: name for field, (name, _, _) in SERIES.items()})
     legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 500}
     legend |= {"labelExpr": label}
-    color = scale_of({field: look[1] for field, look in SERIES.items()})
-    dash = scale_of({field: look[2] for field, look in SERIES.items()})
+    color = style.scale_of({field: look[1] for field, look in SERIES.items()})
+    dash = style.scale_of({field: look[2] for field, look in SERIES.items()})
     return (
         chart.transform_fold(list(SERIES), as_=["series", "value"])
         .mark_line(strokeWidth=2)
         .encode(
             x=x,
-            y=alt.Y("value:Q", scale=UNIT),
+            y=alt.Y("value:Q", scale=style.UNIT),
             color=alt.Color("series:N", scale=color, legend=legend),
             strokeDash=alt.StrokeDash("series:N", scale=dash, legend=legend),
         )
@@ -143,17 +124,17 @@ def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
 
 def _components(height: int, addresses: Sequence[str]) -> list[alt.Chart]:
     """Return shade where no question reaches, borders between components, and their names."""
-    edges = base("components")
+    edges = style.base("components")
     angle = -40 if len(addresses) > 8 else 0
-    start = address_axis(addresses, angle, "first", bandPosition=0)
+    start = style.address_axis(addresses, angle, "first", bandPosition=0)
     end = alt.X2("last", bandPosition=1)
     top, bottom, middle = (alt.value(v) for v in (0, height, height / 2))
-    small = {"align": "left", "color": GREY, "fontSize": 11}
+    small = {"align": "left", "color": style.GREY, "fontSize": 11}
     unreached = edges.transform_filter(WITHOUT_QUESTION)
     vision = unreached.transform_filter("datum.component === 'vision'")
     return [
         unreached.mark_rect(color="#f3f4f6").encode(x=start, x2=end, y=top, y2=bottom),
-        border_rules(edges, addresses, angle),
+        style.border_rules(edges, addresses, angle),
         edges.mark_text(**small, dx=6, dy=-7, fontStyle="italic").encode(
             x=start, y=top, text="name:N"
         ),
@@ -163,20 +144,24 @@ def _components(height: int, addresses: Sequence[str]) -> list[alt.Chart]:
 
 def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerChart:
     addresses = sorted(set(result.points["address"]), key=sort_key)
-    x = address_axis(addresses, -45)
-    points = base("points", task=result.task, probe=probe)
+    x = style.address_axis(addresses, -45)
+    points = style.base("points", task=result.task, probe=probe)
     legend = {"title": "span", "orient": "top", "symbolType": "stroke", "symbolSize": 300}
-    scale = scale_of(dict(zip(spans, LINE_COLORS, strict=False)))
+    scale = style.scale_of(dict(zip(spans, style.LINE_COLORS, strict=False)))
     color = alt.Color("span:N", scale=scale, legend=legend | {"symbolOpacity": 1})
 
     def along(field: str, **more: str) -> dict[str, object]:
-        return {"x": x, "y": alt.Y(field, scale=UNIT, title="accuracy", **more), "color": color}
+        return {
+            "x": x,
+            "y": alt.Y(field, scale=style.UNIT, title="accuracy", **more),
+            "color": color,
+        }
 
-    majority = alt.Y("mean(majority):Q", scale=UNIT, title="accuracy")
+    majority = alt.Y("mean(majority):Q", scale=style.UNIT, title="accuracy")
     return alt.layer(
-        border_rules(base("components", scope=result.scope), addresses, -45),
+        style.border_rules(style.base("components", scope=result.scope), addresses, -45),
         _band(points, x, "", "accuracy").mark_area(opacity=0.15).encode(color=color),
-        points.mark_rule(color=INK, strokeDash=[1, 3]).encode(y=majority),
+        points.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=majority),
         points.mark_line(strokeDash=[5, 3], strokeWidth=1.2).encode(**along("control:Q")),
         points.mark_line(strokeWidth=1.8).encode(**along("accuracy:Q")),
         points.mark_point(filled=True, size=16, opacity=1).encode(**along("accuracy:Q")),

@@ -6,20 +6,7 @@ from typing import TypeAlias
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.chart_style import (
-    BLUES,
-    CROWDED,
-    INK,
-    PALE,
-    VERMILION,
-    Rows,
-    Spec,
-    address_axis,
-    base,
-    finish,
-    shares_matrix,
-    tips,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.labels import natural
 from eyechart.report.sections.probing.curves import curve_rows, in_order
 from eyechart.report.sections.probing.load import TaskResult
@@ -29,7 +16,7 @@ MOST = 0.8  # selectivity at which the colour is darkest
 Maps: TypeAlias = alt.HConcatChart | alt.VConcatChart
 
 
-def all_selectivity(results: Sequence[TaskResult], alpha: float) -> Spec:
+def all_selectivity(results: Sequence[TaskResult], alpha: float) -> style.Spec:
     """Draw a heat map per scope and span (rows) and probe (columns)."""
     rows = map_rows(results)
     probes = sorted({r["probe"] for r in rows})
@@ -38,23 +25,23 @@ def all_selectivity(results: Sequence[TaskResult], alpha: float) -> Spec:
         for scope, span in strips_of(rows)
     ]
     words = f"Selectivity at every address of {results[0].model} on {results[0].dataset}"
-    return finish(alt.vconcat(*strips, spacing=14), {"points": rows}, words)
+    return style.finish(alt.vconcat(*strips, spacing=14), {"points": rows}, words)
 
 
-def one_selectivity(results: Sequence[TaskResult], probe: str, alpha: float) -> Spec:
+def one_selectivity(results: Sequence[TaskResult], probe: str, alpha: float) -> style.Spec:
     """Draw the heat maps of one probe for the page, spans side by side where there is room."""
     rows = [r for r in map_rows(results) if r["probe"] == probe]
     strips: list[Maps] = []
     for wanted in ("item", "image"):
         maps = [_map(rows, *strip, probe, alpha) for strip in strips_of(rows) if strip[0] == wanted]
         columns = {(r["address"], r["span"]) for r in rows if r["scope"] == wanted}
-        join = alt.hconcat if len(columns) <= CROWDED else alt.vconcat
+        join = alt.hconcat if len(columns) <= style.CROWDED else alt.vconcat
         strips += [join(*maps, spacing=24)] if maps else []
     words = f"Selectivity of the {probe} probe at every address of {results[0].model}"
-    return finish(alt.vconcat(*strips, spacing=14), {"points": []}, words)
+    return style.finish(alt.vconcat(*strips, spacing=14), {"points": []}, words)
 
 
-def map_rows(results: Sequence[TaskResult]) -> Rows:
+def map_rows(results: Sequence[TaskResult]) -> style.Rows:
     """Return the rows of the heat maps: a row per task, address, span, probe."""
     shown = ("task", "scope", "address", "span", "probe", "selectivity", "accuracy", "control")
     return [
@@ -62,32 +49,32 @@ def map_rows(results: Sequence[TaskResult]) -> Rows:
     ]
 
 
-def strips_of(rows: Rows) -> list[tuple[str, str]]:
+def strips_of(rows: style.Rows) -> list[tuple[str, str]]:
     """Return the scopes and spans that have a heat map, item scope first."""
     return sorted({(r["scope"], r["span"]) for r in rows}, key=lambda s: (s[0] != "item", s[1]))
 
 
-def confusions(results: Sequence[TaskResult]) -> Spec:
+def confusions(results: Sequence[TaskResult]) -> style.Spec:
     """Draw the confusion matrix of every task at its best point, rows are true answers."""
     panels = [
         _matrix(
-            base("points", task=r.task), sorted(set(r.confusion["truth"]), key=natural)
+            style.base("points", task=r.task), sorted(set(r.confusion["truth"]), key=natural)
         ).properties(title={"text": r.task, "subtitle": r.best_name()}, width=170, height=170)
         for r in in_order(results)
     ]
     title = {"text": "Predictions at each task's best address", "subtitle": SHARES, "offset": 14}
     chart = alt.concat(*panels, columns=4, spacing=20).properties(title=title)
     words = f"{title['text']}: {results[0].model} on {results[0].dataset}; {SHARES}"
-    return finish(chart, {"points": confusion_rows(results)}, words)
+    return style.finish(chart, {"points": confusion_rows(results)}, words)
 
 
-def one_confusion() -> Spec:
+def one_confusion() -> style.Spec:
     """Draw one confusion matrix whose rows the page fills in."""
-    chart = _matrix(base("points"), None).properties(width=230, height=230)
-    return finish(chart, {"points": []}, f"Confusion matrix; {SHARES}")
+    chart = _matrix(style.base("points"), None).properties(width=230, height=230)
+    return style.finish(chart, {"points": []}, f"Confusion matrix; {SHARES}")
 
 
-def confusion_rows(results: Sequence[TaskResult]) -> Rows:
+def confusion_rows(results: Sequence[TaskResult]) -> style.Rows:
     """Return the rows of the confusion matrices: task, point, truth, prediction, count, share."""
     found = []
     for r in in_order(results):
@@ -97,12 +84,12 @@ def confusion_rows(results: Sequence[TaskResult]) -> Rows:
     return found
 
 
-def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> alt.LayerChart:
+def _map(rows: style.Rows, scope: str, span: str, probe: str, alpha: float) -> alt.LayerChart:
     here = [r for r in rows if (r["scope"], r["span"], r["probe"]) == (scope, span, probe)]
     addresses = sorted({r["address"] for r in here}, key=sort_key)
-    crowded = len(addresses) > CROWDED
-    cells = base("points", scope=scope, span=span, probe=probe).encode(
-        x=address_axis(addresses, -40), y=alt.Y("task:O", title=None, axis={"minExtent": 90})
+    crowded = len(addresses) > style.CROWDED
+    cells = style.base("points", scope=scope, span=span, probe=probe).encode(
+        x=style.address_axis(addresses, -40), y=alt.Y("task:O", title=None, axis={"minExtent": 90})
     )
     legend = {
         "title": f"selectivity (printed where q < {alpha:g} and above the majority answer)",
@@ -110,18 +97,18 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> alt.Lay
         "orient": "top",
         "labelExpr": "format(datum.value, '.1f')",  # "format" would also round what is read aloud
         "gradientLength": 220,
-        "gradientStrokeColor": PALE,
+        "gradientStrokeColor": style.PALE,
     }
-    scale = {"range": BLUES, "domain": [0, MOST], "clamp": True, "interpolate": "lab"}
+    scale = {"range": style.BLUES, "domain": [0, MOST], "clamp": True, "interpolate": "lab"}
     color = alt.Color("selectivity:Q", scale=scale, legend=legend)
-    shown = tips(("task", "address", "span", "probe"), ("selectivity", "accuracy", "control"))
+    shown = style.tips(("task", "address", "span", "probe"), ("selectivity", "accuracy", "control"))
     short = "replace(format(datum.selectivity, '.2f'), '0.', '.')"
     ink = (
         alt.when("datum.selectivity > 0.45")
         .then(alt.value("white"))
         .when("datum.selectivity < 0")
-        .then(alt.value(VERMILION))
-        .otherwise(alt.value(INK))
+        .then(alt.value(style.VERMILION))
+        .otherwise(alt.value(style.INK))
     )
     printed = (
         cells.transform_filter(f"datum.q < {alpha} && datum.low > datum.majority")
@@ -130,7 +117,8 @@ def _map(rows: Rows, scope: str, span: str, probe: str, alpha: float) -> alt.Lay
         .encode(text="text:N", color=ink)
     )
     return alt.layer(
-        cells.mark_rect(stroke=PALE, cursor="pointer").encode(color=color, tooltip=shown), printed
+        cells.mark_rect(stroke=style.PALE, cursor="pointer").encode(color=color, tooltip=shown),
+        printed,
     ).properties(
         title=f"{scope} tasks · span {span} · {probe}",
         width={"step": 14 if crowded else 38},
@@ -143,4 +131,4 @@ def _matrix(chart: alt.Chart, labels: list[str] | None) -> alt.LayerChart:
         x=alt.X("prediction:O", sort=labels, title="predicted", axis={"labelAngle": -40}),
         y=alt.Y("truth:O", sort=labels, title="true"),
     )
-    return shares_matrix(cells, ["truth:N", "prediction:N", "count:Q"], 10)
+    return style.shares_matrix(cells, ["truth:N", "prediction:N", "count:Q"], 10)

@@ -6,29 +6,7 @@ from typing import Any
 import altair as alt
 
 from eyechart.core.address import sort_key
-from eyechart.report.chart_style import (
-    BLUE,
-    BORDER,
-    CROWDED,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    UNIT,
-    VERMILION,
-    Rows,
-    Spec,
-    address_axis,
-    base,
-    border_rules,
-    component_borders,
-    empty,
-    finish,
-    quoted,
-    renamed,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import SIGHTED
 from eyechart.report.sections.readout.load import NAMES, Readout, blind_name, read_readouts
@@ -40,9 +18,15 @@ SHOWN = (
     *("control", "control_low", "control_high", "chance", "n", "groups"),
     *("answer", "difference", "p", "q"),
 )
-RESPONSES = {SIGHTED: ("its own response", VERMILION), "blind": ("its blind response", ORANGE)}
+RESPONSES = {
+    SIGHTED: ("its own response", style.VERMILION),
+    "blind": ("its blind response", style.ORANGE),
+}
 SECOND = ("cls", "depth_dpt")  # the second readout of a task
-LINES = {"first": ("readout", BLUE), "second": ("class token, or depth head over blocks", PURPLE)}
+LINES = {
+    "first": ("readout", style.BLUE),
+    "second": ("class token, or depth head over blocks", style.PURPLE),
+}
 DASHES = {"alone": [1, 0], "canvas": [6, 3]}
 SEEN_AS = {"alone": "each image alone", "canvas": "as the VLM sees it"}
 WIDTH, HEIGHT = 300, 150  # px
@@ -59,13 +43,13 @@ NUMBERS = {
 }
 
 
-def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
+def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
     """Return the figure of one model on one dataset."""
     (readout,) = read_readouts(inputs)
     return {"readouts": readouts(readout)}
 
 
-def readout_rows(readout: Readout) -> Rows:
+def readout_rows(readout: Readout) -> style.Rows:
     """Return a row per task, way to see, address and readout.
 
     Beside each stand the model's own accuracies over all items of the task, sighted and blind.
@@ -80,15 +64,15 @@ def readout_rows(readout: Readout) -> Rows:
         for row in readout.of(task):
             line = {"line": "second" if row["readout"] in SECOND else "first"}
             found.append({k: row[k] for k in SHOWN} | own | line)
-    return rounded(found)
+    return style.rounded(found)
 
 
-def readouts(readout: Readout, columns: int = 2) -> Spec:
+def readouts(readout: Readout, columns: int = 2) -> style.Spec:
     """Draw one panel per task, as a figure or as a chart of the page."""
     rows = readout_rows(readout)
     name = f"{readout.model} on {readout.dataset}"
     if not rows:
-        return empty(name, "no item could be read out")
+        return style.empty(name, "no item could be read out")
     responses = [row for task in readout.tasks() for row in _responses(readout, task)]
     there = {row["line"] for row in (*rows, *responses)}
     color = _colors(readout, [line for line in (*LINES, *RESPONSES) if line in there])
@@ -97,38 +81,40 @@ def readouts(readout: Readout, columns: int = 2) -> Spec:
     borders = [
         {**edge, "task": task}
         for task in readout.tasks()
-        for edge in component_borders({row["address"] for row in readout.of(task)}, readout.reads)
+        for edge in style.component_borders(
+            {row["address"] for row in readout.of(task)}, readout.reads
+        )
     ]
     panels = [_panel(readout, task, color, dash) for task in readout.tasks()]
     chart = alt.concat(*panels, columns=columns, spacing=24)
     chart = chart.resolve_scale(color="shared", strokeDash="shared")
     chart = chart.properties(title={"text": name, "subtitle": KEY, "offset": 14})
-    data = {"points": rows, "components": borders, "responses": rounded(responses)}
-    return finish(chart, data, f"Readouts along {name}; {'; '.join(KEY)}")
+    data = {"points": rows, "components": borders, "responses": style.rounded(responses)}
+    return style.finish(chart, data, f"Readouts along {name}; {'; '.join(KEY)}")
 
 
 def _panel(readout: Readout, task: str, color: Any, dash: Any) -> alt.LayerChart:
     points = readout.of(task)
     addresses = sorted({row["address"] for row in points}, key=sort_key)
-    x = address_axis(addresses, -45)
+    x = style.address_axis(addresses, -45)
     chart, borders, responses = (
-        base(name, task=task) for name in ("points", "components", "responses")
+        style.base(name, task=task) for name in ("points", "components", "responses")
     )
     detail = ["seen:N", "readout:N"]
-    few = f"datum.address === {quoted(MANY)} || {len(addresses)} <= {CROWDED}"
+    few = f"datum.address === {style.quoted(MANY)} || {len(addresses)} <= {style.CROWDED}"
     shape = alt.when("datum.seen === 'canvas'").then(alt.value("diamond"))
     names = borders.mark_text(
-        align="left", color=GREY, fontSize=10, dx=3, dy=-5, fontStyle="italic"
+        align="left", color=style.GREY, fontSize=10, dx=3, dy=-5, fontStyle="italic"
     )
     return alt.layer(
-        border_rules(borders, addresses, -45),
+        style.border_rules(borders, addresses, -45),
         responses.mark_rect(opacity=0.13).encode(y=_y("low:Q"), y2="high", color=color),
-        chart.mark_rule(color=INK, strokeDash=[1, 3]).encode(y=_y("mean(chance):Q")),
+        chart.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=_y("mean(chance):Q")),
         responses.mark_rule(strokeWidth=2).encode(y=_y("value:Q"), color=color),
         chart.mark_area(opacity=0.15).encode(
             x=x, y=_y("ci_low:Q"), y2="ci_high", color=color, detail=detail
         ),
-        chart.mark_line(strokeWidth=1, color=BORDER).encode(
+        chart.mark_line(strokeWidth=1, color=style.BORDER).encode(
             x=x, y=_y("control:Q"), strokeDash=dash, detail=detail
         ),
         chart.mark_line(strokeWidth=2).encode(x=x, y=_y("value:Q"), color=color, strokeDash=dash),
@@ -142,16 +128,18 @@ def _panel(readout: Readout, task: str, color: Any, dash: Any) -> alt.LayerChart
             tooltip=_tips(points),
         ),
         names.encode(
-            x=address_axis(addresses, -45, "first", bandPosition=0), y=alt.value(0), text="name:N"
+            x=style.address_axis(addresses, -45, "first", bandPosition=0),
+            y=alt.value(0),
+            text="name:N",
         ),
     ).properties(title=_title(task, points), width=WIDTH, height=HEIGHT)
 
 
 def _y(field: str) -> alt.Y:
-    return alt.Y(field, scale=UNIT, title="accuracy")
+    return alt.Y(field, scale=style.UNIT, title="accuracy")
 
 
-def _title(task: str, points: Rows) -> Spec:
+def _title(task: str, points: style.Rows) -> style.Spec:
     n = sorted({row["n"] for row in points})
     words = f"n {n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
     how = " · ".join(NAMES.get(name, name) for name in dict.fromkeys(r["readout"] for r in points))
@@ -168,11 +156,11 @@ def _colors(readout: Readout, names: Sequence[str]) -> Any:
 
 def _legend(channel: Any, field: str, values: Mapping[str, Any], words: dict[str, str]) -> Any:
     legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 400}
-    legend |= {"labelExpr": renamed(words), "columns": 2, "symbolOpacity": 1}
-    return channel(field, scale=scale_of(values), legend=legend)
+    legend |= {"labelExpr": style.renamed(words), "columns": 2, "symbolOpacity": 1}
+    return channel(field, scale=style.scale_of(values), legend=legend)
 
 
-def _tips(points: Rows) -> list[Any]:
+def _tips(points: style.Rows) -> list[Any]:
     """Return the tooltip of a point; of a model that does not respond, without responses."""
     compared = any(row["answer"] is not None for row in points)
     named = NUMBERS | ({"difference": "minus its own response"} if compared else {})
@@ -189,7 +177,7 @@ def _response(readout: Readout, task: str, name: str) -> dict[str, Any] | None:
     return readout.responses.get(task, {}).get(condition or "")
 
 
-def _responses(readout: Readout, task: str) -> Rows:
+def _responses(readout: Readout, task: str) -> style.Rows:
     found = []
     for name in RESPONSES:
         row = _response(readout, task, name)

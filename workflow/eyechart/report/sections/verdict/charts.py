@@ -5,33 +5,20 @@ from typing import Any
 
 import altair as alt
 
-from eyechart.report.chart_style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    UNIT,
-    Rows,
-    Spec,
-    base,
-    finish,
-    rounded,
-    scale_of,
-)
+from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.sections.verdict.classes import LANES, LOOKS, ClassLook
 from eyechart.report.sections.verdict.load import ModelVerdicts, grid, read_verdicts
 
 RING = "M-1,0a1,1 0 1,0 2,0a1,1 0 1,0 -2,0zM-.55,0a.55,.55 0 1,1 1.1,0a.55,.55 0 1,1 -1.1,0z"
 STAGE_COLORS = {
-    "alone": BLUE,
-    "encoder": BLUE,
-    "connector": ORANGE,
-    "lm_best": GREEN,
-    "lm_last": GREEN,
-    "sighted": INK,
-    "blind": GREY,
+    "alone": style.BLUE,
+    "encoder": style.BLUE,
+    "connector": style.ORANGE,
+    "lm_best": style.GREEN,
+    "lm_last": style.GREEN,
+    "sighted": style.INK,
+    "blind": style.GREY,
 }
 STAGE_SHAPES = {
     "alone": RING,
@@ -57,7 +44,7 @@ CLASS = "class"
 APART = {"color": "independent", "shape": "independent", "yOffset": "independent"}
 
 
-def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
+def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec]:
     """Return a card of each model whose table is given, and the comparison of all."""
     files = inputs.of("verdicts")
     models = read_verdicts([file.path for file in files])
@@ -66,7 +53,7 @@ def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Spec]:
     return found | {"comparison": comparison(models) if models else nothing("any model")}
 
 
-def card_chart(one: ModelVerdicts) -> Spec:
+def card_chart(one: ModelVerdicts) -> style.Spec:
     """Draw every stage of every skill of a model with its interval, chance, and the class."""
     rows = card_rows(one)
     stages = [name for name in LANES.values() if any(r["stage"] == name for r in rows)]
@@ -74,18 +61,18 @@ def card_chart(one: ModelVerdicts) -> Spec:
     panels = [_panel(rows, band, stages, first=band == bands[0]) for band in bands]
     title = f"{one.model}: accuracy at every stage (95 % interval; tick: chance or floor)"
     chart = alt.vconcat(*panels, spacing=12).resolve_scale(**APART)
-    return finish(chart.properties(title=title), {"points": rows}, title)
+    return style.finish(chart.properties(title=title), {"points": rows}, title)
 
 
-def nothing(model: str) -> Spec:
+def nothing(model: str) -> style.Spec:
     """Return a figure that says that there is no evidence to decide on."""
     text = f"No responses, readouts or probes of {model} to decide on."
-    chart = base("points").mark_text(fontSize=13).encode(text="text:N")
+    chart = style.base("points").mark_text(fontSize=13).encode(text="text:N")
     rows = [{"model": model, "text": text}]
-    return finish(chart.properties(width=480, height=40), {"points": rows}, text)
+    return style.finish(chart.properties(width=480, height=40), {"points": rows}, text)
 
 
-def card_rows(one: ModelVerdicts) -> Rows:
+def card_rows(one: ModelVerdicts) -> style.Rows:
     """Return a row per skill and stage: value, interval, n, floor, address, class and reason."""
     rows = []
     for band in grid([one]):
@@ -99,10 +86,10 @@ def card_rows(one: ModelVerdicts) -> Rows:
                 row |= {"low": lane["ci_low"], "high": lane["ci_high"], "floor": lane["floor"]}
                 row |= {"address": lane["address"], "evidence": lane["evidence"]}
                 rows.append(row | {"why": cell["row"]["why"]})
-    return rounded(rows)
+    return style.rounded(rows)
 
 
-def comparison(models: Sequence[ModelVerdicts]) -> Spec:
+def comparison(models: Sequence[ModelVerdicts]) -> style.Spec:
     """Draw the class of every skill of every model, with the accuracy of the response."""
     rows = comparison_rows(models)
     lines = list(dict.fromkeys(r["line"] for r in rows))
@@ -110,12 +97,12 @@ def comparison(models: Sequence[ModelVerdicts]) -> Spec:
     bare = {"domain": False, "ticks": False, "labelLimit": 0}
     top = bare | {"labelAngle": 0, "orient": "top"}
     looks = [look for look in LOOKS.values() if any(r[CLASS] == look.word for r in rows)]
-    tint = scale_of({look.word: look.tint for look in looks})
-    chart = base("points").encode(
+    tint = style.scale_of({look.word: look.tint for look in looks})
+    chart = style.base("points").encode(
         x=alt.X("model:O", sort=names, title=None, axis=top),
         y=alt.Y("line:O", sort=lines, title=None, axis=bare),
     )
-    text = {"align": "left", "color": INK, "fontSize": 11}
+    text = {"align": "left", "color": style.INK, "fontSize": 11}
     left = -CELL[0] / 2
     layers = alt.layer(
         chart.mark_rect(stroke="white", strokeWidth=3).encode(
@@ -128,10 +115,10 @@ def comparison(models: Sequence[ModelVerdicts]) -> Spec:
     title = "Verdict of every skill and model (accuracy with 95 % interval, n items)"
     size = {"width": CELL[0] * len(names), "height": CELL[1] * len(lines)}
     drawn = layers.properties(title=title, **size).resolve_scale(color="independent")
-    return finish(drawn, {"points": rows}, title)
+    return style.finish(drawn, {"points": rows}, title)
 
 
-def comparison_rows(models: Sequence[ModelVerdicts]) -> Rows:
+def comparison_rows(models: Sequence[ModelVerdicts]) -> style.Rows:
     """Return a row per model and skill: class, the number beside it, interval, n, chance."""
     rows = []
     for band in grid(models):
@@ -145,16 +132,16 @@ def comparison_rows(models: Sequence[ModelVerdicts]) -> Rows:
                     row |= {"text": f"{numbers} n {head['n']}", "stage": head["name"]}
                     row |= {"value": head["value"], "low": head["ci_low"], "high": head["ci_high"]}
                     rows.append(row | {"n": head["n"], "chance": line["chance"]})
-    return rounded(rows)
+    return style.rounded(rows)
 
 
-def _panel(rows: Rows, band: str, stages: Sequence[str], first: bool) -> alt.HConcatChart:
+def _panel(rows: style.Rows, band: str, stages: Sequence[str], first: bool) -> alt.HConcatChart:
     """Draw one band: its stages on the left, its classes on the right."""
     own = [r for r in rows if r["band"] == band]
     skills = list(dict.fromkeys(r["skill"] for r in own))
     here = [name for name in stages if any(r["stage"] == name for r in own)]
     height = len(skills) * (LANE * len(here) + 8)
-    chart = base("points", band=band)
+    chart = style.base("points", band=band)
     left = alt.layer(*_stages(chart, skills, stages, here, first))
     right = alt.layer(*_classes(chart, skills, own))
     panel = alt.hconcat(
@@ -175,37 +162,37 @@ def _stages(
 ) -> list[alt.Chart]:
     keys = {name: stage for stage, name in LANES.items() if name in stages}
     legend = {"title": None, "orient": "top"} if first else None
-    color = scale_of({name: STAGE_COLORS[key] for name, key in keys.items()})
-    shape = scale_of({name: STAGE_SHAPES[key] for name, key in keys.items()})
+    color = style.scale_of({name: STAGE_COLORS[key] for name, key in keys.items()})
+    shape = style.scale_of({name: STAGE_SHAPES[key] for name, key in keys.items()})
     lane = chart.encode(
         y=_skill(skills, {"grid": True, "labelLimit": 0, "minExtent": 190}),
         yOffset=alt.YOffset("stage:N", sort=list(here), scale={"paddingOuter": 0.3}),
     )
     drawn = lane.encode(color=alt.Color("stage:N", scale=color, legend=legend))
     axis = {"format": ".1f", "tickCount": 10}
-    tick = lane.mark_tick(color=GREY, thickness=1, size=LANE)
+    tick = lane.mark_tick(color=style.GREY, thickness=1, size=LANE)
     point = drawn.mark_point(filled=True, size=46, opacity=1)
     return [
-        tick.encode(x=alt.X("floor:Q", scale=UNIT)),
-        drawn.mark_rule(strokeWidth=1.4).encode(x=alt.X("low:Q", scale=UNIT), x2="high"),
+        tick.encode(x=alt.X("floor:Q", scale=style.UNIT)),
+        drawn.mark_rule(strokeWidth=1.4).encode(x=alt.X("low:Q", scale=style.UNIT), x2="high"),
         point.encode(
-            x=alt.X("value:Q", scale=UNIT, title=None, axis=axis),
+            x=alt.X("value:Q", scale=style.UNIT, title=None, axis=axis),
             shape=alt.Shape("stage:N", scale=shape, legend=legend),
         ),
     ]
 
 
-def _classes(chart: alt.Chart, skills: Sequence[str], rows: Rows) -> list[alt.Chart]:
+def _classes(chart: alt.Chart, skills: Sequence[str], rows: style.Rows) -> list[alt.Chart]:
     looks = [look for look in LOOKS.values() if any(r[CLASS] == look.word for r in rows)]
     once = chart.transform_aggregate(count="count()", groupby=["skill", CLASS])
     once = once.encode(x=alt.value(10), y=_skill(skills, None))
-    text = once.mark_text(align="left", dx=12, color=INK, fontWeight="bold")
+    text = once.mark_text(align="left", dx=12, color=style.INK, fontWeight="bold")
     return [_symbol(once, looks, 0), text.encode(text=f"{CLASS}:N")]
 
 
 def _symbol(chart: alt.Chart, looks: Sequence[ClassLook], dx: float) -> alt.Chart:
-    shape = scale_of({look.word: PATHS[look.shape] for look in looks})
-    color = scale_of({look.word: look.color for look in looks})
+    shape = style.scale_of({look.word: PATHS[look.shape] for look in looks})
+    color = style.scale_of({look.word: look.color for look in looks})
     return chart.mark_point(filled=True, size=100, opacity=1, xOffset=dx).encode(
         shape=alt.Shape(f"{CLASS}:N", scale=shape, legend=None),
         color=alt.Color(f"{CLASS}:N", scale=color, legend=None),

@@ -12,33 +12,20 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.parquet import read_table, schema, write_table
 
 WHOLE = ""  # the region of rows about the whole image
 ROLES = ("image", "reference", "right", "wrong", "other")
 ANSWER = "answer"  # the position of the lens that precedes the answer
 
-_ITEM = [
-    ("model", pa.string()),
-    ("dataset", pa.string()),
-    ("item_id", pa.string()),
-    ("task", pa.string()),
-    ("group", pa.string()),
-    ("address", pa.string()),
-]
+_ITEM = "model dataset item_id task group address: string"
 
-ATTENTION = pa.schema(
-    [
-        *_ITEM,
-        ("head", pa.int32()),
-        ("region", pa.string()),
-        ("role", pa.string()),
-        ("control", pa.bool_()),
-        ("image_mass", pa.float32()),
-        ("mass", pa.float32()),
-        ("area", pa.float32()),
-        ("ratio", pa.float32()),
-    ]
+ATTENTION = schema(
+    _ITEM,
+    "head: int32",
+    "region role: string",
+    "control: bool",
+    "image_mass mass area ratio: float32",
 )
 """One row per item, block, head and region.
 
@@ -52,19 +39,15 @@ area (share): The region's share of the image tokens; of the whole image, that o
 ratio: (mass / image_mass) / area; 1 is no preference
 """
 
-LENS = pa.schema(
-    [
-        *_ITEM,
-        ("place", pa.string()),
-        ("role", pa.string()),
-        ("log_probability", pa.list_(pa.float64())),
-        ("p_right", pa.float64()),
-        ("predicted", pa.string()),
-        ("rank", pa.int32()),
-        ("word", pa.string()),
-        ("final", pa.string()),
-        ("first_layer", pa.int32()),
-    ]
+LENS = schema(
+    _ITEM,
+    "place role: string",
+    "log_probability: list of float64",
+    "p_right: float64",
+    "predicted: string",
+    "rank: int32",
+    "word final: string",
+    "first_layer: int32",
 )
 """One row per item, block and position: the logit lens.
 
@@ -80,14 +63,7 @@ final: Choice that the last block prefers; null at image tokens
 first_layer: Block from which on that choice is preferred; null at image tokens
 """
 
-WORDS = pa.schema(
-    [
-        *_ITEM,
-        ("rank", pa.int32()),
-        ("words", pa.list_(pa.string())),
-        ("log_probability", pa.list_(pa.float32())),
-    ]
-)
+WORDS = schema(_ITEM, "rank: int32", "words: list of string", "log_probability: list of float32")
 """One row per item, block and rank: the likeliest words at each image token.
 
 rank: 1 for the likeliest
@@ -95,14 +71,12 @@ words: One word per image token
 log_probability (nats): Of these words
 """
 
-MAPS = pa.schema(
-    [
-        *_ITEM,
-        ("image_id", pa.string()),
-        ("number", pa.int32()),
-        ("attention", pa.list_(pa.float32())),
-        ("places", pa.list_(pa.list_(pa.float32(), 7))),
-    ]
+MAPS = schema(
+    _ITEM,
+    "image_id: string",
+    "number: int32",
+    "attention: list of float32",
+    "places: list of float32[7]",
 )
 """One row per item, block and image, of the items that are drawn in the report.
 
@@ -112,28 +86,11 @@ attention (share): Of the answer position, on each image token: mean over heads
 places: View, row, column, left, top, right, bottom of each image token, edges in pixels
 """
 
-SUMMARY = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("task", pa.string()),
-        ("metric", pa.string()),
-        ("role", pa.string()),
-        ("address", pa.string()),
-        ("head", pa.int32()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("control", pa.float64()),
-        ("difference", pa.float64()),
-        ("difference_low", pa.float64()),
-        ("difference_high", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-    ]
+SUMMARY = schema(
+    "model dataset task metric role address: string",
+    "head: int32",
+    "value ci_low ci_high chance control difference difference_low difference_high p q: float64",
+    "n groups: int32",
 )
 """One row per task, metric, role, block and head, means over items.
 

@@ -1,33 +1,18 @@
 """The tables of concept similarity: cues, separation of concepts, and their projection."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
-_PLACE = [
-    ("model", pa.string()),
-    ("dataset", pa.string()),
-    ("scope", pa.string()),
-    ("address", pa.string()),
-    ("span", pa.string()),
-    ("prompt", pa.string()),
-]
+_PLACE = "model dataset scope address span prompt: string"
 
-CUES = pa.schema(
-    [
-        *_PLACE,
-        ("method", pa.string()),
-        ("components", pa.int32()),
-        ("cue", pa.string()),
-        ("share", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-        ("against", pa.string()),
-        ("difference", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-    ]
+CUES = schema(
+    _PLACE,
+    "method: string",
+    "components: int32",
+    "cue: string",
+    "share ci_low ci_high chance: float64",
+    "n groups: int32",
+    "against: string",
+    "difference p q: float64",
 )
 """One row per address, span, prompt, method, number of components and cue.
 
@@ -44,26 +29,13 @@ difference (share): Share of the leading cue minus that of the next
 p: McNemar's exact test of the two, by group
 """
 
-SEPARATION = pa.schema(
-    [
-        *_PLACE,
-        ("components", pa.int32()),
-        ("explained", pa.float64()),
-        ("ratio", pa.float64()),
-        ("ratio_low", pa.float64()),
-        ("ratio_high", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("control", pa.float64()),
-        ("control_low", pa.float64()),
-        ("control_high", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-        ("needed", pa.int32()),
-        ("threshold", pa.float64()),
-    ]
+SEPARATION = schema(
+    _PLACE,
+    "components: int32",
+    "explained ratio ratio_low ratio_high accuracy ci_low ci_high chance control: float64",
+    "control_low control_high: float64",
+    "n groups needed: int32",
+    "threshold: float64",
 )
 """One row per address, span, prompt and number of components.
 
@@ -80,23 +52,13 @@ needed: Least number of components whose ci_low is above the threshold; null: no
 threshold (share): Of the configuration
 """
 
-PROJECTION = pa.schema(
-    [
-        *_PLACE,
-        ("id", pa.string()),
-        ("image_id", pa.string()),
-        ("group", pa.string()),
-        ("word", pa.string()),
-        ("font", pa.string()),
-        ("background", pa.string()),
-        ("concept", pa.string()),
-        ("rgb", pa.list_(pa.int32())),
-        ("first", pa.float64()),
-        ("second", pa.float64()),
-        ("components", pa.int32()),
-        ("nearest", pa.string()),
-        ("voted", pa.string()),
-    ]
+PROJECTION = schema(
+    _PLACE,
+    "id image_id group word font background concept: string",
+    "rgb: list of int32",
+    "first second: float64",
+    "components: int32",
+    "nearest voted: string",
 )
 """One row per address, span, prompt and image of a word or concept.
 

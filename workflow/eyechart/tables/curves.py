@@ -1,15 +1,8 @@
 """The table of a training curve."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
-CURVE = pa.schema(
-    [
-        ("stage", pa.string()),
-        ("step", pa.int32()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
+CURVE = schema("stage: string", "step: int32", "metric: string", "value: float64")
 """One row per logged step and metric.
 
 stage: Stage of the training of the tiny models

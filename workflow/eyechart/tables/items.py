@@ -2,21 +2,14 @@
 
 import pyarrow as pa
 
-ITEMS = pa.schema(
-    [
-        ("item_id", pa.string()),
-        ("split", pa.string()),
-        ("group_split", pa.string()),
-        ("group", pa.string()),
-        ("images", pa.list_(pa.string())),
-        ("prompt", pa.string()),
-        ("choices", pa.list_(pa.string())),
-        ("answer", pa.string()),
-        ("task", pa.string()),
-        ("type", pa.string()),
-        ("pair", pa.string()),
-        ("meta", pa.string()),
-    ]
+from eyechart.tables.parquet import schema
+
+ITEMS = schema(
+    "item_id split group_split group: string",
+    "images: list of string",
+    "prompt: string",
+    "choices: list of string",
+    "answer task type pair meta: string",
 )
 """One row per item, sorted by `item_id`.
 
@@ -33,18 +26,10 @@ pair: Name of the pair of items that is scored together; null outside pairs
 meta: Whatever else the dataset says of the item, as JSON
 """
 
-IMAGES = pa.schema(
-    [
-        ("image_id", pa.string()),
-        ("split", pa.string()),
-        ("group_split", pa.string()),
-        ("group", pa.string()),
-        ("path", pa.string()),
-        ("sha256", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("type", pa.string()),
-    ]
+IMAGES = schema(
+    "image_id split group_split group path sha256: string",
+    "width height: int32",
+    "type: string",
 )
 """One row per image, sorted by `image_id`.
 

@@ -1,15 +1,11 @@
 """The table of mined pairs: images that are similar to one encoder and different to another."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
-PAIRS = pa.schema(
-    [
-        ("rank", pa.int32()),
-        ("first_id", pa.string()),
-        ("second_id", pa.string()),
-        ("similarity_first", pa.float64()),
-        ("similarity_second", pa.float64()),
-    ]
+PAIRS = schema(
+    "rank: int32",
+    "first_id second_id: string",
+    "similarity_first similarity_second: float64",
 )
 """One row per pair of images that are alike to the first encoder and different to the second, the
 widest gap first. The file's metadata hold the settings and how many pairs match.

@@ -9,6 +9,26 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 
 
+def schema(*columns: str | pa.Field) -> pa.Schema:
+    """Return the schema of columns, those of one type in a text: their names, then the type.
+
+    >>> schema("id group: string", "weights: list of float32").types
+    [DataType(string), DataType(string), ListType(list<item: float>)]
+    """
+    fields = []
+    for one in columns:
+        names, _, kind = one.partition(": ") if isinstance(one, str) else ("", "", "")
+        fields += [pa.field(name, _type(kind)) for name in names.split()] if names else [one]
+    return pa.schema(fields)
+
+
+def _type(name: str) -> pa.DataType:
+    if name.startswith("list of "):
+        return pa.list_(_type(name.removeprefix("list of ")))
+    kind, _, size = name.removesuffix("]").partition("[")
+    return pa.list_(_type(kind), int(size)) if size else pa.type_for_alias(kind)
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table atomically: zstd, plain encoding for floats, dictionaries for strings."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]

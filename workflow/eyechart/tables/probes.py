@@ -1,42 +1,18 @@
 """The two tables of a probed task: metrics and predictions."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
 KINDS = ("task", "control_type", "majority")
 
-_KEY = [
-    ("address", pa.string()),
-    ("span", pa.string()),
-    ("probe", pa.string()),
-    ("seed", pa.int32()),
-    ("kind", pa.string()),
-]
+_KEY = ("address span probe: string", "seed: int32", "kind: string")
 
-PROBES = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("task", pa.string()),
-        ("scope", pa.string()),
-        *_KEY,
-        ("n_train", pa.int32()),
-        ("n_test", pa.int32()),
-        ("n_classes", pa.int32()),
-        ("chance", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("train_accuracy", pa.float64()),
-        ("cv_accuracy", pa.float64()),
-        ("selectivity", pa.float64()),
-        ("selectivity_low", pa.float64()),
-        ("selectivity_high", pa.float64()),
-        ("null_accuracy", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-        ("penalty", pa.float64()),
-        ("epochs", pa.int32()),
-    ]
+PROBES = schema(
+    "model dataset task scope: string",
+    *_KEY,
+    "n_train n_test n_classes: int32",
+    "chance accuracy ci_low ci_high train_accuracy cv_accuracy selectivity: float64",
+    "selectivity_low selectivity_high null_accuracy p q penalty: float64",
+    "epochs: int32",
 )
 """One row per address, span, probe, seed and kind. In rows of kind `majority` address, span and
 probe are empty.
@@ -62,9 +38,7 @@ epochs: Passes over the training part until the held-out loss was on a plateau, 
   cross-validation; null for `linear`, which is trained to its optimum
 """
 
-PREDICTIONS = pa.schema(
-    [*_KEY, ("id", pa.string()), ("truth", pa.string()), ("prediction", pa.string())]
-)
+PREDICTIONS = schema(*_KEY, "id truth prediction: string")
 """One row per address, span, probe, seed, kind and row of the test part.
 
 probe: `linear` or `mlp`; empty for `majority`

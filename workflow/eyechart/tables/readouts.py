@@ -2,29 +2,14 @@
 
 from typing import NamedTuple
 
-import pyarrow as pa
-
+from eyechart.tables.parquet import schema
 from eyechart.tables.regions import BOX, POINT, WHOLE_IMAGE
 
-READOUTS = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("task", pa.string()),
-        ("seen", pa.string()),
-        ("address", pa.string()),
-        ("readout", pa.string()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-        ("answer", pa.float64()),
-        ("difference", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-    ]
+READOUTS = schema(
+    "model dataset task seen address readout: string",
+    "value ci_low ci_high chance: float64",
+    "n groups: int32",
+    "answer difference p q: float64",
 )
 """One row per task, `seen`, address and readout.
 
@@ -40,17 +25,10 @@ difference (share): Value minus answer
 p: McNemar's exact test of the two, by group
 """
 
-PREDICTIONS = pa.schema(
-    [
-        ("task", pa.string()),
-        ("seen", pa.string()),
-        ("address", pa.string()),
-        ("readout", pa.string()),
-        ("item_id", pa.string()),
-        ("scores", pa.list_(pa.float64())),
-        ("predicted", pa.string()),
-        ("answer", pa.string()),
-    ]
+PREDICTIONS = schema(
+    "task seen address readout item_id: string",
+    "scores: list of float64",
+    "predicted answer: string",
 )
 """One row per item, `seen`, address and readout.
 

@@ -16,21 +16,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.parquet import read_table, schema, write_table
 
-REGIONS = pa.schema(
-    [
-        ("item_id", pa.string()),
-        ("seen", pa.string()),
-        ("image_id", pa.string()),
-        ("name", pa.string()),
-        ("shape", pa.string()),
-        ("left", pa.float64()),
-        ("top", pa.float64()),
-        ("right", pa.float64()),
-        ("bottom", pa.float64()),
-    ]
-)
+REGIONS = schema("item_id seen image_id name shape: string", "left top right bottom: float64")
 """One row per region of an item and way to see it, sorted by item, `seen` and name. The outer
 corner of the first pixel is (0, 0).
 

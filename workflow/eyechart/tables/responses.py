@@ -1,24 +1,16 @@
 """The table of a model's responses: one row per item and order of its choices."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
-ANSWERS = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("condition", pa.string()),
-        ("item_id", pa.string()),
-        ("order", pa.int32()),
-        ("shown", pa.list_(pa.string())),
-        ("prompt", pa.string()),
-        ("log_probability", pa.list_(pa.float64())),
-        ("tokens", pa.list_(pa.int32())),
-        ("unconditional", pa.list_(pa.float64())),
-        ("scoring", pa.string()),
-        ("predicted", pa.string()),
-        ("text", pa.string()),
-        ("parsed", pa.string()),
-    ]
+ANSWERS = schema(
+    "model dataset condition item_id: string",
+    "order: int32",
+    "shown: list of string",
+    "prompt: string",
+    "log_probability: list of float64",
+    "tokens: list of int32",
+    "unconditional: list of float64",
+    "scoring predicted text parsed: string",
 )
 """One row per item and order of its choices.
 

@@ -1,25 +1,13 @@
 """The tables of scores, distributions of responses, patterns and their correlations."""
 
-import pyarrow as pa
+from eyechart.tables.parquet import schema
 
-SCORES = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("condition", pa.string()),
-        ("task", pa.string()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-        ("against", pa.string()),
-        ("difference", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-    ]
+SCORES = schema(
+    "model dataset condition task metric: string",
+    "value ci_low ci_high chance: float64",
+    "n groups: int32",
+    "against: string",
+    "difference p q: float64",
 )
 """One row per condition, task and metric.
 
@@ -34,18 +22,10 @@ difference: Value minus that of the other condition, on the same items
 p: McNemar's exact test, by group
 """
 
-DISTRIBUTIONS = pa.schema(
-    [
-        ("model", pa.string()),
-        ("dataset", pa.string()),
-        ("condition", pa.string()),
-        ("task", pa.string()),
-        ("kind", pa.string()),
-        ("answer", pa.string()),
-        ("truth", pa.float64()),
-        ("predicted", pa.float64()),
-        ("n", pa.int32()),
-    ]
+DISTRIBUTIONS = schema(
+    "model dataset condition task kind answer: string",
+    "truth predicted: float64",
+    "n: int32",
 )
 """One row per condition, task, kind and answer.
 
@@ -57,18 +37,10 @@ truth (share): How often it is true
 predicted (share): How often it is predicted
 """
 
-PATTERNS = pa.schema(
-    [
-        ("model", pa.string()),
-        ("kind", pa.string()),
-        ("dataset", pa.string()),
-        ("pattern", pa.string()),
-        ("accuracy", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("pairs", pa.int32()),
-    ]
+PATTERNS = schema(
+    "model kind dataset pattern: string",
+    "accuracy ci_low ci_high chance: float64",
+    "pairs: int32",
 )
 """One row per model, dataset and visual pattern of MMVP. A pair is right if both of its items are.
 
@@ -78,20 +50,10 @@ accuracy (share): Pairs answered right
 pairs: Number of pairs
 """
 
-CORRELATIONS = pa.schema(
-    [
-        ("encoder", pa.string()),
-        ("vlm", pa.string()),
-        ("encoder_dataset", pa.string()),
-        ("vlm_dataset", pa.string()),
-        ("kind", pa.string()),
-        ("r", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-        ("n", pa.int32()),
-    ]
+CORRELATIONS = schema(
+    "encoder vlm encoder_dataset vlm_dataset kind: string",
+    "r ci_low ci_high p q: float64",
+    "n: int32",
 )
 """One row per encoder, VLM and kind of correlation, over the patterns that both have.
 

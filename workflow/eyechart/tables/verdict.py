@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.parquet import read_table, schema, write_table
 
 # Stages that items are answered from, in the order in which a model processes an image
 STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
@@ -29,27 +29,13 @@ USED, BRAIN, NERVE, EYES, PRIOR, ENCODED, UNDECIDED = CLASSES = (
 SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # kinds of skill
 
 SKILL = ["dataset", "skill"]  # the columns that identify a skill of a model in all three tables
-_SKILL = [
-    ("model", pa.string()),
-    ("dataset", pa.string()),
-    ("skill", pa.string()),
-    ("band", pa.string()),
-]
+_SKILL = "model dataset skill band: string"
 
-VALUES = pa.schema(
-    [
-        *_SKILL,
-        ("stage", pa.string()),
-        ("address", pa.string()),
-        ("evidence", pa.string()),
-        ("value", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("chance", pa.float64()),
-        ("floor", pa.float64()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-    ]
+VALUES = schema(
+    _SKILL,
+    "stage address evidence: string",
+    "value ci_low ci_high chance floor: float64",
+    "n groups: int32",
 )
 """One row per skill and stage, by band, dataset, skill, then along the model.
 
@@ -63,22 +49,12 @@ floor (share): Accuracy without the image: chance, or for a probe the accuracy f
   alone if that is higher
 """
 
-SKILLS = pa.schema(
-    [
-        *_SKILL,
-        ("kind", pa.string()),
-        ("contains", pa.string()),
-        ("seen", pa.string()),
-        ("n", pa.int32()),
-        ("groups", pa.int32()),
-        ("chance", pa.float64()),
-        ("changed", pa.float64()),
-        ("changed_ci_low", pa.float64()),
-        ("changed_ci_high", pa.float64()),
-        ("verdict", pa.string()),
-        ("rule", pa.string()),
-        ("why", pa.string()),
-    ]
+SKILLS = schema(
+    _SKILL,
+    "kind contains seen: string",
+    "n groups: int32",
+    "chance changed changed_ci_low changed_ci_high: float64",
+    "verdict rule why: string",
 )
 """One row per skill: its class and why. The metadata hold the settings of the rules.
 
@@ -95,19 +71,11 @@ rule: Name of the rule that gave the class; `none` for `undecided`
 why: The class in a sentence, with the numbers that it is based on
 """
 
-DIFFERENCES = pa.schema(
-    [
-        *_SKILL,
-        ("comparison", pa.string()),
-        ("first", pa.string()),
-        ("second", pa.string()),
-        ("paired", pa.bool_()),
-        ("difference", pa.float64()),
-        ("ci_low", pa.float64()),
-        ("ci_high", pa.float64()),
-        ("p", pa.float64()),
-        ("q", pa.float64()),
-    ]
+DIFFERENCES = schema(
+    _SKILL,
+    "comparison first second: string",
+    "paired: bool",
+    "difference ci_low ci_high p q: float64",
 )
 """One row per skill and comparison of two stages.
 
@@ -122,20 +90,12 @@ p: Exact sign-flip test by group (of 0 and 1: McNemar's); of unpaired stages, St
 q: Corrected over the comparisons of the skill (Benjamini–Hochberg)
 """
 
-CALIBRATION = pa.schema(
-    [
-        ("scenario", pa.string()),
-        ("expected", pa.string()),
-        ("choices", pa.int32()),
-        ("n", pa.int32()),
-        ("skills", pa.int32()),
-        ("right", pa.float64()),
-        ("undecided", pa.float64()),
-        ("wrong", pa.float64()),
-        ("wrong_classes", pa.string()),
-        ("coverage", pa.float64()),
-        ("rejected", pa.float64()),
-    ]
+CALIBRATION = schema(
+    "scenario expected: string",
+    "choices n skills: int32",
+    "right undecided wrong: float64",
+    "wrong_classes: string",
+    "coverage rejected: float64",
 )
 """One row per planted scenario and number of items.
 
@@ -189,8 +149,8 @@ def write_verdict(
     note: Row,
 ) -> None:
     """Write rows of values, skills and differences, each to its path, with the same note."""
-    for path, part, schema in zip(paths, rows, (VALUES, SKILLS, DIFFERENCES), strict=True):
-        noted = schema.with_metadata({NOTE: json.dumps(note)})
+    for path, part, columns in zip(paths, rows, (VALUES, SKILLS, DIFFERENCES), strict=True):
+        noted = columns.with_metadata({NOTE: json.dumps(note)})
         write_table(path, pa.Table.from_pylist(part, noted))
 
 

@@ -21,26 +21,17 @@ from eyechart.rendering.step_helpers import (
     only_split,
     read_shards,
 )
-from eyechart.tables.parquet import write_table
+from eyechart.tables.parquet import schema, write_table
 
-SCHEMA = pa.schema(
-    [
-        ("idx", pa.int64()),
-        ("type", pa.string()),
-        ("task", pa.string()),
-        ("image", IMAGE),
-        ("question", pa.string()),
-        ("choices", pa.list_(pa.string())),
-        ("answer", pa.string()),
-        ("prompt", pa.string()),
-        ("filename", pa.string()),
-        ("source", pa.string()),
-        ("source_dataset", pa.string()),
-        ("source_filename", pa.string()),
-        ("target_class", pa.string()),
-        ("target_size", pa.list_(pa.int64())),
-        ("bbox", pa.list_(pa.list_(pa.float64()))),
-    ]
+SCHEMA = schema(
+    "idx: int64",
+    "type task: string",
+    pa.field("image", IMAGE),
+    "question: string",
+    "choices: list of string",
+    "answer prompt filename source source_dataset source_filename target_class: string",
+    "target_size: list of int64",
+    "bbox: list of list of float64",
 )
 QUESTION = (
     "Which object is closer to the camera taking this photo, the {0} (highlighted by a red box) or "

@@ -38,7 +38,7 @@ MARKS = [
     Mark(point("REF", 32, 20), 0, "reference"),
 ]
 WITHOUT = {  # tables that a family cannot fill, and why
-    "mllama": ("attention", "prompts of family mllama have no image tokens"),
+    "mllama": ("attention", "prompts of family mllama have no image tokens")
 }
 NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of an image
 RECURRENT = {"minicpmv4_6"}  # some of its blocks have a state instead of weights

@@ -50,12 +50,7 @@ class Case:
         return Spec(**(defaults() | fields))
 
     def reference(
-        self,
-        adapter: Any,
-        images: Any,
-        row: Any,
-        begun: Any = (),
-        question: str = "what is it ?",
+        self, adapter: Any, images: Any, row: Any, begun: Any = (), question: str = "what is it ?"
     ) -> torch.Tensor:
         """Return next-token scores after the prompt and after each token of the answer begun.
 

@@ -77,13 +77,7 @@ def minicpm_o(adapter, image, question, begun):
         add_generation_prompt=True,
     )
     data = adapter.processor(
-        [text],
-        [[image]],
-        [[]],
-        [[]],
-        max_slice_nums=None,
-        use_image_id=None,
-        return_tensors="pt",
+        [text], [[image]], [[]], [[]], max_slice_nums=None, use_image_id=None, return_tensors="pt"
     )
     data = {k: v for k, v in data.items() if k != "attention_mask"}
     data["input_ids"] = _with(data["input_ids"][0], begun)[None]

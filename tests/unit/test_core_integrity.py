@@ -57,9 +57,7 @@ def damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_what_is_whole_is_left_alone_and_nothing_is_hashed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrity, "sha256", lambda _: pytest.fail("hashed without need"))
     assert integrity.sweep() == []
     assert MANIFEST.exists() and SHARD.exists() and RECEIPT.exists()
@@ -101,9 +99,7 @@ def test_a_part_that_a_finished_job_has_just_written_makes_its_manifest_old_not_
     assert not marked(PART)
 
 
-def test_touched_files_are_hashed_once_and_then_remembered(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_touched_files_are_hashed_once_and_then_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.time() + 60
     for path in (PART, WHOLE_IMAGE):
         os.utime(path, (later, later))

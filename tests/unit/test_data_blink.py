@@ -217,5 +217,5 @@ def test_of_a_repository_only_the_four_sub_tasks_are_wanted():
     wanted = [f"{SEMANTIC}/val-00000-of-00001.parquet", "Points.csv"]
     others = [f"{SEMANTIC}/test-00000-of-00001.parquet", "Jigsaw/val-00000-of-00001.parquet"]
     assert [layouts_base.member(blink_layout, name, ["val"]) for name in [*wanted, *others]] == [
-        *(*wanted, None, None),
+        *(*wanted, None, None)
     ]

@@ -120,17 +120,9 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
             lambda v: v["annotations"][4].update(bboxx=v["annotations"][4].pop("bbox")),
             ["annotations[4]: field 'bbox' is missing; did you mean 'bboxx'?"],
         ),
-        (
-            OBJECTS,
-            lambda v: v["annotations"][4].update(bbox=[1, 2]),
-            ["[4]: bbox is [1, 2]"],
-        ),
+        (OBJECTS, lambda v: v["annotations"][4].update(bbox=[1, 2]), ["[4]: bbox is [1, 2]"]),
         (OBJECTS, lambda v: v["annotations"][4].update(area="x"), ["[4]: area is 'x' and iscrowd"]),
-        (
-            OBJECTS,
-            lambda v: v["annotations"][4].update(iscrowd=2),
-            ["iscrowd 2, expected"],
-        ),
+        (OBJECTS, lambda v: v["annotations"][4].update(iscrowd=2), ["iscrowd 2, expected"]),
         (
             OBJECTS,
             lambda v: v["annotations"][4].update(category_id=5),
@@ -141,11 +133,7 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
             lambda v: v["annotations"][4].update(id=v["annotations"][2]["id"]),
             ["annotations[4]: id", "occurs twice"],
         ),
-        (
-            OBJECTS,
-            lambda v: v["annotations"][4].update(id="4"),
-            ["[4]: id is '4', expected"],
-        ),
+        (OBJECTS, lambda v: v["annotations"][4].update(id="4"), ["[4]: id is '4', expected"]),
         (OBJECTS, lambda v: v["images"][4].update(id=3), ["images[4]: id 3 occurs twice"]),
         (
             OBJECTS,
@@ -153,16 +141,8 @@ def test_a_file_that_is_no_image_or_of_another_size_is_named(source):
             ["images[4]: file_name '000000000003.jpg' occurs twice"],
         ),
         (CAPTIONS, lambda v: v["annotations"][1].pop("caption"), ["'caption' is missing"]),
-        (
-            CAPTIONS,
-            lambda v: v["annotations"][1].update(caption=5),
-            ["caption is 5, expected"],
-        ),
-        (
-            CAPTIONS,
-            lambda v: v["annotations"].append(7),
-            ["[24]: is '7', expected an object"],
-        ),
+        (CAPTIONS, lambda v: v["annotations"][1].update(caption=5), ["caption is 5, expected"]),
+        (CAPTIONS, lambda v: v["annotations"].append(7), ["[24]: is '7', expected an object"]),
         (
             OBJECTS,
             lambda v: v["categories"][1].update(name="Person"),

@@ -47,11 +47,7 @@ def test_a_whole_answer_is_kept_under_its_final_name_alone(site, data):
 def test_a_cut_connection_is_resumed_where_it_broke(site, data):
     site.cuts = [300_000, 200_000]
     assert get(site, data) == data
-    assert site.asked == [
-        (None, None),
-        ("bytes=300000-", '"one"'),
-        ("bytes=500000-", '"one"'),
-    ]
+    assert site.asked == [(None, None), ("bytes=300000-", '"one"'), ("bytes=500000-", '"one"')]
 
 
 def test_the_date_stands_in_for_a_weak_or_absent_etag(site, data):

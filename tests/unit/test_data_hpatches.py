@@ -15,12 +15,8 @@ from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
 from eyechart.data.layouts import base as layouts_base
-from eyechart.data.layouts.hpatches import (
-    layout as hpatches_layout,
-)
-from eyechart.data.layouts.hpatches import (
-    prepare as hpatches_prepare,
-)
+from eyechart.data.layouts.hpatches import layout as hpatches_layout
+from eyechart.data.layouts.hpatches import prepare as hpatches_prepare
 
 ROOT = Path("data/raw/hpatches")
 

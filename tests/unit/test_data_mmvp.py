@@ -212,7 +212,7 @@ def test_a_zip_of_the_official_layout_is_taken():
             opened.write(path, path.relative_to("mine"))
     acquire(Path("mmvp.zip"), "mmvp", ROOT)
     assert sorted(p.name for p in ROOT.rglob("*.*") if p.name != "acquired.json") == [
-        *("1.jpg", "2.jpg", "3.jpg", "4.jpg", "Questions.csv"),
+        *("1.jpg", "2.jpg", "3.jpg", "4.jpg", "Questions.csv")
     ]
 
 

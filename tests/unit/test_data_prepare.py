@@ -11,15 +11,9 @@ from clevr_fixture import make_clevr, make_receipt, random_scene, read, write
 from PIL import Image
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.clevr import (
-    layout as clevr_layout,
-)
-from eyechart.data.layouts.clevr import (
-    prepare as clevr_prepare,
-)
-from eyechart.data.layouts.clevr import (
-    tasks as clevr_tasks,
-)
+from eyechart.data.layouts.clevr import layout as clevr_layout
+from eyechart.data.layouts.clevr import prepare as clevr_prepare
+from eyechart.data.layouts.clevr import tasks as clevr_tasks
 from eyechart.data.preparation import group_split
 
 COUNTS = {"train": 30, "val": 15}

@@ -204,11 +204,7 @@ def test_two_models_derived_from_one_another_are_one_sentence(tmp_path):
 @pytest.mark.parametrize(
     ("base", "change", "message"),
     [
-        (
-            "clip",
-            {"by": "prior"},
-            "prior needs a connector before a language model, .* clip",
-        ),
+        ("clip", {"by": "prior"}, "prior needs a connector before a language model, .* clip"),
         ("llava", {"by": "eyes", "settings": {"x": 1}}, "eyes has no setting 'x'"),
         ("llava", {"by": "nowhere/adapter"}, r"nowhere/adapter: no adapter_config\.json in it"),
     ],

@@ -23,19 +23,9 @@ def exam(config: Config) -> WorkflowPlan:
     ("section", "key", "value", "sentence"),
     [
         ("readout", "datasets", ["mochy"], "readout.datasets: unknown dataset 'mochy'.*'mochi'"),
-        (
-            "readout",
-            "datasets",
-            ["clevr"],
-            "layout 'clevr', which marks no regions",
-        ),
+        ("readout", "datasets", ["clevr"], "layout 'clevr', which marks no regions"),
         ("readout", "depth", "nyu", "readout.depth: unknown dataset 'nyu'.*'nyuv2'"),
-        (
-            "readout",
-            "depth",
-            "mochi",
-            "whose layout 'mochi' has no depth",
-        ),
+        ("readout", "depth", "mochi", "whose layout 'mochi' has no depth"),
         ("concepts", "datasets", ["clevr"], "'clevr' has the layout 'clevr', expected 'stroop'"),
         ("concepts", "datasets", ["strop"], "concepts.datasets: unknown dataset 'strop'"),
         ("attention", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for encoders"),

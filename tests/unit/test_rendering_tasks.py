@@ -18,12 +18,7 @@ from eyechart.core.errors import UserError
 from eyechart.rendering.attempts import case_of
 from eyechart.rendering.datasets.blink import items as blink_items
 from eyechart.rendering.datasets.blink.marks import mark
-from eyechart.rendering.datasets.blink.styles import (
-    DIFFERENCES,
-    HUES_APART,
-    draw_other,
-    draw_style,
-)
+from eyechart.rendering.datasets.blink.styles import DIFFERENCES, HUES_APART, draw_other, draw_style
 from eyechart.rendering.datasets.cv_bench import draw as cv_bench_draw
 from eyechart.rendering.datasets.mochi import draw as mochi_draw
 from eyechart.rendering.datasets.mochi.sculptures import (

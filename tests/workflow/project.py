@@ -36,12 +36,7 @@ SMALL: dict[str, Any] = {
     },
     "behavior": {"datasets": []},
     "extraction": {"addresses": ["vision.*", "lm.*"], "batch_size": 64},
-    "probing": {
-        "folds": 3,
-        "seeds": 2,
-        "bootstrap": 100,
-        "probes": {"mlp": {"hidden": 128}},
-    },
+    "probing": {"folds": 3, "seeds": 2, "bootstrap": 100, "probes": {"mlp": {"hidden": 128}}},
 }
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 

@@ -59,10 +59,7 @@ def edit_logic(module: str) -> Callable[[Project], None]:
             answering(prompt="Q: {question}"),
             {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA},
         ),
-        (
-            answering(scoring="sum"),
-            {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA},
-        ),
+        (answering(scoring="sum"), {"answer_vlm": 1, "decide": 1, "draw_verdict": 1, **OF_LLAVA}),
         (answering(bootstrap=200), SCORED),
         (answering(vqa="normalised"), SCORED),
         (answering(permutations=200), COMPARED),

@@ -113,14 +113,8 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
     ),
     "logic of preparing": (edit_logic("data/layouts/clevr/prepare.py"), TABLES),
     "logic of the questions": (edit_logic("rendering/language/questions.py"), QUESTIONS),
-    "logic of the renderer": (
-        edit_logic("rendering/renderer.py"),
-        {"draw_scenes": 4, **QUESTIONS},
-    ),
-    "version of a library": (
-        upgrade_library,
-        {"draw_scenes": 4, "describe_model": 2, **QUESTIONS},
-    ),
+    "logic of the renderer": (edit_logic("rendering/renderer.py"), {"draw_scenes": 4, **QUESTIONS}),
+    "version of a library": (upgrade_library, {"draw_scenes": 4, "describe_model": 2, **QUESTIONS}),
     # configuration
     "title of the report": (configure(report={"title": "Other"}), PAGE),
     "level of significance": (configure(report={"alpha": 0.05}), REPORT),

@@ -29,11 +29,7 @@ class Tables:
     maps: list[pa.Table] = field(default_factory=list)
 
     def add_attention(
-        self,
-        item: Item,
-        weights: dict[str, np.ndarray],
-        image: np.ndarray,
-        shares: Sequence[Share],
+        self, item: Item, weights: dict[str, np.ndarray], image: np.ndarray, shares: Sequence[Share]
     ) -> None:
         """Add an item's rows: for each block and head, the whole image, then every region.
 

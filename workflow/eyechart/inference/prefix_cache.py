@@ -105,11 +105,7 @@ def lay(lines: Sequence[Line], device: torch.device) -> Bed:
 
 
 def read(
-    adapter: LanguageAdapter,
-    prefix: Prefix,
-    index: Sequence[int],
-    lines: Sequence[Line],
-    most: int,
+    adapter: LanguageAdapter, prefix: Prefix, index: Sequence[int], lines: Sequence[Line], most: int
 ) -> list[tuple[list[float], Ids]]:
     """Read lines of scripts, each after the prefix in row ``index`` of ``prefix``.
 

@@ -44,10 +44,7 @@ class MiningPlan:
     def settings(self, wildcards: Any) -> str:
         """Return the settings of one search, as canonical JSON."""
         mining = self.config["mining"]
-        vectors = {
-            "first": self._vector(wildcards.first),
-            "second": self._vector(wildcards.second),
-        }
+        vectors = {"first": self._vector(wildcards.first), "second": self._vector(wildcards.second)}
         return canonical({**{key: mining[key] for key in SETTINGS}, **vectors})
 
     def files(self, name: str) -> list[str]:

@@ -246,8 +246,7 @@ RETRIEVAL = Pattern(
     "captions retrieved for images, and images for captions",
 )
 PATTERN_TABLES = Pattern(
-    "<results>/behavior/patterns/{table}.parquet",
-    "patterns, or correlations, of all models",
+    "<results>/behavior/patterns/{table}.parquet", "patterns, or correlations, of all models"
 )
 PATTERN_TABLES_OF_MODEL = Pattern(
     "<results>/behavior/patterns/{model}/{table}.parquet",

@@ -19,10 +19,7 @@ SECTIONS = ("readout", "concepts", "attention")  # stages with a list of dataset
 
 
 def check(
-    config: Config,
-    specs: dict[str, Spec],
-    targets: Iterable[str],
-    results: str = paths.RESULTS,
+    config: Config, specs: dict[str, Spec], targets: Iterable[str], results: str = paths.RESULTS
 ) -> None:
     """Raise a UserError for a target whose path names an unknown model, dataset or task."""
     for target in targets:

@@ -43,10 +43,7 @@ def model_recipe(config: Config, model: str) -> str:
     others = set(STAGES) - {stage for name in lineage(model) for stage in MODELS[name]}
     recipe = {k: v for k, v in config["tiny_models"]["recipe"].items() if k not in others}
     return canonical(
-        {
-            "images": images,
-            "training": {**recipe, "seed": config["tiny_models"]["seed"]},
-        }
+        {"images": images, "training": {**recipe, "seed": config["tiny_models"]["seed"]}}
     )
 
 

@@ -39,11 +39,7 @@ class Prediction:
 
 
 def choose(
-    item: ReadoutItem,
-    at: tuple[str, str],
-    scores: np.ndarray,
-    scale: float,
-    seed: tuple[str, int],
+    item: ReadoutItem, at: tuple[str, str], scores: np.ndarray, scale: float, seed: tuple[str, int]
 ) -> Prediction:
     """Return the choice with the highest score.
 

@@ -107,11 +107,7 @@ class ReadoutContext:
         self.skipped.add(failed, here, f"{address}/{registry.CLS}", source.scope)
 
     def _read(
-        self,
-        plans: Sequence[TokenPlan],
-        address: str,
-        rows: Iterable[Values],
-        takes: str,
+        self, plans: Sequence[TokenPlan], address: str, rows: Iterable[Values], takes: str
     ) -> Iterator[Prediction]:
         """Yield the prediction of each plan and its control."""
         for plan, pool in assemble(plans, rows):

@@ -49,10 +49,7 @@ def read_sighted(path: Path, names: dict[str, str], items: Iterable[ReadoutItem]
 
 
 def score_readouts(
-    predictions: list[Prediction],
-    items: list[ReadoutItem],
-    sighted: Sighted,
-    names: dict[str, str],
+    predictions: list[Prediction], items: list[ReadoutItem], sighted: Sighted, names: dict[str, str]
 ) -> list[Row]:
     """Return a row per task, ``seen``, address and readout, over items with a known answer.
 

@@ -99,8 +99,7 @@ class Resampled(GroupBootstrap):
         is a test at 5 % of "the two distributions are one".
         """
         by_group = csr_array(
-            (np.ones(len(unit)), (self.code[unit], np.arange(len(unit)))),
-            shape=(self.g, len(unit)),
+            (np.ones(len(unit)), (self.code[unit], np.arange(len(unit)))), shape=(self.g, len(unit))
         )
         group_sums = by_group @ sums
         if issparse(group_sums) and group_sums.shape[1] <= NARROW:

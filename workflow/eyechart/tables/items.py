@@ -27,9 +27,7 @@ meta: Whatever else the dataset says of the item, as JSON
 """
 
 IMAGES = schema(
-    "image_id split group_split group path sha256: string",
-    "width height: int32",
-    "type: string",
+    "image_id split group_split group path sha256: string", "width height: int32", "type: string"
 )
 """One row per image, sorted by `image_id`.
 

@@ -23,9 +23,7 @@ p: McNemar's exact test, by group
 """
 
 DISTRIBUTIONS = schema(
-    "model dataset condition task kind answer: string",
-    "truth predicted: float64",
-    "n: int32",
+    "model dataset condition task kind answer: string", "truth predicted: float64", "n: int32"
 )
 """One row per condition, task, kind and answer.
 
@@ -38,9 +36,7 @@ predicted (share): How often it is predicted
 """
 
 PATTERNS = schema(
-    "model kind dataset pattern: string",
-    "accuracy ci_low ci_high chance: float64",
-    "pairs: int32",
+    "model kind dataset pattern: string", "accuracy ci_low ci_high chance: float64", "pairs: int32"
 )
 """One row per model, dataset and visual pattern of MMVP. A pair is right if both of its items are.
 

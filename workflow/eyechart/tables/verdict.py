@@ -144,9 +144,7 @@ def parts(path: Path) -> tuple[Path, Path, Path]:
 
 
 def write_verdict(
-    paths: Sequence[Path],
-    rows: tuple[list[Row], list[Row], list[Row]],
-    note: Row,
+    paths: Sequence[Path], rows: tuple[list[Row], list[Row], list[Row]], note: Row
 ) -> None:
     """Write rows of values, skills and differences, each to its path, with the same note."""
     for path, part, columns in zip(paths, rows, (VALUES, SKILLS, DIFFERENCES), strict=True):

@@ -103,12 +103,7 @@ RULES = (
         PRIOR,
         ("answer has it", "blind answer has it", "answer as good blind"),
     ),
-    Rule(
-        "used",
-        USED,
-        ("answer has it", "answer above blind"),
-        ("answer below language model",),
-    ),
+    Rule("used", USED, ("answer has it", "answer above blind"), ("answer below language model",)),
     Rule("held and unused", BRAIN, ("language model has it", "answer below language model")),
     Rule(
         "lost on the way",
@@ -117,10 +112,7 @@ RULES = (
         ("answer has it",),
     ),
     Rule(
-        "not encoded",
-        EYES,
-        ("encoder lacks it", "all that follows lacks it"),
-        ("answer has it",),
+        "not encoded", EYES, ("encoder lacks it", "all that follows lacks it"), ("answer has it",)
     ),
     Rule("says the same blind", PRIOR, ("answer the same blind",), ("answer has it",)),
 )

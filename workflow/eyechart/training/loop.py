@@ -136,10 +136,7 @@ def _save(
 
 
 def _resume(
-    parameters: Parameters,
-    optimizer: torch.optim.Optimizer,
-    identity: dict[str, Any],
-    path: Path,
+    parameters: Parameters, optimizer: torch.optim.Optimizer, identity: dict[str, Any], path: Path
 ) -> tuple[int, list[Row]]:
     """Load a checkpoint of the same identity, if any; return the next step and the curve."""
     if not path.exists():

@@ -92,10 +92,7 @@ def _check_pairs(entries: list[OwnEntry]) -> None:
 
 
 def item_rows(
-    entries: list[OwnEntry],
-    settings: Settings,
-    hashes: dict[str, str],
-    divide: Divide,
+    entries: list[OwnEntry], settings: Settings, hashes: dict[str, str], divide: Divide
 ) -> list[Row]:
     """Return one row per entry, in the same order.
 

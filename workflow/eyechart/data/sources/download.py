@@ -201,12 +201,7 @@ def main(
     counts, files = layout.inventory(root, splits)
     table.add_to_lock(lock, found)  # only now is it verified to be the dataset
     write_receipt(
-        root,
-        dataset=dataset,
-        layout=layout.NAME,
-        source="download",
-        splits=counts,
-        files=files,
+        root, dataset=dataset, layout=layout.NAME, source="download", splits=counts, files=files
     )
 
 

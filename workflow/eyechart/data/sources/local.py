@@ -37,12 +37,7 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     else:
         raise UserError(f"{source}: no such folder, zip or tar")
     write_receipt(
-        root,
-        dataset=dataset,
-        layout=layout.NAME,
-        source="local",
-        splits=counts,
-        files=files,
+        root, dataset=dataset, layout=layout.NAME, source="local", splits=counts, files=files
     )
 
 

@@ -6,7 +6,4 @@ it needs neither numpy nor torch.
 """
 
 # Components whose weights each rule changes; any other change is an error
-CHANGES = {
-    "eyes": ("vision",),
-    "prior": ("connector",),
-}
+CHANGES = {"eyes": ("vision",), "prior": ("connector",)}

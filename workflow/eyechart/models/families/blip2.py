@@ -32,11 +32,7 @@ class Blip2(LanguageAdapter):
     ACCEPTS_TEXT_ONLY = False
     MAX_IMAGES_PER_PROMPT = 1
     FEATURES_AS_LIST = False
-    ROOTS: ClassVar = {
-        "vision": "vision_model",
-        "connector": "",
-        "lm": "language_model",
-    }
+    ROOTS: ClassVar = {"vision": "vision_model", "connector": "", "lm": "language_model"}
 
     @property
     def is_encoder_decoder(self) -> bool:

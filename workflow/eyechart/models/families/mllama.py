@@ -109,8 +109,7 @@ class Mllama(Llava):
             found.ids.shape[1],
         )
         states = torch.nn.utils.rnn.pad_sequence(
-            [torch.cat([s.features for s in some]) for some in own],
-            batch_first=True,
+            [torch.cat([s.features for s in some]) for some in own], batch_first=True
         )
         inputs = {
             "cross_attention_states": states,

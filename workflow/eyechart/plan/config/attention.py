@@ -1,13 +1,6 @@
 """The section `attention`."""
 
-from eyechart.plan.config.base import (
-    Count,
-    Draws,
-    Names,
-    Natural,
-    Section,
-    setting,
-)
+from eyechart.plan.config.base import Count, Draws, Names, Natural, Section, setting
 
 BOOTSTRAP = "draws of the bootstrap by group behind the intervals"
 

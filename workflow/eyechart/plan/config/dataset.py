@@ -41,8 +41,7 @@ class Dataset(Section):
 
     layout: str = setting(..., "the layout that its files come in")
     source: Source = setting(
-        ...,
-        "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv",
+        ..., "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv"
     )
     path: Text = optional("source `local`: a folder or archive in the official layout")
     splits: dict[str, Count] | Texts | None = setting(
@@ -58,8 +57,7 @@ class Dataset(Section):
     )
     parts: Jobs = setting(1, "jobs, and files, that activations are extracted in")
     tasks: Names | None = setting(
-        None,
-        "tasks to probe; null: all of the layout where the split leaves something to train on",
+        None, "tasks to probe; null: all of the layout where the split leaves something to train on"
     )
 
     def all_tasks(self) -> list[str]:

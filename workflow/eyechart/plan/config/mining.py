@@ -4,16 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from eyechart.plan.config.base import (
-    UNIQUE,
-    Cosine,
-    Count,
-    Name,
-    Names,
-    Section,
-    Unique,
-    setting,
-)
+from eyechart.plan.config.base import UNIQUE, Cosine, Count, Name, Names, Section, Unique, setting
 
 
 class Mining(Section):

@@ -4,14 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from eyechart.plan.config.base import (
-    Count,
-    Draws,
-    Section,
-    mistake,
-    nested,
-    setting,
-)
+from eyechart.plan.config.base import Count, Draws, Section, mistake, nested, setting
 
 
 class LinearProbe(Section):

@@ -46,8 +46,7 @@ class RootConfig(Section):
         "which only decides how many jobs run at once",
     )
     models: Annotated[list[str], Field(min_length=1), Unique, UNIQUE] = setting(
-        ...,
-        "models to examine, each a file `models/<model>.yaml`",
+        ..., "models to examine, each a file `models/<model>.yaml`"
     )
     checkpoints: dict[Name, Text] = setting(
         {},

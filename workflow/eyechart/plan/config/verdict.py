@@ -2,14 +2,7 @@
 
 from typing import Literal
 
-from eyechart.plan.config.base import (
-    Name,
-    OpenShare,
-    Section,
-    Share,
-    Text,
-    setting,
-)
+from eyechart.plan.config.base import Name, OpenShare, Section, Share, Text, setting
 
 
 class VerdictSettings(Section):

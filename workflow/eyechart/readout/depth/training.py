@@ -139,10 +139,7 @@ def errors_of(pairs: Iterable[tuple[np.ndarray, np.ndarray]], seen: np.ndarray) 
     predicted, true = np.concatenate(both, axis=1).astype(np.float64)
     low, middle, high = (float(f(seen)) for f in (np.nanmin, np.nanmean, np.nanmax))
     found: Row = {"test_tokens": len(true)}
-    for name, guess in (
-        ("", predicted.clip(low, high)),
-        ("constant_", np.full_like(true, middle)),
-    ):
+    for name, guess in (("", predicted.clip(low, high)), ("constant_", np.full_like(true, middle))):
         found[f"{name}abs_rel"] = _mean(np.abs(guess - true) / true)
         found[f"{name}delta_1"] = _mean(np.maximum(guess / true, true / guess) < DELTA)
     return found

@@ -6,13 +6,7 @@ Source: README.txt of the CLEVR v1.0 release (Johnson et al., CVPR 2017).
 from pathlib import Path
 from typing import Any
 
-from eyechart.data.layouts.base import (
-    Inventory,
-    check_file,
-    read_lists,
-    require,
-    require_plain,
-)
+from eyechart.data.layouts.base import Inventory, check_file, read_lists, require, require_plain
 from eyechart.tables import receipt
 
 NAME = "clevr"

@@ -12,13 +12,7 @@ from pathlib import Path
 from eyechart.core.errors import UserError
 from eyechart.data.layouts.base import Inventory
 from eyechart.data.layouts.mmvp.tasks import pattern_of
-from eyechart.data.layouts.pairs import (
-    QUESTIONS,
-    PairedRow,
-    folder,
-    inventory_of,
-    read_paired,
-)
+from eyechart.data.layouts.pairs import QUESTIONS, PairedRow, folder, inventory_of, read_paired
 from eyechart.data.records import Record, positive, read_csv, require
 
 NAME = "mmvp"

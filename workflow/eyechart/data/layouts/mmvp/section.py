@@ -12,10 +12,7 @@ class Mmvp(Rendered):
     """MMVP: pairs of images with one question and opposite answers."""
 
     LAYOUT = published(
-        "mmvp",
-        prepare_keys=("corrections",),
-        item_tasks=(*tasks.PATTERNS, "mmvp"),
-        pairs=True,
+        "mmvp", prepare_keys=("corrections",), item_tasks=(*tasks.PATTERNS, "mmvp"), pairs=True
     )
 
     layout: Literal["mmvp"] = setting(..., "`mmvp`")

@@ -116,12 +116,7 @@ def _house(rng: random.Random) -> Solids:
     }  # fmt: skip
 
 
-SPECIES: Kinds = {
-    "creature": _creature,
-    "cart": _cart,
-    "plant": _plant,
-    "house": _house,
-}
+SPECIES: Kinds = {"creature": _creature, "cart": _cart, "plant": _plant, "house": _house}
 
 
 def _mug(rng: random.Random) -> Solids:

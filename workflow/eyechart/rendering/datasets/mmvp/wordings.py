@@ -74,10 +74,7 @@ WORDINGS = {
     ),
     "view": Wording(
         "Is the camera looking from above or from the side?",
-        {
-            "above": "a {thing}{rest} seen from above",
-            "side": "a {thing}{rest} seen from the side",
-        },
+        {"above": "a {thing}{rest} seen from above", "side": "a {thing}{rest} seen from the side"},
     ),
 }
 

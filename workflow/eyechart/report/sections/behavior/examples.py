@@ -72,11 +72,7 @@ def worst_pairs(
     margin = {name: min(r["margin"] for r in group) for name, group in pairs.items()}
     worst = sorted(pairs, key=lambda name: (margin[name], name))[: settings["worst_pairs"]]
     entries = [
-        {
-            **entry(pairs[name], images, settings["gallery_px"]),
-            "pair": name,
-            "margin": margin[name],
-        }
+        {**entry(pairs[name], images, settings["gallery_px"]), "pair": name, "margin": margin[name]}
         for name in worst
     ]
     wrong = sum(value < 0 for value in margin.values())

@@ -15,15 +15,7 @@ from eyechart.core.address import COMPONENTS, DECODER, LM, component, sort_key
 from eyechart.core.errors import UserError
 from eyechart.report.files import identify
 from eyechart.report.sections.concepts.check import check_concepts
-from eyechart.tables.concepts import (
-    ALL,
-    ANSWER,
-    CUES,
-    OTHER,
-    PROJECTION,
-    SEPARATION,
-    SHARES,
-)
+from eyechart.tables.concepts import ALL, ANSWER, CUES, OTHER, PROJECTION, SEPARATION, SHARES
 from eyechart.tables.parquet import read_table
 
 SCHEMAS = {"cues": CUES, "separation": SEPARATION, "projection": PROJECTION}

@@ -15,10 +15,7 @@ from eyechart.core.files import read_json, write_text
 from eyechart.core.step import command
 from eyechart.report.templates import render_sheet
 
-NAMES = {
-    **COMPONENT_NAMES,
-    "rest": "other parameters",
-}
+NAMES = {**COMPONENT_NAMES, "rest": "other parameters"}
 
 
 def render(card: dict[str, Any], view: bytes) -> str:

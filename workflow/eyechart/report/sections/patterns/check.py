@@ -7,10 +7,7 @@ import polars as pl
 
 from eyechart.core.errors import UserError
 
-ALONE = {
-    "accuracy": ("ci_low", "ci_high", "chance", "pairs"),
-    "r": ("p", "q", "n"),
-}
+ALONE = {"accuracy": ("ci_low", "ci_high", "chance", "pairs"), "r": ("p", "q", "n")}
 
 
 def check_patterns(path: Path, rows: pl.DataFrame) -> None:

@@ -95,9 +95,7 @@ def _layers(used: Sequence[str]) -> list[alt.Chart]:
     legend = {"title": None, "orient": "bottom", "symbolType": "stroke"}
     scale = style.scale_of({w: CHANGES[w] for w in used})
     drawn = style.base("points").encode(
-        x=_x("side"),
-        y=_y("accuracy"),
-        color=alt.Color("change:N", scale=scale, legend=legend),
+        x=_x("side"), y=_y("accuracy"), color=alt.Color("change:N", scale=scale, legend=legend)
     )
     chance = style.base("chance").encode(y=_y("chance"))
     named = chance.mark_text(fontSize=11, color=style.GREY, align="center", dy=-6)

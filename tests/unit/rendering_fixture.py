@@ -1,7 +1,12 @@
 """Small rendered datasets of every layout."""
 
 import importlib
+import io
 import json
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
 
 SETTINGS = {
     "image_px": [64, 64],
@@ -14,6 +19,8 @@ SETTINGS = {
     "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
     "truth": True,
 }
+
+LOOK = {"image_px": [64, 64], "samples_per_pixel": 2}  # small, for what is drawn often
 
 
 def step(name):
@@ -47,3 +54,21 @@ def tree(root):
         for p in sorted(root.rglob("*"))
         if p.is_file() and "shards" not in p.parts
     }
+
+
+def rows(path):
+    return pq.read_table(path).to_pylist()
+
+
+def items(root, task=None):
+    found = [item for shard in shards(root) for item in shard["items"]]
+    return [item for item in found if task in (None, item.get("sub_task"))]
+
+
+def opened(image):
+    return np.array(Image.open(io.BytesIO(image["bytes"])))
+
+
+def read(path):
+    with Image.open(path) as image:
+        return np.array(image)

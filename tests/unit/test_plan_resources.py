@@ -2,15 +2,12 @@
 
 import copy
 import dataclasses
-import re
-import textwrap
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 from eyechart.plan import configuration
 from eyechart.plan import resources as sizing
@@ -233,66 +230,6 @@ def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -
     official = sizes(config, clevr={"splits": ["train", "val"]})
     assert official.rows("clevr") == (85_000, 849_980)
     assert sizes(config, clevr={"splits": ["mine"]}).rows("clevr") == (100_000, 1_000_000)
-
-
-def rules() -> dict[str, str]:
-    """Return the text of every rule that runs something, by its name or its file's."""
-    found = {}
-    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        for block in re.split(r"\n(?=(?:    )?rule\b|use rule )", path.read_text()):
-            if "    shell:" in block:
-                name = re.match(r"(?:    )?rule (\w+)", block)
-                found[name[1] if name else f"each of {path.stem}"] = textwrap.dedent(block)
-    return found
-
-
-@pytest.mark.parametrize("name", rules())
-def test_every_rule_asks_for_memory_and_time_that_grow(name: str) -> None:
-    resources = re.search(r"    resources:\n((?: {8}.*\n)+)", rules()[name])
-    assert resources
-    for key in ("mem_mb", "runtime"):
-        assert re.search(
-            rf"^ +{key}=(RESOURCES\.\w+|resources\.fixed\(\d+\)),$", resources[1], re.M
-        ), name
-
-
-@pytest.mark.parametrize("name", ["download", "pull_model"])
-def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
-    assert "    localrule: True\n" in rules()[name]
-
-
-def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
-    assert "gpu=RESOURCES.gpus" in rules()["extract_encoder"]
-
-
-def profile(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
-    return found
-
-
-def test_one_machine_loads_one_model_on_its_gpu_at_a_time_and_a_cluster_more() -> None:
-    assert profile("default")["resources"] == {"gpu": 1}
-    assert profile("default")["set-resource-scopes"] == {"gpu": "local"}
-
-
-@pytest.mark.parametrize("name", ["slurm", "generic"])
-def test_a_clusters_profile_sets_nothing_that_the_default_profile_would_override(name: str) -> None:
-    assert not set(profile(name)) & set(profile("default"))
-    assert not {"config", "configfile", "configfiles"} & set(profile(name))
-    assert profile(name)["retries"] >= 1
-
-
-@pytest.mark.parametrize("name", ["slurm", "generic"])
-def test_groups_that_a_profile_sends_as_one_are_groups_of_rules(name: str) -> None:
-    used = {found for text in rules().values() for found in re.findall(r'group:\n +"(\w+)"', text)}
-    assert set(profile(name)["group-components"]) <= used
-
-
-def test_the_partitions_are_marked_as_what_to_edit() -> None:
-    text = (ROOT / "profiles/slurm/partitions.yaml").read_text()
-    partitions = yaml.safe_load(text)["partitions"]
-    assert list(partitions) == ["EDIT_ME_CPU", "EDIT_ME_GPU"]
-    assert ["max_gpu" in limits for limits in partitions.values()] == [False, True]
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1), ("mps", 1)])

@@ -7,8 +7,10 @@ import sys
 import textwrap
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from eyechart.core.fingerprint import closure
 
@@ -87,11 +89,53 @@ def test_a_rule_has_all_directives_of_the_house(name: str) -> None:
     assert "code=" in text
     assert ".jsonl" in text or "REPORT.benchmark" in text
     assert "config[" not in text.split("shell:")[1]
+    for key in ("mem_mb", "runtime"):  # both grow with every retry
+        asked = rf"^ +{key}=(RESOURCES\.\w+|resources\.fixed\(\d+\)),$"
+        assert re.search(asked, text, re.MULTILINE), key
 
 
 @pytest.mark.parametrize("name", ["extract_encoder", "train_probes", "train_clip", "draw_scenes"])
 def test_the_environment_counts_where_numbers_depend_on_libraries(name: str) -> None:
     assert "environment=ENVIRONMENT" in rules()[name]
+
+
+@pytest.mark.parametrize("name", ["download", "pull_model"])
+def test_what_needs_the_network_runs_beside_snakemake(name: str) -> None:
+    assert "    localrule: True\n" in rules()[name]
+
+
+def test_what_loads_a_model_on_a_gpu_asks_for_one() -> None:
+    assert "gpu=RESOURCES.gpus" in rules()["extract_encoder"]
+
+
+def profile(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
+    return found
+
+
+def test_one_machine_loads_one_model_on_its_gpu_at_a_time_and_a_cluster_more() -> None:
+    assert profile("default")["resources"] == {"gpu": 1}
+    assert profile("default")["set-resource-scopes"] == {"gpu": "local"}
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_a_clusters_profile_sets_nothing_that_the_default_profile_would_override(name: str) -> None:
+    assert not set(profile(name)) & set(profile("default"))
+    assert not {"config", "configfile", "configfiles"} & set(profile(name))
+    assert profile(name)["retries"] >= 1
+
+
+@pytest.mark.parametrize("name", ["slurm", "generic"])
+def test_groups_that_a_profile_sends_as_one_are_groups_of_rules(name: str) -> None:
+    used = {found for text in rules().values() for found in re.findall(r'group:\n +"(\w+)"', text)}
+    assert set(profile(name)["group-components"]) <= used
+
+
+def test_the_partitions_are_marked_as_what_to_edit() -> None:
+    text = (ROOT / "profiles/slurm/partitions.yaml").read_text()
+    partitions = yaml.safe_load(text)["partitions"]
+    assert list(partitions) == ["EDIT_ME_CPU", "EDIT_ME_GPU"]
+    assert ["max_gpu" in limits for limits in partitions.values()] == [False, True]
 
 
 def test_no_rule_runs_python_in_place_or_hides_a_function() -> None:
@@ -104,6 +148,15 @@ def test_the_contents_page_stays_a_contents_page() -> None:
     assert len((ROOT / "Snakefile").read_text().splitlines()) <= 60
     assert "def " not in (ROOT / "Snakefile").read_text()
     assert len((ROOT / "workflow/rules/common.smk").read_text().splitlines()) <= 150
+
+
+def test_no_file_has_more_than_300_lines() -> None:
+    files = [
+        *PACKAGE.rglob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+        *(ROOT / "bench").glob("*.py"),
+    ]
+    assert [str(path) for path in files if len(path.read_text().splitlines()) > 300] == []
 
 
 @pytest.mark.parametrize("module", PARSED)

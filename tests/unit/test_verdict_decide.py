@@ -1,17 +1,28 @@
-"""The step: from the workflow's tables to the table of verdicts, and what it refuses."""
+"""The step: from the tables of all stages to the table of verdicts."""
 
 import json
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from verdict_fixture import MODELS, TASK, flags, read, write_model, write_probes
+from verdict_fixture import (
+    ITEMS,
+    MODELS,
+    OUT,
+    READOUTS,
+    TASK,
+    add,
+    change,
+    flags,
+    read,
+    with_probes,
+    write_model,
+    write_probes,
+)
 
-from eyechart.core.errors import UserError
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
-from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
 from eyechart.verdict import decide
 from eyechart.verdict.planted import (
@@ -22,24 +33,6 @@ from eyechart.verdict.planted import (
     UNREAD_BLOCK,
     write_tables,
 )
-
-ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readout/m/drawn"
-SIGHTED = "results/behavior/responses/m/drawn/sighted.parquet"
-OUT = "results/verdict/m.parquet"
-
-
-def change(path, *columns: pl.Expr, keep: pl.Expr | None = None, **named: pl.Expr) -> None:
-    """Rewrite a table with some columns changed or some rows left out."""
-    schema = pq.read_schema(path)
-    table = pl.read_parquet(path).with_columns(*columns, **named)
-    table = table if keep is None else table.filter(keep)
-    write_table(path, table.select(schema.names).to_arrow().cast(schema))
-
-
-def add(path, rows: pl.DataFrame) -> None:
-    """Append rows to a table of predictions."""
-    both = pl.concat([pl.read_parquet(path), rows.select(PREDICTIONS.names)])
-    write_table(path, both.to_arrow().cast(PREDICTIONS))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -167,8 +160,7 @@ def test_a_trained_probe_and_an_untrained_readout_are_not_compared(tmp_path):
     path = tmp_path / f"{READOUTS}.predictions.parquet"
     change(path, keep=pl.col("address").is_in([READ_BLOCK, CONNECTOR]))
     probes = write_probes(tmp_path, "color", 0.3, 200)
-    at = words.index("--probes") + 1
-    decide.main([*words[:at], str(probes), *words[at:]])
+    decide.main(with_probes(words, probes))
     (row,) = read(tmp_path / OUT)
     assert (row["encoder_evidence"], row["lm_best_evidence"]) == ("readout", "probe")
     assert "encoder_lm_difference" not in row and "encoder_connector_difference" in row
@@ -182,8 +174,7 @@ def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
     words = [w for w in words if not w.endswith("drawn.predictions.parquet")]
     for known, expected in ((0.9, True), (0.3, False)):
         path = write_probes(tmp_path, "color", known, 400)
-        at = words.index("--probes") + 1
-        decide.main([*words[:at], str(path), *words[at:]])
+        decide.main(with_probes(words, path))
         (row,) = read(tmp_path / OUT)
         assert row["band"] == "question" and row["lm_best_evidence"] == "probe"
         assert row["lm_best_floor"] >= row["blind_value"] > row["chance"]
@@ -251,99 +242,6 @@ def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
     assert row["verdict"] == "undecided" and "has no blind responses" in row["why"]
 
 
-def unknown_item(root):
-    change(root / f"{READOUTS}.predictions.parquet", item_id=pl.lit("z"))
-
-
-def other_answer(root):
-    change(root / f"{READOUTS}.predictions.parquet", answer=pl.lit("Z"))
-
-
-def other_task(root):
-    change(root / f"{READOUTS}.predictions.parquet", task=pl.lit("art_style"))
-
-
-def twice(root):
-    path = root / f"{READOUTS}.predictions.parquet"
-    add(path, pl.read_parquet(path).head(1))
-
-
-def unknown_seen(root):
-    change(root / f"{READOUTS}.predictions.parquet", seen=pl.lit("canvass"))
-
-
-def nothing_shared(root):
-    change(root / f"{READOUTS}.predictions.parquet", keep=pl.col("item_id") < f"{TASK}-0005")
-    for condition in ("sighted", "blank"):
-        path = root / f"results/behavior/responses/m/drawn/{condition}.parquet"
-        change(path, keep=pl.col("item_id") >= f"{TASK}-0005")
-
-
-def no_common_readout(root):
-    change(
-        root / f"{READOUTS}.predictions.parquet",
-        pl.when(address="connector").then(pl.lit("gram")).otherwise("readout").alias("readout"),
-    )
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (unknown_item, "item 'z' is not among the dataset's items"),
-        (other_answer, "has another answer in items.parquet"),
-        (other_task, "is of another task in items.parquet"),
-        (twice, "is predicted twice"),
-        (unknown_seen, "seen is 'canvass'; did you mean 'canvas'"),
-        (nothing_shared, "no item is in all of its answers, readouts and probes"),
-        (no_common_readout, "no readout exists at all stages (encoder: points; connector: gram"),
-    ],
-)
-def test_tables_that_do_not_belong_together_are_refused(tmp_path, spoil, said):
-    words = write_model(tmp_path, "works", n=10)
-    spoil(tmp_path)
-    with pytest.raises(UserError) as error:
-        decide.main(words)
-    assert said in str(error.value) and "\n" not in str(error.value)
-    assert not any(path.exists() for path in parts(tmp_path / OUT))
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"encoder": "vision.9"}, "judged at vision.9, but m on drawn"),
-        ({"blind": "sighted"}, "blind is 'sighted', expected one of blank, noise"),
-        ({"alpha": 5}, "alpha is 5, expected a number between 0 and 1"),
-        ({"margin": 0}, "margin is 0, expected a number between 0 and 1"),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused(tmp_path, settings, said):
-    words = write_model(tmp_path, "works", n=10)
-    at = words.index("--settings") + 1
-    words[at] = json.dumps(json.loads(words[at]) | settings)
-    with pytest.raises(UserError, match=said):
-        decide.main(words)
-
-
-def test_paths_of_another_model_or_without_items_are_refused(tmp_path):
-    words = write_model(tmp_path, "works", n=10)
-    with pytest.raises(UserError, match="it is of model 'm', expected 'n'"):
-        decide.main(["--model", "n", *words[2:]])
-    lost = flags(tmp_path, answers=[tmp_path / SIGHTED])
-    with pytest.raises(UserError, match="the items of dataset 'drawn' were not given"):
-        decide.main(lost)
-
-
-def test_probes_of_other_items_at_one_address_are_refused(tmp_path):
-    words = write_model(tmp_path, "works", n=10, task="color")
-    path = write_probes(tmp_path, "color", 0.5, 10)
-    change(path.with_suffix(".predictions.parquet"),
-           keep=(pl.col("address") == "") | (pl.col("id") != "color-0003"))  # fmt: skip
-    words = [w for w in words if "readout/m" not in w]
-    at = words.index("--probes") + 1
-    with pytest.raises(UserError, match="are of other items than those of the majority"):
-        decide.main([*words[:at], str(path), *words[at:]])
-
-
 def test_the_decoder_of_a_language_model_is_judged_as_part_of_it(tmp_path):
     words = write_model(tmp_path, "reads the question alone", n=400, task="color")
     (tmp_path / f"{READOUTS}.predictions.parquet").unlink()
@@ -353,7 +251,6 @@ def test_the_decoder_of_a_language_model_is_judged_as_part_of_it(tmp_path):
                                          "lm.norm": "decoder.norm"})  # fmt: skip
     for table in (path, path.with_suffix(".predictions.parquet")):
         pl.read_parquet(table).with_columns(renamed).write_parquet(table)
-    at = words.index("--probes") + 1
-    decide.main([*words[:at], str(path), *words[at:]])
+    decide.main(with_probes(words, path))
     (row,) = read(tmp_path / OUT)
     assert row["lm_best_address"] == row["lm_last_address"] == "decoder.norm/last"

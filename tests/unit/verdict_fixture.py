@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
+from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import parts, read_verdict
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Skill, StageEvidence
@@ -26,6 +29,8 @@ SETTINGS = {
     "alpha": 0.01, "margin": 0.1, "encoder": "vision.read", "blind": "blank", "patterns": {},
 }  # fmt: skip
 TASK = "semantic_correspondence"
+ITEMS, READOUTS = "results/datasets/drawn/items.parquet", "results/readout/m/drawn"
+OUT = "results/verdict/m.parquet"
 Row = dict[str, Any]
 
 
@@ -121,3 +126,23 @@ def read(path: Path) -> list[Row]:
             skill |= {f"{name}_{key}": value for key, value in found.items()}
         rows.append(skill)
     return rows
+
+
+def change(path, *columns: pl.Expr, keep: pl.Expr | None = None, **named: pl.Expr) -> None:
+    """Rewrite a table with some columns changed or some rows left out."""
+    schema = pq.read_schema(path)
+    table = pl.read_parquet(path).with_columns(*columns, **named)
+    table = table if keep is None else table.filter(keep)
+    write_table(path, table.select(schema.names).to_arrow().cast(schema))
+
+
+def add(path, rows: pl.DataFrame) -> None:
+    """Append rows to a table of predictions."""
+    both = pl.concat([pl.read_parquet(path), rows.select(PREDICTIONS.names)])
+    write_table(path, both.to_arrow().cast(PREDICTIONS))
+
+
+def with_probes(words: list[str], path: Path) -> list[str]:
+    """Return the flags of the step with a table of probes more."""
+    at = words.index("--probes") + 1
+    return [*words[:at], str(path), *words[at:]]

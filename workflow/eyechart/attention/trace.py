@@ -91,10 +91,8 @@ def deciding(choices: Sequence[Ids]) -> tuple[Ids, Ids | None]:
     >>> deciding([[5, 6], [5, 6, 7]])
     ([5, 6], None)
 
-    Returns
-    -------
-    list of int, (list of int, or None)
-        None if a choice ends there or two have the same next token, which then does not decide.
+    The token is None if a choice ends there or two have the same next token, which then
+    does not decide.
     """
     shared: Ids = []
     for column in zip(*choices, strict=False):

@@ -25,16 +25,14 @@ def collect_attention(
 ) -> Iterator[dict[str, Tensor]]:
     """Collect, within the context, the attention of each block's last token to ``keys`` keys.
 
+    Result: dict of Tensor, by address, float32, shape (heads, keys); filled by the forward pass of
+    one prompt; without blocks that return no weights.
+
     Parameters
     ----------
     blocks : module path of each block, by address
     keys : number of tokens of the prompt: attention to anything else (a decoder's self-attention,
         cross-attention to other states) is not collected
-
-    Yields
-    ------
-    dict of Tensor, by address, float32, shape (heads, keys)
-        Filled by the forward pass of one prompt; without blocks that return no weights.
     """
     found: dict[str, Tensor] = {}
 

@@ -155,9 +155,7 @@ def read_questions(
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
-    Returns
-    -------
-    dict of Tensor, by column, shape (q, d); for all q questions, row after row
+    Result: dict of Tensor, by column, shape (q, d); for all q questions, row after row.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)

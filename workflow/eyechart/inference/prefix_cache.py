@@ -109,10 +109,8 @@ def read(
 ) -> list[tuple[list[float], Ids]]:
     """Read lines of scripts, each after the prefix in row ``index`` of ``prefix``.
 
-    Returns
-    -------
-    list of (log-probabilities of the choices, tokens of the greedy answer if requested)
-        For all scripts, line after line; an answer has at most ``most`` tokens.
+    Result: list of (log-probabilities of the choices, tokens of the greedy answer if requested);
+    for all scripts, line after line; an answer has at most ``most`` tokens.
     """
     bed = lay(lines, adapter.device)
     scripts = [script for line in lines for script, _ in line]

@@ -29,11 +29,7 @@ def read_features(manifest_path: Path, column: str, ids: pa.Array) -> np.ndarray
 
     In addition to the result, the column of one part is in memory. Raise a UserError if the
     manifest is not of scope image or has no such column, an image is missing, or a value is not
-    finite.
-
-    Returns
-    -------
-    ndarray, float32, shape (n, d)
+    finite. Result: float32, shape (n, d).
     """
     manifest = read_manifest(manifest_path)
     widths = {entry["name"]: entry["width"] for entry in manifest["columns"]}

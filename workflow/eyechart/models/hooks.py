@@ -176,11 +176,8 @@ def keep_gradients(model: nn.Module, paths: Iterable[str]) -> Iterator[dict[str,
     """Collect the first output of each module as a tensor whose ``grad`` a backward pass fills.
 
     Gradients stop at the first of them: nothing before it is kept. Requires a pass that keeps
-    gradients (``pass_mode``).
-
-    Yields
-    ------
-    dict of Tensor, by module path, in the module's own layout; filled by the forward pass
+    gradients (``pass_mode``). Result: dict of Tensor, by module path, in the module's own layout;
+    filled by the forward pass.
     """
     found: dict[str, Tensor] = {}
 

@@ -20,16 +20,12 @@ def score(
 
 
 def score_points(reference: np.ndarray, choices: np.ndarray) -> np.ndarray:
-    """Return the cosine of the reference with each choice.
+    """Return the cosine of the reference with each choice: float64, shape (c,).
 
     Parameters
     ----------
     reference : ndarray, shape (d,)
     choices : ndarray, shape (c, d)
-
-    Returns
-    -------
-    ndarray, float64, shape (c,)
     """
     return cosines(np.concatenate([reference[None], choices]))[0, 1:]
 

@@ -53,19 +53,15 @@ def score_readouts(
 ) -> list[Row]:
     """Return a row per task, ``seen``, address and readout, over items with a known answer.
 
-    Intervals are those of verdicts, which keep their coverage for few groups.
+    Intervals are those of verdicts, which keep their coverage for few groups. Result: rows of the
+    schema ``READOUTS``. ``q`` is over all tests of the table; controls are not compared with
+    responses.
 
     Parameters
     ----------
     readings : all items of the dataset
     sighted : empty if the model does not answer
     names : ``model`` and ``dataset``, the same in every row
-
-    Returns
-    -------
-    list of dict
-        Rows of the schema ``READOUTS``. ``q`` is over all tests of the table; controls are not
-        compared with responses.
     """
     answered = [p for p in predictions if p.item.answer is not None]
     rows = []

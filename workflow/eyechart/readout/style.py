@@ -24,14 +24,12 @@ def score_gram(
 ) -> np.ndarray:
     """Return minus the squared distance of each choice's Gram matrix from the reference's.
 
+    Result: float64, shape (c,).
+
     Parameters
     ----------
     reference : tokens (p, d), and their weights (p,) of sum 1: 1 / p each if all are inside
     choices : list of the same
-
-    Returns
-    -------
-    ndarray, float64, shape (c,)
 
     Notes
     -----

@@ -90,11 +90,7 @@ class ActivationSource:
         """Yield the tokens at some addresses, row by row.
 
         Raise a UserError if a value is not finite, or there are more or fewer tokens than places.
-
-        Yields
-        ------
-        tuple of int and list of ndarray, as stored, shape (t, d)
-            The row, one of ``wanted``, and its tokens at each address.
+        Result: the row, one of ``wanted``, and its tokens at each address, as stored, shape (t, d).
         """
         names = [f"{address}/{TOKENS}" for address in addresses]
         counts = [[len(p) for p in self.places(self.places_name(address))] for address in addresses]

@@ -30,11 +30,8 @@ HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"
 def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the sections that have anything to show.
 
-    Returns
-    -------
-    list of dict
-        ``name``, ``html``, ``links`` (of the navigation: anchor and text), ``findings`` (per
-        dataset and model: sentences) and ``script``.
+    Result: rows with ``name``, ``html``, ``links`` (of the navigation: anchor and text),
+    ``findings`` (per dataset and model: sentences) and ``script``.
     """
     criteria = Criteria(settings["alpha"], settings["selectivity"])
     found = []

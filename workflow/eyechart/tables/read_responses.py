@@ -46,13 +46,8 @@ def read_answers(
 
     Raise a UserError if a table is of another model, dataset or condition; if an item is unknown or
     duplicated; if conditions differ in their items; or if ``sighted`` is missing, which every other
-    condition is compared with.
-
-    Returns
-    -------
-    tuple of dict
-        By condition, in the order of ``CONDITIONS``, the table and its path. A condition that does
-        not apply to the model has no rows and is left out.
+    condition is compared with. Result: by condition, in the order of ``CONDITIONS``, the table and
+    its path. A condition that does not apply to the model has no rows and is left out.
     """
     named: dict[str, Path] = {}
     for path in paths:

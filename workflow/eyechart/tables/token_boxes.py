@@ -22,15 +22,11 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     of four tokens this is ``grid_sample(align_corners=False, padding_mode="border")``; where two
     views of one size meet, tokens of both count, as if the border were not there. Half a token
     outside of all views the nearest tokens still count. Raise an OutsideError if no token is within
-    half a token of the point.
+    half a token of the point. Result: float64, shape (t,).
 
     Parameters
     ----------
     places : ndarray, float32, shape (t, 7)
-
-    Returns
-    -------
-    ndarray, float64, shape (t,)
     """
     left, top, right, bottom = edges_of(places)
     wide, high = right - left, bottom - top
@@ -49,7 +45,7 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def coverage(places: np.ndarray, region: Region) -> np.ndarray:
-    """Return how much of each token's area a region covers.
+    """Return how much of each token's area a region covers: float64, shape (t,), from 0 to 1.
 
     A point covers one token in each view that contains it, distributed bilinearly over the tokens
     around it. Tokens without a position are not covered.
@@ -57,10 +53,6 @@ def coverage(places: np.ndarray, region: Region) -> np.ndarray:
     Parameters
     ----------
     places : ndarray, float32, shape (t, 7); of the tokens of the region's image
-
-    Returns
-    -------
-    ndarray, float64, shape (t,), from 0 to 1
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     if region.shape == POINT:

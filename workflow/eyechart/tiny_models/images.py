@@ -63,16 +63,14 @@ def augment(
 ) -> torch.Tensor:
     """Flip, shift and brighten a batch, independently per image.
 
+    Result: float32 tensor, shape (b, 3, h, w), normalised.
+
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
     settings : ``flip`` (bool: mirror half of the images; only if no question asks about left or
         right), ``shift_px`` (largest shift, edges repeated), ``brightness`` (largest relative
         change)
-
-    Returns
-    -------
-    float32 tensor, shape (b, 3, h, w), normalised
     """
     b, _, h, w = pixels.shape
     shift = settings["shift_px"]

@@ -16,16 +16,14 @@ def draw_views(
 ) -> torch.Tensor:
     """Draw one view of every image of a batch, independently.
 
+    Result: float32 tensor, shape (b, 3, h, w), normalised.
+
     Parameters
     ----------
     pixels : uint8 tensor, shape (b, 3, h, w)
     settings : ``crop`` (smallest share of the area that is kept, then brought to full size),
         ``brightness``, ``contrast``, ``saturation`` (largest relative changes), ``blur`` (share of
         images that are blurred), ``noise`` (largest standard deviation, white being 1)
-
-    Returns
-    -------
-    float32 tensor, shape (b, 3, h, w), normalised
     """
     b = len(pixels)
 

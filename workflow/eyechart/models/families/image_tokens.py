@@ -69,18 +69,16 @@ class ImageTokens:
     def token_boxes(self, size: tuple[int, int], component: str, of: int = 1) -> np.ndarray:
         """Return the boxes of the tokens of the span ``image_tokens`` in an image of this size.
 
+        Result: float32, shape (t, 7); view, row, column, left, top, right, bottom; edges in pixels
+        of the image. Edges may lie outside of it where a token includes padding. Row and column are
+        -1 and edges NaN where a token has no position: learned queries, ends of lines, padding
+        only.
+
         Parameters
         ----------
         size : (width, height) in pixels
         component : ``vision``, ``connector`` or ``lm``, or another name that ``box_key`` returns
         of : number of images in the prompt
-
-        Returns
-        -------
-        ndarray, float32, shape (t, 7)
-            View, row, column, left, top, right, bottom; edges in pixels of the image. Edges may
-            lie outside of it where a token includes padding. Row and column are -1 and edges NaN
-            where a token has no position: learned queries, ends of lines, padding only.
         """
         key = (size, component, of)
         if key not in self._token_boxes:

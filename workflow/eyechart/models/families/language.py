@@ -56,12 +56,8 @@ class LanguageAdapter(PromptAdapter):
     def mask_argument(self, address: str) -> tuple[str, bool]:
         """Return the argument of a block that holds its attention mask, and how to read None.
 
-        Raise a UserError if the address is not a block whose tokens attend to the prompt's.
-
-        Returns
-        -------
-        str, bool
-            The argument's name; whether a block whose mask is None attends to earlier tokens only.
+        Raise a UserError if the address is not a block whose tokens attend to the prompt's. Result:
+        the argument's name, and whether a block whose mask is None attends to earlier tokens only.
         """
         self.module_path(address)
         component, _, number = address.partition(".")
@@ -121,6 +117,8 @@ class LanguageAdapter(PromptAdapter):
     ) -> Any:
         """Run the language model; hooks on it fire.
 
+        Result: Tensor, shape (b, t, d), or (b, t, vocabulary).
+
         Parameters
         ----------
         tokens : Tokens, shape (b, t); the new tokens
@@ -130,10 +128,6 @@ class LanguageAdapter(PromptAdapter):
             tokens do not start it
         cache : keys and values of the s positions, extended by t; None to keep nothing
         logits : whether to run the head too
-
-        Returns
-        -------
-        Tensor, shape (b, t, d), or (b, t, vocabulary)
         """
         places = self.positions(tokens) if positions is None else positions
         inputs = {"input_ids": tokens.ids, "use_cache": cache is not None, **tokens.inputs}
@@ -202,9 +196,7 @@ class LanguageAdapter(PromptAdapter):
     ) -> list[Tensor]:
         """Return next-token logits after each prompt and each token of the answer begun.
 
-        Returns
-        -------
-        list of Tensor, one (tokens begun + 1, vocabulary) per row
+        Result: list of Tensor, one (tokens begun + 1, vocabulary) per row.
         """
         whole = [replace(r, ids=[*r.ids, *b]) for r, b in zip(rows, begun, strict=True)]
         hidden = self.read(self.tokens(whole, encoded))

@@ -30,6 +30,8 @@ class Example:
 def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str | int, ...]) -> DPT:
     """Train a head.
 
+    Result: the head in its state after the best epoch.
+
     Parameters
     ----------
     examples : of training images, of at least two groups
@@ -37,10 +39,6 @@ def fit(examples: Sequence[Example], settings: dict[str, Any], seed: tuple[str |
         ``patience`` (epochs without a new best before it stops), ``held_out`` (share of the groups
         that decide this)
     seed : names the draws
-
-    Returns
-    -------
-    DPT; in its state after the best epoch
     """
     kept, held = split(examples, settings["held_out"], seed)
     net = DPT([len(one) for one in kept[0].maps], settings["width"], settings["finest"])

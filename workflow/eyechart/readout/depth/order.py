@@ -18,12 +18,10 @@ def score(
 def score_depth(boxes: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     """Return minus the mean depth of each box, so that the nearer scores higher.
 
+    Result: float64, shape (c,).
+
     Parameters
     ----------
     boxes : depths of the tokens in a box, (m,), and the share of the box that each covers, (m,)
-
-    Returns
-    -------
-    ndarray, float64, shape (c,)
     """
     return np.array([-(weights @ depths) for depths, weights in boxes])

@@ -74,16 +74,14 @@ def read_depths(image: DepthImage) -> np.ndarray:
 def mean_depths(depths: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the mean known depth in the area of each token.
 
+    Result: float64, shape (t,); NaN for a token without a position, or with a known depth in less
+    than half of its area.
+
     Parameters
     ----------
     depths : ndarray, shape (h, w); 0: unknown
     places : ndarray, shape (t, 7); see ``tables.activations``; areas may begin and end within
         pixels
-
-    Returns
-    -------
-    ndarray, float64, shape (t,)
-        NaN for a token without a position, or with a known depth in less than half of its area.
     """
     left, top, right, bottom = np.asarray(places, dtype=np.float64)[:, 3:7].T
     edges = tuple(np.nan_to_num(edge) for edge in (left, top, right, bottom))

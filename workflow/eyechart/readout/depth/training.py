@@ -24,17 +24,14 @@ def train_linear(
 ) -> tuple[LinearHead, Row]:
     """Train the linear head of an address.
 
+    Result: the head, and its row of errors: ``abs_rel`` (mean of |predicted - true| / true) and
+    ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out images, and the same for a
+    constant, the mean depth: ``constant_abs_rel`` and ``constant_delta_1``.
+
     Parameters
     ----------
     settings : ``strengths`` of ridge to choose from, ``folds`` to choose by, and the most
         ``tokens`` of a training image
-
-    Returns
-    -------
-    tuple of Linear and dict
-        The head, and its row of errors: ``abs_rel`` (mean of |predicted - true| / true) and
-        ``delta_1`` (share within a ratio of 1.25) of the tokens of held-out images, and the
-        same for a constant, the mean depth: ``constant_abs_rel`` and ``constant_delta_1``.
     """
     depths = known.depths[source.places_name(address)]
     fold = folds(known.train.values(), settings["folds"], seed)
@@ -73,15 +70,12 @@ def train_map(
 ) -> tuple[dict[str, np.ndarray], Row]:
     """Train the head over several blocks.
 
+    Result: its tensors by name, and the row that :func:`train_linear` returns, of the means of its
+    cells over each token, so that both heads are tested on the same depths.
+
     Parameters
     ----------
     settings : those of ``dpt_fit.fit``, and ``threads``, on which float sums depend
-
-    Returns
-    -------
-    tuple of dict and dict
-        Its tensors by name, and the row that :func:`train_linear` returns, of the means of its
-        cells over each token, so that both heads are tested on the same depths.
     """
     import torch  # noqa: PLC0415 - slow to import, and nothing else here needs it
 

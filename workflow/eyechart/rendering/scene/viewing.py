@@ -99,14 +99,12 @@ def triple(values: ArrayLike) -> Triple:
 def project(camera: Camera, points: ArrayLike, image_px: Sequence[int]) -> np.ndarray:
     """Return x and y in pixels, and the depth along the camera's axis, of world points.
 
+    Result: float64 (..., 3); x and y are NaN for a point that is not in front of the camera.
+
     Parameters
     ----------
     points : float (..., 3)
     image_px : (width, height)
-
-    Returns
-    -------
-    float64 (..., 3); x and y are NaN for a point that is not in front of the camera.
     """
     width, height = image_px
     offset = (np.asarray(points, dtype=np.float64) - camera.position) @ camera.axes().T

@@ -28,12 +28,8 @@ NO_OBJECT = "nothing"
 def image_labels(scene: dict[str, Any]) -> dict[str, str | None]:
     """Return the label of every image task for one scene.
 
-    Returns
-    -------
-    dict
-        In the order of :data:`IMAGE_TASKS`: ``object_count`` ("0", "1", …), ``has_<value>``
-        ("yes"/"no"), ``majority_<attribute>`` (the commonest value; None on a tie or an empty
-        scene).
+    Result: in the order of :data:`IMAGE_TASKS`: ``object_count`` ("0", "1", …), ``has_<value>``
+    ("yes"/"no"), ``majority_<attribute>`` (the commonest value; None on a tie or an empty scene).
     """
     objects = scene["objects"]
     labels: dict[str, str | None] = {"object_count": str(len(objects))}

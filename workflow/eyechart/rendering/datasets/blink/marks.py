@@ -15,14 +15,12 @@ RADIUS, LINE, LETTER = 0.042, 0.018, 0.12  # of the shorter side: ring radius, l
 def mark(image: np.ndarray, spots: dict[str, Spot]) -> np.ndarray:
     """Draw a ring around every point and its name beside it.
 
+    Result: uint8 (h, w, 3).
+
     Parameters
     ----------
     image : uint8 (h, w, 3)
     spots : name -> x and y in pixels, continuous
-
-    Returns
-    -------
-    uint8 (h, w, 3)
     """
     height, width = image.shape[:2]
     side = min(height, width)

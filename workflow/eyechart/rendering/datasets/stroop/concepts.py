@@ -26,15 +26,13 @@ def concept_kind(number: int) -> str:
 def draw_concept(color: Color, kind: str, size: tuple[int, int], rng: Generator) -> np.ndarray:
     """Draw one image of a colour.
 
+    Result: uint8, shape (height, width, 3).
+
     Parameters
     ----------
     color : sRGB, 0 to 255
     kind : one of :data:`KINDS`
     size : (width, height) px
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width, 3)
     """
     shade = _vary(color, rng)
     if kind == "plain":

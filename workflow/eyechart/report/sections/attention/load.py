@@ -162,11 +162,9 @@ def words_of(
 ) -> list[dict[str, Any]]:
     """Return the logit lens of each block.
 
-    Returns
-    -------
-    list of dict, in the order of the model
-        ``address``, ``word`` (at the answer position), ``p_right``, ``rank``, ``predicted``, and
-        ``inside``: by name of a region the words of its tokens, commonest first, with how many.
+    Result: in the order of the model, ``address``, ``word`` (at the answer position), ``p_right``,
+    ``rank``, ``predicted``, and ``inside``: by name of a region the words of its tokens, commonest
+    first, with how many.
     """
     by_address = dict(tokens.select("address", "words").rows())
     found = []

@@ -62,8 +62,8 @@ def relative(
 ) -> np.ndarray:
     """Return how many times more attention each pixel gets than with uniform attention.
 
-    Of several tokens over one pixel (tiles, and the whole image beside them) all count, each
-    spread over its own area.
+    Of several tokens over one pixel (tiles, and the whole image beside them) all count, each spread
+    over its own area. Result: float64, shape (height, width); NaN where no token lies.
 
     Parameters
     ----------
@@ -71,10 +71,6 @@ def relative(
     places : ndarray, float32, shape (t, 7)
     of : (width, height) of the image that places are measured in
     size : (width, height) of what is drawn
-
-    Returns
-    -------
-    ndarray, float64, shape (height, width); NaN where no token lies
     """
     found, uniform = np.zeros(size[::-1]), np.zeros(size[::-1])
     mean = float(np.mean(attention))

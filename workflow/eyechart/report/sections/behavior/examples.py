@@ -22,13 +22,9 @@ def differing(
     """Return items whose response changes without the image, the largest changes first.
 
     Of each task the item whose truth's probability changes most comes first, then the second of
-    each, and so on. Open questions, whose answers are texts, are ordered by ``seed``.
-
-    Returns
-    -------
-    dict or None
-        ``entries`` (``settings["differing"]`` at most, see :func:`entry`), ``differ`` and ``n``
-        (how many items do, of how many); None where no item has both.
+    each, and so on. Open questions, whose answers are texts, are ordered by ``seed``. Result:
+    ``entries`` (``settings["differing"]`` at most, see :func:`entry`), ``differ`` and ``n`` (how
+    many items do, of how many); None where no item has both.
     """
     blind = behavior.blind()
     if blind is None or SIGHTED not in behavior.conditions():
@@ -54,13 +50,9 @@ def worst_pairs(
     """Return the pairs with the lowest margin between the truth and the best wrong option.
 
     The margin of an item is the score of its truth minus the highest of the other choices (nats,
-    sighted, options as given); that of a pair is the smaller of its items'.
-
-    Returns
-    -------
-    dict or None
-        ``entries`` (``settings["worst_pairs"]`` at most, lowest first), ``wrong`` and ``n`` (pairs
-        with a negative margin, pairs); None where there are no pairs.
+    sighted, options as given); that of a pair is the smaller of its items'. Result: ``entries``
+    (``settings["worst_pairs"]`` at most, lowest first), ``wrong`` and ``n`` (pairs with a negative
+    margin, pairs); None where there are no pairs.
     """
     blind = behavior.blind()
     rows = [r for r in _both(behavior, items, blind) if r["pair"] and r["margin"] is not None]

@@ -96,11 +96,8 @@ def read_concepts(paths: Sequence[Path]) -> list[Concepts]:
     """Read and check tables ``results/concepts/<model>/<dataset>/{cues,…}.parquet``.
 
     Raise a UserError if one of the three is missing, a row is of another model or dataset than its
-    path says, a share lacks interval, chance or n, or a separation lacks its control.
-
-    Returns
-    -------
-    list of Concepts; sorted by dataset and model
+    path says, a share lacks interval, chance or n, or a separation lacks its control. The result
+    is sorted by dataset and model.
     """
     found = []
     files = {(file.pair, file.table): file.path for file in map(identify, paths)}

@@ -19,12 +19,9 @@ def gallery(
 ) -> list[dict[str, Any]]:
     """Draw ``settings["gallery"]`` images of a dataset by ``seed``, in the order of their ids.
 
-    Returns
-    -------
-    list of dict
-        ``image_id, split``, ``source`` (a data address of at most ``gallery_px`` a side),
-        ``width, height`` (px, as shown), ``questions`` (``prompt, answer, task``; one per task,
-        then more) and ``labels`` (task to label).
+    Result: rows with ``image_id, split``, ``source`` (a data address of at most ``gallery_px`` a
+    side), ``width, height`` (px, as shown), ``questions`` (``prompt, answer, task``; one per task,
+    then more) and ``labels`` (task to label).
     """
     ids = images["image_id"].sort().to_list()
     draw = generator("gallery", settings["seed"], dataset)

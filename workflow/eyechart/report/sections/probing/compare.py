@@ -14,17 +14,14 @@ def compare_components(
 ) -> list[dict[str, Any]]:
     """Test each pair of components, each at its best point, on the same test items.
 
+    Result: rows with ``first, second`` (the points), ``difference`` of their accuracies (second -
+    first), and of the seed with the largest p: ``n`` items, ``only_first, only_second`` (items that
+    only one got right) and ``p``.
+
     Parameters
     ----------
     predictions : rows of kind ``task`` of ``eyechart.tables.probes.PREDICTIONS``
     components : the best point of each component
-
-    Returns
-    -------
-    list of dict
-        ``first, second`` (the points), ``difference`` of their accuracies (second - first), and of
-        the seed with the largest p: ``n`` items, ``only_first, only_second`` (items that only one
-        got right) and ``p``.
     """
     found = []
     for one, two in combinations([c for c in COMPONENTS if c in components], 2):

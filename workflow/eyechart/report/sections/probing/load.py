@@ -164,9 +164,7 @@ def best_by_component(points: pl.DataFrame) -> dict[str, dict[str, Any]]:
 def confusion(predictions: pl.DataFrame, point: dict[str, Any]) -> pl.DataFrame:
     """Count one point's predictions over all seeds: every pair of truth and prediction.
 
-    Returns
-    -------
-    DataFrame; ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1]
+    Result: columns ``truth, prediction`` str, ``count`` int, ``share`` of the true class in [0, 1].
     """
     rows = select(predictions, point)
     counts = rows.group_by("truth", "prediction").len("count")

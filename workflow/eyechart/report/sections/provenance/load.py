@@ -26,11 +26,9 @@ PACKAGES = (
 def benchmarks(folder: Path) -> list[dict[str, Any]]:
     """Return time and memory per rule from Snakemake's benchmark files ``<folder>/<rule>/….jsonl``.
 
-    Returns
-    -------
-    list of dict
-        ``rule, jobs, seconds`` (all jobs), ``longest`` (s), ``peak`` (MB of resident memory, or
-        None where every job was too short to be sampled), sorted by ``seconds``, longest first.
+    Result: rows with ``rule, jobs, seconds`` (all jobs), ``longest`` (s), ``peak`` (MB of resident
+    memory, or None where every job was too short to be sampled), sorted by ``seconds``, longest
+    first.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(Path(folder).rglob("*.jsonl")):

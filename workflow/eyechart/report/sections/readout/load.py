@@ -119,11 +119,8 @@ def _accuracies(path: Path) -> dict[str, dict[str, Row]]:
 def lines(readout: Readout) -> list[Row]:
     """Return the rows of the page's table: one per task, way to see and readout.
 
-    Returns
-    -------
-    list of dict
-        ``at`` holds the last address of each component; ``highest`` the highest of all, whose
-        maximum is biased upwards; ``sighted`` and ``blind`` the model's own accuracy, or None.
+    Result: ``at`` holds the last address of each component; ``highest`` the highest of all, whose
+    maximum is biased upwards; ``sighted`` and ``blind`` the model's own accuracy, or None.
     """
     found = []
     blind = readout.blind()

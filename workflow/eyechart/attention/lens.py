@@ -23,19 +23,13 @@ LOOSE = 0.1  # tolerance in half precision
 
 @dataclass(frozen=True)
 class LensPredictions:
-    """Logit lens of l blocks at the answer position.
+    """Logit lens of l blocks at the answer position."""
 
-    Attributes
-    ----------
-    log_probability : float64, shape (l, c); log-probability of the token that distinguishes each
-        choice from the others
-    rank : int64, shape (l, c); rank of that token in the vocabulary, from 1
-    top : the most likely token
-    """
-
+    # float64, shape (l, c); log-probability of the token that distinguishes each choice from the
+    # others
     log_probability: np.ndarray
-    rank: np.ndarray
-    top: list[int]
+    rank: np.ndarray  # int64, shape (l, c); rank of that token in the vocabulary, from 1
+    top: list[int]  # the most likely token
 
     def predicted(self) -> list[int]:
         """Return the most likely choice at each block."""
@@ -50,18 +44,12 @@ class LensPredictions:
 
 @dataclass(frozen=True)
 class TokenPredictions:
-    """Logit lens of l blocks at t image tokens.
+    """Logit lens of l blocks at t image tokens."""
 
-    Attributes
-    ----------
-    log_probability : float64, shape (l, t, c); log-probabilities of the tokens of the choices
-    top : int64, shape (l, t, k); the most likely tokens
-    top_log_probability : float32, of the same shape
-    """
-
+    # float64, shape (l, t, c); log-probabilities of the tokens of the choices
     log_probability: np.ndarray
-    top: np.ndarray
-    top_log_probability: np.ndarray
+    top: np.ndarray  # int64, shape (l, t, k); the most likely tokens
+    top_log_probability: np.ndarray  # float32, of the same shape
 
 
 def fault(head: OutputHead, trace: Trace) -> str:

@@ -22,22 +22,17 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Trace:
-    """Records of one forward pass.
+    """Records of one forward pass."""
 
-    Attributes
-    ----------
-    image : bool, shape (t,); which tokens of the prompt are image tokens
-    weights : by address, float32, shape (heads, t); attention from the answer position; without
-        blocks that return none
-    hidden : by address, shape (s, d); output of each block; the last row is the answer position
-    own : float32, shape (vocabulary,); the model's own log-probabilities at the answer position
-    words : token id of each choice, or None if the next token does not distinguish them
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # bool, shape (t,); which tokens of the prompt are image tokens
+    # by address, float32, shape (heads, t); attention from the answer position; without blocks that
+    # return none
     weights: dict[str, Tensor]
+    # by address, shape (s, d); output of each block; the last row is the answer position
     hidden: dict[str, Tensor]
+    # float32, shape (vocabulary,); the model's own log-probabilities at the answer position
     own: Tensor
+    # token id of each choice, or None if the next token does not distinguish them
     words: Ids | None
 
 

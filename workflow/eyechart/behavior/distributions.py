@@ -19,7 +19,7 @@ def distributions(
     ----------
     asked : AnsweredItems
     said : ConditionResponses
-    task : ndarray of bool, shape (n,)
+    task : bool, shape (n,)
         Which items are of the task.
 
     Returns

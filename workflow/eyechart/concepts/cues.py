@@ -19,19 +19,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hits:
-    """Whether each image's nearest colour follows each cue, under every setting.
+    """Whether each image's nearest colour follows each cue, under every setting."""
 
-    Attributes
-    ----------
-    shares : ndarray of float, shape (s, 4, m_d); of images whose three colours differ: word, font,
-        background, other; they sum to 1
-    congruent : ndarray of float, shape (s, m_c); of images whose word and font are one colour, and
-        the background another
-    groups, congruent_groups : ndarray of str, shapes (m_d,) and (m_c,)
-    """
-
+    # float, shape (s, 4, m_d); of images whose three colours differ: word, font,
+    # background, other; they sum to 1
     shares: np.ndarray
+    # float, shape (s, m_c); of images whose word and font are one colour, and the
+    # background another
     congruent: np.ndarray
+    # groups, congruent_groups: str, shapes (m_d,) and (m_c,)
     groups: np.ndarray
     congruent_groups: np.ndarray
 
@@ -41,9 +37,9 @@ def find_hits(found: np.ndarray, cues: np.ndarray, groups: np.ndarray) -> Hits:
 
     Parameters
     ----------
-    found : ndarray of int, shape (s, m)
-    cues : ndarray of int, shape (3, m); word, font, background
-    groups : ndarray of str, shape (m,)
+    found : int, shape (s, m)
+    cues : int, shape (3, m); word, font, background
+    groups : str, shape (m,)
     """
     word, font, background = cues
     distinct = (word != font) & (font != background) & (word != background)

@@ -29,7 +29,7 @@ def scatter(coordinates: np.ndarray, labels: np.ndarray, k: int) -> Scatter:
     Parameters
     ----------
     coordinates : ndarray, shape (n_c, r)
-    labels : ndarray of int, shape (n_c,)
+    labels : int, shape (n_c,)
 
     Notes
     -----
@@ -83,7 +83,7 @@ def left_out(coordinates: np.ndarray, labellings: np.ndarray, k: int) -> Iterato
     Parameters
     ----------
     coordinates : ndarray, shape (n_c, r)
-    labellings : ndarray of int, shape (v, n_c); every concept has at least two images
+    labellings : int, shape (v, n_c); every concept has at least two images
     """
     v, n = labellings.shape
     member = labellings[:, None, :] == np.arange(k)[:, None]  # (v, k, n_c)

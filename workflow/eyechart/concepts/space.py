@@ -19,19 +19,13 @@ TIE = 1e-9  # cosines that differ by less count as equal
 
 @dataclass(frozen=True)
 class Components:
-    """Principal components of the concept vectors.
+    """Principal components of the concept vectors."""
 
-    Attributes
-    ----------
-    mean : ndarray, shape (d,)
-    axes : ndarray, shape (r, d); of length 1, the largest variance first; each axis's largest entry
-        is positive
-    explained : ndarray, shape (r,); share of the variance in each
-    """
-
-    mean: np.ndarray
+    mean: np.ndarray  # shape (d,)
+    # shape (r, d); of length 1, the largest variance first; each axis's largest entry is
+    # positive
     axes: np.ndarray
-    explained: np.ndarray
+    explained: np.ndarray  # shape (r,); share of the variance in each
 
     def project(self, vectors: np.ndarray) -> np.ndarray:
         """Return coordinates (m, r) of vectors (m, d)."""
@@ -131,7 +125,7 @@ def votes(
     Parameters
     ----------
     found : dot products (m, n_c), squared lengths (m, 1) and (n_c,)
-    labels : ndarray of int, shape (n_c,)
+    labels : int, shape (n_c,)
     k : the number of concepts
     power : a vote has the weight of its cosine to this power; a negative cosine has weight 0 unless
         the power is 0. Of concepts with equal votes, that of the nearest neighbour is chosen

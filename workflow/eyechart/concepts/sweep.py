@@ -19,21 +19,14 @@ METHODS = ("centroid", "knn")
 
 @dataclass(frozen=True)
 class Sweep:
-    """The results of one column for one image set.
+    """The results of one column for one image set."""
 
-    Attributes
-    ----------
-    found : ndarray of int, shape (2, 1 + r, m); the nearest colour of each word image, by method
-        and n
-    hits : the cues that these follow; settings run over methods, and within each over n
-    separation : a row per n
-    coordinates : ndarray, shape (m + n_c, 2); of words, then of concepts, in the first two
-        components; 0 if there are fewer
-    """
-
+    # int, shape (2, 1 + r, m); the nearest colour of each word image, by method and n
     found: np.ndarray
-    hits: Hits
-    separation: list[Row]
+    hits: Hits  # the cues that these follow; settings run over methods, and within each over n
+    separation: list[Row]  # a row per n
+    # shape (m + n_c, 2); of words, then of concepts, in the first two components; 0 if
+    # there are fewer
     coordinates: np.ndarray
 
     @property

@@ -20,23 +20,17 @@ FEWEST = 2  # images of a concept: one is left out when the others are averaged
 
 @dataclass(frozen=True)
 class ImageSet:
-    """All images, each once; codes are indices of ``names``, the palette in its order.
-
-    Attributes
-    ----------
-    prompt : empty in scope image
-    words, concepts : ``id`` (of the scope), ``image_id``, ``group``; then ``word, font,
-        background`` or ``concept`` by name
-    cues : ndarray of int, shape (3, m); codes of word, font and background of each word image
-    labels : ndarray of int, shape (n_c,); codes of the concept images
-    """
+    """All images, each once; codes are indices of ``names``, the palette in its order."""
 
     names: list[str]
-    prompt: str
+    prompt: str  # empty in scope image
+    # words, concepts: ``id`` (of the scope), ``image_id``, ``group``; then ``word, font,
+    # background`` or ``concept`` by name
     words: pl.DataFrame
     concepts: pl.DataFrame
+    # int, shape (3, m); codes of word, font and background of each word image
     cues: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray  # int, shape (n_c,); codes of the concept images
 
     @property
     def k(self) -> int:

@@ -22,20 +22,14 @@ Ids = list[int]
 
 @dataclass(frozen=True)
 class Script:
-    """One prompt and the choices to score after it.
-
-    Attributes
-    ----------
-    choices : list of token ids, one list per choice
-    branches : list of token ids; beginnings of choices, none a prefix of another; a single empty
-        one if all choices have one token
-    wants_text : whether to generate a greedy answer too
-    """
+    """One prompt and the choices to score after it."""
 
     row: Row
-    choices: list[Ids]
+    choices: list[Ids]  # list of token ids, one list per choice
+    # list of token ids; beginnings of choices, none a prefix of another; a single empty one if all
+    # choices have one token
     branches: list[Ids]
-    wants_text: bool
+    wants_text: bool  # whether to generate a greedy answer too
 
     def branch_of(self, choice: int) -> int:
         """Return the index of the first branch that contains a choice."""
@@ -45,18 +39,11 @@ class Script:
 
 @dataclass(frozen=True)
 class Response:
-    """A model's response to one prompt.
+    """A model's response to one prompt."""
 
-    Attributes
-    ----------
-    log_probability : of each choice, summed over its tokens
-    tokens : number of tokens of each choice; 1 where it is compared as a whole
-    text : the greedy answer, or None if it was not requested
-    """
-
-    log_probability: list[float]
-    tokens: list[int]
-    text: str | None = None
+    log_probability: list[float]  # of each choice, summed over its tokens
+    tokens: list[int]  # number of tokens of each choice; 1 where it is compared as a whole
+    text: str | None = None  # the greedy answer, or None if it was not requested
 
 
 def script(adapter: LanguageAdapter, row: Row, choices: Sequence[str], most: int | None) -> Script:

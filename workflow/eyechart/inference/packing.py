@@ -21,16 +21,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pack:
-    """Layout of the questions of b rows.
+    """Layout of the questions of b rows."""
 
-    Attributes
-    ----------
-    question : int64, shape (b, t); index of a token's question within its row; -1 at padding
-    offset : int64, shape (b, t); index of a token within its question
-    """
-
+    # int64, shape (b, t); index of a token's question within its row; -1 at padding
     question: Tensor
-    offset: Tensor
+    offset: Tensor  # int64, shape (b, t); index of a token within its question
 
     def mask(self, past: Tensor) -> Tensor:
         """Return the attention mask, bool (b, t, s + t), given s earlier positions (b, s)."""

@@ -32,19 +32,12 @@ Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
 
 @dataclass(frozen=True)
 class Prefix:
-    """Cached prefixes of b prompts, up to their last image tokens.
+    """Cached prefixes of b prompts, up to their last image tokens."""
 
-    Attributes
-    ----------
-    valid : bool, shape (b, s)
-    after : int64, shape (b, 1); the next position
-    cache : keys and values of the s positions
-    means : mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
-    """
-
-    valid: Tensor
-    after: Tensor
-    cache: Any
+    valid: Tensor  # bool, shape (b, s)
+    after: Tensor  # int64, shape (b, 1); the next position
+    cache: Any  # keys and values of the s positions
+    # mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
     means: dict[str, Tensor]
 
 

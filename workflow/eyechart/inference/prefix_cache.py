@@ -30,21 +30,14 @@ Line = Sequence[tuple[Script, Ids]]  # scripts of one row, each with its tokens 
 
 @dataclass(frozen=True)
 class ScriptPosition:
-    """Position of a script.
+    """Position of a script."""
 
-    Attributes
-    ----------
-    row, number : its row, and its index in the row
-    end : column of its prompt's last token
-    starts : start of each branch, in columns after ``end``
-    count : number of columns from ``end`` to the end of the last branch
-    """
-
+    # row, number: its row, and its index in the row
     row: int
     number: int
-    end: int
-    starts: list[int]
-    count: int
+    end: int  # column of its prompt's last token
+    starts: list[int]  # start of each branch, in columns after ``end``
+    count: int  # number of columns from ``end`` to the end of the last branch
 
     def scoring_columns(self, branch: int, tokens: int) -> list[int]:
         """Return the columns, relative to ``end``, that predict the first tokens of a branch."""
@@ -54,22 +47,14 @@ class ScriptPosition:
 
 @dataclass(frozen=True)
 class Bed:
-    """Layout of scripts and their branches in b rows.
+    """Layout of scripts and their branches in b rows."""
 
-    Attributes
-    ----------
-    ids : list of token ids, one list per row
-    owner : int64, shape (b, t); index of a token's script within its row; -1 at padding
-    branch : int64, shape (b, t); 0 for the prompt, k for its branch number k
-    offset : int64, shape (b, t); position of a token after the prefix, as if its script were alone
-    places : position of each script, row after row
-    """
-
-    ids: list[Ids]
-    owner: Tensor
-    branch: Tensor
+    ids: list[Ids]  # list of token ids, one list per row
+    owner: Tensor  # int64, shape (b, t); index of a token's script within its row; -1 at padding
+    branch: Tensor  # int64, shape (b, t); 0 for the prompt, k for its branch number k
+    # int64, shape (b, t); position of a token after the prefix, as if its script were alone
     offset: Tensor
-    places: list[ScriptPosition]
+    places: list[ScriptPosition]  # position of each script, row after row
 
     def mask(self, past: Tensor) -> Tensor:
         """Return the attention mask, bool (b, t, s + t), given s earlier positions (b, s)."""

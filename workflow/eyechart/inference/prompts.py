@@ -23,16 +23,11 @@ class PromptStyle:
 
     Raise a UserError if a field is unknown, or letters or orders are requested but no options are
     shown.
-
-    Attributes
-    ----------
-    prompt : template of the user's turn, with the fields ``{question}`` and ``{options}``
-    choices : ``text`` or ``letter``; whether to score the choices themselves or their letters
-    orders : int or ``all``; number of cyclic orders of the options; at most the number of options
     """
 
-    prompt: str
-    choices: str
+    prompt: str  # template of the user's turn, with the fields ``{question}`` and ``{options}``
+    choices: str  # ``text`` or ``letter``; whether to score the choices themselves or their letters
+    # int or ``all``; number of cyclic orders of the options; at most the number of options
     orders: int | str
 
     def __post_init__(self) -> None:
@@ -73,19 +68,13 @@ class PromptStyle:
 
 @dataclass(frozen=True)
 class PromptVariant:
-    """An item in one order of its options.
+    """An item in one order of its options."""
 
-    Attributes
-    ----------
-    order : position j shows choice (j + order) mod c
-    scored : the string to score for each choice, in the item's own order of choices
-    letters : the letter of each choice, in the same order
-    """
-
-    order: int
+    order: int  # position j shows choice (j + order) mod c
     prompt: str
+    # the string to score for each choice, in the item's own order of choices
     scored: tuple[str, ...]
-    letters: tuple[str, ...]
+    letters: tuple[str, ...]  # the letter of each choice, in the same order
 
 
 def letter_of(choice: int, order: int, count: int) -> str:

@@ -22,22 +22,13 @@ class ItemPrompt:
 
 @dataclass(frozen=True)
 class ExtractionPart:
-    """Images and questions of one part.
+    """Images and questions of one part."""
 
-    Attributes
-    ----------
-    images : ids of the part's own images, sorted: the rows of its image file
-    foreign : sorted ids of other parts' images that the part's questions need too
-    items : ids of the part's questions, sorted: the rows of its item file
-    questions : the same questions, by row
-    paths : file of every image, own or foreign
-    """
-
-    images: list[str]
-    foreign: list[str]
-    items: list[str]
-    questions: list[ItemPrompt]
-    paths: dict[str, Path]
+    images: list[str]  # ids of the part's own images, sorted: the rows of its image file
+    foreign: list[str]  # sorted ids of other parts' images that the part's questions need too
+    items: list[str]  # ids of the part's questions, sorted: the rows of its item file
+    questions: list[ItemPrompt]  # the same questions, by row
+    paths: dict[str, Path]  # file of every image, own or foreign
 
     def order(self) -> list[str]:
         """Return all images in the order in which they are encoded."""

@@ -32,22 +32,15 @@ def memory_bound(features: Features, settings: dict[str, Any]) -> int:
 
 @dataclass
 class SearchResult:
-    """The result of a search so far.
-
-    Attributes
-    ----------
-    matching : pairs that match, kept or not
-    highest_first : highest cosine of any pair in the first encoder, to float32
-    lowest_second : lowest cosine in the second of pairs above the first's threshold, to float32; 2
-        if none is
-    best : structured array; the ``most`` pairs with the widest gap (``first`` − ``second``), widest
-        first, then by ids
-    """
+    """The result of a search so far."""
 
     most: int
-    matching: int = 0
-    highest_first: float = -1.0
+    matching: int = 0  # pairs that match, kept or not
+    highest_first: float = -1.0  # highest cosine of any pair in the first encoder, to float32
+    # lowest cosine in the second of pairs above the first's threshold, to float32; 2 if none is
     lowest_second: float = 2.0
+    # structured array; the ``most`` pairs with the widest gap (``first`` − ``second``), widest
+    # first, then by ids
     best: np.ndarray = field(default_factory=lambda: np.empty(0, FIELDS))
 
     def least_gap(self) -> float:

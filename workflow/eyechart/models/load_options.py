@@ -17,23 +17,14 @@ from eyechart.models.spec import Spec
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """The section ``loading`` of the config; null means the spec's value.
+    """The section ``loading`` of the config; null means the spec's value."""
 
-    Attributes
-    ----------
-    device : ``auto``, ``cpu``, ``cuda`` or ``mps``
-    dtype : ``float32``, ``bfloat16``, ``float16`` or None
-    attention : ``eager``, ``sdpa``, ``flash_attention_2`` or None
-    spread : whether the blocks are distributed over all GPUs; inputs go to the first
-    bits : 8, 4 or None; quantisation of the weights of linear layers
-    remote_code : whether code that comes with the checkpoint may run; the spec must allow it too
-    """
-
-    device: str = "auto"
-    dtype: str | None = None
-    attention: str | None = None
-    spread: bool = False
-    bits: int | None = None
+    device: str = "auto"  # ``auto``, ``cpu``, ``cuda`` or ``mps``
+    dtype: str | None = None  # ``float32``, ``bfloat16``, ``float16`` or None
+    attention: str | None = None  # ``eager``, ``sdpa``, ``flash_attention_2`` or None
+    spread: bool = False  # whether the blocks are distributed over all GPUs; inputs go to the first
+    bits: int | None = None  # 8, 4 or None; quantisation of the weights of linear layers
+    # whether code that comes with the checkpoint may run; the spec must allow it too
     remote_code: bool = False
 
     def on(self, device: str) -> LoadOptions:

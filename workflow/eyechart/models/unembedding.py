@@ -14,17 +14,12 @@ from eyechart.models.families.language import LanguageAdapter
 
 @dataclass(frozen=True)
 class OutputHead:
-    """The last norm and the head of a language model.
-
-    Attributes
-    ----------
-    blocks : module paths of the blocks that generate the answer, by address, in order
-    norm : the norm after the last of them
-    """
+    """The last norm and the head of a language model."""
 
     adapter: LanguageAdapter
+    # module paths of the blocks that generate the answer, by address, in order
     blocks: dict[str, str]
-    norm: nn.Module
+    norm: nn.Module  # the norm after the last of them
 
     def log_probabilities(self, hidden: Tensor) -> Tensor:
         """Return log-probabilities, float32 (n, vocabulary), for hidden states (n, d)."""

@@ -28,20 +28,12 @@ OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is measured of a model on one dataset. All inputs of its verdict derive from these.
+    """What is measured of a model on one dataset. All inputs of its verdict derive from these."""
 
-    Attributes
-    ----------
-    dataset : the dataset, whose items are read
-    answered : whether the model answers its items
-    read_out : whether its items are read out of the model
-    probed : the probed item tasks; only these are skills
-    """
-
-    dataset: str
-    answered: bool
-    read_out: bool
-    probed: tuple[str, ...]
+    dataset: str  # the dataset, whose items are read
+    answered: bool  # whether the model answers its items
+    read_out: bool  # whether its items are read out of the model
+    probed: tuple[str, ...]  # the probed item tasks; only these are skills
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ def type_labels(types: np.ndarray, y: np.ndarray, seed: int, task: str) -> np.nd
 
     Parameters
     ----------
-    types : ndarray of str, shape (n,)
-    y : ndarray of int, shape (n,)
+    types : str, shape (n,)
+    y : int, shape (n,)
         Class codes 0 … k−1 of the real task.
     seed : int
     task : str

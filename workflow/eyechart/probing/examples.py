@@ -23,12 +23,12 @@ class Examples:
     Attributes
     ----------
     ids : list of str, length n
-    y : ndarray of int64, shape (n,)
+    y : int64, shape (n,)
         Class codes 0 … k−1.
     classes : list of str, length k
         Sorted.
-    groups, types : ndarray of str, shape (n,)
-    train : ndarray of bool, shape (n,)
+    groups, types : str, shape (n,)
+    train : bool, shape (n,)
         True trains, False is tested.
     """
 

@@ -18,7 +18,7 @@ class Plan:
     seeds : list of int, length s
     folds : list of ndarray of int
         The training rows held out by each fold.
-    labels : ndarray of int64, shape (s, v, n)
+    labels : int64, shape (s, v, n)
         By seed, row 0 the task, the others the controls.
     """
 
@@ -75,7 +75,7 @@ def stack_inputs(
     columns : list of Tensor, float32, shape (n, d)
     parts : list of (ndarray of int, ndarray of int)
         Rows to train on and rows held out, one pair per member of a column.
-    labels : ndarray of int64, shape (v, n)
+    labels : int64, shape (v, n)
 
     Returns
     -------

@@ -39,20 +39,13 @@ class DepthMapHead(Protocol):
 
 @dataclass(frozen=True)
 class ReadoutContext:
-    """What the readouts of all items share.
-
-    Attributes
-    ----------
-    seed : the dataset and the configuration's seed
-    views : how many views each single image has
-    skipped : collects the items that could not be read, and why
-    planned : cached plans, by token positions
-    """
+    """What the readouts of all items share."""
 
     items: list[ReadoutItem]
-    seed: tuple[str, int]
-    views: Mapping[str, int]
-    skipped: SkippedItems
+    seed: tuple[str, int]  # the dataset and the configuration's seed
+    views: Mapping[str, int]  # how many views each single image has
+    skipped: SkippedItems  # collects the items that could not be read, and why
+    # cached plans, by token positions
     planned: dict[tuple[str, ...], Planned] = field(default_factory=dict)
 
     def tokens(

@@ -18,23 +18,17 @@ _ITEMS = ["item_id", "group", "images", "choices", "answer", "task", "meta"]
 
 @dataclass(frozen=True)
 class ReadoutItem:
-    """One item, with its images shown ``alone`` or on a ``canvas``.
-
-    Attributes
-    ----------
-    images : the images of one prompt, in order
-    letters : ``regions[letters[k]]`` is choice k
-    regions : by letter, the image and the region on it; also by ``REF`` if the task has a reference
-    """
+    """One item, with its images shown ``alone`` or on a ``canvas``."""
 
     item_id: str
     task: str
     group: str
     seen: str
-    images: tuple[str, ...]
+    images: tuple[str, ...]  # the images of one prompt, in order
     choices: tuple[str, ...]
     answer: str | None
-    letters: tuple[str, ...]
+    letters: tuple[str, ...]  # ``regions[letters[k]]`` is choice k
+    # by letter, the image and the region on it; also by ``REF`` if the task has a reference
     regions: dict[str, tuple[str, Region]]
 
     @cached_property

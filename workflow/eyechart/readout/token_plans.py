@@ -24,18 +24,12 @@ class RegionTokens:
 
 @dataclass(frozen=True)
 class TokenPlan:
-    """The tokens that one item is read from.
-
-    Attributes
-    ----------
-    parts : the pool: rows of the source, and the tokens of each that are in one of the item's
-        images
-    shares : by region
-    """
+    """The tokens that one item is read from."""
 
     item: ReadoutItem
+    # the pool: rows of the source, and the tokens of each that are in one of the item's images
     parts: tuple[tuple[int, np.ndarray], ...]
-    shares: dict[str, RegionTokens]
+    shares: dict[str, RegionTokens]  # by region
 
     @property
     def size(self) -> int:
@@ -50,7 +44,7 @@ class TokenPlan:
 
         Parameters
         ----------
-        permutation : ndarray of int, shape (size,)
+        permutation : int, shape (size,)
         """
         return {k: RegionTokens(permutation[s.tokens], s.weights) for k, s in self.shares.items()}
 

@@ -19,20 +19,12 @@ JPEG = {"quality": 95, "subsampling": 0}  # 4:4:4, so that small things keep the
 
 @dataclass(frozen=True)
 class Item:
-    """One rendered item.
+    """One rendered item."""
 
-    Attributes
-    ----------
-    views : its images without marks, and their ground truth
-    stems : the names of its images, without split and suffix
-    shown : uint8 (h, w, 3) each, its images as shown
-    facts : JSON-compatible values of its record
-    """
-
-    views: list[View]
-    stems: list[str]
-    shown: list[np.ndarray]
-    facts: dict[str, Any]
+    views: list[View]  # its images without marks, and their ground truth
+    stems: list[str]  # the names of its images, without split and suffix
+    shown: list[np.ndarray]  # uint8 (h, w, 3) each, its images as shown
+    facts: dict[str, Any]  # JSON-compatible values of its record
 
 
 def draw_items(

@@ -23,26 +23,15 @@ AXES = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}
 
 @dataclass(frozen=True)
 class View:
-    """The image of a scene, and the ground truth of a ray through a point of every pixel.
+    """The image of a scene, and the ground truth of a ray through a point of every pixel."""
 
-    Attributes
-    ----------
-    rgb : uint8 (h, w, 3), sRGB; without pixels if no image was asked for
-    position : float64 (h, w, 3), the point hit by the ray, in world units
-    depth : float32 (h, w), distance along the camera's axis; 0 where nothing is hit
-    thing : uint8 (h, w), i + 1 for thing i, 0 for floor and background
-    part : uint8 (h, w), i + 1 for ``names[i]``, 0 for floor and background
-    names : (index of the thing, name of the part) of every part
-    camera : camera of the scene
-    """
-
-    rgb: np.ndarray
-    position: np.ndarray
-    depth: np.ndarray
-    thing: np.ndarray
-    part: np.ndarray
-    names: tuple[tuple[int, str], ...]
-    camera: Camera
+    rgb: np.ndarray  # uint8 (h, w, 3), sRGB; without pixels if no image was asked for
+    position: np.ndarray  # float64 (h, w, 3), the point hit by the ray, in world units
+    depth: np.ndarray  # float32 (h, w), distance along the camera's axis; 0 where nothing is hit
+    thing: np.ndarray  # uint8 (h, w), i + 1 for thing i, 0 for floor and background
+    part: np.ndarray  # uint8 (h, w), i + 1 for ``names[i]``, 0 for floor and background
+    names: tuple[tuple[int, str], ...]  # (index of the thing, name of the part) of every part
+    camera: Camera  # camera of the scene
 
     @property
     def shows_lamp(self) -> bool:

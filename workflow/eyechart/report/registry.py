@@ -15,20 +15,15 @@ SCORED = ("scores", "distributions")
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a section.
+    """The figures of a section."""
 
-    Attributes
-    ----------
-    per : ``pair`` or ``whole``
-    tables : what they are drawn from (names of ``eyechart.report.files.TABLES``); of the first
-        there is a file for each pair, or for each model
-    names : those that Snakemake's own report shows; ``{model}`` stands for every model of the table
-    settings : the keys of ``report`` in the configuration that they depend on
-    """
-
-    per: str
+    per: str  # ``pair`` or ``whole``
+    # what they are drawn from (names of ``eyechart.report.files.TABLES``); of the first there is a
+    # file for each pair, or for each model
     tables: tuple[str, ...]
+    # those that Snakemake's own report shows; ``{model}`` stands for every model of the table
     names: tuple[str, ...]
+    # the keys of ``report`` in the configuration that they depend on
     settings: tuple[str, ...] = ("png_scale",)
 
 

@@ -26,7 +26,7 @@ class GroupBootstrap:
 
     Parameters
     ----------
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
         The group of each item.
     draws : int
         Needs ``8 * draws * groups`` bytes.
@@ -34,11 +34,11 @@ class GroupBootstrap:
 
     Attributes
     ----------
-    code : ndarray of int, shape (n,)
+    code : int, shape (n,)
         The number of each item's group.
     g : int
         The number of groups.
-    counts : ndarray of float, shape (draws, g)
+    counts : float, shape (draws, g)
         How often each draw holds each group.
     """
 
@@ -79,7 +79,7 @@ def bootstrap_interval(
     ----------
     correct : ndarray of bool or float, shape (m, n)
         One row per probe.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
     draws : int
     rng : numpy.random.Generator
 

@@ -31,7 +31,7 @@ def correlate(
 
     Parameters
     ----------
-    x, y : ndarray of float, shape (n,)
+    x, y : float, shape (n,)
     kind : str
         ``pearson``, or ``spearman``: the same of the ranks, equal values sharing their mean rank.
     draws : int

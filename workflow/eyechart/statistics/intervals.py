@@ -18,8 +18,8 @@ def share_interval(
 
     Parameters
     ----------
-    right : ndarray of float, shape (n,)
-    groups : ndarray of str, shape (n,)
+    right : float, shape (n,)
+    groups : str, shape (n,)
     level : float
         Of each end alone.
 

@@ -26,7 +26,7 @@ class Measure:
     Attributes
     ----------
     metric : str
-    unit : ndarray of int, shape (u,)
+    unit : int, shape (u,)
         The item that a unit has its group and task from: an index of ``Asked.ids``.
     sums : array, shape (u, s)
         What each unit adds. The value is ``of`` the sums over units.
@@ -84,7 +84,7 @@ class Resampled(GroupBootstrap):
         Parameters
         ----------
         sums : array, shape (u, s)
-        unit : ndarray of int, shape (u,)
+        unit : int, shape (u,)
             Indices of the ``groups`` given to the constructor.
         of : callable
         norm : bool

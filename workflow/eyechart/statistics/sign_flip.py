@@ -13,9 +13,9 @@ def sign_flip_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray, u
 
     Parameters
     ----------
-    first, second : ndarray of float, shape (n,)
+    first, second : float, shape (n,)
         Values of two stages on the same items; each counts in steps of ``1 / unit``.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
     unit : int
 
     Notes

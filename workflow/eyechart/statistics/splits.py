@@ -19,10 +19,10 @@ def check_split(
 
     Parameters
     ----------
-    y : ndarray of int, shape (n,)
+    y : int, shape (n,)
     classes : list of str, length k
-    groups : ndarray of str, shape (n,)
-    train : ndarray of bool, shape (n,)
+    groups : str, shape (n,)
+    train : bool, shape (n,)
         True trains, False is tested.
     folds : int
     where : str
@@ -74,8 +74,8 @@ def grouped_folds(
 
     Parameters
     ----------
-    groups : ndarray of str, shape (n,)
-    y : ndarray of int, shape (n,)
+    groups : str, shape (n,)
+    y : int, shape (n,)
     folds : int
     seed : int
     task : str

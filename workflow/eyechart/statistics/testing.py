@@ -21,10 +21,10 @@ def permutation_test(
 
     Parameters
     ----------
-    predictions : ndarray of int, shape (m, n)
-    truth : ndarray of int, shape (n,)
+    predictions : int, shape (m, n)
+    truth : int, shape (n,)
         Class codes.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
     rng : numpy.random.Generator
 
     Returns
@@ -65,7 +65,7 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray, groups: np.ndarray) -> 
     first, second : ndarray of bool or of whole numbers, shape (n,)
         Whether each probe was correct on each test item, each on the labels of its own task; or how
         often each was, if items have several responses.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
 
     Notes
     -----
@@ -80,8 +80,8 @@ def sign_test(differences: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    differences : ndarray of float, shape (n, m)
-    groups : ndarray of str, shape (n,)
+    differences : float, shape (n, m)
+    groups : str, shape (n,)
 
     Returns
     -------

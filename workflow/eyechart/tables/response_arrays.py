@@ -17,31 +17,23 @@ from eyechart.tables.choice_scoring import MEAN, OF_TEXT, PMI, SUM, choose, scor
 
 @dataclass(frozen=True)
 class AnsweredItems:
-    """The items that were answered, the same under every condition.
+    """The items that were answered, the same under every condition."""
 
-    Attributes
-    ----------
-    ids, group, task : ndarray of str, shape (n,); sorted by id; open questions among them
-    c : ndarray of int, shape (n,); number of choices; 0 for an open question
-    truth : ndarray of int, shape (n,); index of the right choice; -1 if unknown, or if the question
-        is open
-    pair : ndarray of int, shape (n,); number of the item's pair; -1 if it has none, or if an item
-        of the pair is missing here or has no answer, so that the pair cannot be scored
-    vocabulary : the distinct texts of choices, sorted
-    first : ndarray of int, shape (n,)
-    words : choice k of item i is ``vocabulary[words[first[i] + k]]``
-    item, order : ndarray of int, shape (r,); the item of a row, and the rotation of its choices
-    """
-
+    # ids, group, task: str, shape (n,); sorted by id; open questions among them
     ids: np.ndarray
     group: np.ndarray
     task: np.ndarray
-    c: np.ndarray
+    c: np.ndarray  # int, shape (n,); number of choices; 0 for an open question
+    # int, shape (n,); index of the right choice; -1 if unknown, or if the question is
+    # open
     truth: np.ndarray
+    # int, shape (n,); number of the item's pair; -1 if it has none, or if an item of the
+    # pair is missing here or has no answer, so that the pair cannot be scored
     pair: np.ndarray
-    vocabulary: list[str]
-    first: np.ndarray
-    words: np.ndarray
+    vocabulary: list[str]  # the distinct texts of choices, sorted
+    first: np.ndarray  # int, shape (n,)
+    words: np.ndarray  # choice k of item i is ``vocabulary[words[first[i] + k]]``
+    # item, order: int, shape (r,); the item of a row, and the rotation of its choices
     item: np.ndarray
     order: np.ndarray
 
@@ -91,22 +83,16 @@ class AnsweredItems:
 
 @dataclass(frozen=True)
 class ConditionResponses:
-    """A model's responses under one condition.
+    """A model's responses under one condition."""
 
-    Attributes
-    ----------
-    predicted : ndarray of int, shape (r,); the choice with the highest score
-    scored_otherwise : dict of ndarray of int, shape (r,); the choice by each other scoring of the
-        same texts that the stored numbers allow
-    parsed : ndarray of int, shape (r,); the choice that the text states; -1 where it states none
-    has_text : ndarray of bool, shape (r,)
-    texts : the text of each open item that has one, by index of ``AnsweredItems.ids``
-    """
-
-    predicted: np.ndarray
+    predicted: np.ndarray  # int, shape (r,); the choice with the highest score
+    # dict of ndarray of int, shape (r,); the choice by each other scoring of the same texts that
+    # the stored numbers allow
     scored_otherwise: dict[str, np.ndarray]
+    # int, shape (r,); the choice that the text states; -1 where it states none
     parsed: np.ndarray
-    has_text: np.ndarray
+    has_text: np.ndarray  # bool, shape (r,)
+    # the text of each open item that has one, by index of ``AnsweredItems.ids``
     texts: dict[int, str]
 
 

@@ -18,14 +18,14 @@ def cross_fitted(
 
     Parameters
     ----------
-    right : ndarray of float, shape (a, n)
+    right : float, shape (a, n)
         Whether each candidate is right on each item.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
     rng : numpy.random.Generator
 
     Returns
     -------
-    right : ndarray of float, shape (n,)
+    right : float, shape (n,)
         A share of the splits.
     chosen : list of int
         The candidates that were chosen in a quarter of the halves, the most frequent first; if none

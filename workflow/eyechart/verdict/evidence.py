@@ -20,7 +20,7 @@ class StageEvidence:
 
     Attributes
     ----------
-    right : ndarray of float, shape (n,)
+    right : float, shape (n,)
         1 if right, 0 if wrong; a share if an item has several orders of its choices, or if several
         addresses were candidates.
     address : str
@@ -30,7 +30,7 @@ class StageEvidence:
     floor : float
         Accuracy without information: chance, and for a probe at least the accuracy from the
         question alone.
-    groups : ndarray of str, shape (n,), or None
+    groups : str, shape (n,), or None
         Of items that cannot be paired with the skill's own; None: the same items.
     """
 
@@ -50,11 +50,11 @@ class Skill:
     dataset, name, band : str
     seen : str
         ``canvas`` or ``alone``: how the images of the deciding readouts were shown; else empty.
-    groups : ndarray of str, shape (n,)
+    groups : str, shape (n,)
     chance : float
     stages : dict of StageEvidence
         Those of ``eyechart.tables.verdict.STAGES`` that have evidence.
-    changed : ndarray of float, shape (n,), or None
+    changed : float, shape (n,), or None
         Whether the sighted answer differs from the blind one.
     """
 

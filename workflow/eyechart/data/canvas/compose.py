@@ -22,27 +22,17 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class CanvasStyle:
-    """Appearance of canvases.
+    """Appearance of canvases."""
 
-    Attributes
-    ----------
-    marks : whether regions are marked
-    square : whether the canvas is padded to a square, so that a square crop loses nothing
-    canvas_px : the longer side (the side if square); None: set by the tallest image
-    columns : images in a row; None: all
-    gap, margin : between images, and around all of them, as shares of an image's height
-    background : any colour that PIL knows, by name or as #rrggbb
-    label_share : height of a label, as a share of the longer side
-    """
-
-    marks: bool
-    square: bool
-    canvas_px: int | None
-    columns: int | None
+    marks: bool  # whether regions are marked
+    square: bool  # whether the canvas is padded to a square, so that a square crop loses nothing
+    canvas_px: int | None  # the longer side (the side if square); None: set by the tallest image
+    columns: int | None  # images in a row; None: all
+    # gap, margin: between images, and around all of them, as shares of an image's height
     gap: float
     margin: float
-    background: str
-    label_share: float
+    background: str  # any colour that PIL knows, by name or as #rrggbb
+    label_share: float  # height of a label, as a share of the longer side
 
     def __post_init__(self) -> None:
         try:

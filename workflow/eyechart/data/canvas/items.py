@@ -20,54 +20,33 @@ LISTED = "Select from the following choices."  # start of the list of choices in
 
 @dataclass(frozen=True)
 class PuzzleView:
-    """One image of a puzzle.
+    """One image of a puzzle."""
 
-    Attributes
-    ----------
-    image_id : its id in images.parquet
-    source : the bytes of an image, or a file in the dataset's folder
-    where : location named in error messages
-    regions : in pixels of the image; unknown points and boxes are left out
-    whole : name of the region if the whole image is one, else empty
-    """
-
-    image_id: str
-    source: bytes | Path
-    where: str
-    regions: Sequence[Region] = ()
-    whole: str = ""
+    image_id: str  # its id in images.parquet
+    source: bytes | Path  # the bytes of an image, or a file in the dataset's folder
+    where: str  # location named in error messages
+    regions: Sequence[Region] = ()  # in pixels of the image; unknown points and boxes are left out
+    whole: str = ""  # name of the region if the whole image is one, else empty
 
 
 @dataclass(frozen=True)
 class Puzzle:
-    """An item of a vision-centric task.
+    """An item of a vision-centric task."""
 
-    Attributes
-    ----------
-    where : location that begins error messages
-    item_id, split, task, type, prompt : as in items.parquet
-    choices : the n-th is marked on the images with the n-th letter
-    answer : one of the choices
-    views : the images, in order
-    marked : whether points and boxes are already drawn into the images
-    placed : whether the regions of the choices are known
-    ties : keys shared with related items; items that share a key belong to one group
-    meta : additional metadata
-    """
-
-    where: str
+    where: str  # location that begins error messages
+    # item_id, split, task, type, prompt: as in items.parquet
     item_id: str
     split: str
     task: str
     type: str
     prompt: str
-    choices: list[str]
-    answer: str
-    views: list[PuzzleView]
-    ties: list[str]
-    marked: bool = False
-    placed: bool = True
-    meta: dict[str, Any] = field(default_factory=dict)
+    choices: list[str]  # the n-th is marked on the images with the n-th letter
+    answer: str  # one of the choices
+    views: list[PuzzleView]  # the images, in order
+    ties: list[str]  # keys shared with related items; items that share a key belong to one group
+    marked: bool = False  # whether points and boxes are already drawn into the images
+    placed: bool = True  # whether the regions of the choices are known
+    meta: dict[str, Any] = field(default_factory=dict)  # additional metadata
 
     @property
     def letters(self) -> dict[str, str]:

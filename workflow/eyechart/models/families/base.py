@@ -25,16 +25,10 @@ ALL_VISION = ("cls", "image_mean", "image_tokens")
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """What the language model takes of one encoded image.
+    """What the language model takes of one encoded image."""
 
-    Attributes
-    ----------
-    features : shape (image tokens, d), or None where the model encodes again with each prompt
-    more : further values that a family needs
-    """
-
-    features: Any
-    more: dict[str, Any] = field(default_factory=dict)
+    features: Any  # shape (image tokens, d), or None where the model encodes again with each prompt
+    more: dict[str, Any] = field(default_factory=dict)  # further values that a family needs
 
 
 class Adapter(ImageTokens):

@@ -15,24 +15,18 @@ from eyechart.models.patch_positions import KEPT, finish, measure, merge, on_gri
 
 @dataclass(frozen=True)
 class PreparedImage:
-    """One image, preprocessed for a model.
+    """One image, preprocessed for a model."""
 
-    Attributes
-    ----------
-    inputs : dict of Tensor, on the CPU, first axis 1 or ``rows``; inputs of the vision encoder
-    text : the text that represents the image in a prompt: its image tokens, written out
-    rows : number of rows of the first axis of the encoder's input: 1; the number of tiles where the
-        image is cut into tiles; of patches where images are packed without a batch axis
-    image : PIL image or None; the original image, where a family's own code needs it together with
-        the prompt
-    size : (width, height) of the original image, in pixels
-    """
-
+    # dict of Tensor, on the CPU, first axis 1 or ``rows``; inputs of the vision encoder
     inputs: dict[str, Tensor]
-    text: str = ""
+    text: str = ""  # the text that represents the image in a prompt: its image tokens, written out
+    # number of rows of the first axis of the encoder's input: 1; the number of tiles where the
+    # image is cut into tiles; of patches where images are packed without a batch axis
     rows: int = 1
+    # PIL image or None; the original image, where a family's own code needs it together with the
+    # prompt
     image: Image.Image | None = None
-    size: tuple[int, int] = (0, 0)
+    size: tuple[int, int] = (0, 0)  # (width, height) of the original image, in pixels
 
 
 class ImageTokens:

@@ -17,17 +17,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DepthRows:
-    """The rows of a source whose images have depth maps.
+    """The rows of a source whose images have depth maps."""
 
-    Attributes
-    ----------
-    train, test : by row, in the order of rows
-    depths : by name of token positions, then row: the mean known depth of each token, float32 (t,);
-        NaN: unknown
-    """
-
+    # train, test: by row, in the order of rows
     train: dict[int, DepthImage]
     test: dict[int, DepthImage]
+    # by name of token positions, then row: the mean known depth of each token, float32 (t,); NaN:
+    # unknown
     depths: dict[str, dict[int, np.ndarray]]
 
     def has_depths(self, places_name: str) -> bool:

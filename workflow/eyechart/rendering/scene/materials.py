@@ -20,25 +20,16 @@ DARK: Color = (38, 38, 42)
 
 @dataclass(frozen=True)
 class Surface:
-    """A surface.
+    """A surface."""
 
-    Attributes
-    ----------
-    color, second : sRGB, 0 to 255; ``second`` is used in patterns only
-    finish : one of :data:`FINISHES`
-    pattern : one of :data:`PATTERNS`
-    cells : repetitions of a pattern along a texture unit
-    seed : seed of blotches
-    text : one letter, black on white, instead of a pattern
-    """
-
+    # color, second: sRGB, 0 to 255; ``second`` is used in patterns only
     color: Color
     second: Color = DARK
-    finish: str = "rubber"
-    pattern: str = "plain"
-    cells: int = 8
-    seed: int = 0
-    text: str = ""
+    finish: str = "rubber"  # one of :data:`FINISHES`
+    pattern: str = "plain"  # one of :data:`PATTERNS`
+    cells: int = 8  # repetitions of a pattern along a texture unit
+    seed: int = 0  # seed of blotches
+    text: str = ""  # one letter, black on white, instead of a pattern
 
 
 def hue(degrees: float, saturation: float = 0.75, value: float = 0.8) -> Color:

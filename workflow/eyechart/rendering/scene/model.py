@@ -16,40 +16,28 @@ GROUND = Surface(FLOOR)
 
 @dataclass(frozen=True)
 class Solid:
-    """One body of a thing: scaled, then rotated (in this order), then translated.
+    """One body of a thing: scaled, then rotated (in this order), then translated."""
 
-    Attributes
-    ----------
-    kind, shape : one of :data:`eyechart.rendering.scene.meshes.EXACT`, or a mesh, see
-        :func:`eyechart.rendering.scene.meshes.body`
-    at, scale : in the thing's object frame
-    turns : axis (``x``, ``y``, ``z``) and degrees
-    paint : key of the thing's surface
-    """
-
+    # kind, shape: one of :data:`eyechart.rendering.scene.meshes.EXACT`, or a mesh, see
+    # :func:`eyechart.rendering.scene.meshes.body`
     kind: str
+    # at, scale: in the thing's object frame
     at: Triple = (0.0, 0.0, 0.0)
     scale: Triple = (1.0, 1.0, 1.0)
-    turns: tuple[Turn, ...] = ()
-    paint: str = "own"
+    turns: tuple[Turn, ...] = ()  # axis (``x``, ``y``, ``z``) and degrees
+    paint: str = "own"  # key of the thing's surface
     shape: float = 0.0
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing with one or more parts.
+    """A thing with one or more parts."""
 
-    Attributes
-    ----------
-    name : what it is, e.g. ``creature``
-    solids : ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part of two bodies
-    surfaces : paint -> surface
-    at, turn, size : position (world units), degrees about z, world units per object unit
-    """
-
-    name: str
+    name: str  # what it is, e.g. ``creature``
+    # ``<part>`` or ``<part>.<which>`` -> its body; two wheels are one part of two bodies
     solids: dict[str, Solid]
-    surfaces: dict[str, Surface]
+    surfaces: dict[str, Surface]  # paint -> surface
+    # at, turn, size: position (world units), degrees about z, world units per object unit
     at: Triple = (0.0, 0.0, 0.0)
     turn: float = 0.0
     size: float = 1.0
@@ -78,19 +66,14 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera.
+    """A pinhole camera."""
 
-    Attributes
-    ----------
-    position, target : world units
-    fov : horizontal field of view in degrees
-    roll : rotation of the camera about its axis in degrees, clockwise; the image turns back; None:
-        upright
-    """
-
+    # position, target: world units
     position: Triple
     target: Triple
-    fov: float
+    fov: float  # horizontal field of view in degrees
+    # rotation of the camera about its axis in degrees, clockwise; the image turns back; None:
+    # upright
     roll: float | None = None
 
     def axes(self) -> np.ndarray:

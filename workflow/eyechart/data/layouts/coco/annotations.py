@@ -21,18 +21,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Annotations:
-    """Annotations of one split.
+    """Annotations of one split."""
 
-    Attributes
-    ----------
-    images : existing images (``file_name``, ``width``, ``height``) by id, sorted
-    categories : names, in the order of their ids
-    objects, captions : annotations by image, in the order of their ids; an image may have none. An
-        object's ``category`` is the index of its category in the list
-    """
-
-    images: dict[int, Row]
-    categories: list[str]
+    images: dict[int, Row]  # existing images (``file_name``, ``width``, ``height``) by id, sorted
+    categories: list[str]  # names, in the order of their ids
+    # objects, captions: annotations by image, in the order of their ids; an image may have none. An
+    # object's ``category`` is the index of its category in the list
     objects: dict[int, list[Row]]
     captions: dict[int, list[str]]
 

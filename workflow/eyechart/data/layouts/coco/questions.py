@@ -66,18 +66,12 @@ def _top(categories: list[int], score: np.ndarray, n: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions about the images of one split; the draws of each image are independent.
+    """Questions about the images of one split; the draws of each image are independent."""
 
-    Attributes
-    ----------
-    seeds : seeds of every draw: dataset, seed, split
-    annotations : of all images of the split, sampled or not, for category frequencies
-    settings : ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
-        ``position_margin``, ``most_count``, ``wording``
-    """
-
-    seeds: tuple[str | int, ...]
-    annotations: Annotations
+    seeds: tuple[str | int, ...]  # seeds of every draw: dataset, seed, split
+    annotations: Annotations  # of all images of the split, sampled or not, for category frequencies
+    # ``presence``, ``position`` and ``counting`` (maximum number of categories per image),
+    # ``position_margin``, ``most_count``, ``wording``
     settings: dict[str, Any]
 
     def about(self, image: int) -> list[Row]:

@@ -31,18 +31,11 @@ _NUMBERS = {"train": "trainNdxs", "test": "testNdxs"}
 
 
 class Nyuv2Image(NamedTuple):
-    """An image with its depth map.
+    """An image with its depth map."""
 
-    Attributes
-    ----------
-    image : ndarray of uint8, shape (h, w, 3)
-    depth : ndarray of float, shape (h, w), metres
-    scene : where it was taken; empty if the file does not say it
-    """
-
-    image: np.ndarray
-    depth: np.ndarray
-    scene: str
+    image: np.ndarray  # uint8, shape (h, w, 3)
+    depth: np.ndarray  # float, shape (h, w), metres
+    scene: str  # where it was taken; empty if the file does not say it
 
 
 def inventory(root: Path, splits: list[str]) -> Inventory:

@@ -21,23 +21,16 @@ BODIES = ("block", "ball", "drum", "cone", "arc")
 
 @dataclass(frozen=True)
 class DrawingStyle:
-    """A style.
+    """A style."""
 
-    Attributes
-    ----------
-    hue : centre of the palette on the colour wheel, degrees
-    contrast : extent of the palette to both sides, degrees
-    pattern, finish, cells : of every surface, see
-        :class:`eyechart.rendering.scene.materials.Surface`
-    tint : factor on the light, (R, G, B)
-    """
-
-    hue: float
-    contrast: float
+    hue: float  # centre of the palette on the colour wheel, degrees
+    contrast: float  # extent of the palette to both sides, degrees
+    # pattern, finish, cells: of every surface, see
+    # :class:`eyechart.rendering.scene.materials.Surface`
     pattern: str
     finish: str
     cells: int
-    tint: Triple
+    tint: Triple  # factor on the light, (R, G, B)
 
     def facts(self) -> dict[str, Any]:
         """Return the style as JSON-compatible values."""

@@ -34,23 +34,14 @@ TURN = 20.0  # maximum rotation of a thing away from the viewer, in degrees
 
 @dataclass(frozen=True)
 class PatternPair:
-    """Two plans, the question about both, and the answer of each.
+    """Two plans, the question about both, and the answer of each."""
 
-    Attributes
-    ----------
-    kind : key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`
-    answers : the answer of each image
-    thing : the object that the question is about
-    partner : a second object in the question, if any
-    others : further objects in both images
-    """
-
-    kind: str
+    kind: str  # key of the question's wording, see :mod:`eyechart.rendering.datasets.mmvp.wordings`
     plans: tuple[Plan, Plan]
-    answers: tuple[str, str]
-    thing: Object
-    partner: Object = field(default_factory=dict)
-    others: list[Object] = field(default_factory=list)
+    answers: tuple[str, str]  # the answer of each image
+    thing: Object  # the object that the question is about
+    partner: Object = field(default_factory=dict)  # a second object in the question, if any
+    others: list[Object] = field(default_factory=list)  # further objects in both images
 
 
 def _color_pair(rng: random.Random) -> tuple[str, str]:

@@ -61,28 +61,17 @@ class Traced:
 
 @dataclass(frozen=True)
 class TracedImage:
-    """One image of an item, with its attention.
+    """One image of an item, with its attention."""
 
-    Attributes
-    ----------
-    item : its row of items.parquet
-    number : of the image among the item's, from 0
-    image : path of the image
-    maps : by address, float32, shape (t,); attention on each token of that image, mean over heads
-    places : float32, shape (t, 7)
-    regions : of that image
-    roles : by name of a region
-    words : per address the logit lens; see :func:`words_of`
-    """
-
-    item: dict[str, Any]
-    number: int
-    image: Path
+    item: dict[str, Any]  # its row of items.parquet
+    number: int  # of the image among the item's, from 0
+    image: Path  # path of the image
+    # by address, float32, shape (t,); attention on each token of that image, mean over heads
     maps: dict[str, np.ndarray]
-    places: np.ndarray
-    regions: list[Region]
-    roles: dict[str, str]
-    words: list[dict[str, Any]]
+    places: np.ndarray  # float32, shape (t, 7)
+    regions: list[Region]  # of that image
+    roles: dict[str, str]  # by name of a region
+    words: list[dict[str, Any]]  # per address the logit lens; see :func:`words_of`
 
 
 def read_traced(paths: Sequence[Path]) -> list[Traced]:

@@ -24,7 +24,7 @@ SETTINGS = {"components": 50, "neighbours": 5, "power": 1, "shown": 5, "threshol
 
 
 def make_bank(colors: int, pictures: int) -> ImageSet:
-    """Give the whole grid of so many colours, 27 groups, and so many pictures of each colour."""
+    """Return the whole grid of so many colours, 27 groups, and so many pictures of each colour."""
     names = [f"color_{n:02d}" for n in range(colors)]
     grid = np.array(list(itertools.product(range(colors), repeat=3)))
     words = pl.DataFrame({cue: [names[c] for c in grid[:, i]] for i, cue in enumerate(CUES)})
@@ -38,7 +38,7 @@ def make_bank(colors: int, pictures: int) -> ImageSet:
 
 
 def make_vectors(bank: ImageSet, width: int, name: str) -> np.ndarray:
-    """Give vectors of words, then of concepts, float32 (m + n_c, width)."""
+    """Return vectors of words, then of concepts, float32 (m + n_c, width)."""
     rng = generator("bench concepts", name)
     directions = rng.standard_normal((bank.k, width))
     words = np.tensordot([0.3, 0.6, 0.1], directions[bank.cues], 1)

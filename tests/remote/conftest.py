@@ -39,7 +39,7 @@ from eyechart.models.load import adapter_of  # noqa: E402
 
 @pytest.fixture(scope="session")
 def folder_of():
-    """Give a family's checkpoint, or skip."""
+    """Return a family's checkpoint, or skip."""
 
     def find(family):
         found = os.environ.get(CHECKPOINTS)
@@ -55,7 +55,7 @@ def folder_of():
 
 @pytest.fixture(scope="session")
 def importable(tmp_path_factory):
-    """Give a folder that makes torchvision importable in a process of its own."""
+    """Return a folder that makes torchvision importable in a process of its own."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(OPERATORS, encoding="utf-8")
     return folder

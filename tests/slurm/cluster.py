@@ -25,7 +25,7 @@ def is_up() -> bool:
 
 
 def jobs() -> list[Job]:
-    """Give all jobs that Slurm had so far, by number."""
+    """Return all jobs that Slurm had so far, by number."""
     shown = subprocess.run(
         ["scontrol", "--oneliner", "show", "jobs"], capture_output=True, text=True, check=True
     )
@@ -34,12 +34,12 @@ def jobs() -> list[Job]:
 
 
 def of_rule(found: list[Job], name: str) -> list[Job]:
-    """Give the jobs of a rule or a group, by its name and, if told, its wildcards."""
+    """Return the jobs of a rule or a group, by its name and, if told, its wildcards."""
     return [job for job in found if re.match(rf"rule_{name}(_|$)", job.get("Comment", ""))]
 
 
 def seconds(job: Job, field: str) -> float:
-    """Give one of a job's times."""
+    """Return one of a job's times."""
     return time.mktime(time.strptime(job[field], "%Y-%m-%dT%H:%M:%S"))
 
 
@@ -77,6 +77,6 @@ def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[s
 
 
 def logs(project: Project) -> str:
-    """Give Slurm's own logs of a project's jobs, for a test that failed."""
+    """Return Slurm's own logs of a project's jobs, for a test that failed."""
     folder = project.path(".snakemake/slurm_logs")
     return "\n".join(f"{p}:\n{p.read_text()}" for p in sorted(Path(folder).rglob("*.log")))

@@ -117,12 +117,12 @@ def filled(project: Project) -> dict[str, Any]:
 
 
 def memory_mb(job: Job) -> int:
-    """Give the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
+    """Return the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
     amount = job["MinMemoryNode"]
     return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
 
 
 def minutes(job: Job) -> int:
-    """Give the time that a job asked for, from e.g. 01:30:00."""
+    """Return the time that a job asked for, from e.g. 01:30:00."""
     hours, rest, _ = job["TimeLimit"].split(":")
     return 60 * int(hours) + int(rest)

@@ -62,5 +62,5 @@ def vanish(queue: Path, rule: str) -> None:
 
 
 def memory_mb(asked: str) -> int:
-    """Give the memory that a job asked for."""
+    """Return the memory that a job asked for."""
     return int(asked.split(":mem=")[1].split("mb", maxsplit=1)[0])

@@ -61,7 +61,7 @@ def write_behaviour(root: Path, pictures: int = 24, pairs: int = 3) -> dict[str,
 
 
 def item(dataset: str, number: int, task: str, choices: list[str], answer: str) -> Row:
-    """Give an item of one picture, a group of its own."""
+    """Return an item of one picture, a group of its own."""
     group = f"group_{number:04d}"
     row = dict.fromkeys(ITEMS.names) | {"item_id": f"{dataset}_{number:04d}_{task}"}
     row |= {"split": "val", "group_split": "test", "group": group, "images": [f"val_{number:04d}"]}
@@ -70,7 +70,7 @@ def item(dataset: str, number: int, task: str, choices: list[str], answer: str) 
 
 
 def coco_items(pictures: int) -> list[Row]:
-    """Give a question about presence, one about counting and a caption per picture."""
+    """Return a question about presence, one about counting and a caption per picture."""
     rows = []
     draw = generator("behaviour items")
     for i in range(pictures):
@@ -83,7 +83,7 @@ def coco_items(pictures: int) -> list[Row]:
 
 
 def mmvp_items(pairs: int) -> list[Row]:
-    """Give ``pairs`` pairs of each of the nine patterns; one label is marked as corrected."""
+    """Return ``pairs`` pairs of each of the nine patterns; one label is marked as corrected."""
     rows = []
     for k, pattern in enumerate(p for p in NINE for _ in range(pairs)):
         for side in range(2):
@@ -167,7 +167,7 @@ def write_answers(root: Path, model: str, dataset: str, items: list[Row]) -> Non
 def score(
     condition: str, task: str, metric: str, value: float, n: int, chance: float | None = None
 ) -> Row:
-    """Give a row of scores with an invented interval."""
+    """Return a row of scores with an invented interval."""
     row = dict.fromkeys(SCORES.names) | {"condition": condition, "task": task, "metric": metric}
     row |= {"value": float(value), "ci_low": max(0.0, value - 0.1), "chance": chance}
     return row | {"ci_high": min(1.0, value + 0.1), "n": n, "groups": n}
@@ -237,7 +237,7 @@ def correct(rows: list[Row]) -> None:
 
 
 def tv(first: list[str], second: list[str]) -> float:
-    """Give the total variation between two lists' distributions."""
+    """Return the total variation between two lists' distributions."""
     a, b = (np.array([x.count(v) / len(x) for v in {*first, *second}]) for x in (first, second))
     return float(np.abs(a - b).sum() / 2)
 

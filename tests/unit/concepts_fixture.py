@@ -53,7 +53,7 @@ def write_tables(root, pictures=6, names=NAMES, prompts=("What color?",), full=F
 
 
 def read_rows(root):
-    """Give the rows of images.parquet, and of items.parquet with their picture's labels."""
+    """Return the rows of images.parquet, and of items.parquet with their picture's labels."""
     images = read_table(root / "images.parquet").to_pylist()
     by_id = {row["image_id"]: row for row in images}
     items = read_table(root / "items.parquet").to_pylist()
@@ -61,7 +61,7 @@ def read_rows(root):
 
 
 def planted(rows, weights, width=64, noise=0.1, names=NAMES, seed=7, words=None, drawn=False):
-    """Give vectors (n, width): of a word picture the weighted sum of its cues' directions.
+    """Return vectors (n, width): of a word picture the weighted sum of its cues' directions.
 
     ``weights`` of word, font, background; a concept picture is its colour's direction. All have
     noise of this length, word pictures of length ``words``, if given. If ``drawn``, each word

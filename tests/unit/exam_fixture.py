@@ -26,7 +26,7 @@ NOTES = {"alpha": 0.01, "margin": 0.1, "blind": "blank"}
 
 
 def _right(know: float, c: int, ease: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give answers of who knows a share of the items, the easy ones first, and guesses the rest."""
+    """Return answers of a model that knows a share of the items, easy ones first, or guesses."""
     noisy = ease + 0.15 * rng.normal(size=len(ease))
     return ((noisy < know) | (rng.random(len(ease)) < 1 / c)).astype(float)
 

@@ -38,7 +38,7 @@ def reads(question: str, options: list[str], seen: str | None) -> str:
 
 
 def item(name: str, answer: str | None, choices: Iterable[str], **more) -> dict:
-    """Give a row of ``ITEMS``."""
+    """Return a row of ``ITEMS``."""
     row = {
         "item_id": name,
         "split": "test",
@@ -57,7 +57,7 @@ def item(name: str, answer: str | None, choices: Iterable[str], **more) -> dict:
 
 
 def pairs(count: int, tasks: int = 1, leaning: int = 2) -> list[dict]:
-    """Give pairs of questions with opposite answers; every ``leaning``-th question asks for "on".
+    """Return pairs of questions with opposite answers; every ``leaning``-th question asks for "on".
 
     The answer "off" is that of the first item of a pair; questions end in what they ask for.
     """
@@ -76,7 +76,7 @@ def pairs(count: int, tasks: int = 1, leaning: int = 2) -> list[dict]:
 def answers(
     items: list[dict], vlm: Vlm, condition: str, orders: int | str = "all", model: str = "fake"
 ) -> list[dict]:
-    """Give the rows of ``ANSWERS`` of an invented VLM; ``swapped`` shows the partner's picture."""
+    """Return the rows of ``ANSWERS`` of an invented VLM; ``swapped`` shows the partner's image."""
     rows = []
     for row in items:
         choices = row["choices"]
@@ -92,7 +92,7 @@ def answers(
 def answer(
     name: str, condition: str, order: int, said: str, choices: list[str], model: str = "fake"
 ) -> dict:
-    """Give one row: the choice said is likelier than the others, which are alike."""
+    """Return one row: the choice said is likelier than the others, which are alike."""
     return {
         "model": model,
         "dataset": "lamps",
@@ -112,13 +112,13 @@ def answer(
 
 
 def partner(row: dict, items: list[dict]) -> dict:
-    """Give the other item of a pair; the item itself where there is none."""
+    """Return the other item of a pair; the item itself where there is none."""
     others = (o for o in items if o["pair"] == row["pair"] and o["item_id"] != row["item_id"])
     return next(others, row) if row["pair"] else row
 
 
 def coin(p: float, seed: int) -> Vlm:
-    """Give a VLM that is right with probability p where it sees, and else draws evenly."""
+    """Return a VLM that is right with probability p where it sees, and else draws evenly."""
     rng = np.random.default_rng(seed)
 
     def vlm(question: str, options: list[str], seen: str | None) -> str:
@@ -140,7 +140,7 @@ def write(folder: Path, items: list[dict], said: dict[str, list[dict]]) -> dict[
 
 
 def references(*texts: str) -> str:
-    """Give the ``meta`` of an open question."""
+    """Return the ``meta`` of an open question."""
     return json.dumps({"references": list(texts)})
 
 
@@ -179,6 +179,6 @@ def examine(
 def values(
     scores: pl.DataFrame, condition: str = "sighted", task: str = "all", column: str = "value"
 ) -> dict[str, float]:
-    """Give one column of a condition and task, by metric."""
+    """Return one column of a condition and task, by metric."""
     own = scores.filter(condition=condition, task=task)
     return dict(zip(own["metric"], own[column], strict=True))

@@ -15,13 +15,13 @@ from eyechart.tables.items import IMAGES
 
 
 def unit(values):
-    """Give rows of length 1, float32."""
+    """Return rows of length 1, float32."""
     values = values.astype(np.float64)
     return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
 
 
 def planted(n, widths, pairs, seed):
-    """Give features of n pictures in two encoders and the pairs planted there, as rows i < j.
+    """Return features of n pictures in two encoders and the pairs planted there, as rows i < j.
 
     A planted pair has cosine 0.97 or more in the first and 0.5 or less in the second; for each
     there is a decoy that is alike in both encoders. Other rows are random and nearly orthogonal.
@@ -36,7 +36,7 @@ def planted(n, widths, pairs, seed):
 
 
 def brute_force(first, second, similar, different):
-    """Give all pairs that match as (i, j), widest gap first, then by place."""
+    """Return all pairs that match as (i, j), widest gap first, then by place."""
     one, two = (x.astype(np.float64) @ x.astype(np.float64).T for x in (first, second))
     places = np.argwhere(np.triu((one > similar) & (two < different), 1))
     return sorted(map(tuple, places.tolist()), key=lambda p: (two[p] - one[p], p))
@@ -75,7 +75,7 @@ def write_images(folder, ids, copies=()):
 
 
 def flags(first, second, images, output, changes):
-    """Give the command line of find_pairs."""
+    """Return the command line of find_pairs."""
     ask = {
         "first": "vision.0/cls", "second": "vision.0/cls", "similar": 0.95, "different": 0.6,
         "centre": False, "block": 64, "most": 500,

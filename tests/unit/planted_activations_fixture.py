@@ -25,7 +25,7 @@ def grid(
     box: tuple[float, float, float, float] = (0, 0, PX, PX),
     view: int = 0,
 ) -> np.ndarray:
-    """Give the places of a regular grid over a box, float32 (t, 7)."""
+    """Return the places of a regular grid over a box, float32 (t, 7)."""
     row, col = np.divmod(np.arange(rows * columns), columns)
     wide, high = (box[2] - box[0]) / columns, (box[3] - box[1]) / rows
     x, y = box[0] + col * wide, box[1] + row * high
@@ -34,7 +34,7 @@ def grid(
 
 
 def lists(rows: Sequence[np.ndarray]) -> pa.Array:
-    """Give the Arrow column of arrays (t, d)."""
+    """Return the Arrow column of arrays (t, d)."""
     offsets = np.cumsum([0, *(len(one) for one in rows)], dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), column(np.concatenate(rows)))
 
@@ -77,7 +77,7 @@ def write_source(
 
 
 def item(number: int, task: str, letters: str, answer: str, images: list[str], **more: Any) -> Row:
-    """Give an item whose choices are ``(A)``, ``(B)``, ...; the answer is given as a letter."""
+    """Return an item whose choices are ``(A)``, ``(B)``, ...; the answer is given as a letter."""
     row = dict.fromkeys(ITEMS.names) | {"item_id": f"q{number:04d}", "group": f"g{number:04d}"}
     row |= {"split": "val", "group_split": "test", "images": images, "prompt": "Which?"}
     row |= {"choices": [f"({k})" for k in letters], "answer": f"({answer})", "task": task}
@@ -86,7 +86,7 @@ def item(number: int, task: str, letters: str, answer: str, images: list[str], *
 
 
 def region(row: Row, seen: str, image: str, name: str, *box: float) -> Row:
-    """Give a region of an item: a point of two numbers, a box or picture of four."""
+    """Return a region of an item: a point of two numbers, a box or picture of four."""
     shape = "box" if row["task"] == "depth_order" else "image"
     edges = box if len(box) == 4 else (*box, *box)
     place = dict(zip(("left", "top", "right", "bottom"), map(float, edges), strict=True))

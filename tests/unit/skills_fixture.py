@@ -14,7 +14,7 @@ SHOWN = {"canvas": True, "marks": True, "square": True, "canvas_px": 96, "column
 
 
 def photo(width: int, height: int, seed: int) -> Image.Image:
-    """Give a picture with something on it everywhere, no two of two seeds alike."""
+    """Return a picture with something on it everywhere, no two of two seeds alike."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
@@ -44,14 +44,14 @@ def prepare(
 
 
 def one(table: pl.DataFrame, column: str, value: str) -> dict[str, Any]:
-    """Give the one row with a value in a column."""
+    """Return the one row with a value in a column."""
     return table.row(by_predicate=pl.col(column) == value, named=True)
 
 
 def regions_of(
     regions: pl.DataFrame, item: str, seen: str
 ) -> dict[str, tuple[str, tuple[float, float, float, float]]]:
-    """Give an item's regions by name: the picture's id and the four edges."""
+    """Return an item's regions by name: the picture's id and the four edges."""
     of = regions.filter((pl.col("item_id") == item) & (pl.col("seen") == seen))
     return {
         row["name"]: (row["image_id"], tuple(row[k] for k in ("left", "top", "right", "bottom")))

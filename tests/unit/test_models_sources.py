@@ -38,7 +38,7 @@ def hub(tmp_path, monkeypatch, checkpoint):
 
 @pytest.fixture
 def companions(hub, checkpoint) -> dict[str, str]:
-    """Two repositories that the code of the first loads by name; gives their commits."""
+    """Two repositories that the code of the first loads by name; return their commits."""
     hub.repositories["lm/words"], hub.repositories["owner/tower"] = Repository(), Repository()
     words = {"tokenizer.model": b"words", "config.json": b"{}", WEIGHTS: bytes(99)}
     tower = {"config.json": b"{}", "pytorch_model.bin": b"tower", "modeling_tower.py": b"raise"}

@@ -59,7 +59,7 @@ def models() -> list[Path]:
 
 
 def imported() -> set[str]:
-    """Give the distributions that the steps import in whatever environment they run in."""
+    """Return the distributions that the steps import in whatever environment they run in."""
     names = set()
     for module in set().union(*(closure(step) for step in STEPS)):
         path = ROOT / "workflow" / (module.replace(".", "/") + ".py")

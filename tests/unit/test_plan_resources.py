@@ -44,7 +44,7 @@ LARGE = {"parameters": 72 * 10**9, "dtype": "bfloat16"}
 def sizes(
     config: dict[str, Any], spec: dict[str, Any] | None = None, **changes: Any
 ) -> JobResources:
-    """Give the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
+    """Return the sizes with some fields of tiny_llava's spec, of clevr and of sections changed."""
     changed = copy.deepcopy(config)
     changed["datasets"]["clevr"].update(changes.pop("clevr", {}))
     for section, values in changes.items():

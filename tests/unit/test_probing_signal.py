@@ -30,7 +30,7 @@ def _examples(y, train, groups=None, types=None):
 
 
 def _probe(columns, examples, hidden, seed=7, folds=3):
-    """Give the metrics as a list of rows."""
+    """Return the metrics as a list of rows."""
     e = examples
     plan = plan_of(e, "t", seed, 1, folds)
     inputs = [torch.tensor(x, dtype=torch.float32) for x in columns]

@@ -47,7 +47,7 @@ DEEP = {"model": "eye", "dataset": "rooms"}
 
 
 def scene(rng: np.random.Generator) -> np.ndarray:
-    """Give depths of a tilted plane, (PX, PX), 1 to 9, some of them unknown."""
+    """Return depths of a tilted plane, (PX, PX), 1 to 9, some of them unknown."""
     y, x = np.mgrid[:PX, :PX] / PX
     depth = 5 + rng.uniform(-2, 2) * (2 * x - 1) + rng.uniform(-2, 2) * (2 * y - 1)
     depth[:4, :4] = 0
@@ -55,7 +55,7 @@ def scene(rng: np.random.Generator) -> np.ndarray:
 
 
 def features(depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give tokens, (t, 6): one number that tells the depth among noise, in no scale of its own."""
+    """Return tokens, (t, 6): one number tells the depth among noise, in no scale of its own."""
     mean = mean_depths(np.maximum(depth, 1), grid())
     noise = 0.3 * rng.standard_normal((SIDE * SIDE, 5))
     return np.concatenate([(40 - 3 * mean)[:, None], noise], axis=1).astype(np.float32)

@@ -34,7 +34,7 @@ SPOTS = {"A": (20, 20), "B": (60, 20), "C": (20, 60), "D": (60, 60)}
 def puzzles(
     n: int, spots: dict[str, tuple[float, float]] = SPOTS, **more: object
 ) -> tuple[list[Row], list[Row]]:
-    """Give items of two pictures that are one: REF stands where the answer does."""
+    """Return items of two pictures that are one: REF stands where the answer does."""
     items, regions = [], []
     for i in range(n):
         answer = "ABCD"[i % 4]
@@ -47,7 +47,7 @@ def puzzles(
 
 
 def truth(places: np.ndarray) -> np.ndarray:
-    """Give what tokens say of where they lie; those that lie nowhere say nonsense."""
+    """Return what tokens say of where they lie; those that lie nowhere say nonsense."""
     middle = np.nan_to_num((places[:, 3:5] + places[:, 5:7]) / 2, nan=7.0)
     found = position(*middle.T)
     found[np.isnan(places[:, 3])] = 1000
@@ -55,7 +55,7 @@ def truth(places: np.ndarray) -> np.ndarray:
 
 
 def tiled() -> np.ndarray:
-    """Give a coarse view of all, two tiles, and ends of lines that lie nowhere."""
+    """Return a coarse view of all, two tiles, and ends of lines that lie nowhere."""
     line = np.array([[0, -1, -1, *[np.nan] * 4]])
     tiles = [grid(8, 4, (0, 0, PX / 2, PX), 1), grid(8, 4, (PX / 2, 0, PX, PX), 2)]
     return np.concatenate([grid(4, 4), line, *tiles, line]).astype(np.float32)

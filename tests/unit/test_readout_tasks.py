@@ -30,7 +30,7 @@ Tokens = Callable[[str, np.ndarray], np.ndarray]
 
 
 def position(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Give features of places in a scene that change smoothly and tell places apart."""
+    """Return features of places in a scene that change smoothly and tell places apart."""
     waves = np.array([1, 2, 3, 5]) * 2 * np.pi / 160
     parts = [f(w * v) for v in (x, y) for w in waves for f in (np.sin, np.cos)]
     return np.stack(parts, axis=-1)

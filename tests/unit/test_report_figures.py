@@ -45,7 +45,7 @@ def arguments(root: Path, output: Path) -> list[str]:
 
 
 def marks(svg: Path, word: str) -> list[dict[str, str]]:
-    """Give the described marks of an SVG whose description has a certain word."""
+    """Return the described marks of an SVG whose description has a certain word."""
     texts = [e.get("aria-label") or "" for e in ElementTree.parse(svg).iter()]
     described = [t for t in texts if f"; {word}: " in t]
     return [dict(re.findall(r"(?:^|; )([^:;]+): ([^;]*)", text)) for text in described]

@@ -77,7 +77,7 @@ def before_end(page: str, more: str) -> str:
 
 
 def own_part(page: str) -> str:
-    """Give the page without the Vega bundle, which names addresses but never opens them."""
+    """Return the page without the Vega bundle, which names addresses but never opens them."""
     return re.sub(r"<script>(?:(?!</script>).){100000,}?</script>", "", page, flags=re.S)
 
 

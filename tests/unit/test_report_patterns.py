@@ -40,7 +40,7 @@ def _at_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(output: Path, model: str = "tiny_llava", **changed: Any) -> list[str]:
-    """Give the command line; a flag may be given other values."""
+    """Return the command line; a flag may be given other values."""
     data = "results/datasets/mmvp"
     answers = sorted(map(str, Path(f"results/behavior/responses/{model}/mmvp").glob("*.parquet")))
     given: dict[str, Any] = {

@@ -49,7 +49,7 @@ def page(paths) -> str:
 
 
 def cells(page: str) -> dict[tuple[str, str, str], str]:
-    """Give the text of every cell of the first screen's table by band, skill and model."""
+    """Return the text of every cell of the first screen's table by band, skill and model."""
     grid = page[page.index('<table class="grid">') : page.index("</table>")]
     models = re.findall(r"<th>(tiny_\w+)", grid)
     found = {}

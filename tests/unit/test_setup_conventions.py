@@ -1,4 +1,4 @@
-"""Manners of the house that a linter does not know: rules, sizes, floors, what parsing imports."""
+"""Conventions that a linter does not know: rules, sizes, floors, what parsing imports."""
 
 import ast
 import re
@@ -17,8 +17,8 @@ from eyechart.core.fingerprint import closure
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 PACKAGE = ROOT / "workflow/eyechart"
-# From the ground up; a room imports only from rooms above it in this list
-ROOMS = [
+# From the ground up; a folder imports only from folders above it in this list
+FOLDERS = [
     "core",
     "tables",
     "statistics",
@@ -39,9 +39,10 @@ ROOMS = [
     "tiny_models",
     "report",
 ]
-STAGES = ROOMS[ROOMS.index("extraction") : ROOMS.index("training")]
+STAGES = FOLDERS[FOLDERS.index("extraction") : FOLDERS.index("training")]
+READERS = ["report", "mining", "probing", "readout", "concepts", "verdict"]
 # `plan` stands before them: Snakemake imports it when it reads the rules. It may import what needs
-# no heavy library; of `plan`, rooms may import where files between stages stand, and nothing else.
+# no heavy library; of `plan`, folders may import where files between stages stand, no more.
 OF_PLAN = {"paths"}
 PARSED = [
     "eyechart.plan.behavior",
@@ -71,7 +72,7 @@ NEEDED = ["output", "log", "benchmark", "conda", "threads", "resources", "params
 
 
 def rules() -> dict[str, str]:
-    """Give the text of every rule that has an execution of its own."""
+    """Return the text of every rule that has an execution of its own."""
     found = {}
     for path in RULES:
         for block in re.split(
@@ -184,22 +185,22 @@ def imports(path: Path) -> set[str]:
 
 
 def may_import(module: str, name: str) -> bool:
-    """Whether a module may import a name, by the rooms that both are in."""
-    room, other = module.split(".")[1], name.split(".")[1]
+    """Whether a module may import a name, by the folders that both are in."""
+    folder, other = module.split(".")[1], name.split(".")[1]
     if module.endswith(".section"):  # what a layout's folder tells the plan
         return other in {"core", "data", "plan"}
-    if room in {other, "plan"}:
+    if folder in {other, "plan"}:
         return True
     if other == "plan":
         return name.split(".")[2] in OF_PLAN
-    if ".section." in f"{name}." and room == "data":
+    if ".section." in f"{name}." and folder == "data":
         return False
-    if room in STAGES and other in STAGES:
+    if folder in STAGES and other in STAGES:
         return False
-    return ROOMS.index(other) < ROOMS.index(room)
+    return FOLDERS.index(other) < FOLDERS.index(folder)
 
 
-def test_a_room_imports_only_from_rooms_above_it() -> None:
+def test_a_folder_imports_only_from_folders_above_it() -> None:
     for path in PACKAGE.glob("*/**/*.py"):
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         for name in imports(path):
@@ -212,9 +213,9 @@ def test_a_step_of_hours_does_not_depend_on_the_plan(step: str) -> None:
     assert [name for name in closure(f"eyechart.{step}") if name.startswith("eyechart.plan.")] == []
 
 
-def test_every_room_has_its_place() -> None:
-    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert rooms <= {"plan", *ROOMS}
+def test_every_folder_has_its_place() -> None:
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert folders <= {"plan", *FOLDERS}
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
@@ -230,9 +231,9 @@ def test_init_files_are_empty_as_snakemake_imports_the_package_when_it_parses() 
     assert [str(p) for p in PACKAGE.rglob("__init__.py") if p.read_text().strip()] == []
 
 
-@pytest.mark.parametrize("room", ["report", "mining", "probing", "readout", "concepts", "verdict"])
-def test_rooms_that_read_tables_only_load_no_model(room: str) -> None:
-    for path in (PACKAGE / room).rglob("*.py"):
+@pytest.mark.parametrize("folder", READERS)
+def test_folders_that_read_tables_only_load_no_model(folder: str) -> None:
+    for path in (PACKAGE / folder).rglob("*.py"):
         module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
         reached = closure(module.removesuffix(".__init__"))
         assert not [name for name in reached if name.startswith("eyechart.models")], path

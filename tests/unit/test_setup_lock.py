@@ -27,7 +27,7 @@ def wanted(name: str) -> set[str]:
 
 
 def imported(*folders: str) -> set[str]:
-    """Give the distributions that the code in some folders imports, in lower case."""
+    """Return the distributions that the code in some folders imports, in lower case."""
     names = set()
     for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -68,7 +68,7 @@ def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
 def numbers(
     values: dict[str, float], *, reach: float = 0.02, floor: float = 0.25, changed: float = 0.5
 ) -> Findings:
-    """Give findings with these values, each within ``reach``; every difference has its q."""
+    """Return findings with these values, each within ``reach``; every difference has its q."""
     at = {
         k: Estimate(v, v - reach, v + reach, 400, floor, v - reach, v + reach)
         for k, v in values.items()

@@ -43,7 +43,7 @@ def test_a_paired_difference_lies_in_its_interval_19_times_of_20(n):
 
 
 def under(t: float) -> float:
-    """Give P(a + b / 2 < t) of uniform a and b, for t of 0.5 to 1."""
+    """Return P(a + b / 2 < t) of uniform a and b, for t of 0.5 to 1."""
     return t - 0.25
 
 

@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 def skills_of(name: str, n: int, seed: int, count: int, size: int = 1) -> list[Skill]:
-    """Give skills of one planted model in memory, as ``skills`` would."""
+    """Return skills of one planted model in memory, as ``skills`` would."""
     case, found = SCENARIOS[name], []
     for k in range(count):
         rng = generator("planted", name, n, seed, k)
@@ -76,7 +76,7 @@ def flags(
     reads: list[str] | None = None,
     **lists: list[Path],
 ) -> list[str]:
-    """Give the command line of the step; lists that are not named are empty."""
+    """Return the command line of the step; lists that are not named are empty."""
     card = root / f"results/models/{model}/card.json"
     write_json(card, {"reads": reads or [READ_BLOCK]})
     words = ["--model", model, "--kind", kind, "--contains", contains, "--card", str(card)]

@@ -26,7 +26,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def copy(finished: Project, tmp_path: Path) -> Callable[[], Project]:
-    """Give copies of the finished project."""
+    """Return copies of the finished project."""
 
     def make() -> Project:
         return finished.clone(tmp_path / "project")

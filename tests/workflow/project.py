@@ -77,7 +77,7 @@ class Project:
         self.path("small.yaml").write_text(json.dumps(self.config, indent=1))
 
     def path(self, name: str) -> Path:
-        """Give a path inside."""
+        """Return a path inside."""
         return self.folder / name
 
     def edit(self, name: str, old: str, new: str) -> None:
@@ -87,7 +87,7 @@ class Project:
         self.path(name).write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command line of a run, with the Python of these tests and the small config."""
+        """Return the command line of a run, with the Python of these tests and the small config."""
         run = [sys.executable, "-m", "snakemake", "--cores", "2"]
         return [*run, *arguments, "--configfile", "small.yaml"]
 
@@ -109,7 +109,7 @@ class Project:
         return done.stdout
 
     def plan(self, *arguments: str) -> dict[str, int]:
-        """Give how many jobs of each rule a run would start, ``all`` left out."""
+        """Return how many jobs of each rule a run would start, ``all`` left out."""
         output = self.finish("-n", *arguments)
         if "Nothing to be done" in output:
             return {}
@@ -149,7 +149,7 @@ class Project:
         release(self.path("workflow"))
 
     def hashes(self, *roots: str) -> dict[str, str]:
-        """Give the SHA-256 of every file under some folders, hidden ones included."""
+        """Return the SHA-256 of every file under some folders, hidden ones included."""
         return {
             str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for root in roots

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.workflow
 
 
 def planned(project: Project, preset: str, *arguments: str) -> str:
-    """Give the plan of a preset, without its jobs one by one."""
+    """Return the plan of a preset, without its jobs one by one."""
     command = [sys.executable, "-m", "snakemake", "-n", "-q", "rules", "--configfile", preset]
     command += arguments
     done = subprocess.run(

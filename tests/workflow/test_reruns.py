@@ -166,7 +166,7 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
 def plans(
     request: pytest.FixtureRequest, finished: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[str, int]]:
-    """Give the plan of every case that was asked for; two are made at a time."""
+    """Return the plan of every case that was asked for; two are made at a time."""
     folder = tmp_path_factory.mktemp("plans")
     calls = [getattr(item, "callspec", None) for item in request.session.items]
     names = [call.params["name"] for call in calls if call and call.params.get("name") in CASES]

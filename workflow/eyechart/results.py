@@ -251,8 +251,8 @@ def _labels(dataset: str, scope: str, ids: list[str], root: Root) -> pl.DataFram
             f"{path}: {key} {min(lost)!r} is missing, of which there are activations; "
             f"make both again with 'snakemake --cores 2 --forcerun {path}'"
         )
-    asked = pl.DataFrame({key: ids}, schema={key: pl.String})
-    return asked.join(table, on=key, how="left", maintain_order="left")
+    wanted = pl.DataFrame({key: ids}, schema={key: pl.String})
+    return wanted.join(table, on=key, how="left", maintain_order="left")
 
 
 def _places(manifest: Path, name: str) -> list[np.ndarray]:

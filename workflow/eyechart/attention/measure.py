@@ -133,8 +133,8 @@ class ItemTracer:
             logger.warning("item %r: %s", item["item_id"], what)
             return
         addresses = list(self.tracer.blocks)
-        said = lens.at_answer(self.head, trace)
-        self.tables.add_lens(item, addresses, said, [self.text(i) for i in said.top])
+        predictions = lens.at_answer(self.head, trace)
+        self.tables.add_lens(item, addresses, predictions, [self.text(i) for i in predictions.top])
         if self.reasons["words"]:
             return
         read = lens.at_tokens(self.head, trace, trace.words, self.settings.top)

@@ -75,20 +75,20 @@ class Tables:
             self.maps.append(self._table(item, address, columns, MAPS))
 
     def add_lens(
-        self, item: Item, addresses: Sequence[str], said: LensPredictions, top: list[str]
+        self, item: Item, addresses: Sequence[str], predictions: LensPredictions, top: list[str]
     ) -> None:
         """Add the logit lens at the answer position."""
         choices, right = item["choices"], item["choices"].index(item["answer"])
-        predicted, first = said.predicted(), said.first_layer()
+        predicted, first = predictions.predicted(), predictions.first_layer()
         for n, address in enumerate(addresses):
-            logs = said.log_probability[n]
+            logs = predictions.log_probability[n]
             columns = {
                 "place": [ANSWER],
                 "role": [ANSWER],
                 "log_probability": [logs.tolist()],
                 "p_right": [share_of(logs, right)],
                 "predicted": [choices[predicted[n]]],
-                "rank": [int(said.rank[n, right])],
+                "rank": [int(predictions.rank[n, right])],
                 "word": [top[n]],
                 "final": [choices[predicted[-1]]],
                 "first_layer": [first],

@@ -57,14 +57,14 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
     there are no candidates.
     """
     rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
-    asked = [r for r in rows if r["group_split"] == "test" and traceable(r)]
-    if not asked:
+    candidates = [r for r in rows if r["group_split"] == "test" and traceable(r)]
+    if not candidates:
         raise UserError(
             f"{path}: no item to trace, expected items of test groups with an image, choices and "
             "an answer among them"
         )
     tasks: dict[str, list[Item]] = {}
-    for row in asked:
+    for row in candidates:
         tasks.setdefault(row["task"], []).append(row)
     kept = [row for name in tasks for row in drawn(tasks[name], most, seed)]
     return sorted(kept, key=lambda row: str(row["item_id"]))

@@ -100,9 +100,9 @@ class Summary:
         chance = 1 / pl.col("log_probability").list.len()
         table = table.with_columns(chance.alias("chance"))
         for task, part in by_task(table):
-            said = part.filter(pl.col("place") == ANSWER)
-            if len(said):
-                yield from self.said(task, said)
+            answers = part.filter(pl.col("place") == ANSWER)
+            if len(answers):
+                yield from self.answers(task, answers)
             for role in part.filter(pl.col("place") != ANSWER)["role"].unique().sort():
                 here = part.filter(pl.col("role") == role)
                 keys = ["item_id", "group", "address", "head"]
@@ -111,7 +111,7 @@ class Summary:
                 )
                 yield from self.one(task, "lens_p_right", role, mean, "p_right")
 
-    def said(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    def answers(self, task: str, part: pl.DataFrame) -> Iterator[dict[str, Any]]:
         """Yield the right choice's probability, and the share of items whose answer is settled."""
         block = pl.col("address").str.split(".").list.last().cast(pl.Int32)
         order = part.group_by("item_id").agg(block.min().alias("lowest"))
@@ -212,7 +212,7 @@ def main(
     settings: Json,
 ) -> None:
     """Write the summary; its notes say what a model does not support."""
-    looked, told = read_noted(attention, ATTENTION)
+    looked, attention_notes = read_noted(attention, ATTENTION)
     would, also = read_noted(lens, LENS)
     for path, table in ((attention, looked), (lens, would)):
         for pair in pl.DataFrame(table).select("model", "dataset").unique().rows():
@@ -222,7 +222,7 @@ def main(
                 )
     summary = Summary(model, dataset, settings["draws"], seed)
     rows = [*summary.attention(pl.DataFrame(looked)), *summary.lens(pl.DataFrame(would))]
-    notes = {f"attention_{k}": v for k, v in told.items()} | {
+    notes = {f"attention_{k}": v for k, v in attention_notes.items()} | {
         f"lens_{k}": v for k, v in also.items()
     }
     write_noted(output, pa.Table.from_pylist(corrected(rows), SUMMARY), notes)

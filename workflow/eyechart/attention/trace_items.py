@@ -100,16 +100,16 @@ def main(
     flags: LoadFlags,
 ) -> None:
     """Write the four tables."""
-    asked = choose_items(items, settings.items, seed)
+    chosen = choose_items(items, settings.items, seed)
     table = read_table(images, ["image_id", "path"])
     paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    for name in {image for item in asked for image in item["images"]} - set(paths):
+    for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
-    marks = marks_by_item(asked, next(iter(regions), None), paths, seed)
+    marks = marks_by_item(chosen, next(iter(regions), None), paths, seed)
     adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
     tables = Tables(model, dataset)
     tracer = ItemTracer(adapter, settings, paths, tables, refused)
-    for item in tqdm(asked, unit=" items", mininterval=1.0):
+    for item in tqdm(chosen, unit=" items", mininterval=1.0):
         tracer.trace_item(item, marks[item["item_id"]])
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():

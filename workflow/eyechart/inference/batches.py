@@ -71,7 +71,7 @@ def out_of_memory(error: Exception) -> bool:
     """Return whether an error of GPU or CPU means that memory ran out."""
     if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
         return True
-    said = str(error)
+    text = str(error)
     return isinstance(error, RuntimeError) and (
-        "out of memory" in said or "can't allocate memory" in said
+        "out of memory" in text or "can't allocate memory" in text
     )

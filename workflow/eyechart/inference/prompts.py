@@ -99,7 +99,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
     >>> parse("(B) blue", ["red", "blue"], ["a", "b"])
     'blue'
     """
-    said = _plain(text)
+    plain = _plain(text)
     stated = []
     for n, choice in enumerate(choices):
         forms = {_plain(choice)}
@@ -107,7 +107,7 @@ def parse(text: str, choices: Sequence[str], letters: Sequence[str] | None) -> s
             marks = [mark.format(letters[n]) for mark in MARKS]
             forms |= {_plain(mark) for mark in marks}
             forms |= {f"{mark} {_plain(choice)}" for mark in marks}
-        if said in forms:
+        if plain in forms:
             stated.append(choice)
     return stated[0] if len(stated) == 1 else None
 

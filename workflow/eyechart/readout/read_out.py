@@ -125,18 +125,18 @@ def main(
 ) -> None:
     """Run the step."""
     names = {"model": model, "dataset": dataset}
-    asked = read_readout_items(items, regions)
-    sighted = read_sighted(answers[0], names, asked) if answers else {}
+    wanted = read_readout_items(items, regions)
+    sighted = read_sighted(answers[0], names, wanted) if answers else {}
     known_heads = read_heads(heads[0], model) if heads else NO_HEADS
     sources = [ActivationSource(path, names) for path in manifests]
     sources.sort(key=lambda source: source.scope != "image")
     views = {k: v for source in sources for k, v in views_of(source).items()}
     skipped = SkippedItems()
-    reader = ReadoutContext(asked, (dataset, seed), views, skipped)
+    reader = ReadoutContext(wanted, (dataset, seed), views, skipped)
     found = list(read_all(reader, sources, known_heads, threads))
     if not found:
         skipped.note(f"{dataset}: nothing could be read out of {model}")
-    rows = score_readouts(found, asked, sighted, names)
+    rows = score_readouts(found, wanted, sighted, names)
     scored, shown = as_tables(rows, found, skipped)
     write_table(predictions, shown)
     write_table(scores, scored)

@@ -147,8 +147,8 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
                 _log.info("%s: %s; trying again", url, error)
                 time.sleep(_PAUSE_S * 2**failures)
             except requests.RequestException as error:
-                told = f"{url}: cannot be fetched ({error}); correct the address"
-                raise UserError(told) from None
+                sentence = f"{url}: cannot be fetched ({error}); correct the address"
+                raise UserError(sentence) from None
 
 
 def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:

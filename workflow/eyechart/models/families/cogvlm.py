@@ -75,10 +75,10 @@ class CogVLM(RemoteAdapter):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the image tokens and then the question, in the model's VQA format."""
         self.check_number(prompt, len(images))
-        asked, pattern = prompt, "vqa"
+        turn, pattern = prompt, "vqa"
         if self.spec.turn is not None:
-            asked, pattern = self.spec.turn.format(images="", question=prompt), "base"
-        first, *words = self._built(asked, None, pattern)["input_ids"].tolist()
+            turn, pattern = self.spec.turn.format(images="", question=prompt), "base"
+        first, *words = self._built(turn, None, pattern)["input_ids"].tolist()
         shown = [EDGE, *[IMAGE] * self.tokens_per_tile(), EDGE] * len(images)
         row = Row([first, *shown, *words])
         self.check_length(prompt, len(row.ids))

@@ -46,14 +46,14 @@ class InstructBlip(Blip2):
     def row(self, prompt: str, images: Sequence[PreparedImage]) -> Row:
         """Return the prompt's tokens for the language model and for the queries."""
         row = super().row(prompt, images)
-        asked = list(self.processor.qformer_tokenizer(prompt)["input_ids"])
-        return replace(row, inputs={**row.inputs, "asked": asked})
+        question = list(self.processor.qformer_tokenizer(prompt)["input_ids"])
+        return replace(row, inputs={**row.inputs, "question": question})
 
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad both on the right: left padding would shift the queries' positions."""
         found = super().tokens(rows, encoded)
         filler = self.processor.qformer_tokenizer.pad_token_id or 0
-        ids, valid = pad([row.inputs["asked"] for row in rows], filler)
+        ids, valid = pad([row.inputs["question"] for row in rows], filler)
         found.inputs["qformer_input_ids"] = ids.to(self.device)
         found.inputs["qformer_attention_mask"] = valid.long().to(self.device)
         found.inputs["pixel_values"] = torch.cat([s.more["pixels"] for s in encoded])

@@ -72,8 +72,8 @@ class InternLMXComposer(RemoteAdapter):
         code: Any = sys.modules[made.__module__]
         code.get_font = lambda: None
         kind = loading.attention or spec.attention or "eager"
-        asked = replace(loading, attention=kind)
-        model, device = load_model(made, folder, spec, asked, cls.UNUSED)
+        options = replace(loading, attention=kind)
+        model, device = load_model(made, folder, spec, options, cls.UNUSED)
         model.tokenizer = processor
         return model, device
 

@@ -73,13 +73,13 @@ class MiniCPMO(RemoteAdapter):
         """Run encoder and connector over the slices of an image."""
         (image,) = images
         slices = [image.inputs[str(n)] for n in range(image.rows)]
-        asked = {
+        request = {
             "pixel_values": [[s.to(self.device, self.dtype) for s in slices]],
             "tgt_sizes": [image.inputs["sizes"].to(self.device)],
             "input_ids": torch.zeros(1, 1, dtype=torch.long, device=self.device),
             "image_bound": [[]],  # a prompt of one token, without a position for the image
         }
-        _, found = self.model.get_vllm_embedding(asked)
+        _, found = self.model.get_vllm_embedding(request)
         return [EncodedImage(found[0].flatten(0, 1))]  # from (slices, queries, d)
 
     def layout(

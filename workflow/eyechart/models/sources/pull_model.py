@@ -76,11 +76,11 @@ def log_plan(model: str, spec: Spec, plan: Plan) -> None:
     """Log the plan: commit, size, licence, gated or not."""
     for found in plan.snapshots:
         sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
-        said = f"{spec.licence}; the hub says {found.licence}"
+        licences = f"{spec.licence}; the hub says {found.licence}"
         _log.info(
             "%s: %s at %s, %d of %d files, %s, licence %s, gated: %s",
             *(model, found.repository, found.commit, len(sizes), len(found.files)),
-            *(_size(sum(sizes)), said if found is plan.snapshots[0] else found.licence),
+            *(_size(sum(sizes)), licences if found is plan.snapshots[0] else found.licence),
             "yes" if found.gated else "no",
         )
 

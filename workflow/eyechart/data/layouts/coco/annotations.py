@@ -44,10 +44,10 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
     allow_missing : whether annotations may name missing images, which are then left out
     """
     things = _load(root, layout.instances(split), split)
-    told = _load(root, layout.captions(split), split)
+    texts = _load(root, layout.captions(split), split)
     _check_objects(things, root / layout.instances(split))
-    _check_captions(told, root / layout.captions(split))
-    objects, captions = _index(things), _index(told)
+    _check_captions(texts, root / layout.captions(split))
+    objects, captions = _index(things), _index(texts)
     absent = _absent(split, [objects, captions], acquired)
     _report(root / layout.instances(split), absent, allow_missing)
     ids = [i for i in sorted(objects.imgs) if _path(split, objects.imgs[i]) not in absent]
@@ -115,10 +115,10 @@ def _check_objects(found: Row, path: Path) -> None:
 
 def _check_captions(found: Row, path: Path) -> None:
     _check_rows(found, "annotations", ("id", "image_id", "caption"), path)
-    for index, told in enumerate(found["annotations"]):
-        if not isinstance(told["caption"], str):
+    for index, entry in enumerate(found["annotations"]):
+        if not isinstance(entry["caption"], str):
             where = f"{path}: annotations[{index}]"
-            raise UserError(f"{where}: caption is {told['caption']!r}, expected text")
+            raise UserError(f"{where}: caption is {entry['caption']!r}, expected text")
 
 
 def _check_rows(found: Row, key: str, fields: tuple[str, ...], path: Path) -> None:
@@ -158,15 +158,15 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
     if not absent:
         return
     names = sorted(absent)
-    told = (
+    sentence = (
         f"{path}: of the images that it or the captions name, {len(names)} are missing, with "
         f"{sum(absent.values())} annotations"
     )
-    _log.warning("%s: %s", told, ", ".join(names))
+    _log.warning("%s: %s", sentence, ", ".join(names))
     if not allowed:
         more = ", …" if len(names) > _SHOWN else ""
         raise UserError(
-            f"{told}, first {', '.join(names[:_SHOWN])}{more}; restore them and acquire the "
+            f"{sentence}, first {', '.join(names[:_SHOWN])}{more}; restore them and acquire the "
             "dataset again, or set allow_missing: true to leave them out"
         )
 

@@ -43,11 +43,11 @@ def main(args: Writing) -> None:
     """Write the questions and patterns, then the receipt."""
     files, pairs = read_shards(args.shards, args.root, "pairs", order="pair")
     split = only_split(args)
-    asked = [row for p in pairs for row in question_rows(p, (args.dataset, split), args.seed)]
+    questions = [row for p in pairs for row in question_rows(p, (args.dataset, split), args.seed)]
     types = [[number, TYPES[p["pattern"]]] for p in pairs for number in numbers(p["pair"])]
-    files.append(write_csv(args.root / "Questions.csv", QUESTIONS, asked))
+    files.append(write_csv(args.root / "Questions.csv", QUESTIONS, questions))
     files.append(write_csv(args.root / "Patterns.csv", PATTERNS, types))
-    finish(args, "mmvp", {split: (len(types), len(asked))}, files)
+    finish(args, "mmvp", {split: (len(types), len(questions))}, files)
 
 
 if __name__ == "__main__":

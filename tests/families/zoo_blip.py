@@ -1,7 +1,7 @@
 """Models whose queries ask the picture, tiny and random."""
 
 import transformers as T
-from zoo_parts import bpe, fam, ip, llama, vit
+from zoo_parts import SQUARE, bpe, fam, ids, ip, llama, qformer, vit
 
 
 def _opt(tok):
@@ -13,9 +13,7 @@ def _opt(tok):
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=512,
-        bos_token_id=tok.bos_token_id,
-        eos_token_id=tok.eos_token_id,
-        pad_token_id=tok.pad_token_id,
+        **ids(tok),
     )
 
 
@@ -25,22 +23,11 @@ def blip2():
     cfg = T.Blip2Config(
         vision_config=T.Blip2VisionConfig(**vit()),
         text_config=_opt(tok),
-        qformer_config=T.Blip2QFormerConfig(
-            vocab_size=len(tok),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            encoder_hidden_size=32,
-            cross_attention_frequency=2,
-            pad_token_id=tok.pad_token_id,
-        ),
+        qformer_config=T.Blip2QFormerConfig(**qformer(tok, cross_attention_frequency=2)),
         num_query_tokens=6,
         image_token_index=tok.convert_tokens_to_ids("<image>"),
     )
-    proc = T.Blip2Processor(
-        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, num_query_tokens=6
-    )
+    proc = T.Blip2Processor(ip("BlipImageProcessor", size=SQUARE), tok, num_query_tokens=6)
     return T.Blip2ForConditionalGeneration(cfg), proc
 
 
@@ -61,20 +48,12 @@ def blip2_t5():
     cfg = T.Blip2Config(
         vision_config=T.Blip2VisionConfig(**vit()),
         text_config=t5,
-        qformer_config=T.Blip2QFormerConfig(
-            vocab_size=len(tok),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            encoder_hidden_size=32,
-            pad_token_id=tok.pad_token_id,
-        ),
+        qformer_config=T.Blip2QFormerConfig(**qformer(tok)),
         num_query_tokens=6,
         image_token_index=tok.convert_tokens_to_ids("<image>"),
     )
     return T.Blip2ForConditionalGeneration(cfg), T.Blip2Processor(
-        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, num_query_tokens=6
+        ip("BlipImageProcessor", size=SQUARE), tok, num_query_tokens=6
     )
 
 
@@ -85,19 +64,11 @@ def instructblip():
     cfg = T.InstructBlipConfig(
         vision_config=T.InstructBlipVisionConfig(**vit()),
         text_config=T.LlamaConfig(**llama(tok)),
-        qformer_config=T.InstructBlipQFormerConfig(
-            vocab_size=len(qtok),
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            encoder_hidden_size=32,
-            pad_token_id=qtok.pad_token_id,
-        ),
+        qformer_config=T.InstructBlipQFormerConfig(**qformer(qtok)),
         num_query_tokens=6,
         image_token_index=tok.convert_tokens_to_ids("<image>"),
     )
     proc = T.InstructBlipProcessor(
-        ip("BlipImageProcessor", size={"height": 32, "width": 32}), tok, qtok, num_query_tokens=6
+        ip("BlipImageProcessor", size=SQUARE), tok, qtok, num_query_tokens=6
     )
     return T.InstructBlipForConditionalGeneration(cfg), proc

@@ -2,7 +2,7 @@
 
 import transformers as T
 from tokenizers.processors import TemplateProcessing
-from zoo_parts import bpe, fam, ip, vit
+from zoo_parts import SQUARE, bpe, fam, ids, ip, vit
 
 
 @fam
@@ -24,15 +24,12 @@ def clip():
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
             "max_position_embeddings": 77,
-            "bos_token_id": tok.bos_token_id,
-            "eos_token_id": tok.eos_token_id,
-            "pad_token_id": tok.pad_token_id,
+            **ids(tok),
         },
         projection_dim=24,
     )
     return T.CLIPModel(cfg), T.CLIPProcessor(
-        ip("CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
-        tok,
+        ip("CLIPImageProcessor", size={"shortest_edge": 32}, crop_size=SQUARE), tok
     )
 
 
@@ -49,46 +46,27 @@ def siglip():
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
             "max_position_embeddings": 24,
-            "bos_token_id": tok.bos_token_id,
-            "eos_token_id": tok.eos_token_id,
-            "pad_token_id": tok.pad_token_id,
+            **ids(tok),
             "projection_size": 32,
         },
     )
-    return T.SiglipModel(cfg), T.SiglipProcessor(
-        ip("SiglipImageProcessor", size={"height": 32, "width": 32}), tok
-    )
+    return T.SiglipModel(cfg), T.SiglipProcessor(ip("SiglipImageProcessor", size=SQUARE), tok)
+
+
+def _dinov2(config, model, **changes):
+    sizes = {k: v for k, v in vit().items() if k != "intermediate_size"} | {"mlp_ratio": 2}
+    images = ip("BitImageProcessor", size={"shortest_edge": 32}, crop_size=SQUARE)
+    return model(config(**sizes, **changes)), images
 
 
 @fam
 def dinov2():
-    cfg = T.Dinov2Config(
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-        mlp_ratio=2,
-    )
-    return T.Dinov2Model(cfg), ip(
-        "BitImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    )
+    return _dinov2(T.Dinov2Config, T.Dinov2Model)
 
 
 @fam
 def dinov2_registers():
-    cfg = T.Dinov2WithRegistersConfig(
-        hidden_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        image_size=32,
-        patch_size=8,
-        mlp_ratio=2,
-        num_register_tokens=4,
-    )
-    return T.Dinov2WithRegistersModel(cfg), ip(
-        "BitImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    )
+    return _dinov2(T.Dinov2WithRegistersConfig, T.Dinov2WithRegistersModel, num_register_tokens=4)
 
 
 @fam
@@ -101,7 +79,7 @@ def vit_mae():
         decoder_intermediate_size=32,
         mask_ratio=0.75,
     )
-    return T.ViTMAEModel(cfg), ip("ViTImageProcessor", size={"height": 32, "width": 32})
+    return T.ViTMAEModel(cfg), ip("ViTImageProcessor", size=SQUARE)
 
 
 @fam
@@ -114,6 +92,4 @@ def vit_mae_pretraining():
 @fam
 def vit_classifier():
     cfg = T.ViTConfig(**vit(), num_labels=5)
-    return T.ViTForImageClassification(cfg), ip(
-        "ViTImageProcessor", size={"height": 32, "width": 32}
-    )
+    return T.ViTForImageClassification(cfg), ip("ViTImageProcessor", size=SQUARE)

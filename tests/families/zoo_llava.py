@@ -1,7 +1,7 @@
 """LLaVA and what grew out of it, tiny and random."""
 
 import transformers as T
-from zoo_parts import TV, bpe, fam, ip, llama, tmpl, vit
+from zoo_parts import SQUARE, TV, bpe, fam, ip, llama, tmpl, vit
 
 
 @fam
@@ -14,7 +14,7 @@ def llava():
         image_seq_length=16,
     )
     proc = T.LlavaProcessor(
-        ip("CLIPImageProcessor", size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+        ip("CLIPImageProcessor", size={"shortest_edge": 32}, crop_size=SQUARE),
         tok,
         patch_size=8,
         vision_feature_select_strategy="default",
@@ -38,7 +38,7 @@ def llava_next():
         ip(
             "LlavaNextImageProcessor",
             size={"shortest_edge": 32},
-            crop_size={"height": 32, "width": 32},
+            crop_size=SQUARE,
             image_grid_pinpoints=pin,
         ),
         tok,
@@ -63,13 +63,9 @@ def llava_onevision():
         vision_feature_layer=-1,
         vision_feature_select_strategy="full",
     )
-    vp = T.LlavaOnevisionVideoProcessor(size={"height": 32, "width": 32}) if TV else None
+    vp = T.LlavaOnevisionVideoProcessor(size=SQUARE) if TV else None
     proc = T.LlavaOnevisionProcessor(
-        ip(
-            "LlavaOnevisionImageProcessor",
-            size={"height": 32, "width": 32},
-            image_grid_pinpoints=pin,
-        ),
+        ip("LlavaOnevisionImageProcessor", size=SQUARE, image_grid_pinpoints=pin),
         tok,
         vp,
         num_image_tokens=16,
@@ -83,14 +79,7 @@ def llava_onevision():
 def pixtral():
     tok = bpe(special=["[IMG]", "[IMG_BREAK]", "[IMG_END]"], padding_side="left")
     cfg = T.LlavaConfig(
-        vision_config=T.PixtralVisionConfig(
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            image_size=64,
-            patch_size=8,
-        ),
+        vision_config=T.PixtralVisionConfig(**vit(image_size=64)),
         text_config=T.MistralConfig(**llama(tok), sliding_window=None),
         image_token_index=tok.convert_tokens_to_ids("[IMG]"),
         vision_feature_layer=-1,
@@ -132,11 +121,7 @@ def aya_vision():
     )
     proc = T.AyaVisionProcessor(
         ip(
-            "GotOcr2ImageProcessor",
-            size={"height": 32, "width": 32},
-            crop_to_patches=True,
-            min_patches=1,
-            max_patches=4,
+            "GotOcr2ImageProcessor", size=SQUARE, crop_to_patches=True, min_patches=1, max_patches=4
         ),
         tok,
         patch_size=8,
@@ -158,26 +143,15 @@ def internvl():
     }
     tok = bpe(extra=ex, padding_side="left")
     cfg = T.InternVLConfig(
-        vision_config=T.InternVLVisionConfig(
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            image_size=[32, 32],
-            patch_size=[8, 8],
-        ),
+        vision_config=T.InternVLVisionConfig(**vit(image_size=[32, 32], patch_size=[8, 8])),
         text_config=T.Qwen2Config(**llama(tok)),
         image_token_id=tok.convert_tokens_to_ids("<IMG_CONTEXT>"),
         image_seq_length=4,
     )
-    vp = T.InternVLVideoProcessor(size={"height": 32, "width": 32}) if TV else None
+    vp = T.InternVLVideoProcessor(size=SQUARE) if TV else None
     proc = T.InternVLProcessor(
         ip(
-            "GotOcr2ImageProcessor",
-            size={"height": 32, "width": 32},
-            crop_to_patches=True,
-            min_patches=1,
-            max_patches=4,
+            "GotOcr2ImageProcessor", size=SQUARE, crop_to_patches=True, min_patches=1, max_patches=4
         ),
         tok,
         vp,
@@ -221,7 +195,7 @@ def janus():
         image_token_id=tok.convert_tokens_to_ids("<image_placeholder>"),
     )
     proc = T.JanusProcessor(
-        ip("JanusImageProcessor", size={"height": 32, "width": 32}),
+        ip("JanusImageProcessor", size=SQUARE),
         tok,
         num_image_tokens=16,
         chat_template=tmpl("<image_placeholder>\n"),

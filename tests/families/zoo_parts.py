@@ -10,6 +10,8 @@ CORPUS = [
     "Question : Answer : count objects one two three four five",
 ] * 4
 TV = T.utils.is_torchvision_available()
+SQUARE = {"height": 32, "width": 32}
+ROPE = {"rope_type": "default", "rope_theta": 1e4}
 
 
 def bpe(special=(), bos="<s>", eos="</s>", pad="<pad>", unk=None, extra=None, **how):
@@ -30,6 +32,24 @@ def bpe(special=(), bos="<s>", eos="</s>", pad="<pad>", unk=None, extra=None, **
     return T.PreTrainedTokenizerFast(tokenizer_object=words, model_max_length=2048, **tokens, **how)
 
 
+def ids(tok):
+    """The ids of a tokenizer's special tokens."""
+    return {f"{name}_token_id": getattr(tok, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+
+
+def qformer(tok, **changes):
+    """The sizes of a model whose queries read the image."""
+    return {
+        "vocab_size": len(tok),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "encoder_hidden_size": 32,
+        "pad_token_id": tok.pad_token_id,
+    } | changes
+
+
 def llama(tok, **changes):
     """The sizes of a language model of LLaMA's kind."""
     return {
@@ -40,9 +60,7 @@ def llama(tok, **changes):
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "max_position_embeddings": 2048,
-        "bos_token_id": tok.bos_token_id,
-        "eos_token_id": tok.eos_token_id,
-        "pad_token_id": tok.pad_token_id,
+        **ids(tok),
     } | changes
 
 

@@ -1,13 +1,13 @@
 """Models that read pictures in ways of their own, tiny and random."""
 
 import transformers as T
-from zoo_parts import bpe, fam, ip, llama, tmpl, vit
+from zoo_parts import ROPE, SQUARE, bpe, fam, ip, llama, tmpl, vit
 
 
 @fam
 def paligemma():
     tok = bpe(special=["<unk>"], unk="<unk>", bos="<bos>", eos="<eos>", padding_side="left")
-    ipr = ip("SiglipImageProcessor", size={"height": 32, "width": 32})
+    ipr = ip("SiglipImageProcessor", size=SQUARE)
     ipr.image_seq_length = 16
     proc = T.PaliGemmaProcessor(
         ipr, tok, chat_template=tmpl("<image>")
@@ -45,7 +45,7 @@ def gemma3():
         eoi_token_index=tok.convert_tokens_to_ids("<end_of_image>"),
     )
     proc = T.Gemma3Processor(
-        ip("Gemma3ImageProcessor", size={"height": 32, "width": 32}),
+        ip("Gemma3ImageProcessor", size=SQUARE),
         tok,
         image_seq_length=4,
         chat_template=tmpl("<start_of_image>"),
@@ -56,9 +56,7 @@ def gemma3():
 @fam
 def mllama():
     tok = bpe(bos="<s>", extra={"image_token": "<|image|>"}, padding_side="left")
-    text = llama(
-        tok, num_hidden_layers=4, rope_parameters={"rope_type": "default", "rope_theta": 1e4}
-    )
+    text = llama(tok, num_hidden_layers=4, rope_parameters=ROPE)
     text.pop("max_position_embeddings")
     text.pop("vocab_size")
     cfg = T.MllamaConfig(
@@ -93,7 +91,7 @@ def mllama():
         image_token_index=tok.convert_tokens_to_ids("<|image|>"),
     )
     proc = T.MllamaProcessor(
-        ip("MllamaImageProcessor", size={"height": 32, "width": 32}, max_image_tiles=4),
+        ip("MllamaImageProcessor", size=SQUARE, max_image_tiles=4),
         tok,
         chat_template=tmpl("<|image|>"),
     )
@@ -107,7 +105,7 @@ def phi4_multimodal():
     iid, aid = tok.convert_tokens_to_ids(["<|endoftext10|>", "<|endoftext11|>"])
     cfg = T.Phi4MultimodalConfig(
         **llama(tok, num_key_value_heads=2),
-        rope_parameters={"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 1.0},
+        rope_parameters=ROPE | {"partial_rotary_factor": 1.0},
         vision_config=T.models.phi4_multimodal.Phi4MultimodalVisionConfig(
             **vit(image_size=448, patch_size=14), crop_size=448, image_token_id=iid
         ),

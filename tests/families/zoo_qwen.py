@@ -1,7 +1,7 @@
 """The Qwen-VL models, tiny and random."""
 
 import transformers as T
-from zoo_parts import TV, bpe, fam, ip, llama, tmpl
+from zoo_parts import ROPE, TV, bpe, fam, ip, llama, tmpl
 
 QSP = {
     "extra": {
@@ -43,10 +43,7 @@ def _qproc(P, tok, ps=8):
 def qwen2_vl():
     tok = bpe(**QSP, padding_side="left")
     cfg = T.Qwen2VLConfig(
-        text_config=llama(
-            tok,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
-        ),
+        text_config=llama(tok, rope_parameters=ROPE | {"mrope_section": [2, 2, 2]}),
         vision_config={
             "depth": 3,
             "embed_dim": 32,
@@ -66,10 +63,7 @@ def qwen2_vl():
 def qwen2_5_vl():
     tok = bpe(**QSP, padding_side="left")
     cfg = T.Qwen2_5_VLConfig(
-        text_config=llama(
-            tok,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
-        ),
+        text_config=llama(tok, rope_parameters=ROPE | {"mrope_section": [2, 2, 2]}),
         vision_config={
             "depth": 3,
             "hidden_size": 32,
@@ -91,11 +85,7 @@ def qwen2_5_vl():
 def qwen3_vl():
     tok = bpe(**QSP, padding_side="left")
     cfg = T.Qwen3VLConfig(
-        text_config=llama(
-            tok,
-            head_dim=12,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 2, 2]},
-        ),
+        text_config=llama(tok, head_dim=12, rope_parameters=ROPE | {"mrope_section": [2, 2, 2]}),
         vision_config={
             "depth": 3,
             "hidden_size": 32,

@@ -1,7 +1,7 @@
 """Models that cut pictures into tiles, crops or slices, tiny and random."""
 
 import transformers as T
-from zoo_parts import TV, bpe, fam, ip, llama, tmpl, vit
+from zoo_parts import SQUARE, TV, bpe, fam, ip, llama, tmpl, vit
 
 
 @fam
@@ -31,11 +31,11 @@ def perception_lm(vit_="vanilla"):
         vision_use_cls_token=True,
         projector_pooling_ratio=2,
     )
-    vp = T.PerceptionLMVideoProcessor(size={"height": 32, "width": 32})
+    vp = T.PerceptionLMVideoProcessor(size=SQUARE)
     proc = T.PerceptionLMProcessor(
         vp,
         T.PerceptionLMImageProcessor(
-            size={"height": 32, "width": 32},
+            size=SQUARE,
             tile_size=32,
             max_num_tiles=4,
             vision_input_type=vit_,
@@ -172,13 +172,9 @@ def molmo2():
         frame_end_token_id=c("<frame_end>"),
     )
     ipr = T.Molmo2ImageProcessor(
-        size={"height": 32, "width": 32},
-        patch_size=8,
-        max_crops=4,
-        overlap_margins=[1, 1],
-        pooling_size=[2, 2],
+        size=SQUARE, patch_size=8, max_crops=4, overlap_margins=[1, 1], pooling_size=[2, 2]
     )
-    vp = T.Molmo2VideoProcessor(size={"height": 32, "width": 32}, patch_size=8)
+    vp = T.Molmo2VideoProcessor(size=SQUARE, patch_size=8)
     proc = T.Molmo2Processor(ipr, vp, tok, chat_template=tmpl("<|image|>"))
     return T.Molmo2ForConditionalGeneration(cfg), proc
 

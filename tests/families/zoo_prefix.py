@@ -56,7 +56,7 @@ def gemma3():
 @fam
 def mllama():
     tok = bpe(bos="<s>", extra={"image_token": "<|image|>"}, padding_side="left")
-    text = llama(tok, num_hidden_layers=4, rope_parameters=ROPE)
+    text = llama(tok, num_hidden_layers=4, rope_parameters=dict(ROPE))
     text.pop("max_position_embeddings")
     text.pop("vocab_size")
     cfg = T.MllamaConfig(

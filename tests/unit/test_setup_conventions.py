@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,12 @@ def test_no_file_has_more_than_300_lines() -> None:
         *(ROOT / "bench").glob("*.py"),
     ]
     assert [str(path) for path in files if len(path.read_text().splitlines()) > 300] == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    trees = [ast.walk(ast.parse(path.read_text())) for path in PACKAGE.rglob("*.py")]
+    counts = Counter(n.name for tree in trees for n in tree if isinstance(n, ast.ClassDef))
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("module", PARSED)

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PullPlan:
     """Files to pull: of the checkpoint's repository and of its companions."""
 
     snapshots: list[Snapshot]
@@ -53,8 +53,8 @@ def messages(model: str, spec: Path) -> HubMessages:
     )
 
 
-def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan:
-    """Plan which files to pull from the checkpoint's repository and its companions.
+def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> PullPlan:
+    """PullPlan which files to pull from the checkpoint's repository and its companions.
 
     A companion has no revision in the spec: its commit is locked when it is first pulled.
     """
@@ -69,10 +69,10 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Plan
         named = {file.path: file for file in snapshots[-1].files}
         chosen = choose_companion(repository, named, what, spec.weights)
         wanted |= {f"{repository}/{path}": named[path] for path in chosen}
-    return Plan(snapshots, wanted)
+    return PullPlan(snapshots, wanted)
 
 
-def log_plan(model: str, spec: Spec, plan: Plan) -> None:
+def log_plan(model: str, spec: Spec, plan: PullPlan) -> None:
     """Log the plan: commit, size, licence, gated or not."""
     for found in plan.snapshots:
         sizes = [f.bytes for f in plan.wanted.values() if f.repository == found.repository]
@@ -133,7 +133,7 @@ def check_room(folder: Path, wanted: dict[str, HubFile]) -> None:
         )
 
 
-def pull(hub: Hub, folder: Path, plan: Plan) -> list[dict[str, Any]]:
+def pull(hub: Hub, folder: Path, plan: PullPlan) -> list[dict[str, Any]]:
     """Fetch and verify all files; return their entries."""
     wanted = plan.wanted
     folder.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def messages(model: str, spec: Path) -> HubMessages:
 
 
 def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> PullPlan:
-    """PullPlan which files to pull from the checkpoint's repository and its companions.
+    """Plan which files to pull from the checkpoint's repository and its companions.
 
     A companion has no revision in the spec: its commit is locked when it is first pulled.
     """

@@ -19,9 +19,8 @@ from eyechart.tables.concepts import ALL, ANSWER, CUES, OTHER, PROJECTION, SEPAR
 from eyechart.tables.parquet import read_table
 
 SCHEMAS = {"cues": CUES, "separation": SEPARATION, "projection": PROJECTION}
-PREFERRED = dict.fromkeys(
-    (LM, DECODER), ("last", "image_mean")
-)  # spans to show in full, else in this order:
+# Spans to show in full, by component; else in the order of SPANS
+PREFERRED = dict.fromkeys((LM, DECODER), ("last", "image_mean"))
 SPANS = ("image_mean", "cls", "last", "text_mean", "all_mean")
 METHOD = "centroid"  # shown in charts; neighbours stand in the tables
 

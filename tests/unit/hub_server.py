@@ -5,11 +5,11 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 LARGE = (".safetensors", ".bin", ".gguf", ".onnx", ".h5", ".msgpack")  # kept with Git LFS
@@ -71,15 +71,20 @@ class HubServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[HubServer]:
-    """Serve in its own thread."""
-    with HubServer() as server:
+def running(server: ThreadingHTTPServer) -> Iterator[Any]:
+    """Run a server in its own thread; ``closing`` is an event that its answers wait for."""
+    with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.closing.set()
         server.shutdown()
         thread.join()
+
+
+def serving() -> AbstractContextManager[HubServer]:
+    """Serve an empty hub."""
+    return running(HubServer())
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -3,10 +3,11 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from hub_server import running
 
 from eyechart.data.sources import http as sources_http
 from eyechart.data.sources import versions
@@ -72,16 +73,9 @@ class Answer(BaseHTTPRequestHandler):
             site.closing.wait()
 
 
-@contextmanager
-def serving(data: bytes) -> Iterator[Site]:
-    """Serve in its own thread."""
-    with Site(data) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.closing.set()
-        server.shutdown()
-        thread.join()
+def serving(data: bytes) -> AbstractContextManager[Site]:
+    """Serve a file."""
+    return running(Site(data))
 
 
 def settle_in(folder, monkeypatch):

@@ -1,8 +1,4 @@
-"""The attention stage: which items of which datasets are traced.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The attention stage: which items of which datasets are traced."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

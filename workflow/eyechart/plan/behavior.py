@@ -1,8 +1,4 @@
-"""The behavior stage: which model answers which dataset, and how it is prompted.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The behavior stage: which model answers which dataset, and how it is prompted."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""Where the checkpoint of every model comes from, and whether its own code may run.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""Where the checkpoint of every model comes from, and whether its own code may run."""
 
 from dataclasses import dataclass
 from typing import Any

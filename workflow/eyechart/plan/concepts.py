@@ -1,8 +1,4 @@
-"""The concepts stage: which datasets of coloured words are compared with colours, and how.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The concepts stage: which datasets of coloured words are compared with colours, and how."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

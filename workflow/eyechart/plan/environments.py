@@ -3,9 +3,6 @@
 With ``--use-conda`` a job's environment is created from envs/<env>.yaml. Otherwise, a model in
 ``base`` runs where Snakemake runs, and a model in another environment in ``.venvs/<env>``, which
 ``make env`` builds from the same pins.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
 """
 
 import hashlib

@@ -1,8 +1,4 @@
-"""The mining stage: which two encoders are compared on which dataset.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The mining stage: which two encoders are compared on which dataset."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""The readout stage: which datasets' image tokens are stored and read out.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The readout stage: which datasets' image tokens are stored and read out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

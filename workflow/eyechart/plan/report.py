@@ -1,8 +1,4 @@
-"""The report: which files each section reads, and which figures it has.
-
-Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
-every method with an argument ``wildcards`` once per job.
-"""
+"""The report: which files each section reads, and which figures it has."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -32,12 +32,20 @@ Pooled = dict[str, Any]  # by column: Tensor (b, d), or b Tensors (tokens, d)
 
 @dataclass(frozen=True)
 class Prefix:
-    """Cached prefixes of b prompts, up to their last image tokens."""
+    """Cached prefixes of b prompts, up to their last image tokens.
 
-    valid: Tensor  # bool, shape (b, s)
-    after: Tensor  # int64, shape (b, 1); the next position
-    cache: Any  # keys and values of the s positions
-    # mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
+    Attributes
+    ----------
+    valid : bool, shape (b, s)
+    after : int64, shape (b, 1)
+        The next position.
+    cache : keys and values of the s positions
+    means : mean over the prefix alone, float32, shape (b, d), by column ``<address>/all_mean``
+    """
+
+    valid: Tensor
+    after: Tensor
+    cache: Any
     means: dict[str, Tensor]
 
 
@@ -87,7 +95,10 @@ def together(parts: Sequence[Any]) -> Any:
 def shared_prefix(adapter: LanguageAdapter, rows: Sequence[Row], image: str) -> Row:
     """Return the common prefix of all prompts about the same images, up to the last image token.
 
-    Raise a UserError if prefixes differ, or a prompt ends there; the message names ``image``.
+    Raises
+    ------
+    UserError
+        If prefixes differ, or a prompt ends there; the message names ``image``.
     """
     first = rows[0]
     end = adapter.prefix(first.ids)
@@ -148,7 +159,10 @@ def read_questions(
 ) -> Pooled:
     """Read b rows of packed questions, each row after the prefix in row ``index`` of ``prefix``.
 
-    Result: dict of Tensor, by column, shape (q, d); for all q questions, row after row.
+    Returns
+    -------
+    dict of Tensor, by column, shape (q, d)
+        For all q questions, row after row.
     """
     tokens = adapter.tokens([Row([i for ids in row for i in ids]) for row in rows])
     packed = pack(rows, adapter.device)

@@ -46,9 +46,12 @@ class Preparer:
 
     Parameters
     ----------
-    alone : whether the language model reads every image of the part, even without a question
-    asked : whether the part's questions are read
-    of_image, of_item : locate the tokens of an image, and of a question's images
+    alone : bool
+        Whether the language model reads every image of the part, even without a question.
+    asked : bool
+        Whether the part's questions are read.
+    of_image, of_item : Locator
+        Locate the tokens of an image, and of a question's images.
     """
 
     def __init__(

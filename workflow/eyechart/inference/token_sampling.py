@@ -22,13 +22,16 @@ MOST = 0.5  # of a box, which the chosen views must cover
 def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.ndarray:
     """Return the tokens interpolated at a point, see :func:`weights_at_point`.
 
-    Result: float64, shape (d,).
-
     Parameters
     ----------
     tokens : ndarray, float, shape (t, d)
     places : ndarray, float32, shape (t, 7)
-    x, y : pixels of the image; the centre of pixel (0, 0) is (0.5, 0.5)
+    x, y : float
+        Pixels of the image; the centre of pixel (0, 0) is (0.5, 0.5).
+
+    Returns
+    -------
+    ndarray, float64, shape (d,)
     """
     return _mean(tokens, weights_at_point(places, x, y))
 
@@ -47,8 +50,16 @@ def weights_in_box(
 
     Among the views that cover more than half of the box, those with the smallest tokens are used;
     if there are none, those that cover most of it. Views with equal token size are combined,
-    because a box may extend across several tiles. Raise an OutsideError if no token overlaps the
-    box. Result: float64, shape (t,).
+    because a box may extend across several tiles.
+
+    Returns
+    -------
+    ndarray, float64, shape (t,)
+
+    Raises
+    ------
+    OutsideError
+        If no token overlaps the box.
     """
     edges = edges_of(places)
     with np.errstate(invalid="ignore"):

@@ -22,13 +22,22 @@ class ItemPrompt:
 
 @dataclass(frozen=True)
 class ExtractionPart:
-    """Images and questions of one part."""
+    """Images and questions of one part.
 
-    images: list[str]  # ids of the part's own images, sorted: the rows of its image file
-    foreign: list[str]  # sorted ids of other parts' images that the part's questions need too
-    items: list[str]  # ids of the part's questions, sorted: the rows of its item file
-    questions: list[ItemPrompt]  # the same questions, by row
-    paths: dict[str, Path]  # file of every image, own or foreign
+    Attributes
+    ----------
+    images : ids of the part's own images, sorted: the rows of its image file
+    foreign : sorted ids of other parts' images that the part's questions need too
+    items : ids of the part's questions, sorted: the rows of its item file
+    questions : the same questions, by row
+    paths : file of every image, own or foreign
+    """
+
+    images: list[str]
+    foreign: list[str]
+    items: list[str]
+    questions: list[ItemPrompt]
+    paths: dict[str, Path]
 
     def order(self) -> list[str]:
         """Return all images in the order in which they are encoded."""
@@ -54,8 +63,12 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
     """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
 
     A question about several images belongs to the part of its first image; questions without an
-    image belong to part 0. Raise a UserError if a question names an image that is not in the image
-    table, or the template is malformed.
+    image belong to part 0.
+
+    Raises
+    ------
+    UserError
+        If a question names an image that is not in the image table, or the template is malformed.
     """
     table = read_table(images, ["image_id", "path"])
     ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()

@@ -45,8 +45,10 @@ def module_of(by: str) -> str:
 def derive(adapter: Adapter, spec: Spec) -> list[str]:
     """Change a loaded model as a derived spec declares; return the components that changed.
 
-    Raise a UserError if the rule does not apply, changes nothing, or changes what it does not
-    declare.
+    Raises
+    ------
+    UserError
+        If the rule does not apply, changes nothing, or changes what it does not declare.
     """
     how = spec.derived
     assert how is not None, "only derived models are made here"

@@ -7,36 +7,47 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Layout:
-    """One layout of files that datasets come in."""
+    """One layout of files that datasets come in.
 
-    prepare_step: str  # writes its tables
-    module: str = ""  # the module that knows its files, imported by name when a step runs
-    # local_step, download_step: acquire it from a path of the user's, or download it
+    Attributes
+    ----------
+    module : the module that knows its files, imported by name when a step runs
+    prepare_step : writes its tables
+    local_step, download_step : acquire it from a path of the user's, or download it
+    draw_step, write_step : render its scenes and write its files, if it can be rendered
+    scene_keys, question_keys : keys of a dataset that its rendered images, and questions, depend on
+    acquire_keys, prepare_keys : keys of a dataset that acquiring it, and its tables, depend on
+    sources : where it may come from
+    item_tasks, image_tasks : its tasks about an image and a question, and about an image alone
+    image_prefix : prefix of further image tasks
+    own_tasks : whether the user's own table names the tasks
+    form : ``question``, or ``which_image`` where a statement is matched with one of two images
+    pairs : whether items come in pairs that are scored together
+    captions : whether images have captions
+    regions : whether choices have regions; then ``prepare_step`` has the flag ``--regions``
+    depth : whether images have depth maps, to train depth heads on
+    """
+
+    prepare_step: str
+    module: str = ""
     local_step: str = "data.sources.local"
     download_step: str = "data.sources.download"
-    # draw_step, write_step: render its scenes and write its files, if it can be rendered
     draw_step: str = ""
     write_step: str = ""
-    # scene_keys, question_keys: keys of a dataset that its rendered images, and questions, depend
-    # on
     scene_keys: Sequence[str] = ()
     question_keys: Sequence[str] = ()
-    # acquire_keys, prepare_keys: keys of a dataset that acquiring it, and its tables, depend on
     acquire_keys: Sequence[str] = ()
     prepare_keys: Sequence[str] = ()
-    sources: Sequence[str] = ("render", "local", "download")  # where it may come from
-    # item_tasks, image_tasks: its tasks about an image and a question, and about an image alone
+    sources: Sequence[str] = ("render", "local", "download")
     item_tasks: Sequence[str] = ()
     image_tasks: Sequence[str] = ()
-    image_prefix: str = ""  # prefix of further image tasks
-    own_tasks: bool = False  # whether the user's own table names the tasks
-    # ``question``, or ``which_image`` where a statement is matched with one of two images
+    image_prefix: str = ""
+    own_tasks: bool = False
     form: str = "question"
-    pairs: bool = False  # whether items come in pairs that are scored together
-    captions: bool = False  # whether images have captions
-    # whether choices have regions; then ``prepare_step`` has the flag ``--regions``
+    pairs: bool = False
+    captions: bool = False
     regions: bool = False
-    depth: bool = False  # whether images have depth maps, to train depth heads on
+    depth: bool = False
 
     @property
     def tasks(self) -> list[str]:
@@ -61,8 +72,10 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
 
     Parameters
     ----------
-    name : the folder's name
-    rendered : whether ``rendering/datasets/<name>`` can render it
+    name : str
+        The folder's name.
+    rendered : bool
+        Whether ``rendering/datasets/<name>`` can render it.
     **more
         Further attributes of :class:`Layout`.
     """

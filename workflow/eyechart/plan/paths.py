@@ -29,10 +29,16 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Pattern:
-    """The path of one kind of file, with the names that distinguish its files in braces."""
+    """The path of one kind of file, with the names that distinguish its files in braces.
 
-    text: str  # the path; its first part is ``<results>`` or a folder of the project
-    about: str = field(compare=False)  # what the file holds, in one line
+    Attributes
+    ----------
+    text : the path; its first part is ``<results>`` or a folder of the project
+    about : what the file holds, in one line
+    """
+
+    text: str
+    about: str = field(compare=False)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -47,7 +53,10 @@ class Pattern:
     def rule(self, **fixed: str) -> str:
         """Return the path for a rule, in which names that are not given stay wildcards.
 
-        Raise a KeyError for a name that the pattern does not have.
+        Raises
+        ------
+        KeyError
+            For a name that the pattern does not have.
         """
         if unknown := [name for name in fixed if name not in self.names]:
             raise KeyError(f"{self.text} has no {unknown[0]!r}; it has {', '.join(self.names)}")
@@ -56,7 +65,10 @@ class Pattern:
     def at(self, results: str = RESULTS, /, **names: str) -> str:
         """Return the path of one file; every name must be given.
 
-        Raise a KeyError for a name that is missing, or that the pattern does not have.
+        Raises
+        ------
+        KeyError
+            For a name that is missing, or that the pattern does not have.
         """
         if missing := [name for name in self.names if name not in names]:
             raise KeyError(f"{self.text} needs {missing[0]!r}")
@@ -65,7 +77,10 @@ class Pattern:
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
         """Return the pattern of the file beside this one with another ending.
 
-        Raise a StopIteration if there is none.
+        Raises
+        ------
+        StopIteration
+            If there is none.
         """
         text = self.text.removesuffix(own) + ending
         return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
@@ -79,10 +94,12 @@ class Pattern:
 
         Parameters
         ----------
-        path : names may contain dots. A path that fits two patterns, such as
-            ``a.predictions.parquet``, belongs to the one with more literal characters
-        results : str, optional; the folder of results. Without it the path may begin with any
-            folders, so that a step can read the names wherever the results are
+        path : str or Path
+            Names may contain dots. A path that fits two patterns, such as
+            ``a.predictions.parquet``, belongs to the one with more literal characters.
+        results : str, optional
+            The folder of results. Without it the path may begin with any folders, so that a
+            step can read the names wherever the results are.
         """
         own = _regex(self.text, results).fullmatch(PurePath(path).as_posix())
         closest = find(path, results) if own else None

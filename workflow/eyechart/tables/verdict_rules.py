@@ -16,9 +16,11 @@ class VerdictThresholds:
 
     Attributes
     ----------
-    alpha : a difference is significant if q is below, and a stage is above its floor if a one-sided
-        test at this level says so
-    margin : share of items. Smaller differences, from chance or between stages, do not count
+    alpha : float
+        A difference is significant if q is below, and a stage is above its floor if a one-sided
+        test at this level says so.
+    margin : float
+        Share of items. Smaller differences, from chance or between stages, do not count.
     """
 
     alpha: float

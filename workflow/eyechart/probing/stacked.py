@@ -15,7 +15,7 @@ from torch import Tensor
 from eyechart.core.randomness import generator
 from eyechart.probing.training_plan import Data
 
-MEMORY = 10  # pairs of steps and changes of the gradient that L-BFGS keeps
+MEMORY = 10
 TOLERANCE = 1e-6  # nats above the minimum at which a probe is at its optimum
 _CURVATURE = 0.125  # of the cross-entropy in the logits, about; at most 0.25
 _PER_MEMBER = (
@@ -226,8 +226,9 @@ class ProbeStack:
         new = self.order[0]
         self.order = order = [*self.order[1:], new]
         self.past[:, :, [new, MEMORY + new]] = pair
-        beside = torch.cat([pair, self.grad[:, :, None]], 2).transpose(2, 3)
-        (with_change, with_turn, with_grad) = (self.past @ beside).unbind(3)  # each (a, v, 2m)
+        beside = torch.cat([pair, self.grad[:, :, None]], 2)
+        # In this order the product is twice as fast as the other way round
+        with_change, with_turn, with_grad = (beside @ self.past.mT).unbind(2)  # each (a, v, 2m)
         crossed, squares = self.products
         crossed[:, :, new], crossed[:, :, :, new] = (
             with_change[..., MEMORY:],

@@ -37,6 +37,8 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
+    seen : bool, shape (b, s)
+        Which positions later tokens attend to: all valid ones, if text sees images.
     after : int64, shape (b, 1)
         The next position.
     cache : keys and values of the s positions
@@ -44,6 +46,7 @@ class Prefix:
     """
 
     valid: Tensor
+    seen: Tensor
     after: Tensor
     cache: Any
     means: dict[str, Tensor]
@@ -138,7 +141,8 @@ def read_prefix(
     with pass_mode(gradients), read_outputs(adapter.model, wanted, see, stop=True):
         positions = adapter.positions(tokens)
         adapter.read(tokens, positions=positions, cache=cache)
-    return Prefix(tokens.valid, after(tokens, positions), cache, means), pooled
+    seen = adapter.seen_later(tokens)
+    return Prefix(tokens.valid, seen, after(tokens, positions), cache, means), pooled
 
 
 def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
@@ -176,7 +180,7 @@ def read_questions(
 
     with pass_mode(gradients):
         which = torch.tensor(index, device=adapter.device)
-        past = prefix.valid[which]  # (b, s)
+        past = prefix.seen[which]  # (b, s)
         with read_outputs(adapter.model, wanted, see, stop=True):
             places = prefix.after[which] + packed.offset
             adapter.read(tokens, packed.mask(past), places, select(prefix, which))

@@ -9,7 +9,6 @@ from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.addresses import SPANS, columns
 from eyechart.tables.regions import box, point
 
-
 SIZES = {"p0": (64, 40), "p1": (40, 88), "p2": (30, 30)}
 
 

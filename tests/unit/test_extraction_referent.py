@@ -170,7 +170,7 @@ def test_rows_without_a_region_are_null_and_other_columns_must_be_numbers(tmp_pa
     values[1, 0] = np.nan
     for column in (last, referent):  # a vector that is NaN in part is a fault
         with (
-            pytest.raises(UserError, match="NaN in the activations of '[ab]'"),
+            pytest.raises(UserError, match=r"NaN in the activations of '[ab]'"),
             open_shard(path, ["a", "b"], [column], "float16", {"scope": "item"}) as shard,
         ):
             shard.add([0, 1], {column.name: values})
@@ -185,7 +185,12 @@ BAD = {
         r"point REF at \(48, 9\) does not lie on p000",
     ),
     "beyond": ("q0-0", "p000", box("REF", 40, 9, 49, 20), r"box REF at .* does not lie on p000"),
-    "no area": ("q0-0", "p000", box("REF", 5, 9, 5, 20), r"box REF at \(5, 9, 20\) has no area on"),
+    "no area": (
+        "q0-0",
+        "p000",
+        box("REF", 5, 9, 5, 20),
+        r"box REF at \(5, 9, 5, 20\) has no area on",
+    ),
     "other image": ("q0-0", "p001", box("REF", 1, 1, 9, 9), "'p001', which is not its image"),
 }
 

@@ -232,9 +232,9 @@ class Engine:
             return passes.to_numpy(found)
 
         by_length = sorted(prompts, key=lambda p: len(p.row.ids))
-        for few, values in self.batches.over(by_length, read):
+        for few, pooled in self.batches.over(by_length, read):
             named = [" and ".join(p.image_ids) for p in few]
-            values = self._keep(values, [p.regions for p in few])
+            values = self._keep(pooled, [p.regions for p in few])
             places = self.of_item.columns(values, [p.places for p in few], named)
             self._emit(emit, [p.number for p in few], values | places)
 

@@ -94,7 +94,7 @@ class PassWeights:
             key = box_key, span, tokens.shape
             if key not in self._masks:
                 own = tokens.cpu().numpy()
-                laid = self._lay(own, box_key, span, columns[0].name)
+                laid = self._lay(own, box_key, span, address.address)
                 self._masks[key] = torch.from_numpy(laid).to(tokens.device)
             found[span] = self._masks[key]
         return found
@@ -108,9 +108,8 @@ class PassWeights:
             weights = row.weights[key, span]
             if weights.shape[1] != own.sum():
                 raise UserError(
-                    f"{self.adapter.spec.checkpoint}: {name.split('/')[0]} has {own.sum()} image "
-                    f"tokens and {weights.shape[1]} places, expected as many; leave the span "
-                    f"{span} out at this address"
+                    f"{self.adapter.spec.checkpoint}: {name} has {own.sum()} image tokens and "
+                    f"{weights.shape[1]} places, expected as many; leave the span {span} out there"
                 )
             into[:count, own] = weights
         return laid

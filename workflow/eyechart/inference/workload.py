@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from eyechart.core.errors import UserError
 from eyechart.tables.parquet import read_table
@@ -126,7 +126,7 @@ def read_referents(path: Path, items: Path, images: Path, encoder: bool) -> dict
     known = {row["item_id"]: row for row in read_table(items, columns).to_pylist()}
     named = read_regions(path, CANVAS)
     named |= read_regions(path, ALONE) if encoder else {}
-    found = {}
+    found: dict[str, Regions] = {}
     for item, of_item in named.items():
         if item not in known:
             raise UserError(f"{path}: item {item!r} is not in {items}")

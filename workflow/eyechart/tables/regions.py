@@ -38,7 +38,7 @@ corner of the first pixel is (0, 0).
 seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown, and an encoder too if
   the item has no row `alone`
 image_id: The image of the region
-name: `REF` for what the item is about (`REF2`, … if several things are), `OTHER` for another thing of
+name: `REF` for what the item is about (`REF2`, … for further things), `OTHER` for another thing of
   the same image, or the letter of a choice
 shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
@@ -77,7 +77,7 @@ class Region(NamedTuple):
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
         """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""
         if not self.within(*size):
-            at = ", ".join(f"{value:g}" for value in dict.fromkeys(self[2:]))
+            at = ", ".join(f"{edge:g}" for edge in self[2 : 4 if self.shape == POINT else 6])
             flat = self.shape != POINT and not (self.left < self.right and self.top < self.bottom)
             fault = "has no area" if flat else "does not lie"
             raise UserError(

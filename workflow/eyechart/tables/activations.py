@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
@@ -87,14 +88,15 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
     for path in part_paths(manifest_path, manifest):
         column = read_table(path, [name]).column(name).combine_chunks()
         there = column.is_valid().to_numpy(zero_copy_only=False)
-        values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
-        if not np.isfinite(values).all():
-            row = np.flatnonzero(there)[int(np.argwhere(~np.isfinite(values))[0, 0])]
+        values = np.full((len(column), width), np.nan, np.float32)
+        values[there] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        wrong = ~np.isfinite(values).all(axis=1) & (there | (not name.endswith(REGION_SPANS)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise UserError(
                 f"{path}: column {name!r}, row {row}: NaN or infinity, expected finite numbers"
             )
-        chunks.append(np.full((len(column), width), np.nan, np.float32))
-        chunks[-1][there] = values
+        chunks.append(values)
     return np.concatenate(chunks)  # (n, d)
 
 

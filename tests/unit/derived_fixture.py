@@ -31,14 +31,15 @@ def build_registry(folder):
     return folder
 
 
-def make(folder, name, examples=None, /, **derived):
+def make(folder, name, examples=(), /, **derived):
     """Derive a model by the step; return base and derived model, loaded."""
     base = derived["from"]
     (folder / f"{name}.yaml").write_text(yaml.safe_dump({"derived": derived}))
     output = folder / "data" / name / NAME
     flags = {"model": name, "spec": folder / f"{name}.yaml", "base": folder / "data" / base}
-    flags |= {"output": output} | ({"examples": json.dumps(examples)} if examples else {})
-    derive_model.main([str(word) for k, v in flags.items() for word in (f"--{k}", v)])
+    flags |= {"output": output}
+    words = [str(word) for k, v in flags.items() for word in (f"--{k}", v)]
+    derive_model.main([*words, "--examples", *examples, "--split", "group"])
     specs = [read_spec(folder / f"{n}.yaml") for n in (base, name)]
     loaded = [load(s, folder / "data" / n, CPU) for s, n in zip(specs, (base, name), strict=True)]
     return *loaded, json.loads(output.read_text())

@@ -1,7 +1,6 @@
 """Patients: each lesion, folded into a checkpoint, equals the lesion applied directly."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -188,16 +187,16 @@ def marked(tmp_path_factory):
     ):
         rows = [{**dict.fromkeys(schema.names), **row} for row in listed]
         write_table(folder / f"{name}.parquet", pa.Table.from_pylist(rows, schema))
-    paths = {name: str(folder / f"{name}.parquet") for name in ("items", "images", "regions")}
-    return SimpleNamespace(examples={**paths, "split": "group"}, items=items, folder=folder)
+    names = ("items", "images", "regions")
+    return [str(folder / f"{name}.parquet") for name in names]
 
 
 def nerve(made, marked, name="nerve", **settings):
     how = {"dataset": "marked", "concept": "color", **settings}
-    return make(made, name, marked.examples, **{"from": "llava", "by": "nerve", "settings": how})
+    return make(made, name, marked, **{"from": "llava", "by": "nerve", "settings": how})
 
 
-def cells(adapter, marked, split):
+def cells(adapter, split):
     """Return the connector's token of each item's region, and its colour."""
     found, labels = [], []
     for (n, colour, left, top), image in coloured(240).items():
@@ -214,16 +213,16 @@ def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_
 ):
     base, derived, ready = nerve(made, marked)
     assert ready["changed"] == ["connector"]
-    x, y = cells(base, marked, "train")
-    r, _ = cells(derived, marked, "train")
+    x, y = cells(base, "train")
+    r, _ = cells(derived, "train")
     np.testing.assert_allclose(r, eraser.fit(x, y)(x), atol=1e-4)
     shown = pictures(base)
     np.testing.assert_allclose(
         features(derived, shown).numpy(), eraser.fit(x, y)(features(base, shown).numpy()), atol=1e-4
     )
-    held = {a: cells(a, marked, "test") for a in (base, derived)}
+    held = {a: cells(a, "test") for a in (base, derived)}
     right = {
-        a: LogisticRegression(max_iter=2000).fit(*cells(a, marked, "train")).score(*held[a])
+        a: LogisticRegression(max_iter=2000).fit(*cells(a, "train")).score(*held[a])
         for a in (base, derived)
     }
     chance = 1 / len(COLOURS)
@@ -240,7 +239,7 @@ def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked)
     _, other, _ = make(
         made,
         "few",
-        marked.examples,
+        marked,
         **{"from": "llava", "by": "nerve", "settings": settings, "seed": 1},
     )
     assert not torch.equal(before, other.model.model.multi_modal_projector.linear_2.weight)
@@ -268,7 +267,7 @@ def test_what_cannot_be_folded_is_one_sentence_and_leaves_nothing(
     message,
 ):
     with pytest.raises(UserError, match=message):
-        make(made, "never", marked.examples, **{"from": "llava", **change})
+        make(made, "never", marked, **{"from": "llava", **change})
     assert not (made / "data" / "never" / derive_model.NAME).exists()
     (made / "never.yaml").unlink()
 

@@ -1,10 +1,12 @@
 """Derive a model's checkpoint from that of its base: by a rule, or by merging an adapter.
 
-Reads the base's checkpoint and the specs of both models. Writes the derived weights, and links to
-the base's other files, under data/models/<model>/; ``ready.json`` there, last.
+Reads the base's checkpoint and the specs of both models; for a rule that is fitted, also the items,
+images and regions of a dataset. Writes the derived weights, and links to the base's other files,
+under data/models/<model>/; ``ready.json`` there, last.
 
     python -m eyechart.models.derive_model --model tiny_llava_prior \
         --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
+        --examples --split group \
         --output data/models/tiny_llava_prior/ready.json
 """
 
@@ -12,12 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import logging
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe, read_json
 from eyechart.core.links import link_files
-from eyechart.core.step import command
+from eyechart.core.step import Paths, command
 from eyechart.models.derivations.registry import CHANGES, FIELDS, FITTED
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
@@ -34,7 +35,7 @@ from eyechart.models.sources.hub_files import CONFIG, is_weights
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
 
-Examples = Annotated[dict[str, str] | None, {"type": json.loads}]
+TABLES = ("items", "images", "regions")
 OUTSIDE = "rest"  # of all components, such as a head
 _log = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ def main(
     spec: Path,
     base: Path,
     output: Path,
-    examples: Examples = None,
+    examples: Paths,
+    split: Literal["group", "official"],
     allow_remote_code: bool = False,
 ) -> None:
     """Load the base, change it, save it, and write ``ready.json`` last."""
@@ -131,7 +133,8 @@ def main(
     base_spec = read_spec(spec.parent / f"{wanted.base}.yaml")
     how = LoadOptions("cpu", stored_dtype(base), remote_code=allow_remote_code)
     adapter = load(base_spec, base, how)
-    changed = derive(adapter, wanted, examples)
+    tables = {name: str(path) for name, path in zip(TABLES, examples, strict=False)}
+    changed = derive(adapter, wanted, tables | {"split": split})
     _log.info("%s: %s changed", model, ", ".join(changed) or "no weight")
     files = save(adapter, base, output.parent, bool(changed))
     origin = {"source": "derived", **(wanted.derived or {}), "changed": changed}

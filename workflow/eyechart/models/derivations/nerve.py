@@ -35,7 +35,7 @@ from eyechart.statistics.eraser import Eraser, fit
 from eyechart.tables.items import SPLIT_RULES
 from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, REF, REGIONS, Region
-from eyechart.tables.token_boxes import coverage
+from eyechart.tables.token_boxes import shown_weights
 
 BATCH = 16  # images per pass
 CLOSE = 1e-3  # of the largest output
@@ -131,16 +131,8 @@ def tokens(adapter: Adapter, of: Sequence[Referent]) -> np.ndarray:
         with pass_mode():
             encoded = adapter.encode_images([adapter.prepare_image(i) for i in shown.values()])
         for (path, image), one in zip(shown.items(), encoded, strict=True):
-            here = [(n, r) for n, r in enumerate(of) if r.path == path]
+            here = [r for r in of if r.path == path]
             places = adapter.token_boxes(image.size, "lm")
             hidden = one.features.double().cpu().numpy()
-            found |= {r.item: weights(places, r) @ hidden for _, r in here}
+            found |= {r.item: shown_weights(places, [r.region]) @ hidden for r in here}
     return np.stack([found[one.item] for one in of])
-
-
-def weights(places: np.ndarray, of: Referent) -> np.ndarray:
-    """Return the share of each image token (t,) in an item's region."""
-    covered = coverage(places, of.region)
-    if not covered.any():
-        raise UserError(f"item {of.item!r}: no image token of {of.path} lies in its region")
-    return np.asarray(covered / covered.sum())

@@ -152,16 +152,20 @@ class Checkpoints:
     def _check_examples(self, model: str) -> None:
         """Raise a UserError for a derivation fitted on a dataset that has no such items."""
         for name in [model, *bases(self.specs, model)]:
-            if not (dataset := self._fitted_on(name)):
+            how = self.specs[name].derived or {}
+            if how.get("by") not in FITTED:
                 continue
             where = f"{paths.SPEC.at(model=name)}: derived.settings"
+            dataset, concept = (how["settings"].get(key) for key in ("dataset", "concept"))
+            for key, value in (("dataset", dataset), ("concept", concept)):
+                if not isinstance(value, str):
+                    raise UserError(f"{where}: {how['by']} needs the setting {key!r}, a name")
             check_known(f"{where}.dataset", "dataset", dataset, self.config["datasets"])
             layout = layout_of(self.config, dataset)
-            concept = (self.specs[name].derived or {})["settings"].get("concept")
             if not layout.located:
                 raise UserError(f"{where}.dataset: the items of {dataset!r} have no regions")
             if not layout.own_tasks:
-                check_known(f"{where}.concept", "task", str(concept), layout.item_tasks)
+                check_known(f"{where}.concept", "task", concept, layout.item_tasks)
 
     def _may_run_code(self, model: str) -> bool:
         allowed = model in self.config["remote_code"]

@@ -39,7 +39,7 @@ seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown, a
   the item has no row `alone`
 image_id: The image of the region
 name: `REF` for what the item is about (`REF2`, … for further things), `OTHER` for another thing of
-  the same image, or the letter of a choice
+  the same image or, if there is none, its farthest corner, or the letter of a choice
 shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
 """
@@ -73,6 +73,17 @@ class Region(NamedTuple):
             return extent == (0, 0) and 0 <= self.left < width and 0 <= self.top < height
         inside = self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
         return inside and min(extent) > 0
+
+    def elsewhere(self, width: float, height: float) -> list[Region]:
+        """Return a region as large in the farthest corner of its image, if it does not overlap."""
+        x, y = self.middle
+        wide, high = self.right - self.left, self.bottom - self.top
+        left = 0.0 if x > width / 2 else width - (wide or 1.0)
+        top = 0.0 if y > height / 2 else height - (high or 1.0)
+        apart = left + wide < self.left or left > self.right
+        apart = apart or top + high < self.top or top > self.bottom
+        moved = self._replace(name=OTHER, left=left, top=top, right=left + wide, bottom=top + high)
+        return [moved] if apart else []
 
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
         """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""

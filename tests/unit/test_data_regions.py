@@ -91,7 +91,8 @@ def test_an_object_alone_has_the_farthest_corner_as_another():
     half = 0.35 * 35 / 32 * 480 / 8  # the object is at (240, 300), cut off at the lower edge
     assert [other[edge] for edge in ("left", "top")] == [480 - 2 * half, 0]
     assert other["bottom"] == pytest.approx(20 + half)
-    assert box("REF", 0, 0, 300, 300).elsewhere(480, 320) == []  # it would overlap
+    assert box("REF", 0, 0, 300, 300).elsewhere(480, 320) == [box("OTHER", 300, 20, 480, 320)]
+    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # there is no room beside it
     assert point("REF", 1, 1).elsewhere(480, 320) == [point("OTHER", 479, 319)]
 
 

@@ -75,15 +75,20 @@ class Region(NamedTuple):
         return inside and min(extent) > 0
 
     def elsewhere(self, width: float, height: float) -> list[Region]:
-        """Return a region as large in the farthest corner of its image, if it does not overlap."""
+        """Return a region in the farthest corner of its image, as large as the room beside it."""
         x, y = self.middle
         wide, high = self.right - self.left, self.bottom - self.top
+        beside, above = max(self.left, width - self.right), max(self.top, height - self.bottom)
+        if beside * high >= above * wide:
+            wide = min(wide, beside)
+        else:
+            high = min(high, above)
+        if self.shape != POINT and min(wide, high) <= 0:
+            return []
         left = 0.0 if x > width / 2 else width - (wide or 1.0)
         top = 0.0 if y > height / 2 else height - (high or 1.0)
-        apart = left + wide < self.left or left > self.right
-        apart = apart or top + high < self.top or top > self.bottom
-        moved = self._replace(name=OTHER, left=left, top=top, right=left + wide, bottom=top + high)
-        return [moved] if apart else []
+        edges = {"left": left, "top": top, "right": left + wide, "bottom": top + high}
+        return [self._replace(name=OTHER, **edges)]
 
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
         """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""

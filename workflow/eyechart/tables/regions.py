@@ -87,8 +87,7 @@ class Region(NamedTuple):
             return []
         left = 0.0 if x > width / 2 else width - (wide or 1.0)
         top = 0.0 if y > height / 2 else height - (high or 1.0)
-        edges = {"left": left, "top": top, "right": left + wide, "bottom": top + high}
-        return [self._replace(name=OTHER, **edges)]
+        return [Region(OTHER, self.shape, left, top, left + wide, top + high)]
 
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
         """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""

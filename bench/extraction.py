@@ -249,7 +249,9 @@ def peak_mb(arguments: list[str]) -> float:
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
     bench = Bench(folder, args)
-    variants = ["bare", "joint", "shared", "referent"] if args.questions > 1 else ["bare", "shared"]
+    every = ["bare", "joint", "shared", "referent"] if args.questions > 1 else ["bare", "shared"]
+    variants = args.variants or every
+    first = variants[0]
     wall: dict[str, list[float]] = {v: [] for v in variants}
     busy: dict[str, list[float]] = {v: [] for v in variants}
     for round_ in range(args.rounds + 1):
@@ -264,14 +266,14 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
         f"tokens, {args.pictures} pictures x {args.questions} questions, batch {args.batch}, "
         f"{args.dtype}, {where(bench)}, median of {args.rounds}\n"
     )
-    print("| variant | wall s | pictures/s | speed, bare = 1 | processor s | same | peak MB |")
+    print(f"| variant | wall s | pictures/s | speed, {first} = 1 | processor s | same | peak MB |")
     print("|---|---|---|---|---|---|---|")
     flags = ["--size", args.size, "--pictures", str(args.pictures), "--rounds", "1"]
     flags += ["--questions", str(args.questions), "--folder", str(folder), "--batch", args.batch]
     flags += ["--dtype", args.dtype, "--device", args.device]
     for variant in variants:
         w, c = statistics.median(wall[variant]), statistics.median(busy[variant])
-        ratios = statistics.median(wall["bare"]) / w, statistics.median(busy["bare"]) / c
+        ratios = statistics.median(wall[first]) / w, statistics.median(busy[first]) / c
         peak = peak_mb([*flags, "--peak", variant])
         print(
             f"| {variant} | {w:.2f} | {args.pictures / w:.1f} | {ratios[0]:.2f} | {c:.2f} "
@@ -292,6 +294,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, required=True)
     parser.add_argument("--questions", type=int, required=True, help="per picture")
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--variants", nargs="+", help="the first is what others are compared with")
     parser.add_argument("--batch", default=str(BATCH), help="pictures or prompts, or auto")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")

@@ -85,9 +85,15 @@ def test_the_box_of_an_official_scene_comes_from_size_depth_and_camera():
     assert clevr.place(drawn, 0, "REF") == box("REF", 40, 29, 70, 61)
 
 
-def test_a_scene_of_one_object_has_no_other():
+def test_an_object_alone_has_the_farthest_corner_as_another():
     rows = clevr_rows({**SCENE, "objects": [dict(SCENE["objects"][2])]})
-    assert {row["name"] for row in rows} == {"REF"}
+    other = next(row for row in rows if row["name"] == "OTHER")
+    half = 0.35 * 35 / 32 * 480 / 8  # the object is at (240, 300), cut off at the lower edge
+    assert [other[edge] for edge in ("left", "top")] == [480 - 2 * half, 0]
+    assert other["bottom"] == pytest.approx(20 + half)
+    assert box("REF", 0, 0, 300, 300).elsewhere(480, 320) == [box("OTHER", 300, 20, 480, 320)]
+    assert box("REF", 0, 0, 480, 320).elsewhere(480, 320) == []  # there is no room beside it
+    assert point("REF", 1, 1).elsewhere(480, 320) == [point("OTHER", 479, 319)]
 
 
 def test_an_item_of_coco_has_the_boxes_of_its_category_and_of_another(tmp_path, monkeypatch):
@@ -111,7 +117,10 @@ def test_an_item_of_coco_has_the_boxes_of_its_category_and_of_another(tmp_path, 
     people = [{"REF": (0, 0, 5, 5), "OTHER": dogs[name]} for name in ("REF", "REF2")]
     assert found[f"{image}_counting_dog"] == dogs
     assert found[f"{image}_counting_person"] in people
-    assert found["val2017_000000000002_position_left_person"] == {"REF": (1, 1, 9, 9)}
+    assert found["val2017_000000000002_position_left_person"] == {
+        "REF": (1, 1, 9, 9),
+        "OTHER": (40, 24, 48, 32),  # nothing else there: the farthest corner
+    }
     for item, category in categories.items():  # none without the object: a box without area, too
         there = {"1": {"dog", "person"}, "2": {"person"}}[item.split("_")[1][-1]]
         assert (item in found) == (category in there)

@@ -12,7 +12,7 @@ from eyechart.inference import passes
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import PreparedBatch, Preparer, Prompt, ahead
-from eyechart.inference.region_weights import RowWeights, Weigher, items_of, joined
+from eyechart.inference.region_weights import Known, RowWeights, Weigher, items_of, joined
 from eyechart.inference.token_positions import Locator
 from eyechart.inference.workload import ExtractionPart, chunks
 from eyechart.models.addresses import Column
@@ -54,7 +54,8 @@ class Engine:
         self.read_alone = [c for c in image_columns if c.address.component == "lm"]
         self.read_asked = [c for c in item_columns if c not in early]
         self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
-        self.in_image, self.in_item = (Weigher(adapter, c) for c in (early, self.read_asked))
+        known: Known = {}
+        self.in_image, self.in_item = (Weigher(adapter, c, known) for c in (early, self.read_asked))
         self.kept: dict[int, dict[str, np.ndarray]] = {}  # pooled regions, until an item is emitted
 
     def _encoded(self, column: Column) -> bool:
@@ -114,17 +115,18 @@ class Engine:
         kept = [self.kept.pop(number, {}) for number in numbers]
         pooled = {}
         for column in self.regional:
-            none = np.full(column.address.width, np.nan, np.float32)
-            pooled[column.name] = np.stack([own.get(column.name, none) for own in kept])
+            name, none = column.name, np.full(column.address.width, np.nan, np.float32)
+            pooled[name] = np.stack([own.get(name, none) for own in kept])
         emit(numbers, {**(values or {}), **pooled})
 
     def _keep(self, pooled: dict[str, Any], rows: Sequence[RowWeights]) -> dict[str, Any]:
         """Keep what was pooled in regions by item; return all other columns."""
         for column in self.regional:
-            if column.name in pooled:
+            name = column.name
+            if name in pooled:
                 items = items_of(rows, column.span)
-                for item, value in zip(items, pooled.pop(column.name), strict=True):
-                    self.kept.setdefault(item, {})[column.name] = value
+                for item, value in zip(items, pooled.pop(name), strict=True):
+                    self.kept.setdefault(item, {})[name] = value
         return pooled
 
     def _encode(

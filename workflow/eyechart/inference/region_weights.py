@@ -13,8 +13,11 @@ from eyechart.core.errors import UserError
 from eyechart.inference.workload import ItemPrompt
 from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter
+from eyechart.tables.regions import Region
 from eyechart.tables.token_boxes import shown_weights
 
+KEPT = 300  # sets of weights
+Known = dict[tuple[bytes, tuple[Region, ...]], np.ndarray]
 Shown = Sequence[tuple[str, tuple[int, int]]]  # images of a row: id and size
 
 
@@ -35,11 +38,13 @@ class RowWeights:
 class Weigher:
     """Computes the weights of regions for the columns that are pooled in one kind of row.
 
-    Adapters measure boxes with their processor: use it where images are preprocessed.
+    Adapters measure boxes with their processor: use it where images are preprocessed. ``known``
+    holds weights already computed, since questions about an image share objects, and components
+    share boxes.
     """
 
-    def __init__(self, adapter: Adapter, columns: Sequence[Column]) -> None:
-        self.adapter = adapter
+    def __init__(self, adapter: Adapter, columns: Sequence[Column], known: Known) -> None:
+        self.adapter, self.known = adapter, known
         of = [c for c in columns if c.regional]
         self.spans = list(dict.fromkeys(c.span for c in of))
         keys = (adapter.box_key(c.address.component, c.address.module) for c in of)
@@ -60,9 +65,17 @@ class Weigher:
                 for row, question in zip(found, own, strict=True):
                     image, regions = question.regions[span]
                     n = ids.index(image)
-                    row[ends[n] : ends[n + 1]] = shown_weights(boxes[n], regions)
+                    row[ends[n] : ends[n + 1]] = self._weights(boxes[n], regions)
                 weights[key, span] = found
         return RowWeights(items, weights)
+
+    def _weights(self, boxes: np.ndarray, regions: tuple[Region, ...]) -> np.ndarray:
+        if len(self.known) > KEPT:
+            self.known.clear()
+        key = boxes.tobytes(), regions
+        if key not in self.known:
+            self.known[key] = shown_weights(boxes, regions)
+        return self.known[key]
 
 
 class PassWeights:

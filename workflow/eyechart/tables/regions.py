@@ -39,7 +39,7 @@ seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown, a
   the item has no row `alone`
 image_id: The image of the region
 name: `REF` for what the item is about (`REF2`, … for further things), `OTHER` for another thing of
-  the same image, or the letter of a choice
+  the same image or, if there is none, its farthest corner, or the letter of a choice
 shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
 """
@@ -73,6 +73,21 @@ class Region(NamedTuple):
             return extent == (0, 0) and 0 <= self.left < width and 0 <= self.top < height
         inside = self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
         return inside and min(extent) > 0
+
+    def elsewhere(self, width: float, height: float) -> list[Region]:
+        """Return a region in the farthest corner of its image, as large as the room beside it."""
+        x, y = self.middle
+        wide, high = self.right - self.left, self.bottom - self.top
+        beside, above = max(self.left, width - self.right), max(self.top, height - self.bottom)
+        if beside * high >= above * wide:
+            wide = min(wide, beside)
+        else:
+            high = min(high, above)
+        if self.shape != POINT and min(wide, high) <= 0:
+            return []
+        left = 0.0 if x > width / 2 else width - (wide or 1.0)
+        top = 0.0 if y > height / 2 else height - (high or 1.0)
+        return [Region(OTHER, self.shape, left, top, left + wide, top + high)]
 
     def check(self, where: str, on: str, size: tuple[float, float]) -> None:
         """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""

@@ -256,7 +256,7 @@ def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -
     """Return the rows of the regions that items are about, on the first of their images.
 
     The other object of an item is what another row about the same image is about, drawn by the
-    seeds. Raise a UserError for a region that does not lie on its image.
+    seeds, or a far corner. Raise a UserError for a region that does not lie on its image.
     """
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
     about: dict[str, list[tuple[float, ...]]] = {}
@@ -270,8 +270,8 @@ def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -
         own.check(entry["where"], image, sizes[image])
         others = sorted(set(about[image]) - {edges})
         drawn = dice("other object", *seeds, entry["item_id"])
-        regions = [own, *(_region(OTHER, drawn.choice(others)) for _ in others[:1])]
-        rows += about_image(entry["item_id"], image, regions)
+        other = [_region(OTHER, drawn.choice(others))] if others else own.elsewhere(*sizes[image])
+        rows += about_image(entry["item_id"], image, [own, *other])
     return rows
 
 

@@ -127,7 +127,7 @@ def region_rows(
     ----------
     scenes : the scene of every image, with the ``size`` of its image in pixels
     items, programs : as :func:`item_rows` returns them
-    seeds : of the other object, any of the scene
+    seeds : of the other object, any of the scene; alone, it has a far corner instead
     """
     rows = []
     for item in items:
@@ -138,8 +138,9 @@ def region_rows(
             continue
         others = [n for n in range(len(scene["objects"])) if n != asked]
         drawn = dice("other object", *seeds, name).sample(others, min(1, len(others)))
-        chosen = [(REF, asked), *((OTHER, n) for n in drawn)]
-        rows += about_image(name, image, (place(scene, n, of) for of, n in chosen))
+        own = place(scene, asked, REF)
+        other = [place(scene, n, OTHER) for n in drawn] or own.elsewhere(*scene["size"])
+        rows += about_image(name, image, [own, *other])
     return rows
 
 

@@ -82,6 +82,7 @@ def region_rows(found: Annotations, image: int, items: list[Row], *seeds: str | 
         asked = [region for name, region in boxes if name == category]
         others = [region for name, region in boxes if name != category] if asked else []
         drawn = dice("other object", *seeds, item["item_id"]).sample(others, min(1, len(others)))
+        drawn = drawn or (asked[0].elsewhere(*size) if len(asked) == 1 else [])
         names = [REF, *(f"{REF}{n}" for n in range(2, len(asked) + 1)), OTHER]
         chosen = [r._replace(name=n) for n, r in zip(names, [*asked, *drawn], strict=False)]
         rows += about_image(item["item_id"], item["images"][0], chosen if asked else [])

@@ -2,9 +2,11 @@
 
 The eraser (``statistics.eraser``) is fitted on the connector's outputs for training images: for
 each item of the task ``concept`` with a region, the mean of the image tokens in it, by area; the
-class is the item's answer. r(x) = x - A (x - m) after y = W h + b is the layer with weights
-(I - A) W and bias (I - A) b + A m, so every image token loses the concept. Exact wherever nothing
-follows or bypasses that layer, which is checked.
+class is the item's answer, and the covariance that of all tokens of these images.
+
+r(x) = x - A (x - m) after y = W h + b is the layer with weights (I - A) W and bias (I - A) b + A m,
+so every image token loses the concept. Exact wherever nothing follows or bypasses that layer, which
+is checked.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     order = generator("nerve", seed, how["dataset"], how["concept"]).permutation(len(known))
     drawn = [known[i] for i in sorted(order[: how["most"]])]
     try:
-        eraser = fit(tokens(adapter, drawn), np.array([one.answer for one in drawn]))
+        vectors, covariance = tokens(adapter, drawn)
+        eraser = fit(vectors, np.array([one.answer for one in drawn]), covariance)
     except ValueError as error:
         raise UserError(
             f"derived.settings: {how['concept']!r} of {how['dataset']!r} cannot be erased: {error} "
@@ -121,10 +124,14 @@ def referents(items: str, images: str, regions: str, split: str, *, task: str) -
     ]
 
 
-def tokens(adapter: Adapter, of: Sequence[Referent]) -> np.ndarray:
-    """Return the mean of the image tokens in each region, float64 (n, d); images encoded once."""
+def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean image token of each region (n, d), and the covariance (d, d) of all tokens.
+
+    Each image is encoded once; float64.
+    """
     paths = sorted({one.path for one in of})
     found: dict[str, np.ndarray] = {}
+    count, total, square = 0, np.zeros(1), np.zeros((1, 1))
     for start in range(0, len(paths), adapter.MAX_IMAGES_PER_PASS or BATCH):
         few = paths[start : start + (adapter.MAX_IMAGES_PER_PASS or BATCH)]
         shown = {path: open_image(Path(path)) for path in few}
@@ -134,5 +141,8 @@ def tokens(adapter: Adapter, of: Sequence[Referent]) -> np.ndarray:
             here = [r for r in of if r.path == path]
             places = adapter.token_boxes(image.size, "lm")
             hidden = one.features.double().cpu().numpy()
+            count, total = count + len(hidden), total + hidden.sum(axis=0)
+            square = square + hidden.T @ hidden
             found |= {r.item: shown_weights(places, [r.region]) @ hidden for r in here}
-    return np.stack([found[one.item] for one in of])
+    mean = total / count
+    return np.stack([found[one.item] for one in of]), square / count - np.outer(mean, mean)

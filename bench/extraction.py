@@ -1,4 +1,4 @@
-"""Time extraction against the bare forward pass, and shared prefixes against the joint pass.
+"""Time extraction against the bare forward pass, shared prefixes, and the span referent.
 
 Builds a random LLaVA, draws noise images, and times variants in turn (A B C A B C). Prints medians
 and ratios of wall time, and of the processor time of all threads, which other load distorts less.
@@ -39,6 +39,7 @@ from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
+from eyechart.tables.regions import about_image, box, write_regions
 
 # width, MLP, blocks, heads of the encoder, then of the language model; picture and patch in pixels
 SIZES = {
@@ -121,7 +122,7 @@ def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
         coarse = Image.fromarray(draw.integers(0, 255, (16, 24, 3), dtype=np.uint8))
         path = folder / f"{i:05}.png"
         coarse.resize((240, 160), Image.Resampling.BICUBIC).save(path)
-        images.append({"image_id": f"{i:05}", "path": str(path)})
+        images.append({"image_id": f"{i:05}", "path": str(path), "width": 240, "height": 160})
     items = [
         {
             "item_id": f"{i:05}-{q}",
@@ -133,6 +134,14 @@ def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:
     ]
     write_table(folder / "images.parquet", pa.Table.from_pylist(images, IMAGES))
     write_table(folder / "items.parquet", pa.Table.from_pylist(items, ITEMS))
+    things = draw.uniform((0, 0, 20, 20), (200, 120, 40, 40), (pictures, 6, 4))  # six a picture
+    rows = []
+    for item in items:
+        x, y, wide, high = things[int(item["item_id"][:5]), draw.integers(6)]
+        rows += about_image(
+            item["item_id"], item["images"][0], [box("REF", x, y, x + wide, y + high)]
+        )
+    write_regions(folder / "regions.parquet", rows)
     return SimpleNamespace(images=folder / "images.parquet", items=folder / "items.parquet")
 
 
@@ -162,7 +171,9 @@ class Bench:
         self.batch: int | str = args.batch if args.batch == "auto" else int(args.batch)
         self.adapter = load(spec, checkpoint, LoadOptions(args.device))
         self.card = describe(self.adapter, size)
-        self.part = plan_part(data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
+        tables = (data / "items.parquet", data / "images.parquet", 0, 1, "{question}")
+        self.part = plan_part(*tables)
+        self.marked = plan_part(*tables, data / "regions.parquet")
         self.batches = self.prepare()
 
     def prepare(self) -> list[dict[str, torch.Tensor]]:
@@ -200,9 +211,14 @@ class Bench:
         """Do the same, but read every prompt whole; encoder and connector once per picture."""
         self.extract(shares_prefix=False)
 
-    def extract(self, *, shares_prefix: bool) -> None:
+    def referent(self) -> None:
+        """Do the same as ``shared``, and pool each question's region at every address."""
+        self.extract(shares_prefix=True, spans=[*SPANS, "referent"])
+
+    def extract(self, *, shares_prefix: bool, spans: list[str] = SPANS) -> None:
         """Run the extraction of every address, pooled."""
-        asked = {s: columns(self.card, ["*"], SPANS, s) for s in ("image", "item")}
+        asked = {s: columns(self.card, ["*"], spans, s) for s in ("image", "item")}
+        part = self.part if spans is SPANS else self.marked
         engine = Engine(
             self.adapter,
             shares_prefix,
@@ -215,11 +231,11 @@ class Bench:
             asked["image"] = engine.encoder_columns
         with ExitStack() as stack:
             emit = {}
-            for scope, ids in (("image", self.part.images), ("item", self.part.items)):
+            for scope, ids in (("image", part.images), ("item", part.items)):
                 path = self.out / f"{scope}.parquet"
                 shard = open_shard(path, ids, asked[scope], "float16", {"scope": scope})
                 emit[scope] = stack.enter_context(shard).add
-            for _ in engine.run(self.part, emit["image"], emit["item"]):
+            for _ in engine.run(part, emit["image"], emit["item"]):
                 pass
 
 
@@ -233,7 +249,9 @@ def peak_mb(arguments: list[str]) -> float:
 
 def compare(args: argparse.Namespace, folder: Path) -> None:
     bench = Bench(folder, args)
-    variants = ["bare", "joint", "shared"] if args.questions > 1 else ["bare", "shared"]
+    every = ["bare", "joint", "shared", "referent"] if args.questions > 1 else ["bare", "shared"]
+    variants = args.variants or every
+    first = variants[0]
     wall: dict[str, list[float]] = {v: [] for v in variants}
     busy: dict[str, list[float]] = {v: [] for v in variants}
     for round_ in range(args.rounds + 1):
@@ -248,14 +266,14 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
         f"tokens, {args.pictures} pictures x {args.questions} questions, batch {args.batch}, "
         f"{args.dtype}, {where(bench)}, median of {args.rounds}\n"
     )
-    print("| variant | wall s | pictures/s | speed, bare = 1 | processor s | same | peak MB |")
+    print(f"| variant | wall s | pictures/s | speed, {first} = 1 | processor s | same | peak MB |")
     print("|---|---|---|---|---|---|---|")
     flags = ["--size", args.size, "--pictures", str(args.pictures), "--rounds", "1"]
     flags += ["--questions", str(args.questions), "--folder", str(folder), "--batch", args.batch]
     flags += ["--dtype", args.dtype, "--device", args.device]
     for variant in variants:
         w, c = statistics.median(wall[variant]), statistics.median(busy[variant])
-        ratios = statistics.median(wall["bare"]) / w, statistics.median(busy["bare"]) / c
+        ratios = statistics.median(wall[first]) / w, statistics.median(busy[first]) / c
         peak = peak_mb([*flags, "--peak", variant])
         print(
             f"| {variant} | {w:.2f} | {args.pictures / w:.1f} | {ratios[0]:.2f} | {c:.2f} "
@@ -276,6 +294,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, required=True)
     parser.add_argument("--questions", type=int, required=True, help="per picture")
     parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--variants", nargs="+", help="the first is what others are compared with")
     parser.add_argument("--batch", default=str(BATCH), help="pictures or prompts, or auto")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="cpu")

@@ -7,19 +7,35 @@ from eyechart.extraction.engine import Engine
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.addresses import SPANS, columns
+from eyechart.tables.regions import box, point
+
+SIZES = {"p0": (64, 40), "p1": (40, 88), "p2": (30, 30)}
 
 
 def pixels(count):
     """Pictures of other sizes."""
     draw = np.random.default_rng(1)
-    sizes = [(64, 40), (40, 88), (30, 30)][:count]
+    sizes = list(SIZES.values())[:count]
     return [Image.fromarray(draw.integers(0, 255, (h, w, 3), dtype=np.uint8)) for w, h in sizes]
+
+
+def regions(n, pictures):
+    """The regions of the n-th prompt, on its last picture: a box, and a point elsewhere."""
+    if not pictures or pictures[-1] not in SIZES:
+        return {}
+    wide, high = SIZES[pictures[-1]]
+    own = box("REF", 0.1 * wide * (n % 4), 0.2 * high, 0.5 * wide, (0.4 + 0.1 * (n % 5)) * high)
+    other = point("OTHER", (0.95 - 0.2 * (n % 4)) * wide, 0.9 * high)
+    return {"referent": (pictures[-1], (own,)), "other_object": (pictures[-1], (other,))}
 
 
 def plan(asked, prompts):
     """A part of a dataset: pictures by name, and a prompt about each list of them."""
     images = sorted({i for pictures in asked for i in pictures})
-    rows = [ItemPrompt(n, tuple(p), prompts[n % len(prompts)]) for n, p in enumerate(asked)]
+    rows = [
+        ItemPrompt(n, tuple(p), prompts[n % len(prompts)], regions(n, p))
+        for n, p in enumerate(asked)
+    ]
     return ExtractionPart(
         images, [], [f"q{n}" for n in range(len(rows))], rows, {i: i for i in images}
     )

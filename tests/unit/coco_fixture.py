@@ -118,5 +118,6 @@ def prepare(out: str = "out", seed: int = 7, **changes: Any) -> tuple[pl.DataFra
     argv = ["--dataset", "coco", "--receipt", str(ROOT / "acquired.json"), "--seed", str(seed)]
     argv += ["--settings", json.dumps(SETTINGS | changes)]
     argv += ["--items", f"{out}/items.parquet", "--images", f"{out}/images.parquet"]
+    argv += ["--regions", f"{out}/regions.parquet"]
     coco_prepare.main(argv)
     return pl.read_parquet(f"{out}/items.parquet"), pl.read_parquet(f"{out}/images.parquet")

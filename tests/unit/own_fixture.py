@@ -55,7 +55,7 @@ def prepare(
         [
             *("--dataset", "mine", "--receipt", str(ROOT / "acquired.json"), "--seed", "7"),
             *("--settings", json.dumps(given), "--items", f"{out}/items.parquet"),
-            *("--images", f"{out}/images.parquet"),
+            *("--images", f"{out}/images.parquet", "--regions", f"{out}/regions.parquet"),
         ]
     )
     return pl.read_parquet(f"{out}/items.parquet"), pl.read_parquet(f"{out}/images.parquet")

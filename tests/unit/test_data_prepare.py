@@ -37,6 +37,7 @@ def prepare(root, splits=("train", "val"), seed=7, out="out", test_share=0.25):
     settings = {"splits": list(splits), "test_share": test_share}
     argv += ["--settings", json.dumps(settings)]
     argv += ["--items", str(out / "items.parquet"), "--images", str(out / "images.parquet")]
+    argv += ["--regions", str(out / "regions.parquet")]
     clevr_prepare.main(argv)
     return pl.read_parquet(out / "items.parquet"), pl.read_parquet(out / "images.parquet")
 
@@ -175,9 +176,11 @@ def test_programs_and_answers_of_the_generator_are_accepted(root):
     assert items.equals(expected)
 
 
-def test_programs_are_reduced_while_parsing(root):
-    question = clevr_layout.read_questions(root, "val")[0]
-    assert question["program"] == ["scene", "query_color"]
+def test_equal_nodes_of_programs_are_one_object(root):
+    questions = clevr_layout.read_questions(root, "val")
+    nodes = [node for question in questions for node in question["program"]]
+    assert [node["function"] for node in nodes[:2]] == ["scene", "query_color"]
+    assert len({id(node) for node in nodes}) == len({str(node) for node in nodes})
 
 
 @pytest.mark.parametrize(

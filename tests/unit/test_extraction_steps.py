@@ -12,6 +12,8 @@ from eyechart.core.errors import UserError
 from eyechart.extraction import extract_activations, write_manifest
 from eyechart.models import describe_model
 from eyechart.tables.activations import check_parts, read_column, read_ids
+from eyechart.tables.parquet import read_table
+from eyechart.tables.regions import about_image, box, write_regions
 
 ROWS = [(f"q{j}-{i}", [i], "what " * (1 + (i + j) % 3)) for i in range(5) for j in range(2)]
 SETTINGS = {
@@ -50,10 +52,10 @@ class Project:
                 )
             )
 
-    def extract(self, out, model="llava", settings=SETTINGS, part=0, parts=1, device="cpu"):
-        files = {"image_output": out / "image" / f"{part}.parquet"}
-        if model == "llava":
-            files["item_output"] = out / "item" / f"{part}.parquet"
+    def extract(
+        self, out, model="llava", settings=SETTINGS, part=0, parts=1, device="cpu", regions=()
+    ):
+        files = {f"{scope}_output": out / scope / f"{part}.parquet" for scope in ("image", "item")}
         extract_activations.main(
             flags(
                 model=model,
@@ -63,6 +65,7 @@ class Project:
                 card=self.folder / f"{model}.json",
                 items=self.data.items,
                 images=self.data.images,
+                regions=regions,
                 part=part,
                 parts=parts,
                 settings=settings,
@@ -132,12 +135,37 @@ def test_rows_of_a_part_are_sorted_by_id(extracted):
     assert len(ids) == 4
 
 
-def test_an_encoder_writes_the_image_scope_alone(project, tmp_path):
-    project.extract(tmp_path, model="clip")
-    manifest = project.manifest(tmp_path, "image", model="clip")
+def test_an_encoder_has_columns_of_images_and_those_of_regions_alone(project, tmp_path):
+    project.extract(tmp_path / "plain", model="clip")
+    manifest = project.manifest(tmp_path / "plain", "image", model="clip")
     names = [c["name"] for c in json.loads(manifest.read_text())["columns"]]
     assert names[:2] == ["vision.0/cls", "vision.0/image_mean"]
     assert names[-1] == "connector/cls"
+    assert read_table(tmp_path / "plain/item/0.parquet").column_names == ["item_id"]
+    settings = SETTINGS | {"spans": ["referent", "cls"]}
+    regions = tmp_path / "regions.parquet"
+    write_regions(regions, about_image("q0-0", "p000", [box("REF", 2, 2, 20, 9)]))
+    project.extract(tmp_path, model="clip", settings=settings, regions=[regions])
+    manifest = project.manifest(tmp_path, "item", model="clip", settings=settings)
+    names = [c["name"] for c in json.loads(manifest.read_text())["columns"]]
+    assert names == [f"vision.{n}/referent" for n in range(3)]
+    found = dict(zip(read_ids(manifest), read_column(manifest, names[-1]), strict=True))
+    assert np.isfinite(found.pop("q0-0")).all()
+    assert np.isnan(list(found.values())).all()
+
+
+def test_a_component_without_places_is_said(project, tmp_path, caplog):
+    card = json.loads((project.folder / "llava.json").read_text())
+    for address in card["addresses"]:
+        if address["region"] == "connector":
+            del address["scopes"]["referent"]
+    settings = extract_activations.ExtractionSettings(
+        **(SETTINGS | {"addresses": ["vision.*", "connector"], "spans": ["referent"]})
+    )
+    extract_activations.warn_unplaced(card, settings)
+    assert [r.getMessage() for r in caplog.records] == [
+        "llava: no image token of the connector has a known position, so it has no referent"
+    ]
 
 
 def test_half_precision_is_the_rounded_single_precision(project, extracted, tmp_path):
@@ -173,25 +201,6 @@ def test_a_damaged_picture_is_named_and_nothing_half_written_stays(tmp_path, dam
 def test_wrong_settings_are_named_before_the_model_is_loaded(project, tmp_path, settings, message):
     with pytest.raises(UserError, match=message):
         project.extract(tmp_path, settings=settings)
-
-
-def test_an_item_output_is_asked_of_models_that_read_and_of_no_other(project, tmp_path):
-    with pytest.raises(UserError, match="--item-output: None for llava of kind 'vlm'"):
-        extract_activations.main(
-            flags(
-                model="llava",
-                dataset="d",
-                spec=project.folder / "llava.yaml",
-                checkpoint=project.models["llava"],
-                card=project.folder / "llava.json",
-                items=project.data.items,
-                images=project.data.images,
-                part=0,
-                parts=1,
-                settings=SETTINGS,
-                image_output=tmp_path / "x",
-            )
-        )
 
 
 def test_a_manifest_refuses_parts_that_do_not_belong_together(project, extracted, tmp_path):

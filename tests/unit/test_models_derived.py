@@ -7,64 +7,26 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from derived_fixture import CPU, build_registry, make, pictures, scores
 from peft import LoraConfig, PeftModel, get_peft_model
 from PIL import Image
-from tiny_models import build_clip, build_llava, spec
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import describe
 from eyechart.models import derive_model
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import edit_outputs, pass_mode
 from eyechart.models.load import load
-from eyechart.models.load_options import LoadOptions
-from eyechart.models.sources.ready_file import NAME, write_ready
+from eyechart.models.sources.ready_file import NAME
 from eyechart.models.spec import bases, read_spec
 
-CPU = LoadOptions("cpu")
 # peft's use of transformers, not ours
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A registry of a base and what is derived from it, with the base's checkpoint."""
-    folder = tmp_path_factory.mktemp("made")
-    for name, build in (("llava", build_llava), ("clip", build_clip)):
-        checkpoint = build(folder / "data" / name)
-        own = vars(spec(name, checkpoint)) | {"parameters": None}
-        own.pop("derived")
-        (folder / f"{name}.yaml").write_text(yaml.safe_dump(own))
-        files = sorted(p.name for p in checkpoint.iterdir())
-        entries = [{**describe(checkpoint / n), "path": n} for n in files]
-        write_ready(checkpoint / NAME, checkpoint.name, {"source": "folder"}, entries)
-    return folder
-
-
-def make(folder, name, **derived):
-    """Derive a model by the step; return base and derived model, loaded."""
-    base = derived["from"]
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump({"derived": derived}))
-    output = folder / "data" / name / NAME
-    flags = {"model": name, "spec": folder / f"{name}.yaml", "base": folder / "data" / base}
-    flags |= {"output": output}
-    derive_model.main([str(word) for k, v in flags.items() for word in (f"--{k}", v)])
-    specs = [read_spec(folder / f"{n}.yaml") for n in (base, name)]
-    loaded = [load(s, folder / "data" / n, CPU) for s, n in zip(specs, (base, name), strict=True)]
-    return *loaded, json.loads(output.read_text())
-
-
-def scores(adapter, pictures):
-    with pass_mode():
-        rows = [adapter.row("what is it?", [p]) for p in pictures]
-        return torch.stack(
-            [s[-1] for s in adapter.logits(rows, adapter.encode_images(pictures), [[], []])]
-        )
-
-
-def pictures(adapter):
-    images = Image.linear_gradient("L").convert("RGB"), Image.new("RGB", (50, 40), (200, 30, 90))
-    return [adapter.prepare_image(image) for image in images]
+    """A registry of bases and what is derived from them, with the bases' checkpoints."""
+    return build_registry(tmp_path_factory.mktemp("made"))
 
 
 def test_a_connector_folded_to_a_constant_equals_a_hook_that_replaces_its_output(made):
@@ -239,5 +201,7 @@ def test_a_rule_that_changes_more_than_it_declares_is_an_error(made, monkeypatch
 
 def test_the_registry_lists_every_rule():
     folder = Path(derive_model.__file__).parent / "derivations"
-    rules = {p.stem for p in folder.glob("*.py")} - {"__init__", "adapter", "registry", "settings"}
+    rules = {p.stem for p in folder.glob("*.py")} - {
+        *("__init__", "adapter", "connector", "registry", "settings")
+    }
     assert rules == set(derive_model.CHANGES)

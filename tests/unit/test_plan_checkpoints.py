@@ -145,3 +145,40 @@ def test_a_derived_model_has_no_folder_and_no_revision_and_its_adapter_is_there(
         "results/tuning/lora/adapter_config.json",
         "results/tuning/lora/adapter_model.safetensors",
     ]
+
+
+def fitted(specs: dict[str, Spec], **settings: str) -> Checkpoints:
+    """Return the plan of a patient that is fitted on a dataset."""
+    derived = {"from": "tiny_llava", "by": "nerve", "settings": settings, "seed": 0}
+    specs["nerve"] = replace(specs["tiny_llava_prior"], derived=derived)
+    datasets = {"clevr": {"layout": "clevr"}, "mmvp": {"layout": "mmvp"}}
+    more = {"datasets": datasets, "probing": {"split": "official"}}
+    return checkpoints(specs, models=["nerve"], **more)
+
+
+def test_a_fitted_patient_needs_its_datasets_tables_and_the_split_of_probes(
+    specs: dict[str, Spec],
+) -> None:
+    found = fitted(specs, dataset="clevr", concept="color")
+    found.check()
+    tables = [Path(path).name for path in found.examples(of("nerve"))]
+    assert tables == ["items.parquet", "images.parquet", "regions.parquet"]
+    assert found.split(of("nerve")) == "official"
+    assert found.examples(of("tiny_llava_prior")) == []
+    assert found.split(of("tiny_llava_prior")) == "group"  # so that probes' split reruns nothing
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"dataset": "clvr", "concept": "color"}, "unknown dataset 'clvr'; did you mean 'clevr'"),
+        ({"dataset": "clevr", "concept": "colour"}, "unknown task 'colour'; did you mean 'color'"),
+        ({"dataset": "mmvp", "concept": "color"}, "the items of 'mmvp' have no regions"),
+        ({"concept": "color"}, "nerve needs the setting 'dataset'"),
+    ],
+)
+def test_a_patient_fitted_on_nothing_is_refused_before_anything_runs(
+    specs: dict[str, Spec], settings: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(UserError, match=f"config/models/nerve.yaml: .*{expected}"):
+        fitted(specs, **settings).check()

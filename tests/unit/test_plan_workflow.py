@@ -149,3 +149,43 @@ def test_only_the_stages_behind_the_examined_models_have_curves(
         config["models"] = models
         counts[" ".join(models)] = len(training.curves(config))
     assert counts == {"tiny_clip": 1, "tiny_llava_aligned": 3, "tiny_clip tiny_llava": 4, "": 0}
+
+
+def with_regions(config: dict[str, Any], *spans: str, **changes: Any) -> WorkflowPlan:
+    return exam(config, extraction={"spans": list(spans)}, **changes)
+
+
+def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
+    config: dict[str, Any],
+) -> None:
+    images = configuration.tasks_for(config, configuration.read_specs(), "tiny_clip", "clevr")
+    plan = with_regions(config, "cls", "referent")
+    found = configuration.tasks_for(plan.config, plan.specs, "tiny_clip", "clevr")
+    assert set(found) - set(images) == {"color", "shape", "material", "size"}
+    probe = SimpleNamespace(model="tiny_clip", dataset="clevr", task="color")
+    assert plan.manifest(probe).endswith("/tiny_clip/clevr/item/manifest.json")
+    assert not any(e.probed for e in plan.verdict.evidence("tiny_clip"))
+
+
+def test_regions_are_read_where_their_spans_are_asked_for(config: dict[str, Any]) -> None:
+    assert exam(config).regions(CLIP) == []
+    for spans in (("referent",), ("cls", "other_object")):
+        assert with_regions(config, *spans).regions(CLIP) == [
+            "<results>/datasets/clevr/regions.parquet"
+        ]
+    mmvp = SimpleNamespace(dataset="mmvp", model="tiny_llava", scope="item")
+    changed = copy.deepcopy(config)
+    changed["datasets"]["mmvp"] |= {"tasks": ["state"], "test_share": 0.5}
+    plan = with_regions(changed, "last", "referent")
+    assert plan.regions(mmvp) == []  # its items have no regions
+    assert json.loads(plan.extraction_settings(mmvp))["spans"] == ["last"]
+    with pytest.raises(UserError, match=r"extraction\.spans is only referent, but .* of 'mmvp'"):
+        with_regions(changed, "referent").check()
+
+
+def test_a_region_that_no_dataset_has_is_one_sentence(config: dict[str, Any]) -> None:
+    changed = copy.deepcopy(config)
+    changed["datasets"]["mmvp"] |= {"tasks": ["state"], "test_share": 0.5}
+    plan = with_regions(changed, "last", "referent", clevr={"tasks": []})
+    with pytest.raises(UserError, match=r"'referent' is a region of each item, .* layout clevr, "):
+        plan.check()

@@ -216,6 +216,36 @@ def test_an_item_without_activations_is_named(tmp_path):
         _run(tmp_path)
 
 
+def _regional(rng, y, missing=()):
+    """Vectors of the referent, which hold the answer, and of another object, which does not."""
+    own = {"lm.1/referent": rng.standard_normal((N, 5)) + 3 * np.eye(3, 5)[y]}
+    own["lm.1/other_object"] = rng.standard_normal((N, 5))
+    for name in missing:
+        own[name][[4, 70]] = np.nan
+    return own
+
+
+def test_a_planted_referent_is_found_and_another_object_is_at_chance(tmp_path):
+    rng = np.random.default_rng(1)
+    y = np.random.default_rng(0).integers(0, 3, N)  # the world's own answers
+    metrics, _ = _run(_world(tmp_path, inputs=_regional(rng, y)))
+    task = [r for r in metrics.to_pylist() if r["kind"] == "task" and r["probe"] == "linear"]
+    found = {r["span"]: r for r in task if r["address"] == "lm.1"}
+    assert found["referent"]["accuracy"] > 0.85
+    assert found["referent"]["q"] < 0.05
+    assert found["other_object"]["accuracy"] < 0.55  # chance is 1/3, of 30 test items
+    assert found["other_object"]["q"] > 0.05
+
+
+def test_a_span_without_the_region_of_some_example_is_left_out(tmp_path, caplog):
+    rng, y = np.random.default_rng(1), np.random.default_rng(0).integers(0, 3, N)
+    missing = ["lm.1/other_object"]
+    metrics, _ = _run(_world(tmp_path, inputs=_regional(rng, y, missing)))
+    assert set(metrics["span"].to_pylist()) == {"", "last", "text_mean", "referent"}
+    assert "lm.1/other_object is not probed: 2 of 90 examples have no such region" in caplog.text
+    assert "the first is x004" in caplog.text
+
+
 def test_probes_are_trained_where_the_configuration_says(tmp_path, monkeypatch):
     asked = []
     real = train_probes.read_inputs

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from eyechart.core import randomness
-from eyechart.rendering.language.programs import AmbiguousError, node, run
+from eyechart.data.layouts.clevr.programs import AmbiguousError
+from eyechart.rendering.language.programs import node, run
 from eyechart.rendering.language.questions import (
     FAMILIES,
     TASK_FAMILIES,

@@ -92,7 +92,8 @@ def build_dataset(folder: Path, pictures: int, rows: list[tuple[str, list[int], 
         path = folder / f"{i:03}.png"
         pixels = draw.integers(0, 255, (40 + i, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(path)
-        images.append({"image_id": f"p{i:03}", "path": str(path)})
+        size = {"width": 48, "height": 40 + i}
+        images.append({"image_id": f"p{i:03}", "path": str(path), **size})
     items = [
         {"item_id": item, "images": [f"p{i:03}" for i in numbers], "prompt": prompt}
         for item, numbers, prompt in rows

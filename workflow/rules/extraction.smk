@@ -9,8 +9,10 @@ rule extract_encoder:
         card=paths.CARD.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
+        regions=PLAN.regions,
     output:
         image=paths.ACTIVATIONS.rule(scope="image"),
+        item=paths.ACTIVATIONS.rule(scope="item"),
     log:
         "<logs>/extract_encoder/{model}/{dataset}/{part}.log",
     benchmark:
@@ -29,7 +31,6 @@ rule extract_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        item_output=paths.output_flag("--item-output", "item"),
         parts=PLAN.part_count,
         settings=PLAN.extraction_settings,
         loading=PLAN.loading_settings,
@@ -43,15 +44,12 @@ rule extract_encoder:
         "{params.python} -m eyechart.extraction.extract_activations --model {wildcards.model}"
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
-        " --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
+        " --regions {input.regions} --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
         " --loading {params.loading:q} {params.allowance}"
-        " --image-output {output.image} {params.item_output} 2>&1 | tee {log}"
+        " --image-output {output.image} --item-output {output.item} 2>&1 | tee {log}"
 
 
 use rule extract_encoder as extract_vlm with:
-    output:
-        image=paths.ACTIVATIONS.rule(scope="image"),
-        item=paths.ACTIVATIONS.rule(scope="item"),
     log:
         "<logs>/extract_vlm/{model}/{dataset}/{part}.log",
     benchmark:

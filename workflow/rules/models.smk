@@ -68,6 +68,7 @@ rule derive_model:
         spec=ancient(paths.SPEC.rule()),
         base=PLAN.checkpoints.base,
         adapter=PLAN.checkpoints.adapter_files,
+        examples=PLAN.checkpoints.examples,
     output:
         paths.READY.rule(),
     log:
@@ -86,6 +87,7 @@ rule derive_model:
         folder=subpath(input.base, parent=True),
         python=ENVIRONMENTS.python,
         how=PLAN.checkpoints.derivation,
+        split=PLAN.checkpoints.split,
         allowance=PLAN.checkpoints.remote_code_flag,
         code=PLAN.checkpoints.code_of_derivation,
         environment=ENVIRONMENTS.state,
@@ -94,7 +96,7 @@ rule derive_model:
     shell:
         "{params.python} -m eyechart.models.derive_model --model {wildcards.model}"
         " --spec {input.spec} --base {params.folder} {params.allowance}"
-        " --output {output} 2>&1 | tee {log}"
+        " --examples {input.examples} --split {params.split} --output {output} 2>&1 | tee {log}"
 
 
 rule describe_model:

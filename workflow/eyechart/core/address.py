@@ -11,6 +11,7 @@ from typing import NamedTuple
 VISION, CONNECTOR, LM, DECODER = "vision", "connector", "lm", "decoder"
 COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in the order in which they run
 READ = "vision.read"  # in settings: the vision outputs that the connector takes
+REFERENT, OTHER_OBJECT = REGION_SPANS = ("referent", "other_object")  # spans that are regions
 LANGUAGE = (LM, DECODER)  # an encoder-decoder language model is `lm` and `decoder`
 OTHER = "other"  # the component of a module path
 COMPONENT_NAMES = {

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from eyechart.extraction.shards import join, take
 from eyechart.inference import passes
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.packing import PACK_TOKENS, fill
-from eyechart.inference.preprocessing import Preparer, Prompt, ahead
+from eyechart.inference.preprocessing import PreparedBatch, Preparer, Prompt, ahead
+from eyechart.inference.region_weights import Known, RowWeights, Weigher, items_of, joined
 from eyechart.inference.token_positions import Locator
 from eyechart.inference.workload import ExtractionPart, chunks
 from eyechart.models.addresses import Column
@@ -45,10 +48,20 @@ class Engine:
         batches: AdaptiveBatchSize,
     ) -> None:
         self.adapter, self.shares_prefix, self.batches = adapter, shares_prefix, batches
-        self.encoder_columns = [c for c in image_columns if c.address.component != "lm"]
+        self.regional = [c for c in item_columns if c.regional]
+        early = [c for c in self.regional if self._encoded(c)]
+        self.encoder_columns = [c for c in image_columns if c.address.component != "lm"] + early
         self.read_alone = [c for c in image_columns if c.address.component == "lm"]
-        self.read_asked = list(item_columns)
+        self.read_asked = [c for c in item_columns if c not in early]
         self.of_image, self.of_item = (Locator(adapter, c) for c in (image_columns, item_columns))
+        known: Known = {}
+        self.in_image, self.in_item = (Weigher(adapter, c, known) for c in (early, self.read_asked))
+        self.kept: dict[int, dict[str, np.ndarray]] = {}  # pooled regions, until an item is emitted
+
+    def _encoded(self, column: Column) -> bool:
+        """Return whether the encoder's pass, without a prompt, runs a column's address."""
+        component = column.address.component
+        return component in ("vision", "connector") and self.adapter.scope(component) == "image"
 
     def run(self, part: ExtractionPart, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
         """Emit all rows of a part; after each batch, yield its number of images."""
@@ -62,11 +75,14 @@ class Engine:
             asked=asked,
             of_image=self.of_image,
             of_item=self.of_item,
+            in_image=self.in_image,
+            in_item=self.in_item,
         )
+        direct = part.due(batches) if self.regional and not asked else [{} for _ in batches]
         row = {image: i for i, image in enumerate(part.images)}
         encoded: dict[str, EncodedImage] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
-            found, values = self._encode(batch.images, complete=alone or asked)
+            found, values = self._encode(batch, complete=alone or asked)
             encoded.update(zip(batch.image_ids, found, strict=False))
             own = [image for image in batch.image_ids if image in row]
             if self.shares_prefix:
@@ -78,23 +94,62 @@ class Engine:
                 values |= self.of_image.columns(values, batch.places[: len(own)], own)
                 emit_images([row[i] for i in own], values)
             encoded = {i: s for i, s in encoded.items() if prepare.last_use.get(i, -1) > number}
+            self._emit(emit_items, [q.row for group in direct[number].values() for q in group])
             yield len(batch.images)
+        imageless = [q for q in part.questions if not q.images]
         if asked:
-            text_alone = [prepare.prompt(q) for q in part.questions if not q.images]
-            self._read_joint(text_alone, {}, emit_items)
+            self._read_joint([prepare.prompt(q) for q in imageless], {}, emit_items)
+        elif self.regional:
+            self._emit(emit_items, [q.row for q in imageless])
+
+    def _emit(
+        self,
+        emit: Emit,
+        asked: Sequence[int | None],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Emit the rows of questions: their values, and what was pooled in their regions."""
+        numbers = [number for number in asked if number is not None]
+        if not numbers:
+            return
+        kept = [self.kept.pop(number, {}) for number in numbers]
+        pooled = {}
+        for column in self.regional:
+            name, none = column.name, np.full(column.address.width, np.nan, np.float32)
+            pooled[name] = np.stack([own.get(name, none) for own in kept])
+        emit(numbers, {**(values or {}), **pooled})
+
+    def _keep(self, pooled: dict[str, Any], rows: Sequence[RowWeights]) -> dict[str, Any]:
+        """Keep what was pooled in regions by item; return all other columns."""
+        for column in self.regional:
+            name = column.name
+            if name in pooled:
+                items = items_of(rows, column.span)
+                for item, value in zip(items, pooled.pop(name), strict=True):
+                    self.kept.setdefault(item, {})[name] = value
+        return pooled
 
     def _encode(
-        self, images: Sequence[PreparedImage], complete: bool
+        self, batch: PreparedBatch, complete: bool
     ) -> tuple[list[EncodedImage], dict[str, Any]]:
-        """Return the encoded images of a batch, and its columns."""
+        """Return the encoded images of a batch, and its columns of image scope."""
 
-        def encode(few: Sequence[PreparedImage]) -> tuple[list[EncodedImage], dict[str, Any]]:
-            found, pooled = passes.encode_images(self.adapter, few, self.encoder_columns, complete)
+        def encode(
+            few: Sequence[tuple[PreparedImage, RowWeights]],
+        ) -> tuple[list[EncodedImage], dict[str, Any]]:
+            images, regions = zip(*few, strict=True)
+            found, pooled = passes.encode_images(
+                self.adapter, images, self.encoder_columns, complete, regions=regions
+            )
             return found, passes.to_numpy(pooled)
 
-        done = [result for _, result in self.batches.over(images, encode)]
+        rows = list(zip(batch.images, batch.regions, strict=True))
+        done = [
+            (found, self._keep(pooled, [weights for _, weights in few]))
+            for few, (found, pooled) in self.batches.over(rows, encode)
+        ]
         encoded = [s for found, _ in done for s in found]
-        names = [c.name for c in self.encoder_columns]
+        names = list(done[0][1])
         return encoded, {name: join([values[name] for _, values in done]) for name in names}
 
     def _read_shared(
@@ -109,6 +164,7 @@ class Engine:
         for prompt in prompts:
             groups.setdefault(prompt.image_ids, []).append(prompt)
         prefixes = {ids: self._prefix(group) for ids, group in groups.items()}
+        regions = {ids: joined([p.regions for p in group]) for ids, group in groups.items()}
         done: list[tuple[str, ...]] = []
         parts: list[dict[str, Any]] = []
 
@@ -118,13 +174,14 @@ class Engine:
                 [prefixes[ids] for ids in chunk],
                 [encoded[image_id] for ids in chunk for image_id in ids],
                 [*self.read_alone, *self.read_asked],
+                regions=[regions[ids] for ids in chunk],
             )
             return prefix, passes.to_numpy(pooled)
 
         by_length = sorted(groups, key=lambda s: len(prefixes[s].ids))
         for chunk, (prefix, pooled) in self.batches.over(by_length, read):
             done += chunk
-            parts.append(pooled)
+            parts.append(self._keep(pooled, [regions[ids] for ids in chunk]))
             self._read_rest(prefix, [groups[ids] for ids in chunk], prefixes, emit)
         order = [done.index((image,)) for image in own] if self.read_alone else []
         names = [c.name for c in self.read_alone]
@@ -149,11 +206,15 @@ class Engine:
         def read(few: Sequence[tuple[int, list[Prompt]]]) -> dict[str, Any]:
             index = [k for k, _ in few]
             ids = [[p.row.ids[starts[k] :] for p in some] for k, some in few]
-            found = passes.read_questions(self._language(), prefix, index, ids, self.read_asked)
+            found = passes.read_questions(self._language(), prefix, index, ids, after)
             return passes.to_numpy(found)
 
+        after = [c for c in self.read_asked if not c.regional]
+        if not after:  # all was pooled in the prefix
+            self._emit(emit, [p.number for group in groups for p in group])
+            return
         for few, values in self.batches.over(packs, read):
-            emit([p.number for _, some in few for p in some if p.number is not None], values)
+            self._emit(emit, [p.number for _, some in few for p in some], values)
 
     def _read_joint(
         self, prompts: Sequence[Prompt], encoded: Mapping[str, EncodedImage], emit: Emit
@@ -162,14 +223,22 @@ class Engine:
             own = [encoded[image_id] for p in few for image_id in p.image_ids]
             images = [image for p in few for image in p.images]
             rows = [p.row for p in few]
-            found = passes.read_joint(self._language(), rows, images, own, self.read_asked)
+            found = passes.read_joint(
+                self._language(),
+                rows,
+                images,
+                own,
+                self.read_asked,
+                regions=[p.regions for p in few],
+            )
             return passes.to_numpy(found)
 
         by_length = sorted(prompts, key=lambda p: len(p.row.ids))
-        for few, values in self.batches.over(by_length, read):
+        for few, pooled in self.batches.over(by_length, read):
             named = [" and ".join(p.image_ids) for p in few]
+            values = self._keep(pooled, [p.regions for p in few])
             places = self.of_item.columns(values, [p.places for p in few], named)
-            emit([p.number for p in few if p.number is not None], values | places)
+            self._emit(emit, [p.number for p in few], values | places)
 
     def _prefix(self, group: Sequence[Prompt]) -> Row:
         """Return the common prefix of all prompts about the same images."""

@@ -1,13 +1,15 @@
 """Extract a model's pooled activations for one part of a dataset.
 
-Reads the model's checkpoint and card and the dataset's two tables. Writes one shard per scope: a
-row per image and, for a model that reads text, a row per question. Uses OMP_NUM_THREADS threads.
+Reads the model's checkpoint and card and the dataset's tables; that of regions if a span is a
+region. Writes one shard per scope: a row per image, and a row per question, which for an encoder
+has such spans alone. Uses OMP_NUM_THREADS threads.
 
     python -m eyechart.extraction.extract_activations --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
         --card results/models/tiny_llava/card.json \
         --items results/datasets/clevr/items.parquet \
-        --images results/datasets/clevr/images.parquet --part 0 --parts 1 \
+        --images results/datasets/clevr/images.parquet \
+        --regions results/datasets/clevr/regions.parquet --part 0 --parts 1 \
         --settings '{"addresses": ["lm.*"], "spans": ["last"], "dtype": "float16", \
             "batch_size": 32, "prompt": "{question}"}' \
         --image-output results/extraction/tiny_llava/clevr/image/part-000.parquet \
@@ -16,27 +18,30 @@ row per image and, for a model that reads text, a row per question. Uses OMP_NUM
 
 import hashlib
 import json
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import transformers
 from tqdm import tqdm
 
-from eyechart.core import errors
+from eyechart.core.address import COMPONENT_NAMES, REGION_SPANS
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
 from eyechart.extraction.engine import Engine
 from eyechart.extraction.shards import open_shard
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.workload import ExtractionPart, plan_part
-from eyechart.models.addresses import columns
+from eyechart.models.addresses import columns, resolve
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
+
+LOG = logging.getLogger("eyechart")
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class ExtractionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionJob:
-    """The flags; for an encoder there is no ``--item-output``."""
+    """The flags; ``regions`` is one path, or nothing where no span is a region."""
 
     model: str
     dataset: str
@@ -74,10 +79,11 @@ class ExtractionJob:
     card: Path
     items: Path
     images: Path
+    regions: Annotated[list[Path], {"nargs": "*"}]
     part: int
     parts: int
     image_output: Path
-    item_output: Path | None = None
+    item_output: Path
     flags: LoadFlags
 
 
@@ -117,27 +123,37 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
             ("image", args.image_output, part.images),
             ("item", args.item_output, part.items),
         ):
-            if path is not None:
-                located = {"image": engine.of_image, "item": engine.of_item}[scope]
-                metadata = {**facts, "scope": scope, "places": located.stages}
-                shard = open_shard(path, ids, asked[scope], settings.dtype, metadata)
-                emit[scope] = stack.enter_context(shard).add
+            located = {"image": engine.of_image, "item": engine.of_item}[scope]
+            metadata = {**facts, "scope": scope, "places": located.stages}
+            shard = open_shard(path, ids, asked[scope], settings.dtype, metadata)
+            emit[scope] = stack.enter_context(shard).add
         label = f"{args.model} on {args.dataset}, part {args.part + 1}/{args.parts}"
         bar = stack.enter_context(tqdm(total=len(part.order()), unit=" images", desc=label))
-        for done in engine.run(part, emit["image"], emit.get("item", emit["image"])):
+        for done in engine.run(part, emit["image"], emit["item"]):
             bar.update(done)
+
+
+def warn_unplaced(card: dict[str, Any], settings: ExtractionSettings) -> None:
+    """Log the components whose image tokens have no position, so that they have no regions."""
+    asked = [span for span in settings.spans if span in REGION_SPANS]
+    chosen = resolve(card, settings.addresses) if asked else []
+    placed = {a.component for a in chosen if REGION_SPANS[0] in a.scopes}
+    for component in dict.fromkeys(a.component for a in chosen):
+        if component not in placed:
+            LOG.warning(
+                "%s: no image token of the %s has a known position, so it has no %s",
+                *(card["model"], COMPONENT_NAMES.get(component, component), " and no ".join(asked)),
+            )
 
 
 @command
 def main(args: ExtractionJob) -> None:
     """Write one part's shards."""
-    card = read_json(args.card)
-    if (card["kind"] == "vlm") != (args.item_output is not None):
-        raise errors.UserError(
-            f"--item-output: {args.item_output} for {args.model} of kind {card['kind']!r}, "
-            "expected it for kind 'vlm' and for no other"
-        )
-    part = plan_part(args.items, args.images, args.part, args.parts, args.settings.prompt)
+    card, prompt = read_json(args.card), args.settings.prompt
+    regions, encoder = next(iter(args.regions), None), card["kind"] == "encoder"
+    tables = (args.items, args.images)
+    part = plan_part(*tables, args.part, args.parts, prompt, regions, encoder)
+    warn_unplaced(card, args.settings)
     extract(args, card, part)
 
 

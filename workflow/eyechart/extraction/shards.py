@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.models.addresses import Column
@@ -83,6 +84,8 @@ class Shard:
         with np.errstate(over="ignore"):
             cast = value.astype(self.dtype)
         finite = np.isfinite(cast)
+        if name.endswith(REGION_SPANS):  # null for an item without such a region
+            finite |= np.isnan(value).all(axis=1, keepdims=True)
         if not finite.all():
             bad = int(np.argwhere(~finite)[0, 0])
             kind = f"too large for {self.dtype}" if np.isfinite(value[bad]).all() else "NaN"

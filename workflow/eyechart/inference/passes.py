@@ -19,6 +19,7 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError
 from eyechart.inference.packing import pack
+from eyechart.inference.region_weights import PassWeights, RowWeights
 from eyechart.models.addresses import Column
 from eyechart.models.families.base import Adapter, EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
@@ -37,6 +38,8 @@ class Prefix:
     Attributes
     ----------
     valid : bool, shape (b, s)
+    seen : bool, shape (b, s)
+        Which positions later tokens attend to: all valid ones, if text sees images.
     after : int64, shape (b, 1)
         The next position.
     cache : keys and values of the s positions
@@ -44,6 +47,7 @@ class Prefix:
     """
 
     valid: Tensor
+    seen: Tensor
     after: Tensor
     cache: Any
     means: dict[str, Tensor]
@@ -55,26 +59,28 @@ def encode_images(
     columns: Sequence[Column],
     complete: bool,
     gradients: bool = False,
+    regions: Sequence[RowWeights] = (),
 ) -> tuple[list[EncodedImage], Pooled]:
     """Run encoder and connector; return encoded images and pooled activations.
 
     Unless ``complete``, the pass stops at the deepest requested address, without encoded images.
-    With ``gradients`` it keeps those of activations; so do the passes below.
+    With ``gradients`` it keeps those of activations; so do the passes below. ``regions`` has the
+    weights of each row's regions; columns of them have a row per item, row after row.
     """
     if adapter.MAX_IMAGES_PER_PASS and len(images) > adapter.MAX_IMAGES_PER_PASS:
         n = adapter.MAX_IMAGES_PER_PASS
-        parts = [images[i : i + n] for i in range(0, len(images), n)]
-        done = [encode_images(adapter, part, columns, complete, gradients) for part in parts]
+        parts = [(images[i : i + n], regions[i : i + n]) for i in range(0, len(images), n)]
+        done = [encode_images(adapter, p, columns, complete, gradients, r) for p, r in parts]
         names = [c.name for c in columns]
         encoded = [s for found, _ in done for s in found]
         return encoded, {name: together([p[name] for _, p in done]) for name in names}
     pooled: Pooled = {}
-    wanted = by_module(columns)
+    wanted, weights = by_module(columns), PassWeights(adapter, regions)
 
     def see(path: str, output: Any) -> None:
         here = wanted[path]
         hidden, masks = adapter.layout(here[0].address.component, output, images)
-        pooled.update(reduce(hidden, masks, here))
+        pooled.update(reduce(hidden, masks, here, weights))
 
     found: list[EncodedImage] = []
     runs = adapter.runs(images)
@@ -119,26 +125,29 @@ def read_prefix(
     encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
     gradients: bool = False,
+    regions: Sequence[RowWeights] = (),
 ) -> tuple[Prefix, Pooled]:
-    """Read b prompts up to their last image token; pool the columns of image scope.
+    """Read b prompts up to their last image token; pool columns of image scope and of regions.
 
     Blocks of item columns run too, because their keys and values are needed later.
     """
     tokens, cache = adapter.tokens(rows, encoded), adapter.new_cache()
     wanted = by_module(columns)
-    masks = adapter.masks(tokens)
+    masks, weights = adapter.masks(tokens), PassWeights(adapter, regions)
     pooled: Pooled = {}
     means: Pooled = {}
 
     def see(path: str, hidden: Tensor) -> None:
         here = wanted[path]
-        pooled.update(reduce(hidden, masks, [c for c in here if c.scope == "image"]))
+        due = [c for c in here if c.scope == "image" or c.regional]
+        pooled.update(reduce(hidden, masks, due, weights))
         means.update(reduce(hidden, masks, [c for c in here if c.span == "all_mean"]))
 
     with pass_mode(gradients), read_outputs(adapter.model, wanted, see, stop=True):
         positions = adapter.positions(tokens)
         adapter.read(tokens, positions=positions, cache=cache)
-    return Prefix(tokens.valid, after(tokens, positions), cache, means), pooled
+    seen = adapter.seen_later(tokens)
+    return Prefix(tokens.valid, seen, after(tokens, positions), cache, means), pooled
 
 
 def after(tokens: Tokens, positions: Tensor | None) -> Tensor:
@@ -176,7 +185,7 @@ def read_questions(
 
     with pass_mode(gradients):
         which = torch.tensor(index, device=adapter.device)
-        past = prefix.valid[which]  # (b, s)
+        past = prefix.seen[which]  # (b, s)
         with read_outputs(adapter.model, wanted, see, stop=True):
             places = prefix.after[which] + packed.offset
             adapter.read(tokens, packed.mask(past), places, select(prefix, which))
@@ -195,9 +204,10 @@ def read_joint(
     encoded: Sequence[EncodedImage],
     columns: Sequence[Column],
     gradients: bool = False,
+    regions: Sequence[RowWeights] = (),
 ) -> Pooled:
     """Read b whole prompts; ``images`` and ``encoded`` are all their images, in order."""
-    wanted = by_module(columns)
+    wanted, weights = by_module(columns), PassWeights(adapter, regions)
     pooled: Pooled = {}
     with pass_mode(gradients):
         tokens = adapter.tokens(rows, encoded)
@@ -213,7 +223,7 @@ def read_joint(
             hidden, spans = own or (output, masks)
             if component == "decoder":
                 spans = {"last": last_of(output)}
-            pooled.update(reduce(hidden, spans, here))
+            pooled.update(reduce(hidden, spans, here, weights))
 
         with read_outputs(adapter.model, wanted, see, stop=True):
             adapter.read(tokens)
@@ -235,20 +245,29 @@ def by_module(columns: Sequence[Column]) -> dict[str, list[Column]]:
     return grouped
 
 
-def reduce(hidden: Tensor, masks: Mapping[str, Tensor], columns: Sequence[Column]) -> Pooled:
+def reduce(
+    hidden: Tensor,
+    masks: Mapping[str, Tensor],
+    columns: Sequence[Column],
+    weights: PassWeights | None = None,
+) -> Pooled:
     """Pool one module's output (b, t, d) to the requested columns.
 
     Blocks of a model can be on different devices: pooled values are moved to the device of the
-    masks.
+    masks. A column of regions has a row per item in ``weights``.
     """
     found: Pooled = {}
     here, home = hidden.device, next(iter(masks.values())).device
+    if weights and any(c.regional for c in columns):
+        masks = {**masks, **weights.masks(columns, masks["image_tokens"])}
     spans = {c.span: masks[c.span].to(here) for c in columns}
     means = {span: mask for span, mask in spans.items() if span != "image_tokens"}
     pooled = pool(hidden, means) if means else {}
     for column in columns:
         if column.span == "image_tokens":
             found[column.name] = [part.to(home) for part in keep(hidden, spans[column.span])]
+        elif weights and column.regional:
+            found[column.name] = weights.flat(column.span, pooled[column.span]).to(home)
         else:
             found[column.name] = pooled[column.span].to(home)
     return found

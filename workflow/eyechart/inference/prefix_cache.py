@@ -100,7 +100,7 @@ def read(
     bed = lay(lines, adapter.device)
     scripts = [script for line in lines for script, _ in line]
     which = torch.tensor(index, device=adapter.device)
-    past, after = prefix.valid[which], prefix.after[which]
+    past, after = prefix.seen[which], prefix.after[which]
     cache = select(prefix, which)
     with torch.inference_mode():
         tokens = adapter.tokens([Row(ids) for ids in bed.ids])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from eyechart.data.open_image import open_image
+from eyechart.inference.region_weights import RowWeights, Weigher
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
 from eyechart.models.families.base import Adapter
@@ -29,6 +30,7 @@ class Prompt:
     row: Row
     number: int | None
     places: Placed = field(default_factory=dict)
+    regions: RowWeights = field(default_factory=RowWeights)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class PreparedBatch:
     images: list[PreparedImage]
     prompts: list[Prompt]
     places: list[Placed]
+    regions: list[RowWeights]
 
 
 class Preparer:
@@ -52,6 +55,8 @@ class Preparer:
         Whether the part's questions are read.
     of_image, of_item : Locator
         Locate the tokens of an image, and of a question's images.
+    in_image, in_item : Weigher
+        Weigh the tokens of an image, and of a prompt's images, in the regions of items.
     """
 
     def __init__(
@@ -64,9 +69,16 @@ class Preparer:
         asked: bool,
         of_image: Locator,
         of_item: Locator,
+        in_image: Weigher,
+        in_item: Weigher,
     ) -> None:
         self.adapter, self.part, self.batches = adapter, part, batches
         self.of_image, self.of_item = of_image, of_item
+        self.in_image, self.in_item = in_image, in_item
+        self.about: dict[str, list[ItemPrompt]] = {}  # questions with regions, by their image
+        for question in part.questions:
+            for image in dict.fromkeys(image for image, _ in question.regions.values()):
+                self.about.setdefault(image, []).append(question)
         self.alone = set(part.images) if alone else set()
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
@@ -85,9 +97,10 @@ class Preparer:
         self.prepared = {
             i: p for i, p in self.prepared.items() if self.last_use.get(i, -1) > number
         }
-        return PreparedBatch(
-            image_ids, images, prompts, [self.of_image.locate([p.size]) for p in images]
-        )
+        places = [self.of_image.locate([p.size]) for p in images]
+        shown = zip(image_ids, images, strict=True)
+        regions = [self.in_image.weigh(self.about.get(i, ()), [(i, p.size)]) for i, p in shown]
+        return PreparedBatch(image_ids, images, prompts, places, regions)
 
     def prepare_image(self, image_id: str) -> PreparedImage:
         """Open and preprocess one image."""
@@ -101,7 +114,9 @@ class Preparer:
         row = self.adapter.row(question.prompt, images)
         located = images if question.row is not None else ()
         places = self.of_item.locate([p.size for p in located]) if located else {}
-        return Prompt(question.images, images, row, question.row, places)
+        shown = list(zip(question.images, (p.size for p in images), strict=True))
+        regions = self.in_item.weigh([question], shown)
+        return Prompt(question.images, images, row, question.row, places, regions)
 
 
 def ahead(work: Callable[[A], B], values: Sequence[A], depth: int) -> Iterator[B]:

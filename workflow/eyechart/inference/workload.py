@@ -1,23 +1,29 @@
 """Workload of one part of a dataset: images in order, and prompts about them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from eyechart.core.errors import UserError
 from eyechart.tables.parquet import read_table
+from eyechart.tables.regions import ALONE, CANVAS, Region, read_regions, referents
 
 T = TypeVar("T")
+Regions = Mapping[str, tuple[str, tuple[Region, ...]]]
 
 
 @dataclass(frozen=True)
 class ItemPrompt:
-    """A prompt about images, and the index of its row in the item file, if it has one."""
+    """A prompt about images, and the index of its row in the item file, if it has one.
+
+    ``regions`` has the image and the regions of the spans that are regions.
+    """
 
     row: int | None
     images: tuple[str, ...]
     prompt: str
+    regions: Regions = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,16 +65,25 @@ class ExtractionPart:
         return found
 
 
-def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> ExtractionPart:
+def plan_part(
+    items: Path,
+    images: Path,
+    part: int,
+    parts: int,
+    prompt: str,
+    regions: Path | None = None,
+    encoder: bool = False,
+) -> ExtractionPart:
     """Return part ``part`` of ``parts``: consecutive images by id, and all questions about them.
 
     A question about several images belongs to the part of its first image; questions without an
-    image belong to part 0.
+    image belong to part 0. An encoder is shown the images of an item's regions alone.
 
     Raises
     ------
     UserError
-        If a question names an image that is not in the image table, or the template is malformed.
+        If a question names an image that is not in the image table, a region does not fit its item
+        or image, or the template is malformed.
     """
     table = read_table(images, ["image_id", "path"])
     ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()
@@ -82,17 +97,46 @@ def plan_part(items: Path, images: Path, part: int, parts: int, prompt: str) -> 
         for row in rows.to_pylist()
         if (row["images"][0] in mine if row["images"] else part == 0)
     )
+    placed = read_referents(regions, items, images, encoder) if regions else {}
     for item, shown, _ in chosen:
         for image in shown:
             if image not in paths:
                 raise UserError(f"{items}: item {item!r}: image {image!r} is not in {images}")
-    questions = [
-        ItemPrompt(row, shown, format_prompt(prompt, text))
-        for row, (_, shown, text) in enumerate(chosen)
-    ]
+    questions = []
+    for row, (item, shown, text) in enumerate(chosen):
+        at = placed.get(item, {})
+        seen = tuple(dict.fromkeys(image for image, _ in at.values())) if encoder else shown
+        questions.append(ItemPrompt(row, seen, format_prompt(prompt, text), at))
     foreign = sorted({p for q in questions for p in q.images} - mine)
     needed = {image: paths[image] for image in [*own, *foreign]}
     return ExtractionPart(own, foreign, [item for item, _, _ in chosen], questions, needed)
+
+
+def read_referents(path: Path, items: Path, images: Path, encoder: bool) -> dict[str, Regions]:
+    """Return the regions of every item's spans, as a VLM or an encoder alone is shown them.
+
+    Raises
+    ------
+    UserError
+        If a region names no item, or an image that its item does not show, or does not lie on it.
+    """
+    table = read_table(images, ["image_id", "width", "height"]).to_pylist()
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    columns = ["item_id", "images", "choices", "answer", "meta"]
+    known = {row["item_id"]: row for row in read_table(items, columns).to_pylist()}
+    named = read_regions(path, CANVAS)
+    named |= read_regions(path, ALONE) if encoder else {}
+    found: dict[str, Regions] = {}
+    for item, of_item in named.items():
+        if item not in known:
+            raise UserError(f"{path}: item {item!r} is not in {items}")
+        for image, region in of_item.values():
+            where = f"{path}: item {item!r}"
+            if image not in (sizes if encoder else known[item]["images"]):
+                raise UserError(f"{where}: {region.name} is on {image!r}, which is not its image")
+            region.check(where, image, sizes[image])
+        found[item] = referents(of_item, known[item])
+    return found
 
 
 def format_prompt(template: str, question: str) -> str:

@@ -15,6 +15,9 @@ A span names the tokens that are pooled at an address:
                   user's turn and the start of the answer (where text comes first: all text)
 ``last``          the last token that is not padding, after which the answer would start
 ``all_mean``      mean over all tokens that are not padding, system text and image included
+``referent``      mean over the image tokens in the region that the item is about, by overlap with a
+                  box, bilinear at a point; only where tokens have a position on the image
+``other_object``  the same at another object of the same image: the control of ``referent``
 ``image_tokens``  every image token, not pooled
 
 A connector's own blocks (BLIP-2's queries) are ``connector.N``. Where a language model has an
@@ -30,13 +33,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from eyechart.core.address import COMPONENTS, READ
+from eyechart.core.address import COMPONENTS, READ, REGION_SPANS
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.legacy_names import modern
 
 LOG = logging.getLogger("eyechart")
 
-SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", "image_tokens")
+SPANS = ("cls", "image_mean", "text_mean", "last", "all_mean", *REGION_SPANS, "image_tokens")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class Column:
     def name(self) -> str:
         """Name of the column, ``<address>/<span>``."""
         return f"{self.address.address}/{self.span}"
+
+    @property
+    def regional(self) -> bool:
+        """Whether it is pooled in a region of each item."""
+        return self.span in REGION_SPANS
 
     @property
     def scope(self) -> str:

@@ -1,10 +1,12 @@
 """Derive a model's checkpoint from that of its base: by a rule, or by merging an adapter.
 
-Reads the base's checkpoint and the specs of both models. Writes the derived weights, and links to
-the base's other files, under data/models/<model>/; ``ready.json`` there, last.
+Reads the base's checkpoint and the specs of both models; for a rule that is fitted, also the items,
+images and regions of a dataset. Writes the derived weights, and links to the base's other files,
+under data/models/<model>/; ``ready.json`` there, last.
 
     python -m eyechart.models.derive_model --model tiny_llava_prior \
         --spec config/models/tiny_llava_prior.yaml --base data/models/tiny_llava \
+        --examples --split group \
         --output data/models/tiny_llava_prior/ready.json
 """
 
@@ -16,7 +18,7 @@ import logging
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,8 +26,8 @@ from torch import Tensor
 from eyechart.core.errors import UserError
 from eyechart.core.files import describe, read_json
 from eyechart.core.links import link_files
-from eyechart.core.step import command
-from eyechart.models.derivations.registry import CHANGES
+from eyechart.core.step import Paths, command
+from eyechart.models.derivations.registry import CHANGES, FIELDS, FITTED
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
@@ -33,6 +35,7 @@ from eyechart.models.sources.hub_files import CONFIG, is_weights
 from eyechart.models.sources.ready_file import NAME, write_ready
 from eyechart.models.spec import Spec, read_spec
 
+TABLES = ("items", "images", "regions")
 OUTSIDE = "rest"  # of all components, such as a head
 _log = logging.getLogger(__name__)
 
@@ -42,8 +45,10 @@ def module_of(by: str) -> str:
     return f"eyechart.models.derivations.{by if by in CHANGES else 'adapter'}"
 
 
-def derive(adapter: Adapter, spec: Spec) -> list[str]:
+def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None) -> list[str]:
     """Change a loaded model as a derived spec declares; return the components that changed.
+
+    ``examples`` are the tables and the split that a fitted rule takes.
 
     Raises
     ------
@@ -55,6 +60,8 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
     settings = {"folder": how["by"]} if spec.adapter_folder else how["settings"]
     if spec.adapter_folder and find_spec("peft") is None:
         raise UserError(f"{how['by']}: merging an adapter needs peft, which is not installed here")
+    if how["by"] in FITTED:
+        settings = {**settings, "examples": examples}
     before = digests(adapter)
     rule = importlib.import_module(module_of(how["by"]))
     rule.derive(adapter, settings, how["seed"])
@@ -63,7 +70,7 @@ def derive(adapter: Adapter, spec: Spec) -> list[str]:
         name = sorted(set(before) ^ set(after))[0]
         raise UserError(f"derived.by: {how['by']} adds or removes the weight {name}")
     changed = sorted({component(adapter, n) for n in before if before[n] != after[n]})
-    if not changed:
+    if not changed and how["by"] not in FIELDS:
         raise UserError(f"derived.by: {how['by']} leaves every weight of {how['from']} as it was")
     undeclared = set(changed) - set(CHANGES.get(how["by"], changed))
     if undeclared:
@@ -82,18 +89,22 @@ def component(adapter: Adapter, weight: str) -> str:
 
 def digests(adapter: Adapter) -> dict[str, bytes]:
     """Return a hash of each weight."""
-    return {name: _digest(weight) for name, weight in adapter.model.named_parameters()}
+    named = adapter.model.named_parameters(remove_duplicate=False)
+    return {name: _digest(weight) for name, weight in named}
 
 
-def save(adapter: Adapter, base: Path, folder: Path) -> list[dict[str, Any]]:
-    """Write the weights and link the base's other files; return the entries of all files."""
+def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict[str, Any]]:
+    """Write changed weights and link the base's other files; return the entries of all files."""
     folder.mkdir(parents=True, exist_ok=True)
+    held = [entry["path"] for entry in read_json(base / NAME)["files"]]
+    if not changed:
+        link_files(base, folder, [Path(name) for name in held])
+        return [{**describe(folder / name), "path": name} for name in held]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
         adapter.model.save_pretrained(written)
         own = sorted(path.name for path in Path(written).iterdir())
         for name in own:
             (Path(written) / name).replace(folder / name)
-    held = [entry["path"] for entry in read_json(base / NAME)["files"]]
     others = [name for name in held if name not in own and not is_weights(name)]
     link_files(base, folder, [Path(name) for name in others])
     return [{**describe(folder / name), "path": name} for name in [*own, *others]]
@@ -108,16 +119,24 @@ def stored_dtype(folder: Path) -> str:
 
 @command
 def main(
-    *, model: str, spec: Path, base: Path, output: Path, allow_remote_code: bool = False
+    *,
+    model: str,
+    spec: Path,
+    base: Path,
+    output: Path,
+    examples: Paths,
+    split: Literal["group", "official"],
+    allow_remote_code: bool = False,
 ) -> None:
     """Load the base, change it, save it, and write ``ready.json`` last."""
     wanted = read_spec(spec)
     base_spec = read_spec(spec.parent / f"{wanted.base}.yaml")
     how = LoadOptions("cpu", stored_dtype(base), remote_code=allow_remote_code)
     adapter = load(base_spec, base, how)
-    changed = derive(adapter, wanted)
-    _log.info("%s: %s changed", model, ", ".join(changed))
-    files = save(adapter, base, output.parent)
+    tables = {name: str(path) for name, path in zip(TABLES, examples, strict=False)}
+    changed = derive(adapter, wanted, tables | {"split": split})
+    _log.info("%s: %s changed", model, ", ".join(changed) or "no weight")
+    files = save(adapter, base, output.parent, bool(changed))
     origin = {"source": "derived", **(wanted.derived or {}), "changed": changed}
     write_ready(output, model, {**origin, "code": allow_remote_code}, files)
 

@@ -15,10 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.errors import UserError
-from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.language import MASKED, LanguageAdapter
 from eyechart.models.hooks import check_ran, module_at
-
-MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and keys
 
 
 @contextmanager

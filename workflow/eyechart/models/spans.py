@@ -110,7 +110,7 @@ def pool(hidden: Tensor, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Parameters
     ----------
     hidden : shape (b, t, d)
-    masks : by span, bool, shape (b, t), or (b, q, t) for q means of each row
+    masks : by span, bool or weights, shape (b, t), or (b, q, t) for q means of each row
         The mean over an empty mask is NaN.
 
     Returns

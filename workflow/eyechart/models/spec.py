@@ -12,7 +12,7 @@ import jsonschema
 import yaml
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.models.derivations.registry import CHANGES
+from eyechart.models.derivations.registry import CHANGES, FIELDS
 
 FAMILIES = Path(__file__).parent / "families"
 OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
@@ -41,6 +41,7 @@ class Spec:
     lm_blocks: int | None
     image_first: bool
     turn: str | None
+    text_sees_images: bool
     trust_remote_code: bool
     weights: str
     encoder: str | None
@@ -102,6 +103,10 @@ def _fields(path: Path, above: tuple[str, ...]) -> dict[str, Any]:
         raise UserError(f"{path}: no such file") from None
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    for by, fields in FIELDS.items():
+        for name, lesion in fields.items():
+            if isinstance(value, dict) and value.get(name) == lesion:
+                raise UserError(f"{path}: {name}: remove the line, and derive a model by {by}")
     if isinstance(value, dict) and value.get("derived") is not None:
         value = _inherited(value, path, above)
     check(value, path)
@@ -133,7 +138,8 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
     inherited = _fields(path.parent / f"{base}.yaml", line)
     if "vision" in CHANGES.get(by, ("vision",)):  # an adapter may change the encoder too; the
         inherited.pop("encoder", None)  # base's stand-alone encoder then no longer matches
-    return {**inherited, **notes, **value, **made, "derived": derived}
+    lesion = FIELDS.get(by, {})
+    return {**inherited, **notes, **value, **made, **lesion, "derived": derived}
 
 
 def families() -> list[str]:

@@ -5,10 +5,12 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
+from eyechart.models.derivations.registry import FITTED
 from eyechart.models.sources import permission
 from eyechart.models.spec import Spec, bases
 from eyechart.plan import paths, training
-from eyechart.plan.configuration import Config, canonical, one_of
+from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.registry import layout_of
 
 ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 MADE_HERE = "results"  # the folder of files that rules make
@@ -49,6 +51,7 @@ class Checkpoints:
         for model in self.config["models"]:
             self._may_run_code(model)
             self._check_adapters(model)
+            self._check_examples(model)
 
     def source(self, model: str) -> str:
         """Return what makes a checkpoint: ``tiny``, ``derived``, ``folder`` or ``hub``."""
@@ -75,6 +78,17 @@ class Checkpoints:
         """Return the files of the adapter that a model is derived by, or none."""
         folder = self.specs[wildcards.model].adapter_folder
         return [(folder / name).as_posix() for name in ADAPTER] if folder else []
+
+    def examples(self, wildcards: Any) -> list[str]:
+        """Return the tables that a derived model is fitted on: items, images, regions; or none."""
+        dataset = self._fitted_on(wildcards.model)
+        tables = (paths.ITEMS, paths.IMAGES, paths.REGIONS)
+        return [table.rule(dataset=dataset) for table in tables] if dataset else []
+
+    def split(self, wildcards: Any) -> str:
+        """Return which split's training part a derived model is fitted on."""
+        fitted = self._fitted_on(wildcards.model)
+        return str(self.config["probing"]["split"]) if fitted else "group"
 
     def derivation(self, wildcards: Any) -> str:
         """Return how a model is derived, as canonical JSON."""
@@ -123,6 +137,29 @@ class Checkpoints:
                     f"{paths.SPEC.at(model=name)}: derived.by: no {missing} in {folder}, expected "
                     "the folder of a PEFT adapter"
                 )
+
+    def _fitted_on(self, model: str) -> str:
+        """Return the dataset that a model's derivation is fitted on, or an empty string."""
+        how = self.specs[model].derived or {}
+        return str(how["settings"].get("dataset", "")) if how.get("by") in FITTED else ""
+
+    def _check_examples(self, model: str) -> None:
+        """Raise a UserError for a derivation fitted on a dataset that has no such items."""
+        for name in [model, *bases(self.specs, model)]:
+            how = self.specs[name].derived or {}
+            if how.get("by") not in FITTED:
+                continue
+            where = f"{paths.SPEC.at(model=name)}: derived.settings"
+            dataset, concept = (how["settings"].get(key) for key in ("dataset", "concept"))
+            for key, value in (("dataset", dataset), ("concept", concept)):
+                if not isinstance(value, str):
+                    raise UserError(f"{where}: {how['by']} needs the setting {key!r}, a name")
+            check_known(f"{where}.dataset", "dataset", dataset, self.config["datasets"])
+            layout = layout_of(self.config, dataset)
+            if not layout.located:
+                raise UserError(f"{where}.dataset: the items of {dataset!r} have no regions")
+            if not layout.own_tasks:
+                check_known(f"{where}.concept", "task", concept, layout.item_tasks)
 
     def _may_run_code(self, model: str) -> bool:
         allowed = model in self.config["remote_code"]

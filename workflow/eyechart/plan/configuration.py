@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from eyechart.core.address import REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
 from eyechart.plan.registry import layout_of
@@ -42,11 +43,19 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 
 
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
-    """Return the tasks probed in a model on a dataset; an encoder has image tasks only."""
-    tasks = config["datasets"][dataset]["tasks"]
-    if specs[model].kind == "encoder":
-        return [task for task in tasks if scope_of(config, dataset, task) == "image"]
-    return list(tasks)
+    """Return the tasks probed in a model on a dataset.
+
+    An encoder has image tasks, and the item tasks that the span ``referent`` can answer.
+    """
+    settings, layout = config["datasets"][dataset], layout_of(config, dataset)
+    if specs[model].kind == "vlm":
+        return list(settings["tasks"])
+    asked = REFERENT in config["extraction"]["spans"]
+    return [
+        task
+        for task in settings["tasks"]
+        if layout.scope(task, settings) == "image" or (asked and layout.by_region(task, settings))
+    ]
 
 
 def put_own_python_first() -> None:

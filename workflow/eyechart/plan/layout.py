@@ -24,7 +24,10 @@ class Layout:
     form : ``question``, or ``which_image`` where a statement is matched with one of two images
     pairs : whether items come in pairs that are scored together
     captions : whether images have captions
-    regions : whether choices have regions; then ``prepare_step`` has the flag ``--regions``
+    regions : whether choices have regions
+    located : whether items have regions; then ``prepare_step`` has the flag ``--regions``
+    referents : item tasks whose answer is a property of the item's region alone
+    region_columns : columns of the user's own table that say where an item's region is
     depth : whether images have depth maps, to train depth heads on
     """
 
@@ -47,6 +50,9 @@ class Layout:
     pairs: bool = False
     captions: bool = False
     regions: bool = False
+    located: bool = False
+    referents: Sequence[str] = ()
+    region_columns: Sequence[str] = ()
     depth: bool = False
 
     @property
@@ -65,6 +71,16 @@ class Layout:
             labels = dataset.get("columns", {}).get("labels", {})
             return "image" if task in labels else "item"
         return None
+
+    def by_region(self, task: str, dataset: dict[str, Any]) -> bool:
+        """Return whether an encoder alone, which reads no text, can be asked an item task.
+
+        Its span ``referent`` holds what the task is about.
+        """
+        if self.own_tasks:
+            named = set(self.region_columns) & set(dataset.get("columns", {}))
+            return bool(named) and self.scope(task, dataset) == "item"
+        return task in self.referents
 
 
 def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
@@ -90,4 +106,5 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
 def of_regions(name: str, tasks: Sequence[str], *keys: str, rendered: bool = True) -> Layout:
     """Return a published layout whose items have regions; ``keys`` are its own besides theirs."""
     own = ("most", "wording", *keys)
-    return published(name, rendered=rendered, prepare_keys=own, item_tasks=tasks, regions=True)
+    marked = {"regions": True, "located": True}
+    return published(name, rendered=rendered, prepare_keys=own, item_tasks=tasks, **marked)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.address import READ
+from eyechart.core.address import READ, REGION_SPANS
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
@@ -28,7 +28,7 @@ from eyechart.plan.configuration import (
 )
 from eyechart.plan.layout import Layout
 from eyechart.plan.readout import SPANS, ReadoutPlan
-from eyechart.plan.registry import layout_of
+from eyechart.plan.registry import LAYOUTS, layout_of
 from eyechart.plan.verdict import VerdictPlan
 
 
@@ -51,6 +51,13 @@ class WorkflowPlan:
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
                 )
+            if not self._stored(dataset)["spans"]:
+                spans = ", ".join(self.config["extraction"]["spans"])
+                raise UserError(
+                    f"extraction.spans is only {spans}, but the items of {dataset!r} (layout "
+                    f"{self.config['datasets'][dataset]['layout']!r}) have no regions; add a span"
+                )
+        self._check_regions()
         answering = {model for model, _ in self.behavior.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
@@ -59,6 +66,16 @@ class WorkflowPlan:
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
                 )
+
+    def _check_regions(self) -> None:
+        """Raise a UserError if a span that is a region is asked for and no dataset has regions."""
+        asked = [span for span in self.config["extraction"]["spans"] if span in REGION_SPANS]
+        if asked and not any(layout_of(self.config, d).located for d in self.probed_datasets):
+            known = ", ".join(name for name, layout in LAYOUTS.items() if layout.located)
+            raise UserError(
+                f"extraction.spans: {asked[0]!r} is a region of each item, and no dataset that is "
+                f"probed has any; expected one with the layout {known}"
+            )
 
     @property
     def models(self) -> list[str]:
@@ -124,9 +141,9 @@ class WorkflowPlan:
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 
     def region_pattern(self, regions: bool) -> str:
-        """Return the pattern of the datasets whose layout marks regions, or of all others."""
+        """Return the pattern of the datasets whose items have regions, or of all others."""
         datasets = self.config["datasets"]
-        return one_of(d for d in datasets if layout_of(self.config, d).regions is regions)
+        return one_of(d for d in datasets if layout_of(self.config, d).located is regions)
 
     # Slices of settings, each as canonical JSON
 
@@ -195,6 +212,11 @@ class WorkflowPlan:
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
         count = self.part_count(wildcards)
         return [paths.ACTIVATIONS.rule(**names, part=f"{n:03d}") for n in range(count)]
+
+    def regions(self, wildcards: Any) -> list[str]:
+        """Return a dataset's region table if spans that are regions are extracted, or nothing."""
+        asked = set(self._stored(wildcards.dataset).get("spans", ())) & set(REGION_SPANS)
+        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if asked else []
 
     def own_files(self, wildcards: Any) -> list[str]:
         """Return the files of the user's own data, so that a change in them is noticed."""
@@ -280,8 +302,10 @@ class WorkflowPlan:
         addresses = dict.fromkeys(address for some, _ in wanted for address in some)
         if any(address.startswith("vision.") for address in addresses):
             addresses |= {READ: None}  # no selection of layers drops what the connector takes
+        located = layout_of(self.config, dataset).located
         spans = dict.fromkeys(span for _, some in wanted for span in some)
-        return {"addresses": list(addresses), "spans": list(spans)}
+        own = [span for span in spans if located or span not in REGION_SPANS]
+        return {"addresses": list(addresses), "spans": own}
 
     def _layout(self, wildcards: Any) -> Layout:
         return layout_of(self.config, wildcards.dataset)

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from eyechart.core.device import device_of
+from eyechart.core.errors import UserError
 from eyechart.core.step import Json, command
 from eyechart.probing import controls, search
 from eyechart.probing.examples import (
@@ -61,25 +62,55 @@ def train(
 ) -> list[Outcome]:
     """Train probes on every pooled column, those of one width together.
 
+    A column of regions is left out unless every example has its region.
+
     Returns
     -------
     list of Outcome
         In the manifest's order of columns, then probes.
+
+    Raises
+    ------
+    UserError
+        If every column is left out.
     """
     columns = pooled_columns(read_manifest(manifest_path))
     rows = read_rows(manifest_path, examples.ids)
     k = len(examples.classes)
     found: dict[str, list[Outcome]] = {c["name"]: [] for c in columns}
-    for alike in _of_one_width(columns, len(rows)):
-        inputs = [read_inputs(manifest_path, c["name"], rows, device) for c in alike]
-        for probe, settings in probes.items():
+    for wide in _of_one_width(columns, len(rows)):
+        read = [(c, read_inputs(manifest_path, c["name"], rows, device)) for c in wide]
+        alike, inputs = _complete(read, examples.ids)
+        for probe, settings in probes.items() if alike else ():
             log.info("%s: %d columns of width %d", probe, len(alike), alike[0]["width"])
             hidden = settings.get("hidden", 0)
             choices = search.cross_validate(inputs, plan, k, hidden)
             fits = search.refit(inputs, plan, choices, k, hidden)
             for column, choice, fit in zip(alike, choices, fits, strict=True):
                 found[column["name"]].append(Outcome(column, probe, choice, fit))
-    return [outcome for c in columns for outcome in found[c["name"]]]
+    outcomes = [outcome for c in columns for outcome in found[c["name"]]]
+    if not outcomes:
+        raise UserError(
+            f"{manifest_path}: every column lacks the region of some example; see the log"
+        )
+    return outcomes
+
+
+def _complete(
+    read: list[tuple[dict[str, Any], torch.Tensor]], ids: list[str]
+) -> tuple[list[dict[str, Any]], list[torch.Tensor]]:
+    """Return the columns without missing rows; log the others."""
+    kept = []
+    for column, inputs in read:
+        absent = torch.isnan(inputs[:, 0]).nonzero().flatten().tolist()
+        if absent:
+            log.warning(
+                "%s is not probed: %d of %d examples have no such region, the first is %s",
+                *(column["name"], len(absent), len(ids), ids[absent[0]]),
+            )
+        else:
+            kept.append((column, inputs))
+    return [column for column, _ in kept], [inputs for _, inputs in kept]
 
 
 def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[str, Any]]]:

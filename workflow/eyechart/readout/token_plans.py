@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.inference.token_sampling import weights_in_box
 from eyechart.readout.items import ReadoutItem
 from eyechart.readout.tokens import ActivationSource
-from eyechart.tables.regions import Region
-from eyechart.tables.token_boxes import OutsideError, weights_at_point
+from eyechart.tables.token_boxes import OutsideError, region_weights
 
 VIEW, LEFT = 0, 3  # columns of places
 
@@ -152,14 +150,6 @@ def _plan(
         used = np.flatnonzero(weights)
         shares[name] = RegionTokens(first + used, weights[used])
     return TokenPlan(item, tuple(parts), shares)
-
-
-def region_weights(places: np.ndarray, region: Region) -> np.ndarray:
-    """Return the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
-    edges = (region.left, region.top, region.right, region.bottom)
-    if (region.left, region.top) == (region.right, region.bottom):
-        return weights_at_point(places, *edges[:2])
-    return weights_in_box(places, *edges)
 
 
 def _find_tokens(

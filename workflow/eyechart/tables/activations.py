@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
@@ -49,7 +50,8 @@ parts lists their columns, rows and hashes; d is the width of the address, and v
 float32.
 
 image_id: Id of the image; of scope `item` the column is `item_id`
-<address>/<span>: One column per address and span: the pooled activation
+<address>/<span>: One column per address and span: the pooled activation; null where an item lacks
+  the region of the span
 <address>/image_tokens: The activation of every image token
 <component>/places: Of each image token view, row, column, left, top, right, bottom; edges in pixels
   of the original image, NaN: none
@@ -57,9 +59,11 @@ image_id: Id of the image; of scope `item` the column is `item_id`
 
 
 def column(values: np.ndarray) -> pa.Array:
-    """Return the Arrow column of a float array of shape (n, d): fixed_size_list<float>[d]."""
+    """Return the Arrow column of a float array (n, d): fixed_size_list<float>[d]; NaN is null."""
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    missing = np.isnan(values).all(axis=1)
+    mask = pa.array(missing) if missing.any() else None
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=mask)
 
 
 def read_column(manifest_path: Path, name: str) -> np.ndarray:
@@ -68,7 +72,7 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
     Returns
     -------
     ndarray, float32, shape (n, d)
-        Rows in the order of :func:`read_ids`.
+        Rows in the order of :func:`read_ids`; NaN where an item has no such region.
 
     Raises
     ------
@@ -82,14 +86,18 @@ def read_column(manifest_path: Path, name: str) -> np.ndarray:
     width = next(c["width"] for c in manifest["columns"] if c["name"] == name)
     chunks = []
     for path in part_paths(manifest_path, manifest):
-        flat = read_table(path, [name]).column(name).combine_chunks().flatten()
-        chunks.append(flat.to_numpy(zero_copy_only=False).reshape(-1, width))
-        if not np.isfinite(chunks[-1]).all():
-            row = int(np.argwhere(~np.isfinite(chunks[-1]))[0, 0])
+        column = read_table(path, [name]).column(name).combine_chunks()
+        there = column.is_valid().to_numpy(zero_copy_only=False)
+        values = np.full((len(column), width), np.nan, np.float32)
+        values[there] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        wrong = ~np.isfinite(values).all(axis=1) & (there | (not name.endswith(REGION_SPANS)))
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise UserError(
                 f"{path}: column {name!r}, row {row}: NaN or infinity, expected finite numbers"
             )
-    return np.concatenate(chunks).astype(np.float32)  # (n, d)
+        chunks.append(values)
+    return np.concatenate(chunks)  # (n, d)
 
 
 def read_tokens(manifest_path: Path, name: str) -> list[np.ndarray]:

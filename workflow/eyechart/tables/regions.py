@@ -1,4 +1,4 @@
-"""The table of regions, which mark an item's choices on its images, and a single region.
+"""The table of regions, which mark an item's referent and choices, and a single region.
 
 Coordinates are continuous: pixel (0, 0) of an image covers [0, 1) x [0, 1), x runs to the right
 and y down. ``alone`` is a single image, as an encoder sees it; ``canvas`` is one of the images
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from eyechart.core.address import OTHER_OBJECT, REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table, schema, write_table
 
@@ -22,15 +23,17 @@ REGIONS = schema("item_id seen image_id name shape: string", "left top right bot
 """One row per region of an item and way to see it, sorted by item, `seen` and name. The outer
 corner of the first pixel is (0, 0).
 
-seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown
+seen: `alone`: on the single image; `canvas`: on an image that a VLM is shown, and an encoder too if
+  the item has no row `alone`
 image_id: The image of the region
-name: `REF` for the reference, or the letter of a choice
+name: `REF` for what the item is about (`REF2`, … for further things), `OTHER` for another thing of
+  the same image or, if there is none, its farthest corner, or the letter of a choice
 shape: `point`, `box`, or `image` for the whole image
 left, top, right, bottom (px): Edge; of a point, left equals right and top equals bottom
 """
 ALONE, CANVAS = SEEN = ("alone", "canvas")
 POINT, BOX, WHOLE_IMAGE = SHAPES = ("point", "box", "image")
-REF = "REF"
+REF, OTHER = "REF", "OTHER"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -59,6 +62,32 @@ class Region(NamedTuple):
         inside = self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
         return inside and min(extent) > 0
 
+    def elsewhere(self, width: float, height: float) -> list[Region]:
+        """Return a region in the farthest corner of its image, as large as the room beside it."""
+        x, y = self.middle
+        wide, high = self.right - self.left, self.bottom - self.top
+        beside, above = max(self.left, width - self.right), max(self.top, height - self.bottom)
+        if beside * high >= above * wide:
+            wide = min(wide, beside)
+        else:
+            high = min(high, above)
+        if self.shape != POINT and min(wide, high) <= 0:
+            return []
+        left = 0.0 if x > width / 2 else width - (wide or 1.0)
+        top = 0.0 if y > height / 2 else height - (high or 1.0)
+        return [Region(OTHER, self.shape, left, top, left + wide, top + high)]
+
+    def check(self, where: str, on: str, size: tuple[float, float]) -> None:
+        """Raise a UserError, which begins with ``where``, unless it lies on an image ``on``."""
+        if not self.within(*size):
+            at = ", ".join(f"{edge:g}" for edge in self[2 : 4 if self.shape == POINT else 6])
+            flat = self.shape != POINT and not (self.left < self.right and self.top < self.bottom)
+            fault = "has no area" if flat else "does not lie"
+            raise UserError(
+                f"{where}: {self.shape} {self.name} at ({at}) {fault} on {on}, which is "
+                f"{size[0]} x {size[1]} px"
+            )
+
     def moved(self, x: float, y: float, scale: tuple[float, float]) -> Region:
         """Return it on an image into which its own was pasted at (x, y), scaled along both axes."""
         left, right = (x + scale[0] * value for value in (self.left, self.right))
@@ -78,6 +107,29 @@ def roles_of(item: Mapping[str, Any]) -> dict[str, str]:
     return {REF: "reference", **known}
 
 
+def referents(
+    regions: Mapping[str, tuple[str, Region]], item: Mapping[str, Any]
+) -> dict[str, tuple[str, tuple[Region, ...]]]:
+    """Return the regions of an item's spans, each with the image they are on.
+
+    ``referent`` is ``REF``, or all choices together; ``other_object`` is ``OTHER``, or the first
+    wrong choice beside a ``REF``. A span whose regions are on several images is left out.
+    """
+    about = [name for name in regions if name.rstrip("0123456789") == REF]
+    choices = sorted(name for name in regions if name in LETTERS)
+    wrong = [name for name in choices if about and roles_of(item).get(name) == "wrong"]
+    named = {
+        REFERENT: about or choices,
+        OTHER_OBJECT: [OTHER] if OTHER in regions else wrong[:1],
+    }
+    found = {}
+    for span, names in named.items():
+        images = {regions[name][0] for name in names}
+        if len(images) == 1:
+            found[span] = (images.pop(), tuple(regions[name][1] for name in names))
+    return found
+
+
 def point(name: str, x: float, y: float) -> Region:
     """Return a point."""
     return Region(name, POINT, float(x), float(y), float(x), float(y))
@@ -91,6 +143,12 @@ def box(name: str, left: float, top: float, right: float, bottom: float) -> Regi
 def whole_image(name: str, width: float, height: float) -> Region:
     """Return the region of a whole image."""
     return Region(name, WHOLE_IMAGE, 0.0, 0.0, float(width), float(height))
+
+
+def about_image(item_id: str, image_id: str, regions: Iterable[Region]) -> list[dict[str, Any]]:
+    """Return the rows of regions of an item that is shown this image."""
+    shared = {"item_id": item_id, "seen": CANVAS, "image_id": image_id}
+    return [shared | region._asdict() for region in regions]
 
 
 def write_regions(path: Path, rows: Iterable[dict[str, Any]]) -> None:

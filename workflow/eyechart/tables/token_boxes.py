@@ -1,14 +1,17 @@
-"""How much of each image token a point or a box covers.
+"""How much of each image token a point or a box covers, and the weights of tokens in it.
 
 Places are those of ``tables.activations.read_places``: per token view, row, column, left, top,
 right, bottom, in pixels of the image. Tokens without a position (NaN) have weight 0.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from eyechart.tables.regions import POINT, Region
 
 SAME_SIZE = 0.05  # views whose token areas differ less count as equally fine
+MOST = 0.5  # of a box, which the chosen views must cover
 
 
 class OutsideError(ValueError):
@@ -42,6 +45,70 @@ def weights_at_point(places: np.ndarray, x: float, y: float) -> np.ndarray:
     areas = wide * high
     weights = reach * same_size(areas, areas[near].min())
     return np.asarray(weights / weights.sum())
+
+
+def weights_in_box(
+    places: np.ndarray, left: float, top: float, right: float, bottom: float
+) -> np.ndarray:
+    """Return each token's weight in a box, proportional to their overlap; weights sum to 1.
+
+    Among the views that cover more than half of the box, those with the smallest tokens are used;
+    if there are none, those that cover most of it. Views with equal token size are combined,
+    because a box may extend across several tiles.
+
+    Returns
+    -------
+    ndarray, float64, shape (t,)
+
+    Raises
+    ------
+    OutsideError
+        If no token overlaps the box.
+    """
+    edges = edges_of(places)
+    with np.errstate(invalid="ignore"):
+        wide = np.minimum(edges[2], right) - np.maximum(edges[0], left)
+        high = np.minimum(edges[3], bottom) - np.maximum(edges[1], top)
+    common = np.nan_to_num(np.clip(wide, 0, None) * np.clip(high, 0, None))
+    if not common.any():
+        said = f"box ({left:g}, {top:g}, {right:g}, {bottom:g})"
+        raise OutsideError(f"{said}: no token lies in it; {extent(places)}")
+    areas = (edges[2] - edges[0]) * (edges[3] - edges[1])
+    best, most = common, 0.0
+    for level in _levels(areas[common > 0]):
+        own = common * same_size(areas, level)
+        covered = own.sum() / ((right - left) * (bottom - top))
+        if covered > most * (1 + SAME_SIZE):
+            best, most = own, covered
+        if most > MOST:
+            break
+    return np.asarray(best / best.sum())
+
+
+def region_weights(places: np.ndarray, region: Region) -> np.ndarray:
+    """Return the weight of each token (t,) in a region: bilinear at a point, by area in a box."""
+    if region.shape == POINT:
+        return weights_at_point(places, *region.middle)
+    return weights_in_box(places, *region[2:])
+
+
+def shown_weights(places: np.ndarray, regions: Sequence[Region]) -> np.ndarray:
+    """Return the mean weight of each token (t,) in regions of one image, float32.
+
+    Where the model's crop leaves a region out, the token nearest to its middle stands for it.
+    """
+    found = np.zeros(len(places), np.float32)
+    for region in regions:
+        try:
+            found += region_weights(places, region) / len(regions)
+        except OutsideError:
+            left, top, right, bottom = edges_of(places)
+            if np.isnan(left).all():
+                raise
+            x, y = region.middle
+            away = np.hypot(x - np.clip(x, left, right), y - np.clip(y, top, bottom))
+            found[np.nanargmin(away)] += 1 / len(regions)
+    return found
 
 
 def coverage(places: np.ndarray, region: Region) -> np.ndarray:
@@ -97,3 +164,12 @@ def extent(places: np.ndarray) -> str:
         return "no token lies anywhere"
     low, high = np.nanmin(edges[:2], axis=1), np.nanmax(edges[2:], axis=1)
     return f"tokens lie from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g})"
+
+
+def _levels(areas: np.ndarray) -> list[float]:
+    """Return the distinct sizes of tokens, in ascending order."""
+    found: list[float] = []
+    for area in np.sort(areas):
+        if not found or area > found[-1] * (1 + SAME_SIZE):
+            found.append(float(area))
+    return found

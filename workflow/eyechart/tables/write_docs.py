@@ -41,7 +41,7 @@ COMMON = {
     "image_id": ("", "The image, as in images.parquet"),
     "group": ("", "What is never split between train and test, such as a scene or a pair"),
     "address": ("", "The layer: `vision.3`, `connector`, `lm.12`, `lm.norm`, `decoder.2`"),
-    "span": ("", "Tokens pooled there: `cls`, `image_mean`, `text_mean`, `last`, `all_mean`"),
+    "span": ("", "Tokens pooled there, such as `cls`, `image_mean`, `last`, `referent`"),
     "value": ("share", "Correct answers"),
     "ci_low": ("", "Lower end of the 95 % interval, by group"),
     "ci_high": ("", "Upper end of the 95 % interval, by group"),

@@ -85,12 +85,7 @@ class Puzzle:
         """
         of = self.views[view]
         for region in of.regions:
-            if not region.within(*size):
-                at = ", ".join(f"{value:g}" for value in dict.fromkeys(region[2:]))
-                raise UserError(
-                    f"{self.where}: {region.shape} {region.name} at ({at}) does not lie on "
-                    f"{of.where}, which is {size[0]} x {size[1]} px"
-                )
+            region.check(self.where, of.where, size)
         whole = [Region(of.whole, "image", 0.0, 0.0, *map(float, size))] if of.whole else []
         return [*of.regions, *whole]
 

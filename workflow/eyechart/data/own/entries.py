@@ -24,7 +24,10 @@ TABLE = "table.jsonl"
 IMAGES = "images"
 # Fields with one column each; `image` may be several columns, `labels` are by task
 COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "split", "type")
-KEYS = ("image", *COLUMNS, "labels")
+# Columns of the region that an item is about: in one cell, a point, or a box. Only a column that is
+# mapped is read, since a user's column `left` may be anything
+FORMS = (("region",), ("x", "y"), ("left", "top", "right", "bottom"))
+KEYS = ("image", *COLUMNS, "labels", *(key for form in FORMS for key in form))
 Mapping = dict[str, Any]
 NAME = r"[a-z0-9_]+"  # task names are part of result file names
 
@@ -48,6 +51,7 @@ class OwnEntry(TypedDict):
     task: str | None
     type: str | None
     labels: dict[str, str | None]
+    region: list[float] | None
 
 
 def check_layout(layout: str) -> None:
@@ -57,10 +61,16 @@ def check_layout(layout: str) -> None:
 
 
 def check_columns(columns: dict[str, object]) -> None:
-    """Raise a UserError for an unknown key under ``columns``, or an invalid label name."""
+    """Raise a UserError for an unknown key under ``columns``, an invalid label or half a region."""
     for name in columns:
         if name not in KEYS:
             raise UserError(f"columns: unknown key {name!r}; {nearest(name, KEYS)}")
+    given = {key for form in FORMS for key in form} & set(columns)
+    if given and given not in map(set, FORMS):
+        raise UserError(
+            f"columns: {', '.join(sorted(given))} say where the region is, expected region alone, "
+            "x and y, or left, top, right and bottom"
+        )
     labels = columns.get("labels", {})
     for name in labels if isinstance(labels, dict) else ():
         if not re.fullmatch(NAME, name):
@@ -97,6 +107,7 @@ def resolve(columns: list[str], mapping: Mapping, where: object) -> Mapping:
     for name in COLUMNS:
         if name in mapping or name in columns:
             found[name] = mapping.get(name, name)
+    found |= {key: mapping[key] for form in FORMS for key in form if key in mapping}
     images = mapping.get("image", "image")
     found["image"] = [images] if isinstance(images, str) else list(images)
     found["labels"] = dict(mapping.get("labels", {}))
@@ -143,6 +154,31 @@ def texts(record: Record, column: str | None, bars: bool) -> list[str] | None:
     if None in found:
         raise UserError(f"{record.where}: {column} is {value!r}, which contains an empty text")
     return [one.strip() for one in found if one is not None]
+
+
+def region(record: Record, mapping: Mapping) -> list[float] | None:
+    """Return the region of a row: x and y, or left, top, right and bottom; None if it is empty.
+
+    Raise a UserError if a cell is no number, or there are too few or too many.
+    """
+    form = next((form for form in FORMS if form[0] in mapping), ())
+    cells: list[Any] = [record.values.get(mapping[key]) for key in form]
+    if form == ("region",):
+        cell = cells[0]
+        cells = re.split(r"[\s,;]+", cell.strip(" \t[]()")) if isinstance(cell, str) else cell or []
+    if all(cell is None or cell == "" for cell in cells):
+        return None
+    try:
+        found = [float(cell) for cell in cells]
+    except (TypeError, ValueError):
+        found = []
+    if len(found) not in (2, 4) or not all(map(math.isfinite, found)):
+        columns = ", ".join(mapping[key] for key in form)
+        raise UserError(
+            f"{record.where}: {columns} is {', '.join(map(str, cells))}, expected x, y or left, "
+            "top, right, bottom in pixels"
+        )
+    return found
 
 
 def image_values(record: Record, columns: list[str]) -> list[Any]:

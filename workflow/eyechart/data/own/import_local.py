@@ -162,6 +162,7 @@ def _entry(
         pair=text(record, mapping.get("pair")),
         task=text(record, mapping.get("task")),
         type=text(record, mapping.get("type")),
+        region=own.region(record, mapping),
         labels={name: text(record, column) for name, column in mapping["labels"].items()},
     )
 

@@ -2,8 +2,8 @@
 
 Reads: the receipt ``acquired.json`` and, beside it, ``table.jsonl`` and ``images/``, as
 :mod:`eyechart.data.own.import_local` left them.
-Writes: ``items.parquet`` (one row per item) and ``images.parquet`` (one row per image, with a
-column ``label/<name>`` per label).
+Writes: ``items.parquet`` (one row per item), ``images.parquet`` (one row per image, with a column
+``label/<name>`` per label) and ``regions.parquet`` (the region that an item is about).
 
 Items with unknown answers can be asked, but are neither scored nor probed.
 
@@ -12,7 +12,8 @@ Items with unknown answers can be asked, but are neither scored nor probed.
         --settings '{"layout": "table", "splits": ["all"], "test_share": 0.25, "task": "mine"}' \
         --seed 7 \
         --items results/datasets/mine/items.parquet \
-        --images results/datasets/mine/images.parquet
+        --images results/datasets/mine/images.parquet \
+        --regions results/datasets/mine/regions.parquet
 """
 
 import json
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.randomness import dice
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
@@ -29,6 +31,7 @@ from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
 from eyechart.data.preparation import Divide, Row
 from eyechart.statistics.components import connected
 from eyechart.tables.items import LABEL
+from eyechart.tables.regions import OTHER, REF, Region, about_image, box, point, write_regions
 
 log = logging.getLogger(__name__)
 Settings = dict[str, Any]
@@ -246,9 +249,36 @@ def _task(task: str | None, where: str) -> str:
     return task_name(task, where)
 
 
+def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -> list[Row]:
+    """Return the rows of the regions that items are about, on the first of their images.
+
+    The other object of an item is what another row about the same image is about, drawn by the
+    seeds, or a far corner. Raise a UserError for a region that does not lie on its image.
+    """
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
+    about: dict[str, list[tuple[float, ...]]] = {}
+    given = [(entry, tuple(entry.get("region") or ())) for entry in entries]
+    given = [(entry, edges) for entry, edges in given if edges]
+    for entry, edges in given:
+        about.setdefault(entry["images"][0], []).append(edges)
+    rows = []
+    for entry, edges in given:
+        image, own = entry["images"][0], _region(REF, edges)
+        own.check(entry["where"], image, sizes[image])
+        others = sorted(set(about[image]) - {edges})
+        drawn = dice("other object", *seeds, entry["item_id"])
+        other = [_region(OTHER, drawn.choice(others))] if others else own.elsewhere(*sizes[image])
+        rows += about_image(entry["item_id"], image, [own, *other])
+    return rows
+
+
+def _region(name: str, edges: tuple[float, ...]) -> Region:
+    return point(name, *edges) if len(edges) == 2 else box(name, *edges)
+
+
 @command
-def main(args: preparation.Preparation) -> None:
-    """Write both tables."""
+def main(args: preparation.WithRegions) -> None:
+    """Write the tables."""
     receipt, root = preparation.open_receipt(args, args.settings["layout"])
     taken = own.read_entries(root)
     entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
@@ -259,6 +289,7 @@ def main(args: preparation.Preparation) -> None:
     preparation.add_image_facts(root, images, receipt)
     labels = list(entries[0]["labels"]) if entries else []
     preparation.write_tables(args, [preparation.as_items(items)], images, labels)
+    write_regions(args.regions, region_rows(entries, images, args.dataset, args.seed))
     unknown = sum(item["answer"] is None for item in items)
     log.info("%d items, %d of them without an answer and not scored", len(items), unknown)
 

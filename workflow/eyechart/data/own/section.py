@@ -32,6 +32,13 @@ class Columns(Section):
     item_id: str = optional("a unique name of the row")
     split: str = optional("the split")
     type: str = optional("what the control task assigns its labels to")
+    region: str = optional("the region it is about: x, y or left, top, right, bottom in pixels")
+    x: str = optional("the point it is about, instead of `region`", unit="px")
+    y: str = optional("the same", unit="px")
+    left: str = optional("the box it is about, instead of `region`", unit="px")
+    top: str = optional("the same", unit="px")
+    right: str = optional("the same", unit="px")
+    bottom: str = optional("the same", unit="px")
     labels: dict[str, str] = optional("image tasks by name, each with its column")
 
 
@@ -45,6 +52,8 @@ class Own(Dataset):
         prepare_keys=("layout", "prompt", "choices", "task", "answer_as"),
         sources=("local",),
         own_tasks=True,
+        located=True,
+        region_columns=("region", "x", "y", "left", "top", "right", "bottom"),
     )
     RELEASED = ("all",)
 

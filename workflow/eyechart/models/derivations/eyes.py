@@ -1,13 +1,18 @@
-"""Derive a colour-blind model: its patch embedding converts every image to grey.
+"""Derive a model with worse eyes: its patch embedding sees every image in grey, or blurred.
 
-Grey is the mean of the three channels of the pixels, before the processor subtracts each channel's
-mean and divides by its standard deviation. With the embedding's kernels W_c and the processor's
-output for channel c, z_c = (x_c - m_c) / s_c, the grey image's embedding is
+**Loses colour** (``loses: color``, the default). Grey is the mean of the three channels of the
+pixels, before the processor subtracts each channel's mean and divides by its standard deviation.
+With the embedding's kernels W_c and the processor's output for channel c, z_c = (x_c - m_c) / s_c,
+the grey image's embedding is
 
     sum_j z_j s_j/3 sum_c W_c/s_c  +  sum_c W_c/s_c (mean(m) - m_c)  +  bias
 
 so the new kernels are s_j/3 sum_c W_c/s_c, and the middle term is added to the bias, or to the
 position embeddings where there is no bias. Exact at every pixel, padding included.
+
+**Loses detail** (``loses: detail``). Each patch becomes a mosaic of ``cells`` x ``cells`` means,
+one by default: a low pass on the patches' own grid. It is linear and keeps means, so the kernels
+are averaged over each cell, whatever the processor subtracts and divides by.
 """
 
 from __future__ import annotations
@@ -17,17 +22,45 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from eyechart.core.errors import UserError
-from eyechart.models.derivations.settings import no_settings
+from eyechart.core.errors import UserError, nearest
+from eyechart.models.derivations.settings import chosen
 from eyechart.models.families.base import Adapter
 
 COLOURS = 3
+LOSSES = ("color", "detail")
 
 
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
-    """Average the colour channels in the patch embedding."""
-    no_settings("eyes", settings)
+    """Average the colour channels in the patch embedding, or the pixels of each cell."""
+    how = chosen("eyes", settings, loses="color", cells=1)
     path, embedding = patch_embedding(adapter)
+    if how["loses"] not in LOSSES:
+        raise UserError(f"derived.settings.loses: unknown {nearest(how['loses'], LOSSES)}")
+    if how["loses"] == "detail":
+        embedding.weight.data.copy_(mosaic(adapter, embedding, how["cells"]))
+    else:
+        see_grey(adapter, path, embedding)
+
+
+def mosaic(adapter: Adapter, embedding: nn.Conv2d | nn.Conv3d, cells: Any) -> Tensor:
+    """Return the kernels with each of ``cells`` x ``cells`` parts replaced by its mean."""
+    weight = embedding.weight.detach().double()
+    *_, high, wide = weight.shape
+    if tuple(embedding.stride[-2:]) != (high, wide):
+        raise UserError(
+            f"derived.by: eyes loses detail only where patches do not overlap, and those of family "
+            f"{adapter.spec.family} do"
+        )
+    if not isinstance(cells, int) or cells < 1 or high % cells or wide % cells:
+        raise UserError(
+            f"derived.settings.cells is {cells!r}, expected a divisor of a patch's {wide} pixels"
+        )
+    parts = weight.unflatten(-1, (cells, -1)).unflatten(-3, (cells, -1))  # (…, cells, h, cells, w)
+    return parts.mean(dim=(-3, -1), keepdim=True).expand_as(parts).reshape(weight.shape)
+
+
+def see_grey(adapter: Adapter, path: str, embedding: nn.Conv2d | nn.Conv3d) -> None:
+    """Average the channels of the kernels, and add what their means differ by."""
     mean, std = normalisation(adapter)
     weight = embedding.weight.detach().double()  # (d, colours, …)
     shape = (1, COLOURS, *[1] * (weight.ndim - 2))

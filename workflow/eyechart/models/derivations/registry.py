@@ -5,5 +5,17 @@ weights of a loaded model in place, and a line here. Snakemake imports this modu
 it needs neither numpy nor torch.
 """
 
-# Components whose weights each rule changes; any other change is an error
-CHANGES = {"eyes": ("vision",), "prior": ("connector",)}
+from typing import Any
+
+# Components whose weights each rule changes (``rest``: the head); any other change is an error
+CHANGES = {
+    "eyes": ("vision",),
+    "nerve": ("connector",),
+    "prior": ("connector",),
+    "unretrieved": (),
+    "unsaid": ("rest",),
+}
+# Fields of the derived model's spec that a rule sets, where weights cannot express the lesion
+FIELDS: dict[str, dict[str, Any]] = {"unretrieved": {"text_sees_images": False}}
+# Rules fitted on items with regions: their settings name a dataset and one of its tasks
+FITTED = ("nerve",)

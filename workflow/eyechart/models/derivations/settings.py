@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, nearest
 
 
-def no_settings(rule: str, settings: dict[str, Any]) -> None:
-    """Raise a UserError if a rule that takes no settings is given some."""
+def chosen(rule: str, settings: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Return a rule's settings with defaults; None: required. Raise a UserError for any other."""
     for name in settings:
-        raise UserError(f"derived.settings: {rule} has no setting {name!r}; remove it")
+        if name not in defaults:
+            known = nearest(name, defaults) if defaults else "it takes none"
+            raise UserError(f"derived.settings: {rule} has no setting {name!r}; {known}")
+    found = {**defaults, **settings}
+    for name, value in found.items():
+        if value is None:
+            raise UserError(f"derived.settings: {rule} needs the setting {name!r}")
+    return found

@@ -18,6 +18,7 @@ from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.prompts import PromptAdapter, Row
 from eyechart.models.spans import Tokens, pad, text_masks
 
+MASKED = ("eager", "sdpa")  # kinds of attention that take a mask of queries and keys
 IN_TEXT = ("image_mean", "text_mean", "last", "all_mean", "image_tokens")
 
 
@@ -130,6 +131,7 @@ class LanguageAdapter(PromptAdapter):
         logits : whether to run the head too
         """
         places = self.positions(tokens) if positions is None else positions
+        sees = self.without_images(tokens) if sees is None else sees
         inputs = {"input_ids": tokens.ids, "use_cache": cache is not None, **tokens.inputs}
         inputs["attention_mask"] = tokens.valid.long() if sees is None else self.bias(sees)
         inputs |= {} if places is None else {"position_ids": places}
@@ -139,6 +141,38 @@ class LanguageAdapter(PromptAdapter):
         )
         out = (self.model if logits else self.body)(**inputs)
         return out.logits if logits else getattr(out, "last_hidden_state", None)
+
+    def without_images(self, tokens: Tokens) -> Tensor | None:
+        """Return what each token of whole prompts attends to if text sees no image, else None.
+
+        The spec says so: ``text_sees_images``. Image tokens attend as always.
+        """
+        if self.spec.text_sees_images or not bool(tokens.image.any()):
+            return None
+        self.check_lesion()
+        t = tokens.ids.shape[1]
+        earlier = torch.ones(t, t, dtype=torch.bool, device=self.device).tril()
+        cut = ~tokens.image[:, :, None] & tokens.image[:, None, :]
+        return earlier & tokens.valid[:, None] & ~cut
+
+    def seen_later(self, tokens: Tokens) -> Tensor:
+        """Return which tokens (b, t) of a prefix the text after it attends to."""
+        if self.spec.text_sees_images:
+            return tokens.valid
+        return tokens.valid & ~tokens.image
+
+    def check_lesion(self) -> None:
+        """Raise a UserError if text cannot be kept from attending to images."""
+        how = str(getattr(self.text_config, "_attn_implementation", "eager"))
+        if self.spec.text_sees_images or (
+            self.CAUSAL and self.has_full_attention() and how in MASKED
+        ):
+            return
+        raise UserError(
+            f"text_sees_images: false needs a causal language model with full attention, "
+            f"{' or '.join(MASKED)}, such as that of llava, and family {self.spec.family} "
+            f"has none (its attention: {how})"
+        )
 
     def bias(self, sees: Tensor) -> Tensor:
         """Return an attention mask as a bias that is added to the attention scores."""

@@ -17,6 +17,8 @@ from eyechart.plan.config.base import (
     setting,
 )
 
+OfRegions = Literal["referent", "other_object", "image_tokens"]
+
 
 class LoadingSettings(Section):
     """The keys of ``loading`` that may differ between models."""
@@ -56,11 +58,10 @@ class Extraction(Section):
         "layers: `vision.3`, `connector`, `lm.2`, `lm.norm`, globs such as `lm.*`, or a model's "
         "own module paths",
     )
-    spans: Annotated[list[Span | Literal["image_tokens"]], Field(min_length=1), Unique, UNIQUE] = (
-        setting(
-            ["cls", "image_mean", "last"],
-            "which tokens are pooled there; `image_tokens` keeps each",
-        )
+    spans: Annotated[list[Span | OfRegions], Field(min_length=1), Unique, UNIQUE] = setting(
+        ["cls", "image_mean", "last"],
+        "which tokens are pooled there; `referent`: those in the region that an item is about, "
+        "`other_object`: at another object of its image; `image_tokens` keeps each",
     )
     dtype: Literal["float16", "float32"] = setting("float16", "precision of stored activations")
     batch_size: Batch = setting("auto", BATCH)

@@ -1,21 +1,9 @@
-"""CLEVR's functional programs: their functions, and an engine that executes them on a scene.
+"""Nodes of CLEVR's functional programs, and their answers; the engine is that of its layout."""
 
-A program is a list of nodes ``{"function", "inputs", "value_inputs"}``, inputs being indices of
-earlier nodes; the last node returns the answer. Names and semantics are CLEVR's (Johnson et al.
-2017, supplement B), so CLEVR's question engine computes the same answers.
-"""
-
-from collections.abc import Callable
 from typing import Any
 
+from eyechart.data.layouts.clevr.programs import Node, Program, execute
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES
-
-Node = dict[str, Any]
-Program = list[Node]
-
-
-class AmbiguousError(Exception):
-    """Input of ``unique`` does not have exactly one object."""
 
 
 def node(function: str, inputs: list[int] | None = None, *values: str) -> Node:
@@ -28,48 +16,10 @@ def run(program: Program, scene: dict[str, Any]) -> str:
 
     Raise an AmbiguousError if a ``unique`` gets no object or several.
     """
-    results: list[Any] = []
-    for step in program:
-        name, *rest = step["function"].split("_", 1)
-        given = [results[i] for i in step["inputs"]]
-        function = _FUNCTIONS.get(step["function"]) or _BY_ATTRIBUTE[name](rest[0])
-        results.append(function(scene, *given, *step["value_inputs"]))
-    answer = results[-1]
+    answer = execute(program, scene)[-1]
     if isinstance(answer, bool):
         return "yes" if answer else "no"
     return str(answer)
-
-
-def _unique(scene: dict[str, Any], objects: list[int]) -> int:
-    if len(objects) != 1:
-        raise AmbiguousError(f"{len(objects)} objects")
-    return objects[0]
-
-
-_BY_ATTRIBUTE: dict[str, Callable[[str], Callable[..., Any]]] = {
-    "filter": lambda a: (
-        lambda scene, objects, value: [i for i in objects if scene["objects"][i][a] == value]
-    ),
-    "query": lambda a: lambda scene, i: str(scene["objects"][i][a]),
-    "same": lambda a: (
-        lambda scene, i: [
-            j for j, o in enumerate(scene["objects"]) if j != i and o[a] == scene["objects"][i][a]
-        ]
-    ),
-    "equal": lambda a: lambda scene, one, other: one == other,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "scene": lambda scene: list(range(len(scene["objects"]))),
-    "unique": _unique,
-    "relate": lambda scene, i, side: scene["relationships"][side][i],
-    "count": lambda scene, objects: len(objects),
-    "exist": lambda scene, objects: bool(objects),
-    "union": lambda scene, a, b: sorted(set(a) | set(b)),
-    "intersect": lambda scene, a, b: sorted(set(a) & set(b)),
-    "equal_integer": lambda scene, a, b: a == b,
-    "less_than": lambda scene, a, b: a < b,
-    "greater_than": lambda scene, a, b: a > b,
-}
 
 
 def filters(description: dict[str, str], start: int) -> Program:

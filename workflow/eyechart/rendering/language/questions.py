@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from eyechart.rendering.language.programs import AmbiguousError, Program, filters, node, run
+from eyechart.data.layouts.clevr.programs import AmbiguousError, Program
+from eyechart.rendering.language.programs import filters, node, run
 from eyechart.rendering.scene.vocabulary import ATTRIBUTES, RELATIONS
 
 Scene = dict[str, Any]

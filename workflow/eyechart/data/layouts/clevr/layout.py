@@ -63,9 +63,9 @@ def read_scenes(root: Path, split: str) -> list[dict[str, Any]]:
 
 
 def read_questions(root: Path, split: str) -> list[dict[str, Any]]:
-    """Read the questions of a split; each program node is reduced to the name of its function.
+    """Read the questions of a split; equal nodes of programs are one object.
 
-    Nodes are reduced while parsing, since programs are most of the 700 MB of the official training
+    Nodes are shared while parsing, since programs are most of the 700 MB of the official training
     questions.
     """
     return _read_list(root / questions(split), "questions", split)
@@ -76,12 +76,15 @@ def _read_list(path: Path, key: str, split: str) -> list[dict[str, Any]]:
         f"split {split!r} cannot be evaluated (CLEVR's test split was released without scenes and "
         "answers; use train and val)"
     )
-    records: list[dict[str, Any]] = read_lists(path, (key,), _reduce_node, hint)[key]
+    nodes: dict[str, dict[str, Any]] = {}
+
+    def share(record: dict[str, Any]) -> Any:
+        # the key of a node's name is 'function' in the release and 'type' in the public generator
+        if "inputs" not in record or not ("function" in record or "type" in record):
+            return record
+        name, values = record.get("function", record.get("type")), record.get("value_inputs", [])
+        node = {"function": name, "inputs": record["inputs"], "value_inputs": values}
+        return nodes.setdefault(str(node), node)
+
+    records: list[dict[str, Any]] = read_lists(path, (key,), share, hint)[key]
     return records
-
-
-def _reduce_node(record: dict[str, Any]) -> Any:
-    # the key of a node's name is 'function' in the release and 'type' in the public generator
-    if "inputs" in record and ("function" in record or "type" in record):
-        return record.get("function", record.get("type"))
-    return record

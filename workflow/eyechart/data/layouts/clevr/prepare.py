@@ -1,26 +1,33 @@
 """Make the tables of questions and images from a dataset in CLEVR v1.0's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``images/``, ``scenes/`` and ``questions/``.
-Writes: ``items.parquet`` (one row per question) and ``images.parquet`` (one row per image).
+Writes: ``items.parquet`` (one row per question), ``images.parquet`` (one row per image) and
+``regions.parquet`` (the object that a question asks an attribute of, and another one).
 
     python -m eyechart.data.layouts.clevr.prepare --dataset clevr \
         --receipt data/raw/clevr/acquired.json \
         --settings '{"splits": ["train", "val"], "test_share": 0.25}' --seed 7 \
         --items results/datasets/clevr/items.parquet \
-        --images results/datasets/clevr/images.parquet
+        --images results/datasets/clevr/images.parquet \
+        --regions results/datasets/clevr/regions.parquet
 """
 
 import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.randomness import dice
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.base import require
 from eyechart.data.layouts.clevr import layout, tasks
+from eyechart.data.layouts.clevr.programs import Program, referent
 from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
+from eyechart.tables.regions import OTHER, REF, Region, about_image, box, point, write_regions
 
 _OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
 _QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
@@ -46,8 +53,8 @@ def image_rows(root: Path, split: str, divide: Divide) -> list[Row]:
     return list(rows.values())
 
 
-def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
-    """Return one row per question of a split.
+def item_rows(root: Path, split: str, images: list[Row]) -> tuple[list[Row], dict[str, Program]]:
+    """Return one row per question of a split, and the programs by item.
 
     ``item_id`` numbers an image's questions in file order. The answer determines the task. The
     input type of Hewitt & Liang's control task is the question's text. Raise a UserError if a
@@ -57,6 +64,7 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
     by_filename = {Path(row["path"]).name: row for row in images}
     counts: Counter[str] = Counter()
     rows = []
+    programs = {}
     for index, question in enumerate(layout.read_questions(root, split)):
         where = f"{file}: question {index}"
         require(question, _QUESTION, where)
@@ -68,8 +76,9 @@ def item_rows(root: Path, split: str, images: list[Row]) -> list[Row]:
             )
         name = image["image_id"]
         rows.append(_item(question, f"{name}_q{counts[name]:02d}", image, where))
+        programs[rows[-1]["item_id"]] = question["program"]
         counts[name] += 1
-    return rows
+    return rows, programs
 
 
 def _item(question: Row, name: str, image: Row, where: str) -> Row:
@@ -77,13 +86,13 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
     if answer not in tasks.TASK_OF_ANSWER:
         raise UserError(f"{where}: answer is {answer!r}; {nearest(answer, tasks.TASK_OF_ANSWER)}")
     program = question["program"]
-    if not program or not all(isinstance(function, str) for function in program):
+    if not program or not all(isinstance(n.get("function"), str) for n in program):
         raise UserError(f"{where}: program is {program!r}, expected nodes with a 'function'")
     task = tasks.TASK_OF_ANSWER[answer]
     meta = {
         "question_family_index": question["question_family_index"],
         "program_length": len(program),
-        "last_function": program[-1],
+        "last_function": program[-1]["function"],
     }
     return preparation.about(image) | {
         "item_id": name,
@@ -109,19 +118,74 @@ def _check_scene(scene: Row, where: str) -> None:
                 )
 
 
+def region_rows(
+    scenes: dict[str, Row], items: list[Row], programs: dict[str, Program], *seeds: str | int
+) -> list[Row]:
+    """Return the regions of the items of a split that ask for an attribute of one object.
+
+    Parameters
+    ----------
+    scenes : the scene of every image, with the ``size`` of its image in pixels
+    items, programs : as :func:`item_rows` returns them
+    seeds : of the other object, any of the scene; alone, it has a far corner instead
+    """
+    rows = []
+    for item in items:
+        (image,), name = item["images"], item["item_id"]
+        scene = scenes[image]
+        asked = referent(programs[name], scene)
+        if asked is None:
+            continue
+        others = [n for n in range(len(scene["objects"])) if n != asked]
+        drawn = dice("other object", *seeds, name).sample(others, min(1, len(others)))
+        own = place(scene, asked, REF)
+        other = [place(scene, n, OTHER) for n in drawn] or own.elsewhere(*scene["size"])
+        rows += about_image(name, image, [own, *other])
+    return rows
+
+
+def _scenes(root: Path, split: str, images: list[Row]) -> dict[str, Row]:
+    scenes = zip(layout.read_scenes(root, split), images, strict=True)
+    return {i["image_id"]: scene | {"size": (i["width"], i["height"])} for scene, i in scenes}
+
+
+def place(scene: Row, number: int, name: str) -> Region:
+    """Return the region of an object in its image: a box, or its point if there is no depth.
+
+    Drawn scenes have boxes. In official ones, the box is that of a ball of the object's size at its
+    centre and depth, seen by CLEVR's camera.
+    """
+    thing, (width, height) = scene["objects"][number], scene["size"]
+    if "bbox" in thing:
+        left, top, wide, high = thing["bbox"]
+        return box(name, left, top, left + wide, top + high)
+    x, y, *depth = thing["pixel_coords"]
+    if not depth or depth[0] <= 0:
+        return point(name, x + 0.5, y + 0.5)
+    half = tasks.RADII[thing["size"]] * tasks.FOCAL * width / depth[0]
+    return box(
+        name, max(0, x - half), max(0, y - half), min(width, x + half), min(height, y + half)
+    )
+
+
 @command
-def main(args: preparation.Preparation) -> None:
-    """Write both tables."""
+def main(args: preparation.WithRegions) -> None:
+    """Write the tables."""
     receipt, root = preparation.open_receipt(args, layout.NAME)
     divide = preparation.divider(args)
     images: list[Row] = []
-    items: list[Row] = []
+    items: list[pa.Table] = []
+    regions: list[Row] = []
     for split in args.settings["splits"]:
         of_split = image_rows(root, split, divide)
-        items += item_rows(root, split, of_split)
+        preparation.add_image_facts(root, of_split, receipt)
+        asked, programs = item_rows(root, split, of_split)
+        scenes = _scenes(root, split, of_split)
+        regions += region_rows(scenes, asked, programs, args.dataset, args.seed)
+        items.append(preparation.as_items(asked))
         images += of_split
-    preparation.add_image_facts(root, images, receipt)
-    preparation.write_tables(args, [preparation.as_items(items)], images, tasks.IMAGE_TASKS)
+    preparation.write_tables(args, items, images, tasks.IMAGE_TASKS)
+    write_regions(args.regions, regions)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,8 @@ class Clevr(Rendered):
         question_keys=("questions", "families", "balance"),
         item_tasks=list(tasks.ITEM_TASKS),
         image_tasks=tasks.IMAGE_TASKS,
+        located=True,
+        referents=list(tasks.ATTRIBUTES),
     )
     RELEASED = ("val",)
 

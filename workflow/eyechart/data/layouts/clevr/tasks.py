@@ -10,6 +10,8 @@ ATTRIBUTES = {
     "material": ["rubber", "metal"],
     "size": ["small", "large"],
 }
+RADII = {"small": 0.35, "large": 0.7}  # of an object of each size, in units of the scene
+FOCAL = 35 / 32  # focal length of CLEVR's camera, in widths of the image (Blender's default sensor)
 # VLM-Lens buckets CLEVR's questions by the type of their answer
 ITEM_TASKS = {
     **ATTRIBUTES,

@@ -1,7 +1,8 @@
 """Make the tables of questions and images from a dataset in COCO's official layout.
 
 Reads: the receipt ``acquired.json`` and, beside it, ``<split>/`` and ``annotations/``.
-Writes: ``items.parquet`` (presence, position, counting, caption) and ``images.parquet``.
+Writes: ``items.parquet`` (presence, position, counting, caption), ``images.parquet`` and
+``regions.parquet`` (the boxes of the category that an item asks about, and of another one).
 
     python -m eyechart.data.layouts.coco.prepare --dataset coco \
         --receipt data/raw/coco/acquired.json --seed 7 \
@@ -12,16 +13,18 @@ Writes: ``items.parquet`` (presence, position, counting, caption) and ``images.p
                      "position": "Is {a_category} on the {side} of the image?",
                      "counting": "How many {plural} are there in the image?",
                      "caption": "Describe the image in one sentence."}}' \
-        --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet
+        --items results/datasets/coco/items.parquet --images results/datasets/coco/images.parquet \
+        --regions results/datasets/coco/regions.parquet
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
 from eyechart.core.errors import UserError
-from eyechart.core.randomness import seed_for
+from eyechart.core.randomness import dice, seed_for
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.coco import layout, tasks
@@ -29,6 +32,7 @@ from eyechart.data.layouts.coco.annotations import Annotations, read_split
 from eyechart.data.layouts.coco.questions import Questions
 from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
+from eyechart.tables.regions import OTHER, REF, Region, about_image, box, write_regions
 
 _PART = 1000  # images whose items are held as rows at a time
 
@@ -64,6 +68,33 @@ def item_rows(questions: Questions, image: int, row: Row) -> list[Row]:
     return [item | shared | {"item_id": f"{row['image_id']}_{item['item_id']}"} for item in items]
 
 
+def region_rows(found: Annotations, image: int, items: list[Row], *seeds: str | int) -> list[Row]:
+    """Return the regions of an image's items: boxes of the category asked about, and another box.
+
+    Boxes are cut off at the image's edges; some official ones have no area and are left out.
+    """
+    size = (found.images[image]["width"], found.images[image]["height"])
+    boxes = [(found.categories[t["category"]], _box(t["bbox"], size)) for t in found.objects[image]]
+    boxes = [(category, region) for category, region in boxes if region.within(*size)]
+    rows = []
+    for item in items:
+        category = json.loads(item["meta"]).get("category")
+        asked = [region for name, region in boxes if name == category]
+        others = [region for name, region in boxes if name != category] if asked else []
+        drawn = dice("other object", *seeds, item["item_id"]).sample(others, min(1, len(others)))
+        drawn = drawn or (asked[0].elsewhere(*size) if len(asked) == 1 else [])
+        names = [REF, *(f"{REF}{n}" for n in range(2, len(asked) + 1)), OTHER]
+        chosen = [r._replace(name=n) for n, r in zip(names, [*asked, *drawn], strict=False)]
+        rows += about_image(item["item_id"], item["images"][0], chosen if asked else [])
+    return rows
+
+
+def _box(edges: list[float], size: tuple[int, int]) -> Region:
+    left, top, wide, high = edges
+    right, bottom = min(size[0], left + wide), min(size[1], top + high)
+    return box(REF, max(0, left), max(0, top), right, bottom)
+
+
 def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
     """Raise a UserError for an image whose size differs from its annotations."""
     for row, image in zip(rows, annotated, strict=True):
@@ -79,8 +110,11 @@ def prepare_split(
     split: str,
     annotations: Annotations,
     add: Callable[[list[Row]], None],
-) -> tuple[list[pa.Table], list[Row]]:
-    """Return the items (in parts) and images of one split; ``add`` adds hash and size to images."""
+) -> tuple[list[pa.Table], list[Row], list[Row]]:
+    """Return the items (in parts), images and regions of one split.
+
+    ``add`` adds hash and size to images.
+    """
     settings, seeds = args.settings, (args.dataset, args.seed)
     ids = choose(list(annotations.images), settings["subset"], split, *seeds)
     root, divide = args.receipt.parent, preparation.divider(args)
@@ -89,22 +123,26 @@ def prepare_split(
     add(images)
     check_sizes(images, [annotations.images[i] for i in ids])
     questions = Questions((*seeds, split), annotations, settings)
-    items = []
+    items, regions = [], []
     for start in range(0, len(ids), _PART):
-        part = zip(ids[start : start + _PART], images[start : start + _PART], strict=True)
-        rows = [item for i, row in part for item in item_rows(questions, i, row)]
+        rows: list[Row] = []
+        for i, image in zip(ids[start : start + _PART], images[start : start + _PART], strict=True):
+            own = item_rows(questions, i, image)
+            regions += region_rows(annotations, i, own, *seeds)
+            rows += own
         items.append(preparation.as_items(rows))
-    return items, images
+    return items, images, regions
 
 
 @command
-def main(args: preparation.Preparation) -> None:
-    """Write both tables."""
+def main(args: preparation.WithRegions) -> None:
+    """Write the tables."""
     receipt, root = preparation.open_receipt(args, layout.NAME)
     tasks.check_wording(args.settings["wording"], f"datasets.{args.dataset}.wording")
     acquired = {entry["path"] for entry in receipt["files"]}
     items: list[pa.Table] = []
     images: list[Row] = []
+    regions: list[Row] = []
     labels: dict[str, None] = {}  # in order; null in splits that lack the label
     for split in args.settings["splits"]:
         found = read_split(root, split, acquired, args.settings["allow_missing"])
@@ -114,7 +152,9 @@ def main(args: preparation.Preparation) -> None:
         )
         items += of_split[0]
         images += of_split[1]
+        regions += of_split[2]
     preparation.write_tables(args, items, images, list(labels))
+    write_regions(args.regions, regions)
 
 
 if __name__ == "__main__":

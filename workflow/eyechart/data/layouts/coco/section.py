@@ -46,6 +46,7 @@ class Coco(Rendered):
         image_tasks=(tasks.OBJECT_COUNT,),
         image_prefix="has_",
         captions=True,
+        located=True,
     )
     RELEASED = ("val2017",)
 

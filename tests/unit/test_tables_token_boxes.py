@@ -4,10 +4,24 @@ import numpy as np
 import pytest
 import torch
 
-from eyechart.inference.token_sampling import at_point, in_box, weights_in_box
-from eyechart.tables.token_boxes import OutsideError, weights_at_point
+from eyechart.tables.regions import box, point
+from eyechart.tables.token_boxes import (
+    OutsideError,
+    shown_weights,
+    weights_at_point,
+    weights_in_box,
+)
 
 RNG = np.random.default_rng(0)
+
+
+def at_point(tokens: np.ndarray, places: np.ndarray, x: float, y: float) -> np.ndarray:
+    used = np.flatnonzero(weights := weights_at_point(places, x, y))
+    return np.asarray(weights[used] @ tokens[used])
+
+
+def in_box(tokens: np.ndarray, places: np.ndarray, *edges: float) -> np.ndarray:
+    return np.asarray(weights_in_box(places, *edges) @ tokens)
 
 
 def grid(
@@ -96,3 +110,19 @@ def test_tokens_that_lie_nowhere_have_no_weight() -> None:
         weights_at_point(nowhere, 3, 4)
     with pytest.raises(OutsideError, match="box"):
         weights_in_box(places, 30, 30, 40, 40)
+
+
+def test_regions_of_an_item_count_equally() -> None:
+    places = grid(2, 2, 0, 0, 20, 20)
+    found = shown_weights(places, [box("REF", 0, 0, 10, 10), box("REF2", 0, 10, 20, 20)])
+    np.testing.assert_allclose(found, [0.5, 0, 0.25, 0.25])
+    np.testing.assert_allclose(shown_weights(places, [point("REF", 10, 5)]), [0.5, 0.5, 0, 0])
+
+
+def test_the_nearest_token_stands_for_a_region_that_is_cropped_away() -> None:
+    nowhere = np.array([[0, -1, -1, *[np.nan] * 4]])
+    places = np.concatenate([nowhere, grid(2, 2, 20, 0, 40, 20)])
+    for region in (box("REF", 0, 12, 10, 20), point("REF", 5, 16)):
+        np.testing.assert_allclose(shown_weights(places, [region]), [0, 0, 0, 1, 0])
+    with pytest.raises(OutsideError, match="no token lies anywhere"):
+        shown_weights(nowhere, [point("REF", 1, 1)])

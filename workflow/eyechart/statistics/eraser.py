@@ -1,0 +1,68 @@
+"""Erase a concept from vectors by the smallest affine change: LEACE (Belrose et al. 2023).
+
+With W = S^(-1/2), and the projection P onto the columns of W cov(x, z), z the one-hot classes, the
+eraser
+
+    r(x) = x - W^(-1) P W (x - mean)
+
+makes cov(r(x), z) zero on the vectors it was fitted on, whatever S is, so no linear classifier does
+better than a constant there. If S is the covariance of the vectors that will be erased, of which
+those with a class may be a small part, no other affine map that does so changes them less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NOTHING = 1e-9  # relative size of a value that is rounding
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """An affine eraser r(x) = x - matrix (x - mean).
+
+    Attributes
+    ----------
+    matrix : ndarray, float64, shape (d, d)
+    mean : ndarray, float64, shape (d,)
+    """
+
+    matrix: np.ndarray
+    mean: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return vectors (n, d) without the concept."""
+        erased: np.ndarray = x - (x - self.mean) @ self.matrix.T
+        return erased
+
+
+def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
+    """Return the eraser of the classes ``labels`` (n,) of vectors ``x`` (n, d).
+
+    Parameters
+    ----------
+    covariance : shape (d, d)
+        Of the vectors that will be erased.
+
+    Raises
+    ------
+    ValueError
+        If there is a single class, or the means of the classes do not differ.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    classes, y = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"a single class {str(classes[0])!r}")
+    mean = x.mean(axis=0)
+    z = np.eye(len(classes))[y]
+    between = (x - mean).T @ (z - z.mean(axis=0)) / len(x)  # (d, k)
+    values, axes = np.linalg.eigh(covariance)
+    if values[-1] <= 0 or not between.any():
+        raise ValueError("the vectors do not differ by class")
+    values = np.maximum(values, values[-1] * NOTHING)
+    whiten, colour = ((axes * values**power) @ axes.T for power in (-0.5, 0.5))
+    columns, sizes, _ = np.linalg.svd(whiten @ between, full_matrices=False)
+    columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 differ from zero
+    return Eraser(colour @ columns @ columns.T @ whiten, mean)

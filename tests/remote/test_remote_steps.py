@@ -63,7 +63,7 @@ def test_the_steps_of_the_workflow_write_shards(family, folder_of, importable, t
     run("behavior.answer_items", importable, model=family, dataset="d", spec=spec,
         checkpoint=checkpoint, card=tmp_path / "card.json", items=tmp_path / "items.parquet",
         images=tmp_path / "images.parquet", settings=json.dumps(asked), seed=1,
-        outputs=outputs)  # fmt: skip
+        looks="{}", so_far=[], decided=[], outputs=outputs)  # fmt: skip
     for output in outputs:
         rows = pq.read_table(output).to_pylist()
         assert [(r["item_id"], r["order"]) for r in rows] == [

@@ -61,12 +61,7 @@ def test_a_patch_embedding_folded_to_a_mosaic_equals_the_base_on_mosaics(made, c
 
 @pytest.mark.parametrize(("words", "first"), [(WORDS, 0), (["red", "blue", "green"], 1)])
 @pytest.mark.parametrize("tied", [False, True])
-def test_a_permuted_head_says_each_word_where_the_base_says_the_next(
-    made,
-    tied,
-    words,
-    first,
-):
+def test_a_permuted_head_says_each_word_where_the_base_says_the_next(made, tied, words, first):
     name = "tied" if tied else "llava"
     if tied:
         tie(made)
@@ -212,8 +207,7 @@ def cells(adapter, split):
 
 
 def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_concept(
-    made,
-    marked,
+    made, marked
 ):
     base, derived, ready = nerve(made, marked)
     assert ready["changed"] == ["connector"]
@@ -244,10 +238,7 @@ def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked)
     assert torch.equal(before, again.model.model.multi_modal_projector.linear_2.weight)
     settings = {"dataset": "marked", "concept": "color", "most": 60}
     _, other, _ = make(
-        made,
-        "few",
-        marked,
-        **{"from": "llava", "by": "nerve", "settings": settings, "seed": 1},
+        made, "few", marked, **{"from": "llava", "by": "nerve", "settings": settings, "seed": 1}
     )
     assert not torch.equal(before, other.model.model.multi_modal_projector.linear_2.weight)
 
@@ -267,12 +258,7 @@ def test_erasing_nothing_is_an_error_and_a_sample_follows_the_seed(made, marked)
         ({"by": "nerve", "settings": {"dataset": "d"}}, "nerve needs the setting 'concept'"),
     ],
 )
-def test_what_cannot_be_folded_is_one_sentence_and_leaves_nothing(
-    made,
-    marked,
-    change,
-    message,
-):
+def test_what_cannot_be_folded_is_one_sentence_and_leaves_nothing(made, marked, change, message):
     with pytest.raises(UserError, match=message):
         make(made, "never", marked, **{"from": "llava", **change})
     assert not (made / "data" / "never" / derive_model.NAME).exists()

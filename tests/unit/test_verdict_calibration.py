@@ -11,6 +11,7 @@ from eyechart.verdict import calibrate
 from eyechart.verdict.planted import SCENARIOS
 
 SETTINGS = {"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}
+LOOKS = [36, 72, 144, 216, 288, 400]
 HARD = {"sees nothing, of two choices": 0.9}  # absence at chance 0.5 takes some 340 items
 
 
@@ -31,13 +32,14 @@ def test_a_scenario_is_measured_through_the_step(name):
 def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch):
     kept = ("works", "an encoder lacks it")
     monkeypatch.setattr(calibrate, "SCENARIOS", {name: SCENARIOS[name] for name in kept})
-    settings = json.dumps(SETTINGS | {"skills": 2, "items": [20]})
+    settings = json.dumps(SETTINGS | {"skills": 2, "items": [20], "looks": [10, 20]})
     words = ["--settings", settings, "--seed", "7", "--output", str(tmp_path / "c.parquet")]
     words += ["--page", str(tmp_path / "c.md"), "--figure", str(tmp_path / "c.svg")]
     calibrate.main(words)
     assert pl.read_parquet(tmp_path / "c.parquet").columns == CALIBRATION.names
     page = (tmp_path / "c.md").read_text()
     assert page.count("\n") == 4 and "| works | encoded_and_used |" in page
+    assert "| in steps to 20 | items answered in steps |" in page and "| – | – |" in page
     assert "<svg" in (tmp_path / "c.svg").read_text()
 
 
@@ -51,3 +53,13 @@ def test_a_wrong_class_is_rare_everywhere_and_300_items_decide(name):
         assert row["coverage"] >= 0.92, row
         assert (row["rejected"] or 0) <= 0.08, row
     assert row["right"] >= HARD.get(name, 0.95), row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n, case in SCENARIOS.items() if case.kind == "vlm"])
+def test_steps_are_as_often_right_as_300_items_and_answer_far_fewer(name):
+    logging.disable(logging.INFO)
+    row = calibrate.measure(name, LOOKS[-1], SETTINGS | {"skills": 100}, 7, LOOKS)
+    assert row["wrong"] <= 0.02 and row["right"] >= 0.95, row
+    open_forever = "undecided" in SCENARIOS[name].right
+    assert row["answered"] <= (400 if open_forever else 240), row

@@ -9,7 +9,7 @@ import pytest
 from verdict_fixture import MODELS, skills_of
 
 from eyechart.tables.verdict import CLASSES
-from eyechart.verdict.evidence import Estimate, Findings, Test, measure
+from eyechart.verdict.evidence import Estimate, Findings, Test, compare_all, measure
 from eyechart.verdict.rules import FACTS, NO_RULE, RULES, VerdictThresholds, decide
 from eyechart.verdict.table import apply_rules
 
@@ -52,8 +52,10 @@ def test_where_all_is_chance_nothing_is_called_held_lost_or_used(n):
 def test_items_of_one_scene_count_once_in_every_interval_and_test(name):
     """Five questions a scene that are right together decide as much as one question a scene."""
     (many,), (once,) = skills_of(name, 300, 0, 1, size=5), skills_of(name, 60, 0, 1)
-    found, alone = (measure(skill, "vlm", BAR.alpha) for skill in (many, once))
-    naive = measure(replace(many, groups=np.arange(300).astype(str)), "vlm", BAR.alpha)
+    found, alone, naive = (
+        measure(skill, "vlm", compare_all(skill), BAR)
+        for skill in (many, once, replace(many, groups=np.arange(300).astype(str)))
+    )
     for stage, at in found.estimates.items():
         three = (at, alone.estimates[stage], naive.estimates[stage])
         width, expected, narrow = (e.high - e.low for e in three)

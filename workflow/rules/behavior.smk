@@ -9,6 +9,8 @@ rule answer_encoder:
         card=paths.CARD.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
+        so_far=BEHAVIOR.responses_before,
+        decided=LOOKS.classes,
     output:
         answers=expand(
             paths.RESPONSES.rule(),
@@ -34,6 +36,7 @@ rule answer_encoder:
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
         settings=BEHAVIOR.response_settings,
+        looks=LOOKS.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
         seed=PLAN.seed,
@@ -46,6 +49,7 @@ rule answer_encoder:
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
+        " --looks {params.looks:q} --so-far {input.so_far} --decided {input.decided}"
         " --seed {params.seed} --outputs {output.answers} 2>&1 | tee {log}"
 
 
@@ -62,6 +66,33 @@ use rule answer_encoder as answer_vlm with:
         "<benchmarks>/answer_vlm/{model}/{dataset}.jsonl"
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("vlm"),
+
+
+if LOOKS.before_last:
+
+    use rule answer_encoder as answer_encoder_look with:
+        output:
+            answers=expand(
+                paths.LOOK_RESPONSES.rule(),
+                condition=BEHAVIOR.conditions("encoder"),
+                allow_missing=True,
+            ),
+        log:
+            "<logs>/answer_encoder_look/{model}/{dataset}/{look}.log",
+        benchmark:
+            "<benchmarks>/answer_encoder_look/{model}/{dataset}/{look}.jsonl"
+
+    use rule answer_vlm as answer_vlm_look with:
+        output:
+            answers=expand(
+                paths.LOOK_RESPONSES.rule(),
+                condition=BEHAVIOR.conditions("vlm"),
+                allow_missing=True,
+            ),
+        log:
+            "<logs>/answer_vlm_look/{model}/{dataset}/{look}.log",
+        benchmark:
+            "<benchmarks>/answer_vlm_look/{model}/{dataset}/{look}.jsonl"
 
 
 rule score_answers:

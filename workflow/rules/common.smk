@@ -20,6 +20,7 @@ from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments
+from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.workflow import WorkflowPlan
@@ -36,6 +37,7 @@ try:
     READOUT = PLAN.readout
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
+    LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
     MINING.check()
@@ -95,3 +97,4 @@ wildcard_constraints:
     task="[a-z0-9_]+",
     shard=r"\d{3}",
     part=r"\d{3}",
+    look=r"\d+",

@@ -41,3 +41,18 @@ rule decide:
         " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
         " --settings {params.settings:q} --seed {params.seed} --output {output.values}"
         " --classes {output.classes} --differences {output.differences} 2>&1 | tee {log}"
+
+
+if LOOKS.before_last:
+
+    use rule decide as decide_look with:
+        output:
+            values=paths.LOOK_VERDICT.rule(table="values"),
+            classes=paths.LOOK_VERDICT.rule(table="classes"),
+            differences=paths.LOOK_VERDICT.rule(table="differences"),
+        log:
+            "<logs>/decide_look/{model}/{look}.log",
+        benchmark:
+            "<benchmarks>/decide_look/{model}/{look}.jsonl"
+        message:
+            "Deciding on {wildcards.model} at look {wildcards.look}"

@@ -5,7 +5,8 @@ named after it: ``sighted``, ``blank``, ``noise``, ``swapped`` or ``no_image``. 
 once. For a model that reads text, responses are the log-probability of every choice after the
 prompt, and greedy text; an encoder with a text tower compares the image with a text per choice.
 An item that asks which of its images a statement is about has no row where they are the same, as
-two white images are.
+two white images are. Where items are answered in steps, a table also has the rows of the look
+before, and the model is loaded only if something is still undecided.
 
     python -m eyechart.behavior.answer_items --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -15,6 +16,7 @@ two white images are.
         --settings '{"prompt": "{question}", "scoring": "mean", "orders": 1, "items": "test", \
             "most": null, "greedy": "none", "greedy_tokens": 16, "batch_size": 64, \
             "statement": "{question} {choice}", "caption": "a photo of {statement}"}' \
+        --looks '{}' --so-far --decided \
         --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet \
             results/behavior/responses/tiny_llava/clevr/blank.parquet
 """
@@ -25,6 +27,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from tqdm import tqdm
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, Stimulus, StimulusBuilder
-from eyechart.behavior.settings import ResponseSettings, choose_items
+from eyechart.behavior.settings import LookFlags, ResponseSettings, choose_items
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
@@ -215,22 +218,28 @@ def main(
     images: Path,
     seed: int,
     outputs: list[Path],
+    steps: LookFlags,
     flags: LoadFlags,
 ) -> None:
     """Write one table per condition."""
     for path in outputs:
         if path.stem not in CONDITIONS:
             raise errors.UserError(f"--outputs: {path}; {errors.nearest(path.stem, CONDITIONS)}")
-    asked = choose_items(items, settings, seed)
+    every = choose_items(items, settings, seed)
+    asked, note = steps.choose(every, dataset, seed)
     table = read_table(images, ["image_id", "path"])
     paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    adapter = load(read_spec(spec), checkpoint, flags.options())
-    builder = StimulusBuilder(asked, paths, seed)
-    examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
-    for path in outputs:
+    builder = StimulusBuilder(asked, paths, seed, every)
+    examiner = None
+    if asked:
+        adapter = load(read_spec(spec), checkpoint, flags.options())
+        examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
+    for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
-        rows = [{**whose, **row} for row in examiner.rows(path.stem)]
-        write_table(path, pa.Table.from_pylist(rows, ANSWERS))
+        rows = [{**whose, **row} for row in (examiner.rows(path.stem) if examiner else [])]
+        found = [pa.Table.from_pylist(rows, ANSWERS), *([read_table(before)] if before else [])]
+        joined = pa.concat_tables([one.replace_schema_metadata(note or None) for one in found])
+        write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
 
 
 if __name__ == "__main__":

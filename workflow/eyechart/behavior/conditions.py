@@ -66,19 +66,27 @@ class StimulusBuilder:
     Parameters
     ----------
     items : sequence of Item
-        All items that are asked, which are also the source of swapped images.
+        The items that are asked.
     paths : mapping
         File of every image, by id.
+    pool : sequence of Item, optional
+        All items that are ever asked, the source of swapped images; by default ``items``.
     """
 
-    def __init__(self, items: Sequence[Item], paths: Mapping[str, str], seed: int) -> None:
-        self.items, self.paths, self.seed = items, paths, seed
+    def __init__(
+        self,
+        items: Sequence[Item],
+        paths: Mapping[str, str],
+        seed: int,
+        pool: Sequence[Item] | None = None,
+    ) -> None:
+        self.items, self.paths, self.seed, self.pool = items, paths, seed, pool or items
         self.sizes: dict[str, tuple[int, int]] = {}
 
     def stimuli(self, condition: str) -> list[tuple[tuple[Stimulus, ...], list[str]]]:
         """Return, for each item, its images and the ids of those that are of the dataset."""
         if condition in ("sighted", "swapped"):
-            others = swap(self.items, self.seed) if condition == "swapped" else {}
+            others = swap(self.pool, self.seed) if condition == "swapped" else {}
             shown = [others.get(item["item_id"], tuple(item["images"])) for item in self.items]
             return [(tuple(self._stimulus(i) for i in images), list(images)) for images in shown]
         made = {"blank": self._white, "noise": self._noise}

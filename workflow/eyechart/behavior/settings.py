@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from eyechart.behavior.conditions import Item
 from eyechart.core import randomness
 from eyechart.core.errors import UserError, nearest
+from eyechart.core.step import Json, Paths
 from eyechart.inference.prompts import PromptStyle, check_template
 from eyechart.tables.choice_scoring import LETTER
+from eyechart.tables.looks import as_metadata, plan_looks, undecided
 from eyechart.tables.parquet import read_table
 
-NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "task", "meta"]
+NEEDED = [
+    "item_id",
+    "group_split",
+    "group",
+    "images",
+    "prompt",
+    "choices",
+    "answer",
+    "task",
+    "meta",
+]
 VALUES = {
     "scoring": ("sum", "mean", "pmi", "letter"),
     "items": ("test", "all"),
@@ -89,3 +102,28 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
     for row in rows:
         row["form"] = json.loads(row["meta"] or "{}").get("form")
     return sorted(rows, key=lambda row: str(row["item_id"]))
+
+
+@dataclass(frozen=True)
+class LookFlags:
+    """The flags of items that are answered in steps; all at once if there are no looks."""
+
+    looks: Annotated[Json, {"help": 'items per task up to each look: {"counts": […], "look": 2}'}]
+    so_far: Annotated[Paths, {"help": "the tables of the look before, in the order of --outputs"}]
+    decided: Annotated[Paths, {"help": "the classes of the look before"}]
+
+    def choose(
+        self, asked: list[Item], dataset: str, seed: int
+    ) -> tuple[list[Item], dict[bytes, str]]:
+        """Return the items of this look that are still undecided, and the metadata of its tables.
+
+        Without looks, these are all items and no metadata.
+        """
+        if not self.looks:
+            return asked, {}
+        look_of, planned = plan_looks(asked, self.looks["counts"], seed)
+        now = [i for i in asked if look_of.get(i["item_id"]) == self.looks["look"] - 1]
+        for path in self.decided:
+            tasks = undecided(path, dataset)
+            now = [item for item in now if item["task"] in tasks]
+        return now, as_metadata(planned)

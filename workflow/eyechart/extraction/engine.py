@@ -103,10 +103,7 @@ class Engine:
             self._emit(emit_items, [q.row for q in imageless])
 
     def _emit(
-        self,
-        emit: Emit,
-        asked: Sequence[int | None],
-        values: Mapping[str, Any] | None = None,
+        self, emit: Emit, asked: Sequence[int | None], values: Mapping[str, Any] | None = None
     ) -> None:
         """Emit the rows of questions: their values, and what was pooled in their regions."""
         numbers = [number for number in asked if number is not None]

@@ -8,6 +8,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
 
@@ -100,6 +101,13 @@ class BehaviorPlan:
     def responses(self, wildcards: Any) -> list[str]:
         """Return the response tables of a model on a dataset, one per condition."""
         return self._responses(wildcards.model, wildcards.dataset)
+
+    def responses_before(self, wildcards: Any) -> list[str]:
+        """Return the response tables of the look before, one per condition, if there is one."""
+        looks, names = LooksPlan(self.config), (wildcards.model, wildcards.dataset)
+        before = looks.look(wildcards) - 1
+        conditions = self.conditions(self.specs[wildcards.model].kind) if before else []
+        return [looks.responses(before, *names, condition) for condition in conditions]
 
     def scores(self, suffix: str = ".parquet") -> list[str]:
         """Return all score tables, or the files beside them with another suffix."""

@@ -245,6 +245,10 @@ RESPONSES = Pattern(
     "<results>/behavior/responses/{model}/{dataset}/{condition}.parquet",
     "a row per item and order of its choices",
 )
+LOOK_RESPONSES = Pattern(
+    "<results>/behavior/looks/{model}/{dataset}/{look}/{condition}.parquet",
+    "the same, up to a look before the last",
+)
 SCORES = Pattern(
     "<results>/behavior/scores/{model}/{dataset}.parquet", "a row per condition, task, metric"
 )
@@ -256,16 +260,12 @@ RETRIEVAL = Pattern(
     "<results>/behavior/retrieval/{model}/{dataset}.parquet",
     "captions retrieved for images, and images for captions",
 )
-PATTERN_TABLES = Pattern(
-    "<results>/behavior/patterns/{table}.parquet", "patterns, or correlations, of all models"
-)
+PATTERN_TABLES = Pattern("<results>/behavior/patterns/{table}.parquet", "patterns, or correlations")
 PATTERN_TABLES_OF_MODEL = Pattern(
     "<results>/behavior/patterns/{model}/{table}.parquet",
     "the same, of a model and the encoder in it",
 )
-PATTERN_PAGE = Pattern(
-    "<results>/behavior/patterns/{model}.html", "the page of a model about pairs of images"
-)
+PATTERN_PAGE = Pattern("<results>/behavior/patterns/{model}.html", "the page about image pairs")
 ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",
@@ -273,11 +273,13 @@ ATTENTION = Pattern(
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern(
-    "<results>/verdict/{model}.differences.parquet", "a row per skill and comparison of two stages"
+    "<results>/verdict/{model}.differences.parquet", "a row per skill, two stages"
 )
-CALIBRATION = Pattern(
-    "<results>/calibration.parquet", "how often the verdict is right on planted models"
+LOOK_VERDICT = Pattern(
+    "<results>/verdict/looks/{model}/{look}/{table}.parquet",
+    "values, classes and differences at a look before the last",
 )
+CALIBRATION = Pattern("<results>/calibration.parquet", "how often planted models are judged right")
 CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to read")
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 

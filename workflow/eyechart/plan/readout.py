@@ -10,6 +10,7 @@ from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import LAYOUTS, layout_of
 from eyechart.readout import registry
 
@@ -111,7 +112,13 @@ class ReadoutPlan:
         return [paths.DEPTH_ERRORS.rule(model=model) for model in models]
 
     def responses(self, wildcards: Any) -> list[str]:
-        """Return the model's sighted responses to the same items, if it gives any."""
+        """Return the model's sighted responses to the same items, if it gives any.
+
+        Where they are given in steps, what is asked depends on the readouts, so these cannot be
+        compared with them; the verdict's table of differences has the same comparisons.
+        """
+        if LooksPlan(self.config).counts:
+            return []
         return self._of_responses(wildcards, paths.RESPONSES, condition="sighted")
 
     def scores(self, wildcards: Any) -> list[str]:

@@ -19,10 +19,12 @@ from eyechart.plan.configuration import (
     scope_of,
     tasks_for,
 )
+from eyechart.plan.looks import LooksPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.tables.minimum_items import fewest_items
 
 CALIBRATED = {"items": [60, 130, 300], "skills": 200}  # of each planted scenario
+LOOKS = ("look", "looks")  # settings of what is answered, not of the rules
 OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP
 
 
@@ -95,7 +97,7 @@ class VerdictPlan:
 
     def settings(self, wildcards: Any) -> str:
         """Return the settings of the rules, as canonical JSON."""
-        section = self.config["verdict"]
+        section = {k: v for k, v in self.config["verdict"].items() if k not in LOOKS}
         answered = self._behavior.datasets
         patterns = {k: v for k, v in section["patterns"].items() if {k, v} <= set(answered)}
         return canonical({**section, "patterns": patterns})
@@ -103,7 +105,8 @@ class VerdictPlan:
     def calibration_settings(self) -> str:
         """Return the thresholds that are calibrated, and how, as canonical JSON."""
         section = self.config["verdict"]
-        return canonical({"alpha": section["alpha"], "margin": section["margin"], **CALIBRATED})
+        own = {key: section[key] for key in ("alpha", "margin", "looks")}
+        return canonical({**own, **CALIBRATED})
 
     def kind(self, wildcards: Any) -> str:
         """Return the model's kind."""
@@ -128,9 +131,10 @@ class VerdictPlan:
         return [paths.ITEMS.rule(dataset=e.dataset) for e in self.evidence(wildcards.model)]
 
     def responses(self, wildcards: Any) -> list[str]:
-        """Return the model's response tables, sighted and blind."""
+        """Return the model's response tables up to a look, sighted and blind."""
         datasets = [e.dataset for e in self.evidence(wildcards.model) if e.answered]
-        return self._responses(wildcards.model, datasets)
+        look = LooksPlan(self.config).look(wildcards)
+        return self._responses(wildcards.model, datasets, look)
 
     def readouts(self, wildcards: Any) -> list[str]:
         """Return the predictions of its readouts."""
@@ -153,7 +157,8 @@ class VerdictPlan:
     def encoder_responses(self, wildcards: Any) -> list[str]:
         """Return the response tables of the contained encoder."""
         datasets = self._encoder_datasets(wildcards.model)
-        return self._responses(self._contained(wildcards.model), datasets)
+        last = LooksPlan(self.config).before_last + 1
+        return self._responses(self._contained(wildcards.model), datasets, last)
 
     @property
     def _behavior(self) -> BehaviorPlan:
@@ -177,10 +182,10 @@ class VerdictPlan:
         answered = [e.dataset for e in self.evidence(encoder) if e.answered]
         return [dataset for dataset in answered if dataset in patterns.values()]
 
-    def _responses(self, model: str, datasets: list[str]) -> list[str]:
+    def _responses(self, model: str, datasets: list[str], look: int) -> list[str]:
         conditions = ("sighted", self.config["verdict"]["blind"])
-        path = paths.RESPONSES.rule
-        return [path(model=model, dataset=d, condition=c) for d in datasets for c in conditions]
+        path = LooksPlan(self.config).responses
+        return [path(look, model, d, c) for d in datasets for c in conditions]
 
     def _probes(self, model: str, pattern: paths.Pattern) -> list[str]:
         return [

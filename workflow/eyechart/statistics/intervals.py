@@ -34,16 +34,18 @@ def share_interval(
 
 
 def paired_interval(
-    first: np.ndarray, second: np.ndarray, groups: np.ndarray
+    first: np.ndarray, second: np.ndarray, groups: np.ndarray, level: float = LEVEL
 ) -> tuple[float, float]:
-    """Return a 95 % interval of the mean of ``first - second`` on the same items, by group.
+    """Return an interval of the mean of ``first - second`` on the same items, by group.
+
+    It is a two-sided 95 % by default; ``level`` is that of each end alone.
 
     Notes
     -----
     Source: Bonett & Price 2012: one more disagreement each way; here two groups of the mean size.
     """
     value, spread, df = _ratio(*_by_group(first - second, groups), added=(-1.0, 1.0))
-    reach = float(stdtrit(df, LEVEL)) * spread
+    reach = float(stdtrit(df, level)) * spread
     return max(-1.0, value - reach), min(1.0, value + reach)
 
 

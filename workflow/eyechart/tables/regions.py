@@ -118,10 +118,7 @@ def referents(
     about = [name for name in regions if name.rstrip("0123456789") == REF]
     choices = sorted(name for name in regions if name in LETTERS)
     wrong = [name for name in choices if about and roles_of(item).get(name) == "wrong"]
-    named = {
-        REFERENT: about or choices,
-        OTHER_OBJECT: [OTHER] if OTHER in regions else wrong[:1],
-    }
+    named = {REFERENT: about or choices, OTHER_OBJECT: [OTHER] if OTHER in regions else wrong[:1]}
     found = {}
     for span, names in named.items():
         images = {regions[name][0] for name in names}

@@ -54,6 +54,7 @@ SKILLS = schema(
     "kind contains seen: string",
     "n groups: int32",
     "chance changed changed_ci_low changed_ci_high: float64",
+    "look answered planned: int32",
     "verdict rule why: string",
 )
 """One row per skill: its class and why. The metadata hold the settings of the rules.
@@ -66,6 +67,8 @@ seen: `canvas` or `alone`: how the images of the deciding readouts were seen; nu
 n: Items that all stages have
 changed (share): Responses that change when the image is removed; null without blind responses
 changed_ci_low, changed_ci_high (share): End of its 95 % interval
+look: Where items are answered in steps, the look at which it stopped, from 1; else null
+answered, planned: Items answered up to that look, and up to the last; null likewise
 verdict: `encoded_and_used`, `brain`, `nerve`, `eyes`, `prior`, `encoded` or `undecided`
 rule: Name of the rule that gave the class; `none` for `undecided`
 why: The class in a sentence, with the numbers that it is based on
@@ -92,24 +95,28 @@ q: Corrected over the comparisons of the skill (Benjamini–Hochberg)
 
 CALIBRATION = schema(
     "scenario expected: string",
-    "choices n skills: int32",
+    "choices n looks: int32",
+    "answered: float64",
+    "skills: int32",
     "right undecided wrong: float64",
     "wrong_classes: string",
     "coverage rejected: float64",
 )
-"""One row per planted scenario and number of items.
+"""One row per planted scenario and number of items, and per scenario where they come in steps.
 
 scenario: What is planted
 expected: The classes that are right
 choices: Choices per item
-n: Items per skill
+n: Items per skill, at most
+looks: Steps in which they are answered, further only if undecided; 1 if all at once
+answered: Items answered per skill on average
 skills: Skills that were planted and decided
 right (share): Skills that got a right class
 undecided (share): Skills that no rule decided, where that is not the right class
 wrong (share): Skills that got a wrong class
 wrong_classes: Which
-coverage (share): 95 % intervals of stages that hold the mean over all skills
-rejected (share): Tests with p < 0.05 where nothing is planted; null elsewhere
+coverage (share): 95 % intervals of stages that hold the mean over all skills; null in steps
+rejected (share): Tests with p < 0.05 where nothing is planted; null elsewhere and in steps
 """
 
 # Key of the metadata of all three: JSON with the alpha, margin and blind of the rules

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from eyechart.tables.minimum_items import ABSENT
 from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
 
 
@@ -21,10 +22,16 @@ class VerdictThresholds:
         test at this level says so.
     margin : float
         Share of items. Smaller differences, from chance or between stages, do not count.
+    absence : float
+        Level of the one-sided test that a stage lacks something, or that responses do not change.
+    equality : float
+        Level of each of the two tests that a difference is within the margin.
     """
 
     alpha: float
     margin: float
+    absence: float = ABSENT
+    equality: float = 0.025
 
     def has(self, found: Estimate | None) -> bool:
         """Return whether there is evidence that a stage holds the answer."""
@@ -50,15 +57,18 @@ class VerdictThresholds:
 
     def alike(self, found: Test | None) -> bool:
         """Return whether there is evidence that two stages differ by less than the margin."""
-        return found is not None and -self.margin < found.low and found.high < self.margin
+        if found is None:
+            return False
+        low, high = found.ends or (found.low, found.high)
+        return -self.margin < low and high < self.margin
 
 
 @dataclass(frozen=True)
 class Estimate:
     """A share of right answers with its 95 % interval, on n items, and the stage's ``floor``.
 
-    ``surely`` is the lower end of a one-sided interval at the rules' alpha, ``at_most`` the upper
-    end of one at 5 %.
+    ``surely`` is the lower end of a one-sided interval at the thresholds' ``alpha``, ``at_most``
+    the upper end of one at ``absence``.
     """
 
     value: float
@@ -72,7 +82,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Test:
-    """A difference of two stages with its 95 % interval, p and (over its skill) q."""
+    """A difference of two stages with its 95 % interval, p and (over its skill) q.
+
+    ``ends`` are those of the interval at the thresholds' ``equality``; None: the same as at 95 %.
+    """
 
     __test__ = False  # else pytest collects this class
 
@@ -81,6 +94,7 @@ class Test:
     high: float
     p: float
     q: float
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

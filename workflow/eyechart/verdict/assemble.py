@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -26,7 +26,8 @@ class VerdictInputs:
     """All inputs of one model and dataset.
 
     ``responses`` come from :func:`eyechart.verdict.responses.read_responses`, ``readouts`` from
-    :func:`eyechart.verdict.representations.read_readouts` (or None), ``probes`` are by task.
+    :func:`eyechart.verdict.representations.read_readouts` (or None), ``probes`` are by task,
+    and so are ``looks``, how many items are planned to be answered up to each look.
     """
 
     model: str
@@ -35,6 +36,7 @@ class VerdictInputs:
     responses: pl.DataFrame
     readouts: pl.DataFrame | None
     probes: dict[str, ProbeResults]
+    looks: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def tasks(self) -> list[str]:
         """Return the tasks with any evidence."""
@@ -154,7 +156,11 @@ def _skill(
         stages["encoder"] = stages["sighted"]  # this encoder has nothing but responses
     ordered = {name: stages[name] for name in (*BEFORE, "sighted", "blind") if name in stages}
     changed = responses.get("changed")
-    return Skill(source.dataset, task, band, seen, groups, chance, ordered, changed)
+    looks = source.looks.get(task, ()) if responses else ()
+    answered = len(source.items.filter(task=task).join(source.responses, on="item_id", how="semi"))
+    return Skill(
+        source.dataset, task, band, seen, groups, chance, ordered, changed, looks, answered
+    )
 
 
 def _choose(

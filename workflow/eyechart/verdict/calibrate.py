@@ -2,17 +2,19 @@
 
 Reads: nothing. Writes items, readouts, probes and responses of planted models below a temporary
 folder, runs the step ``decide`` on them, and compares the classes with what was planted.
-Writes: a row per scenario and number of items (--output), the same as a table to read (--page) and
-as a figure (--figure)
+Writes: a row per scenario and number of items, and one where they are answered in steps
+(--output), the same as a table to read (--page) and as a figure (--figure)
 
     python -m eyechart.verdict.calibrate \
-        --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200}' \
+        --settings '{"alpha": 0.01, "margin": 0.1, "items": [60, 130, 300], "skills": 200,
+                     "looks": [36, 72, 144, 216, 288, 400]}' \
         --seed 7 --output results/calibration.parquet --page results/calibration.md \
         --figure results/calibration.svg
 """
 
 import json
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,9 @@ from eyechart.core.files import write_text
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
 from eyechart.plan import paths
-from eyechart.tables.parquet import write_table
+from eyechart.tables.looks import as_metadata, plan_looks, undecided
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.responses import ANSWERS
 from eyechart.tables.verdict import CALIBRATION, UNDECIDED, parts, read_verdict
 from eyechart.verdict import decide
 from eyechart.verdict.planted import SCENARIOS, PlantedTables, Scenario, write_tables
@@ -34,8 +38,11 @@ Row = dict[str, Any]
 OUTCOMES = ["right", "undecided", "wrong"]
 
 
-def measure(name: str, n: int, settings: Row, seed: int) -> Row:
-    """Return a row of ``CALIBRATION``: the classes of many skills of one planted scenario."""
+def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = ()) -> Row:
+    """Return a row of ``CALIBRATION``: the classes of many skills of one planted scenario.
+
+    With ``looks``, items are answered in steps, further only where a skill is undecided.
+    """
     case = SCENARIOS[name]
     tasks = {f"{i:03d}": n for i in range(settings["skills"])}
     rng = generator("calibration", seed, name, n)
@@ -43,7 +50,9 @@ def measure(name: str, n: int, settings: Row, seed: int) -> Row:
         root = Path(folder)
         tables = write_tables(root, "planted", "drawn", case, tasks, rng)
         output = root / paths.VERDICT.at(model="planted")
-        decide.main(words_of(tables, case, "planted", output, settings, seed))
+        words = words_of(tables, case, "planted", output, settings, seed)
+        for _ in answer_in_steps(tables, looks, parts(output)[1], seed) if looks else [None]:
+            decide.main(words)
         found = read_verdict(output)
     classes = found.skills["verdict"]
     right = classes.is_in(case.right)
@@ -53,14 +62,37 @@ def measure(name: str, n: int, settings: Row, seed: int) -> Row:
         "expected": ", ".join(case.right),
         "choices": case.choices,
         "n": n,
+        "looks": max(1, len(looks)),
+        "answered": found.skills["n"].mean(),
         "skills": len(classes),
         "right": right.mean(),
         "undecided": (~right & ~wrong).mean(),
         "wrong": wrong.mean(),
         "wrong_classes": ", ".join(sorted(set(classes.filter(wrong)))),
-        "coverage": coverage(found.values),
-        "rejected": rejected(found.differences, case),
+        "coverage": None if looks else coverage(found.values),
+        "rejected": None if looks else rejected(found.differences, case),
     }
+
+
+def answer_in_steps(
+    tables: PlantedTables, looks: Sequence[int], classes: Path, seed: int
+) -> Iterator[int]:
+    """Leave in the tables of responses what is answered up to each look, and yield the look.
+
+    The classes of a look have to be written before the next.
+    """
+    items = read_table(tables.items[0]).to_pylist()
+    look_of, planned = plan_looks(items, looks, seed)
+    every = {path: pl.DataFrame(read_table(path)) for path in tables.answers}
+    tasks, answered = {item["task"] for item in items}, set()
+    for look in range(len(looks)):
+        now = [item for item in items if look_of[item["item_id"]] == look]
+        answered |= {item["item_id"] for item in now if item["task"] in tasks}
+        for path, table in every.items():
+            known = table.filter(pl.col("item_id").is_in(answered)).to_arrow().cast(ANSWERS)
+            write_table(path, known.replace_schema_metadata(as_metadata(planned)))
+        yield look
+        tasks = undecided(classes, "drawn")
 
 
 def coverage(values: pl.DataFrame) -> float:
@@ -95,14 +127,18 @@ def words_of(
 
 def as_page(table: pl.DataFrame) -> str:
     """Return a Markdown table: a line per scenario, its right / undecided / wrong in percent."""
-    counts = table["n"].unique(maintain_order=True).to_list()
-    heads = ["planted", "right is", *(f"n = {n}" for n in counts)]
-    heads += ["intervals that cover", "p < .05"]
+    once = table.filter(pl.col("looks") == 1)
+    counts = once["n"].unique(maintain_order=True).to_list()
+    most = max(table["n"].to_list())
+    heads = ["planted", "right is", *(f"n = {n}" for n in counts), f"in steps to {most}"]
+    heads += ["items answered in steps", "intervals that cover", "p < .05"]
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for (name,), rows in table.group_by("scenario", maintain_order=True):
         cells = [
             " / ".join(f"{100 * row[share]:.1f}" for share in OUTCOMES) for row in rows.to_dicts()
         ]
+        steps = rows.filter(pl.col("looks") > 1)["answered"].to_list()
+        cells += [f"{steps[0]:.0f}"] if steps else ["–", "–"]
         for column in ("coverage", "rejected"):
             found = rows[column].drop_nulls().to_numpy()
             cells.append(f"{100 * found.mean():.1f}" if len(found) else "–")
@@ -112,7 +148,11 @@ def as_page(table: pl.DataFrame) -> str:
 
 def as_figure(table: pl.DataFrame) -> str:
     """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
-    rows = table.unpivot(OUTCOMES, index=["scenario", "n"], variable_name="outcome").to_dicts()
+    asked = (
+        pl.when(pl.col("looks") > 1).then(pl.lit("in steps")).otherwise(pl.col("n").cast(pl.String))
+    )
+    long = table.with_columns(asked=asked)
+    rows = long.unpivot(OUTCOMES, index=["scenario", "asked"], variable_name="outcome").to_dicts()
     colors = alt.Scale(domain=OUTCOMES, range=["#009e73", "#d9d9d9", "#d55e00"])
     head = alt.Header(labelAngle=0, labelAlign="left")
     chart = (
@@ -121,12 +161,14 @@ def as_figure(table: pl.DataFrame) -> str:
         .mark_bar()
         .encode(
             x=alt.X("value:Q", title="share of skills"),
-            y=alt.Y("n:O", title=None),
+            y=alt.Y(
+                "asked:O", title=None, sort=long["asked"].unique(maintain_order=True).to_list()
+            ),
             color=alt.Color("outcome:N", scale=colors, title=None),
             order="rank:Q",
             row=alt.Row("scenario:N", title=None, sort=list(SCENARIOS), header=head),
         )
-        .properties(width=320, height=36)
+        .properties(width=320, height=48)
     )
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
@@ -134,7 +176,11 @@ def as_figure(table: pl.DataFrame) -> str:
 @command
 def main(*, settings: Json, seed: int, output: Path, page: Path, figure: Path) -> None:
     """Run the step."""
-    rows = [measure(name, n, settings, seed) for name in SCENARIOS for n in settings["items"]]
+    looks, rows = settings["looks"], []
+    for name, case in SCENARIOS.items():
+        rows += [measure(name, n, settings, seed) for n in settings["items"]]
+        if case.kind != "encoder":  # which answers nothing here
+            rows.append(measure(name, looks[-1], settings, seed, looks))
     table = pl.DataFrame(rows, infer_schema_length=None)
     write_table(output, table.to_arrow().cast(CALIBRATION))
     write_text(page, as_page(table))

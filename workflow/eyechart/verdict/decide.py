@@ -36,6 +36,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
 from eyechart.core.step import Json, Paths, command
 from eyechart.plan import paths
+from eyechart.tables.looks import read_planned
 from eyechart.tables.read_responses import read_items
 from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.assemble import VerdictInputs, add_encoder, skills
@@ -94,6 +95,7 @@ def read_sources(args: Sources) -> list[VerdictInputs]:
             read_responses(answers.get(dataset, []), args.model, dataset, own, blind),
             read.get(dataset),
             probes.get(dataset, {}),
+            read_planned(answers[dataset][0]) if dataset in answers else {},
         )
         for dataset, own in items.items()
     ]
@@ -116,7 +118,8 @@ def with_encoder(found: list[Skill], dataset: str, args: Sources) -> list[Skill]
 def _by_dataset(answers: list[Path], model: str, items: Items) -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in answers:
-        found.setdefault(_checked(path, paths.RESPONSES, model, items), []).append(path)
+        here = paths.LOOK_RESPONSES if paths.LOOK_RESPONSES.match(path) else paths.RESPONSES
+        found.setdefault(_checked(path, here, model, items), []).append(path)
     return found
 
 

@@ -1,14 +1,15 @@
 """The evidence about one skill: correct items at every stage, estimates and tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact
-from eyechart.tables.minimum_items import ABSENT
+from eyechart.statistics.spending import spent_levels
+from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import COMPARISONS
-from eyechart.tables.verdict_rules import Estimate, Test
+from eyechart.tables.verdict_rules import Estimate, Test, VerdictThresholds
 from eyechart.verdict.best_address import SPLITS
 
 RESPONSES = ("sighted", "blind")
@@ -56,6 +57,10 @@ class Skill:
         Those of ``eyechart.tables.verdict.STAGES`` that have evidence.
     changed : float, shape (n,), or None
         Whether the sighted answer differs from the blind one.
+    looks : tuple of int
+        If its items are answered in steps, how many are planned up to each; else empty.
+    answered : int
+        How many of these items were answered.
     """
 
     dataset: str
@@ -66,6 +71,13 @@ class Skill:
     chance: float
     stages: dict[str, StageEvidence]
     changed: np.ndarray | None = None
+    looks: tuple[int, ...] = ()
+    answered: int = 0
+
+    @property
+    def look(self) -> int:
+        """The look at which it stopped; the first is 0."""
+        return next(k for k, planned in enumerate(self.looks) if planned >= self.answered)
 
 
 @dataclass(frozen=True)
@@ -80,10 +92,23 @@ class Findings:
     read: bool = True  # whether that stage is a readout of features, not a response
 
 
-def estimate(right: np.ndarray, groups: np.ndarray, floor: float, alpha: float) -> Estimate:
+def thresholds_of(skill: Skill, thresholds: VerdictThresholds) -> VerdictThresholds:
+    """Return the thresholds with the levels of the look at which a skill stopped."""
+    shares = tuple(planned / skill.looks[-1] for planned in skill.looks)
+    if len(shares) < 2:
+        return thresholds
+    names = ("alpha", "absence", "equality")
+    spent = {name: spent_levels(getattr(thresholds, name), shares)[skill.look] for name in names}
+    return replace(thresholds, **spent)
+
+
+def estimate(
+    right: np.ndarray, groups: np.ndarray, floor: float, thresholds: VerdictThresholds
+) -> Estimate:
     """Return value and intervals of one stage."""
     ends = share_interval(right, groups)
-    surely, at_most = (share_interval(right, groups, 1 - level) for level in (alpha, ABSENT))
+    levels = (thresholds.alpha, thresholds.absence)
+    surely, at_most = (share_interval(right, groups, 1 - level) for level in levels)
     return Estimate(float(right.mean()), *ends, len(right), floor, surely[0], at_most[1])
 
 
@@ -116,24 +141,40 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
     return one is not other and (alike or second in RESPONSES)
 
 
-def measure(skill: Skill, kind: str, alpha: float) -> Findings:
-    """Return the estimates and (uncorrected) tests of a skill of a model of a kind."""
+def compare_all(skill: Skill) -> dict[str, Test]:
+    """Return the tests of a skill, with q over them.
+
+    So a verdict does not depend on which other skills were examined.
+    """
     stages = skill.stages
-    alone = kind == "encoder" and "alone" in stages
     tests = {
         name: compare(stages[first], stages[second], skill.groups)
         for name, (first, second) in COMPARISONS.items()
         if {first, second} <= set(stages) and comparable(stages, first, second)
     }
+    q = benjamini_hochberg(np.array([test.p for test in tests.values()])).tolist()
+    return {name: replace(tests[name], q=own) for name, own in zip(tests, q, strict=True)}
+
+
+def measure(
+    skill: Skill, kind: str, tests: dict[str, Test], thresholds: VerdictThresholds
+) -> Findings:
+    """Return all that rules use of a skill of a model of a kind, at the levels of the thresholds.
+
+    ``tests`` are those of :func:`compare_all`, which do not depend on a level.
+    """
+    stages = skill.stages
+    if "sighted_blind" in tests:  # the one comparison that may show two stages to be alike
+        sighted, blind = (stages[name].right for name in RESPONSES)
+        ends = paired_interval(sighted, blind, skill.groups, 1 - thresholds.equality)
+        tests = tests | {"sighted_blind": replace(tests["sighted_blind"], ends=ends)}
     changed = None
     if skill.changed is not None:
-        changed = estimate(skill.changed, skill.groups, 0.0, alpha)
-    estimates = {
-        name: estimate(
-            stage.right, skill.groups if stage.groups is None else stage.groups, stage.floor, alpha
-        )
-        for name, stage in stages.items()
-    }
-    decisive = "alone" if alone else "encoder"
+        changed = estimate(skill.changed, skill.groups, 0.0, thresholds)
+    estimates = {}
+    for name, stage in stages.items():
+        groups = skill.groups if stage.groups is None else stage.groups
+        estimates[name] = estimate(stage.right, groups, stage.floor, thresholds)
+    decisive = "alone" if kind == "encoder" and "alone" in stages else "encoder"
     read = decisive in stages and stages[decisive].evidence == "readout"
     return Findings(estimates, tests, changed, kind, decisive, read)

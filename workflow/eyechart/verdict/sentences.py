@@ -54,6 +54,11 @@ def why(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds
     short = rule.verdict == UNDECIDED and len(skill.groups) < needed
     few = f"; to show that a stage lacks it takes at least {needed} items" if short else ""
     lost = _lost(skill, found, thresholds) if rule.verdict != NERVE else ""
+    if skill.looks:
+        counted += (
+            f"; {skill.answered} of {skill.looks[-1]} items answered, look {skill.look + 1} "
+            f"of {len(skill.looks)}"
+        )
     return f"{text}{lost} ({counted}){_missing(skill, found)}{_apart(skill)}{few}."
 
 
@@ -105,7 +110,8 @@ def _eyes(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
     at = found.estimates
     text = (
         f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, shown "
-        f"to be less than {share(thresholds.margin)} above chance (one-sided test at 5 %)"
+        f"to be less than {share(thresholds.margin)} above chance (one-sided test at "
+        f"{100 * thresholds.absence:.2g} %)"
     )
     if found.decisive == "encoder" and "alone" in at:
         text += f" (from single images {number(at['alone'])})"

@@ -1,23 +1,22 @@
 """Rows of the verdict tables: tests corrected by skill, classes, sentences."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import BANDS, COMPARISONS, STAGES, Row
-from eyechart.verdict.evidence import Findings, Skill, measure
-from eyechart.verdict.rules import Rule, VerdictThresholds, decide
+from eyechart.verdict.evidence import Findings, Skill, compare_all, measure, thresholds_of
+from eyechart.verdict.rules import Rule, VerdictThresholds, decide, facts
 from eyechart.verdict.sentences import why
 
 
 def apply_rules(
     found: Sequence[Skill], kind: str, thresholds: VerdictThresholds
 ) -> list[tuple[Skill, Findings, Rule]]:
-    """Return the findings and the rule of every skill; q is over the tests of the skill.
+    """Return the findings and the rule of every skill.
 
-    So a verdict does not depend on which other skills were examined.
+    At a look, what a class needs is tested at the level that is spent there, and what speaks
+    against a class at the whole level.
 
     Parameters
     ----------
@@ -29,11 +28,10 @@ def apply_rules(
     """
     decided = []
     for skill in found:
-        one = measure(skill, kind, thresholds.alpha)
-        q = benjamini_hochberg(np.array([test.p for test in one.tests.values()])).tolist()
-        tests = zip(one.tests, one.tests.values(), q, strict=True)
-        final = replace(one, tests={name: replace(test, q=own) for name, test, own in tests})
-        decided.append((skill, final, decide(final, thresholds)))
+        tests, own = compare_all(skill), thresholds_of(skill, thresholds)
+        here = measure(skill, kind, tests, own)
+        whole = here if own == thresholds else measure(skill, kind, tests, thresholds)
+        decided.append((skill, here, decide(here, own, facts(whole, thresholds))))
     return decided
 
 
@@ -58,9 +56,9 @@ def rows(
         values += [key | row for row in _values(skill, numbers)]
         differences += [key | row for row in _differences(skill, numbers)]
         head = key | {"kind": kind, "contains": contains}
-        skills.append(head | _class(skill, numbers) | {
-            "verdict": rule.verdict, "rule": rule.name, "why": why(skill, numbers, rule, thresholds)
-        })  # fmt: skip
+        text = why(skill, numbers, rule, thresholds_of(skill, thresholds))
+        own = {"verdict": rule.verdict, "rule": rule.name, "why": text}
+        skills.append(head | _class(skill, numbers) | own)
     return values, skills, differences
 
 
@@ -75,6 +73,9 @@ def _class(skill: Skill, found: Findings) -> Row:
         "changed": changed and changed.value,
         "changed_ci_low": changed and changed.low,
         "changed_ci_high": changed and changed.high,
+        "look": skill.look + 1 if skill.looks else None,
+        "answered": skill.answered if skill.looks else None,
+        "planned": skill.looks[-1] if skill.looks else None,
     }
 
 

@@ -120,6 +120,7 @@ Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
 Batch = Count | Literal["auto"]
 Span = Literal["cls", "image_mean", "text_mean", "last", "all_mean"]
 RISING = "rising numbers"
+Rising = _expect(f"{RISING}, each once", lambda values: values == sorted(set(values)))
 Range = Annotated[
     list[Annotated[int, Field(ge=1, le=10)]],
     Field(min_length=2, max_length=2),

@@ -1,8 +1,10 @@
 """The section `verdict`."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from eyechart.plan.config.base import Name, OpenShare, Section, Share, Text, setting
+from pydantic import Field
+
+from eyechart.plan.config.base import Name, OpenShare, Rising, Section, Share, Text, setting
 
 
 class VerdictSettings(Section):
@@ -16,6 +18,17 @@ class VerdictSettings(Section):
     )
     blind: Literal["blank", "noise", "swapped", "no_image"] = setting(
         "blank", "the condition whose answers count as given without the image"
+    )
+    look: Literal["once", "sequential"] = setting(
+        "once",
+        "`once`: all items are answered; `sequential`: in steps, and further only in skills that "
+        "are still undecided, by tests whose level is spent over the steps",
+    )
+    looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Rising] = setting(
+        [36, 72, 144, 216, 288, 400],
+        "with `look: sequential`, how many items of a skill have been answered after each step; "
+        "the last is the most, fewer where a dataset has fewer",
+        unit="items",
     )
     patterns: dict[Name, str] | None = setting(
         None,

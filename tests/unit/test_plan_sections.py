@@ -44,7 +44,7 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
 
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     def spans(dataset: str) -> list[str]:
-        told = exam(config).extraction_settings(
+        told = exam(config).extraction.settings(
             SimpleNamespace(model="tiny_llava", dataset=dataset)
         )
         return list(json.loads(told)["spans"])
@@ -57,7 +57,7 @@ def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
 
 def test_no_selection_of_layers_drops_what_the_connector_reads(config: Config) -> None:
     def addresses(dataset: str) -> list[str]:
-        told = exam(config).extraction_settings(
+        told = exam(config).extraction.settings(
             SimpleNamespace(model="tiny_llava", dataset=dataset)
         )
         return list(json.loads(told)["addresses"])

@@ -55,8 +55,8 @@ def test_questions_do_not_depend_on_how_pictures_are_drawn(config: dict[str, Any
 
 def test_an_encoder_does_not_depend_on_the_prompt(config: dict[str, Any]) -> None:
     other = exam(config, extraction={"prompt": "Q: {question}"})
-    assert other.extraction_settings(CLIP) == exam(config).extraction_settings(CLIP)
-    assert other.extraction_settings(TRAIN) != exam(config).extraction_settings(TRAIN)
+    assert other.extraction.settings(CLIP) == exam(config).extraction.settings(CLIP)
+    assert other.extraction.settings(TRAIN) != exam(config).extraction.settings(TRAIN)
 
 
 def test_a_dataset_may_have_a_seed_of_its_own(config: dict[str, Any]) -> None:
@@ -168,17 +168,17 @@ def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
 
 
 def test_regions_are_read_where_their_spans_are_asked_for(config: dict[str, Any]) -> None:
-    assert exam(config).regions(CLIP) == []
+    assert exam(config).extraction.regions(CLIP) == []
     for spans in (("referent",), ("cls", "other_object")):
-        assert with_regions(config, *spans).regions(CLIP) == [
+        assert with_regions(config, *spans).extraction.regions(CLIP) == [
             "<results>/datasets/clevr/regions.parquet"
         ]
     mmvp = SimpleNamespace(dataset="mmvp", model="tiny_llava", scope="item")
     changed = copy.deepcopy(config)
     changed["datasets"]["mmvp"] |= {"tasks": ["state"], "test_share": 0.5}
     plan = with_regions(changed, "last", "referent")
-    assert plan.regions(mmvp) == []  # its items have no regions
-    assert json.loads(plan.extraction_settings(mmvp))["spans"] == ["last"]
+    assert plan.extraction.regions(mmvp) == []  # its items have no regions
+    assert json.loads(plan.extraction.settings(mmvp))["spans"] == ["last"]
     with pytest.raises(UserError, match=r"extraction\.spans is only referent, but .* of 'mmvp'"):
         with_regions(changed, "referent").check()
 

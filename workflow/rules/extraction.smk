@@ -9,7 +9,7 @@ rule extract_encoder:
         card=paths.CARD.rule(),
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
-        regions=PLAN.regions,
+        regions=PLAN.extraction.regions,
     output:
         image=paths.ACTIVATIONS.rule(scope="image"),
         item=paths.ACTIVATIONS.rule(scope="item"),
@@ -32,7 +32,7 @@ rule extract_encoder:
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
         parts=PLAN.part_count,
-        settings=PLAN.extraction_settings,
+        settings=PLAN.extraction.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
         code=PLAN.code_with_family("eyechart.extraction.extract_activations"),
@@ -80,7 +80,7 @@ rule write_manifest:
         mem_mb=resources.fixed(1000),
         runtime=RESOURCES.manifest_minutes,
     params:
-        settings=PLAN.extraction_settings,
+        settings=PLAN.extraction.settings,
         code=fingerprint("eyechart.extraction.write_manifest"),
     message:
         "Writing the manifest of {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"

@@ -29,16 +29,10 @@ Names = dict[str, str]
 
 @dataclass(frozen=True)
 class Pattern:
-    """The path of one kind of file, with the names that distinguish its files in braces.
+    """The path of one kind of file, with the names that distinguish its files in braces."""
 
-    Attributes
-    ----------
-    text : the path; its first part is ``<results>`` or a folder of the project
-    about : what the file holds, in one line
-    """
-
-    text: str
-    about: str = field(compare=False)
+    text: str  # its first part is ``<results>`` or a folder of the project
+    about: str = field(compare=False)  # what the file holds, in one line
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.address import READ, REGION_SPANS
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
@@ -26,9 +25,10 @@ from eyechart.plan.configuration import (
     scope_of,
     tasks_for,
 )
+from eyechart.plan.extraction import ExtractionPlan
 from eyechart.plan.layout import Layout
-from eyechart.plan.readout import SPANS, ReadoutPlan
-from eyechart.plan.registry import LAYOUTS, layout_of
+from eyechart.plan.readout import ReadoutPlan
+from eyechart.plan.registry import layout_of
 from eyechart.plan.verdict import VerdictPlan
 
 
@@ -42,7 +42,8 @@ class WorkflowPlan:
     def check(self) -> None:
         """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
-        for stage in (self.behavior, self.readout, self.concepts, self.attention, self.verdict):
+        stages = (self.extraction, self.behavior, self.readout, self.concepts, self.attention)
+        for stage in (*stages, self.verdict):
             stage.check()
         for dataset in self.probed_datasets:
             share = self.config["datasets"][dataset]["test_share"]
@@ -51,13 +52,6 @@ class WorkflowPlan:
                     f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
                     "nothing is left to train on"
                 )
-            if not self._stored(dataset)["spans"]:
-                spans = ", ".join(self.config["extraction"]["spans"])
-                raise UserError(
-                    f"extraction.spans is only {spans}, but the items of {dataset!r} (layout "
-                    f"{self.config['datasets'][dataset]['layout']!r}) have no regions; add a span"
-                )
-        self._check_regions()
         answering = {model for model, _ in self.behavior.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
@@ -66,16 +60,6 @@ class WorkflowPlan:
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
                 )
-
-    def _check_regions(self) -> None:
-        """Raise a UserError if a span that is a region is asked for and no dataset has regions."""
-        asked = [span for span in self.config["extraction"]["spans"] if span in REGION_SPANS]
-        if asked and not any(layout_of(self.config, d).located for d in self.probed_datasets):
-            known = ", ".join(name for name, layout in LAYOUTS.items() if layout.located)
-            raise UserError(
-                f"extraction.spans: {asked[0]!r} is a region of each item, and no dataset that is "
-                f"probed has any; expected one with the layout {known}"
-            )
 
     @property
     def models(self) -> list[str]:
@@ -86,6 +70,11 @@ class WorkflowPlan:
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of all models."""
         return Checkpoints(self.config, self.specs)
+
+    @property
+    def extraction(self) -> ExtractionPlan:
+        """The extraction stage."""
+        return ExtractionPlan(self.config, self.specs)
 
     @property
     def behavior(self) -> BehaviorPlan:
@@ -173,12 +162,6 @@ class WorkflowPlan:
         canvas = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
         return canonical({**split, **canvas, **_slice(dataset, *layout.prepare_keys)})
 
-    def extraction_settings(self, wildcards: Any) -> str:
-        """Return the settings of an extraction; for an encoder the prompt is a constant."""
-        unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
-        stored = self._stored(wildcards.dataset)
-        return canonical({**self.config["extraction"], **stored, **unread})
-
     def loading_settings(self, wildcards: Any) -> str:
         """Return how a model is loaded, with its own overrides."""
         shared = {k: v for k, v in self.config["loading"].items() if k != "models"}
@@ -212,11 +195,6 @@ class WorkflowPlan:
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
         count = self.part_count(wildcards)
         return [paths.ACTIVATIONS.rule(**names, part=f"{n:03d}") for n in range(count)]
-
-    def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table if spans that are regions are extracted, or nothing."""
-        asked = set(self._stored(wildcards.dataset).get("spans", ())) & set(REGION_SPANS)
-        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if asked else []
 
     def own_files(self, wildcards: Any) -> list[str]:
         """Return the files of the user's own data, so that a change in them is noticed."""
@@ -287,25 +265,6 @@ class WorkflowPlan:
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
         return found
-
-    def _stored(self, dataset: str) -> Config:
-        """Return the addresses and spans that the stages reading a dataset's activations need."""
-        general, concepts = self.config["extraction"], self.config["concepts"]
-        probed = dataset in [*self.probed_datasets, *self.config["mining"]["datasets"]]
-        wanted = [(general["addresses"], general["spans"])] if probed else []
-        if self.readout.stores_image_tokens(dataset):
-            wanted.append((self.readout.addresses(), list(SPANS)))
-        if dataset in concepts["datasets"]:
-            wanted.append((concepts["addresses"], concepts["spans"]))
-        if not wanted:
-            return {}
-        addresses = dict.fromkeys(address for some, _ in wanted for address in some)
-        if any(address.startswith("vision.") for address in addresses):
-            addresses |= {READ: None}  # no selection of layers drops what the connector takes
-        located = layout_of(self.config, dataset).located
-        spans = dict.fromkeys(span for _, some in wanted for span in some)
-        own = [span for span in spans if located or span not in REGION_SPANS]
-        return {"addresses": list(addresses), "spans": own}
 
     def _layout(self, wildcards: Any) -> Layout:
         return layout_of(self.config, wildcards.dataset)

@@ -1,6 +1,7 @@
 """Layer curves: accuracy along the model, next to its controls, the majority answer and chance."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import altair as alt
 
@@ -166,7 +167,7 @@ def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerCha
     x = address_axis(addresses, -45)
     points = base("points", task=result.task, probe=probe)
     legend = {"title": "span", "orient": "top", "symbolType": "stroke", "symbolSize": 300}
-    scale = scale_of(dict(zip(spans, LINE_COLORS, strict=False)))
+    scale = scale_of(dict(zip(spans, cycle(LINE_COLORS), strict=False)))
     color = alt.Color("span:N", scale=scale, legend=legend | {"symbolOpacity": 1})
 
     def along(field: str, **more: str) -> dict[str, object]:

@@ -21,6 +21,7 @@ from eyechart.plan.concepts import ConceptsPlan
 from eyechart.plan.configuration import (
     Config,
     canonical,
+    check_test_shares,
     one_of,
     probed_datasets,
     scope_of,
@@ -28,7 +29,8 @@ from eyechart.plan.configuration import (
 )
 from eyechart.plan.layout import Layout
 from eyechart.plan.readout import SPANS, ReadoutPlan
-from eyechart.plan.registry import LAYOUTS, layout_of
+from eyechart.plan.regions import check_regions
+from eyechart.plan.registry import layout_of
 from eyechart.plan.verdict import VerdictPlan
 
 
@@ -44,20 +46,8 @@ class WorkflowPlan:
         self.checkpoints.check()
         for stage in (self.behavior, self.readout, self.concepts, self.attention, self.verdict):
             stage.check()
-        for dataset in self.probed_datasets:
-            share = self.config["datasets"][dataset]["test_share"]
-            if share == 1 and self.config["probing"]["split"] == "group":
-                raise UserError(
-                    f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
-                    "nothing is left to train on"
-                )
-            if not self._stored(dataset)["spans"]:
-                spans = ", ".join(self.config["extraction"]["spans"])
-                raise UserError(
-                    f"extraction.spans is only {spans}, but the items of {dataset!r} (layout "
-                    f"{self.config['datasets'][dataset]['layout']!r}) have no regions; add a span"
-                )
-        self._check_regions()
+        check_test_shares(self.config)
+        check_regions(self.config, {d: self._stored(d)["spans"] for d in self.probed_datasets})
         answering = {model for model, _ in self.behavior.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
@@ -66,16 +56,6 @@ class WorkflowPlan:
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
                 )
-
-    def _check_regions(self) -> None:
-        """Raise a UserError if a span that is a region is asked for and no dataset has regions."""
-        asked = [span for span in self.config["extraction"]["spans"] if span in REGION_SPANS]
-        if asked and not any(layout_of(self.config, d).located for d in self.probed_datasets):
-            known = ", ".join(name for name, layout in LAYOUTS.items() if layout.located)
-            raise UserError(
-                f"extraction.spans: {asked[0]!r} is a region of each item, and no dataset that is "
-                f"probed has any; expected one with the layout {known}"
-            )
 
     @property
     def models(self) -> list[str]:
@@ -302,9 +282,8 @@ class WorkflowPlan:
         addresses = dict.fromkeys(address for some, _ in wanted for address in some)
         if any(address.startswith("vision.") for address in addresses):
             addresses |= {READ: None}  # no selection of layers drops what the connector takes
-        located = layout_of(self.config, dataset).located
         spans = dict.fromkeys(span for _, some in wanted for span in some)
-        own = [span for span in spans if located or span not in REGION_SPANS]
+        own = [s for s in spans if layout_of(self.config, dataset).located or s not in REGION_SPANS]
         return {"addresses": list(addresses), "spans": own}
 
     def _layout(self, wildcards: Any) -> Layout:

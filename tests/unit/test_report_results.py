@@ -85,6 +85,16 @@ def test_the_best_address_is_chosen_without_the_test_part(rows):
     assert best_of(points)["cv_accuracy"] == points["cv_accuracy"].max()
 
 
+def test_a_control_is_never_the_best_address(rows):
+    points = merge_seeds(rows)
+    best = best_of(points)
+    same = pl.all_horizontal(pl.col(k) == best[k] for k in ("address", "span"))
+    other = pl.when(same).then(pl.lit("other_object")).otherwise("span").alias("span")
+    assert best_of(points.with_columns(other))["span"] not in ("other_object", "")
+    alone = points.with_columns(span=pl.lit("other_object"))
+    assert best_of(alone)["cv_accuracy"] == best["cv_accuracy"]
+
+
 def test_the_confusion_matrix_holds_every_prediction_once(result, predictions):
     shown = select(predictions.filter(pl.col("kind") == "task"), result.best)
     assert result.confusion["count"].sum() == len(shown)

@@ -89,7 +89,7 @@ def test_a_config_of_ones_own_plans_its_own_data_and_nothing_of_the_demo(tmp_pat
     )
     # data; models and their curves; answers, scores and their figures; verdicts; the page
     assert plan == {
-        **{"acquire_local": 1, "prepare_dataset": 1},
+        **{"acquire_local": 1, "prepare_marked": 1},
         **{"install_weights": 2, "describe_model": 2, "draw_training": 1},
         **{"answer_encoder": 1, "answer_vlm": 1, "score_answers": 2, "draw_behavior": 2},
         **{"decide": 2, "draw_verdict": 1, "build_report": 1, "all": 1, "total": 18},
@@ -100,5 +100,5 @@ def test_the_example_of_ones_own_data_is_planned_as_printed(tmp_path: Path) -> N
     page = (ROOT / "docs/own_data.md").read_text(encoding="utf-8")
     example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
     plan = own(Project.create(tmp_path / "project"), example)
-    assert plan["acquire_local"] == plan["prepare_dataset"] == plan["answer_vlm"] == 1
+    assert plan["acquire_local"] == plan["prepare_marked"] == plan["answer_vlm"] == 1
     assert plan["total"] == 12

@@ -16,7 +16,7 @@ REPORT = {"draw_probing": 2, **PAGE}
 CARD = {"draw_verdict": 1, **PAGE}
 PROBES = {"train_probes": 3, "draw_probing": 2, "decide": 1, **CARD}
 ALL_ACTIVATIONS = {"extract_encoder": 2, "extract_vlm": 2, "write_manifest": 3, **PROBES}
-TABLES = {"prepare_dataset": 1, **ALL_ACTIVATIONS}
+TABLES = {"prepare_marked": 1, **ALL_ACTIVATIONS}
 QUESTIONS = {"write_drawn": 1, **TABLES}
 ONE_SHARD = {"draw_scenes": 1, **QUESTIONS}
 OF_CLIP = {"write_manifest": 1, "train_probes": 1, "draw_probing": 1, **PAGE}
@@ -192,7 +192,7 @@ def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
     assert project.plan("results/probing/tiny_llava/clevr/shape.parquet") == {
         "draw_scenes": 4,
         "write_drawn": 1,
-        "prepare_dataset": 1,
+        "prepare_marked": 1,
         "install_weights": 1,
         "describe_model": 1,
         "extract_vlm": 2,

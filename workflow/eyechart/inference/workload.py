@@ -85,9 +85,8 @@ def plan_part(
         If a question names an image that is not in the image table, a region does not fit its item
         or image, or the template is malformed.
     """
-    table = read_table(images, ["image_id", "path"])
-    ids, files = table.column("image_id").to_pylist(), table.column("path").to_pylist()
-    paths = {image: Path(path) for image, path in sorted(zip(ids, files, strict=True))}
+    table = read_table(images, ["image_id", "path"]).sort_by("image_id").to_pylist()
+    paths = {row["image_id"]: Path(row["path"]) for row in table}
     every = list(paths)
     own = every[part * len(every) // parts : (part + 1) * len(every) // parts]
     mine = set(own)
@@ -98,18 +97,22 @@ def plan_part(
         if (row["images"][0] in mine if row["images"] else part == 0)
     )
     placed = read_referents(regions, items, images, encoder) if regions else {}
-    for item, shown, _ in chosen:
-        for image in shown:
-            if image not in paths:
-                raise UserError(f"{items}: item {item!r}: image {image!r} is not in {images}")
+    for item, image in ((item, image) for item, shown, _ in chosen for image in shown):
+        if image not in paths:
+            raise UserError(f"{items}: item {item!r}: image {image!r} is not in {images}")
     questions = []
     for row, (item, shown, text) in enumerate(chosen):
         at = placed.get(item, {})
-        seen = tuple(dict.fromkeys(image for image, _ in at.values())) if encoder else shown
+        seen = shown_alone(at) if encoder else shown
         questions.append(ItemPrompt(row, seen, format_prompt(prompt, text), at))
     foreign = sorted({p for q in questions for p in q.images} - mine)
     needed = {image: paths[image] for image in [*own, *foreign]}
     return ExtractionPart(own, foreign, [item for item, _, _ in chosen], questions, needed)
+
+
+def shown_alone(regions: Regions) -> tuple[str, ...]:
+    """Return the images of an item's regions."""
+    return tuple(dict.fromkeys(image for image, _ in regions.values()))
 
 
 def read_referents(path: Path, items: Path, images: Path, encoder: bool) -> dict[str, Regions]:

@@ -35,6 +35,17 @@ def probed_datasets(config: Config) -> list[str]:
     return [name for name, dataset in config["datasets"].items() if dataset.get("tasks")]
 
 
+def check_test_shares(config: Config) -> None:
+    """Raise a UserError for a probed dataset whose split leaves nothing to train on."""
+    for dataset in probed_datasets(config):
+        share = config["datasets"][dataset]["test_share"]
+        if share == 1 and config["probing"]["split"] == "group":
+            raise UserError(
+                f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
+                "nothing is left to train on"
+            )
+
+
 def scope_of(config: Config, dataset: str, task: str) -> str:
     """Return the scope of a task: ``item`` or ``image``."""
     scope = layout_of(config, dataset).scope(task, config["datasets"][dataset])

@@ -20,6 +20,7 @@ from eyechart.plan.concepts import ConceptsPlan
 from eyechart.plan.configuration import (
     Config,
     canonical,
+    check_test_shares,
     one_of,
     probed_datasets,
     scope_of,
@@ -45,13 +46,7 @@ class WorkflowPlan:
         stages = (self.extraction, self.behavior, self.readout, self.concepts, self.attention)
         for stage in (*stages, self.verdict):
             stage.check()
-        for dataset in self.probed_datasets:
-            share = self.config["datasets"][dataset]["test_share"]
-            if share == 1 and self.config["probing"]["split"] == "group":
-                raise UserError(
-                    f"datasets.{dataset}.test_share is 1, expected less where tasks are probed: "
-                    "nothing is left to train on"
-                )
+        check_test_shares(self.config)
         answering = {model for model, _ in self.behavior.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)

@@ -257,8 +257,7 @@ def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -
     """
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
     about: dict[str, list[tuple[float, ...]]] = {}
-    given = [(entry, tuple(entry.get("region") or ())) for entry in entries]
-    given = [(entry, edges) for entry, edges in given if edges]
+    given = [(e, edges) for e in entries if (edges := tuple(e.get("region") or ()))]
     for entry, edges in given:
         about.setdefault(entry["images"][0], []).append(edges)
     rows = []

@@ -1,6 +1,7 @@
 """Layer curves: accuracy along the model, next to its controls, the majority answer and chance."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import altair as alt
 
@@ -147,7 +148,7 @@ def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerCha
     x = style.address_axis(addresses, -45)
     points = style.base("points", task=result.task, probe=probe)
     legend = {"title": "span", "orient": "top", "symbolType": "stroke", "symbolSize": 300}
-    scale = style.scale_of(dict(zip(spans, style.LINE_COLORS, strict=False)))
+    scale = style.scale_of(dict(zip(spans, cycle(style.LINE_COLORS), strict=False)))
     color = alt.Color("span:N", scale=scale, legend=legend | {"symbolOpacity": 1})
 
     def along(field: str, **more: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from eyechart.core.address import component, sort_key
+from eyechart.core.address import OTHER_OBJECT, component, sort_key
 from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs, check_pair
 from eyechart.report.labels import natural
@@ -148,8 +148,11 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
 def best_of(points: pl.DataFrame) -> dict[str, Any]:
     """Return the point with the highest cross-validated accuracy; the first of equals.
 
-    The test accuracy is not used, so that the one shown is not selected for being high.
+    The test accuracy is not used, so that the one shown is not selected for being high. A control
+    is chosen only if there is nothing else.
     """
+    own = points.filter(pl.col("span") != OTHER_OBJECT)
+    points = points if own.is_empty() else own
     index = points["cv_accuracy"].arg_max()
     assert index is not None  # check_metrics lets no empty column through
     return points.row(index, named=True)

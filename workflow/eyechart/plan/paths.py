@@ -247,8 +247,7 @@ SCORES = Pattern(
     "<results>/behavior/scores/{model}/{dataset}.parquet", "a row per condition, task, metric"
 )
 DISTRIBUTIONS = Pattern(
-    "<results>/behavior/scores/{model}/{dataset}.distributions.parquet",
-    "how often each answer is given",
+    "<results>/behavior/scores/{model}/{dataset}.distributions.parquet", "answers and how often"
 )
 RETRIEVAL = Pattern(
     "<results>/behavior/retrieval/{model}/{dataset}.parquet",

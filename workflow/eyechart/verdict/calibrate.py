@@ -148,9 +148,8 @@ def as_page(table: pl.DataFrame) -> str:
 
 def as_figure(table: pl.DataFrame) -> str:
     """Return an SVG: bars of right, undecided and wrong, a row per scenario and number of items."""
-    asked = (
-        pl.when(pl.col("looks") > 1).then(pl.lit("in steps")).otherwise(pl.col("n").cast(pl.String))
-    )
+    number = pl.col("n").cast(pl.String)
+    asked = pl.when(pl.col("looks") > 1).then(pl.lit("in steps")).otherwise(number)
     long = table.with_columns(asked=asked)
     rows = long.unpivot(OUTCOMES, index=["scenario", "asked"], variable_name="outcome").to_dicts()
     colors = alt.Scale(domain=OUTCOMES, range=["#009e73", "#d9d9d9", "#d55e00"])

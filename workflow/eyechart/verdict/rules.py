@@ -5,7 +5,7 @@ for none of its exceptions decides. A skill that no rule decides is undecided, s
 exactly one class. docs/verdict.md describes the rules.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from eyechart.tables.verdict_rules import NO_RULE, RULES, Rule, VerdictThresholds
 from eyechart.verdict.evidence import Findings
@@ -48,16 +48,10 @@ def facts(found: Findings, thresholds: VerdictThresholds) -> dict[str, bool]:
     return {name: shown(found, thresholds) for name, shown in FACTS.items()}
 
 
-def decide(
-    found: Findings, thresholds: VerdictThresholds, against: Mapping[str, bool] | None = None
-) -> Rule:
-    """Return the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided.
-
-    ``against`` are the facts that speak against a class where they were shown at other levels.
-    """
+def decide(found: Findings, thresholds: VerdictThresholds) -> Rule:
+    """Return the first rule that holds, or :data:`NO_RULE`, which leaves a skill undecided."""
     shown = facts(found, thresholds)
-    against = against or shown
     for rule in RULES:
-        if all(shown[f] for f in rule.shown) and not any(against[f] for f in rule.unless):
+        if all(shown[f] for f in rule.shown) and not any(shown[f] for f in rule.unless):
             return rule
     return NO_RULE

@@ -6,7 +6,7 @@ import numpy as np
 
 from eyechart.tables.verdict import BANDS, COMPARISONS, STAGES, Row
 from eyechart.verdict.evidence import Findings, Skill, compare_all, measure, thresholds_of
-from eyechart.verdict.rules import Rule, VerdictThresholds, decide, facts
+from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide
 from eyechart.verdict.sentences import why
 
 
@@ -15,8 +15,8 @@ def apply_rules(
 ) -> list[tuple[Skill, Findings, Rule]]:
     """Return the findings and the rule of every skill.
 
-    At a look, what a class needs is tested at the level that is spent there, and what speaks
-    against a class at the whole level.
+    At a look a class is given if it is shown at the levels that are spent there and if it is also
+    what the whole levels give, which may show an exception or a class that comes before it.
 
     Parameters
     ----------
@@ -30,8 +30,11 @@ def apply_rules(
     for skill in found:
         tests, own = compare_all(skill), thresholds_of(skill, thresholds)
         here = measure(skill, kind, tests, own)
-        whole = here if own == thresholds else measure(skill, kind, tests, thresholds)
-        decided.append((skill, here, decide(here, own, facts(whole, thresholds))))
+        rule = decide(here, own)
+        if own != thresholds:
+            whole = decide(measure(skill, kind, tests, thresholds), thresholds)
+            rule = rule if rule.verdict == whole.verdict else NO_RULE
+        decided.append((skill, here, rule))
     return decided
 
 

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from extraction import QUESTIONS, SIZES, build_model
 from PIL import Image
+from random_llava import QUESTIONS, SIZES, build_model
 
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Stimulus

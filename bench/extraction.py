@@ -23,9 +23,8 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import torch
-import transformers
 from PIL import Image
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from random_llava import QUESTIONS, SIZES, build_model
 
 from eyechart.data.open_image import open_image
 from eyechart.extraction.engine import Engine
@@ -41,77 +40,8 @@ from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import about_image, box, write_regions
 
-# width, MLP, blocks, heads of the encoder, then of the language model; picture and patch in pixels
-SIZES = {
-    "2m": ((128, 384, 4, 4), (128, 384, 4, 4), 80, 10),
-    "60m": ((384, 1536, 8, 6), (512, 1536, 12, 8), 168, 14),
-    "7b": ((1024, 4096, 24, 16), (4096, 11008, 32, 32), 336, 14),  # LLaVA 1.5: for a GPU
-}
 SPANS = ["cls", "image_mean", "text_mean", "last", "all_mean"]
 BATCH = 16
-TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }}: {% for c in m['content'] %}"
-    "{% if c['type'] == 'image' %}<image>\n{% else %}{{ c['text'] }}{% endif %}{% endfor %}\n"
-    "{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
-)
-QUESTIONS = [
-    "What color is the large metal cube?",
-    "Are there more small spheres than cubes?",
-    "How many rubber things are there?",
-    "What is the material of the tiny green cylinder?",
-    "Is the red sphere the same size as the blue one?",
-    "What shape is the purple object?",
-    "How many large shiny objects are there?",
-    "Is there a yellow cube?",
-    "What size is the gray matte cylinder?",
-    "Do the brown thing and the cyan thing have the same shape?",
-]
-
-
-def build_model(folder: Path, size: str, dtype: torch.dtype) -> None:
-    eye, reader, pixels, patch = SIZES[size]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=600,
-        special_tokens=["<s>", "</s>", "<pad>", "<image>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    # the template's words too, which a real tokenizer knows: prompts are as long as LLaVA's
-    bpe.train_from_iterator([*QUESTIONS, "user: assistant:"], trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="<pad>",
-        extra_special_tokens={"image_token": "<image>"},
-    )
-    names = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
-    vision = dict(zip(names, eye, strict=True)) | {"image_size": pixels, "patch_size": patch}
-    text = dict(zip(names, reader, strict=True))
-    text |= {"num_key_value_heads": reader[3], "vocab_size": 600 if size == "2m" else 8000}
-    config = transformers.LlavaConfig(
-        vision_config=transformers.CLIPVisionConfig(**vision),
-        text_config=transformers.LlamaConfig(**text, pad_token_id=tokenizer.pad_token_id),
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-2,
-    )
-    prepare = transformers.CLIPImageProcessorPil(
-        size={"shortest_edge": pixels}, crop_size={"height": pixels, "width": pixels}
-    )
-    processor = transformers.LlavaProcessor(
-        prepare,
-        tokenizer,
-        patch_size=patch,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    )
-    torch.manual_seed(0)
-    made = transformers.LlavaForConditionalGeneration._from_config(config, dtype=dtype)
-    made.save_pretrained(folder)
-    processor.save_pretrained(folder)
 
 
 def build_data(folder: Path, pictures: int, questions: int) -> SimpleNamespace:

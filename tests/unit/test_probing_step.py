@@ -64,7 +64,7 @@ def _world(folder: Path, order: np.ndarray | None = None, **changes) -> Path:
         parts, half = [], N // 2
         for p, chosen in enumerate((order[:half], order[half:])):
             ids = {f"{scope}_id": [rows[i][0] for i in chosen]}
-            data = {k: column(v[chosen].astype("float16")) for k, v in inputs.items()}
+            data = {k: column(v[chosen].astype("float16"), k) for k, v in inputs.items()}
             write_table(folder / scope / f"part-{p:03d}.parquet", pa.table({**ids, **data}))
             parts.append({"path": f"part-{p:03d}.parquet"})
         entries = [

@@ -96,7 +96,7 @@ class Shard:
         return cast
 
     def _write(self, ids: list[str], values: Values) -> None:
-        arrays = [pa.array(ids, pa.string()), *(arrow(value) for value in values.values())]
+        arrays = [pa.array(ids, pa.string()), *(arrow(*pair) for pair in values.items())]
         names = [self.id_name, *values]
         table = pa.table(dict(zip(names, arrays, strict=True)))
         self.writer.write_table(
@@ -137,10 +137,10 @@ def open_shard(
             raise RuntimeError(f"{path}: {shard.written} of {len(ids)} rows written")
 
 
-def arrow(value: Any) -> pa.Array:
-    """Return the Arrow column of an array (n, d), or of n arrays (tokens, d)."""
+def arrow(name: str, value: Any) -> pa.Array:
+    """Return the Arrow column of that name, of an array (n, d) or of n arrays (tokens, d)."""
     if isinstance(value, np.ndarray):
-        return column(value)
+        return column(value, name)
     offsets = np.cumsum([0, *(len(part) for part in value)], dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), column(np.concatenate(value)))
 

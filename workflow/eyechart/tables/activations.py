@@ -58,10 +58,13 @@ image_id: Id of the image; of scope `item` the column is `item_id`
 """
 
 
-def column(values: np.ndarray) -> pa.Array:
-    """Return the Arrow column of a float array (n, d): fixed_size_list<float>[d]; NaN is null."""
+def column(values: np.ndarray, name: str = "") -> pa.Array:
+    """Return the Arrow column of a float array (n, d): fixed_size_list<float>[d].
+
+    A row of NaN is null where the column's name is that of a region span.
+    """
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    missing = np.isnan(values).all(axis=1)
+    missing = np.isnan(values).all(axis=1) & name.endswith(REGION_SPANS)
     mask = pa.array(missing) if missing.any() else None
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=mask)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from eyechart.core.address import in_language_model, sort_key
+from eyechart.core.address import OTHER_OBJECT, in_language_model, sort_key
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables import readouts
 from eyechart.tables.parquet import read_table
@@ -87,6 +87,7 @@ def read_probes(path: Path, model: str, dataset: str) -> tuple[str, ProbeResults
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
     rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
+    rows = rows.filter(pl.col("span") != OTHER_OBJECT)  # a control is no stage
     rows = rows.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
     if not len(rows):
         return None

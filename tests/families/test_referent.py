@@ -56,8 +56,6 @@ def test_a_referent_is_the_mean_of_the_tokens_in_its_region(name, loaded, cards,
 @pytest.mark.parametrize("name", sorted({*READERS} - NOWHERE))
 def test_the_referent_of_a_prompt_with_several_pictures_is_on_one(name, loaded, cards, monkeypatch):
     adapter, card = loaded(name), cards(name)
-    if adapter.MAX_IMAGES_PER_PROMPT:
-        pytest.skip("reads one picture per prompt")
     several = {  # whole prompts, so that image tokens are kept per prompt too
         **card,
         "shares_prefix": False,

@@ -36,7 +36,7 @@ from eyechart.models.hooks import pass_mode
 from eyechart.statistics.eraser import Eraser, fit
 from eyechart.tables.items import SPLIT_RULES
 from eyechart.tables.parquet import read_table
-from eyechart.tables.regions import CANVAS, REF, REGIONS, Region
+from eyechart.tables.regions import CANVAS, REF, Region, read_regions
 from eyechart.tables.token_boxes import shown_weights
 
 BATCH = 16  # images per pass
@@ -103,24 +103,20 @@ def referents(items: str, images: str, regions: str, split: str, *, task: str) -
     known = sorted({row["task"] for row in rows})
     if task not in known:
         raise UserError(f"derived.settings.concept: no task {task!r}; {nearest(task, known)}")
-    marked = {
-        row["item_id"]: (row["image_id"], Region(*(row[name] for name in REGIONS.names[3:])))
-        for row in read_table(Path(regions)).to_pylist()
-        if row["seen"] == CANVAS and row["name"] == REF
-    }
+    marked = read_regions(Path(regions), CANVAS)
     paths = {row["image_id"]: row["path"] for row in read_table(Path(images)).to_pylist()}
     chosen_rows = [
         row
         for row in sorted(rows, key=lambda row: str(row["item_id"]))
         if row["task"] == task and row[column] == trains and row["answer"] is not None
-        if row["item_id"] in marked
+        if REF in marked.get(row["item_id"], ())
     ]
     if not chosen_rows:
         raise UserError(f"{regions}: no training item of task {task!r} has a region {REF}")
     return [
         Referent(row["item_id"], paths[image], region, row["answer"])
         for row in chosen_rows
-        for image, region in [marked[row["item_id"]]]
+        for image, region in [marked[row["item_id"]][REF]]
     ]
 
 

@@ -88,6 +88,7 @@ def read_probes(path: Path, model: str, dataset: str) -> tuple[str, ProbeResults
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
     rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
     rows = rows.filter(pl.col("span") != OTHER_OBJECT)  # a control is no stage
+    rows = rows.filter(pl.col("n_types").is_null())
     rows = rows.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
     if not len(rows):
         return None

@@ -23,7 +23,8 @@ answer: The true choice, or the reference text; null where nobody knows it
 task: Name of the task
 type: Input type of the control task of Hewitt & Liang: equal types get equal random labels
 pair: Name of the pair of items that is scored together; null outside pairs
-meta: Whatever else the dataset says of the item, as JSON
+meta: Whatever else the dataset says of the item, as JSON; `asks` is a question's meaning, the same
+  in all wordings
 """
 
 IMAGES = schema(
@@ -40,11 +41,13 @@ width, height (px): Size of the image
 type: Input type of the control task, for tasks about images
 label/<task> (string): One column per task about images: its label; null where the task does not ask
   this image
+answer/<question> (string): One column per question that is asked of several images and has no
+  region (`exist(cube red)`), where the dataset knows it: the answer on this image
 """
 
 # split rule -> (column, value that trains, value that is tested)
 SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
-LABEL = "label/"
+LABEL, ANSWER = "label/", "answer/"
 
 
 def images_schema(tasks: list[str]) -> pa.Schema:

@@ -162,7 +162,7 @@ def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerCha
     return alt.layer(
         style.border_rules(style.base("components", scope=result.scope), addresses, -45),
         _band(points, x, "", "accuracy").mark_area(opacity=0.15).encode(color=color),
-        points.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=majority),
+        points.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=majority, detail="span:N"),
         points.mark_line(strokeDash=[5, 3], strokeWidth=1.2).encode(**along("control:Q")),
         points.mark_line(strokeWidth=1.8).encode(**along("accuracy:Q")),
         points.mark_point(filled=True, size=16, opacity=1).encode(**along("accuracy:Q")),

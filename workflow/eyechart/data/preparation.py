@@ -1,6 +1,6 @@
 """Shared code of the layouts' ``prepare`` steps: flags, receipt, images, tables."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,10 +97,17 @@ def as_items(rows: list[Row]) -> pa.Table:
 
 
 def write_tables(
-    args: Preparation, items: list[pa.Table], images: list[Row], tasks: list[str]
+    args: Preparation,
+    items: list[pa.Table],
+    images: list[Row],
+    tasks: list[str],
+    questions: Iterable[str] = (),
 ) -> None:
-    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks."""
+    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks.
+
+    ``questions`` are those of which the images have answers.
+    """
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
     write_table(args.items, table.combine_chunks())
     images = sorted(images, key=lambda row: row["image_id"])
-    write_table(args.images, pa.Table.from_pylist(images, schemas.images_schema(tasks)))
+    write_table(args.images, pa.Table.from_pylist(images, schemas.images_schema(tasks, questions)))

@@ -79,7 +79,9 @@ def tabulate(
         "n_types": None if types is None else len(np.unique(types)),
     }
     keys: list[dict[str, Any]] = [{**EMPTY, "kind": KINDS[2 if types is None else 3]}]
-    keys[0]["train_accuracy"] = float((y == majority)[examples.train].mean())
+    train = examples.train
+    counts = None if weights is None else weights[train]
+    keys[0]["train_accuracy"] = float(np.average((y == majority)[train], weights=counts))
     for o in outcomes:
         for s, seed_of_probe in enumerate(plan.seeds):
             keys += _rows(o, s, seed_of_probe, correct[len(keys) : len(keys) + 2], groups)

@@ -1,5 +1,7 @@
 """The two tables of a dataset: items and images."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from eyechart.tables.parquet import schema
@@ -50,7 +52,7 @@ SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "
 LABEL, ANSWER = "label/", "answer/"
 
 
-def images_schema(tasks: list[str]) -> pa.Schema:
-    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task."""
-    fields = list(IMAGES) + [pa.field(LABEL + task, pa.string()) for task in tasks]
-    return pa.schema(fields)
+def images_schema(tasks: list[str], questions: Iterable[str] = ()) -> pa.Schema:
+    """Return the schema of images.parquet, with a string column per image task and question."""
+    names = [*(LABEL + task for task in tasks), *(ANSWER + question for question in questions)]
+    return pa.schema([*IMAGES, *(pa.field(name, pa.string()) for name in names)])

@@ -52,7 +52,7 @@ def _world(tmp_path, truth, inputs, *, asks=None, images=None, known=(), **manif
         for i in range(N)
     ]
     write_table(tmp_path / "items.parquet", pa.Table.from_pylist(items, schema=ITEMS))
-    schema = images_schema([], [f"t{t}" for t in known])
+    schema = images_schema([], [f"{ANSWER}t{t}" for t in known])
     write_table(tmp_path / "images.parquet", pa.Table.from_pylist(pictures, schema=schema))
     columns = {"image": inputs, "item": {"lm.1/last": np.random.default_rng(9).random((N, 3))}}
     for scope, own in (columns | manifests).items():

@@ -1,6 +1,6 @@
 """Shared code of the layouts' ``prepare`` steps: flags, receipt, images, tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
 
+ANSWERING = 5000  # images of a split, drawn by the seed, whose answers to all questions are known
 Row = dict[str, Any]
 Divide = Callable[[str], str]  # from a group to train or test
 
@@ -97,17 +98,12 @@ def as_items(rows: list[Row]) -> pa.Table:
 
 
 def write_tables(
-    args: Preparation,
-    items: list[pa.Table],
-    images: list[Row],
-    tasks: list[str],
-    questions: Iterable[str] = (),
+    args: Preparation, items: list[pa.Table], images: list[Row], tasks: list[str]
 ) -> None:
-    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks.
-
-    ``questions`` are those of which the images have answers.
-    """
+    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks."""
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
     write_table(args.items, table.combine_chunks())
     images = sorted(images, key=lambda row: row["image_id"])
-    write_table(args.images, pa.Table.from_pylist(images, schemas.images_schema(tasks, questions)))
+    answers = {name for row in images for name in row if name.startswith(schemas.ANSWER)}
+    schema = schemas.images_schema(tasks, sorted(answers))
+    write_table(args.images, pa.Table.from_pylist(images, schema))

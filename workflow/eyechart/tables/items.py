@@ -52,7 +52,10 @@ SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "
 LABEL, ANSWER = "label/", "answer/"
 
 
-def images_schema(tasks: list[str], questions: Iterable[str] = ()) -> pa.Schema:
-    """Return the schema of images.parquet, with a string column per image task and question."""
-    names = [*(LABEL + task for task in tasks), *(ANSWER + question for question in questions)]
+def images_schema(tasks: list[str], answers: Iterable[str] = ()) -> pa.Schema:
+    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task.
+
+    ``answers`` are names of columns ``answer/<question>``.
+    """
+    names = [*(LABEL + task for task in tasks), *answers]
     return pa.schema([*IMAGES, *(pa.field(name, pa.string()) for name in names)])

@@ -30,7 +30,6 @@ from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 from eyechart.tables.regions import OTHER, REF, Region, about_image, box, point, write_regions
 
-ANSWERING = 5000  # images of a split, drawn by the seed, whose answers to all questions are known
 _OBJECT = (*tasks.ATTRIBUTES, "3d_coords")
 _QUESTION = ("question", "answer", "image_filename", "question_family_index", "program")
 
@@ -177,8 +176,8 @@ def add_answers(images: list[Row], scenes: dict[str, Row], questions: Iterable[s
 
     Parameters
     ----------
-    images : of a split
-    scenes : by image
+    images : rows of all images
+    scenes : of those that get answers, by image
     questions : the meanings of all questions that are asked, of any split
     """
     by_image = {row["image_id"]: row for row in images}
@@ -206,12 +205,11 @@ def main(args: preparation.WithRegions) -> None:
         regions += region_rows(scenes, asked, programs, args.dataset, args.seed)
         questions |= {json.loads(item["meta"]).get("asks", "") for item in asked}
         drawn = sorted(scenes, key=lambda name: seed_for("answers", args.dataset, args.seed, name))
-        answering |= {name: scenes[name] for name in drawn[:ANSWERING]}
+        answering |= {name: scenes[name] for name in drawn[: preparation.ANSWERING]}
         items.append(preparation.as_items(asked))
         images += of_split
-    plain = sorted(q for q in questions if answer(q, Counter()) is not None)
-    add_answers(images, answering, plain)
-    preparation.write_tables(args, items, images, tasks.IMAGE_TASKS, plain)
+    add_answers(images, answering, {q for q in questions if answer(q, Counter()) is not None})
+    preparation.write_tables(args, items, images, tasks.IMAGE_TASKS)
     write_regions(args.regions, regions)
 
 

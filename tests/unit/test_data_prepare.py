@@ -12,6 +12,7 @@ from clevr_fixture import make_clevr, make_receipt, random_scene, read, write
 from PIL import Image
 
 from eyechart.core.errors import UserError
+from eyechart.data import preparation
 from eyechart.data.layouts.clevr import layout as clevr_layout
 from eyechart.data.layouts.clevr import prepare as clevr_prepare
 from eyechart.data.layouts.clevr import tasks as clevr_tasks
@@ -88,6 +89,16 @@ def test_meta_describes_the_program(root):
     assert [json.loads(meta) for meta in metas] == [
         {"question_family_index": 0, "program_length": 2, "last_function": "query_color"}
     ]
+
+
+def test_questions_that_count_objects_have_an_answer_on_every_image(root, monkeypatch):
+    items, images = prepare(root)
+    asked = {json.loads(m).get("asks") for m in items["meta"]} - {None}
+    known = [name for name in images.columns if name.startswith("answer/")]
+    assert known == [f"answer/{question}" for question in sorted(asked)]
+    assert images.select(known).null_count().sum_horizontal().item() == 0
+    monkeypatch.setattr(preparation, "ANSWERING", 10)
+    assert prepare(root)[1].drop_nulls(known).height == 20, "of two splits"
 
 
 def test_image_labels_equal_brute_force_on_random_scenes():

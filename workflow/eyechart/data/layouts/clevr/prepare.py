@@ -181,9 +181,10 @@ def add_answers(images: list[Row], scenes: dict[str, Row], questions: Iterable[s
     questions : the meanings of all questions that are asked, of any split
     """
     by_image = {row["image_id"]: row for row in images}
+    names = {question: schemas.ANSWER + question for question in questions}
     for name, scene in scenes.items():
         counts = count_values(scene, tasks.ATTRIBUTES)
-        row = {schemas.ANSWER + q: tasks.answer_text(answer(q, counts)) for q in questions}
+        row = {column: tasks.answer_text(answer(q, counts)) for q, column in names.items()}
         by_image[name].update(row)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.address import REFERENT
+from eyechart.core.address import CENTER, REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
 from eyechart.plan.registry import layout_of
@@ -56,12 +56,12 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
     """Return the tasks probed in a model on a dataset.
 
-    An encoder has image tasks, and the item tasks that the span ``referent`` can answer.
+    An encoder has image tasks, and the item tasks that the referent's tokens can answer.
     """
     settings, layout = config["datasets"][dataset], layout_of(config, dataset)
     if specs[model].kind == "vlm":
         return list(settings["tasks"])
-    asked = REFERENT in config["extraction"]["spans"]
+    asked = {REFERENT, CENTER} & set(config["extraction"]["spans"])
     return [
         task
         for task in settings["tasks"]

@@ -89,7 +89,8 @@ class Findings:
     changed: Estimate | None = None
     kind: str = "vlm"
     decisive: str = "encoder"  # the stage that represents the encoder
-    read: bool = True  # whether that stage is a readout of features, not a response
+    read: bool = True  # whether that stage was read from features and is not a response
+    probed: bool = False  # whether it was read by a trained probe
 
 
 def thresholds_of(skill: Skill, thresholds: VerdictThresholds) -> VerdictThresholds:
@@ -176,5 +177,6 @@ def measure(
         groups = skill.groups if stage.groups is None else stage.groups
         estimates[name] = estimate(stage.right, groups, stage.floor, thresholds)
     decisive = "alone" if kind == "encoder" and "alone" in stages else "encoder"
-    read = decisive in stages and stages[decisive].evidence == "readout"
-    return Findings(estimates, tests, changed, kind, decisive, read)
+    evidence = stages[decisive].evidence if decisive in stages else "answer"
+    read, probed = evidence != "answer", evidence == "probe"
+    return Findings(estimates, tests, changed, kind, decisive, read, probed)

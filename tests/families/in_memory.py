@@ -26,7 +26,8 @@ def regions(n, pictures):
     wide, high = SIZES[pictures[-1]]
     own = box("REF", 0.1 * wide * (n % 4), 0.2 * high, 0.5 * wide, (0.4 + 0.1 * (n % 5)) * high)
     other = point("OTHER", (0.95 - 0.2 * (n % 4)) * wide, 0.9 * high)
-    return {"referent": (pictures[-1], (own,)), "other_object": (pictures[-1], (other,))}
+    found = {"referent": own, "referent_center": point("REF", *own.middle), "other_object": other}
+    return {span: (pictures[-1], (region,)) for span, region in found.items()}
 
 
 def plan(asked, prompts):

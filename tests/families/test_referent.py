@@ -12,7 +12,7 @@ from eyechart.tables.token_boxes import shown_weights
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 ASKED = [["p0"], ["p0"], ["p1"], ["p2"], ["p2"], ["p0"]]
-SPANS = ("referent", "other_object")
+SPANS = ("referent", "referent_center", "other_object")
 
 
 def expected(adapter, question, span, stage, key, whole):

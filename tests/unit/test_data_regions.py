@@ -193,10 +193,13 @@ ITEM = {"choices": ["a cup", "a bed"], "answer": "a bed", "meta": "{}"}
 def test_the_referent_of_a_vision_centric_task_is_its_reference_or_its_choices():
     first, second = box("A", 1, 1, 5, 5), box("B", 6, 6, 9, 9)
     on_canvas = {"A": ("c", first), "B": ("c", second)}
-    assert referents(on_canvas, ITEM) == {"referent": ("c", (first, second))}
+    centers = (point("A", 3, 3), point("B", 7.5, 7.5))
+    expected = {"referent": ("c", (first, second)), "referent_center": ("c", centers)}
+    assert referents(on_canvas, ITEM) == expected
     ref = point("REF", 3, 3)
     assert referents({"REF": ("c", ref), **on_canvas}, ITEM) == {
         "referent": ("c", (ref,)),
+        "referent_center": ("c", (ref,)),
         "other_object": ("c", (first,)),  # the wrong choice
     }
     apart = {name: (name, whole_image(name, 9, 9)) for name in "ABC"}

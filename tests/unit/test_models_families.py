@@ -152,6 +152,7 @@ def test_the_card_tells_widths_scopes_and_module_paths(checkpoints, llava):
         "all_mean": "item",
         "image_tokens": "image",
         "referent": "item",
+        "referent_center": "item",
         "other_object": "item",
     }
     (mlp,) = resolve(card, ["model.language_model.layers.1.mlp.up_proj"])

@@ -86,7 +86,7 @@ def activations(
         A layer, such as ``vision.3``, ``connector``, ``lm.12``, ``lm.norm``.
     span : str
         The tokens pooled there: ``cls``, ``image_mean``, ``text_mean``, ``last``, ``all_mean``,
-        ``referent``, ``other_object`` (NaN where an item lacks the region),
+        ``referent``, ``referent_center``, ``other_object`` (NaN where an item lacks it),
         or ``image_tokens``, of which each token is kept.
     root : str or Path
         The folder of results.

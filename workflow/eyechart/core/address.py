@@ -11,7 +11,9 @@ from typing import NamedTuple
 VISION, CONNECTOR, LM, DECODER = "vision", "connector", "lm", "decoder"
 COMPONENTS = (VISION, CONNECTOR, LM, DECODER)  # in the order in which they run
 READ = "vision.read"  # in settings: the vision outputs that the connector takes
-REFERENT, OTHER_OBJECT = REGION_SPANS = ("referent", "other_object")  # spans that are regions
+REFERENT, CENTER, OTHER_OBJECT = REGION_SPANS = (  # spans that are regions of items
+    *("referent", "referent_center", "other_object"),
+)
 LANGUAGE = (LM, DECODER)  # an encoder-decoder language model is `lm` and `decoder`
 OTHER = "other"  # the component of a module path
 COMPONENT_NAMES = {

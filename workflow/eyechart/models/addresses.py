@@ -17,6 +17,8 @@ A span names the tokens that are pooled at an address:
 ``all_mean``      mean over all tokens that are not padding, system text and image included
 ``referent``      mean over the image tokens in the region that the item is about, by overlap with a
                   box, bilinear at a point; only where tokens have a position on the image
+``referent_center``  bilinear at the middle of that region, so that the size and the shape of the
+                  region tell nothing
 ``other_object``  the same at another object of the same image: the control of ``referent``
 ``image_tokens``  every image token, not pooled
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from eyechart.core.address import REFERENT
+from eyechart.core.address import CENTER, REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
 from eyechart.plan.registry import layout_of
@@ -56,7 +56,7 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
     """Return the tasks probed in a model on a dataset.
 
-    An encoder has image tasks, and the item tasks that the span ``referent`` can answer.
+    An encoder has image tasks, and the item tasks that the referent's tokens can answer.
     """
     tasks = list(config["datasets"][dataset]["tasks"])
     if specs[model].kind == "vlm":
@@ -67,8 +67,8 @@ def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) 
 
 def by_region(config: Config, dataset: str, task: str) -> bool:
     """Return whether an item task is probed at a region of each item that holds its answer."""
-    asked = REFERENT in config["extraction"]["spans"]
-    return asked and layout_of(config, dataset).by_region(task, config["datasets"][dataset])
+    asked = {REFERENT, CENTER} & set(config["extraction"]["spans"])
+    return bool(asked) and layout_of(config, dataset).by_region(task, config["datasets"][dataset])
 
 
 def put_own_python_first() -> None:

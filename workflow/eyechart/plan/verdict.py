@@ -23,7 +23,7 @@ from eyechart.plan.looks import LooksPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.tables.minimum_items import fewest_items
 
-CALIBRATED = {"items": [60, 130, 300], "skills": 200}  # of each planted scenario
+CALIBRATED = {"items": [60, 130, 250, 400], "skills": 200}  # of each planted scenario
 LOOKS = ("look", "looks")  # settings of what is answered, not of the rules
 OFFICIAL_IMAGES, PATTERNS = 300, 9  # of MMVP
 

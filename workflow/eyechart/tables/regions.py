@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from eyechart.core.address import OTHER_OBJECT, REFERENT
+from eyechart.core.address import CENTER, OTHER_OBJECT, REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables.parquet import read_table, schema, write_table
 
@@ -112,8 +112,9 @@ def referents(
 ) -> dict[str, tuple[str, tuple[Region, ...]]]:
     """Return the regions of an item's spans, each with the image they are on.
 
-    ``referent`` is ``REF``, or all choices together; ``other_object`` is ``OTHER``, or the first
-    wrong choice beside a ``REF``. A span whose regions are on several images is left out.
+    ``referent`` is ``REF``, or all choices together, and ``referent_center`` the middle of each;
+    ``other_object`` is ``OTHER``, or the first wrong choice beside a ``REF``. A span whose regions
+    are on several images is left out.
     """
     about = [name for name in regions if name.rstrip("0123456789") == REF]
     choices = sorted(name for name in regions if name in LETTERS)
@@ -124,6 +125,9 @@ def referents(
         images = {regions[name][0] for name in names}
         if len(images) == 1:
             found[span] = (images.pop(), tuple(regions[name][1] for name in names))
+    if REFERENT in found:
+        image, own = found[REFERENT]
+        found[CENTER] = (image, tuple(point(region.name, *region.middle) for region in own))
     return found
 
 

@@ -11,21 +11,34 @@ import pyarrow as pa
 
 from eyechart.tables.parquet import read_table, schema, write_table
 
-# Stages that items are answered from, in the order in which a model processes an image
-STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
+# Stages that items are answered from, in the order in which a model processes an image. ``lm`` are
+# the language model's image tokens, ``position`` is where the answer starts; each is read at its
+# first, best and last address.
+IMAGE_TOKENS = ("lm_first", "lm_best", "lm_last")
+POSITION = ("position_first", "position_best", "position_last")
+STAGES = ("alone", "encoder", "connector", *IMAGE_TOKENS, *POSITION, "sighted", "blind")
 EVIDENCE = ("readout", "probe", "answer")
 COMPARISONS = {  # name: the first minus the second
     "encoder_connector": ("encoder", "connector"),
     "encoder_lm": ("encoder", "lm_best"),
     "encoder_sighted": ("encoder", "sighted"),
+    "connector_lm": ("connector", "lm_best"),
+    "lm_kept": ("lm_best", "lm_last"),
+    "lm_position": ("lm_best", "position_best"),
+    "kept_position": ("lm_last", "position_best"),
     "lm_sighted": ("lm_best", "sighted"),
+    "position_sighted": ("position_best", "sighted"),
     "sighted_blind": ("sighted", "blind"),
 }
-USED, BRAIN, NERVE, EYES, PRIOR, ENCODED, UNDECIDED = CLASSES = (
-    *("encoded_and_used", "brain", "nerve", "eyes", "prior"),
+CLASSES = (
+    *("used", "not_encoded", "lost_in_connector", "lost_in_lm", "not_retrieved", "not_verbalised"),
+    "not_used",  # the language model holds it; where the answer starts was not read
+    "prior",
     "encoded",  # of a model without a language model
     "undecided",
 )
+USED, NOT_ENCODED, LOST_IN_CONNECTOR, LOST_IN_LM, NOT_RETRIEVED, NOT_VERBALISED = CLASSES[:6]
+NOT_USED, PRIOR, ENCODED, UNDECIDED = CLASSES[6:]
 SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # kinds of skill
 
 SKILL = ["dataset", "skill"]  # the columns that identify a skill of a model in all three tables
@@ -41,7 +54,9 @@ VALUES = schema(
 
 skill: Name of the task
 band: `six`: vision-centric tasks; `question`: questions about scenes; `pattern`: patterns of MMVP
-stage: `alone`, `encoder`, `connector`, `lm_best`, `lm_last`, `sighted` or `blind`
+stage: `alone`, `encoder`, `connector`; `lm_first`, `lm_best`, `lm_last`: image tokens in the
+  language model at its first, best and last address; `position_first`, `position_best`,
+  `position_last`: where the answer starts; `sighted` or `blind`
 address: The layer, or the encoder that answered; empty for the model's own responses
 evidence: `readout`, `probe` or `answer`
 value (share): Items right at this stage
@@ -55,7 +70,13 @@ SKILLS = schema(
     "n groups: int32",
     "chance changed changed_ci_low changed_ci_high: float64",
     "look answered planned: int32",
-    "verdict rule why: string",
+    "verdict rule: string",
+    "partly: bool",
+    "loss_first loss_second: string",
+    "loss: float64",
+    "needed: int32",
+    "pooled pooled_low pooled_high: float64",
+    "why: string",
 )
 """One row per skill: its class and why. The metadata hold the settings of the rules.
 
@@ -69,8 +90,16 @@ changed (share): Responses that change when the image is removed; null without b
 changed_ci_low, changed_ci_high (share): End of its 95 % interval
 look: Where items are answered in steps, the look at which it stopped, from 1; else null
 answered, planned: Items answered up to that look, and up to the last; null likewise
-verdict: `encoded_and_used`, `brain`, `nerve`, `eyes`, `prior`, `encoded` or `undecided`
+verdict: `used`, `not_encoded`, `lost_in_connector`, `lost_in_lm`, `not_retrieved`,
+  `not_verbalised`, `not_used`, `prior`, `encoded` or `undecided`
 rule: Name of the rule that gave the class; `none` for `undecided`
+partly: Whether the class names a loss and the answer is above blind, so that a part is used
+loss_first, loss_second: Stages between which most is lost; null if nothing is lost
+loss (share): What is lost between them
+needed: Items at which the skill is expected to be decided, at the accuracies seen; null for others,
+  and where no number up to 16 times as many does
+pooled (share): Of a pattern with few items, the accuracy drawn towards all patterns; else null
+pooled_low, pooled_high (share): End of its 95 % interval
 why: The class in a sentence, with the numbers that it is based on
 """
 

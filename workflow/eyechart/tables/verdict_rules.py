@@ -8,7 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eyechart.tables.minimum_items import ABSENT
-from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
+from eyechart.tables.verdict import (
+    ENCODED,
+    LOST_IN_CONNECTOR,
+    LOST_IN_LM,
+    NOT_ENCODED,
+    NOT_RETRIEVED,
+    NOT_USED,
+    NOT_VERBALISED,
+    PRIOR,
+    UNDECIDED,
+    USED,
+)
 
 
 @dataclass(frozen=True)
@@ -43,16 +54,14 @@ class VerdictThresholds:
         """Return whether there is evidence that a stage does not hold the answer, or barely."""
         return found is not None and found.at_most < found.floor + self.margin
 
+    def holds_little(self, found: Estimate | None) -> bool:
+        """Return whether there is evidence that a stage is nearer to its floor than to 1."""
+        return found is not None and found.at_most < (1 + found.floor) / 2
+
     def above(self, found: Test | None) -> bool:
         """Return whether the first of two stages is better, with significance and by the margin."""
         return found is not None and (
             found.low > 0 and found.q < self.alpha and found.difference >= self.margin
-        )
-
-    def below(self, found: Test | None) -> bool:
-        """Return whether the first of two stages is worse, with significance and by the margin."""
-        return found is not None and (
-            found.high < 0 and found.q < self.alpha and found.difference <= -self.margin
         )
 
     def alike(self, found: Test | None) -> bool:
@@ -107,6 +116,34 @@ class Rule:
     unless: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Loss:
+    """A step on the way at which information can be lost, and the class that names it.
+
+    It is lost there if ``test`` shows the first stage above the second by the margin, and no stage
+    of ``later`` that was read comes closer to the first than the margin.
+    """
+
+    name: str
+    verdict: str
+    test: str
+    later: tuple[str, ...] = ()
+
+
+LOSSES = (
+    Loss(
+        "lost in the connector",
+        LOST_IN_CONNECTOR,
+        "encoder_connector",
+        ("lm_best", "position_best", "sighted"),
+    ),
+    Loss("lost on entering", LOST_IN_LM, "connector_lm", ("position_best", "sighted")),
+    Loss("lost from block to block", LOST_IN_LM, "lm_kept", ("position_best", "sighted")),
+    Loss("not retrieved", NOT_RETRIEVED, "lm_position", ("sighted",)),
+    Loss("not verbalised", NOT_VERBALISED, "position_sighted"),
+    Loss("held and not used", NOT_USED, "lm_sighted"),
+)
+
 RULES = (
     Rule(
         "nobody to use it",
@@ -119,17 +156,34 @@ RULES = (
         PRIOR,
         ("answer has it", "blind answer has it", "answer as good blind"),
     ),
-    Rule("used", USED, ("answer has it", "answer above blind"), ("answer below language model",)),
-    Rule("held and unused", BRAIN, ("language model has it", "answer below language model")),
+    Rule("used", USED, ("answer has it", "answer above blind"), ("lost on the way",)),
     Rule(
-        "lost on the way",
-        NERVE,
-        ("encoder has it", "lost before the language model", "what follows lacks it"),
+        "never looked at",
+        NOT_RETRIEVED,
+        ("answer the same blind", "not retrieved"),
+        ("answer has it", "lost in the connector"),
+    ),
+    Rule(
+        "says the same blind",
+        PRIOR,
+        ("answer the same blind",),
+        ("answer has it", "language model has it"),
+    ),
+    Rule(
+        "all lost in the connector",
+        LOST_IN_CONNECTOR,
+        ("encoder has it", "lost in the connector", "connector lacks it"),
+    ),
+    Rule(
+        "not encoded", NOT_ENCODED, ("encoder lacks it", "all that follows lacks it"),
         ("answer has it",),
     ),
     Rule(
-        "not encoded", EYES, ("encoder lacks it", "all that follows lacks it"), ("answer has it",)
+        "hardly encoded",
+        NOT_ENCODED,
+        ("encoder holds little", "all that follows holds little", "most is missing from the start"),
+        ("answer has it",),
     ),
-    Rule("says the same blind", PRIOR, ("answer the same blind",), ("answer has it",)),
-)
+    *(Rule(loss.name, loss.verdict, (f"most is {loss.name}",)) for loss in LOSSES),
+)  # fmt: skip
 NO_RULE = Rule("none", UNDECIDED, ())

@@ -10,7 +10,7 @@ import polars as pl
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
 from eyechart.tables.readouts import TASKS
-from eyechart.tables.verdict import PATTERN, QUESTION, SIX
+from eyechart.tables.verdict import PATTERN, QUESTION, SIX, STAGES
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.candidates import candidates
 from eyechart.verdict.evidence import Skill, StageEvidence
@@ -149,12 +149,12 @@ def _skill(
     for name in ("sighted", "blind"):
         if name in responses:
             stages[name] = StageEvidence(responses[name], "", "answer", chance)
-    if task in source.probes and "lm_best" not in stages:
+    if task in source.probes and not read:
         stages |= _probed(shared, source.probes[task], chance, stages.get("blind"))
     band = _band(task, shared)
     if _matches_statements(shared) and "sighted" in stages and "encoder" not in stages:
         stages["encoder"] = stages["sighted"]  # this encoder has nothing but responses
-    ordered = {name: stages[name] for name in (*BEFORE, "sighted", "blind") if name in stages}
+    ordered = {name: stages[name] for name in STAGES if name in stages}
     changed = responses.get("changed")
     looks = source.looks.get(task, ()) if responses else ()
     answered = len(source.items.filter(task=task).join(source.responses, on="item_id", how="semi"))
@@ -174,14 +174,16 @@ def _choose(
 def _probed(
     shared: pl.DataFrame, probed: ProbeResults, chance: float, blind: StageEvidence | None
 ) -> dict[str, StageEvidence]:
-    table = _table(probed.ids, best=probed.best[1], last=probed.last[1], majority=probed.majority)
-    right = _pick(shared, table)
-    # the language model also has the question, so the accuracy from that alone is the floor
-    known = [chance, float(right["majority"].mean())]
-    known += [float(blind.right.mean())] if blind else []
+    columns = {stage: right for stage, (_, right) in probed.stages.items()}
+    right = _pick(shared, _table(probed.ids, majority=probed.majority, **columns))
+    floor = max(chance, float(right["majority"].mean()))
+    # the language model also has the question, so the accuracy from that alone is its floor
+    asked = max(floor, float(blind.right.mean())) if blind else floor
     return {
-        "lm_best": StageEvidence(right["best"], probed.best[0], "probe", max(known)),
-        "lm_last": StageEvidence(right["last"], probed.last[0], "probe", max(known)),
+        stage: StageEvidence(
+            right[stage], address, "probe", floor if stage in ("encoder", "connector") else asked
+        )
+        for stage, (address, _) in probed.stages.items()
     }
 
 

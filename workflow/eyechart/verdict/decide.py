@@ -25,6 +25,7 @@ and the differences between stages (--differences).
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -66,8 +67,8 @@ class Sources:
     settings: Json
 
 
-def read_sources(args: Sources) -> list[VerdictInputs]:
-    """Load all evidence of the model, by dataset.
+def read_sources(args: Sources, encoder: Collection[str]) -> list[VerdictInputs]:
+    """Load all evidence of the model, by dataset; ``encoder`` names the encoder's addresses.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def read_sources(args: Sources) -> list[VerdictInputs]:
         read[dataset] = read_readouts(path, items[dataset])
     for path in args.probes:
         dataset = _checked(path, paths.PROBES, args.model, items)
-        found = read_probes(path, args.model, dataset)
+        found = read_probes(path, args.model, dataset, encoder)
         if found:
             probes[dataset][found[0]] = found[1]
     return [
@@ -176,7 +177,7 @@ def main(
     if encoder == [READ]:
         encoder = read_json(args.card)["reads"]
     found: list[Skill] = []
-    for source in read_sources(args):
+    for source in read_sources(args, encoder):
         own = skills(source, encoder, seed)
         found += with_encoder(own, source.dataset, args)
     tables = rows(found, args.model, kind, args.contains or None, thresholds)

@@ -5,13 +5,14 @@ Each address adds a little noise to the one before; a response is the highest sc
 address, or of a taste for some choice, of the question alone, or of a mixture.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from eyechart.core.address import CENTER
 from eyechart.core.files import write_json
 from eyechart.plan import paths
 from eyechart.tables.choice_scoring import SIMILARITY
@@ -21,12 +22,24 @@ from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.responses import ANSWERS
-from eyechart.tables.verdict import BRAIN, ENCODED, EYES, NERVE, PRIOR, UNDECIDED, USED
+from eyechart.tables.verdict import (
+    ENCODED,
+    LOST_IN_CONNECTOR,
+    LOST_IN_LM,
+    NOT_ENCODED,
+    NOT_RETRIEVED,
+    NOT_USED,
+    NOT_VERBALISED,
+    PRIOR,
+    UNDECIDED,
+    USED,
+)
 
 READ_BLOCK, UNREAD_BLOCK, CONNECTOR = "vision.2", "vision.3", "connector"
 LM = ("lm.0", "lm.1", "lm.2", "lm.3", "lm.norm")
 PATH = (READ_BLOCK, CONNECTOR, *LM)  # what each address gets its information from is the one before
 FULL, NOISE = 1.5, 0.25  # 0.67 right of four, and a little less from address to address
+SEEN, PART = 3.0, 1.0  # 0.95 and 0.52 right of four
 QUESTION = 0.75  # what the question gives away in "question"
 SPAN = "last"
 
@@ -38,12 +51,13 @@ class Scenario:
     Attributes
     ----------
     right : the classes that are right, besides ``undecided``, which is never wrong
-    holds : by component (``vision``, ``unread``, ``connector``, ``lm``), how far the truth's score
-        is lifted there
-    response : ``features`` of the last address, ``letter``, ``question``, or ``part``
+    holds : by component (``vision``, ``unread``, ``connector``, ``lm`` and ``lm_end``, its first
+        and later blocks, ``position``), how far the truth's score is lifted there
+    response : ``features`` of the answer position, ``letter``, ``question``, or ``part``
     choices : number of choices
     kind : ``vlm`` or ``encoder``
-    evidence : ``readout``, ``probe`` (of the language model alone) or ``none``
+    evidence : ``readout`` of image tokens, ``probe`` of the answer position, ``chain`` of probes
+        from the encoder to there, or ``none``
     blur : noise by which a blind response differs from the taste or the question
     """
 
@@ -56,36 +70,83 @@ class Scenario:
     blur: float = 0.1
 
 
-ALL = {"vision": FULL, "unread": FULL, "connector": FULL, "lm": FULL}
+def _up_to(last: str, lift: float) -> dict[str, float]:
+    """Return the lifts of a model that has it in all components up to one."""
+    order = ("vision", "connector", "lm", "lm_end", "position")
+    return dict.fromkeys(order[: order.index(last) + 1], lift)
+
+
+ALL = _up_to("position", FULL) | {"unread": FULL}
 NEAR = dict.fromkeys(ALL, 0.36)  # right on about the margin more than chance
+CHAIN = {
+    "chain: works": Scenario((USED,), _up_to("position", SEEN)),
+    "chain: works, of two choices": Scenario((USED,), _up_to("position", SEEN), choices=2),
+    "chain: sees nothing": Scenario((NOT_ENCODED,)),
+    "chain: hardly sees": Scenario((NOT_ENCODED,), _up_to("lm_end", 0.5)),
+    "chain: erased in the connector": Scenario((LOST_IN_CONNECTOR,), _up_to("vision", SEEN)),
+    "chain: erased after the connector": Scenario((LOST_IN_LM,), _up_to("connector", SEEN)),
+    "chain: erased from block to block": Scenario((LOST_IN_LM,), _up_to("lm", SEEN)),
+    "chain: not retrieved": Scenario((NOT_RETRIEVED,), _up_to("lm_end", SEEN)),
+    "chain: not retrieved, of two choices": Scenario(
+        (NOT_RETRIEVED,), _up_to("lm_end", SEEN), choices=2
+    ),
+    "chain: retrieved in part": Scenario(
+        (NOT_RETRIEVED,), _up_to("lm_end", SEEN) | {"position": PART}
+    ),
+    "chain: not verbalised": Scenario((NOT_VERBALISED,), _up_to("position", SEEN), "letter"),
+    "chain: verbalised in part": Scenario((NOT_VERBALISED,), _up_to("position", SEEN), "part"),
+    # `used` names the largest loss, so both are right of a small one
+    "chain: loses 15 points in retrieval": Scenario(
+        (NOT_RETRIEVED, USED), _up_to("lm_end", SEEN) | {"position": 2.1}
+    ),
+    # nothing is planted in the encoder, so that is true of the next two as well
+    "chain: answers alike, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "letter", blur=0.03),
+    "chain: reads the question, sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
+    "chain: reads the question alone": Scenario(
+        (PRIOR, NOT_RETRIEVED), _up_to("lm_end", SEEN), "question"
+    ),
+    "chain: answers alike, erased in the connector": Scenario(
+        (PRIOR, LOST_IN_CONNECTOR), _up_to("vision", SEEN), "letter", blur=0.03
+    ),
+    "chain: answers alike and does not look": Scenario(
+        (NOT_RETRIEVED,), _up_to("lm_end", SEEN), "letter", blur=0.03
+    ),
+}
 SCENARIOS = {
     "works": Scenario((USED,), ALL),
     "works, of two choices": Scenario((USED,), ALL, choices=2),
-    "sees nothing": Scenario((EYES,)),
-    "sees nothing, of two choices": Scenario((EYES,), choices=2),
-    "only an unread block has it": Scenario((EYES,), {"unread": FULL}),
-    "erased before the connector": Scenario((NERVE,), {"vision": FULL, "unread": FULL}),
-    "only the read block has it": Scenario((NERVE,), {"vision": FULL}),
-    "erased after the connector": Scenario((NERVE,), ALL | {"lm": 0.0}),
-    "ignored by the head": Scenario((BRAIN,), ALL, "letter"),
-    "retrieved in part": Scenario((BRAIN,), ALL, "part"),
-    "a probe finds it, the answer does not": Scenario((BRAIN,), ALL, "letter", evidence="probe"),
-    # its language model holds what the answer does not use, so brain is true of it as well
-    "reads the question alone": Scenario((PRIOR, BRAIN), ALL, "question"),
-    "reads the question and sees nothing": Scenario((PRIOR,), {}, "question"),
+    "sees nothing": Scenario((NOT_ENCODED,)),
+    "sees nothing, of two choices": Scenario((NOT_ENCODED,), choices=2),
+    "only an unread block has it": Scenario((NOT_ENCODED,), {"unread": FULL}),
+    "erased before the connector": Scenario((LOST_IN_CONNECTOR,), {"vision": FULL, "unread": FULL}),
+    "only the read block has it": Scenario((LOST_IN_CONNECTOR,), {"vision": FULL}),
+    "erased after the connector": Scenario((LOST_IN_LM,), _up_to("connector", FULL)),
+    "ignored by the head": Scenario((NOT_USED,), ALL, "letter"),
+    "retrieved in part": Scenario((NOT_USED,), ALL, "part"),
+    "a probe finds it, the answer does not": Scenario(
+        (NOT_VERBALISED,), ALL, "letter", evidence="probe"
+    ),
+    # its language model holds what the answer does not use, so that is true of it as well
+    "reads the question alone": Scenario((PRIOR, NOT_USED), ALL, "question"),
+    # nothing is planted in the encoder, so that is true of it as well
+    "reads the question and sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
-    "an encoder lacks it": Scenario((EYES,), kind="encoder"),
+    "an encoder lacks it": Scenario((NOT_ENCODED,), kind="encoder"),
     "the encoder's readout misses it": Scenario(
-        (BRAIN,), {"connector": FULL, "lm": FULL}, "letter"
+        (NOT_USED,), {"connector": FULL, "lm": FULL, "lm_end": FULL}, "letter"
     ),
-    "the connector alone has it": Scenario((UNDECIDED,), {"connector": FULL}),
-    "as far above chance as the margin": Scenario((UNDECIDED, USED, EYES), NEAR),
+    "the connector alone has it": Scenario((UNDECIDED, LOST_IN_LM), {"connector": FULL}),
+    "as far above chance as the margin": Scenario((UNDECIDED, USED, NOT_ENCODED), NEAR),
+    **{name: replace(case, evidence="chain") for name, case in CHAIN.items()},
 }
 
 
 def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the choice at every address and in both conditions, (n,) each; the truth is 0."""
+    """Return the choice at every address and in both conditions, (n,) each; the truth is 0.
+
+    The answer position has the language model's addresses with ``/last`` behind them.
+    """
     c = case.choices
     noise = rng.normal(size=(n, c))
     scores = {}
@@ -95,14 +156,17 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
 
     for address in PATH:
         noise = noise + NOISE * rng.normal(size=(n, c))
-        component = {READ_BLOCK: "vision", CONNECTOR: CONNECTOR}.get(address, "lm")
+        component = {READ_BLOCK: "vision", CONNECTOR: CONNECTOR, LM[0]: "lm"}.get(address, "lm_end")
         scores[address] = lifted(noise, component)
         if address == READ_BLOCK:
             scores[UNREAD_BLOCK] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
+        elif address in LM:
+            own = noise + NOISE * rng.normal(size=(n, c))
+            scores[f"{address}/{SPAN}"] = lifted(own, "position")
     letter, question = rng.normal(size=(n, c)), rng.normal(size=(n, c))
     question[:, 0] += QUESTION
-    heads = {"features": scores[LM[-1]], "letter": letter, "question": question}
-    heads["part"] = noise + 0.4 * case.holds.get("lm", 0.0) * (np.arange(c) == 0)
+    heads = {"features": scores[f"{LM[-1]}/{SPAN}"], "letter": letter, "question": question}
+    heads["part"] = noise + 0.4 * case.holds.get("position", 0.0) * (np.arange(c) == 0)
     head = heads[case.response]
     blind = head if case.response in ("letter", "question") else letter
     scores |= {"sighted": head, "blank": blind + case.blur * rng.normal(size=(n, c))}
@@ -157,7 +221,11 @@ def write_tables(
         [root / paths.ITEMS.at(dataset=dataset)],
         [root / paths.RESPONSES.at(**at, condition=c) for c in ("sighted", "blank")],
         [root / paths.READOUT_PREDICTIONS.at(**at)] * (case.evidence == "readout"),
-        [root / paths.PROBES.at(**at, task=t) for t in tasks if case.evidence == "probe"],
+        [
+            root / paths.PROBES.at(**at, task=t)
+            for t in tasks
+            if case.evidence in ("probe", "chain")
+        ],
     )
     write_json(found.card, {"reads": [READ_BLOCK]})
     _write(found.items[0], ITEMS, items, choices=letters.tolist(), images=["i"], prompt="Which?",
@@ -170,7 +238,7 @@ def write_tables(
     for path in found.probes:
         here = items["task"] == path.stem
         known = {place: values[here.to_numpy()] for place, values in said.items()}
-        _write_probes(path, items.filter(here), known, **at)
+        _write_probes(path, items.filter(here), known, case.evidence == "chain", **at)
     if case.kind == "encoder":
         return PlantedTables(found.card, found.items, [], found.readouts, [])
     return found
@@ -190,25 +258,30 @@ def _readouts(items: pl.DataFrame, said: dict[str, np.ndarray], case: Scenario) 
 
 
 def _write_probes(
-    path: Path, items: pl.DataFrame, said: dict[str, np.ndarray], model: str, dataset: str
+    path: Path,
+    items: pl.DataFrame,
+    said: dict[str, np.ndarray],
+    chain: bool,
+    model: str,
+    dataset: str,
 ) -> None:
-    """Write the probes of a task at the language model's addresses, and the majority answer."""
+    """Write the probes of a task at the stages that are probed, and the majority answer."""
     truth = items.select(id="item_id", truth="answer")
-    said = {"": np.full(len(items), items["answer"].mode().sort()[0])} | {a: said[a] for a in LM}
-    rows: list[dict[str, object]] = []
-    for address in said:
-        task = {"kind": "task", "span": SPAN, "probe": "linear", "seed": 0, "cv_accuracy": 0.5}
-        majority = {"kind": "majority", "span": "", "probe": ""}
-        rows.append({"address": address, **(task if address else majority)})
+    majority = np.full(len(items), items["answer"].mode().sort()[0])
+    places = [(a, CENTER, a) for a in (PATH if chain else ())]
+    places += [(a, SPAN, f"{a}/{SPAN}") for a in LM]
+    rows: list[dict[str, object]] = [{"address": "", "kind": "majority", "span": "", "probe": ""}]
+    task = {"kind": "task", "probe": "linear", "seed": 0, "cv_accuracy": 0.5}
+    rows += [{"address": address, "span": span, **task} for address, span, _ in places]
+    said_by_row = [majority, *(said[place] for _, _, place in places)]
     metrics = pl.DataFrame(rows)
     _write(path, PROBES, metrics, model=model, dataset=dataset, task=path.stem, scope="item")
     predictions = pl.concat(
         [
             truth.with_columns(
-                *(pl.lit(v).alias(k) for k, v in row.items()),
-                prediction=pl.Series(said[str(row["address"])]),
+                *(pl.lit(v).alias(k) for k, v in row.items()), prediction=pl.Series(values)
             )
-            for row in rows
+            for row, values in zip(rows, said_by_row, strict=True)
         ],
         how="diagonal_relaxed",
     )

@@ -1,12 +1,23 @@
 """Predictions of readouts and probes, as right or wrong per item."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from eyechart.core.address import OTHER_OBJECT, in_language_model, sort_key
+from eyechart.core.address import (
+    CENTER,
+    CONNECTOR,
+    DECODER,
+    LM,
+    REFERENT,
+    VISION,
+    component,
+    sort_key,
+)
 from eyechart.core.errors import UserError, nearest
 from eyechart.tables import readouts
 from eyechart.tables.parquet import read_table
@@ -15,20 +26,25 @@ from eyechart.tables.probes import PREDICTIONS, PROBES
 SUFFIX = ".predictions.parquet"
 SEEN = ("alone", "canvas")
 KEY = ["address", "span", "probe", "seed"]
+WHOLE_IMAGE = ("image_mean", "cls")  # spans of image tokens for questions about no region
+Row = dict[str, Any]
+QUESTION_SPANS = ("last", "text_mean", "all_mean")  # spans that have read the question
 
 
 @dataclass(frozen=True)
 class ProbeResults:
-    """Predictions of a language model's probes on the test items of an item task.
+    """Predictions of the probes of an item task on its test items.
 
-    ``best`` and ``last`` (over all addresses, at the last) are chosen by cross-validation on the
-    training part, not on the test part.
+    Attributes
+    ----------
+    ids : str, shape (n,)
+    stages : by stage, the address and span that stand for it and whether each item is right (n,)
+    majority : float, shape (n,)
+        Whether the commonest answer of the training part is right, or that of the item's type.
     """
 
-    path: Path
     ids: np.ndarray
-    best: tuple[str, np.ndarray]
-    last: tuple[str, np.ndarray]
+    stages: dict[str, tuple[str, np.ndarray]]
     majority: np.ndarray
 
 
@@ -68,13 +84,26 @@ def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
     return rows.select("task", "seen", "address", "readout", "item_id", right=right)
 
 
-def read_probes(path: Path, model: str, dataset: str) -> tuple[str, ProbeResults] | None:
-    """Load the probes of a task and their predictions; None for a task about images.
+def read_probes(
+    path: Path, model: str, dataset: str, encoder: Collection[str]
+) -> tuple[str, ProbeResults] | None:
+    """Load the probes of a task and their predictions, stage by stage.
+
+    Linear probes are taken if there are any: what only a deeper probe finds may be of no use to
+    what follows, and a linear eraser leaves it. Image tokens are read at the item's region where it
+    has one, otherwise over the image; where these have a probe per question type, only items of such
+    types are read, at every stage. Of several candidates the one with the highest accuracy in
+    cross-validation on the training part is taken; the test part chooses nothing.
+
+    Parameters
+    ----------
+    encoder : collection of str
+        The encoder's addresses: those that the connector takes, or the one set.
 
     Returns
     -------
-    tuple of str and Probed, or None
-        The task and its results; None also if the language model was not probed.
+    tuple of str and ProbeResults, or None
+        The task and its results; None for a task about images, and if no stage was probed.
 
     Raises
     ------
@@ -87,32 +116,59 @@ def read_probes(path: Path, model: str, dataset: str) -> tuple[str, ProbeResults
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
     rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
-    rows = rows.filter(pl.col("span") != OTHER_OBJECT)  # a control is no stage
-    rows = rows.filter(pl.col("n_types").is_null())
-    rows = rows.filter(pl.col("address").map_elements(in_language_model, return_dtype=pl.Boolean))
-    if not len(rows):
+    chosen = _candidates(rows.to_dicts(), encoder)
+    if not chosen:
         return None
-    last = max(rows["address"].unique(), key=sort_key)
     predictions = pl.DataFrame(read_table(path.with_suffix(SUFFIX), PREDICTIONS.names)).sort("id")
     right = predictions.with_columns(
         right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64)
     )
-    majority = right.filter(pl.col("kind") == "majority")
-    ids = majority["id"].to_numpy()
-
-    def best(part: pl.DataFrame) -> tuple[str, np.ndarray]:
-        key = part.sort("cv_accuracy", descending=True, maintain_order=True).select(KEY).row(0)
-        match = (pl.col(n) == v for n, v in zip(KEY, key, strict=True))
-        own = right.filter(pl.col("kind") == "task", *match)
-        name = f"{key[0]}/{key[1]}"
-        if own["id"].to_list() != ids.tolist():
+    typed = any(row["n_types"] for part in chosen.values() for row in part)
+    majority = right.filter(kind="majority_type" if typed else "majority")
+    right = right.join(majority.select("id"), on="id", how="semi", maintain_order="left")
+    by_probe = right.filter(kind="task").partition_by(KEY, as_dict=True)
+    stages = {}
+    for stage, part in chosen.items():
+        best = max(part, key=lambda row: row["cv_accuracy"])
+        name, own = f"{best['address']}/{best['span']}", by_probe.get(tuple(best[k] for k in KEY))
+        if own is None or own["id"].to_list() != majority["id"].to_list():
             raise UserError(
                 f"{path.with_suffix(SUFFIX)}: predictions at {name} are of other items than those "
                 "of the majority answer; delete it and run again"
             )
-        return name, own["right"].to_numpy()
-
-    at_last = rows.filter(pl.col("address") == last)
+        stages[stage] = (name, own["right"].to_numpy())
     return rows["task"][0], ProbeResults(
-        path, ids, best(rows), best(at_last), majority["right"].to_numpy()
+        majority["id"].to_numpy(), stages, majority["right"].to_numpy()
     )
+
+
+def _candidates(rows: list[Row], encoder: Collection[str]) -> dict[str, list[Row]]:
+    """Return the rows of probes that may stand for each stage; stages without any are left out."""
+    rows = [row for row in rows if row["probe"] == "linear"] or rows
+    spans = {row["span"] for row in rows}
+    region = next(([span] for span in (CENTER, REFERENT) if span in spans), WHOLE_IMAGE)
+    tokens = [row for row in rows if row["span"] in region]
+    said = [row for row in rows if row["span"] == "last"]
+    said = said or [row for row in rows if row["span"] in QUESTION_SPANS]
+    found = {
+        "encoder": [row for row in _within(tokens, VISION) if row["address"] in encoder],
+        "connector": _at_end(_within(tokens, CONNECTOR), -1),
+        **_along("lm", _within(tokens, LM)),
+        **_along("position", _within(said, DECODER) or _within(said, LM)),
+    }
+    return {stage: part for stage, part in found.items() if part}
+
+
+def _within(rows: list[Row], name: str) -> list[Row]:
+    return [row for row in rows if component(row["address"]) == name]
+
+
+def _along(stage: str, rows: list[Row]) -> dict[str, list[Row]]:
+    ends = {f"{stage}_first": _at_end(rows, 0), f"{stage}_last": _at_end(rows, -1)}
+    return ends | {f"{stage}_best": rows}
+
+
+def _at_end(rows: list[Row], index: int) -> list[Row]:
+    """Return the rows at the first (0) or last (-1) address."""
+    addresses = sorted({row["address"] for row in rows}, key=sort_key)
+    return [row for row in rows if row["address"] == addresses[index]]

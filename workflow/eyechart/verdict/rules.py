@@ -7,30 +7,33 @@ exactly one class. docs/verdict.md describes the rules.
 
 from collections.abc import Callable
 
-from eyechart.tables.verdict_rules import NO_RULE, RULES, Rule, VerdictThresholds
+from eyechart.tables.verdict_rules import LOSSES, NO_RULE, RULES, Rule, VerdictThresholds
 from eyechart.verdict.evidence import Findings
+from eyechart.verdict.losses import missing_from_the_start, most_lost, shown_losses
+
+AFTER = ("connector", "lm_best")  # what follows the encoder; both must have been read
+WITH_POSITION = (*AFTER, "position_best")
 
 # Whether there is evidence for each fact. No evidence does not mean that the opposite is true.
 FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
     "encoder has it": lambda f, thresholds: thresholds.has(f.estimates.get(f.decisive)),
     "encoder lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get(f.decisive)),
-    "lost before the language model": lambda f, thresholds: (
-        thresholds.above(f.tests.get("encoder_connector"))
-        or thresholds.above(f.tests.get("encoder_lm"))
+    "encoder holds little": lambda f, thresholds: (
+        f.probed and thresholds.holds_little(f.estimates.get("encoder"))
     ),
-    "language model has it": lambda f, thresholds: thresholds.has(f.estimates.get("lm_best")),
+    "connector lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get("connector")),
+    "language model has it": lambda f, thresholds: any(
+        thresholds.has(f.estimates.get(stage)) for stage in ("lm_best", "position_best")
+    ),
     "all that follows lacks it": lambda f, thresholds: (
-        f.kind == "encoder"
-        or all(thresholds.lacks(f.estimates.get(stage)) for stage in ("connector", "lm_best"))
+        f.kind == "encoder" or all(thresholds.lacks(f.estimates.get(stage)) for stage in AFTER)
     ),
-    "what follows lacks it": lambda f, thresholds: thresholds.lacks(
-        f.estimates.get("lm_best", f.estimates.get("connector"))
+    "all that follows holds little": lambda f, thresholds: (
+        f.kind == "encoder"
+        or all(thresholds.holds_little(f.estimates.get(stage)) for stage in WITH_POSITION)
     ),
     "answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("sighted")),
     "blind answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("blind")),
-    "answer below language model": lambda f, thresholds: thresholds.above(
-        f.tests.get("lm_sighted")
-    ),
     "answer above blind": lambda f, thresholds: thresholds.above(f.tests.get("sighted_blind")),
     "answer as good blind": lambda f, thresholds: thresholds.alike(f.tests.get("sighted_blind")),
     "answer the same blind": lambda f, thresholds: (
@@ -45,7 +48,15 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
 
 def facts(found: Findings, thresholds: VerdictThresholds) -> dict[str, bool]:
     """Return which facts there is evidence for."""
-    return {name: shown(found, thresholds) for name, shown in FACTS.items()}
+    shown = {name: fact(found, thresholds) for name, fact in FACTS.items()}
+    losses, most = shown_losses(found, thresholds), most_lost(found, thresholds)
+    for loss in LOSSES:
+        shown[loss.name] = loss.name in losses
+        shown[f"most is {loss.name}"] = loss.name == most
+    shown["lost on the way"] = bool(losses)
+    largest = max(losses.values(), default=0.0)
+    shown["most is missing from the start"] = missing_from_the_start(found) >= largest
+    return shown
 
 
 def decide(found: Findings, thresholds: VerdictThresholds) -> Rule:

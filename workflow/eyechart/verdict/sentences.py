@@ -2,24 +2,41 @@
 
 from collections.abc import Callable
 
-from eyechart.tables.minimum_items import fewest_items
-from eyechart.tables.verdict import NERVE, PATTERN, QUESTION, UNDECIDED
+from eyechart.tables.verdict import (
+    COMPARISONS,
+    IMAGE_TOKENS,
+    LOST_IN_CONNECTOR,
+    LOST_IN_LM,
+    NOT_ENCODED,
+    NOT_RETRIEVED,
+    NOT_USED,
+    NOT_VERBALISED,
+    PATTERN,
+    POSITION,
+    PRIOR,
+    QUESTION,
+    UNDECIDED,
+    USED,
+)
 from eyechart.verdict.evidence import Estimate, Findings, Skill, Test, comparable
+from eyechart.verdict.losses import WAY, largest_drop, loss_of
 from eyechart.verdict.rules import Rule, VerdictThresholds
 
 NAMES = {
     "alone": "the encoder",
     "encoder": "the encoder",
     "connector": "the connector",
-    "lm_best": "the language model",
+    **dict.fromkeys(IMAGE_TOKENS, "the language model's image tokens"),
+    **dict.fromkeys(POSITION, "the answer position"),
     "sighted": "the answer",
     "blind": "the blind answer",
 }
-
-
-_PAIRS = {
-    "sighted_blind": "the answer against blind",
-    "lm_sighted": "the language model against the answer",
+TITLES = {
+    LOST_IN_CONNECTOR: "Lost in the connector",
+    LOST_IN_LM: "Lost in the language model",
+    NOT_RETRIEVED: "Not retrieved",
+    NOT_VERBALISED: "Not verbalised",
+    NOT_USED: "Held and not used",
 }
 
 
@@ -45,99 +62,96 @@ def gap(found: Test) -> str:
     return f"difference {share(found.difference, sign=True)} {ends}, q {q}"
 
 
-def why(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
+def why(
+    skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds, needed: int | None
+) -> str:
     """Return the sentence of a skill: the class, the numbers, n, groups and chance."""
     groups = len(set(skill.groups.tolist()))
     counted = f"n = {len(skill.groups)} in {groups} groups, chance {share(skill.chance)}"
-    text = _TEXTS[rule.name](skill, found, thresholds)
-    needed = fewest_items(skill.chance, thresholds.margin)
-    short = rule.verdict == UNDECIDED and len(skill.groups) < needed
-    few = f"; to show that a stage lacks it takes at least {needed} items" if short else ""
-    lost = _lost(skill, found, thresholds) if rule.verdict != NERVE else ""
     if skill.looks:
         counted += (
             f"; {skill.answered} of {skill.looks[-1]} items answered, look {skill.look + 1} "
             f"of {len(skill.looks)}"
         )
-    return f"{text}{lost} ({counted}){_missing(skill, found)}{_apart(skill)}{few}."
+    text = _loss if rule.verdict in TITLES else _TEXTS[rule.verdict]
+    outlook = _outlook(needed) if rule.verdict == UNDECIDED else ""
+    said = text(skill, found, rule, thresholds)
+    return f"{said} ({counted}){_missing(skill, found)}{_apart(skill)}{outlook}."
 
 
-def _lost(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
-    """Return the text on a loss before the language model, if that is not the class."""
-    for after, name in (("connector", "encoder_connector"), ("lm_best", "encoder_lm")):
-        if thresholds.above(found.tests.get(name)):
-            at = found.estimates
-            return (
-                f"; some was lost on the way: {_at(skill, 'encoder')} {share(at['encoder'].value)}"
-                f", {_at(skill, after)} {share(at[after].value)}, {gap(found.tests[name])}"
-            )
-    return ""
+def _outlook(needed: int | None) -> str:
+    if needed is None:
+        return (
+            "; at these accuracies no number of items decides it: what differs, differs by about "
+            "the margin or less"
+        )
+    return f"; about {needed} items would decide it at these accuracies"
 
 
-def _used(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
+def _used(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
-    held = _held(skill, found)
-    text = (
+    parts = [
         f"Used: the answer is right on {number(at['sighted'])}, blind on {number(at['blind'])}, "
-        f"{gap(tests['sighted_blind'])}"
-    )
-    return f"{text}; {held}" if held else text
+        f"{gap(tests['sighted_blind'])}",
+        *_held(skill, found),
+    ]
+    drop = largest_drop(found)
+    if drop:
+        parts.append(
+            f"it loses most between {NAMES[drop[0]]} and {NAMES[drop[1]]} ({share(drop[2])})"
+        )
+    return "; ".join(parts)
 
 
-def _brain(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
+def _loss(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
     at, tests = found.estimates, found.tests
-    part = ", which uses a part of it" if thresholds.above(tests.get("sighted_blind")) else ""
-    return (
-        f"Held and not used: {_at(skill, 'lm_best')} gives {number(at['lm_best'])}, the answer "
-        f"{number(at['sighted'])}{part}, {gap(tests['lm_sighted'])}"
-    )
-
-
-def _nerve(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
-    at, tests = found.estimates, found.tests
-    lost = "encoder_connector" if thresholds.above(tests.get("encoder_connector")) else "encoder_lm"
-    after = lost.replace("encoder_lm", "lm_best").replace("encoder_connector", "connector")
+    loss = loss_of(found, rule, thresholds)
+    first, second = COMPARISONS[loss.test]
+    part = " in part" if thresholds.above(tests.get("sighted_blind")) else ""
     text = (
-        f"Lost on the way: {_at(skill, 'encoder')} gives {number(at['encoder'])}, "
-        f"{_at(skill, after)} {number(at[after])}, {gap(tests[lost])}"
+        f"{TITLES[rule.verdict]}{part}: {_at(skill, first)} gives {number(at[first])}, "
+        f"{_at(skill, second)} {number(at[second])}, {gap(tests[loss.test])}"
     )
-    if after == "connector" and "lm_best" in at:
-        text += f"; the language model {number(at['lm_best'])}"
-    return text + (f"; the answer {number(at['sighted'])}" if "sighted" in at else "")
+    others = [s for s in WAY if s in at and s not in (first, second)]
+    return "; ".join([text, *(f"{_at(skill, s)} {number(at[s])}" for s in others)])
 
 
-def _eyes(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
-    at = found.estimates
+def _eyes(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
+    at, stage = found.estimates, found.decisive
+    own = at[stage]
+    shown = (
+        f"less than {share(thresholds.margin)} above chance"
+        if thresholds.lacks(own)
+        else "nearer to chance than to 1"
+    )
     text = (
-        f"Not encoded: {_at(skill, found.decisive)} gives {number(at[found.decisive])}, shown "
-        f"to be less than {share(thresholds.margin)} above chance (one-sided test at "
-        f"{100 * thresholds.absence:.2g} %)"
+        f"Not encoded: {_at(skill, stage)} gives {number(own)}, shown to be {shown} (one-sided "
+        f"test at {100 * thresholds.absence:.2g} %)"
     )
-    if found.decisive == "encoder" and "alone" in at:
+    if stage == "encoder" and "alone" in at:
         text += f" (from single images {number(at['alone'])})"
-    return text + (f"; the answer is right on {number(at['sighted'])}" if "sighted" in at else "")
+    others = [s for s in WAY if s in at and s != stage]
+    return "; ".join([text, *(f"{_at(skill, s)} {number(at[s])}" for s in others)])
 
 
-def _prior(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
-    at, tests = found.estimates, found.tests
-    held = _held(skill, found)
-    text = (
-        f"Right without the image: {number(at['sighted'])} with the image, {number(at['blind'])} "
-        f"blind, {gap(tests['sighted_blind'])}, within ±{share(thresholds.margin)}"
-    )
-    return f"{text}; {held}" if held else text
+def _prior(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
+    at, tests, changed = found.estimates, found.tests, found.changed
+    if rule.name == "says the same blind":
+        assert changed is not None, "the rule used it"
+        text = (
+            f"The same without the image: {number(changed)} of its answers change, and it is "
+            f"right on {number(at['sighted'])}"
+        )
+    else:
+        text = (
+            f"Right without the image: {number(at['sighted'])} with the image, "
+            f"{number(at['blind'])} blind, {gap(tests['sighted_blind'])}, within "
+            f"±{share(thresholds.margin)}"
+        )
+    return "; ".join([text, *_held(skill, found)])
 
 
-def _unchanged(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
-    at, changed = found.estimates, found.changed
-    assert changed is not None, "the rule used it"
-    return (
-        f"The same without the image: {number(changed)} of its answers change, and it is "
-        f"right on {number(at['sighted'])}"
-    )
-
-
-def _encoded(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
+def _encoded(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
     at = found.estimates[found.decisive]
     return (
         f"Encoded: {_at(skill, found.decisive)} gives {number(at)}; there is no language model "
@@ -145,15 +159,14 @@ def _encoded(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> st
     )
 
 
-def _undecided(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> str:
+def _undecided(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> str:
     at = found.estimates
-    stages = [s for s in (found.decisive, "connector", "lm_best", "sighted") if s in at]
+    stages = [s for s in dict.fromkeys((found.decisive, *WAY)) if s in at]
     parts = [f"{_at(skill, s)} {number(at[s])} {_state(at[s], thresholds)}" for s in stages]
     if "blind" in at:
         parts.append(f"blind {number(at['blind'])}")
-    for name, first in (("sighted_blind", "sighted"), ("lm_sighted", "lm_best")):
-        if name in found.tests and thresholds.has(at[first]):
-            parts.append(f"{_PAIRS[name]}: {gap(found.tests[name])}")
+    if "sighted_blind" in found.tests:
+        parts.append(f"the answer against blind: {gap(found.tests['sighted_blind'])}")
     lost = found.tests.get("encoder_sighted")
     read = {"connector", "lm_best"} & set(at)
     if thresholds.above(lost) and not read:
@@ -164,15 +177,12 @@ def _undecided(skill: Skill, found: Findings, thresholds: VerdictThresholds) -> 
     return f"Undecided: {'; '.join(parts)}"
 
 
-_TEXTS: dict[str, Callable[[Skill, Findings, VerdictThresholds], str]] = {
-    "right without looking": _prior,
-    "used": _used,
-    "held and unused": _brain,
-    "lost on the way": _nerve,
-    "not encoded": _eyes,
-    "says the same blind": _unchanged,
-    "nobody to use it": _encoded,
-    "none": _undecided,
+_TEXTS: dict[str, Callable[[Skill, Findings, Rule, VerdictThresholds], str]] = {
+    USED: _used,
+    NOT_ENCODED: _eyes,
+    PRIOR: _prior,
+    "encoded": _encoded,
+    UNDECIDED: _undecided,
 }
 
 
@@ -182,10 +192,10 @@ def _at(skill: Skill, stage: str) -> str:
     return f"{NAMES[stage]} at {address}" if address not in ("", "connector") else NAMES[stage]
 
 
-def _held(skill: Skill, found: Findings) -> str:
-    """Return the values of encoder and language model, if they were read out."""
-    stages = [s for s in (found.decisive, "lm_best") if s in found.estimates]
-    return ", ".join(f"{_at(skill, s)} gives {number(found.estimates[s])}" for s in stages)
+def _held(skill: Skill, found: Findings) -> list[str]:
+    """Return the values of the stages before the answer that were read."""
+    stages = (found.decisive, "connector", "lm_best", "position_best")
+    return [f"{_at(skill, s)} {number(found.estimates[s])}" for s in stages if s in found.estimates]
 
 
 def _state(found: Estimate, thresholds: VerdictThresholds) -> str:
@@ -212,10 +222,13 @@ def _missing(skill: Skill, found: Findings) -> str:
         return f"; the encoder answered {len(stage.right)} other items of this pattern"
     if found.kind == "encoder":
         return ""
-    if skill.band == QUESTION:
-        return "; the encoder never saw the question, so eyes and nerve cannot be distinguished"
+    if skill.band == QUESTION and "encoder" not in skill.stages:
+        return (
+            "; encoder and connector are unknown: the items have no region "
+            "(extraction.spans: referent_center)"
+        )
     if skill.band == PATTERN and "lm_best" not in skill.stages:
-        return "; no address was read out, so nerve and brain cannot be distinguished"
+        return "; no address was read, so it is unknown where it is lost"
     if "sighted" not in skill.stages:
         return "; it has no responses"
     return "" if "blind" in skill.stages else "; it has no blind responses"

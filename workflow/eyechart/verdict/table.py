@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eyechart.tables.verdict import BANDS, COMPARISONS, STAGES, Row
+from eyechart.statistics.pooling import pool_shares
+from eyechart.tables.verdict import BANDS, COMPARISONS, PATTERN, STAGES, Row
 from eyechart.verdict.evidence import Findings, Skill, compare_all, measure, thresholds_of
+from eyechart.verdict.losses import largest_drop, loss_of
+from eyechart.verdict.outlook import items_needed
 from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide
-from eyechart.verdict.sentences import why
+from eyechart.verdict.sentences import TITLES, why
+
+FEW = 60  # items of a pattern, below which its accuracy is pooled as well
 
 
 def apply_rules(
@@ -59,10 +64,45 @@ def rows(
         values += [key | row for row in _values(skill, numbers)]
         differences += [key | row for row in _differences(skill, numbers)]
         head = key | {"kind": kind, "contains": contains}
-        text = why(skill, numbers, rule, thresholds_of(skill, thresholds))
-        own = {"verdict": rule.verdict, "rule": rule.name, "why": text}
-        skills.append(head | _class(skill, numbers) | own)
+        skills.append(head | _class(skill, numbers) | _verdict(skill, numbers, rule, thresholds))
+    add_pooled(skills, values)
     return values, skills, differences
+
+
+def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Row:
+    """Return the columns of a skill's class, its largest loss, and what would decide it."""
+    own, undecided = thresholds_of(skill, thresholds), rule is NO_RULE
+    needed = items_needed(skill, found.kind, thresholds) if undecided else None
+    first, second, loss = largest_drop(found) or (None, None, None)
+    if rule.verdict in TITLES:
+        first, second = COMPARISONS[loss_of(found, rule, own).test]
+        loss = found.estimates[first].value - found.estimates[second].value
+    return {
+        "verdict": rule.verdict,
+        "rule": rule.name,
+        "partly": rule.verdict in TITLES and own.above(found.tests.get("sighted_blind")),
+        "loss_first": first,
+        "loss_second": second,
+        "loss": loss,
+        "needed": needed,
+        "why": why(skill, found, rule, own, needed),
+    }
+
+
+def add_pooled(skills: list[Row], values: list[Row]) -> None:
+    """Add to each pattern with few items its accuracy as pooled over the dataset's patterns."""
+    answers = {(row["dataset"], row["skill"]): row for row in values if row["stage"] == "sighted"}
+    for dataset in {row["dataset"] for row in skills}:
+        rows = [r for r in skills if r["dataset"] == dataset and r["band"] == PATTERN]
+        rows = [r for r in rows if (dataset, r["skill"]) in answers]
+        own = [answers[dataset, r["skill"]] for r in rows]
+        if len(rows) < 3:
+            continue
+        n = np.array([answer["n"] for answer in own])
+        pooled = pool_shares(n * np.array([answer["value"] for answer in own]), n)
+        for row, found in zip(rows, pooled.tolist(), strict=True):
+            if row["n"] < FEW:
+                row |= dict(zip(("pooled", "pooled_low", "pooled_high"), found, strict=True))
 
 
 def _class(skill: Skill, found: Findings) -> Row:

@@ -17,7 +17,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 
-OfRegions = Literal["referent", "other_object", "image_tokens"]
+OfRegions = Literal["referent", "referent_center", "other_object", "image_tokens"]
 
 
 class LoadingSettings(Section):
@@ -61,7 +61,8 @@ class Extraction(Section):
     spans: Annotated[list[Span | OfRegions], Field(min_length=1), Unique, UNIQUE] = setting(
         ["cls", "image_mean", "last"],
         "which tokens are pooled there; `referent`: those in the region that an item is about, "
-        "`other_object`: at another object of its image; `image_tokens` keeps each",
+        "`referent_center`: at its middle, `other_object`: at another object of its image; "
+        "`image_tokens` keeps each",
     )
     dtype: Literal["float16", "float32"] = setting("float16", "precision of stored activations")
     batch_size: Batch = setting("auto", BATCH)

@@ -1,0 +1,76 @@
+"""The steps at which a skill loses information on its way from the image to the answer."""
+
+from __future__ import annotations
+
+from eyechart.tables.verdict import COMPARISONS
+from eyechart.tables.verdict_rules import LOSSES, Loss, Rule, VerdictThresholds
+from eyechart.verdict.evidence import Findings
+
+WAY = ("encoder", "connector", "lm_best", "position_best", "sighted")
+
+
+def steps(found: Findings) -> list[Loss]:
+    """Return the steps that were measured.
+
+    What the image tokens lose from block to block matters only where the answer position does not
+    have it, so that step needs that stage. Where that stage was read, the step to the answer starts
+    from it.
+    """
+    placed = "position_best" in found.estimates
+    return [
+        loss
+        for loss in LOSSES
+        if loss.test in found.tests
+        and (placed or loss.test != "lm_kept")
+        and not (placed and loss.test == "lm_sighted")
+    ]
+
+
+def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
+    """Return how much is shown to be lost at a step, in accuracy; 0 if nothing is.
+
+    The image tokens' last block counts as the start of retrieval where they lose it before.
+    """
+    at, first = found.estimates, COMPARISONS[loss.test][0]
+    later = [at[stage].value for stage in loss.later if stage in at]
+    if any(at[first].value - value < thresholds.margin for value in later):
+        return 0.0
+    if not thresholds.above(found.tests[loss.test]):
+        return 0.0
+    difference = found.tests[loss.test].difference
+    if loss.test == "lm_position" and thresholds.above(found.tests.get("lm_kept")):
+        return difference - found.tests["lm_kept"].difference
+    return difference
+
+
+def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, float]:
+    """Return what is lost at every step where that is shown, by the step's name."""
+    every = {loss.name: lost(found, loss, thresholds) for loss in steps(found)}
+    return {name: value for name, value in every.items() if value > 0}
+
+
+def most_lost(found: Findings, thresholds: VerdictThresholds) -> str | None:
+    """Return the name of the step at which most is shown to be lost, or None."""
+    shown = shown_losses(found, thresholds)
+    return max(shown, key=lambda name: shown[name]) if shown else None
+
+
+def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
+    """Return the loss that a rule names; where its class has several, the largest that is shown."""
+    shown = shown_losses(found, thresholds)
+    own = [loss for loss in LOSSES if loss.verdict == rule.verdict]
+    return max(own, key=lambda loss: shown.get(loss.name, 0.0))
+
+
+def missing_from_the_start(found: Findings) -> float:
+    """Return how far the best stage is from always being right."""
+    return 1 - max((found.estimates[s].value for s in WAY if s in found.estimates), default=1.0)
+
+
+def largest_drop(found: Findings) -> tuple[str, str, float] | None:
+    """Return the neighbouring stages with the largest drop, and the drop; None if nothing drops.
+
+    It need not be shown: it says where a skill that is used loses most.
+    """
+    drops = [(*COMPARISONS[loss.test], found.tests[loss.test].difference) for loss in steps(found)]
+    return max((drop for drop in drops if drop[2] > 0), key=lambda drop: drop[2], default=None)

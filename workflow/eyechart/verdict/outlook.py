@@ -1,0 +1,66 @@
+"""How many items would decide a skill that is undecided, if accuracies stay as they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from eyechart.core.randomness import generator
+from eyechart.tables.verdict_rules import NO_RULE, VerdictThresholds
+from eyechart.verdict.evidence import Skill, compare_all, measure
+from eyechart.verdict.rules import decide
+
+TIMES = (1.25, 1.5, 2, 2.5, 3, 4, 6, 8, 12, 16)  # as many groups as there are
+
+
+def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int | None:
+    """Return at about how many items a rule holds; None if not even at 16 times as many.
+
+    The skill's own groups are repeated in a random order, so the accuracies stay and the intervals
+    shrink. With so many items that nothing more changes, what stays undecided differs by less than
+    the margin, as far as can be seen from these.
+    """
+    rng = generator("outlook", skill.dataset, skill.name)
+    orders: dict[str, np.ndarray] = {"": rng.permutation(np.unique(skill.groups))}
+    for name, stage in skill.stages.items():
+        if stage.groups is not None:
+            orders[name] = rng.permutation(np.unique(stage.groups))
+
+    def decided(times: float) -> int | None:
+        more = repeated(skill, times, orders)
+        found = measure(more, kind, compare_all(more, exact=False), thresholds)
+        return None if decide(found, thresholds) is NO_RULE else len(more.groups)
+
+    most = decided(TIMES[-1])  # most skills that this leaves undecided are so at every number
+    return most and next(filter(None, map(decided, TIMES)))
+
+
+def repeated(skill: Skill, times: float, orders: dict[str, np.ndarray]) -> Skill:
+    """Return a skill with ``times`` as many groups, in the orders of its groups and of stages'."""
+    rows, groups = _repeat(skill.groups, orders[""], times)
+    stages = {}
+    for name, stage in skill.stages.items():
+        own, at = rows, None
+        if stage.groups is not None:
+            own, at = _repeat(stage.groups, orders[name], times)
+        stages[name] = replace(stage, right=stage.right[own], groups=at)
+    changed = None if skill.changed is None else skill.changed[rows]
+    return replace(skill, groups=groups, stages=stages, changed=changed, looks=())
+
+
+def _repeat(groups: np.ndarray, order: np.ndarray, times: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the repeated groups and the name of each row's group."""
+    by_name = np.argsort(groups, kind="stable")
+    members = dict(zip(*_split(groups[by_name], by_name), strict=True))
+    count = round(times * len(order))
+    names = [(order[k % len(order)], k // len(order)) for k in range(count)]
+    rows = np.concatenate([members[name] for name, _ in names])
+    copies = np.concatenate([np.full(len(members[name]), copy) for name, copy in names])
+    return rows, np.char.add(np.char.add(groups[rows], "/"), copies.astype(str))
+
+
+def _split(ordered: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the distinct groups and the rows of each, of rows in the order of their groups."""
+    names, starts = np.unique(ordered, return_index=True)
+    return names, np.split(rows, starts[1:])

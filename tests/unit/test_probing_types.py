@@ -14,6 +14,7 @@ from eyechart.probing.examples import Examples, read_examples
 from eyechart.tables.activations import column
 from eyechart.tables.items import ANSWER, ITEMS, images_schema
 from eyechart.tables.parquet import write_table
+from eyechart.verdict.representations import read_probes
 
 N, D, TYPES = 400, 8, 5
 CHOSEN = {"groups": 30, "answers": 5, "items": 30, "most": 64}
@@ -249,3 +250,24 @@ def test_the_probes_of_a_type_are_those_that_it_would_have_alone(tmp_path):
         c = 1 / (found.choice.penalty * (own & e.train).sum())
         alone = LogisticRegression(C=c, tol=1e-8).fit(z[own & e.train], e.y[own & e.train])
         assert (alone.predict(z[own & ~e.train]) == said[own[~e.train]]).mean() > 0.97
+
+
+def test_the_verdict_reads_all_stages_on_the_items_of_types_with_a_probe(tmp_path):
+    rng = np.random.default_rng(9)
+    truth = _answers(rng)
+    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)
+    seen = _features(rng, truth)
+    inputs = {"vision.0/cls": rng.random((N, D)), "vision.1/cls": seen, "lm.1/image_mean": seen}
+    world = _world(tmp_path, truth, inputs, asks=asks)
+    floor, found = _typed(_run(world, groups=31)[0])
+    _, read = read_probes(world / "out.parquet", "m", "d", ["vision.1"])
+    assert len(read.ids) == floor["n_test"] == 90
+    assert read.majority.mean() == pytest.approx(floor["accuracy"])
+    assert {"encoder", "lm_best", "position_best"} <= set(read.stages)
+    address, right = read.stages["encoder"]
+    assert (address, right.mean()) == ("vision.1/cls", pytest.approx(found["vision.1"]["accuracy"]))
+    assert {len(right) for _, right in read.stages.values()} == {90}
+    _run(world, groups=300)
+    _, read = read_probes(world / "out.parquet", "m", "d", ["vision.1"])
+    assert len(read.ids) == 100
+    assert {stage.split("_")[0] for stage in read.stages} == {"position"}

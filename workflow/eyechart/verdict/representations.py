@@ -91,7 +91,7 @@ def read_probes(
 
     Linear probes are taken if there are any: what only a deeper probe finds may be of no use to
     what follows, and a linear eraser leaves it. Image tokens are read at the item's region where it
-    has one, otherwise over the image; where these have a probe per question type, only items of such
+    has one, otherwise over the image; if they have a probe per question type, only items of such
     types are read, at every stage. Of several candidates the one with the highest accuracy in
     cross-validation on the training part is taken; the test part chooses nothing.
 

@@ -29,7 +29,7 @@ SHOWN = (
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"
 WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # what no question reaches
-UNREACHED = ["no question is read here,", "so these tasks do not apply"]
+UNREACHED = ["no question is read here:", "a region or its type stands in for it"]
 HELD_OUT = "accuracy on held-out test items"
 
 

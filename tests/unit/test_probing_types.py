@@ -1,6 +1,7 @@
 """Questions without a region, probed by type where activations depend on the image alone."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from eyechart.probing import question_types, train_probes
 from eyechart.probing.examples import Examples, read_examples
+from eyechart.report.sections.probing.load import read_task
 from eyechart.tables.activations import column
 from eyechart.tables.items import ANSWER, ITEMS, images_schema
 from eyechart.tables.parquet import write_table
@@ -271,3 +273,24 @@ def test_the_verdict_reads_all_stages_on_the_items_of_types_with_a_probe(tmp_pat
     _, read = read_probes(world / "out.parquet", "m", "d", ["vision.1"])
     assert len(read.ids) == 100
     assert {stage.split("_")[0] for stage in read.stages} == {"position"}
+
+
+def test_the_report_shows_types_beside_their_own_floor(tmp_path, monkeypatch):
+    rng = np.random.default_rng(10)
+    truth = _answers(rng, (0.9, 0.1, 0.5, 0.5, 0.5))
+    asks = np.where(np.arange(N) < 40, 4, np.arange(N) // 4 % 4)
+    world = _world(tmp_path, truth, {"vision.1/cls": _features(rng, truth)}, asks=asks)
+    monkeypatch.chdir(world)
+    path = Path("results/probing/m/d/exist.parquet")
+    for groups, components in ((31, {"vision", "lm"}), (300, {"lm"})):
+        rows, _ = _run(world, groups=groups)
+        for end in (".parquet", ".predictions.parquet"):
+            write_table(path.with_suffix(end), pq.read_table(world / f"out{end}"))
+        result = read_task(path, path.with_suffix(".predictions.parquet"))
+        assert result.best["address"] == "lm.1", "of all items"
+        assert set(result.components) == components
+        known = {row["kind"]: row["accuracy"] for row in rows}
+        shown = {name: best["majority"] for name, best in result.components.items()}
+        expected = {"lm": known["majority"], "vision": known["majority_type"]}
+        assert shown == {name: expected[name] for name in components}
+        assert [c["n"] for c in result.comparisons] == [90] * (len(components) - 1)

@@ -41,11 +41,17 @@ class ProbeResults:
     stages : by stage, the address and span that stand for it and whether each item is right (n,)
     majority : float, shape (n,)
         Whether the commonest answer of the training part is right, or that of the item's type.
+    typed : bool
+        Whether image tokens have a probe per question type.
+    unknown : str
+        Why image tokens could not be probed without a region, or nothing.
     """
 
     ids: np.ndarray
     stages: dict[str, tuple[str, np.ndarray]]
     majority: np.ndarray
+    typed: bool = False
+    unknown: str = ""
 
 
 def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
@@ -115,6 +121,7 @@ def read_probes(
     for column, value in (("model", model), ("dataset", dataset)):
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
+    unknown = rows["reason"].drop_nulls().to_list()
     rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
     chosen = _candidates(rows.to_dicts(), encoder)
     if not chosen:
@@ -138,7 +145,8 @@ def read_probes(
             )
         stages[stage] = (name, own["right"].to_numpy())
     return rows["task"][0], ProbeResults(
-        majority["id"].to_numpy(), stages, majority["right"].to_numpy()
+        *(majority["id"].to_numpy(), stages, majority["right"].to_numpy()),
+        *(typed, unknown[0] if unknown else ""),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
-from eyechart.statistics.sign_flip import sign_flip_exact
+from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.spending import spent_levels
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import COMPARISONS
@@ -113,8 +113,10 @@ def estimate(
     return Estimate(float(right.mean()), *ends, len(right), floor, surely[0], at_most[1])
 
 
-def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> Test:
-    """Test two stages: paired items by the exact sign-flip test by group, others as two samples.
+def compare(
+    first: StageEvidence, second: StageEvidence, groups: np.ndarray, exact: bool = True
+) -> Test:
+    """Test two stages: paired items by the sign-flip test by group, others as two samples.
 
     Returns
     -------
@@ -124,7 +126,8 @@ def compare(first: StageEvidence, second: StageEvidence, groups: np.ndarray) -> 
     difference = float(first.right.mean() - second.right.mean())
     if first.groups is None and second.groups is None:
         low, high = paired_interval(first.right, second.right, groups)
-        p = sign_flip_exact(first.right, second.right, groups, SPLITS)
+        own = (first.right, second.right, groups)
+        p = sign_flip_exact(*own, SPLITS) if exact else sign_flip_normal(*own)
     else:
         ours, theirs = (groups if s.groups is None else s.groups for s in (first, second))
         low, high, p = unpaired_interval(first.right, ours, second.right, theirs)
@@ -142,14 +145,15 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
     return one is not other and (alike or second in RESPONSES)
 
 
-def compare_all(skill: Skill) -> dict[str, Test]:
+def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:
     """Return the tests of a skill, with q over them.
 
-    So a verdict does not depend on which other skills were examined.
+    So a verdict does not depend on which other skills were examined. ``exact`` says whether p comes
+    from the exact distribution or from the normal one.
     """
     stages = skill.stages
     tests = {
-        name: compare(stages[first], stages[second], skill.groups)
+        name: compare(stages[first], stages[second], skill.groups, exact)
         for name, (first, second) in COMPARISONS.items()
         if {first, second} <= set(stages) and comparable(stages, first, second)
     }

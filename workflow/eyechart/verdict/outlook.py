@@ -26,11 +26,14 @@ def items_needed(skill: Skill, kind: str, thresholds: VerdictThresholds) -> int 
     for name, stage in skill.stages.items():
         if stage.groups is not None:
             orders[name] = rng.permutation(np.unique(stage.groups))
-    for times in TIMES:
+
+    def decided(times: float) -> int | None:
         more = repeated(skill, times, orders)
-        if decide(measure(more, kind, compare_all(more), thresholds), thresholds) is not NO_RULE:
-            return len(more.groups)
-    return None
+        found = measure(more, kind, compare_all(more, exact=False), thresholds)
+        return None if decide(found, thresholds) is NO_RULE else len(more.groups)
+
+    most = decided(TIMES[-1])  # most skills that this leaves undecided are so at every number
+    return most and next(filter(None, map(decided, TIMES)))
 
 
 def repeated(skill: Skill, times: float, orders: dict[str, np.ndarray]) -> Skill:
@@ -48,9 +51,16 @@ def repeated(skill: Skill, times: float, orders: dict[str, np.ndarray]) -> Skill
 
 def _repeat(groups: np.ndarray, order: np.ndarray, times: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of the repeated groups and the name of each row's group."""
-    members = {name: np.flatnonzero(groups == name) for name in order}
+    by_name = np.argsort(groups, kind="stable")
+    members = dict(zip(*_split(groups[by_name], by_name), strict=True))
     count = round(times * len(order))
     names = [(order[k % len(order)], k // len(order)) for k in range(count)]
     rows = np.concatenate([members[name] for name, _ in names])
     copies = np.concatenate([np.full(len(members[name]), copy) for name, copy in names])
     return rows, np.char.add(np.char.add(groups[rows], "/"), copies.astype(str))
+
+
+def _split(ordered: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the distinct groups and the rows of each, of rows in the order of their groups."""
+    names, starts = np.unique(ordered, return_index=True)
+    return names, np.split(rows, starts[1:])

@@ -128,7 +128,8 @@ SCENARIOS = {
     ),
     # its language model holds what the answer does not use, so that is true of it as well
     "reads the question alone": Scenario((PRIOR, NOT_USED), ALL, "question"),
-    "reads the question and sees nothing": Scenario((PRIOR,), {}, "question"),
+    # nothing is planted in the encoder, so that is true of it as well
+    "reads the question and sees nothing": Scenario((PRIOR, NOT_ENCODED), {}, "question"),
     "answers alike without the image": Scenario((PRIOR,), {}, "letter", evidence="none", blur=0.03),
     "an encoder has it": Scenario((ENCODED,), ALL, kind="encoder"),
     "an encoder lacks it": Scenario((NOT_ENCODED,), kind="encoder"),

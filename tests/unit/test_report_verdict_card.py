@@ -193,6 +193,9 @@ def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
     stages = color["row"]["stages"] | {"connector": low}
     weak = color | {"row": color["row"] | {"stages": stages, "loss": 0.31}}
     assert summarise([weak]).startswith("Color is seen and not retrieved in part (loses 31 points")
+    blind = {"verdict": "not_encoded", "partly": False, "loss_first": "encoder", "loss": 0.03}
+    lacking = color | {"row": color["row"] | blind | {"loss_second": "connector"}}
+    assert summarise([lacking]) == "Color is not encoded."  # whatever is lost of it after that
     both = summarise([color, weak | {"name": "shape"}])
     assert "Color and shape are seen and not retrieved in part (lose 20 to 31 points" in both
     shape = found["tiny_llava", "shape"]

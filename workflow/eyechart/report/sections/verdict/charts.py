@@ -34,6 +34,7 @@ PATHS = {  # Vega has no ring and no dash; the other shapes have its own names
 LANE = 11  # px
 CELL = (245, 24)  # px
 CLASS = "class"
+LOSS = ("partly", "loss_first", "loss_second", "loss")
 APART = {"color": "independent", "shape": "independent", "yOffset": "independent"}
 
 
@@ -78,7 +79,7 @@ def card_rows(one: ModelVerdicts) -> style.Rows:
                 row = key | {"stage": lane["name"], "value": lane["value"], "n": lane["n"]}
                 row |= {"low": lane["ci_low"], "high": lane["ci_high"], "floor": lane["floor"]}
                 row |= {"address": lane["address"], "evidence": lane["evidence"]}
-                found = {name: cell["row"][name] for name in ("loss_first", "loss_second", "loss")}
+                found = {name: cell["row"][name] for name in LOSS}
                 rows.append(row | found | {"why": cell["row"]["why"]})
     return style.rounded(rows)
 
@@ -155,7 +156,7 @@ def _stages(
     chart: alt.Chart, skills: Sequence[str], stages: Sequence[str], here: Sequence[str], first: bool
 ) -> list[alt.Chart]:
     keys = {name: stage for stage, name in LANES.items() if name in stages}
-    legend = {"title": None, "orient": "top"} if first else None
+    legend = {"title": None, "orient": "top", "columns": 4} if first else None
     color = style.scale_of({name: STAGE_COLORS[key] for name, key in keys.items()})
     shape = style.scale_of({name: STAGE_SHAPES[key] for name, key in keys.items()})
     lane = chart.encode(

@@ -40,7 +40,7 @@ LOOKS = {  # in the order of the legend: along the model, then what is not known
     "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
     "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
 }
-KEPT = ("used", "encoded", "prior")  # of these, no loss is the reason
+KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
 SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is
     "encoder": ("encoder", "alone"),
     "connector": ("connector",),

@@ -182,6 +182,22 @@ def test_no_more_is_asked_of_an_image_than_the_settings_say(there):
     assert prepare(position=0, counting=0, presence=0)[0]["task"].unique().to_list() == ["caption"]
 
 
+def test_the_answers_of_all_images_are_those_of_the_images_that_are_asked(there):
+    items, images = prepare()
+    known = {row["image_id"]: row for row in images.iter_rows(named=True)}
+    asked = rows(items, "presence") + rows(items, "counting")
+    assert len(asked) > 200
+    for row in asked:
+        assert known[row["image"]][f"answer/{row['prompt']}"] == row["answer"]
+    counting = {row["category"]: row for row in asked if row["task"] == "counting"}
+    for image, row in known.items():
+        for name, item in counting.items():
+            own = [t for t in there[image] if CATEGORIES[t["category_id"]] == name]
+            countable = len(own) < len(item["choices"]) and not any(t["iscrowd"] for t in own)
+            answer = str(len(own)) if countable else None
+            assert row[f"answer/{item['prompt']}"] == answer
+
+
 def test_captions_are_references_in_the_order_of_their_ids(there):
     items, images = prepare()
     asked = rows(items, "caption")

@@ -12,6 +12,7 @@ from clevr_fixture import make_clevr, make_receipt, random_scene, read, write
 from PIL import Image
 
 from eyechart.core.errors import UserError
+from eyechart.data import preparation
 from eyechart.data.layouts.clevr import layout as clevr_layout
 from eyechart.data.layouts.clevr import prepare as clevr_prepare
 from eyechart.data.layouts.clevr import tasks as clevr_tasks
@@ -82,8 +83,11 @@ def test_tables_are_sorted_by_unique_ids_and_a_rerun_writes_the_same_bytes(root)
     assert "val_000012_q03" in items["item_id"]
 
 
-def test_meta_describes_the_program(root):
-    items, _ = prepare(root)
+def test_meta_describes_the_program_and_asks_what_the_images_drawn_answer(root, monkeypatch):
+    monkeypatch.setattr(preparation, "ANSWERING", 10)
+    items, images = prepare(root)
+    asked = sorted({json.loads(m).get("asks") for m in items["meta"]} - {None})
+    assert images.drop_nulls([f"answer/{question}" for question in asked]).height == 20
     metas = items.filter(task="color")["meta"].unique().to_list()
     assert [json.loads(meta) for meta in metas] == [
         {"question_family_index": 0, "program_length": 2, "last_function": "query_color"}

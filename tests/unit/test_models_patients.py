@@ -127,7 +127,7 @@ def test_a_shared_prefix_gives_the_same_answers_without_retrieval(made):
     ids = scripts[0].choices[0]
     alone = [s[-1].log_softmax(dim=0)[ids[0]].item() for s in whole]
     if len(ids) == 1:
-        np.testing.assert_allclose(packed[0][0][0], alone[0], atol=1e-4)
+        np.testing.assert_allclose(packed[0][0][0], alone[0], atol=2e-5)
     assert packed[0][1][0] == int(whole[0][-1].argmax())
 
 
@@ -206,6 +206,19 @@ def cells(adapter, split):
     return np.array(found), np.array(labels)
 
 
+def around(adapter):
+    """Return the tokens of each training region: its mean, its middle, and at the four sides."""
+    grid, found = SIDE // CELL, []
+    steps = ((0, 0), (0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    for (n, _, left, top), image in coloured(240).items():
+        if n % 4 != 3:
+            tokens = features(adapter, [adapter.prepare_image(image)])[0].double().numpy()
+            own = tokens.reshape(grid, grid, -1)
+            places = ((top // CELL + down, left // CELL + right) for down, right in steps)
+            found.append([own[tuple(np.clip(place, 0, grid - 1))] for place in places])
+    return np.array(found)
+
+
 def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_concept(
     made, marked
 ):
@@ -215,11 +228,11 @@ def test_an_eraser_folded_into_the_connector_equals_one_behind_it_and_hides_the_
     r, _ = cells(derived, "train")
     everything = [features(base, [base.prepare_image(i)])[0] for i in training()]
     covariance = np.cov(torch.cat(everything).double().numpy().T, bias=True)
-    erase = eraser.fit(x, y, covariance)
-    np.testing.assert_allclose(r, erase(x), atol=1e-5)
+    erase = eraser.fit(around(base), y, covariance)
+    np.testing.assert_allclose(r, erase(x), atol=2e-5)
     shown = pictures(base)
     np.testing.assert_allclose(
-        features(derived, shown).numpy(), erase(features(base, shown).numpy()), atol=1e-5
+        features(derived, shown).numpy(), erase(features(base, shown).numpy()), atol=2e-5
     )
     held = {a: cells(a, "test") for a in (base, derived)}
     right = {

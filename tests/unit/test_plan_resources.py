@@ -224,6 +224,23 @@ def test_probes_take_as_long_as_their_task_has_questions(config: dict[str, Any])
     )
 
 
+def test_question_types_take_memory_and_time_where_no_region_answers(
+    config: dict[str, Any],
+) -> None:
+    def asked(task: str, most: int) -> tuple[int, int]:
+        job = SimpleNamespace(**{**vars(JOB), "task": task})
+        config["probing"]["question_types"]["most"] = most
+        found = JobResources(config, read_specs())
+        return found.probing_mb(job, attempt=1), found.probing_minutes(job, attempt=1)
+
+    config["datasets"]["clevr"] |= {"splits": {"train": 10**5}}
+    few, many = asked("boolean", 1), asked("boolean", 2000)
+    assert few[0] < many[0] and few[1] < many[1]
+    assert asked("has_red", 1) == asked("has_red", 2000)
+    config["extraction"]["spans"] = ["referent"]
+    assert asked("color", 1) == asked("color", 2000)
+
+
 def test_drawn_released_and_unknown_splits_are_counted(config: dict[str, Any]) -> None:
     pictures = sum(config["datasets"]["clevr"]["splits"].values())
     assert sizes(config).rows("clevr") == (pictures, 6 * pictures)

@@ -167,6 +167,20 @@ def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
     assert not any(e.probed for e in plan.verdict.evidence("tiny_clip"))
 
 
+def test_question_types_are_probed_in_images_where_no_region_answers(
+    config: dict[str, Any],
+) -> None:
+    image = ["<results>/extraction/tiny_llava/clevr/image/manifest.json"]
+    for task, spans, expected in (
+        ("boolean", ("cls", "referent"), image),
+        ("color", ("cls", "referent"), []),
+        ("color", ("cls", "last"), image),
+        ("has_red", ("cls", "last"), []),
+    ):
+        probe = SimpleNamespace(model="tiny_llava", dataset="clevr", task=task)
+        assert with_regions(config, *spans).image_manifest(probe) == expected
+
+
 def test_regions_are_read_where_their_spans_are_asked_for(config: dict[str, Any]) -> None:
     assert exam(config).extraction.regions(CLIP) == []
     for spans in (("referent",), ("cls", "other_object")):

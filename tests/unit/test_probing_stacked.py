@@ -32,7 +32,7 @@ def _layers(axes, hidden, width=D):
 def _stack(hidden, penalty=0.02):
     """Return a stack of one probe, and its data."""
     xs, plan = _problem(columns=2)
-    data, _ = stack_inputs(xs[1:], [(plan.train, plan.test)], plan.y[None])
+    data, _ = stack_inputs(xs[1:], [(plan.train, plan.test)], plan.tasks)
     layers = _layers(D, hidden)
     if hidden:  # the output layer starts at zero, where the first layer has no gradient
         layers[1] = (
@@ -96,7 +96,7 @@ def test_every_step_lowers_the_loss(hidden):
 @pytest.mark.parametrize("width", [D, 100])
 def test_principal_axes_change_no_distance_and_no_prediction(width):
     xs, plan = _problem(columns=1, width=width)
-    learnt, held = stack_inputs(xs, [(plan.train, plan.test)], plan.y[None])
+    learnt, held = stack_inputs(xs, [(plan.train, plan.test)], plan.tasks)
     x = (xs[0] - xs[0][plan.train].mean(0)) / xs[0][plan.train].std(0, unbiased=False)
     torch.testing.assert_close(
         learnt.x[0] @ learnt.x[0].T, x[plan.train] @ x[plan.train].T, rtol=1e-3, atol=1e-3
@@ -135,8 +135,8 @@ def test_all_columns_seeds_and_controls_together_equal_one_at_a_time(hidden, mon
 def test_padding_has_no_part_in_training():
     xs, plan = _problem(columns=1)
     parts = [(plan.train, plan.test), (plan.train[:40], plan.test[:20])]
-    both, _ = stack_inputs(xs, parts, plan.y[None])
-    alone, _ = stack_inputs(xs, parts[1:], plan.y[None])
+    both, _ = stack_inputs(xs, parts, plan.tasks)
+    alone, _ = stack_inputs(xs, parts[1:], plan.tasks)
     layers = _layers(D, 0)
     losses = []
     for data in (both, alone):
@@ -164,10 +164,10 @@ def test_standardisation_never_sees_what_is_held_out():
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1234.5])
 def test_a_feature_that_is_constant_where_it_is_learnt_is_only_centred(value):
     xs, plan = _problem(columns=1)
-    plain, plain_held = stack_inputs(xs, [(plan.train, plan.test)], plan.y[None])
+    plain, plain_held = stack_inputs(xs, [(plan.train, plan.test)], plan.tasks)
     # rounding leaves the mean of a constant a little off, and it must not be blown up to a feature
     x = torch.cat([xs[0], torch.full((N, 1), value)], 1)
-    learnt, held = stack_inputs([x], [(plan.train, plan.test)], plan.y[None])
+    learnt, held = stack_inputs([x], [(plan.train, plan.test)], plan.tasks)
     for one, other in ((plain, learnt), (plain_held, held)):
         torch.testing.assert_close(one.x @ one.x.mT, other.x @ other.x.mT, rtol=1e-3, atol=1e-2)
     assert np.isfinite([c.loss for c in search.cross_validate([x], plan, K, 0)]).all()

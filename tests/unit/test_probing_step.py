@@ -27,6 +27,7 @@ SETTINGS = {
     "device": "cpu",
     "folds": 3,
     "bootstrap": 50,
+    "question_types": {"groups": 10, "answers": 3, "items": 10, "most": 64},
 }
 COLUMNS = {"lm.0/last": 5, "lm.1/last": 5, "lm.1/text_mean": 3}  # two widths
 
@@ -78,7 +79,7 @@ def _world(folder: Path, order: np.ndarray | None = None, **changes) -> Path:
     return folder
 
 
-def _argv(world: Path, task="shape", scope="item", **changes) -> list[str]:
+def _argv(world: Path, task="shape", scope="item", image_manifest=(), **changes) -> list[str]:
     settings = json.dumps(SETTINGS | changes)
     paths = {
         "items": world / "items.parquet",
@@ -88,7 +89,8 @@ def _argv(world: Path, task="shape", scope="item", **changes) -> list[str]:
         "predictions": world / "out.predictions.parquet",
     }
     named = {"model": "m", "dataset": "d", "task": task, "settings": settings, "seed": 7, **paths}
-    return [text for flag, value in named.items() for text in (f"--{flag}", str(value))]
+    words = [text for flag, value in named.items() for text in (f"--{flag}", str(value))]
+    return [*words, "--image-manifest", *map(str, image_manifest)]
 
 
 def _run(world: Path, **changes) -> tuple[pa.Table, pa.Table]:

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from eyechart.core import randomness
-from eyechart.data.layouts.clevr.programs import AmbiguousError
+from eyechart.data.layouts.clevr.programs import AmbiguousError, answer, count_values, meaning
+from eyechart.data.layouts.clevr.tasks import answer_text
 from eyechart.rendering.language.programs import node, run
 from eyechart.rendering.language.questions import (
     FAMILIES,
@@ -105,6 +106,31 @@ def test_every_question_is_answered_by_its_own_program():
         texts = [q["question"] for q in questions]
         assert len(set(texts)) == len(texts)
     assert asked > 200
+
+
+def test_a_question_of_one_meaning_is_answered_by_counts_as_by_its_program():
+    examiner = QuestionSampler(list(FAMILIES), balance=True)
+    answered = Counter()
+    for i, scene in enumerate(scenes(60)):
+        counts = count_values(scene, ATTRIBUTES)
+        for question in examiner.ask(randomness.dice("q", i), scene, ONE_EACH):
+            program = question["program"]
+            found = answer(meaning(program), counts)
+            functions = {step["function"].split("_")[0] for step in program}
+            plain = functions <= {"scene", "filter", "count", "exist"}
+            assert (found is not None) == plain
+            assert found is None or answer_text(found) == question["answer"]
+            answered[question["answer"]] += plain
+    assert answered["yes"] > 5 and answered["no"] > 5 and answered["1"] > 5
+
+
+def test_a_meaning_is_the_same_in_every_order_of_filters_and_differs_else():
+    red = node("filter_color", [0], "red"), node("filter_shape", [1], "cube")
+    cube = node("filter_shape", [0], "cube"), node("filter_color", [1], "red")
+    meanings = {meaning([node("scene"), *both, node("exist", [2])]) for both in (red, cube)}
+    assert meanings == {"exist(cube red scene)"}
+    beside = [node("unique", [2]), node("relate", [3], "left"), node("exist", [4])]
+    assert meaning([node("scene"), *red, *beside]) == "exist(relate(left, unique(cube red scene)))"
 
 
 def test_nothing_is_compared_with_itself_in_other_words():

@@ -196,7 +196,7 @@ def test_one_target_asks_for_its_ancestors_only(tmp_path: Path) -> None:
         "install_weights": 1,
         "describe_model": 1,
         "extract_vlm": 2,
-        "write_manifest": 1,
+        "write_manifest": 2,
         "train_probes": 1,
     }
 

@@ -6,6 +6,7 @@ rule train_probes:
         item_table=paths.ITEMS.rule(),
         image_table=paths.IMAGES.rule(),
         manifest=PLAN.manifest,
+        image_manifest=PLAN.image_manifest,
     output:
         metrics=paths.PROBES.rule(),
         predictions=paths.PROBE_PREDICTIONS.rule(),
@@ -31,6 +32,7 @@ rule train_probes:
     shell:
         "python -m eyechart.probing.train_probes --model {wildcards.model}"
         " --dataset {wildcards.dataset} --task {wildcards.task} --items {input.item_table}"
-        " --images {input.image_table} --manifest {input.manifest} --settings {params.settings:q}"
+        " --images {input.image_table} --manifest {input.manifest}"
+        " --image-manifest {input.image_manifest} --settings {params.settings:q}"
         " --seed {params.seed} --output {output.metrics} --predictions {output.predictions}"
         " 2>&1 | tee {log}"

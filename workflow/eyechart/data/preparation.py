@@ -16,6 +16,7 @@ from eyechart.tables import items as schemas
 from eyechart.tables.parquet import write_table
 from eyechart.tables.receipt import Receipt, read_receipt
 
+ANSWERING = 5000  # images of a split, drawn by the seed, whose answers to all questions are known
 Row = dict[str, Any]
 Divide = Callable[[str], str]  # from a group to train or test
 
@@ -103,4 +104,6 @@ def write_tables(
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
     write_table(args.items, table.combine_chunks())
     images = sorted(images, key=lambda row: row["image_id"])
-    write_table(args.images, pa.Table.from_pylist(images, schemas.images_schema(tasks)))
+    answers = {name for row in images for name in row if name.startswith(schemas.ANSWER)}
+    schema = schemas.images_schema(tasks, sorted(answers))
+    write_table(args.images, pa.Table.from_pylist(images, schema))

@@ -58,15 +58,17 @@ def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) 
 
     An encoder has image tasks, and the item tasks that the referent's tokens can answer.
     """
-    settings, layout = config["datasets"][dataset], layout_of(config, dataset)
+    tasks = list(config["datasets"][dataset]["tasks"])
     if specs[model].kind == "vlm":
-        return list(settings["tasks"])
+        return tasks
+    at = (config, dataset)
+    return [task for task in tasks if scope_of(*at, task) == "image" or by_region(*at, task)]
+
+
+def by_region(config: Config, dataset: str, task: str) -> bool:
+    """Return whether an item task is probed at a region of each item that holds its answer."""
     asked = {REFERENT, CENTER} & set(config["extraction"]["spans"])
-    return [
-        task
-        for task in settings["tasks"]
-        if layout.scope(task, settings) == "image" or (asked and layout.by_region(task, settings))
-    ]
+    return bool(asked) and layout_of(config, dataset).by_region(task, config["datasets"][dataset])
 
 
 def put_own_python_first() -> None:

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from eyechart.plan.configuration import by_region, scope_of
 from eyechart.plan.sizes import CPU_FLOPS, GPU_MB, READ_MB_S, Sizes
 from eyechart.plan.training import rendering_settings
 
@@ -36,6 +37,9 @@ COLUMNS_MB = 2000  # train_probes.COLUMN_BYTES, read and converted, and search.S
 # of the linear probe)
 PASSES = {False: 300, True: 60}
 TRAINING_FLOPS = 6  # per parameter and example: forward, and twice that backward
+SOLVER_BYTES = 104  # per parameter: L-BFGS' past steps, and what it works on, as float32
+ANSWERS_MB = 0.04  # the answers of one image to all questions, as Python objects
+ANSWERING = 10000  # images whose answers to all questions are known, about, in two splits
 CLASSES = 11  # of a probe; CLEVR's numbers have as many
 
 Resource = Callable[..., int]
@@ -70,8 +74,9 @@ class JobResources(Sizes):
 
     def dataset_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of a step that holds all questions of a dataset."""
-        _, questions = self.rows(wildcards.dataset)
-        return grow(PROCESS_MB / 4 + questions * ROW_MB, attempt)
+        images, questions = self.rows(wildcards.dataset)
+        answers = min(images, ANSWERING) * ANSWERS_MB
+        return grow(PROCESS_MB / 4 + questions * ROW_MB + answers, attempt)
 
     def dataset_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of a step that handles every question and hashes every image."""
@@ -166,8 +171,10 @@ class JobResources(Sizes):
     def probing_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of one task's probes: columns read, and one column once per fold."""
         column = self.task_rows(wildcards) * self.width(wildcards.model) * 4 / 1e6  # float32
-        folds = self.config["probing"]["folds"]
-        return grow(PROCESS_MB / 4 + COLUMNS_MB + (1 + folds) * column, attempt)
+        probing, folds = self.config["probing"], self.config["probing"]["folds"]
+        parameters = self._question_types(wildcards) * CLASSES * self.width(wildcards.model)
+        types = (1 + probing["seeds"]) * parameters * SOLVER_BYTES / 1e6
+        return grow(PROCESS_MB / 4 + COLUMNS_MB + (1 + folds) * column + types, attempt)
 
     def probing_gpus(self, wildcards: Any) -> int:
         """Return how many GPUs one task's probes need: one, unless they are trained on the CPU."""
@@ -182,8 +189,16 @@ class JobResources(Sizes):
             parameters = hidden * (width + CLASSES) if hidden else width * CLASSES
             flops += TRAINING_FLOPS * parameters * PASSES[hidden > 0]
         runs = self.columns(wildcards.model) * (probing["seeds"] + probing["folds"])
-        work = flops * runs * self.task_rows(wildcards)
+        linear = TRAINING_FLOPS * width * CLASSES * PASSES[False] * self._question_types(wildcards)
+        images = min(self.rows(wildcards.dataset)[0], ANSWERING)
+        work = runs * (flops * self.task_rows(wildcards) + linear * images)
         return _minutes(work / (CPU_FLOPS * self.config["threads"]), attempt)
+
+    def _question_types(self, wildcards: Any) -> int:
+        """Return how many question types of a task are probed at most."""
+        at = (self.config, wildcards.dataset, wildcards.task)
+        asked = scope_of(*at) == "item" and not by_region(*at)
+        return int(self.config["probing"]["question_types"]["most"]) if asked else 0
 
 
 def _minutes(seconds: float, attempt: int) -> int:

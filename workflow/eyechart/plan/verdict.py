@@ -165,9 +165,7 @@ class VerdictPlan:
         return BehaviorPlan(self.config, self.specs)
 
     def _item_tasks(self, model: str, dataset: str) -> tuple[str, ...]:
-        """Return the probed tasks that a VLM has answered; only these are skills."""
-        if self.specs[model].kind == "encoder":
-            return ()
+        """Return the probed tasks about items; only these are skills."""
         tasks = tasks_for(self.config, self.specs, model, dataset)
         return tuple(t for t in tasks if scope_of(self.config, dataset, t) == "item")
 

@@ -19,6 +19,7 @@ from eyechart.plan.checkpoints import Checkpoints
 from eyechart.plan.concepts import ConceptsPlan
 from eyechart.plan.configuration import (
     Config,
+    by_region,
     canonical,
     check_test_shares,
     one_of,
@@ -206,6 +207,13 @@ class WorkflowPlan:
     def manifest(self, wildcards: Any) -> str:
         """Return the manifest of the activations that a task is probed in."""
         return self._manifest(wildcards.model, wildcards.dataset, wildcards.task)
+
+    def image_manifest(self, wildcards: Any) -> list[str]:
+        """Return the manifest of the images of an item task whose question types are probed."""
+        names = {"model": wildcards.model, "dataset": wildcards.dataset}
+        at = (self.config, wildcards.dataset, wildcards.task)
+        asked = scope_of(*at) == "item" and not by_region(*at)
+        return [paths.MANIFEST.rule(**names, scope="image")] if asked else []
 
     def scope_manifests(self, wildcards: Any) -> list[str]:
         """Return the manifests of a model on a dataset: of images, and for a VLM of questions."""

@@ -69,14 +69,14 @@ def read_examples(
     where = f"{path}: task {task!r}, split {split!r}"
     if rows[label].null_count:
         raise UserError(f"{where}: {rows[label].null_count} examples have no label")
-    classes, y = np.unique(_strings(rows[label]), return_inverse=True)
+    classes, y = np.unique(strings(rows[label]), return_inverse=True)
     examples = Examples(
         ids=rows[id_name].to_pylist(),
         y=y.astype(np.int64),
         classes=[str(c) for c in classes],
-        groups=_strings(rows["group"]),
-        types=_strings(rows["type"]),
-        train=_strings(rows[column]) == trains,
+        groups=strings(rows["group"]),
+        types=strings(rows["type"]),
+        train=strings(rows[column]) == trains,
     )
     check_split(
         examples.y, examples.classes, examples.groups, examples.train, folds=folds, where=where
@@ -84,7 +84,22 @@ def read_examples(
     return examples
 
 
-def _strings(column: pa.ChunkedArray) -> np.ndarray:
+def commonest(
+    examples: Examples, types: np.ndarray | None = None, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the commonest class of the training part, for every example that of its type, (n,)."""
+    _, code = np.unique(examples.types if types is None else types, return_inverse=True)
+    code = np.zeros_like(code) if types is None else code
+    weights = np.ones(len(code)) if weights is None else weights
+    counts = np.zeros((code.max() + 1, len(examples.classes)))
+    train = examples.train
+    np.add.at(counts, (code[train], examples.y[train]), weights[train])
+    found: np.ndarray = counts.argmax(1)[code]
+    return found
+
+
+def strings(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column of text as an array, (n,)."""
     return np.array(column.to_pylist(), dtype=np.str_)
 
 

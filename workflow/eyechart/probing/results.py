@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.core.randomness import generator
-from eyechart.probing.examples import Examples
+from eyechart.probing.examples import Examples, commonest
 from eyechart.probing.search import Choice, Fit
 from eyechart.probing.training_plan import Plan
 from eyechart.statistics import testing
@@ -16,6 +16,8 @@ from eyechart.statistics.intervals import paired_interval
 from eyechart.tables.probes import KINDS, PREDICTIONS, PROBES
 
 CONTROLLED = KINDS[:2]  # task and control_type: the rows of a seed in Plan.labels
+EMPTY = {"address": "", "span": "", "probe": ""}
+Tables = tuple[pa.Table, pa.Table]  # metrics, predictions
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ def tabulate(
     names: dict[str, str],
     draws: int,
     seed: int,
-) -> tuple[pa.Table, pa.Table]:
+    weights: np.ndarray | None = None,
+) -> Tables:
     """Return the metrics and the predictions of a task.
 
     Parameters
@@ -48,6 +51,8 @@ def tabulate(
     draws : int
         Of the bootstrap.
     seed : int
+    weights : float, shape (n,), optional
+        Of the examples, where each of their types has a probe of its own.
 
     Returns
     -------
@@ -56,10 +61,11 @@ def tabulate(
     """
     test, y = ~examples.train, examples.y
     groups = examples.groups[test]
-    majority = int(np.bincount(y[examples.train]).argmax())
+    types = None if weights is None else examples.types
+    majority = commonest(examples, types, weights)
     n, own = int(test.sum()), plan.labels[:, :, test]
     truths = np.concatenate([y[test][None], *(own.reshape(-1, n) for _ in outcomes)])
-    guesses = [np.full((1, n), majority), *(o.fit.predictions.reshape(-1, n) for o in outcomes)]
+    guesses = [majority[None, test], *(o.fit.predictions.reshape(-1, n) for o in outcomes)]
     guessed = np.concatenate(guesses)
     correct = truths == guessed  # (m, n_test)
     rng = generator("bootstrap", seed, names["dataset"], names["task"])
@@ -70,15 +76,19 @@ def tabulate(
         "n_test": n,
         "n_classes": len(examples.classes),
         "chance": 1 / len(examples.classes),
+        "n_types": None if types is None else len(np.unique(types)),
     }
-    keys: list[dict[str, Any]] = [{"address": "", "span": "", "probe": "", "kind": "majority"}]
-    keys[0]["train_accuracy"] = float((y[examples.train] == majority).mean())
+    keys: list[dict[str, Any]] = [{**EMPTY, "kind": KINDS[2 if types is None else 3]}]
+    train = examples.train
+    counts = None if weights is None else weights[train]
+    keys[0]["train_accuracy"] = float(np.average((y == majority)[train], weights=counts))
     for o in outcomes:
         for s, seed_of_probe in enumerate(plan.seeds):
             keys += _rows(o, s, seed_of_probe, correct[len(keys) : len(keys) + 2], groups)
     rng = generator("label permutations", seed, names["dataset"], names["task"])
     tasks = [i for i, key in enumerate(keys) if key["kind"] == "task"]
-    p, null = testing.permutation_test(guessed[tasks], y[test], groups, rng)
+    strata = None if types is None else types[test]
+    p, null = testing.permutation_test(guessed[tasks], y[test], groups, rng, strata)
     tests = zip(p.tolist(), testing.benjamini_hochberg(p).tolist(), null.tolist(), strict=True)
     for i, values in zip(tasks, tests, strict=True):
         keys[i] |= dict(zip(("p", "q", "null_accuracy"), values, strict=True))
@@ -88,6 +98,23 @@ def tabulate(
     ]
     metrics = pa.Table.from_pylist(rows, schema=PROBES)
     return metrics, _predictions(metrics, truths, guessed, examples)
+
+
+def unprobed(names: dict[str, str], examples: Examples, reason: str) -> Tables:
+    """Return the tables of a task none of whose question types is probed: a row with the reason."""
+    k = len(examples.classes)
+    row = {**names, **EMPTY, "kind": KINDS[3], "reason": reason, "n_classes": k, "chance": 1 / k}
+    return pa.Table.from_pylist([row], schema=PROBES), PREDICTIONS.empty_table()
+
+
+def together(parts: list[Tables]) -> Tables:
+    """Return tables of one task as one, with q over all of its tests."""
+    metrics, predictions = (pa.concat_tables(tables) for tables in zip(*parts, strict=True))
+    p = metrics["p"].to_numpy()  # NaN where there is no test
+    q = np.full(len(p), np.nan)
+    q[~np.isnan(p)] = testing.benjamini_hochberg(p[~np.isnan(p)])
+    at = metrics.schema.get_field_index("q")
+    return metrics.set_column(at, PROBES.field("q"), pa.array(q, from_pandas=True)), predictions
 
 
 def _rows(

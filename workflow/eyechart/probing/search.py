@@ -64,9 +64,10 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
         Width of the hidden layer; 0: a linear probe.
     """
     parts, choices = plan.parts(), []
-    for own in _chunks(columns, len(parts), 1, plan, classes, hidden):
-        learnt, held = stack_inputs(own, parts, plan.y[None])
-        layers = _start(plan.seeds[:1], own[0].shape[1], hidden, classes, learnt.x)
+    tasks = len(plan.tasks)
+    for own in _chunks(columns, len(parts), tasks, plan, classes, hidden):
+        learnt, held = stack_inputs(own, parts, plan.tasks, plan.weights)
+        layers = _start(plan.seeds[:1] * tasks, own[0].shape[1], hidden, classes, learnt.x)
         choices += _path(learnt, held, layers, len(own), own[0].shape[1])
     return choices
 
@@ -127,9 +128,9 @@ def _to_plateau(stack: ProbeStack, held: Data, columns: int, penalty: float) -> 
 
 def _measured(stack: ProbeStack, held: Data, columns: int) -> tuple[list[float], list[float]]:
     """Return held-out loss and accuracy of each column over its folds."""
-    log_p = torch.log_softmax(_logits(stack, held.x), 2)  # (a, 1, k, m)
-    surprise = -log_p.gather(2, held.y[:, :, None])[:, 0, 0] * held.weight
-    right = (log_p.argmax(2) == held.y)[:, 0] * held.weight
+    log_p = torch.log_softmax(_logits(stack, held.x), 2)  # (a, v, k, m)
+    surprise = -log_p.gather(2, held.y[:, :, None])[:, :, 0] * held.weight
+    right = (log_p.argmax(2) == held.y) * held.weight
     total = held.weight.view(columns, -1).sum(1)
     loss, accuracy = (v.reshape(columns, -1).sum(1) / total for v in (surprise, right))
     return loss.tolist(), accuracy.tolist()
@@ -144,23 +145,28 @@ def refit(
     """
     seeds, variants, n = plan.labels.shape
     labels, back = plan.labels.reshape(-1, n), np.arange(seeds * variants)
+    weights = np.tile(plan.all_weights, (seeds, 1))
     if not hidden:
-        labels, back = np.unique(labels, axis=0, return_inverse=True)
+        both = np.hstack([labels, weights])
+        _, first, back = np.unique(both, axis=0, return_index=True, return_inverse=True)
+        labels, weights = labels[first], weights[first]
     starts = [s for s in plan.seeds for _ in range(variants)] if hidden else [0] * len(labels)
     order = sorted(range(len(columns)), key=lambda c: choices[c].epochs or 0)
     fits: dict[int, Fit] = {}
     chunks = _chunks([columns[c] for c in order], 1, len(labels), plan, classes, hidden)
     for own in chunks:
         chosen = [choices[c] for c in order[len(fits) : len(fits) + len(own)]]
-        learnt, held = stack_inputs(own, [(plan.train, plan.test)], labels)
+        learnt, held = stack_inputs(own, [(plan.train, plan.test)], labels, weights)
         layers = _start(starts, own[0].shape[1], hidden, classes, learnt.x)
         penalty = torch.tensor([[c.penalty] for c in chosen], device=learnt.x.device)
         stack = ProbeStack(layers, ProbeStack.flat(layers), penalty, learnt)
         theta = stack.solve(STEPS, [c.epochs for c in chosen])
         stack = ProbeStack(layers, theta, penalty, learnt)
-        guesses = [_logits(stack, d.x).argmax(2).cpu().numpy()[:, back] for d in (held, learnt)]
-        right = (guesses[1] == learnt.y.cpu().numpy()[:, back]).mean(2)
-        for c, guess, accuracy in zip(order[len(fits) :], guesses[0], right, strict=False):
+        guesses, known = (_logits(stack, d.x).argmax(2) for d in (held, learnt))
+        share = learnt.weight.double() / learnt.weight.sum(2, keepdim=True)
+        right = ((known == learnt.y) * share).sum(2)
+        found = (values.cpu().numpy()[:, back] for values in (guesses, right))
+        for c, guess, accuracy in zip(order[len(fits) :], *found, strict=False):
             shape = (seeds, variants)
             fits[c] = Fit(guess.reshape(*shape, -1), accuracy.reshape(shape))
     return [fits[c] for c in range(len(columns))]

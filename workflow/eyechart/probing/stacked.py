@@ -196,11 +196,10 @@ class ProbeStack:
         params = self._layers(theta)
         hidden, logits = self._forward(params, self.x)
         log_p = torch.log_softmax(logits, 2)
-        weight = self.weight[:, None]
-        loss = -(log_p.gather(2, self.y[:, :, None])[:, :, 0] * weight).sum(-1)
+        loss = -(log_p.gather(2, self.y[:, :, None])[:, :, 0] * self.weight).sum(-1)
         grad = log_p.exp_()
         grad.scatter_add_(2, self.y[:, :, None], torch.full_like(grad[:, :, :1], -1))
-        grad *= weight[:, :, None]  # (a, v, k, n)
+        grad *= self.weight[:, :, None]  # (a, v, k, n)
         parts: list[Tensor] = []
         if hidden is not None:
             flat = grad.flatten(0, 1)  # (a·v, k, n)

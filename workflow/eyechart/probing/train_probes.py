@@ -6,7 +6,7 @@ Writes the metrics table and, beside it, every test prediction.
     python -m eyechart.probing.train_probes --model tiny_llava --dataset clevr --task color \
         --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet \
-        --manifest results/extraction/tiny_llava/clevr/item/manifest.json \
+        --manifest results/extraction/tiny_llava/clevr/item/manifest.json --image-manifest \
         --settings "$SETTINGS" --seed 7 \
         --output results/probing/tiny_llava/clevr/color.parquet \
         --predictions results/probing/tiny_llava/clevr/color.predictions.parquet
@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from eyechart.core.address import REGION_SPANS
 from eyechart.core.device import device_of
 from eyechart.core.errors import UserError
-from eyechart.core.step import Json, command
-from eyechart.probing import controls, search
+from eyechart.core.step import Json, Paths, command
+from eyechart.probing import controls, question_types, search
 from eyechart.probing.examples import (
     Examples,
     pooled_columns,
@@ -32,7 +33,7 @@ from eyechart.probing.examples import (
     read_inputs,
     read_rows,
 )
-from eyechart.probing.results import Outcome, tabulate
+from eyechart.probing.results import Outcome, Tables, tabulate, together, unprobed
 from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
 from eyechart.tables.activations import read_manifest
@@ -122,6 +123,40 @@ def _of_one_width(columns: list[dict[str, Any]], n: int) -> Iterator[list[dict[s
         yield from (alike[i : i + size] for i in range(0, len(alike), size))
 
 
+def by_type(
+    manifest: Path,
+    tables: tuple[Path, Path],
+    examples: Examples,
+    names: dict[str, str],
+    settings: dict[str, Any],
+    seed: int,
+) -> Tables:
+    """Return the tables of a probe per question type on activations of the images alone.
+
+    Parameters
+    ----------
+    manifest : Path
+        Of the images' activations.
+    tables : tuple of Path
+        Items and images.
+    examples : Examples
+        Of the whole task.
+    """
+    if not pooled_columns(read_manifest(manifest)):
+        reason = "extraction.spans has none of the image alone, such as image_mean"
+        return unprobed(names, examples, reason)
+    chosen = settings["question_types"]
+    pairs = question_types.read_pairs(*tables, examples, settings["split"], chosen)
+    if isinstance(pairs, str):
+        return unprobed(names, examples, pairs)
+    seeds, folds = settings["seeds"], settings["folds"]
+    images, plan, own = question_types.plans(pairs, names["task"], seed, seeds, folds)
+    outcomes = train(manifest, images, plan, {"linear": {}}, device_of(settings["device"]))
+    outcomes = question_types.to_pairs(outcomes, pairs, plan)
+    draws = settings["bootstrap"]
+    return tabulate(outcomes, pairs.examples, own, names, draws, seed, pairs.weights)
+
+
 @command
 def main(
     *,
@@ -132,6 +167,7 @@ def main(
     items: Path,
     images: Path,
     manifest: Path,
+    image_manifest: Paths,
     output: Path,
     predictions: Path,
     seed: int,
@@ -143,7 +179,10 @@ def main(
     plan = plan_of(examples, task, seed, settings["seeds"], folds)
     outcomes = train(manifest, examples, plan, settings["probes"], device)
     names = {"model": model, "dataset": dataset, "task": task, "scope": scope}
-    metrics, predicted = tabulate(outcomes, examples, plan, names, settings["bootstrap"], seed)
+    found = [tabulate(outcomes, examples, plan, names, settings["bootstrap"], seed)]
+    if image_manifest and not any(o.column["span"] in REGION_SPANS for o in outcomes):
+        found.append(by_type(image_manifest[0], (items, images), examples, names, settings, seed))
+    metrics, predicted = together(found)
     write_table(predictions, predicted)
     write_table(output, metrics)
 

@@ -1,6 +1,6 @@
 """What a task's probes are trained on: folds, labels of task and controls, standardised inputs."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -19,18 +19,28 @@ class Plan:
     folds : list of ndarray of int
         The training rows held out by each fold.
     labels : int64, shape (s, v, n)
-        By seed, row 0 the task, the others the controls.
+        By seed, first the t tasks, then as many controls of each kind.
+    weights : float, shape (t, n)
+        Of the examples of each task; by default there is one task, and all count alike. In a
+        control, those that count at all count alike.
     """
 
     seeds: list[int]
     folds: list[np.ndarray]
     labels: np.ndarray
+    weights: np.ndarray = field(default_factory=lambda: np.ones((1, 1)))
 
     @property
-    def y(self) -> np.ndarray:
-        """The labels of the task, (n,)."""
-        task: np.ndarray = self.labels[0, 0]
-        return task
+    def tasks(self) -> np.ndarray:
+        """The labels of the tasks, (t, n)."""
+        tasks: np.ndarray = self.labels[0, : len(self.weights)]
+        return tasks
+
+    @property
+    def all_weights(self) -> np.ndarray:
+        """The weights of tasks and controls, (v, n or 1)."""
+        controls = self.labels.shape[1] // len(self.weights) - 1
+        return np.concatenate([self.weights, *[(self.weights > 0).astype(float)] * controls])
 
     def parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return (rows to train on, rows held out) of each fold."""
@@ -49,20 +59,23 @@ class Plan:
 
 @dataclass
 class Data:
-    """Inputs (float32), labels (int64), weights (0 for padding, else 1) of stacked probes."""
+    """Inputs (float32), labels (int64), weights (0 for padding) of stacked probes."""
 
     x: Tensor  # (a, n, d), on the principal axes of what is trained on
     variance: Tensor  # (a, d), along these axes
     y: Tensor  # (a, v, n)
-    weight: Tensor  # (a, n)
+    weight: Tensor  # (a, v or 1, n)
 
     def keep(self, chosen: Tensor) -> "Data":
         """Return only the chosen members of axis ``a`` (bool, shape (a,))."""
-        return Data(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Data(*(getattr(self, own.name)[chosen] for own in fields(self)))
 
 
 def stack_inputs(
-    columns: list[Tensor], parts: list[tuple[np.ndarray, np.ndarray]], labels: np.ndarray
+    columns: list[Tensor],
+    parts: list[tuple[np.ndarray, np.ndarray]],
+    labels: np.ndarray,
+    weights: np.ndarray = np.ones((1, 1)),  # noqa: B008
 ) -> tuple[Data, Data]:
     """Return what every column's members are trained on, and what they are evaluated on.
 
@@ -76,6 +89,7 @@ def stack_inputs(
     parts : list of (ndarray of int, ndarray of int)
         Rows to train on and rows held out, one pair per member of a column.
     labels : int64, shape (v, n)
+    weights : float, shape (v or 1, n)
 
     Returns
     -------
@@ -85,6 +99,10 @@ def stack_inputs(
     device = columns[0].device
     (rows, weight), (held, held_weight) = (_padded([p[i] for p in parts], device) for i in (0, 1))
     y = torch.from_numpy(labels).to(device)
+    counts = torch.from_numpy(
+        np.broadcast_to(weights, (len(weights), y.shape[1])).astype(np.float32)
+    )
+    counts = counts.to(device)
     found = [
         _rotated(column[rows[i]], column[held[i]], weight[i])
         for column in columns
@@ -94,8 +112,8 @@ def stack_inputs(
     c = len(columns)
     both = ((x, rows, weight), (held_x, held, held_weight))
     learnt, tested = (
-        Data(inputs, variance, y[:, own].transpose(0, 1).repeat(c, 1, 1), share.repeat(c, 1))
-        for inputs, own, share in both
+        Data(inputs, variance, *(t.transpose(0, 1).repeat(c, 1, 1) for t in (y[:, own], known)))
+        for inputs, own, known in ((x, own, counts[:, own] * there) for x, own, there in both)
     )
     return learnt, tested
 

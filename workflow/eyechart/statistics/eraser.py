@@ -7,7 +7,8 @@ eraser
 
 makes cov(r(x), z) zero on the vectors it was fitted on, whatever S is, so no linear classifier does
 better than a constant there. If S is the covariance of the vectors that will be erased, of which
-those with a class may be a small part, no other affine map that does so changes them less.
+those with a class may be a small part, no other affine map that does so changes them less. Of
+vectors at several places, P projects onto the columns of all, so it is zero at each.
 """
 
 from __future__ import annotations
@@ -39,10 +40,12 @@ class Eraser:
 
 
 def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
-    """Return the eraser of the classes ``labels`` (n,) of vectors ``x`` (n, d).
+    """Return the eraser of the classes ``labels`` (n,) of vectors ``x``.
 
     Parameters
     ----------
+    x : shape (n, d), or (n, l, d)
+        One vector of each example, or one at each of l places.
     covariance : shape (d, d)
         Of the vectors that will be erased.
 
@@ -52,17 +55,18 @@ def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
         If there is a single class, or the means of the classes do not differ.
     """
     x = np.asarray(x, dtype=np.float64)
+    x = x if x.ndim == 3 else x[:, None]
     classes, y = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"a single class {str(classes[0])!r}")
-    mean = x.mean(axis=0)
     z = np.eye(len(classes))[y]
-    between = (x - mean).T @ (z - z.mean(axis=0)) / len(x)  # (d, k)
+    between = np.einsum("nld,nk->dlk", x - x.mean(axis=0), z - z.mean(axis=0)) / len(x)
+    between = between.reshape(x.shape[-1], -1)
     values, axes = np.linalg.eigh(covariance)
     if values[-1] <= 0 or not between.any():
         raise ValueError("the vectors do not differ by class")
     values = np.maximum(values, values[-1] * NOTHING)
     whiten, colour = ((axes * values**power) @ axes.T for power in (-0.5, 0.5))
     columns, sizes, _ = np.linalg.svd(whiten @ between, full_matrices=False)
-    columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 differ from zero
-    return Eraser(colour @ columns @ columns.T @ whiten, mean)
+    columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 of a place differ from zero
+    return Eraser(colour @ columns @ columns.T @ whiten, x.mean(axis=(0, 1)))

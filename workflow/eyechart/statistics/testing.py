@@ -12,7 +12,11 @@ _AT_ONCE = 500  # permutations in memory
 
 
 def permutation_test(
-    predictions: np.ndarray, truth: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+    predictions: np.ndarray,
+    truth: np.ndarray,
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return each probe's one-sided p that its predictions know the labels, and accuracy without.
 
@@ -26,6 +30,8 @@ def permutation_test(
         Class codes.
     groups : str, shape (n,)
     rng : numpy.random.Generator
+    strata : str, shape (n,), optional
+        Labels change places only between rows of one stratum.
 
     Returns
     -------
@@ -38,15 +44,18 @@ def permutation_test(
     exact where all groups have one size. Labels of larger groups may straddle two smaller ones.
     """
     _, code = np.unique(groups, return_inverse=True)
-    order = np.argsort(code, kind="stable")
-    code, truth, predictions = code[order], truth[order], predictions[:, order]
+    strata = np.zeros(len(groups)) if strata is None else strata
+    _, stratum = np.unique(strata, return_inverse=True)
+    order = np.lexsort((code, stratum))
+    code, stratum = code[order], stratum[order]
+    truth, predictions = truth[order], predictions[:, order]
     classes = np.unique(truth)
     said = [(c, (predictions == c).astype(np.float32)) for c in classes]
     observed = (predictions == truth).sum(1)
     reached, total = np.zeros(len(predictions)), np.zeros(len(predictions))
     for start in range(0, PERMUTATIONS, _AT_ONCE):
         draws = min(_AT_ONCE, PERMUTATIONS - start)
-        ranks = rng.random((draws, code.max() + 1))[:, code]  # of each row's group
+        ranks = rng.random((draws, code.max() + 1))[:, code] + stratum  # of each row's group
         labels = truth[np.argsort(ranks, axis=1, kind="stable")]  # (draws, n)
         right = np.sum([one @ (labels == c).T.astype(np.float32) for c, one in said], axis=0)
         reached += (right >= observed[:, None]).sum(1)

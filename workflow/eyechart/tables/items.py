@@ -1,5 +1,7 @@
 """The two tables of a dataset: items and images."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from eyechart.tables.parquet import schema
@@ -23,7 +25,8 @@ answer: The true choice, or the reference text; null where nobody knows it
 task: Name of the task
 type: Input type of the control task of Hewitt & Liang: equal types get equal random labels
 pair: Name of the pair of items that is scored together; null outside pairs
-meta: Whatever else the dataset says of the item, as JSON
+meta: Whatever else the dataset says of the item, as JSON; `asks` is a question's meaning, the same
+  in all wordings
 """
 
 IMAGES = schema(
@@ -40,14 +43,19 @@ width, height (px): Size of the image
 type: Input type of the control task, for tasks about images
 label/<task> (string): One column per task about images: its label; null where the task does not ask
   this image
+answer/<question> (string): One column per question that is asked of several images and has no
+  region (`exist(cube red)`), where the dataset knows it: the answer on this image
 """
 
 # split rule -> (column, value that trains, value that is tested)
 SPLIT_RULES = {"official": ("split", "train", "val"), "group": ("group_split", "train", "test")}
-LABEL = "label/"
+LABEL, ANSWER = "label/", "answer/"
 
 
-def images_schema(tasks: list[str]) -> pa.Schema:
-    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task."""
-    fields = list(IMAGES) + [pa.field(LABEL + task, pa.string()) for task in tasks]
-    return pa.schema(fields)
+def images_schema(tasks: list[str], answers: Iterable[str] = ()) -> pa.Schema:
+    """Return the schema of images.parquet, with a string column ``label/<task>`` per image task.
+
+    ``answers`` are names of columns ``answer/<question>``.
+    """
+    names = [*(LABEL + task for task in tasks), *answers]
+    return pa.schema([*IMAGES, *(pa.field(name, pa.string()) for name in names)])

@@ -2,7 +2,7 @@
 
 from eyechart.tables.parquet import schema
 
-KINDS = ("task", "control_type", "majority")
+KINDS = ("task", "control_type", "majority", "majority_type")
 
 _KEY = ("address span probe: string", "seed: int32", "kind: string")
 
@@ -12,15 +12,26 @@ PROBES = schema(
     "n_train n_test n_classes: int32",
     "chance accuracy ci_low ci_high train_accuracy cv_accuracy selectivity: float64",
     "selectivity_low selectivity_high null_accuracy p q penalty: float64",
-    "epochs: int32",
+    "epochs n_types: int32",
+    "reason: string",
 )
-"""One row per address, span, probe, seed and kind. In rows of kind `majority` address, span and
-probe are empty.
+"""One row per address, span, probe, seed and kind. In rows of kind `majority` and `majority_type`
+address, span and probe are empty.
+A question without a region (`exist`, `count`, presence) is answered by an encoder only if its type
+is given: "are there red cubes?" is a property of the image, "the answer" is not. So an item task of
+a model that answers, whose items have no region, is also probed where activations depend on the
+image alone, by one linear probe per question type, all with one penalty. These rows have `n_types`;
+their address says the stage (`vision.*`: encoder; `connector`; `lm.*`: image tokens) and their span
+is one of the image (`image_mean`, `cls`). Their test items, a part of those of the other rows, are
+those of a type that has a probe; the same in all of them. Beside them is one row of kind
+`majority_type`, the floor on the same items. If there are no such probes, `reason` says why.
 
 scope: `image`: activations of images; `item`: of images and prompts
 probe: `linear` or `mlp`
 seed: Seed of the probe's initial weights and random labels
-kind: `task`; `control_type`: random labels per input type; `majority`: commonest label
+kind: `task`; `control_type`: random labels per input type (with `n_types`: of the image, drawn for
+  each question type); `majority`: commonest label; `majority_type`: commonest label of each
+  question type in the training part
 n_train: Rows of the training part
 n_test: Rows of the test part
 n_classes: Number of labels
@@ -36,12 +47,15 @@ q: `p`, corrected over the task rows of the file (Benjamini–Hochberg)
 penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validation
 epochs: Passes over the training part until the held-out loss was on a plateau, chosen by
   cross-validation; null for `linear`, which is trained to its optimum
+n_types: Question types with a probe of their own; null where one probe answers all items
+reason: Why no question type is probed, a sentence; only in the row of kind `majority_type`, whose
+  accuracy and predictions are then missing; null where types are probed
 """
 
 PREDICTIONS = schema(*_KEY, "id truth prediction: string")
 """One row per address, span, probe, seed, kind and row of the test part.
 
-probe: `linear` or `mlp`; empty for `majority`
+probe: `linear` or `mlp`; empty for `majority` and `majority_type`
 seed: Seed of the probe
 kind: As in the table of probes
 id: `item_id` or `image_id`, as the scope says

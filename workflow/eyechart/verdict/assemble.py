@@ -10,7 +10,7 @@ import polars as pl
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
 from eyechart.tables.readouts import TASKS
-from eyechart.tables.verdict import PATTERN, QUESTION, SIX, STAGES
+from eyechart.tables.verdict import PATTERN, POSITION, QUESTION, SIX, STAGES
 from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.candidates import candidates
 from eyechart.verdict.evidence import Skill, StageEvidence
@@ -158,8 +158,10 @@ def _skill(
     changed = responses.get("changed")
     looks = source.looks.get(task, ()) if responses else ()
     answered = len(source.items.filter(task=task).join(source.responses, on="item_id", how="semi"))
+    unknown = source.probes[task].unknown if task in source.probes else ""
     return Skill(
-        source.dataset, task, band, seen, groups, chance, ordered, changed, looks, answered
+        *(source.dataset, task, band, seen, groups, chance, ordered, changed, looks, answered),
+        unknown=unknown,
     )
 
 
@@ -181,7 +183,11 @@ def _probed(
     asked = max(floor, float(blind.right.mean())) if blind else floor
     return {
         stage: StageEvidence(
-            right[stage], address, "probe", floor if stage in ("encoder", "connector") else asked
+            right[stage],
+            address,
+            "probe",
+            floor if stage in ("encoder", "connector") else asked,
+            bound=probed.typed and stage not in POSITION,
         )
         for stage, (address, _) in probed.stages.items()
     }

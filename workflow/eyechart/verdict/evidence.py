@@ -33,6 +33,8 @@ class StageEvidence:
         question alone.
     groups : str, shape (n,), or None
         Of items that cannot be paired with the skill's own; None: the same items.
+    bound : bool
+        Whether more training would find more, so that a low value shows nothing.
     """
 
     right: np.ndarray
@@ -40,6 +42,7 @@ class StageEvidence:
     evidence: str
     floor: float
     groups: np.ndarray | None = None
+    bound: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Skill:
         If its items are answered in steps, how many are planned up to each; else empty.
     answered : int
         How many of these items were answered.
+    unknown : str
+        Why the stages before the answer position are unknown, or nothing.
     """
 
     dataset: str
@@ -73,6 +78,7 @@ class Skill:
     changed: np.ndarray | None = None
     looks: tuple[int, ...] = ()
     answered: int = 0
+    unknown: str = ""
 
     @property
     def look(self) -> int:
@@ -91,6 +97,7 @@ class Findings:
     decisive: str = "encoder"  # the stage that represents the encoder
     read: bool = True  # whether that stage was read from features and is not a response
     probed: bool = False  # whether it was read by a trained probe
+    bounds: frozenset[str] = frozenset()  # stages of which a low value shows nothing
 
 
 def thresholds_of(skill: Skill, thresholds: VerdictThresholds) -> VerdictThresholds:
@@ -179,8 +186,10 @@ def measure(
     estimates = {}
     for name, stage in stages.items():
         groups = skill.groups if stage.groups is None else stage.groups
-        estimates[name] = estimate(stage.right, groups, stage.floor, thresholds)
+        found = estimate(stage.right, groups, stage.floor, thresholds)
+        estimates[name] = replace(found, at_most=1.0) if stage.bound else found
     decisive = "alone" if kind == "encoder" and "alone" in stages else "encoder"
     evidence = stages[decisive].evidence if decisive in stages else "answer"
     read, probed = evidence != "answer", evidence == "probe"
-    return Findings(estimates, tests, changed, kind, decisive, read, probed)
+    bounds = frozenset(name for name, stage in stages.items() if stage.bound)
+    return Findings(estimates, tests, changed, kind, decisive, read, probed, bounds)

@@ -12,15 +12,16 @@ WAY = ("encoder", "connector", "lm_best", "position_best", "sighted")
 def steps(found: Findings) -> list[Loss]:
     """Return the steps that were measured.
 
-    What the image tokens lose from block to block matters only where the answer position does not
-    have it, so that step needs that stage. Where that stage was read, the step to the answer starts
-    from it.
+    Nothing is lost to a stage of which a low value shows nothing. What the image tokens lose from
+    block to block matters only where the answer position does not have it, so that step needs that
+    stage. Where that stage was read, the step to the answer starts from it.
     """
     placed = "position_best" in found.estimates
     return [
         loss
         for loss in LOSSES
         if loss.test in found.tests
+        and COMPARISONS[loss.test][1] not in found.bounds
         and (placed or loss.test != "lm_kept")
         and not (placed and loss.test == "lm_sighted")
     ]

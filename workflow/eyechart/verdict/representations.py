@@ -40,12 +40,18 @@ class ProbeResults:
     ids : str, shape (n,)
     stages : by stage, the address and span that stand for it and whether each item is right (n,)
     majority : float, shape (n,)
-        Whether the commonest answer of the training part is right.
+        Whether the commonest answer of the training part is right, or that of the item's type.
+    typed : bool
+        Whether image tokens have a probe per question type.
+    unknown : str
+        Why image tokens could not be probed without a region, or nothing.
     """
 
     ids: np.ndarray
     stages: dict[str, tuple[str, np.ndarray]]
     majority: np.ndarray
+    typed: bool = False
+    unknown: str = ""
 
 
 def read_readouts(path: Path, items: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +97,8 @@ def read_probes(
 
     Linear probes are taken if there are any: what only a deeper probe finds may be of no use to
     what follows, and a linear eraser leaves it. Image tokens are read at the item's region where it
-    has one, otherwise over the image. Of several candidates the one with the highest accuracy in
+    has one, otherwise over the image; if they have a probe per question type, only items of such
+    types are read, at every stage. Of several candidates the one with the highest accuracy in
     cross-validation on the training part is taken; the test part chooses nothing.
 
     Parameters
@@ -114,6 +121,7 @@ def read_probes(
     for column, value in (("model", model), ("dataset", dataset)):
         for other in rows.filter(pl.col(column) != value)[column].unique():
             raise UserError(f"{path}: {column} is {other!r}, expected {value!r}")
+    unknown = rows["reason"].drop_nulls().to_list()
     rows = rows.filter(pl.col("kind") == "task", pl.col("scope") == "item")
     chosen = _candidates(rows.to_dicts(), encoder)
     if not chosen:
@@ -122,7 +130,9 @@ def read_probes(
     right = predictions.with_columns(
         right=(pl.col("truth") == pl.col("prediction")).cast(pl.Float64)
     )
-    majority = right.filter(kind="majority")
+    typed = any(row["n_types"] for part in chosen.values() for row in part)
+    majority = right.filter(kind="majority_type" if typed else "majority")
+    right = right.join(majority.select("id"), on="id", how="semi", maintain_order="left")
     by_probe = right.filter(kind="task").partition_by(KEY, as_dict=True)
     stages = {}
     for stage, part in chosen.items():
@@ -135,7 +145,8 @@ def read_probes(
             )
         stages[stage] = (name, own["right"].to_numpy())
     return rows["task"][0], ProbeResults(
-        majority["id"].to_numpy(), stages, majority["right"].to_numpy()
+        *(majority["id"].to_numpy(), stages, majority["right"].to_numpy()),
+        *(typed, unknown[0] if unknown else ""),
     )
 
 

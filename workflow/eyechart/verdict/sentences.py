@@ -222,6 +222,15 @@ def _missing(skill: Skill, found: Findings) -> str:
         return f"; the encoder answered {len(stage.right)} other items of this pattern"
     if found.kind == "encoder":
         return ""
+    if "sighted" not in skill.stages:
+        return "; it has no responses"
+    return _unread(skill) or ("" if "blind" in skill.stages else "; it has no blind responses")
+
+
+def _unread(skill: Skill) -> str:
+    """Return the text on stages before the answer that were not read."""
+    if skill.unknown:
+        return f"; encoder and connector are unknown: {skill.unknown.rstrip('.')}"
     if skill.band == QUESTION and "encoder" not in skill.stages:
         return (
             "; encoder and connector are unknown: the items have no region "
@@ -229,6 +238,4 @@ def _missing(skill: Skill, found: Findings) -> str:
         )
     if skill.band == PATTERN and "lm_best" not in skill.stages:
         return "; no address was read, so it is unknown where it is lost"
-    if "sighted" not in skill.stages:
-        return "; it has no responses"
-    return "" if "blind" in skill.stages else "; it has no blind responses"
+    return ""

@@ -1,8 +1,10 @@
 """Derive a model whose connector loses a concept: an affine eraser behind its last linear layer.
 
 The eraser (``statistics.eraser``) is fitted on the connector's outputs for training images: for
-each item of the task ``concept`` with a region, the mean of the image tokens in it, by area; the
-class is the item's answer, and the covariance that of all tokens of these images.
+each item of the task ``concept`` with a region, the mean of the image tokens in it, by area, and
+the tokens at its middle and one token to each side, since single tokens carry the concept in
+another way than their mean; the class is the item's answer, and the covariance that of all tokens
+of these images.
 
 r(x) = x - A (x - m) after y = W h + b is the layer with weights (I - A) W and bias (I - A) b + A m,
 so every image token loses the concept. Exact wherever nothing follows or bypasses that layer, which
@@ -36,8 +38,8 @@ from eyechart.models.hooks import pass_mode
 from eyechart.statistics.eraser import Eraser, fit
 from eyechart.tables.items import SPLIT_RULES
 from eyechart.tables.parquet import read_table
-from eyechart.tables.regions import CANVAS, REF, Region, read_regions
-from eyechart.tables.token_boxes import shown_weights
+from eyechart.tables.regions import CANVAS, REF, Region, point, read_regions
+from eyechart.tables.token_boxes import edges_of, shown_weights
 
 BATCH = 16  # images per pass
 CLOSE = 1e-3  # of the largest output
@@ -121,9 +123,9 @@ def referents(items: str, images: str, regions: str, split: str, *, task: str) -
 
 
 def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean image token of each region (n, d), and the covariance (d, d) of all tokens.
+    """Return the image tokens at the places of each region (n, l, d), and the covariance of all.
 
-    Each image is encoded once; float64.
+    Each image is encoded once; float64; the covariance is (d, d).
     """
     paths = sorted({one.path for one in of})
     found: dict[str, np.ndarray] = {}
@@ -139,6 +141,22 @@ def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.nda
             hidden = one.features.double().cpu().numpy()
             count, total = count + len(hidden), total + hidden.sum(axis=0)
             square = square + hidden.T @ hidden
-            found |= {r.item: shown_weights(places, [r.region]) @ hidden for r in here}
+            for one_of in here:
+                weights = [shown_weights(places, [p]) for p in around(one_of.region, places)]
+                found[one_of.item] = np.stack(weights) @ hidden
     mean = total / count
     return np.stack([found[one.item] for one in of]), square / count - np.outer(mean, mean)
+
+
+def around(region: Region, places: np.ndarray) -> list[Region]:
+    """Return a region, its middle, and the points one token to each side of that."""
+    left, top, right, bottom = edges_of(places)
+    wide, high = float(np.nanmedian(right - left)), float(np.nanmedian(bottom - top))
+    x, y = region.middle
+    steps = ((0, 0), (wide, 0), (-wide, 0), (0, high), (0, -high))
+    ends = np.nanmin(left), np.nanmax(right), np.nanmin(top), np.nanmax(bottom)
+    inside = [
+        (float(np.clip(x + right, *ends[:2])), float(np.clip(y + down, *ends[2:])))
+        for right, down in steps
+    ]
+    return [region, *(point(REF, *at) for at in inside)]

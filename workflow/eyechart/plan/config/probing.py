@@ -30,6 +30,15 @@ class Probes(Section):
         return self
 
 
+class QuestionTypes(Section):
+    """When a question without a region is asked of images alone, by a probe per question type."""
+
+    groups: Count = setting(30, "fewest training groups of a type that has a probe")
+    answers: Count = setting(5, "and fewest of these groups with each of two answers")
+    items: Count = setting(30, "fewest test items of such types; with fewer no type is probed")
+    most: Count = setting(64, "most types of a task, those with most test items")
+
+
 class Probing(Section):
     """How probes are trained and tested."""
 
@@ -47,3 +56,4 @@ class Probing(Section):
     seeds: Count = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     probes: Probes = nested("the kinds of probe; null switches one off")
+    question_types: QuestionTypes = nested("questions asked of images alone, by their type")

@@ -14,17 +14,18 @@ Writes: ``items.parquet`` (one row per question), ``images.parquet`` (one row pe
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.core.randomness import dice
+from eyechart.core.randomness import dice, seed_for
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.layouts.base import require
 from eyechart.data.layouts.clevr import layout, tasks
-from eyechart.data.layouts.clevr.programs import Program, referent
+from eyechart.data.layouts.clevr.programs import Program, answer, count_values, meaning, referent
 from eyechart.data.preparation import Divide, Row
 from eyechart.tables import items as schemas
 from eyechart.tables.regions import OTHER, REF, Region, about_image, box, point, write_regions
@@ -94,6 +95,8 @@ def _item(question: Row, name: str, image: Row, where: str) -> Row:
         "program_length": len(program),
         "last_function": program[-1]["function"],
     }
+    if task not in tasks.ATTRIBUTES:
+        meta["asks"] = meaning(program)
     return preparation.about(image) | {
         "item_id": name,
         "prompt": question["question"],
@@ -168,6 +171,23 @@ def place(scene: Row, number: int, name: str) -> Region:
     )
 
 
+def add_answers(images: list[Row], scenes: dict[str, Row], questions: Iterable[str]) -> None:
+    """Add to images what they answer to questions that only count objects.
+
+    Parameters
+    ----------
+    images : rows of all images
+    scenes : of those that get answers, by image
+    questions : the meanings of all questions that are asked, of any split
+    """
+    by_image = {row["image_id"]: row for row in images}
+    names = {question: schemas.ANSWER + question for question in questions}
+    for name, scene in scenes.items():
+        counts = count_values(scene, tasks.ATTRIBUTES)
+        row = {column: tasks.answer_text(answer(q, counts)) for q, column in names.items()}
+        by_image[name].update(row)
+
+
 @command
 def main(args: preparation.WithRegions) -> None:
     """Write the tables."""
@@ -176,14 +196,20 @@ def main(args: preparation.WithRegions) -> None:
     images: list[Row] = []
     items: list[pa.Table] = []
     regions: list[Row] = []
+    questions: set[str] = set()
+    answering: dict[str, Row] = {}
     for split in args.settings["splits"]:
         of_split = image_rows(root, split, divide)
         preparation.add_image_facts(root, of_split, receipt)
         asked, programs = item_rows(root, split, of_split)
         scenes = _scenes(root, split, of_split)
         regions += region_rows(scenes, asked, programs, args.dataset, args.seed)
+        questions |= {json.loads(item["meta"]).get("asks", "") for item in asked}
+        drawn = sorted(scenes, key=lambda name: seed_for("answers", args.dataset, args.seed, name))
+        answering |= {name: scenes[name] for name in drawn[: preparation.ANSWERING]}
         items.append(preparation.as_items(asked))
         images += of_split
+    add_answers(images, answering, {q for q in questions if answer(q, Counter()) is not None})
     preparation.write_tables(args, items, images, tasks.IMAGE_TASKS)
     write_regions(args.regions, regions)
 

@@ -5,11 +5,16 @@ earlier nodes; the last node returns the answer. Names and semantics are CLEVR's
 2017, supplement B), so CLEVR's question engine computes the same answers.
 """
 
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Collection
+from itertools import combinations
 from typing import Any
 
 Node = dict[str, Any]
 Program = list[Node]
+
+_PLAIN = re.compile(r"(?P<function>count|exist)\((?P<values>(\w+ )*)scene\)")
 
 
 class AmbiguousError(Exception):
@@ -46,6 +51,41 @@ def referent(program: Program, scene: dict[str, Any]) -> int | None:
         return None
     found: int = execute(program[: asked + 1], scene)[-1]
     return found
+
+
+def meaning(program: Program, at: int = -1) -> str:
+    """Return what a program asks, in one way for all wordings and orders of its filters.
+
+    Example
+    -------
+    "Are there any red cubes?" is ``exist(cube red scene)``.
+    """
+    node, values = program[at], []
+    while node["function"].startswith("filter_"):
+        values += node["value_inputs"]
+        node = program[node["inputs"][0]]
+    inner = [*node["value_inputs"], *(meaning(program, i) for i in node["inputs"])]
+    own = f"{node['function']}({', '.join(inner)})" if inner else node["function"]
+    return " ".join([*sorted(values), own])
+
+
+def answer(question: str, counts: Counter[str]) -> Any:
+    """Return what a scene with these counts answers to a :func:`meaning`.
+
+    Result: a number or a bool; None unless it only counts, or asks for, objects with some values.
+    """
+    match = _PLAIN.fullmatch(question)
+    if not match:
+        return None
+    number = counts[match["values"].strip()]
+    return number if match["function"] == "count" else number > 0
+
+
+def count_values(scene: dict[str, Any], attributes: Collection[str]) -> Counter[str]:
+    """Return how many objects of a scene have each combination of values, such as ``cube red``."""
+    own = [sorted(str(thing[name]) for name in attributes) for thing in scene["objects"]]
+    sizes = range(len(attributes) + 1)
+    return Counter(" ".join(some) for v in own for size in sizes for some in combinations(v, size))
 
 
 def _unique(scene: dict[str, Any], objects: list[int]) -> int:

@@ -123,6 +123,10 @@ def prepare_split(
     add(images)
     check_sizes(images, [annotations.images[i] for i in ids])
     questions = Questions((*seeds, split), annotations, settings)
+    rows_of = dict(zip(ids, images, strict=True))
+    for i in choose(ids, min(len(ids), preparation.ANSWERING), split, "answers", *seeds):
+        known = questions.answers(i).items()
+        rows_of[i].update({schemas.ANSWER + prompt: answer for prompt, answer in known})
     items, regions = [], []
     for start in range(0, len(ids), _PART):
         rows: list[Row] = []

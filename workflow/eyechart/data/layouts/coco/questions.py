@@ -83,6 +83,23 @@ class Questions:
         drawn = (self._presence, self._position, self._counting, self._caption)
         return [item for ask in drawn for item in ask(image)]
 
+    def answers(self, image: int) -> dict[str, str | None]:
+        """Return what an image answers to the questions of presence and counting, by prompt."""
+        present, counts = self._present(image), self._counts(image)
+        found: dict[str, str | None] = {}
+        for category, prompts in enumerate(self._prompts):
+            there = category in present
+            found[prompts["presence"]] = YES_NO[not there]
+            found[prompts["counting"]] = str(counts.get(category, "")) or None if there else "0"
+        return found
+
+    @cached_property
+    def _prompts(self) -> list[dict[str, str]]:
+        """The questions about each category that need no more words."""
+        wording = {task: self.settings["wording"][task] for task in ("presence", "counting")}
+        names = self.annotations.categories
+        return [{task: tasks.word(w, name, "") for task, w in wording.items()} for name in names]
+
     @cached_property
     def _together(self) -> np.ndarray:
         images = [self._present(image) for image in self.annotations.images]
@@ -98,6 +115,11 @@ class Questions:
             found.setdefault(thing["category"], []).append(thing)
         whole = {c: all(not t["iscrowd"] for t in things) for c, things in found.items()}
         return {category: found[category] for category in sorted(found) if whole[category]}
+
+    def _counts(self, image: int) -> dict[int, int]:
+        """Return how many objects an image has of each category that can be asked for."""
+        counts = {c: len(t) for c, t in self._countable(image).items()}
+        return {c: n for c, n in counts.items() if n <= self.settings["most_count"]}
 
     def _draw(self, task: str, image: int, candidates: list[Any]) -> list[Any]:
         most = min(self.settings[task], len(candidates))
@@ -126,8 +148,7 @@ class Questions:
 
     def _counting(self, image: int) -> Iterator[Row]:
         """Yield counting questions about present and sometimes absent categories."""
-        most = self.settings["most_count"]
-        counts = {c: len(t) for c, t in self._countable(image).items() if len(t) <= most}
+        most, counts = self.settings["most_count"], self._counts(image)
         drawn = self._draw("counting", image, list(counts))
         present = self._present(image)
         absent = [c for c in range(len(self.annotations.categories)) if c not in present]

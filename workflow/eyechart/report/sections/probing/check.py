@@ -24,7 +24,7 @@ def check_metrics(path: Path, rows: pl.DataFrame) -> None:
     path : the table's file, named in the error
     rows : rows of the schema ``eyechart.tables.probes.PROBES``
     """
-    checker = Checker(path, rows, _name)
+    checker = Checker(path, rows.filter(pl.col("reason").is_null()), _name)
     rows = checker.rows
     task = rows.filter(pl.col("kind") == "task")
     if task.is_empty():
@@ -61,7 +61,7 @@ def check_predictions(path: Path, rows: pl.DataFrame, predictions: pl.DataFrame)
     again = predictions.group_by(key).agg(
         pl.len().alias("n"), (pl.col("truth") == pl.col("prediction")).mean().alias("again")
     )
-    indexed = rows.with_row_index("row")
+    indexed = rows.filter(pl.col("reason").is_null()).with_row_index("row")
     both = indexed.join(again, on=key, how="left", maintain_order="left", nulls_equal=True)
     checker = Checker(path, both, _name)
     checker.refuse(pl.col("n").is_null(), "no predictions are stored for it")

@@ -15,8 +15,8 @@ def compare_components(
     """Test each pair of components, each at its best point, on the same test items.
 
     Result: rows with ``first, second`` (the points), ``difference`` of their accuracies (second -
-    first), and of the seed with the largest p: ``n`` items, ``only_first, only_second`` (items that
-    only one got right) and ``p``.
+    first) on the items that both have, and of the seed with the largest p: ``n`` items,
+    ``only_first, only_second`` (items that only one got right) and ``p``.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def compare_components(
         both = first.join(second, on=["seed", "id"], suffix="_second").sort("seed", "id")
         tests = [_test(part) for _, part in both.group_by("seed", maintain_order=True)]
         points = {"first": components[one], "second": components[two]}
-        difference = components[two]["accuracy"] - components[one]["accuracy"]
+        difference = both.select(pl.col("right_second").mean() - pl.col("right").mean()).item()
         found.append({**points, "difference": difference, **max(tests, key=lambda t: t["p"])})
     return found
 

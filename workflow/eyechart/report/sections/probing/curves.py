@@ -29,7 +29,7 @@ SHOWN = (
 SIGNALS = ("task", "span", "probe", "scope")
 CHOSEN = "datum.task === task && datum.span === span && datum.probe === probe"
 WITHOUT_QUESTION = "scope === 'item' && !datum.question"  # what no question reaches
-UNREACHED = ["no question is read here,", "so these tasks do not apply"]
+UNREACHED = ["no question is read here:", "a region or its type stands in for it"]
 HELD_OUT = "accuracy on held-out test items"
 
 
@@ -162,7 +162,7 @@ def _panel(result: TaskResult, probe: str, spans: Sequence[str]) -> alt.LayerCha
     return alt.layer(
         style.border_rules(style.base("components", scope=result.scope), addresses, -45),
         _band(points, x, "", "accuracy").mark_area(opacity=0.15).encode(color=color),
-        points.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=majority),
+        points.mark_rule(color=style.INK, strokeDash=[1, 3]).encode(y=majority, detail="span:N"),
         points.mark_line(strokeDash=[5, 3], strokeWidth=1.2).encode(**along("control:Q")),
         points.mark_line(strokeWidth=1.8).encode(**along("accuracy:Q")),
         points.mark_point(filled=True, size=16, opacity=1).encode(**along("accuracy:Q")),

@@ -120,7 +120,7 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("selectivity_high").max(),
         pl.col("null_accuracy").mean().alias("permutation"),
         pl.col("p", "q").max(),
-        pl.col("n_train", "n_test", "n_classes", "chance").min(),
+        pl.col("n_train", "n_test", "n_classes", "chance", "n_types").min(),
         pl.len().alias("seeds"),
     )
     control = rows.filter(pl.col("kind") == CONTROL).group_by(COLUMN)
@@ -133,9 +133,12 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
         on=COLUMN,
         how="left",
     )
-    majority = rows.filter(pl.col("kind") == "majority")["accuracy"].mean()
+    majority, by_type = (
+        pl.lit(rows.filter(pl.col("kind") == kind)["accuracy"].mean(), pl.Float64)
+        for kind in ("majority", "majority_type")
+    )
     merged = merged.with_columns(
-        pl.lit(majority).alias("majority"),
+        pl.when(pl.col("n_types").is_null()).then(majority).otherwise(by_type).alias("majority"),
         pl.lit(rows["task"][0]).alias("task"),
         pl.lit(rows["scope"][0]).alias("scope"),
         pl.col("address").map_elements(component, return_dtype=pl.String).alias("component"),
@@ -148,10 +151,10 @@ def merge_seeds(rows: pl.DataFrame) -> pl.DataFrame:
 def best_of(points: pl.DataFrame) -> dict[str, Any]:
     """Return the point with the highest cross-validated accuracy; the first of equals.
 
-    The test accuracy is not used, so that the one shown is not selected for being high. A control
-    is chosen only if there is nothing else.
+    The test accuracy is not used, so that the one shown is not selected for being high. A control,
+    or a probe per question type, is chosen only if there is nothing else.
     """
-    own = points.filter(pl.col("span") != OTHER_OBJECT)
+    own = points.filter(pl.col("span") != OTHER_OBJECT, pl.col("n_types").is_null())
     points = points if own.is_empty() else own
     index = points["cv_accuracy"].arg_max()
     assert index is not None  # check_metrics lets no empty column through

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from browser import browse
+from browser import CONTRAST, DARK, WIDE, ask, browse
 from report_fixture import flags
 
 from eyechart.core.errors import UserError
@@ -25,7 +25,9 @@ const wait = setInterval(async () => {
   if (!document.documentElement.dataset.ready) return;
   clearInterval(wait);
   const said = {};
-  for (const section of document.querySelectorAll(".probes")) {
+  openAll();
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  for (const section of document.querySelectorAll("[data-draw=probes]")) {
     const task = section.querySelector("select[name=task]");
     for (const name of ["task", "span", "probe", "map"]) {
       for (const option of [...section.querySelector(`select[name=${name}]`).options]) {
@@ -37,8 +39,6 @@ const wait = setInterval(async () => {
     }
   }
   for (const block of document.querySelectorAll("details.block")) {
-    block.open = true;
-    await new Promise((resolve) => setTimeout(resolve, 600));
     const view = block.querySelector("select[name=view]");
     for (const option of view ? view.options : []) {
       view.value = option.value;
@@ -94,7 +94,7 @@ def test_the_page_is_one_small_file_that_asks_for_nothing_outside(page):
 @pytest.mark.parametrize(
     "section",
     [
-        *("verdict", "findings", "models", "datasets", "clevr-tiny_llava", "behavior"),
+        *("verdict", "findings", "models", "datasets", "probing", "behavior"),
         *("readout", "patterns", "training", "provenance"),
     ],
 )
@@ -172,6 +172,70 @@ def test_all_choices_draw_in_a_browser_without_a_console_message(page, tmp_path)
     assert charts == [*exams, *blocks, "readouts", "training"]
 
 
+SCREENS, SCREEN = 6, 900
+FOLDED = """(view, page) => [page.documentElement.scrollHeight,
+  page.querySelectorAll("#main details[open]").length, page.querySelectorAll("svg.marks").length]"""
+LINKED = """async (view, page) => {
+  page.querySelector('nav a[href="#probing"]').click();
+  await new Promise((resolve) => view.setTimeout(resolve, 500));
+  view.location.hash = "#clevr-tiny_llava";
+  await new Promise((resolve) => view.setTimeout(resolve, 3000));
+  const open = [...page.querySelectorAll("details[open]")];
+  return JSON.stringify(open.map((one) => [one.id, one.querySelectorAll("svg.marks").length]));
+}"""
+PRINTED = """async (view, page) => {
+  const state = () => [
+    page.querySelectorAll("details:not([open], .vega-embed *)").length,
+    page.querySelectorAll("[data-chart]:not(:has(svg.marks))").length];
+  const before = state();
+  view.dispatchEvent(new Event("beforeprint"));
+  await new Promise((resolve) => view.setTimeout(resolve, 3000));
+  const printed = state();
+  view.dispatchEvent(new Event("afterprint"));
+  return JSON.stringify([before, printed, state()]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def shown(page, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("shown") / "page.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+@pytest.mark.browser
+def test_all_but_the_card_is_folded_and_that_is_at_most_six_screens(shown):
+    height, opened, drawn = map(int, ask(shown, 1280, FOLDED).split(","))
+    assert 2 * SCREEN < height <= SCREENS * SCREEN
+    assert opened == drawn == 0
+
+
+@pytest.mark.browser
+def test_a_link_opens_its_fold_and_draws_what_was_hidden(shown):
+    opened = json.loads(ask(shown, 1280, LINKED))
+    assert opened == [["probing", 4], ["clevr-tiny_llava", 4]]
+
+
+@pytest.mark.browser
+def test_printing_opens_every_fold_with_its_charts_and_closes_them_again(shown):
+    before, printed, after = json.loads(ask(shown, 1280, PRINTED))
+    assert before[0] > 20 and before[1] > 10
+    assert printed == [0, 0]
+    assert after[0] == before[0]
+
+
+@pytest.mark.browser
+def test_nothing_is_cut_on_a_phone(shown):
+    assert int(ask(shown, 390, WIDE)) <= 390
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("flags", [(), (DARK,)])
+def test_every_text_stands_out(shown, flags):
+    ratio, *where = json.loads(ask(shown, 1280, CONTRAST, *flags))
+    assert ratio >= 4.5, where
+
+
 def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path, monkeypatch):
     root, words = built
     monkeypatch.chdir(root)
@@ -185,8 +249,8 @@ def test_a_report_of_answers_alone_or_of_probes_alone_is_a_page(built, tmp_path,
         output = tmp_path / f"{kept}.html"
         build_report.main([*without(words, left_out)[:-1], str(output)])
         page = output.read_text(encoding="utf-8")
-        assert f'<section id="{kept}"' in page
-        assert f'<section id="{gone}"' not in page
+        assert f'<details class="fold" id="{kept}"' in page
+        assert f'id="{gone}"' not in page
 
 
 def without(words: list[str], tables: tuple[str, ...]) -> list[str]:

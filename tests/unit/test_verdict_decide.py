@@ -59,7 +59,8 @@ def test_equal_inputs_give_equal_bytes_and_the_note_says_what_was_applied(tmp_pa
     for path, expected in zip(three, (VALUES, SKILLS, DIFFERENCES), strict=True):
         schema = pq.read_schema(path)
         assert schema.equals(expected)
-        assert json.loads(schema.metadata[NOTE]) == {"alpha": 0.01, "margin": 0.1, "blind": "blank"}
+        note = {"alpha": 0.01, "margin": 0.1, "blind": "blank", "patterns": {}}
+        assert json.loads(schema.metadata[NOTE]) == note
 
 
 def test_only_items_that_all_stages_have_are_counted(tmp_path):

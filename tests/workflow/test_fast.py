@@ -98,5 +98,5 @@ def test_every_readout_stands_beside_its_control_chance_and_interval(
 
 def test_the_page_begins_with_the_exam_card(fast: Project) -> None:
     page = fast.path("results/report/index.html").read_text()
-    places = [page.index(f'id="{name}"') for name in ("card", "examined", "readouts", "concepts")]
+    places = [page.index(f'id="{name}"') for name in ("verdict", "models", "readout", "concepts")]
     assert places == sorted(places)

@@ -30,8 +30,8 @@ HINT = "show fewer or smaller images (report: gallery, differing, gallery_px)"
 def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the sections that have anything to show.
 
-    Result: rows with ``name``, ``html``, ``links`` (of the navigation: anchor and text),
-    ``findings`` (per dataset and model: sentences) and ``script``.
+    Result: rows with ``name``, ``title``, ``about``, ``html``, ``findings`` (per dataset and model:
+    sentences) and ``script``.
     """
     criteria = Criteria(settings["alpha"], settings["selectivity"])
     found = []
@@ -44,8 +44,9 @@ def build_sections(inputs: Inputs, settings: dict[str, Any]) -> list[dict[str, A
         found.append(
             {
                 "name": name,
+                "title": section.title,
+                "about": section.heading.removeprefix(section.title),
                 "html": render_section(name, **context, settings=settings, criteria=criteria),
-                "links": context.get("links") or [(name, section.title)],
                 "findings": context.get("findings") or [],
                 "script": script.read_text(encoding="utf-8") if script.exists() else "",
             }

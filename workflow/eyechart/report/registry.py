@@ -29,11 +29,16 @@ class Figures:
 
 @dataclass(frozen=True)
 class PageSection:
-    """A section: its title in the navigation, the tables that it reads, its figures."""
+    """A section: its heading, the tables that it reads, its figures."""
 
-    title: str
+    heading: str
     tables: tuple[str, ...]
     figures: Figures | None = None
+
+    @property
+    def title(self) -> str:
+        """The heading up to its colon, as in the navigation."""
+        return self.heading.partition(":")[0]
 
 
 DECIDED = ("verdicts", "classes", "differences")
@@ -41,12 +46,14 @@ PROBED = ("probes", "predictions", "cards")
 CURVES = ("curves", "shipped_curves")
 SECTIONS = {
     "verdict": PageSection(
-        "Verdicts", DECIDED, Figures(WHOLE, DECIDED, ("card_{model}", "comparison"))
+        "Verdicts: where each model fails",
+        DECIDED,
+        Figures(WHOLE, DECIDED, ("card_{model}", "comparison")),
     ),
-    "models": PageSection("Models", ("cards",)),
-    "datasets": PageSection("Datasets", ("items", "images", "probes", "scores")),
+    "models": PageSection("Models: sizes and addresses", ("cards",)),
+    "datasets": PageSection("Datasets: sizes and samples", ("items", "images", "probes", "scores")),
     "probing": PageSection(
-        "Probes",
+        "Probes: what can be decoded",
         PROBED,
         Figures(
             PAIR,
@@ -56,29 +63,33 @@ SECTIONS = {
         ),
     ),
     "behavior": PageSection(
-        "Responses",
+        "Responses: with and without the image",
         (*SCORED, "answers", "retrieval", "items", "images"),
         Figures(PAIR, SCORED, ("accuracy", "responses")),
     ),
     "readout": PageSection(
-        "Readouts",
+        "Readouts: what the representations answer",
         ("readouts", "scores", "heads", "cards"),
         Figures(PAIR, ("readouts", "scores", "cards"), ("readouts",)),
     ),
-    "concepts": PageSection("Words in colors", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))),
+    "concepts": PageSection(
+        "Words in colors: which cue wins", STROOP, Figures(PAIR, STROOP, ("cues_by_address",))
+    ),
     "attention": PageSection(
-        "Attention",
+        "Attention: where the answer looks, and the logit lens",
         TRACED,
         Figures(
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
     ),
-    "patterns": PageSection("Encoder against VLM", ("patterns", "correlations")),
-    "mining": PageSection("Mined pairs", ("pairs",)),
+    "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
+    "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
     "training": PageSection(
-        "Training",
+        "Training: of the tiny models",
         CURVES,
         Figures(WHOLE, CURVES, ("training_curves",), ("curve_points", "png_scale")),
     ),
-    "provenance": PageSection("Provenance", ("manifests", "receipts")),
+    "provenance": PageSection(
+        "Provenance: data, versions, time and memory", ("manifests", "receipts")
+    ),
 }

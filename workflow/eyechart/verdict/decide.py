@@ -181,7 +181,7 @@ def main(
         own = skills(source, encoder, seed)
         found += with_encoder(own, source.dataset, args)
     tables = rows(found, args.model, kind, args.contains or None, thresholds)
-    note = {name: settings[name] for name in ("alpha", "margin", "blind")}
+    note = {name: settings[name] for name in ("alpha", "margin", "blind", "patterns")}
     write_verdict((output, classes, differences), tables, note)
 
 

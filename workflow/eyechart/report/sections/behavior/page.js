@@ -20,7 +20,3 @@ async function responses(block) {
 }
 
 drawers.responses = responses;
-starts.push(async () => {
-  const overview = document.querySelector('[data-chart="overview"]');
-  if (overview && read("overview")) await show(overview, read("overview"), "sighted-and-blind");
-});

@@ -20,7 +20,7 @@ function save(name, text) {
 }
 
 async function probes(section) {
-  const name = section.dataset.probes;
+  const name = section.id;
   const data = read(name);
   const points = columnsToRows(data.points);
   const find = (what) => section.querySelector(what);
@@ -66,6 +66,4 @@ async function probes(section) {
   if (at("components")) await show(at("components"), data.components, `${name}-components`);
 }
 
-starts.push(async () => {
-  for (const section of document.querySelectorAll(".probes")) await probes(section);
-});
+drawers.probes = probes;

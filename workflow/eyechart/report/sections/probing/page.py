@@ -28,14 +28,10 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
         block(list(group), criteria)
         for _, group in groupby(results, key=lambda r: (r.dataset, r.model))
     ]
-    several = len({one["dataset"] for one in blocks}) > 1
     return {
         "blocks": blocks,
         "component_names": COMPONENT_NAMES,
         "findings": summarise(results, criteria),
-        "links": [
-            (b["id"], f"{b['model']} · {b['dataset']}" if several else b["model"]) for b in blocks
-        ],
     }
 
 

@@ -1,46 +1,40 @@
 """The verdicts as figures: every stage of every skill of a model; the classes of all models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
 
 from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
-from eyechart.report.sections.verdict.classes import LANES, LOOKS, ClassLook
+from eyechart.report.sections.verdict.classes import LANES, LOOKS, SLOT_OF, SLOTS, ClassLook
 from eyechart.report.sections.verdict.load import ModelVerdicts, grid, read_verdicts
 
 RING = "M-1,0a1,1 0 1,0 2,0a1,1 0 1,0 -2,0zM-.55,0a.55,.55 0 1,1 1.1,0a.55,.55 0 1,1 -1.1,0z"
-STAGE_COLORS = {
-    "alone": style.BLUE,
-    "encoder": style.BLUE,
-    "connector": style.ORANGE,
-    "lm_best": style.GREEN,
-    "lm_last": style.GREEN,
-    "sighted": style.INK,
-    "blind": style.GREY,
-}
+SLOT_COLORS = dict(
+    zip(SLOTS, (style.BLUE, style.ORANGE, style.GREEN, style.VERMILION, style.INK), strict=True)
+)
+STAGE_COLORS = {stage: SLOT_COLORS.get(SLOT_OF.get(stage, ""), style.GREY) for stage in LANES}
 STAGE_SHAPES = {
     "alone": RING,
     "encoder": "circle",
     "connector": "square",
-    "lm_best": "triangle-up",
-    "lm_last": "triangle-down",
+    **{f"{at}_first": "triangle-left" for at in ("lm", "position")},
+    **{f"{at}_best": "triangle-up" for at in ("lm", "position")},
+    **{f"{at}_last": "triangle-down" for at in ("lm", "position")},
     "sighted": "diamond",
     "blind": "cross",
 }
-PATHS = {  # Vega has no ring and no dash; the others have its own names
-    "circle": "circle",
-    "triangle": "triangle-up",
-    "diamond": "diamond",
-    "square": "square",
-    "cross": "cross",
+PATHS = {  # Vega has no ring and no dash; the other shapes have its own names
+    **{look.shape: look.shape for look in LOOKS.values()},
     "ring": RING,
     "dash": "M-1,-.25h.8v.5h-.8zM.2,-.25h.8v.5h-.8z",
 }
 LANE = 11  # px
-CELL = (210, 24)  # px
+CELL = (245, 24)  # px
 CLASS = "class"
+LOSS = ("partly", "loss_first", "loss_second", "loss")
 APART = {"color": "independent", "shape": "independent", "yOffset": "independent"}
 
 
@@ -75,7 +69,7 @@ def nothing(model: str) -> style.Spec:
 def card_rows(one: ModelVerdicts) -> style.Rows:
     """Return a row per skill and stage: value, interval, n, floor, address, class and reason."""
     rows = []
-    for band in grid([one]):
+    for band in grid([replace(one, note={})]):  # no line stands for two data sets
         for line in band["lines"]:
             (cell,) = line["cells"]
             skill = f"{line['skill']} · {', '.join(line['datasets'])}"
@@ -85,7 +79,8 @@ def card_rows(one: ModelVerdicts) -> style.Rows:
                 row = key | {"stage": lane["name"], "value": lane["value"], "n": lane["n"]}
                 row |= {"low": lane["ci_low"], "high": lane["ci_high"], "floor": lane["floor"]}
                 row |= {"address": lane["address"], "evidence": lane["evidence"]}
-                rows.append(row | {"why": cell["row"]["why"]})
+                found = {name: cell["row"][name] for name in LOSS}
+                rows.append(row | found | {"why": cell["row"]["why"]})
     return style.rounded(rows)
 
 
@@ -110,7 +105,7 @@ def comparison(models: Sequence[ModelVerdicts]) -> style.Spec:
         ),
         _symbol(chart, looks, left + 12),
         chart.mark_text(**text, fontWeight="bold", dx=left + 23).encode(text=f"{CLASS}:N"),
-        chart.mark_text(**text, dx=left + 88).encode(text="text:N"),
+        chart.mark_text(**text, dx=left + 125).encode(text="text:N"),
     )
     title = "Verdict of every skill and model (accuracy with 95 % interval, n items)"
     size = {"width": CELL[0] * len(names), "height": CELL[1] * len(lines)}
@@ -129,7 +124,7 @@ def comparison_rows(models: Sequence[ModelVerdicts]) -> style.Rows:
                     head = cell["head"]
                     numbers = f"{head['value']:.2f} {head['ci_low']:.2f}–{head['ci_high']:.2f}"
                     row = {"line": name, "model": one.model, CLASS: cell["look"].word}
-                    row |= {"text": f"{numbers} n {head['n']}", "stage": head["name"]}
+                    row |= {"text": f"{numbers} n {head['n']}", "stage": LANES[head["stage"]]}
                     row |= {"value": head["value"], "low": head["ci_low"], "high": head["ci_high"]}
                     rows.append(row | {"n": head["n"], "chance": line["chance"]})
     return style.rounded(rows)
@@ -146,7 +141,7 @@ def _panel(rows: style.Rows, band: str, stages: Sequence[str], first: bool) -> a
     right = alt.layer(*_classes(chart, skills, own))
     panel = alt.hconcat(
         left.properties(title=band, width=560, height=height),
-        right.properties(width=110, height=height),
+        right.properties(width=130, height=height),
         spacing=8,
     )
     return panel.resolve_scale(**APART)
@@ -161,7 +156,7 @@ def _stages(
     chart: alt.Chart, skills: Sequence[str], stages: Sequence[str], here: Sequence[str], first: bool
 ) -> list[alt.Chart]:
     keys = {name: stage for stage, name in LANES.items() if name in stages}
-    legend = {"title": None, "orient": "top"} if first else None
+    legend = {"title": None, "orient": "top", "columns": 4} if first else None
     color = style.scale_of({name: STAGE_COLORS[key] for name, key in keys.items()})
     shape = style.scale_of({name: STAGE_SHAPES[key] for name, key in keys.items()})
     lane = chart.encode(

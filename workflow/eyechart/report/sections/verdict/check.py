@@ -52,6 +52,10 @@ def _check_skills(path: Path, rows: pl.DataFrame) -> None:
         _refuse(path, rows, pl.col(name).is_null(), f"has no {name!r}")
     decided = pl.col("verdict") != UNDECIDED
     _refuse(path, rows, decided & (pl.col("rule") == "none"), "has a class without a rule")
+    for name in ("loss_first", "loss_second"):
+        _known(path, rows.filter(pl.col(name).is_not_null()), name, STAGES)
+        _refuse(path, rows, (pl.col("loss") > 0) & pl.col(name).is_null(), f"has a loss, no {name}")
+    _refuse(path, rows, decided & pl.col("needed").is_not_null(), "is decided and needs items")
 
 
 def _check_values(path: Path, rows: pl.DataFrame) -> None:

@@ -1,20 +1,9 @@
-"""Words, shapes and colours of the verdicts; nothing is shown by colour alone."""
+"""Words, shapes and colours of the classes; nothing is shown by colour alone."""
 
 from dataclasses import dataclass
 
 from eyechart.report.chart_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from eyechart.tables.verdict import (
-    BRAIN,
-    ENCODED,
-    EYES,
-    NERVE,
-    PATTERN,
-    PRIOR,
-    QUESTION,
-    SIX,
-    UNDECIDED,
-    USED,
-)
+from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, SIX
 
 
 @dataclass(frozen=True)
@@ -28,42 +17,49 @@ class ClassLook:
     meaning: str
 
 
-LOOKS = {  # in the order of the legend: from what works to what is not known
-    USED: ClassLook("used", "circle", GREEN, "#e0f3ec", "encoded, and the response uses it"),
-    BRAIN: ClassLook("brain", "triangle", VERMILION, "#fbe3d5", "in the LM, but not used"),
-    NERVE: ClassLook("nerve", "diamond", ORANGE, "#fdefcf", "lost between encoder and LM"),
-    EYES: ClassLook("eyes", "square", BLUE, "#d9e9f5", "not encoded by the vision encoder"),
-    PRIOR: ClassLook("prior", "cross", PURPLE, "#f8e6f0", "answered without using the image"),
-    ENCODED: ClassLook("encoded", "ring", GREEN, "#f0f8f5", "encoded; no language model to use it"),
-    UNDECIDED: ClassLook("undecided", "dash", GREY, "#f3f4f6", "the evidence does not decide"),
+_BRAIN = VERMILION, "#fbe3d5"
+LOOKS = {  # in the order of the legend: along the model, then what is not known
+    "used": ClassLook("used", "circle", GREEN, "#e0f3ec", "right, and better than blind"),
+    "not_encoded": ClassLook(
+        "not encoded", "square", BLUE, "#d9e9f5", "eyes: the encoder lacks it"
+    ),
+    "lost_in_connector": ClassLook(
+        "lost in connector", "diamond", ORANGE, "#fdefcf", "nerve: the encoder has it"
+    ),
+    "lost_in_lm": ClassLook(
+        "lost in LM", "triangle-down", *_BRAIN, "brain: its image tokens had it and lose it"
+    ),
+    "not_retrieved": ClassLook(
+        "not retrieved", "triangle-up", *_BRAIN, "brain: image tokens have it, nothing fetches it"
+    ),
+    "not_verbalised": ClassLook(
+        "not verbalised", "triangle-right", *_BRAIN, "brain: fetched, but the words do not follow"
+    ),
+    "not_used": ClassLook("not used", "triangle-left", *_BRAIN, "brain: it holds it, unused"),
+    "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as right, or the same, when blind"),
+    "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
+    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
 }
+KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
+SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is
+    "encoder": ("encoder", "alone"),
+    "connector": ("connector",),
+    "image tokens": ("lm_best", "lm_last", "lm_first"),
+    "answer position": ("position_best", "position_last", "position_first"),
+    "answer": ("sighted",),
+}
+SLOT_OF = {stage: slot for slot, stages in SLOTS.items() for stage in stages}
 LANES = {
     "alone": "encoder, alone",
     "encoder": "encoder",
     "connector": "connector",
-    "lm_best": "LM best",
-    "lm_last": "LM last",
-    "sighted": "response",
-    "blind": "blind",
+    **{f"lm_{at}": f"image tokens, {at} block" for at in ("first", "best", "last")},
+    **{f"position_{at}": f"answer position, {at} block" for at in ("first", "best", "last")},
+    "sighted": "answer",
+    "blind": "blind answer",
 }
-BAND_NAMES = {SIX: "Six tasks", QUESTION: "Questions about scenes", PATTERN: "MMVP patterns"}
-LIT = {  # the stages that a rule points at
-    "right without looking": ("sighted", "blind"),
-    "used": ("sighted", "blind"),
-    "held and unused": ("lm_best", "sighted"),
-    "lost on the way": ("encoder", "connector", "lm_best"),
-    "not encoded": ("alone", "encoder"),
-    "says the same blind": ("sighted", "blind"),
-    "nobody to use it": ("alone", "encoder"),
-    "none": (),
-}
-TESTED = {
-    "encoder_connector": "encoder − connector",
-    "encoder_lm": "encoder − LM best",
-    "encoder_sighted": "encoder − response",
-    "lm_sighted": "LM best − response",
-    "sighted_blind": "response − blind",
-}
+TESTED = {name: f"{LANES[a]} − {LANES[b]}" for name, (a, b) in COMPARISONS.items()}
+BAND_NAMES = {QUESTION: "Questions about scenes", SIX: "Six tasks", PATTERN: "MMVP patterns"}
 
 
 def skill_name(skill: str) -> str:
@@ -73,3 +69,13 @@ def skill_name(skill: str) -> str:
     ('semantic correspondence', 'odd one out')
     """
     return skill.replace("_", " ")
+
+
+def between(first: str, second: str) -> str:
+    """Return where along the model something is lost, from the stages before and after.
+
+    >>> between("lm_best", "position_best"), between("lm_first", "lm_last")
+    ('between image tokens and answer position', 'inside the language model')
+    """
+    one, other = SLOT_OF[first], SLOT_OF[second]
+    return f"between {one} and {other}" if one != other else "inside the language model"

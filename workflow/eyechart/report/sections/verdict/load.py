@@ -1,9 +1,9 @@
 """The verdicts: per skill the stages of every model, and the class with its reason."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +12,22 @@ from eyechart.report.labels import WITHOUT_IMAGE
 from eyechart.report.sections.verdict.check import check_verdicts
 from eyechart.report.sections.verdict.classes import (
     BAND_NAMES,
+    KEPT,
     LANES,
-    LIT,
     LOOKS,
+    SLOTS,
     TESTED,
-    ClassLook,
+    between,
     skill_name,
 )
+from eyechart.report.sections.verdict.findings import summarise
 from eyechart.tables.scores import pattern_order
-from eyechart.tables.verdict import ENCODED, NERVE, PATTERN, Verdict, parts, read_verdict
-from eyechart.tables.verdict_rules import RULES, Test, VerdictThresholds
+from eyechart.tables.verdict import ENCODED, PATTERN, UNDECIDED, Verdict, parts, read_verdict
+from eyechart.tables.verdict_rules import RULES
 
 Row = dict[str, Any]
 # The stage whose number stands beside the class: the first that there is
-HEADLINE = ("sighted", "lm_best", "connector", "alone", "encoder", "lm_last", "blind")
+HEADLINE = ("sighted", *(stage for slot in reversed(SLOTS.values()) for stage in slot), "blind")
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,19 @@ class ModelVerdicts:
     note: Row
     rows: tuple[Row, ...]
 
-    def bar(self) -> VerdictThresholds:
-        """Return the thresholds of the rules."""
-        return VerdictThresholds(self.note["alpha"], self.note["margin"])
+    def line(self, row: Row) -> tuple[str, str]:
+        """Return the dataset and skill that name a row's line of the card.
 
-    def counts(self) -> list[tuple[ClassLook, int]]:
-        """Return how many skills are of each class, those that occur."""
-        found = [
-            (look, sum(r["verdict"] == name for r in self.rows)) for name, look in LOOKS.items()
-        ]
-        return [(look, count) for look, count in found if count]
+        A pattern's questions (for VLMs) and statements (for encoders) are one line.
+        """
+        pairs = self.note.get("patterns", {})
+        asked = next((q for q, s in pairs.items() if s == row["dataset"]), row["dataset"])
+        return asked, row["skill"]
+
+    def second(self, row: Row) -> bool:
+        """Return whether a row gives way to the other one of its line."""
+        pairs = self.note.get("patterns", {})
+        return row["dataset"] in (pairs.values() if self.kind == "vlm" else pairs)
 
 
 def read_verdicts(paths: Sequence[Path]) -> list[ModelVerdicts]:
@@ -82,118 +87,132 @@ def card(paths: Sequence[Path]) -> Row | None:
     if not exams:
         return None
     bands = grid(exams)
+    columns = zip(*(line["cells"] for band in bands for line in band["lines"]), strict=True)
+    models = [
+        {"exam": exam, "finding": summarise(_named(column)), "cells": [*map(cell, exam.rows)]}
+        for exam, column in zip(exams, columns, strict=True)
+    ]
+    used = {row["verdict"] for exam in exams for row in exam.rows}
     return {
-        "exams": exams,
+        "models": models,
         "note": exams[0].note,
         "looks": LOOKS,
-        "used": [look for name, look in LOOKS.items() if _occurs(name, exams)],
+        "used": [look for name, look in LOOKS.items() if name in used],
         "rules": [{"look": LOOKS[r.verdict], "shown": r.shown, "unless": r.unless} for r in RULES],
         "grid": bands,
-        "families": families(exams),
-        "lanes": LANES,
-        "lost": any(
-            c["lost"] for band in bands for line in band["lines"] for c in line["cells"] if c
-        ),
+        "example": _example(),
         "blind": WITHOUT_IMAGE[exams[0].note["blind"]],
     }
 
 
 def grid(exams: Sequence[ModelVerdicts]) -> list[Row]:
-    """Return per band its lines: a skill with chance and datasets, and a cell per model (or None).
-
-    Where every model has a pattern in one dataset only, the two that MMVP consists of
-    (questions for VLMs, statements for encoders) share a line.
-    """
+    """Return per band its lines: a skill with chance, n, datasets, and a cell per model or None."""
     bands = []
     for band, name in BAND_NAMES.items():
-        lines = _lines(exams, band, band == PATTERN and all(map(_once, exams)))
+        lines = _lines(exams, band)
         if lines:
             several = len({tuple(line["datasets"]) for line in lines}) > 1
             bands.append({"name": name, "several": several, "lines": lines})
     return bands
 
 
-def _lines(exams: Sequence[ModelVerdicts], band: str, joined: bool) -> list[Row]:
+def _lines(exams: Sequence[ModelVerdicts], band: str) -> list[Row]:
     found: dict[tuple[str, str], list[Row | None]] = {}
     for index, exam in enumerate(exams):
-        for row in exam.rows:
+        for row in sorted(exam.rows, key=exam.second):
             if row["band"] == band:
-                key = row["skill"], "" if joined else row["dataset"]
-                found.setdefault(key, [None] * len(exams))[index] = row
+                at = found.setdefault(exam.line(row), [None] * len(exams))
+                at[index] = at[index] or row
     lines = []
-    for (skill, _), at in sorted(found.items(), key=lambda one: _rank(band, *one[0])):
+    for (_, skill), at in sorted(found.items(), key=lambda one: _rank(band, *one[0])):
         there = [row for row in at if row]
         line = {"skill": skill_name(skill), "chance": there[0]["chance"]}
+        line["n"] = sorted({row["n"] for row in there})
         line["datasets"] = sorted({row["dataset"] for row in there})
-        lines.append(line | {"cells": [row and cell(row, exams[0].bar()) for row in at]})
+        lines.append(line | {"cells": [row and cell(row) for row in at]})
     return lines
 
 
-def cell(row: Row, bar: VerdictThresholds) -> Row:
-    """Return one skill of one model: its look, its stages as lanes, its headline, its tests.
-
-    ``lost`` says whether some was lost before the language model, where that is not the class.
-    """
+def cell(row: Row) -> Row:
+    """Return one skill of one model: its look, stages as lanes and as a strip, headline, tests."""
     stages, differences = row["stages"], row["differences"]
-    alone, encoder = (stages.get(name, {}).get("value") for name in ("alone", "encoder"))
-    once = row["seen"] == "alone" and alone == encoder
-    beside = "alone" if once or row["seen"] != "alone" else "encoder"  # it did not decide
-    lit = set(LIT[row["rule"]]) - {beside}
+    lost = _lost(row)
     lanes = [
-        stages[stage] | {"name": name, "lit": stage in lit}
+        stages[stage] | {"name": name, "lit": stage in lost}
         for stage, name in LANES.items()
-        if stage in stages and not (stage == "alone" and once)
+        if stage in stages
     ]
     tests = [
         differences[two] | {"name": name} for two, name in TESTED.items() if two in differences
     ]
-    by_stage = {lane["stage"]: lane for lane in lanes}
-    wanted = HEADLINE if row["verdict"] != ENCODED else ("alone", "encoder")
-    head = next(by_stage[s] for s in wanted if s in by_stage)
-    return {"row": row, "look": LOOKS[row["verdict"]], "lanes": lanes, "tests": tests, "head": head,
-            "lost": row["verdict"] != NERVE and _lost(row, bar)}  # fmt: skip
+    wanted = HEADLINE if row["verdict"] != ENCODED else SLOTS["encoder"]
+    head = next(stages[stage] for stage in (*wanted, *HEADLINE) if stage in stages)
+    return {"row": row, "name": skill_name(row["skill"]), "look": LOOKS[row["verdict"]],
+            "lanes": lanes, "tests": tests, "head": head, "strip": strip(row),
+            "remark": _remark(row)}  # fmt: skip
 
 
-def families(exams: Sequence[ModelVerdicts]) -> list[Row]:
-    """Return models with the same encoder side by side, such as before and after tuning."""
-    found = []
-    keyed = sorted(exams, key=lambda e: _first(exams, e))
-    for _, group in groupby(keyed, key=_family):
-        members = list(group)
-        found.append({"models": members, "encoder": members[0].contains, "bands": grid(members)})
-    return found
+def strip(row: Row) -> list[Row]:
+    """Return the five stages, each with its bars; none where it was not read.
+
+    A slot says whether the model has such a stage (``there``). A bar has ``value``, ``floor`` (of
+    the answer: the blind answer) and ``lost``, what the value would be without the largest loss. A
+    stage is drawn where that loss is, else at its best.
+    """
+    stages, lost = row["stages"], _lost(row)
+    slots = []
+    for slot, known in SLOTS.items():
+        there = [stage for stage in known if stage in stages]
+        bars = []
+        for stage in [s for s in lost if s in there] or there[:1]:
+            value, floor = stages[stage]["value"], stages[stage]["floor"]
+            if stage == "sighted" and "blind" in stages:
+                floor = stages["blind"]["value"]
+            before = min(value + row["loss"], 1.0) if lost and stage == lost[1] else None
+            bars.append({"value": value, "floor": floor, "lost": before})
+        has = row["kind"] == "vlm" or slot in ("encoder", "answer")
+        slots.append({"name": slot, "bars": bars, "there": has})
+    return slots
 
 
-def _lost(row: Row, bar: VerdictThresholds) -> bool:
-    """Return whether the rules' own fact of a loss before the language model is shown."""
-    for two in ("encoder_connector", "encoder_lm"):
-        found = row["differences"].get(two)
-        numbers = ("difference", "ci_low", "ci_high", "p", "q")
-        if found and bar.above(Test(*(found[n] for n in numbers))):
-            return True
-    return False
+def _example() -> list[Row]:
+    """Return the strip of the legend: two stages hold what the next lose, one is not read."""
+    stage = {"floor": 0.2, "ci_low": 0.2}
+    shown = {"encoder": 0.9, "lm_best": 0.85, "position_best": 0.5, "sighted": 0.45, "blind": 0.2}
+    stages = {name: stage | {"value": value} for name, value in shown.items()}
+    lost = {"loss": 0.35, "loss_first": "lm_best", "loss_second": "position_best"}
+    return strip({"kind": "vlm", "stages": stages} | lost)
 
 
-def _rank(band: str, skill: str, dataset: str) -> tuple[int, str, str]:
-    return (pattern_order(skill)[0] if band == PATTERN else 0, skill, dataset)
+def _lost(row: Row) -> tuple[str, ...]:
+    """Return the stages between which most is lost, if anything is."""
+    return (row["loss_first"], row["loss_second"]) if (row["loss"] or 0) > 0 else ()
 
 
-def _once(exam: ModelVerdicts) -> bool:
-    """Return whether a model has each pattern in one dataset only."""
-    skills = [row["skill"] for row in exam.rows if row["band"] == PATTERN]
-    return len(skills) == len(set(skills))
+def _remark(row: Row) -> str:
+    """Return what would decide an undecided skill, or where a class says that it is lost."""
+    if row["verdict"] == UNDECIDED:
+        some = f"about {row['needed']:,}" if row["needed"] else "not even 16 times as many"
+        return f"{some} items would decide it"
+    if row["verdict"] in KEPT or not _lost(row):
+        return ""
+    return f"loses {100 * row['loss']:.0f} points {between(*_lost(row))}"
 
 
-def _family(exam: ModelVerdicts) -> tuple[str, str]:
-    return ("with", exam.contains) if exam.contains else ("alone", exam.model)
+def _named(cells: Sequence[Row | None]) -> list[Row]:
+    """Return the cells that there are, with the dataset in the name of skills of the same name."""
+    there = [one for one in cells if one]
+    count = Counter(one["name"] for one in there)
+    return [
+        one | {"name": f"{one['name']} ({one['row']['dataset']})"}
+        if count[one["name"]] > 1
+        else one
+        for one in there
+    ]
 
 
-def _first(exams: Sequence[ModelVerdicts], exam: ModelVerdicts) -> int:
-    return next(i for i, other in enumerate(exams) if _family(other) == _family(exam))
-
-
-def _occurs(name: str, exams: Sequence[ModelVerdicts]) -> bool:
-    return any(row["verdict"] == name for exam in exams for row in exam.rows)
+def _rank(band: str, dataset: str, skill: str) -> tuple[int, str, str]:
+    return (pattern_order(skill)[0] if band == PATTERN else 0, dataset, skill)
 
 
 def _note(path: Path, verdict: Verdict) -> Row:

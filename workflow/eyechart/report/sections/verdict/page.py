@@ -1,4 +1,4 @@
-"""Verdicts: the table of classes and, model by model, the stages behind each class."""
+"""Verdicts: what each model does in two sentences, the card of classes, and all their evidence."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -26,6 +26,10 @@ demo: .venv/runtime.installed
 # Looks at what `make demo` left: the page in a browser, the verdicts, and that nothing is left to do.
 check-demo: .venv/dev.installed chromium
 	$(BIN)/python -m pytest -m demo tests/demo
+
+# Every kind of dataset and every section of the report (some 15 minutes).
+demo-full: .venv/runtime.installed
+	$(BIN)/snakemake --configfile config/presets/full_demo.yaml $(ARGS)
 
 demo-fast: .venv/runtime.installed
 	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)

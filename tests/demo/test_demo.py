@@ -14,13 +14,43 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"]
 
 
+# What each patient must be found to have: its class, in the lesioned skill
+PATIENTS = {
+    "tiny_llava_eyes": "not_encoded",
+    "tiny_llava_nerve": "lost_in_connector",
+    "tiny_llava_unsaid": "not_verbalised",
+}
+
+
+def classes(model: str) -> pl.DataFrame:
+    return pl.read_parquet(ROOT / f"results/verdict/{model}.classes.parquet")
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_every_model_has_a_verdict(model: str) -> None:
     values = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
-    classes = pl.read_parquet(ROOT / f"results/verdict/{model}.classes.parquet")
-    assert len(classes), "the table has no skill"
-    assert classes["verdict"].null_count() == 0
-    assert set(values["skill"]) == set(classes["skill"])
+    found = classes(model)
+    assert len(found), "the table has no skill"
+    assert found["verdict"].null_count() == 0
+    assert set(values["skill"]) == set(found["skill"])
+    assert found["n"].min() >= 132
+
+
+def test_the_card_decides() -> None:
+    given = pl.concat([classes(model) for model in MODELS])["verdict"]
+    assert (given == "undecided").mean() <= 1 / 3
+    assert given.n_unique() >= 5
+
+
+@pytest.mark.parametrize(("model", "lesion"), PATIENTS.items())
+def test_a_patient_has_the_class_of_its_lesion_in_the_lesioned_skill_alone(
+    model: str, lesion: str
+) -> None:
+    found, healthy = (
+        dict(classes(one).select("skill", "verdict").iter_rows()) for one in (model, "tiny_llava")
+    )
+    assert found.pop("color") == lesion
+    assert all(given != lesion or healthy[skill] == lesion for skill, given in found.items())
 
 
 def test_the_page_opens_without_a_console_message(tmp_path: Path) -> None:

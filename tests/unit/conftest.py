@@ -1,4 +1,4 @@
-"""What several tests of the configuration share: the demo's, checked and filled in."""
+"""What several tests of the configuration share: the full demo's, checked and filled in."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,11 @@ import yaml
 from eyechart.plan.config.check import check
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = "config/config.yaml"
+FULL = "config/presets/full_demo.yaml"
 
 
 @pytest.fixture
 def config(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the demo's configuration; the project's folder is the working one."""
+    """Return the full demo's configuration; the project's folder is the working one."""
     monkeypatch.chdir(ROOT)
-    return check(yaml.safe_load(Path(DEMO).read_text()), [DEMO])
+    return check(yaml.safe_load(Path(FULL).read_text()), [FULL])

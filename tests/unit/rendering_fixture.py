@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from eyechart.data.canvas.tasks import BLINK
+
 SETTINGS = {
     "image_px": [64, 64],
     "samples_per_pixel": 4,
@@ -18,6 +20,7 @@ SETTINGS = {
     "light_jitter": 1.0,
     "camera": {"position": [0, -9, 6], "target": [0, 0, 0.3], "fov": 22, "jitter": 0.3},
     "truth": True,
+    "skills": list(BLINK.values()),  # of the layout blink alone
 }
 
 LOOK = {"image_px": [64, 64], "samples_per_pixel": 2}  # small, for what is drawn often

@@ -17,7 +17,7 @@ from eyechart.plan.config.root import RootConfig
 from eyechart.plan.registry import LAYOUTS
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = "config/config.yaml"
+DEMO, FULL = "config/config.yaml", "config/presets/full_demo.yaml"
 MINE = {"layout": "table", "source": "local", "path": "mine/questions.csv"}
 
 
@@ -27,7 +27,7 @@ def in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def demo() -> dict[str, Any]:
-    return check(yaml.safe_load(Path(DEMO).read_text()), [DEMO])
+    return check(yaml.safe_load(Path(FULL).read_text()), [FULL])
 
 
 def merge(config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

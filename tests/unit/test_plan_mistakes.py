@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from test_plan_configuration import DEMO, MINE, ROOT, demo, merge
+from test_plan_configuration import FULL, MINE, ROOT, demo, merge
 
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
@@ -26,8 +26,8 @@ def refusal(config: dict[str, Any], *files: str) -> str:
 
 
 def sentence(changes: dict[str, Any], *files: str) -> str:
-    """Return what is said of the demo with changes that are given with ``--config``."""
-    return refusal(merge(yaml.safe_load(Path(DEMO).read_text()), changes), DEMO, *files)
+    """Return what is said of the full demo with changes that are given with ``--config``."""
+    return refusal(merge(yaml.safe_load(Path(FULL).read_text()), changes), FULL, *files)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,7 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
             "datasets.clevr.splits.train is 0, expected at least 1",
         ),
         ({"models": ["tiny_clip", "tiny_clip"]}, "expected every entry once"),
+        ({"report": {"figures": ["verdicts"]}}, "is 'verdicts'; did you mean 'verdict'?"),
         ({"loading": {"models": {"tiny_lava": {}}}}, "loading.models: unknown model 'tiny_lava'"),
     ],
 )

@@ -155,3 +155,29 @@ def test_a_misspelt_target_names_the_nearest_that_there_is(
     with pytest.raises(UserError) as found:
         targets.check(config, configuration.read_specs(), [target])
     assert hint in str(found.value)
+
+
+def test_a_dataset_may_be_for_some_of_the_models(config: Config) -> None:
+    for dataset in ("clevr", "cv_bench", "stroop"):
+        config["datasets"][dataset]["models"] = ["tiny_clip", "tiny_llava"]
+    plan = exam(config)
+    plan.check()
+    stages = (plan.behavior, plan.readout, plan.concepts, plan.attention)
+    runs = [*plan.probing_runs(), *(run for stage in stages for run in stage.runs())]
+    chosen = {m for m, d in runs if d in ("clevr", "cv_bench", "stroop")}
+    assert chosen == {"tiny_clip", "tiny_llava"}
+    assert {m for m, d in runs if d == "blink"} == set(config["models"])
+    left = [e.dataset for e in plan.verdict.evidence("tiny_llava_aligned")]
+    assert "blink" in left and not {"clevr", "cv_bench", "stroop"} & set(left)
+    assert not any("aligned" in path or "dino" in path for path in plan.readout.head_errors())
+
+
+def test_a_model_that_a_dataset_leaves_out_is_told(config: Config) -> None:
+    config["datasets"]["blink"]["models"] = ["tiny_llava"]
+    target = "results/readout/tiny_llava_aligned/blink.parquet"
+    with pytest.raises(UserError, match=r"datasets\.blink\.models: unknown model 'tiny_llava_al"):
+        targets.check(config, configuration.read_specs(), [target])
+    targets.check(config, configuration.read_specs(), [target.replace("_aligned", "")])
+    config["datasets"]["blink"]["models"] = ["tiny_lava"]
+    with pytest.raises(UserError, match=r"datasets\.blink\.models: unknown model 'tiny_lava'; did"):
+        exam(config).check()

@@ -139,6 +139,12 @@ def test_an_encoder_has_no_figures_of_a_dataset_without_image_tasks(config: dict
     assert any("tiny_llava" in path for path in figures)
 
 
+def test_figures_are_files_only_where_they_are_wanted(config: dict[str, Any]) -> None:
+    plan = exam(config, report={"figures": ["verdict", "readout"]})
+    found = ReportPlan(plan, MiningPlan(plan.config)).manifests()
+    assert {path.split("/")[3] for path in found} == {"verdict", "readout"}
+
+
 @pytest.mark.parametrize("weights", ["shipped", "train"])
 def test_only_the_stages_behind_the_examined_models_have_curves(
     config: dict[str, Any], weights: str

@@ -21,7 +21,9 @@ OF_SNAKEMAKE = [c for c in TEXTS if c.words[0].rsplit("/")[-1] == "snakemake"]
 LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 # Executors are installed by `make cluster` alone: the Slurm tests run these profiles
 EXECUTORS = ("profiles/slurm", "profiles/generic")
-PRESETS = [f"config/presets/{name}.yaml" for name in ("clevr_official", "hidden", "laptop")]
+PRESETS = [
+    f"config/presets/{name}.yaml" for name in ("clevr_official", "full_demo", "hidden", "laptop")
+]
 # A config of the reader's own, where the text does not show one
 OWN = "{models: [tiny_clip], datasets: {clevr: {layout: clevr, source: render, splits: {val: 9}}}}"
 # What no preset has: datasets that only downloads fill, the reader's own data, a derived model

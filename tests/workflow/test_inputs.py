@@ -141,7 +141,7 @@ def test_inputs_of_every_job_of_a_preset_agree(preset: str, project: Project) ->
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_inputs_agree_whatever_is_switched_off(change: dict[str, Any], project: Project) -> None:
-    check(planned(project, **change))
+    check(planned(project, "full_demo.yaml", **change))
 
 
 def test_a_probe_table_without_its_items_is_found() -> None:

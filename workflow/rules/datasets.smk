@@ -33,6 +33,26 @@ rule draw_scenes:
         " --seed {params.seed} --root {params.root} --output {output} 2>&1 | tee {log}"
 
 
+use rule draw_scenes as pack_drawn with:
+    input:
+        paths.SHARD.rule(),
+    output:
+        paths.DRAWN.rule(),
+    log:
+        "<logs>/pack_drawn/{dataset}/{split}-{shard}.log",
+    benchmark:
+        "<benchmarks>/pack_drawn/{dataset}/{split}-{shard}.jsonl"
+    params:
+        root=subpath(input[0], ancestor=2),
+        settings=PLAN.scene_settings,
+        seed=PLAN.seed,
+        step="eyechart.rendering.shipped",
+        code=fingerprint("eyechart.rendering.shipped"),
+        environment=ENVIRONMENT,
+    message:
+        "Packing the images of {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
+
+
 rule write_drawn:
     input:
         shards=PLAN.shards,

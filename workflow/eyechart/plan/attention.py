@@ -8,7 +8,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import questions
-from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.configuration import Config, canonical, check_known, examines
 from eyechart.plan.registry import layout_of
 
 
@@ -38,7 +38,7 @@ class AttentionPlan:
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every traced (model, dataset); only models with a language model are traced."""
         models = [m for m in self.config["models"] if self.specs[m].kind == "vlm"]
-        return ((m, d) for d in self.datasets for m in models)
+        return ((m, d) for d in self.datasets for m in models if examines(self.config, m, d))
 
     def settings(self, wildcards: Any) -> str:
         """Return which items are traced and their prompts, which are those of ``behavior``."""

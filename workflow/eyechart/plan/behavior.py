@@ -7,7 +7,7 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.configuration import Config, canonical, check_known, examines, one_of
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
@@ -53,10 +53,11 @@ class BehaviorPlan:
                     yield model, dataset
 
     def can_answer(self, model: str, dataset: str) -> bool:
-        """Whether a model reads text, and a dataset's form of item."""
+        """Whether a model is examined on a dataset, reads text, and reads its form of item."""
         spec = self.specs[model]
         form = layout_of(self.config, dataset).form
-        return spec.reads_text and (form == "question" or spec.kind == "encoder")
+        reads = spec.reads_text and (form == "question" or spec.kind == "encoder")
+        return reads and examines(self.config, model, dataset)
 
     def has_paired_items(self, dataset: str) -> bool:
         """Whether items come in pairs that are scored together, as MMVP's do."""

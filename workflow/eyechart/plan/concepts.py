@@ -8,7 +8,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
-from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.configuration import Config, canonical, check_known, examines
 
 SETTINGS = ("columns", "components", "neighbours", "power", "shown", "threshold", "permutations",
             "bootstrap")  # fmt: skip
@@ -39,7 +39,8 @@ class ConceptsPlan:
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every compared (model, dataset)."""
-        return ((m, d) for d in self.datasets for m in self.config["models"])
+        every = ((m, d) for d in self.datasets for m in self.config["models"])
+        return (run for run in every if examines(self.config, *run))
 
     def settings(self, wildcards: Any) -> str:
         """Return how words and colours are compared, as canonical JSON."""

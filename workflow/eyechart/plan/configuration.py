@@ -53,12 +53,19 @@ def scope_of(config: Config, dataset: str, task: str) -> str:
     return scope
 
 
+def examines(config: Config, model: str, dataset: str) -> bool:
+    """Whether a model is examined on a dataset, see the key ``models`` of datasets."""
+    return model in config["datasets"][dataset].get("models", [model])
+
+
 def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) -> list[str]:
     """Return the tasks probed in a model on a dataset.
 
     An encoder has image tasks, and the item tasks that the referent's tokens can answer.
     """
     tasks = list(config["datasets"][dataset]["tasks"])
+    if not examines(config, model, dataset):
+        return []
     if specs[model].kind == "vlm":
         return tasks
     at = (config, dataset)

@@ -103,8 +103,7 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
     return Layout(**{**own, **steps, **more})
 
 
-def of_regions(name: str, tasks: Sequence[str], *keys: str, rendered: bool = True) -> Layout:
+def of_regions(name: str, tasks: Sequence[str], *keys: str, **more: Any) -> Layout:
     """Return a published layout whose items have regions; ``keys`` are its own besides theirs."""
-    own = ("most", "wording", *keys)
-    marked = {"regions": True, "located": True}
-    return published(name, rendered=rendered, prepare_keys=own, item_tasks=tasks, **marked)
+    own = {"prepare_keys": ("most", "wording", *keys), "item_tasks": tasks}
+    return published(name, regions=True, located=True, **own, **more)

@@ -172,6 +172,7 @@ SHARD = Pattern(
     "data/raw/{dataset}/shards/{split}-{shard}.json",
     "images and scenes of one shard of a rendered split",
 )
+DRAWN = Pattern("data/drawn/{dataset}/{split}-{shard}.zip", "the same, shipped with its recipe")
 RECEIPT = Pattern(
     "data/raw/{dataset}/acquired.json",
     "source, splits, and per file its path, bytes and sha256; written last",

@@ -9,7 +9,7 @@ from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
-from eyechart.plan.configuration import Config, canonical, check_known
+from eyechart.plan.configuration import Config, canonical, check_known, examines
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import LAYOUTS, layout_of
 from eyechart.readout import registry
@@ -67,7 +67,8 @@ class ReadoutPlan:
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (model, dataset) that is read out."""
-        return ((m, d) for d in self.datasets for m in self.config["models"])
+        every = ((m, d) for d in self.datasets for m in self.config["models"])
+        return (run for run in every if examines(self.config, *run))
 
     # Slices of settings, each as canonical JSON
 
@@ -107,9 +108,9 @@ class ReadoutPlan:
 
     def head_errors(self) -> list[str]:
         """Return the test errors of every model's depth heads, if any are trained."""
-        wanted = any(DEPTH_TASK in layout_of(self.config, d).item_tasks for d in self.datasets)
-        models = self.config["models"] if self.depth_dataset and wanted else []
-        return [paths.DEPTH_ERRORS.rule(model=model) for model in models]
+        runs = self.runs() if self.depth_dataset else ()
+        models = [m for m, d in runs if DEPTH_TASK in layout_of(self.config, d).item_tasks]
+        return [paths.DEPTH_ERRORS.rule(model=model) for model in dict.fromkeys(models)]
 
     def responses(self, wildcards: Any) -> list[str]:
         """Return the model's sighted responses to the same items, if it gives any.

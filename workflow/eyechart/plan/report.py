@@ -142,9 +142,9 @@ class ReportPlan:
         return self.workflow.report_settings(*self.drawn[section].settings)
 
     def manifests(self) -> list[str]:
-        """Return the manifests of all figures."""
+        """Return the manifests of the figures of all sections that are wanted as files."""
         found = []
-        for name in self.drawn:
+        for name in self.workflow.config["report"]["figures"]:
             pattern = self._pattern(name)
             if self._by_pair(name):
                 pairs = self._pairs(name)

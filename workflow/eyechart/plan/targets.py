@@ -10,7 +10,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
-from eyechart.plan.configuration import Config, check_known, probed_datasets, tasks_for
+from eyechart.plan.configuration import Config, check_known, examines, probed_datasets, tasks_for
 
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
@@ -32,11 +32,20 @@ def check(
                 check_known(target, "model", names[name], specs)
         if "dataset" in names:
             check_known(target, "dataset", names["dataset"], _datasets(config, pattern))
+            _check_examined(target, config, names)
         if "task" in names:
             model = names["model"]
             tasks = tasks_for(config, specs, model, names["dataset"])
             check_known(target, f"task of {model}", names["task"], tasks)
         _check_responses(target, BehaviorPlan(config, specs), pattern, names)
+
+
+def _check_examined(target: str, config: Config, names: paths.Names) -> None:
+    """Raise a UserError for a model that a dataset's ``models`` leaves out."""
+    model, dataset = names.get("model"), names["dataset"]
+    if model and not examines(config, model, dataset):
+        chosen = f"datasets.{dataset}.models"
+        check_known(f"{target}: {chosen}", "model", model, config["datasets"][dataset]["models"])
 
 
 def _datasets(config: Config, pattern: paths.Pattern) -> Sequence[str]:

@@ -21,6 +21,7 @@ from eyechart.plan.configuration import (
     Config,
     by_region,
     canonical,
+    check_known,
     check_test_shares,
     one_of,
     probed_datasets,
@@ -48,10 +49,14 @@ class WorkflowPlan:
         for stage in (*stages, self.verdict):
             stage.check()
         check_test_shares(self.config)
+        for dataset, settings in self.config["datasets"].items():
+            for model in settings.get("models", ()):
+                check_known(f"datasets.{dataset}.models", "model", model, self.specs)
         answering = {model for model, _ in self.behavior.runs()}
+        read_out = {model for model, _ in self.readout.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
-            if model not in answering and not probed and not self.readout.datasets:
+            if model not in answering | read_out and not probed:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"

@@ -11,6 +11,7 @@ from PIL import Image
 
 from eyechart.core.files import atomic, describe, write_json
 from eyechart.rendering.renderer import View
+from eyechart.rendering.shipped import restore
 from eyechart.rendering.step_helpers import SHARDS, Drawing, indices
 
 DEPTH_UNIT = 1000  # depth images are in thousandths of a world unit
@@ -34,7 +35,7 @@ def draw_items(
     times: int = 1,
     depths: bool = False,
 ) -> None:
-    """Draw the items of one shard and save them; write its manifest last.
+    """Draw the items of one shard, unless they ship, and save them; write its manifest last.
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ def draw_items(
     depths : whether to save ``shards/depths/<stem>.npy`` too: float32 (h, w), world units along the
         camera's axis, 0 where nothing is hit
     """
+    if restore(args):
+        return
     files: list[dict[str, Any]] = []
     items = []
     for index in indices(args, times=times):

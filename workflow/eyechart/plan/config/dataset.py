@@ -56,6 +56,7 @@ class Dataset(Section):
         1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
     )
     parts: Jobs = setting(1, "jobs, and files, that activations are extracted in")
+    models: Names = optional("models that are examined on it, of those under `models`; else all")
     tasks: Names | None = setting(
         None, "tasks to probe; null: all of the layout where the split leaves something to train on"
     )

@@ -1,10 +1,11 @@
 """The section `report`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from eyechart.plan.config.base import (
+    UNIQUE,
     Count,
     Natural,
     OpenShare,
@@ -12,8 +13,16 @@ from eyechart.plan.config.base import (
     Section,
     Share,
     Text,
+    Unique,
     setting,
 )
+from eyechart.report.registry import SECTIONS
+
+DRAWN = [name for name, section in SECTIONS.items() if section.figures]
+if TYPE_CHECKING:
+    Drawn = str
+else:
+    Drawn = Literal[tuple(DRAWN)]
 
 
 class Report(Section):
@@ -35,6 +44,11 @@ class Report(Section):
     )
     curve_points: Annotated[int, Field(ge=10)] = setting(
         400, "points of a training curve that are drawn at most"
+    )
+    figures: Annotated[list[Drawn], Unique, UNIQUE] = setting(
+        DRAWN,
+        "sections whose figures are drawn as files too: SVG, PNG and CSV; the page has all without "
+        "them, and those of another section can be asked for by name",
     )
     png_scale: Positive = setting(2, "PNG pixels per SVG pixel")
     megabytes: Positive = setting(10, "largest size of the page", unit="MB")

@@ -37,7 +37,7 @@ Skill = Literal[
 class Blink(Rendered):
     """BLINK: semantic and functional correspondence, low-level matching, art style."""
 
-    LAYOUT = of_regions("blink", list(tasks.BLINK.values()), "skills")
+    LAYOUT = of_regions("blink", list(tasks.BLINK.values()), "skills", scene_keys=("skills",))
     RELEASED = ("val",)
 
     layout: Literal["blink"] = setting(..., "`blink`")

@@ -1,4 +1,4 @@
-"""Render one shard of BLINK: four sub-tasks in turn, with their marks drawn into the images.
+"""Render one shard of BLINK: the sub-tasks of ``skills`` in turn, their marks in the images.
 
 A split's count is the number of items of every sub-task. Writes
 ``shards/images/<split>_<Sub_Task>_<n>_<k>.jpg`` (and, if asked, ``truth/<split>/…_mask.png``,
@@ -11,22 +11,22 @@ item has its own seed, derived from seed, dataset, split, sub-task and number.
 """
 
 from eyechart.core.step import command
+from eyechart.data.canvas.tasks import BLINK
 from eyechart.rendering.datasets.blink.items import SUB_TASKS, draw_item
 from eyechart.rendering.drawing import Item, draw_items
 from eyechart.rendering.step_helpers import Drawing
-
-TASKS = tuple(SUB_TASKS)
 
 
 @command
 def main(args: Drawing) -> None:
     """Render the shard; write its manifest last."""
+    tasks = [task for task in SUB_TASKS if BLINK[task] in args.settings["skills"]]
 
     def draw(index: int) -> Item:
-        number, task = divmod(index, len(TASKS))
-        return draw_item((args.seed, args.dataset, args.split, TASKS[task], number), args.settings)
+        number, task = divmod(index, len(tasks))
+        return draw_item((args.seed, args.dataset, args.split, tasks[task], number), args.settings)
 
-    draw_items(args, draw, "jpg", times=len(TASKS))
+    draw_items(args, draw, "jpg", times=len(tasks))
 
 
 if __name__ == "__main__":

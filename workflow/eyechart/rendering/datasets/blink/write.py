@@ -88,7 +88,8 @@ def main(args: Writing) -> None:
     splits: dict[str, tuple[int, int]] = {}
     for split in args.settings["splits"]:
         mine = [record for record in records if record["split"] == split]
-        for task in SUB_TASKS:
+        drawn = {record["sub_task"] for record in mine}
+        for task in filter(drawn.__contains__, SUB_TASKS):
             rows = [row(record, args.root) for record in mine if record["sub_task"] == task]
             files.append(args.root / task / f"{split}-00000-of-00001.parquet")
             write_table(files[-1], pa.Table.from_pylist(rows, schema=SCHEMA))

@@ -21,6 +21,7 @@ from eyechart.rendering.drawing import outline, save_view
 from eyechart.rendering.renderer import View, render
 from eyechart.rendering.scene.clevr import Plan, draw_plan, scene_of
 from eyechart.rendering.scene.viewing import project
+from eyechart.rendering.shipped import restore
 from eyechart.rendering.step_helpers import Drawing, indices
 
 ATTEMPTS = 50
@@ -60,13 +61,15 @@ def draw_scene(
 def draw_scenes(
     args: Drawing, image: str, describe: Callable[[View], Plan] = lambda view: {}
 ) -> None:
-    """Render the scenes of one shard; write its manifest last.
+    """Render the scenes of one shard, unless they ship; write its manifest last.
 
     Parameters
     ----------
     image : path of an image from the root, with ``{split}``, ``{index}`` and ``{number}`` (from 1)
     describe : returns further values of a scene's record, from its view
     """
+    if restore(args):
+        return
     files: list[dict[str, Any]] = []
     scenes = []
     for index in indices(args):

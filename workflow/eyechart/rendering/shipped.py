@@ -1,0 +1,79 @@
+"""Pack the drawn images of a shard, so that they ship with the project and need not be drawn.
+
+Steps that draw take a shard from ``data/drawn/<dataset>/<split>-<shard>.zip`` if that was drawn by
+the same recipe: the same settings and seed. A test draws some of its images again.
+
+    python -m eyechart.rendering.shipped --dataset blink --split val --shard 0 --settings JSON \
+        --seed 7 --root data/raw/blink --output data/drawn/blink/val-000.zip
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from PIL import Image
+
+from eyechart.core.files import atomic, read_json, write_bytes, write_json
+from eyechart.core.step import command
+from eyechart.plan import paths
+from eyechart.rendering.step_helpers import Drawing
+
+SHARD = "shard.json"  # the recipe and the shard's manifest
+PNG, WEBP = b"\x89PNG", b"RIFF"  # how such files begin
+
+
+def recipe(args: Drawing) -> dict[str, Any]:
+    """Return all that a shard's images depend on, besides code."""
+    return {"settings": args.settings, "seed": args.seed}
+
+
+def restore(args: Drawing) -> bool:
+    """Write a shard's images and its manifest as they ship; return whether they do."""
+    names = {"dataset": args.dataset, "split": args.split, "shard": f"{args.shard:03d}"}
+    path = Path(paths.DRAWN.at(**names))
+    if not path.is_file():
+        return False
+    with ZipFile(path) as archive:
+        packed = json.loads(archive.read(SHARD))
+        if packed["recipe"] != recipe(args):
+            return False
+        for entry in packed["manifest"]["files"]:
+            write_bytes(args.root / entry["path"], _original(archive.read(entry["path"])))
+    write_json(args.output, packed["manifest"])
+    return True
+
+
+def _small(data: bytes) -> bytes:
+    """Return a PNG in RGB as WebP without loss, half as large; any other file as it is."""
+    if data.startswith(PNG) and (image := Image.open(io.BytesIO(data))).mode == "RGB":
+        return _encoded(image, "WEBP", lossless=True, quality=100, method=6)
+    return data
+
+
+def _original(data: bytes) -> bytes:
+    """Return the file that :func:`_small` was given."""
+    return _encoded(Image.open(io.BytesIO(data)), "PNG") if data.startswith(WEBP) else data
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@command
+def main(args: Drawing) -> None:
+    """Pack the shard's images, its recipe and its manifest."""
+    shard = paths.SHARD.at(dataset=args.dataset, split=args.split, shard=f"{args.shard:03d}")
+    manifest = read_json(args.root / "shards" / Path(shard).name)
+    packed = {"recipe": recipe(args), "manifest": manifest}
+    with atomic(args.output) as partial, ZipFile(partial, "w", ZIP_DEFLATED) as archive:
+        archive.writestr(SHARD, json.dumps(packed))
+        for entry in manifest["files"]:
+            archive.writestr(entry["path"], _small((args.root / entry["path"]).read_bytes()))
+
+
+if __name__ == "__main__":
+    main()

@@ -121,9 +121,12 @@ def _class(one: Cell, stages: Cell) -> Cell:
     return row | {"why": f"The reason why {one['skill']} is {one['verdict']}"}
 
 
+FIGURES = {"figures": ["verdict"]}  # the settings that the template reads
+
+
 def render(paths: list[Path]) -> str:
     """Return the section of the page."""
-    return f'<section id="verdict">{render_section("verdict", card=card(paths))}</section>'
+    return f'<section id="verdict">{render_section("verdict", card=card(paths), settings=FIGURES)}</section>'
 
 
 def text(markup: str) -> str:

@@ -54,7 +54,8 @@ KEYS = {  # the columns that tell rows apart, by section; those that a table has
 }  # fmt: skip
 NUMBERED = "row within its key"
 STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
-COMPARISONS = ("encoder_connector", "encoder_lm", "encoder_sighted", "lm_sighted", "sighted_blind")
+COMPARISONS = ("encoder_connector", "encoder_lm", "encoder_sighted", "connector_lm", "lm_kept",
+               "lm_sighted", "sighted_blind")  # fmt: skip
 SKILL = ("model", "dataset", "skill", "band")
 STAGE = ("value", "ci_low", "ci_high", "floor", "n", "address", "evidence")
 DIFFERENCE = ("difference", "ci_low", "ci_high", "p", "q")

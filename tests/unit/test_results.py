@@ -107,7 +107,7 @@ def test_verdicts_have_classes_values_and_differences(root):
     own = results.verdicts("tiny_llava", "clevr", "color", table="values", root=root)
     assert own["stage"].to_list() == ["lm_best", "lm_last", "sighted", "blind"]
     tests = results.verdicts("tiny_llava", "clevr", "color", table="differences", root=root)
-    assert tests["comparison"].to_list() == ["lm_sighted", "sighted_blind"]
+    assert tests["comparison"].to_list() == ["lm_kept", "lm_sighted", "sighted_blind"]
 
 
 def one(name: str, *names: str, **more: object):

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from eyechart.tables.verdict import COMPARISONS, STAGES
 from eyechart.verdict.evidence import Findings, Skill
 from eyechart.verdict.outlook import items_needed
 from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds
@@ -40,11 +41,10 @@ def write_wide(path: Path, rows: list[Row], head: Row) -> None:
     columns: dict[str, type] = dict.fromkeys(
         ("model", "kind", "contains", "dataset", "skill", "band", "seen"), str
     ) | {"n": int, "groups": int, "chance": float}
-    for name in ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind"):
+    for name in STAGES:
         columns |= {f"{name}_{key}": kind for key, kind in stage.items()}
         columns |= {f"{name}_address": str, f"{name}_evidence": str}
-    for name in ("encoder_connector", "encoder_lm", "encoder_sighted", "connector_lm", "lm_kept",
-                 "lm_sighted", "sighted_blind"):  # fmt: skip
+    for name in COMPARISONS:
         columns |= {f"{name}_{n}": float for n in ("difference", "ci_low", "ci_high", "p", "q")}
     columns |= dict.fromkeys(("changed_value", "changed_ci_low", "changed_ci_high"), float)
     columns |= dict.fromkeys(("verdict", "rule", "why"), str)

@@ -105,5 +105,5 @@ def published(name: str, *, rendered: bool = True, **more: Any) -> Layout:
 
 def of_regions(name: str, tasks: Sequence[str], *keys: str, **more: Any) -> Layout:
     """Return a published layout whose items have regions; ``keys`` are its own besides theirs."""
-    own = {"prepare_keys": ("most", "wording", *keys), "item_tasks": tasks}
+    own: dict[str, Any] = {"prepare_keys": ("most", "wording", *keys), "item_tasks": tasks}
     return published(name, regions=True, located=True, **own, **more)

@@ -53,7 +53,7 @@ def test_the_card_decides() -> None:
 def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_model(
     model: str, lesion: str
 ) -> None:
-    """Where its answers are as good: in grey, many questions no longer tell which object is meant."""
+    """Where its answers are as good; in grey, many questions do not tell which object is meant."""
     found, healthy = (
         dict(classes(one).select("skill", "verdict").iter_rows()) for one in (model, "tiny_llava")
     )

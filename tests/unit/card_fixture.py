@@ -18,6 +18,7 @@ NINE = ["orientation", "presence", "state", "quantity", "position", "color", "st
         "viewpoint"]  # fmt: skip
 CHAIN = ("encoder", "connector", "lm_first", "lm_best", "lm_last", "position_best", "sighted")
 Cell = dict[str, Any]
+SHOWN = {"figures": ["verdict"]}
 
 
 def cell(skill: str, verdict: str, *values: float | None, **more: Any) -> Cell:
@@ -121,12 +122,10 @@ def _class(one: Cell, stages: Cell) -> Cell:
     return row | {"why": f"The reason why {one['skill']} is {one['verdict']}"}
 
 
-FIGURES = {"figures": ["verdict"]}  # the settings that the template reads
-
-
 def render(paths: list[Path]) -> str:
     """Return the section of the page."""
-    return f'<section id="verdict">{render_section("verdict", card=card(paths), settings=FIGURES)}</section>'
+    shown = render_section("verdict", card=card(paths), settings=SHOWN)
+    return f'<section id="verdict">{shown}</section>'
 
 
 def text(markup: str) -> str:

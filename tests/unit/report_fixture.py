@@ -17,6 +17,7 @@ from scipy import stats
 
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
+from eyechart.plan.config.report import DRAWN
 from eyechart.tables.items import ITEMS, images_schema
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS, PROBES
@@ -62,6 +63,7 @@ SETTINGS = {
     "differing": 4,
     "maps": 2,
     "map_layers": 3,
+    "figures": DRAWN,
 }
 
 

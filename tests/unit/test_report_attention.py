@@ -26,6 +26,7 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import box, point, write_regions
 
 SETTINGS = {"alpha": 0.05, "png_scale": 1, "map_layers": 2, "maps": 4, "gallery_px": 120}
+SHOWN = {"figures": ["attention"]}
 BLOCKS = 3
 EVIL = "<script>alert(1)</script>"
 FIXED = {"model": "m", "dataset": "d"}
@@ -92,7 +93,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(root):
-    return render_section("attention", **context(inputs(root), SETTINGS))
+    return render_section("attention", **context(inputs(root), SETTINGS), settings=SHOWN)
 
 
 def inputs(root):
@@ -231,7 +232,7 @@ def test_what_a_family_cannot_give_is_said_and_nothing_is_drawn(tmp_path):
         write_noted(path.with_name(f"{name}.parquet"), schema.empty_table(), {})
     write_table(tmp_path / DATA / "items.parquet", ITEMS.empty_table())
     write_table(tmp_path / DATA / "images.parquet", IMAGES.empty_table())
-    page = render_section("attention", **context(inputs(tmp_path), SETTINGS))
+    page = render_section("attention", **context(inputs(tmp_path), SETTINGS), settings=SHOWN)
     assert "No attention is shown: no block of family x returns attention weights." in page
     assert "<img" not in page
     draw.main(words(tmp_path, tmp_path / "o/figures.json"))

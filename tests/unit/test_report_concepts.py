@@ -128,7 +128,9 @@ def test_letters_tell_all_names_apart():
 
 def test_the_section_holds_every_number_and_escapes_names(concepts):
     shown = section([concepts], 0.01)
-    page = render_section("concepts", **shown, criteria=Criteria(0.01, 0.1))
+    page = render_section(
+        "concepts", **shown, criteria=Criteria(0.01, 0.1), settings={"figures": ["concepts"]}
+    )
     assert page.count('<div class="chart"') == 5
     assert "<code>vision.0/cls</code>" in page
     assert page.count("<tr><th>") == 1 + 6

@@ -167,7 +167,7 @@ def test_the_section_escapes_what_comes_from_data_and_shows_heads(found, tmp_pat
     path = tmp_path / "depth_heads.json"
     write_json(path, {"model": "small", "dataset": "rooms", "heads": [linear, row]})
     given = section(list(found.values()), [path])
-    page = render_section("readout", **given)
+    page = render_section("readout", **given, settings={"figures": ["readout"]})
     assert EVIL not in page and "&lt;script&gt;" in page
     assert "<td>lm.3</td>" in page and "linear depth head" in page
     assert "vision.0–1" in page and "0.12" in page and "depth head over blocks" in page

@@ -149,15 +149,3 @@ def test_every_fact_of_a_rule_is_defined_and_every_class_has_a_rule():
     assert named <= given and set(FACTS) <= named
     assert {f"most is {loss.name}" for loss in LOSSES} <= named
     assert {rule.verdict for rule in (*RULES, NO_RULE)} == set(CLASSES)
-
-
-def test_the_page_s_table_of_rules_is_that_of_the_step():
-    lines = (ROOT / "docs/verdict.md").read_text(encoding="utf-8").splitlines()
-    table = lines[lines.index("| class | shown | not shown |") + 2 :]
-    given = [line for line in table[: len(RULES) + 1] if line.startswith("|")]
-    expected = [
-        f"| {rule.verdict.replace('_', ' ')} | {'; '.join(rule.shown)} | "
-        f"{'; '.join(rule.unless) or '–'} |"
-        for rule in RULES
-    ]
-    assert given[:-1] == expected and given[-1].startswith("| undecided |")

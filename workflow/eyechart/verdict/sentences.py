@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from eyechart.core.address import CONNECTOR
 from eyechart.tables.verdict import (
     COMPARISONS,
     IMAGE_TOKENS,
@@ -27,6 +28,7 @@ NAMES = {
     "encoder": "the encoder",
     "connector": "the connector",
     **dict.fromkeys(IMAGE_TOKENS, "the language model's image tokens"),
+    "lm_last": "its last image tokens",
     **dict.fromkeys(POSITION, "the answer position"),
     "sighted": "the answer",
     "blind": "the blind answer",
@@ -109,7 +111,7 @@ def _loss(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThreshol
     first, second = COMPARISONS[loss.test]
     part = " in part" if thresholds.above(tests.get("sighted_blind")) else ""
     text = (
-        f"{TITLES[rule.verdict]}{part}: {_at(skill, first)} gives {number(at[first])}, "
+        f"{TITLES[rule.verdict]}{part}: {_at(skill, first)} {number(at[first])}, "
         f"{_at(skill, second)} {number(at[second])}, {gap(tests[loss.test])}"
     )
     others = [s for s in WAY if s in at and s not in (first, second)]
@@ -189,7 +191,8 @@ _TEXTS: dict[str, Callable[[Skill, Findings, Rule, VerdictThresholds], str]] = {
 def _at(skill: Skill, stage: str) -> str:
     """Return the name of a stage with its address."""
     address = skill.stages[stage].address
-    return f"{NAMES[stage]} at {address}" if address not in ("", "connector") else NAMES[stage]
+    plain = not address or address.startswith(CONNECTOR)
+    return NAMES[stage] if plain else f"{NAMES[stage]} at {address}"
 
 
 def _held(skill: Skill, found: Findings) -> list[str]:

@@ -53,8 +53,6 @@ KEYS = {  # the columns that tell rows apart, by section; those that a table has
     "verdict": ("dataset", "skill", "stage", "comparison"),
 }  # fmt: skip
 NUMBERED = "row within its key"
-STAGES = ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind")
-COMPARISONS = ("encoder_connector", "encoder_lm", "encoder_sighted", "lm_sighted", "sighted_blind")
 SKILL = ("model", "dataset", "skill", "band")
 STAGE = ("value", "ci_low", "ci_high", "floor", "n", "address", "evidence")
 DIFFERENCE = ("difference", "ci_low", "ci_high", "p", "q")
@@ -137,12 +135,16 @@ def _tables(path: Path, target: Path) -> dict[Path, pl.DataFrame]:
 
 def long_form(wide: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return the values, classes and differences of a verdict that has a column per number."""
+    stages, comparisons = (
+        [name.removesuffix(end) for name in wide.columns if name.endswith(end)]
+        for end in ("_floor", "_difference")
+    )
     values = [
         wide.filter(pl.col(f"{stage}_value").is_not_null()).select(
             *SKILL, "chance", pl.lit(stage).alias("stage"),
             *(pl.col(f"{stage}_{name}").alias(name) for name in STAGE),
         )
-        for stage in STAGES
+        for stage in stages
     ]  # fmt: skip
     differences = [
         wide.filter(pl.col(f"{two}_difference").is_not_null()).select(
@@ -150,7 +152,7 @@ def long_form(wide: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFr
             pl.lit(two).alias("comparison"),
             *(pl.col(f"{two}_{name}").alias(name) for name in DIFFERENCE),
         )
-        for two in COMPARISONS
+        for two in comparisons
     ]
     classes = wide.select(*SKILL, *CLASS, *CHANGED).rename(CHANGED)
     return pl.concat(values), classes, pl.concat(differences)

@@ -73,12 +73,22 @@ def _scene(model: str, task: str, c: int, n: int) -> Skill:
     stages = {}
     blind = _right(prior, c, ease, rng)
     if MODELS[model][0] == "vlm":
-        lm = _right(max(knows, 0.6), c, ease, rng)
-        stages["lm_best"] = StageEvidence(lm, "lm.2/last", "probe", max(1 / c, float(blind.mean())))
-        last = _right(max(knows, 0.5), c, ease, rng)
-        stages["lm_last"] = StageEvidence(
-            last, "lm.norm/last", "probe", max(1 / c, float(blind.mean()))
-        )
+        asked = max(1 / c, float(blind.mean()))
+        regions = {
+            "encoder": ("vision.3", 0.9),
+            "connector": ("connector", 0.85),
+            "lm_first": ("lm.0", 0.8),
+            "lm_best": ("lm.2", 0.8),
+            "lm_last": ("lm.norm", 0.7),
+        }
+        said = {"position_first": ("lm.0", 0.1), "position_best": ("lm.2", max(knows, 0.6)),
+                "position_last": ("lm.norm", max(knows, 0.5))}  # fmt: skip
+        places = {"referent_center": regions if task not in ("number", "boolean") else {}}
+        for span, found in (places | {"last": said}).items():
+            for stage, (address, share) in found.items():
+                floor = 1 / c if stage in ("encoder", "connector") else asked
+                right = _right(share, c, ease, rng)
+                stages[stage] = StageEvidence(right, f"{address}/{span}", "probe", floor)
     stages["sighted"] = StageEvidence(_right(max(knows, prior), c, ease, rng), "", "answer", 1 / c)
     stages["blind"] = StageEvidence(blind, "", "answer", 1 / c)
     changed = (stages["sighted"].right != blind).astype(float)

@@ -5,19 +5,22 @@ from typing import Any
 
 import polars as pl
 
+from eyechart.tables.verdict import COMPARISONS, STAGES
 from eyechart.verdict.evidence import Findings, Skill
-from eyechart.verdict.rules import Rule, VerdictThresholds
+from eyechart.verdict.outlook import items_needed
+from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds
 from eyechart.verdict.sentences import why
 
 Row = dict[str, Any]
 
 
-def wide_row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds) -> Row:
+def wide_row(skill: Skill, found: Findings, rule: Rule, bar: VerdictThresholds, kind: str) -> Row:
     """Return the numbers of a skill by name, straight from what was measured."""
     row: Row = {"dataset": skill.dataset, "skill": skill.name, "band": skill.band}
     row |= {"seen": ("alone" if found.decisive == "alone" else skill.seen) or None}
     row |= {"n": len(skill.groups), "groups": len(set(skill.groups)), "chance": skill.chance}
-    row |= {"verdict": rule.verdict, "rule": rule.name, "why": why(skill, found, rule, bar)}
+    needed = items_needed(skill, kind, bar) if rule is NO_RULE else None
+    row |= {"verdict": rule.verdict, "rule": rule.name, "why": why(skill, found, rule, bar, needed)}
     for name, stage in skill.stages.items():
         at = found.estimates[name]
         row |= {f"{name}_value": at.value, f"{name}_ci_low": at.low, f"{name}_ci_high": at.high}
@@ -38,11 +41,10 @@ def write_wide(path: Path, rows: list[Row], head: Row) -> None:
     columns: dict[str, type] = dict.fromkeys(
         ("model", "kind", "contains", "dataset", "skill", "band", "seen"), str
     ) | {"n": int, "groups": int, "chance": float}
-    for name in ("alone", "encoder", "connector", "lm_best", "lm_last", "sighted", "blind"):
+    for name in STAGES:
         columns |= {f"{name}_{key}": kind for key, kind in stage.items()}
         columns |= {f"{name}_address": str, f"{name}_evidence": str}
-    for name in ("encoder_connector", "encoder_lm", "encoder_sighted", "lm_sighted",
-                 "sighted_blind"):  # fmt: skip
+    for name in COMPARISONS:
         columns |= {f"{name}_{n}": float for n in ("difference", "ci_low", "ci_high", "p", "q")}
     columns |= dict.fromkeys(("changed_value", "changed_ci_low", "changed_ci_high"), float)
     columns |= dict.fromkeys(("verdict", "rule", "why"), str)

@@ -123,7 +123,7 @@ def test_renamed_columns_and_entries_are_mapped(results, moved, tmp_path):
 def test_the_long_verdict_holds_every_value_of_the_wide_one(tmp_path, model):
     kind, contains = MODELS[model]
     judged = apply_rules(skills_of(model, 40), kind, BAR)
-    rows = [wide_row(skill, found, rule, BAR) for skill, found, rule in judged]
+    rows = [wide_row(skill, found, rule, BAR, kind) for skill, found, rule in judged]
     old, new = tmp_path / "old/results", tmp_path / "new/results"
     head = {"model": model, "kind": kind, "contains": contains}
     write_wide(old / f"verdict/{model}.parquet", rows, head)

@@ -170,7 +170,7 @@ def test_an_encoder_is_asked_for_attributes_where_referents_are_pooled(
     assert set(found) - set(images) == {"color", "shape", "material", "size"}
     probe = SimpleNamespace(model="tiny_clip", dataset="clevr", task="color")
     assert plan.manifest(probe).endswith("/tiny_clip/clevr/item/manifest.json")
-    assert not any(e.probed for e in plan.verdict.evidence("tiny_clip"))
+    assert any(e.probed for e in plan.verdict.evidence("tiny_clip"))
 
 
 def test_question_types_are_probed_in_images_where_no_region_answers(

@@ -10,6 +10,7 @@ from results_fixture import ITEM_TASKS, PICTURES, WIDTH, vectors, write_results
 
 from eyechart import results
 from eyechart.core.errors import UserError
+from eyechart.tables.verdict import COMPARISONS, STAGES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 EXAMPLES = re.findall(r"```python\n(.*?)```", (DOCS / "notebooks.md").read_text(), re.DOTALL)
@@ -105,9 +106,9 @@ def test_verdicts_have_classes_values_and_differences(root):
     classes = results.verdicts(root=root)
     assert len(classes["model"].unique()) == 4 and "why" in classes.columns
     own = results.verdicts("tiny_llava", "clevr", "color", table="values", root=root)
-    assert own["stage"].to_list() == ["lm_best", "lm_last", "sighted", "blind"]
+    assert own["stage"].to_list() == [*STAGES[1:]]
     tests = results.verdicts("tiny_llava", "clevr", "color", table="differences", root=root)
-    assert tests["comparison"].to_list() == ["lm_sighted", "sighted_blind"]
+    assert tests["comparison"].to_list() == list(COMPARISONS)
 
 
 def one(name: str, *names: str, **more: object):

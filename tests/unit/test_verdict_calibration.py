@@ -38,7 +38,7 @@ def test_the_step_writes_a_table_a_page_and_a_figure(tmp_path, monkeypatch):
     calibrate.main(words)
     assert pl.read_parquet(tmp_path / "c.parquet").columns == CALIBRATION.names
     page = (tmp_path / "c.md").read_text()
-    assert page.count("\n") == 4 and "| works | encoded_and_used |" in page
+    assert page.count("\n") == 4 and "| works | used |" in page
     assert "| in steps to 20 | items answered in steps |" in page and "| – | – |" in page
     assert "<svg" in (tmp_path / "c.svg").read_text()
 

@@ -25,14 +25,7 @@ from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
 from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
 from eyechart.verdict import decide
-from eyechart.verdict.planted import (
-    CONNECTOR,
-    LM,
-    READ_BLOCK,
-    SCENARIOS,
-    UNREAD_BLOCK,
-    write_tables,
-)
+from eyechart.verdict.planted import LM, READ_BLOCK, SCENARIOS, UNREAD_BLOCK, write_tables
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -114,11 +107,11 @@ def test_another_address_may_stand_for_the_encoder(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reads", "expected"),
     [
-        ("only an unread block has it", [READ_BLOCK], "eyes"),
-        ("only an unread block has it", [UNREAD_BLOCK], "nerve"),
-        ("only the read block has it", [READ_BLOCK], "nerve"),
-        ("only the read block has it", [UNREAD_BLOCK], "eyes"),
-        ("only the read block has it", [READ_BLOCK, UNREAD_BLOCK], "nerve"),
+        ("only an unread block has it", [READ_BLOCK], "not_encoded"),
+        ("only an unread block has it", [UNREAD_BLOCK], "lost_in_connector"),
+        ("only the read block has it", [READ_BLOCK], "lost_in_connector"),
+        ("only the read block has it", [UNREAD_BLOCK], "not_encoded"),
+        ("only the read block has it", [READ_BLOCK, UNREAD_BLOCK], "lost_in_connector"),
     ],
 )
 def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
@@ -135,7 +128,8 @@ def test_the_encoder_is_judged_at_the_blocks_that_the_connector_reads(
 def test_what_the_connector_alone_has_is_not_blamed_on_the_encoder(tmp_path):
     decide.main(write_model(tmp_path, "the connector alone has it", n=400))
     (row,) = read(tmp_path / OUT)
-    assert row["verdict"] == "undecided" and row["connector_value"] > 0.6
+    assert row["verdict"] == "lost_in_lm" and row["loss_first"] == "connector"
+    assert row["connector_value"] > 0.6 > row["encoder_value"]
 
 
 def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path):
@@ -155,18 +149,13 @@ def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path)
     assert len(rows) == 9 and rows["art_style"] == alone
 
 
-def test_a_trained_probe_and_an_untrained_readout_are_not_compared(tmp_path):
+def test_trained_probes_and_untrained_readouts_are_never_mixed(tmp_path):
     """A probe finds more than an answer of an encoder, so their difference is one of methods."""
     words = write_model(tmp_path, "works", n=200, task="color")
-    path = tmp_path / f"{READOUTS}.predictions.parquet"
-    change(path, keep=pl.col("address").is_in([READ_BLOCK, CONNECTOR]))
-    probes = write_probes(tmp_path, "color", 0.3, 200)
-    decide.main(with_probes(words, probes))
+    decide.main(with_probes(words, write_probes(tmp_path, "color", 0.3, 200)))
     (row,) = read(tmp_path / OUT)
-    assert (row["encoder_evidence"], row["lm_best_evidence"]) == ("readout", "probe")
-    assert "encoder_lm_difference" not in row and "encoder_connector_difference" in row
-    assert "lm_sighted_difference" in row and row["verdict"] != "nerve"
-    assert "by a trained probe" in row["why"]
+    found = {value for key, value in row.items() if key.endswith("_evidence")}
+    assert found == {"readout", "answer"} and row["verdict"] == "used"
 
 
 def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
@@ -177,12 +166,13 @@ def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):
         path = write_probes(tmp_path, "color", known, 400)
         decide.main(with_probes(words, path))
         (row,) = read(tmp_path / OUT)
-        assert row["band"] == "question" and row["lm_best_evidence"] == "probe"
-        assert row["lm_best_floor"] >= row["blind_value"] > row["chance"]
-        assert (row["lm_best_ci_low"] > row["lm_best_floor"]) is expected
+        assert row["band"] == "question" and row["position_best_evidence"] == "probe"
+        assert row["position_best_floor"] >= row["blind_value"] > row["chance"]
+        assert (row["position_best_ci_low"] > row["position_best_floor"]) is expected
         assert "encoder_value" not in row and row["verdict"] == "prior"
-        assert row["lm_best_address"] == row["lm_last_address"] == f"{LM[-1]}/last"
-        assert "never saw the question" in row["why"]
+        assert row["position_best_address"] == row["position_last_address"] == f"{LM[-1]}/last"
+        assert row["position_first_address"] == f"{LM[0]}/last"
+        assert "encoder and connector are unknown" in row["why"]
 
 
 def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
@@ -216,7 +206,7 @@ def test_patterns_take_the_contained_encoder_s_own_answers(tmp_path):
     decide.main(flags(tmp_path, model="eyes", kind="encoder", items=[statements], answers=answers))
     (own,) = read(tmp_path / "results/verdict/eyes.parquet")
     assert own["encoder_value"] == own["sighted_value"] and "lm_best_value" not in own
-    assert own["verdict"] == "encoded_and_used"
+    assert own["verdict"] == "used"
 
 
 def test_an_encoder_that_cannot_be_asked_has_its_readouts(tmp_path):
@@ -241,17 +231,3 @@ def test_a_model_that_was_not_asked_blind_is_told_so(tmp_path):
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["verdict"] == "undecided" and "has no blind responses" in row["why"]
-
-
-def test_the_decoder_of_a_language_model_is_judged_as_part_of_it(tmp_path):
-    words = write_model(tmp_path, "reads the question alone", n=400, task="color")
-    (tmp_path / f"{READOUTS}.predictions.parquet").unlink()
-    words = [w for w in words if not w.endswith("drawn.predictions.parquet")]
-    path = write_probes(tmp_path, "color", 0.9, 400)
-    renamed = pl.col("address").replace({"lm.2": "decoder.0", "lm.3": "decoder.1",
-                                         "lm.norm": "decoder.norm"})  # fmt: skip
-    for table in (path, path.with_suffix(".predictions.parquet")):
-        pl.read_parquet(table).with_columns(renamed).write_parquet(table)
-    decide.main(with_probes(words, path))
-    (row,) = read(tmp_path / OUT)
-    assert row["lm_best_address"] == row["lm_last_address"] == "decoder.norm/last"

@@ -15,10 +15,20 @@ from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
-from eyechart.tables.verdict import parts, read_verdict
+from eyechart.tables.verdict import COMPARISONS, parts, read_verdict
+from eyechart.verdict import decide
 from eyechart.verdict.best_address import cross_fitted
-from eyechart.verdict.evidence import Skill, StageEvidence
-from eyechart.verdict.planted import CONNECTOR, LM, READ_BLOCK, SCENARIOS, choices_of, write_tables
+from eyechart.verdict.evidence import Estimate, Findings, Skill, StageEvidence, Test
+from eyechart.verdict.planted import (
+    CONNECTOR,
+    LM,
+    READ_BLOCK,
+    SCENARIOS,
+    SPAN,
+    Scenario,
+    choices_of,
+    write_tables,
+)
 
 MODELS = {
     name: SCENARIOS[name].right[0]
@@ -44,15 +54,66 @@ def skills_of(name: str, n: int, seed: int, count: int, size: int = 1) -> list[S
         }
         right = {place: (one == 0).astype(float) for place, one in chosen.items()}
         groups = (np.arange(n) // size).astype(str)
-        best, _ = cross_fitted(np.stack([right[a] for a in LM]), groups, rng)
-        read = {"encoder": right[READ_BLOCK], "connector": right[CONNECTOR], "lm_best": best}
-        chance = 1 / case.choices
-        stages = {k: StageEvidence(v, k, "readout", chance) for k, v in read.items()}
+        stages = chain_of(right, case) if case.evidence == "chain" else read_of(right, case, groups)
         for stage, condition in (("sighted", "sighted"), ("blind", "blank")):
-            stages[stage] = StageEvidence(right[condition], "", "answer", chance)
+            stages[stage] = StageEvidence(right[condition], "", "answer", 1 / case.choices)
         changed = (chosen["sighted"] != chosen["blank"]).astype(float)
-        found.append(Skill("d", f"s{k}", "six", "canvas", groups, chance, stages, changed))
+        found.append(
+            Skill("d", f"s{k}", "six", "canvas", groups, 1 / case.choices, stages, changed)
+        )
     return found
+
+
+def numbers(
+    values: dict[str, float],
+    *,
+    reach: float = 0.02,
+    floor: float = 0.25,
+    changed: float = 0.5,
+    probed: bool = False,
+) -> Findings:
+    """Return findings with these values, each within ``reach``; every difference has its q."""
+    at = {
+        k: Estimate(v, v - reach, v + reach, 400, floor, v - reach, v + reach)
+        for k, v in values.items()
+    }
+    tests = {}
+    for name, pair in COMPARISONS.items():
+        if set(pair) <= set(values):
+            gap = values[pair[0]] - values[pair[1]]
+            q = 0.0001 if abs(gap) > reach else 1.0
+            tests[name] = Test(gap, gap - reach, gap + reach, q, q)
+    ends = changed - reach, changed + reach
+    return Findings(at, tests, Estimate(changed, *ends, 400, 0.0, *ends), probed=probed)
+
+
+def read_of(
+    right: dict[str, np.ndarray], case: Scenario, groups: np.ndarray
+) -> dict[str, StageEvidence]:
+    """Return the stages of untrained readouts."""
+    best, _ = cross_fitted(np.stack([right[a] for a in LM]), groups, generator("best"))
+    read = {"encoder": right[READ_BLOCK], "connector": right[CONNECTOR], "lm_best": best}
+    return {k: StageEvidence(v, k, "readout", 1 / case.choices) for k, v in read.items()}
+
+
+def chain_of(right: dict[str, np.ndarray], case: Scenario) -> dict[str, StageEvidence]:
+    """Return the stages of probes, from the encoder to the answer position."""
+    at = {"encoder": READ_BLOCK, "connector": CONNECTOR, "lm_best": LM[0], "lm_last": LM[-1]}
+    at |= {"position_best": f"{LM[0]}/{SPAN}", "position_last": f"{LM[-1]}/{SPAN}"}
+    asked = max(1 / case.choices, right["blank"].mean())
+    return {
+        k: StageEvidence(right[a], a, "probe", asked if k[0] in "lp" else 1 / case.choices)
+        for k, a in at.items()
+    }
+
+
+def decided(root: Path, name: str, n: int, count: int, seed: int = 0) -> list[Row]:
+    """Return what the step says of skills of one planted model, a row per skill."""
+    case, tasks = SCENARIOS[name], {f"{k:03d}": n for k in range(count)}
+    found = write_tables(root, "m", "drawn", case, tasks, generator("decided", name, n, seed))
+    lists = {"items": found.items, "answers": found.answers, "readouts": found.readouts}
+    decide.main(flags(root, kind=case.kind, probes=found.probes, **lists))
+    return read(root / OUT)
 
 
 def write_model(

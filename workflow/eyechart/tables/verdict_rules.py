@@ -120,8 +120,8 @@ class Rule:
 class Loss:
     """A step on the way at which information can be lost, and the class that names it.
 
-    It is lost there if ``test`` shows the first stage above the second by the margin, and no stage
-    of ``later`` that was read comes closer to the first than the margin.
+    It is lost there if the first stage has it, ``test`` shows it above the second by the margin,
+    and above each stage of ``later`` that was read.
     """
 
     name: str
@@ -173,17 +173,27 @@ RULES = (
         "all lost in the connector",
         LOST_IN_CONNECTOR,
         ("encoder has it", "lost in the connector", "connector lacks it"),
+        ("language model has it",),
     ),
     Rule(
-        "not encoded", NOT_ENCODED, ("encoder lacks it", "all that follows lacks it"),
-        ("answer has it",),
+        "not encoded",
+        NOT_ENCODED,
+        ("encoder lacks it", "all that follows lacks it"),
+        ("answer has it", "language model has it"),
     ),
     Rule(
         "hardly encoded",
         NOT_ENCODED,
-        ("encoder holds little", "all that follows holds little", "most is missing from the start"),
-        ("answer has it",),
+        (
+            *("encoder holds little", "all that follows holds little", "answer lacks it"),
+            "most is missing from the start",
+        ),
     ),
-    *(Rule(loss.name, loss.verdict, (f"most is {loss.name}",)) for loss in LOSSES),
+    *(
+        Rule(
+            loss.name, loss.verdict, (f"most is {loss.name}",), ("most is missing from the start",)
+        )
+        for loss in LOSSES
+    ),
 )  # fmt: skip
 NO_RULE = Rule("none", UNDECIDED, ())

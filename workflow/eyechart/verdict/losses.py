@@ -27,21 +27,30 @@ def steps(found: Findings) -> list[Loss]:
     ]
 
 
+def net(found: Findings, loss: Loss) -> float:
+    """Return how much is lost at a step and not found again at any later stage, in accuracy."""
+    at, first = found.estimates, COMPARISONS[loss.test][0]
+    later = [at[first].value - at[stage].value for stage in loss.later if stage in at]
+    return min([found.tests[loss.test].difference, *later])
+
+
 def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
     """Return how much is shown to be lost at a step, in accuracy; 0 if nothing is.
 
-    The image tokens' last block counts as the start of retrieval where they lose it before.
+    The first stage has to hold the answer, and every later one that was compared with it has to be
+    shown to be below. What the image tokens lose from block to block is not lost in retrieval.
     """
-    at, first = found.estimates, COMPARISONS[loss.test][0]
-    later = [at[stage].value for stage in loss.later if stage in at]
-    if any(at[first].value - value < thresholds.margin for value in later):
+    first, _ = pair = COMPARISONS[loss.test]
+    pairs = {pair, *((first, stage) for stage in loss.later)}
+    below = [
+        thresholds.above(test) for name, test in found.tests.items() if COMPARISONS[name] in pairs
+    ]
+    if not (thresholds.has(found.estimates[first]) and all(below)):
         return 0.0
-    if not thresholds.above(found.tests[loss.test]):
-        return 0.0
-    difference = found.tests[loss.test].difference
+    own = net(found, loss)
     if loss.test == "lm_position" and thresholds.above(found.tests.get("lm_kept")):
-        return difference - found.tests["lm_kept"].difference
-    return difference
+        own -= max(0.0, net(found, next(one for one in LOSSES if one.test == "lm_kept")))
+    return own if own >= thresholds.margin else 0.0
 
 
 def shown_losses(found: Findings, thresholds: VerdictThresholds) -> dict[str, float]:
@@ -64,8 +73,14 @@ def loss_of(found: Findings, rule: Rule, thresholds: VerdictThresholds) -> Loss:
 
 
 def missing_from_the_start(found: Findings) -> float:
-    """Return how far the best stage is from always being right."""
-    return 1 - max((found.estimates[s].value for s in WAY if s in found.estimates), default=1.0)
+    """Return how far the best stage is from always being right.
+
+    It is 0 where the encoder was not probed or is at least half-way from its floor to that.
+    """
+    encoder = found.estimates.get("encoder")
+    if not found.probed or encoder is None or encoder.value >= (1 + encoder.floor) / 2:
+        return 0.0
+    return 1 - max(found.estimates[s].value for s in WAY if s in found.estimates)
 
 
 def largest_drop(found: Findings) -> tuple[str, str, float] | None:
@@ -73,5 +88,5 @@ def largest_drop(found: Findings) -> tuple[str, str, float] | None:
 
     It need not be shown: it says where a skill that is used loses most.
     """
-    drops = [(*COMPARISONS[loss.test], found.tests[loss.test].difference) for loss in steps(found)]
+    drops = [(*COMPARISONS[loss.test], net(found, loss)) for loss in steps(found)]
     return max((drop for drop in drops if drop[2] > 0), key=lambda drop: drop[2], default=None)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from eyechart.core.address import CENTER
+from eyechart.core.address import CENTER, COMPONENTS
 from eyechart.core.files import write_json
 from eyechart.plan import paths
 from eyechart.tables.choice_scoring import SIMILARITY
@@ -72,7 +72,7 @@ class Scenario:
 
 def _up_to(last: str, lift: float) -> dict[str, float]:
     """Return the lifts of a model that has it in all components up to one."""
-    order = ("vision", "connector", "lm", "lm_end", "position")
+    order = (*COMPONENTS[:3], "lm_end", "position")
     return dict.fromkeys(order[: order.index(last) + 1], lift)
 
 

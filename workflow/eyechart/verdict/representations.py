@@ -28,7 +28,6 @@ SEEN = ("alone", "canvas")
 KEY = ["address", "span", "probe", "seed"]
 WHOLE_IMAGE = ("image_mean", "cls")  # spans of image tokens for questions about no region
 Row = dict[str, Any]
-QUESTION_SPANS = ("last", "text_mean", "all_mean")  # spans that have read the question
 
 
 @dataclass(frozen=True)
@@ -157,7 +156,6 @@ def _candidates(rows: list[Row], encoder: Collection[str]) -> dict[str, list[Row
     region = next(([span] for span in (CENTER, REFERENT) if span in spans), WHOLE_IMAGE)
     tokens = [row for row in rows if row["span"] in region]
     said = [row for row in rows if row["span"] == "last"]
-    said = said or [row for row in rows if row["span"] in QUESTION_SPANS]
     found = {
         "encoder": [row for row in _within(tokens, VISION) if row["address"] in encoder],
         "connector": _at_end(_within(tokens, CONNECTOR), -1),

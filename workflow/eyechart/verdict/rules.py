@@ -33,6 +33,7 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
         or all(thresholds.holds_little(f.estimates.get(stage)) for stage in WITH_POSITION)
     ),
     "answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("sighted")),
+    "answer lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get("sighted")),
     "blind answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("blind")),
     "answer above blind": lambda f, thresholds: thresholds.above(f.tests.get("sighted_blind")),
     "answer as good blind": lambda f, thresholds: thresholds.alike(f.tests.get("sighted_blind")),
@@ -55,7 +56,9 @@ def facts(found: Findings, thresholds: VerdictThresholds) -> dict[str, bool]:
         shown[f"most is {loss.name}"] = loss.name == most
     shown["lost on the way"] = bool(losses)
     largest = max(losses.values(), default=0.0)
-    shown["most is missing from the start"] = missing_from_the_start(found) >= largest
+    shown["most is missing from the start"] = (
+        not shown["answer has it"] and missing_from_the_start(found) > largest
+    )
     return shown
 
 

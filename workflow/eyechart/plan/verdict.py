@@ -74,7 +74,7 @@ class VerdictPlan:
                 found.append(
                     f"each of the nine patterns of {dataset} has about {2 * pairs} questions; to "
                     f"show that something is absent takes at least {needed} (verdict.margin: "
-                    f"{margin}), so their verdicts can be `encoded_and_used` where the "
+                    f"{margin}), so their verdicts can be `used` where the "
                     "difference is large, but hardly `prior`"
                 )
         return found

@@ -9,7 +9,7 @@ ABSENT = 0.05  # level of the one-sided test that a stage is less than the margi
 def fewest_items(floor: float, margin: float) -> int:
     """Return the fewest items on which a stage exactly at its floor is shown to lack something.
 
-    With fewer, no stage lacks anything, so neither *eyes* nor *nerve* can be the class; and no
+    With fewer, no stage lacks anything, so `not_encoded` cannot be the class; and no
     difference is shown to be smaller than the margin.
 
     >>> fewest_items(0.5, 0.1), fewest_items(0.25, 0.1)

@@ -161,7 +161,8 @@ def choices_of(case: Scenario, n: int, rng: np.random.Generator) -> dict[str, np
         if address == READ_BLOCK:
             scores[UNREAD_BLOCK] = lifted(noise + NOISE * rng.normal(size=(n, c)), "unread")
         elif address in LM:
-            own = noise + NOISE * rng.normal(size=(n, c))
+            further = NOISE if case.evidence == "chain" else 0.0  # else it is the last address
+            own = noise + further * rng.normal(size=(n, c))
             scores[f"{address}/{SPAN}"] = lifted(own, "position")
     letter, question = rng.normal(size=(n, c)), rng.normal(size=(n, c))
     question[:, 0] += QUESTION

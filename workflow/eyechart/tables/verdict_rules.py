@@ -173,7 +173,7 @@ RULES = (
         "all lost in the connector",
         LOST_IN_CONNECTOR,
         ("encoder has it", "lost in the connector", "connector lacks it"),
-        ("language model has it",),
+        ("most is found again",),
     ),
     Rule(
         "not encoded",

@@ -34,6 +34,12 @@ def net(found: Findings, loss: Loss) -> float:
     return min([found.tests[loss.test].difference, *later])
 
 
+def found_again(found: Findings) -> bool:
+    """Return whether later stages have two thirds of what the connector is without."""
+    loss = next((one for one in steps(found) if one.test == "encoder_connector"), None)
+    return loss is not None and net(found, loss) < found.tests[loss.test].difference / 3
+
+
 def lost(found: Findings, loss: Loss, thresholds: VerdictThresholds) -> float:
     """Return how much is shown to be lost at a step, in accuracy; 0 if nothing is.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from eyechart.tables.verdict_rules import LOSSES, NO_RULE, RULES, Rule, VerdictThresholds
 from eyechart.verdict.evidence import Findings
-from eyechart.verdict.losses import missing_from_the_start, most_lost, shown_losses
+from eyechart.verdict.losses import found_again, missing_from_the_start, most_lost, shown_losses
 
 AFTER = ("connector", "lm_best")  # what follows the encoder; both must have been read
 WITH_POSITION = (*AFTER, "position_best")
@@ -32,6 +32,7 @@ FACTS: dict[str, Callable[[Findings, VerdictThresholds], bool]] = {
         f.kind == "encoder"
         or all(thresholds.holds_little(f.estimates.get(stage)) for stage in WITH_POSITION)
     ),
+    "most is found again": lambda f, thresholds: found_again(f),
     "answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("sighted")),
     "answer lacks it": lambda f, thresholds: thresholds.lacks(f.estimates.get("sighted")),
     "blind answer has it": lambda f, thresholds: thresholds.has(f.estimates.get("blind")),

@@ -31,6 +31,7 @@ async function draw(block) {
   if (block.dataset.drawn) return;
   block.dataset.drawn = "true";
   await (drawers[block.dataset.draw] ?? plain)(block);
+  dispatchEvent(new Event("resize")); // what was drawn first takes the width that the rest left
 }
 
 function openTarget() {

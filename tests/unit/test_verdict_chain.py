@@ -61,6 +61,7 @@ CASES = [
     (chain(0.97, 0.97, 0.95, 0.5, 0.95), "used", None),
     (chain(0.97, 0.97, 0.97, 0.95, 0.95, lm_last=0.3), "used", None),
     (chain(0.95, 0.26, 0.8, 0.3, 0.3), "not_retrieved", "lm_best"),  # most of it came through
+    (chain(0.98, 0.26, 0.62, 0.6, 0.11), "lost_in_connector", "encoder"),  # a part came back
     # what was never there is not lost
     (chain(0.1, 0.1, 0.25, 0.1, 0.1), "not_encoded", None),
     (chain(0.26, 0.26, 0.26, 0.8, 0.26), "not_verbalised", "position_best"),  # found elsewhere

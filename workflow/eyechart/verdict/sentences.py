@@ -5,6 +5,7 @@ from collections.abc import Callable
 from eyechart.core.address import CONNECTOR
 from eyechart.tables.verdict import (
     COMPARISONS,
+    ENCODED,
     IMAGE_TOKENS,
     LOST_IN_CONNECTOR,
     LOST_IN_LM,
@@ -183,7 +184,7 @@ _TEXTS: dict[str, Callable[[Skill, Findings, Rule, VerdictThresholds], str]] = {
     USED: _used,
     NOT_ENCODED: _eyes,
     PRIOR: _prior,
-    "encoded": _encoded,
+    ENCODED: _encoded,
     UNDECIDED: _undecided,
 }
 

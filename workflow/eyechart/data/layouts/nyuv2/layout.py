@@ -61,6 +61,7 @@ def read_splits(root: Path) -> dict[str, list[int]]:
         found = loadmat(path)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    # what scipy raises depends on where the file is cut, and on its version
     except (ValueError, OSError, NotImplementedError, TypeError) as error:
         raise UserError(f"{path}: not a complete MATLAB file ({error})") from None
     numbers = {}

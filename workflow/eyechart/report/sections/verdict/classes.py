@@ -38,7 +38,7 @@ LOOKS = {  # in the order of the legend: along the model, then what is not known
     "not_used": ClassLook("not used", "triangle-left", *_BRAIN, "brain: it holds it, unused"),
     "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as right, or the same, when blind"),
     "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
-    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
+    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "the items do not settle it"),
 }
 KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
 SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -53,11 +53,17 @@ def spectrum(width: int, examples: int, seed: int = 0) -> Problem:
     return x.astype(np.float32), y, np.arange(n).astype(str), np.arange(n) < examples
 
 
+def folds_of(problem: Problem) -> np.ndarray:
+    """Return the fold of each training row; both searches use the same."""
+    _, y, groups, train = problem
+    return grouped_folds(groups[train], y[train], FOLDS, 7, "t")
+
+
 def ours(problem: Problem, hidden: int) -> float:
     """Return the test accuracy of our probe, on average over seeds."""
-    x, y, groups, train = problem
+    x, y, _, train = problem
     rows, seeds = np.flatnonzero(train), SEEDS if hidden else SEEDS[:1]
-    fold = grouped_folds(groups[train], y[train], FOLDS, 7, "t")
+    fold = folds_of(problem)
     labels = np.stack([y[None]] * len(seeds))
     plan = Plan(seeds, [rows[fold == f] for f in range(FOLDS)], labels)
     inputs, k = [torch.from_numpy(x)], int(y.max()) + 1
@@ -67,8 +73,11 @@ def ours(problem: Problem, hidden: int) -> float:
 
 
 def theirs(problem: Problem, hidden: int) -> float:
-    """Return the same of scikit-learn's, with the penalty chosen by grouped folds."""
-    x, y, groups, train = problem
+    """Return the same of scikit-learn's, with the penalty chosen by the same folds.
+
+    Its C weighs the sum of the losses, not their mean.
+    """
+    x, y, _, train = problem
     found = []
     for seed in SEEDS if hidden else SEEDS[:1]:
         if hidden:
@@ -78,16 +87,17 @@ def theirs(problem: Problem, hidden: int) -> float:
             grid = {"mlpclassifier__alpha": np.logspace(-3, 1, 3)}
         else:
             model = LogisticRegression(max_iter=500)
-            grid = {"logisticregression__C": np.logspace(-5, 1, 7)}
+            shares = np.array(search.LINEAR_SHARES) * x.shape[1]
+            grid = {"logisticregression__C": 1 / (shares * train.sum())}
         search_cv = GridSearchCV(
             make_pipeline(StandardScaler(), model),
             grid,
-            cv=GroupKFold(FOLDS),
-            scoring="neg_log_loss",
+            cv=PredefinedSplit(folds_of(problem)),
+            scoring="neg_log_loss" if hidden else "accuracy",
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            search_cv.fit(x[train], y[train], groups=groups[train])
+            search_cv.fit(x[train], y[train])
         found.append((search_cv.predict(x[~train]) == y[~train]).mean())
     return float(np.mean(found))
 

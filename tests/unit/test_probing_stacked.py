@@ -152,6 +152,25 @@ def test_a_wide_probe_with_few_examples_still_chooses_a_penalty_within_its_grid(
     assert all(search.LINEAR_SHARES[-1] < share <= search.LINEAR_SHARES[0] for share in shares)
 
 
+def test_a_linear_probe_has_the_penalty_with_the_highest_held_out_accuracy(monkeypatch):
+    rng, plan = np.random.default_rng(1), _problem()[1]
+    weak = rng.standard_normal((N, 1)) + 0.1 * rng.standard_normal((N, 30))
+    weak[:, :K] += 0.2 * (plan.tasks[0][:, None] == np.arange(K))
+    xs = [torch.tensor(weak).float()]
+    (chosen,) = search.cross_validate(xs, plan, K, 0)
+    path = []
+    for share in search.LINEAR_SHARES:
+        monkeypatch.setattr(search, "LINEAR_SHARES", (share,))
+        path += search.cross_validate(xs, plan, K, 0)
+    best = max(choice.accuracy for choice in path)
+    least = min(path, key=lambda choice: choice.loss)
+    assert chosen.accuracy == pytest.approx(best)
+    assert chosen.loss == pytest.approx(
+        min(c.loss for c in path if c.accuracy == pytest.approx(best)), abs=1e-4
+    )
+    assert least.accuracy < best - 0.02  # here the loss would have chosen another one
+
+
 def test_standardisation_never_sees_what_is_held_out():
     xs, plan = _problem(columns=1)
     wild = [x.clone() for x in xs]

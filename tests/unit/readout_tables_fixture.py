@@ -33,7 +33,7 @@ def write_readouts(root: Path, model: str, addresses: list[str], answers: bool =
                 row |= {"against": "sighted", "difference": -0.07, "p": 0.02, "q": 0.04}
             scores.append(row)
         for readout in registry.names(task):
-            there = [MANY] if readout == DEPTH_DPT else addresses
+            there = (*MANY, *addresses[-1:]) if readout == DEPTH_DPT else addresses
             for seen in ("alone",) if readout == "cls" else ("alone", "canvas"):
                 for i, address in enumerate(there):
                     height = 0.45 * np.sin(np.pi * (i + 3) / (len(there) + 6))

@@ -101,13 +101,15 @@ def test_both_heads_recover_a_planted_depth(trained):
     assert {k: metrics[k] for k in DEEP} == DEEP
     rows = {(r["address"], r["readout"]): r for r in metrics["heads"]}
     linear = [(a, "depth_linear") for a in ("vision.0", "vision.1", "lm.0")]
-    assert set(rows) == {*linear, ("vision", "depth_dpt")}
+    assert set(rows) == {*linear, *((a, "depth_dpt") for a in ("vision", "lm", "lm.0"))}
     for (_, readout), row in rows.items():
         assert row["abs_rel"] < (0.01 if readout == "depth_linear" else 0.05)
         assert row["delta_1"] > 0.9
         assert row["constant_abs_rel"] > 0.1 > row["abs_rel"]
         assert (row["train_images"], row["test_images"]) == (30, 10)
-    assert rows["vision", "depth_dpt"]["blocks"] == ["vision.0", "vision.1"]
+    reads = {a: row["blocks"] for (a, name), row in rows.items() if name == "depth_dpt"}
+    twice = ["lm.0", "lm.0"]  # so that the head is as large as the encoder's
+    assert reads == {"vision": ["vision.0", "vision.1"], "lm": twice, "lm.0": twice}
 
 
 def test_noise_is_no_better_than_a_constant(tmp_path):
@@ -144,7 +146,7 @@ def test_true_depth_tells_which_box_is_nearer_and_noise_does_not(trained, tmp_pa
     found = run(tmp_path / "a", with_heads(boxes(tmp_path / "a", True), trained))
     value = {(r["address"], r["readout"]): r["value"] for r in found.to_dicts()}
     assert [value[a, "depth_linear"] for a in ("vision.0", "vision.1", "lm.0")] == [1.0] * 3
-    assert value["vision", "depth_dpt"] > 0.9
+    assert all(value[a, "depth_dpt"] > 0.9 for a in ("vision", "lm", "lm.0"))
     for (_, readout), share in value.items():
         if readout.endswith("/shuffled"):
             assert abs(share - 0.5) < 3.5 * 0.5 / 60**0.5
@@ -223,7 +225,7 @@ def test_cells_of_a_map_stand_where_their_tokens_do():
 def test_blocks_are_evenly_spaced_and_the_last_is_among_them():
     many = [f"vision.{i}" for i in range(24)]
     assert evenly_spaced(many, 4) == ["vision.5", "vision.11", "vision.17", "vision.23"]
-    assert evenly_spaced(many[:2], 4) == many[:2]
+    assert evenly_spaced(many[:2], 4) == [many[0], many[0], many[1], many[1]]
 
 
 def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):

@@ -72,10 +72,26 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
     perfect = pl.read_parquet(path).with_columns(predicted=pl.col("answer"))
     add(path, perfect.with_columns(readout=pl.lit("points/shuffled")))
     add(path, perfect.filter(address=READ_BLOCK).with_columns(readout=pl.lit("cls")))
-    add(path, perfect.filter(address=READ_BLOCK).with_columns(address=pl.lit("vision")))
+    over_blocks = {"address": pl.lit("vision"), "readout": pl.lit("depth_dpt")}
+    add(path, perfect.filter(address=READ_BLOCK).with_columns(**over_blocks))
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["encoder_value"] < 0.4 and row["lm_best_value"] < 0.4
+
+
+def test_a_larger_head_that_every_stage_has_says_what_each_holds(tmp_path):
+    words = write_model(tmp_path, "sees nothing", n=200)
+    path = tmp_path / f"{READOUTS}.predictions.parquet"
+    points = pl.read_parquet(path).filter(address=READ_BLOCK)
+    right = points.with_columns(predicted=pl.col("answer"), readout=pl.lit("depth_dpt"))
+    wrong = points.with_columns(readout=pl.lit("depth_dpt"))
+    known = {"vision": right, "connector": right, "lm": right, "lm.norm": wrong}
+    for address, rows in known.items():
+        add(path, rows.with_columns(address=pl.lit(address)))
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert [row[f"{s}_value"] for s in ("encoder", "connector", "lm_best")] == [1, 1, 1]
+    assert row["encoder_address"] == "vision" and row["lm_last_value"] < 0.4
 
 
 def test_the_picture_alone_is_kept_beside_the_canvas(tmp_path):

@@ -66,8 +66,10 @@ class ReadoutContext:
                 elif depth and heads:
                     self.skipped.note(f"{address} has no depth head, so no depth order there")
 
-    def depth_map(self, source: ActivationSource, head: DepthMapHead) -> Iterator[Prediction]:
-        """Yield the depth order predicted by a head over several blocks of the encoder."""
+    def depth_map(
+        self, source: ActivationSource, address: str, head: DepthMapHead
+    ) -> Iterator[Prediction]:
+        """Yield the depth order predicted by a head over several maps; ``address`` is its own."""
         places_name = source.places_name(head.addresses[0])
         places = source.places(places_name)
         cell_places = [head.cell_places(one) for one in places]
@@ -78,7 +80,7 @@ class ReadoutContext:
             for row, tokens in source.stream(head.addresses, rows_of(plans)):
                 yield row, head(tokens, places[row])[:, None]
 
-        yield from self._read(plans, names.MANY, rows(), registry.DEPTH_MAP)
+        yield from self._read(plans, address, rows(), registry.DEPTH_MAP)
 
     def class_tokens(self, source: ActivationSource, address: str) -> Iterator[Prediction]:
         """Yield the predictions from the class tokens of single images."""

@@ -42,7 +42,7 @@ from eyechart.tables.readouts import DEPTH, DEPTH_DPT, NOTE, PREDICTIONS, READOU
 
 log = logging.getLogger(__name__)
 
-NO_HEADS = Heads({}, [], 0, 0, {})
+NO_HEADS = Heads({}, {}, 0, 0)
 
 
 def read_all(
@@ -51,7 +51,7 @@ def read_all(
     """Yield predictions at every address once, from the source of scope image if it is there."""
     done: set[str] = set()
     tasks = {item.task for item in reader.items}
-    if DEPTH in tasks and not heads.linear and not heads.addresses:
+    if DEPTH in tasks and not heads.linear and not heads.maps:
         reader.skipped.note(f"no depth heads are given, so no {DEPTH}")
     for source in sources:
         new = [address for address in source.addresses if address not in done]
@@ -60,18 +60,20 @@ def read_all(
         if source.scope == "image" and any(registry.names(t, registry.CLS) for t in tasks):
             for address in source.cls_addresses:
                 yield from reader.class_tokens(source, address)
-        if source.scope == "image" and DEPTH in tasks and heads.addresses:
-            yield from _read_depth_map(reader, source, heads, threads)
+        if source.scope == "image" and DEPTH in tasks:
+            yield from _read_depth_maps(reader, source, heads, threads)
 
 
-def _read_depth_map(
+def _read_depth_maps(
     reader: ReadoutContext, source: ActivationSource, heads: Heads, threads: int
 ) -> Iterator[Prediction]:
-    missing = [address for address in heads.addresses if address not in source.addresses]
-    if missing:
-        reader.skipped.note(f"{source.path}: no tokens at {missing[0]}, so no {DEPTH_DPT}")
-    else:
-        yield from reader.depth_map(source, heads.map_head(threads))
+    for address, head in heads.maps.items():
+        missing = [read for read in head.reads if read not in source.addresses]
+        if missing:
+            why = f"no tokens at {missing[0]}, so no {DEPTH_DPT} at {address}"
+            reader.skipped.note(f"{source.path}: {why}")
+        else:
+            yield from reader.depth_map(source, address, heads.map_head(address, threads))
 
 
 def views_of(source: ActivationSource) -> dict[str, int]:

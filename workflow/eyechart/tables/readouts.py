@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from eyechart.core.address import LM, VISION
 from eyechart.tables.parquet import schema
 from eyechart.tables.regions import BOX, POINT, WHOLE_IMAGE
 
@@ -14,7 +15,8 @@ READOUTS = schema(
 """One row per task, `seen`, address and readout.
 
 seen: `alone`: from single images; `canvas`: from the images that a VLM is shown
-address: The layer; `vision` where several blocks of the encoder are read at once
+address: The layer; `vision` or `lm` where several blocks of the encoder or of the language model
+  are read at once
 readout: `points`, `gram`, `mean`, `cls`, `depth_linear` or `depth_dpt`; with `/shuffled`: its
   control, tokens shuffled over their positions
 value (share): Items answered right
@@ -63,7 +65,7 @@ TASKS = {
     ODD: Marks(WHOLE_IMAGE, reference=False),
     DEPTH: Marks(BOX, reference=False),
 }
-MANY = "vision"  # the address of a readout from several of the encoder's blocks at once
+MANY = (VISION, LM)  # the addresses of a readout from several of their blocks at once
 
 # Key of the schema's metadata of READOUTS: JSON with `unread`, a list of {task, seen, stage, scope,
 # items, of, why, first}: how many items of how many could not be read there; and `notes`, a list of

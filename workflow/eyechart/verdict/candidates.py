@@ -39,7 +39,7 @@ def candidates(
     UserError
         If no readout exists at all stages, or there is no such encoder address.
     """
-    rows = readouts.filter(pl.col("address") != MANY)
+    rows = readouts
     if not len(rows):
         return {}, ""
     seen = "canvas" if "canvas" in rows["seen"].to_list() else "alone"
@@ -61,14 +61,15 @@ def candidates(
 def _addresses(addresses: list[str], encoder: Collection[str], where: str) -> dict[str, list[str]]:
     """Return the addresses of each stage; for a connector with blocks, its last.
 
-    Of several vision outputs that the connector takes, those that were read out are candidates.
+    Of several vision outputs that the connector takes, those that were read out are candidates. A
+    head over several blocks of a stage is one, too.
     """
     vision, connector = (
         [a for a in addresses if component(a) == name] for name in (VISION, CONNECTOR)
     )
     language = [a for a in addresses if in_language_model(a)]
-    own = [a for a in vision if a in encoder]
-    if vision and not own:
+    own = [a for a in vision if a in encoder or a in MANY]
+    if vision and not set(own) - set(MANY):
         raise UserError(
             f"the encoder is judged at {', '.join(encoder)}, but {where} was read at "
             f"{', '.join(vision)}; expected verdict.encoder to be one of these"
@@ -77,7 +78,7 @@ def _addresses(addresses: list[str], encoder: Collection[str], where: str) -> di
         "encoder": own,
         "connector": connector[-1:],
         "lm_best": language,
-        "lm_last": language[-1:],
+        "lm_last": [a for a in language if a not in MANY][-1:],
     }
 
 

@@ -29,9 +29,9 @@ class LinearHeads(Section):
 
 
 class DptHead(Section):
-    """A depth head over several blocks of the encoder, in the manner of DPT."""
+    """Depth heads in the manner of DPT, one per component; null switches them off."""
 
-    layers: Count = setting(4, "blocks that it reads")
+    layers: Count = setting(4, "blocks that each reads, or one address so many times")
     width: Count = setting(64, "channels")
     finest: Count = setting(4, "cells along a token's side")
     epochs: Count = setting(40, "epochs at most")
@@ -46,7 +46,7 @@ class DepthHeads(Section):
 
     images: Annotated[int, Field(ge=2)] = setting(800, "most training images")
     linear: LinearHeads = nested("one ridge regression per address")
-    dpt: DptHead | None = nested("one head over several blocks; null: none")
+    dpt: DptHead | None = nested("larger heads over several blocks; null: none")
 
 
 class ReadoutSettings(Section):

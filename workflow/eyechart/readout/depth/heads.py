@@ -16,43 +16,53 @@ from eyechart.readout.depth.linear import LinearHead
 if TYPE_CHECKING:
     from eyechart.readout.depth.dpt import TrainedMapHead
 
-KEY = (
-    "eyechart"  # of the metadata: JSON with model, dataset, and the DPT head's addresses and sizes
-)
+KEY = "eyechart"  # of the metadata: JSON with model, dataset, what each DPT head reads, and sizes
 LINEAR, DPT = "linear/", "dpt/"
 
 
 @dataclass(frozen=True)
-class Heads:
-    """All depth heads of a model: the linear ones by address, and the tensors of the DPT head."""
+class MapTensors:
+    """The addresses that a DPT head reads, and its tensors by name."""
 
-    linear: dict[str, LinearHead]
-    addresses: list[str]
-    width: int
-    finest: int
+    reads: list[str]
     tensors: dict[str, np.ndarray]
 
-    def map_head(self, threads: int) -> "TrainedMapHead":
-        """Return the head over several blocks, if there are ``addresses``."""
+
+@dataclass(frozen=True)
+class Heads:
+    """All depth heads of a model, by address: the linear ones, and DPT heads of one size."""
+
+    linear: dict[str, LinearHead]
+    maps: dict[str, MapTensors]
+    width: int
+    finest: int
+
+    def map_head(self, address: str, threads: int) -> "TrainedMapHead":
+        """Return a DPT head, ready to run."""
         import torch  # noqa: PLC0415 - only depth order needs it, and it is slow to import
 
         from eyechart.readout.depth import dpt as depth_dpt  # noqa: PLC0415
 
         torch.set_num_threads(threads)
-        widths = [len(self.tensors[f"mean_{i}"]) for i in range(len(self.addresses))]
+        own = self.maps[address]
+        widths = [len(own.tensors[f"mean_{i}"]) for i in range(len(own.reads))]
         net = depth_dpt.DPT(widths, self.width, self.finest)
-        net.load_state_dict({k: torch.from_numpy(v) for k, v in self.tensors.items()})
-        return depth_dpt.TrainedMapHead(net.eval(), self.addresses)
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in own.tensors.items()})
+        return depth_dpt.TrainedMapHead(net.eval(), own.reads)
 
 
 def write_heads(path: Path, names: dict[str, str], heads: Heads) -> None:
     """Write heads; ``names`` are the model, and the dataset that they were trained on."""
-    tensors = {f"{DPT}{name}": value for name, value in heads.tensors.items()}
+    tensors = {
+        f"{DPT}{address}/{name}": value
+        for address, own in heads.maps.items()
+        for name, value in own.tensors.items()
+    }
     for address, head in heads.linear.items():
         tensors[f"{LINEAR}{address}/weight"] = head.weight
         tensors[f"{LINEAR}{address}/bias"] = np.array([head.bias])
-    metadata = {**names, "addresses": heads.addresses, "width": heads.width}
-    metadata["finest"] = heads.finest
+    reads = {address: own.reads for address, own in heads.maps.items()}
+    metadata = {**names, "maps": reads, "width": heads.width, "finest": heads.finest}
     with atomic(path) as partial:
         partial.write_bytes(save(tensors, {KEY: json.dumps(metadata, sort_keys=True)}))
 
@@ -79,5 +89,12 @@ def read_heads(path: Path, model: str) -> Heads:
             linear[stem.removeprefix(LINEAR)] = LinearHead(
                 weight, float(tensors[f"{stem}/bias"][0])
             )
-    own = {k.removeprefix(DPT): v for k, v in tensors.items() if k.startswith(DPT)}
-    return Heads(linear, metadata["addresses"], metadata["width"], metadata["finest"], own)
+    maps = {
+        address: MapTensors(reads, _below(tensors, f"{DPT}{address}/"))
+        for address, reads in metadata["maps"].items()
+    }
+    return Heads(linear, maps, metadata["width"], metadata["finest"])
+
+
+def _below(tensors: dict[str, np.ndarray], start: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}

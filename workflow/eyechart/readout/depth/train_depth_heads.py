@@ -1,8 +1,10 @@
 """Train depth heads on tokens of images with depth maps, and write their test errors.
 
-Every address with image tokens gets a linear head (ridge regression); several blocks of the encoder
-get one small head in the manner of DPT. Images with `group_split` train are trained on, those with
-test are tested on; no group is in both.
+Every address with image tokens gets a linear head (ridge regression). Several blocks of the
+encoder, the connector, several blocks of the language model and its last block alone each get a
+small head in the manner of DPT, all of one size, so that a loss between them is not one of the
+heads. Images with `group_split` train are trained on, those with test are tested on; no group is in
+both.
 
 Reads:  manifests of the images' activations (scope image, or item where language-model tokens
         depend on the prompt), images.parquet with `label/depth_map`, items.parquet, depth maps
@@ -20,18 +22,21 @@ Writes: --heads (safetensors) and --metrics (JSON)
 """
 
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
 
+from eyechart.core.address import CONNECTOR, component, in_language_model, sort_key
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
-from eyechart.readout.depth.heads import Heads, write_heads
+from eyechart.readout.depth.heads import Heads, MapTensors, write_heads
 from eyechart.readout.depth.rows import DepthRows, read_depth_rows
 from eyechart.readout.depth.targets import DepthImage, read_depth_images
 from eyechart.readout.depth.training import train_linear, train_map
 from eyechart.readout.tokens import ActivationSource
+from eyechart.tables.readouts import MANY
 
 log = logging.getLogger(__name__)
 
@@ -45,19 +50,29 @@ def sample_images(images: list[DepthImage], most: int, seed: tuple[str, int]) ->
 
 
 def evenly_spaced(addresses: list[str], count: int) -> list[str]:
-    """Return ``count`` of the addresses, evenly spaced, including the last.
+    """Return ``count`` addresses, evenly spaced, including the last; of fewer, some several times.
 
-    >>> spaced([f"vision.{i}" for i in range(8)], 4)
+    >>> evenly_spaced([f"vision.{i}" for i in range(8)], 4)
     ['vision.1', 'vision.3', 'vision.5', 'vision.7']
     """
-    count = min(count, len(addresses))
-    return [addresses[(i + 1) * len(addresses) // count - 1] for i in range(count)]
+    return [addresses[math.ceil((i + 1) * len(addresses) / count) - 1] for i in range(count)]
 
 
-def blocks(source: ActivationSource) -> list[str]:
-    """Return the addresses of the encoder's blocks with the token positions of the first."""
-    own = [a for a in source.addresses if re.fullmatch(r"vision\.\d+", a)]
-    return [a for a in own if source.places_name(a) == source.places_name(own[0])]
+def map_inputs(source: ActivationSource, count: int) -> dict[str, list[str]]:
+    """Return by its own address the ``count`` addresses that each head over several maps reads.
+
+    A head of a single address reads it ``count`` times, so that all heads are as large.
+    """
+    found = {}
+    for part in MANY:
+        own = [a for a in source.addresses if re.fullmatch(rf"{part}\.\d+", a)]
+        own = [a for a in own if source.places_name(a) == source.places_name(own[0])]
+        if own:
+            found[part] = evenly_spaced(own, count)
+    ordered = sorted(source.addresses, key=sort_key)
+    single = [a for a in ordered if component(a) == CONNECTOR][-1:]
+    single += [a for a in ordered if in_language_model(a)][-1:]
+    return found | {address: [address] * count for address in single}
 
 
 def train(
@@ -81,16 +96,18 @@ def train(
             rows.append(row)
             log.info("%s: %s", address, row)
     image = next((source for source in sources if source.scope == "image"), None)
-    layers = (
-        evenly_spaced(blocks(image), settings["dpt"]["layers"]) if image and settings["dpt"] else []
-    )
-    if not image or not layers:
+    dpt = settings["dpt"] and {**settings["dpt"], "threads": settings["threads"]}
+    inputs = map_inputs(image, dpt["layers"]) if image and dpt else {}
+    if not image or not inputs:
         log.warning("no head over several blocks: no settings for it, or no encoder tokens")
-        return Heads(linear, [], 0, 0, {}), rows
-    own = {**settings["dpt"], "threads": settings["threads"]}
-    tensors, row = train_map(image, layers, known["image"], own, seed)
-    log.info("%s: %s", ", ".join(layers), row)
-    return Heads(linear, layers, own["width"], own["finest"], tensors), [*rows, row]
+        return Heads(linear, {}, 0, 0), rows
+    maps = {}
+    for address, layers in inputs.items():
+        tensors, row = train_map(image, (address, layers), known["image"], dpt, seed)
+        maps[address] = MapTensors(layers, tensors)
+        rows.append(row)
+        log.info("%s: %s", address, row)
+    return Heads(linear, maps, dpt["width"], dpt["finest"]), rows
 
 
 @command

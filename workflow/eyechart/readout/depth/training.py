@@ -11,7 +11,7 @@ from eyechart.readout.depth.linear import LinearHead, ProductSums, choose
 from eyechart.readout.depth.rows import DepthRows
 from eyechart.readout.depth.targets import DepthImage, mean_depths, read_depths
 from eyechart.readout.tokens import ActivationSource
-from eyechart.tables.readouts import DEPTH_DPT, DEPTH_LINEAR, MANY
+from eyechart.tables.readouts import DEPTH_DPT, DEPTH_LINEAR
 
 DELTA = 1.25  # a depth within this ratio of the truth counts as correct
 
@@ -63,12 +63,12 @@ def train_linear(
 
 def train_map(
     source: ActivationSource,
-    addresses: list[str],
+    head: tuple[str, list[str]],
     known: DepthRows,
     settings: dict[str, Any],
     seed: Seed,
 ) -> tuple[dict[str, np.ndarray], Row]:
-    """Train the head over several blocks.
+    """Train a head over several maps; ``head`` is its own address and those that it reads.
 
     Result: its tensors by name, and the row that :func:`train_linear` returns, of the means of its
     cells over each token, so that both heads are tested on the same depths.
@@ -82,6 +82,7 @@ def train_map(
     from eyechart.readout.depth.dpt import TrainedMapHead, as_map, as_maps, cell_places, grids  # noqa: PLC0415
     from eyechart.readout.depth.dpt_fit import Example, fit  # noqa: PLC0415
 
+    own, addresses = head
     places_name = source.places_name(addresses[0])
     torch.set_num_threads(settings["threads"])
     places, depths = source.places(places_name), known.depths[places_name]
@@ -101,14 +102,14 @@ def train_map(
             "grid"
         )
     net = fit(examples, settings, seed)
-    head = TrainedMapHead(net.eval(), addresses)
+    trained = TrainedMapHead(net.eval(), addresses)
     seen = np.concatenate([depths[row] for row in known.train])
     pairs = (
-        (head(tokens, places[row]).reshape(-1, finest**2).mean(1), depths[row])
+        (trained(tokens, places[row]).reshape(-1, finest**2).mean(1), depths[row])
         for row, tokens in source.stream(addresses, known.test.keys())
     )
     counts = {"train_images": len(known.train), "train_views": len(examples)}
-    row_of = {"address": MANY, "readout": DEPTH_DPT, "blocks": addresses, **counts}
+    row_of = {"address": own, "readout": DEPTH_DPT, "blocks": addresses, **counts}
     tensors = {name: value.numpy() for name, value in net.state_dict().items()}
     return tensors, row_of | {"test_images": len(known.test)} | errors_of(pairs, seen)
 

@@ -101,7 +101,7 @@ def _panel(readout: Readout, task: str, color: Any, dash: Any) -> alt.LayerChart
         style.base(name, task=task) for name in ("points", "components", "responses")
     )
     detail = ["seen:N", "readout:N"]
-    few = f"datum.address === {style.quoted(MANY)} || {len(addresses)} <= {style.CROWDED}"
+    few = f"indexof({list(MANY)}, datum.address) >= 0 || {len(addresses)} <= {style.CROWDED}"
     shape = alt.when("datum.seen === 'canvas'").then(alt.value("diamond"))
     names = borders.mark_text(
         align="left", color=style.GREY, fontSize=10, dx=3, dy=-5, fontStyle="italic"

@@ -72,7 +72,7 @@ def head_lines(paths: Sequence[Path]) -> list[Row]:
                 if row.get(field) is None:
                     raise UserError(f"{path}: the head at {row['address']!r} has no {field!r}")
             name = NAMES.get(row["readout"], row["readout"])
-            where = abbreviate(row.get("blocks", [row["address"]]))
+            where = abbreviate(list(dict.fromkeys(row.get("blocks", [row["address"]]))))
             line = {"model": table["model"], "dataset": table["dataset"], "name": name}
             found.append({**row, **line, "where": where})
     return found

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
+from eyechart.data.open_image import ENDINGS
 from eyechart.data.records import Record, Rows, read_arrow, read_csv, read_jsonl, read_parquet
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = tuple(dict.fromkeys(ending for of in ENDINGS.values() for ending in of))
 
 _SHARD = re.compile(r"(?P<split>.+?)(-(?P<number>\d{5})-of-(?P<count>\d{5})(-\w+)?)?\.parquet")
 

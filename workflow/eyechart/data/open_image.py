@@ -113,7 +113,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
             raise ValueError(
                 f"its values are {values.min():g} to {values.max():g}, expected 0 to {most}"
             )
-        levels = values * 255.0 if most == 1 else values.astype(np.uint32) * 255 // most
+        levels = np.rint(values * 255) if most == 1 else values.astype(np.uint32) * 255 // most
         return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")

@@ -240,3 +240,16 @@ def test_a_type_of_all_rows_of_an_image_is_its_own_and_else_its_group_is():
     items, images = prepare()
     assert images["type"].to_list() == ["x", "sub/b.png"]
     assert items["type"].to_list() == ["x", "x", "x", "!"]
+
+
+def test_a_folder_tells_which_images_it_does_not_read(caplog):
+    for name in ("a.png", "b.PNG"):
+        draw(Path("photos", name), 1)
+    for name in ("c.heic", "d.avif", "e.avif", "notes.txt", ".hidden.svg"):
+        Path("photos", name).write_bytes(b"?")
+    with caplog.at_level("WARNING"):
+        receipt = take(Path("photos"), "folder")
+    assert receipt["splits"]["all"]["images"] == 2
+    assert (
+        "photos: files of a format that is not read are left out: 2 .avif, 1 .heic" in caplog.text
+    )

@@ -32,7 +32,6 @@ from eyechart.attention.settings import AttentionSettings, Item, choose_items
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
-from eyechart.data.open_image import size_of
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
@@ -44,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 def marks_by_item(
-    items: Sequence[Item], regions: Path | None, paths: Mapping[str, str], seed: int
+    items: Sequence[Item], regions: Path | None, sizes_of: Mapping[str, tuple[int, int]], seed: int
 ) -> dict[str, list[Mark]]:
     """Return each item's marks, and those of another item of its task moved onto its images.
 
@@ -52,7 +51,7 @@ def marks_by_item(
     """
     own = marks_of(regions, items)
     marked = [item for item in items if own[item["item_id"]]]
-    sizes = {i["item_id"]: [size_of(Path(paths[p])) for p in i["images"]] for i in marked}
+    sizes = {i["item_id"]: [sizes_of[p] for p in i["images"]] for i in marked}
     found = {item["item_id"]: [m for _, m in own[item["item_id"]]] for item in items}
     for name, marks in found.items():
         for mark in marks:
@@ -101,11 +100,12 @@ def main(
 ) -> None:
     """Write the four tables."""
     chosen = choose_items(items, settings.items, seed)
-    table = read_table(images, ["image_id", "path"])
-    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
+    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in table}
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
     for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
-    marks = marks_by_item(chosen, next(iter(regions), None), paths, seed)
+    marks = marks_by_item(chosen, next(iter(regions), None), sizes, seed)
     adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
     tables = Tables(model, dataset)
     tracer = ItemTracer(adapter, settings, paths, tables, refused)

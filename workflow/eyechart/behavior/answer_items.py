@@ -227,9 +227,10 @@ def main(
             raise errors.UserError(f"--outputs: {path}; {errors.nearest(path.stem, CONDITIONS)}")
     every = choose_items(items, settings, seed)
     asked, note = steps.choose(every, dataset, seed)
-    table = read_table(images, ["image_id", "path"])
-    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    builder = StimulusBuilder(asked, paths, seed, every)
+    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in table}
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    builder = StimulusBuilder(asked, paths, seed, every, sizes)
     examiner = None
     if asked:
         adapter = load(read_spec(spec), checkpoint, flags.options())

@@ -1,5 +1,6 @@
 """The examples of one task: ids, labels, groups and types, checked and sorted by id."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,18 @@ class Examples:
 
 
 def read_examples(
-    items: Path, images: Path, scope: str, task: str, *, split: str, folds: int
+    items: Path,
+    images: Path,
+    scope: str,
+    task: str,
+    *,
+    split: str,
+    folds: int,
+    dropped: Sequence[str] = (),
 ) -> Examples:
     """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
+
+    Those with a ``dropped`` id, which have no activations, are left out.
 
     Raises
     ------
@@ -65,7 +75,8 @@ def read_examples(
         raise UserError(f"{path}: no {scope} task {task!r}; {nearest(task, known)}")
     chosen = pc.equal(table["task"], task) if scope == "item" else pc.is_valid(table[label])
     used = pc.is_in(table[column], pa.array([trains, tested]))
-    rows = table.filter(pc.and_(chosen, used)).sort_by(id_name)
+    lost = pc.is_in(table[id_name], pa.array(dropped, pa.string()))
+    rows = table.filter(pc.and_(pc.and_(chosen, used), pc.invert(lost))).sort_by(id_name)
     where = f"{path}: task {task!r}, split {split!r}"
     if rows[label].null_count:
         raise UserError(f"{where}: {rows[label].null_count} examples have no label")

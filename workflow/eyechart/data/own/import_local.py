@@ -11,36 +11,30 @@ Writes, under the dataset's folder: links to the images, or images from the tabl
 """
 
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-from PIL import Image
-
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import write_bytes, write_text
 from eyechart.core.links import link_files
 from eyechart.core.step import Json, command
 from eyechart.data.layouts.base import check_output
+from eyechart.data.open_image import ENDINGS, opened
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import Mapping, OwnEntry, image_values, resolve, text, texts, used
 from eyechart.data.own.sources import RowSource, open_source
 from eyechart.data.records import Record
 from eyechart.tables import receipt
 
-# Suffix of an image written from bytes, by its format
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-_SUFFIXES |= {"BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
 
-
-def locate(value: str, base: Path, where: str) -> str:
+def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> str:
     """Return an image's path relative to the image folder, which it must not leave.
 
     An absolute path is accepted if it lies in that folder. Raise a UserError if the path leads out
-    of it, or no such file exists.
+    of it, or no such file exists, unless it is allowed to be missing.
     """
     path = PurePath(value)
     if path.is_absolute():
@@ -53,29 +47,27 @@ def locate(value: str, base: Path, where: str) -> str:
             f"{where}: image {value!r} is not in {base}; give paths from that folder, or name "
             "another folder in the key images"
         )
-    if not (base / path).is_file():
+    if not allow_missing and not (base / path).is_file():
         raise UserError(f"{where}: image {value!r} is missing in {base}")
     return path.as_posix()
 
 
-def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
+def write_out(
+    data: bytes, folder: Path, split: str, where: str, allow_missing: bool = False
+) -> str:
     """Write an image's bytes, named by their hash; return its path relative to ``folder``.
 
-    Equal images of a split share one file. Raise a UserError if the bytes are not an image.
+    Equal images of a split share one file. Raise a UserError if the bytes are not an image, unless
+    it is allowed to be missing.
     """
+    ending = ""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            kind = image.format or ""
-    except Image.DecompressionBombError:
-        raise UserError(f"{where}: the image has far too many pixels") from None
-    except (OSError, SyntaxError, ValueError):
-        kind = ""
-    if kind not in _SUFFIXES:
-        raise UserError(
-            f"{where}: the bytes begin with {data[:8]!r} and are not an image, expected "
-            f"{', '.join(_SUFFIXES)}"
-        )
-    name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
+        with opened(data, where) as image:
+            ending = ENDINGS[image.format or ""][0]
+    except UserError:
+        if not allow_missing:
+            raise
+    name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{ending}"
     path = folder / name
     if not path.exists():
         write_bytes(path, data)
@@ -85,17 +77,17 @@ def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
 class ImageFolder:
     """Images of a dataset, each taken once into ``folder``; paths are relative to ``base``."""
 
-    def __init__(self, folder: Path, base: Path) -> None:
-        self.folder, self.base = folder, base
+    def __init__(self, folder: Path, base: Path, allow_missing: bool = False) -> None:
+        self.folder, self.base, self.allow_missing = folder, base, allow_missing
         self.linked: set[str] = set()
 
     def take(self, value: Any, split: str, where: str) -> str:
         """Link an image or write out its bytes; return its path relative to ``folder``."""
         data = content(value, where)
         if isinstance(data, bytes):
-            return write_out(data, self.folder, split, where)
-        name = locate(data, self.base, where)
-        if name not in self.linked:
+            return write_out(data, self.folder, split, where, self.allow_missing)
+        name = locate(data, self.base, where, self.allow_missing)
+        if name not in self.linked and (self.base / name).is_file():
             link_files(self.base, self.folder, [Path(name)])
             self.linked.add(name)
         return name
@@ -129,7 +121,8 @@ def entries(
         if one.split and one.split not in splits:
             continue
         mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        folder = ImageFolder(root / own.IMAGES, Path(settings.get("images") or one.base))
+        base, allowed = Path(settings.get("images") or one.base), settings.get("allow_missing")
+        folder = ImageFolder(root / own.IMAGES, base, bool(allowed))
         column = None if one.split else mapping.get("split")
         if not one.split and column is None:
             _check_one(splits, path)
@@ -199,7 +192,8 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     for entry in found:
         shown[entry["split"]].update(entry["images"])
     counts = Counter(entry["split"] for entry in found)
-    names = sorted(set().union(*shown.values()))
+    there = (name for name in set().union(*shown.values()) if (root / own.IMAGES / name).is_file())
+    names = sorted(there)
     receipt.write_receipt(
         root,
         dataset=dataset,

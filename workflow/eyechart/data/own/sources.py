@@ -5,18 +5,22 @@ without the folder, the number or a hash after it; ``<split>/0000.parquet``; and
 ``save_to_disk``, with ``dataset_dict.json`` or ``state.json``, whose shards are ``data-*.arrow``.
 """
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from mimetypes import guess_type
 from pathlib import Path
 from typing import NamedTuple
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
+from eyechart.data.open_image import ENDINGS
 from eyechart.data.records import Record, Rows, read_arrow, read_csv, read_jsonl, read_parquet
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
+IMAGE_SUFFIXES = tuple(dict.fromkeys(ending for of in ENDINGS.values() for ending in of))
+log = logging.getLogger(__name__)
 _SHARD = re.compile(r"(?P<split>.+?)(-(?P<number>\d{5})-of-(?P<count>\d{5})(-\w+)?)?\.parquet")
 
 
@@ -45,13 +49,15 @@ def open_source(layout: str, path: Path) -> list[RowSource]:
 def _folder(path: Path) -> list[RowSource]:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder")
-    files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    names = sorted(
-        file.as_posix()
-        for file in files
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        if not any(part.startswith(".") for part in file.parts)
-    )
+    files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    files = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    names = sorted(file.as_posix() for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+    listed = set(names)
+    others = Counter(file.suffix for file in files if file.as_posix() not in listed)
+    unread = {s: n for s, n in others.items() if (guess_type(f"a{s}")[0] or "").startswith("image")}
+    if unread:
+        told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
+        log.warning("%s: files of a format that is not read are left out: %s", path, told)
     if not names:
         raise UserError(
             f"{path}: no images in this folder, expected files that end in "

@@ -101,7 +101,8 @@ def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
         if (row["width"], row["height"]) != (image["width"], image["height"]):
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
-                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it"
+                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it, "
+                "or annotate it as its EXIF data turn it"
             )
 
 

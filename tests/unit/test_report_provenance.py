@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
+from PIL import Image
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 
 from eyechart.core.errors import UserError
@@ -44,10 +45,10 @@ def test_the_gallery_depends_on_the_seed_and_not_on_row_order(tmp_path, monkeypa
     write_dataset(tmp_path, 20)
     base = Path("results/datasets/clevr")
     items, images = (pl.DataFrame(read_table(base / f"{n}.parquet")) for n in ("items", "images"))
-    first = gallery("clevr", items, images, SETTINGS)
+    first = gallery("clevr", items, images, (), SETTINGS)
     assert len(first) == SETTINGS["gallery"]
-    assert gallery("clevr", items.reverse(), images.reverse(), SETTINGS) == first
-    other = gallery("clevr", items, images, {**SETTINGS, "seed": 1})
+    assert gallery("clevr", items.reverse(), images.reverse(), (), SETTINGS) == first
+    other = gallery("clevr", items, images, (), {**SETTINGS, "seed": 1})
     assert [p["image_id"] for p in other] != [p["image_id"] for p in first]
 
 
@@ -71,4 +72,35 @@ def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
     assert len(steps) <= 51
     assert [(r["line"], r["condition"]) for r in found if r["panel"] == "accuracy"] == [
         ("color", "blank")
+    ]
+
+
+def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_once(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    categories = [f"category_{n}" for n in range(80)]
+    labels = {f"label/has_{name}": "yes" if name == "category_3" else "no" for name in categories}
+    more = {"label/object_count": "0", "label/sky": None, "split": "val", "group_split": "test"}
+    row = {"image_id": "a", "path": str(tmp_path / "a.png"), **labels, **more}
+    asked = [
+        ("caption", "Describe it.", "A dog."),
+        ("caption", "Describe it.", "A cat."),
+        ("caption", "Describe it.", "A dog."),
+        ("counting", "How many dogs?", "1"),
+        ("counting", "How many cats?", "2"),
+        ("open", "Why?", None),
+    ]
+    items = pl.DataFrame(
+        [
+            {"item_id": str(n), "images": ["a", "a"], "task": t, "prompt": p, "answer": a}
+            for n, (t, p, a) in enumerate(asked)
+        ]
+    )
+    found = {"has_category_7", "sky"}
+    (entry,) = gallery("mine", items, pl.DataFrame([row]), found, {**SETTINGS, "gallery": 1})
+    assert entry["labels"] == {"has_category_3": "yes", "has_category_7": "no", "object_count": "0"}
+    assert [(q["task"], q["prompt"], q["answers"]) for q in entry["questions"]] == [
+        ("caption", "Describe it.", ["A dog.", "A cat."]),
+        ("counting", "How many dogs?", ["1"]),
+        ("open", "Why?", []),
+        ("counting", "How many cats?", ["2"]),
     ]

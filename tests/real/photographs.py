@@ -43,7 +43,6 @@ def write_scenes(folder, photographs, count=60):
     with (folder / "scenes.csv").open("w", newline="") as file:
         head = ["image", "prompt", "choices", "answer", "task", "left", "top", "right", "bottom"]
         csv.writer(file).writerows([[*head, "cat"], *rows])
-    return rows
 
 
 def crop(image, draw):
@@ -60,9 +59,9 @@ def write_views(folder, photographs, names=("astronaut", "motorcycle", "temple")
     for name in names:
         sequence = folder / f"v_{name}"
         sequence.mkdir(parents=True)
-        first = photograph(photographs, name).resize((480, 360), Image.Resampling.BICUBIC)
+        first = photograph(photographs, name).resize((360, 360), Image.Resampling.BICUBIC)
         first.save(sequence / "1.ppm")
-        scale = np.diag([5.0, 5.0, 1.0])  # the homographies are of images of 96 × 72
+        scale = np.diag([3.75, 5.0, 1.0])  # the homographies are of images of 96 × 72
         for number in range(2, 7):
             matrix = scale @ homography(number) @ np.linalg.inv(scale)
             warp(first, matrix).save(sequence / f"{number}.ppm")

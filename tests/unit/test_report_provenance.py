@@ -1,13 +1,17 @@
 """Benchmarks are summed per rule, pictures are drawn by seed, curves keep their ends."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
 from PIL import Image
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
+from sklearn.datasets import load_sample_image
 
 from eyechart.core.errors import UserError
 from eyechart.report.images import embed
@@ -60,6 +64,26 @@ def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match="not a complete image"):
         embed(path, 100)
+
+
+def test_a_drawing_is_embedded_exactly_and_a_photograph_in_little_room(tmp_path: Path):
+    drawn = Image.new("RGB", (80, 60), "gold")
+    drawn.putpixel((3, 4), (1, 2, 3))
+    photograph = Image.fromarray(load_sample_image("china.jpg"))
+    addresses = {}
+    for name, image in (("drawn", drawn), ("photograph", photograph)):
+        image.save(tmp_path / f"{name}.png")
+        addresses[name], *size = embed(tmp_path / f"{name}.png", 160)
+        assert size == ([80, 60] if name == "drawn" else [160, 107])
+    kind, content = addresses["drawn"].split(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(content))).tobytes() == drawn.tobytes()
+    kind, content = addresses["photograph"].split(",")
+    assert kind == "data:image/jpeg;base64"
+    shown = Image.open(io.BytesIO(base64.b64decode(content)))
+    small = photograph.resize(shown.size, reducing_gap=2.0)
+    assert np.abs(np.asarray(shown, int) - np.asarray(small, int)).mean() < 6
+    assert 200 * len(content) < 3e6  # 100 pairs on the sheet of mined pairs, of 10 MB at most
 
 
 def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):

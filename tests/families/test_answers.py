@@ -1,5 +1,7 @@
 """What every family answers: shared and joint passes against the class's own, one prompt a time."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -215,9 +217,52 @@ def test_a_text_longer_than_its_tower_reads_is_refused_by_name(name, loaded):
         loaded(name).embed_texts(["yes", long])
 
 
-def test_an_encoder_without_a_text_tower_is_told_so(loaded):
-    with pytest.raises(UserError, match="'dinov2' has no text tower"):
-        ask_encoder.two_towers(loaded("dinov2"))
+@pytest.mark.parametrize(
+    ("name", "model"),
+    {
+        "dinov2": "AutoModel",
+        "clip_projected": "CLIPVisionModelWithProjection",
+        "clip_vision": "CLIPVisionModel",
+        "siglip_vision": "SiglipVisionModel",
+    }.items(),
+)
+def test_an_encoder_without_a_text_tower_is_told_so(name, model, loaded, cards):
+    with pytest.raises(UserError, match=f"{model} has no text tower, so it cannot answer"):
+        ask_encoder.two_towers(loaded(name))
+    assert not cards(name)["reads_text"]
+
+
+@pytest.mark.parametrize("name", ["clip", "llava"])
+def test_what_reads_text_says_so_on_its_card(name, cards):
+    assert cards(name)["reads_text"]
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [("clip_projected", "clip"), ("siglip_vision", "siglip")]
+)
+def test_an_image_tower_alone_is_read_like_the_one_beside_a_text_tower(name, whole, loaded):
+    """The same weights in both classes give the same blocks and the same projection."""
+    alone, both = copy.deepcopy((loaded(name), loaded(whole)))
+    tower = both.model if name == "clip_projected" else both.model.vision_model
+    kept = tower.load_state_dict(alone.model.state_dict(), strict=name == "siglip_vision")
+    assert all("text" in key or key == "logit_scale" for key in kept.missing_keys)
+    image = alone.prepare_image(pixels(1)[0])
+    seen = []
+    for adapter in (alone, both):
+        found = {}
+        for address, path in adapter.addresses().items():
+            module = adapter.model.get_submodule(path)
+            module.register_forward_hook(
+                lambda m, i, o, a=address, f=found: f.update(
+                    {a: o[0] if isinstance(o, tuple) else o}
+                )
+            )
+        with torch.inference_mode():
+            adapter.encode_images([image])
+        seen.append(found)
+    assert list(seen[0]) == list(seen[1]) == ["vision.0", "vision.1", "vision.2", "connector"]
+    for address, value in seen[0].items():
+        torch.testing.assert_close(value, seen[1][address])
 
 
 def test_choices_share_the_branches_that_they_begin_with():

@@ -33,6 +33,29 @@ def clip():
     )
 
 
+def _tower(model, config, processor, **changes):
+    return model(config(**vit(), **changes)), processor
+
+
+@fam
+def clip_projected():
+    return _tower(
+        T.CLIPVisionModelWithProjection, T.CLIPVisionConfig, clip()[1].image_processor,
+        projection_dim=24,
+    )  # fmt: skip
+
+
+@fam
+def clip_vision():
+    return _tower(T.CLIPVisionModel, T.CLIPVisionConfig, clip()[1].image_processor)
+
+
+@fam
+def siglip_vision():
+    images = ip("SiglipImageProcessor", size=SQUARE)
+    return _tower(T.SiglipVisionModel, T.SiglipVisionConfig, images)
+
+
 @fam
 def siglip():
     tok = bpe()

@@ -21,7 +21,7 @@ def warp(image: Image.Image, matrix: np.ndarray) -> Image.Image:
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
     inverse = shift @ inverse @ np.linalg.inv(shift)
     data = tuple((inverse / inverse[2, 2]).ravel()[:8])
-    return image.transform(SIZE, Image.Transform.PERSPECTIVE, data, Image.Resampling.BICUBIC)
+    return image.transform(image.size, Image.Transform.PERSPECTIVE, data, Image.Resampling.BICUBIC)
 
 
 def write_homography(path: Path, matrix: np.ndarray) -> None:

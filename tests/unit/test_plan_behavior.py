@@ -42,6 +42,46 @@ def test_statements_about_two_pictures_are_asked_of_encoders_alone(config: dict[
     assert found.can_answer("siglip_base", "mmvp_vlm")
 
 
+@pytest.mark.parametrize(
+    ("saved", "asked"),
+    [
+        ({"architectures": ["CLIPVisionModelWithProjection"]}, False),
+        ({"architectures": ["CLIPVisionModel"], "model_type": "clip_vision_model"}, False),
+        ({"architectures": ["SiglipVisionModel"]}, False),
+        ({"model_type": "siglip_vision_model"}, False),
+        ({"architectures": None, "model_type": "clip_vision_model"}, False),
+        ({"architectures": ["CLIPModel"], "model_type": "clip"}, True),
+        ({"model_type": "siglip"}, True),
+        ([], True),  # loading it says what is wrong
+    ],
+)
+def test_a_folder_with_an_image_tower_alone_is_asked_nothing_and_said_so_once(
+    saved: Any, asked: bool, config: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(saved))
+    config["models"] = ["siglip_base", "tiny_llava", "dinov2_small"]
+    config["checkpoints"] = {"siglip_base": str(tmp_path)}
+    plan = BehaviorPlan(config, configuration.read_specs(config["checkpoints"]))
+    assert plan.can_answer("siglip_base", "mmvp") == asked
+    assert plan.unasked_warnings() == [
+        "dinov2_small has no text tower, so it is asked no questions; all else is examined"
+        if asked
+        else "siglip_base, dinov2_small have no text tower, so they are asked no questions; "
+        "all else is examined"
+    ]
+    tasks = configuration.tasks_for(config, plan.specs, "siglip_base", "clevr")
+    assert "has_red" in tasks  # it is probed all the same
+    assert BehaviorPlan(config, configuration.read_specs()).can_answer("siglip_base", "mmvp")
+
+
+def test_a_spec_says_that_it_has_no_text_tower(config: dict[str, Any]) -> None:
+    plan = behavior(config)
+    assert not plan.can_answer("clip_vit_b16_vision", "mmvp")
+    with pytest.raises(UserError, match="clip_vit_b16_vision has no text tower, so it cannot be"):
+        target = "results/behavior/scores/clip_vit_b16_vision/mmvp.parquet"
+        targets.check(plan.config, plan.specs, [target])
+
+
 def test_families_said_to_have_two_towers_are_those_that_have() -> None:
     modules = {name: importlib.import_module(module_of(name)) for name in families()}
     found = {name for name, module in modules.items() if issubclass(module.FAMILY, TwoTowers)}
@@ -115,7 +155,7 @@ def test_a_dataset_that_cannot_be_asked_about_is_named(
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("results/behavior/patterns/dinov2_small.html", "dinov2_small reads no text"),
+        ("results/behavior/patterns/dinov2_small.html", "dinov2_small has no text tower"),
         ("results/behavior/patterns/tiny_lava.html", "did you mean 'tiny_llava'?"),
         ("results/behavior/responses/tiny_llava/mmvp_vlm/sighted.parquet", "for encoders only"),
         ("results/behavior/scores/tiny_llava/mvp.parquet", "did you mean 'mmvp'?"),

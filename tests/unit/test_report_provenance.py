@@ -1,12 +1,17 @@
 """Benchmarks are summed per rule, pictures are drawn by seed, curves keep their ends."""
 
+import base64
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from PIL import Image
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
+from sklearn.datasets import load_sample_image
 
 from eyechart.core.errors import UserError
 from eyechart.report.images import embed
@@ -44,10 +49,10 @@ def test_the_gallery_depends_on_the_seed_and_not_on_row_order(tmp_path, monkeypa
     write_dataset(tmp_path, 20)
     base = Path("results/datasets/clevr")
     items, images = (pl.DataFrame(read_table(base / f"{n}.parquet")) for n in ("items", "images"))
-    first = gallery("clevr", items, images, SETTINGS)
+    first = gallery("clevr", items, images, (), SETTINGS)
     assert len(first) == SETTINGS["gallery"]
-    assert gallery("clevr", items.reverse(), images.reverse(), SETTINGS) == first
-    other = gallery("clevr", items, images, {**SETTINGS, "seed": 1})
+    assert gallery("clevr", items.reverse(), images.reverse(), (), SETTINGS) == first
+    other = gallery("clevr", items, images, (), {**SETTINGS, "seed": 1})
     assert [p["image_id"] for p in other] != [p["image_id"] for p in first]
 
 
@@ -61,6 +66,26 @@ def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
         embed(path, 100)
 
 
+def test_a_drawing_is_embedded_exactly_and_a_photograph_in_little_room(tmp_path: Path):
+    drawn = Image.new("RGB", (80, 60), "gold")
+    drawn.putpixel((3, 4), (1, 2, 3))
+    photograph = Image.fromarray(load_sample_image("china.jpg"))
+    addresses = {}
+    for name, image in (("drawn", drawn), ("photograph", photograph)):
+        image.save(tmp_path / f"{name}.png")
+        addresses[name], *size = embed(tmp_path / f"{name}.png", 160)
+        assert size == ([80, 60] if name == "drawn" else [160, 107])
+    kind, content = addresses["drawn"].split(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(content))).tobytes() == drawn.tobytes()
+    kind, content = addresses["photograph"].split(",")
+    assert kind == "data:image/jpeg;base64"
+    shown = Image.open(io.BytesIO(base64.b64decode(content)))
+    small = photograph.resize(shown.size, reducing_gap=2.0)
+    assert np.abs(np.asarray(shown, int) - np.asarray(small, int)).mean() < 6
+    assert 200 * len(content) < 3e6  # 100 pairs on the sheet of mined pairs, of 10 MB at most
+
+
 def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
     rows = [{"stage": "s", "step": i, "metric": "loss", "value": 1 / (i + 1)} for i in range(1000)]
     rows += [{"stage": "s", "step": 999, "metric": "blank/color", "value": 0.25}]
@@ -71,4 +96,35 @@ def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
     assert len(steps) <= 51
     assert [(r["line"], r["condition"]) for r in found if r["panel"] == "accuracy"] == [
         ("color", "blank")
+    ]
+
+
+def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_once(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    categories = [f"category_{n}" for n in range(80)]
+    labels = {f"label/has_{name}": "yes" if name == "category_3" else "no" for name in categories}
+    more = {"label/object_count": "0", "label/sky": None, "split": "val", "group_split": "test"}
+    row = {"image_id": "a", "path": str(tmp_path / "a.png"), **labels, **more}
+    asked = [
+        ("caption", "Describe it.", "A dog."),
+        ("caption", "Describe it.", "A cat."),
+        ("caption", "Describe it.", "A dog."),
+        ("counting", "How many dogs?", "1"),
+        ("counting", "How many cats?", "2"),
+        ("open", "Why?", None),
+    ]
+    items = pl.DataFrame(
+        [
+            {"item_id": str(n), "images": ["a", "a"], "task": t, "prompt": p, "answer": a}
+            for n, (t, p, a) in enumerate(asked)
+        ]
+    )
+    found = {"has_category_7", "sky"}
+    (entry,) = gallery("mine", items, pl.DataFrame([row]), found, {**SETTINGS, "gallery": 1})
+    assert entry["labels"] == {"has_category_3": "yes", "has_category_7": "no", "object_count": "0"}
+    assert [(q["task"], q["prompt"], q["answers"]) for q in entry["questions"]] == [
+        ("caption", "Describe it.", ["A dog.", "A cat."]),
+        ("counting", "How many dogs?", ["1"]),
+        ("open", "Why?", []),
+        ("counting", "How many cats?", ["2"]),
     ]

@@ -30,7 +30,7 @@ RESULTS = workflow.pathvars.get("results")
 try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     config.update(check(config, FILES))
-    SPECS = configuration.read_specs()
+    SPECS = configuration.read_specs(config["checkpoints"])
     PLAN = WorkflowPlan(config, SPECS)
     PLAN.check()
     BEHAVIOR = PLAN.behavior
@@ -55,6 +55,7 @@ if workflow.is_main_process:
     for warning in [
         *ENVIRONMENTS.unbuilt_warnings(PLAN.models),
         *gpu_warnings,
+        *BEHAVIOR.unasked_warnings(),
         *VERDICT.few_warnings(),
         *integrity.start(RESULTS),
     ]:

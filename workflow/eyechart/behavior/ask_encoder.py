@@ -127,8 +127,8 @@ def two_towers(adapter: Adapter) -> TwoTowers:
     """Return the same adapter; raise a UserError if it has no text tower."""
     if not isinstance(adapter, TwoTowers):
         raise UserError(
-            f"{adapter.spec.checkpoint}: family {adapter.spec.family!r} has no text tower, so it "
-            "cannot answer; use a family that has one, such as clip or siglip, or a vlm"
+            f"{adapter.spec.checkpoint}: {adapter.MODEL} has no text tower, so it cannot answer; "
+            "with text_tower: false in the spec of a clip or siglip, it is asked no questions"
         )
     return adapter
 

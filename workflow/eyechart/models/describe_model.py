@@ -26,6 +26,7 @@ from eyechart.models.addresses import SPANS
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.two_towers import TwoTowers
 from eyechart.models.hooks import attached, pass_mode, tensor_of
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
@@ -71,6 +72,7 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
         "parts": parameters_by_component(adapter),
         "image_tokens": len(adapter.grid(sample)),
         "shares_prefix": shares,
+        "reads_text": isinstance(adapter, LanguageAdapter | TwoTowers),
         "layout": token_layout(adapter, tokens) if isinstance(adapter, LanguageAdapter) else [],
         "reads": adapter.reads(),
         "addresses": described,
@@ -189,8 +191,11 @@ def _check(card: dict[str, Any], spec: Spec, model: str) -> None:
     off = {"parameters": PARAMETERS_OFF * card["parameters"]}
     for field, number in found.items():
         expected = getattr(spec, field)
-        if spec.derived and field == "parameters":
-            continue  # made here; an untied head has weights of its own
+        alone = (
+            spec.reads_text and not card["reads_text"]
+        )  # without the text tower that was counted
+        if (spec.derived or alone) and field == "parameters":
+            continue  # of what is derived, an untied head has weights of its own
         if expected is not None and abs(expected - number) > off.get(field, 0):
             raise errors.UserError(
                 f"config of {model}: {field} is {expected}, but the checkpoint has {number}"

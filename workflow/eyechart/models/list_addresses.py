@@ -24,7 +24,7 @@ def list_addresses(
 
     Raise a UserError if the folder has no config.json for the family's class.
     """
-    family = adapter_of(spec)
+    family = adapter_of(spec, checkpoint)
     model = empty_model(family.model_class(), checkpoint, spec, loading)
     places = family(model, None, spec, torch.device("meta")).addresses()
     return [

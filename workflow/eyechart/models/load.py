@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyechart.models.load_options import LoadOptions
-from eyechart.models.spec import Spec, check_family
+from eyechart.models.spec import Spec, check_family, saved_class
 
 if TYPE_CHECKING:
     from eyechart.models.families.base import Adapter
@@ -22,11 +22,14 @@ def module_of(family: str) -> str:
     return f"eyechart.models.families.{family}"
 
 
-def adapter_of(spec: Spec) -> type[Adapter]:
-    """Return the adapter class of a spec's family; raise a UserError if there is none."""
+def adapter_of(spec: Spec, checkpoint: Path | None = None) -> type[Adapter]:
+    """Return the adapter class of a spec's family, or of a checkpoint that holds a part of it.
+
+    Raise a UserError if there is no such family.
+    """
     check_family(spec.family)
     found: type[Adapter] = importlib.import_module(module_of(spec.family)).FAMILY
-    return found
+    return found.for_class(saved_class(checkpoint)) if checkpoint else found
 
 
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
@@ -35,4 +38,4 @@ def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     Raise a UserError if the family is unknown, the checkpoint is incomplete, or its code is not
     allowed to run.
     """
-    return adapter_of(spec).load(checkpoint, spec, loading)
+    return adapter_of(spec, checkpoint).load(checkpoint, spec, loading)

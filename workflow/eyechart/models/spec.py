@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,11 @@ OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited
 # Base modules, not families
 SHARED = ("__init__", "base", "image_tokens", "language", "prompts", "remote", "two_towers")
 TWO_TOWERS = ("clip", "siglip")  # families of encoders with a text tower
+# Classes of image towers alone, by the model_type of a config.json that names no class
+IMAGE_TOWERS = {
+    "clip_vision_model": "CLIPVisionModelWithProjection",
+    "siglip_vision_model": "SiglipVisionModel",
+}
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster, where available
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas" / "model.schema.yaml"
 
@@ -42,6 +48,7 @@ class Spec:
     image_first: bool
     turn: str | None
     text_sees_images: bool
+    text_tower: bool
     trust_remote_code: bool
     weights: str
     encoder: str | None
@@ -68,7 +75,7 @@ class Spec:
     @property
     def reads_text(self) -> bool:
         """Whether it can answer questions: it has a language model or a text tower."""
-        return self.kind == "vlm" or self.family in TWO_TOWERS
+        return self.kind == "vlm" or (self.family in TWO_TOWERS and self.text_tower)
 
 
 def read_spec(path: Path) -> Spec:
@@ -140,6 +147,21 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
         inherited.pop("encoder", None)  # base's stand-alone encoder then no longer matches
     lesion = FIELDS.get(by, {})
     return {**inherited, **notes, **value, **made, **lesion, "derived": derived}
+
+
+def saved_class(checkpoint: Path) -> str:
+    """Return the class that a checkpoint's config.json names, or an empty string."""
+    try:
+        config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+        named = [*(config.get("architectures") or []), IMAGE_TOWERS.get(config.get("model_type"))]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return ""  # loading it says what is wrong
+    return str(named[0] or "")
+
+
+def holds_text_tower(checkpoint: Path) -> bool:
+    """Return whether a checkpoint of an encoder is not known to hold the image tower alone."""
+    return "VisionModel" not in saved_class(checkpoint)
 
 
 def families() -> list[str]:

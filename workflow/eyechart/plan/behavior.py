@@ -59,6 +59,17 @@ class BehaviorPlan:
         reads = spec.reads_text and (form == "question" or spec.kind == "encoder")
         return reads and examines(self.config, model, dataset)
 
+    def unasked_warnings(self) -> list[str]:
+        """Return a sentence about the models that are asked nothing, as they read no text."""
+        models = self.config["models"] if self.datasets else []
+        mute = [model for model in models if not self.specs[model].reads_text]
+        if not mute:
+            return []
+        whose = (
+            "has no text tower, so it is" if len(mute) == 1 else "have no text tower, so they are"
+        )
+        return [f"{', '.join(mute)} {whose} asked no questions; all else is examined"]
+
     def has_paired_items(self, dataset: str) -> bool:
         """Whether items come in pairs that are scored together, as MMVP's do."""
         return bool(layout_of(self.config, dataset).pairs)

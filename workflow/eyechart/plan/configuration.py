@@ -6,13 +6,14 @@ Snakemake imports this module at parse time, so it needs neither numpy nor torch
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import CENTER, REFERENT
 from eyechart.core.errors import UserError, nearest
-from eyechart.models.spec import Spec, read_spec
+from eyechart.models.spec import TWO_TOWERS, Spec, holds_text_tower, read_spec
 from eyechart.plan.registry import layout_of
 
 MODELS = Path("config/models")
@@ -25,9 +26,18 @@ def known_models() -> list[str]:
     return sorted(path.stem for path in MODELS.glob("*.yaml"))
 
 
-def read_specs() -> dict[str, Spec]:
-    """Load the specs of all models, by name."""
-    return {model: read_spec(MODELS / f"{model}.yaml") for model in known_models()}
+def read_specs(folders: Mapping[str, str] | None = None) -> dict[str, Spec]:
+    """Load the specs of all models, by name.
+
+    An encoder whose checkpoint is a folder with the image tower alone has no text tower, whatever
+    its file says. ``folders`` are the config's ``checkpoints``.
+    """
+    specs = {model: read_spec(MODELS / f"{model}.yaml") for model in known_models()}
+    for model, spec in specs.items():
+        folder = (folders or {}).get(model) or ("" if spec.from_hub else spec.checkpoint)
+        if spec.family in TWO_TOWERS and folder and not holds_text_tower(Path(folder)):
+            specs[model] = replace(spec, text_tower=False)
+    return specs
 
 
 def probed_datasets(config: Config) -> list[str]:

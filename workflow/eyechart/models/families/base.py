@@ -74,6 +74,11 @@ class Adapter(ImageTokens):
         return cls(model, load_processor(checkpoint, spec, loading), spec, device)
 
     @classmethod
+    def for_class(cls, saved: str) -> type[Adapter]:
+        """Return the adapter of a checkpoint by the class that saved it."""
+        return cls
+
+    @classmethod
     def model_class(cls) -> Any:
         """Return the class that loads the model."""
         return getattr(transformers, cls.MODEL)

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from eyechart.models.families.base import Adapter
 from eyechart.models.families.two_towers import TwoTowers
+
+
+class ClipProjected(Adapter):
+    """CLIPVisionModelWithProjection: what is examined of CLIPModel, without a text tower."""
+
+    MODEL = "CLIPVisionModelWithProjection"
+    VISION = "vision_model.encoder.layers"
+    CONNECTOR = "visual_projection"
+    ROOTS: ClassVar = {"vision": "vision_model", "connector": "visual_projection"}
+    LEADING = 1
+
+
+class ClipVision(Adapter):
+    """CLIPVisionModel: the image tower without its projection."""
+
+    MODEL = "CLIPVisionModel"
+    VISION = "encoder.layers"
+    ROOTS: ClassVar = {"vision": "encoder"}
+    LEADING = 1
 
 
 class Clip(TwoTowers):
     """CLIPModel; its connector projects only the class token, into the space shared with text."""
 
     MODEL = "CLIPModel"
-    VISION = "vision_model.encoder.layers"
-    CONNECTOR = "visual_projection"
-    ROOTS: ClassVar = {"vision": "vision_model", "connector": "visual_projection"}
+    VISION = ClipProjected.VISION
+    CONNECTOR = ClipProjected.CONNECTOR
+    ROOTS = ClipProjected.ROOTS
     LEADING = 1
+    ALONE = (ClipProjected, ClipVision)
 
 
 FAMILY = Clip

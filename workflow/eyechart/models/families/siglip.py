@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from eyechart.models.families.base import Adapter
 from eyechart.models.families.two_towers import TwoTowers
+
+
+class SiglipVision(Adapter):
+    """SiglipVisionModel: what is examined of SiglipModel, without a text tower."""
+
+    MODEL = "SiglipVisionModel"
+    VISION = "encoder.layers"
+    CONNECTOR = "head"
+    ROOTS: ClassVar = {"vision": "encoder", "connector": "head"}
 
 
 class Siglip(TwoTowers):
@@ -15,6 +25,7 @@ class Siglip(TwoTowers):
     CONNECTOR = "vision_model.head"
     ROOTS: ClassVar = {"vision": "vision_model", "connector": "vision_model.head"}
     PADDING = "max_length"
+    ALONE = (SiglipVision,)
 
 
 FAMILY = Siglip

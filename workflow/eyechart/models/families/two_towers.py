@@ -21,9 +21,16 @@ class TwoTowers(Adapter):
     ----------------
     PADDING : padding of texts in training: to the ``longest`` of a batch, where padding has no
         effect, or to ``max_length``, where it has
+    ALONE : adapters of checkpoints that hold the image tower alone
     """
 
     PADDING: ClassVar[str] = "longest"
+    ALONE: ClassVar[tuple[type[Adapter], ...]] = ()
+
+    @classmethod
+    def for_class(cls, saved: str) -> type[Adapter]:
+        """Return the adapter of the image tower alone if that is what was saved, or this one."""
+        return next((tower for tower in cls.ALONE if saved == tower.MODEL), cls)
 
     def encode_images(self, images: Sequence[PreparedImage]) -> list[EncodedImage]:
         """Run the image tower and its projection for their hooks; return nothing."""

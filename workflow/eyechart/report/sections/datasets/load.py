@@ -1,5 +1,6 @@
 """Datasets: what is in each, which tasks are examined, and sample images with their questions."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,22 @@ from eyechart.tables.items import LABEL, SPLIT_RULES
 from eyechart.tables.parquet import read_table
 
 QUESTIONS = 8  # per image, at most
+NEGATIVE = ("no", "false")  # labels that say that something is not there
 
 
 def gallery(
-    dataset: str, items: pl.DataFrame, images: pl.DataFrame, settings: dict[str, Any]
+    dataset: str,
+    items: pl.DataFrame,
+    images: pl.DataFrame,
+    probed: Collection[str],
+    settings: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Draw ``settings["gallery"]`` images of a dataset by ``seed``, in the order of their ids.
 
     Result: rows with ``image_id, split``, ``source`` (a data address of at most ``gallery_px`` a
-    side), ``width, height`` (px, as shown), ``questions`` (``prompt, answer, task``; one per task,
-    then more) and ``labels`` (task to label).
+    side), ``width, height`` (px, as shown), ``questions`` (each prompt once, with its ``answers``;
+    one per task, then more) and ``labels`` (task to label, of the tasks that are probed or whose
+    label says that something is there).
     """
     ids = images["image_id"].sort().to_list()
     draw = generator("gallery", settings["seed"], dataset)
@@ -29,25 +36,42 @@ def gallery(
     rows = {row["image_id"]: row for row in images.to_dicts()}
     questions = items.sort("item_id").explode("images")
     split = SPLIT_RULES[settings["split"]][0]
-    return [_entry(rows[ids[i]], questions, split, settings["gallery_px"]) for i in picked]
+    return [
+        {
+            **_entry(rows[ids[i]], split, settings["gallery_px"]),
+            "questions": _questions(questions.filter(pl.col("images") == ids[i])),
+            "labels": {
+                task: label
+                for task, label in _labels(rows[ids[i]]).items()
+                if task in probed or label.lower() not in NEGATIVE
+            },
+        }
+        for i in picked
+    ]
 
 
-def _entry(row: dict[str, Any], items: pl.DataFrame, split: str, pixels: int) -> dict[str, Any]:
+def _entry(row: dict[str, Any], split: str, pixels: int) -> dict[str, Any]:
     source, width, height = embed(Path(row["path"]), pixels)
-    questions = items.filter(pl.col("images") == row["image_id"])
-    one_each = questions.unique("task", keep="first", maintain_order=True)
-    rest = questions.join(one_each, on="item_id", how="anti", maintain_order="left")
-    shown = pl.concat([one_each, rest]).head(QUESTIONS)
-    labels = {k.removeprefix(LABEL): v for k, v in row.items() if k.startswith(LABEL) and v}
     return {
         "image_id": row["image_id"],
         "split": f"official {row['split']}, probes: {row[split]}",
         "source": source,
         "width": width,
         "height": height,
-        "questions": shown.select("prompt", "answer", "task").to_dicts(),
-        "labels": labels,
     }
+
+
+def _questions(items: pl.DataFrame) -> list[dict[str, Any]]:
+    prompts = items.group_by("prompt", maintain_order=True)
+    once = prompts.agg(
+        pl.first("task"), answers=pl.col("answer").drop_nulls().unique(maintain_order=True)
+    )
+    turn = pl.int_range(pl.len()).over("task")
+    return once.sort(turn, maintain_order=True).head(QUESTIONS).to_dicts()
+
+
+def _labels(row: dict[str, Any]) -> dict[str, str]:
+    return {k.removeprefix(LABEL): str(v) for k, v in row.items() if k.startswith(LABEL) and v}
 
 
 def tasks_of(inputs: Inputs) -> dict[str, set[tuple[str, str]]]:

@@ -37,6 +37,7 @@ def describe(
 ) -> dict[str, Any]:
     """Return name, counts, examined tasks (as scope and task) and gallery of a dataset."""
     column, train, test = SPLIT_RULES[settings["split"]]
+    of_images = sorted(task for scope, task in tasks if scope == "image")
     per_task = items.group_by("task").len("questions").sort("task").to_dicts()
     return {
         "name": name,
@@ -45,6 +46,6 @@ def describe(
         "train": images.filter(pl.col(column) == train).height,
         "test": images.filter(pl.col(column) == test).height,
         "item_tasks": [row for row in per_task if ("item", row["task"]) in tasks],
-        "image_tasks": sorted(task for scope, task in tasks if scope == "image"),
-        "gallery": gallery(name, items, images, settings),
+        "image_tasks": of_images,
+        "gallery": gallery(name, items, images, of_images, settings),
     }

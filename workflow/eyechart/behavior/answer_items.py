@@ -16,7 +16,7 @@ before, and the model is loaded only if something is still undecided.
         --settings '{"prompt": "{question}", "scoring": "mean", "orders": 1, "items": "test", \
             "most": null, "greedy": "none", "greedy_tokens": 16, "batch_size": 64, \
             "statement": "{question} {choice}", "caption": "a photo of {statement}"}' \
-        --looks '{}' --so-far --decided \
+        --part 0 --parts 1 --looks '{}' --so-far --decided \
         --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet \
             results/behavior/responses/tiny_llava/clevr/blank.parquet
 """
@@ -37,7 +37,7 @@ from tqdm import tqdm
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, Stimulus, StimulusBuilder
-from eyechart.behavior.settings import LookFlags, ResponseSettings, choose_items
+from eyechart.behavior.settings import LookFlags, PartFlags, ResponseSettings, choose_items
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
@@ -218,6 +218,7 @@ def main(
     images: Path,
     seed: int,
     outputs: list[Path],
+    piece: PartFlags,
     steps: LookFlags,
     flags: LoadFlags,
 ) -> None:
@@ -227,6 +228,7 @@ def main(
             raise errors.UserError(f"--outputs: {path}; {errors.nearest(path.stem, CONDITIONS)}")
     every = choose_items(items, settings, seed)
     asked, note = steps.choose(every, dataset, seed)
+    asked = piece.own(asked)
     table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}

@@ -23,7 +23,16 @@ from verdict_fixture import (
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
 from eyechart.tables.parquet import write_table
-from eyechart.tables.verdict import DIFFERENCES, NOTE, SKILLS, VALUES, parts
+from eyechart.tables.verdict import (
+    DIFFERENCES,
+    NOT_RETRIEVED,
+    NOT_USED,
+    NOT_VERBALISED,
+    NOTE,
+    SKILLS,
+    VALUES,
+    parts,
+)
 from eyechart.verdict import decide
 from eyechart.verdict.planted import LM, READ_BLOCK, SCENARIOS, UNREAD_BLOCK, write_tables
 
@@ -77,6 +86,20 @@ def test_controls_and_readouts_of_one_place_only_are_no_candidates(tmp_path):
     decide.main(words)
     (row,) = read(tmp_path / OUT)
     assert row["encoder_value"] < 0.4 and row["lm_best_value"] < 0.4
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"), [(0.9, NOT_VERBALISED), (0.25, NOT_RETRIEVED), (None, NOT_USED)]
+)
+def test_a_probe_of_the_answer_position_tells_what_readouts_leave_open(tmp_path, known, verdict):
+    words = write_model(tmp_path, "ignored by the head", n=400)
+    if known is not None:
+        words = with_probes(words, write_probes(tmp_path, TASK, known, 400))
+    decide.main(words)
+    (row,) = read(tmp_path / OUT)
+    assert row["verdict"] == verdict
+    assert row["encoder_evidence"] == "readout"
+    assert ("position_best_value" in row) == (known is not None)
 
 
 def test_a_larger_head_that_every_stage_has_says_what_each_holds(tmp_path):
@@ -165,13 +188,15 @@ def test_a_verdict_does_not_depend_on_which_other_skills_were_examined(tmp_path)
     assert len(rows) == 9 and rows["art_style"] == alone
 
 
-def test_trained_probes_and_untrained_readouts_are_never_mixed(tmp_path):
-    """A probe finds more than an answer of an encoder, so their difference is one of methods."""
+def test_where_readouts_are_only_the_answer_position_is_probed(tmp_path):
+    """A probe finds more than a readout, so that only what a probe does not find is compared."""
     words = write_model(tmp_path, "works", n=200, task="color")
     decide.main(with_probes(words, write_probes(tmp_path, "color", 0.3, 200)))
     (row,) = read(tmp_path / OUT)
     found = {value for key, value in row.items() if key.endswith("_evidence")}
-    assert found == {"readout", "answer"} and row["verdict"] == "used"
+    assert found == {"readout", "probe", "answer"} and row["verdict"] == "used"
+    probed = {k for k, value in row.items() if k.endswith("_evidence") and value == "probe"}
+    assert all(name.startswith("position_") for name in probed)
 
 
 def test_a_probe_must_beat_what_the_question_alone_gives(tmp_path):

@@ -149,8 +149,10 @@ def _skill(
     for name in ("sighted", "blind"):
         if name in responses:
             stages[name] = StageEvidence(responses[name], "", "answer", chance)
-    if task in source.probes and not read:
-        stages |= _probed(shared, source.probes[task], chance, stages.get("blind"))
+    if task in source.probes:
+        probed = _probed(shared, source.probes[task], chance, stages.get("blind"))
+        # where readouts say what image tokens hold, only the answer position is left to probes
+        stages |= {k: v for k, v in probed.items() if not read or k in POSITION}
     band = _band(task, shared)
     if _matches_statements(shared) and "sighted" in stages and "encoder" not in stages:
         stages["encoder"] = stages["sighted"]  # this encoder has nothing but responses

@@ -8,7 +8,7 @@ from eyechart.statistics.intervals import paired_interval, share_interval, unpai
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.spending import spent_levels
 from eyechart.statistics.testing import benjamini_hochberg
-from eyechart.tables.verdict import COMPARISONS
+from eyechart.tables.verdict import COMPARISONS, POSITION
 from eyechart.tables.verdict_rules import Estimate, Test, VerdictThresholds
 from eyechart.verdict.best_address import SPLITS
 
@@ -145,11 +145,12 @@ def comparable(stages: dict[str, StageEvidence], first: str, second: str) -> boo
     """Return whether a difference of two stages says something about the model.
 
     One stage with one evidence is not two. A trained probe finds more than a readout that is not
-    trained, so a difference of the two would be one of methods. A response may be below either.
+    trained, so a difference of the two would be one of methods; except at the answer position:
+    what even a readout finds, and a probe there does not, is lost. A response may be below either.
     """
     one, other = stages[first], stages[second]
     alike = (one.evidence == "probe") == (other.evidence == "probe")
-    return one is not other and (alike or second in RESPONSES)
+    return one is not other and (alike or second in (*POSITION, *RESPONSES))
 
 
 def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:

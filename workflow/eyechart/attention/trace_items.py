@@ -32,6 +32,7 @@ from eyechart.attention.settings import AttentionSettings, Item, choose_items
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
+from eyechart.inference.failures import Failures, UnusableError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
@@ -98,7 +99,7 @@ def main(
     seed: int,
     flags: LoadFlags,
 ) -> None:
-    """Write the four tables."""
+    """Write the four tables; items that the model's own code cannot take are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
     table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
@@ -109,8 +110,14 @@ def main(
     adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
     tables = Tables(model, dataset)
     tracer = ItemTracer(adapter, settings, paths, tables, refused)
+    failures = Failures("items", len(chosen))
     for item in tqdm(chosen, unit=" items", mininterval=1.0):
-        tracer.trace_item(item, marks[item["item_id"]])
+        try:
+            tracer.trace_item(item, marks[item["item_id"]])
+        except UnusableError as error:
+            failures.add(item["item_id"], error)
+            for name in SCHEMAS:
+                tracer.note(name, f"left out: {error}")
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():
             logger.info("%s: %s (%d x)", name, what, count)

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.conditions import Stimulus
@@ -183,7 +184,8 @@ def compare(
         if image not in paths:
             raise errors.UserError(f"items: image {image!r} is not in the image table")
     stimuli = [Stimulus(image, path=paths[image]) for image in captions.images]
-    views = ask_encoder.view(adapter, stimuli, batches)
+    found = ask_encoder.view(adapter, stimuli, batches)
+    views = torch.stack([found[stimulus] for stimulus in stimuli])
     words = ask_encoder.read(adapter, captions.texts, batches)
     return views.double().numpy(), words.double().numpy()
 

@@ -202,7 +202,7 @@ def test_an_item_that_cannot_be_prepared_is_left_out_and_noted(step, tmp_path, m
     tables, notes = step(tmp_path)
     for name, table in tables.items():
         assert table["item_id"].n_unique() == (2 if name == "maps" else 5)
-        assert re.search(r"left out: item '.*' .*ValueError: odd\) \(1 x\)", notes[name]["note"])
+        assert re.search(r"left out: item '.*': .*ValueError: odd\) \(1 x\)", notes[name]["note"])
 
 
 def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):

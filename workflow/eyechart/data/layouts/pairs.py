@@ -70,8 +70,9 @@ def read_paired(
 ) -> list[Paired]:
     """Read ``Questions.csv``, sorted by the first of the columns, which numbers the images.
 
-    ``check`` compares a row with its partner, ``spelled`` has the column of another spelling. Raise a UserError if a column is missing, a cell
-    cannot be read, or a number is duplicated or lacks its partner.
+    ``check`` compares a row with its partner; ``spelled`` maps other spellings to columns. Raise a
+    UserError if a column is missing, a cell cannot be read, or a number is duplicated or lacks its
+    partner.
     """
     path, key = root / QUESTIONS, columns[0]
     records = read_csv(path, strict=False)  # as lenient with quotes as the authors' readers

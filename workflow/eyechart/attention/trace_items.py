@@ -32,6 +32,7 @@ from eyechart.attention.settings import AttentionSettings, Item, choose_items, f
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
+from eyechart.inference.failures import Failures, UnusableError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
@@ -100,7 +101,7 @@ def main(
     parts: int,
     flags: LoadFlags,
 ) -> None:
-    """Write the four tables."""
+    """Write the four tables; items that the model's own code cannot take are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
     table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
@@ -113,8 +114,14 @@ def main(
     mapped = first_of_each_task(chosen, settings.images)
     tracer = ItemTracer(adapter, settings, paths, tables, refused, mapped)
     start, end = (n * len(chosen) // parts for n in (part, part + 1))
+    failures = Failures("items", end - start)
     for item in tqdm(chosen[start:end], unit=" items", mininterval=1.0):
-        tracer.trace_item(item, marks[item["item_id"]])
+        try:
+            tracer.trace_item(item, marks[item["item_id"]])
+        except UnusableError as error:
+            failures.add(item["item_id"], error)
+            for name in SCHEMAS:
+                tracer.note(name, f"left out: {error}")
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():
             logger.info("%s: %s (%d x)", name, what, count)

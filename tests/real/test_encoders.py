@@ -97,7 +97,7 @@ def test_what_is_in_a_box_is_read_there_and_not_at_another_box(model, exam):
     for span in ("referent", "referent_center"):
         row = value(probes, address="vision.7", span=span, kind="task")
         assert row["accuracy"] > 0.9 and row["n_test"] > 80 and row["q"] < 0.001
-        assert value(probes, address="vision.7", span=span, kind="control")["accuracy"] < 0.4
+        assert value(probes, address="vision.7", span=span, kind="control_type")["accuracy"] < 0.4
     other = value(probes, address="vision.7", span="other_object", kind="task")
     assert other["accuracy"] < 0.35  # chance is 1 in 6
 

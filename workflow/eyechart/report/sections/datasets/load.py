@@ -25,7 +25,8 @@ def gallery(
 ) -> list[dict[str, Any]]:
     """Draw ``settings["gallery"]`` images of a dataset by ``seed``, in the order of their ids.
 
-    Result: rows with ``image_id, split``, ``source`` (a data address of at most ``gallery_px`` a
+    Result: rows with ``image_id``, ``split`` (the official one where there are several, and whether
+    probes are trained on it where some are), ``source`` (a data address of at most ``gallery_px`` a
     side), ``width, height`` (px, as shown), ``questions`` (each prompt once, with its ``answers``;
     one per task, then more) and ``labels`` (task to label, of the tasks that are probed or whose
     label says that something is there).
@@ -35,10 +36,15 @@ def gallery(
     picked = sorted(draw.permutation(len(ids))[: settings["gallery"]].tolist())
     rows = {row["image_id"]: row for row in images.to_dicts()}
     questions = items.sort("item_id").explode("images")
-    split = SPLIT_RULES[settings["split"]][0]
+    column, train, _ = SPLIT_RULES[settings["split"]]
+    several, trained = images["split"].n_unique() > 1, (images[column] == train).any()
     return [
         {
-            **_entry(rows[ids[i]], split, settings["gallery_px"]),
+            **_image(rows[ids[i]], settings["gallery_px"]),
+            "split": "; ".join(
+                [rows[ids[i]]["split"]] * several
+                + ["trains probes" if rows[ids[i]][column] == train else "held out"] * bool(trained)
+            ),
             "questions": _questions(questions.filter(pl.col("images") == ids[i])),
             "labels": {
                 task: label
@@ -50,15 +56,9 @@ def gallery(
     ]
 
 
-def _entry(row: dict[str, Any], split: str, pixels: int) -> dict[str, Any]:
+def _image(row: dict[str, Any], pixels: int) -> dict[str, Any]:
     source, width, height = embed(Path(row["path"]), pixels)
-    return {
-        "image_id": row["image_id"],
-        "split": f"official {row['split']}, probes: {row[split]}",
-        "source": source,
-        "width": width,
-        "height": height,
-    }
+    return {"image_id": row["image_id"], "source": source, "width": width, "height": height}
 
 
 def _questions(items: pl.DataFrame) -> list[dict[str, Any]]:

@@ -59,7 +59,11 @@ LANES = {
     "blind": "blind answer",
 }
 TESTED = {name: f"{LANES[a]} − {LANES[b]}" for name, (a, b) in COMPARISONS.items()}
-BAND_NAMES = {QUESTION: "Questions about scenes", SIX: "Six tasks", PATTERN: "MMVP patterns"}
+BAND_NAMES = {
+    QUESTION: "Questions about an image",
+    SIX: "Comparisons of points and images",
+    PATTERN: "MMVP patterns",
+}
 
 
 def skill_name(skill: str) -> str:

@@ -84,6 +84,10 @@ lint: .venv/dev.installed
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
+# The workflow with, without and again with a real conda; without one it says that it did not run.
+test-conda: .venv/runtime.installed
+	tests/conda/run.sh
+
 lock: .venv/runtime.installed
 	$(BIN)/python envs/lock.py
 
@@ -91,6 +95,7 @@ lock: .venv/runtime.installed
 .venv/runtime.installed: requirements.lock | .venv/bin/python
 	@echo "Installing what requirements.lock pins (some minutes, once)"
 	$(PIP) install -r requirements.lock
+	$(BIN)/python envs/catch_mistakes.py
 	touch $@
 
 .venv/dev.installed: requirements-dev.lock .venv/runtime.installed

@@ -31,6 +31,7 @@ include: "workflow/rules/attention.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/plan.smk"
 
 
 rule all:
@@ -41,3 +42,9 @@ rule all:
         mmvp=BEHAVIOR.pattern_pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),
+
+
+# Snakemake shows a job's message instead of its rule: here both.
+for own in workflow.rules:
+    if own.message and str(own.snakefile).startswith(CODE):
+        own.message = f"{own.name}: {own.message}"

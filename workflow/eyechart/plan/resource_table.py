@@ -4,11 +4,10 @@ Nothing is run: the jobs are those that `snakemake -n` would show. `snakemake pl
 this with the configuration that it was given itself.
 
     python -m eyechart.plan.resource_table --snakefile Snakefile \
-        --settings '{"configfiles": ["config/presets/paper.yaml"], "config": {}, "pathvars": {}}'
+        --settings '{"configfiles": ["config/presets/paper.yaml"], "config": {}}'
 """
 
-import contextlib
-import io
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -28,12 +27,14 @@ HEADER = ("rule", "jobs", "memory, at most", "time of a job, at most", "GPUs", "
 
 @dataclass(frozen=True)
 class Asked:
-    """What one job asks for: MB, minutes and GPUs."""
+    """What one job asks for: MB, minutes, GPUs and threads; ``local`` jobs are sent to no queue."""
 
     rule: str
     memory: int
     minutes: int
     gpus: int
+    threads: int
+    local: bool
 
 
 def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
@@ -44,12 +45,8 @@ def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
     config = ConfigSettings(
         configfiles=[Path(file) for file in settings["configfiles"]], config=settings["config"]
     )
-    said = io.StringIO()
-    with (
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(said),
-        SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api,
-    ):
+    logging.disable(logging.ERROR)  # of what a dry run says
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=snakefile
         )
@@ -60,8 +57,8 @@ def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
 
 def _asked(job: Any) -> Asked:
     of = job.resources
-    wanted = (int(of.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
-    return Asked(job.rule.name, *wanted)
+    memory, minutes, gpus = (int(of.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
+    return Asked(job.rule.name, memory, minutes, gpus, job.threads, job.is_local)
 
 
 def table(asked: Iterable[Asked]) -> str:
@@ -77,8 +74,8 @@ def table(asked: Iterable[Asked]) -> str:
         [
             *(f"| {' | '.join(line)} |" for line in lines),
             "",
-            f"{len(every):,} jobs; {math.ceil(on_gpu / 60):,} GPU hours are asked for, "
-            f"and {math.ceil(_minutes([j for j in every if not j.gpus]) / 60):,} hours of jobs "
+            f"{len(every):,} jobs; in all they ask for {math.ceil(on_gpu / 60):,} GPU hours, and "
+            f"for {math.ceil(_minutes([j for j in every if not j.gpus]) / 60):,} hours of jobs "
             "without a GPU.",
         ]
     )

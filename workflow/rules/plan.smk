@@ -1,0 +1,18 @@
+"""The plan of a run: what its jobs ask for. Nothing else is run."""
+
+
+rule plan_resources:
+    localrule: True
+    params:
+        snakefile=workflow.main_snakefile,
+        settings=lambda _: canonical(
+            {
+                "configfiles": list(map(str, workflow.overwrite_configfiles)),
+                "config": workflow.config_settings.overwrite_config,
+            }
+        ),
+    message:
+        "Planning all jobs"
+    shell:
+        "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
+        " --settings {params.settings:q}"

@@ -28,11 +28,12 @@ from tqdm import tqdm
 from eyechart.attention.measure import SCHEMAS, ItemTracer
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import AttentionSettings, Item, choose_items
+from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
 from eyechart.data.open_image import size_of
+from eyechart.inference.chosen_items import Item, choose_items
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions

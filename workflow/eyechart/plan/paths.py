@@ -264,6 +264,10 @@ ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",
 )
+INTERVENTIONS = Pattern(
+    "<results>/interventions/{model}/{dataset}/{table}.parquet",
+    "edits, effects or erasers: answers under interventions",
+)
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern(

@@ -27,6 +27,8 @@ AUTO_BATCH = 16  # the estimate for a batch size that is no number
 CPUS_PER_GPU = 4  # one thread each for the model, image decoding and writing, and one to spare
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
+EDITS_OF_BLOCK = 45  # interventions per block of the language model, with their controls
+
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
 RAYS_S = 300_000  # of the renderer on one thread (measured: 350,000 to 600,000)
 QUESTION_S = 0.001  # sampling and writing one question (measured: 0.0007 s)
@@ -143,6 +145,14 @@ class JobResources(Sizes):
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * questions
         work = conditions * (images * IMAGE_S + forward)
         return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+
+    def intervention_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of answering items under all edits, without prefix sharing."""
+        model, section = wildcards.model, self.config["interventions"]
+        tasks = max(1, len(self.config["datasets"][wildcards.dataset]["tasks"]))
+        passes = EDITS_OF_BLOCK * (self.specs[model].lm_blocks or 1) * section["items"] * tasks
+        forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        return _minutes(self.loading_seconds(model) + forward, attempt)
 
     def manifest_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of hashing all parts of one scope."""

@@ -94,7 +94,7 @@ def test_mixed_caches_are_what_hooks_give_on_whole_prompts(name, loaded, paths):
 
 
 def deepstack(adapter):
-    return len(adapter.model.config.vision_config.deepstack_visual_indexes) - 1
+    return len(adapter.model.config.vision_config.deepstack_visual_indexes)
 
 
 @pytest.mark.parametrize("name", SHARING)

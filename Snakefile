@@ -28,6 +28,7 @@ include: "workflow/rules/behavior.smk"
 include: "workflow/rules/readout.smk"
 include: "workflow/rules/concepts.smk"
 include: "workflow/rules/attention.smk"
+include: "workflow/rules/interventions.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
@@ -40,6 +41,7 @@ rule all:
         page=paths.REPORT.rule(),
         figures=REPORT.manifests(),
         mmvp=BEHAVIOR.pattern_pages(),
+        effects=INTERVENTIONS.tables("effects"),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),
 

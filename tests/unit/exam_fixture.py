@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from eyechart.core.randomness import generator
+from eyechart.statistics.best_address import cross_fitted
 from eyechart.tables.verdict import PATTERN, QUESTION, SIX, parts, write_verdict
-from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Skill, StageEvidence
 from eyechart.verdict.rules import VerdictThresholds
 from eyechart.verdict.table import rows

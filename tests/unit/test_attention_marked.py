@@ -9,9 +9,9 @@ import pytest
 
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import choose_items, drawn
 from eyechart.attention.trace_items import main, marks_by_item
 from eyechart.core.errors import UserError
+from eyechart.inference.chosen_items import choose_items, drawn
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import read_table, write_table
@@ -186,7 +186,7 @@ def test_only_items_that_can_be_scored_are_traced(tmp_path):
     write_table(path, pa.Table.from_pylist(rows, ITEMS))
     assert [item["item_id"] for item in choose_items(path, 9, 7)] == ["good"]
     write_table(path, pa.Table.from_pylist(rows[1:], ITEMS))
-    with pytest.raises(UserError, match="no item to trace"):
+    with pytest.raises(UserError, match="no item to examine"):
         choose_items(path, 9, 7)
 
 

@@ -65,6 +65,7 @@ COSTLY = [
     "probing.train_probes",
     "behavior.answer_items",
     "attention.trace_items",
+    "interventions.intervene",
     "models.derive_model",
     "readout.read_out",
     "readout.depth.train_depth_heads",

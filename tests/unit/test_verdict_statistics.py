@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from eyechart.core.randomness import generator
+from eyechart.statistics.best_address import cross_fitted
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact
 from eyechart.statistics.testing import mcnemar_exact
-from eyechart.verdict.best_address import cross_fitted
 
 DRAWS = 500
 

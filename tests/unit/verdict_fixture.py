@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 
 from eyechart.core.files import write_json
 from eyechart.core.randomness import generator
+from eyechart.statistics.best_address import cross_fitted
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS as PROBE_PREDICTIONS
 from eyechart.tables.probes import PROBES
 from eyechart.tables.readouts import PREDICTIONS
 from eyechart.tables.verdict import COMPARISONS, parts, read_verdict
 from eyechart.verdict import decide
-from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.evidence import Estimate, Findings, Skill, StageEvidence, Test
 from eyechart.verdict.planted import (
     CONNECTOR,

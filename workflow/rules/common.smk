@@ -37,6 +37,7 @@ try:
     READOUT = PLAN.readout
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
+    INTERVENTIONS = PLAN.interventions
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

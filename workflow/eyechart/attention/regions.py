@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from eyechart.attention.settings import Item
 from eyechart.core import randomness
 from eyechart.core.errors import UserError
+from eyechart.inference.chosen_items import Item
 from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
 
 Sizes = Sequence[tuple[int, int]]  # width and height of each image of an item

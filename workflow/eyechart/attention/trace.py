@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from eyechart.attention.settings import AttentionSettings, Item
+from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.weights import collect_attention
 from eyechart.core.errors import UserError
+from eyechart.inference.chosen_items import Item
 from eyechart.inference.failures import usable
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import pass_mode, read_outputs

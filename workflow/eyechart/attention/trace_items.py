@@ -28,10 +28,11 @@ from tqdm import tqdm
 from eyechart.attention.measure import SCHEMAS, ItemTracer
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import AttentionSettings, Item, choose_items, first_of_each_task
+from eyechart.attention.settings import AttentionSettings, first_of_each_task
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
+from eyechart.inference.chosen_items import Item, choose_items
 from eyechart.inference.failures import Failures, UnusableError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load

@@ -27,22 +27,36 @@ def score(
     entries.sort(key=lambda e: len(scripts[e[0]].row.ids) + len(scripts[e[0]].branches[e[1]]))
 
     def work(few: Sequence[tuple[int, int]]) -> list[tuple[int, int, float]]:
-        rows = [scripts[n].row for n, _ in few]
-        begun = [scripts[n].branches[k] for n, k in few]
-        with torch.inference_mode():
-            scores = adapter.logits(rows, [one for n, _ in few for one in encoded[n]], begun)
-        done = []
-        for (n, k), own in zip(few, scores, strict=True):
-            here = [c for c in range(len(found[n])) if scripts[n].branch_of(c) == k]
-            ids = [scripts[n].choices[c] for c in here]
-            values = sums(own, ids, [range(len(i)) for i in ids])
-            done += [(n, c, value) for c, value in zip(here, values, strict=True)]
-        return done
+        return score_entries(adapter, scripts, encoded, few)
 
     for _, done in batches.over(entries, work):
         for n, c, value in done:
             found[n][c] = value
     return found
+
+
+def score_entries(
+    adapter: LanguageAdapter,
+    scripts: Sequence[Script],
+    encoded: Sequence[Sequence[EncodedImage]],
+    entries: Sequence[tuple[int, int]],
+) -> list[tuple[int, int, float]]:
+    """Return number of script, number of choice and log-probability, from one forward pass.
+
+    ``entries`` are its rows: number of script and of the branch that follows it.
+    """
+    rows = [scripts[n].row for n, _ in entries]
+    begun = [scripts[n].branches[k] for n, k in entries]
+    with torch.inference_mode():
+        scores = adapter.logits(rows, [one for n, _ in entries for one in encoded[n]], begun)
+    done = []
+    for (n, k), own in zip(entries, scores, strict=True):
+        script = scripts[n]
+        here = [c for c in range(len(script.choices)) if script.branch_of(c) == k]
+        ids = [script.choices[c] for c in here]
+        values = sums(own, ids, [range(len(i)) for i in ids])
+        done += [(n, c, value) for c, value in zip(here, values, strict=True)]
+    return done
 
 
 def generate(

@@ -271,6 +271,10 @@ ATTENTION = Pattern(
 ATTENTION_PARTS = Pattern(
     "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "the same, of one part"
 )
+INTERVENTIONS = Pattern(
+    "<results>/interventions/{model}/{dataset}/{table}.parquet",
+    "edits, effects or erasers: answers under interventions",
+)
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern(

@@ -32,6 +32,8 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
+EDITS_OF_BLOCK = 45  # interventions per block of the language model, with their controls
+
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
 RAYS_S = 300_000  # of the renderer on one thread (measured: 350,000 to 600,000)
 QUESTION_S = 0.001  # sampling and writing one question (measured: 0.0007 s)
@@ -162,6 +164,14 @@ class JobResources(Sizes):
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards))
         work = images * (IMAGE_S + CAPTIONS * forward)
         return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+
+    def intervention_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of answering items under all edits, without prefix sharing."""
+        model, section = wildcards.model, self.config["interventions"]
+        tasks = max(1, len(self.config["datasets"][wildcards.dataset]["tasks"]))
+        passes = EDITS_OF_BLOCK * (self.specs[model].lm_blocks or 1) * section["items"] * tasks
+        forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        return _minutes(self.loading_seconds(model) + forward, attempt)
 
     def attention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of tracing the items of one part: attention, and the lens everywhere."""

@@ -15,7 +15,12 @@ from eyechart.plan.configuration import Config, check_known, examines, probed_da
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
 OF_PAIRS = (paths.PATTERN_TABLES_OF_MODEL, paths.PATTERN_PAGE)
-SECTIONS = ("readout", "concepts", "attention")  # stages with a list of datasets of their own
+SECTIONS = (
+    "readout",
+    "concepts",
+    "attention",
+    "interventions",
+)  # stages with a list of datasets of their own
 
 
 def check(

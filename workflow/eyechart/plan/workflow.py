@@ -32,6 +32,7 @@ from eyechart.plan.configuration import (
     tasks_for,
 )
 from eyechart.plan.extraction import ExtractionPlan
+from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.layout import Layout
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.plan.registry import layout_of
@@ -49,7 +50,7 @@ class WorkflowPlan:
         """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
         stages = (self.extraction, self.behavior, self.readout, self.concepts, self.attention)
-        for stage in (*stages, self.verdict):
+        for stage in (*stages, self.interventions, self.verdict):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():
@@ -99,6 +100,11 @@ class WorkflowPlan:
     def attention(self) -> AttentionPlan:
         """The attention stage."""
         return AttentionPlan(self.config, self.specs)
+
+    @property
+    def interventions(self) -> InterventionsPlan:
+        """The interventions stage."""
+        return InterventionsPlan(self.config, self.specs)
 
     @property
     def verdict(self) -> VerdictPlan:

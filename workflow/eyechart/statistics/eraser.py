@@ -33,6 +33,16 @@ class Eraser:
     matrix: np.ndarray
     mean: np.ndarray
 
+    @property
+    def rank(self) -> int:
+        """The dimensions that it removes."""
+        return round(float(np.trace(self.matrix)))
+
+    def variance_removed(self, covariance: np.ndarray) -> float:
+        """Return which share of the total variance of vectors its change has."""
+        changed = self.matrix @ covariance @ self.matrix.T
+        return float(np.trace(changed) / np.trace(covariance))
+
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Return vectors (n, d) without the concept."""
         erased: np.ndarray = x - (x - self.mean) @ self.matrix.T
@@ -62,11 +72,28 @@ def fit(x: np.ndarray, labels: np.ndarray, covariance: np.ndarray) -> Eraser:
     z = np.eye(len(classes))[y]
     between = np.einsum("nld,nk->dlk", x - x.mean(axis=0), z - z.mean(axis=0)) / len(x)
     between = between.reshape(x.shape[-1], -1)
-    values, axes = np.linalg.eigh(covariance)
-    if values[-1] <= 0 or not between.any():
+    if not between.any():
         raise ValueError("the vectors do not differ by class")
-    values = np.maximum(values, values[-1] * NOTHING)
-    whiten, colour = ((axes * values**power) @ axes.T for power in (-0.5, 0.5))
+    whiten, colour = _whitening(covariance)
     columns, sizes, _ = np.linalg.svd(whiten @ between, full_matrices=False)
     columns = columns[:, sizes > sizes[0] * NOTHING]  # at most k - 1 of a place differ from zero
     return Eraser(colour @ columns @ columns.T @ whiten, x.mean(axis=(0, 1)))
+
+
+def fit_random(
+    mean: np.ndarray, covariance: np.ndarray, rank: int, rng: np.random.Generator
+) -> Eraser:
+    """Return the eraser of a random subspace, drawn evenly where the vectors are white."""
+    whiten, colour = _whitening(covariance)
+    columns, _ = np.linalg.qr(rng.normal(size=(len(mean), rank)))
+    return Eraser(colour @ columns @ columns.T @ whiten, mean)
+
+
+def _whitening(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return S^(-1/2) and S^(1/2) of a covariance S."""
+    values, axes = np.linalg.eigh(covariance)
+    if values[-1] <= 0:
+        raise ValueError("the vectors do not differ")
+    values = np.maximum(values, values[-1] * NOTHING)
+    whiten, colour = ((axes * values**power) @ axes.T for power in (-0.5, 0.5))
+    return whiten, colour

@@ -31,6 +31,7 @@ PATTERNS = {
     "readout predictions": paths.READOUT_PREDICTIONS,
     "concepts": paths.CONCEPTS,
     "attention": paths.ATTENTION,
+    "interventions": paths.INTERVENTIONS,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

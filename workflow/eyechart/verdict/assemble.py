@@ -9,9 +9,9 @@ import polars as pl
 
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import generator
+from eyechart.statistics.best_address import cross_fitted
 from eyechart.tables.readouts import TASKS
 from eyechart.tables.verdict import PATTERN, POSITION, QUESTION, SIX, STAGES
-from eyechart.verdict.best_address import cross_fitted
 from eyechart.verdict.candidates import candidates
 from eyechart.verdict.evidence import Skill, StageEvidence
 from eyechart.verdict.representations import ProbeResults

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from eyechart.statistics.best_address import SPLITS
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.spending import spent_levels
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import COMPARISONS, POSITION
 from eyechart.tables.verdict_rules import Estimate, Test, VerdictThresholds
-from eyechart.verdict.best_address import SPLITS
 
 RESPONSES = ("sighted", "blind")
 

@@ -22,6 +22,7 @@ from eyechart.plan.config.behavior import BehaviorSettings
 from eyechart.plan.config.concepts import ConceptsSettings
 from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.extraction import Extraction, Loading
+from eyechart.plan.config.interventions import InterventionsSettings
 from eyechart.plan.config.mining import Mining
 from eyechart.plan.config.probing import Probing
 from eyechart.plan.config.readout import ReadoutSettings
@@ -73,6 +74,7 @@ class RootConfig(Section):
     readout: ReadoutSettings = nested("answers from representations alone")
     concepts: ConceptsSettings = nested("coloured words against colours")
     attention: Attention = nested("where a language model attends")
+    interventions: InterventionsSettings = nested("what answers depend on")
     verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
     tiny_models: TinyModels = nested("where the tiny models come from")

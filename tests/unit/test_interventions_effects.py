@@ -1,0 +1,116 @@
+"""Effects of planted edits: what they must be, and how often nothing is called something."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from eyechart.interventions.measure_effects import effects
+from eyechart.tables.interventions import DENOISE, NONE, SWAP
+
+ITEMS, ADDRESSES = 60, ("connector", "lm.0", "lm.10")
+PLAIN = {"until": "", "direction": "", "target": "image", "concept": "", "draw": 0, "task": "kind"}
+
+
+def rows(intervention, values, address="", control="", **changes):
+    """Return rows of an edit whose answers are right where values are 1; two items per group."""
+    return [
+        {
+            **PLAIN,
+            **{"item_id": f"q{n:03}", "group": f"g{n // 2:03}", "intervention": intervention},
+            **{"address": address, "until": address, "control": control},
+            **{"right": bool(v), "moved": not v, "to_donor": None},
+            **changes,
+        }
+        for n, v in enumerate(values)
+    ]
+
+
+def table(parts):
+    schema = {"to_donor": pl.Boolean}
+    return pl.DataFrame([row for part in parts for row in part], schema_overrides=schema)
+
+
+def measured(parts, **which):
+    found = pl.DataFrame(list(effects(table(parts), 0.1, 7)))
+    rows = found.filter(metric="right", **which).to_dicts()
+    assert len(rows) == 1
+    return rows[0]
+
+
+ONES, HALF = np.ones(ITEMS), np.arange(ITEMS) % 4 < 2  # of whole groups, every second
+
+
+def test_an_effect_is_target_minus_the_mean_control_on_the_same_items():
+    parts = [
+        rows(NONE, ONES),
+        rows("erase", HALF, "lm.0"),
+        rows("erase", ONES, "lm.0", "random"),
+        rows("erase", HALF, "lm.0", "random", draw=1),
+        rows("erase", ONES[:40], "lm.0", "permuted"),
+    ]
+    row = measured(parts, address="lm.0", control="random")
+    assert (row["value"], row["control_value"], row["unedited"]) == (0.5, 0.75, 1)
+    assert row["difference"] == -0.25 and row["difference_low"] < -0.25 < row["difference_high"] < 0
+    assert (row["n"], row["groups"], row["equal"]) == (60, 30, False)
+    assert row["p"] == pytest.approx(2 * 0.5**15)  # 15 groups differ, all in one direction
+    other = measured(parts, address="lm.0", control="permuted")
+    assert (other["n"], other["control_value"]) == (40, 1)
+
+
+def test_without_a_control_the_unedited_answer_is_one_and_of_denoise_the_donors_run():
+    parts = [
+        *(rows(NONE, ONES), rows(SWAP, HALF), rows("ablate", HALF, "connector")),
+        rows("patch", ONES, "lm.0", direction=DENOISE),
+    ]
+    row = measured(parts, intervention="ablate")
+    assert (row["control"], row["control_value"], row["difference"]) == ("none", 1, -0.5)
+    row = measured(parts, intervention="patch")
+    assert (row["control"], row["control_value"], row["difference"]) == ("swap", 0.5, 0.5)
+
+
+def test_nothing_is_called_equal_only_with_enough_items():
+    def at(count):
+        parts = [rows(NONE, ONES[:count]), rows("ablate", ONES[:count], "connector")]
+        return measured(parts)
+
+    assert at(60)["equal"] and at(60)["p"] == 1
+    assert not at(10)["equal"]
+
+
+def test_the_best_address_is_scored_on_other_groups_than_it_is_chosen_on():
+    parts = [rows(NONE, ONES)]
+    parts += [rows("ablate", v, a) for a, v in zip(ADDRESSES, (ONES, HALF, ONES), strict=True)]
+    best = measured(parts, address="best")
+    assert best["chosen"] == "lm.0" and best["difference"] == pytest.approx(-0.5)
+    found = pl.DataFrame(list(effects(table(parts), 0.1, 7))).filter(metric="right")
+    assert found["address"].to_list() == [*ADDRESSES, "best"]  # in the order of the forward pass
+
+
+def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate():
+    draw = np.random.default_rng(1)
+    p = {"one": [], "best": []}
+    differences, equal = [], []
+    for _ in range(200):
+        shared = np.repeat(draw.random(ITEMS // 2), 2)  # items of a group are alike
+        parts = [rows(NONE, ONES)]
+        for address in ADDRESSES:  # edit and control from one distribution
+            for control in ("", "random"):
+                parts.append(rows("erase", draw.random(ITEMS) < shared, address, control))
+        found = pl.DataFrame(list(effects(table(parts), 0.1, 7))).filter(metric="right")
+        p["one"] += found.filter(pl.col("address") != "best")["p"].to_list()
+        p["best"] += found.filter(address="best")["p"].to_list()
+        differences += found["difference"].to_list()
+        equal += found["equal"].to_list()
+    for kind, values in p.items():
+        rate = np.mean(np.array(values) < 0.05)
+        assert rate < 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(values)), (kind, rate)
+    assert abs(np.mean(differences)) < 0.01
+    assert np.mean(equal) < 0.1  # sixty noisy items seldom show that nothing happens
+
+
+def test_edits_that_change_no_answer_are_equal_and_never_significant():
+    draw = np.random.default_rng(2)
+    for _ in range(20):
+        said = draw.random(ITEMS) < 0.7
+        row = measured([rows(NONE, said), rows("ablate", said, "connector")])
+        assert (row["difference"], row["p"], row["equal"]) == (0, 1, True)

@@ -1,0 +1,173 @@
+"""The step on a model that reads a concept in its first block: what each edit must show."""
+
+import sys
+from types import SimpleNamespace
+
+import interventions_fixture as fixture
+import polars as pl
+import pytest
+
+from eyechart.core.errors import UserError
+from eyechart.interventions import measure_effects, registry
+from eyechart.interventions.changes import Write
+from eyechart.interventions.edit import Edit
+from eyechart.tables.attention import read_noted
+from eyechart.tables.interventions import EDITS, EFFECTS
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return fixture.build_reading_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return fixture.build_asked(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, checkpoint, data):
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patched:
+        fixture.by_hand(patched)
+        edits, erasers, path = fixture.run(folder, checkpoint, data)
+    output = folder / "effects.parquet"
+    words = ["--edits", str(path), "--output", str(output), "--seed", "7"]
+    settings = ["--settings", '{"margin": 0.1}', "--model", "llava", "--dataset", "mine"]
+    measure_effects.main([*words, *settings])
+    effects, _ = read_noted(output, EFFECTS)
+    return pl.DataFrame(edits), pl.DataFrame(effects), pl.DataFrame(erasers)
+
+
+def effect(made, **which):
+    """Return the one row of the table of effects."""
+    rows = made[1].filter(**which).to_dicts()
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+def test_it_answers_right_and_the_donors_answer_on_the_donors_image(made):
+    plain = made[0].filter(intervention="none")
+    assert plain["right"].all() and not plain["moved"].any()
+    swaps = made[0].filter(intervention="swap")
+    assert swaps.filter(control="")["to_donor"].all()
+    assert not swaps.filter(control="same_answer")["moved"].any()
+
+
+@pytest.mark.parametrize(("direction", "moved"), [("noise", (1, 0, 0)), ("denoise", (0, 1, 1))])
+def test_a_patch_of_the_image_matters_before_the_block_that_reads_it(made, direction, moved):
+    for address, value in zip(("connector", "lm.0", "lm.2"), moved, strict=True):
+        which = {"intervention": "patch", "target": "image", "metric": "to_donor"}
+        row = effect(made, **which, direction=direction, address=address)
+        assert row["value"] == value
+        assert row["control"] == ("same_answer" if direction == "noise" else "swap")
+        assert row["difference"] == value - (direction == "denoise")
+        assert row["equal"] == (row["difference"] == 0)
+
+
+def test_a_patch_of_the_answer_position_matters_behind_it(made):
+    for address in ("lm.0", "lm.1", "lm.2"):
+        which = {"intervention": "patch", "target": "last", "metric": "to_donor"}
+        row = effect(made, **which, direction="noise", address=address)
+        assert (row["value"], row["control_value"]) == (1, 0)
+        assert row["q"] < 1e-6
+
+
+def test_half_of_the_tokens_from_the_donor_go_half_of_the_way(made):
+    rows = made[0].filter(intervention="patch", target="referent", address="connector", control="")
+    assert rows["recovered"].mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_answer_needs_the_attention_of_the_block_that_reads(made):
+    cut = {"intervention": "knockout", "target": "image", "metric": "right", "control": "none"}
+    assert effect(made, **cut, address="lm.0", until="lm.0")["value"] < 0.5
+    for address, until in (("lm.1", "lm.1"), ("lm.1", "lm.2")):
+        row = effect(made, **cut, address=address, until=until)
+        assert (row["value"], row["unedited"], row["equal"]) == (1, 1, True)
+    best = effect(made, **cut, address="best")
+    assert "lm.0" in best["chosen"] and best["difference"] < -0.5
+
+
+def test_without_the_image_tokens_the_answer_is_a_guess(made):
+    row = effect(made, intervention="ablate", target="image", metric="right")
+    assert row["value"] < 0.5 and row["control_value"] == 1
+    half = effect(made, intervention="ablate", target="referent", metric="right")
+    assert (half["value"], half["control"], half["equal"]) == (1, "other_object", True)
+
+
+def test_erasing_the_copy_that_is_read_gives_chance_and_the_other_changes_nothing(made):
+    erase = {"intervention": "erase", "concept": "kind", "metric": "right"}
+    for control in ("random", "permuted"):
+        read = effect(made, **erase, address="connector", control=control)
+        assert read["value"] < 0.5 and read["control_value"] > 0.9 and read["q"] < 1e-6
+        for address in ("lm.0", "lm.1", "lm.2"):
+            kept = effect(made, **erase, address=address, control=control)
+            assert (kept["value"], kept["equal"]) == (1, True)
+
+
+def test_erasers_leave_nothing_to_decode_and_controls_leave_it(made):
+    for row in made[2].to_dicts():
+        assert row["decodable_before"] == 1 and row["tokens"] == 60 * 8
+        assert row["rank"] == 2 and 0 < row["variance_removed"] < 1
+        erased = row["control"] == ""
+        assert (row["decodable_after"] < 0.5) == erased, row
+        if erased:
+            assert row["decodable_after"] == pytest.approx(row["majority"], abs=0.15)
+    assert len(made[2]) == 4 * 4
+
+
+def test_what_cannot_be_done_is_a_sentence_and_the_rest_goes_on(tmp_path, checkpoint, monkeypatch):
+    fixture.by_hand(monkeypatch)
+    data = fixture.build_asked(tmp_path, groups=24, marked=False, answers=(fixture.WORDS[0],) * 3)
+    _, _, path = fixture.run(tmp_path / "out", checkpoint, data, addresses=["lm.0", "lm.1"])
+    table, notes = read_noted(path, EDITS)
+    edits = pl.DataFrame(table)
+    assert set(edits["intervention"]) == {"none", "knockout", "patch", "swap"}
+    assert edits.filter(intervention="patch", control="").is_empty()
+    assert "patch of image: 12 of 12 items have no donor" in notes["note"]
+    assert "erase: no image token of a training item of task 'kind' has a label" in notes["note"]
+    assert "ablate: the connector is not among the addresses" in notes["note"]
+    assert set(edits.filter(intervention="knockout")["target"]) == {"image"}
+
+
+def test_a_family_without_writable_attention_is_a_sentence(tmp_path, checkpoint, data, monkeypatch):
+    fixture.by_hand(monkeypatch)
+    monkeypatch.setattr("eyechart.models.knockout.MASKED", ())
+    _, _, path = fixture.run(tmp_path, checkpoint, data, items=10, edits=["knockout", "ablate"])
+    table, notes = read_noted(path, EDITS)
+    assert set(pl.DataFrame(table)["intervention"]) == {"none", "swap", "ablate"}
+    assert "knockout at lm.0: lm.0: attention is cut through the mask" in notes["note"]
+
+
+def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, data, monkeypatch):
+    def edits(setup):
+        for address in setup.addresses("image"):
+            write = Write(address, "image", lambda hidden, states: -hidden)
+            yield Edit("negate", lambda batch, w=write: batch.answers("own", [w]), address, address)
+
+    fixture.by_hand(monkeypatch)
+    monkeypatch.setitem(registry.EDITS, "negate", "negate")
+    module = SimpleNamespace(edits=edits)
+    monkeypatch.setitem(sys.modules, "eyechart.interventions.negate", module)
+    table, _, _ = fixture.run(tmp_path, checkpoint, data, items=12, edits=["negate"])
+    rows = pl.DataFrame(table).filter(intervention="negate")
+    assert not rows.filter(address="connector")["right"].any()
+    assert rows.filter(pl.col("address") != "connector")["right"].all() and len(rows) == 12 * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"addresses": ["lm.9"]}, r"no address or module path 'lm\.9'; did you mean 'lm\."),
+        ({"addresses": ["vision.0"]}, "'vision.0', expected the connector or blocks"),
+        ({"edits": ["pach"]}, "interventions.edits: 'pach'; did you mean 'patch'?"),
+        (
+            {"options": {"erase": {"concepts": ["kinds"], "random": 1, "permuted": 0}}},
+            "interventions.erase.concepts: 'kinds'; did you mean 'kind'?",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path, checkpoint, data, monkeypatch, changes, sentence):
+    fixture.by_hand(monkeypatch)
+    with pytest.raises(UserError, match=sentence):
+        fixture.run(tmp_path, checkpoint, data, **{"items": 4, "edits": ["erase"], **changes})

@@ -1,0 +1,63 @@
+"""The items that a stage examines one by one: drawn by seed from the test groups."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eyechart.core import randomness
+from eyechart.core.errors import UserError
+from eyechart.tables.parquet import read_table
+
+NEEDED = ["item_id", "group_split", "group", "images", "prompt", "choices", "answer", "task"]
+Item = dict[str, Any]  # a row of items.parquet
+
+
+def answerable_items(path: Path, part: str = "test") -> list[Item]:
+    """Read the items of a part's groups with an image and an answer among their choices.
+
+    They are sorted by id. Raise a UserError if there are none.
+    """
+    rows = read_table(path, [*NEEDED, "meta"]).to_pylist()
+    found = [r for r in rows if r["group_split"] == part and answerable(r)]
+    if not found:
+        raise UserError(
+            f"{path}: no item to examine, expected items of {part} groups with an image, choices "
+            "and an answer among them"
+        )
+    return sorted(found, key=lambda row: str(row["item_id"]))
+
+
+def choose_items(path: Path, most: int, seed: int) -> list[Item]:
+    """Read the items of the test groups to examine: ``most`` of each task, sorted by id."""
+    return draw_items(answerable_items(path), most, seed)
+
+
+def draw_items(items: Sequence[Item], most: int, seed: int) -> list[Item]:
+    """Draw ``most`` items of each task, spread over as many groups as possible, sorted by id."""
+    tasks: dict[str, list[Item]] = {}
+    for row in items:
+        tasks.setdefault(row["task"], []).append(row)
+    kept = [row for name in tasks for row in drawn(tasks[name], most, seed)]
+    return sorted(kept, key=lambda row: str(row["item_id"]))
+
+
+def answerable(item: Item) -> bool:
+    """Return whether an item has an image, a known answer, and a form that a VLM can answer."""
+    form = json.loads(item["meta"] or "{}").get("form")
+    known = item["answer"] in (item["choices"] or []) and len(item["choices"]) > 1
+    return bool(item["images"]) and known and form != "which_image"
+
+
+def drawn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
+    """Draw items by seed: one of every group before a second one of any."""
+    order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i["item_id"]))
+    turn: Counter[str] = Counter()
+    ranked = []
+    for place, item in enumerate(order):
+        ranked.append((turn[item["group"]], place, item))
+        turn[item["group"]] += 1
+    return [item for _, _, item in sorted(ranked, key=lambda r: r[:2])[:most]]

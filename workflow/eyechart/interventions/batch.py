@@ -1,0 +1,251 @@
+"""Answer a batch of items under changes: the one loop that every intervention runs in.
+
+Where prompts share a prefix, what changes nothing in the image tokens reuses their keys and values,
+and a change of all image tokens from a block on mixes two caches; otherwise the prefix is read
+again, once per set of images if the change depends on these alone. Elsewhere prompts are read
+whole. Both ways give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from eyechart.core.address import CONNECTOR, parse
+from eyechart.core.errors import UserError
+from eyechart.inference import passes, prefix_cache, whole_prompts
+from eyechart.inference.passes import Prefix
+from eyechart.interventions.asked import OWN, REGIONS, AskedItem, twins
+from eyechart.interventions.changes import (
+    FEATURES,
+    IMAGE,
+    PREFIX,
+    REST,
+    WHOLE,
+    Change,
+    Cut,
+    Pass,
+    Write,
+    taken,
+)
+from eyechart.interventions.prompts import Entry, Prompts, region_masks
+from eyechart.interventions.reader import Reader
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.hooks import pass_mode, read_outputs
+
+Scores = list[list[float]]  # by item, the log-probability of each choice
+Cached = tuple[Prefix, list[int]]  # prefixes, and the row of each item's
+
+
+class Batch:
+    """Items whose prompts are read together, on their own images or on those of their donors."""
+
+    def __init__(self, reader: Reader, asked: Sequence[AskedItem]) -> None:
+        self.reader, self.adapter, self.asked = reader, reader.adapter, asked
+        self.prompts = Prompts(reader, asked)
+        self._prefixes: dict[str, Cached] = {}
+        self._rests: dict[str, tuple[list[prefix_cache.Line], Pass]] = {}
+        self._states: dict[tuple[str, str, str], Tensor] = {}
+        every = {image for one in asked for images in one.shown.values() for image in images}
+        reader.encode(sorted(every))
+
+    def answers(self, whose: str = OWN, changes: Sequence[Change] = ()) -> Scores:
+        """Return each item's log-probabilities when it is shown its own images, or a donor's."""
+        with pass_mode():
+            if not self.reader.shares_prefix:
+                return self._read_whole(whose, changes)
+            early = [c for c in changes if c.runs_in(FEATURES) or c.runs_in(PREFIX)]
+            cached = self._read_prefix(whose, early) if early else self._prefix(whose)
+            return self._read_rest(whose, cached, changes)
+
+    def mixed(self, whose: str, other: str, address: str) -> Scores:
+        """Return the answers when all image tokens are those of ``other`` images behind an address.
+
+        Where the prefix is shared, the blocks up to the address keep the keys and values of their
+        own images, and later ones get the others'.
+        """
+        if address == CONNECTOR:  # all that the language model takes of the images
+            return self.answers(other)
+        if not self.reader.shares_prefix:
+            return self.answers(whose, [taken(address, IMAGE, other)])
+        with pass_mode():
+            first, second = self._aligned(whose), self._aligned(other)
+            keep = (parse(address).block or 0) + 1
+            second.cache.layers[:keep] = first.cache.layers[:keep]
+            return self._read_rest(whose, (second, list(range(len(self.asked)))), [])
+
+    def image_states(self, address: str) -> list[Tensor]:
+        """Return the states (image tokens, d) behind an address of each item's own images."""
+        rows, index = self._rows(OWN, shared=self.reader.shares_prefix)
+        with pass_mode():
+            if address == CONNECTOR:
+                return [_features(own) for own in self.prompts.encoded(OWN, range(len(index)))]
+            if self.reader.shares_prefix:
+                image = self.prompts.prefix(OWN, rows)[1].image
+                hidden = self._read_at(address, lambda: self._read_prefix(OWN, []))
+            else:
+                first = [(n, 0) for n in rows]
+                image = self.prompts.whole(OWN, first).image
+                hidden = self._read_at(address, lambda: self._read_whole(OWN, [], first))
+        return [hidden[row][image[row]] for row in index]
+
+    # Reading
+
+    def _rows(self, whose: str, shared: bool) -> tuple[list[int], list[int]]:
+        """Return the items that are read, one per set of images if shared; and each item's row."""
+        keys = [one.shown[whose] if shared else n for n, one in enumerate(self.asked)]
+        first: dict[Any, int] = {}
+        for n, key in enumerate(keys):
+            first.setdefault(key, n)
+        order = list(first)
+        return list(first.values()), [order.index(key) for key in keys]
+
+    def _prefix(self, whose: str) -> Cached:
+        """Return the prefixes of unchanged images."""
+        if whose not in self._prefixes:
+            self._prefixes[whose] = self._read_prefix(whose, [])
+        return self._prefixes[whose]
+
+    def _aligned(self, whose: str) -> Prefix:
+        """Return a prefix with a row per item."""
+        prefix, index = self._prefix(whose)
+        which = torch.tensor(index, device=self.adapter.device)
+        cache = passes.select(prefix, which)
+        return Prefix(prefix.valid[which], prefix.seen[which], prefix.after[which], cache, {})
+
+    def _read_prefix(self, whose: str, changes: Sequence[Change]) -> Cached:
+        rows, index = self._rows(whose, all(change.shared for change in changes))
+        encoded = [one for own in self._encoded(whose, rows, changes) for one in own]
+        starts, one = self.prompts.prefix(whose, rows)
+        with self._opened(one, changes):
+            prefix, _ = passes.read_prefix(self.adapter, starts, encoded, [])
+        return prefix, index
+
+    def _read_rest(self, whose: str, cached: Cached, changes: Sequence[Change]) -> Scores:
+        if whose not in self._rests:
+            self._rests[whose] = self.prompts.rest(whose)
+        lines, one = self._rests[whose]
+        with self._opened(one, changes):
+            found = prefix_cache.read(self.adapter, *cached, lines, 1)
+        return [scores for scores, _ in found]
+
+    def _read_whole(
+        self, whose: str, changes: Sequence[Change], some: Sequence[Entry] | None = None
+    ) -> Scores:
+        every = range(len(self.asked))
+        scripts = [self.prompts.script(whose, n) for n in every]
+        entries = some or self.prompts.entries(whose)
+        encoded = self._encoded(whose, every, changes)
+        with self._opened(self.prompts.whole(whose, entries), changes):
+            done = whole_prompts.score_entries(self.adapter, scripts, encoded, entries)
+        found: Scores = [[0.0] * len(s.choices) for s in scripts]
+        for n, c, value in done:
+            found[n][c] = value
+        return found
+
+    def _read_at(self, address: str, read: Callable[[], Any]) -> Tensor:
+        """Return the states behind an address in a pass, which ends there."""
+        found: dict[str, Tensor] = {}
+        path = self.adapter.module_path(address)
+        with read_outputs(self.adapter.model, [path], found.__setitem__, stop=True):
+            read()
+        return found[path]
+
+    # Changing
+
+    def _encoded(
+        self, whose: str, rows: Sequence[int], changes: Sequence[Change]
+    ) -> list[list[EncodedImage]]:
+        """Return the language model's input for the images of some items, changed."""
+        plain = self.prompts.encoded(whose, rows)
+        writes = [c for c in changes if isinstance(c, Write) and c.runs_in(FEATURES)]
+        if not writes:
+            return plain
+        hidden, valid = _padded(plain)
+        spans = {IMAGE: valid, **region_masks([self.asked[n] for n in rows], valid, whose)}
+        one = Pass(FEATURES, whose, rows, spans, valid, valid.shape[1])
+        for write in writes:
+            new = write.new(hidden, self._sources(one, write)).to(hidden)
+            hidden = torch.where(one.spans[write.span][..., None], new, hidden)
+        found = []
+        for own, row, mask in zip(plain, hidden, valid, strict=True):
+            parts = row[mask].split([len(e.features) for e in own])
+            found.append([replace(e, features=f) for e, f in zip(own, parts, strict=True)])
+        return found
+
+    @contextmanager
+    def _opened(self, one: Pass, changes: Sequence[Change]) -> Iterator[None]:
+        """Change a pass of the language model within the context."""
+        here = [change for change in changes if change.runs_in(one.part)]
+        states = [self._sources(one, change) for change in here]  # read before anything is changed
+        with ExitStack() as stack:
+            for change, given in zip(here, states, strict=True):
+                stack.enter_context(change.opens(self.adapter, one, given))
+            yield
+
+    def _sources(self, one: Pass, change: Change) -> dict[str, Tensor]:
+        """Return the states of a pass's tokens that a change takes from other images."""
+        if isinstance(change, Cut):
+            return {}
+        at = change.address, change.span
+        return {whose: self._states_of(one, whose, *at) for whose in change.sources}
+
+    def _states_of(self, one: Pass, whose: str, address: str, span: str) -> Tensor:
+        """Return the states of a pass's tokens on other images, unchanged: (b, t, d).
+
+        Of a region's tokens, those of the donor's region that are as far from its middle.
+        """
+        key = (one.part, whose, address)
+        if key not in self._states:
+            if any(known[2] != address for known in self._states):
+                self._states.clear()  # one address at a time is kept
+            self._states[key] = self._capture(*key)
+        found = self._states[key]
+        found = found if one.part == WHOLE else found[torch.tensor(one.rows, device=found.device)]
+        if span not in REGIONS or whose == one.whose:
+            return found
+        index = torch.arange(found.shape[1], device=found.device).repeat(len(found), 1)
+        for row, n in enumerate(one.rows):
+            regions = self.asked[n].regions
+            if self.asked[n].has(span, one.whose, whose):
+                own = torch.nonzero(one.image[row, -one.t :])[:, 0]
+                twin = torch.from_numpy(twins(regions[one.whose][span], regions[whose][span]))
+                index[row, own] = own[twin.to(own.device)]
+        return found.gather(1, index[..., None].expand_as(found))
+
+    def _capture(self, part: str, whose: str, address: str) -> Tensor:
+        """Return the states behind an address of an unchanged pass, a row per item or prompt."""
+        if part == FEATURES:
+            return _padded(self.prompts.encoded(whose, range(len(self.asked))))[0]
+        if part == WHOLE:
+            return self._read_at(address, lambda: self._read_whole(whose, []))
+        if part == REST:
+            cached = self._prefix(whose)
+            return self._read_at(address, lambda: self._read_rest(whose, cached, []))
+        hidden = self._read_at(address, lambda: self._read_prefix(whose, []))
+        return hidden[torch.tensor(self._rows(whose, True)[1], device=hidden.device)]
+
+
+def _features(encoded: Sequence[EncodedImage]) -> Tensor:
+    """Return the features of all images of a prompt (t, d); a UserError if there are none."""
+    parts = [one.features for one in encoded]
+    if any(part is None for part in parts):
+        raise UserError(
+            "connector: this family encodes images together with each prompt, so the connector's "
+            "output cannot be replaced"
+        )
+    return torch.cat(parts)
+
+
+def _padded(encoded: Sequence[Sequence[EncodedImage]]) -> tuple[Tensor, Tensor]:
+    """Return features (b, t, d) and which of them are no padding (b, t)."""
+    parts = [_features(own) for own in encoded]
+    hidden = pad_sequence(parts, batch_first=True)
+    lengths = torch.tensor([len(part) for part in parts], device=hidden.device)
+    return hidden, torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]

@@ -1,0 +1,91 @@
+"""Erase: image tokens lose a concept, by LEACE, at the connector or behind a block.
+
+The concept is a task: its classes are the answers of its items, on the tokens of their referents.
+Controls are random subspaces of the same rank, and erasers of permuted labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.randomness import generator
+from eyechart.interventions.asked import OWN
+from eyechart.interventions.batch import Batch, Scores
+from eyechart.interventions.changes import IMAGE, Write
+from eyechart.interventions.edit import Edit, Setup
+from eyechart.interventions.erasers import Sample, describe, fit_on, permuted
+from eyechart.statistics.eraser import Eraser, fit_random
+
+
+def edits(setup: Setup) -> Iterator[Edit]:
+    """Yield the erasure of every concept at every address, with its controls."""
+    for address in setup.addresses(IMAGE):
+        for concept in concepts(setup):
+            sample = setup.samples[address]
+            try:
+                eraser = fit_on(sample, concept)
+            except ValueError as error:
+                setup.note(f"erase: {concept!r} cannot be erased at {address}: {error}")
+                continue
+            for control, draw, one in ("", 0, eraser), *controls(setup, sample, concept, eraser):
+                row = describe(one, sample, setup.held_out[address], concept)
+                named = {"address": address, "concept": concept, "control": control, "draw": draw}
+                setup.erasers.append(named | row)
+                yield Edit(
+                    "erase",
+                    erasing(address, one),
+                    *(address, address),
+                    target=IMAGE,
+                    concept=concept,
+                    control=control,
+                    draw=draw,
+                )
+
+
+def controls(
+    setup: Setup, sample: Sample, concept: str, eraser: Eraser
+) -> Iterator[tuple[str, int, Eraser]]:
+    """Yield kind, number and eraser of each control."""
+    options = setup.options["erase"]
+    for draw in range(options["random"]):
+        rng = generator("random eraser", setup.seed, concept, draw)
+        yield "random", draw, fit_random(sample.mean, sample.covariance, eraser.rank, rng)
+    for draw in range(options["permuted"]):
+        rng = generator("permuted eraser", setup.seed, concept, draw)
+        yield "permuted", draw, fit_on(permuted(sample, concept, rng), concept)
+
+
+def concepts(setup: Setup) -> list[str]:
+    """Return the concepts to erase; those without labelled tokens are noted and left out."""
+    tasks = sorted({str(one.item["task"]) for one in setup.training})
+    chosen = setup.options["erase"]["concepts"]
+    for name in chosen or ():
+        if name not in tasks:
+            raise UserError(f"interventions.erase.concepts: {name!r}; {nearest(name, tasks)}")
+    found = []
+    for name in chosen or tasks:
+        labelled = next(iter(setup.samples.values())).labelled(name)[1]
+        if len(np.unique(labelled)) > 1:
+            found.append(name)
+        else:
+            setup.note(f"erase: no image token of a training item of task {name!r} has a label")
+    return found
+
+
+def erasing(address: str, eraser: Eraser) -> Callable[[Batch], Scores]:
+    """Return the function that answers a batch without a concept."""
+    matrix, mean = (torch.from_numpy(part) for part in (eraser.matrix, eraser.mean))
+
+    def erased(hidden: Tensor, _: object) -> Tensor:
+        own = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
+        return (own - (own - mean.to(own)) @ matrix.T.to(own)).to(hidden)
+
+    def answer(batch: Batch) -> Scores:
+        return batch.answers(OWN, [Write(address, IMAGE, erased)])
+
+    return answer

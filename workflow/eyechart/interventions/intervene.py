@@ -1,0 +1,174 @@
+"""Answer a dataset's items under every edit of a model: patched, knocked out, ablated, erased.
+
+Reads the model's checkpoint and card, and the dataset's tables and regions, if it has any. Writes
+``edits.parquet`` to the given path and ``erasers.parquet`` beside it. The model is loaded once for
+all edits. What cannot be done, a family whose attention cannot be cut, or items without a donor, is
+left out; the tables' metadata say why.
+
+    python -m eyechart.interventions.intervene --model tiny_llava --dataset clevr \
+        --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
+        --card results/models/tiny_llava/card.json \
+        --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet \
+        --regions results/datasets/clevr/regions.parquet --seed 7 \
+        --settings '{"edits": ["patch"], "items": 20, "training": 20, "addresses": ["lm.*"], \
+            "prompt": "{question}", "choices": "text", "scoring": "mean", "batch_size": 64, \
+            "options": {"patch": {"tokens": ["image"], "directions": ["noise"]}}}' \
+        --output results/interventions/tiny_llava/clevr/edits.parquet
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from eyechart.core.address import CONNECTOR, LM, component, parse
+from eyechart.core.errors import UserError
+from eyechart.core.files import read_json
+from eyechart.core.step import Fields, Paths, command
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.chosen_items import answerable_items, draw_items
+from eyechart.interventions.answers import Answers
+from eyechart.interventions.asked import AskedItem, ask
+from eyechart.interventions.batch import Batch
+from eyechart.interventions.edit import Edit, Setup
+from eyechart.interventions.reader import Reader
+from eyechart.interventions.registry import modules
+from eyechart.interventions.settings import InterventionSettings
+from eyechart.models.addresses import resolve
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadFlags
+from eyechart.models.spec import read_spec
+from eyechart.tables.attention import write_noted
+from eyechart.tables.interventions import EDITS, ERASERS
+from eyechart.tables.parquet import read_table
+from eyechart.tables.regions import CANVAS, read_regions
+
+logger = logging.getLogger(__name__)
+
+
+class Notes:
+    """Sentences about what was left out, each once, in the log and for the tables."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, None] = {}
+
+    def __call__(self, sentence: str) -> None:
+        """Add a sentence."""
+        if sentence not in self.said:
+            logger.warning("%s", sentence)
+            self.said[sentence] = None
+
+    def text(self) -> dict[str, str]:
+        """Return them as the metadata of a table."""
+        return {"note": "; ".join(self.said)}
+
+
+def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
+    """Return all edits, those of one address after another, so that states are read once."""
+    found = [e for m in modules(names) for e in importlib.import_module(m).edits(setup)]
+    order = {address: n for n, address in enumerate(dict.fromkeys(e.address for e in found))}
+    return sorted(found, key=lambda e: (e.intervention, order[e.address]))
+
+
+def run(
+    reader: Reader, asked: Sequence[AskedItem], edits: Sequence[Edit], size: int | str, say: Notes
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of all items under all edits; an edit that a family refuses is left out."""
+    refused: set[int] = set()
+
+    def answer(few: Sequence[AskedItem]) -> list[dict[str, Any]]:
+        batch = Batch(reader, few)
+        plain = Answers(batch)
+        found = list(plain.unedited())
+        for n, edit in enumerate(edits):
+            if n in refused:
+                continue
+            try:
+                found += plain.edited(edit, edit.answer(batch))
+            except UserError as error:
+                refused.add(n)
+                say(f"{edit.intervention} at {edit.address}: {error}")
+        return found
+
+    bar = tqdm(total=len(asked), unit=" items", mininterval=1.0)
+    for few, rows in AdaptiveBatchSize(size, "interventions.batch_size").over(asked, answer):
+        bar.update(len(few))
+        yield from rows
+    bar.close()
+    for name in dict.fromkeys(edit.intervention for edit in edits):
+        own = [edit for edit in edits if edit.intervention == name and not edit.control]
+        for target in dict.fromkeys(edit.target for edit in own):
+            here = [edit for edit in own if edit.target == target]
+            without = sum(not any(e.applies(one) for e in here) for one in asked)
+            if without:
+                say(f"{name} of {target}: {without} of {len(asked)} items have no donor or region")
+
+
+def chosen_addresses(card: dict[str, Any], patterns: Sequence[str]) -> list[str]:
+    """Return the connector and the blocks of the language model that patterns name.
+
+    Raise a UserError for a pattern that matches nothing, or an address of another kind.
+    """
+    found = []
+    for address in (a.address for a in resolve(card, patterns)):
+        block = component(address) == LM and parse(address).block is not None
+        if block or address == CONNECTOR:
+            found.append(address)
+        elif address in patterns:
+            raise UserError(
+                f"interventions.addresses: {address!r}, expected the connector or blocks of the "
+                "language model, such as lm.0"
+            )
+    return found
+
+
+@command
+def main(
+    *,
+    model: str,
+    dataset: str,
+    settings: Fields[InterventionSettings],
+    spec: Path,
+    checkpoint: Path,
+    card: Path,
+    items: Path,
+    images: Path,
+    regions: Annotated[Paths, {"help": "one, or nothing"}],
+    seed: int,
+    output: Path,
+    flags: LoadFlags,
+) -> None:
+    """Write the two tables."""
+    described, say = read_json(card), Notes()
+    addresses = chosen_addresses(described, settings.addresses)
+    pool, training = answerable_items(items), answerable_items(items, "train")
+    rows = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in rows}
+    paths = {row["image_id"]: row["path"] for row in rows}
+    marked = {k: v for path in regions for k, v in read_regions(path, CANVAS).items()}
+    adapter = load(read_spec(spec), checkpoint, flags.options())
+    if not isinstance(adapter, LanguageAdapter):
+        raise UserError(f"{model}: family {adapter.spec.family} has no language model to change")
+    reader = Reader(adapter, described["shares_prefix"], settings.style(), settings.scoring, paths)
+    asked = ask(adapter, draw_items(pool, settings.items, seed), pool, marked, sizes, seed)
+    known = ask(adapter, draw_items(training, settings.training, seed), [], marked, sizes, seed)
+    size = settings.batch_size if isinstance(settings.batch_size, int) else 16
+    setup = Setup(reader, addresses, asked, known, settings.options, seed, size, say)
+    edits = planned(setup, settings.edits)
+    named = {"model": model, "dataset": dataset}
+    done = [named | row for row in run(reader, asked, edits, settings.batch_size, say)]
+    write_noted(output, pa.Table.from_pylist(done, EDITS), say.text())
+    fitted = pa.Table.from_pylist([named | row for row in setup.erasers], ERASERS)
+    write_noted(output.with_name(f"erasers{output.suffix}"), fitted, say.text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""A loaded model with the images and prompts that interventions ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from eyechart.data.open_image import open_image
+from eyechart.inference import passes
+from eyechart.inference.choice_tokens import Script, script
+from eyechart.inference.prompts import PromptStyle
+from eyechart.interventions.asked import AskedItem
+from eyechart.models.families.base import EncodedImage
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+
+KEPT = 512  # encoded images, and prompts
+
+
+class Reader:
+    """A loaded model, its encoded images, and its prompts as tokens; the latest are kept.
+
+    Parameters
+    ----------
+    shares_prefix : from the card: whether prompts can share a prefix
+    paths : file of every image, by id
+    """
+
+    def __init__(
+        self,
+        adapter: LanguageAdapter,
+        shares_prefix: bool,
+        style: PromptStyle,
+        scoring: str,
+        paths: Mapping[str, str],
+    ) -> None:
+        self.adapter, self.shares_prefix, self.style = adapter, shares_prefix, style
+        self.scoring, self.paths = scoring, paths
+        self._images: dict[str, tuple[PreparedImage, EncodedImage]] = {}
+        self._scripts: dict[tuple[str, tuple[str, ...]], Script] = {}
+
+    def encode(self, images: Sequence[str]) -> None:
+        """Encode those of the images that are not known."""
+        if len(self._images) + len(images) > KEPT:
+            self._images.clear()
+        new = [image for image in images if image not in self._images]
+        prepared = []
+        for image in new:
+            opened = open_image(Path(self.paths[image]))
+            prepared.append(replace(self.adapter.prepare_image(opened), size=opened.size))
+        if new:
+            encoded, _ = passes.encode_images(self.adapter, prepared, [], complete=True)
+            self._images.update(zip(new, zip(prepared, encoded, strict=True), strict=True))
+
+    def encoded(self, images: Sequence[str]) -> list[EncodedImage]:
+        """Return the language model's input for images that were encoded."""
+        return [self._images[image][1] for image in images]
+
+    def script(self, asked: AskedItem, whose: str) -> Script:
+        """Return an item's prompt about its own images, or those of a donor, and its choices."""
+        key = str(asked.item["item_id"]), asked.shown[whose]
+        if key not in self._scripts:
+            if len(self._scripts) > KEPT * 8:
+                self._scripts.clear()
+            (variant,) = self.style.variants(asked.item)
+            row = self.adapter.row(variant.prompt, [self._images[i][0] for i in key[1]])
+            self._scripts[key] = script(self.adapter, row, variant.scored, None)
+        return self._scripts[key]

@@ -23,10 +23,12 @@ before, and the model is loaded only if something is still undecided.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -52,7 +54,7 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import ANSWERS
+from eyechart.tables.responses import ANSWERS, LEFT_OUT
 
 logger = logging.getLogger(__name__)
 
@@ -70,14 +72,39 @@ class ItemAnswerer:
         builder: StimulusBuilder,
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
-        self.settings, self.builder = settings, builder
+        self.settings, self.given = settings, builder
         self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
+
+    @cached_property
+    def builder(self) -> StimulusBuilder:
+        """The images of the items that can be asked of the model."""
+        for item, reason in self.left_out.items():
+            logger.warning("item %r is not asked: %s", item, reason)
+        return self.given.without(self.left_out)
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Why the other items cannot be asked of it, by item."""
+        items = self.given.items
+        if not isinstance(self.adapter, LanguageAdapter):
+            towers, how = ask_encoder.two_towers(self.adapter), self.settings
+            texts = partial(ask_encoder.texts, statement=how.statement, caption=how.caption)
+            return {
+                i["item_id"]: w for i in items if (w := ask_encoder.refusal(towers, i, texts(i)))
+            }
+        most = self.adapter.MAX_IMAGES_PER_PROMPT
+        counts = {item["item_id"]: len(item["images"]) for item in items}
+        found = {item: n for item, n in counts.items() if most and n > most}
+        return {item: f"{n} images, {most} can be shown at once" for item, n in found.items()}
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""
         if condition == "no_image" and not getattr(self.adapter, "ACCEPTS_TEXT_ONLY", False):
             family = self.adapter.spec.family
             logger.warning("%s: no rows, family %s needs an image", condition, family)
+            return []
+        if not self.builder.stimuli(condition):
+            logger.warning("%s: no rows, an item has no images of another group", condition)
             return []
         if isinstance(self.adapter, LanguageAdapter):
             rows = list(self._read(self.adapter, condition))
@@ -123,7 +150,7 @@ class ItemAnswerer:
             text = "%s: does not apply to %d of %d items, whose images are the same"
             logger.warning(text, condition, count - len(shown), count)
         matches = [
-            ask_encoder.MatchRequest.of(item, item["form"], stimuli, statement, caption)
+            ask_encoder.MatchRequest(stimuli, ask_encoder.texts(item, statement, caption))
             for item, stimuli, _ in shown
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
@@ -237,6 +264,8 @@ def main(
     for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
         rows = [{**whose, **row} for row in (examiner.rows(path.stem) if examiner else [])]
+        left = Counter(examiner.left_out.values() if examiner else [])
+        note |= {LEFT_OUT: json.dumps(left)} if left else {}
         found = [pa.Table.from_pylist(rows, ANSWERS), *([read_table(before)] if before else [])]
         joined = pa.concat_tables([one.replace_schema_metadata(note or None) for one in found])
         write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))

@@ -1,7 +1,14 @@
 """The table of a model's responses: one row per item and order of its choices."""
 
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
 from eyechart.tables.parquet import schema
 
+# Key of the metadata of responses: JSON, why items are not asked of the model, and how many
+LEFT_OUT = b"eyechart.left_out"
 ANSWERS = schema(
     "model dataset condition item_id: string",
     "order: int32",
@@ -26,3 +33,9 @@ predicted: Choice with the highest score; ties (1e-5 nats) are drawn
 text: Greedy answer; null where none was generated
 parsed: Choice that the text states; null where it states none
 """
+
+
+def read_left_out(path: Path) -> dict[str, int]:
+    """Return why items are not asked of the model of a table of responses, and how many."""
+    found: dict[str, int] = json.loads((pq.read_schema(path).metadata or {}).get(LEFT_OUT, b"{}"))
+    return found

@@ -14,21 +14,20 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
 from PIL import Image
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes, write_text
 from eyechart.core.links import link_files
 from eyechart.core.step import Json, command
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
-from eyechart.data.own.entries import Mapping, OwnEntry, image_values, resolve, text, texts, used
-from eyechart.data.own.sources import RowSource, open_source
-from eyechart.data.records import Record
+from eyechart.data.own.entries import content
+from eyechart.data.own.sources import open_source, read_entries
 from eyechart.tables import receipt
 
 # Suffix of an image written from bytes, by its format
@@ -89,6 +88,10 @@ class ImageFolder:
         self.folder, self.base = folder, base
         self.linked: set[str] = set()
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name, relative to ``base``."""
+        return (self.base / name).is_file()
+
     def take(self, value: Any, split: str, where: str) -> str:
         """Link an image or write out its bytes; return its path relative to ``folder``."""
         data = content(value, where)
@@ -99,80 +102,6 @@ class ImageFolder:
             link_files(self.base, self.folder, [Path(name)])
             self.linked.add(name)
         return name
-
-
-def content(value: Any, where: str) -> bytes | str:
-    """Return the bytes of an image cell, or its path if it has no bytes.
-
-    The cell is a path, bytes, or an object with one of them; else raise a UserError.
-    """
-    if isinstance(value, dict):
-        value = value.get("bytes") or value.get("path")
-    if not isinstance(value, bytes | str) or not value:
-        kind = type(value).__name__
-        raise UserError(f"{where}: the image is of type {kind}, expected a path, bytes, or both")
-    return value
-
-
-def entries(
-    sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
-) -> Iterator[OwnEntry]:
-    """Yield the rows of the wanted splits, in order, and take their images.
-
-    The split is the source's own, else the column ``split``; without either, all rows belong to the
-    only wanted split. Raise a UserError if a split or a column is missing, or a row's cells or
-    images cannot be read.
-    """
-    splits = settings["splits"]
-    seen = {one.split for one in sources if one.split}
-    for one in sources:
-        if one.split and one.split not in splits:
-            continue
-        mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        folder = ImageFolder(root / own.IMAGES, Path(settings.get("images") or one.base))
-        column = None if one.split else mapping.get("split")
-        if not one.split and column is None:
-            _check_one(splits, path)
-        for number, record in enumerate(one.records(used(mapping)), 1):
-            split = one.split or (splits[0] if column is None else text(record, column) or "")
-            seen.add(split)
-            if split in splits:
-                yield _entry(record, mapping, split, number, folder)
-    for split in splits:
-        if split not in seen:
-            raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
-
-
-def _entry(
-    record: Record, mapping: Mapping, split: str, number: int, folder: ImageFolder
-) -> OwnEntry:
-    where = record.where
-    if "item_id" in mapping and not text(record, mapping["item_id"]):
-        raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
-    found = image_values(record, mapping["image"])
-    return OwnEntry(
-        where=where,
-        item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
-        split=split,
-        images=[folder.take(value, split, where) for value in found],
-        prompt=text(record, mapping.get("prompt")),
-        choices=texts(record, mapping.get("choices"), bars=True),
-        answer=texts(record, mapping.get("answer"), bars=False),
-        group=text(record, mapping.get("group")),
-        pair=text(record, mapping.get("pair")),
-        task=text(record, mapping.get("task")),
-        type=text(record, mapping.get("type")),
-        region=own.region(record, mapping),
-        labels={name: text(record, column) for name, column in mapping["labels"].items()},
-    )
-
-
-def _check_one(splits: list[str], path: Path) -> None:
-    if len(splits) != 1:
-        raise UserError(
-            f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
-            "give one name for all of it, e.g. [all]"
-        )
 
 
 def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> None:
@@ -192,7 +121,7 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     """Take images and rows; write the receipt last."""
     check(settings, source, root, output)
     sources = open_source(settings["layout"], source)
-    found = list(entries(sources, settings, root, source))
+    found = list(read_entries(sources, settings, source, partial(ImageFolder, root / own.IMAGES)))
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
     write_text(root / own.TABLE, "".join(f"{line}\n" for line in lines))
     shown = {split: set[str]() for split in settings["splits"]}

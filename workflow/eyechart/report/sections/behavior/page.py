@@ -94,6 +94,7 @@ def block(
         "model": b.model,
         "conditions": b.conditions(),
         "impossible": [CONDITION_NAMES[c] for c in b.impossible],
+        "unasked": b.left_out,
         "blind": b.blind(),
         "overall": next(iter(compared(b)), None),
         "accuracy": accuracy_table(b, "accuracy"),

@@ -31,6 +31,7 @@ include: "workflow/rules/attention.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/check.smk"
 
 
 rule all:

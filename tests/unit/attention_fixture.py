@@ -80,6 +80,8 @@ def flags(data, folder, spec, checkpoint, **changes):
         "images": data.images,
         "regions": data.regions,
         "seed": 7,
+        "part": 0,
+        "parts": 1,
         "settings": json.dumps(SETTINGS),
         "output": folder / "attention.parquet",
         **changes,

@@ -6,18 +6,27 @@ from dataclasses import asdict
 import attention_fixture as fixture
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import tiny_models
 import torch
 import yaml
 from PIL import Image
 
-from eyechart.attention import lens, trace_items
+from eyechart.attention import join_traces, lens, trace_items
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Tracer, deciding
 from eyechart.core.errors import UserError
 from eyechart.models.unembedding import head_of
-from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS, read_noted
+from eyechart.tables.attention import (
+    ATTENTION,
+    LENS,
+    MAPS,
+    WORDS,
+    count_notes,
+    join_notes,
+    read_noted,
+)
 
 ITEM = {
     "item_id": "i",
@@ -185,6 +194,32 @@ def test_the_step_writes_every_item_block_head_and_region(step, tmp_path):
     last = said.filter(pl.col("address") == "lm.2")
     assert (last["predicted"] == last["final"]).all()
     assert notes["attention"] == {}
+
+
+@pytest.mark.parametrize("parts", [2, 5, 9])
+def test_however_many_parts_the_joined_tables_are_the_same(step, tmp_path, parts):
+    """Maps included, which only the first items of each task have; some parts have no item."""
+    step(tmp_path / "once")
+    pieces = [tmp_path / f"{n:03d}" for n in range(parts)]
+    for n, piece in enumerate(pieces):
+        step(piece, part=n, parts=parts)
+    names = ("attention", "lens", "words", "maps")
+    outputs = [tmp_path / "joined" / f"{name}.parquet" for name in names]
+    inputs = [str(piece / f"{name}.parquet") for name in names for piece in pieces]
+    join_traces.main(["--parts", *inputs, "--outputs", *map(str, outputs)])
+    for output in outputs:
+        whole = tmp_path / "once" / output.name
+        assert pq.read_table(output).equals(pq.read_table(whole), check_metadata=True)
+        assert pq.read_metadata(output).num_rows > 0
+
+
+def test_notes_of_parts_are_added_up_and_the_models_stand_once():
+    parts = [count_notes("", {"left out": 2, "a block returns nothing": 0}),
+             count_notes("no head", {"left out": 3}), {}]  # fmt: skip
+    assert join_notes(parts) == count_notes(
+        "no head", {"left out": 5, "a block returns nothing": 0}
+    )
+    assert join_notes(parts)["note"] == "left out (5 x); a block returns nothing"
 
 
 def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):

@@ -52,7 +52,16 @@ ROWS = [
 class Asker(Project):
     """A project whose items have choices; one model is loaded per call, as by the rules."""
 
-    def answer(self, out, rows=ROWS, model="llava", conditions=CONDITIONS, look=None, **changes):
+    def answer(
+        self,
+        out,
+        rows=ROWS,
+        model="llava",
+        conditions=CONDITIONS,
+        look=None,
+        part=(0, 1),
+        **changes,
+    ):
         items = out / "items.parquet"
         items.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows, ITEMS), items)
@@ -69,6 +78,8 @@ class Asker(Project):
                 settings=SETTINGS | changes,
                 loading={"device": "cpu"},
                 seed=1,
+                part=part[0],
+                parts=part[1],
                 **(look or {"looks": {}, "so_far": [], "decided": []}),
                 outputs=outputs,
             )

@@ -20,17 +20,19 @@ rule trace_items:
         "<benchmarks>/trace_items/{model}/{dataset}.jsonl"
     wildcard_constraints:
         model=PLAN.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(False),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,
-        runtime=RESOURCES.behavior_minutes,
+        runtime=RESOURCES.attention_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
+        parts=PLAN.part_flags,
         settings=ATTENTION.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
@@ -44,7 +46,52 @@ rule trace_items:
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --items {input.item_table} --images {input.image_table} --regions {input.regions}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " --seed {params.seed} --output {output.attention} 2>&1 | tee {log}"
+        " --seed {params.seed} {params.parts} --output {output.attention} 2>&1 | tee {log}"
+
+
+use rule trace_items as trace_items_part with:
+    output:
+        attention=paths.ATTENTION_PARTS.rule(table="attention"),
+        lens=paths.ATTENTION_PARTS.rule(table="lens"),
+        words=paths.ATTENTION_PARTS.rule(table="words"),
+        maps=paths.ATTENTION_PARTS.rule(table="maps"),
+    log:
+        "<logs>/trace_items_part/{model}/{dataset}/{part}.log",
+    benchmark:
+        "<benchmarks>/trace_items_part/{model}/{dataset}/{part}.jsonl"
+    wildcard_constraints:
+        model=PLAN.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(True),
+
+
+rule join_traces:
+    input:
+        attention=ATTENTION.parts("attention"),
+        lens=ATTENTION.parts("lens"),
+        words=ATTENTION.parts("words"),
+        maps=ATTENTION.parts("maps"),
+    output:
+        rules.trace_items.output,
+    log:
+        "<logs>/join_traces/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/join_traces/{model}/{dataset}.jsonl"
+    wildcard_constraints:
+        model=PLAN.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(True),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
+    params:
+        code=fingerprint("eyechart.attention.join_traces"),
+    message:
+        "Joining the attention of {wildcards.model} on {wildcards.dataset}"
+    shell:
+        "python -m eyechart.attention.join_traces --parts {input} --outputs {output}"
+        " 2>&1 | tee {log}"
 
 
 rule summarise_attention:

@@ -23,6 +23,7 @@ rule answer_encoder:
         "<benchmarks>/answer_encoder/{model}/{dataset}.jsonl"
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("encoder"),
+        dataset=PLAN.parted_pattern(False),
     conda:
         ENVIRONMENTS.file
     threads: config["threads"]
@@ -35,6 +36,7 @@ rule answer_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
+        parts=PLAN.part_flags,
         settings=BEHAVIOR.response_settings,
         looks=LOOKS.settings,
         loading=PLAN.loading_settings,
@@ -49,7 +51,7 @@ rule answer_encoder:
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " --looks {params.looks:q} --so-far {input.so_far} --decided {input.decided}"
+        " {params.parts} --looks {params.looks:q} --so-far {input.so_far} --decided {input.decided}"
         " --seed {params.seed} --outputs {output.answers} 2>&1 | tee {log}"
 
 
@@ -66,6 +68,79 @@ use rule answer_encoder as answer_vlm with:
         "<benchmarks>/answer_vlm/{model}/{dataset}.jsonl"
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(False),
+
+
+use rule answer_encoder as answer_encoder_part with:
+    output:
+        answers=expand(
+            paths.RESPONSE_PARTS.rule(),
+            condition=BEHAVIOR.conditions("encoder"),
+            allow_missing=True,
+        ),
+    log:
+        "<logs>/answer_encoder_part/{model}/{dataset}/{look}/{part}.log",
+    benchmark:
+        "<benchmarks>/answer_encoder_part/{model}/{dataset}/{look}/{part}.jsonl"
+    wildcard_constraints:
+        model=BEHAVIOR.model_pattern("encoder"),
+        dataset=PLAN.parted_pattern(True),
+
+
+use rule answer_encoder_part as answer_vlm_part with:
+    output:
+        answers=expand(
+            paths.RESPONSE_PARTS.rule(),
+            condition=BEHAVIOR.conditions("vlm"),
+            allow_missing=True,
+        ),
+    log:
+        "<logs>/answer_vlm_part/{model}/{dataset}/{look}/{part}.log",
+    benchmark:
+        "<benchmarks>/answer_vlm_part/{model}/{dataset}/{look}/{part}.jsonl"
+    wildcard_constraints:
+        model=BEHAVIOR.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(True),
+
+
+rule join_answers_encoder:
+    input:
+        parts=BEHAVIOR.response_parts,
+        so_far=BEHAVIOR.responses_before,
+    output:
+        rules.answer_encoder.output,
+    log:
+        "<logs>/join_answers_encoder/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/join_answers_encoder/{model}/{dataset}.jsonl"
+    wildcard_constraints:
+        model=BEHAVIOR.model_pattern("encoder"),
+        dataset=PLAN.parted_pattern(True),
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=RESOURCES.dataset_mb,
+        runtime=RESOURCES.dataset_minutes,
+    params:
+        code=fingerprint("eyechart.behavior.join_answers"),
+    message:
+        "Joining the answers of {wildcards.model} about {wildcards.dataset}"
+    shell:
+        "python -m eyechart.behavior.join_answers --parts {input.parts} --so-far {input.so_far}"
+        " --outputs {output} 2>&1 | tee {log}"
+
+
+use rule join_answers_encoder as join_answers_vlm with:
+    output:
+        rules.answer_vlm.output,
+    log:
+        "<logs>/join_answers_vlm/{model}/{dataset}.log",
+    benchmark:
+        "<benchmarks>/join_answers_vlm/{model}/{dataset}.jsonl"
+    wildcard_constraints:
+        model=BEHAVIOR.model_pattern("vlm"),
+        dataset=PLAN.parted_pattern(True),
 
 
 if LOOKS.before_last:
@@ -93,6 +168,22 @@ if LOOKS.before_last:
             "<logs>/answer_vlm_look/{model}/{dataset}/{look}.log",
         benchmark:
             "<benchmarks>/answer_vlm_look/{model}/{dataset}/{look}.jsonl"
+
+    use rule join_answers_encoder as join_answers_encoder_look with:
+        output:
+            rules.answer_encoder_look.output,
+        log:
+            "<logs>/join_answers_encoder_look/{model}/{dataset}/{look}.log",
+        benchmark:
+            "<benchmarks>/join_answers_encoder_look/{model}/{dataset}/{look}.jsonl"
+
+    use rule join_answers_vlm as join_answers_vlm_look with:
+        output:
+            rules.answer_vlm_look.output,
+        log:
+            "<logs>/join_answers_vlm_look/{model}/{dataset}/{look}.log",
+        benchmark:
+            "<benchmarks>/join_answers_vlm_look/{model}/{dataset}/{look}.jsonl"
 
 
 rule score_answers:
@@ -146,7 +237,7 @@ rule retrieve:
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,
-        runtime=RESOURCES.behavior_minutes,
+        runtime=RESOURCES.retrieval_minutes,
         gpu=RESOURCES.gpus,
         cpus_per_gpu=resources.CPUS_PER_GPU,
     params:

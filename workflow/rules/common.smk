@@ -46,7 +46,7 @@ try:
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
     targets.check(config, SPECS, sys.argv[1:], RESULTS)
-    RESOURCES = resources.JobResources(config, SPECS)
+    RESOURCES = resources.JobResources(config, SPECS, RESULTS)
 except UserError as error:
     sys.exit(f"eyechart: error: {error}")
 

@@ -31,7 +31,7 @@ rule extract_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        parts=PLAN.part_count,
+        parts=PLAN.part_flags,
         settings=PLAN.extraction.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
@@ -44,7 +44,7 @@ rule extract_encoder:
         "{params.python} -m eyechart.extraction.extract_activations --model {wildcards.model}"
         " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
         " --card {input.card} --items {input.item_table} --images {input.image_table}"
-        " --regions {input.regions} --part {wildcards.part} --parts {params.parts} --settings {params.settings:q}"
+        " --regions {input.regions} {params.parts} --settings {params.settings:q}"
         " --loading {params.loading:q} {params.allowance}"
         " --image-output {output.image} --item-output {output.item} 2>&1 | tee {log}"
 

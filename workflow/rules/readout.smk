@@ -53,7 +53,7 @@ rule read_out:
     threads: config["threads"]
     resources:
         mem_mb=resources.fixed(8000),
-        runtime=resources.fixed(240),
+        runtime=RESOURCES.readout_minutes,
     params:
         seed=config["seed"],
         code=READOUT.code,

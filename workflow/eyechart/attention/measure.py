@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from eyechart.attention.trace import Trace, Tracer, check_places
 from eyechart.data.open_image import open_image
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
-from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
+from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS, count_notes
 from eyechart.tables.token_boxes import coverage
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,13 @@ class ItemTracer:
         paths: Mapping[str, str],
         tables: Tables,
         refused: str = "",
+        mapped: Collection[str] | None = None,
     ) -> None:
         self.adapter, self.settings, self.paths, self.tables = adapter, settings, paths, tables
         self.tracer = Tracer(adapter, settings)
         self.reasons = dict.fromkeys(SCHEMAS, "")
         self.notes: dict[str, Counter[str]] = {name: Counter() for name in SCHEMAS}
-        self.shown: Counter[str] = Counter()
+        self.mapped = mapped
         self.checked = False
         try:
             self.head = head_of(adapter)
@@ -59,9 +60,9 @@ class ItemTracer:
             self.reasons[name] = self.reasons[name] or why
         logger.warning("no rows of %s: %s", " and ".join(names), why)
 
-    def note(self, name: str, what: str) -> None:
-        """Count a problem of some items."""
-        self.notes[name][what] += 1
+    def note(self, name: str, what: str, count: int = 1) -> None:
+        """Count a problem of some items; 0 for one of the model."""
+        self.notes[name][what] += count
 
     def trace_item(self, item: Item, marks: Sequence[Mark]) -> None:
         """Trace one item, with its own marks and those of another, on its own images."""
@@ -89,7 +90,7 @@ class ItemTracer:
         if not self.reasons["attention"] and without:
             named = ", ".join(without[:SHORT]) + (", …" if len(without) > SHORT else "")
             what = f"{len(without)} blocks return no attention weights ({named})"
-            self.note("attention", what)
+            self.note("attention", what, 0)
             logger.warning("%s", what)
         if not self.reasons["lens"] and (why := lens.fault(self.head, trace)):
             self.cannot(("lens", "words"), why)
@@ -118,11 +119,10 @@ class ItemTracer:
     def add_attention(
         self, item: Item, trace: Trace, shares: Sequence[Share], places: Sequence[np.ndarray]
     ) -> None:
-        """Add the rows of attention, and maps for the first items of each task."""
+        """Add the rows of attention, and the maps of the items that are drawn."""
         weights = {address: own.numpy() for address, own in trace.weights.items()}
         self.tables.add_attention(item, weights, trace.image, shares)
-        if self.shown[item["task"]] < self.settings.images:
-            self.shown[item["task"]] += 1
+        if self.mapped is None or item["item_id"] in self.mapped:
             self.tables.add_maps(item, weights, trace.image, places)
 
     def add_lens(self, item: Item, trace: Trace, shares: Sequence[Share]) -> None:
@@ -149,5 +149,4 @@ class ItemTracer:
 
     def notes_of(self, name: str) -> dict[str, str]:
         """Return the notes of a table."""
-        counted = [f"{what} ({count} x)" for what, count in self.notes[name].items()]
-        return {"reason": self.reasons[name], "note": "; ".join(counted)}
+        return count_notes(self.reasons[name], self.notes[name])

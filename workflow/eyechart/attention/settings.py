@@ -70,6 +70,14 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
     return sorted(kept, key=lambda row: str(row["item_id"]))
 
 
+def first_of_each_task(items: Sequence[Item], most: int) -> set[str]:
+    """Return the ids of the first items of each task, at most so many of each."""
+    found: dict[str, list[str]] = {}
+    for item in items:
+        found.setdefault(item["task"], []).append(item["item_id"])
+    return {name for own in found.values() for name in own[:most]}
+
+
 def traceable(item: Item) -> bool:
     """Return whether an item has an image, a known answer, and a form that a VLM can answer."""
     form = json.loads(item["meta"] or "{}").get("form")

@@ -11,7 +11,7 @@ If a family returns no attention weights or has no usable head, the table has no
         --images results/datasets/cv_bench/images.parquet \
         --regions results/datasets/cv_bench/regions.parquet --seed 7 \
         --settings '{"items": 24, "prompt": "{question}", "choices": "text", \
-            "images": 2, "top": 1}' \
+            "images": 2, "top": 1}' --part 0 --parts 1 \
         --output results/attention/tiny_llava/cv_bench/attention.parquet
 """
 
@@ -28,7 +28,7 @@ from tqdm import tqdm
 from eyechart.attention.measure import SCHEMAS, ItemTracer
 from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.settings import AttentionSettings, Item, choose_items
+from eyechart.attention.settings import AttentionSettings, Item, choose_items, first_of_each_task
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
@@ -97,6 +97,8 @@ def main(
     output: Path,
     regions: Annotated[Paths, {"help": "one, or nothing"}],
     seed: int,
+    part: int,
+    parts: int,
     flags: LoadFlags,
 ) -> None:
     """Write the four tables."""
@@ -108,8 +110,10 @@ def main(
     marks = marks_by_item(chosen, next(iter(regions), None), paths, seed)
     adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
     tables = Tables(model, dataset)
-    tracer = ItemTracer(adapter, settings, paths, tables, refused)
-    for item in tqdm(chosen, unit=" items", mininterval=1.0):
+    mapped = first_of_each_task(chosen, settings.images)
+    tracer = ItemTracer(adapter, settings, paths, tables, refused, mapped)
+    start, end = (n * len(chosen) // parts for n in (part, part + 1))
+    for item in tqdm(chosen[start:end], unit=" items", mininterval=1.0):
         tracer.trace_item(item, marks[item["item_id"]])
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():

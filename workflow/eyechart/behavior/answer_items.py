@@ -16,7 +16,7 @@ before, and the model is loaded only if something is still undecided.
         --settings '{"prompt": "{question}", "scoring": "mean", "orders": 1, "items": "test", \
             "most": null, "greedy": "none", "greedy_tokens": 16, "batch_size": 64, \
             "statement": "{question} {choice}", "caption": "a photo of {statement}"}' \
-        --looks '{}' --so-far --decided \
+        --part 0 --parts 1 --looks '{}' --so-far --decided \
         --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet \
             results/behavior/responses/tiny_llava/clevr/blank.parquet
 """
@@ -39,7 +39,7 @@ from tqdm import tqdm
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.ask_vlm import PromptAnswerer, ScoringRequest
 from eyechart.behavior.conditions import Item, Stimulus, StimulusBuilder
-from eyechart.behavior.settings import LookFlags, ResponseSettings, choose_items
+from eyechart.behavior.settings import LookFlags, PartFlags, ResponseSettings, choose_items
 from eyechart.core import errors
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
@@ -54,7 +54,7 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import ANSWERS, LEFT_OUT
+from eyechart.tables.responses import ANSWERS, LEFT_OUT, read_left_out
 
 logger = logging.getLogger(__name__)
 
@@ -245,6 +245,7 @@ def main(
     images: Path,
     seed: int,
     outputs: list[Path],
+    piece: PartFlags,
     steps: LookFlags,
     flags: LoadFlags,
 ) -> None:
@@ -254,6 +255,7 @@ def main(
             raise errors.UserError(f"--outputs: {path}; {errors.nearest(path.stem, CONDITIONS)}")
     every = choose_items(items, settings, seed)
     asked, note = steps.choose(every, dataset, seed)
+    asked = piece.own(asked)
     table = read_table(images, ["image_id", "path"])
     paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
     builder = StimulusBuilder(asked, paths, seed, every)
@@ -265,6 +267,7 @@ def main(
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
         rows = [{**whose, **row} for row in (examiner.rows(path.stem) if examiner else [])]
         left = Counter(examiner.left_out.values() if examiner else [])
+        left += Counter(read_left_out(before) if before else {})
         note |= {LEFT_OUT: json.dumps(left)} if left else {}
         found = [pa.Table.from_pylist(rows, ANSWERS), *([read_table(before)] if before else [])]
         joined = pa.concat_tables([one.replace_schema_metadata(note or None) for one in found])

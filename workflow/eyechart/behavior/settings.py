@@ -105,6 +105,21 @@ def choose_items(path: Path, settings: ResponseSettings, seed: int) -> list[Item
 
 
 @dataclass(frozen=True)
+class PartFlags:
+    """The flags of a part: which of how many jobs share the items."""
+
+    part: int
+    parts: int
+
+    def own(self, asked: list[Item]) -> list[Item]:
+        """Return the items of this part; items about the same images stay together."""
+        shown = sorted({tuple(item["images"]) for item in asked})
+        start, end = (n * len(shown) // self.parts for n in (self.part, self.part + 1))
+        mine = set(shown[start:end])
+        return [item for item in asked if tuple(item["images"]) in mine]
+
+
+@dataclass(frozen=True)
 class LookFlags:
     """The flags of items that are answered in steps; all at once if there are no looks."""
 

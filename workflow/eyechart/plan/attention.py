@@ -1,6 +1,6 @@
 """The attention stage: which items of which datasets are traced."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import questions
-from eyechart.plan.configuration import Config, canonical, check_known, examines
+from eyechart.plan.configuration import Config, canonical, check_known, examines, part_names
 from eyechart.plan.registry import layout_of
 
 
@@ -67,6 +67,16 @@ class AttentionPlan:
         """Return a dataset's region table, or nothing where its layout marks no regions."""
         marked = layout_of(self.config, wildcards.dataset).regions
         return [paths.REGIONS.rule(dataset=wildcards.dataset)] if marked else []
+
+    def parts(self, name: str) -> Callable[[Any], list[str]]:
+        """Return the input function of one table of all parts."""
+
+        def tables(wildcards: Any) -> list[str]:
+            names = {"model": wildcards.model, "dataset": wildcards.dataset, "table": name}
+            every = part_names(self.config, wildcards.dataset)
+            return [paths.ATTENTION_PARTS.rule(**names, part=part) for part in every]
+
+        return tables
 
     def tables(self, name: str) -> list[str]:
         """Return the table with this name of every traced model and dataset."""

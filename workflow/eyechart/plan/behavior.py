@@ -7,7 +7,7 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_known, examines, one_of
+from eyechart.plan.configuration import Config, canonical, check_known, examines, one_of, part_names
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
@@ -103,8 +103,23 @@ class BehaviorPlan:
         """Return the response tables of a model on a dataset, one per condition."""
         return self._responses(wildcards.model, wildcards.dataset)
 
+    def response_parts(self, wildcards: Any) -> list[str]:
+        """Return the response tables of all parts of a look, by condition."""
+        names = {"model": wildcards.model, "dataset": wildcards.dataset}
+        names["look"] = str(LooksPlan(self.config).look(wildcards))
+        return [
+            paths.RESPONSE_PARTS.rule(**names, condition=condition, part=part)
+            for condition in self.conditions(self.specs[wildcards.model].kind)
+            for part in part_names(self.config, wildcards.dataset)
+        ]
+
     def responses_before(self, wildcards: Any) -> list[str]:
-        """Return the response tables of the look before, one per condition, if there is one."""
+        """Return the response tables of the look before, one per condition, if there is one.
+
+        A part has none: they are added where parts are joined.
+        """
+        if hasattr(wildcards, "part"):
+            return []
         looks, names = LooksPlan(self.config), (wildcards.model, wildcards.dataset)
         before = looks.look(wildcards) - 1
         conditions = self.conditions(self.specs[wildcards.model].kind) if before else []

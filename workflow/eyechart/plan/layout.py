@@ -1,8 +1,35 @@
 """What a layout of files asks of the workflow: steps, keys in the configuration, tasks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much a dataset holds; every job's memory and time follow from it.
+
+    Attributes
+    ----------
+    images, items : how many; views and canvases count as images
+    choices : of an item that has some, on average
+    open : items without choices
+    tested : items of the test groups
+    groups : groups of items
+    tasks : items by task, where they were counted
+    """
+
+    images: int = 0
+    items: int = 0
+    choices: float = 4
+    open: int = 0
+    tested: float = 0
+    groups: int = 0
+    tasks: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+def _ten_each(settings: dict[str, Any], count: int) -> Size:
+    return Size(images=count, items=10 * count)
 
 
 @dataclass(frozen=True)
@@ -29,6 +56,9 @@ class Layout:
     referents : item tasks whose answer is a property of the item's region alone
     region_columns : columns of the user's own table that say where an item's region is
     depth : whether images have depth maps, to train depth heads on
+    released : how much each released split has, in whatever ``size`` takes; of any other split, the
+        largest
+    size : a dataset's size, from its section and how many images, or items, it has
     """
 
     prepare_step: str
@@ -54,6 +84,8 @@ class Layout:
     referents: Sequence[str] = ()
     region_columns: Sequence[str] = ()
     depth: bool = False
+    released: Mapping[str, int] = field(default_factory=dict, hash=False)
+    size: Callable[[dict[str, Any], int], Size] = _ten_each
 
     @property
     def tasks(self) -> list[str]:

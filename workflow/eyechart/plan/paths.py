@@ -244,6 +244,10 @@ LOOK_RESPONSES = Pattern(
     "<results>/behavior/looks/{model}/{dataset}/{look}/{condition}.parquet",
     "the same, up to a look before the last",
 )
+RESPONSE_PARTS = Pattern(
+    "<results>/behavior/parts/{model}/{dataset}/{look}/{part}/{condition}.parquet",
+    "the same, of one part of a look's items",
+)
 SCORES = Pattern(
     "<results>/behavior/scores/{model}/{dataset}.parquet", "a row per condition, task, metric"
 )
@@ -263,6 +267,9 @@ PATTERN_PAGE = Pattern("<results>/behavior/patterns/{model}.html", "the page abo
 ATTENTION = Pattern(
     "<results>/attention/{model}/{dataset}/{table}.parquet",
     "attention, lens, words, maps or summary: a row per item and block",
+)
+ATTENTION_PARTS = Pattern(
+    "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "the same, of one part"
 )
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")

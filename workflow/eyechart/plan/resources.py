@@ -13,8 +13,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from eyechart.plan.configuration import by_region, scope_of
-from eyechart.plan.sizes import CPU_FLOPS, GPU_MB, READ_MB_S, Sizes
+from eyechart.plan.behavior import BehaviorPlan, questions
+from eyechart.plan.configuration import Config, by_region, scope_of
+from eyechart.plan.registry import layout_of
+from eyechart.plan.sizes import CPU_FLOPS, GPU_MB, GPU_PROBE_FLOPS, READ_MB_S, Sizes
 from eyechart.plan.training import rendering_settings
 
 GROWTH = 1.5  # memory and time of an attempt, relative to the previous one
@@ -25,6 +27,9 @@ PROCESS_MB = 2000  # Python, torch and, the larger part, the libraries of a GPU
 SHARDS_MB = 500  # row groups being filled and written (measured: 314 MB)
 AUTO_BATCH = 16  # the estimate for a batch size that is no number
 CPUS_PER_GPU = 4  # one thread each for the model, image decoding and writing, and one to spare
+CAPTIONS = 6  # of an image, one of them about as long a pass as the image
+TRACED = 3  # passes that one with attention weights and the lens at every address is worth
+READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
@@ -66,7 +71,7 @@ class JobResources(Sizes):
 
     def scene_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of rendering one shard's images."""
-        dataset = self.config["datasets"][wildcards.dataset]
+        dataset = self._dataset(wildcards)
         rendering = rendering_settings(self.config, wildcards.dataset)
         images = math.ceil(dataset["splits"][wildcards.split] / dataset["shards"])
         rays = math.prod(rendering["image_px"]) * rendering["samples_per_pixel"]
@@ -74,14 +79,14 @@ class JobResources(Sizes):
 
     def dataset_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the memory of a step that holds all questions of a dataset."""
-        images, questions = self.rows(wildcards.dataset)
+        images, items = self.rows(wildcards.dataset)
         answers = min(images, ANSWERING) * ANSWERS_MB
-        return grow(PROCESS_MB / 4 + questions * ROW_MB + answers, attempt)
+        return grow(PROCESS_MB / 4 + items * ROW_MB + answers, attempt)
 
     def dataset_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of a step that handles every question and hashes every image."""
-        images, questions = self.rows(wildcards.dataset)
-        return _minutes(images * FILE_S + questions * QUESTION_S, attempt)
+        images, items = self.rows(wildcards.dataset)
+        return _minutes(images * FILE_S + items * QUESTION_S, attempt)
 
     # Models
 
@@ -129,20 +134,56 @@ class JobResources(Sizes):
 
     def extraction_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of extracting one part, without prefix sharing."""
-        parts = self.config["datasets"][wildcards.dataset]["parts"]
-        images, questions = self.rows(wildcards.dataset)
-        prompts = questions if self.specs[wildcards.model].kind == "vlm" else images
+        images, items = self.rows(wildcards.dataset)
+        prompts = items if self.specs[wildcards.model].kind == "vlm" else images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * prompts
-        work = (images * IMAGE_S + forward) / parts
-        return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt)
 
     def behavior_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of all responses under all conditions, without prefix sharing."""
-        images, questions = self.rows(wildcards.dataset)
-        conditions = len(self.config["behavior"]["conditions"])
-        forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * questions
-        work = conditions * (images * IMAGE_S + forward)
+        """Return the time of one part's responses under all conditions, without prefix sharing.
+
+        A language model reads each item once per order and choice, and once per generated token.
+        """
+        dataset, model = wildcards.dataset, wildcards.model
+        size, how = self.size(dataset), questions(self.config, dataset)
+        kind, asked = self.specs[model].kind, self.asked(dataset)
+        passes = 1.0
+        if kind == "vlm":
+            orders = size.choices if how["orders"] == "all" else min(how["orders"], size.choices)
+            texts = {"none": 0, "open": size.open / max(1, size.items), "all": 1}[how["greedy"]]
+            passes = orders * size.choices + texts * how["greedy_tokens"]
+        forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        conditions = len(BehaviorPlan(self.config, self.specs).conditions(kind))
+        return self._part_minutes(wildcards, conditions * asked * (IMAGE_S + forward), attempt)
+
+    def retrieval_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of embedding all images and their captions."""
+        images = self.size(wildcards.dataset).images
+        forward = self.forward_seconds(wildcards.model, self.gpus(wildcards))
+        work = images * (IMAGE_S + CAPTIONS * forward)
         return _minutes(self.loading_seconds(wildcards.model) + work, attempt)
+
+    def attention_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of tracing the items of one part: attention, and the lens everywhere."""
+        size = self.size(wildcards.dataset)
+        tasks = len(size.tasks or layout_of(self.config, wildcards.dataset).item_tasks) or 1
+        traced = min(size.items, self.config["attention"]["items"] * tasks)
+        forward = self.forward_seconds(wildcards.model, self.gpus(wildcards))
+        return self._part_minutes(wildcards, traced * (IMAGE_S + TRACED * forward), attempt)
+
+    def readout_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of reading all items out of every address."""
+        items = self.size(wildcards.dataset).items
+        return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
+
+    def _part_minutes(self, wildcards: Any, work: float, attempt: int) -> int:
+        """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
+        parts = self._dataset(wildcards)["parts"]
+        return _minutes(self.loading_seconds(wildcards.model) + work / parts, attempt)
+
+    def _dataset(self, wildcards: Any) -> Config:
+        found: Config = self.config["datasets"][wildcards.dataset]
+        return found
 
     def manifest_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of hashing all parts of one scope."""
@@ -192,7 +233,9 @@ class JobResources(Sizes):
         linear = TRAINING_FLOPS * width * CLASSES * PASSES[False] * self._question_types(wildcards)
         images = min(self.rows(wildcards.dataset)[0], ANSWERING)
         work = runs * (flops * self.task_rows(wildcards) + linear * images)
-        return _minutes(work / (CPU_FLOPS * self.config["threads"]), attempt)
+        on_gpu = probing["device"] == "cuda"
+        speed = GPU_PROBE_FLOPS if on_gpu else CPU_FLOPS * self.config["threads"]
+        return _minutes(work / speed, attempt)
 
     def _question_types(self, wildcards: Any) -> int:
         """Return how many question types of a task are probed at most."""

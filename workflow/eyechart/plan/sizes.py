@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyechart.models.spec import Spec
+from eyechart.plan import counts, paths
+from eyechart.plan.behavior import questions
 from eyechart.plan.configuration import Config, scope_of
+from eyechart.plan.layout import Size
 
 # A model in memory. Measured: the tiny models take 0.53 GB in all, of which Python, torch and
 # transformers take 0.4 GB; 64 M parameters in float32 take 1.19 GB (bench/extraction.md).
@@ -25,16 +28,13 @@ GPU_FROM = 10e6  # parameters; below, a CPU is as fast as loading the images (me
 GPU_MB = 80_000  # of one GPU, for models that do not fit on one
 GPU_SHARE = 0.8  # of a GPU's memory, for weights
 GPU_FLOPS = 5e13  # a sixth of an A100's 312e12 in bfloat16
+GPU_PROBE_FLOPS = 1e13  # in training probes in float32: half of an A100's 19.5e12
 # Of one thread; measured on a 2.5 GHz Xeon with AVX-512: 8.8e10 in a forward pass, 2.8e10 to 4.4e10
 # in training probes on 128 to 4,096 features
 CPU_FLOPS = 3e10
 READ_MB_S = 200  # weights and shards over a shared file system
 
 # Datasets
-OFFICIAL = {  # images and questions per released split
-    "clevr": {"train": (70_000, 699_989), "val": (15_000, 149_991), "test": (15_000, 149_988)}
-}
-UNKNOWN = (100_000, 1_000_000)  # of a split that is not in the table
 # Share of a released dataset's questions that a task has (Johnson et al. 2017, question types: a
 # quarter counts, two fifths are answered by yes or no), and of any other task (of CLEVR's val,
 # shape has 13,273 of 149,991)
@@ -50,33 +50,42 @@ class Sizes:
 
     config: Config
     specs: dict[str, Spec]
+    results: str = paths.RESULTS
+
+    def size(self, dataset: str) -> Size:
+        """Return how much a dataset holds."""
+        return counts.count(self.config, dataset, self.results)
 
     def rows(self, dataset: str) -> tuple[int, int]:
         """Return how many images and questions a dataset has."""
-        settings = self.config["datasets"][dataset]
-        splits = settings["splits"]
-        if isinstance(splits, dict):
-            images = sum(splits.values())
-            return images, images * sum(settings.get("questions", {}).values())
-        known = OFFICIAL.get(settings["layout"], {})
-        counts = [known.get(split, UNKNOWN) for split in splits]
-        return sum(c[0] for c in counts), sum(c[1] for c in counts)
+        size = self.size(dataset)
+        return size.images, size.items
+
+    def asked(self, dataset: str) -> float:
+        """Return how many of a dataset's items models answer."""
+        size, how = self.size(dataset), questions(self.config, dataset)
+        chosen = size.tested if how["items"] == "test" else size.items
+        share = min(1, how["most"] / max(1, size.groups)) if how["most"] else 1
+        return min(chosen, size.items * share)
 
     def scope_rows(self, wildcards: Any) -> int:
         """Return how many images or questions a scope has."""
-        images, questions = self.rows(wildcards.dataset)
-        return questions if wildcards.scope == "item" else images
+        images, items = self.rows(wildcards.dataset)
+        return items if wildcards.scope == "item" else images
 
     def task_rows(self, wildcards: Any) -> float:
         """Return how many images or questions a task has."""
         dataset, task = wildcards.dataset, wildcards.task
-        images, questions = self.rows(dataset)
+        size, settings = self.size(dataset), self.config["datasets"][dataset]
         if scope_of(self.config, dataset, task) == "image":
-            return images
-        rendered = self.config["datasets"][dataset].get("questions", {})
-        if isinstance(self.config["datasets"][dataset]["splits"], dict):
-            return images * float(rendered.get(task, 0))
-        return questions * TASK_SHARES.get(task, TASK_SHARE)
+            return size.images
+        if task in size.tasks:
+            return size.tasks[task]
+        if isinstance(settings["splits"], dict) and "questions" in settings:
+            return size.images * float(settings["questions"].get(task, 0))
+        if settings["layout"] == "clevr":
+            return size.items * TASK_SHARES.get(task, TASK_SHARE)
+        return size.items
 
     def parameters(self, model: str) -> float:
         """Return a model's parameters: from its spec, else from ``7b`` in a name, else a guess.

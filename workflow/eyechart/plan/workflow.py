@@ -23,6 +23,9 @@ from eyechart.plan.configuration import (
     check_known,
     check_test_shares,
     one_of,
+    part_flags,
+    part_names,
+    parted_pattern,
     probed_datasets,
     scope_of,
     tasks_for,
@@ -135,6 +138,15 @@ class WorkflowPlan:
         datasets = self.config["datasets"].items()
         return one_of(name for name, d in datasets if source in ("", d["source"]))
 
+    def parted_pattern(self, parted: bool) -> str:
+        """Return the pattern of the datasets that are worked on in parts, or of all others."""
+        return parted_pattern(self.config, parted)
+
+    @property
+    def part_flags(self) -> Callable[[Any], str]:
+        """A param: the flags that name the part of a job."""
+        return part_flags(self.config)
+
     def region_pattern(self, regions: bool) -> str:
         """Return the pattern of the datasets whose items have regions, or of all others."""
         datasets = self.config["datasets"]
@@ -199,12 +211,8 @@ class WorkflowPlan:
     def parts(self, wildcards: Any) -> list[str]:
         """Return the parts of one scope's activations."""
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
-        count = self.part_count(wildcards)
-        return [paths.ACTIVATIONS.rule(**names, part=f"{n:03d}") for n in range(count)]
-
-    def part_count(self, wildcards: Any) -> int:
-        """Return the number of parts that a dataset is extracted in."""
-        return int(self._dataset(wildcards)["parts"])
+        every = part_names(self.config, wildcards.dataset)
+        return [paths.ACTIVATIONS.rule(**names, part=part) for part in every]
 
     def manifest(self, wildcards: Any) -> str:
         """Return the manifest of the activations that a task is probed in."""

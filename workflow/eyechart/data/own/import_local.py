@@ -57,10 +57,10 @@ def locate(value: str, base: Path, where: str) -> str:
     return path.as_posix()
 
 
-def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
-    """Write an image's bytes, named by their hash; return its path relative to ``folder``.
+def name_of(data: bytes, split: str, where: str) -> str:
+    """Return the name of an image's bytes, by their hash: equal images of a split share a file.
 
-    Equal images of a split share one file. Raise a UserError if the bytes are not an image.
+    Raise a UserError if the bytes are not an image.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
@@ -74,33 +74,48 @@ def write_out(data: bytes, folder: Path, split: str, where: str) -> str:
             f"{where}: the bytes begin with {data[:8]!r} and are not an image, expected "
             f"{', '.join(_SUFFIXES)}"
         )
-    name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
-    path = folder / name
-    if not path.exists():
-        write_bytes(path, data)
-    return name
+    return f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
 
 
-class ImageFolder:
-    """Images of a dataset, each taken once into ``folder``; paths are relative to ``base``."""
+class Located:
+    """Images of a dataset that are found and left where they are; paths are relative to ``base``.
 
-    def __init__(self, folder: Path, base: Path) -> None:
-        self.folder, self.base = folder, base
-        self.linked: set[str] = set()
+    ``files`` gets the file of each, by its id.
+    """
+
+    def __init__(self, base: Path, files: dict[str, Path]) -> None:
+        self.base, self.files = base, files
 
     def has(self, name: str) -> bool:
         """Return whether there is a file of this name, relative to ``base``."""
         return (self.base / name).is_file()
 
     def take(self, value: Any, split: str, where: str) -> str:
-        """Link an image or write out its bytes; return its path relative to ``folder``."""
+        """Return the path of an image relative to ``base``, or of bytes their hash as a name."""
         data = content(value, where)
         if isinstance(data, bytes):
-            return write_out(data, self.folder, split, where)
+            return name_of(data, split, where)
         name = locate(data, self.base, where)
-        if name not in self.linked:
+        self.files[name] = self.base / name
+        return name
+
+
+class ImageFolder(Located):
+    """Images of a dataset, each taken once into ``folder``."""
+
+    def __init__(self, folder: Path, base: Path) -> None:
+        super().__init__(base, {})
+        self.folder = folder
+
+    def take(self, value: Any, split: str, where: str) -> str:
+        """Link an image or write out its bytes; return its path relative to ``folder``."""
+        known = len(self.files)
+        name = super().take(value, split, where)
+        data = content(value, where)
+        if isinstance(data, bytes) and not (self.folder / name).exists():
+            write_bytes(self.folder / name, data)
+        elif len(self.files) > known:
             link_files(self.base, self.folder, [Path(name)])
-            self.linked.add(name)
         return name
 
 

@@ -128,6 +128,13 @@ def item_rows(
     return [row | {"group_split": divide(row["group"])} for row in rows]
 
 
+def split_of(dataset: str, seed: int, test_share: float) -> Split:
+    """Return the function that divides groups, given the stratum of each."""
+    return partial(
+        preparation.stratified_split, dataset=dataset, seed=seed, test_share=test_share
+    )
+
+
 def strata_of(entries: list[OwnEntry], rows: list[Row]) -> dict[str, tuple[str, ...]]:
     """Return the stratum of every group: the rarest of its answers and labels, with their tasks."""
     owned: dict[str, set[tuple[str, ...]]] = {row["group"]: set() for row in rows}
@@ -232,12 +239,7 @@ def main(args: preparation.WithRegions) -> None:
     entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
     prefix = f"{own.IMAGES}/"
     hashes = {entry["path"].removeprefix(prefix): entry["sha256"] for entry in receipt["files"]}
-    split = partial(
-        preparation.stratified_split,
-        dataset=args.dataset,
-        seed=args.seed,
-        test_share=args.settings["test_share"],
-    )
+    split = split_of(args.dataset, args.seed, args.settings["test_share"])
     items = item_rows(entries, args.settings, hashes, split)
     images = image_rows(root, entries, items)
     preparation.add_image_facts(root, images, receipt)

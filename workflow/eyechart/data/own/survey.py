@@ -40,7 +40,7 @@ class Survey:
 
     Attributes
     ----------
-    rows, choices : how many rows, and the most choices of one
+    rows, choices, open : how many rows, the most choices of one, and how many have none
     images : ids of all images
     asked : rows by item task
     answers : by item task with choices, and by image task, how many rows have each answer or label
@@ -49,6 +49,7 @@ class Survey:
 
     rows: int = 0
     choices: int = 0
+    open: int = 0
     images: set[str] = field(default_factory=set)
     asked: Counter[str] = field(default_factory=Counter)
     answers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -94,6 +95,7 @@ def survey(section: dict[str, Any]) -> Survey | None:
             continue
         found.rows += 1
         found.choices = max(found.choices, row.choices)
+        found.open += not row.choices
         found.images.update(row.images)
         found.asked[row.task] += 1
         if row.answer is not None:

@@ -55,7 +55,11 @@ class Dataset(Section):
     test_share: PositiveShare = setting(
         1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
     )
-    parts: Jobs = setting(1, "jobs, and files, that activations are extracted in")
+    parts: Jobs = setting(
+        1,
+        "jobs in which activations are extracted, answers given and attention is traced, of each "
+        "model",
+    )
     models: Names = optional("models that are examined on it, of those under `models`; else all")
     tasks: Names | None = setting(
         None, "tasks to probe; null: all of the layout where the split leaves something to train on"

@@ -1,6 +1,6 @@
 """The section of a dataset in the layout ``blink``, and what the layout asks of the workflow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from eyechart.plan.config.base import (
 )
 from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
 from eyechart.plan.config.rendering import CanvasOverride
-from eyechart.plan.layout import of_regions
+from eyechart.plan.layout import Size, of_regions
 
 
 class BlinkWording(Section):
@@ -34,10 +34,23 @@ Skill = Literal[
 ]
 
 
+def _size(settings: dict[str, Any], count: int) -> Size:
+    """Return the size of so many items per skill: up to three images each, and a canvas."""
+    items = count * len(settings["skills"])
+    return Size(images=4 * items, items=items)
+
+
 class Blink(Rendered):
     """BLINK: semantic and functional correspondence, low-level matching, art style."""
 
-    LAYOUT = of_regions("blink", list(tasks.BLINK.values()), "skills", scene_keys=("skills",))
+    LAYOUT = of_regions(
+        "blink",
+        list(tasks.BLINK.values()),
+        "skills",
+        scene_keys=("skills",),
+        released={"val": 172},  # of the largest of the four
+        size=_size,
+    )
     RELEASED = ("val",)
 
     layout: Literal["blink"] = setting(..., "`blink`")

@@ -1,6 +1,6 @@
 """The section of a dataset in the layout ``clevr``, and what the layout asks of the workflow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,7 +15,7 @@ from eyechart.plan.config.base import (
     setting,
 )
 from eyechart.plan.config.dataset import Rendered
-from eyechart.plan.layout import published
+from eyechart.plan.layout import Size, published
 
 Family = Literal[
     "query", "query_relation", "query_same", "count", "exist", "compare_count", "compare_attribute"
@@ -34,6 +34,13 @@ class QuestionCounts(Section):
     boolean: Natural = setting(1, "answered by yes or no")
 
 
+def _size(settings: dict[str, Any], count: int) -> Size:
+    """Return the size of so many images; the released ones have ten questions each."""
+    drawn = isinstance(settings["splits"], dict)
+    each = sum(settings["questions"].values()) if drawn else 10
+    return Size(images=count, items=count * each, choices=5)
+
+
 class Clevr(Rendered):
     """CLEVR v1.0: questions by the type of their answer, and labels of images."""
 
@@ -44,6 +51,8 @@ class Clevr(Rendered):
         image_tasks=tasks.IMAGE_TASKS,
         located=True,
         referents=list(tasks.ATTRIBUTES),
+        released={"train": 70_000, "val": 15_000, "test": 15_000},
+        size=_size,
     )
     RELEASED = ("val",)
 

@@ -1,13 +1,13 @@
 """The section of a dataset in the layout ``coco``, and what the layout asks of the workflow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from eyechart.data.layouts.coco import tasks
 from eyechart.plan.config.base import AsWritten, Count, Natural, Section, Text, nested, setting
 from eyechart.plan.config.dataset import WORDING, Rendered
-from eyechart.plan.layout import published
+from eyechart.plan.layout import Size, published
 
 _PREPARING = (
     "subset",
@@ -36,6 +36,12 @@ class CocoWording(Section):
     caption: Text = setting("Describe the image in one sentence.", "of `caption`")
 
 
+def _size(settings: dict[str, Any], count: int) -> Size:
+    """Return the size of so many images; absent categories are counted, too."""
+    asked = 6 * settings["presence"] + 2 * settings["position"] + 2 * settings["counting"]
+    return Size(images=count, items=count * (asked + 1), choices=4, open=count)
+
+
 class Coco(Rendered):
     """COCO 2017: presence, position, counting, captions, and labels of images."""
 
@@ -47,6 +53,8 @@ class Coco(Rendered):
         image_prefix="has_",
         captions=True,
         located=True,
+        released={"train2017": 118_287, "val2017": 5_000},
+        size=_size,
     )
     RELEASED = ("val2017",)
 

@@ -1,16 +1,27 @@
 """The section of a dataset in the layout ``nyuv2``, and what the layout asks of the workflow."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from eyechart.plan.config.base import Count, PositiveShare, setting
 from eyechart.plan.config.dataset import Rendered
-from eyechart.plan.layout import published
+from eyechart.plan.layout import Size, published
+
+
+def _size(settings: dict[str, Any], count: int) -> Size:
+    """Return the size of so many images, which nothing is asked about."""
+    return Size(images=count)
 
 
 class Nyuv2(Rendered):
     """NYU Depth V2: images with depth maps, to train depth heads on; no items."""
 
-    LAYOUT = published("nyuv2", prepare_keys=("most",), depth=True)
+    LAYOUT = published(
+        "nyuv2",
+        prepare_keys=("most",),
+        depth=True,
+        released={"train": 795, "test": 654},
+        size=_size,
+    )
     RELEASED = ("train", "test")
 
     layout: Literal["nyuv2"] = setting(..., "`nyuv2`")

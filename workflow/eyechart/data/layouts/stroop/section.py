@@ -1,12 +1,12 @@
 """The section of a dataset in the layout ``stroop``, and what the layout asks of the workflow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from eyechart.plan.config.base import AsWritten, Count, PositiveShare, Texts, setting
 from eyechart.plan.config.dataset import Rendered
-from eyechart.plan.layout import published
+from eyechart.plan.layout import Size, published
 
 # What words in colours and pictures of colours look like
 _LOOK = (
@@ -23,6 +23,13 @@ _LOOK = (
 Colour = Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=3, max_length=3)]
 
 
+def _size(settings: dict[str, Any], count: int) -> Size:
+    """Return the size of so many images of words, beside those of up to 20 colours."""
+    images, palette = count + 20 * settings["concept_images"], settings["palette"]
+    colors = len(palette) if isinstance(palette, dict) else 20
+    return Size(images=images, items=images * len(settings["prompts"]), choices=colors)
+
+
 class Stroop(Rendered):
     """Coloured words, and images of colours: docs/stroop.md."""
 
@@ -34,6 +41,7 @@ class Stroop(Rendered):
         sources=("render", "local"),
         item_tasks=("stroop", "concept"),
         image_tasks=("word", "font", "background"),
+        size=_size,
     )
 
     layout: Literal["stroop"] = setting(..., "`stroop`")

@@ -1,0 +1,37 @@
+"""Join the responses that were given in parts.
+
+Reads the tables of all parts and, where items are answered in steps, those of the look before.
+Writes one table per condition, which is named after it.
+
+    python -m eyechart.behavior.join_answers --so-far \
+        --parts results/behavior/parts/tiny_llava/clevr/1/000/sighted.parquet \
+            results/behavior/parts/tiny_llava/clevr/1/001/sighted.parquet \
+        --outputs results/behavior/responses/tiny_llava/clevr/sighted.parquet
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+
+from eyechart.core.step import Paths, command
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.responses import LEFT_OUT, read_left_out
+
+
+@command
+def main(*, parts: list[Path], so_far: Paths, outputs: list[Path]) -> None:
+    """Write one table per condition."""
+    for path in outputs:
+        own = [part for part in [*parts, *so_far] if part.stem == path.stem]
+        found = [read_table(part) for part in own]
+        note = dict(found[0].schema.metadata or {})  # of the look, the same in all its parts
+        left = sum((Counter(read_left_out(part)) for part in own), Counter[str]())
+        note |= {LEFT_OUT: json.dumps(left)} if left else {}
+        joined = pa.concat_tables([one.replace_schema_metadata(note) for one in found])
+        write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+
+
+if __name__ == "__main__":
+    main()

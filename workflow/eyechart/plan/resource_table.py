@@ -1,0 +1,114 @@
+"""Print what the jobs of a run ask for, a line per rule: memory, time, GPUs, hours in all.
+
+Nothing is run: the jobs are those that `snakemake -n` would show. `snakemake plan_resources` calls
+this with the configuration that it was given itself.
+
+    python -m eyechart.plan.resource_table --snakefile Snakefile \
+        --settings '{"configfiles": ["config/presets/paper.yaml"], "config": {}}'
+"""
+
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snakemake.api import SnakemakeApi
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+
+from eyechart.core.errors import UserError
+from eyechart.core.step import Json, command
+
+HEADER = ("rule", "jobs", "memory, at most", "time of a job, at most", "GPUs", "hours in all")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one job asks for: MB, minutes, GPUs and threads; ``local`` jobs are sent to no queue."""
+
+    rule: str
+    memory: int
+    minutes: int
+    gpus: int
+    threads: int
+    local: bool
+
+
+def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
+    """Return what every job asks for that a run of the default target would start.
+
+    Raise a UserError if the run cannot be planned.
+    """
+    config = ConfigSettings(
+        configfiles=[Path(file) for file in settings["configfiles"]], config=settings["config"]
+    )
+    logging.disable(logging.ERROR)  # of what a dry run says
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1), config_settings=config, snakefile=snakefile
+        )
+        workflow.dag(DAGSettings()).execute_workflow(executor="dryrun")
+        dag = workflow._workflow.dag
+    return [_asked(job) for job in dag.jobs if dag.needrun(job) and job.rule.shellcmd]
+
+
+def _asked(job: Any) -> Asked:
+    of = job.resources
+    wanted = (int(of.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
+    return Asked(job.rule.name, *wanted, job.threads, job.is_local)
+
+
+def table(asked: Iterable[Asked]) -> str:
+    """Return the Markdown table of jobs by rule, those that take longest in all first."""
+    by_rule: dict[str, list[Asked]] = defaultdict(list)
+    for job in asked:
+        by_rule[job.rule].append(job)
+    rows = sorted(by_rule.items(), key=lambda row: (-_minutes(row[1]), row[0]))
+    lines = [HEADER, ["---", *["--:"] * (len(HEADER) - 1)], *(_row(*row) for row in rows)]
+    every = [job for _, own in rows for job in own]
+    on_gpu = sum(job.gpus * job.minutes for job in every)
+    return "\n".join(
+        [
+            *(f"| {' | '.join(line)} |" for line in lines),
+            "",
+            f"{len(every):,} jobs; in all they ask for {math.ceil(on_gpu / 60):,} GPU hours, and "
+            f"for {math.ceil(_minutes([j for j in every if not j.gpus]) / 60):,} hours of jobs "
+            "without a GPU.",
+        ]
+    )
+
+
+def _row(rule: str, own: list[Asked]) -> list[str]:
+    gpus = {job.gpus for job in own}
+    return [
+        f"`{rule}`",
+        f"{len(own):,}",
+        f"{max(job.memory for job in own) / 1000:,.1f} GB",
+        _hours(max(job.minutes for job in own)),
+        "–".join(str(n) for n in sorted({min(gpus), max(gpus)})),
+        f"{math.ceil(_minutes(own) / 60):,}",
+    ]
+
+
+def _minutes(own: Iterable[Asked]) -> int:
+    return sum(job.minutes for job in own)
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
+
+
+@command
+def main(*, settings: Json, snakefile: Path) -> None:
+    """Print the table."""
+    found = jobs(settings, snakefile)
+    if not found:
+        raise UserError("nothing to be done: all files are there and up to date")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

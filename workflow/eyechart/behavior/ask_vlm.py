@@ -95,7 +95,7 @@ class PromptAnswerer:
         return RequestBatch(images, groups)
 
     def _script(self, asked: ScoringRequest, images: Sequence[PreparedImage]) -> Script:
-        row = self.adapter.row(asked.prompt, images)
+        row = self.adapter.row(self.adapter.as_text(asked.prompt), images)
         return script(self.adapter, row, asked.scored, self.most if asked.wants_text else None)
 
     def _encode(self, images: Mapping[Stimulus, PreparedImage]) -> dict[Stimulus, EncodedImage]:

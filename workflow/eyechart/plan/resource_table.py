@@ -57,8 +57,8 @@ def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
 
 def _asked(job: Any) -> Asked:
     of = job.resources
-    wanted = (int(of.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
-    return Asked(job.rule.name, *wanted, job.threads, job.is_local)
+    memory, minutes, gpus = (int(of.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
+    return Asked(job.rule.name, memory, minutes, gpus, job.threads, job.is_local)
 
 
 def table(asked: Iterable[Asked]) -> str:

@@ -170,13 +170,13 @@ class WorkflowPlan:
     def acquire_settings(self, wildcards: Any) -> str:
         """Return what to take of an existing dataset: ``{"layout": …, "splits": [names]}``."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
-        taken = {"layout": dataset["layout"], "splits": list(dataset["splits"])}
+        taken = {"layout": dataset["layout"], "splits": sorted(dataset["splits"])}
         return canonical({**taken, **_slice(dataset, *keys)})
 
     def prepare_settings(self, wildcards: Any) -> str:
         """Return the settings of a dataset's tables."""
         dataset, layout = self._dataset(wildcards), self._layout(wildcards)
-        split = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
+        split = {"splits": sorted(dataset["splits"]), "test_share": dataset["test_share"]}
         canvas = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
         return canonical({**split, **canvas, **_slice(dataset, *layout.prepare_keys)})
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes, write_text
-from eyechart.core.links import link_files
+from eyechart.core.links import link_files, readable
 from eyechart.core.step import Json, command
 from eyechart.data.layouts.base import check_output
 from eyechart.data.own import entries as own
@@ -95,9 +95,9 @@ class Located:
         data = content(value, where)
         if isinstance(data, bytes):
             return name_of(data, split, where)
-        name = locate(data, self.base, where)
-        self.files[name] = self.base / name
-        return name
+        path = locate(data, self.base, where)
+        self.files[readable(path)] = self.base / path
+        return readable(path)
 
 
 class ImageFolder(Located):
@@ -115,7 +115,7 @@ class ImageFolder(Located):
         if isinstance(data, bytes) and not (self.folder / name).exists():
             write_bytes(self.folder / name, data)
         elif len(self.files) > known:
-            link_files(self.base, self.folder, [Path(name)])
+            link_files(self.base, self.folder, [self.files[name].relative_to(self.base)])
         return name
 
 

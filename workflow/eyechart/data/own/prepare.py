@@ -130,9 +130,7 @@ def item_rows(
 
 def split_of(dataset: str, seed: int, test_share: float) -> Split:
     """Return the function that divides groups, given the stratum of each."""
-    return partial(
-        preparation.stratified_split, dataset=dataset, seed=seed, test_share=test_share
-    )
+    return partial(preparation.stratified_split, dataset=dataset, seed=seed, test_share=test_share)
 
 
 def strata_of(entries: list[OwnEntry], rows: list[Row]) -> dict[str, tuple[str, ...]]:

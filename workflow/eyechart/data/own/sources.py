@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
+from eyechart.core.links import readable
 from eyechart.data.own.entries import (
     Mapping,
     OwnEntry,
@@ -77,7 +78,10 @@ def _folder(path: Path) -> list[RowSource]:
             f"{path}: no images in this folder, expected files that end in "
             f"{', '.join(IMAGE_SUFFIXES)}"
         )
-    records = [Record(str(path / name), {"image": [name], "item_id": name}) for name in names]
+    records = [
+        Record(readable(str(path / name)), {"image": [name], "item_id": readable(name)})
+        for name in names
+    ]
     return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]
 
 

@@ -68,7 +68,7 @@ class Survey:
                 f"fewer than two answers are in at least {folds} (probing.folds) of its "
                 f"{sum(counts.values())} rows"
             )
-        if test_share is not None and math.ceil(rows * test_share) < FEWEST_TESTED:
+        if test_share is not None and rows * test_share < FEWEST_TESTED:
             return (
                 f"{rows} rows, of which a share of {test_share:g} is tested (test_share), expected "
                 f"at least {math.ceil(FEWEST_TESTED / test_share)}"

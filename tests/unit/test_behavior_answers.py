@@ -312,3 +312,14 @@ def test_thirty_choices_are_scored_as_texts_and_refused_as_letters(project, tmp_
             project.answer(
                 tmp_path, many, conditions=["sighted"], prompt="{question} {options}", **changes
             )
+
+
+def test_a_mark_of_images_in_a_question_is_text(project, tmp_path):
+    asked = [
+        item(f"m{n}", ["p000"], ["a picture", "a table"]) | {"prompt": text}
+        for n, text in enumerate(["What is the tag <image>?", "Is </s> written?", "What is it?"])
+    ]
+    rows = project.answer(tmp_path, asked, conditions=["sighted"])["sighted"]
+    assert [row["prompt"] for row in rows] == [one["prompt"] for one in asked]
+    assert all(np.isfinite(row["log_probability"]).all() for row in rows)
+    assert rows[0]["log_probability"] != rows[2]["log_probability"]

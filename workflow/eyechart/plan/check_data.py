@@ -141,12 +141,21 @@ def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
 
 
 def answers(plan: WorkflowPlan) -> str:
-    """Return in a sentence which models answer which datasets."""
-    runs: dict[str, list[str]] = {}
-    for model, dataset in plan.behavior.runs():
-        runs.setdefault(dataset, []).append(model)
-    told = [f"{dataset} is answered by {', '.join(models)}" for dataset, models in runs.items()]
-    return f"{'; '.join(told)}." if told else "No dataset is answered."
+    """Return in sentences which models answer which datasets, and what encoders are not asked."""
+    told = []
+    for dataset in plan.behavior.datasets:
+        models = [m for m, d in plan.behavior.runs() if d == dataset]
+        told.append(f"{dataset} is answered by {', '.join(models) or 'no model'}.")
+        encoders = [m for m in models if plan.specs[m].kind == "encoder"]
+        if layout_of(plan.config, dataset).own_tasks and encoders:
+            items, _ = rows_of(dataset, plan.config["datasets"][dataset], plan.config["seed"])
+            several = sum(len(item["images"]) > 1 for item in items)
+            if several:
+                told.append(
+                    f"{several} of its {len(items)} items have several images and are not asked of "
+                    f"{', '.join(encoders)}."
+                )
+    return "\n".join(told)
 
 
 @command

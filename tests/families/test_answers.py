@@ -270,3 +270,19 @@ def test_choices_share_the_branches_that_they_begin_with():
     assert branches([[1, 2, 3], [1, 2, 4], [1, 9]]) == [[1, 2]]
     assert branches([[1, 2, 3], [4, 5]]) == [[1, 2], [4]]
     assert branches([]) == [[]]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_marks_and_special_tokens_in_a_question_are_text(name, loaded):
+    adapter = loaded(name)
+    image = adapter.prepare_image(pixels(1)[0])
+    marks = [t for t in adapter.tokenizer.all_special_tokens if not t[0].isalnum()]
+    marks.append(str(getattr(adapter.processor, "image_token", "<image>")))
+    plain = adapter.row("what is it ?", [image]).ids
+    ids = adapter.image_marker_ids()
+    for mark in marks:
+        question = adapter.as_text(f"what is {mark} it ?")
+        assert question in (f"what is {mark[0]} {mark[1:]} it ?", f"what is {mark} it ?")
+        row = adapter.row(question, [image]).ids
+        assert sum(i in ids for i in row) == sum(i in ids for i in plain), mark
+    assert adapter.as_text("a < b, [sic] & </html>?") == "a < b, [sic] & </html>?"

@@ -1,15 +1,12 @@
 """An item that the model's own code cannot take has no row in any condition, and is listed."""
 
-import json
-
-import pyarrow.parquet as pq
 import pytest
 import transformers
 from test_behavior_answers import ROWS, Asker, item
 
 from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.tables.responses import DROPPED
+from eyechart.tables.responses import read_left_out
 
 CONDITIONS = ["sighted", "blank", "noise", "swapped"]
 
@@ -33,7 +30,7 @@ def refuse(monkeypatch, *heights):
 
 
 def listed(path):
-    return json.loads(pq.read_schema(path).metadata[DROPPED])
+    return read_left_out(path)
 
 
 def ids(rows):
@@ -65,18 +62,17 @@ def test_a_prompt_that_cannot_be_used_costs_its_item_alone(project, tmp_path, mo
     whole = LanguageAdapter.row
 
     def row(self, prompt, images):
-        if "<image>" in prompt:
-            raise UserError("prompt holds '<image>', the placeholder of an image")
+        if "odd" in prompt:
+            raise UserError("the prompt is odd")
         return whole(self, prompt, images)
 
     monkeypatch.setattr(LanguageAdapter, "row", row)
-    rows = [*ROWS, item("m", ["p001"], ["red", "the"], prompt="what is <image>")]
+    rows = [*ROWS, item("m", ["p001"], ["red", "the"], prompt="what is odd")]
     found = project.answer(tmp_path, rows, conditions=["sighted", "blank"])
     for condition in ("sighted", "blank"):
         assert ids(found[condition]) == [("a", 0), ("b", 0), ("c", 0), ("e", 0)]
         (lost,) = listed(tmp_path / f"{condition}.parquet").items()
-        assert lost == ("m", "prompt 'what is <image>': prompt holds '<image>', the placeholder of "
-                        "an image")  # fmt: skip
+        assert lost == ("m", "prompt 'what is odd': the prompt is odd")
 
 
 @pytest.mark.parametrize("model", ["llava", "clip"])

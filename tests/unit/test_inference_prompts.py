@@ -170,8 +170,18 @@ def test_swapping_keeps_the_number_of_pictures_and_never_shows_ones_own() -> Non
     found = swap(items(sets), 3)
     assert found["i0"] == ("d", "e")
     assert found["i2"] == ("a", "b")
-    with pytest.raises(UserError, match="no item of another group"):
-        swap(items([("g0", ["a"], "t"), ("g1", ["a"], "t")]), 3)
+    lone = swap(items([("g0", ["a", "b"], "t"), ("g1", ["c"], "t"), ("g2", ["d"], "t")]), 3)
+    assert set(lone["i0"]) == {"c", "d"}, "no other item has two pictures"
+
+
+@pytest.mark.parametrize(
+    "sets", [[("g", ["a"], "t")], [("g", ["a"], "t"), ("h", ["a"], "t")], [("g", ["a"], "t")] * 2]
+)
+def test_where_an_item_has_no_other_picture_swapping_does_not_apply(sets, project) -> None:
+    assert swap(items(sets), 3) is None
+    builder = StimulusBuilder(items(sets), {"a": "a.png"}, 3)
+    assert builder.stimuli("swapped") == []
+    assert len(builder.stimuli("sighted")) == len(sets)
 
 
 def test_without_pictures_nothing_is_swapped_or_blanked(project) -> None:

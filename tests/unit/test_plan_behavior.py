@@ -204,18 +204,6 @@ def test_a_search_depends_on_its_own_vectors_alone(config: dict[str, Any]) -> No
     assert mining(config, similar=0.5).settings(pair) != mining(config).settings(pair)
 
 
-def test_own_files_are_watched_and_those_of_official_layouts_are_not(
-    config: dict[str, Any], tmp_path: Path
-) -> None:
-    (tmp_path / "a.csv").write_text("image\n")
-    own = {"layout": "table", "source": "local", "splits": ["all"], "path": str(tmp_path)}
-    config["datasets"]["mine"] = own
-    config["datasets"]["real"] = {**own, "layout": "clevr"}
-    exam = WorkflowPlan(config, configuration.read_specs())
-    assert exam.own_files(SimpleNamespace(dataset="mine")) == [str(tmp_path / "a.csv")]
-    assert exam.own_files(SimpleNamespace(dataset="real")) == []
-
-
 def test_a_dataset_that_leaves_nothing_to_train_probes_on_is_refused(
     config: dict[str, Any],
 ) -> None:

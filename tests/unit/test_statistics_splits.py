@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from eyechart.core.errors import UserError
-from eyechart.statistics.splits import check_split, grouped_folds
+from eyechart.statistics.splits import check_groups, grouped_folds, usable
 
 
 def _examples(n=300, k=4, seed=0):
@@ -42,31 +42,36 @@ def test_folds_follow_names_not_row_order_and_change_with_the_seed():
     assert (grouped_folds(groups, y, 5, 8, "t") != fold).any()
 
 
-def _check(y, groups, train, folds=3):
-    classes = [f"c{i}" for i in range(int(max(y)) + 1)]
-    check_split(np.array(y), classes, np.array(groups), np.array(train), folds=folds, where="f: t")
-
-
-GROUPS = list("aabbccddeeff")
-TRAIN = [True] * 8 + [False] * 4
+GROUPS = np.array(list("aabbccddeeffgghhiijj"))
+TRAIN = np.arange(20) < 10
 
 
 @pytest.mark.parametrize(
-    ("y", "groups", "train", "sentence"),
+    ("labels", "train", "sentence"),
     [
-        ([0, 1] * 6, GROUPS, [False] * 12, "the training part is empty"),
-        ([0, 1] * 6, GROUPS, [True] * 12, "the test part is empty"),
-        ([0, 1] * 6, [*"aabbccddaaff"], TRAIN, "group 'a' is in training and test"),
-        ([0] * 12, GROUPS, TRAIN, "a single class 'c0'"),
-        ([0] * 8 + [0, 1] * 2, GROUPS, TRAIN, "class 'c1' is absent from training"),
-        ([0] * 6 + [1] * 6, GROUPS, TRAIN, "class 'c1' has 2 training examples"),
-        ([0, 1] * 6, [*"aaaabbbbeeff"], TRAIN, "2 training groups, expected at least 3"),
+        ("", TRAIN[:0], "no class is in at least 3 training groups"),
+        ("a" * 20, TRAIN, "only one class is in at least 3 training groups"),
+        ("ab" * 10, np.arange(20) < 12, "4 groups in the test part, expected at least 5"),
+        ("ab" * 10, TRAIN, ""),
     ],
 )
-def test_a_split_that_cannot_be_probed_is_refused_in_one_sentence(y, groups, train, sentence):
-    with pytest.raises(UserError, match=f"^f: t: {sentence}"):
-        _check(y, groups, train)
+def test_a_split_that_cannot_be_probed_is_refused_in_one_sentence(labels, train, sentence):
+    found = usable(np.array(list(labels), np.str_), GROUPS[: len(labels)], train, folds=3).refusal
+    assert found.startswith(sentence)
+    assert bool(found) == bool(sentence)
 
 
-def test_a_sound_split_is_accepted():
-    _check([0, 1] * 6, GROUPS, TRAIN)
+def test_classes_in_fewer_training_groups_than_folds_are_left_out_and_counted():
+    labels = np.array(list("ab" * 10))
+    labels[[4, 5, 6, 7]] = "c"  # four examples in two groups of the training part
+    labels[12] = "d"  # only in the test part
+    found = usable(labels, GROUPS, TRAIN, 3)
+    assert found.kept.tolist() == [label in "ab" for label in labels]
+    assert found.left_out == {"c": 4, "d": 1}
+    assert found.refusal == ""
+
+
+def test_a_group_in_both_parts_is_refused():
+    check_groups(GROUPS, TRAIN, "f: t")
+    with pytest.raises(UserError, match=r"^f: t: group 'e' is in training and test \(1 such\)"):
+        check_groups(GROUPS, np.arange(20) < 9, "f: t")

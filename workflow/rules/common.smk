@@ -66,9 +66,11 @@ configuration.put_own_python_first()
 
 # Snakemake drops PYTHONPATH in conda jobs, and sets OMP_NUM_THREADS to a rule's threads after it
 # scaled them down to --cores; the bytes of results must not depend on --cores.
+# Braces in the project's own path are doubled: Snakemake formats the prefix.
+QUOTED = shlex.quote(CODE).replace("{", "{{").replace("}", "}}")
 shell.prefix(
     "set -euo pipefail; "
-    f"export PYTHONPATH={shlex.quote(CODE)} OMP_NUM_THREADS={config['threads']}; "
+    f"export PYTHONPATH={QUOTED} OMP_NUM_THREADS={config['threads']}; "
 )
 
 # A param of every rule whose results depend on library versions and thread counts. Rules that load a
@@ -96,7 +98,7 @@ wildcard_constraints:
     dataset=PLAN.dataset_pattern(),
     split="[a-zA-Z0-9_]+",
     scope="image|item",
-    task="[a-z0-9_]+",
+    task=r"[^/.]+",
     shard=r"\d{3}",
     part=r"\d{3}",
     look=r"\d+",

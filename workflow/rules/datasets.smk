@@ -88,7 +88,7 @@ rule write_drawn:
 
 rule acquire_local:
     input:
-        own=PLAN.own_files,
+        own=PLAN.own.files,
     output:
         paths.RECEIPT.rule(),
     log:
@@ -109,6 +109,7 @@ rule acquire_local:
         root=subpath(output[0], parent=True),
         source=lookup("datasets/{dataset}/path", within=config),
         settings=PLAN.acquire_settings,
+        other_files=PLAN.own.other_files,
         step=PLAN.step("local_step"),
         code=PLAN.code_of_step("local_step"),
     message:

@@ -56,7 +56,7 @@ class Tracer:
         (variant,) = self.style.variants(item)
         with usable(f"item {item['item_id']!r}", adapter.spec.checkpoint):
             prepared = [adapter.prepare_image(image) for image in images]
-            row = adapter.row(variant.prompt, prepared)
+            row = adapter.row(adapter.as_text(variant.prompt), prepared)
         begun, words = deciding([adapter.answer_ids(row, text) for text in variant.scored])
         hidden: dict[str, Tensor] = {}
         paths = {path: address for address, path in self.blocks.items()}

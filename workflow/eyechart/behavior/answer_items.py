@@ -23,11 +23,10 @@ before, and the model is loaded only if something is still undecided.
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import ANSWERS, DROPPED
+from eyechart.tables.responses import ANSWERS, joined_responses
 
 logger = logging.getLogger(__name__)
 
@@ -71,15 +70,40 @@ class ItemAnswerer:
         builder: StimulusBuilder,
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
-        self.settings, self.builder = settings, builder
+        self.settings, self.given = settings, builder
         self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
         self.lost: dict[str, str] = {}  # items that the model's own code cannot take, and why
+
+    @cached_property
+    def builder(self) -> StimulusBuilder:
+        """The images of the items that can be asked of the model."""
+        for item, reason in self.left_out.items():
+            logger.warning("item %r is not asked: %s", item, reason)
+        return self.given.without(self.left_out)
+
+    @cached_property
+    def left_out(self) -> dict[str, str]:
+        """Why the other items cannot be asked of it, by item."""
+        items = self.given.items
+        if not isinstance(self.adapter, LanguageAdapter):
+            towers, how = ask_encoder.two_towers(self.adapter), self.settings
+            texts = partial(ask_encoder.texts, statement=how.statement, caption=how.caption)
+            return {
+                i["item_id"]: w for i in items if (w := ask_encoder.refusal(towers, i, texts(i)))
+            }
+        most = self.adapter.MAX_IMAGES_PER_PROMPT
+        counts = {item["item_id"]: len(item["images"]) for item in items}
+        found = {item: n for item, n in counts.items() if most and n > most}
+        return {item: f"{n} images, {most} can be shown at once" for item, n in found.items()}
 
     def rows(self, condition: str) -> list[dict[str, Any]]:
         """Return the sorted rows of a condition; none if the model does not support it."""
         if condition == "no_image" and not getattr(self.adapter, "ACCEPTS_TEXT_ONLY", False):
             family = self.adapter.spec.family
             logger.warning("%s: no rows, family %s needs an image", condition, family)
+            return []
+        if not self.builder.stimuli(condition):
+            logger.warning("%s: no rows, an item has no images of another group", condition)
             return []
         if isinstance(self.adapter, LanguageAdapter):
             rows = list(self._read(self.adapter, condition))
@@ -126,7 +150,7 @@ class ItemAnswerer:
             text = "%s: does not apply to %d of %d items, whose images are the same"
             logger.warning(text, condition, count - len(shown), count)
         matches = [
-            ask_encoder.MatchRequest.of(item, item["form"], stimuli, statement, caption)
+            ask_encoder.MatchRequest(stimuli, ask_encoder.texts(item, statement, caption))
             for item, stimuli, _ in shown
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
@@ -214,17 +238,6 @@ def row_of(
     }
 
 
-def write_joined(
-    path: Path, found: Sequence[pa.Table], note: dict[bytes, str], lost: dict[str, str]
-) -> None:
-    """Write the rows of this look and the one before; the metadata list the items left out."""
-    for table in found[1:]:
-        lost = json.loads((table.schema.metadata or {}).get(DROPPED, b"{}")) | lost
-    told = {DROPPED: json.dumps(lost, sort_keys=True, ensure_ascii=False)} if lost else {}
-    joined = pa.concat_tables([one.replace_schema_metadata(note | told or None) for one in found])
-    write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
-
-
 @command
 def main(
     *,
@@ -259,13 +272,15 @@ def main(
         examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
     rows = {path: examiner.rows(path.stem) if examiner else [] for path in outputs}
     lost = examiner.lost if examiner else {}
+    left = {**examiner.left_out, **lost} if examiner else {}
     for item, why in lost.items():  # from all conditions, which are compared on the same items
         logger.warning("item %r is left out: %s", item, why)
     for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
         own = [whose | row for row in rows[path] if row["item_id"] not in lost]
-        found = [pa.Table.from_pylist(own, ANSWERS), *([read_table(before)] if before else [])]
-        write_joined(path, found, note, lost)
+        tables = [pa.Table.from_pylist(own, ANSWERS.with_metadata(note or None))]
+        tables += [read_table(before)] if before else []
+        write_table(path, joined_responses(tables, left))
 
 
 if __name__ == "__main__":

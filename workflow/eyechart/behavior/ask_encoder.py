@@ -27,6 +27,7 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.two_towers import TwoTowers
 
+WHICH_IMAGE = "which_image"  # the form of items that ask which image a statement is about
 PREFETCH = 2  # batches of images prepared ahead of the model
 
 T = TypeVar("T")
@@ -39,40 +40,30 @@ class MatchRequest:
     stimuli: tuple[Stimulus, ...]
     texts: tuple[str, ...]
 
-    @classmethod
-    def of(
-        cls,
-        item: Item,
-        form: str | None,
-        stimuli: tuple[Stimulus, ...],
-        statement: str,
-        caption: str,
-    ) -> MatchRequest:
-        """Return the images and texts to compare for an item; none for an open item.
 
-        Parameters
-        ----------
-        form : ``which_image`` or None, from the item's meta
-        statement, caption : templates of the text, with the fields ``{question}`` and ``{choice}``,
-            and with the field ``{statement}``
+def texts(item: Item, statement: str, caption: str) -> tuple[str, ...]:
+    """Return the texts that an item's images are compared with: one per choice, or a statement.
 
-        Raises
-        ------
-        UserError
-            If the number of images does not match the item's form.
-        """
-        choices = item["choices"]
-        which = form == "which_image"
-        expected = len(choices) if which else 1
-        if len(stimuli) != expected:
-            raise UserError(
-                f"item {item['item_id']!r}: {len(stimuli)} images, but an encoder compares "
-                f"{expected} with its text{'' if which else 's'}"
-            )
-        if which:
-            return cls(stimuli, (caption.format(statement=item["prompt"]),))
-        asked = item["prompt"]
-        return cls(stimuli, tuple(statement.format(question=asked, choice=c) for c in choices))
+    Parameters
+    ----------
+    statement, caption : templates of the text, with the fields ``{question}`` and ``{choice}``, and
+        with the field ``{statement}``, for items that ask which image a statement is about
+    """
+    asked = item["prompt"]
+    if item["form"] == WHICH_IMAGE:
+        return (caption.format(statement=asked),)
+    return tuple(statement.format(question=asked, choice=c) for c in item["choices"])
+
+
+def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
+    """Return why an encoder cannot be asked an item, in a few words; empty if it can."""
+    expected = len(item["choices"]) if item["form"] == WHICH_IMAGE else 1
+    if len(item["images"]) != expected:
+        return f"{len(item['images'])} images, an encoder compares {expected} with its texts"
+    longest = max(adapter.count_tokens(texts)) if texts else 0
+    if longest > adapter.most_tokens:
+        return f"its text is longer than the {adapter.most_tokens} tokens that are read"
+    return ""
 
 
 def answer(

@@ -116,7 +116,9 @@ class PromptAnswerer:
         """Return a request's script; None if the model's own code cannot take the prompt."""
         try:
             with self.tokenizing, usable(f"prompt {asked.prompt!r}", self.adapter.spec.checkpoint):
-                row = self.adapter.row(asked.prompt, [images[s] for s in asked.stimuli])
+                row = self.adapter.row(
+                    self.adapter.as_text(asked.prompt), [images[s] for s in asked.stimuli]
+                )
                 most = self.most if asked.wants_text else None
                 return script(self.adapter, row, asked.scored, most)
         except UnusableError as error:

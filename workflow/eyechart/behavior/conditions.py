@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ WHITE = (255, 255, 255)
 
 Item = dict[str, Any]  # a row of items.parquet
 Images = tuple[str, ...]
-Shown = tuple[str, Images]  # a group, and the images of one of its items
+Set = tuple[str, Images]  # a group, and the images of one of its items
 
 
 @dataclass(frozen=True, order=True)
@@ -66,6 +66,9 @@ class Stimulus:
         return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+Shown = tuple[tuple[Stimulus, ...], list[str]]  # images as shown, and ids of the dataset's own
+
+
 class StimulusBuilder:
     """Chooses the images of items under each condition.
 
@@ -92,12 +95,23 @@ class StimulusBuilder:
         self.items, self.paths, self.seed, self.pool = items, paths, seed, pool or items
         self.sizes = dict(sizes or {})
 
-    def stimuli(self, condition: str) -> list[tuple[tuple[Stimulus, ...], list[str]]]:
-        """Return, for each item, its images and the ids of those that are of the dataset."""
+    def without(self, left_out: Container[str]) -> StimulusBuilder:
+        """Return the same without some items, by their ids."""
+        items = [item for item in self.items if item["item_id"] not in left_out]
+        pool = [item for item in self.pool if item["item_id"] not in left_out]
+        return StimulusBuilder(items, self.paths, self.seed, pool)
+
+    def stimuli(self, condition: str) -> list[Shown]:
+        """Return, for each item, its images and the ids of those that are of the dataset.
+
+        Empty if the condition does not apply: an item has no other images to swap with.
+        """
         if condition in ("sighted", "swapped"):
             others = swap(self.pool, self.seed) if condition == "swapped" else {}
-            shown = [others.get(item["item_id"], tuple(item["images"])) for item in self.items]
-            return [(tuple(self._stimulus(i) for i in images), list(images)) for images in shown]
+            if others is None:
+                return []
+            seen = [others.get(item["item_id"], tuple(item["images"])) for item in self.items]
+            return [(tuple(self._stimulus(i) for i in images), list(images)) for images in seen]
         made = {"blank": self._white, "noise": self._noise}
         if condition == "no_image":
             return [((), []) for _ in self.items]
@@ -124,37 +138,42 @@ class StimulusBuilder:
         return self.sizes[image]
 
 
-def swap(items: Sequence[Item], seed: int) -> dict[str, Images]:
+def swap(items: Sequence[Item], seed: int) -> dict[str, Images] | None:
     """Return each item's replacement images, by item id; items without images are left out.
 
     Sets of images are listed group by group, in seeded order, and shifted by the size of the
     largest group: each set then replaces exactly one other, and none of its own group. If one group
     has more than half of all sets, this is impossible, and a set is drawn for each that would get
-    one of its own group.
-
-    Raises
-    ------
-    UserError
-        If no item of another group has the same number of images.
+    one of its own group: of the same task if there is one, else of as many images, else any images
+    of other groups. None if some item has no replacement at all.
     """
-    pools: dict[tuple[str, int], set[Shown]] = defaultdict(set)
-    alike: dict[int, set[Shown]] = defaultdict(set)
+    pools: dict[tuple[str, int], set[Set]] = defaultdict(set)
+    alike: dict[int, set[Set]] = defaultdict(set)
     asked = [
         (i["item_id"], i["task"], (i["group"], tuple(i["images"]))) for i in items if i["images"]
     ]
     for _, task, own in asked:
         pools[task, len(own[1])].add(own)
         alike[len(own[1])].add(own)
+    single: list[Set] = sorted({(own[0], (image,)) for _, _, own in asked for image in own[1]})
     found = {
-        (task, count): _others(pool, alike[count], randomness.dice("swap", seed, task, count))
+        (task, count): _others(
+            pool, alike[count], single, randomness.dice("swap", seed, task, count)
+        )
         for (task, count), pool in pools.items()
     }
-    return {item: found[task, len(own[1])][own] for item, task, own in asked}
+    chosen = {item: found[task, len(own[1])][own] for item, task, own in asked}
+    return chosen if all(chosen.values()) else None
 
 
-def _others(pool: set[Shown], spare: set[Shown], dice: random.Random) -> dict[Shown, Images]:
-    """Return a replacement for each set of a pool, from the pool or else from the spare sets."""
-    by_group: dict[str, list[Shown]] = defaultdict(list)
+def _others(
+    pool: set[Set], spare: set[Set], single: list[Set], dice: random.Random
+) -> dict[Set, Images]:
+    """Return a replacement for each set of a pool, from the pool or else from the spare sets.
+
+    A set that has none of either gets as many ``single`` images, or nothing.
+    """
+    by_group: dict[str, list[Set]] = defaultdict(list)
     for own in sorted(pool):
         by_group[own[0]].append(own)
     groups = list(by_group)
@@ -166,15 +185,15 @@ def _others(pool: set[Shown], spare: set[Shown], dice: random.Random) -> dict[Sh
         other = laid[(n + step) % len(laid)]
         if not _differ(own, other):
             ways = [[o for o in sorted(some) if _differ(own, o)] for some in (pool, spare)]
-            if not any(ways):
-                raise UserError(
-                    f"swapped: no item of another group than {own[0]!r} has {len(own[1])} "
-                    f"image(s) other than {', '.join(own[1])}"
-                )
-            other = dice.choice(ways[0] or ways[1])
+            images = [o[1][0] for o in single if _differ(own, o)]
+            if any(ways):
+                other = dice.choice(ways[0] or ways[1])
+            else:
+                count = len(own[1])
+                other = ("", tuple(dice.sample(images, count)) if len(images) >= count else ())
         found[own] = other[1]
     return found
 
 
-def _differ(own: Shown, other: Shown) -> bool:
+def _differ(own: Set, other: Set) -> bool:
     return own[0] != other[0] and not set(own[1]) & set(other[1])

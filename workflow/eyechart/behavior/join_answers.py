@@ -11,10 +11,9 @@ Writes one table per condition, which is named after it.
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from eyechart.core.step import Paths, command
 from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.responses import joined_responses
 
 
 @command
@@ -22,10 +21,7 @@ def main(*, parts: list[Path], so_far: Paths, outputs: list[Path]) -> None:
     """Write one table per condition."""
     for path in outputs:
         own = [part for part in [*parts, *so_far] if part.stem == path.stem]
-        found = [read_table(part) for part in own]
-        note = found[0].schema.metadata  # of the look, the same in all its parts
-        joined = pa.concat_tables([one.replace_schema_metadata(note) for one in found])
-        write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+        write_table(path, joined_responses([read_table(part) for part in own]))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ from eyechart.behavior import metrics, open_metrics
 from eyechart.behavior.distributions import distributions
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
-from eyechart.statistics.resample import Measure, Resampled, Sums
+from eyechart.statistics.intervals import FEW, share_interval
+from eyechart.statistics.resample import Measure, Resampled, Sums, mean
 from eyechart.statistics.testing import benjamini_hochberg, mcnemar_exact
 from eyechart.tables.parquet import write_table
 from eyechart.tables.read_responses import SIGHTED, read_answers, read_items
@@ -113,14 +114,23 @@ def compare(here: Measure, sighted: Measure, asked: AnsweredItems, members: np.n
 
 
 def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled: Resampled) -> Row:
-    """Return the row of a metric over the items of a task; empty if no item counts."""
+    """Return the row of a metric over the items of a task; empty if no item counts.
+
+    With few groups shares have the interval that keeps its coverage, other metrics have none.
+    """
     own = members[measure.unit]
     unit = measure.unit[own]
     if not len(unit):
         return {}
     sums = measure.sums[own]
     place = np.cumsum(members) - 1  # index of an item among the task's
-    low, high = resampled.interval(sums, place[unit], measure.of, measure.norm)
+    groups = asked.group[unit]
+    if len(np.unique(groups)) >= FEW:
+        low, high = resampled.interval(sums, place[unit], measure.of, measure.norm)
+    elif measure.of is mean and np.asarray(sums)[:, 0].max() <= 1:
+        low, high = share_interval(np.asarray(sums)[:, 0], groups)
+    else:
+        low, high = None, None
     chance = None if measure.chance is None else _value(measure, measure.chance[own])
     return {
         "metric": measure.metric,
@@ -129,7 +139,7 @@ def _row(measure: Measure, asked: AnsweredItems, members: np.ndarray, resampled:
         "ci_high": high,
         "chance": chance,
         "n": len(unit),
-        "groups": len(np.unique(asked.group[unit])),
+        "groups": len(np.unique(groups)),
         "against": measure.against,
     }
 

@@ -1,5 +1,6 @@
 """Symbolic links to the user's own files."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,13 +11,13 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
     """Link every file of a folder under ``root``; nothing is copied.
 
     Files are linked, not folders, so that a later atomic write under ``root`` replaces a link and
-    never the user's own file. If the folder is ``root`` itself, nothing is done. Raise a UserError
-    if a real file is in the place of a link.
+    never the user's own file; a link has a :func:`readable` name. If the folder is ``root`` itself,
+    nothing is done. Raise a UserError if a real file is in the place of a link.
     """
     if top.resolve() == root.resolve():
         return
     for file in files:
-        path = root / file
+        path = root / readable(file.as_posix())
         if path.is_symlink():
             path.unlink()
         elif path.exists():
@@ -26,3 +27,8 @@ def link_files(top: Path, root: Path, files: Iterable[Path]) -> None:
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.symlink_to((top / file).resolve())
+
+
+def readable(name: str) -> str:
+    """Return a file name as text for tables and links: bytes that are not UTF-8 as escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -18,19 +18,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError
+from eyechart.data.image_formats import ENDINGS
 
-# The formats that are read, judged by content, and the endings of such files. Others are refused:
-# their decoders are little used, and that of EPS runs a program that the file contains
-ENDINGS = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".mpo"),  # a JPEG of a phone or a stereo camera, with further images behind it
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pbm"),
-}
 _DECODERS = [name for name in ENDINGS if name != "MPO"]  # the decoder of JPEG opens it
 MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
@@ -86,6 +75,15 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
 def open_image(path: Path) -> Image.Image:
     """Return an image as 8-bit RGB; raise a UserError if it is missing, truncated or too large."""
     return decode(path)[0]
+
+
+def is_readable(path: Path) -> bool:
+    """Return whether an image is there and complete."""
+    try:
+        decode(path)
+    except UnreadableError:
+        return False
+    return True
 
 
 def decode(source: Path | bytes, where: object = None, hint: str = "") -> tuple[Image.Image, str]:

@@ -66,6 +66,26 @@ def group_split(group: str, dataset: str, seed: int, test_share: float) -> str:
     return "test" if draw < test_share else "train"
 
 
+def stratified_split(
+    strata: dict[str, tuple[str, ...]], dataset: str, seed: int, test_share: float
+) -> Divide:
+    """Return the function that maps a group to ``train`` or ``test``, alike in every stratum.
+
+    Groups are sorted by stratum, within one in an order drawn by the seed, and every so many of
+    them is tested. So each stratum gives its share of test groups, up to one, and so do all.
+
+    Parameters
+    ----------
+    strata : the stratum of every group, such as its rarest label
+    """
+    order = sorted(strata, key=lambda g: (strata[g], seed_for("group_split", dataset, seed, g)))
+    start = seed_for("group_split", dataset, seed) / 2**63  # uniform in [0, 1)
+    ends = [int(n * test_share + start) for n in range(len(order) + 1)]
+    tested = [after > before for before, after in pairwise(ends)]
+    parts = dict(zip(order, ("test" if test else "train" for test in tested), strict=True))
+    return parts.__getitem__
+
+
 def divider(args: Preparation) -> Divide:
     """Return the function that maps a group to ``train`` or ``test``."""
     share = args.settings["test_share"]

@@ -1,4 +1,9 @@
-"""Read tables that come with images: CSV, JSON Lines, Parquet, Arrow; a row knows its location."""
+"""Read tables that come with images: CSV, JSON Lines, Parquet, Arrow; a row knows its location.
+
+Snakemake imports this when it reads the rules, so pyarrow is imported where it is used.
+"""
+
+from __future__ import annotations
 
 import csv
 import io
@@ -6,12 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyechart.core.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
@@ -26,7 +31,7 @@ class Record(NamedTuple):
 
 Rows = Callable[[list[str]], Iterator[Record]]  # takes the wanted columns
 Reader = tuple[list[str], Rows]
-Batches = Callable[[Path, list[str]], Iterator[pa.RecordBatch]]
+Batches = Callable[[Path, list[str]], "Iterator[pa.RecordBatch]"]
 
 
 def read_csv(path: Path, delimiter: str = ",", strict: bool = True) -> list[Record]:
@@ -74,6 +79,8 @@ def read_parquet(paths: list[Path]) -> Reader:
 
     Either raises a UserError if a file is missing, truncated or damaged.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     return _open(paths, pq.read_schema, _parquet_batches)
 
 
@@ -212,6 +219,8 @@ def _open(paths: list[Path], schema_of: Callable[[Path], pa.Schema], batches: Ba
 
 @contextmanager
 def _whole(path: Path) -> Iterator[None]:
+    import pyarrow as pa  # noqa: PLC0415
+
     kind = "Arrow" if path.suffix == ".arrow" else "Parquet"
     try:
         yield
@@ -225,11 +234,15 @@ def _whole(path: Path) -> Iterator[None]:
 
 
 def _parquet_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     with pq.ParquetFile(path) as file:
         yield from file.iter_batches(batch_size=_ROWS, columns=columns)
 
 
 def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa  # noqa: PLC0415
+
     for batch in pa.ipc.open_stream(pa.memory_map(str(path))):
         wanted = batch.select(columns)
         for start in range(0, batch.num_rows, _ROWS):
@@ -237,6 +250,8 @@ def _arrow_batches(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _arrow_schema(path: Path) -> pa.Schema:
+    import pyarrow as pa  # noqa: PLC0415
+
     return pa.ipc.open_stream(pa.memory_map(str(path))).schema
 
 

@@ -145,7 +145,7 @@ class Preparer:
         """Tokenize a question; its images must have been prepared."""
         assert isinstance(self.adapter, LanguageAdapter)
         images = tuple(self.prepared[i] for i in question.images)
-        row = self.adapter.row(question.prompt, images)
+        row = self.adapter.row(self.adapter.as_text(question.prompt), images)
         located = images if question.row is not None else ()
         places = self.of_item.locate([p.size for p in located]) if located else {}
         shown = list(zip(question.images, (p.size for p in images), strict=True))

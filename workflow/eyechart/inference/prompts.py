@@ -45,9 +45,11 @@ class PromptStyle:
     def variants(self, item: dict[str, Any]) -> list[PromptVariant]:
         """Return an item's prompts, one per order; an open item has one, with nothing to score."""
         choices: list[str] = item["choices"]
-        if len(choices) > len(LETTERS):
+        lettered = self.choices == "letter" or "{options}" in self.prompt
+        if lettered and len(choices) > len(LETTERS):
             raise UserError(
-                f"item {item['item_id']!r}: {len(choices)} choices, at most {len(LETTERS)} letters"
+                f"item {item['item_id']!r}: {len(choices)} choices, at most {len(LETTERS)} "
+                "letters; leave {options} out of behavior.prompt to score the choices as text"
             )
         count = len(choices) or 1
         wanted = count if self.orders == "all" else min(int(self.orders), count)
@@ -58,7 +60,8 @@ class PromptStyle:
         shown = [choices[(place + order) % len(choices)] for place in range(len(choices))]
         options = " ".join(f"({a}) {text}" for a, text in zip(LETTERS, shown, strict=False))
         prompt = self.prompt.format(question=item["prompt"], options=options)
-        letters = [letter_of(choice, order, len(choices)) for choice in range(len(choices))]
+        named = range(len(choices) if len(choices) <= len(LETTERS) else 0)
+        letters = [letter_of(choice, order, len(choices)) for choice in named]
         by_letter = self.choices == "letter"
         scored = [f"({a})" for a in letters] if by_letter else choices
         return PromptVariant(

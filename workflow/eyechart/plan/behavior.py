@@ -226,13 +226,16 @@ class BehaviorPlan:
 
 
 def questions(config: Config, dataset: str) -> dict[str, Any]:
-    """Return the settings of a dataset's questions, with the scoring that null stands for.
+    """Return the settings of a dataset's questions, with what null stands for.
 
-    That is ``letter`` where the prompt shows lettered options, and else ``mean``.
+    The scoring is then ``letter`` where the prompt shows lettered options, and else ``mean``; the
+    items are those of the test part where a published dataset is probed, and else all.
     """
     found = {**config["behavior"], **config["behavior"]["by_dataset"].get(dataset, {})}
     lettered = "letter" if "{options}" in found["prompt"] else "mean"
-    return found | {"scoring": found["scoring"] or lettered}
+    own = layout_of(config, dataset).own_tasks
+    items = "all" if own or not config["datasets"][dataset]["tasks"] else "test"
+    return found | {"scoring": found["scoring"] or lettered, "items": found["items"] or items}
 
 
 def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:

@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from eyechart.data.own.survey import survey
 from eyechart.plan import paths
 from eyechart.plan.layout import Size
 from eyechart.plan.registry import layout_of
 
 UNKNOWN = 10_000  # images of a split that nobody counted
-TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".arrow")
 STALE = 4  # tables that hold so many times less than is expected are of another configuration
 
 
@@ -69,34 +69,14 @@ def _prepared(items: Path, images: Path, changed: tuple[int, ...]) -> Size:
 
 
 def _own(settings: dict[str, Any]) -> Size:
-    """Return the size of the user's own data, from the rows of its files."""
-    path = Path(settings["path"])
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    if settings["layout"] == "folder":
-        rows = len(files)
-    else:
-        tables = [f for f in files if f == path or f.suffix in TABLES]
-        rows = sum(_rows(file, file.stat().st_mtime_ns) for file in tables)
-    image = settings.get("columns", {}).get("image", "image")
-    shown = len(image) if isinstance(image, list) else 1
-    choices = len(settings.get("choices", ())) or Size.choices
-    return Size(images=rows * (shown + (shown > 1)), items=rows, choices=choices)
-
-
-@cache
-def _rows(path: Path, changed: int) -> int:
-    """Return at least as many rows as a table has; of one that cannot be read, its lines."""
-    try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq  # noqa: PLC0415
-
-            return int(pq.read_metadata(path).num_rows)
-        if path.suffix == ".arrow":
-            import pyarrow as pa  # noqa: PLC0415
-
-            with pa.memory_map(str(path)) as source:
-                return sum(batch.num_rows for batch in pa.ipc.open_stream(source))
-    except (ImportError, ValueError, OSError):  # the step that reads it says what is wrong
-        pass
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) + 1
+    """Return the size of the user's own data, from the rows of its table."""
+    found = survey(settings)
+    if found is None:
+        return Size(images=UNKNOWN, items=UNKNOWN)
+    return Size(
+        images=len(found.images),
+        items=found.rows,
+        choices=found.choices or 1,
+        open=found.open,
+        tasks=dict(found.asked),
+    )

@@ -40,8 +40,9 @@ class ExtractionPlan:
     def settings(self, wildcards: Any) -> str:
         """Return the settings of an extraction; for an encoder the prompt is a constant."""
         unread = {} if self.specs[wildcards.model].kind == "vlm" else {"prompt": "{question}"}
-        stored = self._stored(wildcards.dataset)
-        return canonical({**self.config["extraction"], **stored, **unread})
+        wanted = {**self.config["extraction"], **self._stored(wildcards.dataset)}
+        unordered = {key: sorted(wanted[key]) for key in ("addresses", "spans")}
+        return canonical({**wanted, **unordered, **unread})
 
     def regions(self, wildcards: Any) -> list[str]:
         """Return a dataset's region table if spans that are regions are extracted, or nothing."""

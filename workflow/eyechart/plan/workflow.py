@@ -6,7 +6,6 @@ every method with an argument ``wildcards`` once per job.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
@@ -34,6 +33,7 @@ from eyechart.plan.configuration import (
 from eyechart.plan.extraction import ExtractionPlan
 from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.layout import Layout
+from eyechart.plan.own import OwnPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.plan.registry import layout_of
 from eyechart.plan.verdict import VerdictPlan
@@ -50,7 +50,7 @@ class WorkflowPlan:
         """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
         stages = (self.extraction, self.behavior, self.readout, self.concepts, self.attention)
-        for stage in (*stages, self.interventions, self.verdict):
+        for stage in (self.own, *stages, self.interventions, self.verdict):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():
@@ -75,6 +75,11 @@ class WorkflowPlan:
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of all models."""
         return Checkpoints(self.config, self.specs)
+
+    @property
+    def own(self) -> OwnPlan:
+        """The user's own data."""
+        return OwnPlan(self.config)
 
     @property
     def extraction(self) -> ExtractionPlan:
@@ -171,13 +176,13 @@ class WorkflowPlan:
     def acquire_settings(self, wildcards: Any) -> str:
         """Return what to take of an existing dataset: ``{"layout": …, "splits": [names]}``."""
         dataset, keys = self._dataset(wildcards), self._layout(wildcards).acquire_keys
-        taken = {"layout": dataset["layout"], "splits": list(dataset["splits"])}
+        taken = {"layout": dataset["layout"], "splits": sorted(dataset["splits"])}
         return canonical({**taken, **_slice(dataset, *keys)})
 
     def prepare_settings(self, wildcards: Any) -> str:
         """Return the settings of a dataset's tables."""
         dataset, layout = self._dataset(wildcards), self._layout(wildcards)
-        split = {"splits": list(dataset["splits"]), "test_share": dataset["test_share"]}
+        split = {"splits": sorted(dataset["splits"]), "test_share": dataset["test_share"]}
         canvas = {**self.config["canvas"], **dataset.get("canvas", {})} if layout.regions else {}
         return canonical({**split, **canvas, **_slice(dataset, *layout.prepare_keys)})
 
@@ -189,7 +194,7 @@ class WorkflowPlan:
     def report_settings(self, *keys: str) -> str:
         """Return the named settings of the report, or all, with the seed and the split."""
         more = {"seed": self.config["seed"], "split": self.config["probing"]["split"]}
-        report = {**self.config["report"], **more}
+        report = {**self.config["report"], **more, "unprobed": self.own.unprobed}
         return canonical(_slice(report, *keys) if keys else report)
 
     def seed(self, wildcards: Any) -> int:
@@ -214,14 +219,6 @@ class WorkflowPlan:
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
         every = part_names(self.config, wildcards.dataset)
         return [paths.ACTIVATIONS.rule(**names, part=part) for part in every]
-
-    def own_files(self, wildcards: Any) -> list[str]:
-        """Return the files of the user's own data, so that a change in them is noticed."""
-        layout, path = self._layout(wildcards), Path(self._dataset(wildcards)["path"])
-        if not layout.own_tasks or not path.exists():  # the step reports a missing path better
-            return []
-        found = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-        return sorted(p.as_posix() for p in found)
 
     def manifest(self, wildcards: Any) -> str:
         """Return the manifest of the activations that a task is probed in."""

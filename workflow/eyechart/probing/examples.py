@@ -1,7 +1,7 @@
 """The examples of one task: ids, labels, groups and types, checked and sorted by id."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import torch
 
 from eyechart.core.errors import UserError, nearest
-from eyechart.statistics.splits import check_split
+from eyechart.statistics.splits import check_groups, usable
 from eyechart.tables import activations
 from eyechart.tables.items import LABEL, SPLIT_RULES
 from eyechart.tables.parquet import read_table
@@ -31,6 +31,10 @@ class Examples:
     groups, types : str, shape (n,)
     train : bool, shape (n,)
         True trains, False is tested.
+    left_out : dict of int
+        How many examples every class has that is in too few training groups. They are left out.
+    refusal : str
+        Why nothing can be probed; empty if it can.
     """
 
     ids: list[str]
@@ -39,6 +43,8 @@ class Examples:
     groups: np.ndarray
     types: np.ndarray
     train: np.ndarray
+    left_out: dict[str, int] = field(default_factory=dict)
+    refusal: str = ""
 
 
 def read_examples(
@@ -53,22 +59,20 @@ def read_examples(
 ) -> Examples:
     """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
 
-    Those with a ``dropped`` id, which have no activations, are left out.
+    Those with a ``dropped`` id, which have no activations, are left out, and so are those without a
+    label and those of classes that are too rare.
 
     Raises
     ------
     UserError
-        If the task is unknown, a label is missing, or the split cannot be probed
-        (see :func:`eyechart.statistics.splits.check_split`).
+        If the task is unknown, or a group is in training and test.
     """
     path, id_name = (items, "item_id") if scope == "item" else (images, "image_id")
     column, trains, tested = SPLIT_RULES[split]
+    table = read_table(path)
     if scope == "item":
-        table = read_table(path)
-        known = pc.unique(table["task"]).to_pylist()
-        label = "answer"
+        known, label = pc.unique(table["task"]).to_pylist(), "answer"
     else:
-        table = read_table(path)
         known = [n.removeprefix(LABEL) for n in table.column_names if n.startswith(LABEL)]
         label = LABEL + task
     if task not in known:
@@ -76,23 +80,24 @@ def read_examples(
     chosen = pc.equal(table["task"], task) if scope == "item" else pc.is_valid(table[label])
     used = pc.is_in(table[column], pa.array([trains, tested]))
     lost = pc.is_in(table[id_name], pa.array(dropped, pa.string()))
-    rows = table.filter(pc.and_(pc.and_(chosen, used), pc.invert(lost))).sort_by(id_name)
-    where = f"{path}: task {task!r}, split {split!r}"
-    if rows[label].null_count:
-        raise UserError(f"{where}: {rows[label].null_count} examples have no label")
-    classes, y = np.unique(strings(rows[label]), return_inverse=True)
-    examples = Examples(
-        ids=rows[id_name].to_pylist(),
+    used = pc.and_(pc.and_(used, pc.invert(lost)), pc.is_valid(table[label]))
+    rows = table.filter(pc.and_(chosen, used)).sort_by(id_name)
+    train, groups = strings(rows[column]) == trains, strings(rows["group"])
+    check_groups(groups, train, f"{path}: task {task!r}, split {split!r}")
+    answers = strings(rows[label])
+    found = usable(answers, groups, train, folds)
+    kept = found.kept
+    classes, y = np.unique(answers[kept], return_inverse=True)
+    return Examples(
+        ids=np.array(rows[id_name].to_pylist(), dtype=object)[kept].tolist(),
         y=y.astype(np.int64),
         classes=[str(c) for c in classes],
-        groups=strings(rows["group"]),
-        types=strings(rows["type"]),
-        train=strings(rows[column]) == trains,
+        groups=groups[kept],
+        types=strings(rows["type"])[kept],
+        train=train[kept],
+        left_out=found.left_out,
+        refusal=found.refusal,
     )
-    check_split(
-        examples.y, examples.classes, examples.groups, examples.train, folds=folds, where=where
-    )
-    return examples
 
 
 def commonest(

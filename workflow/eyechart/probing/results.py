@@ -81,6 +81,7 @@ def tabulate(
     keys: list[dict[str, Any]] = [{**EMPTY, "kind": KINDS[2 if types is None else 3]}]
     train = examples.train
     counts = None if weights is None else weights[train]
+    keys[0]["left_out"] = left_out(examples)
     keys[0]["train_accuracy"] = float(np.average((y == majority)[train], weights=counts))
     for o in outcomes:
         for s, seed_of_probe in enumerate(plan.seeds):
@@ -100,11 +101,19 @@ def tabulate(
     return metrics, _predictions(metrics, truths, guessed, examples)
 
 
-def unprobed(names: dict[str, str], examples: Examples, reason: str) -> Tables:
-    """Return the tables of a task none of whose question types is probed: a row with the reason."""
+def unprobed(
+    names: dict[str, str], examples: Examples, reason: str, kind: str = KINDS[3]
+) -> Tables:
+    """Return the tables of a task that is not probed, or none of its types: a row with a reason."""
     k = len(examples.classes)
-    row = {**names, **EMPTY, "kind": KINDS[3], "reason": reason, "n_classes": k, "chance": 1 / k}
+    row = {**names, **EMPTY, "kind": kind, "reason": reason, "n_classes": k}
+    row |= {"chance": 1 / k if k else None, "left_out": left_out(examples)}
     return pa.Table.from_pylist([row], schema=PROBES), PREDICTIONS.empty_table()
+
+
+def left_out(examples: Examples) -> str | None:
+    """Return the classes that are left out, each with its number of examples."""
+    return ", ".join(f"{name} ({n})" for name, n in examples.left_out.items()) or None
 
 
 def together(parts: list[Tables]) -> Tables:

@@ -23,7 +23,6 @@ import torch
 
 from eyechart.core.address import REGION_SPANS
 from eyechart.core.device import device_of
-from eyechart.core.errors import UserError
 from eyechart.core.step import Json, Paths, command
 from eyechart.probing import controls, question_types, search
 from eyechart.probing.examples import (
@@ -68,12 +67,7 @@ def train(
     Returns
     -------
     list of Outcome
-        In the manifest's order of columns, then probes.
-
-    Raises
-    ------
-    UserError
-        If every column is left out.
+        In the manifest's order of columns, then probes; none if every column is left out.
     """
     columns = pooled_columns(read_manifest(manifest_path))
     rows = read_rows(manifest_path, examples.ids)
@@ -89,12 +83,7 @@ def train(
             fits = search.refit(inputs, plan, choices, k, hidden)
             for column, choice, fit in zip(alike, choices, fits, strict=True):
                 found[column["name"]].append(Outcome(column, probe, choice, fit))
-    outcomes = [outcome for c in columns for outcome in found[c["name"]]]
-    if not outcomes:
-        raise UserError(
-            f"{manifest_path}: every column lacks the region of some example; see the log"
-        )
-    return outcomes
+    return [outcome for c in columns for outcome in found[c["name"]]]
 
 
 def _complete(
@@ -183,11 +172,19 @@ def main(
     examples = read_examples(
         items, images, scope, task, split=settings["split"], folds=folds, dropped=dropped
     )
-    plan = plan_of(examples, task, seed, settings["seeds"], folds)
-    outcomes = train(manifest, examples, plan, settings["probes"], device)
     names = {"model": model, "dataset": dataset, "task": task, "scope": scope}
-    found = [tabulate(outcomes, examples, plan, names, settings["bootstrap"], seed)]
-    if image_manifest and not any(o.column["span"] in REGION_SPANS for o in outcomes):
+    outcomes, refusal = [], examples.refusal
+    if not refusal:
+        plan = plan_of(examples, task, seed, settings["seeds"], folds)
+        outcomes = train(manifest, examples, plan, settings["probes"], device)
+        refusal = "" if outcomes else "every address and span lacks the region of some example"
+    if refusal:
+        log.warning("%s is not probed: %s", task, refusal)
+        found = [unprobed(names, examples, refusal, "majority")]
+    else:
+        found = [tabulate(outcomes, examples, plan, names, settings["bootstrap"], seed)]
+    regional = any(o.column["span"] in REGION_SPANS for o in outcomes)
+    if image_manifest and not examples.refusal and not regional:
         found.append(by_type(image_manifest[0], (items, images), examples, names, settings, seed))
     metrics, predicted = together(found)
     write_table(predictions, predicted)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyechart.statistics.intervals import FEW, share_interval
+
 ENDS = [0.025, 0.975]  # of a 95 % percentile interval
 
 
@@ -75,6 +77,8 @@ def bootstrap_interval(
 ) -> np.ndarray:
     """Return 95 % percentile intervals of accuracies, resampling groups with replacement.
 
+    With fewer than ``FEW`` groups they are those of :func:`share_interval`.
+
     Parameters
     ----------
     correct : ndarray of bool or float, shape (m, n)
@@ -87,5 +91,7 @@ def bootstrap_interval(
     -------
     ndarray of float64, shape (m, 2)
     """
+    if len(np.unique(groups)) < FEW:
+        return np.array([share_interval(row, groups) for row in np.asarray(correct, float)])
     found = GroupBootstrap(groups, draws, rng).means(np.asarray(correct).T)
     return np.stack([found.low, found.high], axis=1)

@@ -8,6 +8,7 @@ intervals of few items, and have no effect on many.
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+FEW = 10  # groups; with fewer the bootstrap's interval is no interval
 LEVEL = 0.975  # the upper end of two-sided 95 %
 
 

@@ -1,64 +1,64 @@
 """Splits into training and test part, and folds, that never divide a group."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from eyechart.core.errors import UserError
 from eyechart.core.randomness import seed_for
+from eyechart.tables.minimum_items import FEWEST_TESTED
 
 
-def check_split(
-    y: np.ndarray,
-    classes: list[str],
-    groups: np.ndarray,
-    train: np.ndarray,
-    *,
-    folds: int,
-    where: str,
-) -> None:
-    """Raise a UserError for a split on which probes would be meaningless.
-
-    Parameters
-    ----------
-    y : int, shape (n,)
-    classes : list of str, length k
-    groups : str, shape (n,)
-    train : bool, shape (n,)
-        True trains, False is tested.
-    folds : int
-    where : str
-        Opens the error sentence: file and task.
-
-    Raises
-    ------
-    UserError
-        If a part is empty, a group is in both parts, there is only one class, a class is absent
-        from training or has fewer training examples than folds, or groups are fewer than folds.
-    """
-    for side, rows in (("training", train), ("test", ~train)):
-        if not rows.any():
-            raise UserError(f"{where}: the {side} part is empty, expected at least one example")
+def check_groups(groups: np.ndarray, train: np.ndarray, where: str) -> None:
+    """Raise a UserError that begins with ``where`` if a group is in training and test."""
     both = np.intersect1d(groups[train], groups[~train])
     if len(both):
         raise UserError(
             f"{where}: group {str(both[0])!r} is in training and test ({len(both)} such), "
             "expected each group in one part"
         )
-    if len(classes) < 2:
-        raise UserError(f"{where}: a single class {classes[0]!r}, expected at least two")
-    counts = np.bincount(y[train], minlength=len(classes))
-    for name, count in zip(classes, counts, strict=True):
-        if count == 0:
-            raise UserError(f"{where}: class {name!r} is absent from training, but is tested")
-        if count < folds:
-            raise UserError(
-                f"{where}: class {name!r} has {count} training examples, expected at least {folds},"
-                " the number of folds"
-            )
-    distinct = len(np.unique(groups[train]))
-    if distinct < folds:
-        raise UserError(
-            f"{where}: {distinct} training groups, expected at least {folds}, the number of folds"
-        )
+
+
+@dataclass(frozen=True)
+class Usable:
+    """What can be probed of a task's examples.
+
+    Attributes
+    ----------
+    kept : bool, shape (n,)
+        Whether an example's class is in at least as many training groups as there are folds; one in
+        fewer is absent from what some fold trains or chooses on.
+    left_out : dict of int
+        The number of examples of every other class.
+    refusal : str
+        Why nothing can be probed, a sentence; empty if it can.
+    """
+
+    kept: np.ndarray
+    left_out: dict[str, int]
+    refusal: str
+
+
+def usable(labels: np.ndarray, groups: np.ndarray, train: np.ndarray, folds: int) -> Usable:
+    """Return what can be probed of examples with labels and groups, str (n,).
+
+    Parameters
+    ----------
+    train : bool, shape (n,)
+        True trains, False is tested.
+    """
+    learnt = np.unique(np.stack([labels[train], groups[train]]), axis=1)[0]
+    names, counts = np.unique(learnt, return_counts=True)
+    common = names[counts >= folds]
+    kept = np.isin(labels, common)
+    rare, sizes = np.unique(labels[~kept], return_counts=True)
+    tested, refusal = len(np.unique(groups[kept & ~train])), ""
+    if len(common) < 2:
+        found = "only one class is" if len(common) else "no class is"
+        refusal = f"{found} in at least {folds} training groups (probing.folds), expected two"
+    elif tested < FEWEST_TESTED:
+        refusal = f"{tested} groups in the test part, expected at least {FEWEST_TESTED}"
+    return Usable(kept, dict(zip(rare.tolist(), sizes.tolist(), strict=True)), refusal)
 
 
 def grouped_folds(

@@ -1,8 +1,9 @@
-"""How many items a verdict takes at least; Snakemake imports it at parse time."""
+"""How many items probes and verdicts take at least; Snakemake imports it at parse time."""
 
 from math import ceil
 from statistics import NormalDist
 
+FEWEST_TESTED = 5  # groups of a test part; with fewer no permutation of their labels is rare
 ABSENT = 0.05  # level of the one-sided test that a stage is less than the margin above its floor
 
 

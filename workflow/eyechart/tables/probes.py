@@ -13,7 +13,7 @@ PROBES = schema(
     "chance accuracy ci_low ci_high train_accuracy cv_accuracy selectivity: float64",
     "selectivity_low selectivity_high null_accuracy p q penalty: float64",
     "epochs n_types: int32",
-    "reason: string",
+    "reason left_out: string",
 )
 """One row per address, span, probe, seed and kind. In rows of kind `majority` and `majority_type`
 address, span and probe are empty.
@@ -48,8 +48,11 @@ penalty: L2 penalty, relative to the mean cross-entropy; chosen by cross-validat
 epochs: Passes over the training part until the held-out loss was on a plateau, chosen by
   cross-validation; null for `linear`, which is trained to its optimum
 n_types: Question types with a probe of their own; null where one probe answers all items
-reason: Why no question type is probed, a sentence; only in the row of kind `majority_type`, whose
-  accuracy and predictions are then missing; null where types are probed
+reason: Why nothing is probed, a sentence: in the row of kind `majority`, then the only one, why the
+  task is not; in that of kind `majority_type`, why no question type is. Such a row has neither
+  accuracy nor predictions
+left_out: Classes in fewer training groups than there are folds, each with its number of examples,
+  which are left out; only in the rows of kind `majority` and `majority_type`
 """
 
 PREDICTIONS = schema(*_KEY, "id truth prediction: string")

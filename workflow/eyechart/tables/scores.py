@@ -15,6 +15,8 @@ condition: How the image was shown
 task: Name of the task; `all` for all of the dataset
 metric: `accuracy`, `pair_accuracy`, `bleu_4`, `recall_5_text` and others, depending on the dataset
 value: The metric; a share, unless its name says otherwise
+ci_low, ci_high: 95 % interval, by bootstrap over groups; with fewer than ten groups that of shares
+  adds two right and two wrong groups, and other metrics have none
 chance: Expected value of choices drawn at random
 n: Items, or pairs for `pair_accuracy`
 against: The condition compared with; null where nothing is compared

@@ -13,6 +13,8 @@ import ast
 import json
 import math
 import re
+import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -29,7 +31,6 @@ COLUMNS = ("prompt", "choices", "answer", "group", "item_id", "task", "pair", "s
 FORMS = (("region",), ("x", "y"), ("left", "top", "right", "bottom"))
 KEYS = ("image", *COLUMNS, "labels", *(key for form in FORMS for key in form))
 Mapping = dict[str, Any]
-NAME = r"[a-z0-9_]+"  # task names are part of result file names
 
 
 class OwnEntry(TypedDict):
@@ -73,21 +74,25 @@ def check_columns(columns: dict[str, object]) -> None:
         )
     labels = columns.get("labels", {})
     for name in labels if isinstance(labels, dict) else ():
-        if not re.fullmatch(NAME, name):
+        if name != task_name(name, "columns.labels"):
             raise UserError(
                 f"columns.labels: {name!r} is no valid task name, expected small letters, digits "
-                "and underscores"
+                f"and underscores, such as {task_name(name, 'columns.labels')!r}"
             )
 
 
 def task_name(text: str, where: str) -> str:
-    """Return a task name from any text: small letters and digits, all else becomes underscores.
+    """Return a task name, a part of file names: small letters of any script, digits, underscores.
 
     >>> task_name("Object counting (hard)", "mine.csv: line 2")
     'object_counting_hard'
+    >>> task_name("Größe?", "mine.csv: line 2")
+    'größe'
     """
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    if not name:
+    plain = unicodedata.normalize("NFC", text.lower())
+    kept = (c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in plain)
+    name = "_".join("".join(kept).split())
+    if not any(map(str.isalnum, name)):
         raise UserError(f"{where}: task is {text!r}, expected a name with a letter or digit")
     return name
 
@@ -181,21 +186,35 @@ def region(record: Record, mapping: Mapping) -> list[float] | None:
     return found
 
 
-def image_values(record: Record, columns: list[str]) -> list[Any]:
+def image_values(record: Record, columns: list[str], is_file: Callable[[str], bool]) -> list[Any]:
     """Return all images of a row, in order: each a path, bytes, or ``{"bytes": …, "path": …}``.
 
-    Raise a UserError if there are none.
+    A cell that names a file as it stands, such as ``left|right.png``, is one path. Raise a
+    UserError if there are none.
     """
     found: list[Any] = []
     for column in columns:
         value = record.values.get(column)
-        if isinstance(value, str):
+        if isinstance(value, str) and not (set(value) & set("|[") and is_file(value.strip())):
             value = _split(value, True, f"{record.where}: {column}")
         found += value if isinstance(value, list) else [value]
     found = [one.strip() if isinstance(one, str) else one for one in found if one]
     if not found:
         raise UserError(f"{record.where}: {', '.join(columns)} is empty, expected an image")
     return found
+
+
+def content(value: Any, where: str) -> bytes | str:
+    """Return the bytes of an image cell, or its path if it has no bytes.
+
+    The cell is a path, bytes, or an object with one of them; else raise a UserError.
+    """
+    if isinstance(value, dict):
+        value = value.get("bytes") or value.get("path")
+    if not isinstance(value, bytes | str) or not value:
+        kind = type(value).__name__
+        raise UserError(f"{where}: the image is of type {kind}, expected a path, bytes, or both")
+    return value
 
 
 def _text(value: Any, where: str, column: str) -> str | None:

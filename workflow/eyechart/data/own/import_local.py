@@ -13,20 +13,20 @@ Writes, under the dataset's folder: links to the images, or images from the tabl
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes, write_text
-from eyechart.core.links import link_files
+from eyechart.core.links import link_files, readable
 from eyechart.core.step import Json, command
+from eyechart.data.image_formats import ENDINGS
 from eyechart.data.layouts.base import check_output
-from eyechart.data.open_image import ENDINGS, opened
+from eyechart.data.open_image import opened
 from eyechart.data.own import entries as own
-from eyechart.data.own.entries import Mapping, OwnEntry, image_values, resolve, text, texts, used
-from eyechart.data.own.sources import RowSource, open_source
-from eyechart.data.records import Record
+from eyechart.data.own.entries import content
+from eyechart.data.own.sources import open_source, read_entries
 from eyechart.tables import receipt
 
 
@@ -52,13 +52,10 @@ def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> s
     return path.as_posix()
 
 
-def write_out(
-    data: bytes, folder: Path, split: str, where: str, allow_missing: bool = False
-) -> str:
-    """Write an image's bytes, named by their hash; return its path relative to ``folder``.
+def name_of(data: bytes, split: str, where: str, allow_missing: bool = False) -> str:
+    """Return the name of an image's bytes, by their hash: equal images of a split share a file.
 
-    Equal images of a split share one file. Raise a UserError if the bytes are not an image, unless
-    it is allowed to be missing.
+    Raise a UserError if the bytes are not an image, unless it is allowed to be missing.
     """
     ending = ""
     try:
@@ -67,105 +64,49 @@ def write_out(
     except UserError:
         if not allow_missing:
             raise
-    name = f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{ending}"
-    path = folder / name
-    if not path.exists():
-        write_bytes(path, data)
-    return name
+    return f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{ending}"
 
 
-class ImageFolder:
-    """Images of a dataset, each taken once into ``folder``; paths are relative to ``base``."""
+class Located:
+    """Images of a dataset that are found and left where they are; paths are relative to ``base``.
+
+    ``files`` gets the file of each, by its id.
+    """
+
+    def __init__(self, base: Path, files: dict[str, Path], allow_missing: bool = False) -> None:
+        self.base, self.files, self.allow_missing = base, files, allow_missing
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name, relative to ``base``."""
+        return (self.base / name).is_file()
+
+    def take(self, value: Any, split: str, where: str) -> str:
+        """Return the path of an image relative to ``base``, or of bytes their hash as a name."""
+        data = content(value, where)
+        if isinstance(data, bytes):
+            return name_of(data, split, where, self.allow_missing)
+        path = locate(data, self.base, where, self.allow_missing)
+        self.files[readable(path)] = self.base / path
+        return readable(path)
+
+
+class ImageFolder(Located):
+    """Images of a dataset, each taken once into ``folder``."""
 
     def __init__(self, folder: Path, base: Path, allow_missing: bool = False) -> None:
-        self.folder, self.base, self.allow_missing = folder, base, allow_missing
-        self.linked: set[str] = set()
+        super().__init__(base, {}, allow_missing)
+        self.folder = folder
 
     def take(self, value: Any, split: str, where: str) -> str:
         """Link an image or write out its bytes; return its path relative to ``folder``."""
+        known = len(self.files)
+        name = super().take(value, split, where)
         data = content(value, where)
-        if isinstance(data, bytes):
-            return write_out(data, self.folder, split, where, self.allow_missing)
-        name = locate(data, self.base, where, self.allow_missing)
-        if name not in self.linked and (self.base / name).is_file():
-            link_files(self.base, self.folder, [Path(name)])
-            self.linked.add(name)
+        if isinstance(data, bytes) and not (self.folder / name).exists():
+            write_bytes(self.folder / name, data)
+        elif len(self.files) > known and self.files[name].is_file():
+            link_files(self.base, self.folder, [self.files[name].relative_to(self.base)])
         return name
-
-
-def content(value: Any, where: str) -> bytes | str:
-    """Return the bytes of an image cell, or its path if it has no bytes.
-
-    The cell is a path, bytes, or an object with one of them; else raise a UserError.
-    """
-    if isinstance(value, dict):
-        value = value.get("bytes") or value.get("path")
-    if not isinstance(value, bytes | str) or not value:
-        kind = type(value).__name__
-        raise UserError(f"{where}: the image is of type {kind}, expected a path, bytes, or both")
-    return value
-
-
-def entries(
-    sources: list[RowSource], settings: dict[str, Any], root: Path, path: Path
-) -> Iterator[OwnEntry]:
-    """Yield the rows of the wanted splits, in order, and take their images.
-
-    The split is the source's own, else the column ``split``; without either, all rows belong to the
-    only wanted split. Raise a UserError if a split or a column is missing, or a row's cells or
-    images cannot be read.
-    """
-    splits = settings["splits"]
-    seen = {one.split for one in sources if one.split}
-    for one in sources:
-        if one.split and one.split not in splits:
-            continue
-        mapping = resolve(one.columns, settings.get("columns", {}), one.path)
-        base, allowed = Path(settings.get("images") or one.base), settings.get("allow_missing")
-        folder = ImageFolder(root / own.IMAGES, base, bool(allowed))
-        column = None if one.split else mapping.get("split")
-        if not one.split and column is None:
-            _check_one(splits, path)
-        for number, record in enumerate(one.records(used(mapping)), 1):
-            split = one.split or (splits[0] if column is None else text(record, column) or "")
-            seen.add(split)
-            if split in splits:
-                yield _entry(record, mapping, split, number, folder)
-    for split in splits:
-        if split not in seen:
-            raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
-
-
-def _entry(
-    record: Record, mapping: Mapping, split: str, number: int, folder: ImageFolder
-) -> OwnEntry:
-    where = record.where
-    if "item_id" in mapping and not text(record, mapping["item_id"]):
-        raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
-    found = image_values(record, mapping["image"])
-    return OwnEntry(
-        where=where,
-        item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
-        split=split,
-        images=[folder.take(value, split, where) for value in found],
-        prompt=text(record, mapping.get("prompt")),
-        choices=texts(record, mapping.get("choices"), bars=True),
-        answer=texts(record, mapping.get("answer"), bars=False),
-        group=text(record, mapping.get("group")),
-        pair=text(record, mapping.get("pair")),
-        task=text(record, mapping.get("task")),
-        type=text(record, mapping.get("type")),
-        region=own.region(record, mapping),
-        labels={name: text(record, column) for name, column in mapping["labels"].items()},
-    )
-
-
-def _check_one(splits: list[str], path: Path) -> None:
-    if len(splits) != 1:
-        raise UserError(
-            f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
-            "give one name for all of it, e.g. [all]"
-        )
 
 
 def check(settings: dict[str, Any], source: Path, root: Path, output: Path) -> None:
@@ -185,7 +126,9 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     """Take images and rows; write the receipt last."""
     check(settings, source, root, output)
     sources = open_source(settings["layout"], source)
-    found = list(entries(sources, settings, root, source))
+    allowed = bool(settings.get("allow_missing"))
+    folder = partial(ImageFolder, root / own.IMAGES, allow_missing=allowed)
+    found = list(read_entries(sources, settings, source, folder))
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
     write_text(root / own.TABLE, "".join(f"{line}\n" for line in lines))
     shown = {split: set[str]() for split in settings["splits"]}

@@ -16,18 +16,19 @@ Items with unknown answers can be asked, but are neither scored nor probed.
         --regions results/datasets/mine/regions.parquet
 """
 
-import json
 import logging
-import re
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError
 from eyechart.core.randomness import dice
 from eyechart.core.step import command
 from eyechart.data import preparation
 from eyechart.data.own import entries as own
-from eyechart.data.own.entries import IMAGES, OwnEntry, task_name
+from eyechart.data.own.entries import IMAGES, OwnEntry
+from eyechart.data.own.questions import Settings, question
 from eyechart.data.own.readable import readable
 from eyechart.data.preparation import Divide, Row
 from eyechart.statistics.components import connected
@@ -35,8 +36,8 @@ from eyechart.tables.items import LABEL
 from eyechart.tables.regions import OTHER, REF, Region, about_image, box, point, write_regions
 
 log = logging.getLogger(__name__)
-Settings = dict[str, Any]
-_LETTER = re.compile(r"\(?([a-z])[).:]?", re.IGNORECASE)
+
+Split = Callable[[dict[str, tuple[str, ...]]], Divide]
 
 
 def group_entries(entries: list[OwnEntry], hashes: dict[str, str]) -> list[str]:
@@ -96,7 +97,7 @@ def _check_pairs(entries: list[OwnEntry]) -> None:
 
 
 def item_rows(
-    entries: list[OwnEntry], settings: Settings, hashes: dict[str, str], divide: Divide
+    entries: list[OwnEntry], settings: Settings, hashes: dict[str, str], split: Split
 ) -> list[Row]:
     """Return one row per entry, in the same order.
 
@@ -109,45 +110,42 @@ def item_rows(
     settings : ``prompt``, ``choices`` and ``task``, if given, override those of the rows;
         ``answer_as`` is ``text``, ``letter`` or ``index`` (from 0)
     hashes : SHA-256 of every image by its id; rows that share an image share a group
-    divide : returns ``train`` or ``test`` for a group
+    split : divides groups, given the stratum of each, see :func:`strata_of`
     """
     groups = group_entries(entries, hashes)
     several = len({settings.get("prompt") or entry["prompt"] for entry in entries}) > 1
     places: dict[str, str] = {}
-    rows = []
+    rows: list[Row] = []
     for entry, group in zip(entries, groups, strict=True):
         where, name = entry["where"], entry["item_id"]
         if name in places:
             raise UserError(f"{where}: item_id {name!r} is already in {places[name]}")
         places[name] = where
-        row = _item(entry, settings)
+        row = question(entry, settings)
         # the control task needs recurring types; one prompt for all rows would be a single type
         kind = entry["type"] or (row["prompt"] if several else group)
-        rows.append({**row, "group": group, "group_split": divide(group), "type": kind})
-    return rows
+        rows.append({**row, "group": group, "type": kind})
+    divide = split(strata_of(entries, rows))
+    return [row | {"group_split": divide(row["group"])} for row in rows]
 
 
-def _item(entry: OwnEntry, settings: Settings) -> Row:
-    """Return an item without its group and type."""
-    where = entry["where"]
-    prompt = settings.get("prompt") or entry["prompt"]
-    if not prompt:
-        raise UserError(
-            f"{where}: prompt is empty; name its column in columns.prompt, or give one prompt for "
-            "all rows in the key prompt"
-        )
-    choices = _choices(settings.get("choices") or entry["choices"] or [], where)
-    answers = _answers(entry["answer"] or [], choices, settings, where)
+def split_of(dataset: str, seed: int, test_share: float) -> Split:
+    """Return the function that divides groups, given the stratum of each."""
+    return partial(preparation.stratified_split, dataset=dataset, seed=seed, test_share=test_share)
+
+
+def strata_of(entries: list[OwnEntry], rows: list[Row]) -> dict[str, tuple[str, ...]]:
+    """Return the stratum of every group: the rarest of its answers and labels, with their tasks."""
+    owned: dict[str, set[tuple[str, ...]]] = {row["group"]: set() for row in rows}
+    for entry, row in zip(entries, rows, strict=True):
+        if row["choices"] and row["answer"] is not None:
+            owned[row["group"]].add(("item", row["task"], row["answer"]))
+        labels = entry["labels"].items()
+        owned[row["group"]].update(("image", task, label) for task, label in labels if label)
+    groups = Counter(label for labels in owned.values() for label in labels)
     return {
-        "item_id": entry["item_id"],
-        "split": entry["split"],
-        "images": entry["images"],
-        "prompt": prompt,
-        "choices": choices,
-        "answer": answers[0] if answers else None,
-        "task": _task(settings.get("task") or entry["task"], where),
-        "pair": entry["pair"],
-        "meta": json.dumps({} if choices else {"references": answers}, ensure_ascii=False),
+        group: min(labels, key=lambda label: (groups[label], label), default=())
+        for group, labels in owned.items()
     }
 
 
@@ -206,50 +204,6 @@ def _label(entry: OwnEntry, rows: dict[str, Row], first: dict[str, str]) -> None
         rows[name][LABEL + task] = label
 
 
-def _choices(choices: list[str], where: str) -> list[str]:
-    if len(choices) == 1 or len(set(choices)) < len(choices):
-        raise UserError(
-            f"{where}: choices are {', '.join(map(repr, choices))}, expected at least two, all "
-            "different (a list, or texts with | between them)"
-        )
-    return choices
-
-
-def _answers(answers: list[str], choices: list[str], settings: Settings, where: str) -> list[str]:
-    """Return the correct choice, or all references of an open question; empty if unknown."""
-    if not answers or not choices:
-        return answers
-    if len(answers) > 1:
-        raise UserError(f"{where}: {len(answers)} answers to a question with choices, expected one")
-    answer, form = answers[0], settings.get("answer_as", "text")
-    if form == "text":
-        if answer not in choices:
-            raise UserError(
-                f"{where}: answer {answer!r} is not among the choices; {nearest(answer, choices)}"
-            )
-        return answers
-    letter = _LETTER.fullmatch(answer)
-    if form == "letter":
-        place = ord(letter[1].lower()) - ord("a") if letter else -1
-    else:
-        place = int(answer) if answer.isascii() and answer.isdigit() else -1
-    if not 0 <= place < len(choices):
-        expected = f"a letter up to {chr(ord('a') + len(choices) - 1)}"
-        if form == "index":
-            expected = f"a number from 0 to {len(choices) - 1}"
-        raise UserError(f"{where}: answer is {answer!r}, expected {expected} (answer_as: {form})")
-    return [choices[place]]
-
-
-def _task(task: str | None, where: str) -> str:
-    if not task:
-        raise UserError(
-            f"{where}: task is empty; name its column in columns.task, or give one task for all "
-            "rows in the key task"
-        )
-    return task_name(task, where)
-
-
 def region_rows(entries: list[OwnEntry], images: list[Row], *seeds: str | int) -> list[Row]:
     """Return the rows of the regions that items are about, on the first of their images.
 
@@ -285,7 +239,8 @@ def main(args: preparation.WithRegions) -> None:
     allow_missing = bool(args.settings.get("allow_missing"))
     entries, facts = readable(root, wanted, receipt, allow_missing)
     hashes = {name: record.sha256 for name, record in facts.items()}
-    items = item_rows(entries, args.settings, hashes, preparation.divider(args))
+    split = split_of(args.dataset, args.seed, args.settings["test_share"])
+    items = item_rows(entries, args.settings, hashes, split)
     images = image_rows(root, entries, items)
     for row in images:
         row.update(vars(facts[row["image_id"]]))

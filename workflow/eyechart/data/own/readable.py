@@ -1,6 +1,7 @@
 """Which rows of the user's own data show images that can be read."""
 
 import logging
+from collections.abc import Container
 from pathlib import Path
 
 from eyechart.core.errors import UserError
@@ -29,9 +30,7 @@ def readable(
     faults: dict[str, str] | None = {} if allow_missing else None
     found = check_images(root, called, expected, called, faults)
     facts = {path.removeprefix(f"{IMAGES}/"): record for path, record in found.items()}
-    lost = [e for e in entries if not facts.keys() >= set(e["images"])]
-    pairs = {e["pair"] for e in lost} - {None}
-    kept = [e for e in entries if e not in lost and e["pair"] not in pairs]
+    kept = complete(entries, facts)
     if faults:
         told = list(faults.values())
         sentence = (
@@ -43,6 +42,14 @@ def readable(
             raise UserError(f"{root.name}: {sentence}")
         log.warning("%s", sentence)
     return kept, {name: facts[name] for e in kept for name in e["images"]}
+
+
+def complete(entries: list[OwnEntry], there: Container[str]) -> list[OwnEntry]:
+    """Return the rows whose images are all there, as are those of the other row of a pair."""
+    lost = [not all(name in there for name in e["images"]) for e in entries]
+    pairs = {e["pair"] for e, without in zip(entries, lost, strict=True) if without} - {None}
+    both = zip(entries, lost, strict=True)
+    return [e for e, without in both if not without and e["pair"] not in pairs]
 
 
 def _called(entry: OwnEntry, name: str) -> str:

@@ -2,10 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from eyechart.data.own.entries import task_name
+from eyechart.data.own.survey import named_tasks, splits, survey
 from eyechart.plan.config.base import (
     UNIQUE,
+    File,
     Names,
     PositiveShare,
     Section,
@@ -17,6 +20,10 @@ from eyechart.plan.config.base import (
 )
 from eyechart.plan.config.dataset import Dataset
 from eyechart.plan.layout import Layout
+
+
+def _as_names(tasks: list[str]) -> list[str]:
+    return [task_name(task, "datasets: tasks") for task in tasks]
 
 
 class Columns(Section):
@@ -61,9 +68,9 @@ class Own(Dataset):
         ..., "`folder` of images, `table` (CSV, TSV, JSONL, Parquet) or `hf` (Parquet, Arrow)"
     )
     source: Literal["local"] = setting("local", "`local`: from `path`")
-    path: Text = setting(..., "the folder or file")
+    path: File = setting(..., "the folder or file")
     splits: Texts | None = setting(
-        None, "names of splits, of the column `split` or of the files; null: one, `all`"
+        None, "names of splits, of the column `split` or of the files; null: all of them"
     )
     test_share: PositiveShare = setting(0.25, "share of the groups that the derived split tests on")
     columns: Columns = optional("which column of the table holds what")
@@ -75,21 +82,28 @@ class Own(Dataset):
     answer_as: Literal["text", "letter", "index"] = optional(
         "how answers are written: `text` (default), `letter`: a, B, (c), `index`: 0, 1, …"
     )
-    images: Text = optional("the folder that paths of images start from, if not the table's own")
+    images: File = optional("the folder that paths of images start from, if not the table's own")
     allow_missing: bool = optional(
         "`true`: rows whose images are missing or cannot be read are left out, counted and listed"
     )
-    tasks: Names | None = setting(
-        None,
-        "tasks to probe; null: those under `columns.labels`, and `task` if `choices` is given too. "
-        "Tasks of a column must be named",
+    tasks: Annotated[Names, AfterValidator(_as_names)] | None = setting(
+        None, "tasks to probe; null: those of the table with choices, or labels, and enough rows"
     )
 
+    def all_splits(self) -> list[str]:
+        """Return the splits of the table, or ``all``."""
+        return splits(self.model_dump(exclude_none=True))
+
     def all_tasks(self) -> list[str]:
-        """Return the tasks that the section itself names, with answers to learn."""
-        labels = list((self.columns and self.columns.labels) or {})
-        closed = self.task and self.choices and self.layout != "folder"
-        return [*([self.task] if closed else []), *labels]
+        """Return the tasks of the table that have answers to learn."""
+        section = self.model_dump(exclude_none=True)
+        found = survey(section)
+        return named_tasks(section) if found is None else list(found.answers)
+
+    def too_few(self, task: str, folds: int, test_share: float | None) -> str:
+        """Return in a sentence why the rows of a task are too few to probe it, or nothing."""
+        found = survey(self.model_dump(exclude_none=True))
+        return "" if found is None else found.too_few(task, folds, test_share)
 
 
 SECTION = Own

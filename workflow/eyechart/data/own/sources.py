@@ -8,15 +8,26 @@ without the folder, the number or a hash after it; ``<split>/0000.parquet``; and
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from mimetypes import guess_type
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
-from eyechart.data.open_image import ENDINGS
+from eyechart.core.links import readable
+from eyechart.data.image_formats import ENDINGS
+from eyechart.data.own.entries import (
+    Mapping,
+    OwnEntry,
+    image_values,
+    region,
+    resolve,
+    text,
+    texts,
+    used,
+)
 from eyechart.data.records import Record, Rows, read_arrow, read_csv, read_jsonl, read_parquet
 
 IMAGE_SUFFIXES = tuple(dict.fromkeys(ending for of in ENDINGS.values() for ending in of))
@@ -36,6 +47,16 @@ class RowSource(NamedTuple):
     split: str
     columns: list[str]
     records: Rows
+
+
+class Images(Protocol):
+    """Where the images of a dataset are taken to."""
+
+    def take(self, value: Any, split: str, where: str) -> str:
+        """Return the id of an image, given its cell and its row."""
+
+    def has(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
 
 
 def open_source(layout: str, path: Path) -> list[RowSource]:
@@ -63,7 +84,10 @@ def _folder(path: Path) -> list[RowSource]:
             f"{path}: no images in this folder, expected files that end in "
             f"{', '.join(IMAGE_SUFFIXES)}"
         )
-    records = [Record(str(path / name), {"image": name, "item_id": name}) for name in names]
+    records = [
+        Record(readable(str(path / name)), {"image": [name], "item_id": readable(name)})
+        for name in names
+    ]
     return [RowSource(path, path, "", ["image", "item_id"], lambda _: iter(records))]
 
 
@@ -155,6 +179,74 @@ def _saved(folder: Path) -> tuple[str, list[Path]]:
     return state.get("_split") or "", [folder / file["filename"] for file in state["_data_files"]]
 
 
+def read_entries(
+    sources: list[RowSource],
+    settings: dict[str, Any],
+    path: Path,
+    folder_of: Callable[[Path], Images] | None,
+) -> Iterator[OwnEntry]:
+    """Yield the rows of the wanted splits, or of all, in order.
+
+    ``folder_of`` returns what takes images, given the folder that their paths start from; without
+    it rows have none. The split is the source's own, else the column ``split``; without either, all
+    rows belong to the only wanted split. Raise a UserError if a split or a column is missing, or a
+    row's cells or images cannot be read.
+    """
+    splits = settings.get("splits")
+    seen = {one.split for one in sources if one.split}
+    for one in sources:
+        if one.split and splits and one.split not in splits:
+            continue
+        mapping = resolve(one.columns, settings.get("columns", {}), one.path)
+        folder = folder_of(Path(settings.get("images") or one.base)) if folder_of else None
+        columns = used(mapping) if folder else used(mapping | {"image": []})
+        column = None if one.split else mapping.get("split")
+        if not one.split and column is None and splits:
+            _check_one(splits, path)
+        whole = splits[0] if splits else "all"
+        for number, record in enumerate(one.records(columns), 1):
+            split = one.split or (whole if column is None else text(record, column) or "")
+            seen.add(split)
+            if not splits or split in splits:
+                yield _entry(record, mapping, split, number, folder)
+    for split in splits or ():
+        if split not in seen:
+            raise UserError(f"{path}: no split {split!r}; {nearest(split, seen)}")
+
+
+def _entry(
+    record: Record, mapping: Mapping, split: str, number: int, folder: Images | None
+) -> OwnEntry:
+    where = record.where
+    if "item_id" in mapping and not text(record, mapping["item_id"]):
+        raise UserError(f"{where}: {mapping['item_id']} is empty, expected an id")
+    found = image_values(record, mapping["image"], folder.has) if folder else []
+    return OwnEntry(
+        where=where,
+        item_id=text(record, mapping.get("item_id")) or f"{split}_{number:06d}",
+        split=split,
+        images=[folder.take(value, split, where) for value in found if folder],
+        prompt=text(record, mapping.get("prompt")),
+        choices=texts(record, mapping.get("choices"), bars=True),
+        answer=texts(record, mapping.get("answer"), bars=False),
+        group=text(record, mapping.get("group")),
+        pair=text(record, mapping.get("pair")),
+        task=text(record, mapping.get("task")),
+        type=text(record, mapping.get("type")),
+        region=region(record, mapping),
+        labels={name: text(record, column) for name, column in mapping["labels"].items()},
+    )
+
+
+def _check_one(splits: list[str], path: Path) -> None:
+    if len(splits) != 1:
+        raise UserError(
+            f"{path}: has neither splits nor a split column, but splits are {', '.join(splits)}; "
+            "give one name for all of it, e.g. [all]"
+        )
+
+
+IN_TEXT = (".csv", ".tsv", ".jsonl")
 _TABLES: dict[str, Callable[[Path], RowSource]] = {
     ".csv": partial(_text_table, read_csv),
     ".tsv": partial(_text_table, partial(read_csv, delimiter="\t")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 
+log = logging.getLogger(__name__)
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 
 
@@ -96,6 +98,21 @@ class PromptAdapter(Adapter):
         row = Row(self.encode(pieces[0] + "".join(filled)))
         self.check_length(prompt, len(row.ids))
         return row
+
+    def as_text(self, question: str) -> str:
+        """Return a question in which the model's special tokens, such as ``<image>``, are text.
+
+        They get a space after their first character: ``< image>``. Else they would count as images
+        or end the turn.
+        """
+        added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
+        special = {str(token) for token in added if token.special}
+        special |= {str(getattr(self.processor, "image_token", ""))}
+        found = [s for s in special if len(s) > 2 and not s[0].isalnum() and s in question]
+        for token in sorted(found, key=len, reverse=True):
+            log.warning("%r in %r is written as text", token, question[:60])
+            question = question.replace(token, f"{token[0]} {token[1:]}")
+        return question
 
     def turn(self, prompt: str, images: int) -> str:
         """Return one user turn as text, with a placeholder per image."""

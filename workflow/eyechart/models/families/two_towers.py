@@ -48,7 +48,7 @@ class TwoTowers(Adapter):
         Raise a UserError if a text has more tokens than the tower reads: no text is truncated
         silently.
         """
-        most = int(self.model.config.text_config.max_position_embeddings)
+        most = self.most_tokens
         for text, count in zip(texts, self.count_tokens(texts), strict=True):
             if count > most:
                 raise UserError(
@@ -59,6 +59,11 @@ class TwoTowers(Adapter):
         inputs = self.tokenizer(list(texts), padding=self.PADDING, return_tensors="pt", **how)
         with pass_mode(gradients):
             return _unit(self.model.get_text_features(**inputs.to(self.device)))
+
+    @property
+    def most_tokens(self) -> int:
+        """The most tokens of a text, including start and end tokens."""
+        return int(self.model.config.text_config.max_position_embeddings)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, including start and end tokens."""

@@ -1,5 +1,6 @@
 """The base of all sections of the configuration: strict models, and the types of values."""
 
+import os
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -114,6 +115,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1), AsWritten]
 OpenShare = Annotated[float, Field(gt=0, lt=1), AsWritten]
 Cosine = Annotated[float, Field(ge=-1, le=1), AsWritten]
 Text = Annotated[str, Field(min_length=1)]
+File = Annotated[Text, AfterValidator(os.path.expanduser)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Names = Annotated[list[str], Unique, UNIQUE]
 Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]

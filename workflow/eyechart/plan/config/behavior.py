@@ -38,8 +38,10 @@ class QuestionSettings(Section):
     orders: Count | Literal["all"] = setting(
         1, "cyclic orders of the options in the prompt; 1 is the given order only"
     )
-    items: Literal["test", "all"] = setting(
-        "test", "`test`: items in the test part of the derived split; `all`: every item"
+    items: Literal["test", "all"] | None = setting(
+        None,
+        "`test`: items in the test part of the derived split; `all`: every item; null: `all` of "
+        "your own data and where nothing is probed, else `test`",
     )
     most: Count | None = setting(None, "groups at most, drawn by the seed; null: all")
     greedy: Literal["none", "open", "all"] = setting(

@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 from eyechart.core.errors import nearest
 from eyechart.plan.config.base import (
     Count,
+    File,
     Names,
     Natural,
     PositiveShare,
     Section,
-    Text,
     Texts,
     mistake,
     optional,
@@ -43,7 +43,7 @@ class Dataset(Section):
     source: Source = setting(
         ..., "`render`: rendered here; `local`: from `path`; `download`: by data/versions.tsv"
     )
-    path: Text = optional("source `local`: a folder or archive in the official layout")
+    path: File = optional("source `local`: a folder or archive in the official layout")
     splits: dict[str, Count] | Texts | None = setting(
         None,
         "names of official splits; for source `render` images by split: `{train: 900, val: 300}`; "
@@ -65,6 +65,14 @@ class Dataset(Section):
         None, "tasks to probe; null: all of the layout where the split leaves something to train on"
     )
 
+    def all_splits(self) -> list[str]:
+        """Return the splits that are taken where none are named."""
+        return list(self.RELEASED)
+
+    def too_few(self, task: str, folds: int, test_share: float | None) -> str:
+        """Return in a sentence why the rows of a task are too few to probe it, or nothing."""
+        return ""
+
     def all_tasks(self) -> list[str]:
         """Return the tasks that are probed where none are named."""
         return self.LAYOUT.tasks
@@ -74,7 +82,7 @@ class Dataset(Section):
         for error in self._mistakes():
             raise error
         if self.splits is None:
-            self.splits = list(self.RELEASED)
+            self.splits = self.all_splits()
         return self
 
     def _mistakes(self) -> Iterator[Exception]:

@@ -9,11 +9,11 @@ from eyechart.plan.config.attention import Attention
 from eyechart.plan.config.base import (
     UNIQUE,
     Count,
+    File,
     Name,
     Names,
     Natural,
     Section,
-    Text,
     Unique,
     nested,
     setting,
@@ -49,7 +49,7 @@ class RootConfig(Section):
     models: Annotated[list[str], Field(min_length=1), Unique, UNIQUE] = setting(
         ..., "models to examine, each a file `models/<model>.yaml`"
     )
-    checkpoints: dict[Name, Text] = setting(
+    checkpoints: dict[Name, File] = setting(
         {},
         "by model, a folder of yours in Hugging Face layout: `{llava_1_5_7b: /mnt/weights/llava}`; "
         "its files are linked. Other models are pulled from the hub",
@@ -83,9 +83,11 @@ class RootConfig(Section):
     def _fill(self) -> "RootConfig":
         """Fill in lists of datasets: by default all stages that a dataset's layout allows."""
         for dataset in self.datasets.values():
-            left = dataset.test_share < 1 or self.probing.split == "official"
+            derived = dataset.test_share if self.probing.split == "group" else None
             if dataset.tasks is None:
-                dataset.tasks = dataset.all_tasks() if left else []
+                tasks = dataset.all_tasks() if derived != 1 else []
+                how = self.probing.folds, derived
+                dataset.tasks = [task for task in tasks if not dataset.too_few(task, *how)]
         if self.behavior.datasets is None:
             self.behavior.datasets = self._where(_asks)
         if self.readout.datasets is None:

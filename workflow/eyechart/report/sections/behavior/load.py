@@ -1,7 +1,8 @@
 """The responses of the models: scores, distributions and answers, checked and put together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from eyechart.report.labels import BLIND, SIGHTED, natural
 from eyechart.report.sections.behavior.check import check_answers, check_distributions, check_scores
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
-from eyechart.tables.responses import ANSWERS
+from eyechart.tables.responses import ANSWERS, read_left_out
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 
 SUFFIX = ".distributions.parquet"
@@ -36,6 +37,7 @@ class Behavior:
     distributions: pl.DataFrame
     answers: pl.DataFrame
     impossible: tuple[str, ...]
+    left_out: dict[str, int] = field(default_factory=dict)  # why items are not asked, and how many
 
     def conditions(self) -> list[str]:
         """Return the conditions that have scores, in the order of the tables."""
@@ -108,7 +110,8 @@ def read_behavior(
         empty = {path.stem for path, rows in responses.items() if rows.is_empty()}
         impossible = tuple(c for c in CONDITIONS if c in empty)
         tables = (_whole(scored, SCORES), _whole(shares, DISTRIBUTIONS), _whole(responses, ANSWERS))
-        found.append(Behavior(model, dataset, *tables, impossible))
+        left = (Counter(read_left_out(path).values()) for path in responses if path.stem == SIGHTED)
+        found.append(Behavior(model, dataset, *tables, impossible, next(left, {})))
     return found
 
 

@@ -21,6 +21,7 @@ from eyechart.report.sections.behavior.charts import (
 from eyechart.report.sections.behavior.examples import differing
 from eyechart.report.sections.behavior.findings import compared, summarise
 from eyechart.report.sections.behavior.load import Behavior, audit, read_behavior
+from eyechart.statistics.intervals import FEW
 from eyechart.tables.choice_scoring import LETTER, MEAN, OF_TEXT, PMI, SIMILARITY, SUM
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
@@ -94,6 +95,8 @@ def block(
         "model": b.model,
         "conditions": b.conditions(),
         "impossible": [CONDITION_NAMES[c] for c in b.impossible],
+        "unasked": b.left_out,
+        "few": min(b.scores["groups"], default=FEW) < FEW and FEW,
         "blind": b.blind(),
         "overall": next(iter(compared(b)), None),
         "accuracy": accuracy_table(b, "accuracy"),

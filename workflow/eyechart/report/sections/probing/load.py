@@ -53,11 +53,13 @@ def read_results(inputs: Inputs) -> list[TaskResult]:
 
     The q of the comparisons between components is taken over all of one model on one dataset. Raise
     a UserError if a table has no predictions beside it, or is refused by the checks of this
-    section.
+    section. Tables of tasks that are not probed are left out, see :func:`read_gaps`.
     """
     given, reads = {str(path) for path in inputs.paths("predictions")}, inputs.reads()
-    found = []
+    found, gaps = [], {gap["path"] for gap in read_gaps(inputs) if gap["reason"]}
     for path in inputs.paths("probes"):
+        if path in gaps:
+            continue
         beside = Path(path).with_suffix(SUFFIX)
         if str(beside) not in given:
             raise UserError(f"{path}: its predictions {beside} were not given")
@@ -65,6 +67,20 @@ def read_results(inputs: Inputs) -> list[TaskResult]:
         found.append(replace(one, reads=reads.get(one.model, ())))
     found.sort(key=lambda r: (r.dataset, r.model, r.scope != "item", r.task))
     return correct(found)
+
+
+def read_gaps(inputs: Inputs) -> list[dict[str, Any]]:
+    """Return a row per task that is not probed, or whose rare classes are left out.
+
+    Its keys are ``path``, ``dataset``, ``model``, ``task``, ``reason`` and ``left_out``.
+    """
+    columns = ["dataset", "model", "task", "reason", "left_out", "kind"]
+    found = []
+    for path in inputs.paths("probes"):
+        rows = pl.DataFrame(read_table(path, columns)).filter(kind="majority")
+        gaps = rows.filter(pl.col("reason").is_not_null() | pl.col("left_out").is_not_null())
+        found += [{**row, "path": path} for row in gaps.drop("kind").to_dicts()]
+    return sorted(found, key=lambda row: (row["dataset"], row["task"], row["model"]))
 
 
 def correct(results: list[TaskResult]) -> list[TaskResult]:

@@ -12,7 +12,7 @@ from eyechart.report.labels import Criteria
 from eyechart.report.sections.probing.components import components
 from eyechart.report.sections.probing.curves import curve_rows, curve_start, one_curve
 from eyechart.report.sections.probing.findings import summarise
-from eyechart.report.sections.probing.load import TaskResult, read_results
+from eyechart.report.sections.probing.load import TaskResult, read_gaps, read_results
 from eyechart.report.sections.probing.maps import confusion_rows, one_confusion, one_selectivity
 
 CURVE_HEIGHT = 300  # px
@@ -20,8 +20,8 @@ CURVE_HEIGHT = 300  # px
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was probed."""
-    results = read_results(inputs)
-    if not results:
+    results, missing = read_results(inputs), gaps(read_gaps(inputs), settings.get("unprobed", {}))
+    if not results and not missing:
         return None
     criteria = Criteria(settings["alpha"], settings["selectivity"])
     blocks = [
@@ -30,9 +30,28 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     ]
     return {
         "blocks": blocks,
+        "gaps": missing,
         "component_names": COMPONENT_NAMES,
         "findings": summarise(results, criteria),
     }
+
+
+def gaps(
+    found: Sequence[dict[str, Any]], planned: dict[str, dict[str, str]]
+) -> list[dict[str, Any]]:
+    """Return a row per dataset, task, and what is not probed of it and why, with its models.
+
+    ``planned`` has the reasons by dataset and task that are known before anything is extracted, for
+    all models.
+    """
+    models: dict[tuple[str, str, str, str], list[str]] = {}
+    for dataset, tasks in planned.items():
+        models |= {(dataset, task, reason, ""): ["all"] for task, reason in tasks.items()}
+    for gap in found:
+        key = gap["dataset"], gap["task"], gap["reason"] or "", gap["left_out"] or ""
+        models.setdefault(key, []).append(gap["model"])
+    names = ("dataset", "task", "reason", "left_out")
+    return [{**dict(zip(names, key, strict=True)), "models": m} for key, m in models.items()]
 
 
 def block(results: list[TaskResult], criteria: Criteria) -> dict[str, Any]:

@@ -1,0 +1,192 @@
+"""Print what a configuration would examine: rows, tasks, classes and splits of the user's data.
+
+Nothing is run, no model is loaded. Rows are read, divided and judged by the functions of the run
+itself, so that the table cannot disagree with it; then follow the jobs, and what is expected of
+them. ``snakemake check_data`` calls this with the configuration that it was given itself.
+
+    python -m eyechart.plan.check_data --snakefile Snakefile \
+        --settings '{"configfiles": ["mine.yaml"], "config": {}}'
+"""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.files import sha256
+from eyechart.core.step import Json, command
+from eyechart.data.open_image import is_readable
+from eyechart.data.own import prepare
+from eyechart.data.own.entries import OwnEntry
+from eyechart.data.own.import_local import Located
+from eyechart.data.own.readable import complete
+from eyechart.data.own.sources import open_source, read_entries
+from eyechart.plan.config.check import check
+from eyechart.plan.config.mistakes import read
+from eyechart.plan.configuration import read_specs, tasks_for
+from eyechart.plan.registry import layout_of
+from eyechart.plan.resource_table import Asked, jobs
+from eyechart.plan.sizes import Sizes
+from eyechart.plan.workflow import WorkflowPlan
+from eyechart.statistics.splits import Usable, usable
+from eyechart.tables.items import LABEL, SPLIT_RULES
+
+HEADER = (
+    "dataset",
+    "task",
+    "rows",
+    "classes",
+    "train",
+    "test",
+    "probed in",
+    "left out, or why not",
+)
+JOB_S = 5  # of a job: start, imports, checks (measured: 3 to 7 s on two cores)
+Row = dict[str, Any]
+
+
+def rows_of(dataset: str, section: Row, seed: int) -> tuple[list[Row], list[Row]]:
+    """Return the items and images of an own dataset, as the run makes them, without writing any.
+
+    Raise a UserError for the first mistake in the table or its files.
+    """
+    path = Path(section["path"])
+    taken: dict[str, Path] = {}
+    allowed = bool(section.get("allow_missing"))
+
+    def located(base: Path) -> Located:
+        return Located(base, taken, allowed)
+
+    sources = open_source(section["layout"], path)
+    entries = list(read_entries(sources, section, path, located))
+    if allowed:
+        entries = complete(entries, {name for name, file in taken.items() if is_readable(file)})
+    split = prepare.split_of(dataset, seed, section["test_share"])
+    items = prepare.item_rows(entries, section, _hashes(taken, entries), split)
+    return items, prepare.image_rows(Path(), entries, items)
+
+
+def _hashes(files: dict[str, Path], entries: list[OwnEntry]) -> dict[str, str]:
+    """Return what tells images apart by id: their hash, where another has the same size."""
+    names = {name for entry in entries for name in entry["images"]}
+    sizes = {name: files[name].stat().st_size for name in names if name in files}
+    shared = Counter(sizes.values())
+    return {name: sha256(files[name]) if shared[sizes.get(name, 0)] > 1 else name for name in names}
+
+
+def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable, np.ndarray]:
+    """Return what can be probed of rows by a column, and which are of the training part."""
+    column, trains, tested = SPLIT_RULES[split]
+    used = [r for r in rows if r.get(label) is not None and r[column] in (trains, tested)]
+    train = np.array([row[column] == trains for row in used], dtype=bool)
+    values, groups = (np.array([r[key] for r in used], dtype=np.str_) for key in (label, "group"))
+    return usable(values, groups, train, folds), train
+
+
+def task_rows(plan: WorkflowPlan, dataset: str) -> Iterator[list[str]]:
+    """Yield a line per task of an own dataset: what is in it, and where it is probed or why not."""
+    config, section = plan.config, plan.config["datasets"][dataset]
+    items, images = rows_of(dataset, section, plan.config["seed"])
+    tasks = list(dict.fromkeys(item["task"] for item in items))
+    labels = list(section.get("columns", {}).get("labels", {}))
+    known = plan.own.unprobed.get(dataset, {})
+    for task in [*tasks, *labels]:
+        of_images = task in labels
+        rows = images if of_images else [item for item in items if item["task"] == task]
+        how = config["probing"]["split"], config["probing"]["folds"]
+        found, train = judged(rows, LABEL + task if of_images else "answer", *how)
+        asked = [m for m in plan.models if task in tasks_for(config, plan.specs, m, dataset)]
+        counts = [int((found.kept & part).sum()) for part in (train, ~train)]
+        values = {row.get(LABEL + task if of_images else "answer") for row in rows} - {None}
+        left = ", ".join(f"{name} ({n})" for name, n in found.left_out.items())
+        why = known.get(task) or (found.refusal if asked else "not among tasks, or no choices")
+        probed = ", ".join(asked) if asked and not found.refusal else "none"
+        told = left if probed != "none" else why
+        sizes = [len(rows), len(values) - len(found.left_out), *counts]
+        yield [dataset, task, *map(str, sizes), probed, told]
+
+
+def table(lines: Iterable[list[str]]) -> str:
+    """Return a Markdown table, its columns aligned for a terminal."""
+    rows = [list(HEADER), *lines]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    return "\n".join(
+        f"| {' | '.join(c.ljust(w) for c, w in zip(row, widths, strict=True))} |" for row in rows
+    )
+
+
+def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
+    """Return in a sentence how many jobs there are, and what time and disk they take, about."""
+    sizes = Sizes(plan.config, plan.specs)
+    seconds, stored = float(JOB_S * len(asked)), 0.0
+    answered = set(plan.behavior.runs())
+    extracted = {(m, d) for m, d in plan.probing_runs()}
+    conditions = len(plan.config["behavior"]["conditions"])
+    value = 4 if plan.config["extraction"]["dtype"] == "float32" else 2  # bytes
+    for model, dataset in answered | extracted:
+        size, gpus = sizes.size(dataset), sizes.gpus_needed(model)
+        passes = conditions * sizes.asked(dataset) * ((model, dataset) in answered)
+        vlm = plan.specs[model].kind == "vlm"
+        if (model, dataset) in extracted:
+            rows = size.items + size.images if vlm else size.images
+            passes += rows
+            stored += rows * sizes.columns(model) * sizes.width(model) * value
+        seconds += passes * sizes.forward_seconds(model, gpus) + sizes.loading_seconds(model)
+    cores = os.cpu_count() or 1
+    minutes = math.ceil(seconds / 60)
+    return (
+        f"{len(asked):,} jobs; about {minutes:,} minutes of one job at a time (this machine has "
+        f"{cores} cores), and {max(1, math.ceil(stored / 1e6)):,} MB of activations."
+    )
+
+
+def answers(plan: WorkflowPlan) -> str:
+    """Return in sentences which models answer which datasets, and what encoders are not asked."""
+    told = []
+    for dataset in plan.behavior.datasets:
+        models = [m for m, d in plan.behavior.runs() if d == dataset]
+        told.append(f"{dataset} is answered by {', '.join(models) or 'no model'}.")
+        encoders = [m for m in models if plan.specs[m].kind == "encoder"]
+        if layout_of(plan.config, dataset).own_tasks and encoders:
+            items, _ = rows_of(dataset, plan.config["datasets"][dataset], plan.config["seed"])
+            several = sum(len(item["images"]) > 1 for item in items)
+            if several:
+                told.append(
+                    f"{several} of its {len(items)} items have several images and are not asked of "
+                    f"{', '.join(encoders)}."
+                )
+    return "\n".join(told)
+
+
+@command
+def main(*, settings: Json, snakefile: Path) -> None:
+    """Print the table of tasks, who answers, and what the jobs take."""
+    files = settings["configfiles"]
+    merged: Row = {}
+    for file in files:
+        merged = _merged(merged, read(file))
+    config = check(_merged(merged, settings["config"]), files)
+    plan = WorkflowPlan(config, read_specs())
+    plan.check()
+    own = [d for d in config["datasets"] if layout_of(config, d).own_tasks]
+    print(table(line for dataset in own for line in task_rows(plan, dataset)))
+    print(f"\n{answers(plan)}\n{expected(plan, jobs(settings, snakefile))}")
+
+
+def _merged(first: Row, second: Row) -> Row:
+    """Return nested settings of which the second win, as Snakemake merges config files."""
+    both = {k: _merged(first[k], v) for k, v in second.items() if _nested(first.get(k), v)}
+    return {**first, **second, **both}
+
+
+def _nested(first: Any, second: Any) -> bool:
+    return isinstance(first, dict) and isinstance(second, dict)
+
+
+if __name__ == "__main__":
+    main()

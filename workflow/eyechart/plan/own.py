@@ -1,0 +1,70 @@
+"""The user's own data: its files as inputs, and its tasks that are probed or not.
+
+Snakemake imports this module at parse time, so it needs neither numpy nor torch. Snakemake calls
+every method with an argument ``wildcards`` once per job.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eyechart.data.own.survey import Survey, survey
+from eyechart.plan.configuration import Config, canonical
+from eyechart.plan.registry import layout_of
+
+
+@dataclass(frozen=True)
+class OwnPlan:
+    """The datasets of a checked configuration that are the user's own."""
+
+    config: Config
+
+    def surveys(self) -> Iterator[tuple[str, Survey]]:
+        """Yield every own dataset with what its table holds; those without their file are not."""
+        for dataset, section in self.config["datasets"].items():
+            if layout_of(self.config, dataset).own_tasks and (found := survey(section)):
+                yield dataset, found
+
+    def check(self) -> None:
+        """Raise a UserError for a task that is to be probed and that no row has."""
+        for dataset, found in self.surveys():
+            found.check(self.config["datasets"][dataset]["tasks"], f"datasets.{dataset}.tasks")
+
+    @property
+    def unprobed(self) -> dict[str, dict[str, str]]:
+        """Why tasks are not probed, by dataset and task: they have too few rows."""
+        split, folds = self.config["probing"]["split"], self.config["probing"]["folds"]
+        found: dict[str, dict[str, str]] = {}
+        for dataset, held in self.surveys():
+            section = self.config["datasets"][dataset]
+            share = section["test_share"] if split == "group" else None
+            reasons = {task: held.too_few(task, folds, share) for task in held.answers}
+            left = {t: why for t, why in reasons.items() if why and t not in section["tasks"]}
+            found |= {dataset: left} if left else {}
+        return found
+
+    def files(self, wildcards: Any) -> list[str]:
+        """Return the user's files, so that a change in them is noticed."""
+        return sorted(p.as_posix() for p in self._files(wildcards) if _is_plain(p))
+
+    def other_files(self, wildcards: Any) -> str:
+        """Return those that cannot be inputs, as canonical JSON: name, size and time of change.
+
+        Snakemake takes braces in the path of an input for a wildcard, and writes paths as UTF-8.
+        """
+        others = sorted(p for p in self._files(wildcards) if not _is_plain(p))
+        stats = ((ascii(p.as_posix()), p.stat()) for p in others)
+        return canonical([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+
+    def _files(self, wildcards: Any) -> list[Path]:
+        layout = layout_of(self.config, wildcards.dataset)
+        path = Path(self.config["datasets"][wildcards.dataset]["path"])
+        if not layout.own_tasks or not path.exists():  # the step reports a missing path better
+            return []
+        return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+
+
+def _is_plain(path: Path) -> bool:
+    text = path.as_posix()
+    return not set(text) & set("{}") and text.isprintable()

@@ -7,9 +7,10 @@ import pytest
 import transformers
 from test_behavior_answers import ROWS, Asker, item
 
+from eyechart.behavior.answer_items import write_joined
 from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.tables.responses import DROPPED
+from eyechart.tables.responses import ANSWERS, DROPPED
 
 CONDITIONS = ["sighted", "blank", "noise", "swapped"]
 
@@ -88,3 +89,12 @@ def test_too_many_lost_images_are_an_error_that_names_the_last(
     with pytest.raises(UserError, match=r"image 'p003': .*; 2 of 3 images cannot be used"):
         project.answer(tmp_path, rows, model, ["sighted"])
     assert list(tmp_path.glob("sighted*")) == []
+
+
+def test_what_was_left_out_in_an_earlier_look_stays_listed(tmp_path):
+    earlier = ANSWERS.empty_table().replace_schema_metadata({DROPPED: json.dumps({"a": "odd"})})
+    path = tmp_path / "sighted.parquet"
+    write_joined(path, [ANSWERS.empty_table(), earlier], {b"looks": b"{}"}, {"b": "odder"})
+    assert listed(path) == {"a": "odd", "b": "odder"}
+    write_joined(path, [ANSWERS.empty_table()], {}, {})
+    assert pq.read_schema(path).metadata is None

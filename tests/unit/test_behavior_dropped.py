@@ -1,12 +1,14 @@
 """An item that the model's own code cannot take has no row in any condition, and is listed."""
 
+import json
+
 import pytest
 import transformers
 from test_behavior_answers import ROWS, Asker, item
 
 from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
-from eyechart.tables.responses import read_left_out
+from eyechart.tables.responses import ANSWERS, LEFT_OUT, joined_responses, read_left_out
 
 CONDITIONS = ["sighted", "blank", "noise", "swapped"]
 
@@ -84,3 +86,13 @@ def test_too_many_lost_images_are_an_error_that_names_the_last(
     with pytest.raises(UserError, match=r"image 'p003': .*; 2 of 3 images cannot be used"):
         project.answer(tmp_path, rows, model, ["sighted"])
     assert list(tmp_path.glob("sighted*")) == []
+
+
+def test_what_was_left_out_in_an_earlier_look_or_part_stays_listed():
+    empty = ANSWERS.empty_table()
+    earlier = empty.replace_schema_metadata({LEFT_OUT: json.dumps({"a": "odd"})})
+    now = empty.replace_schema_metadata({"looks": "{}"})
+    found = joined_responses([now, earlier], {"b": "odder"}).schema.metadata
+    assert json.loads(found.pop(LEFT_OUT)) == {"a": "odd", "b": "odder"}
+    assert found == {b"looks": b"{}"}
+    assert joined_responses([empty]).schema.metadata is None

@@ -6,7 +6,6 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import polars as pl
 import pytest
 from clevr_fixture import make_clevr
 from coco_fixture import ROOT, SETTINGS, acquire, make_coco, prepare, read, write
@@ -73,36 +72,6 @@ def test_annotations_of_an_image_that_nothing_lists_are_absent_too(source):
     assert "that it or the captions name, 1 are missing" in told
     assert "with 2 annotations, first image_id 999" in told
     assert prepare(allow_missing=True)[1].height == 12
-
-
-def test_without_captions_nothing_is_described_and_all_else_is_the_same(source, caplog):
-    acquire(source)
-    items, images = prepare()
-    assert "caption" in set(items["task"])
-    (source / f"annotations/{CAPTIONS}.json").unlink()
-    with caplog.at_level("WARNING"):
-        acquire(source)
-    assert f"{CAPTIONS}.json, so no caption is asked for" in caplog.text
-    fewer, same = prepare(out="again")
-    assert fewer.equals(items.filter(pl.col("task") != "caption"))
-    assert same.drop("path").equals(images.drop("path"))
-
-
-@pytest.mark.parametrize("top", ["", "val2017/"])
-def test_file_names_with_folders_start_from_the_split_or_from_the_dataset(source, top):
-    acquire(source)
-    items, images = prepare()
-    (source / "val2017/a/b").mkdir(parents=True)
-    for path in (source / "val2017").glob("*.jpg"):
-        path.rename(path.parent / "a/b" / path.name)
-    for name in (OBJECTS, CAPTIONS):
-        edit(source, name, lambda v: [i.update(file_name=f"{top}a/b/{i['file_name']}")
-                                      for i in v["images"]])  # fmt: skip
-    acquire(source)
-    again, there = prepare(out="again")
-    assert again.equals(items)
-    assert there["sha256"].equals(images["sha256"])
-    assert all(path.startswith("data/raw/coco/val2017/a/b/0") for path in there["path"])
 
 
 def test_images_that_no_annotation_names_are_left_alone(source):

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 import transformers
-from test_extraction_steps import Project
+from test_extraction_steps import Project, flags
 
 from eyechart.core.errors import UserError
+from eyechart.models import describe_model
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.probing.examples import read_examples
 from eyechart.tables.activations import read_column, read_dropped, read_ids
@@ -117,3 +118,20 @@ def test_probes_learn_from_the_others(project, tmp_path, picky):
         split="group", folds=2, dropped=dropped,
     )  # fmt: skip
     assert found.ids == sorted(set(items["item_id"]) - set(LOST))
+
+
+def test_a_processor_that_fails_on_the_sample_image_is_one_sentence(project, monkeypatch):
+    def preprocess(self, images, *args, **how):
+        raise TypeError("unsupported size")
+
+    monkeypatch.setattr(transformers.CLIPImageProcessorPil, "preprocess", preprocess)
+    with pytest.raises(UserError, match=r"^the sample image: .*llava cannot take it \(TypeError: "):
+        describe_model.main(
+            flags(
+                model="llava",
+                spec=project.folder / "llava.yaml",
+                checkpoint=project.models["llava"],
+                view=project.folder / "view.png",
+                output=project.folder / "card.json",
+            )
+        )

@@ -14,10 +14,10 @@ from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.weights import collect_attention
 from eyechart.core.errors import UserError
 from eyechart.inference.chosen_items import Item
-from eyechart.inference.failures import usable
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.unembedding import answering_blocks
+from eyechart.models.usable import usable
 
 Ids = list[int]
 

@@ -33,11 +33,12 @@ from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.chosen_items import Item, choose_items
-from eyechart.inference.failures import Failures, UnusableError
+from eyechart.inference.failures import Failures
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
 from eyechart.models.spec import Spec, read_spec
+from eyechart.models.usable import UnusableError
 from eyechart.tables.attention import write_noted
 from eyechart.tables.parquet import read_table
 

@@ -20,12 +20,13 @@ from eyechart.behavior.conditions import Item, Stimulus
 from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
-from eyechart.inference.failures import Failures, UnusableError, usable
+from eyechart.inference.failures import Failures
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.two_towers import TwoTowers
+from eyechart.models.usable import UnusableError, usable
 
 WHICH_IMAGE = "which_image"  # the form of items that ask which image a statement is about
 PREFETCH = 2  # batches of images prepared ahead of the model

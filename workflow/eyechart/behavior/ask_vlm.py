@@ -11,7 +11,7 @@ from eyechart.behavior.conditions import Stimulus
 from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response, Script, script, tidy
-from eyechart.inference.failures import Failures, UnusableError, usable
+from eyechart.inference.failures import Failures
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
@@ -19,6 +19,7 @@ from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
+from eyechart.models.usable import UnusableError, usable
 
 PREFETCH = 2  # batches prepared ahead of the model
 

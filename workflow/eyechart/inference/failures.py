@@ -1,34 +1,9 @@
 """What a model's own code cannot take: an image or a prompt costs its items, not the part."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from eyechart.core.errors import UserError
+from eyechart.models.usable import UnusableError
 
 MOST = 0.1  # share of the images, or of the items, of a part; a single one is always left out
-
-
-class UnusableError(UserError):
-    """An image or a prompt that a model's own code cannot take."""
-
-
-@contextmanager
-def usable(what: str, checkpoint: str) -> Iterator[None]:
-    """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
-
-    ``what`` names the image or item. Lack of memory stays what it is.
-    """
-    try:
-        yield
-    except (MemoryError, UnusableError):
-        raise
-    except UserError as error:
-        raise UnusableError(f"{what}: {error}") from error
-    except Exception as error:
-        told = " ".join(str(error).split()) or "no reason given"
-        raise UnusableError(
-            f"{what}: {checkpoint} cannot take it ({type(error).__name__}: {told})"
-        ) from error
 
 
 class Failures:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from eyechart.data.open_image import open_image
-from eyechart.inference.failures import Failures, UnusableError, usable
+from eyechart.inference.failures import Failures
 from eyechart.inference.region_weights import RowWeights, Weigher
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
@@ -15,6 +15,7 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
+from eyechart.models.usable import UnusableError, usable
 
 BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
 

@@ -16,3 +16,15 @@ rule plan_resources:
     shell:
         "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
         " --settings {params.settings:q}"
+
+
+if CONTAINERIZE:
+    for ENV in environments.names():
+
+        rule:
+            name:
+                f"environment_{ENV}"
+            conda:
+                f"../../envs/{ENV}.yaml"
+            shell:
+                "true"

@@ -123,6 +123,7 @@ FAMILIES = {
     "clip_projected": Case("clip", connector=24, lm_blocks=0),
     "clip_vision": Case("clip", connector=None, lm_blocks=0),
     "siglip_vision": Case("siglip", connector=32, lm_blocks=0),
+    "siglip_headless": Case("siglip", connector=None, lm_blocks=0),
     "siglip": Case("siglip", connector=32, lm_blocks=0),
     "dinov2": Case("dinov2", connector=None, lm_blocks=0),
     "dinov2_registers": Case("dinov2", connector=None, lm_blocks=0),

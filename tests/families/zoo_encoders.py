@@ -57,6 +57,12 @@ def siglip_vision():
 
 
 @fam
+def siglip_headless():
+    images = siglip_vision()[1]
+    return _tower(T.SiglipVisionModel, T.SiglipVisionConfig, images, vision_use_head=False)
+
+
+@fam
 def siglip():
     tok = bpe()
     tok.model_max_length = 24

@@ -16,6 +16,13 @@ class SiglipVision(Adapter):
     CONNECTOR = "head"
     ROOTS: ClassVar = {"vision": "encoder", "connector": "head"}
 
+    def addresses(self) -> dict[str, str]:
+        """Return the module path of every address; a tower saved without head has no connector."""
+        found = super().addresses()
+        if not hasattr(self.model, "head"):
+            del found["connector"]
+        return found
+
 
 class Siglip(TwoTowers):
     """SiglipModel; it has no class token; its connector returns one vector per image."""

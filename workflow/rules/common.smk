@@ -19,7 +19,7 @@ from eyechart.plan import configuration, resources, targets, training
 from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
-from eyechart.plan.environments import Environments
+from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
@@ -77,7 +77,7 @@ LOCK = Path(workflow.basedir) / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 
 STARTED = time.time()
-BASE = "../../envs/base.yaml"
+BASE = conda_file("base")
 
 
 onstart:

@@ -26,7 +26,7 @@ def blocks(language):
 
 
 def examine(dataset):
-    layout, splits = dataset["layout"], dataset["splits"]
+    layout, splits = dataset["layout"], ["all"]
     take(Path(dataset["path"]), layout, splits, **{k: dataset[k] for k in TAKEN if k in dataset})
     return prepare(layout, splits, **{k: dataset[k] for k in PREPARED if k in dataset})
 

@@ -138,3 +138,13 @@ def test_rows_that_share_a_key_directly_or_not_are_connected():
     keys = [["b"], ["a", "c"], ["d"], ["c", "b"], ["e", "d"]]
     assert connected(keys).tolist() == [0, 0, 1, 0, 1]
     assert connected([]).tolist() == []
+
+
+@pytest.mark.parametrize("g", [1, 2, 5, 9])
+def test_few_groups_have_no_interval_of_a_single_point(g):
+    right = np.ones((1, 2 * g))
+    ((low, high),) = bootstrap_interval(right, _groups(2 * g, 2), 200, np.random.default_rng(0))
+    assert low < 0.9 - 0.3 / g
+    assert high == 1
+    many = bootstrap_interval(np.ones((1, 20)), _groups(20, 2), 200, np.random.default_rng(0))
+    assert many.tolist() == [[1, 1]], "from ten groups on it is the bootstrap"

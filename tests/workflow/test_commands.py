@@ -82,7 +82,7 @@ def plan(project: Project, words: list[str]) -> subprocess.CompletedProcess[str]
 def made(project: Project) -> set[str]:
     """All files that the workflow can make: of the demo, its training, presets and EXTRA."""
     project.path("data/mine").mkdir(parents=True)
-    project.path("data/mine/questions.csv").write_text("image,prompt,choices,answer,task\n")
+    project.path("data/mine/questions.csv").write_text("image,prompt,task\n1.png,What?,a\n")
     project.path("extra.yaml").write_text(EXTRA)
     train = {"tiny_models": {"weights": "train"}}
     wanted: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""A stranger's table in three lines: answers, probes where rows suffice, a page."""
+"""A stranger's table in three lines of config: answers, probes where rows suffice, a page."""
 
 import csv
 import re

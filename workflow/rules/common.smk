@@ -27,7 +27,7 @@ from eyechart.plan import configuration, environments, resources, targets, train
 from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
-from eyechart.plan.environments import Environments
+from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
@@ -90,7 +90,7 @@ LOCK = PROJECT / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 
 STARTED = time.time()
-BASE = "../../envs/base.yaml"
+BASE = conda_file("base")
 # A Dockerfile lists the environments of all rules, and takes none that a job chooses
 CONTAINERIZE = "--containerize" in sys.argv
 OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file

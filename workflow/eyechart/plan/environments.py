@@ -42,8 +42,8 @@ class Environments:
         return self.specs[wildcards.model].env
 
     def file(self, wildcards: Any) -> str:
-        """Return its file, relative to the folder of the rules."""
-        return f"../../envs/{self.name(wildcards)}.yaml"
+        """Return its file."""
+        return conda_file(self.name(wildcards))
 
     def state(self, wildcards: Any) -> str:
         """Return what results depend on, as canonical JSON: its pins and the threads of a job."""
@@ -103,6 +103,16 @@ def _pins(path: Path, changed: int) -> dict[str, Any]:
 def pins_hash(env: str) -> str:
     """Return 16 hex digits that change exactly when the pins do; comments do not count."""
     return hashlib.sha256(canonical(pins(env)).encode()).hexdigest()[:16]
+
+
+def conda_file(env: str) -> str:
+    """Return the file of an environment for a rule: relative to the folder of the rules.
+
+    Braces in the project's own path are doubled, since Snakemake formats it; it is absolute then.
+    """
+    path = str(FOLDER / f"{env}.yaml")
+    doubled = path.replace("{", "{{").replace("}", "}}")
+    return f"../../envs/{env}.yaml" if doubled == path else doubled
 
 
 def python_of(env: str) -> Path:

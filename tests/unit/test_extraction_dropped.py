@@ -7,10 +7,15 @@ import polars as pl
 import pytest
 import transformers
 from test_extraction_steps import Project, flags
+from test_probing_types import CHOSEN
+from test_probing_types import _answers as answers
+from test_probing_types import _features as features
+from test_probing_types import _world as make_world
 
 from eyechart.core.errors import UserError
 from eyechart.models import describe_model
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.probing import question_types
 from eyechart.probing.examples import read_examples
 from eyechart.tables.activations import read_column, read_dropped, read_ids
 
@@ -135,3 +140,16 @@ def test_a_processor_that_fails_on_the_sample_image_is_one_sentence(project, mon
                 output=project.folder / "card.json",
             )
         )
+
+
+def test_question_types_leave_out_images_without_activations(tmp_path, caplog):
+    rng = np.random.default_rng(7)
+    truth = answers(rng)
+    world = make_world(tmp_path, truth, {"vision.0/cls": features(rng, truth)}, known=[0])
+    tables = (world / "items.parquet", world / "images.parquet")
+    examples = read_examples(*tables, "item", "exist", split="group", folds=3)
+    whole = question_types.read_pairs(*tables, examples, "group", CHOSEN)
+    found = question_types.read_pairs(*tables, examples, "group", CHOSEN, ["i000", "i001"])
+    assert {"i000", "i001"} <= set(whole.images)
+    assert set(whole.images) - set(found.images) == {"i000", "i001"}
+    assert "2 questions about images without activations are left out" in caplog.text

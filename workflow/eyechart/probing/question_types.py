@@ -73,12 +73,14 @@ def read_pairs(
         Images without activations.
     """
     e, (shown, types) = examples, _asked(items, examples)
-    shown[np.isin(shown, dropped)] = ""
-    single = shown != ""
+    if several := int((shown == "").sum()):
+        log.info("%d questions about several images are left out", several)
+    lost = np.isin(shown, dropped)
+    if lost.any():
+        log.warning("%d questions about images without activations are left out", lost.sum())
+    single = (shown != "") & ~lost
     if not single.any():
         return "every question is about several images"
-    if not single.all():
-        log.info("%d questions about several or unusable images are left out", (~single).sum())
     test = ~e.train & single
     table = read_table(images)
     table = table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(dropped, pa.string()))))

@@ -38,7 +38,7 @@ try:
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     config.update(check(config, FILES))
     if config["run"] or workflow.pathvars.get("results") == paths.RESULTS:
-        workflow.register_pathvars(**paths.of_run(config["run"]))
+        workflow.register_pathvars(**configuration.of_run(config["run"]))
     RESULTS = workflow.pathvars.get("results")
     workflow.register_pathvars(raw=paths.raw_of(RESULTS))
     SPECS = configuration.read_specs(config["checkpoints"])

@@ -5,11 +5,13 @@ rule plan_resources:
     localrule: True
     params:
         snakefile=workflow.main_snakefile,
-        settings=lambda _: canonical(
-            {
-                "configfiles": list(map(str, workflow.overwrite_configfiles)),
-                "config": workflow.config_settings.overwrite_config,
-            }
+        settings=configuration.as_is(
+            canonical(
+                {
+                    "configfiles": list(map(str, workflow.overwrite_configfiles)),
+                    "config": workflow.config_settings.overwrite_config,
+                }
+            )
         ),
     message:
         "Planning all jobs"

@@ -164,6 +164,33 @@ def logged_errors(folder: str, since: float) -> list[str]:
     return [line for line in lines if line.startswith("eyechart: error:")]
 
 
+def as_is(text: str) -> Callable[[Any], str]:
+    """Return a param with this text, in which Snakemake looks for no wildcards."""
+
+    def param(wildcards: Any) -> str:
+        return text
+
+    return param
+
+
+def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
+    """Return a param that passes an output by a flag; it is empty in rules without that output."""
+
+    def param(wildcards: Any, output: Any) -> str:
+        path = output.get(name)
+        return f"{flag} {path}" if path else ""
+
+    return param
+
+
+def of_run(name: str | None) -> dict[str, str]:
+    """Return the folders that a run has for itself, by what Snakemake calls them."""
+    own = f"{paths.RUNS}/{name}/" if name else ""
+    folders = ("results", "logs", "benchmarks")
+    found = {folder: f"{own}{folder}" for folder in folders}
+    return found | {"raw": paths.raw_of(found["results"])}
+
+
 def canonical(value: Any) -> str:
     """Return JSON that is equal for equal values, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

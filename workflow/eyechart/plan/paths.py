@@ -15,11 +15,9 @@ input functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePath
-from typing import Any
 
 ROOT, RAW = "<results>", "<raw>"
 RESULTS = "results"
@@ -135,13 +133,6 @@ def raw_of(results: str) -> str:
     return f"{run}/data/raw" if run.parts[:1] == (RUNS,) else "data/raw"
 
 
-def of_run(name: str | None) -> Names:
-    """Return the folders that a run has for itself, by what Snakemake calls them."""
-    own = f"{RUNS}/{name}/" if name else ""
-    folders = ("results", "logs", "benchmarks")
-    return {"raw": raw_of(f"{own}results"), **{folder: f"{own}{folder}" for folder in folders}}
-
-
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
     """Return the pattern of a path and the names in it, or None if no pattern fits.
 
@@ -168,16 +159,6 @@ def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, 
         if names:
             return pattern, names
     return None
-
-
-def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
-    """Return a param that passes an output by a flag; it is empty in rules without that output."""
-
-    def param(wildcards: Any, output: Any) -> str:
-        path = output.get(name)
-        return f"{flag} {path}" if path else ""
-
-    return param
 
 
 # Datasets

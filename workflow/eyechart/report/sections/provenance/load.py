@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import subprocess
-import tomllib
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.core.fingerprint import PACKAGE
+from eyechart.core.version import VERSION
 
 ROOT = PACKAGE.parents[1]
 
@@ -68,10 +68,9 @@ def workflow() -> dict[str, str]:
     A commit ends in ``with changes`` if files differed from it, and is ``unknown`` where the
     workflow is no checkout.
     """
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     commit = _git("rev-parse", "HEAD") or "unknown"
     changed = " with changes" if _git("status", "--porcelain", "--untracked-files=no") else ""
-    return {"eyechart": project["version"], "commit": commit + changed}
+    return {"eyechart": VERSION, "commit": commit + changed}
 
 
 def _git(*words: str) -> str:

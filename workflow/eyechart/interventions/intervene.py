@@ -158,8 +158,10 @@ def main(
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to change")
     reader = Reader(adapter, described["shares_prefix"], settings.style(), settings.scoring, paths)
-    asked = ask(adapter, draw_items(pool, settings.items, seed), pool, marked, sizes, seed)
-    known = ask(adapter, draw_items(training, settings.training, seed), [], marked, sizes, seed)
+    asked = ask(adapter, draw_items(pool, settings.items, seed, "group"), pool, marked, sizes, seed)
+    known = ask(
+        adapter, draw_items(training, settings.training, seed, "group"), [], marked, sizes, seed
+    )
     size = settings.batch_size if isinstance(settings.batch_size, int) else 16
     setup = Setup(reader, addresses, asked, known, settings.options, seed, size, say)
     edits = planned(setup, settings.edits)

@@ -27,7 +27,7 @@ AUTO_BATCH = 16  # the estimate for a batch size that is no number
 CPUS_PER_GPU = 4  # one thread each for the model, image decoding and writing, and one to spare
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
-EDITS_OF_BLOCK = 45  # interventions per block of the language model, with their controls
+EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
 RAYS_S = 300_000  # of the renderer on one thread (measured: 350,000 to 600,000)

@@ -15,6 +15,7 @@ from eyechart.core.randomness import generator
 from eyechart.tables.activations import column
 from eyechart.tables.attention import SUMMARY
 from eyechart.tables.concepts import CUES
+from eyechart.tables.interventions import EFFECTS
 from eyechart.tables.parquet import write_table
 
 WIDTH, PICTURES, PARTS = 16, 60, 3
@@ -34,6 +35,7 @@ def write_results(root: Path) -> Path:
     images = pl.read_parquet(results / "datasets/clevr/images.parquet")
     write_activations(results, "image", images["image_id"].sort().to_list(), items)
     for name, schema in (("concepts/tiny_llava/stroop/cues", CUES),
+                         ("interventions/tiny_llava/clevr/effects", EFFECTS),
                          ("attention/tiny_llava/clevr/summary", SUMMARY)):  # fmt: skip
         row = dict.fromkeys(schema.names) | {"model": "tiny_llava", "dataset": name.split("/")[2]}
         row |= {"task": "color"} if "task" in schema.names else {}

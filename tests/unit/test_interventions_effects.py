@@ -75,6 +75,10 @@ def test_nothing_is_called_equal_only_with_enough_items():
 
     assert at(60)["equal"] and at(60)["p"] == 1
     assert not at(10)["equal"]
+    parts = [rows("ablate", ONES, a) for a in ADDRESSES]
+    assert measured([rows(NONE, ONES), *parts], address="best")["equal"]
+    few = [rows("ablate", ONES[:10], a) for a in ADDRESSES]
+    assert not measured([rows(NONE, ONES[:10]), *few], address="best")["equal"]
 
 
 def test_the_best_address_is_scored_on_other_groups_than_it_is_chosen_on():

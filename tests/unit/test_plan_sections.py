@@ -45,6 +45,34 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
         exam(config).check()
 
 
+def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings(
+    config: Config,
+) -> None:
+    assert list(exam(config).interventions.runs()) == []
+    config["interventions"]["datasets"] = ["clevr"]
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
+
+    def slices() -> tuple[str, str, str]:
+        plan = exam(config).interventions
+        return plan.settings(of), plan.effect_settings(of), plan.code(of)
+
+    runs = {model for model, _ in exam(config).interventions.runs()}
+    assert "tiny_llava" in runs and "tiny_clip" not in runs
+    before = slices()
+    assert json.loads(before[0])["options"]["erase"]["random"] == 2
+    config["verdict"]["margin"] = 0.2
+    changed = slices()
+    assert [a == b for a, b in zip(before, changed, strict=True)] == [True, False, True]
+    config["interventions"]["edits"] = ["patch"]
+    later = slices()
+    assert [a == b for a, b in zip(changed, later, strict=True)] == [False, True, False]
+    assert list(json.loads(later[0])["options"]) == ["patch"]
+    assert "results/interventions/tiny_llava/clevr/effects.parquet" in [
+        path.replace("<results>", "results")
+        for path in exam(config).interventions.tables("effects")
+    ]
+
+
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:
     def spans(dataset: str) -> list[str]:
         told = exam(config).extraction.settings(

@@ -222,6 +222,17 @@ def attention(
     return _of(found, "task", task, "attention")
 
 
+def interventions(
+    model: str | None = None,
+    dataset: str | None = None,
+    *,
+    table: str = "effects",
+    root: Root = ROOT,
+) -> pl.DataFrame:
+    """Return what answers depend on: the table ``effects``, ``edits`` or ``erasers``."""
+    return read_all("interventions", {"model": model, "dataset": dataset, "table": table}, root)
+
+
 def verdicts(
     model: str | None = None,
     dataset: str | None = None,

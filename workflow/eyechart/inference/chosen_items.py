@@ -36,12 +36,15 @@ def choose_items(path: Path, most: int, seed: int) -> list[Item]:
     return draw_items(answerable_items(path), most, seed)
 
 
-def draw_items(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """Draw ``most`` items of each task, spread over as many groups as possible, sorted by id."""
+def draw_items(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
+    """Draw ``most`` items of each task, spread over as many groups as possible, sorted by id.
+
+    With ``by="group"`` tasks get the same groups where they can, so that items share images.
+    """
     tasks: dict[str, list[Item]] = {}
     for row in items:
         tasks.setdefault(row["task"], []).append(row)
-    kept = [row for name in tasks for row in drawn(tasks[name], most, seed)]
+    kept = [row for name in tasks for row in drawn(tasks[name], most, seed, by)]
     return sorted(kept, key=lambda row: str(row["item_id"]))
 
 
@@ -52,9 +55,9 @@ def answerable(item: Item) -> bool:
     return bool(item["images"]) and known and form != "which_image"
 
 
-def drawn(items: Sequence[Item], most: int, seed: int) -> list[Item]:
+def drawn(items: Sequence[Item], most: int, seed: int, by: str = "item_id") -> list[Item]:
     """Draw items by seed: one of every group before a second one of any."""
-    order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i["item_id"]))
+    order = sorted(items, key=lambda i: randomness.seed_for("traced", seed, i[by]))
     turn: Counter[str] = Counter()
     ranked = []
     for place, item in enumerate(order):

@@ -8,6 +8,7 @@ whole. Both ways give the same numbers.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -75,10 +76,11 @@ class Batch:
         if not self.reader.shares_prefix:
             return self.answers(whose, [taken(address, IMAGE, other)])
         with pass_mode():
-            first, second = self._aligned(whose), self._aligned(other)
+            (first, index), (second, _) = self._prefix(whose), self._prefix(other)
             keep = (parse(address).block or 0) + 1
-            second.cache.layers[:keep] = first.cache.layers[:keep]
-            return self._read_rest(whose, (second, list(range(len(self.asked)))), [])
+            cache = copy.copy(second.cache)
+            cache.layers = [*first.cache.layers[:keep], *second.cache.layers[keep:]]
+            return self._read_rest(whose, (replace(second, cache=cache), index), [])
 
     def image_states(self, address: str) -> list[Tensor]:
         """Return the states (image tokens, d) behind an address of each item's own images."""
@@ -107,17 +109,14 @@ class Batch:
         return list(first.values()), [order.index(key) for key in keys]
 
     def _prefix(self, whose: str) -> Cached:
-        """Return the prefixes of unchanged images."""
+        """Return the prefixes of unchanged images, a row per item, so that no read copies them."""
         if whose not in self._prefixes:
-            self._prefixes[whose] = self._read_prefix(whose, [])
+            prefix, index = self._read_prefix(whose, [])
+            which = torch.tensor(index, device=self.adapter.device)
+            masks = (prefix.valid[which], prefix.seen[which], prefix.after[which])
+            own = Prefix(*masks, passes.select(prefix, which), {})
+            self._prefixes[whose] = own, list(range(len(index)))
         return self._prefixes[whose]
-
-    def _aligned(self, whose: str) -> Prefix:
-        """Return a prefix with a row per item."""
-        prefix, index = self._prefix(whose)
-        which = torch.tensor(index, device=self.adapter.device)
-        cache = passes.select(prefix, which)
-        return Prefix(prefix.valid[which], prefix.seen[which], prefix.after[which], cache, {})
 
     def _read_prefix(self, whose: str, changes: Sequence[Change]) -> Cached:
         rows, index = self._rows(whose, all(change.shared for change in changes))

@@ -69,7 +69,7 @@ class Setup:
     training: Sequence[AskedItem]
     options: dict[str, Any]
     seed: int
-    size: int
+    size: int | str
     note: Callable[[str], None]
     erasers: list[dict[str, Any]] = field(default_factory=list)
 

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch import Tensor
 
 from eyechart.core.address import REFERENT
-from eyechart.inference.workload import chunks
+from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.interventions.asked import OWN, AskedItem
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.reader import Reader
 from eyechart.statistics.eraser import Eraser, fit
 from eyechart.statistics.intervals import share_interval
+
+SIZE = "interventions.batch_size"
 
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # tokens (m, d), answers, groups (m,)
 
@@ -45,21 +48,27 @@ class Sample:
 
 
 def collect(
-    reader: Reader, asked: Sequence[AskedItem], addresses: Sequence[str], size: int
+    reader: Reader, asked: Sequence[AskedItem], addresses: Sequence[str], size: int | str
 ) -> dict[str, Sample]:
-    """Return the image tokens of items at every address, read in batches of ``size``."""
+    """Return the image tokens of items at every address."""
+
+    def read(few: Sequence[AskedItem]) -> dict[str, list[Tensor]]:
+        batch = Batch(reader, few)
+        return {
+            address: [one.cpu() for one in batch.image_states(address)] for address in addresses
+        }
+
     sums: dict[str, list[Any]] = {address: [0, 0.0, 0.0] for address in addresses}
     found: dict[str, list[np.ndarray]] = {address: [] for address in addresses}
     names: list[list[str]] = []
-    for few in chunks(asked, size):
-        batch = Batch(reader, few)
+    for few, states in AdaptiveBatchSize(size, SIZE).over(asked, read):
         masks = [one.regions.get(OWN, {}).get(REFERENT) for one in few]
         for one, mask in zip(few, masks, strict=True):
             label = [str(one.item[key]) for key in ("task", "answer", "group")]
             names += [label] * (int(mask.most.sum()) if mask else 0)
         for address in addresses:
-            for states, mask in zip(batch.image_states(address), masks, strict=True):
-                tokens = states.double().cpu().numpy()
+            for one_of, mask in zip(states[address], masks, strict=True):
+                tokens = one_of.double().numpy()
                 for part, more in enumerate((len(tokens), tokens.sum(0), tokens.T @ tokens)):
                     sums[address][part] = sums[address][part] + more
                 if mask:

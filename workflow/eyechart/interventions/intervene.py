@@ -38,6 +38,7 @@ from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.edit import Edit, Setup
+from eyechart.interventions.erasers import SIZE
 from eyechart.interventions.reader import Reader
 from eyechart.interventions.registry import modules
 from eyechart.interventions.settings import InterventionSettings
@@ -80,8 +81,8 @@ def planned(setup: Setup, names: Sequence[str]) -> list[Edit]:
 
 def run(
     reader: Reader, asked: Sequence[AskedItem], edits: Sequence[Edit], size: int | str, say: Notes
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all items under all edits; an edit that a family refuses is left out."""
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of items under all edits, by batch; what a family refuses is left out."""
     refused: set[int] = set()
 
     def answer(few: Sequence[AskedItem]) -> list[dict[str, Any]]:
@@ -99,9 +100,9 @@ def run(
         return found
 
     bar = tqdm(total=len(asked), unit=" items", mininterval=1.0)
-    for few, rows in AdaptiveBatchSize(size, "interventions.batch_size").over(asked, answer):
+    for few, rows in AdaptiveBatchSize(size, SIZE).over(asked, answer):
         bar.update(len(few))
-        yield from rows
+        yield rows
     bar.close()
     for name in dict.fromkeys(edit.intervention for edit in edits):
         own = [edit for edit in edits if edit.intervention == name and not edit.control]
@@ -158,14 +159,19 @@ def main(
     if not isinstance(adapter, LanguageAdapter):
         raise UserError(f"{model}: family {adapter.spec.family} has no language model to change")
     reader = Reader(adapter, described["shares_prefix"], settings.style(), settings.scoring, paths)
-    asked = ask(adapter, draw_items(pool, settings.items, seed), pool, marked, sizes, seed)
-    known = ask(adapter, draw_items(training, settings.training, seed), [], marked, sizes, seed)
-    size = settings.batch_size if isinstance(settings.batch_size, int) else 16
+    asked = ask(adapter, draw_items(pool, settings.items, seed, "group"), pool, marked, sizes, seed)
+    known = ask(
+        adapter, draw_items(training, settings.training, seed, "group"), [], marked, sizes, seed
+    )
+    size = settings.batch_size
     setup = Setup(reader, addresses, asked, known, settings.options, seed, size, say)
     edits = planned(setup, settings.edits)
     named = {"model": model, "dataset": dataset}
-    done = [named | row for row in run(reader, asked, edits, settings.batch_size, say)]
-    write_noted(output, pa.Table.from_pylist(done, EDITS), say.text())
+    done = [
+        pa.Table.from_pylist([named | row for row in rows], EDITS)
+        for rows in run(reader, asked, edits, size, say)
+    ]
+    write_noted(output, pa.concat_tables(done).sort_by("item_id"), say.text())
     fitted = pa.Table.from_pylist([named | row for row in setup.erasers], ERASERS)
     write_noted(output.with_name(f"erasers{output.suffix}"), fitted, say.text())
 

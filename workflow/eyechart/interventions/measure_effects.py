@@ -21,12 +21,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from scipy.special import ndtri
 
 from eyechart.core.address import sort_key
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
 from eyechart.statistics.best_address import cross_fitted, cross_fitted_flips
-from eyechart.statistics.intervals import paired_interval, share_interval
+from eyechart.statistics.intervals import LEVEL, paired_interval, share_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.attention import read_noted, write_noted
@@ -152,13 +153,20 @@ def best(
 ) -> Row:
     """Return the effect at the address that is best on other groups: the largest of a sign.
 
-    Its interval reaches as far as 95 % of the values with flipped signs.
+    Its interval reaches as far as 95 % of the values with flipped signs, of two groups more: one
+    gains all and one loses all, as in ``statistics.intervals.paired_interval``.
     """
     each = [paired for _, paired in found.values()]
     gain = sign * np.stack([one.value - one.control for one in each])
     chosen = cross_fitted(gain, each[0].groups, rng)[1]
     value, flips = cross_fitted_flips(gain, each[0].groups, rng)
-    reach, near = (float(np.quantile(np.abs(flips), q)) for q in (0.95, 0.9))
+    count = len(np.unique(each[0].groups))
+    reach, near = (
+        float(
+            np.hypot(np.quantile(np.abs(flips), 2 * level - 1), ndtri(level) * 2**0.5 / (count + 2))
+        )
+        for level in (LEVEL, EQUALITY)
+    )
     control = float(np.mean([each[k].control.mean() for k in chosen]))  # of those that are named
     names = [a if a == b else f"{a}–{b}" for a, b in found]
     difference = sign * value
@@ -172,7 +180,7 @@ def best(
         "p": float((1 + (np.abs(flips) >= abs(value) - TINY).sum()) / (1 + len(flips))),
         "equal": abs(difference) + near < margin,
         "n": gain.shape[1],
-        "groups": len(np.unique(each[0].groups)),
+        "groups": count,
         "chosen": ", ".join(names[k] for k in chosen),
     }
 

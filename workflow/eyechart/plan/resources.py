@@ -32,7 +32,7 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
-EDITS_OF_BLOCK = 45  # interventions per block of the language model, with their controls
+EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
 RAYS_S = 300_000  # of the renderer on one thread (measured: 350,000 to 600,000)

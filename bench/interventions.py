@@ -1,0 +1,126 @@
+"""Time edits in batches over shared prefixes against hooks on whole prompts, one item at a time.
+
+Variants run in turn, so that whatever else the machine does falls on all alike. *Alone* answers one
+item at a time, by hooks on whole prompts; *whole* does so in batches; *shared* is what the pipeline
+does: batches, and caches of prefixes where the prompts share them. All must give the same numbers.
+
+    PYTHONPATH=workflow OMP_NUM_THREADS=1 python bench/interventions.py --size 2m --pictures 16 \
+        --questions 4 --rounds 3
+"""
+
+import argparse
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from answering import draw
+from random_llava import QUESTIONS, build_model
+
+from eyechart.inference.prompts import PromptStyle
+from eyechart.interventions.asked import CONTROL, DONOR, OWN, AskedItem, RegionOfTokens
+from eyechart.interventions.batch import Batch, Scores
+from eyechart.interventions.changes import IMAGE, LAST, QUESTION, Cut, Write, taken
+from eyechart.interventions.reader import Reader
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
+from eyechart.models.spec import Spec, defaults
+
+CHOICES = ["a", "b", "c"]  # of one token each
+Edit = Callable[[Batch, str], Scores]
+
+
+def turned(hidden: torch.Tensor, _: object) -> torch.Tensor:
+    """Stand for an eraser: any fixed map of single tokens."""
+    return hidden.flip(-1)
+
+
+EDITS: dict[str, Edit] = {
+    "patch image": lambda batch, a: batch.mixed(OWN, DONOR, a),
+    "patch referent": lambda batch, a: batch.answers(OWN, [taken(a, "referent", DONOR)]),
+    "patch last": lambda batch, a: batch.answers(OWN, [taken(a, LAST, DONOR)]),
+    "knock out": lambda batch, a: batch.answers(OWN, [Cut([QUESTION, LAST], IMAGE, [int(a[3:])])]),
+    "erase": lambda batch, a: batch.answers(OWN, [Write(a, IMAGE, turned)]),
+}
+
+
+def ask(adapter: LanguageAdapter, folder: Path, pictures: int, questions: int) -> list[AskedItem]:
+    """Return items about each picture, whose donor is the next."""
+    names = [stimulus.name for stimulus in draw(folder, pictures)]
+    flags = np.zeros(len(adapter.token_boxes((240, 160), "lm")), dtype=bool)
+    flags[:6] = True
+    region = RegionOfTokens(flags, flags, np.arange(len(flags))[:, None] * np.ones(2))
+    regions = {whose: {"referent": region} for whose in (OWN, DONOR)}
+    found = []
+    for n, name in enumerate(names):
+        other = (names[(n + 1) % pictures],)
+        for q in range(questions):
+            item = {"item_id": f"{name}_{q}", "prompt": QUESTIONS[(n + q) % 10], "choices": CHOICES}
+            shown = {OWN: (name,), DONOR: other, CONTROL: other}
+            found.append(AskedItem(item, shown, {DONOR: "other"}, regions))
+    return found
+
+
+def measure(
+    reader: Reader, asked: Sequence[AskedItem], size: int, edit: Edit, addresses: Sequence[str]
+) -> tuple[float, np.ndarray]:
+    """Return the processor time of an edit at all addresses, and the answers."""
+    started, found = time.process_time(), []
+    for start in range(0, len(asked), size):
+        batch = Batch(reader, asked[start : start + size])
+        found.append([edit(batch, address) for address in addresses])
+    return time.process_time() - started, np.concatenate(found, axis=1)
+
+
+def main() -> None:
+    """Print a row per edit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=["2m", "60m"], default="2m")
+    parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--questions", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        build_model(folder / "model", args.size, torch.float32)
+        fields = {"family": "llava", "kind": "vlm", "checkpoint": "bench", "revision": None}
+        fields |= {"vision_blocks": None, "lm_blocks": None, "licence": "none", "dtype": "float32"}
+        adapter = load(Spec(**(defaults() | fields)), folder / "model", LoadOptions("cpu"))
+        assert isinstance(adapter, LanguageAdapter)
+        asked = ask(adapter, folder, args.pictures, args.questions)
+        paths = {path.stem: str(path) for path in folder.glob("*.png")}
+        style = PromptStyle("{question}", "text", 1)
+        ways = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}
+        readers = {
+            w: Reader(adapter, shares, style, "mean", paths) for w, (shares, _) in ways.items()
+        }
+        for reader in readers.values():
+            reader.encode(sorted(paths))
+        addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
+        answers = len(asked) * len(addresses)
+        print(
+            "| edit | alone, answers/s | whole | shared | shared / alone |\n|---|---|---|---|---|"
+        )
+        for named, edit in EDITS.items():
+            taken_by: dict[str, list[float]] = {way: [] for way in ways}
+            for _ in range(args.rounds):
+                said = {}
+                for way, (_, size) in ways.items():
+                    spent, said[way] = measure(readers[way], asked, size, edit, addresses)
+                    taken_by[way].append(spent)
+                for way in ("whole", "shared"):
+                    np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
+            speed = {way: answers / statistics.median(own) for way, own in taken_by.items()}
+            cells = " | ".join(f"{speed[way]:.0f}" for way in ways)
+            print(f"| {named} | {cells} | {speed['shared'] / speed['alone']:.1f} |", flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"\n{len(asked)} items at {len(addresses)} addresses; memory at most {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

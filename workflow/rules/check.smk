@@ -4,7 +4,7 @@
 rule check_data:
     localrule: True
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=lambda _: workflow.main_snakefile,
         settings=lambda _: canonical(
             {
                 "configfiles": list(map(str, workflow.overwrite_configfiles)),

@@ -29,7 +29,9 @@ def build_dataset(folder, count=4):
             name = f"{task}_{n}"
             path = folder / f"{name}.png"
             Image.fromarray(draw.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8)).save(path)
-            images.append({"image_id": name, "path": str(path), "group": name, "type": "canvas"})
+            size = {"width": SIZE[0], "height": SIZE[1]}
+            own = {"image_id": name, "path": str(path), "group": name, "type": "canvas"}
+            images.append(own | size)
             items.append(
                 {
                     "item_id": name,

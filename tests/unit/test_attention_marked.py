@@ -129,11 +129,11 @@ def test_a_point_outside_the_picture_is_an_error(tmp_path, place):
     write_regions(data.regions, rows)
     items = choose_items(data.items, 9, 7)
     images = read_table(data.images).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in images}
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in images}
     with pytest.raises(
         UserError, match=r"item 'depth_order_0' is at .*within its image of 64 x 48"
     ):
-        marks_by_item(items, data.regions, paths, 7)
+        marks_by_item(items, data.regions, sizes, 7)
 
 
 def test_a_box_that_leaves_its_picture_is_an_error():

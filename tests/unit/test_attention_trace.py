@@ -1,6 +1,7 @@
 """Attention and lens of one pass, against what the class itself computes."""
 
 import json
+import re
 from dataclasses import asdict
 
 import attention_fixture as fixture
@@ -17,6 +18,7 @@ from eyechart.attention import join_traces, lens, trace_items
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Tracer, deciding
 from eyechart.core.errors import UserError
+from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import (
     ATTENTION,
@@ -220,6 +222,22 @@ def test_notes_of_parts_are_added_up_and_the_models_stand_once():
         "no head", {"left out": 5, "a block returns nothing": 0}
     )
     assert join_notes(parts)["note"] == "left out (5 x); a block returns nothing"
+
+
+def test_an_item_that_cannot_be_prepared_is_left_out_and_noted(step, tmp_path, monkeypatch):
+    whole, calls = LanguageAdapter.row, []
+
+    def row(self, prompt, images):
+        calls.append(prompt)
+        if len(calls) == 2:
+            raise ValueError("odd")
+        return whole(self, prompt, images)
+
+    monkeypatch.setattr(LanguageAdapter, "row", row)
+    tables, notes = step(tmp_path)
+    for name, table in tables.items():
+        assert table["item_id"].n_unique() == (2 if name == "maps" else 5)
+        assert re.search(r"left out: item '.*': .*ValueError: odd\) \(1 x\)", notes[name]["note"])
 
 
 def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):

@@ -165,15 +165,16 @@ def test_a_broken_or_missing_file_is_named_when_it_is_acquired(source, name):
     path.write_bytes(path.read_bytes()[:300])
     assert f"mine/annotations/{name}.json: not valid JSON" in sentence(acquire, source)
     path.unlink()
-    told = sentence(acquire, source)
-    assert f"{name}.json: no such file, so split 'val2017' cannot be evaluated" in told
-    assert not ROOT.exists()
+    if name == OBJECTS:  # captions may be missing, see above
+        told = sentence(acquire, source)
+        assert f"{name}.json: no such file, so split 'val2017' cannot be evaluated" in told
+        assert not ROOT.exists()
 
 
 def test_a_file_name_that_leads_out_of_the_folder_is_refused(source):
     edit(source, OBJECTS, lambda v: v["images"][1].update(file_name="../secret.jpg"))
     told = sentence(acquire, source)
-    assert "image 1: file_name is '../secret.jpg', expected a plain file name" in told
+    assert "image 1: file_name is '../secret.jpg', expected a path below the image folder" in told
 
 
 # Layout

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from cv_bench_fixture import BOXES, SIZE, make_cv_bench, row
 from mmvp_fixture import acquire
-from skills_fixture import check_tables, one, regions_of
+from skills_fixture import check_tables, one, photo, regions_of
 from skills_fixture import prepare as prepare_with
 
 from eyechart.core.errors import UserError
 from eyechart.data.layouts import base as layouts_base
 from eyechart.data.layouts.cv_bench import layout as cv_bench_layout
 from eyechart.data.layouts.cv_bench import prepare as cv_bench_prepare
+from eyechart.data.open_image import png
 
 ROOT = Path("data/raw/cv_bench")
 ROWS = [row(1438, "(A)"), row(1439, "(B)"), row(1500, "(A)"), row(2038, "(A)", "Distance")]
@@ -107,3 +108,14 @@ def test_a_cap_keeps_so_many_items():
     items, _, _ = examine(most=2)
     assert len(items) == 2
     assert one(items, "item_id", items["item_id"][0])["split"] == "test"
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_an_id_that_occurs_twice_is_one_sentence(other):
+    twice = row(1438, "(A)")
+    if other:  # of another image
+        twice["image"] = {"bytes": png(photo(*SIZE, 9)), "path": ""}
+        twice["bbox"] = [[1.0, 1.0, 5.0, 5.0], [6.0, 6.0, 9.0, 9.0]]
+    words = "image_id 'depth_001438_1' is also" if other else "item_id 'depth_001438' occurs twice"
+    with pytest.raises(UserError, match=f"{words}.* expected unique ids"):
+        examine([*ROWS, twice])

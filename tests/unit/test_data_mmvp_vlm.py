@@ -42,16 +42,17 @@ def test_a_statement_asks_which_of_its_pairs_images_it_is_true_of():
     assert images["path"][0] == "data/raw/mmvp_vlm/MLLM_VLM Images/Camera_Perspective/1.jpg"
 
 
-def test_neither_the_order_of_rows_nor_the_name_of_the_folder_changes_an_item():
+@pytest.mark.parametrize("top", ["MMVP_VLM_Images", "MLLM_VLM_Images", "MMVP VLM Images"])
+def test_neither_the_order_of_rows_nor_the_name_of_the_folder_changes_an_item(top):
     expected, _ = examine()
     shuffled, _ = examine([STATEMENTS[n] for n in (3, 0, 2, 1)], out="shuffled")
     assert shuffled.equals(expected)
     for path in Path("mine/MMVP_VLM").glob("MLLM*"):
-        path.rename(path.with_name("MMVP_VLM_Images"))
+        path.rename(path.with_name(top))
     acquire(Path("mine"), "mmvp_vlm", Path("data/raw/other"))
     renamed, images = prepare(mmvp_vlm_prepare, Path("data/raw/other"), {}, "renamed")
     assert renamed.drop("group_split").equals(expected.drop("group_split"))
-    assert "MMVP_VLM_Images" in images["path"][0]
+    assert f"/{top}/" in images["path"][0]
 
 
 def edited(place, column, value):

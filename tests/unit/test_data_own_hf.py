@@ -184,7 +184,5 @@ def test_an_unknown_split_or_bytes_of_no_image_are_named():
         examine(shards(Path("mine")), "out", ["valid"])
     rows = [{"image": {"bytes": b"<html>"}, "label": 0, "question": "?"}]
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), "mine/other.parquet")
-    with pytest.raises(
-        UserError, match=r"other.parquet: row 1: the bytes begin with b'<html>' and"
-    ):
+    with pytest.raises(UserError, match=r"other.parquet: row 1: not a complete image .*b'<html>'"):
         examine(Path("mine"), "out", ["other"])

@@ -149,8 +149,59 @@ def test_a_file_that_is_no_image_is_named_when_preparing(name):
     Path("photos").mkdir()
     Path("photos", name).write_text("no picture at all")
     take(Path("photos"), "folder")
-    with pytest.raises(UserError, match=f"{name}: not a complete image"):
+    with pytest.raises(UserError, match=rf"^photos/{name}: not a complete image .*allow_missing"):
         prepare("folder", prompt="?", task="t")
+
+
+def spoil(kind):
+    """Make one image of the table unreadable, in a way of its own."""
+    broken = Path("mine/sub/b.png")
+    if kind == "missing":
+        broken.unlink()
+    elif kind == "truncated":
+        broken.write_bytes(broken.read_bytes()[:-30])
+    else:  # a TIFF of a kind that Pillow does not know
+        broken.write_bytes(UNKNOWN_TIFF)
+
+
+# 1 x 1 px, five samples of 16 bits a pixel
+UNKNOWN_TIFF = bytes.fromhex(
+    "49492a0008000000060000010300010000000100000001010300010000000100000002010300010000001000000006"
+    "01030001000000020000001101040001000000080000001501030001000000050000000000000000"
+)
+
+
+@pytest.mark.parametrize("kind", ["missing", "truncated", "unknown"])
+def test_unreadable_images_are_named_as_the_user_does_or_left_out_and_counted(kind, caplog):
+    rows = [*ROWS, ["a.png", "Is it red?", "yes|no", "no", "Other"]]
+    make_table(rows)
+    spoil(kind)
+    with pytest.raises(UserError) as told:
+        take(TABLE)
+        prepare()
+    assert "mine/questions.csv: line 3: image 'sub/b.png'" in str(told.value)
+    assert "0x7f" not in str(told.value)
+    receipt = take(TABLE, allow_missing=True)
+    with caplog.at_level("WARNING"):
+        items, images = prepare(allow_missing=True)
+    assert "1 images are missing or cannot be read, so 2 of 5 rows are left out" in caplog.text
+    assert "mine/questions.csv: line 3: image 'sub/b.png'" in caplog.text
+    assert items["item_id"].to_list() == ["all_000001", "all_000003", "all_000005"]
+    assert images["image_id"].to_list() == ["a.png"]
+    assert receipt["splits"]["all"]["questions"] == 5
+
+
+def test_the_other_row_of_a_pair_is_left_out_too_and_no_row_at_all_is_an_error():
+    header = [*HEADER, "pair"]
+    make_table([[*ROWS[0], "x"], [*ROWS[1], "x"], [*ROWS[2], ""]], header)
+    spoil("truncated")
+    take(TABLE, allow_missing=True)
+    assert prepare(allow_missing=True)[0]["item_id"].to_list() == ["all_000003"]
+    make_table([[*ROWS[1], ""]], header)
+    spoil("truncated")
+    take(TABLE, allow_missing=True)
+    with pytest.raises(UserError, match=r"1 images .* so 1 of 1 rows are left out"):
+        prepare(allow_missing=True)
 
 
 @pytest.mark.parametrize(

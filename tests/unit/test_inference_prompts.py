@@ -8,7 +8,7 @@ from PIL import Image
 
 from eyechart.behavior.conditions import StimulusBuilder, swap
 from eyechart.core.errors import UserError
-from eyechart.data.open_image import size_of
+from eyechart.data.open_image import open_image
 from eyechart.inference.prompts import PromptStyle, check_template, parse
 
 ITEM = {"item_id": "i", "prompt": "What colour?", "choices": ["red", "blue", "green"]}
@@ -115,7 +115,7 @@ def test_blank_is_white_of_the_same_size_and_one_picture_for_all_of_a_size(proje
     for (stimuli, ids), item in zip(shown, asked, strict=True):
         white = stimuli[0].draw()
         assert ids == []
-        assert white.size == size_of(Path(project[item["images"][0]]))
+        assert white.size == open_image(Path(project[item["images"][0]])).size
         assert (np.asarray(white) == 255).all()
 
 

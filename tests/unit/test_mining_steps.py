@@ -71,6 +71,23 @@ def test_copies_of_a_picture_are_kept_once_and_pair_with_nothing(tmp_path, two_e
     assert (note["images"], note["copies"], note["matching"]) == (N - 1, 1, 11)
 
 
+def test_images_that_one_model_could_not_take_are_left_out(tmp_path, two_eyes):
+    first, second, wanted = two_eyes
+    i = min(wanted)[0]
+    kept = [row for row in range(N) if row != i]
+    ids = [IDS[row] for row in kept]
+    one = write_activations(tmp_path, "eye_one", NAME, first[kept], ids, parts=3)
+    two = write_activations(tmp_path, "eye_two", NAME, second, IDS[::-1], parts=2)
+    told = json.loads(one.read_text()) | {"dropped": {IDS[i]: "odd"}}
+    one.write_text(json.dumps(told))
+    out = tmp_path / "pairs.parquet"
+    find_pairs.main(flags(one, two, write_images(tmp_path, IDS), out, {}))
+    table = read_table(out)
+    note = json.loads(table.schema.metadata[NOTE])
+    assert (note["images"], note["matching"]) == (N - 1, 11)
+    assert IDS[i] not in {name for pair in ids_of(table) for name in pair}
+
+
 def test_only_the_best_are_kept_and_all_are_counted(tmp_path, two_eyes):
     everything, _ = mine(tmp_path, *two_eyes[:2])
     table, note = mine(tmp_path, *two_eyes[:2], most=4)

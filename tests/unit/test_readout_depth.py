@@ -237,7 +237,7 @@ def test_a_depth_map_of_another_size_or_depth_is_refused(tmp_path):
     Image.fromarray(np.ones((6, 8), np.uint8)).save(path)
     with pytest.raises(UserError, match="its mode is 'L', expected a 16-bit grey PNG"):
         read_depths(DepthImage("one", "g", 8, 6, path))
-    with pytest.raises(UserError, match="no such file, the label/depth_map of 'one'"):
+    with pytest.raises(UserError, match="the label/depth_map of 'one': no such image"):
         read_depths(DepthImage("one", "g", 8, 6, tmp_path / "none.png"))
 
 

@@ -52,7 +52,7 @@ def test_the_gallery_depends_on_the_seed_and_not_on_row_order(tmp_path, monkeypa
 
 
 def test_a_missing_or_truncated_picture_is_named(tmp_path: Path):
-    with pytest.raises(UserError, match=r"gone\.png: not a complete image"):
+    with pytest.raises(UserError, match=r"gone\.png: no such image"):
         embed(tmp_path / "gone.png", 100)
     write_dataset(tmp_path, 1)
     path = next(tmp_path.rglob("*.png"))

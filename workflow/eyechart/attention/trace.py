@@ -16,6 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.unembedding import answering_blocks
+from eyechart.models.usable import usable
 
 Ids = list[int]
 
@@ -46,11 +47,15 @@ class Tracer:
         self.blocks = {address: addresses[address] for address in names}
 
     def trace(self, item: Item, images: Sequence[Image.Image], weights: bool = True) -> Trace:
-        """Run one item's prompt, followed by the common beginning of its choices."""
+        """Run one item's prompt, followed by the common beginning of its choices.
+
+        Raise an UnusableError if the model's own code cannot take the images or the prompt.
+        """
         adapter = self.adapter
         (variant,) = self.style.variants(item)
-        prepared = [adapter.prepare_image(image) for image in images]
-        row = adapter.row(adapter.as_text(variant.prompt), prepared)
+        with usable(f"item {item['item_id']!r}", adapter.spec.checkpoint):
+            prepared = [adapter.prepare_image(image) for image in images]
+            row = adapter.row(adapter.as_text(variant.prompt), prepared)
         begun, words = deciding([adapter.answer_ids(row, text) for text in variant.scored])
         hidden: dict[str, Tensor] = {}
         paths = {path: address for address, path in self.blocks.items()}

@@ -32,11 +32,12 @@ from eyechart.attention.settings import AttentionSettings, Item, choose_items, f
 from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
-from eyechart.data.open_image import size_of
+from eyechart.inference.failures import Failures
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
 from eyechart.models.spec import Spec, read_spec
+from eyechart.models.usable import UnusableError
 from eyechart.tables.attention import write_noted
 from eyechart.tables.parquet import read_table
 
@@ -44,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 
 def marks_by_item(
-    items: Sequence[Item], regions: Path | None, paths: Mapping[str, str], seed: int
+    items: Sequence[Item], regions: Path | None, sizes_of: Mapping[str, tuple[int, int]], seed: int
 ) -> dict[str, list[Mark]]:
     """Return each item's marks, and those of another item of its task moved onto its images.
 
@@ -52,7 +53,7 @@ def marks_by_item(
     """
     own = marks_of(regions, items)
     marked = [item for item in items if own[item["item_id"]]]
-    sizes = {i["item_id"]: [size_of(Path(paths[p])) for p in i["images"]] for i in marked}
+    sizes = {i["item_id"]: [sizes_of[p] for p in i["images"]] for i in marked}
     found = {item["item_id"]: [m for _, m in own[item["item_id"]]] for item in items}
     for name, marks in found.items():
         for mark in marks:
@@ -101,20 +102,27 @@ def main(
     parts: int,
     flags: LoadFlags,
 ) -> None:
-    """Write the four tables."""
+    """Write the four tables; items that the model's own code cannot take are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
-    table = read_table(images, ["image_id", "path"])
-    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
+    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in table}
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
     for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
-    marks = marks_by_item(chosen, next(iter(regions), None), paths, seed)
+    marks = marks_by_item(chosen, next(iter(regions), None), sizes, seed)
     adapter, refused = load_eager(read_spec(spec), checkpoint, flags.options())
     tables = Tables(model, dataset)
     mapped = first_of_each_task(chosen, settings.images)
     tracer = ItemTracer(adapter, settings, paths, tables, refused, mapped)
     start, end = (n * len(chosen) // parts for n in (part, part + 1))
+    failures = Failures("items", end - start)
     for item in tqdm(chosen[start:end], unit=" items", mininterval=1.0):
-        tracer.trace_item(item, marks[item["item_id"]])
+        try:
+            tracer.trace_item(item, marks[item["item_id"]])
+        except UnusableError as error:
+            failures.add(item["item_id"], error)
+            for name in SCHEMAS:
+                tracer.note(name, f"left out: {error}")
     for name, schema in SCHEMAS.items():
         for what, count in tracer.notes[name].items():
             logger.info("%s: %s (%d x)", name, what, count)

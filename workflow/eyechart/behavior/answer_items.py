@@ -26,7 +26,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from itertools import zip_longest
@@ -54,7 +53,7 @@ from eyechart.models.spec import read_spec
 from eyechart.tables.choice_scoring import LETTER, PMI, SIMILARITY, choose, score
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import ANSWERS, LEFT_OUT, read_left_out
+from eyechart.tables.responses import ANSWERS, DROPPED
 
 logger = logging.getLogger(__name__)
 
@@ -74,12 +73,11 @@ class ItemAnswerer:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.settings, self.given = settings, builder
         self.batches = AdaptiveBatchSize(settings.batch_size, "behavior.batch_size")
+        self.lost: dict[str, str] = {}  # items that the model's own code cannot take, and why
 
     @cached_property
     def builder(self) -> StimulusBuilder:
         """The images of the items that can be asked of the model."""
-        for item, reason in self.left_out.items():
-            logger.warning("item %r is not asked: %s", item, reason)
         return self.given.without(self.left_out)
 
     @cached_property
@@ -140,6 +138,7 @@ class ItemAnswerer:
                 row = row_of(item, variant.order, images, variant.prompt, said, letters)
                 yield row | self._chosen(item, row, settings.scoring)
         bar.close()
+        self.lost |= {plan[number][0]["item_id"]: why for number, why in reader.lost.items()}
 
     def _compare(self, adapter: ask_encoder.TwoTowers, condition: str) -> Iterator[dict[str, Any]]:
         statement, caption = self.settings.statement, self.settings.caption
@@ -155,6 +154,9 @@ class ItemAnswerer:
         ]
         found = ask_encoder.answer(adapter, matches, self.batches)
         for (item, _, images), said in zip(shown, found, strict=True):
+            if isinstance(said, str):
+                self.lost[item["item_id"]] = said
+                continue
             text = (
                 caption.format(statement=item["prompt"])
                 if item["form"] == "which_image"
@@ -187,11 +189,14 @@ class ItemAnswerer:
         prompt = self.settings.prompt.format(question="", options="").strip()
         asked = [ScoringRequest(n, stimuli, prompt, (c,), False) for n, c in enumerate(choices)]
         reader = PromptAnswerer(adapter, self.shares_prefix, 1, self.batches)
-        return {
+        found = {
             choices[number]: said.log_probability[0]
             for done in reader.run(asked)
             for number, said in done
         }
+        for why in reader.lost.values():
+            raise errors.UserError(why)
+        return found
 
 
 def nothing_to_choose(item: Item, stimuli: Sequence[Stimulus]) -> bool:
@@ -232,6 +237,17 @@ def row_of(
     }
 
 
+def write_joined(
+    path: Path, found: Sequence[pa.Table], note: dict[bytes, str], lost: dict[str, str]
+) -> None:
+    """Write the rows of this look and the one before; the metadata list the items left out."""
+    for table in found[1:]:
+        lost = json.loads((table.schema.metadata or {}).get(DROPPED, b"{}")) | lost
+    told = {DROPPED: json.dumps(lost, sort_keys=True, ensure_ascii=False)} if lost else {}
+    joined = pa.concat_tables([one.replace_schema_metadata(note | told or None) for one in found])
+    write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+
+
 @command
 def main(
     *,
@@ -256,22 +272,23 @@ def main(
     every = choose_items(items, settings, seed)
     asked, note = steps.choose(every, dataset, seed)
     asked = piece.own(asked)
-    table = read_table(images, ["image_id", "path"])
-    paths = dict(zip(*(table.column(n).to_pylist() for n in ("image_id", "path")), strict=True))
-    builder = StimulusBuilder(asked, paths, seed, every)
+    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in table}
+    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    builder = StimulusBuilder(asked, paths, seed, every, sizes)
     examiner = None
     if asked:
         adapter = load(read_spec(spec), checkpoint, flags.options())
         examiner = ItemAnswerer(adapter, read_json(card)["shares_prefix"], settings, builder)
+    rows = {path: examiner.rows(path.stem) if examiner else [] for path in outputs}
+    lost = examiner.left_out | examiner.lost if examiner else {}
+    for item, why in lost.items():  # from all conditions, which are compared on the same items
+        logger.warning("item %r is not asked: %s", item, why)
     for path, before in zip_longest(outputs, steps.so_far):
         whose = {"model": model, "dataset": dataset, "condition": path.stem}
-        rows = [{**whose, **row} for row in (examiner.rows(path.stem) if examiner else [])]
-        left = Counter(examiner.left_out.values() if examiner else [])
-        left += Counter(read_left_out(before) if before else {})
-        note |= {LEFT_OUT: json.dumps(left)} if left else {}
-        found = [pa.Table.from_pylist(rows, ANSWERS), *([read_table(before)] if before else [])]
-        joined = pa.concat_tables([one.replace_schema_metadata(note or None) for one in found])
-        write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
+        own = [whose | row for row in rows[path] if row["item_id"] not in lost]
+        found = [pa.Table.from_pylist(own, ANSWERS), *([read_table(before)] if before else [])]
+        write_joined(path, found, note, lost)
 
 
 if __name__ == "__main__":

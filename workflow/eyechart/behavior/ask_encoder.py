@@ -20,10 +20,13 @@ from eyechart.behavior.conditions import Item, Stimulus
 from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
+from eyechart.inference.failures import Failures
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
 from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.two_towers import TwoTowers
+from eyechart.models.usable import UnusableError, usable
 
 WHICH_IMAGE = "which_image"  # the form of items that ask which image a statement is about
 PREFETCH = 2  # batches of images prepared ahead of the model
@@ -66,24 +69,27 @@ def refusal(adapter: TwoTowers, item: Item, texts: Sequence[str]) -> str:
 
 def answer(
     adapter: TwoTowers, matches: Sequence[MatchRequest], batches: AdaptiveBatchSize
-) -> list[Response]:
+) -> list[Response | str]:
     """Compare images and texts; each distinct one passes its tower once.
 
     Returns
     -------
-    list of Response
+    list of Response or str
         One per match: the log-probability of each text, or of each image where there is one text.
-        Each is compared as a whole, so ``tokens`` are 1.
+        Each is compared as a whole, so ``tokens`` are 1. Where the model's own code cannot take an
+        image, why.
     """
     asked = [match for match in matches if match.texts]
     stimuli = list(dict.fromkeys(stimulus for match in asked for stimulus in match.stimuli))
     texts = list(dict.fromkeys(text for match in asked for text in match.texts))
-    encoded = dict(zip(stimuli, view(adapter, stimuli, batches), strict=True))
+    failures = Failures("images", len(stimuli))
+    encoded = view(adapter, stimuli, batches, failures)
     known = dict(zip(texts, read(adapter, texts, batches), strict=True))
-    found = []
+    found: list[Response | str] = []
     for match in matches:
-        if not match.texts:
-            found.append(Response([], []))
+        lost = [failures.found[str(s)] for s in match.stimuli if str(s) in failures.found]
+        if not match.texts or lost:
+            found.append(lost[0] if lost else Response([], []))
             continue
         views = torch.stack([encoded[stimulus] for stimulus in match.stimuli])
         words = torch.stack([known[text] for text in match.texts])
@@ -92,15 +98,36 @@ def answer(
     return found
 
 
-def view(adapter: TwoTowers, stimuli: Sequence[Stimulus], batches: AdaptiveBatchSize) -> Tensor:
-    """Return unit embeddings of images, on the CPU: float32 (n, d)."""
-    found = []
-    parts = list(chunks(stimuli, batches.size))
-    for images in ahead(
-        lambda part: [adapter.prepare_image(s.draw()) for s in part], parts, PREFETCH
-    ):
-        found += _over(batches, images, adapter.embed_images)
-    return torch.cat(found) if found else torch.zeros(0, 0)
+def view(
+    adapter: TwoTowers,
+    stimuli: Sequence[Stimulus],
+    batches: AdaptiveBatchSize,
+    failures: Failures | None = None,
+) -> dict[Stimulus, Tensor]:
+    """Return the unit embedding of each image, on the CPU: float32 (d,).
+
+    Images that the model's own code cannot take are added to ``failures`` and have none; without
+    ``failures``, the first is a UserError.
+    """
+
+    def prepare(part: Sequence[Stimulus]) -> dict[Stimulus, PreparedImage]:
+        images = {}
+        for stimulus in part:
+            image = stimulus.draw()
+            try:
+                with usable(str(stimulus), adapter.spec.checkpoint):
+                    images[stimulus] = adapter.prepare_image(image)
+            except UnusableError as error:
+                if failures is None:
+                    raise
+                failures.add(str(stimulus), error)
+        return images
+
+    found: dict[Stimulus, Tensor] = {}
+    for images in ahead(prepare, list(chunks(stimuli, batches.size)), PREFETCH):
+        done = _over(batches, list(images.values()), adapter.embed_images)
+        found |= dict(zip(images, torch.cat(done) if done else (), strict=True))
+    return found
 
 
 def read(adapter: TwoTowers, texts: Sequence[str], batches: AdaptiveBatchSize) -> Tensor:

@@ -11,6 +11,7 @@ from eyechart.behavior.conditions import Stimulus
 from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response, Script, script, tidy
+from eyechart.inference.failures import Failures
 from eyechart.inference.packing import PACK_TOKENS, fill
 from eyechart.inference.preprocessing import ahead
 from eyechart.inference.workload import chunks
@@ -18,6 +19,7 @@ from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
+from eyechart.models.usable import UnusableError, usable
 
 PREFETCH = 2  # batches prepared ahead of the model
 
@@ -64,10 +66,18 @@ class PromptAnswerer:
     ) -> None:
         self.adapter, self.shares_prefix = adapter, shares_prefix
         self.most, self.batches = most, batches
+        self.lost: dict[int, str] = {}  # numbers of requests without a response, and why
         self.tokenizing = Lock()  # fast tokenizers must not be used by two threads at once
 
     def run(self, asked: Sequence[ScoringRequest]) -> Iterator[list[tuple[int, Response]]]:
-        """Yield responses with the numbers of their requests, in arbitrary order."""
+        """Yield responses with the numbers of their requests, in arbitrary order.
+
+        Requests with an image or prompt that the model's own code cannot take have none; raise a
+        UserError if they are too many.
+        """
+        self.lost = {}
+        self.images = Failures("images", len({s for one in asked for s in one.stimuli}))
+        self.prompts = Failures("prompts", len(asked))
         groups: dict[Stimuli, list[ScoringRequest]] = {}
         for one in asked:
             groups.setdefault(one.stimuli, []).append(one)
@@ -83,20 +93,38 @@ class PromptAnswerer:
         """Create and preprocess each image once; tokenize prompts and choices."""
         stimuli = {stimulus: None for group in part for stimulus in group[0].stimuli}
         drawn = {stimulus: stimulus.draw() for stimulus in stimuli}
-        images = {}
+        images: dict[Stimulus, PreparedImage] = {}
+        why: dict[Stimulus, str] = {}
         for stimulus, image in drawn.items():
-            with self.tokenizing:  # preprocessing tokenizes the image's placeholders
-                images[stimulus] = self.adapter.prepare_image(image)
+            try:  # preprocessing tokenizes the image's placeholders
+                with self.tokenizing, usable(str(stimulus), self.adapter.spec.checkpoint):
+                    images[stimulus] = self.adapter.prepare_image(image)
+            except UnusableError as error:
+                why[stimulus] = str(error)
+                self.images.add(str(stimulus), error)
         groups = {}
         for group in part:
-            own = [images[stimulus] for stimulus in group[0].stimuli]
-            with self.tokenizing:
-                groups[group[0].stimuli] = [(one.number, self._script(one, own)) for one in group]
+            lost = [why[stimulus] for stimulus in group[0].stimuli if stimulus in why]
+            self.lost |= {one.number: lost[0] for one in group if lost}
+            scripts = [] if lost else [(one.number, self._script(one, images)) for one in group]
+            if found := [(number, own) for number, own in scripts if own is not None]:
+                groups[group[0].stimuli] = found
         return RequestBatch(images, groups)
 
-    def _script(self, asked: ScoringRequest, images: Sequence[PreparedImage]) -> Script:
-        row = self.adapter.row(self.adapter.as_text(asked.prompt), images)
-        return script(self.adapter, row, asked.scored, self.most if asked.wants_text else None)
+    def _script(
+        self, asked: ScoringRequest, images: Mapping[Stimulus, PreparedImage]
+    ) -> Script | None:
+        """Return a request's script; None if the model's own code cannot take the prompt."""
+        try:
+            with self.tokenizing, usable(f"prompt {asked.prompt!r}", self.adapter.spec.checkpoint):
+                own = [images[s] for s in asked.stimuli]
+                row = self.adapter.row(self.adapter.as_text(asked.prompt), own)
+                most = self.most if asked.wants_text else None
+                return script(self.adapter, row, asked.scored, most)
+        except UnusableError as error:
+            self.prompts.add(str(asked.number), error)
+            self.lost[asked.number] = str(error)
+            return None
 
     def _encode(self, images: Mapping[Stimulus, PreparedImage]) -> dict[Stimulus, EncodedImage]:
         def encode(few: Sequence[Stimulus]) -> list[EncodedImage]:

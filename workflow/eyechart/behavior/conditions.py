@@ -19,7 +19,7 @@ from PIL import Image
 
 from eyechart.core import randomness
 from eyechart.core.errors import UserError
-from eyechart.data.open_image import open_image, size_of
+from eyechart.data.open_image import open_image
 
 WHITE = (255, 255, 255)
 
@@ -49,6 +49,12 @@ class Stimulus:
     seed: int = 0
     path: str = ""
 
+    def __str__(self) -> str:
+        """Return what errors call it."""
+        if self.path:
+            return f"image {self.name!r}"
+        return f"noise as large as {self.name!r}" if self.name else f"a white image of {self.size}"
+
     def draw(self) -> Image.Image:
         """Return the image in RGB."""
         if self.path:
@@ -74,6 +80,8 @@ class StimulusBuilder:
         File of every image, by id.
     pool : sequence of Item, optional
         All items that are ever asked, the source of swapped images; by default ``items``.
+    sizes : mapping, optional
+        Width and height of images, by id; others are opened when they are needed.
     """
 
     def __init__(
@@ -82,9 +90,10 @@ class StimulusBuilder:
         paths: Mapping[str, str],
         seed: int,
         pool: Sequence[Item] | None = None,
+        sizes: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.items, self.paths, self.seed, self.pool = items, paths, seed, pool or items
-        self.sizes: dict[str, tuple[int, int]] = {}
+        self.sizes = dict(sizes or {})
 
     def without(self, left_out: Container[str]) -> StimulusBuilder:
         """Return the same without some items, by their ids."""
@@ -125,7 +134,7 @@ class StimulusBuilder:
 
     def _size(self, image: str) -> tuple[int, int]:
         if image not in self.sizes:
-            self.sizes[image] = size_of(Path(self._stimulus(image).path))
+            self.sizes[image] = self._stimulus(image).draw().size
         return self.sizes[image]
 
 

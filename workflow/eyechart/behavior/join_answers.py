@@ -10,14 +10,13 @@ Writes one table per condition, which is named after it.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 
 from eyechart.core.step import Paths, command
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.responses import LEFT_OUT, read_left_out
+from eyechart.tables.responses import DROPPED, read_dropped
 
 
 @command
@@ -27,8 +26,8 @@ def main(*, parts: list[Path], so_far: Paths, outputs: list[Path]) -> None:
         own = [part for part in [*parts, *so_far] if part.stem == path.stem]
         found = [read_table(part) for part in own]
         note = dict(found[0].schema.metadata or {})  # of the look, the same in all its parts
-        left = sum((Counter(read_left_out(part)) for part in own), Counter[str]())
-        note |= {LEFT_OUT: json.dumps(left)} if left else {}
+        lost = {item: why for part in own for item, why in read_dropped(part).items()}
+        note |= {DROPPED: json.dumps(lost, sort_keys=True, ensure_ascii=False)} if lost else {}
         joined = pa.concat_tables([one.replace_schema_metadata(note) for one in found])
         write_table(path, joined.sort_by([("item_id", "ascending"), ("order", "ascending")]))
 

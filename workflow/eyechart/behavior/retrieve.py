@@ -15,6 +15,7 @@ the share of captions whose image is among the five best.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
@@ -23,6 +24,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from eyechart.behavior import ask_encoder
 from eyechart.behavior.conditions import Stimulus
@@ -37,6 +39,7 @@ from eyechart.statistics.bootstrap import bootstrap_interval
 from eyechart.tables.parquet import read_table, write_table
 from eyechart.tables.scores import SCORES
 
+log = logging.getLogger(__name__)
 DEPTHS = (1, 5, 10)
 BLOCK = 512  # images compared with all captions at once: 100 MB for 25,000 captions in float64
 FIELDS = ("caption", "bootstrap", "batch_size")
@@ -63,13 +66,10 @@ class Captions:
     text: np.ndarray
 
 
-def gather(items: Path, template: str) -> Captions:
+def gather(items: Path, template: str) -> Captions | None:
     """Read all captions of a dataset and insert each into the template.
 
-    Raises
-    ------
-    UserError
-        If no open item with a single image has references.
+    None are those of a dataset in which no open item with a single image has references.
     """
     columns = ["group", "images", "choices", "meta"]
     told: dict[str, list[str]] = {}
@@ -82,10 +82,8 @@ def gather(items: Path, template: str) -> Captions:
             group[image] = row["group"]
     images = sorted(image for image, own in told.items() if own)
     if not images:
-        raise errors.UserError(
-            f"{items}: no open item with one image has references in its meta, so there are no "
-            "captions to retrieve"
-        )
+        log.warning("%s: no open item with one image has references: no captions", items)
+        return None
     texts = sorted({text for image in images for text in told[image]})
     number = {text: n for n, text in enumerate(texts)}
     pairs = [(n, number[text]) for n, image in enumerate(images) for text in told[image]]
@@ -183,7 +181,8 @@ def compare(
         if image not in paths:
             raise errors.UserError(f"items: image {image!r} is not in the image table")
     stimuli = [Stimulus(image, path=paths[image]) for image in captions.images]
-    views = ask_encoder.view(adapter, stimuli, batches)
+    found = ask_encoder.view(adapter, stimuli, batches)
+    views = torch.stack([found[stimulus] for stimulus in stimuli])
     words = ask_encoder.read(adapter, captions.texts, batches)
     return views.double().numpy(), words.double().numpy()
 
@@ -214,6 +213,9 @@ def main(
 ) -> None:
     """Write the table of one model and dataset."""
     captions = gather(items, settings["caption"])
+    if captions is None:
+        write_table(output, SCORES.empty_table())
+        return
     table = read_table(images, ["image_id", "path"]).to_pylist()
     paths = {row["image_id"]: row["path"] for row in table}
     adapter = ask_encoder.two_towers(load(read_spec(spec), checkpoint, flags.options()))

@@ -1,4 +1,7 @@
-"""Open image files, as 8-bit RGB or as they are, and check those of a dataset in a thread pool."""
+"""Open images: the one place that says what a file looks like in 8-bit RGB, and how large it is.
+
+What models, canvases and the page show, and the sizes and regions in the tables, are of this image.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError
+from eyechart.data.records import ENDINGS
 
+_DECODERS = [name for name in ENDINGS if name != "MPO"]  # the decoder of JPEG opens it
 MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many
-ORIENTATION = 0x0112  # EXIF tag; for the values below, width and height are swapped
-LYING = (5, 6, 7, 8)
-SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
-_THREADS = 8  # reading and hashing release the GIL
+_GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
+_WHITE = (255, 255, 255, 255)
+_THREADS = 8  # reading, hashing and decoding release the GIL
+
+
+class UnreadableError(UserError):
+    """An image that is missing, incomplete, too large or of another format."""
 
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """SHA-256 of an image's bytes, and its width and height in pixels."""
+    """SHA-256 of an image's bytes, and the width and height in pixels of what is shown."""
 
     sha256: str
     width: int
@@ -34,57 +42,72 @@ class ImageRecord:
 
 @contextmanager
 def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterator[Image.Image]:
-    """Open an image; turn errors on opening or in the block into a UserError.
+    """Open an image; turn errors on opening or in the block into an UnreadableError.
 
     ``where`` begins the error if the source is not a file, and ``hint`` ends it.
     """
-    where = source if isinstance(source, Path) else where
+    where = where or source
     try:
-        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as image:
+        file = source if isinstance(source, Path) else io.BytesIO(source)
+        with Image.open(file, formats=_DECODERS) as image:
             if image.width * image.height > MOST_PIXELS:  # before it is decoded
-                raise UserError(
+                raise UnreadableError(
                     f"{where}: {image.width} x {image.height} pixels, the maximum is "
                     f"{MOST_PIXELS}; make it smaller"
                 )
             yield image
     except FileNotFoundError:
-        raise UserError(f"{where}: no such image") from None
+        raise UnreadableError(f"{where}: no such image") from None
     except Image.DecompressionBombError:
-        raise UserError(f"{where}: the image has far more than {MOST_PIXELS} pixels") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{where}: not a complete image ({error}){hint}") from None
+        raise UnreadableError(
+            f"{where}: the image has far more than {MOST_PIXELS} pixels"
+        ) from None
+    except UnidentifiedImageError:
+        begins = source[:8] if isinstance(source, bytes) else _beginning(source)
+        raise UnreadableError(
+            f"{where}: not a complete image (it begins with {begins!r}, which no decoder of "
+            f"{', '.join(ENDINGS)} reads){hint}"
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UnreadableError(f"{where}: not a complete image ({error}){hint}") from None
 
 
 def open_image(path: Path) -> Image.Image:
-    """Read one image as RGB; raise a UserError if it is missing, truncated, none, or too large.
+    """Return an image as 8-bit RGB; raise a UserError if it is missing, truncated or too large."""
+    return decode(path)[0]
 
-    The image is rotated according to its EXIF data. Of an animation, the first frame is read.
-    Transparency is dropped and the colour beneath kept, as in CLEVR's loaders. 16 bits are scaled
-    to 8.
+
+def decode(source: Path | bytes, where: object = None, hint: str = "") -> tuple[Image.Image, str]:
+    """Decode an image completely; return it as 8-bit RGB, and its file format.
+
+    It is turned as its EXIF data say. Of an animation or several pages, the first is read. See
+    ``to_rgb`` for other modes, and ``opened`` for ``where`` and ``hint``.
     """
-    with opened(path) as image:
-        return to_rgb(ImageOps.exif_transpose(image))
-
-
-def size_of(path: Path) -> tuple[int, int]:
-    """Return the width and height of what ``open_image`` returns, without decoding it."""
-    with opened(path) as image:
-        width, height = image.size
-        return (height, width) if image.getexif().get(ORIENTATION) in LYING else (width, height)
+    with opened(source, where, hint) as image:
+        image.load()
+        return to_rgb(ImageOps.exif_transpose(image)), image.format or ""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return the image in RGB; 16 bits are scaled to 8, where Pillow would clip them."""
-    if image.mode in SIXTEEN_BITS:
-        levels = np.asarray(image).astype(np.uint32)
-        return Image.fromarray((levels * 255 // 65535).astype(np.uint8)).convert("RGB")
+    """Return an image in 8-bit RGB.
+
+    What is transparent shows white, as in the processors of transformers. 16 bits of grey are
+    scaled to 8, and so are fractions from 0 to 1, where Pillow would clip them. Raise a ValueError
+    for other numbers.
+    """
+    if image.mode in (*_GREY, "F"):
+        values = np.asarray(image)
+        most = 1 if image.mode == "F" else 65535
+        if not (values.min() >= 0 and values.max() <= most):  # false for NaN too
+            raise ValueError(
+                f"its values are {values.min():g} to {values.max():g}, expected 0 to {most}"
+            )
+        levels = np.rint(values * 255) if most == 1 else values.astype(np.uint32) * 255 // most
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
     return image.convert("RGB")
-
-
-def decode(data: bytes, where: object) -> tuple[Image.Image, str]:
-    """Decode an image completely; return it in RGB, not rotated, and its file format."""
-    with opened(data, where) as image:
-        return image.convert("RGB"), image.format or ""
 
 
 def read_image(path: Path, needed_by: str) -> bytes:
@@ -103,35 +126,64 @@ def png(image: Image.Image) -> bytes:
 
 
 def check_images(
-    root: Path, paths: Iterable[str], expected: Mapping[str, str]
+    root: Path,
+    paths: Iterable[str],
+    expected: Mapping[str, str],
+    called: Mapping[str, str] | None = None,
+    faults: dict[str, str] | None = None,
 ) -> dict[str, ImageRecord]:
-    """Read every image once: measure and verify it, and compare its hash with the receipt's.
+    """Decode every image once: measure and verify it, and compare its hash with the receipt's.
 
-    Paths are relative to ``root``, the dataset's folder; ``expected`` has the SHA-256 by path, and
-    other images are hashed but not compared. Raise a UserError for the first image, in the given
-    order, that is missing, altered or incomplete.
+    Raise a UserError for the first image, in the given order, that is missing, altered or
+    incomplete.
+
+    Parameters
+    ----------
+    root, paths : the dataset's folder, and paths from there
+    expected : the SHA-256 by path; other images are hashed but not compared
+    called : what errors call the images of the user's own data, by path
+    faults : if given, takes the sentence about each image that is missing or incomplete, which is
+        then left out
     """
     names = list(paths)
+
+    def check(name: str) -> ImageRecord | str:
+        hint = f"; restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
+        if called:
+            hint = "; mend it, or set allow_missing: true to leave out the rows that show it"
+        try:
+            where = (called or {}).get(name, root / name)
+            return _check(root / name, where, expected.get(name), "" if faults == {} else hint)
+        except UnreadableError as error:
+            if faults is None:
+                raise
+            return str(error)
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = pool.map(lambda name: _check(Path(root), name, expected.get(name)), names)
-        progress = tqdm(found, "checking images", len(names), unit="image", mininterval=1.0)
-        return dict(zip(names, progress, strict=True))
+        progress = tqdm(pool.map(check, names), "checking images", len(names), mininterval=1.0)
+        found = dict(zip(names, progress, strict=True))
+    if faults is not None:
+        faults |= {name: one for name, one in found.items() if isinstance(one, str)}
+    return {name: one for name, one in found.items() if isinstance(one, ImageRecord)}
 
 
-def _check(root: Path, name: str, expected: str | None) -> ImageRecord:
-    path = root / name
-    hint = f"restore it, or delete {root / 'acquired.json'} to acquire the dataset again"
+def _check(path: Path, where: object, expected: str | None, hint: str) -> ImageRecord:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
-        raise UserError(f"{path}: image is missing; {hint}") from None
+        raise UnreadableError(f"{where}: image is missing{hint}") from None
     digest = hashlib.sha256(data).hexdigest()
     if expected not in (None, digest):
         raise UserError(
             f"{path}: image was truncated or altered since it was acquired: sha256 is {digest}, "
-            f"the receipt says {expected}; {hint}"
+            f"the receipt says {expected}; restore it, or delete the dataset's acquired.json to "
+            "acquire the dataset again"
         )
-    with opened(data, path, f"; {hint}") as image:
-        size = image.size
+    with opened(data, where, hint) as image:
         image.verify()  # checks the checksum of every PNG chunk
-    return ImageRecord(digest, *size)
+    return ImageRecord(digest, *decode(data, where, hint)[0].size)
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)

@@ -121,10 +121,20 @@ def as_items(rows: list[Row]) -> pa.Table:
 def write_tables(
     args: Preparation, items: list[pa.Table], images: list[Row], tasks: list[str]
 ) -> None:
-    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks."""
+    """Write both tables, sorted by id; items are given in parts, ``tasks`` are image tasks.
+
+    Raise a UserError if an id occurs twice in a table.
+    """
     table = pa.concat_tables([schemas.ITEMS.empty_table(), *items]).sort_by("item_id")
-    write_table(args.items, table.combine_chunks())
     images = sorted(images, key=lambda row: row["image_id"])
+    for key, ids in (
+        ("item_id", table["item_id"].to_pylist()),
+        ("image_id", [row["image_id"] for row in images]),
+    ):
+        for one, other in pairwise(ids):
+            if one == other:
+                raise UserError(f"{args.receipt}: {key} {one!r} occurs twice, expected unique ids")
+    write_table(args.items, table.combine_chunks())
     answers = {name for row in images for name in row if name.startswith(schemas.ANSWER)}
     schema = schemas.images_schema(tasks, sorted(answers))
     write_table(args.images, pa.Table.from_pylist(images, schema))

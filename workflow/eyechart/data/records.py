@@ -18,6 +18,18 @@ from eyechart.core.errors import UserError, nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# The formats that are read, judged by content, and the endings of such files. Others are refused:
+# their decoders are little used, and that of EPS runs a program that the file contains
+ENDINGS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".mpo"),  # a JPEG of a phone or a stereo camera, with further images behind it
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm"),
+}
 _LONGEST = 1 << 24  # characters per cell; captions and programs are far shorter
 _ROWS = 64  # rows per batch; cells may hold whole images
 

@@ -24,6 +24,7 @@ from eyechart.models.families.prompts import Row
 PREFETCH = 2  # batches prepared ahead of the model
 
 Emit = Callable[[Sequence[int], Mapping[str, Any]], None]  # arguments: row numbers, their values
+Drop = Callable[[Mapping[int, str]], None]  # why there are no values, by row number
 
 
 class Engine:
@@ -63,8 +64,18 @@ class Engine:
         component = column.address.component
         return component in ("vision", "connector") and self.adapter.scope(component) == "image"
 
-    def run(self, part: ExtractionPart, emit_images: Emit, emit_items: Emit) -> Iterator[int]:
-        """Emit all rows of a part; after each batch, yield its number of images."""
+    def run(
+        self,
+        part: ExtractionPart,
+        emit_images: Emit,
+        emit_items: Emit,
+        drop_images: Drop = lambda _: None,
+        drop_items: Drop = lambda _: None,
+    ) -> Iterator[int]:
+        """Emit all rows of a part; after each batch, yield its number of images.
+
+        Rows of images and prompts that the model's own code cannot take are dropped instead.
+        """
         batches = list(chunks(part.order(), self.batches.size))
         alone, asked = bool(self.read_alone), bool(self.read_asked)
         prepare = Preparer(
@@ -82,6 +93,8 @@ class Engine:
         row = {image: i for i, image in enumerate(part.images)}
         encoded: dict[str, EncodedImage] = {}
         for number, batch in enumerate(ahead(prepare, range(len(batches)), PREFETCH)):
+            drop_items({i: prepare.lost[i] for i in batch.lost_items})
+            drop_images({row[i]: prepare.images.found[i] for i in batch.lost_images if i in row})
             found, values = self._encode(batch, complete=alone or asked)
             encoded.update(zip(batch.image_ids, found, strict=False))
             own = [image for image in batch.image_ids if image in row]
@@ -94,11 +107,14 @@ class Engine:
                 values |= self.of_image.columns(values, batch.places[: len(own)], own)
                 emit_images([row[i] for i in own], values)
             encoded = {i: s for i, s in encoded.items() if prepare.last_use.get(i, -1) > number}
-            self._emit(emit_items, [q.row for group in direct[number].values() for q in group])
-            yield len(batch.images)
+            due = [q.row for group in direct[number].values() for q in group]
+            self._emit(emit_items, [i for i in due if i not in prepare.lost])
+            yield len(batch.images) + len(batch.lost_images)
         imageless = [q for q in part.questions if not q.images]
         if asked:
-            self._read_joint([prepare.prompt(q) for q in imageless], {}, emit_items)
+            left = [prompt for q in imageless if (prompt := prepare.unless_lost(q)) is not None]
+            drop_items({q.row: prepare.lost[q.row] for q in imageless if q.row in prepare.lost})
+            self._read_joint(left, {}, emit_items)
         elif self.regional:
             self._emit(emit_items, [q.row for q in imageless])
 
@@ -130,6 +146,8 @@ class Engine:
         self, batch: PreparedBatch, complete: bool
     ) -> tuple[list[EncodedImage], dict[str, Any]]:
         """Return the encoded images of a batch, and its columns of image scope."""
+        if not batch.images:
+            return [], {}
 
         def encode(
             few: Sequence[tuple[PreparedImage, RowWeights]],

@@ -118,7 +118,7 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
     batches = AdaptiveBatchSize(settings.batch_size)
     engine = Engine(adapter, card["shares_prefix"], asked["image"], asked["item"], batches)
     with ExitStack() as stack:
-        emit = {}
+        shards = {}
         for scope, path, ids in (
             ("image", args.image_output, part.images),
             ("item", args.item_output, part.items),
@@ -126,11 +126,15 @@ def extract(args: ExtractionJob, card: dict[str, Any], part: ExtractionPart) -> 
             located = {"image": engine.of_image, "item": engine.of_item}[scope]
             metadata = {**facts, "scope": scope, "places": located.stages}
             shard = open_shard(path, ids, asked[scope], settings.dtype, metadata)
-            emit[scope] = stack.enter_context(shard).add
+            shards[scope] = stack.enter_context(shard)
         label = f"{args.model} on {args.dataset}, part {args.part + 1}/{args.parts}"
         bar = stack.enter_context(tqdm(total=len(part.order()), unit=" images", desc=label))
-        for done in engine.run(part, emit["image"], emit["item"]):
+        of_image, of_item = shards["image"], shards["item"]
+        for done in engine.run(part, of_image.add, of_item.add, of_image.drop, of_item.drop):
             bar.update(done)
+        for scope, one in shards.items():
+            for why in dict.fromkeys(one.dropped.values()):
+                LOG.warning("left out of the %ss: %s", scope, why)
 
 
 def warn_unplaced(card: dict[str, Any], settings: ExtractionSettings) -> None:

@@ -15,7 +15,7 @@ from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.models.addresses import Column
-from eyechart.tables.activations import ID, PLACES, column, part_schema
+from eyechart.tables.activations import DROPPED, ID, PLACES, column, part_schema
 
 ROW_GROUP_BYTES = 1 << 26  # rows are buffered until a row group of 64 MiB is full
 METADATA = b"eyechart"
@@ -30,10 +30,11 @@ class Shard:
         self.writer, self.id_name, self.ids, self.dtype = writer, id_name, ids, np.dtype(dtype)
         self.pool = ThreadPoolExecutor(1, thread_name_prefix="write")
         self.writing: Future[None] | None = None
+        self.dropped: dict[str, str] = {}  # ids of rows that are left out, and why
+        self.due = list(range(len(ids)))  # row numbers that are still to be written, in order
         self.rows: list[np.ndarray] = []  # buffered row numbers, per batch
         self.values: list[Values] = []
         self.fresh = 0  # bytes added since the last flush
-        self.written = 0
 
     def add(self, rows: Sequence[int], values: Values) -> None:
         """Add the values of some rows: per column an array (b, d), or b arrays (tokens, d).
@@ -50,13 +51,18 @@ class Shard:
         if self.fresh >= ROW_GROUP_BYTES:
             self.flush()
 
+    def drop(self, reasons: Mapping[int, str]) -> None:
+        """Leave out rows; the reasons are written beside the table."""
+        self.dropped |= {self.ids[row]: why for row, why in reasons.items()}
+        self.due = [row for row in self.due if row not in reasons] if reasons else self.due
+
     def flush(self) -> None:
         """Pass all buffered rows that come next by id to the writing thread."""
         if not self.rows:
             return
         rows = np.concatenate(self.rows)
         order = np.argsort(rows, kind="stable")
-        gap = np.flatnonzero(rows[order] != self.written + np.arange(len(rows)))
+        gap = np.flatnonzero(rows[order] != self.due[: len(rows)])
         ready = int(gap[0]) if len(gap) else len(rows)
         joined = {name: join([v[name] for v in self.values]) for name in self.values[0]}
         later = order[ready:]
@@ -64,10 +70,10 @@ class Shard:
         self.fresh = 0
         if ready:
             now = {name: take(value, order[:ready]) for name, value in joined.items()}
-            ids = self.ids[self.written : self.written + ready]
+            ids = [self.ids[row] for row in self.due[:ready]]
             self.wait()  # at most one row group is written while the next is filled
             self.writing = self.pool.submit(self._write, ids, now)
-            self.written += ready
+            self.due = self.due[ready:]
 
     def wait(self) -> None:
         """Wait for the writing thread; raise its error, if any."""
@@ -130,11 +136,13 @@ def open_shard(
             with shard.pool:
                 yield shard
                 if not columns:
-                    shard.add(range(len(ids)), {})
+                    shard.add(shard.due, {})
                 shard.flush()
                 shard.wait()
-        if shard.written != len(ids):
-            raise RuntimeError(f"{path}: {shard.written} of {len(ids)} rows written")
+                dropped = json.dumps(shard.dropped, sort_keys=True, ensure_ascii=False)
+                writer.add_key_value_metadata({DROPPED: dropped})
+        if shard.due:
+            raise RuntimeError(f"{path}: {len(ids) - len(shard.due)} of {len(ids)} rows written")
 
 
 def arrow(name: str, value: Any) -> pa.Array:

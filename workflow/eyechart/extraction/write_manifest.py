@@ -22,7 +22,7 @@ from eyechart.core import errors
 from eyechart.core.files import describe, read_json, sha256, write_json
 from eyechart.core.step import Json, command
 from eyechart.models.addresses import columns
-from eyechart.tables.activations import ID, PLACE, PLACES
+from eyechart.tables.activations import DROPPED, ID, PLACE, PLACES
 from eyechart.tables.parquet import read_table
 
 OWN = ("part", "parts", "model", "dataset", "scope")  # stored elsewhere in the manifest
@@ -54,13 +54,16 @@ def build_manifest(
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]
     ids: list[str] = []
+    dropped: dict[str, str] = {}
     found: list[dict[str, Any]] = []
     for number, path in enumerate(parts):
         expected = facts | {"part": number, "parts": len(parts)}
         expected |= {field: settings[field] for field in ("prompt", "dtype", "batch_size")}
         found.append(_shard_facts(path, expected, [name, *(c.name for c in asked)]))
         ids += read_table(path, [name]).column(name).to_pylist()
-    if sorted(ids) != sorted(read_table(rows, [name]).column(name).to_pylist()):
+        metadata = pq.read_metadata(path).metadata or {}
+        dropped |= json.loads(metadata.get(DROPPED.encode(), b"{}"))
+    if sorted([*ids, *dropped]) != sorted(read_table(rows, [name]).column(name).to_pylist()):
         raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")
     if any(facts != found[0] for facts in found):
         raise errors.UserError(
@@ -71,6 +74,7 @@ def build_manifest(
     return {
         **facts,
         "rows": len(ids),
+        "dropped": dropped,
         "columns": [
             {
                 "name": c.name,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from eyechart.data.open_image import open_image
+from eyechart.inference.failures import Failures
 from eyechart.inference.region_weights import RowWeights, Weigher
 from eyechart.inference.token_positions import Locator, Placed
 from eyechart.inference.workload import ExtractionPart, ItemPrompt
@@ -14,6 +15,7 @@ from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.families.prompts import Row
+from eyechart.models.usable import UnusableError, usable
 
 BLANK_PROMPT = "?"  # for an image without a question: the prefix is the same for every question
 
@@ -35,13 +37,18 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PreparedBatch:
-    """Images to encode together, and the prompts that can be read afterwards."""
+    """Images to encode together, and the prompts that can be read afterwards.
+
+    ``lost_images`` and ``lost_items`` (rows) turned out to be unusable.
+    """
 
     image_ids: Sequence[str]
     images: list[PreparedImage]
     prompts: list[Prompt]
     places: list[Placed]
     regions: list[RowWeights]
+    lost_images: list[str]
+    lost_items: list[int]
 
 
 class Preparer:
@@ -83,29 +90,57 @@ class Preparer:
         self.due = part.due(batches) if asked else [{} for _ in batches]
         self.last_use = {i: b for b, due in enumerate(self.due) for images in due for i in images}
         self.prepared: dict[str, PreparedImage] = {}  # images that later prompts need
+        self.images = Failures("images", len(part.order()))
+        self.items = Failures("items", len(part.items))
+        self.lost: dict[int, str] = {}  # rows of items that are left out, and why
 
     def __call__(self, number: int) -> PreparedBatch:
         """Prepare batch ``number``; batches must come in order."""
-        image_ids = self.batches[number]
-        images = [self.prepare_image(i) for i in image_ids]
-        self.prepared.update(zip(image_ids, images, strict=True))
+        before = set(self.lost)
+        found = {i: p for i in self.batches[number] if (p := self._image(i)) is not None}
+        image_ids, images = list(found), list(found.values())
+        self.prepared |= found
         questions: dict[tuple[str, ...], list[ItemPrompt]] = {
             (i,): [ItemPrompt(None, (i,), BLANK_PROMPT)] for i in image_ids if i in self.alone
         }
         questions |= self.due[number]
-        prompts = [self.prompt(q) for group in questions.values() for q in group]
+        every = [self.unless_lost(q) for group in questions.values() for q in group]
+        prompts = [prompt for prompt in every if prompt is not None]
         self.prepared = {
             i: p for i, p in self.prepared.items() if self.last_use.get(i, -1) > number
         }
         places = [self.of_image.locate([p.size]) for p in images]
         shown = zip(image_ids, images, strict=True)
         regions = [self.in_image.weigh(self.about.get(i, ()), [(i, p.size)]) for i, p in shown]
-        return PreparedBatch(image_ids, images, prompts, places, regions)
+        lost = [i for i in self.batches[number] if i not in found], sorted(set(self.lost) - before)
+        return PreparedBatch(image_ids, images, prompts, places, regions, *lost)
 
-    def prepare_image(self, image_id: str) -> PreparedImage:
-        """Open and preprocess one image."""
+    def _image(self, image_id: str) -> PreparedImage | None:
+        """Return an image, preprocessed; if it is unusable, None, and leave out its items."""
         image = open_image(self.part.paths[image_id])
-        return replace(self.adapter.prepare_image(image), size=image.size)
+        try:
+            with usable(f"image {image_id!r}", self.adapter.spec.checkpoint):
+                return replace(self.adapter.prepare_image(image), size=image.size)
+        except UnusableError as error:
+            self.images.add(image_id, error)
+            shown = (q.row for q in self.part.questions if image_id in q.images)
+            self.lost |= {row: str(error) for row in shown if row is not None}
+            return None
+
+    def unless_lost(self, question: ItemPrompt) -> Prompt | None:
+        """Return a prompt; None if it, or one of its images, is unusable."""
+        if question.row is None:
+            return self.prompt(question)
+        if question.row in self.lost:
+            return None
+        name = self.part.items[question.row]
+        try:
+            with usable(f"item {name!r}", self.adapter.spec.checkpoint):
+                return self.prompt(question)
+        except UnusableError as error:
+            self.items.add(name, error)
+            self.lost[question.row] = str(error)
+            return None
 
     def prompt(self, question: ItemPrompt) -> Prompt:
         """Tokenize a question; its images must have been prepared."""

@@ -32,6 +32,7 @@ from eyechart.models.load_options import LoadFlags
 from eyechart.models.sample_image import draw_sample, draw_views
 from eyechart.models.spans import Tokens
 from eyechart.models.spec import Spec, read_spec
+from eyechart.models.usable import usable
 
 SHARED_SPANS = ("image_mean", "image_tokens")
 QUESTION = "What?"
@@ -44,7 +45,8 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     Raise a UserError if the checkpoint's numbers of blocks or parameters differ from its spec.
     """
     image = draw_sample()
-    sample = replace(adapter.prepare_image(image), size=image.size)
+    with usable("the sample image", adapter.spec.checkpoint):
+        sample = replace(adapter.prepare_image(image), size=image.size)
     images = [sample] * (1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)
     outputs, tokens = _run_once(adapter, images)
     shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(sample)

@@ -55,11 +55,16 @@ def rows_of(dataset: str, section: Row, seed: int) -> tuple[list[Row], list[Row]
     path = Path(section["path"])
     taken: dict[str, Path] = {}
 
+    allowed = bool(section.get("allow_missing"))
+
     def located(base: Path) -> Located:
-        return Located(base, taken)
+        return Located(base, taken, allowed)
 
     sources = open_source(section["layout"], path)
     entries = list(read_entries(sources, section, path, located))
+    if allowed:  # of images that are there, the run finds out whether they can be read
+        absent = {name for name, file in taken.items() if not file.is_file()}
+        entries = [entry for entry in entries if not absent & set(entry["images"])]
     split = prepare.split_of(dataset, seed, section["test_share"])
     items = prepare.item_rows(entries, section, _hashes(taken, entries), split)
     return items, prepare.image_rows(Path(), entries, items)

@@ -1,5 +1,6 @@
 """The examples of one task: ids, labels, groups and types, checked and sorted by id."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,19 @@ class Examples:
 
 
 def read_examples(
-    items: Path, images: Path, scope: str, task: str, *, split: str, folds: int
+    items: Path,
+    images: Path,
+    scope: str,
+    task: str,
+    *,
+    split: str,
+    folds: int,
+    dropped: Sequence[str] = (),
 ) -> Examples:
     """Read a task's examples: questions of scope ``item``, labelled images of scope ``image``.
 
-    Examples without a label are left out, and those of classes that are too rare.
+    Examples without a label are left out, and those of classes that are too rare; so are those with
+    a ``dropped`` id, which have no activations.
 
     Raises
     ------
@@ -70,7 +79,9 @@ def read_examples(
         raise UserError(f"{path}: no {scope} task {task!r}; {nearest(task, known)}")
     chosen = pc.equal(table["task"], task) if scope == "item" else pc.is_valid(table[label])
     used = pc.is_in(table[column], pa.array([trains, tested]))
-    rows = table.filter(pc.and_(pc.and_(chosen, pc.is_valid(table[label])), used)).sort_by(id_name)
+    lost = pc.is_in(table[id_name], pa.array(dropped, pa.string()))
+    known_label = pc.and_(pc.is_valid(table[label]), pc.invert(lost))
+    rows = table.filter(pc.and_(pc.and_(chosen, known_label), used)).sort_by(id_name)
     train, groups = strings(rows[column]) == trains, strings(rows["group"])
     check_groups(groups, train, f"{path}: task {task!r}, split {split!r}")
     answers = strings(rows[label])

@@ -7,11 +7,13 @@ are trained as one stack, on the same images and with one penalty.
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from eyechart.probing.controls import type_labels
 from eyechart.probing.examples import Examples, strings
@@ -49,7 +51,12 @@ class Pairs:
 
 
 def read_pairs(
-    items: Path, images: Path, examples: Examples, split: str, settings: dict[str, int]
+    items: Path,
+    images: Path,
+    examples: Examples,
+    split: str,
+    settings: dict[str, int],
+    dropped: Sequence[str] = (),
 ) -> Pairs | str:
     """Read the pairs of an item task, or return in a sentence why its types are not probed.
 
@@ -62,15 +69,21 @@ def read_pairs(
         Of the whole task.
     settings : dict
         ``groups``, ``answers``, ``items``, ``most``: see ``probing.question_types``.
+    dropped : sequence of str
+        Images without activations.
     """
     e, (shown, types) = examples, _asked(items, examples)
-    single = shown != ""
+    if several := int((shown == "").sum()):
+        log.info("%d questions about several images are left out", several)
+    lost = np.isin(shown, dropped)
+    if lost.any():
+        log.warning("%d questions about images without activations are left out", lost.sum())
+    single = (shown != "") & ~lost
     if not single.any():
         return "every question is about several images"
-    if not single.all():
-        log.info("%d questions about several images are left out", (~single).sum())
     test = ~e.train & single
     table = read_table(images)
+    table = table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(dropped, pa.string()))))
     names, counts = np.unique(types[test], return_counts=True)
     chosen, most = [], 0
     for name in names[np.argsort(-counts, kind="stable")]:

@@ -35,7 +35,7 @@ from eyechart.probing.examples import (
 from eyechart.probing.results import Outcome, Tables, tabulate, together, unprobed
 from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
-from eyechart.tables.activations import read_manifest
+from eyechart.tables.activations import read_dropped, read_manifest
 from eyechart.tables.parquet import write_table
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,9 @@ def by_type(
         reason = "extraction.spans has none of the image alone, such as image_mean"
         return unprobed(names, examples, reason)
     chosen = settings["question_types"]
-    pairs = question_types.read_pairs(*tables, examples, settings["split"], chosen)
+    pairs = question_types.read_pairs(
+        *tables, examples, settings["split"], chosen, read_dropped(manifest)
+    )
     if isinstance(pairs, str):
         return unprobed(names, examples, pairs)
     seeds, folds = settings["seeds"], settings["folds"]
@@ -164,7 +166,12 @@ def main(
     """Train all probes of the task, then write the predictions and, last, the metrics."""
     scope = read_manifest(manifest)["scope"]
     folds, device = settings["folds"], device_of(settings["device"])
-    examples = read_examples(items, images, scope, task, split=settings["split"], folds=folds)
+    dropped = read_dropped(manifest)
+    if dropped:
+        log.warning("%d %ss have no activations, the first is %s", len(dropped), scope, dropped[0])
+    examples = read_examples(
+        items, images, scope, task, split=settings["split"], folds=folds, dropped=dropped
+    )
     names = {"model": model, "dataset": dataset, "task": task, "scope": scope}
     outcomes, refusal = [], examples.refusal
     if not refusal:

@@ -1,28 +1,12 @@
-"""Images for the page: opened as the models see them, and embedded as data addresses."""
+"""Images for the page, embedded as data addresses."""
 
 import base64
 import io
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from eyechart.core.errors import UserError
-
-
-def open_image(path: Path) -> Image.Image:
-    """Return an image as RGB, turned as its EXIF data say; 16 bits are scaled to 8.
-
-    Raise a UserError if the image is missing or damaged.
-    """
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode.startswith("I"):
-                image = Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
-            return image.convert("RGB")
-    except (FileNotFoundError, UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{path}: not a complete image ({error}); acquire it again") from None
+from eyechart.data.open_image import open_image
 
 
 def embed(path: Path, pixels: int) -> tuple[str, int, int]:

@@ -13,6 +13,7 @@ from eyechart.core.files import read_json, sha256
 from eyechart.tables.parquet import read_table
 
 ID = {"image": "image_id", "item": "item_id"}
+DROPPED = "dropped"  # metadata of parts: ids of rows that are left out, and why, as JSON
 PLACES = "places"  # suffix of a column with the positions of image tokens
 TOKENS = "/image_tokens"  # suffix of a column that stores every token
 PLACE = ("view", "row", "column", "left", "top", "right", "bottom")  # the values per token
@@ -46,8 +47,9 @@ PART = part_schema(
     "image", {"<address>/<span>": 1, "<address>/image_tokens": 1}, "float16", ["<component>"]
 )
 """One row per image (scope `image`) or item (scope `item`), sorted by id. The manifest beside the
-parts lists their columns, rows and hashes; d is the width of the address, and values may be
-float32.
+parts lists their columns, rows and hashes, and under `dropped` the ids without a row, whose image
+or prompt the model's own code could not take, with the reason; d is the width of the address, and
+values may be float32.
 
 image_id: Id of the image; of scope `item` the column is `item_id`
 <address>/<span>: One column per address and span: the pooled activation; null where an item lacks
@@ -191,6 +193,11 @@ def read_manifest(manifest_path: Path) -> dict[str, Any]:
     """Load a manifest.json; paths of parts stay relative to its folder."""
     manifest: dict[str, Any] = read_json(manifest_path)
     return manifest
+
+
+def read_dropped(manifest_path: Path) -> list[str]:
+    """Load the ids that have no row because the model's own code could not take them."""
+    return sorted(read_manifest(manifest_path).get(DROPPED, {}))
 
 
 def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 
 from eyechart.tables.parquet import schema
 
-# Key of the metadata of responses: JSON, why items are not asked of the model, and how many
-LEFT_OUT = b"eyechart.left_out"
+# Key of the metadata: JSON, the items without a row, and why they cannot be asked of the model
+DROPPED = b"dropped"
+
 ANSWERS = schema(
     "model dataset condition item_id: string",
     "order: int32",
@@ -19,7 +20,9 @@ ANSWERS = schema(
     "unconditional: list of float64",
     "scoring predicted text parsed: string",
 )
-"""One row per item and order of its choices.
+"""One row per item and order of its choices. The metadata list under `dropped` the items without a
+row, which the model cannot be asked, or whose image or prompt its own code could not take, with the
+reason.
 
 condition: How the image was shown: `sighted`, `blank`, `noise`, `swapped` or `no_image`
 order: Rotation of the choices: position j holds choice (j + order) mod c
@@ -35,7 +38,7 @@ parsed: Choice that the text states; null where it states none
 """
 
 
-def read_left_out(path: Path) -> dict[str, int]:
-    """Return why items are not asked of the model of a table of responses, and how many."""
-    found: dict[str, int] = json.loads((pq.read_schema(path).metadata or {}).get(LEFT_OUT, b"{}"))
+def read_dropped(path: Path) -> dict[str, str]:
+    """Return why items have no row in a table of responses, by their ids."""
+    found: dict[str, str] = json.loads((pq.read_schema(path).metadata or {}).get(DROPPED, b"{}"))
     return found

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from eyechart.core.files import read_json
+from eyechart.data.open_image import open_image
 
 MEAN, STD = 0.5, 0.25  # per colour channel; the image processors use the same values
 
@@ -36,14 +36,10 @@ def load_images(root: Path, split: str, limit: int | None = None) -> TrainingIma
             task = task_of(question["program"][-1]["function"])
             entry = {"question": question["question"], "answer": question["answer"], "task": task}
             questions[question["image_index"]].append(entry)
-    arrays = [_read(root / "images" / split / s["image_filename"]) for s in scenes]
+    files = (root / "images" / split / s["image_filename"] for s in scenes)
+    arrays = [np.asarray(open_image(file)) for file in files]
     pixels = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()  # (n, 3, h, w)
     return TrainingImages(pixels, scenes, [questions[s["image_index"]] for s in scenes])
-
-
-def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.array(image)
 
 
 def task_of(function: str) -> str:

@@ -24,7 +24,7 @@ from eyechart.tables.receipt import Receipt
 from eyechart.tables.regions import ALONE, CANVAS, Region, write_regions
 
 FOLDER = "images"
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg"}  # formats kept unchanged; all others become PNG
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg"}  # kept unchanged; others become PNG
 _OF_PUZZLE = ("item_id", "split", "prompt", "choices", "answer", "task", "type")
 _log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class PuzzleWriter:
         self._expected = {entry["path"]: entry["sha256"] for entry in receipt["files"]}
         self._items: list[Row] = []
         self._images: dict[str, Row] = {}
+        self._views: dict[str, tuple[str, str]] = {}  # hash of each view's source, and where it is
         self._regions: list[Row] = []
         self._ties: list[list[str]] = []
         self._of_item: list[list[str]] = []  # image ids of each item
@@ -118,6 +119,13 @@ class PuzzleWriter:
         source = view.source
         data = self._read(source, view.where) if isinstance(source, Path) else source
         image, kind = decode(data, view.where)
+        own = hashlib.sha256(data).hexdigest()
+        known, where = self._views.setdefault(view.image_id, (own, view.where))
+        if known != own:
+            raise UserError(
+                f"{view.where}: image_id {view.image_id!r} is also that of another image, in "
+                f"{where}; expected unique ids"
+            )
         if view.image_id in self._images:
             return image
         if isinstance(source, Path) and kind in _SUFFIXES:

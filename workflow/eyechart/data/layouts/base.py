@@ -143,3 +143,10 @@ def require_plain(name: Any, field: str, where: str) -> None:
     """Raise a UserError unless a file name is plain: others could lead out of the folder."""
     if not isinstance(name, str) or name != Path(name).name or "\\" in name or not name:
         raise UserError(f"{where}: {field} is {name!r}, expected a plain file name")
+
+
+def require_inside(name: Any, field: str, where: str) -> None:
+    """Raise a UserError unless a path leads to a file below the folder that it starts from."""
+    parts = Path(name).parts if isinstance(name, str) else ()
+    if not parts or ".." in parts or Path(name).is_absolute() or "\\" in name:
+        raise UserError(f"{where}: {field} is {name!r}, expected a path below the image folder")

@@ -3,7 +3,7 @@
 Neither has splits: the only split of a dataset in these layouts may have any name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -66,14 +66,20 @@ def read_paired(
     columns: tuple[str, ...],
     read: Callable[[Record], Paired],
     check: Callable[[Paired, Paired], None],
+    spelled: Mapping[str, str] | None = None,
 ) -> list[Paired]:
     """Read ``Questions.csv``, sorted by the first of the columns, which numbers the images.
 
-    ``check`` compares a row with its partner. Raise a UserError if a column is missing, a cell
-    cannot be read, or a number is duplicated or lacks its partner.
+    ``check`` compares a row with its partner; ``spelled`` maps other spellings to columns. Raise a
+    UserError if a column is missing, a cell cannot be read, or a number is duplicated or lacks its
+    partner.
     """
     path, key = root / QUESTIONS, columns[0]
     records = read_csv(path, strict=False)  # as lenient with quotes as the authors' readers
+    for record in records:
+        for other, column in (spelled or {}).items():
+            if other in record.values:
+                record.values[column] = record.values.pop(other)
     require(records, columns, path)
     found: dict[int, Paired] = {}
     for row in map(read, records):

@@ -11,35 +11,30 @@ Writes, under the dataset's folder: links to the images, or images from the tabl
 """
 
 import hashlib
-import io
 import json
 from collections import Counter
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from PIL import Image
-
 from eyechart.core.errors import UserError
 from eyechart.core.files import write_bytes, write_text
 from eyechart.core.links import link_files, readable
 from eyechart.core.step import Json, command
 from eyechart.data.layouts.base import check_output
+from eyechart.data.open_image import opened
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import content
 from eyechart.data.own.sources import open_source, read_entries
+from eyechart.data.records import ENDINGS
 from eyechart.tables import receipt
 
-# Suffix of an image written from bytes, by its format
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-_SUFFIXES |= {"BMP": ".bmp", "GIF": ".gif", "TIFF": ".tif"}
 
-
-def locate(value: str, base: Path, where: str) -> str:
+def locate(value: str, base: Path, where: str, allow_missing: bool = False) -> str:
     """Return an image's path relative to the image folder, which it must not leave.
 
     An absolute path is accepted if it lies in that folder. Raise a UserError if the path leads out
-    of it, or no such file exists.
+    of it, or no such file exists, unless it is allowed to be missing.
     """
     path = PurePath(value)
     if path.is_absolute():
@@ -52,29 +47,24 @@ def locate(value: str, base: Path, where: str) -> str:
             f"{where}: image {value!r} is not in {base}; give paths from that folder, or name "
             "another folder in the key images"
         )
-    if not (base / path).is_file():
+    if not allow_missing and not (base / path).is_file():
         raise UserError(f"{where}: image {value!r} is missing in {base}")
     return path.as_posix()
 
 
-def name_of(data: bytes, split: str, where: str) -> str:
+def name_of(data: bytes, split: str, where: str, allow_missing: bool = False) -> str:
     """Return the name of an image's bytes, by their hash: equal images of a split share a file.
 
-    Raise a UserError if the bytes are not an image.
+    Raise a UserError if the bytes are not an image, unless it is allowed to be missing.
     """
+    ending = ""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            kind = image.format or ""
-    except Image.DecompressionBombError:
-        raise UserError(f"{where}: the image has far too many pixels") from None
-    except (OSError, SyntaxError, ValueError):
-        kind = ""
-    if kind not in _SUFFIXES:
-        raise UserError(
-            f"{where}: the bytes begin with {data[:8]!r} and are not an image, expected "
-            f"{', '.join(_SUFFIXES)}"
-        )
-    return f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{_SUFFIXES[kind]}"
+        with opened(data, where) as image:
+            ending = ENDINGS[image.format or ""][0]
+    except UserError:
+        if not allow_missing:
+            raise
+    return f"{split}/{hashlib.sha256(data).hexdigest()[:20]}{ending}"
 
 
 class Located:
@@ -83,8 +73,8 @@ class Located:
     ``files`` gets the file of each, by its id.
     """
 
-    def __init__(self, base: Path, files: dict[str, Path]) -> None:
-        self.base, self.files = base, files
+    def __init__(self, base: Path, files: dict[str, Path], allow_missing: bool = False) -> None:
+        self.base, self.files, self.allow_missing = base, files, allow_missing
 
     def has(self, name: str) -> bool:
         """Return whether there is a file of this name, relative to ``base``."""
@@ -94,8 +84,8 @@ class Located:
         """Return the path of an image relative to ``base``, or of bytes their hash as a name."""
         data = content(value, where)
         if isinstance(data, bytes):
-            return name_of(data, split, where)
-        path = locate(data, self.base, where)
+            return name_of(data, split, where, self.allow_missing)
+        path = locate(data, self.base, where, self.allow_missing)
         self.files[readable(path)] = self.base / path
         return readable(path)
 
@@ -103,8 +93,8 @@ class Located:
 class ImageFolder(Located):
     """Images of a dataset, each taken once into ``folder``."""
 
-    def __init__(self, folder: Path, base: Path) -> None:
-        super().__init__(base, {})
+    def __init__(self, folder: Path, base: Path, allow_missing: bool = False) -> None:
+        super().__init__(base, {}, allow_missing)
         self.folder = folder
 
     def take(self, value: Any, split: str, where: str) -> str:
@@ -114,7 +104,7 @@ class ImageFolder(Located):
         data = content(value, where)
         if isinstance(data, bytes) and not (self.folder / name).exists():
             write_bytes(self.folder / name, data)
-        elif len(self.files) > known:
+        elif len(self.files) > known and self.files[name].is_file():
             link_files(self.base, self.folder, [self.files[name].relative_to(self.base)])
         return name
 
@@ -136,14 +126,17 @@ def main(*, dataset: str, source: Path, settings: Json, root: Path, output: Path
     """Take images and rows; write the receipt last."""
     check(settings, source, root, output)
     sources = open_source(settings["layout"], source)
-    found = list(read_entries(sources, settings, source, partial(ImageFolder, root / own.IMAGES)))
+    allowed = bool(settings.get("allow_missing"))
+    folder = partial(ImageFolder, root / own.IMAGES, allow_missing=allowed)
+    found = list(read_entries(sources, settings, source, folder))
     lines = [json.dumps(entry, ensure_ascii=False) for entry in found]
     write_text(root / own.TABLE, "".join(f"{line}\n" for line in lines))
     shown = {split: set[str]() for split in settings["splits"]}
     for entry in found:
         shown[entry["split"]].update(entry["images"])
     counts = Counter(entry["split"] for entry in found)
-    names = sorted(set().union(*shown.values()))
+    there = (name for name in set().union(*shown.values()) if (root / own.IMAGES / name).is_file())
+    names = sorted(there)
     receipt.write_receipt(
         root,
         dataset=dataset,

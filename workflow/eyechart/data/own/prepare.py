@@ -29,6 +29,7 @@ from eyechart.data import preparation
 from eyechart.data.own import entries as own
 from eyechart.data.own.entries import IMAGES, OwnEntry
 from eyechart.data.own.questions import Settings, question
+from eyechart.data.own.readable import readable
 from eyechart.data.preparation import Divide, Row
 from eyechart.statistics.components import connected
 from eyechart.tables.items import LABEL
@@ -234,13 +235,15 @@ def main(args: preparation.WithRegions) -> None:
     """Write the tables."""
     receipt, root = preparation.open_receipt(args, args.settings["layout"])
     taken = own.read_entries(root)
-    entries = [entry for entry in taken if entry["split"] in args.settings["splits"]]
-    prefix = f"{own.IMAGES}/"
-    hashes = {entry["path"].removeprefix(prefix): entry["sha256"] for entry in receipt["files"]}
+    wanted = [entry for entry in taken if entry["split"] in args.settings["splits"]]
+    allow_missing = bool(args.settings.get("allow_missing"))
+    entries, facts = readable(root, wanted, receipt, allow_missing)
+    hashes = {name: record.sha256 for name, record in facts.items()}
     split = split_of(args.dataset, args.seed, args.settings["test_share"])
     items = item_rows(entries, args.settings, hashes, split)
     images = image_rows(root, entries, items)
-    preparation.add_image_facts(root, images, receipt)
+    for row in images:
+        row.update(vars(facts[row["image_id"]]))
     labels = list(entries[0]["labels"]) if entries else []
     preparation.write_tables(args, [preparation.as_items(items)], images, labels)
     write_regions(args.regions, region_rows(entries, images, args.dataset, args.seed))

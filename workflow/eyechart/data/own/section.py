@@ -55,8 +55,8 @@ class Own(Dataset):
     LAYOUT = Layout(
         prepare_step="data.own.prepare",
         local_step="data.own.import_local",
-        acquire_keys=("columns", "images"),
-        prepare_keys=("layout", "prompt", "choices", "task", "answer_as"),
+        acquire_keys=("columns", "images", "allow_missing"),
+        prepare_keys=("layout", "prompt", "choices", "task", "answer_as", "allow_missing"),
         sources=("local",),
         own_tasks=True,
         located=True,
@@ -83,6 +83,9 @@ class Own(Dataset):
         "how answers are written: `text` (default), `letter`: a, B, (c), `index`: 0, 1, …"
     )
     images: File = optional("the folder that paths of images start from, if not the table's own")
+    allow_missing: bool = optional(
+        "`true`: rows whose images are missing or cannot be read are left out, counted and listed"
+    )
     tasks: Annotated[Names, AfterValidator(_as_names)] | None = setting(
         None, "tasks to probe; null: those of the table with choices, or labels, and enough rows"
     )

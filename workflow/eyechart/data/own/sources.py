@@ -5,9 +5,12 @@ without the folder, the number or a hash after it; ``<split>/0000.parquet``; and
 ``save_to_disk``, with ``dataset_dict.json`` or ``state.json``, whose shards are ``data-*.arrow``.
 """
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,10 +27,18 @@ from eyechart.data.own.entries import (
     texts,
     used,
 )
-from eyechart.data.records import Record, Rows, read_arrow, read_csv, read_jsonl, read_parquet
+from eyechart.data.records import (
+    ENDINGS,
+    Record,
+    Rows,
+    read_arrow,
+    read_csv,
+    read_jsonl,
+    read_parquet,
+)
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-
+IMAGE_SUFFIXES = tuple(dict.fromkeys(ending for of in ENDINGS.values() for ending in of))
+log = logging.getLogger(__name__)
 _SHARD = re.compile(r"(?P<split>.+?)(-(?P<number>\d{5})-of-(?P<count>\d{5})(-\w+)?)?\.parquet")
 
 
@@ -66,13 +77,15 @@ def open_source(layout: str, path: Path) -> list[RowSource]:
 def _folder(path: Path) -> list[RowSource]:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder")
-    files = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    names = sorted(
-        file.as_posix()
-        for file in files
-        if file.suffix.lower() in IMAGE_SUFFIXES
-        if not any(part.startswith(".") for part in file.parts)
-    )
+    files = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    files = [file for file in files if not any(part.startswith(".") for part in file.parts)]
+    names = sorted(file.as_posix() for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+    listed = set(names)
+    others = Counter(file.suffix for file in files if file.as_posix() not in listed)
+    unread = {s: n for s, n in others.items() if (guess_type(f"a{s}")[0] or "").startswith("image")}
+    if unread:
+        told = ", ".join(f"{count} {suffix}" for suffix, count in sorted(unread.items()))
+        log.warning("%s: files of a format that is not read are left out: %s", path, told)
     if not names:
         raise UserError(
             f"{path}: no images in this folder, expected files that end in "

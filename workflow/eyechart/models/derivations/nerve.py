@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from eyechart.core.errors import UserError, nearest
@@ -34,7 +35,9 @@ from eyechart.models.derivations.connector import (
 )
 from eyechart.models.derivations.settings import chosen
 from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.hooks import pass_mode
+from eyechart.models.usable import usable
 from eyechart.statistics.eraser import Eraser, fit
 from eyechart.tables.items import SPLIT_RULES
 from eyechart.tables.parquet import read_table
@@ -122,6 +125,11 @@ def referents(items: str, images: str, regions: str, split: str, *, task: str) -
     ]
 
 
+def _prepared(adapter: Adapter, path: str, image: Image.Image) -> PreparedImage:
+    with usable(path, adapter.spec.checkpoint):
+        return adapter.prepare_image(image)
+
+
 def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.ndarray]:
     """Return the image tokens at the places of each region (n, l, d), and the covariance of all.
 
@@ -134,7 +142,7 @@ def tokens(adapter: Adapter, of: Sequence[Referent]) -> tuple[np.ndarray, np.nda
         few = paths[start : start + (adapter.MAX_IMAGES_PER_PASS or BATCH)]
         shown = {path: open_image(Path(path)) for path in few}
         with pass_mode():
-            encoded = adapter.encode_images([adapter.prepare_image(i) for i in shown.values()])
+            encoded = adapter.encode_images([_prepared(adapter, *one) for one in shown.items()])
         for (path, image), one in zip(shown.items(), encoded, strict=True):
             here = [r for r in of if r.path == path]
             places = adapter.token_boxes(image.size, "lm")

@@ -10,6 +10,7 @@ import polars as pl
 from eyechart.core.errors import UserError
 from eyechart.readout.depth.targets import DepthImage, mean_depths, read_depths
 from eyechart.readout.tokens import ActivationSource
+from eyechart.tables.activations import DROPPED
 from eyechart.tables.parquet import read_table
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,9 @@ def read_depth_rows(
     depths: dict[str, dict[int, np.ndarray]] = {
         places_name: {} for places_name in source.places_names()
     }
-    for part, members in images.items():
+    dropped = set(source.manifest.get(DROPPED, {}))
+    for part, every in images.items():
+        members = [image for image in every if image.image_id not in dropped]
         for image in members:
             if image.image_id not in rows:
                 raise UserError(

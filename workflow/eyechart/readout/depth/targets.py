@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from PIL import Image
 
 from eyechart.core.errors import UserError
+from eyechart.data.open_image import opened
 from eyechart.tables.items import LABEL
 from eyechart.tables.parquet import read_table
 
@@ -54,13 +54,8 @@ def read_depths(image: DepthImage) -> np.ndarray:
     Raise a UserError if the file is missing, is not a 16-bit PNG, or differs in size from its
     image.
     """
-    try:
-        with Image.open(image.path) as opened:
-            mode, size, values = opened.mode, opened.size, np.asarray(opened)
-    except FileNotFoundError:
-        raise UserError(f"{image.path}: no such file, the {MAP} of {image.image_id!r}") from None
-    except OSError as error:
-        raise UserError(f"{image.path}: not a complete image file ({error})") from None
+    with opened(image.path, f"{image.path}, the {MAP} of {image.image_id!r}") as found:
+        mode, size, values = found.mode, found.size, np.asarray(found)
     if mode not in ("I;16", "I;16B", "I"):
         raise UserError(f"{image.path}: its mode is {mode!r}, expected a 16-bit grey PNG")
     if size != (image.width, image.height):

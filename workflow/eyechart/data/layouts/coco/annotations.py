@@ -10,7 +10,7 @@ from typing import Any
 from pycocotools.coco import COCO
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import require, require_plain
+from eyechart.data.layouts.base import require, require_inside
 from eyechart.data.layouts.coco import layout
 from eyechart.data.layouts.coco.tasks import slug
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Annotations:
     """Annotations of one split."""
 
-    images: dict[int, Row]  # existing images (``file_name``, ``width``, ``height``) by id, sorted
+    images: dict[int, Row]  # existing images (``path``, ``width``, ``height``) by id, sorted
     categories: list[str]  # names, in the order of their ids
     # objects, captions: annotations by image, in the order of their ids; an image may have none. An
     # object's ``category`` is the index of its category in the list
@@ -34,8 +34,9 @@ class Annotations:
 def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) -> Annotations:
     """Read the objects and captions of a split.
 
-    Raise a UserError if a file is missing or broken, a field is missing, an id is duplicated, a
-    category is unknown, or images are missing without ``allow_missing``.
+    Captions that were not acquired are none. Raise a UserError if a file is missing or broken, a
+    field is missing, an id is duplicated, a category is unknown, or images are missing without
+    ``allow_missing``.
 
     Parameters
     ----------
@@ -44,13 +45,17 @@ def read_split(root: Path, split: str, acquired: set[str], allow_missing: bool) 
     allow_missing : whether annotations may name missing images, which are then left out
     """
     things = _load(root, layout.instances(split), split)
-    texts = _load(root, layout.captions(split), split)
     _check_objects(things, root / layout.instances(split))
-    _check_captions(texts, root / layout.captions(split))
+    for image in things["images"]:
+        image["path"] = layout.image_path(split, image["file_name"], acquired)
+    texts: Row = {"images": [], "annotations": []}
+    if layout.captions(split) in acquired:
+        texts = _load(root, layout.captions(split), split)
+        _check_captions(texts, root / layout.captions(split))
     objects, captions = _index(things), _index(texts)
-    absent = _absent(split, [objects, captions], acquired)
+    absent = _absent([objects, captions], acquired)
     _report(root / layout.instances(split), absent, allow_missing)
-    ids = [i for i in sorted(objects.imgs) if _path(split, objects.imgs[i]) not in absent]
+    ids = [i for i in sorted(objects.imgs) if objects.imgs[i]["path"] not in absent]
     if not ids:
         raise UserError(f"{root / split}: contains none of the annotated images")
     places = {category: place for place, category in enumerate(sorted(objects.cats))}
@@ -71,7 +76,7 @@ def _load(root: Path, name: str, split: str) -> Row:
     files: set[str] = set()
     for index, image in enumerate(found["images"]):
         where, file = f"{path}: images[{index}]", image["file_name"]
-        require_plain(file, "file_name", where)
+        require_inside(file, "file_name", where)
         if file in files:
             raise UserError(f"{where}: file_name {file!r} occurs twice")
         files.add(file)
@@ -142,9 +147,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _absent(split: str, sources: list[COCO], acquired: set[str]) -> dict[str, int]:
+def _absent(sources: list[COCO], acquired: set[str]) -> dict[str, int]:
     """Return the missing images by name, with the number of annotations that name each."""
-    paths = {image: _path(split, row) for image, row in sources[0].imgs.items()}
+    paths = {image: row["path"] for image, row in sources[0].imgs.items()}
     absent = {path: 0 for path in paths.values() if path not in acquired}
     for source in sources:
         for image, annotations in source.imgToAnns.items():
@@ -169,10 +174,6 @@ def _report(path: Path, absent: dict[str, int], allowed: bool) -> None:
             f"{sentence}, first {', '.join(names[:_SHOWN])}{more}; restore them and acquire the "
             "dataset again, or set allow_missing: true to leave them out"
         )
-
-
-def _path(split: str, image: Row) -> str:
-    return layout.image_path(split, image["file_name"])
 
 
 def _sorted(coco: COCO, image: int) -> list[Row]:

@@ -6,25 +6,30 @@ can be read, whatever the names of its splits and categories.
 
 import logging
 import os
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
-from eyechart.data.layouts.base import Hook, Inventory, read_lists, require, require_plain
+from eyechart.data.layouts.base import Hook, Inventory, read_lists, require, require_inside
 from eyechart.tables import receipt
 
 NAME = "coco"
 TOPS = ("", "coco")  # official archives have no top folder, users' folders often do
-FILES = (r"{split}/[^/]+\.(?i:jpe?g|png)", r"annotations/(instances|captions)_{split}\.json")
+FILES = (r"{split}/.+\.(?i:jpe?g|png)", r"annotations/(instances|captions)_{split}\.json")
 RELEASED = ("train2017", "val2017")  # the official splits that come with annotations
 OPEN, TITLE, WITH = True, "COCO 2017", "annotations"
 _SHOWN = 3  # number of names in an error
 _log = logging.getLogger(__name__)
 
 
-def image_path(split: str, filename: str) -> str:
-    """Return the path of an image in the dataset's folder."""
-    return f"{split}/{filename}"
+def image_path(split: str, filename: str, known: Container[str]) -> str:
+    """Return the path of an image in the dataset's folder.
+
+    ``file_name`` may have folders; it starts from the split's folder, or from the dataset's.
+    """
+    inside = f"{split}/{filename}"
+    return inside if inside in known or filename not in known else filename
 
 
 def instances(split: str) -> str:
@@ -41,14 +46,16 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
     """Return the counts per split (captions as questions), and all existing files.
 
     Missing images are counted in the log; whether they are allowed is checked when the tables are
-    made. Images without annotations are left out. Raise a UserError if a list is missing or broken,
-    or none of a split's images exists.
+    made. Images without annotations are left out. Without a file of captions there are none. Raise
+    a UserError if a list is missing or broken, or none of a split's images exists.
     """
     counts: dict[str, receipt.SplitCounts] = {}
     files: list[Path] = []
     for split in splits:
-        named = [image["file_name"] for image in read_images(root, split)]
+        names = [image["file_name"] for image in read_images(root, split)]
         existing = existing_images(root, split)
+        existing |= {n for n in names if f"{split}/{n}" not in existing and (root / n).is_file()}
+        named = [image_path(split, name, existing) for name in names]
         found = [name for name in named if name in existing]
         if not found:
             raise UserError(
@@ -57,20 +64,25 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
             )
         if absent := [name for name in named if name not in existing]:
             _log.warning("%s: %d images are missing%s", split, len(absent), _first(absent))
-        listed = read_annotations(root, captions(split), split, _leave_out_annotations)
-        counts[split] = receipt.SplitCounts(images=len(found), questions=len(listed["annotations"]))
-        files += [Path(image_path(split, name)) for name in found]
-        files += [Path(instances(split)), Path(captions(split))]
+        files += [*map(Path, found), Path(instances(split))]
+        questions = 0
+        if (root / captions(split)).exists():
+            listed = read_annotations(root, captions(split), split, _leave_out_annotations)
+            questions = len(listed["annotations"])
+            files.append(Path(captions(split)))
+        else:
+            _log.warning("%s: no %s, so no caption is asked for", split, root / captions(split))
+        counts[split] = receipt.SplitCounts(images=len(found), questions=questions)
     return counts, files
 
 
 def existing_images(root: Path, split: str) -> set[str]:
-    """Return the names of all files in a split's image folder."""
-    try:
-        with os.scandir(root / split) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
+    """Return the paths, in the dataset's folder, of all files below a split's image folder."""
+    return {
+        (Path(folder) / name).relative_to(root).as_posix()
+        for folder, _, names in os.walk(root / split, followlinks=True)
+        for name in names
+    }
 
 
 def read_images(root: Path, split: str) -> list[dict[str, Any]]:
@@ -79,7 +91,7 @@ def read_images(root: Path, split: str) -> list[dict[str, Any]]:
     for index, image in enumerate(found["images"]):
         where = f"{root / instances(split)}: image {index}"
         require(image, ("file_name",), where)
-        require_plain(image["file_name"], "file_name", where)
+        require_inside(image["file_name"], "file_name", where)
     images: list[dict[str, Any]] = found["images"]
     return images
 

@@ -56,7 +56,7 @@ def image_row(
     name = f"{split}_{image:012d}"
     objects, categories = found.objects[image], found.categories
     labels = tasks.image_labels(objects, categories, most).items()
-    path = root / layout.image_path(split, found.images[image]["file_name"])
+    path = root / found.images[image]["path"]
     kind = tasks.image_type(objects, categories)
     row = preparation.image_row(name, split, name, divide, path, kind)
     return row | {schemas.LABEL + task: label for task, label in labels}
@@ -101,7 +101,8 @@ def check_sizes(rows: list[Row], annotated: list[Row]) -> None:
         if (row["width"], row["height"]) != (image["width"], image["height"]):
             raise UserError(
                 f"{row['path']}: is {row['width']} x {row['height']} px, but its annotations are "
-                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it"
+                f"of {image['width']} x {image['height']} px, so boxes would not fit; restore it, "
+                "or annotate it as its EXIF data turn it"
             )
 
 

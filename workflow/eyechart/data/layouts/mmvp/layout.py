@@ -4,6 +4,7 @@ Source: the authors' evaluation scripts (Tong et al., CVPR 2024). They number im
 here the ``Index`` counts, so rows may be in any order.
 """
 
+import logging
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,9 @@ RELEASED = None
 PATTERNS = "Patterns.csv"  # addition of eyechart's rendered datasets: the pattern of each Index
 FOLDERS = ("MMVP Images", "MMVP_Images")  # the name in the authors' script, and a common variant
 COLUMNS = ("Index", "Question", "Options", "Correct Answer")
+SPELLED = {"lndex": "Index"}  # the released Questions.csv begins with a small L
 UNKNOWN = "mmvp"  # task of items whose pattern was not published
+_log = logging.getLogger(__name__)
 _OPTION = re.compile(r"\(([a-z])\)\s*(.*?)\s*(?=\([a-z]\)|$)", re.IGNORECASE | re.DOTALL)
 
 
@@ -52,11 +55,11 @@ def inventory(root: Path, splits: list[str]) -> Inventory:
 def read_questions(root: Path) -> list[MmvpQuestion]:
     """Read the questions, sorted by ``Index``.
 
-    Raise a UserError if they cannot be read, or the two rows of a pair differ in question, options
-    or pattern, or have equal answers.
+    Raise a UserError if they cannot be read, or the two rows of a pair differ in question or
+    pattern, or have equal answers. Options that differ are a warning.
     """
     patterns = _read_patterns(root / PATTERNS)
-    return read_paired(root, COLUMNS, partial(_question, patterns=patterns), _check_pair)
+    return read_paired(root, COLUMNS, partial(_question, patterns=patterns), _check_pair, SPELLED)
 
 
 def parse_options(text: str, where: str) -> list[str]:
@@ -107,16 +110,17 @@ def _question(record: Record, patterns: dict[int, str] | None) -> MmvpQuestion:
 
 
 def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
-    for name, first, second in (
-        ("question", one.text, other.text),
-        ("options", one.options, other.options),
-    ):
-        if "".join(first.split()).lower() != "".join(second.split()).lower():
-            raise UserError(
-                f"{one.where}: {name} {first!r} differs from {second!r} of its partner in "
-                f"{other.where}"
-            )
-    if one.letter == other.letter:
+    if _plain(one.text) != _plain(other.text):
+        raise UserError(
+            f"{one.where}: question {one.text!r} differs from {other.text!r} of its partner in "
+            f"{other.where}"
+        )
+    if one.number < other.number and _plain(one.options) != _plain(other.options):
+        _log.warning(
+            "%s: options %r differ from %r of its partner in %s",
+            *(one.where, one.options, other.options, other.where),
+        )
+    if one.answer == other.answer:
         raise UserError(
             f"{one.where}: Correct Answer {one.letter} is also that of its partner in "
             f"{other.where}, so a model that sees no difference would be right"
@@ -125,6 +129,10 @@ def _check_pair(one: MmvpQuestion, other: MmvpQuestion) -> None:
         raise UserError(
             f"{one.where}: pattern {one.pattern!r} differs from {other.pattern!r} of its partner"
         )
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).lower()
 
 
 def _read_patterns(path: Path) -> dict[int, str] | None:

@@ -1,8 +1,8 @@
 """The on-disk layout of MMVP-VLM: ``Questions.csv`` and ``MLLM_VLM Images/<Type>/<id>.jpg``.
 
-The authors' script expects ``MLLM_VLM Images``, their README ``MMVP_VLM_Images``; both are
-accepted. The script assigns pairs and patterns by row position; here ``Question ID`` and ``Type``
-count, so rows may be in any order.
+The authors' script expects ``MLLM_VLM Images``, their README ``MMVP_VLM_Images``; these and two
+more spellings of copies are accepted. The script assigns pairs and patterns by row position; here
+``Question ID`` and ``Type`` count, so rows may be in any order.
 
 Source: evaluate_vlm.py of the authors (Tong et al., CVPR 2024).
 """
@@ -18,9 +18,9 @@ from eyechart.data.records import Record, positive
 
 NAME = "mmvp_vlm"
 TOPS = ("MMVP_VLM", "")  # possible top folders of an archive
-FILES = (r"Questions\.csv", r"(MLLM_VLM Images|MMVP_VLM_Images)/[^/]+/[0-9]+\.jpg")
+FILES = (r"Questions\.csv", r"(MLLM|MMVP)[ _]VLM[ _]Images/[^/]+/[0-9]+\.jpg")
 RELEASED = None
-FOLDERS = ("MLLM_VLM Images", "MMVP_VLM_Images")
+FOLDERS = ("MLLM_VLM Images", "MMVP_VLM_Images", "MLLM_VLM_Images", "MMVP VLM Images")
 COLUMNS = ("Question ID", "Type", "Statement")
 
 

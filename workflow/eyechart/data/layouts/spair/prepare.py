@@ -28,7 +28,7 @@ from eyechart.data.canvas.tables import PuzzleWriter, puzzle_writer
 from eyechart.data.canvas.tasks import SEMANTIC
 from eyechart.data.layouts.spair import layout
 from eyechart.data.layouts.spair.layout import Keypoints, SpairPair
-from eyechart.data.open_image import opened, read_image
+from eyechart.data.open_image import decode, read_image
 from eyechart.tables.regions import LETTERS
 
 _log = logging.getLogger(__name__)
@@ -77,8 +77,7 @@ def _points(
     """Return the points of both images, their minimum distance in px, and how many were moved."""
     points, moved, size = [], 0, (0, 0)
     for name, of in ((pair.source, found.source), (pair.target, found.target)):
-        with opened(read_image(root / name, pair.annotation), root / name) as image:
-            size = image.size
+        size = decode(read_image(root / name, pair.annotation), root / name)[0].size
         middles = [(x + 0.5, y + 0.5) for x, y in of]
         kept, far = move_onto(middles, size, f"{root / pair.annotation}: {Path(name).name}")
         points.append(kept)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eyechart.core.address import sort_key
-from eyechart.report.images import open_image
+from eyechart.data.open_image import open_image
 from eyechart.report.sections.attention.load import TracedImage
 from eyechart.tables.regions import POINT, Region
 

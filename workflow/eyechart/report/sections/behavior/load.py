@@ -1,5 +1,6 @@
 """The responses of the models: scores, distributions and answers, checked and put together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +16,7 @@ from eyechart.report.labels import BLIND, SIGHTED, natural
 from eyechart.report.sections.behavior.check import check_answers, check_distributions, check_scores
 from eyechart.tables.conditions import CONDITIONS
 from eyechart.tables.parquet import read_table
-from eyechart.tables.responses import ANSWERS, read_left_out
+from eyechart.tables.responses import ANSWERS, read_dropped
 from eyechart.tables.scores import ALL, DISTRIBUTIONS, SCORES
 
 SUFFIX = ".distributions.parquet"
@@ -109,8 +110,9 @@ def read_behavior(
         empty = {path.stem for path, rows in responses.items() if rows.is_empty()}
         impossible = tuple(c for c in CONDITIONS if c in empty)
         tables = (_whole(scored, SCORES), _whole(shares, DISTRIBUTIONS), _whole(responses, ANSWERS))
-        left = (read_left_out(path) for path in responses if path.stem == SIGHTED)
-        found.append(Behavior(model, dataset, *tables, impossible, next(left, {})))
+        lost = (read_dropped(path) for path in responses if path.stem == SIGHTED)
+        left = Counter(next(lost, {}).values())
+        found.append(Behavior(model, dataset, *tables, impossible, dict(left)))
     return found
 
 

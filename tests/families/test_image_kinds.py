@@ -1,0 +1,72 @@
+"""What reaches a model is what its own processor makes of the file, for every kind of image."""
+
+import image_kinds
+import pytest
+from image_kinds import DIFFERENT, SAME
+from PIL import Image
+from zoo import FAMILIES
+
+from eyechart.data.open_image import open_image
+
+# Their processors convert nothing, and fail or go wrong where an image is not RGB
+UNCONVERTED = {"janus", "vit_mae", "vit_mae_pretraining", "vit_classifier"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinds")
+    return {kind: image_kinds.save(kind, folder) for kind in (*SAME, *DIFFERENT)}
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def name(request):
+    return request.param
+
+
+def own_pixels(adapter, image):
+    """Return what the family's own processor makes of an image, or of a path."""
+    own = getattr(adapter.processor, "image_processor", adapter.processor)
+    shown = [[image]] if adapter.spec.family == "mllama" else [image]
+    return own(images=shown, return_tensors="pt")[adapter.PIXELS]
+
+
+def our_pixels(adapter, path):
+    return adapter.prepare_image(open_image(path)).inputs[adapter.PIXELS]
+
+
+def difference(ours, own):
+    assert ours.numel() == own.numel()
+    return float((ours.flatten().double() - own.flatten().double()).abs().max())
+
+
+def test_every_kind_reaches_the_model_as_its_own_processor_reads_it(loaded, name, files):
+    adapter = loaded(name)
+    own = getattr(adapter.processor, "image_processor", adapter.processor)
+    assert bool(getattr(own, "do_convert_rgb", None)) != (name in UNCONVERTED)
+    seen = set()
+    for kind in SAME:
+        with Image.open(files[kind]) as image:
+            shown = image.convert("RGB") if name in UNCONVERTED else image
+            if name in UNCONVERTED and image.has_transparency_data:
+                continue  # see below
+            own = own_pixels(adapter, shown)
+        ours = our_pixels(adapter, files[kind])
+        assert difference(ours, own) <= 1e-6, kind
+        seen.add(ours.double().mean().item())
+    assert len(seen) > 5  # the files do differ
+
+
+def test_documented_differences_are_just_these(loaded, name, files):
+    """Turned by EXIF, more than 8 bits, and transparent where the processor does not convert."""
+    adapter = loaded(name)
+    for kind, (*_, shown) in DIFFERENT.items():
+        with Image.open(files[kind]) as image:
+            own = own_pixels(adapter, shown(image))
+        assert difference(our_pixels(adapter, files[kind]), own) <= 1e-6, kind
+    if name in UNCONVERTED:
+        for kind in ("alpha", "grey alpha", "clear palette", "one clear colour"):
+            white = Image.new("RGBA", image_kinds.SIZE, "white")
+            with Image.open(files[kind]) as image:
+                white.alpha_composite(image.convert("RGBA"))
+            own = own_pixels(adapter, white.convert("RGB"))
+            assert difference(our_pixels(adapter, files[kind]), own) <= 1e-6, kind

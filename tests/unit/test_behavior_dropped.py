@@ -1,0 +1,99 @@
+"""An item that the model's own code cannot take has no row in any condition, and is listed."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import transformers
+from test_behavior_answers import ROWS, Asker, item
+
+from eyechart.behavior.answer_items import write_joined
+from eyechart.core.errors import UserError
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.tables.responses import ANSWERS, DROPPED
+
+CONDITIONS = ["sighted", "blank", "noise", "swapped"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Asker(tmp_path_factory.mktemp("project"))
+
+
+def refuse(monkeypatch, *heights):
+    """Let the processor refuse images of some heights; p000 is 40 px high, p001 41, and so on."""
+    own = transformers.CLIPImageProcessorPil
+    whole = own.preprocess
+
+    def preprocess(self, images, *args, **how):
+        if images[0].height in heights:
+            raise ValueError("height too odd")
+        return whole(self, images, *args, **how)
+
+    monkeypatch.setattr(own, "preprocess", preprocess)
+
+
+def listed(path):
+    return json.loads(pq.read_schema(path).metadata[DROPPED])
+
+
+def ids(rows):
+    return [(row["item_id"], row["order"]) for row in rows]
+
+
+@pytest.mark.parametrize("model", ["llava", "clip"])
+def test_a_lost_image_costs_its_items_under_every_condition(project, tmp_path, monkeypatch, model):
+    rows = [row for row in ROWS if model == "llava" or row["choices"]]
+    whole = project.answer(tmp_path / "whole", rows, model, CONDITIONS)
+    refuse(monkeypatch, 43)
+    found = project.answer(tmp_path / "lost", rows, model, CONDITIONS)
+    for condition in CONDITIONS:
+        assert ("e", 0) in ids(whole[condition])
+        others = [row for row in whole[condition] if row["item_id"] != "e"]
+        lost = listed(tmp_path / "lost" / f"{condition}.parquet")
+        if condition == "swapped":  # whoever is shown p003 instead is lost too
+            continue
+        assert "e" in lost
+        assert "cannot take it (ValueError: height too odd)" in lost["e"]
+        kept = [row for row in others if row["item_id"] not in lost]
+        assert ids(found[condition]) == ids(kept)
+        for one, other in zip(found[condition], kept, strict=True):
+            assert one["log_probability"] == pytest.approx(other["log_probability"], abs=1e-5)
+    assert len({tuple(ids(found[condition])) for condition in CONDITIONS}) == 1
+
+
+def test_a_prompt_that_cannot_be_used_costs_its_item_alone(project, tmp_path, monkeypatch):
+    whole = LanguageAdapter.row
+
+    def row(self, prompt, images):
+        if "stuck" in prompt:
+            raise UserError("prompt is stuck")
+        return whole(self, prompt, images)
+
+    monkeypatch.setattr(LanguageAdapter, "row", row)
+    rows = [*ROWS, item("m", ["p001"], ["red", "the"], prompt="what is stuck")]
+    found = project.answer(tmp_path, rows, conditions=["sighted", "blank"])
+    for condition in ("sighted", "blank"):
+        assert ids(found[condition]) == [("a", 0), ("b", 0), ("c", 0), ("e", 0)]
+        (lost,) = listed(tmp_path / f"{condition}.parquet").items()
+        assert lost == ("m", "prompt 'what is stuck': prompt is stuck")
+
+
+@pytest.mark.parametrize("model", ["llava", "clip"])
+def test_too_many_lost_images_are_an_error_that_names_the_last(
+    project, tmp_path, monkeypatch, model
+):
+    refuse(monkeypatch, 41, 43)
+    rows = [row for row in ROWS if model == "llava" or row["choices"]]
+    with pytest.raises(UserError, match=r"image 'p003': .*; 2 of 3 images cannot be used"):
+        project.answer(tmp_path, rows, model, ["sighted"])
+    assert list(tmp_path.glob("sighted*")) == []
+
+
+def test_what_was_left_out_in_an_earlier_look_stays_listed(tmp_path):
+    earlier = ANSWERS.empty_table().replace_schema_metadata({DROPPED: json.dumps({"a": "odd"})})
+    path = tmp_path / "sighted.parquet"
+    write_joined(path, [ANSWERS.empty_table(), earlier], {b"looks": b"{}"}, {"b": "odder"})
+    assert listed(path) == {"a": "odd", "b": "odder"}
+    write_joined(path, [ANSWERS.empty_table()], {}, {})
+    assert pq.read_schema(path).metadata is None

@@ -1,0 +1,29 @@
+"""What a model's own code raises about an image or a prompt becomes one sentence."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from eyechart.core.errors import UserError
+
+
+class UnusableError(UserError):
+    """An image or a prompt that a model's own code cannot take."""
+
+
+@contextmanager
+def usable(what: str, checkpoint: str) -> Iterator[None]:
+    """Turn whatever a processor or tokenizer raises in the block into an UnusableError.
+
+    ``what`` names the image or item. Lack of memory stays what it is.
+    """
+    try:
+        yield
+    except (MemoryError, UnusableError):
+        raise
+    except UserError as error:
+        raise UnusableError(f"{what}: {error}") from error
+    except Exception as error:
+        told = " ".join(str(error).split()) or "no reason given"
+        raise UnusableError(
+            f"{what}: {checkpoint} cannot take it ({type(error).__name__}: {told})"
+        ) from error

@@ -3,6 +3,10 @@
 
 rule check_data:
     localrule: True
+    log:
+        "<logs>/check_data.log",
+    conda:
+        BASE
     params:
         snakefile=lambda _: workflow.main_snakefile,
         settings=lambda _: canonical(
@@ -15,4 +19,4 @@ rule check_data:
         "Reading the data, planning all jobs"
     shell:
         "python -m eyechart.plan.check_data --snakefile {params.snakefile:q}"
-        " --settings {params.settings:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log}"

@@ -3,6 +3,10 @@
 
 rule plan_resources:
     localrule: True
+    log:
+        "<logs>/plan_resources.log",
+    conda:
+        BASE
     params:
         snakefile=workflow.main_snakefile,
         settings=configuration.as_is(
@@ -17,7 +21,7 @@ rule plan_resources:
         "Planning all jobs"
     shell:
         "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
-        " --settings {params.settings:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log}"
 
 
 if CONTAINERIZE:

@@ -4,7 +4,8 @@ Reads:  the tables of all sections (see eyechart.report.registry), benchmarks <d
 Writes: --output
 
     python -m eyechart.report.build_report --settings "$SETTINGS" --benchmarks benchmarks \
-        --tables results/datasets/clevr/items.parquet results/datasets/clevr/images.parquet \
+        --configuration '{}' --tables results/datasets/clevr/items.parquet \
+            results/datasets/clevr/images.parquet \
             results/probing/tiny_clip/clevr/object_count.parquet \
             results/probing/tiny_clip/clevr/object_count.predictions.parquet \
         --output results/report/index.html

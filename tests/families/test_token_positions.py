@@ -37,6 +37,12 @@ def test_a_bright_square_is_found_in_what_the_language_model_reads(name, size, l
     check(size, adapter.token_boxes(size, "lm"), lambda image: features(adapter, image))
 
 
+@pytest.mark.parametrize("name", ["clip", "siglip_vision", "dinov2", "dinov2_resized", "vit_mae"])
+def test_a_card_counts_the_patches_that_an_encoder_takes(name, loaded, cards):
+    boxes = loaded(name).token_boxes((32, 32), "vision")
+    assert len(boxes) == cards(name)["image_tokens"] == 16
+
+
 @pytest.mark.parametrize("size", [(64, 64), (97, 41), (640, 480), (5, 7), (1, 1), (2000, 300)])
 @pytest.mark.parametrize("name", ["siglip", "vit_mae", "blip2", "paligemma"])
 def test_a_picture_that_is_resized_whole_has_its_tokens_in_equal_parts(name, size, loaded):

@@ -126,6 +126,7 @@ FAMILIES = {
     "siglip_headless": Case("siglip", connector=None, lm_blocks=0),
     "siglip": Case("siglip", connector=32, lm_blocks=0),
     "dinov2": Case("dinov2", connector=None, lm_blocks=0),
+    "dinov2_resized": Case("dinov2", connector=None, lm_blocks=0),
     "dinov2_registers": Case("dinov2", connector=None, lm_blocks=0),
     "vit_mae": Case("vit_mae", connector=None, lm_blocks=0),
     "vit_mae_pretraining": Case("vit_mae", connector=None, lm_blocks=0),

@@ -85,12 +85,18 @@ def siglip():
 def _dinov2(config, model, **changes):
     sizes = {k: v for k, v in vit().items() if k != "intermediate_size"} | {"mlp_ratio": 2}
     images = ip("BitImageProcessor", size={"shortest_edge": 32}, crop_size=SQUARE)
-    return model(config(**sizes, **changes)), images
+    return model(config(**sizes | changes)), images
 
 
 @fam
 def dinov2():
     return _dinov2(T.Dinov2Config, T.Dinov2Model)
+
+
+@fam
+def dinov2_resized():
+    """As published: images are cut smaller than those that it was trained on."""
+    return _dinov2(T.Dinov2Config, T.Dinov2Model, image_size=64)
 
 
 @fam

@@ -9,6 +9,7 @@ from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.sample_image import draw_sample, draw_views
+from eyechart.report.sections.models import page
 from eyechart.report.sections.models.sheet import folded, render
 
 
@@ -40,3 +41,15 @@ def test_every_image_token_is_a_field_of_the_drawn_view(tmp_path):
     red = [x for x in range(drawn.width) if drawn.getpixel((x, 5)) == (255, 60, 60)]
     assert drawn.size == (360, 360)
     assert len(red) == 3  # four by four tokens: three lines between them
+
+
+def test_an_encoder_alone_is_said_to_have_neither_connector_nor_text_tower(tmp_path):
+    card = describe(load(spec("clip", build_clip(tmp_path)), tmp_path, LoadOptions("cpu")), "eye")
+    assert page.describe(card)["reads"] == "vision.2" and page.describe(card)["asked"]
+    assert "The connector reads" in render(card, b"png")
+    alone = [line for line in card["addresses"] if line["address"] != "connector"]
+    card |= {"addresses": alone, "reads_text": False}
+    assert page.describe(card)["reads"] == "" and not page.describe(card)["asked"]
+    sheet = render(card, b"png")
+    assert "The connector reads" not in sheet
+    assert "A vision encoder without a text tower: it cannot be asked questions." in sheet

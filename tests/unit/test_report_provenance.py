@@ -193,8 +193,8 @@ def test_many_categories_and_long_names_are_readable_on_a_phone_and_in_the_dark(
     long = "photograph_of_a_very_long_name_" * 4
     images = pl.DataFrame([image_row(tmp_path, long + str(n)) for n in range(3)])
     items = pl.DataFrame(
-        {"item_id": ["q"], "images": [[long + "0"]], "task": [long], "prompt": [long * 2],
-         "answer": [long]}
+        {"item_id": ["p", "q"], "images": [[long + "0"]] * 2, "task": [long] * 2,
+         "prompt": [long * 2, "Is there a bottle in the image?"], "answer": [long, "yes"]}
     )  # fmt: skip
     tasks = {("image", f"has_category_{n}") for n in range(80)} | {("item", long)}
     found = datasets_page.describe(long, items, images, tasks, SETTINGS)
@@ -207,5 +207,7 @@ def test_many_categories_and_long_names_are_readable_on_a_phone_and_in_the_dark(
     assert ratio >= 4.5, where
     behind = "view.getComputedStyle(page.querySelector('figure img')).backgroundColor"
     assert ask(shown, 390, f"(view, page) => {behind}", DARK) == "rgba(0, 0, 0, 0)"
+    short = "page.querySelectorAll('.qa dt')[1].getBoundingClientRect().height"
+    assert float(ask(shown, 390, f"(view, page) => {short}")) < 30  # beside a long answer elsewhere
     tall = "page.querySelector('.tile').getBoundingClientRect().height"
     assert float(ask(shown, 390, f"(view, page) => {tall}")) < 600  # 80 tasks are folded

@@ -26,5 +26,5 @@ def describe(card: dict[str, Any]) -> dict[str, Any]:
         "parameters": card["parameters"],
         "count": len(addresses),
         "addresses": abbreviate(addresses),
-        "reads": abbreviate(card["reads"]),
+        "reads": abbreviate(card["reads"]) if "connector" in addresses else "",
     }

@@ -6,7 +6,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm
+.DEFAULT_GOAL := demo
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans lint lock chromium cluster test-slurm test-conda help clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -20,42 +21,45 @@ SPLIT := -n auto --dist worksteal
 # The Python of a model's environment, with the pytest that stands beside it
 IN := PYTHONPATH=.venvs/pytest .venvs/
 
-demo: .venv/runtime.installed
+help: # this list
+	@sed -nE 's/^([a-z-]+):[^#]*# (.*)/make \1\t\2/p' Makefile | expand -t 20
+
+demo: .venv/runtime.installed # set up .venv and run the exam
 	$(BIN)/snakemake $(ARGS)
 
 # Looks at what `make demo` left: the page in a browser, the verdicts, and that nothing is left to do.
-check-demo: .venv/dev.installed chromium
+check-demo: .venv/dev.installed chromium # check what `make demo` made
 	$(BIN)/python -m pytest -m demo tests/demo
 
 # Every kind of dataset and every section of the report (some 15 minutes).
-demo-full: .venv/runtime.installed
+demo-full: .venv/runtime.installed # every kind of dataset, every section (some 15 minutes)
 	$(BIN)/snakemake --configfile config/presets/full_demo.yaml $(ARGS)
 
-demo-fast: .venv/runtime.installed
+demo-fast: .venv/runtime.installed # every stage once, on little data
 	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)
 
 # The environments of models that cannot run in .venv, for those who run without conda.
-env: .venv/runtime.installed
+env: .venv/runtime.installed # environments of models that cannot run in .venv (ENV=name)
 	$(BIN)/python envs/make_venv.py $(ENV)
 
 # The documentation as a site, in site/: open site/index.html.
-docs: .venv/docs.installed
+docs: .venv/docs.installed # the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-docs-config: .venv/runtime.installed
+docs-config: .venv/runtime.installed # write what is generated from the configuration's models
 	PYTHONPATH=workflow $(BIN)/python -m eyechart.plan.config.write_docs
 
 # `make test` leaves out what is marked as slow, `make test-all` leaves out nothing
-test: .venv/dev.installed chromium lint
+test: .venv/dev.installed chromium lint # lint and the quick tests
 	$(BIN)/python -m pytest -m "not slow" $(SPREAD) tests/unit tests/families
 	$(BIN)/python -m pytest -m "not slow" tests/workflow
 
 # Plans every preset and every documented command, and shows every step the flags of its docstring.
-test-plans: .venv/dev.installed
+test-plans: .venv/dev.installed # plan every preset and every documented command
 	$(BIN)/python -m pytest -m slow $(SPREAD) tests/unit/test_setup_commands.py
 	$(BIN)/python -m pytest $(SPREAD) tests/workflow/test_inputs.py tests/workflow/test_commands.py
 
-test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed
+test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint and all tests
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
 	$(BIN)/python -m pytest $(SPLIT) tests/families
 	$(BIN)/python -m pytest tests/workflow
@@ -63,26 +67,35 @@ test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
 
-cluster: .venv/cluster.installed
+cluster: .venv/cluster.installed # add Snakemake's executors for clusters
 
-test-slurm: .venv/dev.installed .venv/cluster.installed
+test-slurm: .venv/dev.installed .venv/cluster.installed # try the cluster profiles on a Slurm of its own (root)
 	$(BIN)/python -m pytest -m cluster tests/slurm
 	tests/slurm/start_cluster.sh $(BIN)/python -m pytest -m slurm tests/slurm
 
-lint: .venv/dev.installed
+lint: .venv/dev.installed # lint and types alone
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 
-lock: .venv/runtime.installed
+# The workflow with, without and again with a real conda; without one it says that it did not run.
+test-conda: .venv/runtime.installed # try --use-conda with a real conda
+	tests/conda/run.sh
+
+# What runs made; models and downloads, which may have taken hours, stay, and so do .venv and .venvs.
+clean: # remove results, logs, drawn data and runs
+	rm -rf results logs benchmarks runs data/raw site .snakemake
+
+lock: .venv/runtime.installed # solve all requirements anew
 	$(BIN)/python envs/lock.py
 
 # Each stamp is younger than its lock exactly when the environment holds what the lock says.
 .venv/runtime.installed: requirements.lock | .venv/bin/python
 	@echo "Installing what requirements.lock pins (some minutes, once)"
 	$(PIP) install -r requirements.lock
+	$(BIN)/python envs/catch_mistakes.py
 	touch $@
 
 .venv/dev.installed: requirements-dev.lock .venv/runtime.installed
@@ -109,7 +122,7 @@ lock: .venv/runtime.installed
 	"$(PYTHON)" -m venv .venv
 
 # The report's tests need a browser. Root gets one from the system's packages; others are told.
-chromium:
+chromium: # the browser of the report's tests
 	@command -v chromium chromium-browser google-chrome >/dev/null || \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; \

@@ -4,14 +4,19 @@ The contents page: `snakemake --cores all` makes results/report/index.html from 
 A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
 """
 
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.27.1")
 
 
+OWN = "config/config.yaml"
+SHIPPED = workflow.current_basedir.join(OWN).get_path_or_uri(secret_free=True)
+
 if not workflow.overwrite_configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: OWN if os.path.exists(OWN) else SHIPPED
 
 
 report: "workflow/eyechart/report/workflow.rst"
@@ -31,7 +36,7 @@ include: "workflow/rules/attention.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/check.smk"
+include: "workflow/rules/plan.smk"
 
 
 rule all:
@@ -42,3 +47,9 @@ rule all:
         mmvp=BEHAVIOR.pattern_pages(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),
+
+
+# Snakemake shows a job's message instead of its rule: here both.
+for own in workflow.rules:
+    if own.message and str(own.snakefile).startswith(CODE):
+        own.message = f"{own.name}: {own.message}"

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -43,14 +43,19 @@ def seconds(job: Job, field: str) -> float:
     return time.mktime(time.strptime(job[field], "%Y-%m-%dT%H:%M:%S"))
 
 
-def cancel_one(rule: str, run: subprocess.Popen[str], timeout_s: float = 600) -> str:
+def cancel_one(
+    rule: str, run: subprocess.Popen[str], timeout_s: float = 600, known: Collection[str] = ()
+) -> str:
     """Cancel the first of a rule's jobs once it runs beside another; give its number.
+
+    ``known`` are the numbers of jobs of earlier runs.
 
     Only then: Slurm's times are whole seconds, too coarse to say of a job that was cancelled at
     once whether the next one waited for it.
     """
     for found in _watch(run, timeout_s):
-        states = {job["JobId"]: job["JobState"] for job in of_rule(found, rule)}
+        own = [job for job in of_rule(found, rule) if job["JobId"] not in known]
+        states = {job["JobId"]: job["JobState"] for job in own}
         running = [job for job, state in states.items() if state == "RUNNING"]
         if running and len(states) > 1:
             subprocess.run(["scancel", running[0]], check=True)
@@ -74,6 +79,18 @@ def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[s
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def memory_mb(job: Job) -> int:
+    """Return the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
+    amount = job["MinMemoryNode"]
+    return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
+
+
+def minutes(job: Job) -> int:
+    """Return the time that a job asked for, from e.g. 01:30:00."""
+    hours, rest, _ = job["TimeLimit"].split(":")
+    return 60 * int(hours) + int(rest)
 
 
 def logs(project: Project) -> str:

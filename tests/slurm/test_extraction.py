@@ -9,7 +9,7 @@ from typing import Any
 import cluster
 import pytest
 import yaml
-from cluster import Job, of_rule, seconds
+from cluster import Job, memory_mb, minutes, of_rule, seconds
 from project import Project
 from stopping_steps import hold, release, wait_until
 
@@ -40,16 +40,17 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The extraction through Slurm, with the first part that is seen running cancelled."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
-    log = project.path("run.log")
+    log, before = project.path("run.log"), {job["JobId"] for job in cluster.jobs()}
     reached = hold(project.path("workflow"), Shard.add)  # so that no part ends before that
     with open(log, "w") as file:
         started = cluster.start(project, file, *TARGETS)
         wait_until(reached.exists, started)
-        cancelled = cluster.cancel_one("extract_vlm", started)
+        cancelled = cluster.cancel_one("extract_vlm", started, known=before)
         release(project.path("workflow"))
         status = started.wait(timeout=900)
     assert status == 0, log.read_text() + cluster.logs(project)
-    return Run(project, log.read_text(), cluster.jobs(), cancelled)
+    jobs = [job for job in cluster.jobs() if job["JobId"] not in before]
+    return Run(project, log.read_text(), jobs, cancelled)
 
 
 def test_results_are_those_of_a_run_on_this_machine(run: Run, tmp_path: Path) -> None:
@@ -114,15 +115,3 @@ def test_the_one_gpu_of_this_machine_is_no_limit_for_the_cluster(run: Run) -> No
 def filled(project: Project) -> dict[str, Any]:
     """Return the configuration of a project, as the rules have it."""
     return check(yaml.safe_load(project.path("small.yaml").read_text()), ["small.yaml"])
-
-
-def memory_mb(job: Job) -> int:
-    """Return the memory that a job asked for; Slurm prints 2200M, or 2.5G where that is exact."""
-    amount = job["MinMemoryNode"]
-    return round(float(amount[:-1]) * {"M": 1, "G": 1024}[amount[-1]])
-
-
-def minutes(job: Job) -> int:
-    """Return the time that a job asked for, from e.g. 01:30:00."""
-    hours, rest, _ = job["TimeLimit"].split(":")
-    return 60 * int(hours) + int(rest)

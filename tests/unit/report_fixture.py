@@ -280,4 +280,5 @@ def flags(root: Path) -> list[str]:
         given[table] = [str(path.relative_to(root)) for path in paths]
     words = ["--tables", *(path for paths in given.values() for path in paths)]
     words += ["--settings", json.dumps(SETTINGS), "--benchmarks", "benchmarks"]
+    words += ["--configuration", json.dumps({"seed": 7, "models": ["tiny_clip"]})]
     return [*words, "--output", "results/report/index.html"]

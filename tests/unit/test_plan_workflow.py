@@ -82,7 +82,7 @@ def test_paths_have_the_form_of_the_contracts(config: dict[str, Any]) -> None:
     assert e.parts(TRAIN) == [
         f"<results>/extraction/tiny_llava/clevr/item/part-00{n}.parquet" for n in (0, 1)
     ]
-    assert e.shards(TRAIN) == [f"data/raw/clevr/shards/{s}-000.json" for s in ("train", "val")]
+    assert e.shards(TRAIN) == [f"<raw>/clevr/shards/{s}-000.json" for s in ("train", "val")]
     assert e.manifest(TRAIN) == "<results>/extraction/tiny_llava/clevr/item/manifest.json"
 
 

@@ -1,6 +1,7 @@
 """Benchmarks are summed per rule, pictures are drawn by seed, curves keep their ends."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import polars as pl
@@ -9,10 +10,14 @@ import pytest
 from report_fixture import SETTINGS, write_benchmarks, write_dataset
 
 from eyechart.core.errors import UserError
+from eyechart.core.version import VERSION
+from eyechart.report.files import Inputs
 from eyechart.report.images import embed
 from eyechart.report.sections.datasets.load import gallery
+from eyechart.report.sections.provenance import load, page
 from eyechart.report.sections.provenance.load import benchmarks
 from eyechart.report.sections.training.load import read_curves
+from eyechart.report.templates import render_section
 from eyechart.tables.parquet import read_table, write_table
 
 
@@ -23,6 +28,48 @@ def test_time_and_memory_are_summed_per_rule(tmp_path: Path):
     assert found["draw_scenes"]["seconds"] == pytest.approx(3.5 + 4.5 + 5.5)
     assert found["draw_scenes"]["longest"] == 5.5
     assert found["draw_scenes"]["peak"] == 240.5  # the third job was too short to be sampled: NA
+
+
+def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(load, "ROOT", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert load.workflow() == {"eyechart": VERSION, "commit": "unknown"}
+
+    def git(*words: str) -> str:
+        own = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(
+            ["git", "-C", tmp_path, *own, *words], capture_output=True, check=True
+        )
+        return done.stdout.decode().strip()
+
+    git("init")
+    (tmp_path / "file").write_text("one")
+    git("add", "file")
+    git("commit", "-m", "One")
+    commit = git("rev-parse", "HEAD")
+    assert load.workflow()["commit"] == commit and len(commit) == 40
+    (tmp_path / "file").write_text("two")
+    assert load.workflow()["commit"] == f"{commit} with changes"
+
+
+def test_the_page_shows_the_configuration_and_links_its_files_and_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(tmp_path, 2)
+    write_benchmarks(tmp_path)
+    receipt = "data/raw/clevr/acquired.json"
+    settings = {"configuration": {"models": ["tiny_clip"], "run": "a b"}, "seed": 7}
+    settings |= {"benchmarks": "benchmarks", "folder": "results/report"}
+    inputs = Inputs([Path(receipt), Path("results/datasets/clevr/items.parquet")])
+    shown = page.context(inputs, settings)
+    assert shown["configuration"] == "models:\n- tiny_clip\nrun: a b\n"
+    assert [one["link"] for one in shown["inputs"]] == [
+        "../../data/raw/clevr/acquired.json", "../datasets/clevr/items.parquet"
+    ]  # fmt: skip
+    shown["receipts"] = [shown["receipts"][0] | {"source": "see https://example.org/a.zip"}]
+    text = render_section("provenance", settings=settings, **shown)
+    assert '<a href="https://example.org/a.zip" rel="noopener">' in text
+    assert '<a href="../datasets/clevr/items.parquet">' in text
+    assert "run: a b" in text and VERSION in text
 
 
 def test_a_rule_whose_jobs_were_never_sampled_has_no_peak(tmp_path: Path):

@@ -73,7 +73,18 @@ def test_a_new_section_is_one_folder_and_one_entry(project):
         *(f"toy.{end}" for end in ("svg", "png", "csv")),
         "figures.json",
     }
-    run(project, "build_report", *tables, *settings, "--benchmarks", "b", "--output", "page.html")
+    run(
+        project,
+        "build_report",
+        *tables,
+        *settings,
+        "--benchmarks",
+        "b",
+        "--configuration",
+        "{}",
+        "--output",
+        "page.html",
+    )
     page = (project / "page.html").read_text()
     assert "<p>toy of clevr</p>" in page and '<a href="#toy">Toys</a>' in page
 

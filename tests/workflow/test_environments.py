@@ -48,13 +48,36 @@ def test_with_conda_every_job_that_loads_a_model_names_the_models_environment(
     project: Project, conda: None
 ) -> None:
     output = project.finish("-n", "--use-conda")
-    named = re.findall(r"Job \d+: (?:Describing|Extracting) (\w+)\b.*, in (\w+)$", output, re.M)
+    named = re.findall(
+        r"Job \d+: \w+: (?:Describing|Extracting) (\w+)\b.*, in (\w+)$", output, re.M
+    )
     assert {model for model, _ in named} == set(ENVS)
     assert all(env == ENVS[model] for model, env in named)
     assert len(named) == len(ENVS) * (1 + project.config["datasets"]["clevr"]["parts"])
     listed = project.finish("--use-conda", "--list-conda-envs")
     assert set(re.findall(r"envs/(\w+)\.yaml", listed)) == set(ENVS.values())
     assert "is not built" not in output
+
+
+def test_where_software_lies_and_comments_about_it_rerun_nothing(
+    project: Project, conda: None
+) -> None:
+    """The pins do: they stand in params."""
+    project.configure({"models": ["tiny_clip"]})
+    project.finish(CARDS[0])
+    assert project.plan(CARDS[0]) == project.plan(CARDS[0], "--use-conda") == {}
+    with open(project.path("envs/base.yaml"), "a") as file:
+        file.write("# a comment\n")
+    assert project.plan(CARDS[0]) == project.plan(CARDS[0], "--use-conda") == {}
+    project.edit("requirements.lock", "numpy==", "numpy ==")
+    assert project.plan(CARDS[0], "--use-conda") == {"describe_model": 1}
+
+
+def test_a_dry_run_shows_the_rule_and_the_reason_of_every_job(project: Project) -> None:
+    output = project.finish("-n", CARDS[0])
+    shown = re.findall(r"Job \d+: (\w+): .*\n\s*Reason: (.*)", output)
+    assert [rule for rule, _ in shown] == ["install_weights", "describe_model"]
+    assert all(reason.startswith("Missing output files: ") for _, reason in shown)
 
 
 def build(project: Project, env: str) -> Path:

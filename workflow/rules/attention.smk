@@ -22,7 +22,7 @@ rule trace_items:
         model=PLAN.model_pattern("vlm"),
         dataset=PLAN.parted_pattern(False),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,
@@ -62,6 +62,8 @@ use rule trace_items as trace_items_part with:
     wildcard_constraints:
         model=PLAN.model_pattern("vlm"),
         dataset=PLAN.parted_pattern(True),
+    message:
+        "Tracing the attention of {wildcards.model} on {wildcards.dataset}, part {wildcards.part}"
 
 
 rule join_traces:

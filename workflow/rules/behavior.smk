@@ -25,7 +25,7 @@ rule answer_encoder:
         model=BEHAVIOR.model_pattern("encoder"),
         dataset=PLAN.parted_pattern(False),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,
@@ -85,6 +85,8 @@ use rule answer_encoder as answer_encoder_part with:
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("encoder"),
         dataset=PLAN.parted_pattern(True),
+    message:
+        "Asking {wildcards.model} about {wildcards.dataset}, part {wildcards.part}, in {params.env}"
 
 
 use rule answer_encoder_part as answer_vlm_part with:
@@ -101,6 +103,8 @@ use rule answer_encoder_part as answer_vlm_part with:
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("vlm"),
         dataset=PLAN.parted_pattern(True),
+    message:
+        "Asking {wildcards.model} about {wildcards.dataset}, part {wildcards.part}, in {params.env}"
 
 
 rule join_answers_encoder:
@@ -233,7 +237,7 @@ rule retrieve:
     wildcard_constraints:
         model=BEHAVIOR.model_pattern("encoder"),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,

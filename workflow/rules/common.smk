@@ -1,5 +1,6 @@
 """Shared by all rules: the checked configuration, the sweep before a run, the shell."""
 
+import os
 import shlex
 import sys
 import time
@@ -8,14 +9,21 @@ from pathlib import Path
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-CODE = str(Path(workflow.basedir) / "workflow")
+HERE = Path(os.path.abspath(workflow.current_basedir.get_path_or_uri(secret_free=True)))
+if not HERE.is_dir():
+    sys.exit(
+        "eyechart: error: the workflow's Python package is only found in a folder of this machine: "
+        f"clone the repository, and name its workflow/Snakefile instead of {HERE}"
+    )
+CODE = str(HERE.parent)
+PROJECT = HERE.parents[1]
 sys.path.insert(0, CODE)
 
 from eyechart.core import integrity
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
-from eyechart.plan import configuration, resources, targets, training
+from eyechart.plan import configuration, environments, resources, targets, training
 from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
@@ -25,11 +33,14 @@ from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.workflow import WorkflowPlan
 
-RESULTS = workflow.pathvars.get("results")
-
 try:
+    configuration.link_shipped(PROJECT)
     FILES = [*workflow.configfiles, *workflow.overwrite_configfiles]
     config.update(check(config, FILES))
+    if config["run"] or workflow.pathvars.get("results") == paths.RESULTS:
+        workflow.register_pathvars(**configuration.of_run(config["run"]))
+    RESULTS = workflow.pathvars.get("results")
+    workflow.register_pathvars(raw=paths.raw_of(RESULTS))
     SPECS = configuration.read_specs()
     PLAN = WorkflowPlan(config, SPECS)
     PLAN.check()
@@ -73,11 +84,14 @@ shell.prefix(
 
 # A param of every rule whose results depend on library versions and thread counts. Rules that load a
 # model use its own environment instead: ENVIRONMENTS.state.
-LOCK = Path(workflow.basedir) / "requirements.lock"
+LOCK = PROJECT / "requirements.lock"
 ENVIRONMENT = canonical({"lock": sha256(LOCK)[:16], "threads": config["threads"]})
 
 STARTED = time.time()
 BASE = conda_file("base")
+# A Dockerfile lists the environments of all rules, and takes none that a job chooses
+CONTAINERIZE = "--containerize" in sys.argv
+OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 
 onstart:
@@ -85,7 +99,9 @@ onstart:
 
 
 onerror:
-    for sentence in configuration.logged_errors(since=STARTED):
+    for sentence in configuration.logged_errors(
+        workflow.pathvars.get("logs"), since=STARTED
+    ):
         logger.error(sentence)
 
 

@@ -178,7 +178,7 @@ rule prepare_dataset:
         seed=PLAN.seed,
         step=PLAN.step("prepare_step"),
         code=PLAN.code_of_step("prepare_step"),
-        regions=paths.output_flag("--regions", "regions"),
+        regions=configuration.output_flag("--regions", "regions"),
     message:
         "Writing the tables of {wildcards.dataset}"
     shell:

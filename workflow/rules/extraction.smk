@@ -20,7 +20,7 @@ rule extract_encoder:
     wildcard_constraints:
         model=PLAN.model_pattern("encoder"),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,

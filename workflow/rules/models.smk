@@ -78,7 +78,7 @@ rule derive_model:
     wildcard_constraints:
         model=PLAN.checkpoints.model_pattern("derived"),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.card_mb,
@@ -112,7 +112,7 @@ rule describe_model:
     benchmark:
         "<benchmarks>/describe_model/{model}.jsonl"
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.card_mb,

@@ -143,11 +143,12 @@ rule build_report:
         runtime=resources.fixed(60),
     params:
         settings=PLAN.report_settings(),
-        benchmarks="benchmarks",
+        benchmarks="<benchmarks>",
+        configuration=REPORT.configuration,
         code=REPORT.page_code(),
     message:
         "Building the report"
     shell:
         "python -m eyechart.report.build_report --settings {params.settings:q}"
-        " --benchmarks {params.benchmarks} --tables {input.tables} --output {output.page}"
+        " --benchmarks {params.benchmarks} --configuration {params.configuration:q} --tables {input.tables} --output {output.page}"
         " 2>&1 | tee {log}"

@@ -57,7 +57,7 @@ def start(results: str = paths.RESULTS) -> list[str]:
     try:
         for lock in SNAKEMAKE_LOCKS.glob("*.lock"):
             lock.unlink()
-        remove_partials((results, "data"))
+        remove_partials((results, paths.raw_of(results), "data"))
         return sweep(results)
     finally:
         fcntl.flock(handle, fcntl.LOCK_SH)

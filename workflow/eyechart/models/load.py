@@ -7,9 +7,13 @@ hash of other families' steps; a rule adds the hash of ``module_of(family)`` to 
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eyechart.core.errors import UserError
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family
 
@@ -29,10 +33,28 @@ def adapter_of(spec: Spec) -> type[Adapter]:
     return found
 
 
+def check_torchvision() -> None:
+    """Raise a UserError if a torchvision is installed that cannot run beside this torch.
+
+    transformers would hide its error behind one about a processor, even of models that need none.
+    """
+    if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        importlib.import_module("torchvision")
+    except Exception as error:  # which one it is depends on how the builds differ
+        raise UserError(
+            f"torchvision {version('torchvision')} does not run beside torch {version('torch')} "
+            f"({' '.join(str(error).split())}); install both for the same device, CPU or CUDA, as "
+            "in docs/own_models.md"
+        ) from None
+
+
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
     Raise a UserError if the family is unknown, the checkpoint is incomplete, or its code is not
-    allowed to run.
+    allowed to run; or if torch and torchvision do not fit.
     """
+    check_torchvision()
     return adapter_of(spec).load(checkpoint, spec, loading)

@@ -7,15 +7,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import CENTER, REFERENT
 from eyechart.core.errors import UserError, nearest
 from eyechart.models.spec import Spec, read_spec
+from eyechart.plan import paths
 from eyechart.plan.registry import layout_of
 
 MODELS = Path("config/models")
+SHIPPED = (Path("data/weights"), Path("data/drawn"), Path(paths.VERSIONS.text))
+GROWING = (Path(paths.VERSION_LOCK.text), Path(paths.MODEL_LOCK.text))
 
 Config = dict[str, Any]
 
@@ -23,6 +27,24 @@ Config = dict[str, Any]
 def known_models() -> list[str]:
     """Return the names of all models that have a spec file."""
     return sorted(path.stem for path in MODELS.glob("*.yaml"))
+
+
+def link_shipped(project: Path) -> None:
+    """Make what ships with the workflow appear in the working folder, if that is another one.
+
+    Models' files and weights, drawn images and the list of downloads are linked, lists of hashes,
+    which grow, are copied. What is there already stays: a file of the user's own goes first.
+    """
+    if Path.cwd() == project.resolve():
+        return
+    models = [path.relative_to(project) for path in (project / MODELS).glob("*.yaml")]
+    for name in [*models, *SHIPPED]:
+        name.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            name.symlink_to(project.resolve() / name)
+    for name in GROWING:
+        if (project / name).exists() and not name.exists():
+            name.write_bytes((project / name).read_bytes())
 
 
 def read_specs() -> dict[str, Spec]:
@@ -124,12 +146,39 @@ def lift_job_rate_limit(workflow: Any) -> None:
         workflow.scheduler.job_rate_limiter = None
 
 
-def logged_errors(since: float) -> list[str]:
+def logged_errors(folder: str, since: float) -> list[str]:
     """Return the one-sentence errors in all logs written after a time, in seconds."""
-    logs = sorted(Path("logs").rglob("*.log"))
+    logs = sorted(Path(folder).rglob("*.log"))
     texts = [p.read_text(errors="replace") for p in logs if p.stat().st_mtime >= since]
     lines = [line for text in texts for line in text.splitlines()]
     return [line for line in lines if line.startswith("eyechart: error:")]
+
+
+def as_is(text: str) -> Callable[[Any], str]:
+    """Return a param with this text, in which Snakemake looks for no wildcards."""
+
+    def param(wildcards: Any) -> str:
+        return text
+
+    return param
+
+
+def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
+    """Return a param that passes an output by a flag; it is empty in rules without that output."""
+
+    def param(wildcards: Any, output: Any) -> str:
+        path = output.get(name)
+        return f"{flag} {path}" if path else ""
+
+    return param
+
+
+def of_run(name: str | None) -> dict[str, str]:
+    """Return the folders that a run has for itself, by what Snakemake calls them."""
+    own = f"{paths.RUNS}/{name}/" if name else ""
+    folders = ("results", "logs", "benchmarks")
+    found = {folder: f"{own}{folder}" for folder in folders}
+    return found | {"raw": paths.raw_of(found["results"])}
 
 
 def canonical(value: Any) -> str:

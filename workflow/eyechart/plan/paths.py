@@ -1,8 +1,9 @@
 """The path of every file between stages, each pattern written once.
 
 Snakemake imports this module at parse time, so it needs only the standard library.
-``<results>`` is the folder of results, as in rules; its default is ``results``. Rules and input
-functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Other code uses
+``<results>`` is the folder of results, as in rules; its default is ``results``. ``<raw>`` is that
+of datasets before their tables, ``data/raw``, which a run with a name has for itself. Rules and
+input functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Other code uses
 :meth:`Pattern.at` and :meth:`Pattern.match`.
 
     >>> SCORES.rule(model="tiny_llava")
@@ -14,14 +15,13 @@ functions use :meth:`Pattern.rule`, in which Snakemake fills in the folder. Othe
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import PurePath
-from typing import Any
 
-ROOT = "<results>"
+ROOT, RAW = "<results>", "<raw>"
 RESULTS = "results"
+RUNS = "runs"  # the folder of runs with a name: ``run:`` in the configuration
 _NAME = re.compile(r"\{(\w+)\}")
 
 Names = dict[str, str]
@@ -42,7 +42,7 @@ class Pattern:
     @property
     def stage(self) -> str:
         """The folder of its stage: ``probing`` in ``<results>/probing/…``."""
-        return self.text.split("/")[1]
+        return self.text.replace(RAW, "data/raw").split("/")[1]
 
     def rule(self, **fixed: str) -> str:
         """Return the path for a rule, in which names that are not given stay wildcards.
@@ -66,7 +66,7 @@ class Pattern:
         """
         if missing := [name for name in self.names if name not in names]:
             raise KeyError(f"{self.text} needs {missing[0]!r}")
-        return self.rule(**names).replace(ROOT, results, 1)
+        return self.rule(**names).replace(ROOT, results, 1).replace(RAW, raw_of(results), 1)
 
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
         """Return the pattern of the file beside this one with another ending.
@@ -101,7 +101,7 @@ class Pattern:
 
     def folder_match(self, path: str | PurePath, results: str) -> Names | None:
         """Return the names in the folders of a path whose file matches no pattern."""
-        folders = self.text.rpartition("/")[0]
+        folders = self.text.rpartition("/")[0].replace(RAW, raw_of(results), 1)
         depth = folders.replace(ROOT, results, 1).count("/") + 1
         start = PurePath(path).parent.as_posix().split("/")[:depth]
         found = _regex(folders, results).fullmatch("/".join(start))
@@ -116,14 +116,21 @@ class Pattern:
 @cache
 def _regex(text: str, results: str | None) -> re.Pattern[str]:
     """Return the regular expression of a pattern in one folder of results, or in any if None."""
-    rest = text
-    start = "" if results is not None else "(?:.*/)?"
-    if text.startswith(ROOT):
-        start = start if results is None else re.escape(f"{results}/")
-        rest = text.removeprefix(f"{ROOT}/")
+    root, _, rest = text.partition("/")
+    anywhere = "(?:.*/)?"
+    raw = re.escape(raw_of(results)) if results else f"{anywhere}(?:{RAW}|{raw_of(RESULTS)})"
+    start = {RAW: f"{raw}/", ROOT: anywhere if results is None else re.escape(f"{results}/")}
+    if root not in start:
+        start, rest = {root: "" if results else anywhere}, text
     pieces = _NAME.split(rest)  # literal, name, literal, …
     named = (f"(?P<{p}>[^/]+)" if n % 2 else re.escape(p) for n, p in enumerate(pieces))
-    return re.compile(start + "".join(named))
+    return re.compile(start[root] + "".join(named))
+
+
+def raw_of(results: str) -> str:
+    """Return the folder of datasets before their tables that belongs to a folder of results."""
+    run = PurePath(results).parent
+    return f"{run}/data/raw" if run.parts[:1] == (RUNS,) else "data/raw"
 
 
 def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, Names] | None:
@@ -154,27 +161,17 @@ def find_folder(path: str | PurePath, results: str = RESULTS) -> tuple[Pattern, 
     return None
 
 
-def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
-    """Return a param that passes an output by a flag; it is empty in rules without that output."""
-
-    def param(wildcards: Any, output: Any) -> str:
-        path = output.get(name)
-        return f"{flag} {path}" if path else ""
-
-    return param
-
-
 # Datasets
 VERSIONS = Pattern("data/versions.tsv", "where every dataset is downloaded from")
 VERSION_LOCK = Pattern("data/versions.lock.tsv", "sizes and hashes of the downloads")
 DOWNLOADS = Pattern("data/downloads", "downloaded archives")
 SHARD = Pattern(
-    "data/raw/{dataset}/shards/{split}-{shard}.json",
+    "<raw>/{dataset}/shards/{split}-{shard}.json",
     "images and scenes of one shard of a rendered split",
 )
 DRAWN = Pattern("data/drawn/{dataset}/{split}-{shard}.zip", "the same, shipped with its recipe")
 RECEIPT = Pattern(
-    "data/raw/{dataset}/acquired.json",
+    "<raw>/{dataset}/acquired.json",
     "source, splits, and per file its path, bytes and sha256; written last",
 )
 ITEMS = Pattern("<results>/datasets/{dataset}/items.parquet", "a row per question")

@@ -9,6 +9,7 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
+from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
@@ -78,7 +79,16 @@ class ReportPlan:
         root = PACKAGE / "report"
         folders = [root, *(root / "sections" / name for name in sections)]
         found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
-        return sorted(str(Path("workflow", "eyechart", p.relative_to(PACKAGE))) for p in found)
+        here = PACKAGE.parents[1] == Path.cwd().resolve()
+        return sorted(str(p.relative_to(PACKAGE.parents[1]) if here else p) for p in found)
+
+    def configuration(self, wildcards: Any, input: Any) -> str:
+        """Return the whole configuration, as canonical JSON.
+
+        The argument ``input`` keeps Snakemake from rerunning the page for each change of it: those
+        that matter change what the page is made from.
+        """
+        return canonical(self.workflow.config)
 
     def figure_inputs(self, section: str) -> Callable[[Any], list[str]]:
         """Return the input function of a section's figures."""

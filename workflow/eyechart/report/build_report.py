@@ -71,9 +71,12 @@ def build(tables: list[Path], settings: dict[str, Any]) -> str:
 
 
 @command
-def main(*, settings: Json, tables: Paths, benchmarks: Path, output: Path) -> None:
+def main(
+    *, settings: Json, tables: Paths, benchmarks: Path, configuration: Json, output: Path
+) -> None:
     """Write the page, unless it is larger than a page may be."""
-    text = build(tables, settings | {"benchmarks": str(benchmarks)})
+    own = {"benchmarks": str(benchmarks), "folder": str(output.parent)}
+    text = build(tables, settings | own | {"configuration": configuration})
     write_page(output, text, settings["megabytes"], HINT)
 
 

@@ -40,6 +40,11 @@ class RootConfig(Section):
     seed: Natural = setting(
         7, "all randomness is derived from it: scenes, questions, splits, controls, probes"
     )
+    run: Name | None = setting(
+        None,
+        "a name: results, logs and drawn or unpacked data are then in `runs/<run>/`, beside those "
+        "of other configurations. Models and downloads are shared",
+    )
     threads: Count = setting(
         1,
         "threads of a job. Results depend on it, since float sums do; they do not on `--cores`, "

@@ -3,13 +3,20 @@
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
+from eyechart.core.fingerprint import PACKAGE
+from eyechart.core.version import VERSION
+
+ROOT = PACKAGE.parents[1]
 
 PACKAGES = (
     "altair",
@@ -53,6 +60,33 @@ def machine() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
     }
+
+
+def workflow() -> dict[str, str]:
+    """Return the version and the commit of the workflow that built the page.
+
+    A commit ends in ``with changes`` if files differed from it, and is ``unknown`` where the
+    workflow is no checkout.
+    """
+    commit = _git("rev-parse", "HEAD") or "unknown"
+    changed = " with changes" if _git("status", "--porcelain", "--untracked-files=no") else ""
+    return {"eyechart": VERSION, "commit": commit + changed}
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip()
+
+
+def configuration_text(config: dict[str, Any]) -> str:
+    """Return the configuration, defaults included, as YAML."""
+    text: str = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def versions() -> dict[str, str]:

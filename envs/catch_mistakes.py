@@ -1,0 +1,16 @@
+"""Make Snakemake in this environment say in one sentence what its greedy options took for theirs.
+
+Writes eyechart.pth, which Python reads when it starts: it calls eyechart.core.command_line.
+"""
+
+import sysconfig
+from pathlib import Path
+
+MODULE = Path(__file__).resolve().parents[1] / "workflow/eyechart/core/command_line.py"
+LINE = (
+    "import sys; 'snakemake' in ''.join(sys.orig_argv[1:3]) and "
+    f"__import__('runpy').run_path({str(MODULE)!r})['check'](sys.orig_argv[1:])\n"
+)
+
+if __name__ == "__main__":
+    Path(sysconfig.get_path("purelib"), "eyechart.pth").write_text(LINE, encoding="utf-8")

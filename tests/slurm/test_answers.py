@@ -1,0 +1,75 @@
+"""Answers in parts, and readouts, through a real Slurm, with the profile that users get."""
+
+from pathlib import Path
+
+import cluster
+import pytest
+from cluster import Job, memory_mb, minutes, of_rule
+from project import Project
+from stopping_steps import hold, release, wait_until
+
+from eyechart.behavior.conditions import StimulusBuilder
+
+pytestmark = pytest.mark.slurm
+
+TARGETS = [
+    "results/readout/tiny_llava/cv_bench.parquet",
+    "results/behavior/scores/tiny_llava/cv_bench.parquet",
+]
+ROOTS = ("results/datasets", "results/behavior", "results/readout")
+CONFIG = {
+    "models": ["tiny_llava"],
+    "datasets": {
+        "cv_bench": {
+            "layout": "cv_bench",
+            "source": "render",
+            "splits": {"test": 24},
+            "parts": 2,
+            "rendering": {"samples_per_pixel": 2},
+            "wording": {"depth_order": "Which is nearer, A or B?"},
+        }
+    },
+    "canvas": {"canvas_px": 80},
+    "behavior": {"datasets": ["cv_bench"], "conditions": ["sighted", "blank"]},
+    "attention": {"datasets": []},
+}
+
+
+def configured(folder: Path) -> Project:
+    project = Project.create(folder)
+    del project.config["datasets"]["clevr"]
+    project.configure(CONFIG)
+    return project
+
+
+def test_a_part_that_is_cancelled_is_answered_again_alone(tmp_path: Path) -> None:
+    """And what is joined and read out is what a run on this machine makes."""
+    project = configured(tmp_path / "slurm/project")
+    log, before = project.path("run.log"), {job["JobId"] for job in cluster.jobs()}
+    reached = hold(project.path("workflow"), StimulusBuilder.stimuli)
+    with open(log, "w") as file:
+        started = cluster.start(project, file, *TARGETS)
+        wait_until(reached.exists, started)
+        cancelled = cluster.cancel_one("answer_vlm_part", started, known=before)
+        release(project.path("workflow"))
+        status = started.wait(timeout=900)
+    assert status == 0, log.read_text() + cluster.logs(project)
+    jobs = [job for job in cluster.jobs() if job["JobId"] not in before]
+    check_answers(of_rule(jobs, "answer_vlm_part"), cancelled)
+    assert [job["JobState"] for job in of_rule(jobs, "join_answers_vlm")] == ["COMPLETED"]
+    assert [job["JobState"] for job in of_rule(jobs, "read_out")] == ["COMPLETED"]
+    here = configured(tmp_path / "here/project")
+    here.finish(*TARGETS)
+    assert project.plan(*TARGETS) == {}
+    assert project.hashes(*ROOTS) == here.hashes(*ROOTS)
+
+
+def check_answers(parts: list[Job], cancelled: str) -> None:
+    """Assert that there are two parts, of which the cancelled one alone has a second attempt."""
+    (stopped,) = [job for job in parts if job["JobId"] == cancelled]
+    first, again = (job for job in parts if job["Comment"] == stopped["Comment"])
+    (other,) = [job for job in parts if job["Comment"] != stopped["Comment"]]
+    states = [job["JobState"] for job in (first, again, other)]
+    assert states == ["CANCELLED", "COMPLETED", "COMPLETED"]
+    assert memory_mb(again) == pytest.approx(1.5 * memory_mb(first), abs=1)
+    assert minutes(again) == pytest.approx(1.5 * minutes(first), abs=1)

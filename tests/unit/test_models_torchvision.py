@@ -1,0 +1,44 @@
+"""A torchvision of another build than torch: one sentence before any model is loaded."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from eyechart.core.errors import UserError
+from eyechart.models import load
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package torchvision that can be imported, and nothing of it in memory."""
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "torchvision").mkdir()
+    info = tmp_path / "torchvision-9.1+cu999.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torchvision\nVersion: 9.1+cu999\n")
+    return tmp_path / "torchvision/__init__.py"
+
+
+def test_builds_that_do_not_fit_are_named(package: Path) -> None:
+    """As torchvision itself fails beside a torch for the CPU alone."""
+    package.write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')\n")
+    with pytest.raises(UserError) as found:
+        load.load(None, Path("nowhere"), None)
+    assert str(found.value) == (
+        f"torchvision 9.1+cu999 does not run beside torch {torch.__version__} (operator "
+        "torchvision::nms does not exist); install both for the same device, CPU or CUDA, as in "
+        "docs/own_models.md"
+    )
+
+
+def test_builds_that_fit_or_no_torchvision_are_no_error(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package.write_text("")
+    load.check_torchvision()
+    monkeypatch.delitem(sys.modules, "torchvision")
+    monkeypatch.setattr(load.importlib.util, "find_spec", lambda name: None)
+    load.check_torchvision()

@@ -1,0 +1,104 @@
+"""What the jobs of every preset ask for fits the shipped partitions, and the docs show it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project import ROOT, Project
+
+from eyechart.plan.resource_table import Asked, table
+from eyechart.plan.resources import GROWTH
+
+pytestmark = pytest.mark.workflow
+
+WEEK = 7 * 24 * 60
+PRESETS = sorted(path.name for path in (ROOT / "config/presets").glob("*.yaml"))
+CODE = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+from eyechart.plan.resource_table import jobs
+found = jobs({"configfiles": sys.argv[1:], "config": {}}, Path("Snakefile"))
+print(json.dumps([asdict(job) for job in found]))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A fresh copy of the project; only planned in."""
+    return Project.create(tmp_path_factory.mktemp("planned") / "project")
+
+
+@pytest.fixture(scope="module")
+def asked(project: Project) -> Any:
+    """Return what the jobs of a preset ask for; each is planned once."""
+    known: dict[str, list[Asked]] = {}
+
+    def jobs(preset: str) -> list[Asked]:
+        if preset not in known:
+            done = subprocess.run(
+                [sys.executable, "-c", CODE, f"config/presets/{preset}"],
+                cwd=project.folder,
+                env={"PYTHONPATH": "workflow", "PATH": "/usr/bin:/bin"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            known[preset] = [Asked(**job) for job in json.loads(done.stdout.splitlines()[-1])]
+        return known[preset]
+
+    return jobs
+
+
+def fits(job: Asked, limits: dict[str, Any], attempt: int) -> bool:
+    """Return whether a partition takes an attempt at a job."""
+    more = GROWTH ** (attempt - 1)
+    return (
+        job.minutes * more <= limits["max_runtime"]
+        and job.memory * more <= limits["max_mem_mb"]
+        and job.gpus <= limits.get("max_gpu", 0)
+        and job.threads <= limits["max_threads"]
+    )
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_job_of_a_preset_fits_a_week_and_the_shipped_partitions(
+    preset: str, asked: Any
+) -> None:
+    """At its third attempt, too."""
+    partitions = yaml.safe_load((ROOT / "profiles/slurm/partitions.yaml").read_text())["partitions"]
+    found = asked(preset)
+    assert len(found) > 10
+    assert max(job.minutes for job in found) * GROWTH**2 <= WEEK
+    sent = [job for job in found if not job.local]
+    unfit = [j for j in sent if not any(fits(j, limits, 3) for limits in partitions.values())]
+    assert unfit == []
+
+
+def test_the_docs_show_the_table_of_the_paper_preset(asked: Any) -> None:
+    """As `snakemake plan_resources --configfile config/presets/paper.yaml` prints it."""
+    page = (ROOT / "docs/cluster.md").read_text(encoding="utf-8")
+    assert table(asked("paper.yaml")) in page
+
+
+def test_the_command_prints_the_table_and_runs_nothing(asked: Any, project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "plan_resources", "--configfile",
+         "config/presets/mmvp.yaml"],
+        cwd=project.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout[done.stdout.index("| rule |") :].strip()
+    assert printed == table(asked("mmvp.yaml"))
+    hours = re.search(r"they ask for ([\d,]+) GPU hours", printed)
+    assert hours and 1 <= int(hours[1]) <= 12
+    assert not Path(project.path("results")).exists()

@@ -1,0 +1,59 @@
+"""A sentence about words that Snakemake's greedy options take for their own.
+
+``--configfile`` and ``--config`` take all words up to the next option, a target included, and
+Snakemake ends with a traceback. `make` writes ``eyechart.pth`` into .venv, which calls this module
+when Python starts with Snakemake there; it imports only what is light.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+FILES = ("--configfile", "--configfiles")
+PAIRS = ("--config", "-C")
+
+
+def taken(words: Sequence[str], options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each option with each word that it takes."""
+    option = ""
+    for word in words:
+        name, _, value = word.partition("=")
+        if word.startswith("-"):
+            option = name if name in options else ""
+            if option and value:  # of which argparse takes one word
+                yield option, value
+                option = ""
+        elif option:
+            yield option, word
+
+
+def mistake(words: Sequence[str]) -> str | None:
+    """Return the sentence about the first word that is none of what its option takes, if any."""
+    for option, word in taken(words, FILES):
+        made = Path(word).parts[:1] in (("results",), ("data",))
+        if Path(word).is_file() and not made:
+            continue
+        if Path(word).suffix in (".yaml", ".yml", ".json") and not made:
+            return f"{option}: there is no file {word}; expected a YAML or JSON file"
+        return _greedy(option, word, "a config file", f"snakemake {word} {option} mine.yaml")
+    for option, word in taken(words, PAIRS):
+        if "=" not in word:
+            return _greedy(option, word, "key=value", f"snakemake {word} {option} key=value")
+    return None
+
+
+def _greedy(option: str, word: str, expected: str, better: str) -> str:
+    return (
+        f"{option} takes all words that follow it, so {word!r} is read as {expected}; put targets "
+        f"first: {better}"
+    )
+
+
+def check(argv: Sequence[str]) -> None:
+    """Exit with one sentence if the command line of a Snakemake has such a word."""
+    place = next((n for n, word in enumerate(argv[:3]) if Path(word).name == "snakemake"), None)
+    if place is not None and (found := mistake(argv[place + 1 :])):
+        sys.stderr.write(f"eyechart: error: {found}\n")
+        sys.stderr.flush()
+        os._exit(1)  # a SystemExit would be called a failure of Python's start

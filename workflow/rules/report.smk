@@ -143,7 +143,7 @@ rule build_report:
         runtime=resources.fixed(60),
     params:
         settings=PLAN.report_settings(),
-        benchmarks="<benchmarks>",
+        benchmarks=workflow.pathvars.get("benchmarks"),
         configuration=REPORT.configuration,
         code=REPORT.page_code(),
     message:

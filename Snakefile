@@ -38,7 +38,6 @@ include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
-include: "workflow/rules/check.smk"
 
 
 rule all:

@@ -1,6 +1,20 @@
 """The plan of a run: what its jobs ask for. Nothing else is run."""
 
 
+# What plans a run: the main Snakefile and the configuration, which may hold braces.
+PLANNED = {
+    "snakefile": configuration.as_is(str(workflow.main_snakefile)),
+    "settings": configuration.as_is(
+        canonical(
+            {
+                "configfiles": list(map(str, workflow.overwrite_configfiles)),
+                "config": workflow.config_settings.overwrite_config,
+            }
+        )
+    ),
+}
+
+
 rule plan_resources:
     localrule: True
     log:
@@ -8,19 +22,26 @@ rule plan_resources:
     conda:
         BASE
     params:
-        snakefile=workflow.main_snakefile,
-        settings=configuration.as_is(
-            canonical(
-                {
-                    "configfiles": list(map(str, workflow.overwrite_configfiles)),
-                    "config": workflow.config_settings.overwrite_config,
-                }
-            )
-        ),
+        **PLANNED,
     message:
         "Planning all jobs"
     shell:
         "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log}"
+
+
+rule check_data:
+    localrule: True
+    log:
+        "<logs>/check_data.log",
+    conda:
+        BASE
+    params:
+        **PLANNED,
+    message:
+        "Reading the data, planning all jobs"
+    shell:
+        "python -m eyechart.plan.check_data --snakefile {params.snakefile:q}"
         " --settings {params.settings:q} 2>&1 | tee {log}"
 
 

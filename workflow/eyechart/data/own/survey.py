@@ -23,7 +23,7 @@ from eyechart.tables.minimum_items import FEWEST_TESTED
 READ = ("layout", "path", "columns", "images", "prompt", "choices", "task", "answer_as")
 
 
-class Row(NamedTuple):
+class SurveyedRow(NamedTuple):
     """What is counted of a row; ``answer`` is None for an open question or an unknown answer."""
 
     split: str
@@ -117,7 +117,7 @@ def _key(section: dict[str, Any]) -> str:
 
 
 @cache
-def _read(key: str) -> list[Row]:
+def _read(key: str) -> list[SurveyedRow]:
     settings = json.loads(key)
     path = Path(settings["path"])
     sources = open_source(settings["layout"], path)
@@ -129,7 +129,7 @@ def _read(key: str) -> list[Row]:
         answer = item["answer"] if item["choices"] else None
         images = entry["images"] or [entry["item_id"]]
         counted = (entry["split"], item["task"], answer, images, len(item["choices"]))
-        rows.append(Row(*counted, entry["labels"]))
+        rows.append(SurveyedRow(*counted, entry["labels"]))
     return rows
 
 

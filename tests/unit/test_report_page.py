@@ -196,6 +196,19 @@ PRINTED = """async (view, page) => {
 }"""
 
 
+CUT = """async (view, page) => {
+  for (const one of page.querySelectorAll("#probing, #probing details")) one.open = true;
+  await new Promise((resolve) => view.setTimeout(resolve, 4000));
+  const found = [];
+  for (const drawn of page.querySelectorAll("#probing [data-chart=curve] svg")) {
+    const edge = drawn.getBoundingClientRect().right + 1;
+    found.push([...drawn.querySelectorAll("text")]
+      .filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent));
+  }
+  return JSON.stringify(found);
+}"""
+
+
 @pytest.fixture(scope="module")
 def shown(page, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("shown") / "page.html"
@@ -227,6 +240,12 @@ def test_printing_opens_every_fold_with_its_charts_and_closes_them_again(shown):
 @pytest.mark.browser
 def test_nothing_is_cut_on_a_phone(shown):
     assert int(ask(shown, 390, WIDE)) <= 390
+
+
+@pytest.mark.browser
+def test_no_name_in_the_legend_of_a_curve_is_cut_on_a_phone(shown):
+    found = json.loads(ask(shown, 390, CUT))
+    assert found and not any(found), found
 
 
 @pytest.mark.browser

@@ -13,6 +13,8 @@ from eyechart.inference.prompts import PromptStyle
 from eyechart.interventions.asked import CONTROL, DONOR, OWN, AskedItem, RegionOfTokens
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import IMAGE, LAST, QUESTION, Cut, Write, taken
+from eyechart.interventions.edit import Setup
+from eyechart.interventions.intervene import planned, run
 from eyechart.interventions.reader import Reader
 
 # PaliGemma's processor, not ours
@@ -42,7 +44,8 @@ def batch_of(adapter, paths, shares, pairs=("ab", "ba"), regions=None):
     asked = []
     for n, pair in enumerate([pair for pair in pairs for _ in range(2)]):
         prompt = ("what is it ?", "is the red square left of the blue circle ?")[n % 2]
-        item = {"item_id": f"q{n}", "prompt": prompt, "choices": CHOICES, "answer": "yes"}
+        item = {"item_id": f"q{n}", "task": "kind", "group": pair, "prompt": prompt}
+        item |= {"choices": CHOICES, "answer": CHOICES[n // 2]}
         shown = {OWN: (pair[0],), DONOR: (pair[1],), CONTROL: (pair[1],)}
         asked.append(AskedItem(item, shown, {DONOR: "d", CONTROL: "c"}, regions or {}))
     reader = Reader(adapter, shares, PromptStyle("{question}", "text", 1), "mean", paths)
@@ -137,7 +140,7 @@ def test_with_image_tokens_cut_from_all_text_no_answer_depends_on_the_image(name
     batch = batch_of(adapter, paths, FAMILIES[name].shares)
     cut = Cut([QUESTION, LAST], IMAGE, range(len(blocks_of(adapter))))
     if name in (*NO_TOKENS, *RECURRENT):
-        why = "cross-attention" if name in NO_TOKENS else "recurrent"
+        why = "no tokens of the image" if name in NO_TOKENS else "recurrent"
         with pytest.raises(UserError, match=why):
             batch.answers(OWN, [cut])
         return
@@ -161,8 +164,42 @@ def test_a_state_taken_from_the_same_image_changes_nothing(name, loaded, paths):
     adapter = loaded(name)
     batch = batch_of(adapter, paths, FAMILIES[name].shares, pairs=("aa", "bb"))
     plain = batch.answers()
-    for span in (IMAGE, QUESTION, LAST):
+    without = {"mllama": IMAGE, "blip2_t5": LAST}.get(name)  # a decoder has the last token
+    for span in {IMAGE, QUESTION, LAST} - {without}:
         close(batch.answers(OWN, [taken(blocks_of(adapter)[0], span, DONOR)]), plain)
+
+
+OPTIONS = {
+    "patch": {"tokens": [IMAGE, QUESTION, LAST], "directions": ["noise", "denoise"]},
+    "knockout": {"queries": ["text"], "keys": [IMAGE], "window": None},
+    "ablate": {"tokens": [IMAGE]},
+    "erase": {"concepts": None, "random": 1, "permuted": 0},  # of two images' labels
+}
+LEFT_OUT = {  # what of all edits is not made
+    "instructblip": {("erase", "connector"), ("ablate", "connector")},
+    "mllama": {("erase", "lm.0"), ("patch", "lm.0", IMAGE), ("knockout", "lm.0")},
+    "minicpmv4_6": {("knockout", "lm.0")},
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_a_family_cannot_provide_is_a_sentence_and_the_rest_goes_on(name, loaded, paths):
+    adapter, said = loaded(name), []
+    regions = {} if name in NO_TOKENS else regions_for(adapter, paths)
+    batch = batch_of(adapter, paths, FAMILIES[name].shares, regions=regions)
+    chosen, asked = ["connector", *blocks_of(adapter)], batch.asked
+    setup = Setup(batch.reader, chosen, asked, asked, OPTIONS, 7, 4, said.append)
+    edits = planned(setup, list(OPTIONS))
+    rows = [row for part in run(batch.reader, asked, edits, 4, said.append) for row in part]
+    made = {(row["intervention"], row["address"]) for row in rows}
+    made |= {(row["intervention"], row["address"], row["target"]) for row in rows}
+    left = LEFT_OUT.get(name, set())
+    assert not made & left
+    assert bool(left) == bool(said), said
+    expected = {("patch", "connector"), ("patch", "lm.0", QUESTION), ("ablate", "connector")}
+    if name not in NO_TOKENS:  # where nothing is labelled, nothing can be erased
+        expected |= {("knockout", "lm.1"), ("erase", "connector"), ("erase", "lm.0")}
+    assert expected - left <= made
 
 
 def test_regions_of_another_number_of_tokens_are_refused(loaded, paths):

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from eyechart.interventions.erasers import Sample, permuted
 from eyechart.interventions.measure_effects import effects
 from eyechart.tables.interventions import DENOISE, NONE, SWAP
 
@@ -118,3 +119,17 @@ def test_edits_that_change_no_answer_are_equal_and_never_significant():
         said = draw.random(ITEMS) < 0.7
         row = measured([rows(NONE, said), rows("ablate", said, "connector")])
         assert (row["difference"], row["p"], row["equal"]) == (0, 1, True)
+
+
+def test_permuted_labels_are_those_of_other_items_and_one_per_item():
+    names = np.array([f"q{n:03}" for n in range(ITEMS)])
+    items = np.repeat(names, 3)
+    labels = np.repeat(np.arange(ITEMS) % 3, 3).astype(str)
+    tasks = np.where(np.arange(3 * ITEMS) < 150, "kind", "other")
+    zeros = np.zeros((3 * ITEMS, 2))
+    sample = Sample(np.zeros(2), np.eye(2), zeros, tasks, labels, items, items)
+    found = permuted(sample, "kind", np.random.default_rng(1)).answers
+    assert (found[150:] == labels[150:]).all() and (found != labels)[:150].mean() > 0.3
+    by_item = found.reshape(ITEMS, 3)
+    assert (by_item == by_item[:, :1]).all()
+    assert sorted(by_item[:50, 0]) == sorted(labels.reshape(ITEMS, 3)[:50, 0])

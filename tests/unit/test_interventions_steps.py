@@ -126,7 +126,7 @@ def test_what_cannot_be_done_is_a_sentence_and_the_rest_goes_on(tmp_path, checkp
     assert edits.filter(intervention="patch", control="").is_empty()
     assert "patch of image: 12 of 12 items have no donor" in notes["note"]
     assert "erase: no image token of a training item of task 'kind' has a label" in notes["note"]
-    assert "ablate: the connector is not among the addresses" in notes["note"]
+    assert "ablate: no image tokens at the connector" in notes["note"]
     assert set(edits.filter(intervention="knockout")["target"]) == {"image"}
 
 
@@ -136,7 +136,7 @@ def test_a_family_without_writable_attention_is_a_sentence(tmp_path, checkpoint,
     _, _, path = fixture.run(tmp_path, checkpoint, data, items=10, edits=["knockout", "ablate"])
     table, notes = read_noted(path, EDITS)
     assert set(pl.DataFrame(table)["intervention"]) == {"none", "swap", "ablate"}
-    assert "knockout at lm.0: lm.0: attention is cut through the mask" in notes["note"]
+    assert "knockout: lm.0: attention is cut through the mask" in notes["note"]
 
 
 def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, data, monkeypatch):

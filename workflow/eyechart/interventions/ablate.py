@@ -19,9 +19,9 @@ from eyechart.interventions.edit import Edit, Setup
 
 
 def edits(setup: Setup) -> Iterator[Edit]:
-    """Yield the ablation of every span; nothing where the connector is not chosen."""
-    if CONNECTOR not in setup.chosen:
-        setup.note("ablate: the connector is not among the addresses")
+    """Yield the ablation of every span; nothing where the connector has no tokens to replace."""
+    if CONNECTOR not in setup.samples:
+        setup.note("ablate: no image tokens at the connector, if interventions.addresses names it")
         return
     mean = torch.from_numpy(setup.samples[CONNECTOR].mean)
     for span in setup.options["ablate"]["tokens"]:

@@ -95,6 +95,8 @@ class Batch:
                 first = [(n, 0) for n in rows]
                 image = self.prompts.whole(OWN, first).image
                 hidden = self._read_at(address, lambda: self._read_whole(OWN, [], first))
+        if not image.any():
+            raise self._without(address, IMAGE)
         return [hidden[row][image[row]] for row in index]
 
     # Reading
@@ -182,11 +184,18 @@ class Batch:
     def _opened(self, one: Pass, changes: Sequence[Change]) -> Iterator[None]:
         """Change a pass of the language model within the context."""
         here = [change for change in changes if change.runs_in(one.part)]
+        for address, span in (change.tokens for change in here):
+            if span not in REGIONS and not one.has(span, address):
+                raise self._without(address, span)
         states = [self._sources(one, change) for change in here]  # read before anything is changed
         with ExitStack() as stack:
             for change, given in zip(here, states, strict=True):
                 stack.enter_context(change.opens(self.adapter, one, given))
             yield
+
+    def _without(self, address: str, span: str) -> UserError:
+        family = self.adapter.spec.family
+        return UserError(f"{address}: prompts of family {family} have no tokens of the {span}")
 
     def _sources(self, one: Pass, change: Change) -> dict[str, Tensor]:
         """Return the states of a pass's tokens that a change takes from other images."""

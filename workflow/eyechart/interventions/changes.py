@@ -53,6 +53,10 @@ class Pass:
     t: int
     decoded: int = 0
 
+    def has(self, span: str, address: str) -> bool:
+        """Return whether any token has a span, at an address or among those cached before."""
+        return bool(self.spans[span].any() or self.here(span, address).any())
+
     def here(self, span: str, address: str) -> Tensor:
         """Return which tokens that run at an address a span has, bool (b, t)."""
         if component(address) == DECODER:
@@ -75,6 +79,11 @@ class Write:
     span: str
     new: Callable[[Tensor, States], Tensor]
     sources: Sequence[str] = ()
+
+    @property
+    def tokens(self) -> tuple[str, str]:
+        """The address and the span of the tokens that it needs."""
+        return self.address, self.span
 
     @property
     def shared(self) -> bool:
@@ -115,6 +124,11 @@ class Cut:
     keys: str
     blocks: Sequence[int]
     shared: bool = False
+
+    @property
+    def tokens(self) -> tuple[str, str]:
+        """The first block, and the span of the tokens that cannot be attended to."""
+        return f"{LM}.{self.blocks[0]}", self.keys
 
     def runs_in(self, part: str) -> bool:
         """Return whether it changes a part of a prompt that is read in parts."""

@@ -85,9 +85,9 @@ class Setup:
     @cached_property
     def samples(self) -> dict[str, Sample]:
         """The image tokens of the training items, by address."""
-        return collect(self.reader, self.training, self.chosen, self.size)
+        return collect(self.reader, self.training, self.chosen, self.size, self.note)
 
     @cached_property
     def held_out(self) -> dict[str, Sample]:
         """The image tokens of the items asked, by address."""
-        return collect(self.reader, self.asked, self.chosen, self.size)
+        return collect(self.reader, self.asked, list(self.samples), self.size, self.note)

@@ -24,9 +24,8 @@ from eyechart.statistics.eraser import Eraser, fit_random
 
 def edits(setup: Setup) -> Iterator[Edit]:
     """Yield the erasure of every concept at every address, with its controls."""
-    for address in setup.addresses(IMAGE):
+    for address, sample in setup.samples.items():
         for concept in concepts(setup):
-            sample = setup.samples[address]
             try:
                 eraser = fit_on(sample, concept)
             except ValueError as error:
@@ -57,7 +56,10 @@ def controls(
         yield "random", draw, fit_random(sample.mean, sample.covariance, eraser.rank, rng)
     for draw in range(options["permuted"]):
         rng = generator("permuted eraser", setup.seed, concept, draw)
-        yield "permuted", draw, fit_on(permuted(sample, concept, rng), concept)
+        try:
+            yield "permuted", draw, fit_on(permuted(sample, concept, rng), concept)
+        except ValueError as error:
+            setup.note(f"erase: {concept!r} with permuted labels cannot be erased: {error}")
 
 
 def concepts(setup: Setup) -> list[str]:
@@ -69,8 +71,8 @@ def concepts(setup: Setup) -> list[str]:
             raise UserError(f"interventions.erase.concepts: {name!r}; {nearest(name, tasks)}")
     found = []
     for name in chosen or tasks:
-        labelled = next(iter(setup.samples.values())).labelled(name)[1]
-        if len(np.unique(labelled)) > 1:
+        labelled = [sample.labelled(name)[1] for sample in setup.samples.values()]
+        if labelled and len(np.unique(labelled[0])) > 1:
             found.append(name)
         else:
             setup.note(f"erase: no image token of a training item of task {name!r} has a label")

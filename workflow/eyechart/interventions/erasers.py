@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,14 +11,16 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
 from eyechart.core.address import REFERENT
+from eyechart.core.errors import UserError
 from eyechart.inference.batches import AdaptiveBatchSize
-from eyechart.interventions.asked import OWN, AskedItem
+from eyechart.interventions.asked import OWN, AskedItem, RegionOfTokens
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.reader import Reader
 from eyechart.statistics.eraser import Eraser, fit
 from eyechart.statistics.intervals import share_interval
 
 SIZE = "interventions.batch_size"
+LABELS = ("task", "answer", "group", "item_id")  # of a token
 
 Labelled = tuple[np.ndarray, np.ndarray, np.ndarray]  # tokens (m, d), answers, groups (m,)
 
@@ -31,7 +33,7 @@ class Sample:
     ----------
     mean, covariance : of all image tokens, (d,) and (d, d); each image once per item about it
     tokens : (m, d); those that a referent covers by half, or the one that it covers most
-    tasks, answers, groups : str, shape (m,); of the item of each
+    tasks, answers, groups, items : str, shape (m,); of the item of each, and its id
     """
 
     mean: np.ndarray
@@ -40,6 +42,7 @@ class Sample:
     tasks: np.ndarray
     answers: np.ndarray
     groups: np.ndarray
+    items: np.ndarray
 
     def labelled(self, concept: str) -> Labelled:
         """Return the tokens of a task's items with their answers and groups."""
@@ -47,40 +50,61 @@ class Sample:
         return self.tokens[own], self.answers[own], self.groups[own]
 
 
+class Tally:
+    """The image tokens of items at one address, as they are read."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.square = 0, np.zeros(1), np.zeros((1, 1))
+        self.labelled: list[np.ndarray] = []
+
+    def add(self, states: Tensor, region: RegionOfTokens | None) -> None:
+        """Add the tokens (t, d) of an item's images; those in its region are labelled."""
+        tokens = states.double().cpu().numpy()
+        self.count, self.total = self.count + len(tokens), self.total + tokens.sum(axis=0)
+        self.square = self.square + tokens.T @ tokens
+        if region:
+            self.labelled.append(tokens[region.most])
+
+    def sample(self, labels: np.ndarray) -> Sample:
+        """Return them, with the labels (m, 4) of those in regions, in the order of ``Sample``."""
+        mean = self.total / self.count
+        tokens = np.concatenate([np.empty((0, len(mean))), *self.labelled])
+        return Sample(mean, self.square / self.count - np.outer(mean, mean), tokens, *labels.T)
+
+
 def collect(
-    reader: Reader, asked: Sequence[AskedItem], addresses: Sequence[str], size: int | str
+    reader: Reader,
+    asked: Sequence[AskedItem],
+    addresses: Sequence[str],
+    size: int | str,
+    note: Callable[[str], None],
 ) -> dict[str, Sample]:
-    """Return the image tokens of items at every address."""
+    """Return the image tokens of items at every address; ``note`` says where there are none."""
+    refused: dict[str, str] = {}
 
     def read(few: Sequence[AskedItem]) -> dict[str, list[Tensor]]:
-        batch = Batch(reader, few)
-        return {
-            address: [one.cpu() for one in batch.image_states(address)] for address in addresses
-        }
-
-    sums: dict[str, list[Any]] = {address: [0, 0.0, 0.0] for address in addresses}
-    found: dict[str, list[np.ndarray]] = {address: [] for address in addresses}
-    names: list[list[str]] = []
-    for few, states in AdaptiveBatchSize(size, SIZE).over(asked, read):
-        masks = [one.regions.get(OWN, {}).get(REFERENT) for one in few]
-        for one, mask in zip(few, masks, strict=True):
-            label = [str(one.item[key]) for key in ("task", "answer", "group")]
-            names += [label] * (int(mask.most.sum()) if mask else 0)
+        batch, found = Batch(reader, few), {}
         for address in addresses:
-            for one_of, mask in zip(states[address], masks, strict=True):
-                tokens = one_of.double().numpy()
-                for part, more in enumerate((len(tokens), tokens.sum(0), tokens.T @ tokens)):
-                    sums[address][part] = sums[address][part] + more
-                if mask:
-                    found[address].append(tokens[mask.most])
-    tasks, answers, groups = np.array(names, dtype=str).reshape(-1, 3).T
-    samples = {}
-    for address, (count, total, square) in sums.items():
-        mean = total / count
-        tokens = np.concatenate([np.empty((0, len(mean))), *found[address]])
-        covariance = square / count - np.outer(mean, mean)
-        samples[address] = Sample(mean, covariance, tokens, tasks, answers, groups)
-    return samples
+            try:
+                found[address] = [one.cpu() for one in batch.image_states(address)]
+            except UserError as error:
+                refused[address] = str(error)
+        return found
+
+    regions = [one.regions.get(OWN, {}).get(REFERENT) for one in asked]
+    names = [[str(one.item[key]) for key in LABELS] for one in asked]
+    labels = [n for n, r in zip(names, regions, strict=True) if r for _ in range(r.most.sum())]
+    tallies, done = {address: Tally() for address in addresses}, 0
+    for few, states in AdaptiveBatchSize(size, SIZE).over(asked, read):
+        here = regions[done : done + len(few)]
+        done += len(few)
+        for address, own in states.items():
+            for tokens, region in zip(own, here, strict=True):
+                tallies[address].add(tokens, region)
+    for sentence in refused.values():
+        note(sentence)
+    known = np.array(labels, dtype=str).reshape(-1, len(LABELS))
+    return {a: tally.sample(known) for a, tally in tallies.items() if a not in refused}
 
 
 def fit_on(sample: Sample, concept: str) -> Eraser:
@@ -92,8 +116,9 @@ def fit_on(sample: Sample, concept: str) -> Eraser:
 def permuted(sample: Sample, concept: str, rng: np.random.Generator) -> Sample:
     """Return a sample in which the items' answers to a task have changed places."""
     own = np.flatnonzero(sample.tasks == concept)
+    _, first, item = np.unique(sample.items[own], return_index=True, return_inverse=True)
     answers = sample.answers.copy()
-    answers[own] = answers[rng.permutation(own)]
+    answers[own] = answers[own][rng.permutation(first)][item]
     return replace(sample, answers=answers)
 
 

@@ -96,7 +96,7 @@ def run(
                 found += plain.edited(edit, edit.answer(batch))
             except UserError as error:
                 refused.add(n)
-                say(f"{edit.intervention} at {edit.address}: {error}")
+                say(f"{edit.intervention}: {error}")
         return found
 
     bar = tqdm(total=len(asked), unit=" items", mininterval=1.0)

@@ -10,14 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-import yaml
 from module_trees import MODELS, module_tree
 
 from eyechart.models.legacy_names import RULES, modern
 from eyechart.models.load import module_of
 from eyechart.models.spec import families, read_spec
-from eyechart.plan import configuration
-from eyechart.plan.config.check import check
 
 SPECS = Path(__file__).parents[2] / "config" / "models"
 # Per model, the lists of vision blocks and of language-model blocks, by their names of old; the
@@ -175,15 +172,3 @@ def test_the_names_are_translated_without_torch():
     code = "import sys, eyechart.models.legacy_names; assert 'torch' not in sys.modules"
     path = str(Path(__file__).parents[2] / "workflow")
     subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, check=True)
-
-
-def test_the_example_of_coming_from_vlm_lens_is_a_configuration(monkeypatch):
-    monkeypatch.chdir(SPECS.parents[1])
-    page = Path("docs/from_vlm_lens.md").read_text()
-    example = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
-    config = check(example, [])
-    specs = {model: spec_of(model) for model in config["models"]}
-    assert [configuration.tasks_for(config, specs, model, "clevr") for model in specs] == [
-        ["boolean", "object_count"],
-        ["object_count"],
-    ]

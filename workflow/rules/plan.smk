@@ -2,7 +2,15 @@
 
 
 rule plan_resources:
+    log:
+        "<logs>/plan_resources.log",
     localrule: True
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         snakefile=workflow.main_snakefile,
         settings=configuration.as_is(
@@ -17,7 +25,7 @@ rule plan_resources:
         "Planning all jobs"
     shell:
         "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
-        " --settings {params.settings:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log}"
 
 
 if CONTAINERIZE:

@@ -16,6 +16,8 @@ PLANNED = {
 
 
 rule plan_resources:
+    log:
+        "<logs>/plan_resources.log",
     localrule: True
     log:
         "<logs>/plan_resources.log",

@@ -77,3 +77,14 @@ CONTRAST = """(view, page) => {
   }
   return JSON.stringify(found.sort((a, b) => a[0] - b[0])[0]);
 }"""
+CUT_CURVES = """async (view, page) => {
+  for (const one of page.querySelectorAll("#probing, #probing details")) one.open = true;
+  await new Promise((resolve) => view.setTimeout(resolve, 4000));
+  const found = [];
+  for (const drawn of page.querySelectorAll("#probing [data-chart=curve] svg")) {
+    const edge = drawn.getBoundingClientRect().right + 1;
+    found.push([...drawn.querySelectorAll("text")]
+      .filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent));
+  }
+  return JSON.stringify(found);
+}"""

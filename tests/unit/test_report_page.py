@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from browser import CONTRAST, DARK, WIDE, ask, browse
+from browser import CONTRAST, CUT_CURVES, DARK, WIDE, ask, browse
 from report_fixture import flags
 
 from eyechart.core.errors import UserError
@@ -196,19 +196,6 @@ PRINTED = """async (view, page) => {
 }"""
 
 
-CUT = """async (view, page) => {
-  for (const one of page.querySelectorAll("#probing, #probing details")) one.open = true;
-  await new Promise((resolve) => view.setTimeout(resolve, 4000));
-  const found = [];
-  for (const drawn of page.querySelectorAll("#probing [data-chart=curve] svg")) {
-    const edge = drawn.getBoundingClientRect().right + 1;
-    found.push([...drawn.querySelectorAll("text")]
-      .filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent));
-  }
-  return JSON.stringify(found);
-}"""
-
-
 @pytest.fixture(scope="module")
 def shown(page, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("shown") / "page.html"
@@ -244,7 +231,7 @@ def test_nothing_is_cut_on_a_phone(shown):
 
 @pytest.mark.browser
 def test_no_name_in_the_legend_of_a_curve_is_cut_on_a_phone(shown):
-    found = json.loads(ask(shown, 390, CUT))
+    found = json.loads(ask(shown, 390, CUT_CURVES))
     assert found and not any(found), found
 
 

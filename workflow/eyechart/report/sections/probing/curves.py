@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 import altair as alt
 
@@ -107,7 +108,12 @@ def _band(chart: alt.Chart, x: alt.X, prefix: str, title: str = HELD_OUT) -> alt
 
 def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
     label = style.renamed({field: name for field, (name, _, _) in SERIES.items()})
-    legend = {"title": None, "orient": "top", "symbolType": "stroke", "symbolSize": 500}
+    legend: dict[str, Any] = {
+        "title": None,
+        "orient": "top",
+        "symbolType": "stroke",
+        "symbolSize": 500,
+    }
     legend |= {"labelExpr": label, "columns": {"expr": "width < 330 ? 2 : 0"}}  # of a phone
     color = style.scale_of({field: look[1] for field, look in SERIES.items()})
     dash = style.scale_of({field: look[2] for field, look in SERIES.items()})

@@ -19,7 +19,8 @@ from eyechart.report.sections.probing.load import read_gaps, read_results
 from eyechart.tables.parquet import write_table
 from eyechart.tables.probes import PREDICTIONS, PROBES
 
-SETTINGS = SHARED | {"benchmarks": "benchmarks"}
+SETTINGS = SHARED | {"benchmarks": "benchmarks", "folder": "results/report"}
+SETTINGS |= {"configuration": {}}
 REASON = "only one class is in at least 3 training groups (probing.folds), expected two"
 COUNTS = "hail (1), <b>snow</b> (2)"
 

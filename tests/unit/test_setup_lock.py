@@ -13,7 +13,7 @@ ADDED = ["requirements-dev.lock", "requirements-cluster.lock", "requirements-doc
 LOCKS = ["requirements.lock", *ADDED]
 PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 # Called as programs, or asked for by a library that the package imports
-NOT_IMPORTED = {"accelerate", "snakemake"}
+NOT_IMPORTED = {"accelerate"}
 
 
 def pins(name: str) -> list[str]:

@@ -108,8 +108,8 @@ def test_interval_covers_the_true_accuracy_when_items_of_a_group_agree():
 
 
 def test_interval_of_a_perfect_probe_is_a_point():
-    groups = np.array(["a", "a", "b", "c"])
-    interval = bootstrap_interval(np.ones((2, 4), bool), groups, 50, np.random.default_rng(0))
+    groups = np.array([*"aabcdefghijkl"])
+    interval = bootstrap_interval(np.ones((2, 13), bool), groups, 50, np.random.default_rng(0))
     assert interval.tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
 

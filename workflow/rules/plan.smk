@@ -1,6 +1,5 @@
 """The plan of a run: what its jobs ask for. Nothing else is run."""
 
-
 # What plans a run: the main Snakefile and the configuration, which may hold braces.
 PLANNED = {
     "snakefile": configuration.as_is(str(workflow.main_snakefile)),
@@ -19,10 +18,12 @@ rule plan_resources:
     log:
         "<logs>/plan_resources.log",
     localrule: True
-    log:
-        "<logs>/plan_resources.log",
     conda:
         BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         **PLANNED,
     message:
@@ -33,11 +34,15 @@ rule plan_resources:
 
 
 rule check_data:
-    localrule: True
     log:
         "<logs>/check_data.log",
+    localrule: True
     conda:
         BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
     params:
         **PLANNED,
     message:

@@ -257,8 +257,7 @@ RETRIEVAL = Pattern(
 )
 PATTERN_TABLES = Pattern("<results>/behavior/patterns/{table}.parquet", "patterns, or correlations")
 PATTERN_TABLES_OF_MODEL = Pattern(
-    "<results>/behavior/patterns/{model}/{table}.parquet",
-    "the same, of a model and the encoder in it",
+    "<results>/behavior/patterns/{model}/{table}.parquet", "of a model and its encoder"
 )
 PATTERN_PAGE = Pattern("<results>/behavior/patterns/{model}.html", "the page about image pairs")
 ATTENTION = Pattern(
@@ -266,7 +265,7 @@ ATTENTION = Pattern(
     "attention, lens, words, maps or summary: a row per item and block",
 )
 ATTENTION_PARTS = Pattern(
-    "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "the same, of one part"
+    "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "of a part"
 )
 INTERVENTIONS = Pattern(
     "<results>/interventions/{model}/{dataset}/{table}.parquet",
@@ -278,8 +277,7 @@ DIFFERENCES = Pattern(
     "<results>/verdict/{model}.differences.parquet", "a row per skill, two stages"
 )
 LOOK_VERDICT = Pattern(
-    "<results>/verdict/looks/{model}/{look}/{table}.parquet",
-    "values, classes and differences at a look before the last",
+    "<results>/verdict/looks/{model}/{look}/{table}.parquet", "the same, at an earlier look"
 )
 CALIBRATION = Pattern("<results>/calibration.parquet", "how often planted models are judged right")
 CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to read")
@@ -292,11 +290,10 @@ FIGURES = Pattern(
     "files of a section's figures of a model on a dataset",
 )
 FIGURE = Pattern(
-    "<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of these figures"
+    "<results>/report/figures/{section}/{dataset}/{model}/{figure}.svg", "one of these"
 )
 WHOLE_FIGURES = Pattern(
-    "<results>/report/figures/{section}/figures.json",
-    "files of a section's figures of all models: training, verdict",
+    "<results>/report/figures/{section}/figures.json", "the same, of all models"
 )
 WHOLE_FIGURE = Pattern("<results>/report/figures/{section}/{figure}.svg", "one of these figures")
 

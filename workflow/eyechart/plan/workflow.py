@@ -49,8 +49,8 @@ class WorkflowPlan:
     def check(self) -> None:
         """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
-        stages = (self.extraction, self.behavior, self.readout, self.concepts, self.attention)
-        for stage in (self.own, *stages, self.interventions, self.verdict):
+        reading = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
+        for stage in (*reading, self.attention, self.interventions, self.verdict):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():
@@ -282,8 +282,7 @@ class WorkflowPlan:
         return code
 
     def _dataset(self, wildcards: Any) -> Config:
-        found: Config = self.config["datasets"][wildcards.dataset]
-        return found
+        return dict(self.config["datasets"][wildcards.dataset])
 
     def _layout(self, wildcards: Any) -> Layout:
         return layout_of(self.config, wildcards.dataset)

@@ -78,12 +78,14 @@ CONTRAST = """(view, page) => {
   return JSON.stringify(found.sort((a, b) => a[0] - b[0])[0]);
 }"""
 CUT_CURVES = """async (view, page) => {
-  for (const one of page.querySelectorAll("#probing, #probing details")) one.open = true;
-  await new Promise((resolve) => view.setTimeout(resolve, 4000));
+  view.dispatchEvent(new Event("beforeprint")); // opens every fold and draws its charts
+  const drawn = () => page.querySelector("#probing [data-chart=curve] svg");
+  for (let n = 0; n < 100 && !drawn(); n++)
+    await new Promise((resolve) => view.setTimeout(resolve, 300));
   const found = [];
-  for (const drawn of page.querySelectorAll("#probing [data-chart=curve] svg")) {
-    const edge = drawn.getBoundingClientRect().right + 1;
-    found.push([...drawn.querySelectorAll("text")]
+  for (const chart of page.querySelectorAll("#probing [data-chart=curve] svg")) {
+    const edge = chart.getBoundingClientRect().right + 1;
+    found.push([...chart.querySelectorAll("text")]
       .filter((one) => one.getBoundingClientRect().right > edge).map((one) => one.textContent));
   }
   return JSON.stringify(found);

@@ -23,17 +23,21 @@ LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 # Executors are installed by `make cluster` alone: the Slurm tests run these profiles
 EXECUTORS = ("profiles/slurm", "profiles/generic")
 PRESETS = [
-    f"config/presets/{name}.yaml" for name in ("clevr_official", "full_demo", "hidden", "laptop")
+    f"config/presets/{name}.yaml"
+    for name in ("causal", "clevr_official", "full_demo", "hidden", "laptop")
 ]
 # A config of the reader's own, where the text does not show one
 OWN = "{models: [tiny_clip], datasets: {clevr: {layout: clevr, source: render, splits: {val: 9}}}}"
-# What no preset has: datasets that only downloads fill, the reader's own data, a derived model
+# What no preset has: datasets that only downloads fill, the reader's own data, a derived model,
+# traces in parts
 EXTRA = """
 models: [tiny_llava, tiny_llava_prior]
 datasets:
   spair: {layout: spair, source: download}
   hpatches: {layout: hpatches, source: download}
   mine: {layout: table, source: local, path: data/mine/questions.csv}
+  cv_bench: {layout: cv_bench, source: render, splits: {test: 9}, parts: 2}
+attention: {datasets: [cv_bench]}
 """
 OF_CONDA = ("--use-conda", "--conda-create-envs-only", "--containerize")
 ELSEWHERE = {"~/eyechart/Snakefile": "Snakefile", "/data/exam": "exam"}  # of the reader's machine

@@ -20,7 +20,7 @@ rule intervene:
     wildcard_constraints:
         model=PLAN.model_pattern("vlm"),
     conda:
-        ENVIRONMENTS.file
+        OF_MODEL
     threads: config["threads"]
     resources:
         mem_mb=RESOURCES.model_mb,

@@ -15,6 +15,7 @@ from eyechart.plan.config.check import check
 from eyechart.plan.resources import JobResources
 
 WEEK = 7 * 24 * 60
+NOWHERE = "no results"  # not those of the checkout: nothing is prepared
 
 
 def filled(datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def filled(datasets: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def minutes(config: dict[str, Any], dataset: str, name: str = "behavior_minutes") -> int:
-    sizes = JobResources(config, configuration.read_specs())
+    sizes = JobResources(config, configuration.read_specs(), NOWHERE)
     job = SimpleNamespace(model="llava_1_5_7b", dataset=dataset, scope="item")
     found = getattr(sizes, name)(job, attempt=1)
     assert isinstance(found, int)
@@ -100,9 +101,9 @@ def test_a_folder_of_images_has_as_many_as_files_and_a_missing_one_is_unknown(
     asked = {"prompt": "What is it?", "task": "what"}
     section = {"layout": "folder", "source": "local", "path": str(tmp_path), **asked}
     config = filled({"mine": section})
-    assert counts.count(config, "mine").images == 5
+    assert counts.count(config, "mine", NOWHERE).images == 5
     config["datasets"]["mine"]["path"] = str(tmp_path / "nowhere")
-    assert counts.count(config, "mine").items == counts.UNKNOWN  # refused elsewhere
+    assert counts.count(config, "mine", NOWHERE).items == counts.UNKNOWN  # refused elsewhere
 
 
 def prepare(folder: Path, items: int, images: int) -> None:

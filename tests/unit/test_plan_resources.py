@@ -14,6 +14,7 @@ from eyechart.plan import resources as sizing
 from eyechart.plan.resources import JobResources
 
 ROOT = Path(__file__).resolve().parents[2]
+NOWHERE = "no results"  # not those of the checkout: nothing is prepared
 JOB = SimpleNamespace(
     dataset="clevr", split="train", shard="000", part="000", model="tiny_llava", scope="item",
     task="color",
@@ -51,7 +52,7 @@ def sizes(
         changed[section].update(values)
     specs = dict(read_specs())
     specs["tiny_llava"] = dataclasses.replace(specs["tiny_llava"], **(spec or {}))
-    return JobResources(changed, specs)
+    return JobResources(changed, specs, NOWHERE)
 
 
 def ask(sizes: JobResources, name: str, attempt: int = 1) -> int:
@@ -230,7 +231,7 @@ def test_question_types_take_memory_and_time_where_no_region_answers(
     def asked(task: str, most: int) -> tuple[int, int]:
         job = SimpleNamespace(**{**vars(JOB), "task": task})
         config["probing"]["question_types"]["most"] = most
-        found = JobResources(config, read_specs())
+        found = JobResources(config, read_specs(), NOWHERE)
         return found.probing_mb(job, attempt=1), found.probing_minutes(job, attempt=1)
 
     config["datasets"]["clevr"] |= {"splits": {"train": 10**5}}
@@ -254,4 +255,4 @@ def test_probes_ask_for_a_gpu_where_they_are_trained_on_one(
     config: dict[str, Any], device: str, gpus: int
 ) -> None:
     config["probing"]["device"] = device
-    assert JobResources(config, read_specs()).probing_gpus(JOB) == gpus
+    assert JobResources(config, read_specs(), NOWHERE).probing_gpus(JOB) == gpus

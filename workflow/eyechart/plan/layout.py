@@ -28,8 +28,19 @@ class Size:
     tasks: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
-def _ten_each(settings: dict[str, Any], count: int) -> Size:
-    return Size(images=count, items=10 * count)
+Sizing = Callable[[dict[str, Any], int], Size]
+
+
+def each(images: int, items: int, choices: float = Size.choices) -> Sizing:
+    """Return a layout's ``size``: so many images and items per unit of ``released``."""
+
+    def size(settings: dict[str, Any], count: int) -> Size:
+        return Size(images=images * count, items=items * count, choices=choices)
+
+    return size
+
+
+_TEN_QUESTIONS = each(images=1, items=10)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ class Layout:
     region_columns: Sequence[str] = ()
     depth: bool = False
     released: Mapping[str, int] = field(default_factory=dict, hash=False)
-    size: Callable[[dict[str, Any], int], Size] = _ten_each
+    size: Sizing = _TEN_QUESTIONS
 
     @property
     def tasks(self) -> list[str]:

@@ -1,12 +1,12 @@
 """The section of a dataset in the layout ``cv_bench``, and what the layout asks of the workflow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from eyechart.data.canvas import tasks
 from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
 from eyechart.plan.config.dataset import MOST, OFFICIAL, OWN_CANVAS, WORDED, WORDING, Rendered
 from eyechart.plan.config.rendering import CanvasOverride
-from eyechart.plan.layout import Size, of_regions
+from eyechart.plan.layout import each, of_regions
 
 
 class CvBenchWording(Section):
@@ -15,15 +15,15 @@ class CvBenchWording(Section):
     depth_order: Text = setting(OFFICIAL, WORDED + "; fields `{a}`, `{b}`: the two objects")
 
 
-def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many items: an image each, and a canvas."""
-    return Size(images=2 * count, items=count, choices=2)
-
-
 class CvBench(Rendered):
     """CV-Bench: which of two objects in boxes is nearer."""
 
-    LAYOUT = of_regions("cv_bench", [tasks.DEPTH], released={"test": 600}, size=_size)
+    LAYOUT = of_regions(
+        "cv_bench",
+        [tasks.DEPTH],
+        released={"test": 600},
+        size=each(images=2, items=1, choices=2),  # an image and a canvas
+    )
 
     layout: Literal["cv_bench"] = setting(..., "`cv_bench`")
     most: Count | None = setting(None, MOST)

@@ -1,16 +1,11 @@
 """The section of a dataset in the layout ``mmvp``, and what the layout asks of the workflow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from eyechart.data.layouts.mmvp import tasks
 from eyechart.plan.config.base import setting
 from eyechart.plan.config.dataset import Rendered
-from eyechart.plan.layout import Size, published
-
-
-def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many images with a question each."""
-    return Size(images=count, items=count, choices=2)
+from eyechart.plan.layout import each, published
 
 
 class Mmvp(Rendered):
@@ -22,7 +17,7 @@ class Mmvp(Rendered):
         item_tasks=(*tasks.PATTERNS, "mmvp"),
         pairs=True,
         released={"test": 300},
-        size=_size,
+        size=each(images=1, items=1, choices=2),
     )
 
     layout: Literal["mmvp"] = setting(..., "`mmvp`")

@@ -1,12 +1,12 @@
 """The section of a dataset in the layout ``mochi``, and what the layout asks of the workflow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from eyechart.data.canvas import tasks
 from eyechart.plan.config.base import Count, Section, Text, nested, optional, setting
 from eyechart.plan.config.dataset import MOST, OWN_CANVAS, WORDING, Rendered
 from eyechart.plan.config.rendering import CanvasOverride
-from eyechart.plan.layout import Size, of_regions
+from eyechart.plan.layout import each, of_regions
 
 
 class MochiWording(Section):
@@ -15,15 +15,15 @@ class MochiWording(Section):
     odd_one_out: Text = setting("Which image shows another object?", "its question")
 
 
-def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many items: up to four images each, and a canvas."""
-    return Size(images=5 * count, items=count)
-
-
 class Mochi(Rendered):
     """MOCHI: which of three or four images shows another object."""
 
-    LAYOUT = of_regions("mochi", [tasks.ODD], released={"train": 2_019}, size=_size)
+    LAYOUT = of_regions(
+        "mochi",
+        [tasks.ODD],
+        released={"train": 2_019},
+        size=each(images=5, items=1),  # up to four images and a canvas
+    )
     RELEASED = ("train",)
 
     layout: Literal["mochi"] = setting(..., "`mochi`")

@@ -1,15 +1,10 @@
 """The section of a dataset in the layout ``nyuv2``, and what the layout asks of the workflow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from eyechart.plan.config.base import Count, PositiveShare, setting
 from eyechart.plan.config.dataset import Rendered
-from eyechart.plan.layout import Size, published
-
-
-def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many images, which nothing is asked about."""
-    return Size(images=count)
+from eyechart.plan.layout import each, published
 
 
 class Nyuv2(Rendered):
@@ -20,7 +15,7 @@ class Nyuv2(Rendered):
         prepare_keys=("most",),
         depth=True,
         released={"train": 795, "test": 654},
-        size=_size,
+        size=each(images=1, items=0),
     )
     RELEASED = ("train", "test")
 

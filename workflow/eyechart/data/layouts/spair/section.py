@@ -1,22 +1,17 @@
 """The section of a dataset in the layout ``spair``, and what the layout asks of the workflow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from eyechart.data.canvas import tasks
 from eyechart.plan.config.base import Section, Text, nested, setting
 from eyechart.plan.config.dataset import WORDING, Points
-from eyechart.plan.layout import Size, of_regions
+from eyechart.plan.layout import each, of_regions
 
 
 class SpairWording(Section):
     """The question of SPair-71k, which publishes none."""
 
     semantic_correspondence: Text = setting("Which point corresponds to REF?", "its question")
-
-
-def _size(settings: dict[str, Any], count: int) -> Size:
-    """Return the size of so many pairs of images: two each, and a canvas."""
-    return Size(images=3 * count, items=count)
 
 
 class Spair(Points):
@@ -28,7 +23,7 @@ class Spair(Points):
         "apart",
         rendered=False,
         released={"trn": 53_340, "val": 5_384, "test": 12_234},
-        size=_size,
+        size=each(images=3, items=1),  # two images and a canvas
     )
 
     layout: Literal["spair"] = setting(..., "`spair`")

@@ -39,11 +39,11 @@ def plan(tmp_path, monkeypatch) -> WorkflowPlan:
 
 
 def test_the_check_says_what_the_run_finds(plan: WorkflowPlan) -> None:
-    told = {line[1]: line[2:] for line in check_data.task_rows(plan, "mine")}
     section: dict[str, Any] = plan.config["datasets"]["mine"]
+    checked, shown = check_data.rows_of("mine", section, 7)
+    told = {line[1]: line[2:] for line in check_data.task_rows(plan, "mine", checked, shown)}
     take(TABLE, columns=LABELS)
     items, images = prepare(test_share=section["test_share"])
-    checked, shown = check_data.rows_of("mine", section, 7)
     columns = ["item_id", "group", "group_split", "type", "answer"]
     as_checked = pl.DataFrame(checked).select(columns).sort("item_id")
     assert as_checked.rows() == items.select(columns).sort("item_id").rows()
@@ -60,13 +60,15 @@ def test_the_check_says_what_the_run_finds(plan: WorkflowPlan) -> None:
     assert told["sky"][4:] == ["tiny_llava, tiny_clip", "hail (4)"]
     assert told["two"][4:] == ["none", plan.own.unprobed["mine"]["two"]]
     assert told["open"][4] == "none"
-    assert "3 of its 64 items have several images" in check_data.answers(plan)
+    assert "3 of its 64 items have several images" in check_data.answers(
+        plan, {"mine": (checked, shown)}
+    )
 
 
 def test_a_mistake_in_the_files_is_found(plan: WorkflowPlan) -> None:
     Path("mine/p7.png").unlink()
     with pytest.raises(UserError, match=r"line 9: image 'p7.png' is missing in mine"):
-        list(check_data.task_rows(plan, "mine"))
+        check_data.rows_of("mine", plan.config["datasets"]["mine"], 7)
 
 
 def test_the_check_imports_no_model_and_no_torch() -> None:

@@ -6,8 +6,8 @@ PLANNED = {
     "settings": configuration.as_is(
         canonical(
             {
-                "configfiles": list(map(str, workflow.overwrite_configfiles)),
-                "config": workflow.config_settings.overwrite_config,
+                "configfiles": list(map(str, FILES)),
+                "config": dict(workflow.config_settings.config),
             }
         )
     ),

@@ -11,7 +11,7 @@ them. ``snakemake check_data`` calls this with the configuration that it was giv
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,9 @@ from eyechart.data.own.import_local import Located
 from eyechart.data.own.readable import complete
 from eyechart.data.own.sources import open_source, read_entries
 from eyechart.plan.config.check import check
-from eyechart.plan.config.mistakes import read
-from eyechart.plan.configuration import read_specs, tasks_for
+from eyechart.plan.configuration import of_run, read_specs, tasks_for
 from eyechart.plan.registry import layout_of
-from eyechart.plan.resource_table import Asked, jobs
+from eyechart.plan.resource_table import Asked, given, jobs
 from eyechart.plan.sizes import Sizes
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.statistics.splits import Usable, usable
@@ -87,10 +86,11 @@ def judged(rows: list[Row], label: str, split: str, folds: int) -> tuple[Usable,
     return usable(values, groups, train, folds), train
 
 
-def task_rows(plan: WorkflowPlan, dataset: str) -> Iterator[list[str]]:
+def task_rows(
+    plan: WorkflowPlan, dataset: str, items: list[Row], images: list[Row]
+) -> Iterator[list[str]]:
     """Yield a line per task of an own dataset: what is in it, and where it is probed or why not."""
     config, section = plan.config, plan.config["datasets"][dataset]
-    items, images = rows_of(dataset, section, plan.config["seed"])
     tasks = list(dict.fromkeys(item["task"] for item in items))
     labels = list(section.get("columns", {}).get("labels", {}))
     known = plan.own.unprobed.get(dataset, {})
@@ -122,38 +122,39 @@ def table(lines: Iterable[list[str]]) -> str:
 
 def expected(plan: WorkflowPlan, asked: list[Asked]) -> str:
     """Return in a sentence how many jobs there are, and what time and disk they take, about."""
-    sizes = Sizes(plan.config, plan.specs)
+    sizes = Sizes(plan.config, plan.specs, of_run(plan.config["run"])["results"])
     seconds, stored = float(JOB_S * len(asked)), 0.0
-    answered = set(plan.behavior.runs())
-    extracted = {(m, d) for m, d in plan.probing_runs()}
-    conditions = len(plan.config["behavior"]["conditions"])
-    value = 4 if plan.config["extraction"]["dtype"] == "float32" else 2  # bytes
+    answered, extracted = set(plan.behavior.runs()), set(plan.probing_runs())
     for model, dataset in answered | extracted:
         size, gpus = sizes.size(dataset), sizes.gpus_needed(model)
-        passes = conditions * sizes.asked(dataset) * ((model, dataset) in answered)
-        vlm = plan.specs[model].kind == "vlm"
+        kind, passes = plan.specs[model].kind, 0.0
+        if (model, dataset) in answered:
+            passes += len(plan.behavior.conditions(kind)) * sizes.asked(dataset)
         if (model, dataset) in extracted:
-            rows = size.items + size.images if vlm else size.images
+            rows = size.images + (size.items if kind == "vlm" else 0)
             passes += rows
-            stored += rows * sizes.columns(model) * sizes.width(model) * value
+            stored += sizes.stored_mb(model, rows)
         seconds += passes * sizes.forward_seconds(model, gpus) + sizes.loading_seconds(model)
     cores = os.cpu_count() or 1
     minutes = math.ceil(seconds / 60)
     return (
         f"{len(asked):,} jobs; about {minutes:,} minutes of one job at a time (this machine has "
-        f"{cores} cores), and {max(1, math.ceil(stored / 1e6)):,} MB of activations."
+        f"{cores} cores), and {max(1, math.ceil(stored)):,} MB of activations."
     )
 
 
-def answers(plan: WorkflowPlan) -> str:
-    """Return in sentences which models answer which datasets, and what encoders are not asked."""
+def answers(plan: WorkflowPlan, own: Mapping[str, tuple[list[Row], list[Row]]]) -> str:
+    """Return in sentences which models answer which datasets, and what encoders are not asked.
+
+    ``own`` holds the items and images of the user's own datasets.
+    """
     told = []
     for dataset in plan.behavior.datasets:
         models = [m for m, d in plan.behavior.runs() if d == dataset]
         told.append(f"{dataset} is answered by {', '.join(models) or 'no model'}.")
         encoders = [m for m in models if plan.specs[m].kind == "encoder"]
-        if layout_of(plan.config, dataset).own_tasks and encoders:
-            items, _ = rows_of(dataset, plan.config["datasets"][dataset], plan.config["seed"])
+        if dataset in own and encoders:
+            items, _ = own[dataset]
             several = sum(len(item["images"]) > 1 for item in items)
             if several:
                 told.append(
@@ -166,26 +167,16 @@ def answers(plan: WorkflowPlan) -> str:
 @command
 def main(*, settings: Json, snakefile: Path) -> None:
     """Print the table of tasks, who answers, and what the jobs take."""
-    files = settings["configfiles"]
-    merged: Row = {}
-    for file in files:
-        merged = _merged(merged, read(file))
-    config = check(_merged(merged, settings["config"]), files)
-    plan = WorkflowPlan(config, read_specs())
+    config = check(given(settings).overwrite_config, settings["configfiles"])
+    plan = WorkflowPlan(config, read_specs(config["checkpoints"]))
     plan.check()
-    own = [d for d in config["datasets"] if layout_of(config, d).own_tasks]
-    print(table(line for dataset in own for line in task_rows(plan, dataset)))
-    print(f"\n{answers(plan)}\n{expected(plan, jobs(settings, snakefile))}")
-
-
-def _merged(first: Row, second: Row) -> Row:
-    """Return nested settings of which the second win, as Snakemake merges config files."""
-    both = {k: _merged(first[k], v) for k, v in second.items() if _nested(first.get(k), v)}
-    return {**first, **second, **both}
-
-
-def _nested(first: Any, second: Any) -> bool:
-    return isinstance(first, dict) and isinstance(second, dict)
+    own = {
+        dataset: rows_of(dataset, section, config["seed"])
+        for dataset, section in config["datasets"].items()
+        if layout_of(config, dataset).own_tasks
+    }
+    print(table(line for dataset, held in own.items() for line in task_rows(plan, dataset, *held)))
+    print(f"\n{answers(plan, own)}\n{expected(plan, jobs(settings, snakefile))}")
 
 
 if __name__ == "__main__":

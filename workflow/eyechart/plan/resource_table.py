@@ -37,14 +37,18 @@ class Asked:
     local: bool
 
 
+def given(settings: dict[str, Any]) -> ConfigSettings:
+    """Return the configuration that Snakemake was given: its files and ``--config``, merged."""
+    files = [Path(file) for file in settings["configfiles"]]
+    return ConfigSettings(configfiles=files, config=settings["config"])
+
+
 def jobs(settings: dict[str, Any], snakefile: Path) -> list[Asked]:
     """Return what every job asks for that a run of the default target would start.
 
     Raise a UserError if the run cannot be planned.
     """
-    config = ConfigSettings(
-        configfiles=[Path(file) for file in settings["configfiles"]], config=settings["config"]
-    )
+    config = given(settings)
     logging.disable(logging.ERROR)  # of what a dry run says
     with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
         workflow = api.workflow(

@@ -197,10 +197,8 @@ class JobResources(Sizes):
 
     def manifest_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of hashing all parts of one scope."""
-        value = 4 if self.config["extraction"]["dtype"] == "float32" else 2  # bytes
-        stored = self.scope_rows(wildcards) * self.columns(wildcards.model)
-        megabytes = stored * self.width(wildcards.model) * value / 1e6
-        return _minutes(megabytes / READ_MB_S, attempt)
+        stored = self.stored_mb(wildcards.model, self.scope_rows(wildcards))
+        return _minutes(stored / READ_MB_S, attempt)
 
     # Mining
 

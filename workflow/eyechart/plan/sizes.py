@@ -116,6 +116,11 @@ class Sizes:
         """Return the most columns of activations: all blocks, connector and norm, all spans."""
         return (self.blocks(model) + 2) * len(self.config["extraction"]["spans"])
 
+    def stored_mb(self, model: str, rows: float) -> float:
+        """Return the size of so many rows of activations."""
+        value = 4 if self.config["extraction"]["dtype"] == "float32" else 2  # bytes
+        return rows * self.columns(model) * self.width(model) * value / 1e6
+
     def weights_mb(self, model: str) -> float:
         """Return the size of a model's weights."""
         return self.parameters(model) * self._value_bytes(model) / 1e6

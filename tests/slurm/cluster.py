@@ -3,11 +3,12 @@
 import re
 import subprocess
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from project import ROOT, Project
+from stopping_steps import hold, release, wait_until
 
 PROFILES = ["--profile", "profiles/slurm", "--profile", str(ROOT / "tests/slurm/profile")]
 _FIELD = re.compile(r"(\S+?)=(\S*)")
@@ -79,6 +80,25 @@ def start(project: Project, log: IO[str], *arguments: str) -> subprocess.Popen[s
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def finish_with_one_cancelled(
+    project: Project, rule: str, at: Callable[..., Any], *targets: str
+) -> tuple[list[Job], str]:
+    """Run to the end, one of a rule's jobs cancelled; return all jobs, and its number.
+
+    No job of the rule ends before that: each waits where it first calls ``at``.
+    """
+    log, before = project.path("run.log"), {job["JobId"] for job in jobs()}
+    reached = hold(project.path("workflow"), at)
+    with open(log, "w") as file:
+        run = start(project, file, *targets)
+        wait_until(reached.exists, run)
+        cancelled = cancel_one(rule, run, known=before)
+        release(project.path("workflow"))
+        status = run.wait(timeout=900)
+    assert status == 0, log.read_text() + logs(project)
+    return [job for job in jobs() if job["JobId"] not in before], cancelled
 
 
 def memory_mb(job: Job) -> int:

@@ -6,12 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import cluster
 import pytest
 import yaml
-from cluster import Job, memory_mb, minutes, of_rule, seconds
+from cluster import Job, finish_with_one_cancelled, memory_mb, minutes, of_rule, seconds
 from project import Project
-from stopping_steps import hold, release, wait_until
 
 from eyechart.extraction.shards import Shard
 from eyechart.plan import configuration
@@ -28,10 +26,9 @@ ROOTS = ("data/raw", "data/models", "results/datasets", "results/models", "resul
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its project, Snakemake's output, all jobs, the one that was cancelled."""
+    """A finished run: its project, all jobs, the one that was cancelled."""
 
     project: Project
-    output: str
     jobs: list[Job]
     cancelled: str
 
@@ -40,17 +37,7 @@ class Run:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The extraction through Slurm, with the first part that is seen running cancelled."""
     project = Project.create(tmp_path_factory.mktemp("slurm") / "project")
-    log, before = project.path("run.log"), {job["JobId"] for job in cluster.jobs()}
-    reached = hold(project.path("workflow"), Shard.add)  # so that no part ends before that
-    with open(log, "w") as file:
-        started = cluster.start(project, file, *TARGETS)
-        wait_until(reached.exists, started)
-        cancelled = cluster.cancel_one("extract_vlm", started, known=before)
-        release(project.path("workflow"))
-        status = started.wait(timeout=900)
-    assert status == 0, log.read_text() + cluster.logs(project)
-    jobs = [job for job in cluster.jobs() if job["JobId"] not in before]
-    return Run(project, log.read_text(), jobs, cancelled)
+    return Run(project, *finish_with_one_cancelled(project, "extract_vlm", Shard.add, *TARGETS))
 
 
 def test_results_are_those_of_a_run_on_this_machine(run: Run, tmp_path: Path) -> None:

@@ -38,7 +38,20 @@ SMALL: dict[str, Any] = {
     "extraction": {"addresses": ["vision.*", "lm.*"], "batch_size": 64},
     "probing": {"folds": 3, "seeds": 2, "bootstrap": 100, "probes": {"mlp": {"hidden": 128}}},
 }
+SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of these tests
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+
+
+def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a folder to the end; its output holds its errors, too."""
+    return subprocess.run(
+        [*SNAKEMAKE, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 class Project:
@@ -87,20 +100,16 @@ class Project:
         self.path(name).write_text(text.replace(old, new))
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command line of a run, with the Python of these tests and the small config."""
-        run = [sys.executable, "-m", "snakemake", "--cores", "2"]
-        return [*run, *arguments, "--configfile", "small.yaml"]
+        """Return the command line of a run with the small config."""
+        return [*SNAKEMAKE, *self.words(*arguments)]
+
+    def words(self, *arguments: str) -> list[str]:
+        """Return its words after Snakemake's name."""
+        return ["--cores", "2", *arguments, "--configfile", "small.yaml"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run to the end."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        return snakemake(self.folder, *self.words(*arguments))
 
     def finish(self, *arguments: str) -> str:
         """Run to the end and insist on success; give the output."""

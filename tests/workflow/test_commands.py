@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from documented_commands import ROOT, Command, in_docstrings, in_texts
-from project import Project
+from project import Project, snakemake
 
 from eyechart.plan import paths
 
@@ -71,20 +71,8 @@ def test_a_documented_run_can_be_planned(command: Command, project: Project) -> 
         if not (ROOT / name).exists():
             own = command.config or OWN
             project.path(name).write_text(own.replace("<40 hex digits>", "c0ffee" + "0" * 34))
-    done = plan(project, words)
+    done = snakemake(project.folder, *words)
     assert done.returncode == 0, done.stdout
-
-
-def plan(project: Project, words: list[str]) -> subprocess.CompletedProcess[str]:
-    """Plan a run with the words of a command line."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", *words],
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """The workflow elsewhere: another folder, another workflow, a run with a name, a container."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from project import Project
+from project import Project, snakemake
 from test_environments import conda  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.workflow
@@ -59,19 +57,8 @@ def elsewhere(tmp_path: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-
-
 def finish(folder: Path, *words: str) -> str:
-    done = snakemake(folder, *words)
+    done = snakemake(folder, "--cores", "2", *words)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

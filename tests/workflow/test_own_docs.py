@@ -2,13 +2,11 @@
 
 import re
 import shlex
-import subprocess
-import sys
 
 import polars as pl
 import pytest
 from mmvp_fixture import draw
-from project import ROOT, Project
+from project import ROOT, Project, snakemake
 
 pytestmark = pytest.mark.workflow
 PAGE = (ROOT / "docs/own_data.md").read_text(encoding="utf-8")
@@ -27,14 +25,7 @@ def type_in(project: Project, line: str) -> str:
     """Run a command of the page as it stands, with the Python of these tests."""
     program, *words = shlex.split(line)
     assert program == "snakemake"
-    done = subprocess.run(
-        [sys.executable, "-m", program, *words],
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = snakemake(project.folder, *words)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -3,29 +3,19 @@
 import json
 import re
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from project import ROOT, Project
+from project import ROOT, Project, snakemake
 
 pytestmark = pytest.mark.workflow
 
 
 def planned(project: Project, preset: str, *arguments: str) -> str:
     """Return the plan of a preset, without its jobs one by one."""
-    command = [sys.executable, "-m", "snakemake", "-n", "-q", "rules", "--configfile", preset]
-    command += arguments
-    done = subprocess.run(
-        command,
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    words = ["-n", "-q", "rules", "--configfile", preset, *arguments]
+    done = snakemake(project.folder, *words)
     assert done.returncode == 0, done.stdout
     return done.stdout
 

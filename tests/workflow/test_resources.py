@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project import ROOT, Project
+from project import ROOT, Project, snakemake
 
 from eyechart.plan.resource_table import Asked, table
 from eyechart.plan.resources import GROWTH
@@ -88,17 +88,18 @@ def test_the_docs_show_the_table_of_the_paper_preset(asked: Any) -> None:
 
 
 def test_the_command_prints_the_table_and_runs_nothing(asked: Any, project: Project) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "plan_resources", "--configfile",
-         "config/presets/mmvp.yaml"],
-        cwd=project.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout[done.stdout.index("| rule |") :].strip()
-    assert printed == table(asked("mmvp.yaml"))
+    preset = "config/presets/mmvp.yaml"
+    done = snakemake(project.folder, "plan_resources", "--configfile", preset)
+    assert done.returncode == 0, done.stdout
+    printed = table(asked("mmvp.yaml"))
+    assert printed in done.stdout
     hours = re.search(r"they ask for ([\d,]+) GPU hours", printed)
     assert hours and 1 <= int(hours[1]) <= 12
+    assert not Path(project.path("results")).exists()
+
+
+def test_data_are_checked_of_the_default_configuration_too(project: Project) -> None:
+    done = snakemake(project.folder, "check_data", "--cores", "1")
+    assert done.returncode == 0, done.stdout
+    assert "clevr is answered by tiny_clip, tiny_llava" in done.stdout
     assert not Path(project.path("results")).exists()

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import cluster
 import pytest
-from cluster import Job, memory_mb, minutes, of_rule
+from cluster import Job, finish_with_one_cancelled, memory_mb, minutes, of_rule
 from project import Project
-from stopping_steps import hold, release, wait_until
 
 from eyechart.behavior.conditions import StimulusBuilder
 
@@ -45,16 +43,9 @@ def configured(folder: Path) -> Project:
 def test_a_part_that_is_cancelled_is_answered_again_alone(tmp_path: Path) -> None:
     """And what is joined and read out is what a run on this machine makes."""
     project = configured(tmp_path / "slurm/project")
-    log, before = project.path("run.log"), {job["JobId"] for job in cluster.jobs()}
-    reached = hold(project.path("workflow"), StimulusBuilder.stimuli)
-    with open(log, "w") as file:
-        started = cluster.start(project, file, *TARGETS)
-        wait_until(reached.exists, started)
-        cancelled = cluster.cancel_one("answer_vlm_part", started, known=before)
-        release(project.path("workflow"))
-        status = started.wait(timeout=900)
-    assert status == 0, log.read_text() + cluster.logs(project)
-    jobs = [job for job in cluster.jobs() if job["JobId"] not in before]
+    jobs, cancelled = finish_with_one_cancelled(
+        project, "answer_vlm_part", StimulusBuilder.stimuli, *TARGETS
+    )
     check_answers(of_rule(jobs, "answer_vlm_part"), cancelled)
     assert [job["JobState"] for job in of_rule(jobs, "join_answers_vlm")] == ["COMPLETED"]
     assert [job["JobState"] for job in of_rule(jobs, "read_out")] == ["COMPLETED"]

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import questions
-from eyechart.plan.configuration import Config, canonical, check_known, examines, part_names
+from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.configuration import Config, canonical, part_names
 from eyechart.plan.registry import layout_of
 
 
@@ -21,14 +20,7 @@ class AttentionPlan:
 
     def check(self) -> None:
         """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
-        known = self.config["datasets"]
-        for dataset in self.datasets:
-            check_known("attention.datasets", "dataset", dataset, known)
-            if layout_of(self.config, dataset).form != "question":
-                raise UserError(
-                    f"attention.datasets: {dataset!r} holds statements for encoders, expected "
-                    "questions for a language model"
-                )
+        check_asked(self.config, "attention.datasets", self.datasets)
 
     @property
     def datasets(self) -> list[str]:
@@ -37,8 +29,7 @@ class AttentionPlan:
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every traced (model, dataset); only models with a language model are traced."""
-        models = [m for m in self.config["models"] if self.specs[m].kind == "vlm"]
-        return ((m, d) for d in self.datasets for m in models if examines(self.config, m, d))
+        return vlm_runs(self.config, self.specs, self.datasets)
 
     def settings(self, wildcards: Any) -> str:
         """Return which items are traced and their prompts, which are those of ``behavior``."""

@@ -238,5 +238,24 @@ def questions(config: Config, dataset: str) -> dict[str, Any]:
     return found | {"scoring": found["scoring"] or lettered, "items": found["items"] or items}
 
 
+def check_asked(config: Config, where: str, datasets: Iterable[str]) -> None:
+    """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
+    for dataset in datasets:
+        check_known(where, "dataset", dataset, config["datasets"])
+        if layout_of(config, dataset).form != "question":
+            raise UserError(
+                f"{where}: {dataset!r} holds statements for encoders, expected questions for a "
+                "language model"
+            )
+
+
+def vlm_runs(
+    config: Config, specs: dict[str, Spec], datasets: Iterable[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield every (model, dataset) of models with a language model."""
+    models = [model for model in config["models"] if specs[model].kind == "vlm"]
+    return ((m, d) for d in datasets for m in models if examines(config, m, d))
+
+
 def _of(pattern: paths.Pattern, runs: Iterable[tuple[str, str]]) -> list[str]:
     return [pattern.rule(model=model, dataset=dataset) for model, dataset in runs]

@@ -9,8 +9,8 @@ from eyechart.core.fingerprint import fingerprint
 from eyechart.interventions.registry import EDITS, modules
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import questions
-from eyechart.plan.configuration import Config, canonical, check_known, examines
+from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.configuration import Config, canonical
 from eyechart.plan.registry import layout_of
 
 SHARED = ("edits", "items", "training", "addresses", "batch_size")
@@ -25,21 +25,15 @@ class InterventionsPlan:
 
     def check(self) -> None:
         """Raise a UserError for an unknown dataset or edit, or items that cannot be edited."""
-        section, known = self.config["interventions"], self.config["datasets"]
-        modules(section["edits"])
+        modules(self.config["interventions"]["edits"])
+        check_asked(self.config, "interventions.datasets", self.datasets)
         for dataset in self.datasets:
-            check_known("interventions.datasets", "dataset", dataset, known)
-            if layout_of(self.config, dataset).form != "question":
-                raise UserError(
-                    f"interventions.datasets: {dataset!r} holds statements for encoders, expected "
-                    "questions for a language model"
-                )
             if questions(self.config, dataset)["scoring"] == "pmi":
                 raise UserError(
                     f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter "
                     "where interventions are made"
                 )
-            if not 0 < (share := known[dataset]["test_share"]) < 1:
+            if not 0 < (share := self.config["datasets"][dataset]["test_share"]) < 1:
                 raise UserError(
                     f"datasets.{dataset}.test_share is {share}, expected more than 0 and less than "
                     "1 where interventions are made: erasers are fitted on other groups"
@@ -52,8 +46,7 @@ class InterventionsPlan:
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (model, dataset); only models with a language model are changed."""
-        models = [m for m in self.config["models"] if self.specs[m].kind == "vlm"]
-        return ((m, d) for d in self.datasets for m in models if examines(self.config, m, d))
+        return vlm_runs(self.config, self.specs, self.datasets)
 
     def settings(self, wildcards: Any) -> str:
         """Return what is done, and the prompts, which are those of ``behavior``."""

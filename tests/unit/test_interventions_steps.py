@@ -13,8 +13,8 @@ from eyechart.interventions import measure_effects, registry
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import Write
 from eyechart.interventions.edit import Edit
-from eyechart.tables.attention import read_noted
 from eyechart.tables.interventions import EDITS, EFFECTS
+from eyechart.tables.notes import read_noted
 
 
 @pytest.fixture(scope="module")

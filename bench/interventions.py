@@ -32,6 +32,7 @@ from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, defaults
 
 CHOICES = ["a", "b", "c"]  # of one token each
+WAYS = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}  # shares prefixes; batch
 Edit = Callable[[Batch, str], Scores]
 
 
@@ -77,6 +78,28 @@ def measure(
     return time.process_time() - started, np.concatenate(found, axis=1)
 
 
+def compared(
+    readers: dict[str, Reader],
+    asked: Sequence[AskedItem],
+    edit: Edit,
+    addresses: Sequence[str],
+    rounds: int,
+) -> str:
+    """Return the answers per second of each way, as cells; all ways must give the same."""
+    spent: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        said = {}
+        for way, (_, size) in WAYS.items():
+            seconds, said[way] = measure(readers[way], asked, size, edit, addresses)
+            spent[way].append(seconds)
+        for way in ("whole", "shared"):
+            np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
+    answers = len(asked) * len(addresses)
+    speed = {way: answers / statistics.median(own) for way, own in spent.items()}
+    cells = " | ".join(f"{speed[way]:.0f}" for way in WAYS)
+    return f"{cells} | {speed['shared'] / speed['alone']:.1f}"
+
+
 def main() -> None:
     """Print a row per edit."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -95,29 +118,17 @@ def main() -> None:
         asked = ask(adapter, folder, args.pictures, args.questions)
         paths = {path.stem: str(path) for path in folder.glob("*.png")}
         style = PromptStyle("{question}", "text", 1)
-        ways = {"alone": (False, 1), "whole": (False, 64), "shared": (True, 64)}
         readers = {
-            w: Reader(adapter, shares, style, "mean", paths) for w, (shares, _) in ways.items()
+            way: Reader(adapter, shares, style, "mean", paths) for way, (shares, _) in WAYS.items()
         }
         for reader in readers.values():
             reader.encode(sorted(paths))
         addresses = [a for a in adapter.addresses() if a.startswith("lm.") and a != "lm.norm"]
-        answers = len(asked) * len(addresses)
-        print(
-            "| edit | alone, answers/s | whole | shared | shared / alone |\n|---|---|---|---|---|"
-        )
+        print("| edit | alone, answers/s | whole | shared | shared / alone |")
+        print("|---|---|---|---|---|")
         for named, edit in EDITS.items():
-            taken_by: dict[str, list[float]] = {way: [] for way in ways}
-            for _ in range(args.rounds):
-                said = {}
-                for way, (_, size) in ways.items():
-                    spent, said[way] = measure(readers[way], asked, size, edit, addresses)
-                    taken_by[way].append(spent)
-                for way in ("whole", "shared"):
-                    np.testing.assert_allclose(said[way], said["alone"], rtol=0, atol=1e-4)
-            speed = {way: answers / statistics.median(own) for way, own in taken_by.items()}
-            cells = " | ".join(f"{speed[way]:.0f}" for way in ways)
-            print(f"| {named} | {cells} | {speed['shared'] / speed['alone']:.1f} |", flush=True)
+            cells = compared(readers, asked, edit, addresses, args.rounds)
+            print(f"| {named} | {cells} |", flush=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"\n{len(asked)} items at {len(addresses)} addresses; memory at most {peak:.0f} MB")
 

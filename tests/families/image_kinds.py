@@ -1,4 +1,4 @@
-"""Small pictures in every kind of file that is read."""
+"""Small images in every kind of file that is read."""
 
 from pathlib import Path
 

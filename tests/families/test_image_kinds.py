@@ -23,11 +23,14 @@ def name(request):
     return request.param
 
 
+def processor_of(adapter):
+    return getattr(adapter.processor, "image_processor", adapter.processor)
+
+
 def own_pixels(adapter, image):
     """Return what the family's own processor makes of an image, or of a path."""
-    own = getattr(adapter.processor, "image_processor", adapter.processor)
     shown = [[image]] if adapter.spec.family == "mllama" else [image]
-    return own(images=shown, return_tensors="pt")[adapter.PIXELS]
+    return processor_of(adapter)(images=shown, return_tensors="pt")[adapter.PIXELS]
 
 
 def our_pixels(adapter, path):
@@ -41,14 +44,13 @@ def difference(ours, own):
 
 def test_every_kind_reaches_the_model_as_its_own_processor_reads_it(loaded, name, files):
     adapter = loaded(name)
-    own = getattr(adapter.processor, "image_processor", adapter.processor)
-    assert bool(getattr(own, "do_convert_rgb", None)) != (name in UNCONVERTED)
+    assert bool(getattr(processor_of(adapter), "do_convert_rgb", None)) != (name in UNCONVERTED)
     seen = set()
     for kind in SAME:
         with Image.open(files[kind]) as image:
-            shown = image.convert("RGB") if name in UNCONVERTED else image
             if name in UNCONVERTED and image.has_transparency_data:
                 continue  # see below
+            shown = image.convert("RGB") if name in UNCONVERTED else image
             own = own_pixels(adapter, shown)
         ours = our_pixels(adapter, files[kind])
         assert difference(ours, own) <= 1e-6, kind

@@ -11,7 +11,8 @@ from eyechart.attention import summarise
 from eyechart.core.errors import UserError
 from eyechart.statistics.bootstrap import GroupBootstrap
 from eyechart.statistics.testing import sign_test
-from eyechart.tables.attention import ATTENTION, LENS, SUMMARY, read_noted, write_noted
+from eyechart.tables.attention import ATTENTION, LENS, SUMMARY
+from eyechart.tables.notes import read_noted, write_noted
 
 HEADS, BLOCKS, AREA, MASS = 2, 3, 0.1, 0.5
 

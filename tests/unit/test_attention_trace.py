@@ -20,15 +20,8 @@ from eyechart.attention.trace import Tracer, deciding
 from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
-from eyechart.tables.attention import (
-    ATTENTION,
-    LENS,
-    MAPS,
-    WORDS,
-    count_notes,
-    join_notes,
-    read_noted,
-)
+from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
+from eyechart.tables.notes import count_notes, join_notes, read_noted
 
 ITEM = {
     "item_id": "i",

@@ -4,6 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from eyechart.core.address import OTHER_OBJECT, REFERENT
+from eyechart.interventions.asked import DONOR, OWN, AskedItem
+from eyechart.interventions.edit import Edit
 from eyechart.interventions.erasers import Sample, permuted
 from eyechart.interventions.measure_effects import effects
 from eyechart.tables.interventions import DENOISE, NONE, SWAP
@@ -133,3 +136,15 @@ def test_permuted_labels_are_those_of_other_items_and_one_per_item():
     by_item = found.reshape(ITEMS, 3)
     assert (by_item == by_item[:, :1]).all()
     assert sorted(by_item[:50, 0]) == sorted(labels.reshape(ITEMS, 3)[:50, 0])
+
+
+@pytest.mark.parametrize(
+    ("regions", "applies"),
+    [((REFERENT, OTHER_OBJECT), True), ((REFERENT,), False), ((OTHER_OBJECT,), False)],
+)
+def test_an_edit_of_a_region_with_a_control_takes_items_with_tokens_of_both(regions, applies):
+    asked = AskedItem({}, {}, {}, {OWN: dict.fromkeys(regions)})
+    edit = Edit("ablate", None, target=REFERENT, region=OTHER_OBJECT)
+    assert edit.applies(asked) == applies
+    assert Edit("ablate", None, target="image").applies(asked)
+    assert not Edit("patch", None, target="image", donor=DONOR).applies(asked)

@@ -1,6 +1,7 @@
 """The step on a model that reads a concept in its first block: what each edit must show."""
 
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import interventions_fixture as fixture
@@ -9,10 +10,11 @@ import pytest
 
 from eyechart.core.errors import UserError
 from eyechart.interventions import measure_effects, registry
+from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import Write
 from eyechart.interventions.edit import Edit
-from eyechart.tables.attention import read_noted
 from eyechart.tables.interventions import EDITS, EFFECTS
+from eyechart.tables.notes import read_noted
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +145,7 @@ def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, da
     def edits(setup):
         for address in setup.addresses("image"):
             write = Write(address, "image", lambda hidden, states: -hidden)
-            yield Edit("negate", lambda batch, w=write: batch.answers("own", [w]), address, address)
+            yield Edit("negate", partial(Batch.answers, changes=[write]), address)
 
     fixture.by_hand(monkeypatch)
     monkeypatch.setitem(registry.EDITS, "negate", "negate")

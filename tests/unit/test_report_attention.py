@@ -20,8 +20,9 @@ from eyechart.report.sections.attention.load import common, read_examples, read_
 from eyechart.report.sections.attention.overlays import colors, laid_over, relative, sheet, spread
 from eyechart.report.sections.attention.page import context
 from eyechart.report.templates import render_section
-from eyechart.tables.attention import LENS, MAPS, SUMMARY, WORDS, write_noted
+from eyechart.tables.attention import LENS, MAPS, SUMMARY, WORDS
 from eyechart.tables.items import IMAGES, ITEMS
+from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import box, point, write_regions
 

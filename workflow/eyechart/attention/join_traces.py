@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from eyechart.core.step import command
-from eyechart.tables.attention import join_notes, notes_of, write_noted
+from eyechart.tables.notes import join_notes, notes_of, write_noted
 from eyechart.tables.parquet import read_table
 
 

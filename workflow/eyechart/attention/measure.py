@@ -19,7 +19,8 @@ from eyechart.data.open_image import open_image
 from eyechart.inference.chosen_items import Item
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
-from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS, count_notes
+from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
+from eyechart.tables.notes import count_notes
 from eyechart.tables.token_boxes import coverage
 
 logger = logging.getLogger(__name__)

@@ -27,15 +27,8 @@ from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
 from eyechart.statistics.bootstrap import GroupBootstrap, Means
 from eyechart.statistics.testing import benjamini_hochberg, sign_test
-from eyechart.tables.attention import (
-    ANSWER,
-    ATTENTION,
-    LENS,
-    SUMMARY,
-    WHOLE,
-    read_noted,
-    write_noted,
-)
+from eyechart.tables.attention import ANSWER, ATTENTION, LENS, SUMMARY, WHOLE
+from eyechart.tables.notes import read_noted, write_noted
 
 Rows = list[dict[str, Any]]
 

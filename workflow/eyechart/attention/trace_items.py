@@ -39,7 +39,7 @@ from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags, LoadOptions
 from eyechart.models.spec import Spec, read_spec
 from eyechart.models.usable import UnusableError
-from eyechart.tables.attention import write_noted
+from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import read_table
 
 logger = logging.getLogger(__name__)

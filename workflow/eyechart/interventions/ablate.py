@@ -1,21 +1,20 @@
 """Ablate: image tokens become the mean image token before the language model reads them.
 
-The mean is that of the training items' images. The control of the referent's tokens are those of
-another object; that of all image tokens is the unedited answer.
+The mean is that of the training items' images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from eyechart.core.address import CONNECTOR, OTHER_OBJECT, REFERENT
-from eyechart.interventions.asked import OWN
-from eyechart.interventions.batch import Batch, Scores
+from eyechart.core.address import CONNECTOR
+from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import Write
-from eyechart.interventions.edit import Edit, Setup
+from eyechart.interventions.edit import Edit, Setup, region_controls
 
 
 def edits(setup: Setup) -> Iterator[Edit]:
@@ -24,25 +23,19 @@ def edits(setup: Setup) -> Iterator[Edit]:
         setup.note("ablate: no image tokens at the connector, if interventions.addresses names it")
         return
     mean = torch.from_numpy(setup.samples[CONNECTOR].mean)
-    for span in setup.options["ablate"]["tokens"]:
-        for control in ("", *([OTHER_OBJECT] if span == REFERENT else [])):
-            yield Edit(
-                "ablate",
-                ablating(control or span, mean),
-                *(CONNECTOR, CONNECTOR),
-                target=span,
-                control=control,
-                region=OTHER_OBJECT if span == REFERENT else "",
-            )
 
-
-def ablating(span: str, mean: Tensor) -> Callable[[Batch], Scores]:
-    """Return the function that answers a batch with the mean in place of a span's tokens."""
-
-    def replaced(hidden: Tensor, _: object) -> Tensor:
+    def ablated(hidden: Tensor, _: object) -> Tensor:
         return mean.to(hidden).expand_as(hidden)
 
-    def answer(batch: Batch) -> Scores:
-        return batch.answers(OWN, [Write(CONNECTOR, span, replaced)])
-
-    return answer
+    for span in setup.options["ablate"]["tokens"]:
+        controls = region_controls(span)
+        for control in controls:
+            write = Write(CONNECTOR, control or span, ablated)
+            yield Edit(
+                "ablate",
+                partial(Batch.answers, changes=[write]),
+                CONNECTOR,
+                target=span,
+                control=control,
+                region=controls[-1],
+            )

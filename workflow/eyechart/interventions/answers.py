@@ -34,8 +34,9 @@ class Answers:
 
     def edited(self, edit: Edit, scores: Scores) -> Iterator[Row]:
         """Yield a row for each item that an edit applies to."""
-        columns = ("intervention", "address", "until", "direction", "target", "concept", "control")
-        site = {name: getattr(edit, name) for name in (*columns, "draw")}
+        columns = ("intervention", "address", "direction", "target", "concept", "control", "draw")
+        site = {name: getattr(edit, name) for name in columns}
+        site["until"] = edit.until or edit.address
         said = self._predict(scores)
         for n, one in enumerate(self.batch.asked):
             if not edit.applies(one):
@@ -50,7 +51,7 @@ class Answers:
                 "right": item["choices"][said[n]] == item["answer"],
                 "moved": said[n] != own,
             }
-            yield row | (self._beside_donor(n, edit.donor, scores[n], said[n]))
+            yield row | self._beside_donor(n, edit.donor, scores[n], said[n])
 
     def _beside_donor(self, n: int, donor: str, scores: list[float], said: int) -> Row:
         """Return the columns that compare an answer with that on the donor's images."""

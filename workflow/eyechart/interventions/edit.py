@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from eyechart.core.address import CONNECTOR, DECODER, LM, parse
+from eyechart.core.address import CONNECTOR, DECODER, LM, OTHER_OBJECT, REFERENT, parse
 from eyechart.interventions.asked import CONTROL, DONOR, OWN, AskedItem
 from eyechart.interventions.batch import Batch, Scores
 from eyechart.interventions.changes import IN_IMAGE, LAST
@@ -26,10 +26,10 @@ class Edit:
     Attributes
     ----------
     answer : answers the items of a batch under it
-    target, region : the tokens that it changes; the region that an item must have, if it needs one
+    target, region : the tokens that it changes; another region that an item must have, if any
     control, draw : empty for the edit itself; the kind of control, and its number
     donor : ``donor`` or ``control``: from whom it takes states, if from anyone
-    until : the last block, of an edit in several
+    until : the last block, of an edit in several; else empty
     """
 
     intervention: str
@@ -48,7 +48,16 @@ class Edit:
         """Return whether an item has the donor and the regions that it takes."""
         whose = [OWN, *([self.donor] if self.donor else [])]
         known = not self.donor or self.donor in asked.donors
-        return known and asked.has(self.region or self.target, *whose)
+        return known and all(asked.has(span, *whose) for span in (self.target, self.region))
+
+
+def region_controls(span: str) -> tuple[str, ...]:
+    """Return the columns ``control`` of an edit of a span's tokens without a donor.
+
+    The control of the referent's tokens are those of another object; that of all image tokens is
+    the unedited answer.
+    """
+    return ("", OTHER_OBJECT) if span == REFERENT else ("",)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Controls are random subspaces of the same rank, and erasers of permuted labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,8 +15,7 @@ from torch import Tensor
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.randomness import generator
-from eyechart.interventions.asked import OWN
-from eyechart.interventions.batch import Batch, Scores
+from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import IMAGE, Write
 from eyechart.interventions.edit import Edit, Setup
 from eyechart.interventions.erasers import Sample, describe, fit_on, permuted
@@ -35,10 +35,11 @@ def edits(setup: Setup) -> Iterator[Edit]:
                 row = describe(one, sample, setup.held_out[address], concept)
                 named = {"address": address, "concept": concept, "control": control, "draw": draw}
                 setup.erasers.append(named | row)
+                write = Write(address, IMAGE, erasing(one))
                 yield Edit(
                     "erase",
-                    erasing(address, one),
-                    *(address, address),
+                    partial(Batch.answers, changes=[write]),
+                    address,
                     target=IMAGE,
                     concept=concept,
                     control=control,
@@ -79,15 +80,12 @@ def concepts(setup: Setup) -> list[str]:
     return found
 
 
-def erasing(address: str, eraser: Eraser) -> Callable[[Batch], Scores]:
-    """Return the function that answers a batch without a concept."""
+def erasing(eraser: Eraser) -> Callable[[Tensor, object], Tensor]:
+    """Return the function from states to states without a concept."""
     matrix, mean = (torch.from_numpy(part) for part in (eraser.matrix, eraser.mean))
 
     def erased(hidden: Tensor, _: object) -> Tensor:
         own = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
         return (own - (own - mean.to(own)) @ matrix.T.to(own)).to(hidden)
 
-    def answer(batch: Batch) -> Scores:
-        return batch.answers(OWN, [Write(address, IMAGE, erased)])
-
-    return answer
+    return erased

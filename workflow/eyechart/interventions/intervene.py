@@ -47,8 +47,8 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
-from eyechart.tables.attention import write_noted
 from eyechart.tables.interventions import EDITS, ERASERS
+from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, read_regions
 

@@ -1,7 +1,6 @@
 """Knock out: no attention from the question, or from the answer position, to image tokens.
 
-In one block, in a window of blocks, and in all blocks from one on. The control of the referent's
-tokens are those of another object; that of all image tokens is the unedited answer.
+In one block, in a window of blocks, and in all blocks from one on.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
 
-from eyechart.core.address import LM, OTHER_OBJECT, REFERENT, parse
-from eyechart.interventions.asked import OWN
-from eyechart.interventions.batch import Batch, Scores
+from eyechart.core.address import LM, parse
+from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import LAST, QUESTION, Cut
-from eyechart.interventions.edit import Edit, Setup
+from eyechart.interventions.edit import Edit, Setup, region_controls
 
 TEXT = "text"
 QUERIES = {QUESTION: (QUESTION,), LAST: (LAST,), TEXT: (QUESTION, LAST)}
@@ -26,22 +24,18 @@ def edits(setup: Setup) -> Iterator[Edit]:
     blocks = [n for a in setup.addresses(QUESTION) if (n := parse(a).block) is not None]
     pairs = product(options["queries"], options["keys"], runs(blocks, options["window"]))
     for queries, keys, run in pairs:
-        for control in ("", *([OTHER_OBJECT] if keys == REFERENT else [])):
+        controls = region_controls(keys)
+        for control in controls:
             cut = Cut(QUERIES[queries], control or keys, run)
             yield Edit(
                 "knockout",
-                partial(cutting, cut),
+                partial(Batch.answers, changes=[cut]),
                 *(f"{LM}.{run[0]}", f"{LM}.{run[-1]}"),
                 direction=queries,
                 target=keys,
                 control=control,
-                region=OTHER_OBJECT if keys == REFERENT else "",
+                region=controls[-1],
             )
-
-
-def cutting(cut: Cut, batch: Batch) -> Scores:
-    """Return the answers under a cut."""
-    return batch.answers(OWN, [cut])
 
 
 def runs(blocks: Sequence[int], window: int | None) -> list[Sequence[int]]:

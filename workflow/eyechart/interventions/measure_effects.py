@@ -30,7 +30,6 @@ from eyechart.statistics.best_address import cross_fitted, cross_fitted_flips
 from eyechart.statistics.intervals import LEVEL, paired_interval, share_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.testing import benjamini_hochberg
-from eyechart.tables.attention import read_noted, write_noted
 from eyechart.tables.interventions import (
     BEST,
     DENOISE,
@@ -43,6 +42,7 @@ from eyechart.tables.interventions import (
     SWAP,
     TO_DONOR,
 )
+from eyechart.tables.notes import read_noted, write_noted
 
 EQUALITY = 0.95  # of each end of the interval that must lie within the margin
 TINY = 1e-9  # differences of sums of floats

@@ -8,6 +8,7 @@ takes states from the item's: does its answer come back? Its control is that run
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
 from eyechart.interventions.asked import OWN
@@ -29,7 +30,7 @@ def edits(setup: Setup) -> Iterator[Edit]:
                 yield Edit(
                     "patch",
                     patching(address, span, *runs),
-                    *(address, address),
+                    address,
                     direction=direction,
                     target=span,
                     control=control,
@@ -39,10 +40,6 @@ def edits(setup: Setup) -> Iterator[Edit]:
 
 def patching(address: str, span: str, whose: str, source: str) -> Callable[[Batch], Scores]:
     """Return the function that answers a batch on ``whose`` images with states of ``source``."""
-
-    def answer(batch: Batch) -> Scores:
-        if span == IMAGE:
-            return batch.mixed(whose, source, address)
-        return batch.answers(whose, [taken(address, span, source)])
-
-    return answer
+    if span == IMAGE:
+        return partial(Batch.mixed, whose=whose, other=source, address=address)
+    return partial(Batch.answers, whose=whose, changes=[taken(address, span, source)])

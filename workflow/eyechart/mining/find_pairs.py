@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from eyechart.core.step import Json, command
 from eyechart.mining.features import read_distinct, read_features, to_unit_length
 from eyechart.mining.search import SearchResult, memory_bound, search
-from eyechart.tables.activations import read_dropped, read_manifest
+from eyechart.tables.activations import not_dropped, read_dropped, read_manifest
 from eyechart.tables.pairs import NOTE, PAIRS
 from eyechart.tables.parquet import write_table
 
@@ -62,8 +61,7 @@ def as_table(found: SearchResult, ids: pa.Array, note: dict[str, Any]) -> pa.Tab
 def main(*, first: Path, second: Path, images: Path, settings: Json, output: Path) -> None:
     """Search and write one table."""
     ids, copies = read_distinct(images)
-    dropped = pa.array({*read_dropped(first), *read_dropped(second)}, pa.string())
-    ids = ids.filter(pc.invert(pc.is_in(ids, dropped)))
+    ids = ids.filter(not_dropped(ids, [*read_dropped(first), *read_dropped(second)]))
     features = read_both(first, second, settings, ids)
     size = memory_bound(features, settings)
     print(f"{len(ids)} images: at most {size / 1e6:.0f} MB")

@@ -77,11 +77,11 @@ def read_examples(
         label = LABEL + task
     if task not in known:
         raise UserError(f"{path}: no {scope} task {task!r}; {nearest(task, known)}")
-    chosen = pc.equal(table["task"], task) if scope == "item" else pc.is_valid(table[label])
-    used = pc.is_in(table[column], pa.array([trains, tested]))
-    lost = pc.is_in(table[id_name], pa.array(dropped, pa.string()))
-    used = pc.and_(pc.and_(used, pc.invert(lost)), pc.is_valid(table[label]))
-    rows = table.filter(pc.and_(chosen, used)).sort_by(id_name)
+    if scope == "item":
+        table = table.filter(pc.equal(table["task"], task))
+    table = table.filter(pc.is_in(table[column], pa.array([trains, tested])))
+    table = table.filter(pc.is_valid(table[label]))
+    rows = table.filter(activations.not_dropped(table[id_name], dropped)).sort_by(id_name)
     train, groups = strings(rows[column]) == trains, strings(rows["group"])
     check_groups(groups, train, f"{path}: task {task!r}, split {split!r}")
     answers = strings(rows[label])

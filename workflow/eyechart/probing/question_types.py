@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from eyechart.probing.controls import type_labels
 from eyechart.probing.examples import Examples, strings
 from eyechart.probing.results import Outcome
 from eyechart.probing.training_plan import Plan
 from eyechart.statistics.splits import grouped_folds
+from eyechart.tables.activations import not_dropped
 from eyechart.tables.items import ANSWER, SPLIT_RULES
 from eyechart.tables.parquet import read_table
 
@@ -83,7 +83,7 @@ def read_pairs(
         return "every question is about several images"
     test = ~e.train & single
     table = read_table(images)
-    table = table.filter(pc.invert(pc.is_in(table["image_id"], pa.array(dropped, pa.string()))))
+    table = table.filter(not_dropped(table["image_id"], dropped))
     names, counts = np.unique(types[test], return_counts=True)
     chosen, most = [], 0
     for name in names[np.argsort(-counts, kind="stable")]:

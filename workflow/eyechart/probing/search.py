@@ -66,20 +66,21 @@ def cross_validate(columns: list[Tensor], plan: Plan, classes: int, hidden: int)
         Width of the hidden layer; 0: a linear probe.
     """
     parts, choices = plan.parts(), []
-    tasks = len(plan.tasks)
+    tasks, path = len(plan.tasks), _hidden_path if hidden else _linear_path
     for own in _chunks(columns, len(parts), tasks, plan, classes, hidden):
         learnt, held = stack_inputs(own, parts, plan.tasks, plan.weights)
         layers = _start(plan.seeds[:1] * tasks, own[0].shape[1], hidden, classes, learnt.x)
-        choices += _path(learnt, held, layers, len(own), own[0].shape[1])
+        choices += path(learnt, held, layers, len(own), own[0].shape[1])
     return choices
 
 
-def _path(
+def _linear_path(
     learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
 ) -> list[Choice]:
-    """Return the best point of each column on the path of penalties, (a = columns × folds)."""
-    if len(layers) > 1:
-        return _hidden_path(learnt, held, layers, columns, width)
+    """Return each column's point with the highest accuracy on the path of penalties.
+
+    The members of the stack are a = columns × folds.
+    """
     theta, best = ProbeStack.flat(layers), [Choice(0.0, None, np.inf, -1.0)] * columns
     for penalty in (share * width for share in LINEAR_SHARES):
         theta = ProbeStack(layers, theta, penalty, learnt).solve(STEPS)
@@ -96,6 +97,7 @@ def _by_accuracy(choice: Choice) -> tuple[float, float]:
 def _hidden_path(
     learnt: Data, held: Data, layers: list[tuple[Tensor, Tensor]], columns: int, width: int
 ) -> list[Choice]:
+    """Return each column's point with the lowest loss, on the path until the loss has risen."""
     members, theta = len(learnt.x) // columns, ProbeStack.flat(layers)
     best = [Choice(0.0, None, np.inf, 0.0)] * columns
     alive = np.arange(columns)

@@ -37,8 +37,7 @@ def cross_fitted(
     distinct, code = np.unique(groups, return_inverse=True)
     if len(right) == 1 or len(distinct) < 2:
         return right[-1], [len(right) - 1]
-    order = np.argsort(rng.random((SPLITS, len(distinct))), axis=1)
-    first = (order < len(distinct) // 2)[:, code]  # (splits, n)
+    first = _halves(SPLITS, len(distinct), rng)[:, code]  # (splits, n)
     means = [part @ right.T / part.sum(1, keepdims=True) for part in (first, ~first)]
     best = [mean.argmax(1) for mean in means]  # on each half
     value = np.where(first, right[best[1]], right[best[0]]).mean(0)
@@ -71,8 +70,7 @@ def cross_fitted_flips(
     """
     distinct, code = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(code, weights=own) for own in gain])  # (a, g)
-    order = np.argsort(rng.random((FEW, len(distinct))), axis=1)
-    half = (order < max(1, len(distinct) // 2)).astype(float)  # (splits, g)
+    half = _halves(FEW, len(distinct), rng).astype(float)
     signs = rng.choice([-1.0, 1.0], size=(1 + FLIPS, len(distinct)))
     signs[0] = 1
     one = np.stack([(signs * own) @ half.T for own in sums])  # (a, 1 + flips, splits)
@@ -81,3 +79,9 @@ def cross_fitted_flips(
     held = np.take_along_axis(other, at[0], 0) + np.take_along_axis(one, at[1], 0)
     values = held[0].mean(axis=1) / gain.shape[1]
     return float(values[0]), values[1:]
+
+
+def _halves(splits: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which of the groups are in the first half of each split, bool (splits, g)."""
+    order = np.argsort(rng.random((splits, count)), axis=1)
+    return order < max(1, count // 2)

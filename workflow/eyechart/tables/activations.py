@@ -1,11 +1,12 @@
 """Activation parts: a row per image or question, a fixed-size-list column per address and span."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from eyechart.core.address import REGION_SPANS
 from eyechart.core.errors import UserError, nearest
@@ -198,6 +199,11 @@ def read_manifest(manifest_path: Path) -> dict[str, Any]:
 def read_dropped(manifest_path: Path) -> list[str]:
     """Load the ids that have no row because the model's own code could not take them."""
     return sorted(read_manifest(manifest_path).get(DROPPED, {}))
+
+
+def not_dropped(ids: pa.Array, dropped: Sequence[str]) -> pa.Array:
+    """Return which of some ids, (n,), are not among those that were dropped."""
+    return pc.invert(pc.is_in(ids, pa.array(dropped, pa.string())))
 
 
 def part_paths(manifest_path: Path, manifest: dict[str, Any]) -> list[Path]:

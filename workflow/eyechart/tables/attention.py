@@ -6,15 +6,7 @@ attention on each image token, of the few items that are drawn; ``summary.parque
 intervals. A table that a family cannot fill has no rows, and its metadata states the ``reason``.
 """
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from eyechart.tables.parquet import read_table, schema, write_table
+from eyechart.tables.parquet import schema
 
 WHOLE = ""  # the region of rows about the whole image
 ROLES = ("image", "reference", "right", "wrong", "other")
@@ -108,45 +100,3 @@ difference_low, difference_high: End of its 95 % interval
 p: Sign test of groups of this difference
 q: Corrected over the tests of the metric, blocks and heads apart (Benjamini–Hochberg)
 """
-
-
-def count_notes(reason: str, counts: Mapping[str, int]) -> dict[str, str]:
-    """Return the notes of a table: why it has no rows, and what befell how many of its items.
-
-    What is said of the whole model has the count 0. ``counts`` is kept as JSON, for
-    :func:`join_notes`.
-    """
-    counted = [what + (f" ({count} x)" if count else "") for what, count in counts.items()]
-    return {
-        "reason": reason,
-        "note": "; ".join(counted),
-        "counts": json.dumps(counts) if counts else "",
-    }
-
-
-def join_notes(notes: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return the notes of a table whose parts have these."""
-    every, counts = list(notes), Counter[str]()
-    for one in every:
-        counts.update(json.loads(one.get("counts") or "{}"))
-    return count_notes(next((n["reason"] for n in every if n.get("reason")), ""), counts)
-
-
-def write_noted(path: Path, table: pa.Table, notes: Mapping[str, str]) -> None:
-    """Write a table with notes in its metadata: ``reason`` for no rows, ``note`` for fewer."""
-    kept = {name: text for name, text in notes.items() if text}
-    write_table(path, table.replace_schema_metadata(kept))
-
-
-def read_noted(path: Path, schema: pa.Schema) -> tuple[pa.Table, dict[str, str]]:
-    """Load a table's columns and its notes.
-
-    Raise a UserError if the file is missing, is not a complete Parquet file, or lacks a column.
-    """
-    return read_table(path, schema.names), notes_of(path)
-
-
-def notes_of(path: Path) -> dict[str, str]:
-    """Return the notes of a table."""
-    found = pq.read_schema(path).metadata or {}
-    return {key.decode(): text.decode() for key, text in found.items()}

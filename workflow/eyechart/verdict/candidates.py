@@ -39,14 +39,13 @@ def candidates(
     UserError
         If no readout exists at all stages, or there is no such encoder address.
     """
-    rows = readouts
-    if not len(rows):
+    if not len(readouts):
         return {}, ""
-    seen = "canvas" if "canvas" in rows["seen"].to_list() else "alone"
-    here = rows.filter(pl.col("seen") == seen)
+    seen = "canvas" if "canvas" in readouts["seen"].to_list() else "alone"
+    here = readouts.filter(pl.col("seen") == seen)
     at = _addresses(sorted(here["address"].unique(), key=sort_key), encoder, where)
     parts = {stage: here.filter(pl.col("address").is_in(a)) for stage, a in at.items()}
-    alone = rows.filter(pl.col("seen") == "alone", pl.col("address").is_in(at["encoder"]))
+    alone = readouts.filter(pl.col("seen") == "alone", pl.col("address").is_in(at["encoder"]))
     parts = {"alone": alone, **parts}
     parts = {stage: part for stage, part in parts.items() if len(part)}
     common = set.intersection(*(set(part["readout"]) for part in parts.values()))

@@ -16,7 +16,8 @@ from eyechart.report.files import Inputs, identify
 from eyechart.report.format import share
 from eyechart.report.labels import natural
 from eyechart.report.sections.attention.check import check_summary
-from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS, read_noted
+from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS
+from eyechart.tables.notes import read_noted
 from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
 from eyechart.tables.scores import ALL

@@ -35,7 +35,7 @@ def checkpoint(tmp_path_factory):
 
     def make(name):
         if FAMILIES[name].torchvision and not TV:
-            pytest.skip(f"{name} needs torchvision, and it is not installed here")
+            pytest.skip(f"{name} was NOT tested: it needs torchvision, which is not installed here")
         if name not in made:
             made[name] = build(name, tmp_path_factory.mktemp(name))
         return made[name]

@@ -33,7 +33,10 @@ CONFIG = {
 }
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.skipif(not (MADE / "made").exists(), reason="no data/encoders: `make encoders`"),
+    pytest.mark.skipif(
+        not (MADE / "made").exists(),
+        reason="pretrained encoders were NOT examined: `make encoders` has not run",
+    ),
 ]
 
 
@@ -142,7 +145,7 @@ def test_photographs_of_coco_are_probed_and_mined(tmp_path):
     """Every label is that of the annotations, and a probe finds people better than its control."""
     given = os.environ.get(COCO)
     if not given:
-        pytest.skip(f"{COCO} names no folder in COCO's layout: its photographs were not examined")
+        pytest.skip(f"{COCO} is not set: photographs of COCO were NOT examined")
     split = "val2017"
     coco = {"layout": "coco", "source": "local", "path": str(Path(given).resolve())}
     coco |= {"splits": [split], "tasks": ["has_person"], "test_share": 0.5}

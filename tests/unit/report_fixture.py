@@ -55,6 +55,7 @@ SETTINGS = {
     "split": "group",
     "gallery": 6,
     "gallery_px": 160,
+    "unprobed": {},
     "alpha": 0.01,
     "selectivity": 0.10,
     "curve_points": 200,
@@ -208,6 +209,7 @@ def write_models(root: Path) -> None:
         addresses = VISION + ["connector"] + (LM if kind == "vlm" else [])
         card = {"model": model, "family": "llava" if kind == "vlm" else "clip", "kind": kind}
         card |= {"parameters": count, "image_tokens": 64, "shares_prefix": kind == "vlm"}
+        card["reads_text"] = True
         card["addresses"] = [
             {"address": a, "module": a, "width": 128, "spans": ["cls"], "scopes": {"cls": "image"}}
             for a in addresses

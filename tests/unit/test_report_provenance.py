@@ -39,10 +39,6 @@ def test_time_and_memory_are_summed_per_rule(tmp_path: Path):
 
 
 def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(load, "ROOT", tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert load.workflow() == {"eyechart": VERSION, "commit": "unknown"}
-
     def git(*words: str) -> str:
         own = ["-c", "user.name=a", "-c", "user.email=a@b"]
         done = subprocess.run(
@@ -55,9 +51,13 @@ def test_the_workflow_is_named_by_version_and_commit(tmp_path: Path, monkeypatch
     git("add", "file")
     git("commit", "-m", "One")
     commit = git("rev-parse", "HEAD")
-    assert load.workflow()["commit"] == commit and len(commit) == 40
+    monkeypatch.setattr(load, "ROOT", tmp_path)
+    assert load.workflow() == {"eyechart": VERSION, "commit": commit} and len(commit) == 40
     (tmp_path / "file").write_text("two")
     assert load.workflow()["commit"] == f"{commit} with changes"
+    (tmp_path / "unpacked").mkdir()  # no checkout itself, inside of one
+    monkeypatch.setattr(load, "ROOT", tmp_path / "unpacked")
+    assert load.workflow() == {"eyechart": VERSION, "commit": "unknown"}
 
 
 def test_the_page_shows_the_configuration_and_links_its_files_and_sources(tmp_path, monkeypatch):

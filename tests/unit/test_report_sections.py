@@ -127,5 +127,6 @@ def test_the_decoder_of_a_language_model_is_a_component_of_its_own():
     assert {row["component"] for row in component_rows([result])} == {"lm", "decoder"}
     assert "model's decoder" in str(components([result])).replace("\\", "")
     card = {"model": "t5", "kind": "vlm", "family": "blip2", "reads": [], "parameters": 1}
+    card["reads_text"] = True
     card["addresses"] = [{"address": a} for a in ("decoder.1", "decoder.0", "lm.0", "vision.0")]
     assert describe(card)["addresses"] == "vision.0, lm.0, decoder.0–1"

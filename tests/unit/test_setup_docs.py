@@ -72,6 +72,12 @@ def test_links_are_rewritten_for_the_site() -> None:
     assert HOOKS["rewrite"]("bench/mining.md", "[c](../docs/a.md)") == "[c](../a.md)"
 
 
+def test_every_preset_is_listed() -> None:
+    listed = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    presets = [f"presets/{path.name}" for path in (ROOT / "config/presets").glob("*.yaml")]
+    assert [name for name in presets if f"| `{name}` |" not in listed] == []
+
+
 def test_the_page_of_commands_names_every_target_of_make() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)

@@ -56,9 +56,7 @@ class Dataset(Section):
         1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
     )
     parts: Jobs = setting(
-        1,
-        "jobs in which activations are extracted, answers given and attention is traced, of each "
-        "model",
+        1, "jobs per model that extract activations, ask the questions and trace attention"
     )
     models: Names = optional("models that are examined on it, of those under `models`; else all")
     tasks: Names | None = setting(

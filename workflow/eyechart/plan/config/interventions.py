@@ -41,8 +41,8 @@ class KnockoutSettings(Section):
     )
     window: Count | None = setting(
         3,
-        "blocks of a window that slides over the model, beside single blocks and all from one on; "
-        "null: none",
+        "blocks in a window that slides over the model, besides single blocks and all blocks "
+        "from one on; null: no window",
     )
 
 
@@ -50,7 +50,7 @@ class AblateSettings(Section):
     """Ablation by the mean image token."""
 
     tokens: list[Literal["image", "referent"]] = setting(
-        ["image", "referent"], "image tokens that become the mean"
+        ["image", "referent"], "image tokens that are replaced by the mean image token"
     )
 
 
@@ -70,7 +70,7 @@ class InterventionsSettings(Section):
     datasets: Names = setting(
         [], "datasets whose items are answered under interventions, prompted as under `behavior`"
     )
-    edits: Texts = setting(["patch", "knockout", "ablate", "erase"], "what is done")
+    edits: Texts = setting(["patch", "knockout", "ablate", "erase"], "kinds of edit that are made")
     items: Count = setting(50, "items of each task, drawn by the seed from the test groups")
     training: Count = setting(
         300, "items of each task, from the training groups, that erasers are fitted on"
@@ -81,5 +81,5 @@ class InterventionsSettings(Section):
     batch_size: Batch = setting(64, "items in one forward pass; `auto` as under `extraction`")
     patch: PatchSettings = nested("states from another image")
     knockout: KnockoutSettings = nested("attention that is cut")
-    ablate: AblateSettings = nested("image tokens that become their mean")
+    ablate: AblateSettings = nested("image tokens that are replaced by their mean")
     erase: EraseSettings = nested("concepts that image tokens lose")

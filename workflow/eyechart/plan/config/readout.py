@@ -31,7 +31,9 @@ class LinearHeads(Section):
 class DptHead(Section):
     """Depth heads in the manner of DPT, one per component; null switches them off."""
 
-    layers: Count = setting(4, "blocks that each reads, or one address so many times")
+    layers: Count = setting(
+        4, "blocks that a head reads; a head at one address reads it as many times"
+    )
     width: Count = setting(64, "channels")
     finest: Count = setting(4, "cells along a token's side")
     epochs: Count = setting(40, "epochs at most")

@@ -37,7 +37,7 @@ class Behavior:
     distributions: pl.DataFrame
     answers: pl.DataFrame
     impossible: tuple[str, ...]
-    left_out: dict[str, int] = field(default_factory=dict)  # why items are not asked, and how many
+    unasked: dict[str, int] = field(default_factory=dict)  # why items are not asked: how many
 
     def conditions(self) -> list[str]:
         """Return the conditions that have scores, in the order of the tables."""
@@ -110,8 +110,8 @@ def read_behavior(
         empty = {path.stem for path, rows in responses.items() if rows.is_empty()}
         impossible = tuple(c for c in CONDITIONS if c in empty)
         tables = (_whole(scored, SCORES), _whole(shares, DISTRIBUTIONS), _whole(responses, ANSWERS))
-        left = (Counter(read_left_out(path).values()) for path in responses if path.stem == SIGHTED)
-        found.append(Behavior(model, dataset, *tables, impossible, next(left, {})))
+        why = (Counter(read_left_out(path).values()) for path in responses if path.stem == SIGHTED)
+        found.append(Behavior(model, dataset, *tables, impossible, next(why, {})))
     return found
 
 

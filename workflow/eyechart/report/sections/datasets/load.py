@@ -36,29 +36,28 @@ def gallery(
     picked = sorted(draw.permutation(len(ids))[: settings["gallery"]].tolist())
     rows = {row["image_id"]: row for row in images.to_dicts()}
     questions = items.sort("item_id").explode("images")
-    column, train, _ = SPLIT_RULES[settings["split"]]
-    several, trained = images["split"].n_unique() > 1, (images[column] == train).any()
     return [
         {
-            **_image(rows[ids[i]], settings["gallery_px"]),
-            "split": "; ".join(
-                [rows[ids[i]]["split"]] * several
-                + ["trains probes" if rows[ids[i]][column] == train else "held out"] * bool(trained)
-            ),
-            "questions": _questions(questions.filter(pl.col("images") == ids[i])),
-            "labels": {
-                task: label
-                for task, label in _labels(rows[ids[i]]).items()
-                if task in probed or label.lower() not in NEGATIVE
-            },
+            **_image(rows[name], settings["gallery_px"]),
+            "split": _split(rows[name], images, settings["split"]),
+            "questions": _questions(questions.filter(images=name)),
+            "labels": _labels(rows[name], probed),
         }
-        for i in picked
+        for name in (ids[i] for i in picked)
     ]
 
 
 def _image(row: dict[str, Any], pixels: int) -> dict[str, Any]:
     source, width, height = embed(Path(row["path"]), pixels)
     return {"image_id": row["image_id"], "source": source, "width": width, "height": height}
+
+
+def _split(row: dict[str, Any], images: pl.DataFrame, rule: str) -> str:
+    column, train, _ = SPLIT_RULES[rule]
+    found = [row["split"]] if images["split"].n_unique() > 1 else []
+    if (images[column] == train).any():
+        found.append("trains probes" if row[column] == train else "held out")
+    return "; ".join(found)
 
 
 def _questions(items: pl.DataFrame) -> list[dict[str, Any]]:
@@ -70,8 +69,9 @@ def _questions(items: pl.DataFrame) -> list[dict[str, Any]]:
     return once.sort(turn, maintain_order=True).head(QUESTIONS).to_dicts()
 
 
-def _labels(row: dict[str, Any]) -> dict[str, str]:
-    return {k.removeprefix(LABEL): str(v) for k, v in row.items() if k.startswith(LABEL) and v}
+def _labels(row: dict[str, Any], probed: Collection[str]) -> dict[str, str]:
+    labels = {k.removeprefix(LABEL): str(v) for k, v in row.items() if k.startswith(LABEL) and v}
+    return {t: v for t, v in labels.items() if t in probed or v.lower() not in NEGATIVE}
 
 
 def tasks_of(inputs: Inputs) -> dict[str, set[tuple[str, str]]]:

@@ -21,7 +21,7 @@ def describe(card: dict[str, Any]) -> dict[str, Any]:
     return {
         "model": card["model"],
         "kind": KINDS.get(card["kind"], card["kind"]),
-        "asked": card.get("reads_text", True),
+        "asked": card["reads_text"],
         "family": card["family"],
         "parameters": card["parameters"],
         "count": len(addresses),

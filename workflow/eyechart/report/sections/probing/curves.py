@@ -108,13 +108,9 @@ def _band(chart: alt.Chart, x: alt.X, prefix: str, title: str = HELD_OUT) -> alt
 
 def _lines(chart: alt.Chart, x: alt.X) -> alt.Chart:
     label = style.renamed({field: name for field, (name, _, _) in SERIES.items()})
-    legend: dict[str, Any] = {
-        "title": None,
-        "orient": "top",
-        "symbolType": "stroke",
-        "symbolSize": 500,
-    }
-    legend |= {"labelExpr": label, "columns": {"expr": "width < 330 ? 2 : 0"}}  # of a phone
+    legend: dict[str, Any] = {"title": None, "orient": "top", "symbolType": "stroke"}
+    legend |= {"symbolSize": 500, "labelExpr": label}
+    legend |= {"columns": {"expr": "width < 330 ? 2 : 0"}}  # two columns on a phone
     color = style.scale_of({field: look[1] for field, look in SERIES.items()})
     dash = style.scale_of({field: look[2] for field, look in SERIES.items()})
     return (

@@ -20,7 +20,7 @@ CURVE_HEIGHT = 300  # px
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the template shows, or None where nothing was probed."""
-    results, missing = read_results(inputs), gaps(read_gaps(inputs), settings.get("unprobed", {}))
+    results, missing = read_results(inputs), gaps(read_gaps(inputs), settings["unprobed"])
     if not results and not missing:
         return None
     criteria = Criteria(settings["alpha"], settings["selectivity"])

@@ -74,9 +74,15 @@ def workflow() -> dict[str, str]:
 
 
 def _git(*words: str) -> str:
+    own = {"GIT_CEILING_DIRECTORIES": str(ROOT.parent)}  # a checkout around the workflow is another
     try:
         done = subprocess.run(
-            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+            ["git", *words],
+            cwd=ROOT,
+            env=os.environ | own,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         return ""

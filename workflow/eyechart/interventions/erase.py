@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +23,9 @@ from eyechart.statistics.eraser import Eraser, fit_random
 
 def edits(setup: Setup) -> Iterator[Edit]:
     """Yield the erasure of every concept at every address, with its controls."""
+    names = concepts(setup)
     for address, sample in setup.samples.items():
-        for concept in concepts(setup):
+        for concept in names:
             try:
                 eraser = fit_on(sample, concept)
             except ValueError as error:
@@ -70,14 +70,12 @@ def concepts(setup: Setup) -> list[str]:
     for name in chosen or ():
         if name not in tasks:
             raise UserError(f"interventions.erase.concepts: {name!r}; {nearest(name, tasks)}")
-    found = []
+    first = next(iter(setup.samples.values()), None)  # labels are the same at all addresses
+    labelled = set(first.tasks) if first else set()
     for name in chosen or tasks:
-        labelled = [sample.labelled(name)[1] for sample in setup.samples.values()]
-        if labelled and len(np.unique(labelled[0])) > 1:
-            found.append(name)
-        else:
+        if name not in labelled:
             setup.note(f"erase: no image token of a training item of task {name!r} has a label")
-    return found
+    return [name for name in chosen or tasks if name in labelled]
 
 
 def erasing(eraser: Eraser) -> Callable[[Tensor, object], Tensor]:

@@ -11,6 +11,8 @@ rule decide:
         probe_predictions=VERDICT.probe_predictions,
         encoder_items=VERDICT.encoder_items,
         encoder_answers=VERDICT.encoder_responses,
+        effects=VERDICT.effects,
+        erasers=VERDICT.erasers,
     output:
         values=paths.VERDICT.rule(),
         classes=paths.CLASSES.rule(),
@@ -39,6 +41,7 @@ rule decide:
         " --contains={params.contains} --card {input.card} --items {input.item_tables} --answers {input.answers}"
         " --readouts {input.readouts} --probes {input.probes}"
         " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
+        " --effects {input.effects}"
         " --settings {params.settings:q} --seed {params.seed} --output {output.values}"
         " --classes {output.classes} --differences {output.differences} 2>&1 | tee {log}"
 

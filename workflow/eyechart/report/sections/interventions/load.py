@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from eyechart.core.address import parse, sort_key
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import Checker, absent, below
 from eyechart.report.files import check_pair, identify
 from eyechart.tables.interventions import BEST, EFFECTS, NOISE, RIGHT, TO_DONOR
@@ -111,8 +111,8 @@ def check_effects(path: Path, rows: pl.DataFrame) -> None:
     for name in NUMBERS:
         checker.refuse(absent(name), f"it has no {name!r}")
     checker.refuse(below("q", "p"), "its q is below its p, which no correction gives")
-    for name in set(rows["control"]) - set(CONTROLS):
-        raise UserError(f"{path}: control is {name!r}, expected one of {', '.join(CONTROLS)}")
+    for name in sorted(set(rows["control"]) - set(CONTROLS)):
+        raise UserError(f"{path}: control is {name!r}; {nearest(name, CONTROLS)}")
 
 
 def _length(row: Row) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, shown
 
 MOST_SECONDS = 60
 MOST_CHARACTERS = 300  # of a sentence, without the paths in it
@@ -77,12 +77,12 @@ def attempt(fault: Fault, folder: Path) -> None:
             assert fault.outcome == "refused", error
             found = str(error)
         else:
-            assert fault.outcome != "refused", f"not refused, but {found!r}"
+            assert fault.outcome != "refused", f"not refused, but {shown(found, 500)}"
     if fault.outcome in ("refused", "noticed"):
         check_sentence(found, fault.says)
     else:
         got, expected = found
-        assert expected and got == expected
+        assert expected and got == expected, f"{shown(got, 500)} != {shown(expected, 500)}"
     assert sorted(path.name for path in folder.iterdir()) == ["temporary", "work"]
 
 

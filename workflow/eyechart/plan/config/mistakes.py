@@ -20,10 +20,11 @@ EXPECTED = {
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
     "none_required": "null",
+    "finite_number": "a finite number",
     "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
+    "less_than_equal": "at most {le:,.10g}",
     "greater_than": "more than {gt:g}",
-    "less_than": "less than {lt:g}",
+    "less_than": "less than {lt:,.10g}",
     "string_pattern_mismatch": "the form {pattern}",
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} entries",
@@ -44,7 +45,7 @@ class Files:
         """Return the last file that holds a key, and this value if given, or ``--config``."""
         for path, held in reversed(self.held.items()):
             found, there = dig(held, place)
-            if there and (value is None or found == value):
+            if there and (value is None or repr(found) == repr(value)):  # NaN is not NaN
                 return path
         return "--config"
 

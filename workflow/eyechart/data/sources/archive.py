@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import atomic, write_bytes
+from eyechart.core.files import atomic, remove_partials, write_bytes
 
 # PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
 MAX_RATIO = 100
@@ -118,7 +118,7 @@ def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) 
     return chosen
 
 
-def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> None:
+def _make_room(archive: Path, root: Path, needed: int) -> None:
     """Check the disk's space, and remove the temporary files that a killed run leaves behind."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
@@ -128,9 +128,7 @@ def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> 
             f"{archive}: needs {size} to unpack, but {root} has {available} free; free some and "
             "run again"
         )
-    for folder in {(root / name).parent for name in names}:
-        for path in folder.glob(".*.partial-*"):
-            path.unlink()
+    remove_partials(root)
 
 
 @contextmanager
@@ -144,7 +142,7 @@ def _unpack_zip(archive: Path, root: Path, choose: Choose) -> None:
     with zipfile.ZipFile(archive) as opened:
         chosen = _plan(archive, map(_zip_member, opened.infolist()), choose, "zip")
         missing = {k: info for k, info in chosen.items() if not _is_whole(root / k, info)}
-        _make_room(archive, root, sum(info.file_size for info in missing.values()), chosen)
+        _make_room(archive, root, sum(info.file_size for info in missing.values()))
         with _writers(len(missing)) as (pool, progress):
             for _ in pool.map(lambda k: _extract(opened, missing[k], root / k), missing):
                 progress.update()
@@ -180,7 +178,7 @@ def _unpack_tar(archive: Path, root: Path, choose: Choose) -> None:
         sizes = _plan(archive, map(_tar_member, opened), choose, "tar")
     if fault := _swells(sum(sizes.values()), archive.stat().st_size):
         raise UserError(f"{archive}: {fault}, so nothing was unpacked")
-    _make_room(archive, root, sum(sizes.values()), sizes)
+    _make_room(archive, root, sum(sizes.values()))
     with tarfile.open(archive, "r:*") as opened, _writers(len(sizes)) as (pool, progress):
         wanted = _read(opened, root, choose)
         while batch := list(islice(wanted, _WAITING)):  # in order; other threads wait for the disk

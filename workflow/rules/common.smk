@@ -20,7 +20,7 @@ CODE = str(HERE.parent)
 PROJECT = HERE.parents[1]
 sys.path.insert(0, CODE)
 
-from eyechart.core import errors, integrity
+from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
@@ -33,6 +33,17 @@ from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.workflow import WorkflowPlan
+
+OWN = "config/config.yaml"
+if not workflow.overwrite_configfiles:
+    FILE = OWN if os.path.exists(OWN) else str(PROJECT / OWN)
+    try:
+        config_files.read(FILE)  # Snakemake's own reader ends with a traceback
+    except UserError as error:
+        sys.exit(f"eyechart: error: {error}")
+
+    configfile: FILE
+
 
 try:
     configuration.link_shipped(PROJECT)

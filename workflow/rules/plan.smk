@@ -30,7 +30,7 @@ rule plan_resources:
         "Planning all jobs"
     shell:
         "python -m eyechart.plan.resource_table --snakefile {params.snakefile:q}"
-        " --settings {params.settings:q} 2>&1 | tee {log}"
+        " --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule check_data:
@@ -49,7 +49,7 @@ rule check_data:
         "Reading the data, planning all jobs"
     shell:
         "python -m eyechart.plan.check_data --snakefile {params.snakefile:q}"
-        " --settings {params.settings:q} 2>&1 | tee {log}"
+        " --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 # The check itself is made before jobs are planned, as before every run, but of every byte.

@@ -27,6 +27,17 @@ class UserError(Exception):
     """A mistake that the user can correct; its text is one sentence that says how."""
 
 
+def shown(value: object, most: int = 80) -> str:
+    """Return a value as text for a sentence, shortened in the middle if it is long.
+
+    >>> shown("a" * 100, 20)
+    "'aaaaaaaa…aaaaaaaaa'"
+    """
+    text = repr(value)
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-(most - 1 - half) :]}"
+
+
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return the end of an error sentence: the nearest valid name, and all names or some of many.
 

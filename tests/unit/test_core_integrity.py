@@ -78,45 +78,6 @@ def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.M
     assert sentences() == []
 
 
-@pytest.mark.parametrize("path", OUTPUTS, ids=str)
-@pytest.mark.parametrize("keep_time", [True, False])
-def test_a_damaged_output_is_found_even_with_its_old_time(path: Path, keep_time: bool) -> None:
-    record(path)
-    damage(path, keep_time)
-    assert sentences() == [f"{path} was damaged; it is made again"]
-    assert sentences() == [f"{path} was damaged; it is made again"]  # until it is made
-
-
-@pytest.mark.parametrize("path", OUTPUTS, ids=str)
-def test_an_output_that_is_lost_or_has_something_else_in_its_place_is_found(path: Path) -> None:
-    path.unlink()
-    assert sentences() == [f"{path} is missing; it is made again"]
-    path.mkdir()
-    assert sentences() == [f"{path} is missing; it is made again"]
-    path.rmdir()
-    path.symlink_to(path.name)
-    assert sentences() == [f"{path} is missing; it is made again"]
-
-
-def test_a_part_of_another_size_is_found() -> None:
-    os.truncate(PART, 10)
-    assert sentences() == [f"{PART} was damaged; it is made again"]
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"parts": [{}]}', '{"parts": 7}', "null"])
-def test_an_invalid_manifest_is_made_again_without_a_ledger_too(text: str) -> None:
-    ledger.LEDGER.unlink()
-    MANIFEST.write_text(text)
-    assert sentences() == [f"{MANIFEST} was damaged; it is made again"]
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 3}', '{"a": [1, 2, 3, 4, 5, 6]}', "\0"])
-def test_a_damaged_ledger_is_begun_anew(text: str) -> None:
-    ledger.LEDGER.write_text(text)
-    assert sentences() == []
-    assert len(Ledger().entries) == 12
-
-
 def test_without_a_ledger_a_part_that_is_newer_than_its_manifest_is_hashed() -> None:
     ledger.LEDGER.unlink()
     damage(PART)
@@ -130,6 +91,14 @@ def test_what_a_finished_job_has_written_anew_is_entered() -> None:
     record(PART)
     assert sentences() == []
     assert Ledger().entries[str(PART)].sha256 == describe(PART)["sha256"]
+
+
+def test_damage_that_keeps_the_recorded_time_is_no_new_output() -> None:
+    record(PART)
+    damage(PART, keep_time=True)
+    for full in (False, True, False):
+        (fault,) = integrity.update("results", full)
+        assert fault.path == str(PART)
 
 
 def test_an_incomplete_output_is_left_to_snakemake() -> None:
@@ -156,16 +125,6 @@ def test_touched_files_are_hashed_once_and_then_remembered(monkeypatch: pytest.M
     assert sentences() == []
     monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed again"))
     assert sentences() == []
-
-
-@pytest.mark.parametrize(
-    ("path", "owner"), [(WHOLE_IMAGE, SHARD), (PREPARED, TABLES / "images.parquet")], ids=str
-)
-def test_a_lost_or_damaged_image_makes_its_owner_again(path: Path, owner: Path) -> None:
-    damage(path, keep_time=True)
-    assert sentences() == [f"{path} was damaged; what {owner} lists is made again"]
-    path.unlink()
-    assert sentences() == [f"{path} is missing; what {owner} lists is made again"]
 
 
 def test_without_shards_the_receipt_stands_for_the_images() -> None:

@@ -55,6 +55,7 @@ class ReportPlan:
             **{name: concepts.tables(name) for name in ("cues", "separation", "projection")},
             "attention": attention.tables("summary"),
             **{name: attention.tables(name) for name in ("lens", "words", "maps")},
+            "effects": plan.interventions.tables("effects"),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

@@ -44,6 +44,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "lens": (paths.ATTENTION, "lens"),
     "words": (paths.ATTENTION, "words"),
     "maps": (paths.ATTENTION, "maps"),
+    "effects": (paths.INTERVENTIONS, "effects"),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

@@ -82,6 +82,11 @@ SECTIONS = {
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
     ),
+    "interventions": PageSection(
+        "Interventions: what the answers depend on",
+        ("effects", "cards"),
+        Figures(PAIR, ("effects",), ("patches", "knockouts", "erasures"), ("alpha", "png_scale")),
+    ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
     "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
     "training": PageSection(

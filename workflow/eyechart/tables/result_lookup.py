@@ -32,6 +32,7 @@ PATTERNS = {
     "concepts": paths.CONCEPTS,
     "attention": paths.ATTENTION,
     "interventions": paths.INTERVENTIONS,
+    "saliency": paths.SALIENCY,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

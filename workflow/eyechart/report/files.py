@@ -44,6 +44,9 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "lens": (paths.ATTENTION, "lens"),
     "words": (paths.ATTENTION, "words"),
     "maps": (paths.ATTENTION, "maps"),
+    "saliency": (paths.SALIENCY, "summary"),
+    "saliency_maps": (paths.SALIENCY, "maps"),
+    "deletions": (paths.SALIENCY, "curves"),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

@@ -13,7 +13,7 @@ from eyechart.core.files import write_text
 from eyechart.models.describe_model import describe
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
-from eyechart.saliency import attribute, summarise
+from eyechart.saliency import attribute, measure_image_use, summarise
 from eyechart.tables.items import IMAGES, ITEMS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.regions import about_image, box, write_regions
@@ -100,3 +100,13 @@ def run(folder, checkpoint, data, /, described=None, **changes):
     more = ["--curves", str(tables[1]), "--output", str(tables[2]), "--settings", '{"draws": 500}']
     summarise.main([*named, *more])
     return tables
+
+
+def measure(output, *inputs, **more):
+    """Run the step that measures the use of the image; ``more`` are tables by flag."""
+    flags = ("responses", "items", "attention", "effects")
+    words = ["--model", "llava", "--output", str(output), "--inputs", *map(str, inputs)]
+    for flag in flags:
+        words += [f"--{flag}", *map(str, more.get(flag, ()))]
+    measure_image_use.main(words)
+    return output

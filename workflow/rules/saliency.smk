@@ -13,6 +13,7 @@ rule attribute:
     output:
         maps=paths.SALIENCY.rule(table="maps"),
         curves=paths.SALIENCY.rule(table="curves"),
+        inputs=paths.SALIENCY.rule(table="inputs"),
     log:
         "<logs>/attribute/{model}/{dataset}.log",
     benchmark:
@@ -70,3 +71,34 @@ rule summarise_saliency:
         "python -m eyechart.saliency.summarise --model {wildcards.model}"
         " --dataset {wildcards.dataset} --curves {input.curves} --settings {params.settings:q}"
         " --seed {params.seed} --output {output} 2>&1 | tee {log}"
+
+
+rule measure_image_use:
+    input:
+        inputs=SALIENCY.inputs,
+        responses=SALIENCY.responses,
+        item_tables=SALIENCY.items,
+        attention=SALIENCY.attention,
+        effects=SALIENCY.effects,
+    output:
+        paths.IMAGE_USE.rule(),
+    log:
+        "<logs>/measure_image_use/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_image_use/{model}.jsonl"
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(2000),
+        runtime=resources.fixed(60),
+    params:
+        code=fingerprint("eyechart.saliency.measure_image_use"),
+        environment=ENVIRONMENT,
+    message:
+        "Measuring whether {wildcards.model} looks at the image"
+    shell:
+        "python -m eyechart.saliency.measure_image_use --model {wildcards.model}"
+        " --inputs {input.inputs} --responses {input.responses} --items {input.item_tables}"
+        " --attention {input.attention} --effects {input.effects} --output {output}"
+        " 2>&1 | tee {log}"

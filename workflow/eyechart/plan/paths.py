@@ -271,11 +271,10 @@ INTERVENTIONS = Pattern(
     "<results>/interventions/{model}/{dataset}/{table}.parquet", "answers under edits"
 )
 SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
+IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
-DIFFERENCES = Pattern(
-    "<results>/verdict/{model}.differences.parquet", "a row per skill, two stages"
-)
+DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")
 LOOK_VERDICT = Pattern(
     "<results>/verdict/looks/{model}/{look}/{table}.parquet", "the same, at an earlier look"
 )

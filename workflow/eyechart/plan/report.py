@@ -60,6 +60,7 @@ class ReportPlan:
             "saliency": saliency.tables("summary"),
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),
+            "image_use": saliency.image_use(),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

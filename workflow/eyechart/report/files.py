@@ -47,6 +47,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "saliency": (paths.SALIENCY, "summary"),
     "saliency_maps": (paths.SALIENCY, "maps"),
     "deletions": (paths.SALIENCY, "curves"),
+    "image_use": (paths.IMAGE_USE, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

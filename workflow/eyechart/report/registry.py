@@ -85,7 +85,7 @@ SECTIONS = {
     ),
     "saliency": PageSection(
         "Saliency: where the answer comes from",
-        ATTRIBUTED,
+        (*ATTRIBUTED, "image_use"),
         Figures(PAIR, ATTRIBUTED, ("deletion",), ("png_scale", "gallery_px", "maps")),
     ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),

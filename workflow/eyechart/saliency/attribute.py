@@ -1,8 +1,8 @@
 """Attribute answers to image tokens by gradients, and test the maps by deletion and by region.
 
 Reads a model's checkpoint and card, and a dataset's tables and regions, if it has any. Writes
-``maps.parquet`` to the given path and ``curves.parquet`` beside it. The model is loaded once. What
-a family cannot do is left out; the tables' metadata say why.
+``maps.parquet`` to the given path, ``curves`` and ``inputs.parquet`` beside it. The model is loaded
+once. What a family cannot do is left out; the tables' metadata say why.
 
     python -m eyechart.saliency.attribute --model tiny_llava --dataset clevr \
         --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
@@ -42,7 +42,7 @@ from eyechart.saliency.attributor import Attributor, Row
 from eyechart.saliency.settings import RIGHT, SaliencySettings
 from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import read_table
-from eyechart.tables.saliency import CURVES, MAPS
+from eyechart.tables.saliency import CURVES, INPUTS, MAPS
 
 
 def chosen(card: dict[str, Any], settings: SaliencySettings) -> dict[str, list[str]]:
@@ -104,7 +104,7 @@ def main(
     output: Path,
     flags: LoadFlags,
 ) -> None:
-    """Write the two tables."""
+    """Write the three tables."""
     picked = asked(choose_items(items, settings.items, seed), settings)
     table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
     sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
@@ -129,11 +129,15 @@ def main(
         for few, (own, tested) in size.over(usable, work.rows):
             bar.update(len(few))
             maps, curves = maps + own, curves + tested
+    inputs = [row for _, rows in size.over(usable, work.input_rows) for row in rows]
+    inputs += work.weights()
     notes = work.notes(len(usable))
     named = {"model": model, "dataset": dataset}
     write_noted(output, pa.Table.from_pylist([named | row for row in maps], MAPS), notes)
     tests = pa.Table.from_pylist([named | row for row in curves], CURVES)
     write_noted(output.with_name(f"curves{output.suffix}"), tests, notes)
+    taken = pa.Table.from_pylist([named | row for row in inputs], INPUTS)
+    write_noted(output.with_name(f"inputs{output.suffix}"), taken, notes)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from eyechart.inference.chosen_items import Item
 from eyechart.inference.failures import Failures
 from eyechart.inference.marks import Mark
 from eyechart.models.families.base import Adapter
+from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.usable import UnusableError
+from eyechart.saliency.inputs import token_rows, weight_rows
 from eyechart.saliency.measure import deleted, drop, in_region, orders_of, random_orders
 from eyechart.saliency.methods import METHODS
 from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import States, states_at
-from eyechart.saliency.subjects import Question, prepare, subject
+from eyechart.saliency.subjects import PromptBatch, Question, prepare, subject
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +137,27 @@ class Attributor:
                     total = float(values.sum())
                     curves.append(row | {"choice": one.choice, "total": total} | curve | region)
         return maps, curves
+
+    def input_rows(self, items: Sequence[Item]) -> list[Row]:
+        """Return the rows about what the language model takes of a batch of items, if it can be."""
+        batch = subject(self.adapter, self.questions(items))
+        try:
+            if not isinstance(batch, PromptBatch):
+                raise UserError("an encoder has no language model to look at it")
+            return list(token_rows(batch, self.seed))
+        except UserError as error:
+            self.say(f"inputs: {error}")
+            return []
+
+    def weights(self) -> list[Row]:
+        """Return the rows about the connector's matrices, if it has any."""
+        try:
+            return (
+                list(weight_rows(self.adapter)) if isinstance(self.adapter, LanguageAdapter) else []
+            )
+        except (UserError, AttributeError) as error:
+            self.say(f"weights: {error}")
+            return []
 
     def attributed(
         self, states: States, items: Sequence[Item]

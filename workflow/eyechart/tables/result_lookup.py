@@ -33,6 +33,7 @@ PATTERNS = {
     "attention": paths.ATTENTION,
     "interventions": paths.INTERVENTIONS,
     "saliency": paths.SALIENCY,
+    "image use": paths.IMAGE_USE,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

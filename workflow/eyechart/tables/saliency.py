@@ -59,3 +59,44 @@ difference_low, difference_high: End of its 95 % interval, by group
 p: Sign-flip test of the difference by group
 q: p, corrected over all tests of the file (Benjamini–Hochberg)
 """
+
+NORM, NEAREST, SINGULAR, RANK = "norm", "nearest", "singular", "rank"
+MASS, CUT = "image_mass", "cut_from"
+
+INPUTS = schema("model dataset metric address item_id group: string", "value control: float64")
+"""One row per item and metric, and per matrix of the connector. Metadata `note`: what is missing.
+
+metric: `norm`: mean length of image tokens as the language model takes them, beside that of text
+  tokens; `nearest`: mean cosine of an image token and the nearest word of the vocabulary, beside
+  that of a random direction; of a matrix of the connector `singular`, its largest singular value,
+  and `rank`, its effective rank beside the number of its singular values
+address: Path of the matrix; null for items
+item_id, group: The item; null for matrices
+value: As the metric says
+control: What it stands beside
+"""
+
+IMAGE_USE = schema(
+    "model dataset task metric address: string",
+    "value ci_low ci_high control_value: float64",
+    "n groups: int32",
+)
+"""One row per number that tells whether a model looks at the image. Metadata `note`: what is
+missing.
+
+metric: `changed_blank`, `changed_swapped`, …: share of answers that differ from that on the image
+  itself; `image_mass`: attention on image tokens; `cut_from`: share of answers that move if no
+  text attends to the image from a block on; `norm`, `nearest`, `singular` and `rank` as in the
+  table above
+dataset, task: Empty for what is of the model or of all tasks
+address: Block, or path of a matrix; else empty
+value: As the metric says
+control_value: What it is compared with: 0 (the same image twice), the share of the prompt that is
+  image tokens, the unedited answer, text tokens, a random direction, the number of singular values
+n: Number of items; 1 of a matrix
+"""
+
+
+def changed(condition: str) -> str:
+    """Return the metric of answers that change under a condition."""
+    return f"changed_{condition}"

@@ -93,6 +93,8 @@ TABLES = (
     Entry("Saliency maps", "saliency", "MAPS", ("saliency",), "maps"),
     Entry("Deletion curves", "saliency", "CURVES", ("saliency",), "curves"),
     Entry("Summary of saliency", "saliency", "SUMMARY", ("saliency",), "summary"),
+    Entry("Inputs of the language model", "saliency", "INPUTS", ("saliency",), "inputs"),
+    Entry("Use of the image", "saliency", "IMAGE_USE", ("image use",)),
     Entry("Verdict: values", "verdict", "VALUES", ("verdict values",)),
     Entry("Verdict: classes", "verdict", "SKILLS", ("verdict classes",)),
     Entry("Verdict: differences", "verdict", "DIFFERENCES", ("verdict differences",)),

@@ -19,7 +19,7 @@ from eyechart.statistics.bootstrap import GroupBootstrap
 from eyechart.tables.notes import read_noted
 from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, read_regions, roles_of
-from eyechart.tables.saliency import CURVES, MAPS, SUMMARY
+from eyechart.tables.saliency import CURVES, IMAGE_USE, MAPS, RANK, SINGULAR, SUMMARY
 
 DRAWS = 1000  # of the bootstrap by group behind the bands
 RANDOM = "random"
@@ -67,6 +67,21 @@ def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
         order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), _place(r)))
         found.append(Attributed(*identify(path).pair, order, notes.get("note", "")))
     return found
+
+
+def read_image_use(path: Path, model: str) -> tuple[list[Row], str]:
+    """Read whether a model looks at the image, and what is missing.
+
+    Raise a UserError if a row is of another model than the path says, or a mean of items has no
+    interval.
+    """
+    table, notes = read_noted(path, IMAGE_USE)
+    rows = pl.DataFrame(table)
+    checker = Checker(path, rows, lambda r: f"{r['metric']} at {r['address'] or 'all'}")
+    checker.refuse(pl.col("model") != model, f"it is not of {model}")
+    checker.refuse(absent("ci_low") & ~pl.col("metric").is_in([SINGULAR, RANK]), "no 'ci_low'")
+    order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), sort_key(r["address"])))
+    return order, notes.get("note", "")
 
 
 def name_of(row: Row) -> str:

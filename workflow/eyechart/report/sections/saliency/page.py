@@ -1,6 +1,7 @@
 """Saliency: deletion curves with the table of tests, and a few images under their maps."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from eyechart.report.chart_style import svg_address
@@ -17,11 +18,24 @@ from eyechart.report.sections.saliency.load import (
     falls,
     name_of,
     read_attributed,
+    read_image_use,
     read_pictures,
 )
 from eyechart.tables.saliency import DROP
 
 HEADS = ["task", "map", "value", "95 %", "control", "difference", "95 % of it", "q", "n", "groups"]
+USES = {  # of the image: what each metric is, and what it stands beside
+    "changed_blank": ("answers that change on a white image", "same image"),
+    "changed_noise": ("answers that change on noise", "same image"),
+    "changed_swapped": ("answers that change on another image", "same image"),
+    "changed_no_image": ("answers that change without an image", "same image"),
+    "cut_from": ("answers that move if no text attends to the image from here on", "unedited"),
+    "image_mass": ("attention on image tokens", "share of the prompt"),
+    "norm": ("length of image tokens", "of text tokens"),
+    "nearest": ("cosine of image tokens and the nearest word", "random direction"),
+    "singular": ("largest singular value of the connector's matrix", ""),
+    "rank": ("effective rank of the connector's matrix", "singular values"),
+}
 METRICS = {
     "drop": "fall of the score while tokens are deleted (nats; control: random orders)",
     "ratio": "share in the region, times uniform (control: another item's region)",
@@ -30,12 +44,16 @@ METRICS = {
 
 def context(inputs: Inputs, settings: dict[str, Any]) -> Row | None:
     """Return what the template shows, or None where no answer was attributed."""
+    looked = {file.names["model"]: file.path for file in inputs.of("image_use")}
     curves = {file.pair: file.path for file in inputs.of("deletions")}
     blocks = []
     for one in read_attributed(inputs.paths("saliency")):
         pictures = in_turn(read_pictures(inputs, one), settings["maps"])
         chart = svg_address(deletion(one, falls(curves[one.model, one.dataset])))
-        blocks.append(block(one, chart, pictures, settings))
+        shown = block(one, chart, pictures, settings)
+        if one.model in looked:
+            shown |= use_of_image(looked.pop(one.model), one.model)
+        blocks.append(shown)
     return {"blocks": blocks} if blocks else None
 
 
@@ -55,6 +73,27 @@ def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings
         ],
         "items": [card(picture, settings["gallery_px"]) for picture in pictures],
     }
+
+
+def use_of_image(path: Path, model: str) -> Row:
+    """Return the table that tells whether a model looks at the image, and what is missing."""
+    rows, missing = read_image_use(path, model)
+    found = []
+    for metric, (what, beside) in USES.items():
+        for row in [row for row in rows if row["metric"] == metric]:
+            low, high = row["ci_low"], row["ci_high"]
+            control = row["control_value"]
+            found.append(
+                [
+                    *(what, task_name(row["task"]) if row["task"] else "–", row["address"] or "–"),
+                    f"{row['value']:.3g}",
+                    "–" if low is None else f"{low:.3g} to {high:.3g}",
+                    "–" if control is None else f"{control:.3g} ({beside})",
+                    f"{row['n']:,}",
+                ]
+            )
+    heads = ["what", "task", "where", "value", "95 %", "beside", "n"]
+    return {"use": {"heads": heads, "lines": found, "missing": missing}}
 
 
 def sentences(rows: Sequence[Row], alpha: float) -> list[str]:

@@ -37,13 +37,13 @@ rule decide:
     message:
         "Deciding on {wildcards.model}"
     shell:
-        "python -m eyechart.verdict.decide --model {wildcards.model} --kind {params.kind}"
-        " --contains={params.contains} --card {input.card} --items {input.item_tables} --answers {input.answers}"
-        " --readouts {input.readouts} --probes {input.probes}"
-        " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
-        " --effects {input.effects}"
-        " --settings {params.settings:q} --seed {params.seed} --output {output.values}"
-        " --classes {output.classes} --differences {output.differences} 2>&1 | tee {log}"
+        "python -m eyechart.verdict.decide --model {wildcards.model:q} --kind {params.kind:q}"
+        " --contains={params.contains:q} --card {input.card:q} --items {input.item_tables:q} --answers {input.answers:q}"
+        " --readouts {input.readouts:q} --probes {input.probes:q}"
+        " --encoder-items {input.encoder_items:q} --encoder-answers {input.encoder_answers:q}"
+        " --effects {input.effects:q}"
+        " --settings {params.settings:q} --seed {params.seed:q} --output {output.values:q}"
+        " --classes {output.classes:q} --differences {output.differences:q} 2>&1 | tee {log:q}"
 
 
 if LOOKS.before_last:

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 from eyechart.plan.config.attention import Attention
 from eyechart.plan.config.base import (
     UNIQUE,
-    Count,
+    Few,
     File,
     Name,
     Names,
-    Natural,
     Section,
+    Seed,
     Unique,
     nested,
     setting,
@@ -28,6 +28,7 @@ from eyechart.plan.config.probing import Probing
 from eyechart.plan.config.readout import ReadoutSettings
 from eyechart.plan.config.rendering import Canvas, Rendering
 from eyechart.plan.config.report import Report
+from eyechart.plan.config.saliency import SaliencySection
 from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
 from eyechart.plan.config.verdict import VerdictSettings
 from eyechart.plan.layout import Layout
@@ -38,7 +39,7 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 class RootConfig(Section):
     """What is examined, and how."""
 
-    seed: Natural = setting(
+    seed: Seed = setting(
         7, "all randomness is derived from it: scenes, questions, splits, controls, probes"
     )
     run: Name | None = setting(
@@ -46,7 +47,7 @@ class RootConfig(Section):
         "a name: results, logs and drawn or unpacked data are then in `runs/<run>/`, beside those "
         "of other configurations. Models and downloads are shared",
     )
-    threads: Count = setting(
+    threads: Few = setting(
         1,
         "threads of a job. Results depend on it, since float sums do; they do not on `--cores`, "
         "which only decides how many jobs run at once",
@@ -80,6 +81,7 @@ class RootConfig(Section):
     concepts: ConceptsSettings = nested("coloured words against colours")
     attention: Attention = nested("where a language model attends")
     interventions: InterventionsSettings = nested("what answers depend on")
+    saliency: SaliencySection = nested("which image tokens answers depend on")
     verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
     tiny_models: TinyModels = nested("where the tiny models come from")

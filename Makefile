@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
-.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-real encoders lint lock chromium cluster test-slurm test-conda help clean
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-faults test-real encoders lint lock chromium cluster test-slurm test-conda help clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -62,10 +62,15 @@ test-plans: .venv/dev.installed # plan every preset and every documented command
 test-all: .venv/dev.installed chromium lint env .venvs/pytest/installed # lint and all tests
 	$(BIN)/python -m pytest $(SPREAD) tests/unit tests/gpu
 	$(BIN)/python -m pytest $(SPLIT) tests/families
+	$(BIN)/python -m pytest -m "not faults" $(SPLIT) tests/faults
 	$(BIN)/python -m pytest tests/workflow
 	$(IN)torchvision/bin/python -m pytest $(SPLIT) tests/families
 	$(IN)legacy_4_48/bin/python -m pytest tests/remote
 	$(IN)legacy_4_35/bin/python -m pytest tests/remote
+
+# Faults that take long, and a fuzz; docs/reliability.md lists them.
+test-faults: .venv/dev.installed # inject the faults that take long
+	$(BIN)/python -m pytest -m faults $(SPLIT) tests/faults
 
 cluster: .venv/cluster.installed # add Snakemake's executors for clusters
 

@@ -4,19 +4,9 @@ The contents page: `snakemake --cores all` makes results/report/index.html from 
 A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
 """
 
-import os
-
 from snakemake.utils import min_version
 
 min_version("9.27.1")
-
-
-OWN = "config/config.yaml"
-SHIPPED = workflow.current_basedir.join(OWN).get_path_or_uri(secret_free=True)
-
-if not workflow.overwrite_configfiles:
-
-    configfile: OWN if os.path.exists(OWN) else SHIPPED
 
 
 report: "workflow/eyechart/report/workflow.rst"

@@ -16,6 +16,7 @@ TARGET = "results/verdict/tiny_llava.parquet"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.yaml").write_text("models: [tiny_clip]\n")
+    (tmp_path / "empty.yaml").write_text("")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -36,8 +37,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["-C", "seed=3", "all"], "-C takes all words that follow it"),
         (["--configfile=mine.yaml", "all"], None),  # argparse takes one word here
         (["--configfile", "mine.yaml", "results/m.json"], "--configfile takes all words that"),
-        (["--configfile", "mime.yaml"], "--configfile: there is no file mime.yaml; expected"),
-        (["--configfiles=mime.json"], "--configfiles: there is no file mime.json"),
+        (["--configfile", "mime.yaml"], "--configfile: mime.yaml: no such file, expected"),
+        (["--configfile", "mine.yaml", "empty.yaml"], "--configfile: empty.yaml: is empty, expec"),
+        (["--configfiles=mime.json"], "--configfiles: mime.json: no such file"),
         ([TARGET, "--configfile", "mine.yaml", "--cores", "2"], None),
         (["--configfile", "mine.yaml", "--", TARGET], None),
         (["--config", "seed=3", "models=[tiny_clip]", "--cores", "all"], None),

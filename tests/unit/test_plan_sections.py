@@ -8,6 +8,8 @@ import pytest
 
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
+from eyechart.plan.mining import MiningPlan
+from eyechart.plan.report import ReportPlan
 from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 
@@ -94,6 +96,23 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
         path.replace("<results>", "results")
         for path in exam(config).interventions.tables("effects")
     ]
+
+
+def test_the_verdict_and_the_page_read_the_effects_of_every_model_that_is_changed(
+    config: Config,
+) -> None:
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
+    assert exam(config).verdict.effects(of) == exam(config).verdict.erasers(of) == []
+    config["interventions"]["datasets"] = ["clevr"]
+    plan = exam(config)
+    (effects,), (erasers,) = plan.verdict.effects(of), plan.verdict.erasers(of)
+    assert effects.endswith("interventions/tiny_llava/clevr/effects.parquet")
+    assert erasers == effects.replace("effects", "erasers")
+    assert plan.verdict.effects(SimpleNamespace(model="tiny_clip", dataset="clevr")) == []
+    report = ReportPlan(plan, MiningPlan(config))
+    assert effects in report.page_inputs()
+    drawn = report.figure_inputs("interventions")
+    assert drawn(of) == [effects]
 
 
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:

@@ -42,11 +42,11 @@ rule trace_items:
     message:
         "Tracing the attention of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "{params.python} -m eyechart.attention.trace_items --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --items {input.item_table} --images {input.image_table} --regions {input.regions}"
+        "{params.python:q} -m eyechart.attention.trace_items --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --items {input.item_table:q} --images {input.image_table:q} --regions {input.regions:q}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " --seed {params.seed} {params.parts} --output {output.attention} 2>&1 | tee {log}"
+        " --seed {params.seed:q} {params.parts} --output {output.attention:q} 2>&1 | tee {log:q}"
 
 
 use rule trace_items as trace_items_part with:
@@ -92,8 +92,8 @@ rule join_traces:
     message:
         "Joining the attention of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m eyechart.attention.join_traces --parts {input} --outputs {output}"
-        " 2>&1 | tee {log}"
+        "python -m eyechart.attention.join_traces --parts {input:q} --outputs {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule summarise_attention:
@@ -120,6 +120,6 @@ rule summarise_attention:
     message:
         "Summarising the attention of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m eyechart.attention.summarise --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --attention {input.attention} --lens {input.lens}"
-        " --settings {params.settings:q} --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.attention.summarise --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --attention {input.attention:q} --lens {input.lens:q}"
+        " --settings {params.settings:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -47,12 +47,12 @@ rule answer_encoder:
     message:
         "Asking {wildcards.model} about {wildcards.dataset}, in {params.env}"
     shell:
-        "{params.python} -m eyechart.behavior.answer_items --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --card {input.card} --items {input.item_table} --images {input.image_table}"
+        "{params.python:q} -m eyechart.behavior.answer_items --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --card {input.card:q} --items {input.item_table:q} --images {input.image_table:q}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " {params.parts} --looks {params.looks:q} --so-far {input.so_far} --decided {input.decided}"
-        " --seed {params.seed} --outputs {output.answers} 2>&1 | tee {log}"
+        " {params.parts} --looks {params.looks:q} --so-far {input.so_far:q} --decided {input.decided:q}"
+        " --seed {params.seed:q} --outputs {output.answers:q} 2>&1 | tee {log:q}"
 
 
 use rule answer_encoder as answer_vlm with:
@@ -129,8 +129,8 @@ rule join_answers_encoder:
     message:
         "Joining the answers of {wildcards.model} about {wildcards.dataset}"
     shell:
-        "python -m eyechart.behavior.join_answers --parts {input.parts} --so-far {input.so_far}"
-        " --outputs {output} 2>&1 | tee {log}"
+        "python -m eyechart.behavior.join_answers --parts {input.parts:q} --so-far {input.so_far:q}"
+        " --outputs {output:q} 2>&1 | tee {log:q}"
 
 
 use rule join_answers_encoder as join_answers_vlm with:
@@ -213,10 +213,10 @@ rule score_answers:
     message:
         "Scoring {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m eyechart.behavior.score_answers --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --items {input.item_table} --answers {input.answers}"
-        " --settings {params.settings:q} --seed {params.seed} --scores {output.scores}"
-        " --distributions {output.distributions} 2>&1 | tee {log}"
+        "python -m eyechart.behavior.score_answers --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --items {input.item_table:q} --answers {input.answers:q}"
+        " --settings {params.settings:q} --seed {params.seed:q} --scores {output.scores:q}"
+        " --distributions {output.distributions:q} 2>&1 | tee {log:q}"
 
 
 rule retrieve:
@@ -254,8 +254,8 @@ rule retrieve:
     message:
         "Matching captions and images of {wildcards.dataset} by {wildcards.model}"
     shell:
-        "{params.python} -m eyechart.behavior.retrieve --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --items {input.item_table} --images {input.image_table}"
+        "{params.python:q} -m eyechart.behavior.retrieve --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --items {input.item_table:q} --images {input.image_table:q}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        " --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q}"

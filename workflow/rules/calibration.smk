@@ -24,8 +24,8 @@ rule calibrate:
     message:
         "Deciding on planted models"
     shell:
-        "python -m eyechart.verdict.calibrate --settings {params.settings:q} --seed {params.seed}"
-        " --output {output.table} --page {output.page} --figure {output.figure} 2>&1 | tee {log}"
+        "python -m eyechart.verdict.calibrate --settings {params.settings:q} --seed {params.seed:q}"
+        " --output {output.table:q} --page {output.page:q} --figure {output.figure:q} 2>&1 | tee {log:q}"
 
 
 rule calibration:

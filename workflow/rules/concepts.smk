@@ -29,8 +29,8 @@ rule compare_concepts:
     message:
         "Comparing words and colours of {wildcards.dataset} in {wildcards.model}"
     shell:
-        "python -m eyechart.concepts.compare --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --manifests {input.manifests} --items {input.item_table}"
-        " --images {input.image_table} --answers {input.answers} --settings {params.settings:q}"
-        " --seed {params.seed} --cues {output.cues} --separation {output.separation}"
-        " --projection {output.projection} 2>&1 | tee {log}"
+        "python -m eyechart.concepts.compare --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --manifests {input.manifests:q} --items {input.item_table:q}"
+        " --images {input.image_table:q} --answers {input.answers:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} --cues {output.cues:q} --separation {output.separation:q}"
+        " --projection {output.projection:q} 2>&1 | tee {log:q}"

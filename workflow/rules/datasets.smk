@@ -28,9 +28,9 @@ rule draw_scenes:
     message:
         "Rendering {wildcards.dataset}/{wildcards.split}, shard {wildcards.shard}"
     shell:
-        "python -m {params.step} --dataset {wildcards.dataset}"
-        " --split {wildcards.split} --shard {wildcards.shard} --settings {params.settings:q}"
-        " --seed {params.seed} --root {params.root} --output {output} 2>&1 | tee {log}"
+        "python -m {params.step:q} --dataset {wildcards.dataset:q}"
+        " --split {wildcards.split:q} --shard {wildcards.shard:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 use rule draw_scenes as pack_drawn with:
@@ -81,9 +81,9 @@ rule write_drawn:
     message:
         "Writing {wildcards.dataset} in its official layout"
     shell:
-        "python -m {params.step} --dataset {wildcards.dataset}"
-        " --shards {input.shards} --settings {params.settings:q} --seed {params.seed}"
-        " --root {params.root} --output {output} 2>&1 | tee {log}"
+        "python -m {params.step:q} --dataset {wildcards.dataset:q}"
+        " --shards {input.shards:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule acquire_local:
@@ -115,9 +115,9 @@ rule acquire_local:
     message:
         "Taking {wildcards.dataset} from {params.source}"
     shell:
-        "python -m {params.step} --dataset {wildcards.dataset}"
-        " --source {params.source:q} --settings {params.settings:q} --root {params.root}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m {params.step:q} --dataset {wildcards.dataset:q}"
+        " --source={params.source:q} --settings {params.settings:q} --root {params.root:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule download:
@@ -148,9 +148,9 @@ rule download:
     message:
         "Downloading {wildcards.dataset}"
     shell:
-        "python -m eyechart.data.sources.download --dataset {wildcards.dataset}"
-        " --versions {input.versions} --lock {params.lock} --cache {params.cache}"
-        " --settings {params.settings:q} --root {params.root} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.data.sources.download --dataset {wildcards.dataset:q}"
+        " --versions {input.versions:q} --lock {params.lock:q} --cache {params.cache:q}"
+        " --settings {params.settings:q} --root {params.root:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule prepare_dataset:
@@ -182,10 +182,10 @@ rule prepare_dataset:
     message:
         "Writing the tables of {wildcards.dataset}"
     shell:
-        "python -m {params.step} --dataset {wildcards.dataset}"
-        " --receipt {input.receipt} --settings {params.settings:q} --seed {params.seed}"
-        " --items {output.item_table} --images {output.image_table} {params.regions}"
-        " 2>&1 | tee {log}"
+        "python -m {params.step:q} --dataset {wildcards.dataset:q}"
+        " --receipt {input.receipt:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " --items {output.item_table:q} --images {output.image_table:q} {params.regions}"
+        " 2>&1 | tee {log:q}"
 
 
 use rule prepare_dataset as prepare_marked with:

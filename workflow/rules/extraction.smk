@@ -41,12 +41,12 @@ rule extract_encoder:
         "Extracting {wildcards.model} on {wildcards.dataset}, part {wildcards.part},"
         " in {params.env}"
     shell:
-        "{params.python} -m eyechart.extraction.extract_activations --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --card {input.card} --items {input.item_table} --images {input.image_table}"
-        " --regions {input.regions} {params.parts} --settings {params.settings:q}"
+        "{params.python:q} -m eyechart.extraction.extract_activations --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --card {input.card:q} --items {input.item_table:q} --images {input.image_table:q}"
+        " --regions {input.regions:q} {params.parts} --settings {params.settings:q}"
         " --loading {params.loading:q} {params.allowance}"
-        " --image-output {output.image} --item-output {output.item} 2>&1 | tee {log}"
+        " --image-output {output.image:q} --item-output {output.item:q} 2>&1 | tee {log:q}"
 
 
 use rule extract_encoder as extract_vlm with:
@@ -85,7 +85,7 @@ rule write_manifest:
     message:
         "Writing the manifest of {wildcards.model} on {wildcards.dataset}, scope {wildcards.scope}"
     shell:
-        "python -m eyechart.extraction.write_manifest --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --scope {wildcards.scope} --card {input.card}"
-        " --rows {input.rows} --parts {input.parts} --settings {params.settings:q}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.extraction.write_manifest --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --scope {wildcards.scope:q} --card {input.card:q}"
+        " --rows {input.rows:q} --parts {input.parts:q} --settings {params.settings:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -39,11 +39,11 @@ rule intervene:
     message:
         "Intervening in {wildcards.model} on {wildcards.dataset}"
     shell:
-        "{params.python} -m eyechart.interventions.intervene --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --card {input.card} --items {input.item_table} --images {input.image_table}"
-        " --regions {input.regions} --settings {params.settings:q} --loading {params.loading:q}"
-        " {params.allowance} --seed {params.seed} --output {output.edits} 2>&1 | tee {log}"
+        "{params.python:q} -m eyechart.interventions.intervene --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --card {input.card:q} --items {input.item_table:q} --images {input.image_table:q}"
+        " --regions {input.regions:q} --settings {params.settings:q} --loading {params.loading:q}"
+        " {params.allowance} --seed {params.seed:q} --output {output.edits:q} 2>&1 | tee {log:q}"
 
 
 rule measure_effects:
@@ -69,6 +69,6 @@ rule measure_effects:
     message:
         "Measuring the effects of interventions in {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m eyechart.interventions.measure_effects --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --edits {input.edits} --settings {params.settings:q}"
-        " --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.interventions.measure_effects --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --edits {input.edits:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -26,9 +26,9 @@ rule find_pairs:
         "Finding images of {wildcards.dataset} that {wildcards.second} tells apart and"
         " {wildcards.first} does not"
     shell:
-        "python -m eyechart.mining.find_pairs --first {input.first} --second {input.second}"
-        " --images {input.image_table} --settings {params.settings:q} --output {output}"
-        " 2>&1 | tee {log}"
+        "python -m eyechart.mining.find_pairs --first {input.first:q} --second {input.second:q}"
+        " --images {input.image_table:q} --settings {params.settings:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule export_labels:
@@ -53,5 +53,5 @@ rule export_labels:
     message:
         "Writing pairs of {wildcards.dataset} for labelling"
     shell:
-        "python -m eyechart.mining.export_labels --pairs {input.pairs}"
-        " --images {input.image_table} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.mining.export_labels --pairs {input.pairs:q}"
+        " --images {input.image_table:q} --output {output:q} 2>&1 | tee {log:q}"

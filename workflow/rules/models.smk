@@ -29,9 +29,9 @@ rule pull_model:
     message:
         "Pulling {wildcards.model}"
     shell:
-        "python -m eyechart.models.sources.pull_model --model {wildcards.model} --spec {input.spec}"
-        " --revision {params.revision} --lock {params.lock} {params.allowance}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.models.sources.pull_model --model {wildcards.model:q} --spec {input.spec:q}"
+        " --revision {params.revision:q} --lock {params.lock:q} {params.allowance}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule link_local_model:
@@ -59,8 +59,8 @@ rule link_local_model:
     message:
         "Taking {wildcards.model} from {params.source}"
     shell:
-        "python -m eyechart.models.sources.link_local_model --model {wildcards.model} --source {params.source:q}"
-        " --spec {input.spec} {params.allowance} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.models.sources.link_local_model --model {wildcards.model:q} --source={params.source:q}"
+        " --spec {input.spec:q} {params.allowance} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule derive_model:
@@ -94,9 +94,9 @@ rule derive_model:
     message:
         "Deriving {wildcards.model} from {params.folder}"
     shell:
-        "{params.python} -m eyechart.models.derive_model --model {wildcards.model}"
-        " --spec {input.spec} --base {params.folder} {params.allowance}"
-        " --examples {input.examples} --split {params.split} --output {output} 2>&1 | tee {log}"
+        "{params.python:q} -m eyechart.models.derive_model --model {wildcards.model:q}"
+        " --spec {input.spec:q} --base {params.folder:q} {params.allowance}"
+        " --examples {input.examples:q} --split {params.split:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule describe_model:
@@ -128,10 +128,10 @@ rule describe_model:
     message:
         "Describing {wildcards.model}, in {params.env}"
     shell:
-        "{params.python} -m eyechart.models.describe_model --model {wildcards.model}"
-        " --spec {input.spec} --checkpoint {params.checkpoint} --loading {params.loading:q}"
+        "{params.python:q} -m eyechart.models.describe_model --model {wildcards.model:q}"
+        " --spec {input.spec:q} --checkpoint {params.checkpoint:q} --loading {params.loading:q}"
         " {params.allowance}"
-        " --view {output.view} --output {output.card} 2>&1 | tee {log}"
+        " --view {output.view:q} --output {output.card:q} 2>&1 | tee {log:q}"
 
 
 rule draw_card:
@@ -156,5 +156,5 @@ rule draw_card:
     message:
         "Drawing the card of {wildcards.model}"
     shell:
-        "python -m eyechart.report.sections.models.sheet --card {input.card} --view {input.view}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.report.sections.models.sheet --card {input.card:q} --view {input.view:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -25,9 +25,9 @@ rule compare_patterns:
     message:
         "Comparing all models by pattern"
     shell:
-        "python -m eyechart.behavior.compare_patterns --scores {input.scores}"
-        " --cards {input.cards} --settings {params.settings:q} --seed {params.seed}"
-        " --patterns {output.patterns} --correlations {output.correlations} 2>&1 | tee {log}"
+        "python -m eyechart.behavior.compare_patterns --scores {input.scores:q}"
+        " --cards {input.cards:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " --patterns {output.patterns:q} --correlations {output.correlations:q} 2>&1 | tee {log:q}"
 
 
 use rule compare_patterns as compare_with_encoder with:

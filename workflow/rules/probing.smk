@@ -30,9 +30,9 @@ rule train_probes:
     message:
         "Probing {wildcards.model} on {wildcards.dataset}: {wildcards.task}"
     shell:
-        "python -m eyechart.probing.train_probes --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --task {wildcards.task} --items {input.item_table}"
-        " --images {input.image_table} --manifest {input.manifest}"
-        " --image-manifest {input.image_manifest} --settings {params.settings:q}"
-        " --seed {params.seed} --output {output.metrics} --predictions {output.predictions}"
-        " 2>&1 | tee {log}"
+        "python -m eyechart.probing.train_probes --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --task {wildcards.task:q} --items {input.item_table:q}"
+        " --images {input.image_table:q} --manifest {input.manifest:q}"
+        " --image-manifest {input.image_manifest:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} --output {output.metrics:q} --predictions {output.predictions:q}"
+        " 2>&1 | tee {log:q}"

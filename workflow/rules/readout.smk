@@ -28,10 +28,10 @@ rule train_depth_heads:
     message:
         "Training the depth heads of {wildcards.model}"
     shell:
-        "python -m eyechart.readout.depth.train_depth_heads --model {wildcards.model}"
-        " --dataset {params.dataset} --manifests {input.manifests} --items {input.item_table}"
-        " --images {input.image_table} --settings {params.settings:q} --seed {params.seed}"
-        " --threads {threads} --heads {output.heads} --metrics {output.metrics} 2>&1 | tee {log}"
+        "python -m eyechart.readout.depth.train_depth_heads --model {wildcards.model:q}"
+        " --dataset {params.dataset:q} --manifests {input.manifests:q} --items {input.item_table:q}"
+        " --images {input.image_table:q} --settings {params.settings:q} --seed {params.seed:q}"
+        " --threads {threads:q} --heads {output.heads:q} --metrics {output.metrics:q} 2>&1 | tee {log:q}"
 
 
 rule read_out:
@@ -61,8 +61,8 @@ rule read_out:
     message:
         "Reading {wildcards.dataset} out of {wildcards.model}"
     shell:
-        "python -m eyechart.readout.read_out --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --items {input.item_table} --regions {input.regions}"
-        " --manifests {input.manifests} --heads {input.heads} --answers {input.answers}"
-        " --seed {params.seed} --threads {threads}"
-        " --scores {output.scores} --predictions {output.predictions} 2>&1 | tee {log}"
+        "python -m eyechart.readout.read_out --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --items {input.item_table:q} --regions {input.regions:q}"
+        " --manifests {input.manifests:q} --heads {input.heads:q} --answers {input.answers:q}"
+        " --seed {params.seed:q} --threads {threads:q}"
+        " --scores {output.scores:q} --predictions {output.predictions:q} 2>&1 | tee {log:q}"

@@ -38,8 +38,8 @@ for SECTION in REPORT.drawn:
         message:
             f"Drawing the figures of {SECTION}: {REPORT.subject(SECTION)}"
         shell:
-            "python -m eyechart.report.draw --section {params.section} --tables {input}"
-            " --settings {params.settings:q} --output {output.manifest} 2>&1 | tee {log}"
+            "python -m eyechart.report.draw --section {params.section:q} --tables {input:q}"
+            " --settings {params.settings:q} --output {output.manifest:q} 2>&1 | tee {log:q}"
 
 
 rule draw_patterns:
@@ -78,10 +78,10 @@ rule draw_patterns:
     message:
         "Drawing the page of {wildcards.model} about pairs of images"
     shell:
-        "python -m eyechart.report.sections.patterns.sheet --model {wildcards.model}"
-        " --encoder={params.encoder} --tables {input.patterns} {input.correlations}"
-        " {input.scores} {input.distributions} {input.answers} {input.item_tables} {input.image_tables}"
-        " --settings {params.settings:q} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.report.sections.patterns.sheet --model {wildcards.model:q}"
+        " --encoder={params.encoder:q} --tables {input.patterns:q} {input.correlations:q}"
+        " {input.scores:q} {input.distributions:q} {input.answers:q} {input.item_tables:q} {input.image_tables:q}"
+        " --settings {params.settings:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule draw_pairs:
@@ -114,8 +114,8 @@ rule draw_pairs:
     message:
         "Drawing the pairs of {wildcards.dataset} that {wildcards.first} does not separate"
     shell:
-        "python -m eyechart.report.sections.mining.sheet --tables {input.pairs} {input.images}"
-        " --settings {params.settings:q} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.report.sections.mining.sheet --tables {input.pairs:q} {input.images:q}"
+        " --settings {params.settings:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule build_report:
@@ -150,5 +150,5 @@ rule build_report:
         "Building the report"
     shell:
         "python -m eyechart.report.build_report --settings {params.settings:q}"
-        " --benchmarks {params.benchmarks} --configuration {params.configuration:q} --tables {input.tables} --output {output.page}"
-        " 2>&1 | tee {log}"
+        " --benchmarks {params.benchmarks:q} --configuration {params.configuration:q} --tables {input.tables:q} --output {output.page:q}"
+        " 2>&1 | tee {log:q}"

@@ -26,8 +26,8 @@ rule train_clip:
     message:
         "Training tiny_clip on images and captions"
     shell:
-        "python -m eyechart.tiny_models.train_clip --receipt {input.receipt} --recipe {params.recipe:q}"
-        " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
+        "python -m eyechart.tiny_models.train_clip --receipt {input.receipt:q} --recipe {params.recipe:q}"
+        " --seed {params.seed:q} --device {params.device:q} --output {output.ready:q} --curve {output.curve:q} 2>&1 | tee {log:q}"
 
 
 rule train_language:
@@ -55,10 +55,10 @@ rule train_language:
     message:
         "Training the language model on text alone"
     shell:
-        "python -m eyechart.tiny_models.train_language --receipt {input.receipt}"
-        " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
-        " --output {output.ready}"
-        " --curve {output.curve} 2>&1 | tee {log}"
+        "python -m eyechart.tiny_models.train_language --receipt {input.receipt:q}"
+        " --recipe {params.recipe:q} --seed {params.seed:q} --device {params.device:q}"
+        " --output {output.ready:q}"
+        " --curve {output.curve:q} 2>&1 | tee {log:q}"
 
 
 rule train_alignment:
@@ -89,10 +89,10 @@ rule train_alignment:
     message:
         "Training tiny_llava, stage {params.stage}"
     shell:
-        "python -m eyechart.tiny_models.train_llava --stage {params.stage} --receipt {input.receipt}"
-        " --recipe {params.recipe:q} --seed {params.seed} --device {params.device}"
-        " --vision {input.vision} --language {input.language} --output {output.ready} --curve {output.curve}"
-        " 2>&1 | tee {log}"
+        "python -m eyechart.tiny_models.train_llava --stage {params.stage:q} --receipt {input.receipt:q}"
+        " --recipe {params.recipe:q} --seed {params.seed:q} --device {params.device:q}"
+        " --vision {input.vision:q} --language {input.language:q} --output {output.ready:q} --curve {output.curve:q}"
+        " 2>&1 | tee {log:q}"
 
 
 use rule train_alignment as train_instruction with:
@@ -142,8 +142,8 @@ rule train_dino:
     message:
         "Training tiny_dino on images alone"
     shell:
-        "python -m eyechart.tiny_models.train_dino --receipt {input.receipt} --recipe {params.recipe:q}"
-        " --seed {params.seed} --device {params.device} --output {output.ready} --curve {output.curve} 2>&1 | tee {log}"
+        "python -m eyechart.tiny_models.train_dino --receipt {input.receipt:q} --recipe {params.recipe:q}"
+        " --seed {params.seed:q} --device {params.device:q} --output {output.ready:q} --curve {output.curve:q} 2>&1 | tee {log:q}"
 
 
 rule pack_weights:
@@ -171,9 +171,9 @@ rule pack_weights:
     message:
         "Packing the weights of {wildcards.model}"
     shell:
-        "python -m eyechart.tiny_models.pack_weights --model {wildcards.model}"
-        " --recipe {params.recipe:q} --trained {input.ready} --curve {input.curves}"
-        " --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.tiny_models.pack_weights --model {wildcards.model:q}"
+        " --recipe {params.recipe:q} --trained {input.ready:q} --curve {input.curves:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule install_weights:
@@ -201,7 +201,7 @@ rule install_weights:
         "Installing {wildcards.model}"
     shell:
         "python -m eyechart.tiny_models.install_weights --recipe {params.recipe:q}"
-        " --packed {input.packed} --output {output} 2>&1 | tee {log}"
+        " --packed {input.packed:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule train_tiny:

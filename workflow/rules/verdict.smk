@@ -11,6 +11,8 @@ rule decide:
         probe_predictions=VERDICT.probe_predictions,
         encoder_items=VERDICT.encoder_items,
         encoder_answers=VERDICT.encoder_responses,
+        effects=VERDICT.effects,
+        erasers=VERDICT.erasers,
     output:
         values=paths.VERDICT.rule(),
         classes=paths.CLASSES.rule(),
@@ -35,12 +37,13 @@ rule decide:
     message:
         "Deciding on {wildcards.model}"
     shell:
-        "python -m eyechart.verdict.decide --model {wildcards.model} --kind {params.kind}"
-        " --contains={params.contains} --card {input.card} --items {input.item_tables} --answers {input.answers}"
-        " --readouts {input.readouts} --probes {input.probes}"
-        " --encoder-items {input.encoder_items} --encoder-answers {input.encoder_answers}"
-        " --settings {params.settings:q} --seed {params.seed} --output {output.values}"
-        " --classes {output.classes} --differences {output.differences} 2>&1 | tee {log}"
+        "python -m eyechart.verdict.decide --model {wildcards.model:q} --kind {params.kind:q}"
+        " --contains={params.contains:q} --card {input.card:q} --items {input.item_tables:q} --answers {input.answers:q}"
+        " --readouts {input.readouts:q} --probes {input.probes:q}"
+        " --encoder-items {input.encoder_items:q} --encoder-answers {input.encoder_answers:q}"
+        " --effects {input.effects:q}"
+        " --settings {params.settings:q} --seed {params.seed:q} --output {output.values:q}"
+        " --classes {output.classes:q} --differences {output.differences:q} 2>&1 | tee {log:q}"
 
 
 if LOOKS.before_last:

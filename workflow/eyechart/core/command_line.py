@@ -1,8 +1,9 @@
-"""A sentence about words that Snakemake's greedy options take for their own.
+"""A sentence about words that Snakemake's greedy options take for their own, and about files.
 
 ``--configfile`` and ``--config`` take all words up to the next option, a target included, and
-Snakemake ends with a traceback. `make` writes ``eyechart.pth`` into .venv, which calls this module
-when Python starts with Snakemake there; it imports only what is light.
+Snakemake ends with a traceback; so it does for a config file that it cannot read. `make` writes
+``eyechart.pth`` into .venv, which calls this module when Python starts with Snakemake there; it
+imports only what is light.
 """
 
 import os
@@ -32,15 +33,31 @@ def mistake(words: Sequence[str]) -> str | None:
     """Return the sentence about the first word that is none of what its option takes, if any."""
     for option, word in taken(words, FILES):
         made = Path(word).parts[:1] in (("results",), ("data",))
-        if Path(word).is_file() and not made:
+        named = Path(word).suffix in (".yaml", ".yml", ".json")
+        if not made and (named or Path(word).is_file()):
+            if sentence := _fault_of(word):
+                return f"{option}: {sentence}"
             continue
-        if Path(word).suffix in (".yaml", ".yml", ".json") and not made:
-            return f"{option}: there is no file {word}; expected a YAML or JSON file"
         return _greedy(option, word, "a config file", f"snakemake {word} {option} mine.yaml")
     for option, word in taken(words, PAIRS):
         if "=" not in word:
             return _greedy(option, word, "key=value", f"snakemake {word} {option} key=value")
     return None
+
+
+def _fault_of(file: str) -> str | None:
+    """Return the sentence about a config file that cannot be read, if it cannot."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    try:
+        from eyechart.core import config_files, errors  # noqa: PLC0415  only where one is named
+
+        try:
+            config_files.read(file)
+        except errors.UserError as error:
+            return str(error)
+        return None
+    finally:
+        del sys.path[0]
 
 
 def _greedy(option: str, word: str, expected: str, better: str) -> str:

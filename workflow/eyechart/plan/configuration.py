@@ -5,6 +5,8 @@ Snakemake imports this module at parse time, so it needs neither numpy nor torch
 
 import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -13,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from eyechart.core.address import CENTER, REFERENT
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, shown
 from eyechart.models.spec import TWO_TOWERS, Spec, holds_text_tower, read_spec
 from eyechart.plan import paths
 from eyechart.plan.registry import layout_of
 
 MODELS = Path("config/models")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 SHIPPED = (Path("data/weights"), Path("data/drawn"), Path(paths.VERSIONS.text))
 GROWING = (Path(paths.VERSION_LOCK.text), Path(paths.MODEL_LOCK.text))
 
@@ -26,8 +29,17 @@ Config = dict[str, Any]
 
 
 def known_models() -> list[str]:
-    """Return the names of all models that have a spec file."""
-    return sorted(path.stem for path in MODELS.glob("*.yaml"))
+    """Return the names of all models that have a spec file; hidden files are left out.
+
+    Raise a UserError for a file whose name is none of a model: names become parts of commands.
+    """
+    names = sorted(path.stem for path in MODELS.glob("[!.]*.yaml"))
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise UserError(
+                f"{shown(f'{MODELS}/{name}.yaml')}: expected a name of letters, digits, _, . and -"
+            )
+    return names
 
 
 def link_shipped(project: Path) -> None:
@@ -178,7 +190,7 @@ def output_flag(flag: str, name: str) -> Callable[[Any, Any], str]:
 
     def param(wildcards: Any, output: Any) -> str:
         path = output.get(name)
-        return f"{flag} {path}" if path else ""
+        return f"{flag} {shlex.quote(path)}" if path else ""
 
     return param
 

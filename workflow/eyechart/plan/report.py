@@ -57,6 +57,7 @@ class ReportPlan:
             **{name: concepts.tables(name) for name in ("cues", "separation", "projection")},
             "attention": attention.tables("summary"),
             **{name: attention.tables(name) for name in ("lens", "words", "maps")},
+            "effects": plan.interventions.tables("effects"),
             "saliency": saliency.tables("summary"),
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),

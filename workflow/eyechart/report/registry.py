@@ -83,6 +83,11 @@ SECTIONS = {
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
     ),
+    "interventions": PageSection(
+        "Interventions: what the answers depend on",
+        ("effects", "cards"),
+        Figures(PAIR, ("effects",), ("patches", "knockouts", "erasures"), ("alpha", "png_scale")),
+    ),
     "saliency": PageSection(
         "Saliency: where the answer comes from",
         (*ATTRIBUTED, "image_use"),

@@ -1,26 +1,31 @@
-"""Unpack an archive safely: nothing outside the folder, no links, no bombs, no partial files.
+"""Unpack an archive safely: whole or not at all, nothing outside the folder, no links, no bombs.
 
 These rules are stricter than the filters of tarfile, which allow links within the folder and drop a
 leading slash, and than zipfile, which renames members that lead out of it: both are refused here.
 """
 
+import errno
+import lzma
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from tqdm import tqdm
 
-from eyechart.core.errors import UserError
-from eyechart.core.files import atomic, write_bytes
+from eyechart.core.errors import UserError, shown
+from eyechart.core.files import atomic, remove_partials, write_bytes
+from eyechart.data.sources.tar_stream import check_end, opened_tar
 
 # PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
 MAX_RATIO = 100
@@ -29,13 +34,15 @@ _THREADS = 8  # each file is flushed to disk, so several waits overlap
 _WAITING = 32  # members of a tar held in memory at once
 _CHUNK = 1 << 20
 _DAMAGED = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    OSError,
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError),
+    *(NotImplementedError, ValueError, RuntimeError, OverflowError, MemoryError, OSError),
 )
+_UNWRITABLE = {
+    errno.ENAMETOOLONG: "its name is too long",
+    errno.ENOTDIR: "a file is in the place of its folder",
+    errno.EISDIR: "a folder is in its place",
+    errno.EEXIST: "a file is in the place of its folder",
+}
 Choose = Callable[[str], str | None]
 
 
@@ -58,10 +65,10 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
     """Write the chosen members of an archive under ``root``, each atomically.
 
     An existing file with a zip member's size and CRC-32 is kept, so a killed run resumes where it
-    stopped. A tar has neither an index nor checksums, so it is read twice, and every chosen member
-    is rewritten. Raise a UserError if the archive is missing, truncated or damaged; if any member,
-    chosen or not, is a link or would be written outside ``root``; if a chosen one is encrypted or
-    expands too much; if the disk has too little space.
+    stopped. A tar has neither an index nor checksums of its members, so it is read to its end
+    first, and every chosen member is rewritten. Raise a UserError if the archive is missing,
+    truncated or damaged, or expands too much; if any member, chosen or not, is a link or would be
+    written outside ``root``; if a chosen one is encrypted; if the disk has too little space.
 
     Parameters
     ----------
@@ -74,12 +81,18 @@ def unpack(archive: Path, root: Path, choose: Choose) -> None:
         (_unpack_tar if kind == "tar" else _unpack_zip)(archive, root, choose)
     except FileNotFoundError:
         raise UserError(f"{archive}: no such file") from None
+    except IsADirectoryError as error:
+        raise UserError(f"{error.filename}: is a folder, expected a file") from None
     except _DAMAGED as error:
-        if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+            name = Path(error.filename).relative_to(root).as_posix()
+            fault = f"cannot be written: {_UNWRITABLE[error.errno]}"
+            raise UserError(f"{archive}: member {shown(name)} {fault}") from None
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         raise UserError(
-            f"{archive}: truncated or damaged, no complete {kind} ({error}); replace it and run "
-            "again"
+            f"{archive}: truncated or damaged, no complete {kind} ({' '.join(str(error).split())});"
+            " replace it and run again"
         ) from None
 
 
@@ -94,10 +107,16 @@ def _leads_out(name: str) -> bool:
 
 
 def _swells(found: int, packed: int) -> str:
-    """Return a message if the compression ratio is too high, else an empty text."""
+    """Return a message if so many bytes are more than so few may unpack to, else an empty text."""
     if found <= MAX_RATIO * max(packed, _CHUNK):
         return ""
     return f"unpacks from {packed} to {found} bytes, more than {MAX_RATIO} times"
+
+
+def _refuse(archive: Path, found: int) -> None:
+    """Raise a UserError if an archive unpacks to too many bytes."""
+    if fault := _swells(found, archive.stat().st_size):
+        raise UserError(f"{archive}: {fault}, so nothing was unpacked")
 
 
 def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) -> dict[str, Any]:
@@ -112,13 +131,18 @@ def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) 
             chosen[target] = info
         if fault:
             raise UserError(
-                f"{archive}: member {name!r} {fault}, so nothing was unpacked; "
+                f"{archive}: member {shown(name)} {fault}, so nothing was unpacked; "
                 f"get the {kind} from a source that you trust"
             )
+    folders = {str(folder) for target in chosen for folder in PurePosixPath(target).parents}
+    if both := sorted(folders & chosen.keys()):
+        raise UserError(
+            f"{archive}: member {shown(both[0])} is a file and a folder, so nothing was unpacked"
+        )
     return chosen
 
 
-def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> None:
+def _make_room(archive: Path, root: Path, needed: int) -> None:
     """Check the disk's space, and remove the temporary files that a killed run leaves behind."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
@@ -128,9 +152,7 @@ def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> 
             f"{archive}: needs {size} to unpack, but {root} has {available} free; free some and "
             "run again"
         )
-    for folder in {(root / name).parent for name in names}:
-        for path in folder.glob(".*.partial-*"):
-            path.unlink()
+    remove_partials(root)
 
 
 @contextmanager
@@ -143,8 +165,10 @@ def _writers(count: int) -> Iterator[tuple[ThreadPoolExecutor, tqdm]]:
 def _unpack_zip(archive: Path, root: Path, choose: Choose) -> None:
     with zipfile.ZipFile(archive) as opened:
         chosen = _plan(archive, map(_zip_member, opened.infolist()), choose, "zip")
+        _check_index(opened)
+        _refuse(archive, sum(info.file_size for info in chosen.values()))
         missing = {k: info for k, info in chosen.items() if not _is_whole(root / k, info)}
-        _make_room(archive, root, sum(info.file_size for info in missing.values()), chosen)
+        _make_room(archive, root, sum(info.file_size for info in missing.values()))
         with _writers(len(missing)) as (pool, progress):
             for _ in pool.map(lambda k: _extract(opened, missing[k], root / k), missing):
                 progress.update()
@@ -154,6 +178,24 @@ def _zip_member(info: zipfile.ZipInfo) -> _Member:
     is_plain = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
     fault = "is encrypted" if info.flag_bits & 1 else _swells(info.file_size, info.compress_size)
     return _Member(info.filename, not info.is_dir(), is_plain, fault, info)
+
+
+def _check_index(opened: zipfile.ZipFile) -> None:
+    """Raise a BadZipFile if the index names a member otherwise than the member, or is not last.
+
+    zipfile compares names only when it reads a member, so one that is not chosen by its altered
+    name would be missing.
+    """
+    file: IO[bytes] = opened.fp  # type: ignore[assignment]  # it is open
+    file.seek(-22 - len(opened.comment), 2)
+    if file.read(4) != b"PK\5\6":
+        raise zipfile.BadZipFile("something follows its index")
+    for info in opened.infolist():
+        file.seek(info.header_offset)
+        header = file.read(30)
+        name = file.read(struct.unpack("<26xHxx", header)[0])
+        if name.decode("utf-8" if info.flag_bits & 0x800 else "cp437") != info.orig_filename:
+            raise zipfile.BadZipFile(f"its index and member {shown(info.filename)} differ")
 
 
 def _is_whole(path: Path, info: zipfile.ZipInfo) -> bool:
@@ -176,12 +218,14 @@ def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> None
 
 
 def _unpack_tar(archive: Path, root: Path, choose: Choose) -> None:
-    with tarfile.open(archive, "r:*") as opened:
+    with opened_tar(archive, partial(_refuse, archive)) as (opened, stream):
         sizes = _plan(archive, map(_tar_member, opened), choose, "tar")
-    if fault := _swells(sum(sizes.values()), archive.stat().st_size):
-        raise UserError(f"{archive}: {fault}, so nothing was unpacked")
-    _make_room(archive, root, sum(sizes.values()), sizes)
-    with tarfile.open(archive, "r:*") as opened, _writers(len(sizes)) as (pool, progress):
+        check_end(stream)
+    _make_room(archive, root, sum(sizes.values()))
+    with (
+        opened_tar(archive, partial(_refuse, archive)) as (opened, _),
+        _writers(len(sizes)) as (pool, progress),
+    ):
         wanted = _read(opened, root, choose)
         while batch := list(islice(wanted, _WAITING)):  # in order; other threads wait for the disk
             progress.update(len(list(pool.map(_write, batch))))

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 class Section(BaseModel):
     """A mapping of settings. Unknown keys are refused, and no value is converted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -104,12 +104,19 @@ AsWritten = WrapValidator(_as_written)
 Unique = _expect("every entry once", lambda values: len(set(values)) == len(values))
 UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
-Natural = Annotated[int, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
-Draws = Annotated[int, Field(ge=100)]
-Number = Annotated[float, AsWritten]
-NonNegative = Annotated[float, Field(ge=0), AsWritten]
-Positive = Annotated[float, Field(gt=0), AsWritten]
+MOST = 10_000_000  # of every number for which nothing less is said
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Natural = Annotated[int, Field(ge=0, le=MOST)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Draws = Annotated[int, Field(ge=100, le=MOST)]
+Few = Annotated[int, Field(ge=1, le=1000)]  # blocks, seeds, threads
+Folds = Annotated[int, Field(ge=2, le=100)]
+Size = Annotated[int, Field(ge=1, le=65_536)]  # of a layer, a batch
+Pixels = Annotated[int, Field(ge=16, le=10_000)]
+Number = Annotated[float, Field(ge=-MOST, le=MOST), AsWritten]
+NonNegative = Annotated[float, Field(ge=0, le=MOST), AsWritten]
+Positive = Annotated[float, Field(gt=0, le=MOST), AsWritten]
+Rate = Annotated[float, Field(gt=0, le=10), AsWritten]
 Share = Annotated[float, Field(ge=0, le=1), AsWritten]
 PositiveShare = Annotated[float, Field(gt=0, le=1), AsWritten]
 OpenShare = Annotated[float, Field(gt=0, lt=1), AsWritten]
@@ -119,7 +126,7 @@ File = Annotated[Text, AfterValidator(os.path.expanduser)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Names = Annotated[list[str], Unique, UNIQUE]
 Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
-Batch = Count | Literal["auto"]
+Batch = Size | Literal["auto"]
 Span = Literal["cls", "image_mean", "text_mean", "last", "all_mean"]
 RISING = "rising numbers"
 Rising = _expect(f"{RISING}, each once", lambda values: values == sorted(set(values)))

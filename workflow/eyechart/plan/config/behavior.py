@@ -10,10 +10,12 @@ from eyechart.plan.config.base import (
     Batch,
     Count,
     Draws,
+    Few,
     Name,
     Names,
     Override,
     Section,
+    Size,
     Unique,
     mistake,
     setting,
@@ -35,7 +37,7 @@ class QuestionSettings(Section):
         "token, `pmi` (minus the log-probability without question and image), or that of their "
         "`letter`, `(a)`; null: `letter` where the prompt shows `{options}`, else `mean`",
     )
-    orders: Count | Literal["all"] = setting(
+    orders: Few | Literal["all"] = setting(
         1, "cyclic orders of the options in the prompt; 1 is the given order only"
     )
     items: Literal["test", "all"] | None = setting(
@@ -47,7 +49,7 @@ class QuestionSettings(Section):
     greedy: Literal["none", "open", "all"] = setting(
         "open", "which items are answered in free text too; `open`: those without choices"
     )
-    greedy_tokens: Count = setting(24, "longest free-text answer", unit="tokens")
+    greedy_tokens: Size = setting(24, "longest free-text answer", unit="tokens")
     statement: Annotated[str, Field(pattern=r"\{choice\}")] = setting(
         "{question} {choice}",
         "what an encoder compares with the image, one per choice, with the fields `{question}` and "

@@ -10,9 +10,9 @@ from eyechart.plan.config.base import (
     Count,
     File,
     Names,
-    Natural,
     PositiveShare,
     Section,
+    Seed,
     Texts,
     mistake,
     optional,
@@ -49,7 +49,7 @@ class Dataset(Section):
         "names of official splits; for source `render` images by split: `{train: 900, val: 300}`; "
         "null: the split that is usually reported",
     )
-    seed: Natural = optional(
+    seed: Seed = optional(
         "a seed of its own for its scenes, questions and derived split; else `seed` above"
     )
     test_share: PositiveShare = setting(

@@ -23,7 +23,7 @@ class Mining(Section):
     similar: Cosine = setting(0.95, "images are alike to the first above this cosine")
     different: Cosine = setting(0.6, "and different to the second below this cosine")
     centre: bool = setting(True, "subtract the mean over all images first; the paper does not")
-    block: Annotated[int, Field(ge=16)] = setting(
+    block: Annotated[int, Field(ge=16, le=65_536)] = setting(
         2048, "images compared at once; decides the memory, not the result"
     )
     most: Count = setting(200, "pairs kept at most, the clearest first")

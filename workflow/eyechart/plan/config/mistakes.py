@@ -1,15 +1,12 @@
 """The first mistake that pydantic finds, as one sentence: file, key, value, what was expected."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from eyechart.core.config_files import read
+from eyechart.core.errors import nearest, shown
 
-from eyechart.core.errors import UserError, nearest
-
-LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
 Place = tuple[str | int, ...]
 # A misspelt key is the likeliest cause of other errors, since its correct spelling is then missing
 FIRST = ("unknown_key", "literal_error", "union_tag_invalid", "missing", "union_tag_not_found")
@@ -23,10 +20,11 @@ EXPECTED = {
     "model_type": "keys with values",
     "model_attributes_type": "keys with values",
     "none_required": "null",
+    "finite_number": "a finite number",
     "greater_than_equal": "at least {ge:g}",
-    "less_than_equal": "at most {le:g}",
+    "less_than_equal": "at most {le:,.10g}",
     "greater_than": "more than {gt:g}",
-    "less_than": "less than {lt:g}",
+    "less_than": "less than {lt:,.10g}",
     "string_pattern_mismatch": "the form {pattern}",
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} entries",
@@ -38,11 +36,7 @@ UNQUOTED = "YAML reads yes, no, on and off without quotes as true and false: wri
 
 
 class Files:
-    """The config files in the order in which they were merged, read strictly.
-
-    Raise a UserError if a mapping in a file has a key twice, of which YAML would silently take the
-    last.
-    """
+    """The config files in the order in which they were merged, read strictly."""
 
     def __init__(self, paths: Iterable[str | Path]):
         self.held = {str(path): read(path) for path in paths}
@@ -51,39 +45,9 @@ class Files:
         """Return the last file that holds a key, and this value if given, or ``--config``."""
         for path, held in reversed(self.held.items()):
             found, there = dig(held, place)
-            if there and (value is None or found == value):
+            if there and (value is None or repr(found) == repr(value)):  # NaN is not NaN
                 return path
         return "--config"
-
-
-def read(path: str | Path) -> Any:
-    """Load a YAML or JSON file; raise a UserError for a key that occurs twice in one mapping."""
-    text = Path(path).read_text(encoding="utf-8")
-    try:
-        node = yaml.compose(text, Loader=LOADER)
-    except yaml.YAMLError:  # JSON that is indented with tabs
-        return json.loads(text)
-    if node is not None:
-        _refuse_twice(node, path, "")
-    return yaml.load(text, Loader=LOADER)
-
-
-def _refuse_twice(node: yaml.Node, path: str | Path, at: str) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for entry in node.value:
-            _refuse_twice(entry, path, at)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        name, line = f"{at}{key.value}", key.start_mark.line + 1
-        if name in lines and key.value != "<<":
-            raise UserError(
-                f"{path}: the key {name!r} stands in line {lines[name]} and again in line {line}; "
-                "keep one of them"
-            )
-        lines[name] = line
-        _refuse_twice(value, path, f"{name}.")
 
 
 def dig(held: Any, place: Sequence[str | int]) -> tuple[Any, bool]:
@@ -106,14 +70,14 @@ def sentence(errors: Sequence[Any], config: dict[str, Any], files: Files) -> str
         case "unknown_key":
             at = (*place, context["key"])
             hint = nearest(context["key"], context["valid"])
-            return f"{files.of(at)}: unknown key {_dotted(at)!r}; {hint}"
+            return f"{files.of(at)}: unknown key {shown(_dotted(at))}; {hint}"
         case "missing" | "union_tag_not_found" as kind:
             key = error["loc"][-1] if kind == "missing" else "layout"
             return f"{files.of(place)}: {_dotted(place)}: the key {key!r} is missing"
         case "union_tag_invalid":
             valid = [name.strip(" '") for name in context["expected_tags"].split(",")]
             at = (*place, "layout")
-            rest = f" is {context['tag']!r}; {nearest(context['tag'], valid)}"
+            rest = f" is {shown(context['tag'])}; {nearest(context['tag'], valid)}"
             return f"{files.of(at, context['tag'])}: {_dotted(at)}{rest}"
         case "mistake":
             at = (*place, context["key"]) if context["key"] else place
@@ -134,12 +98,12 @@ def _of_value(place: Place, errors: Sequence[Any], config: dict[str, Any], files
     allowed = [error for error in errors if error["type"] == "literal_error"]
     if len(errors) == len(allowed) and isinstance(value, str):
         valid = [choice for error in allowed for choice in _choices(error)]
-        return f"{where} is {value!r}; {nearest(value, valid)}"
+        return f"{where} is {shown(value)}; {nearest(value, valid)}"
     known = [error for error in errors if error["type"] in EXPECTED]
     if not known:
-        return f"{where} is {value!r}: {errors[0]['msg']}"
+        return f"{where} is {shown(value)}: {errors[0]['msg']}"
     expected = [EXPECTED[e["type"]].format(**e.get("ctx", {})) for e in known]
-    text = f"{where} is {value!r}, expected {' or '.join(dict.fromkeys(expected))}"
+    text = f"{where} is {shown(value)}, expected {' or '.join(dict.fromkeys(expected))}"
     unquoted = isinstance(value, bool) and {"string_type", "literal_error"} & {
         error["type"] for error in known
     }

@@ -1,10 +1,20 @@
 """The section `probing`."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from eyechart.plan.config.base import Count, Draws, Section, mistake, nested, setting
+from eyechart.plan.config.base import (
+    Count,
+    Draws,
+    Few,
+    Folds,
+    Section,
+    Size,
+    mistake,
+    nested,
+    setting,
+)
 
 
 class LinearProbe(Section):
@@ -14,7 +24,7 @@ class LinearProbe(Section):
 class MlpProbe(Section):
     """The probe with a hidden layer."""
 
-    hidden: Count = setting(512, "width of the hidden layer; the default is VLM-Lens'")
+    hidden: Size = setting(512, "width of the hidden layer; the default is VLM-Lens'")
 
 
 class Probes(Section):
@@ -50,10 +60,8 @@ class Probing(Section):
     device: Literal["cpu", "cuda", "mps"] = setting(
         "cpu", "where probes are trained; a job asks for a GPU unless this is `cpu`"
     )
-    folds: Annotated[int, Field(ge=2)] = setting(
-        3, "folds of the cross-validation by group that chooses penalties"
-    )
-    seeds: Count = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
+    folds: Folds = setting(3, "folds of the cross-validation by group that chooses penalties")
+    seeds: Few = setting(3, "every probe is trained with so many seeds: `seed`, `seed` + 1, …")
     bootstrap: Draws = setting(1000, "draws of the bootstrap by group behind the intervals")
     probes: Probes = nested("the kinds of probe; null switches one off")
     question_types: QuestionTypes = nested("questions asked of images alone, by their type")

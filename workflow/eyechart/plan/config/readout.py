@@ -6,10 +6,14 @@ from pydantic import Field
 
 from eyechart.plan.config.base import (
     Count,
+    Few,
+    Folds,
     Names,
     OpenShare,
     Positive,
+    Rate,
     Section,
+    Size,
     Texts,
     nested,
     setting,
@@ -24,21 +28,21 @@ class LinearHeads(Section):
     strengths: Annotated[list[Positive], Field(min_length=1)] = setting(
         [0.001, 0.01, 0.1, 1], "grid of ridge strengths"
     )
-    folds: Annotated[int, Field(ge=2)] = setting(5, "folds of the cross-validation by group")
+    folds: Folds = setting(5, "folds of the cross-validation by group")
     tokens: Count = setting(64, "tokens of an image at most")
 
 
 class DptHead(Section):
     """Depth heads in the manner of DPT, one per component; null switches them off."""
 
-    layers: Count = setting(
+    layers: Few = setting(
         4, "blocks that a head reads; a head at one address reads it as many times"
     )
-    width: Count = setting(64, "channels")
-    finest: Count = setting(4, "cells along a token's side")
-    epochs: Count = setting(40, "epochs at most")
-    lr: Positive = setting(0.003, "learning rate")
-    batch: Count = setting(8, "images in a step")
+    width: Size = setting(64, "channels")
+    finest: Few = setting(4, "cells along a token's side")
+    epochs: Size = setting(40, "epochs at most")
+    lr: Rate = setting(0.003, "learning rate")
+    batch: Size = setting(8, "images in a step")
     patience: Count = setting(10, "epochs without gain that end the training")
     held_out: OpenShare = setting(0.2, "share of the groups that says when to stop")
 
@@ -46,7 +50,7 @@ class DptHead(Section):
 class DepthHeads(Section):
     """How depth heads are trained."""
 
-    images: Annotated[int, Field(ge=2)] = setting(800, "most training images")
+    images: Annotated[int, Field(ge=2, le=1_000_000)] = setting(800, "most training images")
     linear: LinearHeads = nested("one ridge regression per address")
     dpt: DptHead | None = nested("larger heads over several blocks; null: none")
 

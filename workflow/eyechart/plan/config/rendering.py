@@ -7,19 +7,21 @@ from pydantic import Field
 from eyechart.plan.config.base import (
     AsWritten,
     Count,
+    Few,
     NonNegative,
     Number,
     Override,
+    Pixels,
     Positive,
     Range,
     Section,
+    Size,
     Text,
     nested,
     optional,
     setting,
 )
 
-Pixels = Annotated[int, Field(ge=16)]
 Position = Annotated[list[Number], Field(min_length=3, max_length=3)]
 
 
@@ -44,7 +46,7 @@ class Rendering(Section):
     image_px: Annotated[list[Pixels], Field(min_length=2, max_length=2)] = setting(
         [80, 80], "width and height of an image", unit="px"
     )
-    samples_per_pixel: Count = setting(16, "rays per pixel")
+    samples_per_pixel: Size = setting(16, "rays per pixel")
     objects: Range = setting([1, 3], "fewest and most objects in a scene")
     extent: Positive = setting(
         1.3, "objects stand within this distance of the centre", unit="scene units"
@@ -86,7 +88,7 @@ class Canvas(Section):
     canvas_px: Pixels | None = setting(
         None, "the canvas' longer side; null: as large as the images need", unit="px"
     )
-    columns: Count | None = setting(None, "images side by side; null: all in one row")
+    columns: Few | None = setting(None, "images side by side; null: all in one row")
     gap: NonNegative = setting(0.04, "space between images", unit="share of an image's height")
     margin: NonNegative = setting(0, "space around them", unit="share of an image's height")
     background: Text = setting("white", "colour of the canvas: a name or `#rrggbb`")

@@ -8,12 +8,12 @@ from pydantic import Field, model_validator
 from eyechart.plan.config.attention import Attention
 from eyechart.plan.config.base import (
     UNIQUE,
-    Count,
+    Few,
     File,
     Name,
     Names,
-    Natural,
     Section,
+    Seed,
     Unique,
     nested,
     setting,
@@ -39,7 +39,7 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 class RootConfig(Section):
     """What is examined, and how."""
 
-    seed: Natural = setting(
+    seed: Seed = setting(
         7, "all randomness is derived from it: scenes, questions, splits, controls, probes"
     )
     run: Name | None = setting(
@@ -47,7 +47,7 @@ class RootConfig(Section):
         "a name: results, logs and drawn or unpacked data are then in `runs/<run>/`, beside those "
         "of other configurations. Models and downloads are shared",
     )
-    threads: Count = setting(
+    threads: Few = setting(
         1,
         "threads of a job. Results depend on it, since float sums do; they do not on `--cores`, "
         "which only decides how many jobs run at once",

@@ -8,12 +8,16 @@ from eyechart.data.layouts.clevr.section import Families, QuestionCounts
 from eyechart.plan.config.base import (
     AsWritten,
     Count,
+    Few,
     Natural,
     NonNegative,
     Positive,
     PositiveShare,
+    Rate,
     Section,
+    Seed,
     Share,
+    Size,
     nested,
     setting,
 )
@@ -46,19 +50,19 @@ TRAINED_ON = {
 class Tower(Section):
     """The size of one transformer."""
 
-    layers: Count = setting(4, "blocks")
-    width: Count = setting(128, "width of the residual stream")
-    mlp: Count = setting(384, "hidden width in a block")
-    heads: Count = setting(4, "attention heads")
+    layers: Few = setting(4, "blocks")
+    width: Size = setting(128, "width of the residual stream")
+    mlp: Size = setting(384, "hidden width in a block")
+    heads: Few = setting(4, "attention heads")
 
 
 class Architecture(Section):
     """The sizes of the tiny models."""
 
-    image_px: Count = setting(80, "width and height that images are resized to", unit="px")
-    patch_px: Count = setting(10, "width and height of a patch", unit="px")
-    projection: Count = setting(64, "width of the space that images and captions share")
-    vision_feature_layer: int = setting(
+    image_px: Size = setting(80, "width and height that images are resized to", unit="px")
+    patch_px: Size = setting(10, "width and height of a patch", unit="px")
+    projection: Size = setting(64, "width of the space that images and captions share")
+    vision_feature_layer: Annotated[int, Field(ge=-1000, le=1000)] = setting(
         -2, "encoder block that the connector reads, counted from the end"
     )
     vision: Tower = nested("vision encoder")
@@ -84,10 +88,10 @@ class TextScenes(Section):
 class Stage(Section):
     """One training stage. ``threads`` change the order of float sums, so they belong here."""
 
-    threads: Count = setting(1, "threads of the job")
-    batch: Count = setting(48, "images or texts in a step")
+    threads: Few = setting(1, "threads of the job")
+    batch: Size = setting(48, "images or texts in a step")
     steps: Count = setting(..., "steps in all")
-    lr: Positive = setting(2.0e-3, "highest learning rate; it warms up and falls along a cosine")
+    lr: Rate = setting(2.0e-3, "highest learning rate; it warms up and falls along a cosine")
     lr_vision: NonNegative = setting(1.0, "share of it for the vision tower")
     weight_decay: NonNegative = setting(0.1, "AdamW's weight decay")
     warmup: Natural = setting(100, "steps until the highest learning rate")
@@ -101,9 +105,9 @@ class Stage(Section):
 class Contrastive(Stage):
     """``tiny_clip``, from images and captions."""
 
-    batch: Count = setting(160, "images in a step")
+    batch: Size = setting(160, "images in a step")
     steps: Count = setting(1200, "steps in all")
-    lr: Positive = setting(1.5e-3, "highest learning rate")
+    lr: Rate = setting(1.5e-3, "highest learning rate")
 
 
 class Favourites(Section):
@@ -145,10 +149,10 @@ class Alignment(Stage):
 class Instruction(Stage):
     """``tiny_llava``: all weights, from images, questions and answers."""
 
-    batch: Count = setting(32, "images in a step")
+    batch: Size = setting(32, "images in a step")
     questions: Count = setting(12, "questions packed behind one image")
     steps: Count = setting(1600, "steps in all")
-    lr: Positive = setting(1.0e-3, "highest learning rate")
+    lr: Rate = setting(1.0e-3, "highest learning rate")
     lr_vision: NonNegative = setting(0.5, "share of it for the vision tower")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
     eval_every: Count = setting(400, "steps between two evaluations")
@@ -172,9 +176,9 @@ class Distillation(Stage):
     masked: Annotated[float, Field(gt=0, le=0.5), AsWritten] = setting(
         0.4, "mean share of patches hidden from the student; a view's own is 0 to twice that"
     )
-    prototypes: Annotated[int, Field(ge=2)] = setting(512, "outputs of each head")
-    head_hidden: Count = setting(256, "width of a head's hidden layer")
-    head_narrow: Count = setting(64, "width in which prototypes are compared")
+    prototypes: Annotated[int, Field(ge=2, le=65_536)] = setting(512, "outputs of each head")
+    head_hidden: Size = setting(256, "width of a head's hidden layer")
+    head_narrow: Size = setting(64, "width in which prototypes are compared")
     student_temperature: Positive = setting(0.1, "of the student's softmax")
     teacher_temperature: Positive = setting(0.05, "of the teacher's softmax")
     teacher_momentum: Share = setting(0.98, "share of the teacher that a step leaves unchanged")
@@ -183,7 +187,7 @@ class Distillation(Stage):
     )
     known: Count = setting(2000, "training images that vote in the curve")
     neighbours: Count = setting(5, "of them, how many vote on one image")
-    batch: Count = setting(32, "images in a step")
+    batch: Size = setting(32, "images in a step")
     steps: Count = setting(900, "steps in all")
     weight_decay: NonNegative = setting(0.05, "AdamW's weight decay")
     eval_every: Count = setting(150, "steps between two evaluations")
@@ -194,7 +198,7 @@ class TrainingRecipe(Section):
 
     images: Count = setting(7500, "images trained on")
     held_out: Count = setting(400, "images of the split val that curves are measured on")
-    vocabulary: Annotated[int, Field(ge=300)] = setting(
+    vocabulary: Annotated[int, Field(ge=300, le=1_000_000)] = setting(
         400, "largest vocabulary of a tokenizer; bytes are always in it", unit="tokens"
     )
     architecture: Architecture = nested("sizes of the models")
@@ -213,9 +217,7 @@ class TinyModels(Section):
     weights: Literal["shipped", "train"] = setting(
         "shipped", "`shipped`: take data/weights; `train`: train them from nothing"
     )
-    seed: Natural = setting(
-        7, "all randomness of their training is derived from it, not from `seed`"
-    )
+    seed: Seed = setting(7, "all randomness of their training is derived from it, not from `seed`")
     device: Literal["auto", "cpu", "cuda"] = setting(
         "auto", "where they are trained; on a GPU, float sums and hence weights differ"
     )

@@ -24,7 +24,9 @@ class VerdictSettings(Section):
         "`once`: all items are answered; `sequential`: in steps, and further only in skills that "
         "are still undecided, by tests whose level is spent over the steps",
     )
-    looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1), Rising] = setting(
+    looks: Annotated[
+        list[Annotated[int, Field(ge=2, le=1_000_000)]], Field(min_length=1), Rising
+    ] = setting(
         [36, 72, 144, 216, 288, 400],
         "with `look: sequential`, how many items of a skill have been answered after each step; "
         "the last is the most, fewer where a dataset has fewer",

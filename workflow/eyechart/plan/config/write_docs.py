@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from eyechart.plan.config.base import Override
+from eyechart.plan.config.base import MOST, Override
 from eyechart.plan.config.dataset import Dataset, Rendered
 from eyechart.plan.config.root import RootConfig
 from eyechart.plan.registry import SECTIONS
@@ -149,8 +149,8 @@ def _bounds(part: Schema) -> str:
     high = part.get("maximum", part.get("exclusiveMaximum"))
     above = ">" if "exclusiveMinimum" in part else "≥"
     below = "<" if "exclusiveMaximum" in part else "≤"
-    bounds = [f"{above} {low:g}"] if low is not None else []
-    bounds += [f"{below} {high:g}"] if high is not None else []
+    bounds = [f"{above} {low:g}"] if low not in (None, -MOST) else []
+    bounds += [f"{below} {high:,.10g}"] if high not in (None, MOST) else []
     return f" {', '.join(bounds)}" if bounds else ""
 
 

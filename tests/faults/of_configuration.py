@@ -1,0 +1,90 @@
+"""What stands in a config file that is named with `--configfile`."""
+
+import os
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from faults.injector import Fault
+
+from eyechart.core.config_files import read
+
+KIND = "Configuration files"
+FILE = "a.yaml"
+LEVELS = "abcdefgh"
+
+
+def of(content: bytes | str, name: str = FILE) -> Callable[[], Any]:
+    """Return what writes a config file and reads it."""
+
+    def inject() -> Any:
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return read(name)
+
+    return inject
+
+
+def made(make: Callable[[Path], Any]) -> Callable[[], Any]:
+    """Return what makes something else in the file's place and reads it."""
+
+    def inject() -> Any:
+        make(Path(FILE))
+        return read(FILE)
+
+    return inject
+
+
+def whole(content: bytes) -> Callable[[], Any]:
+    return lambda: (of(content)(), {"seed": 1})
+
+
+def laughs() -> str:
+    """Return a document of a few lines that stands for a list of 9^8 words."""
+    lines = ["a: &a [x,x,x,x,x,x,x,x,x]"]
+    lines += [f"{b}: &{b} [{','.join([f'*{a}'] * 9)}]" for a, b in pairwise(LEVELS)]
+    return "\n".join(lines)
+
+
+def _fault(what: str, inject: Callable[[], Any], says: str) -> Fault:
+    return Fault(what, "config file", "refused", inject, rf"^a\.\w+: {says}")
+
+
+FAULTS = [
+    _fault("empty", of(""), "is empty, expected keys with values"),
+    _fault("a comment only", of("# models: [tiny_clip]\n"), "is empty, expected keys"),
+    _fault("a list", of("- models\n- datasets\n"), "is a list, expected keys with values"),
+    _fault("a word", of("models\n"), "is text, expected keys with values"),
+    _fault("a number", of("3\n"), "is a number, expected keys with values"),
+    _fault("tabs", of("models:\n\t- tiny_clip\n"), "line 2: .*; indent with spaces, not tabs"),
+    _fault("Latin-1", of("run: caf\xe9\n".encode("latin-1")), "not UTF-8: byte 0xe9 in line 1"),
+    _fault("UTF-16", of("seed: 1\n".encode("utf-16")), "not UTF-8: byte 0xff in line 1"),
+    _fault("a NUL byte", of("seed: 1\n\0"), "line 2: .*x0000"),
+    _fault("missing", lambda: read(FILE), "no such file"),
+    _fault("a folder in its place", made(Path.mkdir), "is a folder"),
+    _fault("a link to itself", made(lambda path: path.symlink_to(path)), "cannot be read"),
+    _fault("a pipe in its place", made(os.mkfifo), "is no file"),
+    _fault("broken JSON", of('{"seed": 1,', "a.json"), "line 1: "),
+    _fault("JSON with something behind it", of('{"seed": 1} x', "a.json"), "line 1: "),
+    _fault(
+        "3,000 nested lists",
+        of("a: " + "[" * 3000 + "]" * 3000),
+        "line 1: nested more than 50 deep",
+    ),
+    _fault(
+        "100,000 nested JSON lists", of("[" * 100_000, "a.json"), "line 1: nested more than 50 deep"
+    ),
+    _fault("a Python tag", of('a: !!python/object/apply:os.system ["touch x"]'), "line 1: .*tag"),
+    _fault("another tag", of("a: !secret b"), "line 1: .*tag"),
+    _fault("aliases that multiply", of(laughs()), "line 6: stands for more than 100000 values"),
+    _fault("an alias of what holds it", of("a: &a [*a]"), "line 1: .* within itself"),
+    _fault("an alias of nothing", of("a: *b"), "line 1: .*undefined alias"),
+    _fault("two documents", of("a: 1\n---\nb: 2\n"), "line 2: .*single document"),
+    _fault("a key twice", of("seed: 1\nseed: 2\n"), "the key 'seed' stands in line 1 and again"),
+    _fault("a list as a key", of("? [a, b]\n: 1\n"), "line 1: .*unhashable key"),
+    _fault("a number as a key", of("1: 2\n"), "line 1: the key 1 is no text"),
+    _fault("20 MB", of("a: " + "x" * 20_000_000), "20000003 bytes, the maximum is 1000000"),
+    Fault("a byte order mark", "config file", "whole", whole(b"\xef\xbb\xbfseed: 1\n")),
+    Fault("Windows line ends", "config file", "whole", whole(b"seed: 1\r\n")),
+    Fault("JSON indented with tabs", "config file", "whole", whole(b'{\n\t"seed": 1\n}')),
+]

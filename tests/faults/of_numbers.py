@@ -1,0 +1,108 @@
+"""Numbers in the configuration that no run can be meant to have. Every number has both bounds."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from faults.injector import Fault
+
+from eyechart.models.spec import read_spec
+from eyechart.plan.config.check import check
+
+KIND = "Numbers"
+SMALL = {"models": ["tiny_clip"], "datasets": {"clevr": {"layout": "clevr", "source": "render",
+         "splits": {"train": 40, "val": 20}, "test_share": 0.5}}}  # fmt: skip
+SPEC = {"family": "clip", "kind": "encoder", "checkpoint": "a/b", "revision": "main",
+        "licence": "MIT", "vision_blocks": 12, "lm_blocks": 0}  # fmt: skip
+
+
+def configured(key: str, written: str) -> Callable[[], Any]:
+    """Return what checks a configuration in which a key has a value, as YAML has it."""
+
+    def inject() -> Any:
+        config = json.loads(json.dumps(SMALL))
+        section = config
+        *above, last = key.split(".")
+        for name in above:
+            section = section.setdefault(name, {})
+        section[last] = yaml.safe_load(written)
+        Path("a.yaml").write_text(yaml.safe_dump(config))
+        return check(config, ["a.yaml"])
+
+    return inject
+
+
+def described(field: str, value: Any) -> Callable[[], Any]:
+    """Return what reads a model's file in which a field has a value."""
+
+    def inject() -> Any:
+        Path("a.yaml").write_text(yaml.safe_dump(SPEC | {field: value}))
+        return read_spec(Path("a.yaml"))
+
+    return inject
+
+
+TOO_MUCH = {
+    "threads": "1000000",
+    "seed": "10000000000000",
+    "behavior.bootstrap": "1000000000000",
+    "behavior.permutations": "1000000000000",
+    "behavior.greedy_tokens": "1000000000",
+    "behavior.batch_size": "1000000000",
+    "behavior.orders": "1000000",
+    "probing.bootstrap": "1000000000000",
+    "probing.seeds": "100000",
+    "probing.folds": "100000",
+    "probing.probes.mlp.hidden": "1000000000",
+    "concepts.permutations": "1000000000000",
+    "datasets.clevr.splits.train": "1000000000000",
+    "datasets.clevr.shards": "100000",
+    "datasets.clevr.parts": "100000",
+    "rendering.samples_per_pixel": "1000000",
+    "rendering.image_px": "[100000, 100000]",
+    "rendering.camera.position": "[0, 0, 1.0e+300]",
+    "canvas.canvas_px": "1000000",
+    "report.png_scale": "1000",
+    "report.gallery_px": "1000000",
+    "report.megabytes": "1000000",
+    "tiny_models.recipe.language.lr": "1000",
+    "tiny_models.recipe.language.threads": "1000000",
+    "tiny_models.recipe.architecture.lm.layers": "10000000",
+    "tiny_models.recipe.architecture.lm.width": "10000000",
+    "readout.heads.dpt.lr": "1000",
+}
+NONE = {
+    "tiny_models.recipe.language.lr": ".nan",
+    "tiny_models.recipe.instruction.lr": ".inf",
+    "readout.heads.dpt.lr": ".inf",
+    "readout.heads.linear.strengths": "[.nan]",
+    "rendering.extent": ".inf",
+    "rendering.camera.position": "[0, .nan, 1]",
+    "canvas.gap": ".inf",
+    "report.png_scale": ".inf",
+    "verdict.alpha": ".nan",
+    "verdict.margin": "-.inf",
+    "mining.similar": ".nan",
+    "datasets.clevr.test_share": ".nan",
+    "threads": ".inf",
+    "seed": "-1",
+    "behavior.bootstrap": "1.5",
+    "probing.seeds": "true",
+}
+FIELDS = {"parameters": 10**40, "vision_blocks": 10**7, "lm_blocks": 10**7}
+
+
+def _refused(value: Any, where: str, inject: Callable[[], Any]) -> Fault:
+    return Fault(f"`{value}`", where, "refused", inject, r"^a\.yaml: .*(expected|maximum)")
+
+
+FAULTS = [
+    *(_refused(value, f"`{key}`", configured(key, value)) for key, value in TOO_MUCH.items()),
+    *(_refused(value, f"`{key}`", configured(key, value)) for key, value in NONE.items()),
+    *(
+        _refused(value, f"`{field}` of a model's file", described(field, value))
+        for field, value in FIELDS.items()
+    ),
+]

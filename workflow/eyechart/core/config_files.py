@@ -1,0 +1,144 @@
+"""Read a config file strictly; whatever is wrong with it is one sentence.
+
+`core.command_line` imports this before Snakemake starts, so it needs only yaml.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from eyechart.core.errors import UserError, shown
+
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, if available
+MOST_BYTES = 1_000_000
+DEEPEST = 50
+MOST_VALUES = 100_000  # aliases counted as what they stand for
+KINDS = {list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Load a YAML or JSON file with keys and values, and nothing but plain data in them.
+
+    Raise a UserError if it is missing, too large, no UTF-8, no YAML or JSON, nested too deeply, or
+    if a mapping has a key twice, of which YAML would silently take the last.
+    """
+    text = _text(Path(path))
+    try:
+        _check_depth(text, path)
+        node = yaml.compose(text, Loader=LOADER)
+        if node is not None:
+            _Nodes(path).check(node, "", ())
+        found = yaml.load(text, Loader=LOADER)
+    except yaml.YAMLError as error:
+        found = _from_json(text, path, error)
+    if not isinstance(found, dict):
+        what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
+        raise UserError(f"{path}: {what}, expected keys with values, such as models and datasets")
+    return found
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder, expected a YAML or JSON file")
+        if not path.is_file() and path.exists():
+            raise UserError(f"{path}: is no file, expected a YAML or JSON file")
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UserError(f"{path}: {size} bytes, the maximum is {MOST_BYTES}")
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, expected a YAML or JSON file") from None
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        byte = data[error.start]
+        raise UserError(
+            f"{path}: not UTF-8: byte {byte:#04x} in line {line}; save it as UTF-8"
+        ) from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+
+
+def _check_depth(text: str, path: str | Path) -> None:
+    """Raise a UserError for deep nesting before it is built, which would exhaust the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = text.count("\n", 0, getattr(event.start_mark, "index", 0)) + 1
+            raise UserError(f"{path}: line {line}: nested more than {DEEPEST} deep")
+
+
+def _from_json(text: str, path: str | Path, error: yaml.YAMLError) -> Any:
+    """Return JSON that is no YAML, since it is indented with tabs; else say what YAML expects."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise UserError(f"{path}: nested more than {DEEPEST} deep") from None
+    except json.JSONDecodeError as other:
+        is_json = Path(path).suffix == ".json"
+        said = f"line {other.lineno}: {other.msg}" if is_json else _said(error, text)
+        raise UserError(f"{path}: {said}") from None
+
+
+def _said(error: yaml.YAMLError, text: str) -> str:
+    """Return the line and the problem of an error of YAML."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        line = text.splitlines()[mark.line] if mark.line < text.count("\n") else ""
+        hint = "; indent with spaces, not tabs" if line.lstrip(" ").startswith("\t") else ""
+        said = str(getattr(error, "problem", ""))
+        before = f"{getattr(error, 'context', '')}, " if said.startswith("but ") else ""
+        return f"line {mark.line + 1}: {before}{said}{hint}"
+    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+    return f"line {line}: {' '.join(str(error).split())}"
+
+
+class _Nodes:
+    """The nodes of a document, each looked at once, whatever aliases stand for it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._sizes: dict[int, int] = {}
+
+    def check(self, node: yaml.Node, at: str, above: tuple[int, ...]) -> int:
+        """Return how many values a node stands for; raise a UserError for what is refused."""
+        if id(node) in above:
+            raise self._error(node, "a value that stands within itself")
+        if id(node) not in self._sizes:
+            inner = (*above, id(node))
+            size = 1
+            if isinstance(node, yaml.SequenceNode):
+                size += sum(self.check(entry, at, inner) for entry in node.value)
+            elif isinstance(node, yaml.MappingNode):
+                self._check_keys(node, at)
+                size += sum(
+                    self.check(value, f"{at}{key.value}.", inner) for key, value in node.value
+                )
+            if size > MOST_VALUES:
+                raise self._error(node, f"stands for more than {MOST_VALUES} values")
+            self._sizes[id(node)] = size
+        return self._sizes[id(node)]
+
+    def _check_keys(self, node: yaml.MappingNode, at: str) -> None:
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._error(key, "a list or mapping as a key is an unhashable key")
+            if key.tag != "tag:yaml.org,2002:str" and key.value != "<<":
+                raise self._error(key, f"the key {key.value} is no text; write it in quotes")
+            name = f"{at}{key.value}"
+            if name in lines and key.value != "<<":
+                raise UserError(
+                    f"{self._path}: the key {shown(name)} stands in line {lines[name]} and again "
+                    f"in line {line}; keep one of them"
+                )
+            lines[name] = line
+
+    def _error(self, node: yaml.Node, what: str) -> UserError:
+        return UserError(f"{self._path}: line {node.start_mark.line + 1}: {what}")

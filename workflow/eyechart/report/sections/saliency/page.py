@@ -64,6 +64,7 @@ def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings
         "model": one.model,
         "dataset": one.dataset,
         "note": one.note,
+        "use": None,
         "chart": chart,
         "sentences": sentences(one.rows, settings["alpha"]),
         "tables": [

@@ -44,10 +44,8 @@ def test_the_section_has_curves_tests_and_images(inputs):
     )
     assert page.count("data:image/svg+xml;base64,") == 1
     assert page.count("data:image/png;base64,") == 2
-    said = (
-        "better than random orders (q &lt; 0.05): gradient × state, connector; Grad-CAM, vision.1"
-    )
-    assert said in page
+    said = "better than random orders (q &lt; 0.05): gradient times state, connector; Grad-CAM, "
+    assert said + "vision.1" in page
     assert "16.00" in page  # times uniform: all of the map is in one of 16 patches
     assert 'id="saliency-mine-llava"' in page and "figures/saliency/mine/llava/" in page
 
@@ -55,7 +53,7 @@ def test_the_section_has_curves_tests_and_images(inputs):
 def test_the_curve_is_the_mean_fall_beside_that_of_random_orders(inputs):
     (path,) = inputs.paths("deletions")
     rows = pl.DataFrame(falls(path))
-    own = rows.filter(series="gradient × state, connector").sort("share")
+    own = rows.filter(series="gradient times state, connector").sort("share")
     beside = rows.filter(pl.col("series") == RANDOM, method="gradient").sort("share")
     table = pl.read_parquet(path).filter(method="gradient")
     mean = [sum(c[0] - c[n] for c in table["deleted"]) / len(table) for n in range(5)]

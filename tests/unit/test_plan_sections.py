@@ -60,7 +60,7 @@ def test_saliency_is_off_unless_asked_for_and_depends_on_its_own_settings(config
     runs = {model for model, _ in saliency(config).runs()}
     assert {"tiny_llava", "tiny_clip"} <= runs  # an encoder with a text tower, too
     before = saliency(config).settings(of)
-    assert json.loads(before)["steps"] == 64 and json.loads(before)["choices"] == "text"
+    assert json.loads(before)["steps"] == 32 and json.loads(before)["choices"] == "text"
     config["saliency"]["bootstrap"] = 200
     assert saliency(config).settings(of) == before
     assert json.loads(saliency(config).summary_settings(of)) == {"draws": 200}

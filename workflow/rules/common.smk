@@ -32,7 +32,6 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 OWN = "config/config.yaml"
@@ -62,12 +61,12 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
-    SALIENCY = SaliencyPlan(config, SPECS)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
     MINING.check()
     REPORT = ReportPlan(PLAN, MINING)
+    SALIENCY = REPORT.saliency
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()

@@ -27,12 +27,17 @@ class ReportPlan:
     workflow: WorkflowPlan
     mining: MiningPlan
 
+    @property
+    def saliency(self) -> SaliencyPlan:
+        """The saliency stage, which the report reads."""
+        return SaliencyPlan(self.workflow.config, self.workflow.specs)
+
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """The files of every table of the workflow, by name in ``report.files.TABLES``."""
         plan, behavior, readout = self.workflow, self.workflow.behavior, self.workflow.readout
         concepts, attention, verdict = plan.concepts, plan.attention, plan.verdict
-        saliency = SaliencyPlan(plan.config, plan.specs)
+        saliency = self.saliency
         datasets = list(dict.fromkeys([*plan.reported_datasets, *saliency.datasets]))
         curves = Inputs(map(Path, training.curves(plan.config)))
         return {

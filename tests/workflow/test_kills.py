@@ -62,9 +62,9 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
 
 
 def lost(project: Project) -> set[str]:
-    """Return the outputs that the next run will make again."""
+    """Return the files that the next run will make again."""
     with contextlib.chdir(project.folder):
-        return {fault.owner for fault in integrity.update("results")}
+        return {fault.path for fault in integrity.update("results")}
 
 
 def test_every_rule_killed_while_it_writes_again_is_missed_and_one_run_completes(

@@ -79,9 +79,7 @@ try:
             raise UserError(
                 f"{sentences}{len(FAULTS)} files are not as they were written: run again"
             )
-        integrity.make_again(
-            FAULTS, DAG, lambda said: logger.warning(f"eyechart: {said}")
-        )
+        integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:
     if errors.sentence(error) is None:
         raise

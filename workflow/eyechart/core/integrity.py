@@ -100,7 +100,7 @@ def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> 
         for fault in faults:
             if fault.owner in made:
                 moved = "" if dag.workflow.dryrun else _set_aside(fault)
-                warn(f"{fault.sentence}{moved}")
+                warn(f"eyechart: {fault.sentence}{moved}")
         dag.forcefiles.update(made & {fault.owner for fault in faults})
 
     graph.check_incomplete = check_incomplete

@@ -123,11 +123,11 @@ onstart:
 
 
 onsuccess:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
 
 
 onerror:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
     for sentence in configuration.logged_errors(
         workflow.pathvars.get("logs"), since=STARTED
     ):

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,12 @@ def update(results: str, full: bool = False) -> list[Fault]:
     faults = ledger.check(full)
     ledger.save()
     return faults
+
+
+def remember(results: str) -> None:
+    """Enter what a run has made; where the disk is full, the start of the next run does it."""
+    with suppress(OSError):
+        update(results)
 
 
 def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> None:

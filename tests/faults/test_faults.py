@@ -15,6 +15,7 @@ TRIED = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("fault", TRIED)
 def test_a_fault_ends_as_the_table_says(fault: Fault, tmp_path: Path) -> None:
     attempt(fault, tmp_path)

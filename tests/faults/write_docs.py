@@ -3,12 +3,14 @@
 PYTHONPATH=workflow:tests python -m faults.write_docs
 """
 
+import sys
 from collections import Counter
 from pathlib import Path
 
 from faults.injector import MOST_SECONDS, OUTCOMES, modules
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/reliability.md"
+TESTS = Path(__file__).resolve().parents[1]
+PAGE = TESTS.parent / "docs/reliability.md"
 HEADER = """# Reliability
 
 What happens when files are damaged, settings are wrong, or data and checkpoints are hostile. This
@@ -49,4 +51,5 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
+    sys.path.append(str(TESTS / "unit"))  # some faults use a server or files of the unit tests
     PAGE.write_text(page(), encoding="utf-8")

@@ -1,12 +1,15 @@
 """Any image file becomes the 8-bit RGB that a viewer would show, or one error sentence."""
 
+import ast
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from eyechart.core.errors import UserError
+from eyechart.data import open_image as open_image_module
 from eyechart.data.open_image import MOST_PIXELS, check_images, decode, open_image
 
 RAMP = np.linspace(0, 255, 12, dtype=np.uint8).reshape(3, 4)
@@ -148,3 +151,13 @@ def test_a_cut_off_image_is_one_sentence_when_it_is_prepared(tmp_path, kind):
     for look in (open_image, lambda path: check_images(tmp_path, [path.name], {})):
         with pytest.raises(UserError, match=rf"a\.{kind}: not a complete image"):
             look(path)
+
+
+def test_every_image_of_the_package_is_opened_in_one_place():
+    found = [
+        (path.name, node.lineno)
+        for path in Path(open_image_module.__file__).parents[1].rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node).endswith("Image.open")
+    ]
+    assert [name for name, _ in found] == ["open_image.py"], found

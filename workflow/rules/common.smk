@@ -32,6 +32,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 OWN = "config/config.yaml"
@@ -61,6 +62,7 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
+    SALIENCY = SaliencyPlan(config, SPECS)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

@@ -2,6 +2,7 @@
 
 import difflib
 import errno
+import re
 import sys
 from collections.abc import Callable, Iterable
 
@@ -36,6 +37,17 @@ def shown(value: object, most: int = 80) -> str:
     text = repr(value)
     half = (most - 1) // 2
     return text if len(text) <= most else f"{text[:half]}…{text[-(most - 1 - half) :]}"
+
+
+def without_secrets(error: object) -> str:
+    """Return an error's text on one line, without what follows ? in addresses, and who signs in.
+
+    >>> without_secrets("https://me:word@host/file?X-Signature=abc is gone")
+    'https://host/file?… is gone'
+    """
+    text = " ".join(str(error).split())
+    text = re.sub(r"(\w+://)[^\s/@]+@", r"\1", text)
+    return re.sub(r"(/[^\s?]*\?)[^\s'\"<>()]+", r"\1…", text)
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,8 +24,18 @@ from eyechart.data.image_formats import ENDINGS
 
 _DECODERS = [name for name in ENDINGS if name != "MPO"]  # the decoder of JPEG opens it
 MOST_PIXELS = 100_000_000  # 300 MB when decoded; no model uses this many
+MOST_BYTES = 1 << 30
+# Pixels times scans of a progressive JPEG, of which a small file can have any number: half a minute
+_MOST_WORK = 20 * MOST_PIXELS
+_SCAN = b"\xff\xda"  # cannot occur in compressed data
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 _GREY = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # modes of more than 8 bits
 _WHITE = (255, 255, 255, 255)
+# What Pillow raises for damaged files
+_FAULTS = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, ArithmeticError),
+    *(MemoryError, struct.error, zlib.error),
+)
 _THREADS = 8  # reading, hashing and decoding release the GIL
 
 
@@ -48,28 +60,57 @@ def opened(source: Path | bytes, where: object = None, hint: str = "") -> Iterat
     """
     where = where or source
     try:
-        file = source if isinstance(source, Path) else io.BytesIO(source)
-        with Image.open(file, formats=_DECODERS) as image:
-            if image.width * image.height > MOST_PIXELS:  # before it is decoded
-                raise UnreadableError(
-                    f"{where}: {image.width} x {image.height} pixels, the maximum is "
-                    f"{MOST_PIXELS}; make it smaller"
-                )
+        data = read_bytes(source, where) if isinstance(source, Path) else source
+        with Image.open(io.BytesIO(data), formats=_DECODERS) as image:
+            _check_work(image, data, where)
             yield image
     except FileNotFoundError:
         raise UnreadableError(f"{where}: no such image") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise UnreadableError(
             f"{where}: the image has far more than {MOST_PIXELS} pixels"
         ) from None
     except UnidentifiedImageError:
-        begins = source[:8] if isinstance(source, bytes) else _beginning(source)
         raise UnreadableError(
-            f"{where}: not a complete image (it begins with {begins!r}, which no decoder of "
+            f"{where}: not a complete image (it begins with {data[:8]!r}, which no decoder of "
             f"{', '.join(ENDINGS)} reads){hint}"
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UnreadableError(f"{where}: not a complete image ({error}){hint}") from None
+    except _FAULTS as error:
+        raise UnreadableError(
+            f"{where}: not a complete image ({' '.join(str(error).split())}){hint}"
+        ) from None
+
+
+def _check_work(image: Image.Image, data: bytes, where: object) -> None:
+    """Raise an UnreadableError for an image that takes too much memory or time to decode."""
+    size = f"{where}: {image.width} x {image.height} pixels"
+    pixels = image.width * image.height
+    if pixels > MOST_PIXELS:
+        raise UnreadableError(f"{size}, the maximum is {MOST_PIXELS}; make it smaller")
+    scans = data.count(_SCAN) if image.format in ("JPEG", "MPO") else 1
+    if scans * pixels > _MOST_WORK:
+        raise UnreadableError(f"{size} in {scans} scans, the maximum is {_MOST_WORK // pixels}")
+
+
+def read_bytes(path: Path, where: object) -> bytes:
+    """Return the bytes of an image file.
+
+    Raise a FileNotFoundError if there is none, and an UnreadableError if it is too large, a pipe, a
+    device, a link to itself, or must not be read.
+    """
+    try:
+        if path.is_dir():
+            raise FileNotFoundError
+        if path.exists() and not path.is_file():
+            raise UnreadableError(f"{where}: is no file")
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UnreadableError(f"{where}: {size} bytes, the maximum is {MOST_BYTES}")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise UnreadableError(f"{where}: cannot be read ({error})") from None
 
 
 def open_image(path: Path) -> Image.Image:
@@ -122,8 +163,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def read_image(path: Path, needed_by: str) -> bytes:
     """Return an image's bytes; if it is missing, raise a UserError that names ``needed_by``."""
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
+        return read_bytes(path, path)
+    except FileNotFoundError:
         raise UserError(f"{path}: image is missing, but {needed_by} needs it") from None
 
 
@@ -178,8 +219,8 @@ def check_images(
 
 def _check(path: Path, where: object, expected: str | None, hint: str) -> ImageRecord:
     try:
-        data = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
+        data = read_bytes(path, where)
+    except FileNotFoundError:
         raise UnreadableError(f"{where}: image is missing{hint}") from None
     digest = hashlib.sha256(data).hexdigest()
     if expected not in (None, digest):
@@ -191,8 +232,3 @@ def _check(path: Path, where: object, expected: str | None, hint: str) -> ImageR
     with opened(data, where, hint) as image:
         image.verify()  # checks the checksum of every PNG chunk
     return ImageRecord(digest, *decode(data, where, hint)[0].size)
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(8)

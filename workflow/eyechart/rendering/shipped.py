@@ -17,6 +17,7 @@ from PIL import Image
 
 from eyechart.core.files import atomic, read_json, write_bytes, write_json
 from eyechart.core.step import command
+from eyechart.data.open_image import opened
 from eyechart.plan import paths
 from eyechart.rendering.step_helpers import Drawing
 
@@ -47,14 +48,20 @@ def restore(args: Drawing) -> bool:
 
 def _small(data: bytes) -> bytes:
     """Return a PNG in RGB as WebP without loss, half as large; any other file as it is."""
-    if data.startswith(PNG) and (image := Image.open(io.BytesIO(data))).mode == "RGB":
+    if not data.startswith(PNG):
+        return data
+    with opened(data, "a drawn image") as image:
+        if image.mode != "RGB":
+            return data
         return _encoded(image, "WEBP", lossless=True, quality=100, method=6)
-    return data
 
 
 def _original(data: bytes) -> bytes:
     """Return the file that :func:`_small` was given."""
-    return _encoded(Image.open(io.BytesIO(data)), "PNG") if data.startswith(WEBP) else data
+    if not data.startswith(WEBP):
+        return data
+    with opened(data, "a shipped image") as image:
+        return _encoded(image, "PNG")
 
 
 def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

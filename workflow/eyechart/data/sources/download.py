@@ -13,14 +13,13 @@ official layout; sizes and checksums of sources without one, into the lock file;
 """
 
 import logging
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, without_secrets
 from eyechart.core.files import describe, sha256
 from eyechart.core.links import link_files
 from eyechart.core.step import Json, command
@@ -29,7 +28,7 @@ from eyechart.data.layouts.base import LayoutModule
 from eyechart.data.sources import versions as table
 from eyechart.data.sources.archive import Choose, is_archive, unpack
 from eyechart.data.sources.http import fetch
-from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot, hub_token
 from eyechart.data.sources.versions import UNKNOWN, Locked, Locks, Version, read_versions
 from eyechart.tables.receipt import write_receipt
 
@@ -64,7 +63,14 @@ def get_archive(version: Version, state: LockState, cache: Path) -> list[Locked]
     """
     path = cache / version.file
     size = _size(version.bytes) if version.bytes else "size not known"
-    values = (version.dataset, version.file, size, version.licence, version.url, version.note)
+    values = (
+        version.dataset,
+        version.file,
+        size,
+        version.licence,
+        without_secrets(version.url),
+        version.note,
+    )
     _log.info("%s: %s, %s, licence %s, from %s (%s)", *values)
     fetch(version.url, path, version.bytes, version.sha256)
     if version.sha256:
@@ -94,7 +100,7 @@ def pull(version: Version, state: LockState, root: Path, choose: Choose) -> list
         for known in state.locks.values()
         if (known.dataset, known.url) == (version.dataset, version.url)
     }
-    hub = Hub(_messages(version, state, bool(commits)), os.environ.get("HF_TOKEN"))
+    hub = Hub(_messages(version, state, bool(commits)), hub_token())
     snapshot = hub.snapshot(repository, min(commits, default=revision))
     chosen = [(file, to) for file in snapshot.files if (to := choose(file.path))]
     if not chosen:

@@ -15,7 +15,7 @@ import requests
 from tqdm import tqdm
 
 from eyechart.core import files
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, without_secrets
 
 _ATTEMPTS = 6  # consecutive interruptions without a new byte
 _PAUSE_S = 1.0  # after the first interruption; doubled each time
@@ -110,7 +110,8 @@ def _verify(
         path.unlink()
         raise UserError(
             f"{path}: found {found[0]} bytes with sha256 {found[1]}, expected {expected[0]} bytes "
-            f"with sha256 {wanted[1]}, so the file was removed; run again to fetch it from {url}"
+            f"with sha256 {wanted[1]}, so the file was removed; run again to fetch it from "
+            f"{without_secrets(url)}"
         )
 
 
@@ -136,19 +137,23 @@ def _complete(url: str, part: _Part, own: Headers) -> None:
             try:
                 _stream(session, url, part, progress, own)
             except _BREAKS as error:
+                why, address = without_secrets(error)[:120], without_secrets(url)
                 # progress is a new byte: a server without ranges restarts each time
                 failures = 0 if part.bytes > most else failures + 1
                 most = max(most, part.bytes)
                 if failures == _ATTEMPTS:
                     raise UserError(
-                        f"{url}: interrupted {failures} times in a row ({error}); {part.bytes} of "
-                        f"{part.size or '?'} bytes are kept in {part.path}; run again to continue"
+                        f"{address}: interrupted {failures} times in a row ({why}); "
+                        f"{part.bytes} of {part.size or '?'} bytes are kept in {part.path}; run "
+                        "again to continue"
                     ) from None
-                _log.info("%s: %s; trying again", url, error)
+                _log.info("%s: %s; trying again", address, why)
                 time.sleep(_PAUSE_S * 2**failures)
             except requests.RequestException as error:
-                sentence = f"{url}: cannot be fetched ({error}); correct the address"
-                raise UserError(sentence) from None
+                why = without_secrets(error)
+                raise UserError(
+                    f"{without_secrets(url)}: cannot be fetched ({why}); correct the address"
+                ) from None
 
 
 def _stream(session: requests.Session, url: str, part: _Part, progress: tqdm, own: Headers) -> None:
@@ -185,12 +190,12 @@ def _begin(response: requests.Response, part: _Part) -> None:
         raise _Break(f"HTTP {status} with a wrong range")
     if status in (408, 429) or status >= 500:
         raise _Break(f"HTTP {status} {response.reason}")
-    address = response.url.split("?")[0]  # the query can contain a signature
+    address = without_secrets(response.url)
     if status != 200:
         raise UserError(f"{address}: HTTP {status} {response.reason}; correct the address")
     length = response.headers.get("Content-Length")
     if part.size is not None and length is not None and int(length) != part.size:
-        raise UserError(f"{response.url}: the server has {length} bytes, expected {part.size}")
+        raise UserError(f"{address}: the server has {length} bytes, expected {part.size}")
     etag = response.headers.get("ETag", "")
     # a weak ETag does not vouch for bytes (RFC 9110, 13.1.5)
     strong = etag if not etag.startswith("W/") else ""
@@ -204,8 +209,8 @@ def _learn(response: requests.Response, part: _Part, size: str) -> None:
         return
     if not size.isdecimal():
         raise UserError(
-            f"{response.url.split('?')[0]}: neither the server nor the table of versions gives its "
-            "size, so a truncated file could not be detected; add it to the table"
+            f"{without_secrets(response.url)}: neither the server nor the table of versions gives "
+            "its size, so a truncated file could not be detected; add it to the table"
         )
     part.size = int(size)
     _check_room(part.final, part.size - part.bytes)

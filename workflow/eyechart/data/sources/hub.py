@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import build_hf_headers
 
-from eyechart.core.errors import UserError, nearest
+from eyechart.core.errors import UserError, nearest, without_secrets
 from eyechart.core.files import sha256
 from eyechart.data.sources.http import fetch
 
@@ -73,6 +74,21 @@ class HubMessages:
     form: str
     revision: str
     instead: str
+
+
+def hub_token() -> str | None:
+    """Return the token in the environment variable HF_TOKEN, or None.
+
+    Blanks and line ends around it, which a file or a shell leaves there, are removed. Raise a
+    UserError, which does not show it, if it then has a character that no token has (RFC 6750).
+    """
+    found = os.environ.get("HF_TOKEN", "").strip()
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]*", found):
+        raise UserError(
+            "HF_TOKEN: holds a character that no token has, such as a blank, a quote or a line "
+            "end; set it to the token alone (it is not shown here)"
+        )
+    return found or None
 
 
 class Hub:
@@ -157,7 +173,8 @@ class Hub:
             raise UserError(f"{name}: the hub answers HTTP {status}; {how}") from None
         except (httpx2.HTTPError, OSError) as error:
             raise UserError(
-                f"{name}: the hub cannot be reached ({error}); try again, or {messages.instead}"
+                f"{name}: the hub cannot be reached ({without_secrets(error)}); try again, or "
+                f"{messages.instead}"
             ) from None
 
     def _gated(self, repository: str) -> str:

@@ -11,7 +11,6 @@ Writes: the files under data/models/<model>/, without a copy in a cache; a line 
 """
 
 import logging
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.step import command
-from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot
+from eyechart.data.sources.hub import Hub, HubFile, HubMessages, Snapshot, hub_token
 from eyechart.models.sources import permission, revision_lock
 from eyechart.models.sources.hub_files import choose, choose_companion
 from eyechart.models.sources.ready_file import NAME, write_ready
@@ -170,7 +169,7 @@ def main(
     """Look up, choose, lock, fetch, and write ``ready.json`` last."""
     wanted = read_spec(spec)
     code = permission.check(model, wanted, allow_remote_code, revision)
-    hub = Hub(messages(model, spec), os.environ.get("HF_TOKEN"))
+    hub = Hub(messages(model, spec), hub_token())
     plan = look_up(hub, wanted, revision, code, lock)
     log_plan(model, wanted, plan)
     commit = plan.snapshots[0].commit

@@ -15,12 +15,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from PIL import Image
 from scipy.io import savemat
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import atomic
 from eyechart.core.step import command
+from eyechart.data.open_image import opened
 from eyechart.rendering.step_helpers import Writing, file_bytes, finish, read_shards
 
 SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
@@ -58,7 +58,7 @@ def write_splits(path: Path, numbers: dict[str, list[int]]) -> None:
 
 
 def _read(root: Path, record: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    with Image.open(io.BytesIO(file_bytes(root, record["images"][0]))) as image:
+    with opened(file_bytes(root, record["images"][0]), record["images"][0]) as image:
         rgb = np.array(image)
     depth = np.load(io.BytesIO(file_bytes(root, record["depths"][0])), allow_pickle=False)
     return rgb, depth

@@ -1,0 +1,147 @@
+"""An image of a dataset, when its tables are prepared: a program, a bomb, damaged, or none."""
+
+import io
+import os
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from faults.injector import Fault
+from PIL import Image
+
+from eyechart.core.errors import UserError
+from eyechart.data.open_image import check_images, open_image
+
+KIND = "Images"
+NAME = "a.png"
+NOISE = random.Random(5).randbytes(3 * 64 * 48)
+PHOTO = Image.frombytes("RGB", (64, 48), NOISE)
+PROGRAM = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 9 9
+(pwned) (w) file dup (x) writestring closefile { } loop
+"""
+OTHERS = {
+    "an EPS whose program writes a file and does not end": PROGRAM,
+    "an EPS in a DOS wrapper": b"\xc5\xd0\xd3\xc6" + struct.pack("<7I", 30, len(PROGRAM), *[0] * 5)
+    + PROGRAM,
+    "a PDF": b"%PDF-1.7\n1 0 obj<</OpenAction<</S/Launch>>>>endobj\n",
+    "an SVG with a script": b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+    "an MVG of ImageMagick": b"push graphic-context\nfill 'url(|touch pwned)'\n",
+    "a page of HTML": b"<!DOCTYPE html><title>Not found</title>",
+    "a pickle": b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR.",
+    "nothing": b"",
+    "random bytes": NOISE[:4000],
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+}  # fmt: skip
+
+
+def saved(kind: str, image: Image.Image = PHOTO, **how: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **how)
+    return buffer.getvalue()
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    """Return a PNG that claims a size, with chunks of its own and the pixels of one row."""
+    head = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+    row = chunk(b"IDAT", zlib.compress(bytes(1 + 3 * min(width, 1000))))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(chunks) + row + chunk(b"IEND", b"")
+
+
+def scans(width: int, height: int, count: int) -> bytes:
+    """Return a progressive JPEG of which the last scan is repeated."""
+    data = saved("JPEG", Image.new("RGB", (width, height), "white"), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * count + data[-2:]
+
+
+def checked(data: bytes | Callable[[Path], Any], name: str = NAME) -> Callable[[], Any]:
+    """Return what writes an image, or makes something in its place, and prepares it."""
+
+    def inject() -> Any:
+        data(Path(name)) if callable(data) else Path(name).write_bytes(data)
+        return check_images(Path(), [name], {})
+
+    return inject
+
+
+def shown(data: bytes) -> Callable[[], Any]:
+    """Return what writes an image and opens it; as it is in a file that needs no decoder."""
+
+    def inject() -> Any:
+        Path(NAME).write_bytes(data)
+        return open_image(Path(NAME)).tobytes(), NOISE
+
+    return inject
+
+
+def flips(kind: str, step: int, name: str = NAME) -> Any:
+    """Flip one bit after another; return whether each image was taken or refused."""
+    data, kinds = saved(kind), set()
+    for bit in range(0, 8 * len(data), step):
+        altered = bytearray(data)
+        altered[bit // 8] ^= 1 << bit % 8
+        Path(name).write_bytes(altered)
+        try:
+            check_images(Path(), [name], {})
+            kinds.add("taken or refused")
+        except UserError as error:
+            kinds.add("taken or refused" if "\n" not in str(error) else str(error))
+    return kinds, {"taken or refused"}
+
+
+def _fault(what: str, data: Any, says: str, name: str = NAME, **more: Any) -> Fault:
+    return Fault(what, name, "refused", checked(data, name), f"^{name}: {says}", **more)
+
+
+COMPLETE, MANY = "not a complete image", "the maximum is 100000000|far more than 100000000"
+ENDINGS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif",
+           "PPM": "ppm"}  # fmt: skip
+FAULTS = [
+    *(_fault(f"{what}", data, COMPLETE) for what, data in OTHERS.items()),
+    _fault("an EPS whose program does not end", PROGRAM, COMPLETE, "a.eps"),
+    _fault("30,000 × 30,000 pixels of a PNG", png(30_000, 30_000), MANY),
+    _fault("10,001 × 10,000 pixels of a PNG", png(10_001, 10_000), MANY),
+    _fault("4 × 10^9 pixels wide", png(2**31 - 1, 2), MANY),
+    _fault("30,000 × 30,000 pixels of a BMP",
+           b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 30_000, 30_000, 1, 24, 0, 0,
+                               0, 0, 0, 0), MANY),
+    _fault("30,000 × 30,000 pixels of a PPM", b"P6 30000 30000 255\n", MANY),
+    _fault("30,000 × 30,000 pixels of a GIF",
+           b"GIF89a" + struct.pack("<HHBBB", 30_000, 30_000, 0x80, 0, 0) + bytes(6)
+           + b"," + struct.pack("<HHHHB", 0, 0, 30_000, 30_000, 0) + b"\2\2\x4c\1\0;", MANY),
+    _fault("no pixels", png(0, 5), COMPLETE),
+    _fault("a text of 100 MB in a chunk",
+           lambda path: path.write_bytes(
+               png(9, 9, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(100 << 20))))), COMPLETE),
+    _fault("a colour profile of 100 MB in a chunk",
+           lambda path: path.write_bytes(
+               png(9, 9, chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100 << 20))))), COMPLETE),
+    _fault("600 scans of 2,000 × 2,000 pixels", scans(2000, 2000, 600), ".* 609 scans",
+           "a.jpg"),
+    _fault("2 GB", lambda path: (path.touch(), os.truncate(path, 2 << 30)), "2147483648 bytes"),
+    _fault("a folder in its place", Path.mkdir, "image is missing"),
+    _fault("a pipe in its place", os.mkfifo, "is no file"),
+    _fault("a link to a device without end", lambda path: path.symlink_to("/dev/zero"),
+           "is no file"),
+    _fault("a link to itself", lambda path: path.symlink_to(path), "cannot be read"),
+    _fault("a link to nothing", lambda path: path.symlink_to("nothing"), "image is missing"),
+    *(_fault("its first half", saved(kind)[: len(saved(kind)) // 2], COMPLETE, f"a.{ending}")
+      for kind, ending in ENDINGS.items()),
+    *(_fault("its first 20 bytes", saved(kind)[:20], COMPLETE, f"a.{ending}")
+      for kind, ending in ENDINGS.items()),
+    *(Fault("single bits flipped", f"a.{ending}", "whole", partial(flips, kind, 4999), )
+      for kind, ending in ENDINGS.items()),
+    *(Fault("every 31st bit flipped", f"a.{ending}", "whole", partial(flips, kind, 31), long=True)
+      for kind, ending in ENDINGS.items()),
+    *(Fault(f"a {kind} by this name", NAME, "whole", shown(saved(kind)))
+      for kind in ("BMP", "PPM", "TIFF")),
+]  # fmt: skip

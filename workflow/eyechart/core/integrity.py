@@ -133,12 +133,13 @@ def _set_aside(fault: Fault) -> str:
 
 
 def _is_alone(handle: int) -> bool:
-    """Return whether no other Snakemake works here; if one does, wait until it has looked about."""
-    try:
-        return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _lock(handle, fcntl.LOCK_SH)
-        return False
+    """Return whether no other Snakemake works here; wait while one looks about or verifies."""
+    for _ in range(2):
+        try:
+            return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _lock(handle, fcntl.LOCK_SH)
+    return False
 
 
 def _lock(handle: int, kind: int) -> bool:

@@ -78,9 +78,7 @@ try:
         FAULTS = integrity.start(RESULTS, full=VERIFY)
         if VERIFY and FAULTS:
             sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
-            raise UserError(
-                f"{sentences}{len(FAULTS)} files are not as they were written: run again"
-            )
+            raise UserError(f"{sentences}not as they were written: {len(FAULTS)}; run again")
         integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:
     if errors.sentence(error) is None:

@@ -77,12 +77,8 @@ try:
         FAULTS = integrity.start(RESULTS, full=VERIFY)
         if VERIFY and FAULTS:
             sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
-            raise UserError(
-                f"{sentences}{len(FAULTS)} files are not as they were written: run again"
-            )
-        integrity.make_again(
-            FAULTS, DAG, lambda said: logger.warning(f"eyechart: {said}")
-        )
+            raise UserError(f"{sentences}not as they were written: {len(FAULTS)}; run again")
+        integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:
     if errors.sentence(error) is None:
         raise
@@ -126,11 +122,11 @@ onstart:
 
 
 onsuccess:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
 
 
 onerror:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
     for sentence in configuration.logged_errors(
         workflow.pathvars.get("logs"), since=STARTED
     ):

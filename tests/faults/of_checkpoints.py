@@ -59,7 +59,7 @@ def holding(file: str, content: str | bytes) -> Callable[[Path], Any]:
 
 
 def _fault(family: str, what: str, change: Callable[[Path], Any], says: str, where: str) -> Fault:
-    return Fault(what, where, "refused", lambda: described(family, change), f"^checkpoint.*{says}")
+    return Fault(what, where, "refused", lambda: described(family, change), f"checkpoint.*{says}")
 
 
 def _built(key: str, value: int, says: str = "expected at most") -> Fault:
@@ -108,5 +108,6 @@ FAULTS = [
               "cannot be rendered"),
     _template("an error that it raises", "{{ raise_exception('no\nway') }}",
               "cannot be rendered"),
+    _template("a template without the image", "{{ messages[0].role }}: ?", ""),
     Fault("as it is", "config.json", "whole", lambda: described("llava")),
 ]  # fmt: skip

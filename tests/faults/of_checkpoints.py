@@ -59,7 +59,13 @@ def holding(file: str, content: str | bytes) -> Callable[[Path], Any]:
 
 
 def _fault(family: str, what: str, change: Callable[[Path], Any], says: str, where: str) -> Fault:
-    return Fault(what, where, "refused", lambda: described(family, change), f"(checkpoint|chat template).*{says}")
+    return Fault(
+        what,
+        where,
+        "refused",
+        lambda: described(family, change),
+        f"(checkpoint|chat template).*{says}",
+    )
 
 
 def _built(key: str, value: int, says: str = "expected at most") -> Fault:

@@ -9,10 +9,10 @@ from zoo import FAMILIES
 
 from eyechart.attention import lens
 from eyechart.attention.measure import ItemTracer
-from eyechart.attention.regions import Mark
 from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import check_places
+from eyechart.inference.marks import Mark
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import box, point, whole_image

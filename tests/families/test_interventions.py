@@ -111,6 +111,7 @@ def test_every_change_is_alike_on_shared_prefixes_and_on_whole_prompts(name, loa
     changes = [*([w] for w in turned if w.span in IN_IMAGE or w.address == block)]
     changes += [[taken(block, span, DONOR)] for span in SPANS]
     changes += [[Cut([q], k, [0, 1])] for q in (QUESTION, LAST) for k in IN_IMAGE]
+    changes += [[Cut([LAST], k, [1])] for k in IN_IMAGE]  # without running the first block
     for change in changes:
         found = shared.answers(OWN, change)
         close(found, whole.answers(OWN, change), 1e-4)

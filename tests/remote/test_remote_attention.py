@@ -6,10 +6,10 @@ import torch
 from cases import drawn, spec_of
 
 from eyechart.attention.measure import ItemTracer
-from eyechart.attention.regions import Mark
 from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings
-from eyechart.attention.trace_items import load_eager
+from eyechart.inference.marks import Mark
+from eyechart.models.attention_weights import load_eager
 from eyechart.models.load_options import LoadOptions
 from eyechart.tables.attention import ATTENTION, LENS
 from eyechart.tables.regions import whole_image

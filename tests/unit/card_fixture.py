@@ -119,6 +119,10 @@ def _class(one: Cell, stages: Cell) -> Cell:
     row |= {"loss_first": first, "loss_second": second, "needed": one.get("needed")}
     row |= {"loss": stages[first] - stages[second] if first else None}
     row |= dict(zip(("pooled", "pooled_low", "pooled_high"), one.get("pooled", ()), strict=False))
+    row |= {"evidence": "observed_only"}
+    if one["verdict"] == "not_retrieved":
+        row |= {"evidence": "shown_causally", "cause": "misread", "horizon": "connector"}
+        row |= {"causal": f"What {one['skill']} depends on"}
     return row | {"why": f"The reason why {one['skill']} is {one['verdict']}"}
 
 

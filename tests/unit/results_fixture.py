@@ -17,6 +17,7 @@ from eyechart.tables.attention import SUMMARY
 from eyechart.tables.concepts import CUES
 from eyechart.tables.interventions import EFFECTS
 from eyechart.tables.parquet import write_table
+from eyechart.tables.saliency import SUMMARY as SALIENCY
 
 WIDTH, PICTURES, PARTS = 16, 60, 3
 TOKENS = "vision.3/image_tokens"
@@ -36,6 +37,7 @@ def write_results(root: Path) -> Path:
     write_activations(results, "image", images["image_id"].sort().to_list(), items)
     for name, schema in (("concepts/tiny_llava/stroop/cues", CUES),
                          ("interventions/tiny_llava/clevr/effects", EFFECTS),
+                         ("saliency/tiny_llava/clevr/summary", SALIENCY),
                          ("attention/tiny_llava/clevr/summary", SUMMARY)):  # fmt: skip
         row = dict.fromkeys(schema.names) | {"model": "tiny_llava", "dataset": name.split("/")[2]}
         row |= {"task": "color"} if "task" in schema.names else {}

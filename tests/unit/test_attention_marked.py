@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
-from eyechart.attention.trace_items import main, marks_by_item
+from eyechart.attention.trace_items import main
 from eyechart.core.errors import UserError
 from eyechart.inference.chosen_items import choose_items, drawn
+from eyechart.inference.marks import Mark, check_inside, marks_by_item, marks_of, moved, partners
 from eyechart.tables.attention import ATTENTION
 from eyechart.tables.items import ITEMS
 from eyechart.tables.parquet import read_table, write_table

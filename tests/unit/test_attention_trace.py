@@ -18,7 +18,10 @@ from eyechart.attention import join_traces, lens, trace_items
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Tracer, deciding
 from eyechart.core.errors import UserError
+from eyechart.models import attention_weights
+from eyechart.models.attention_weights import load_eager
 from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load_options import LoadOptions
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS
 from eyechart.tables.notes import count_notes, join_notes, read_noted
@@ -246,7 +249,7 @@ def test_the_map_of_an_item_adds_up_to_its_image_mass(step, tmp_path):
 def test_a_family_without_weights_says_so_and_goes_on(step, tmp_path, caplog):
     loading = json.dumps({"attention": "sdpa"})
     given = pytest.MonkeyPatch()
-    given.setattr(trace_items, "replace", lambda loading, **changes: loading)  # not eager
+    given.setattr(attention_weights, "replace", lambda loading, **changes: loading)  # not eager
     with given.context():
         tables, notes = step(tmp_path, loading=loading)
     given.undo()
@@ -266,6 +269,4 @@ def test_a_dataset_without_regions_has_rows_of_whole_pictures_only(step, tmp_pat
 def test_an_encoder_alone_is_refused(tmp_path):
     checkpoint = tiny_models.build_clip(tmp_path)
     with pytest.raises(UserError, match="family clip has no language model, expected a VLM"):
-        trace_items.load_eager(
-            tiny_models.spec("clip", checkpoint), checkpoint, trace_items.LoadOptions("cpu")
-        )
+        load_eager(tiny_models.spec("clip", checkpoint), checkpoint, LoadOptions("cpu"))

@@ -27,9 +27,25 @@ def test_a_full_disk_is_one_sentence_that_names_the_file(number: int) -> None:
     assert "no space left on the device for results/part-000.parquet" in str(caught.value.code)
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "results/a"), "'results/a'; give your"),
+        (OSError(errno.EROFS, "Read-only file system", "logs"), "'logs'; mount it writable, or"),
+        (OSError(errno.EFBIG, "File too large"), "File too large; lift the limit of file sizes"),
+        (MemoryError(), "not enough memory; lift the limit"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: 9"), "not enough memory; lift"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(error: Exception, says: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(raiser(error))
+    assert says in str(caught.value.code) and "\n" not in str(caught.value.code)
+
+
 def test_any_other_error_is_a_bug_and_keeps_its_traceback() -> None:
-    with pytest.raises(PermissionError):
-        run(raiser(PermissionError(errno.EACCES, "no")))
+    with pytest.raises(FileNotFoundError):
+        run(raiser(FileNotFoundError(errno.ENOENT, "no", "a")))
     with pytest.raises(KeyError):
         run(raiser(KeyError("x")))
 

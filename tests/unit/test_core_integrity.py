@@ -1,5 +1,7 @@
-"""The sweep before a run: damage is found and set aside; all else is left, and quickly."""
+"""The ledger and what is done before a run: damage and loss are found, all else is left alone."""
 
+import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -8,162 +10,236 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from eyechart.core import integrity
-from eyechart.core.files import describe, write_json
+from eyechart.core import integrity, ledger
+from eyechart.core.errors import UserError
+from eyechart.core.files import MACHINE, describe, remove_partials, write_json
+from eyechart.core.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path("results/extraction/clip/clevr/image")
 MANIFEST = FOLDER / "manifest.json"
 PART = FOLDER / "part-001.parquet"
-SHARD = Path("data/raw/clevr/shards/val-000.json")
-WHOLE_IMAGE = Path("data/raw/clevr/images/val/1.png")
-RECEIPT = Path("data/raw/clevr/acquired.json")
+RAW = Path("data/raw/clevr")
+SHARD = RAW / "shards/val-000.json"
+WHOLE_IMAGE = RAW / "images/val/1.png"
+RECEIPT = RAW / "acquired.json"
+TABLES = Path("results/datasets/clevr")
+PREPARED = TABLES / "images/1.png"
+LABELS = Path("results/mining/a_against_b/clevr/labels.csv")
+OUTPUTS = [MANIFEST, PART, SHARD, RECEIPT, TABLES / "items.parquet", TABLES / "images.parquet"]
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with two activation parts, and a drawn shard of three pictures."""
+    """A working folder after a run: two parts, a drawn shard of three images, a prepared one."""
     monkeypatch.chdir(tmp_path)
     Path(".snakemake").mkdir()
-    FOLDER.mkdir(parents=True)
-    parts = [FOLDER / f"part-{n:03d}.parquet" for n in range(2)]
-    for n, path in enumerate(parts):
-        path.write_bytes(bytes([n]) * 1000)
+    for path in (PART, PART.with_name("part-000.parquet"), LABELS, PREPARED, *OUTPUTS[4:]):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(path.name.encode() * 100)
+    parts = [PART.with_name("part-000.parquet"), PART]
     write_json(MANIFEST, {"parts": [{**describe(p), "path": p.name} for p in parts]})
     WHOLE_IMAGE.parent.mkdir(parents=True)
-    pictures = [WHOLE_IMAGE.with_name(f"{n}.png") for n in range(3)]
-    for n, path in enumerate(pictures):
+    images = [WHOLE_IMAGE.with_name(f"{n}.png") for n in range(3)]
+    for n, path in enumerate(images):
         path.write_bytes(bytes([n]) * 100)
-    root = Path("data/raw/clevr")
-    files = [{**describe(p), "path": str(p.relative_to(root))} for p in pictures]
+    files = [{**describe(p), "path": str(p.relative_to(RAW))} for p in images]
     write_json(SHARD, {"files": files, "scenes": []})
     write_json(RECEIPT, {"files": files})
+    assert integrity.update("results") == []
     return tmp_path
 
 
-def marked(path: Path) -> bool:
-    """Say whether Snakemake would take an output for incomplete: it is there, with a mark."""
-    key = urlsafe_b64encode(str(path).encode()).decode()
-    return path.exists() and Path(".snakemake/incomplete", key).exists()
-
-
-def damage(path: Path) -> None:
+def damage(path: Path, keep_time: bool = False) -> None:
     """Change a byte; the size stays."""
-    content = bytearray(path.read_bytes())
+    before, content = path.stat(), bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
+    if keep_time:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def record(path: Path, kind: str = "metadata") -> None:
+    """Record an output as Snakemake does when its job ends, or has begun."""
+    file = Path(".snakemake", kind, urlsafe_b64encode(str(path).encode()).decode())
+    write_json(file, {"endtime": path.stat().st_mtime if path.exists() else 0})
+
+
+def sentences() -> list[str]:
+    return [fault.sentence for fault in integrity.update("results")]
 
 
 def test_what_is_whole_is_left_alone_and_nothing_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(integrity, "sha256", lambda _: pytest.fail("hashed without need"))
-    assert integrity.sweep() == []
-    assert MANIFEST.exists() and SHARD.exists() and RECEIPT.exists()
+    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed without need"))
+    assert sentences() == []
 
 
-def test_a_damaged_part_is_set_aside_and_marked() -> None:
+def test_without_a_ledger_a_part_that_is_newer_than_its_manifest_is_hashed() -> None:
+    ledger.LEDGER.unlink()
     damage(PART)
-    (warning,) = integrity.sweep()
-    assert warning == (
-        f"{PART} was damaged and is set aside as part-001.parquet.damaged; it is made again"
-    )
-    assert marked(PART) and PART.stat().st_size == 0
-    assert not marked(MANIFEST) and not marked(PART.with_name("part-000.parquet"))
-    assert PART.with_name("part-001.parquet.damaged").exists()
-    assert PART.with_name("part-000.parquet").exists()
+    os.utime(PART, (time.time() + 60,) * 2)
+    assert sentences() == [f"{PART} was damaged; it is made again"]
 
 
-def test_a_part_of_another_size_or_lost_is_found() -> None:
-    os.truncate(PART, 10)
-    PART.with_name("part-000.parquet").unlink()
-    assert [w.split()[1:3] for w in integrity.sweep()] == [["is", "missing;"], ["was", "damaged"]]
-    assert marked(PART) and marked(PART.with_name("part-000.parquet"))
-    # and again, if nobody has made them yet
-    assert [w.split()[1:3] for w in integrity.sweep()] == 2 * [["is", "missing;"]]
+def test_what_a_finished_job_has_written_anew_is_entered() -> None:
+    damage(PART)  # a run that was stopped between the part and its manifest
+    os.utime(PART, (time.time() + 60,) * 2)
+    record(PART)
+    assert sentences() == []
+    assert Ledger().entries[str(PART)].sha256 == describe(PART)["sha256"]
 
 
-def test_a_manifest_that_is_cut_off_is_set_aside() -> None:
-    os.truncate(MANIFEST, 20)
-    assert len(integrity.sweep()) == 1
-    assert marked(MANIFEST) and not marked(PART)
+def test_damage_that_keeps_the_recorded_time_is_no_new_output() -> None:
+    record(PART)
+    damage(PART, keep_time=True)
+    for full in (False, True, False):
+        (fault,) = integrity.update("results", full)
+        assert fault.path == str(PART)
 
 
-def test_a_part_that_a_finished_job_has_just_written_makes_its_manifest_old_not_damaged() -> None:
-    # a run that was stopped between the part and its manifest
+def test_an_incomplete_output_is_left_to_snakemake() -> None:
     damage(PART)
-    record = Path(".snakemake/metadata") / urlsafe_b64encode(str(PART).encode()).decode()
-    write_json(record, {"endtime": PART.stat().st_mtime})
-    assert integrity.sweep() == []
-    assert not marked(PART)
+    record(PART, "incomplete")
+    assert sentences() == []
+
+
+def test_a_shard_that_is_drawn_anew_has_other_images() -> None:
+    damage(WHOLE_IMAGE)
+    (WHOLE_IMAGE.parent / "2.png").unlink()
+    write_json(SHARD, {"files": [{**describe(WHOLE_IMAGE), "path": "images/val/1.png"}]})
+    os.utime(SHARD, (time.time() + 60,) * 2)
+    record(SHARD)
+    assert sentences() == []
+    owned = [path for path, entry in Ledger().entries.items() if entry.owner == str(SHARD)]
+    assert owned == [str(SHARD), str(WHOLE_IMAGE)]
 
 
 def test_touched_files_are_hashed_once_and_then_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.time() + 60
     for path in (PART, WHOLE_IMAGE):
         os.utime(path, (later, later))
-    assert integrity.sweep() == []
-    monkeypatch.setattr(integrity, "sha256", lambda _: pytest.fail("hashed again"))
-    assert integrity.sweep() == []
+    assert sentences() == []
+    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed again"))
+    assert sentences() == []
 
 
-def test_damage_after_a_touch_is_still_found() -> None:
-    later = time.time() + 60
-    os.utime(PART, (later, later))
-    assert integrity.sweep() == []
-    damage(PART)
-    os.utime(PART, (later + 1, later + 1))
-    assert len(integrity.sweep()) == 1
-
-
-@pytest.mark.parametrize("lost", [True, False])
-def test_a_lost_or_damaged_picture_marks_its_shard(lost: bool) -> None:
-    if lost:
-        WHOLE_IMAGE.unlink()
-    else:
-        damage(WHOLE_IMAGE)
-    warnings = integrity.sweep()
-    assert all(warning.startswith(str(WHOLE_IMAGE)) for warning in warnings)
-    assert marked(SHARD) and SHARD.stat().st_size
-
-
-def test_without_shards_the_receipt_stands_for_the_pictures() -> None:
+def test_without_shards_the_receipt_stands_for_the_images() -> None:
     SHARD.unlink()
+    ledger.LEDGER.unlink()
+    integrity.update("results")
     damage(WHOLE_IMAGE)
-    (warning,) = integrity.sweep()
-    assert str(RECEIPT) in warning
-    assert marked(RECEIPT)
+    assert sentences() == [f"{WHOLE_IMAGE} was damaged; what {RECEIPT} lists is made again"]
 
 
-def test_links_to_the_users_own_files_are_followed_and_never_renamed(tmp_path: Path) -> None:
+def test_labels_are_the_users_to_fill_in_but_are_missed() -> None:
+    LABELS.write_text("same,different\n")
+    assert sentences() == []
+    LABELS.unlink()
+    assert sentences() == [f"{LABELS} is missing; it is made again"]
+
+
+def test_a_bit_that_the_disk_lost_is_found_by_a_full_check_and_then_by_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # whatever is asked of the file but its bytes says what it said before
+    entry = Ledger().entries[str(WHOLE_IMAGE)]
+    damage(WHOLE_IMAGE)
+    kept = ledger._stamp
+    monkeypatch.setattr(
+        ledger, "_stamp", lambda p, **_: entry[:2] if p == str(WHOLE_IMAGE) else kept(p)
+    )
+    assert sentences() == []
+    assert len(integrity.update("results", full=True)) == 1
+    assert len(sentences()) == 1
+
+
+class Graph:
+    """The jobs of a run, as far as Snakemake shows them to the check."""
+
+    def __init__(self, *outputs: Path, dryrun: bool = False) -> None:
+        self.jobs = [SimpleNamespace(output=[str(path)]) for path in outputs]
+        self.workflow = SimpleNamespace(dryrun=dryrun)
+        self.forcefiles: set[str] = set()
+
+    async def check_incomplete(self) -> None:
+        """Do nothing, where Snakemake looks for the marks of killed jobs."""
+
+    def repair(self) -> list[str]:
+        """Do what happens once Snakemake has built the jobs; return the warnings."""
+        said: list[str] = []
+        graph = type("Checked", (Graph,), {})
+        integrity.make_again(integrity.update("results"), graph, said.append)
+        asyncio.run(graph.check_incomplete(self))
+        return said
+
+
+def test_only_what_a_run_makes_is_set_aside_and_forced() -> None:
+    damage(PART)
+    damage(MANIFEST)
+    before = PART.read_bytes()
+    wanted = Graph(PART)
+    aside = integrity.ASIDE / PART
+    assert wanted.repair() == [
+        f"{PART} was damaged; it is made again (what was there is in {aside})"
+    ]
+    assert wanted.forcefiles == {str(PART)}
+    assert not PART.exists() and aside.read_bytes() == before
+    assert MANIFEST.exists()
+
+
+def test_a_dry_run_moves_nothing() -> None:
+    damage(PART)
+    wanted = Graph(PART, dryrun=True)
+    assert wanted.repair() == [f"{PART} was damaged; it is made again"]
+    assert wanted.forcefiles == {str(PART)} and PART.exists()
+
+
+def test_a_folder_or_a_dead_link_in_a_files_place_is_moved_away() -> None:
+    for _ in range(2):  # the second time something is in the way
+        PART.unlink(missing_ok=True)
+        (PART / "inner").mkdir(parents=True)
+        Graph(PART).repair()
+        assert not os.path.lexists(PART) and (integrity.ASIDE / PART / "inner").is_dir()
+    PART.symlink_to(PART.name)
+    Graph(PART).repair()
+    assert not os.path.lexists(PART)
+
+
+def test_links_to_the_users_own_files_are_followed_and_never_moved(tmp_path: Path) -> None:
     own = tmp_path / "own.png"
     WHOLE_IMAGE.rename(own)
     WHOLE_IMAGE.symlink_to(own)
-    assert integrity.sweep() == []
+    assert sentences() == []
     damage(own)
-    assert integrity.sweep() != []
+    assert len(Graph(SHARD).repair()) == 1
     assert own.exists() and WHOLE_IMAGE.is_symlink()
 
 
 def test_what_dead_processes_left_is_removed_and_what_living_ones_write_is_not() -> None:
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
                           capture_output=True, text=True, check=True)  # fmt: skip
-    leftover = FOLDER / f".part-002.parquet.partial-{int(dead.stdout)}"
-    being_written = FOLDER / f".part-003.parquet.partial-{os.getpid()}"
+    left = FOLDER / f".part-002.parquet.partial-{MACHINE}-{int(dead.stdout)}"
+    long_ago = FOLDER / ".part-004.parquet.partial-0123abcd-1"
+    elsewhere = FOLDER / ".part-005.parquet.partial-0123abcd-2"  # another container's
+    being_written = FOLDER / f".part-003.parquet.partial-{MACHINE}-{os.getpid()}"
     named_alike = FOLDER / "a.partial-copy"
-    for path in (leftover, being_written, named_alike):
+    for path in (left, long_ago, elsewhere, being_written, named_alike):
         path.write_text("half")
-    integrity.remove_partials(["results", "data"])
-    assert not leftover.exists()
-    assert being_written.exists() and named_alike.exists()
+    os.utime(long_ago, (0, 0))
+    remove_partials("results")
+    assert not left.exists() and not long_ago.exists()
+    assert being_written.exists() and named_alike.exists() and elsewhere.exists()
 
 
 START = "from eyechart.core import integrity; print(len(integrity.start()))"
 
 
 def start() -> int:
-    """Start as Snakemake does, in a process of its own; give the number of warnings."""
+    """Start as Snakemake does, in a process of its own; return the number of faults."""
     done = subprocess.run(
         [sys.executable, "-c", START],
         env={"PYTHONPATH": str(ROOT / "workflow")},
@@ -174,39 +250,74 @@ def start() -> int:
     return int(done.stdout)
 
 
+def lock() -> Path:
+    path = Path(".snakemake/locks/0.input.lock")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    return path
+
+
 def test_locks_of_a_killed_run_are_removed() -> None:
-    lock = Path(".snakemake/locks/0.input.lock")
-    lock.parent.mkdir()
-    lock.write_text("")
+    left = lock()
     start()
-    assert not lock.exists()
+    assert not left.exists()
 
 
 def test_nothing_is_touched_while_another_run_is_alive() -> None:
-    lock = Path(".snakemake/locks/0.input.lock")
-    lock.parent.mkdir()
-    lock.write_text("")
+    held = lock()
     damage(PART)
     with open(integrity.LOCK, "w") as other:
         fcntl.flock(other, fcntl.LOCK_SH)
         assert start() == 0
-        assert PART.exists() and lock.exists()
+        assert PART.exists() and held.exists()
     assert start() == 1
-    assert marked(PART) and not lock.exists()
+    assert not held.exists()
 
 
-def test_ten_times_as_many_files_cost_about_ten_times_as_much(
-    monkeypatch: pytest.MonkeyPatch,
+def test_files_are_not_verified_beside_a_run() -> None:
+    with open(integrity.LOCK, "w") as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        with pytest.raises(UserError, match=r"^another run works in this folder; verify"):
+            integrity.start(full=True)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_where_files_cannot_be_locked_snakemakes_own_locks_decide(
+    code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(integrity, "sha256", lambda _: pytest.fail("hashed"))
-    spent = []
-    for count in (400, 4000):
-        entries = []
-        for n in range(count):
-            (WHOLE_IMAGE.parent / f"x{n}.png").write_bytes(b"x")
-            entries.append({"path": f"images/val/x{n}.png", "bytes": 1, "sha256": "0" * 64})
-        SHARD.write_text(json.dumps({"files": entries}))
-        began = time.process_time()
-        assert integrity.sweep() == []
-        spent.append(time.process_time() - began)
-    assert spent[1] < 40 * spent[0]  # were it quadratic: 100 times
+    def no_locks(handle: int, kind: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    damage(PART)
+    assert len(integrity.start()) == 1
+    held = lock()
+    assert integrity.start() == [] and held.exists()
+
+
+@pytest.mark.parametrize("name", [".snakemake", "results", "logs", "benchmarks"])
+def test_a_folder_that_cannot_be_written_to_is_one_sentence(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(name).mkdir(exist_ok=True)
+    allowed = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, how: Path(path).name != name and allowed(path, how)
+    )
+    with pytest.raises(UserError, match=f"^{name}: nothing can be written there, since"):
+        integrity.start()
+
+
+def test_100000_files_are_checked_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = []
+    for n in range(100_000):
+        (WHOLE_IMAGE.parent / f"x{n}.png").hardlink_to(WHOLE_IMAGE.with_name(f"{n % 2}.png"))
+        entries.append({"path": f"images/val/x{n}.png", "bytes": 100, "sha256": "0" * 64})
+    SHARD.write_text(json.dumps({"files": entries}))
+    os.utime(SHARD, (time.time() + 60,) * 2)
+    record(SHARD)
+    integrity.update("results")
+    monkeypatch.setattr(ledger, "sha256", lambda _: pytest.fail("hashed"))
+    began = time.process_time()
+    assert integrity.start() == []
+    assert time.process_time() - began < 10

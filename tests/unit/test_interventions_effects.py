@@ -5,11 +5,14 @@ import polars as pl
 import pytest
 
 from eyechart.core.address import OTHER_OBJECT, REFERENT
+from eyechart.interventions import measure_effects
 from eyechart.interventions.asked import DONOR, OWN, AskedItem
 from eyechart.interventions.edit import Edit
 from eyechart.interventions.erasers import Sample, permuted
 from eyechart.interventions.measure_effects import effects
-from eyechart.tables.interventions import DENOISE, NONE, SWAP
+from eyechart.tables.interventions import BEST, DENOISE, NONE, SWAP, TO_DONOR
+from eyechart.tables.verdict_rules import VerdictThresholds
+from eyechart.verdict.causal import evidence
 
 ITEMS, ADDRESSES = 60, ("connector", "lm.0", "lm.10")
 PLAIN = {"until": "", "direction": "", "target": "image", "concept": "", "draw": 0, "task": "kind"}
@@ -114,6 +117,28 @@ def test_edits_that_do_nothing_are_significant_at_no_more_than_the_nominal_rate(
         assert rate < 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(values)), (kind, rate)
     assert abs(np.mean(differences)) < 0.01
     assert np.mean(equal) < 0.1  # sixty noisy items seldom show that nothing happens
+
+
+def test_donors_that_differ_in_nothing_move_the_answer_in_no_skill_beyond_the_level(monkeypatch):
+    """200 skills: donor and control from one distribution; neither fact nor horizon is shown."""
+    monkeypatch.setattr(measure_effects, "best", lambda *_: {})  # of which facts know nothing
+    draw, bar = np.random.default_rng(4), VerdictThresholds(0.05, 0.1)
+    found, differences = [], []
+    for _ in range(200):
+        parts, shared = [rows(NONE, ONES)], np.repeat(draw.random(ITEMS // 2), 2)
+        for address in ADDRESSES:
+            for control in ("", "same_answer"):
+                went = draw.random(ITEMS) < shared
+                part = rows("patch", ~went, address, control, direction="noise")
+                parts.append(
+                    [one | {"to_donor": bool(w)} for one, w in zip(part, went, strict=True)]
+                )
+        measured = [r for r in effects(table(parts), 0.1, 7) if r["address"] != BEST]
+        found.append(evidence(measured, []))
+        differences += [row["difference"] for row in measured if row["metric"] == TO_DONOR]
+    assert abs(np.mean(differences)) < 0.01
+    assert len(found) == 200 and len(found[0].image) == len(ADDRESSES)
+    assert np.mean([one.horizon(bar) is not None for one in found]) <= 0.05
 
 
 def test_edits_that_change_no_answer_are_equal_and_never_significant():

@@ -5,16 +5,25 @@ from functools import partial
 from types import SimpleNamespace
 
 import interventions_fixture as fixture
+import numpy as np
 import polars as pl
 import pytest
+from tiny_models import spec
 
 from eyechart.core.errors import UserError
+from eyechart.inference.chosen_items import answerable_items
+from eyechart.inference.prompts import PromptStyle
 from eyechart.interventions import measure_effects, registry
+from eyechart.interventions.asked import OWN, ask
 from eyechart.interventions.batch import Batch
 from eyechart.interventions.changes import Write
 from eyechart.interventions.edit import Edit
+from eyechart.interventions.reader import Reader
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
 from eyechart.tables.interventions import EDITS, EFFECTS
 from eyechart.tables.notes import read_noted
+from eyechart.tables.parquet import read_table
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +42,16 @@ def made(tmp_path_factory, checkpoint, data):
     with pytest.MonkeyPatch.context() as patched:
         fixture.by_hand(patched)
         edits, erasers, path = fixture.run(folder, checkpoint, data)
-    output = folder / "effects.parquet"
+    return pl.DataFrame(edits), measured(path), pl.DataFrame(erasers)
+
+
+def measured(path):
+    """Return the table of effects of the edits at a path."""
+    output = path.with_name("effects.parquet")
     words = ["--edits", str(path), "--output", str(output), "--seed", "7"]
     settings = ["--settings", '{"margin": 0.1}', "--model", "llava", "--dataset", "mine"]
     measure_effects.main([*words, *settings])
-    effects, _ = read_noted(output, EFFECTS)
-    return pl.DataFrame(edits), pl.DataFrame(effects), pl.DataFrame(erasers)
+    return pl.DataFrame(read_noted(output, EFFECTS)[0])
 
 
 def effect(made, **which):
@@ -155,6 +168,63 @@ def test_an_edit_is_a_module_and_a_line_of_the_registry(tmp_path, checkpoint, da
     rows = pl.DataFrame(table).filter(intervention="negate")
     assert not rows.filter(address="connector")["right"].any()
     assert rows.filter(pl.col("address") != "connector")["right"].all() and len(rows) == 12 * 4
+
+
+def test_edits_that_change_nothing_have_no_effect(tmp_path, checkpoint, data, monkeypatch):
+    """Identities at every address, and donors that show the item's own image."""
+
+    def edits(setup):
+        for address in setup.addresses("image"):
+            write = Write(address, "image", lambda hidden, states: hidden)
+            yield Edit("identity", partial(Batch.answers, changes=[write]), address)
+
+    def itself(item, pool, alike, sizes, seed):
+        return {**item, "item_id": f"twin of {item['item_id']}"}
+
+    fixture.by_hand(monkeypatch)
+    monkeypatch.setattr("eyechart.interventions.asked.draw_donor", itself)
+    monkeypatch.setitem(registry.EDITS, "identity", "identity")
+    module = SimpleNamespace(edits=edits)
+    monkeypatch.setitem(sys.modules, "eyechart.interventions.identity", module)
+    (tmp_path / "some").mkdir()
+    wrong = fixture.build_asked(tmp_path / "some", answers=("cube", "the", "colour"))
+    table, _, path = fixture.run(tmp_path / "out", checkpoint, wrong, edits=["identity", "patch"])
+    rows = pl.DataFrame(table).with_columns(pl.col("log_probability").list.to_array(3))
+    plain = rows.filter(intervention="none").select("item_id", unedited="log_probability")
+    both = rows.join(plain, on="item_id")
+    apart = [np.abs(both[name].to_numpy()) for name in ("log_probability", "unedited")]
+    assert np.abs(apart[0] - apart[1]).max() < 1e-4 and not rows["moved"].any()
+    assert 0.2 < rows.filter(intervention="none")["right"].mean() < 0.8
+    effects = measured(path)
+    assert effects["intervention"].unique().sort().to_list() == ["identity", "patch"]
+    assert (effects["difference"] == 0).all() and (effects["p"] == 1).all()
+    assert effects["equal"].all() and (effects["n"] == 60).all()
+
+
+def test_a_model_that_does_not_look_is_cured_at_the_answer_position_alone(
+    tmp_path, checkpoint, data, monkeypatch
+):
+    """States of the healthy model bring its answers back there, and as image tokens do not."""
+    fixture.by_hand(monkeypatch)
+    whole = load(spec("llava", checkpoint), checkpoint, LoadOptions("cpu"))
+    blind = load(spec("llava", checkpoint, text_sees_images=False), checkpoint, LoadOptions("cpu"))
+    items = answerable_items(data / "items.parquet")[:24]
+    rows = read_table(data / "images.parquet", ["image_id", "path"]).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in rows}
+    asked = ask(whole, items, [], {}, dict.fromkeys(paths, (32, 32)), 7)
+    style = PromptStyle("{question}", "text", 1)
+    well, ill = (Batch(Reader(a, True, style, "mean", paths), asked) for a in (whole, blind))
+
+    def right(scores):
+        said = [one.item["choices"][np.argmax(s)] for one, s in zip(asked, scores, strict=True)]
+        return np.mean([one.item["answer"] == w for one, w in zip(asked, said, strict=True)])
+
+    assert right(well.answers()) == 1 and right(ill.answers()) < 0.6
+    image = well._read_at("lm.0", lambda: well._read_prefix(OWN, []))
+    last = well._read_at("lm.0", lambda: well._read_rest(OWN, well._prefix(OWN), []))
+    assert right(ill.answers(changes=[Write("lm.0", "last", lambda hidden, _: last)])) == 1
+    same = ill.answers(changes=[Write("lm.0", "image", lambda hidden, _: image)])
+    assert np.allclose(same, ill.answers())
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,12 @@ from eyechart.core.errors import UserError
 from eyechart.models.hooks import (
     at,
     edit_outputs,
+    first_output,
     keep_gradients,
     pass_mode,
     read_outputs,
     replace_tensor,
+    skipped,
     tensor_of,
 )
 
@@ -169,4 +171,19 @@ def test_gradients_of_several_modules_are_kept_and_end_at_the_first(model):
         pass_mode(),
     ):
         model(torch.ones(1, 3))
+    assert hooks(model) == 0
+
+
+def test_skipped_modules_return_the_known_output_and_later_ones_run(model):
+    numbers = torch.randn(2, 3)
+    whole, behind = model(numbers), model[:2](numbers)
+    with first_output(model, "1") as found:
+        model(numbers)
+    torch.testing.assert_close(found, [behind])
+    model[1].forward = lambda *_: behind * 0  # as where blocks are spread over devices
+    with skipped(model, ["0", "1"], found[0]):
+        torch.testing.assert_close(model(torch.zeros(2, 3)), whole)
+    assert not model[1](numbers).any()
+    del model[1].forward
+    torch.testing.assert_close(model(numbers), whole)
     assert hooks(model) == 0

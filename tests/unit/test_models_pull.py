@@ -259,6 +259,18 @@ def test_pickled_weights_are_refused_unless_the_spec_says_so(hub, checkpoint):
     assert pulled()["pytorch_model.bin"] == b"pickle"
 
 
+def test_a_checkpoint_of_one_folder_of_a_repository_is_pulled_alone(hub):
+    files = {"own/config.json": b"{}", "own/checkpoints/latest-checkpoint.pt": b"pickle"}
+    other = {"config.json": b"[]", "other/checkpoints/latest-checkpoint.pt": b"other"}
+    commit = hub.repositories[REPOSITORY].commit(files | other, "folders")
+    spec(weights="pt", folder="own")
+    pull(commit)
+    assert pulled() == {name.removeprefix("own/"): data for name, data in files.items()}
+    READY.unlink()
+    spec(weights="pt", folder="owl")
+    assert f"{REPOSITORY} at {commit}, owl: has no weights" in sentence(commit)
+
+
 def test_shards_come_with_their_index_and_a_lost_one_is_an_error(hub, checkpoint):
     shards = [f"model-0000{n}-of-00002.safetensors" for n in (1, 2)]
     index = {"weight_map": {"a": shards[0], "b": shards[1]}}

@@ -79,7 +79,7 @@ def test_code_of_a_checkpoint_is_never_run_in_an_environment_of_native_models():
 
 
 def test_no_checkpoint_is_registered_twice():
-    assert len({spec.checkpoint for spec in SPECS.values()}) == len(SPECS)
+    assert len({(spec.checkpoint, spec.folder) for spec in SPECS.values()}) == len(SPECS)
 
 
 def test_the_page_of_all_models_is_what_the_registry_says(tmp_path, monkeypatch):

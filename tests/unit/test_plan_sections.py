@@ -8,6 +8,9 @@ import pytest
 
 from eyechart.core.errors import UserError
 from eyechart.plan import configuration, targets
+from eyechart.plan.mining import MiningPlan
+from eyechart.plan.report import ReportPlan
+from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 Config = dict[str, Any]
@@ -32,6 +35,7 @@ def exam(config: Config) -> WorkflowPlan:
         ("interventions", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("interventions", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for enc"),
         ("interventions", "edits", ["pach"], "interventions.edits: 'pach'; did you mean 'patch'"),
+        ("saliency", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which behavior.conditions"),
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
     ],
@@ -43,6 +47,27 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
     config[section][key] = value
     with pytest.raises(UserError, match=sentence):
         exam(config).check()
+
+
+def saliency(config: Config) -> SaliencyPlan:
+    return SaliencyPlan(config, configuration.read_specs())
+
+
+def test_saliency_is_off_unless_asked_for_and_depends_on_its_own_settings(config: Config) -> None:
+    assert list(saliency(config).runs()) == []
+    config["saliency"]["datasets"] = ["clevr"]
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
+    runs = {model for model, _ in saliency(config).runs()}
+    assert {"tiny_llava", "tiny_clip"} <= runs  # an encoder with a text tower, too
+    before = saliency(config).settings(of)
+    assert json.loads(before)["steps"] == 64 and json.loads(before)["choices"] == "text"
+    config["saliency"]["bootstrap"] = 200
+    assert saliency(config).settings(of) == before
+    assert json.loads(saliency(config).summary_settings(of)) == {"draws": 200}
+    config["saliency"]["methods"] = ["gradient"]
+    assert saliency(config).settings(of) != before
+    tables = saliency(config).tables("summary")
+    assert "<results>/saliency/tiny_llava/clevr/summary.parquet" in tables
 
 
 def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings(
@@ -71,6 +96,23 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
         path.replace("<results>", "results")
         for path in exam(config).interventions.tables("effects")
     ]
+
+
+def test_the_verdict_and_the_page_read_the_effects_of_every_model_that_is_changed(
+    config: Config,
+) -> None:
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
+    assert exam(config).verdict.effects(of) == exam(config).verdict.erasers(of) == []
+    config["interventions"]["datasets"] = ["clevr"]
+    plan = exam(config)
+    (effects,), (erasers,) = plan.verdict.effects(of), plan.verdict.erasers(of)
+    assert effects.endswith("interventions/tiny_llava/clevr/effects.parquet")
+    assert erasers == effects.replace("effects", "erasers")
+    assert plan.verdict.effects(SimpleNamespace(model="tiny_clip", dataset="clevr")) == []
+    report = ReportPlan(plan, MiningPlan(config))
+    assert effects in report.page_inputs()
+    drawn = report.figure_inputs("interventions")
+    assert drawn(of) == [effects]
 
 
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:

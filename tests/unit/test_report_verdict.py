@@ -59,6 +59,10 @@ SIGHTED, BLIND = pl.col("stage") == "sighted", pl.col("comparison") == "sighted_
         (CLASS, "rule", pl.lit("none"), "has a class without a rule"),
         (CLASS, "loss_first", pl.lit("lm"), "loss_first is 'lm'"),
         (CLASS, "loss_second", pl.lit(None, pl.String), "has a loss, no loss_second"),
+        (CLASS, "evidence", pl.lit(None, pl.String), "has no 'evidence'"),
+        (CLASS, "evidence", pl.lit("shown"), "evidence is 'shown'; did you mean 'shown_causally'"),
+        (CLASS, "cause", pl.lit("misred"), "cause is 'misred'; did you mean 'misread'"),
+        (CLASS, "causal", pl.lit(None, pl.String), "has causal evidence without its numbers"),
         (CLASS, "needed", pl.lit(300, pl.Int32), "is decided and needs items"),
     ],
 )

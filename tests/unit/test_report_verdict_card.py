@@ -211,6 +211,8 @@ def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths)
     for path in paths:
         for row in read_verdict(path).by_skill():
             assert " ".join(row["why"].split()) in said
+            shown = f"Shown causally. {row['causal']}" if row["causal"] else "Observed only. No int"
+            assert row["kind"] != "vlm" or shown in said
             for stage, one in row["stages"].items():
                 ends = f"{share(one['ci_low'])}–{share(one['ci_high'])}"
                 assert f"{LANES[stage]} {share(one['value'])} {ends} {one['n']}" in said

@@ -7,7 +7,8 @@ from eyechart.core.randomness import generator
 from eyechart.statistics.best_address import cross_fitted
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact
-from eyechart.statistics.testing import mcnemar_exact
+from eyechart.statistics.testing import holm, mcnemar_exact
+from eyechart.verdict.evidence import StageEvidence, compare
 
 DRAWS = 500
 
@@ -149,3 +150,35 @@ def test_the_sign_flip_test_rejects_a_true_null_as_often_as_it_says(size):
     assert np.mean(np.array(p) < 0.05) <= 0.07
     better = np.minimum(1, first + (rng.random(60 * size) < 0.5))
     assert sign_flip_exact(better, second, groups_of(60 * size, size), 48) < 0.001
+
+
+@pytest.mark.parametrize(("first", "second"), [(12, 1), (3, 12)])
+def test_a_test_of_the_best_of_several_addresses_keeps_its_level(first, second):
+    """Taking the choice as given rejects a true null in about 10 % of cases at the level of 5 %."""
+    rng, p, groups = generator("null of choices", first), [], groups_of(60, 1)
+    for _ in range(400):
+        stages = []
+        for count in (first, second):
+            each = (rng.random((count, 60)) < 0.25).astype(float)
+            best = cross_fitted(each, groups, rng)[0]
+            stages.append(StageEvidence(best, "", "readout", 0.25, candidates=each))
+        p.append(compare(*stages, groups, rng).p)
+    assert np.mean(np.array(p) < 0.05) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / len(p))
+    assert np.mean(np.array(p) < 0.01) <= 0.01 + 2 * np.sqrt(0.01 * 0.99 / len(p))
+
+
+def test_a_test_of_the_best_of_several_addresses_finds_what_is_there():
+    rng, groups = generator("choices that know"), groups_of(80, 1)
+    each = (rng.random((6, 80)) < np.array([0.3, 0.3, 0.8, 0.3, 0.7, 0.3])[:, None]).astype(float)
+    best = StageEvidence(cross_fitted(each, groups, rng)[0], "", "readout", 0.25, candidates=each)
+    other = StageEvidence((rng.random(80) < 0.3).astype(float), "", "answer", 0.25)
+    found = compare(best, other, groups, rng)
+    assert found.p < 1e-4 and compare(other, best, groups, rng).p < 1e-4
+    assert found.difference > 0.3
+    same = compare(best, StageEvidence(best.right, "", "readout", 0.25, None), groups, rng)
+    assert same.p > 0.05
+
+
+def test_holm_corrects_each_p_by_the_hypotheses_that_are_left():
+    assert holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm(np.array([0.5, 0.9])) == pytest.approx([1, 1]) and not len(holm(np.array([])))

@@ -1,6 +1,7 @@
 """Planted models (eyechart.verdict.planted) in memory, and the command line of the step."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,11 @@ def read_of(
     right: dict[str, np.ndarray], case: Scenario, groups: np.ndarray
 ) -> dict[str, StageEvidence]:
     """Return the stages of untrained readouts."""
-    best, _ = cross_fitted(np.stack([right[a] for a in LM]), groups, generator("best"))
+    each = np.stack([right[a] for a in LM])
+    best, _ = cross_fitted(each, groups, generator("best"))
     read = {"encoder": right[READ_BLOCK], "connector": right[CONNECTOR], "lm_best": best}
-    return {k: StageEvidence(v, k, "readout", 1 / case.choices) for k, v in read.items()}
+    found = {k: StageEvidence(v, k, "readout", 1 / case.choices) for k, v in read.items()}
+    return found | {"lm_best": replace(found["lm_best"], candidates=each)}
 
 
 def chain_of(right: dict[str, np.ndarray], case: Scenario) -> dict[str, StageEvidence]:
@@ -141,7 +144,15 @@ def flags(
     card = root / f"results/models/{model}/card.json"
     write_json(card, {"reads": reads or [READ_BLOCK]})
     words = ["--model", model, "--kind", kind, "--contains", contains, "--card", str(card)]
-    for name in ("items", "answers", "readouts", "probes", "encoder_items", "encoder_answers"):
+    for name in (
+        "items",
+        "answers",
+        "readouts",
+        "probes",
+        "encoder_items",
+        "encoder_answers",
+        "effects",
+    ):
         words += [f"--{name.replace('_', '-')}", *map(str, lists.get(name, []))]
     words += ["--settings", json.dumps(SETTINGS | (settings or {})), "--seed", "7"]
     three = parts(root / f"results/verdict/{model}.parquet")

@@ -39,6 +39,8 @@ SMALL: dict[str, Any] = {
     "probing": {"folds": 3, "seeds": 2, "bootstrap": 100, "probes": {"mlp": {"hidden": 128}}},
 }
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]  # with the Python of these tests
+LIST_JOBS = Path(__file__).with_name("list_jobs.py")
+LISTED = {"configfiles": ["small.yaml"], "config": {}}
 _JOB = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
@@ -117,6 +119,20 @@ class Project:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all jobs, those first whose outputs no other job takes."""
+        command = [sys.executable, str(LIST_JOBS), json.dumps(LISTED)]
+        listed = subprocess.run(command, cwd=self.folder, capture_output=True, check=True)
+        found = json.loads(listed.stdout)
+        maker = {output: job for job in found for output in job["outputs"]}
+
+        def depth(job: dict[str, Any]) -> int:
+            inputs = [file for files in job["inputs"].values() for file in files]
+            above = (depth(maker[file]) for file in inputs if file in maker)
+            return 1 + max(above, default=0)
+
+        return sorted(found, key=depth, reverse=True)
+
     def plan(self, *arguments: str) -> dict[str, int]:
         """Return how many jobs of each rule a run would start, ``all`` left out."""
         output = self.finish("-n", *arguments)
@@ -134,11 +150,12 @@ class Project:
         *arguments: str,
         call: int = 1,
         meanwhile: Callable[[], None] = lambda: None,
+        how: signal.Signals = signal.SIGKILL,
     ) -> None:
         """Start a run and kill Snakemake and all its jobs, with no warning, at one point.
 
         The job that comes first to that call of the function waits there, while ``meanwhile()``
-        runs; see :func:`stopping_steps.hold`.
+        runs; see :func:`stopping_steps.hold`. With SIGTERM for ``how`` Snakemake ends by itself.
         """
         reached = hold(self.path("workflow"), function, call)  # on the path of jobs alone
         run = subprocess.Popen(
@@ -153,8 +170,8 @@ class Project:
             meanwhile()
         finally:
             if run.poll() is None:
-                os.killpg(run.pid, signal.SIGKILL)
-        assert run.wait() == -signal.SIGKILL
+                os.killpg(run.pid, how)
+        assert run.wait() == (-how if how == signal.SIGKILL else 1)
         release(self.path("workflow"))
 
     def hashes(self, *roots: str) -> dict[str, str]:

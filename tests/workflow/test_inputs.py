@@ -41,6 +41,7 @@ KINDS = {
     paths.READOUT_PREDICTIONS: "readouts",
     paths.CONCEPTS: "concepts",
     paths.ATTENTION: "attention",
+    paths.INTERVENTIONS: "interventions",
 }
 # What a step is given of one kind it is given of the other, where it reads both
 TOGETHER = [("scores", "distributions"), ("items", "images")]

@@ -1,11 +1,15 @@
 """`kill -9` of Snakemake and all its jobs: the next run completes, as if nothing had happened."""
 
+import contextlib
+import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from project import Project
 
+from eyechart.core import files, integrity
 from eyechart.extraction.shards import Shard
 from eyechart.probing import search
 from eyechart.rendering import drawing
@@ -19,7 +23,9 @@ ROOTS = (
     "results/models",
     "results/extraction",
     "results/probing",
+    "results/verdict",
 )
+CORRUPTED = 200
 
 
 def test_a_run_killed_while_drawing_extracting_and_probing_ends_as_an_undisturbed_one(
@@ -53,3 +59,49 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
     project.kill_at(search.refit, "--forcerun", "train_probes", meanwhile=a_second_run_is_refused)
     assert list(project.folder.glob(".snakemake/locks/*.lock"))
     project.finish()
+
+
+def lost(project: Project) -> set[str]:
+    """Return the outputs that the next run will make again."""
+    with contextlib.chdir(project.folder):
+        return {fault.owner for fault in integrity.update("results")}
+
+
+def test_every_rule_killed_while_it_writes_again_is_missed_and_one_run_completes(
+    finished: Project, copy: Callable[[], Project]
+) -> None:
+    project = copy()
+    jobs = {job["rule"]: job for job in project.jobs() if job["outputs"]}
+    assert len(jobs) >= 14
+    expected = set()
+    for number, (rule, job) in enumerate(jobs.items()):
+        how = (signal.SIGKILL, signal.SIGTERM)[number % 2]
+        project.kill_at(files.atomic, job["outputs"][0], "--forcerun", rule, how=how)
+        expected |= set(job["outputs"])
+        assert not any(project.path(output).exists() for output in job["outputs"])
+        assert lost(project) == expected
+    project.finish()
+    assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
+    assert project.plan() == {}
+
+
+def test_random_bytes_of_many_files_are_noticed_and_one_run_restores_them(
+    finished: Project, copy: Callable[[], Project]
+) -> None:
+    project, chance = copy(), random.Random(16)
+    assert "every file is as it was written" in project.finish("verify")
+    kept = [name for name in project.hashes(*ROOTS) if not project.path(name).is_symlink()]
+    corrupted = chance.sample(kept, CORRUPTED)
+    for name in corrupted:
+        content = bytearray(project.path(name).read_bytes())
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        project.path(name).write_bytes(content)
+    told = project.run("verify")
+    assert told.returncode == 1 and "Traceback" not in told.stdout
+    said = {line.split(" was damaged; ")[0].removeprefix("eyechart: error: ")
+            for line in told.stdout.splitlines() if " was damaged; " in line}  # fmt: skip
+    assert said == set(corrupted)
+    assert f"{CORRUPTED} files are not as they were written" in told.stdout
+    project.finish()
+    assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
+    assert "every file is as it was written" in project.finish("verify")

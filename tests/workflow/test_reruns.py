@@ -62,13 +62,23 @@ def delete(name: str) -> Change:
     return lambda project: project.path(name).unlink()
 
 
-def damage(name: str) -> Change:
+def put_folder(name: str) -> Change:
+    def change(project: Project) -> None:
+        project.path(name).unlink()
+        project.path(name).mkdir()
+
+    return change
+
+
+def damage(name: str, keep_time: bool = False) -> Change:
     """Flip one byte in the middle: the size stays."""
 
     def change(project: Project) -> None:
-        content = bytearray(project.path(name).read_bytes())
+        before, content = project.path(name).stat(), bytearray(project.path(name).read_bytes())
         content[len(content) // 2] ^= 0xFF
         project.path(name).write_bytes(content)
+        if keep_time:
+            os.utime(project.path(name), ns=(before.st_atime_ns, before.st_mtime_ns))
 
     return change
 
@@ -159,6 +169,18 @@ CASES: dict[str, tuple[Change, dict[str, int]]] = {
         delete("results/report/figures/probing/clevr/tiny_clip/layer_curves.svg"),
         {"draw_probing": 1},
     ),
+    "items deleted": (delete("results/datasets/clevr/items.parquet"), TABLES),
+    "receipt deleted": (delete("data/raw/clevr/acquired.json"), QUESTIONS),
+    "manifest deleted": (delete("results/extraction/tiny_clip/clevr/image/manifest.json"), OF_CLIP),
+    "probes damaged in time": (
+        damage("results/probing/tiny_clip/clevr/has_metal.parquet", keep_time=True),
+        {"train_probes": 1, "draw_probing": 1, **PAGE},
+    ),
+    "verdict deleted": (delete("results/verdict/tiny_llava.parquet"), {"decide": 1, **CARD}),
+    "a folder in the card's place": (
+        put_folder("results/models/tiny_clip/card.json"),
+        {"describe_model": 1, "extract_encoder": 2, **OF_CLIP},
+    ),
 }
 
 
@@ -208,7 +230,6 @@ def test_a_damaged_shard_is_told_of_set_aside_and_made_again_with_the_same_bytes
     damage(PART)(project)
     output = project.finish("--until", "write_manifest")
     assert f"{PART} was damaged" in output
-    assert project.path(f"{PART}.damaged").exists()
-    project.path(f"{PART}.damaged").unlink()
+    assert project.path(f".snakemake/eyechart-damaged/{PART}").exists()
     roots = ("results/extraction",)
     assert project.hashes(*roots) == finished.hashes(*roots)

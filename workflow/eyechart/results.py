@@ -23,6 +23,7 @@ from eyechart.tables.parquet import read_table
 from eyechart.tables.response_arrays import rescore
 from eyechart.tables.result_lookup import PATTERNS, Root, find, find_one, read_all
 
+Name = str | None
 ROOT = Path("results")
 TOKENS = "image_tokens"
 
@@ -184,8 +185,7 @@ def scores(
 ) -> pl.DataFrame:
     """Return how well responses do by condition, task and metric, or how often each is given."""
     kind = "distributions" if distributions else "scores"
-    found = read_all(kind, {"model": model, "dataset": dataset}, root)
-    return _of(found, "task", task, kind)
+    return _of(read_all(kind, {"model": model, "dataset": dataset}, root), "task", task, kind)
 
 
 def readouts(
@@ -198,21 +198,20 @@ def readouts(
 ) -> pl.DataFrame:
     """Return how well items are answered from representations alone, or each prediction."""
     kind = "readout predictions" if predictions else "readouts"
-    found = read_all(kind, {"model": model, "dataset": dataset}, root)
-    return _of(found, "task", task, kind)
+    return _of(read_all(kind, {"model": model, "dataset": dataset}, root), "task", task, kind)
 
 
 def concepts(
-    model: str | None = None, dataset: str | None = None, *, table: str = "cues", root: Root = ROOT
+    model: Name = None, dataset: Name = None, *, table: str = "cues", root: Root = ROOT
 ) -> pl.DataFrame:
     """Return concept similarity: the table ``cues``, ``separation`` or ``projection``."""
     return read_all("concepts", {"model": model, "dataset": dataset, "table": table}, root)
 
 
 def attention(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
     table: str = "summary",
     root: Root = ROOT,
@@ -223,14 +222,17 @@ def attention(
 
 
 def interventions(
-    model: str | None = None,
-    dataset: str | None = None,
-    *,
-    table: str = "effects",
-    root: Root = ROOT,
+    model: Name = None, dataset: Name = None, *, table: str = "effects", root: Root = ROOT
 ) -> pl.DataFrame:
     """Return what answers depend on: the table ``effects``, ``edits`` or ``erasers``."""
     return read_all("interventions", {"model": model, "dataset": dataset, "table": table}, root)
+
+
+def saliency(
+    model: Name = None, dataset: Name = None, *, table: str = "summary", root: Root = ROOT
+) -> pl.DataFrame:
+    """Return which image tokens answers depend on: ``summary``, ``curves`` or ``maps``."""
+    return read_all("saliency", {"model": model, "dataset": dataset, "table": table}, root)
 
 
 def verdicts(
@@ -249,8 +251,7 @@ def verdicts(
     if table not in tables:
         raise UserError(f"verdicts: table is {table!r}; {nearest(table, tables)}")
     found = read_all(f"verdict {table}", {"model": model}, root)
-    found = _of(found, "dataset", dataset, "verdicts")
-    return _of(found, "skill", task, "verdicts")
+    return _of(_of(found, "dataset", dataset, "verdicts"), "skill", task, "verdicts")
 
 
 def _labels(dataset: str, scope: str, ids: list[str], root: Root) -> pl.DataFrame:

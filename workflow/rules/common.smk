@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from snakemake.dag import DAG
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
@@ -19,7 +20,7 @@ CODE = str(HERE.parent)
 PROJECT = HERE.parents[1]
 sys.path.insert(0, CODE)
 
-from eyechart.core import config_files, integrity
+from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
 from eyechart.core.files import sha256
 from eyechart.core.fingerprint import fingerprint
@@ -31,6 +32,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 OWN = "config/config.yaml"
@@ -60,6 +62,7 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
+    SALIENCY = SaliencyPlan(config, SPECS)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
@@ -70,8 +73,21 @@ try:
     ENVIRONMENTS.check()
     targets.check(config, SPECS, sys.argv[1:], RESULTS)
     RESOURCES = resources.JobResources(config, SPECS, RESULTS)
-except UserError as error:
-    sys.exit(f"eyechart: error: {error}")
+    VERIFY = "verify" in sys.argv[1:]
+    if workflow.is_main_process:
+        FAULTS = integrity.start(RESULTS, full=VERIFY)
+        if VERIFY and FAULTS:
+            sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
+            raise UserError(
+                f"{sentences}{len(FAULTS)} files are not as they were written: run again"
+            )
+        integrity.make_again(
+            FAULTS, DAG, lambda said: logger.warning(f"eyechart: {said}")
+        )
+except Exception as error:
+    if errors.sentence(error) is None:
+        raise
+    sys.exit(f"eyechart: error: {errors.sentence(error)}")
 
 if workflow.is_main_process:
     gpu_warnings = RESOURCES.gpu_warnings(workflow.global_resources.get("gpu").value)
@@ -80,7 +96,6 @@ if workflow.is_main_process:
         *gpu_warnings,
         *BEHAVIOR.unasked_warnings(),
         *VERDICT.few_warnings(),
-        *integrity.start(RESULTS),
     ]:
         logger.warning(f"eyechart: {warning}")
 
@@ -111,7 +126,12 @@ onstart:
     configuration.lift_job_rate_limit(workflow)
 
 
+onsuccess:
+    integrity.update(RESULTS)
+
+
 onerror:
+    integrity.update(RESULTS)
     for sentence in configuration.logged_errors(
         workflow.pathvars.get("logs"), since=STARTED
     ):

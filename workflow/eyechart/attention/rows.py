@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from eyechart.attention.lens import LensPredictions, TokenPredictions
-from eyechart.attention.regions import Mark
 from eyechart.inference.chosen_items import Item
+from eyechart.inference.marks import Mark
 from eyechart.tables.attention import ANSWER, ATTENTION, LENS, MAPS, WHOLE, WORDS
 
 Share = tuple[Mark, np.ndarray]  # a region, and its coverage of each image token, (t,)

@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from eyechart.attention.settings import AttentionSettings
-from eyechart.attention.weights import collect_attention
 from eyechart.core.errors import UserError
 from eyechart.inference.chosen_items import Item
+from eyechart.models.attention_weights import collect_attention
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import pass_mode, read_outputs
 from eyechart.models.unembedding import answering_blocks

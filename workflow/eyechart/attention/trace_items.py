@@ -18,72 +18,27 @@ If a family returns no attention weights or has no usable head, the table has no
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 from tqdm import tqdm
 
 from eyechart.attention.measure import SCHEMAS, ItemTracer
-from eyechart.attention.regions import Mark, check_inside, marks_of, moved, partners
 from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings, first_of_each_task
-from eyechart.attention.weights import ask_for_weights
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
-from eyechart.inference.chosen_items import Item, choose_items
+from eyechart.inference.chosen_items import choose_items
 from eyechart.inference.failures import Failures
-from eyechart.models.families.language import LanguageAdapter
-from eyechart.models.load import load
-from eyechart.models.load_options import LoadFlags, LoadOptions
-from eyechart.models.spec import Spec, read_spec
+from eyechart.inference.marks import marks_by_item
+from eyechart.models.attention_weights import load_eager
+from eyechart.models.load_options import LoadFlags
+from eyechart.models.spec import read_spec
 from eyechart.models.usable import UnusableError
 from eyechart.tables.notes import write_noted
 from eyechart.tables.parquet import read_table
 
 logger = logging.getLogger(__name__)
-
-
-def marks_by_item(
-    items: Sequence[Item], regions: Path | None, sizes_of: Mapping[str, tuple[int, int]], seed: int
-) -> dict[str, list[Mark]]:
-    """Return each item's marks, and those of another item of its task moved onto its images.
-
-    Raise a UserError if a region extends beyond its image.
-    """
-    own = marks_of(regions, items)
-    marked = [item for item in items if own[item["item_id"]]]
-    sizes = {i["item_id"]: [sizes_of[p] for p in i["images"]] for i in marked}
-    found = {item["item_id"]: [m for _, m in own[item["item_id"]]] for item in items}
-    for name, marks in found.items():
-        for mark in marks:
-            check_inside(mark, sizes[name], name)
-    controls = {
-        name: [moved(m, sizes[other], sizes[name]) for _, m in own[other]]
-        for name, other in partners(marked, seed).items()
-    }
-    return {name: [*marks, *controls.get(name, [])] for name, marks in found.items()}
-
-
-def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
-    """Load a model with eager attention; if refused, without it, and return the reason.
-
-    Raise a UserError if it cannot be loaded either way, or has no language model.
-    """
-    refused = ""
-    try:
-        adapter = load(spec, checkpoint, replace(loading, attention="eager"))
-    except (errors.UserError, ValueError, ImportError, TypeError) as error:
-        adapter = load(spec, checkpoint, loading)  # an error of both attempts is raised here
-        refused = f"family {spec.family} refuses eager attention ({' '.join(str(error).split())})"
-    if not isinstance(adapter, LanguageAdapter):
-        raise errors.UserError(
-            f"{spec.checkpoint}: family {spec.family} has no language model, expected a VLM"
-        )
-    if spec.trust_remote_code and not refused:
-        ask_for_weights(adapter)
-    return adapter, refused
 
 
 @command

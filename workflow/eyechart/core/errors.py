@@ -7,6 +7,21 @@ import sys
 from collections.abc import Callable, Iterable
 
 MOST_NAMES = 30  # listed in a sentence
+MOST_CHARACTERS = 200  # of what the system says
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+# What the system refuses, and what the user can do about it
+ADVICE = {
+    errno.EACCES: "give yourself the permission",
+    errno.EPERM: "give yourself the permission",
+    errno.EROFS: "mount it writable, or work in another folder",
+    errno.EFBIG: "lift the limit of file sizes (ulimit -f)",
+    errno.EMFILE: "lift the limit of open files (ulimit -n)",
+    errno.EIO: "look after the disk",
+    errno.ESTALE: "look after the network's file system",
+    errno.EISDIR: "move the folder away",
+    errno.ENOTDIR: "move the file away that is in the place of a folder",
+    errno.ELOOP: "delete the link that leads to itself",
+}
 
 
 class UserError(Exception):
@@ -57,20 +72,29 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Run ``main(argv)``; exit with one sentence and status 1 on a UserError or a full disk."""
+    """Run ``main(argv)``; exit with one sentence and status 1 where :func:`sentence` has one."""
     try:
         main(sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"eyechart: error: {error}")
     except Exception as error:
-        if not _is_full_disk(error):
+        said = sentence(error)
+        if said is None:
             raise
+        sys.exit(f"eyechart: error: {said}")
+
+
+def sentence(error: Exception) -> str | None:
+    """Return what to tell the user instead of a traceback; None for a fault of the program.
+
+    That is a UserError's own text, or what the system refused: disk, permission, memory.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    text = " ".join(str(error).split())[:MOST_CHARACTERS]
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return "not enough memory; lift the limit (ulimit -v, the job's mem_mb) and run again"
+    code = getattr(error, "errno", None)
+    if code in DISK_IS_FULL or f"(os error {errno.ENOSPC})" in text:  # safetensors only has a text
         name = getattr(error, "filename", None)
         where = f" for {name}" if name else ""
-        sys.exit(f"eyechart: error: no space left on the device{where}; free some and run again")
-
-
-def _is_full_disk(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return f"(os error {errno.ENOSPC})" in str(error)  # safetensors only has a text
+        return f"no space left on the device{where}; free some and run again"
+    return f"{text}; {ADVICE[code]} and run again" if code in ADVICE else None

@@ -3,12 +3,28 @@
 import hashlib
 import json
 import os
+import re
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from eyechart.core.errors import UserError
+
+PARTIAL = re.compile(r"\..+\.partial-(?:(?P<machine>[0-9a-f]{8})-)?(?P<pid>\d+)")
+LEFT_ALONE = 7 * 24 * 3600  # seconds: partial files of other machines, unless older
+
+
+def _machine() -> str:
+    """Return a name for where a process number counts: a host, or a container on it."""
+    space = Path("/proc/self/ns/pid")
+    names = f"{os.uname().nodename} {space.stat().st_ino if space.exists() else 0}"
+    return f"{zlib.crc32(names.encode()):08x}"
+
+
+MACHINE = _machine()
 
 
 @contextmanager
@@ -19,7 +35,7 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial-{MACHINE}-{os.getpid()}")
     try:
         yield partial
         with open(partial, "rb") as handle:
@@ -27,6 +43,28 @@ def atomic(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def remove_partials(folder: Path | str) -> None:
+    """Remove the temporary files below a folder that dead processes have left."""
+    for at, _, names in os.walk(folder):
+        for name in names:
+            partial = PARTIAL.fullmatch(name)
+            if partial and _is_left(Path(at, name), **partial.groupdict()):
+                Path(at, name).unlink(missing_ok=True)
+
+
+def _is_left(path: Path, machine: str | None, pid: str) -> bool:
+    """Return whether the process is dead or, on another machine, has long not written."""
+    try:
+        if machine != MACHINE:
+            return path.stat().st_mtime < time.time() - LEFT_ALONE
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, FileNotFoundError):
+        pass
+    return False
 
 
 def write_bytes(path: Path, data: bytes) -> None:

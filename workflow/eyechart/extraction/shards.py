@@ -16,6 +16,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
 from eyechart.models.addresses import Column
 from eyechart.tables.activations import DROPPED, ID, PLACES, column, part_schema
+from eyechart.tables.parquet import WRITTEN
 
 ROW_GROUP_BYTES = 1 << 26  # rows are buffered until a row group of 64 MiB is full
 METADATA = b"eyechart"
@@ -129,9 +130,8 @@ def open_shard(
     widths = {c.name: c.address.width for c in columns}
     schema = part_schema(metadata["scope"], widths, dtype, sorted(metadata.get("places", {})))
     schema = schema.with_metadata({METADATA: json.dumps(metadata, sort_keys=True)})
-    options = {"compression": "zstd", "use_dictionary": [id_name], "write_statistics": False}
     with atomic(path) as partial:
-        with pq.ParquetWriter(partial, schema, **options) as writer:
+        with pq.ParquetWriter(partial, schema, use_dictionary=[id_name], **WRITTEN) as writer:
             shard = Shard(writer, id_name, ids, dtype)
             with shard.pool:
                 yield shard

@@ -15,15 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from eyechart.core import errors
 from eyechart.core.files import describe, read_json, sha256, write_json
 from eyechart.core.step import Json, command
 from eyechart.models.addresses import columns
 from eyechart.tables.activations import DROPPED, ID, PLACE, PLACES
-from eyechart.tables.parquet import read_table
+from eyechart.tables.parquet import opened, read_notes, read_table
 
 OWN = ("part", "parts", "model", "dataset", "scope")  # stored elsewhere in the manifest
 KEPT = {"width": len(PLACE), "dtype": "float32"}
@@ -54,15 +51,16 @@ def build_manifest(
     asked = columns(card, settings["addresses"], settings["spans"], facts["scope"])
     name = ID[facts["scope"]]
     ids: list[str] = []
+    rows_of: list[int] = []
     dropped: dict[str, str] = {}
     found: list[dict[str, Any]] = []
     for number, path in enumerate(parts):
         expected = facts | {"part": number, "parts": len(parts)}
         expected |= {field: settings[field] for field in ("prompt", "dtype", "batch_size")}
         found.append(_shard_facts(path, expected, [name, *(c.name for c in asked)]))
-        ids += read_table(path, [name]).column(name).to_pylist()
-        metadata = pq.read_metadata(path).metadata or {}
-        dropped |= json.loads(metadata.get(DROPPED.encode(), b"{}"))
+        own = read_table(path, [name]).column(name).to_pylist()
+        ids, rows_of = [*ids, *own], [*rows_of, len(own)]
+        dropped |= json.loads(read_notes(path).get(DROPPED.encode(), b"{}"))
     if sorted([*ids, *dropped]) != sorted(read_table(rows, [name]).column(name).to_pylist()):
         raise errors.UserError(f"{parts[0]}: the parts' ids together are not those of {rows}")
     if any(facts != found[0] for facts in found):
@@ -90,8 +88,8 @@ def build_manifest(
             for stage, columns in sorted(stages.items())
         ],
         "parts": [
-            {**describe(path), "path": path.name, "rows": pq.read_metadata(path).num_rows}
-            for path in parts
+            {**describe(path), "path": path.name, "rows": count}
+            for path, count in zip(parts, rows_of, strict=True)
         ],
         "provenance": {
             **found[0],
@@ -105,12 +103,8 @@ def build_manifest(
 
 def _shard_facts(path: Path, expected: dict[str, Any], columns: list[str]) -> dict[str, Any]:
     """Return a shard's metadata, after checking the expected fields."""
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise errors.UserError(
-            f"{path}: not a whole Parquet file ({error}); delete it and run again"
-        ) from None
+    with opened(path) as parquet:
+        schema = parquet.schema_arrow
     facts: dict[str, Any] = json.loads((schema.metadata or {}).get(b"eyechart", b"{}"))
     located = facts.get("places", {})
     kept = [name for name in columns if name.endswith("/image_tokens")]

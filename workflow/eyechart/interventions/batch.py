@@ -2,15 +2,16 @@
 
 Where prompts share a prefix, what changes nothing in the image tokens reuses their keys and values,
 and a change of all image tokens from a block on mixes two caches; otherwise the prefix is read
-again, once per set of images if the change depends on these alone. Elsewhere prompts are read
-whole. Both ways give the same numbers.
+again, once per set of images if the change depends on these alone. Blocks before the first change
+do not run again: their output is kept, of one block at a time. Elsewhere prompts are read whole.
+Both ways give the same numbers.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from eyechart.core.address import CONNECTOR, parse
+from eyechart.core.address import CONNECTOR, LM, parse
 from eyechart.core.errors import UserError
 from eyechart.inference import passes, prefix_cache, whole_prompts
 from eyechart.inference.passes import Prefix
@@ -38,7 +39,7 @@ from eyechart.interventions.changes import (
 from eyechart.interventions.prompts import Entry, Prompts, region_masks
 from eyechart.interventions.reader import Reader
 from eyechart.models.families.base import EncodedImage
-from eyechart.models.hooks import pass_mode, read_outputs
+from eyechart.models.hooks import first_output, pass_mode, read_outputs, skipped
 
 Scores = list[list[float]]  # by item, the log-probability of each choice
 Cached = tuple[Prefix, list[int]]  # prefixes, and the row of each item's
@@ -53,6 +54,7 @@ class Batch:
         self._prefixes: dict[str, Cached] = {}
         self._rests: dict[str, tuple[list[prefix_cache.Line], Pass]] = {}
         self._states: dict[tuple[str, str, str], Tensor] = {}
+        self._outputs: dict[tuple[int, str, str, int], Any] = {}  # of blocks in unchanged passes
         every = {image for one in asked for images in one.shown.values() for image in images}
         reader.encode(sorted(every))
 
@@ -63,7 +65,8 @@ class Batch:
                 return self._read_whole(whose, changes)
             early = [c for c in changes if c.runs_in(FEATURES) or c.runs_in(PREFIX)]
             cached = self._read_prefix(whose, early) if early else self._prefix(whose)
-            return self._read_rest(whose, cached, changes)
+            unchanged = min((c.unchanged for c in changes), default=0)
+            return self._read_rest(whose, cached, changes, unchanged)
 
     def mixed(self, whose: str, other: str, address: str) -> Scores:
         """Return the answers when all image tokens are those of ``other`` images behind an address.
@@ -80,7 +83,7 @@ class Batch:
             keep = (parse(address).block or 0) + 1
             cache = copy.copy(second.cache)
             cache.layers = [*first.cache.layers[:keep], *second.cache.layers[keep:]]
-            return self._read_rest(whose, (replace(second, cache=cache), index), [])
+            return self._read_rest(whose, (replace(second, cache=cache), index), [], keep)
 
     def image_states(self, address: str) -> list[Tensor]:
         """Return the states (image tokens, d) behind an address of each item's own images."""
@@ -120,21 +123,54 @@ class Batch:
             self._prefixes[whose] = own, list(range(len(index)))
         return self._prefixes[whose]
 
-    def _read_prefix(self, whose: str, changes: Sequence[Change]) -> Cached:
-        rows, index = self._rows(whose, all(change.shared for change in changes))
+    def _read_prefix(
+        self, whose: str, changes: Sequence[Change], shared: bool | None = None
+    ) -> Cached:
+        """Read prefixes; ``shared``: once per set of images, by default if changes allow it."""
+        shared = all(change.shared for change in changes) if shared is None else shared
+        unchanged = min((change.unchanged for change in changes), default=0)
+        rows, index = self._rows(whose, shared)
         encoded = [one for own in self._encoded(whose, rows, changes) for one in own]
         starts, one = self.prompts.prefix(whose, rows)
-        with self._opened(one, changes):
+
+        skip = self._skip(unchanged, one, lambda: self._read_prefix(whose, [], shared))
+        with self._opened(one, changes), skip:
             prefix, _ = passes.read_prefix(self.adapter, starts, encoded, [])
+        if unchanged:
+            own, which = self._prefix(whose)[0], torch.tensor(rows, device=self.adapter.device)
+            cache = copy.copy(own.cache)
+            cache.layers = own.cache.layers[:unchanged]
+            prefix.cache.layers[:unchanged] = passes.select(replace(own, cache=cache), which).layers
         return prefix, index
 
-    def _read_rest(self, whose: str, cached: Cached, changes: Sequence[Change]) -> Scores:
+    def _read_rest(
+        self, whose: str, cached: Cached, changes: Sequence[Change], unchanged: int = 0
+    ) -> Scores:
+        """Read what follows the prefixes; the output of the first blocks may be unchanged."""
         if whose not in self._rests:
             self._rests[whose] = self.prompts.rest(whose)
         lines, one = self._rests[whose]
-        with self._opened(one, changes):
+        plain = self._prefix(whose)
+        skip = self._skip(unchanged, one, lambda: self._read_rest(whose, plain, []))
+        with self._opened(one, changes), skip:
             found = prefix_cache.read(self.adapter, *cached, lines, 1)
         return [scores for scores, _ in found]
+
+    def _skip(
+        self, unchanged: int, one: Pass, again: Callable[[], Any]
+    ) -> AbstractContextManager[None]:
+        """Return the context that skips the first blocks; ``again`` is the unchanged pass."""
+        if not unchanged:
+            return nullcontext()
+        paths = [self.adapter.module_path(f"{LM}.{n}") for n in range(unchanged)]
+        key = (unchanged, one.part, one.whose, len(one.rows))
+        if key not in self._outputs:
+            if any(known[0] != unchanged for known in self._outputs):
+                self._outputs.clear()  # one block at a time is kept
+            with first_output(self.adapter.model, paths[-1]) as found:
+                again()
+            self._outputs[key] = found[0]
+        return skipped(self.adapter.model, paths, self._outputs[key])
 
     def _read_whole(
         self, whose: str, changes: Sequence[Change], some: Sequence[Entry] | None = None

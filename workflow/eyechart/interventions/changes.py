@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eyechart.core.address import CONNECTOR, DECODER, LM, component
+from eyechart.core.address import CONNECTOR, DECODER, LM, component, parse
 from eyechart.interventions.asked import REGIONS
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import at, edit_outputs
@@ -90,6 +90,12 @@ class Write:
         """Whether new states depend on the images alone, not on the item."""
         return self.span == IMAGE and not self.sources
 
+    @property
+    def unchanged(self) -> int:
+        """The number of the language model's first blocks whose output it does not change."""
+        block = parse(self.address).block
+        return 0 if block is None else block + 1
+
     def runs_in(self, part: str) -> bool:
         """Return whether it changes a part of a prompt that is read in parts."""
         if self.address == CONNECTOR:
@@ -124,6 +130,11 @@ class Cut:
     keys: str
     blocks: Sequence[int]
     shared: bool = False
+
+    @property
+    def unchanged(self) -> int:
+        """The number of the language model's first blocks whose output it does not change."""
+        return self.blocks[0]
 
     @property
     def tokens(self) -> tuple[str, str]:

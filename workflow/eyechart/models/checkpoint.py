@@ -34,14 +34,15 @@ def load_model(
     Parameters
     ----------
     unused : prefixes of the names of weights that the folder may hold beyond those of the model
-    more : further arguments of ``from_pretrained`` of this class
+    more : further arguments of ``from_pretrained`` of this class; with ``state_dict`` and
+        ``config``, nothing is read from the folder
     """
     where = {"local_files_only": True, "trust_remote_code": loading.trusts(spec)}
     if not (Path(checkpoint) / "config.json").is_file():
         raise UserError(f"{checkpoint}: no config.json, expected a Hugging Face model")
     with quiet(), one_sentence(checkpoint):
         model, report = model_class.from_pretrained(
-            checkpoint,
+            None if "state_dict" in more else checkpoint,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # reported below instead
             use_safetensors=spec.weights == "safetensors",

@@ -101,6 +101,36 @@ def read_outputs(
 
 
 @contextmanager
+def first_output(model: nn.Module, path: str) -> Iterator[list[Any]]:
+    """Yield a list that gets the output of a module's first run, as it is; the pass ends there."""
+    found: list[Any] = []
+
+    def fired(module: nn.Module, inputs: Any, output: Any) -> None:
+        found.append(output)
+        raise _AllSeenError
+
+    with attached(model, {path: fired}), suppress(_AllSeenError):
+        yield found
+    check_ran({} if found else {path: None})
+
+
+@contextmanager
+def skipped(model: nn.Module, paths: Sequence[str], output: Any) -> Iterator[None]:
+    """Let modules that run in a row return the known output of the last of them, and not run."""
+    modules = [module_at(model, path) for path in paths]
+    own = [module.__dict__.get("forward") for module in modules]  # set where blocks are spread
+    try:
+        for module in modules:
+            module.forward = lambda *_, **__: output
+        yield
+    finally:
+        for module, forward in zip(modules, own, strict=True):
+            del module.forward
+            if forward is not None:
+                module.forward = forward
+
+
+@contextmanager
 def edit_outputs(model: nn.Module, edits: Mapping[str, Change]) -> Iterator[None]:
     """Replace the output of each module by what its edit returns, at every run within the block.
 

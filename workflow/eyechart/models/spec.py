@@ -16,7 +16,8 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.models.derivations.registry import CHANGES, FIELDS
 
 FAMILIES = Path(__file__).parent / "families"
-OF_CHECKPOINT = ("checkpoint", "revision", "weights", "companions")  # inherited or made, not given
+# Inherited or made, not given
+OF_CHECKPOINT = ("checkpoint", "revision", "folder", "weights", "companions")
 # Base modules, not families
 SHARED = ("__init__", "base", "image_tokens", "language", "prompts", "remote", "two_towers")
 TWO_TOWERS = ("clip", "siglip")  # families of encoders with a text tower
@@ -37,6 +38,7 @@ class Spec:
     kind: str
     checkpoint: str
     revision: str | None
+    folder: str | None
     env: str
     dtype: str
     attention: str | None
@@ -141,7 +143,7 @@ def _inherited(value: dict[str, Any], path: Path, above: tuple[str, ...]) -> dic
         chain = " from ".join([*line[line.index(base) :], base])
         raise UserError(f"{path}: derived.from: a model is derived from itself ({chain})")
     notes = {"notes": f"Derived from {base} by {by}"}
-    made = {"checkpoint": path.stem, "revision": None, "weights": "safetensors"}
+    made = {"checkpoint": path.stem, "revision": None, "folder": None, "weights": "safetensors"}
     inherited = _fields(path.parent / f"{base}.yaml", line)
     if "vision" in CHANGES.get(by, ("vision",)):  # an adapter may change the encoder too; the
         inherited.pop("encoder", None)  # base's stand-alone encoder then no longer matches

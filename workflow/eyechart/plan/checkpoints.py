@@ -109,6 +109,7 @@ class Checkpoints:
         """Return the parts of a spec that decide which files are pulled, as canonical JSON."""
         spec = self.specs[wildcards.model]
         settings = {"checkpoint": spec.checkpoint, "weights": spec.weights}
+        settings |= {"folder": spec.folder} if spec.folder else {}
         return canonical({**settings, "companions": spec.companions})
 
     def revision(self, wildcards: Any) -> str:

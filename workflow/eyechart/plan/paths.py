@@ -268,14 +268,13 @@ ATTENTION_PARTS = Pattern(
     "<results>/attention/{model}/{dataset}/{part}/{table}.parquet", "of a part"
 )
 INTERVENTIONS = Pattern(
-    "<results>/interventions/{model}/{dataset}/{table}.parquet",
-    "edits, effects or erasers: answers under interventions",
+    "<results>/interventions/{model}/{dataset}/{table}.parquet", "answers under edits"
 )
+SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
+IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
-DIFFERENCES = Pattern(
-    "<results>/verdict/{model}.differences.parquet", "a row per skill, two stages"
-)
+DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")
 LOOK_VERDICT = Pattern(
     "<results>/verdict/looks/{model}/{look}/{table}.parquet", "the same, at an earlier look"
 )

@@ -11,6 +11,7 @@ from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
 from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
+from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
@@ -31,11 +32,12 @@ class ReportPlan:
         """The files of every table of the workflow, by name in ``report.files.TABLES``."""
         plan, behavior, readout = self.workflow, self.workflow.behavior, self.workflow.readout
         concepts, attention, verdict = plan.concepts, plan.attention, plan.verdict
-        datasets = plan.reported_datasets
+        saliency = SaliencyPlan(plan.config, plan.specs)
+        datasets = list(dict.fromkeys([*plan.reported_datasets, *saliency.datasets]))
         curves = Inputs(map(Path, training.curves(plan.config)))
         return {
             **{name: _each(name, datasets) for name in ("items", "images", "receipts")},
-            "regions": attention.all_regions(),
+            "regions": list(dict.fromkeys(attention.all_regions() + saliency.all_regions())),
             "cards": [paths.CARD.rule(model=model) for model in plan.models],
             "manifests": plan.manifests(),
             "probes": plan.probes(".parquet"),
@@ -55,6 +57,11 @@ class ReportPlan:
             **{name: concepts.tables(name) for name in ("cues", "separation", "projection")},
             "attention": attention.tables("summary"),
             **{name: attention.tables(name) for name in ("lens", "words", "maps")},
+            "effects": plan.interventions.tables("effects"),
+            "saliency": saliency.tables("summary"),
+            "saliency_maps": saliency.tables("maps"),
+            "deletions": saliency.tables("curves"),
+            "image_use": saliency.image_use(),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

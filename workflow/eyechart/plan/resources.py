@@ -173,6 +173,17 @@ class JobResources(Sizes):
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
         return _minutes(self.loading_seconds(model) + forward, attempt)
 
+    def saliency_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of all maps and deletion curves, a pass back counted as two passes."""
+        section, model = self.config["saliency"], wildcards.model
+        tasks = max(1, len(self.config["datasets"][wildcards.dataset]["tasks"]))
+        methods = len(section["methods"])
+        gradients = 3 * (section["steps"] + methods)
+        deletions = section["points"] * (methods + 2 * section["random"])
+        passes = (gradients + deletions) * section["items"] * tasks
+        forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        return _minutes(self.loading_seconds(model) + forward, attempt)
+
     def attention_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of tracing the items of one part: attention, and the lens everywhere."""
         size = self.size(wildcards.dataset)

@@ -20,6 +20,7 @@ SECTIONS = (
     "concepts",
     "attention",
     "interventions",
+    "saliency",
 )  # stages with a list of datasets of their own
 
 

@@ -19,6 +19,7 @@ from eyechart.plan.configuration import (
     scope_of,
     tasks_for,
 )
+from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.tables.minimum_items import fewest_items
@@ -160,6 +161,14 @@ class VerdictPlan:
         last = LooksPlan(self.config).before_last + 1
         return self._responses(self._contained(wildcards.model), datasets, last)
 
+    def effects(self, wildcards: Any) -> list[str]:
+        """Return the effects of interventions in a model; the erasers stand beside them."""
+        return self._interventions(wildcards.model, "effects")
+
+    def erasers(self, wildcards: Any) -> list[str]:
+        """Return the erasers of its interventions."""
+        return self._interventions(wildcards.model, "erasers")
+
     @property
     def _behavior(self) -> BehaviorPlan:
         return BehaviorPlan(self.config, self.specs)
@@ -184,6 +193,14 @@ class VerdictPlan:
         conditions = ("sighted", self.config["verdict"]["blind"])
         path = LooksPlan(self.config).responses
         return [path(look, model, d, c) for d in datasets for c in conditions]
+
+    def _interventions(self, model: str, table: str) -> list[str]:
+        made = set(InterventionsPlan(self.config, self.specs).runs())
+        return [
+            paths.INTERVENTIONS.rule(model=model, dataset=evidence.dataset, table=table)
+            for evidence in self.evidence(model)
+            if (model, evidence.dataset) in made
+        ]
 
     def _probes(self, model: str, pattern: paths.Pattern) -> list[str]:
         return [

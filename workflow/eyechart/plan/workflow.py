@@ -36,6 +36,7 @@ from eyechart.plan.layout import Layout
 from eyechart.plan.own import OwnPlan
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.plan.registry import layout_of
+from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.verdict import VerdictPlan
 
 
@@ -49,18 +50,18 @@ class WorkflowPlan:
     def check(self) -> None:
         """Raise a UserError for what cannot run, or a model that no stage would use."""
         self.checkpoints.check()
-        reading = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
-        for stage in (*reading, self.attention, self.interventions, self.verdict):
+        first = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
+        more = (self.attention, self.interventions, SaliencyPlan(self.config, self.specs))
+        for stage in (*first, *more, self.verdict):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():
             for model in settings.get("models", ()):
                 check_known(f"datasets.{dataset}.models", "model", model, self.specs)
-        answering = {model for model, _ in self.behavior.runs()}
-        read_out = {model for model, _ in self.readout.runs()}
+        used = {model for stage in (self.behavior, self.readout) for model, _ in stage.runs()}
         for model in self.models:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
-            if model not in answering | read_out and not probed:
+            if model not in used and not probed:
                 raise UserError(
                     f"models: no task is asked of {model!r}; name one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
@@ -125,7 +126,7 @@ class WorkflowPlan:
     def reported_datasets(self) -> list[str]:
         """The datasets that any section of the report reads."""
         stages = (self.behavior, self.readout, self.concepts, self.attention)
-        more = [dataset for stage in stages for dataset in stage.datasets]
+        more = (dataset for stage in stages for dataset in stage.datasets)
         return list(dict.fromkeys([*self.probed_datasets, *more]))
 
     def probing_runs(self) -> Iterator[tuple[str, str]]:
@@ -240,8 +241,7 @@ class WorkflowPlan:
     def manifests(self) -> list[str]:
         """Return the manifests of all activations that some task is probed in."""
         runs = self.probing_runs()
-        found = [self._manifest(m, d, t) for m, d in runs for t in self._tasks(m, d)]
-        return list(dict.fromkeys(found))
+        return list({self._manifest(m, d, t): 0 for m, d in runs for t in self._tasks(m, d)})
 
     def probes(self, suffix: str) -> list[str]:
         """Return the probe tables of all tasks, or the files beside them with another suffix."""

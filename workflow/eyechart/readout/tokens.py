@@ -21,6 +21,7 @@ from eyechart.tables.activations import (
     read_manifest,
     read_places,
 )
+from eyechart.tables.parquet import opened
 
 TOKENS, CLS = "image_tokens", "cls"
 BATCH_ROWS = 16  # rows
@@ -96,16 +97,11 @@ class ActivationSource:
         counts = [[len(p) for p in self.places(self.places_name(address))] for address in addresses]
         first = 0
         for path in part_paths(self.path, self.manifest):
-            parquet = _open(path)
-            for group in range(parquet.num_row_groups):
-                end = first + parquet.metadata.row_group(group).num_rows
-                if any(row in wanted for row in range(first, end)):
-                    batches = parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=names)
-                    for row, columns, i in _rows(batches, names, first):
-                        if row in wanted:
-                            skipped = zip(columns, names, counts, strict=True)
-                            yield row, [self._row(c, i, (n, row, k[row])) for c, n, k in skipped]
-                first = end
+            with opened(path) as parquet:
+                for row, columns, i in _rows(parquet, names, first, wanted):
+                    skipped = zip(columns, names, counts, strict=True)
+                    yield row, [self._row(c, i, (n, row, k[row])) for c, n, k in skipped]
+                first += parquet.metadata.num_rows
 
     def _row(self, column: pa.ListArray, i: int, skipped: tuple[str, int, int]) -> np.ndarray:
         name, row, count = skipped
@@ -125,21 +121,20 @@ class ActivationSource:
 
 
 def _rows(
-    batches: Iterator[pa.RecordBatch], names: list[str], first: int
+    parquet: pq.ParquetFile, names: list[str], first: int, wanted: Collection[int]
 ) -> Iterator[tuple[int, list[pa.ListArray], int]]:
-    for batch in batches:
-        columns = [batch.column(name) for name in names]
-        for i in range(len(batch)):
-            yield first + i, columns, i
-        first += len(batch)
+    """Yield each wanted row, the batches of its columns, and its number in them.
 
-
-def _open(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(
-            f"{path}: not a complete Parquet file ({error}); delete it and run again"
-        ) from None
+    Row groups without wanted rows are not read. ``first`` is the number of the file's first row.
+    """
+    for group in range(parquet.num_row_groups):
+        end = first + parquet.metadata.row_group(group).num_rows
+        if any(row in wanted for row in range(first, end)):
+            start = first
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=[group], columns=names):
+                columns = [batch.column(name) for name in names]
+                for i in range(len(batch)):
+                    if start + i in wanted:
+                        yield start + i, columns, i
+                start += len(batch)
+        first = end

@@ -44,6 +44,11 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "lens": (paths.ATTENTION, "lens"),
     "words": (paths.ATTENTION, "words"),
     "maps": (paths.ATTENTION, "maps"),
+    "effects": (paths.INTERVENTIONS, "effects"),
+    "saliency": (paths.SALIENCY, "summary"),
+    "saliency_maps": (paths.SALIENCY, "maps"),
+    "deletions": (paths.SALIENCY, "curves"),
+    "image_use": (paths.IMAGE_USE, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 PAIR, WHOLE = "pair", "whole"  # a set of figures per dataset and model, or one of the whole exam
 STROOP = ("cues", "separation", "projection")
 TRACED = ("attention", "lens", "words", "maps", "items", "images", "regions")
+ATTRIBUTED = ("saliency", "saliency_maps", "deletions", "items", "images", "regions")
 SCORED = ("scores", "distributions")
 
 
@@ -81,6 +82,16 @@ SECTIONS = {
         Figures(
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
+    ),
+    "interventions": PageSection(
+        "Interventions: what the answers depend on",
+        ("effects", "cards"),
+        Figures(PAIR, ("effects",), ("patches", "knockouts", "erasures"), ("alpha", "png_scale")),
+    ),
+    "saliency": PageSection(
+        "Saliency: where the answer comes from",
+        (*ATTRIBUTED, "image_use"),
+        Figures(PAIR, ATTRIBUTED, ("deletion",), ("png_scale", "gallery_px", "maps")),
     ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
     "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),

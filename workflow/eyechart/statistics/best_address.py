@@ -1,10 +1,12 @@
 """The best of several addresses, chosen on other items than it is scored on."""
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 SPLITS = 96  # a multiple of the numbers of orders, so that the sign-flip test counts whole steps
 FEW = 24  # of the flip test, which makes each choice anew
 FLIPS = 1999  # the smallest p is one in two thousand
+DRAWN = 499  # flips, of which only the spread is used
 OFTEN = 0.25  # the share of choices from which an address is named
 
 
@@ -47,9 +49,13 @@ def cross_fitted(
 
 
 def cross_fitted_flips(
-    gain: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+    first: np.ndarray,
+    groups: np.ndarray,
+    rng: np.random.Generator,
+    second: np.ndarray | None = None,
+    flips: int = FLIPS,
 ) -> tuple[float, np.ndarray]:
-    """Return the mean gain of the best candidate, and what it is where groups change their sign.
+    """Return the mean of the best candidate, and what it is where groups change their sign.
 
     The best is chosen on one half of the groups and scored on the other, over ``FEW`` splits. If no
     candidate gains anything, signs are coin flips, the same for all candidates of a group; the
@@ -58,27 +64,57 @@ def cross_fitted_flips(
 
     Parameters
     ----------
-    gain : float, shape (a, n)
-        Of each candidate on each item.
+    first : float, shape (a, n)
+        Of each candidate on each item: what it gains, or its value if there is a second.
     groups : str, shape (n,)
     rng : numpy.random.Generator
+    second : float, shape (b, n), optional
+        Candidates of what is subtracted, of which the best is chosen likewise.
+    flips : int
 
     Returns
     -------
     value : float
-    flips : float, shape (FLIPS,)
+    flips : float, shape (flips,)
     """
     distinct, code = np.unique(groups, return_inverse=True)
-    sums = np.stack([np.bincount(code, weights=own) for own in gain])  # (a, g)
     half = _halves(FEW, len(distinct), rng).astype(float)
-    signs = rng.choice([-1.0, 1.0], size=(1 + FLIPS, len(distinct)))
+    signs = rng.choice([-1.0, 1.0], size=(1 + flips, len(distinct)))
     signs[0] = 1
-    one = np.stack([(signs * own) @ half.T for own in sums])  # (a, 1 + flips, splits)
-    other = np.stack([signs @ own for own in sums])[..., None] - one
+    values = _held_out(first, code, half, signs)
+    if second is not None:
+        values -= _held_out(second, code, half, signs)
+    return float(values[0]), values[1:]
+
+
+def cross_fitted_test(
+    first: np.ndarray, second: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+) -> float:
+    """Return the two-sided p that the best of some candidates equals the best of others.
+
+    The values under flipped signs give the spread, a normal distribution the tail, so that p is not
+    bounded by their number. Their tails may be heavier than those of a normal distribution: the
+    spread is at least such that 1 % of them are as far from 0 as it says. The parameters are those
+    of :func:`cross_fitted_flips`.
+    """
+    value, flips = cross_fitted_flips(first, groups, rng, second, DRAWN)
+    far = float(np.quantile(np.abs(flips), 0.99) / ndtri(0.995))
+    spread = max(far, float(np.sqrt((flips**2).mean())))
+    return float(2 * ndtr(-abs(value) / spread)) if spread else 1.0
+
+
+def _held_out(
+    values: np.ndarray, code: np.ndarray, half: np.ndarray, signs: np.ndarray
+) -> np.ndarray:
+    """Return the mean of the best candidate on the other half, under each row of signs."""
+    sums = np.stack([np.bincount(code, weights=own) for own in values])  # (a, g)
+    halved = (sums.T[:, :, None] * half.T[:, None]).reshape(len(signs.T), -1)
+    one = (signs @ halved).reshape(len(signs), len(sums), -1).swapaxes(0, 1)  # (a, flips, splits)
+    other = (sums @ signs.T)[..., None] - one
     at = [part.argmax(axis=0)[None] for part in (one, other)]
     held = np.take_along_axis(other, at[0], 0) + np.take_along_axis(one, at[1], 0)
-    values = held[0].mean(axis=1) / gain.shape[1]
-    return float(values[0]), values[1:]
+    found: np.ndarray = held[0].mean(axis=1) / values.shape[1]
+    return found
 
 
 def _halves(splits: int, count: int, rng: np.random.Generator) -> np.ndarray:

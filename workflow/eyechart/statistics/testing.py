@@ -116,3 +116,15 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     order, q = np.argsort(p)[::-1], np.empty(len(p))
     q[order] = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
     return np.minimum(q, 1)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p corrected so that any false rejection among m tests is rare, shape (m,).
+
+    Notes
+    -----
+    Source: Holm 1979, the step-down procedure.
+    """
+    order, adjusted = np.argsort(p), np.empty(len(p))
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    return np.minimum(adjusted, 1)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from eyechart.core.randomness import seed_for
-from eyechart.tables.parquet import read_table
+from eyechart.tables.parquet import read_notes, read_table
 from eyechart.tables.verdict import UNDECIDED
 
 # Key of the metadata of responses: JSON, by task how many items are planned up to each look
@@ -68,5 +67,5 @@ def as_metadata(planned: Mapping[str, Sequence[int]]) -> dict[bytes, str]:
 
 def read_planned(path: Path) -> dict[str, tuple[int, ...]]:
     """Return how many items are planned up to each look, by task; nothing if all at once."""
-    note = (pq.read_schema(path).metadata or {}).get(NOTE, b"{}")
+    note = read_notes(path).get(NOTE, b"{}")
     return {task: tuple(planned) for task, planned in json.loads(note).items()}

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.parquet import read_notes, read_table, write_table
 
 
 def count_notes(reason: str, counts: Mapping[str, int]) -> dict[str, str]:
@@ -52,5 +51,5 @@ def read_noted(path: Path, schema: pa.Schema) -> tuple[pa.Table, dict[str, str]]
 
 def notes_of(path: Path) -> dict[str, str]:
     """Return the notes of a table."""
-    found = pq.read_schema(path).metadata or {}
-    return {key.decode(): text.decode() for key, text in found.items()}
+    found = read_notes(path).items()
+    return {key.decode(): text.decode() for key, text in found}

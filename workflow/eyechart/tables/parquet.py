@@ -1,5 +1,10 @@
-"""Parquet tables with fixed writer options, so that equal rows are equal bytes."""
+"""Parquet tables with fixed writer options, so that equal rows are equal bytes.
 
+Every page has a checksum, which is compared whenever it is read.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +12,9 @@ import pyarrow.parquet as pq
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import atomic
+
+WRITTEN = {"compression": "zstd", "write_statistics": False, "write_page_checksum": True}
+MOST_CHARACTERS = 120  # of what Arrow says about a damaged file
 
 
 def schema(*columns: str | pa.Field) -> pa.Schema:
@@ -33,14 +41,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     """Write a table atomically: zstd, plain encoding for floats, dictionaries for strings."""
     strings = [field.name for field in table.schema if pa.types.is_string(field.type)]
     with atomic(path) as partial:
-        pq.write_table(
-            table,
-            partial,
-            compression="zstd",
-            use_dictionary=strings,
-            write_statistics=False,
-            row_group_size=1 << 16,
-        )
+        pq.write_table(table, partial, use_dictionary=strings, row_group_size=1 << 16, **WRITTEN)
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -48,15 +49,30 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 
     Raise a UserError if the file is missing, is not a complete Parquet file, or lacks a column.
     """
-    try:
-        parquet = pq.ParquetFile(path)
+    with opened(path) as parquet:
         absent = set(columns or ()) - set(parquet.schema_arrow.names)
         if absent:
             raise UserError(f"{path}: column {min(absent)!r} is missing")
         return parquet.read(columns=columns)
+
+
+def read_notes(path: Path) -> dict[bytes, bytes]:
+    """Load what is noted in a table's metadata; raise a UserError as ``read_table`` does."""
+    with opened(path) as parquet:
+        return dict(parquet.schema_arrow.metadata or {})
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Yield an open file; a UserError says if it is missing or turns out to be damaged."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            yield parquet
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())[:MOST_CHARACTERS]
         raise UserError(
-            f"{path}: not a complete Parquet file ({error}); delete it and run again"
+            f"{path}: damaged, no complete Parquet file ({reason}); run `snakemake verify`, then "
+            "run again"
         ) from None

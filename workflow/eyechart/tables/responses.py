@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from eyechart.tables.parquet import schema
+from eyechart.tables.parquet import read_notes, schema
 
 # Key of the metadata: JSON, the items that are not asked of the model, or that its own code cannot
 # take, and why
@@ -41,7 +40,7 @@ parsed: Choice that the text states; null where it states none
 
 def read_left_out(path: Path) -> dict[str, str]:
     """Return the items that a table of responses leaves out, and why."""
-    found: dict[str, str] = json.loads((pq.read_schema(path).metadata or {}).get(LEFT_OUT, b"{}"))
+    found: dict[str, str] = json.loads(read_notes(path).get(LEFT_OUT, b"{}"))
     return found
 
 

@@ -32,6 +32,8 @@ PATTERNS = {
     "concepts": paths.CONCEPTS,
     "attention": paths.ATTENTION,
     "interventions": paths.INTERVENTIONS,
+    "saliency": paths.SALIENCY,
+    "image use": paths.IMAGE_USE,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

@@ -39,6 +39,7 @@ CLASSES = (
 )
 USED, NOT_ENCODED, LOST_IN_CONNECTOR, LOST_IN_LM, NOT_RETRIEVED, NOT_VERBALISED = CLASSES[:6]
 NOT_USED, PRIOR, ENCODED, UNDECIDED = CLASSES[6:]
+SHOWN, REFUTED, OBSERVED = SUPPORT = ("shown_causally", "contradicted", "observed_only")
 SIX, QUESTION, PATTERN = BANDS = ("six", "question", "pattern")  # kinds of skill
 
 SKILL = ["dataset", "skill"]  # the columns that identify a skill of a model in all three tables
@@ -76,7 +77,9 @@ SKILLS = schema(
     "loss: float64",
     "needed: int32",
     "pooled pooled_low pooled_high: float64",
-    "why: string",
+    "why evidence cause horizon: string",
+    "horizon_sure: bool",
+    "used_at unused_at causal: string",
 )
 """One row per skill: its class and why. The metadata hold the settings of the rules.
 
@@ -101,6 +104,15 @@ needed: Items at which the skill is expected to be decided, at the accuracies se
 pooled (share): Of a pattern with few items, the accuracy drawn towards all patterns; else null
 pooled_low, pooled_high (share): End of its 95 % interval
 why: The class in a sentence, with the numbers that it is based on
+evidence: `shown_causally`: interventions agree with the class; `contradicted`: they do not;
+  `observed_only`: they show neither, or none were made
+cause: What interventions show of the failure: `inert`, `unspecific`, `said_otherwise` or `misread`;
+  null where they show none
+horizon: The last address behind which exchanging the image tokens moves the answer; null if none
+horizon_sure: Whether its effect is shown to be within the margin everywhere behind the horizon
+used_at: Addresses at which erasing the skill's concept costs answers, separated by commas
+unused_at: Addresses at which the concept is decodable, and erasing it changes nothing
+causal: What interventions show, in sentences; null where none were made
 """
 
 DIFFERENCES = schema(

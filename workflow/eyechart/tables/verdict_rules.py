@@ -197,3 +197,34 @@ RULES = (
     ),
 )  # fmt: skip
 NO_RULE = Rule("none", UNDECIDED, ())
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why answers fail, the classes that it explains, and the causal facts that show it."""
+
+    name: str
+    classes: tuple[str, ...]
+    shown: tuple[str, ...]
+
+
+MOVES, STILL, UNSPECIFIC, NEVER = CAUSAL_FACTS = (
+    "image moves the answer",
+    "no answer changes",
+    "other images move it as often",
+    "right answer never comes back",
+)
+BRAIN = (LOST_IN_LM, NOT_RETRIEVED, NOT_VERBALISED, NOT_USED)
+UNMOVED = (PRIOR, NOT_ENCODED, LOST_IN_CONNECTOR, LOST_IN_LM, NOT_RETRIEVED, NOT_USED)
+CAUSES = (
+    Cause("inert", UNMOVED, (STILL,)),
+    Cause("unspecific", UNMOVED, (UNSPECIFIC,)),
+    Cause("said_otherwise", (NOT_VERBALISED,), (MOVES, NEVER)),
+    Cause("misread", BRAIN, (MOVES,)),
+)
+# What contradicts a class; a class that holds in part is not contradicted by what its answer uses
+CONTRADICTED = {
+    MOVES: (PRIOR, NOT_ENCODED, LOST_IN_CONNECTOR),
+    STILL: (USED, NOT_VERBALISED),
+    UNSPECIFIC: (USED, NOT_VERBALISED),
+}

@@ -13,6 +13,7 @@ from eyechart.statistics.best_address import cross_fitted
 from eyechart.tables.readouts import TASKS
 from eyechart.tables.verdict import PATTERN, POSITION, QUESTION, SIX, STAGES
 from eyechart.verdict.candidates import candidates
+from eyechart.verdict.causal import CausalEvidence
 from eyechart.verdict.evidence import Skill, StageEvidence
 from eyechart.verdict.representations import ProbeResults
 
@@ -27,7 +28,7 @@ class VerdictInputs:
 
     ``responses`` come from :func:`eyechart.verdict.responses.read_responses`, ``readouts`` from
     :func:`eyechart.verdict.representations.read_readouts` (or None), ``probes`` are by task,
-    and so are ``looks``, how many items are planned to be answered up to each look.
+    and so are ``looks``, how many items are planned to be answered up to each look, and ``causal``.
     """
 
     model: str
@@ -37,6 +38,7 @@ class VerdictInputs:
     readouts: pl.DataFrame | None
     probes: dict[str, ProbeResults]
     looks: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    causal: dict[str, CausalEvidence] = field(default_factory=dict)
 
     def tasks(self) -> list[str]:
         """Return the tasks with any evidence."""
@@ -142,8 +144,10 @@ def _skill(
     stages: dict[str, StageEvidence] = {}
     for stage in BEFORE:
         if stage in read:
-            right, address = _choose(_pick(shared, read[stage]), groups, rng)
-            stages[stage] = StageEvidence(right, address, "readout", chance)
+            columns = _pick(shared, read[stage])
+            right, address = _choose(columns, groups, rng)
+            each = np.stack(list(columns.values()))
+            stages[stage] = StageEvidence(right, address, "readout", chance, candidates=each)
     here = source.responses.join(shared, on="item_id", how="semi")
     responses = _pick(shared, here) if len(here) else {}
     for name in ("sighted", "blind"):
@@ -164,6 +168,7 @@ def _skill(
     return Skill(
         *(source.dataset, task, band, seen, groups, chance, ordered, changed, looks, answered),
         unknown=unknown,
+        causal=source.causal.get(task),
     )
 
 

@@ -118,7 +118,7 @@ def words_of(
     words = ["--model", model, "--kind", case.kind, "--contains", "", "--card", str(tables.card)]
     for flag in ("items", "answers", "readouts", "probes"):
         words += [f"--{flag}", *map(str, getattr(tables, flag))]
-    words += ["--encoder-items", "--encoder-answers"]
+    words += ["--encoder-items", "--encoder-answers", "--effects"]
     words += ["--settings", json.dumps(full), "--seed", str(seed)]
     for flag, path in zip(("output", "classes", "differences"), parts(output), strict=True):
         words += [f"--{flag}", str(path)]

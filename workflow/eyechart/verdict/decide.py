@@ -2,9 +2,9 @@
 
 Reads: items and responses of every dataset that the model answers, predictions of readouts
 (``<dataset>.predictions.parquet``) and tables of probes (with their predictions beside them); for a
-VLM that contains an encoder, also that encoder's responses about pairs of images; the model's card,
-which says what its connector reads. The paths name model and dataset, so they must be those of the
-workflow.
+VLM that contains an encoder, also that encoder's responses about pairs of images; the effects of
+interventions, with the erasers beside them; the model's card, which says what its connector reads.
+The paths name model and dataset, so they must be those of the workflow.
 Writes: the values of every stage of every skill (--output), the class of every skill (--classes)
 and the differences between stages (--differences).
 
@@ -17,6 +17,7 @@ and the differences between stages (--differences).
         --probes results/probing/tiny_llava/clevr/color.parquet \
         --encoder-items results/datasets/mmvp_vlm/items.parquet \
         --encoder-answers results/behavior/responses/tiny_clip/mmvp_vlm/sighted.parquet \
+        --effects results/interventions/tiny_llava/clevr/effects.parquet \
         --settings '{"alpha": 0.01, "margin": 0.1, "encoder": "vision.read", "blind": "blank",
                      "patterns": {"mmvp": "mmvp_vlm"}}' \
         --seed 7 --output results/verdict/tiny_llava.parquet \
@@ -41,6 +42,7 @@ from eyechart.tables.looks import read_planned
 from eyechart.tables.read_responses import read_items
 from eyechart.tables.verdict import write_verdict
 from eyechart.verdict.assemble import VerdictInputs, add_encoder, skills
+from eyechart.verdict.causal import read_causal
 from eyechart.verdict.evidence import Skill
 from eyechart.verdict.representations import ProbeResults, read_probes, read_readouts
 from eyechart.verdict.responses import read_responses
@@ -64,6 +66,7 @@ class Sources:
     probes: Paths
     encoder_items: Paths
     encoder_answers: Paths
+    effects: Paths
     settings: Json
 
 
@@ -88,6 +91,10 @@ def read_sources(args: Sources, encoder: Collection[str]) -> list[VerdictInputs]
         found = read_probes(path, args.model, dataset, encoder)
         if found:
             probes[dataset][found[0]] = found[1]
+    causal = {}
+    for path in args.effects:
+        dataset = _checked(path, paths.INTERVENTIONS, args.model, items)
+        causal[dataset] = read_causal(path, args.model, dataset)
     return [
         VerdictInputs(
             args.model,
@@ -97,6 +104,7 @@ def read_sources(args: Sources, encoder: Collection[str]) -> list[VerdictInputs]
             read.get(dataset),
             probes.get(dataset, {}),
             read_planned(answers[dataset][0]) if dataset in answers else {},
+            causal.get(dataset, {}),
         )
         for dataset, own in items.items()
     ]

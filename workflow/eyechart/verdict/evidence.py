@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eyechart.statistics.best_address import SPLITS
+from eyechart.core.randomness import generator
+from eyechart.statistics.best_address import SPLITS, cross_fitted_test
 from eyechart.statistics.intervals import paired_interval, share_interval, unpaired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.spending import spent_levels
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.verdict import COMPARISONS, POSITION
 from eyechart.tables.verdict_rules import Estimate, Test, VerdictThresholds
+from eyechart.verdict.causal import CausalEvidence
 
 RESPONSES = ("sighted", "blind")
 
@@ -35,6 +37,8 @@ class StageEvidence:
         Of items that cannot be paired with the skill's own; None: the same items.
     bound : bool
         Whether more training would find more, so that a low value shows nothing.
+    candidates : float, shape (a, n), or None
+        As ``right``, of each candidate that ``right`` is the cross-fitted best of; None: of one.
     """
 
     right: np.ndarray
@@ -43,6 +47,12 @@ class StageEvidence:
     floor: float
     groups: np.ndarray | None = None
     bound: bool = False
+    candidates: np.ndarray | None = None
+
+    @property
+    def each(self) -> np.ndarray:
+        """The results of every candidate, shape (a, n)."""
+        return self.right[None] if self.candidates is None else self.candidates
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,8 @@ class Skill:
         How many of these items were answered.
     unknown : str
         Why the stages before the answer position are unknown, or nothing.
+    causal : CausalEvidence, or None
+        What interventions show; None where none were made.
     """
 
     dataset: str
@@ -79,6 +91,7 @@ class Skill:
     looks: tuple[int, ...] = ()
     answered: int = 0
     unknown: str = ""
+    causal: CausalEvidence | None = None
 
     @property
     def look(self) -> int:
@@ -121,9 +134,12 @@ def estimate(
 
 
 def compare(
-    first: StageEvidence, second: StageEvidence, groups: np.ndarray, exact: bool = True
+    first: StageEvidence, second: StageEvidence, groups: np.ndarray, rng: np.random.Generator | None
 ) -> Test:
     """Test two stages: paired items by the sign-flip test by group, others as two samples.
+
+    Where one is the best of several candidates, the choice is made anew after every flip. Without
+    a generator, the normal distribution takes the place of the flips, and choices are as given.
 
     Returns
     -------
@@ -134,7 +150,12 @@ def compare(
     if first.groups is None and second.groups is None:
         low, high = paired_interval(first.right, second.right, groups)
         own = (first.right, second.right, groups)
-        p = sign_flip_exact(*own, SPLITS) if exact else sign_flip_normal(*own)
+        if rng is None:
+            p = sign_flip_normal(*own)
+        elif max(len(first.each), len(second.each)) > 1:
+            p = cross_fitted_test(first.each, second.each, groups, rng)
+        else:
+            p = sign_flip_exact(*own, SPLITS)
     else:
         ours, theirs = (groups if s.groups is None else s.groups for s in (first, second))
         low, high, p = unpaired_interval(first.right, ours, second.right, theirs)
@@ -157,11 +178,13 @@ def compare_all(skill: Skill, exact: bool = True) -> dict[str, Test]:
     """Return the tests of a skill, with q over them.
 
     So a verdict does not depend on which other skills were examined. ``exact`` says whether p comes
-    from the exact distribution or from the normal one.
+    from flips of signs or from the normal distribution.
     """
-    stages = skill.stages
+    stages, key = skill.stages, ("flips", skill.dataset, skill.name)
     tests = {
-        name: compare(stages[first], stages[second], skill.groups, exact)
+        name: compare(
+            *(stages[first], stages[second], skill.groups), generator(*key, name) if exact else None
+        )
         for name, (first, second) in COMPARISONS.items()
         if {first, second} <= set(stages) and comparable(stages, first, second)
     }

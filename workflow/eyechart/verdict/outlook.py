@@ -44,7 +44,7 @@ def repeated(skill: Skill, times: float, orders: dict[str, np.ndarray]) -> Skill
         own, at = rows, None
         if stage.groups is not None:
             own, at = _repeat(stage.groups, orders[name], times)
-        stages[name] = replace(stage, right=stage.right[own], groups=at)
+        stages[name] = replace(stage, right=stage.right[own], groups=at, candidates=None)
     changed = None if skill.changed is None else skill.changed[rows]
     return replace(skill, groups=groups, stages=stages, changed=changed, looks=())
 

@@ -7,7 +7,21 @@ exactly one class. docs/verdict.md describes the rules.
 
 from collections.abc import Callable
 
-from eyechart.tables.verdict_rules import LOSSES, NO_RULE, RULES, Rule, VerdictThresholds
+from eyechart.tables.verdict import OBSERVED, REFUTED, SHOWN, USED
+from eyechart.tables.verdict_rules import (
+    CAUSES,
+    CONTRADICTED,
+    LOSSES,
+    MOVES,
+    NEVER,
+    NO_RULE,
+    RULES,
+    STILL,
+    UNSPECIFIC,
+    Rule,
+    VerdictThresholds,
+)
+from eyechart.verdict.causal import CausalEvidence
 from eyechart.verdict.evidence import Findings
 from eyechart.verdict.losses import found_again, missing_from_the_start, most_lost, shown_losses
 
@@ -70,3 +84,32 @@ def decide(found: Findings, thresholds: VerdictThresholds) -> Rule:
         if all(shown[f] for f in rule.shown) and not any(shown[f] for f in rule.unless):
             return rule
     return NO_RULE
+
+
+def _comes_back(found: CausalEvidence, thresholds: VerdictThresholds) -> bool:
+    """Return whether it is possible that states of the item's own bring its right answer back."""
+    return any(one.test.high >= thresholds.margin for one in found.restored.values())
+
+
+# Whether interventions show each causal fact
+CAUSAL: dict[str, Callable[[CausalEvidence, VerdictThresholds], bool]] = {
+    MOVES: lambda f, thresholds: thresholds.above(f.entry.test if f.entry else None),
+    STILL: lambda f, thresholds: f.moved is not None and f.moved.most < thresholds.margin,
+    UNSPECIFIC: lambda f, thresholds: f.entry is not None and f.entry.test.high < thresholds.margin,
+    NEVER: lambda f, thresholds: bool(f.restored) and not _comes_back(f, thresholds),
+}
+
+
+def explain(
+    found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
+) -> tuple[str, str | None]:
+    """Return how interventions support the class of a skill, and the cause that they show."""
+    shown = {name for name, fact in CAUSAL.items() if found and fact(found, thresholds)}
+    cause = next(
+        (c.name for c in CAUSES if rule.verdict in c.classes and shown.issuperset(c.shown)), None
+    )
+    if not partly and any(rule.verdict in CONTRADICTED.get(name, ()) for name in shown):
+        return REFUTED, cause
+    if cause or (rule.verdict == USED and MOVES in shown):
+        return SHOWN, cause
+    return OBSERVED, cause

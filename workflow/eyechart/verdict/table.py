@@ -6,10 +6,12 @@ import numpy as np
 
 from eyechart.statistics.pooling import pool_shares
 from eyechart.tables.verdict import BANDS, COMPARISONS, PATTERN, STAGES, Row
+from eyechart.verdict.causal import CausalEvidence
+from eyechart.verdict.causal_sentences import causal_text
 from eyechart.verdict.evidence import Findings, Skill, compare_all, measure, thresholds_of
 from eyechart.verdict.losses import largest_drop, loss_of
 from eyechart.verdict.outlook import items_needed
-from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide
+from eyechart.verdict.rules import NO_RULE, Rule, VerdictThresholds, decide, explain
 from eyechart.verdict.sentences import TITLES, why
 
 FEW = 60  # items of a pattern, below which its accuracy is pooled as well
@@ -77,15 +79,36 @@ def _verdict(skill: Skill, found: Findings, rule: Rule, thresholds: VerdictThres
     if rule.verdict in TITLES:
         first, second = COMPARISONS[loss_of(found, rule, own).test]
         loss = found.estimates[first].value - found.estimates[second].value
+    partly = rule.verdict in TITLES and own.above(found.tests.get("sighted_blind"))
     return {
         "verdict": rule.verdict,
         "rule": rule.name,
-        "partly": rule.verdict in TITLES and own.above(found.tests.get("sighted_blind")),
+        "partly": partly,
         "loss_first": first,
         "loss_second": second,
         "loss": loss,
         "needed": needed,
         "why": why(skill, found, rule, own, needed),
+        **_causal(skill.causal, rule, partly, thresholds),
+    }
+
+
+def _causal(
+    found: CausalEvidence | None, rule: Rule, partly: bool, thresholds: VerdictThresholds
+) -> Row:
+    """Return the columns of what interventions show; without any, that there are none."""
+    evidence, cause = explain(found, rule, partly, thresholds)
+    if found is None:
+        return {"evidence": evidence}
+    horizon = found.horizon(thresholds)
+    return {
+        "evidence": evidence,
+        "cause": cause,
+        "horizon": horizon,
+        "horizon_sure": None if horizon is None else all(e.equal for e in found.behind(horizon)),
+        "used_at": ", ".join(found.used(thresholds)),
+        "unused_at": ", ".join(found.unused(thresholds)),
+        "causal": causal_text(found, cause, evidence, thresholds),
     }
 
 

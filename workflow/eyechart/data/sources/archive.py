@@ -24,7 +24,7 @@ from typing import IO, Any, NamedTuple
 from tqdm import tqdm
 
 from eyechart.core.errors import UserError, shown
-from eyechart.core.files import atomic, write_bytes
+from eyechart.core.files import atomic, remove_partials, write_bytes
 from eyechart.data.sources.tar_stream import check_end, opened_tar
 
 # PNGs hardly compress and JSON about tenfold; deflate's own limit is about 1000
@@ -142,7 +142,7 @@ def _plan(archive: Path, members: Iterable[_Member], choose: Choose, kind: str) 
     return chosen
 
 
-def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> None:
+def _make_room(archive: Path, root: Path, needed: int) -> None:
     """Check the disk's space, and remove the temporary files that a killed run leaves behind."""
     root.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root).free
@@ -152,9 +152,7 @@ def _make_room(archive: Path, root: Path, needed: int, names: Iterable[str]) -> 
             f"{archive}: needs {size} to unpack, but {root} has {available} free; free some and "
             "run again"
         )
-    for folder in {(root / name).parent for name in names}:
-        for path in folder.glob(".*.partial-*"):
-            path.unlink()
+    remove_partials(root)
 
 
 @contextmanager
@@ -170,7 +168,7 @@ def _unpack_zip(archive: Path, root: Path, choose: Choose) -> None:
         _check_index(opened)
         _refuse(archive, sum(info.file_size for info in chosen.values()))
         missing = {k: info for k, info in chosen.items() if not _is_whole(root / k, info)}
-        _make_room(archive, root, sum(info.file_size for info in missing.values()), chosen)
+        _make_room(archive, root, sum(info.file_size for info in missing.values()))
         with _writers(len(missing)) as (pool, progress):
             for _ in pool.map(lambda k: _extract(opened, missing[k], root / k), missing):
                 progress.update()
@@ -223,7 +221,7 @@ def _unpack_tar(archive: Path, root: Path, choose: Choose) -> None:
     with opened_tar(archive, partial(_refuse, archive)) as (opened, stream):
         sizes = _plan(archive, map(_tar_member, opened), choose, "tar")
         check_end(stream)
-    _make_room(archive, root, sum(sizes.values()), sizes)
+    _make_room(archive, root, sum(sizes.values()))
     with (
         opened_tar(archive, partial(_refuse, archive)) as (opened, _),
         _writers(len(sizes)) as (pool, progress),

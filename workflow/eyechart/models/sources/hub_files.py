@@ -21,6 +21,7 @@ _INDEX = re.compile(r".+\.index\.json")
 _WEIGHTS = {
     "safetensors": (r"model\.safetensors", r"model-\d+-of-\d+\.safetensors"),
     "bin": (r"pytorch_model\.bin", r"pytorch_model-\d+-of-\d+\.bin"),
+    "pt": (r"checkpoints/latest-checkpoint\.pt",),
 }
 # Mistral's own layout, used where there is no other
 _OWN_CONFIG = "params.json"
@@ -36,7 +37,7 @@ def choose(where: str, paths: Iterable[str], weights: str, code: bool) -> list[s
     ----------
     where : the repository or folder, for the error
     paths : all its files, relative to its root, with ``/``
-    weights : ``safetensors``, or ``bin`` for pickled weights
+    weights : ``safetensors``; or ``bin`` or ``pt`` for pickled weights
     code : whether to include Python files
     """
     there = set(paths)
@@ -97,7 +98,7 @@ def _instead(there: set[str], weights: str) -> str:
     if not _weights(there, other)[0]:
         return f"has no weights (found: {', '.join(sorted(there)[:8]) or 'no files'})"
     if other == "safetensors":
-        return "has safetensors, so the spec need not say weights: bin; correct it there"
+        return "has safetensors, so the spec need not name another format under weights; correct it"
     return (
         "has pickled weights only, and to read a pickle can run code; convert them to safetensors, "
         "or if you trust them write weights: bin in the model's spec"

@@ -58,8 +58,14 @@ def look_up(hub: Hub, spec: Spec, revision: str, code: bool, lock: Path) -> Pull
     A companion has no revision in the spec: its commit is locked when it is first pulled.
     """
     snapshot = hub.snapshot(spec.checkpoint, revision)
-    named = {file.path: file for file in snapshot.files if file.path != NAME}
-    chosen = choose(f"{spec.checkpoint} at {revision}", named, spec.weights, code)
+    inside = f"{spec.folder}/" if spec.folder else ""
+    named = {
+        file.path.removeprefix(inside): file
+        for file in snapshot.files
+        if file.path.startswith(inside) and file.path != NAME
+    }
+    where = f"{spec.checkpoint} at {revision}" + (f", {spec.folder}" if spec.folder else "")
+    chosen = choose(where, named, spec.weights, code)
     wanted = {path: named[path] for path in chosen}
     snapshots = [snapshot]
     for repository, what in spec.companions.items():

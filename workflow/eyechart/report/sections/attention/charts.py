@@ -10,6 +10,7 @@ from eyechart.core.address import sort_key
 from eyechart.report import chart_style as style
 from eyechart.report.files import Inputs
 from eyechart.report.labels import task_name
+from eyechart.report.overlays import in_turn
 from eyechart.report.sections.attention import load
 from eyechart.report.sections.attention.overlays import sheet
 
@@ -39,7 +40,7 @@ Panel = Callable[[style.Rows, str, int], alt.LayerChart]
 def figures(inputs: Inputs, settings: dict[str, Any]) -> dict[str, style.Spec | Image.Image]:
     """Return the charts of one model on one dataset, and some items with their attention."""
     (traced,) = load.read_traced(inputs.paths("attention"))
-    examples = load.in_turn(load.read_examples(inputs, traced), settings["maps"])
+    examples = in_turn(load.read_examples(inputs, traced), settings["maps"])
     sheets = [sheet(one, settings["map_layers"], settings["gallery_px"]) for one in examples]
     return {
         "ratios": ratios(traced),

@@ -15,11 +15,12 @@ from eyechart.core.errors import UserError
 from eyechart.report.files import Inputs, identify
 from eyechart.report.format import share
 from eyechart.report.labels import natural
+from eyechart.report.overlays import Picture
 from eyechart.report.sections.attention.check import check_summary
 from eyechart.tables.attention import ANSWER, LENS, MAPS, SUMMARY, WORDS
 from eyechart.tables.notes import read_noted
 from eyechart.tables.parquet import read_table
-from eyechart.tables.regions import CANVAS, Region, read_regions, roles_of
+from eyechart.tables.regions import CANVAS, read_regions, roles_of
 from eyechart.tables.scores import ALL
 from eyechart.tables.token_boxes import coverage
 
@@ -61,17 +62,12 @@ class Traced:
 
 
 @dataclass(frozen=True)
-class TracedImage:
+class TracedImage(Picture):
     """One image of an item, with its attention."""
 
-    item: dict[str, Any]  # its row of items.parquet
-    number: int  # of the image among the item's, from 0
-    image: Path  # path of the image
     # by address, float32, shape (t,); attention on each token of that image, mean over heads
     maps: dict[str, np.ndarray]
     places: np.ndarray  # float32, shape (t, 7)
-    regions: list[Region]  # of that image
-    roles: dict[str, str]  # by name of a region
     words: list[dict[str, Any]]  # per address the logit lens; see :func:`words_of`
 
 
@@ -135,16 +131,6 @@ def read_examples(inputs: Inputs, traced: Traced) -> list[TracedImage]:
         before[name] += len(places)
         found.append(example)
     return sorted(found, key=lambda e: (e.item["task"], e.item["item_id"], e.number))
-
-
-def in_turn(examples: Sequence[TracedImage], most: int) -> list[TracedImage]:
-    """Return some examples, of each task the first before the second of any."""
-    seen: Counter[str] = Counter()
-    ranked = []
-    for position, one in enumerate(examples):
-        ranked.append((seen[one.item["task"]], position, one))
-        seen[one.item["task"]] += 1
-    return [one for _, _, one in sorted(ranked, key=lambda r: r[:2])[:most]]
 
 
 def words_of(

@@ -2,23 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from eyechart.core.address import sort_key
-from eyechart.data.open_image import open_image
+from eyechart.report.overlays import SMALLEST, over_image
 from eyechart.report.sections.attention.load import TracedImage
-from eyechart.tables.regions import POINT, Region
-
-# viridis (Smith and van der Walt 2015): even steps of lightness, whatever one's colour vision
-VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e",
-           "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"]  # fmt: skip
-REACH = 3  # the colours end at 2 ** -REACH and 2 ** REACH times uniform attention
-SHOWS = 0.35  # of the image, through the map
-GREY_SHARE = 0.6  # how far the image beneath a map is turned grey, so that hues are the map's
-GAP, HEAD, BAR, NOTE = 10, 22, 12, 18  # px: between panels, titles, colour bar, its numbers
-SMALLEST = 260  # px of a panel's width
-INK, PAPER = (27, 31, 36), (255, 255, 255)
 
 
 def sheet(example: TracedImage, layers: int, width: int = SMALLEST) -> Image.Image:
@@ -29,18 +17,9 @@ def sheet(example: TracedImage, layers: int, width: int = SMALLEST) -> Image.Ima
     layers : how many blocks, spread evenly from the first to the last
     width : of each panel, in pixels; an image that is wider is shrunk
     """
-    image = open_image(example.image)
-    scale = width / image.width
-    size = (width, max(1, round(image.height * scale)))
-    plain = image.resize(size, Image.Resampling.LANCZOS)
-    several = f", image {example.number + 1}" if len(example.item["images"]) > 1 else ""
-    panels = [(f"{example.item['item_id']}{several}", plain)]
-    for address in spread(list(example.maps), layers):
-        times = relative(example.maps[address], example.places, image.size, size)
-        panels.append((f"{address}, mean over heads", laid_over(plain, times)))
-    for _, panel in panels:
-        mark(panel, example.regions, example.roles, scale)
-    return joined(panels, size)
+    chosen = spread(list(example.maps), layers)
+    panels = [(f"{a}, mean over heads", example.maps[a], example.places) for a in chosen]
+    return over_image(example, panels, width)
 
 
 def spread(addresses: Sequence[str], most: int) -> list[str]:
@@ -55,126 +34,3 @@ def spread(addresses: Sequence[str], most: int) -> list[str]:
     if most == 1:
         return ordered[-1:]
     return [ordered[round(n * (len(ordered) - 1) / (most - 1))] for n in range(most)]
-
-
-def relative(
-    attention: np.ndarray, places: np.ndarray, of: tuple[int, int], size: tuple[int, int]
-) -> np.ndarray:
-    """Return how many times more attention each pixel gets than with uniform attention.
-
-    Of several tokens over one pixel (tiles, and the whole image beside them) all count, each spread
-    over its own area. Result: float64, shape (height, width); NaN where no token lies.
-
-    Parameters
-    ----------
-    attention : ndarray, shape (t,)
-    places : ndarray, float32, shape (t, 7)
-    of : (width, height) of the image that places are measured in
-    size : (width, height) of what is drawn
-    """
-    found, uniform = np.zeros(size[::-1]), np.zeros(size[::-1])
-    mean = float(np.mean(attention))
-    zoom = np.array([size[0] / of[0], size[1] / of[1]] * 2)
-    for value, place in zip(attention, places, strict=True):
-        if np.isnan(place[3]):
-            continue
-        left, top, right, bottom = np.round(place[3:7] * zoom).astype(int)
-        here = slice(max(top, 0), max(bottom, 0)), slice(max(left, 0), max(right, 0))
-        area = max(1, (right - left) * (bottom - top))
-        found[here] += value / area
-        uniform[here] += mean / area
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(uniform > 0, found / uniform, np.nan)
-
-
-def laid_over(image: Image.Image, times: np.ndarray) -> Image.Image:
-    """Lay a map over an image; what no token covers stays as it is, under white."""
-    pixels = np.asarray(image, dtype=np.float64)
-    light = pixels @ np.array([0.299, 0.587, 0.114])
-    dull = (1 - GREY_SHARE) * pixels + GREY_SHARE * light[:, :, None]
-    seen = np.isfinite(times)
-    over = np.where(seen[:, :, None], colors(np.where(seen, times, 1)), 255.0)
-    mixed = SHOWS * dull + (1 - SHOWS) * over
-    return Image.fromarray(np.clip(np.round(mixed), 0, 255).astype(np.uint8))
-
-
-def colors(times: np.ndarray) -> np.ndarray:
-    """Return the colour of each ratio, (..., 3) from 0 to 255, by its logarithm."""
-    with np.errstate(divide="ignore"):
-        place = (np.clip(np.log2(times), -REACH, REACH) + REACH) / (2 * REACH)
-    table = np.array([[int(c[n : n + 2], 16) for n in (1, 3, 5)] for c in VIRIDIS], dtype=float)
-    at = np.linspace(0, 1, len(table))
-    return np.stack([np.interp(place, at, table[:, k]) for k in range(3)], axis=-1)
-
-
-def mark(
-    image: Image.Image, regions: Sequence[Region], roles: dict[str, str], scale: float
-) -> None:
-    """Outline regions in white within black; the right choice's line is thick."""
-    draw = ImageDraw.Draw(image)
-    for region in regions:
-        right = roles.get(region.name) == "right"
-        wide = 3 if right else 1
-        corners = [scale * v for v in region[2:]]
-        if region.shape == POINT:
-            reach = 8 if right else 6
-            corners = [
-                corners[0] - reach,
-                corners[1] - reach,
-                corners[0] + reach,
-                corners[1] + reach,
-            ]
-        outline = draw.ellipse if region.shape == POINT else draw.rectangle
-        halo = [corners[0] - 1, corners[1] - 1, corners[2] + 1, corners[3] + 1]
-        outline(halo, outline=INK, width=wide + 2)
-        outline(corners, outline=PAPER, width=wide)
-        text = f"{region.name} (right)" if right else region.name
-        place = _label_place(draw, text, corners, image.size)
-        draw.text(place, text, fill=PAPER, stroke_fill=INK, stroke_width=2, font=_font(13))
-
-
-def joined(panels: Sequence[tuple[str, Image.Image]], size: tuple[int, int]) -> Image.Image:
-    """Put titled panels side by side, over a bar of the colours."""
-    width = len(panels) * (size[0] + GAP) - GAP
-    height = HEAD + size[1] + GAP + BAR + NOTE
-    whole = Image.new("RGB", (width, height), PAPER)
-    draw = ImageDraw.Draw(whole)
-    for n, (title, panel) in enumerate(panels):
-        x = n * (size[0] + GAP)
-        draw.text((x, 2), _fit(draw, title, size[0]), fill=INK, font=_font(13))
-        whole.paste(panel, (x, HEAD))
-    if len(panels) > 1:
-        _bar(whole, size[0] + GAP, HEAD + size[1] + GAP, min(300, width - size[0] - GAP))
-    return whole
-
-
-def _bar(whole: Image.Image, x: int, y: int, width: int) -> None:
-    ends = np.linspace(-REACH, REACH, width)
-    row = np.round(SHOWS * 200 + (1 - SHOWS) * colors(2.0**ends)).astype(np.uint8)
-    whole.paste(Image.fromarray(np.repeat(row[None], BAR, axis=0)), (x, y))
-    draw = ImageDraw.Draw(whole)
-    low, high = f"1/{2**REACH} or less", f"{2**REACH} times uniform or more"
-    font = _font(11)
-    draw.text((x, y + BAR + 2), low, fill=INK, font=font)
-    draw.text((x + width / 2, y + BAR + 2), "1", fill=INK, font=font, anchor="ma")
-    draw.text((x + width, y + BAR + 2), high, fill=INK, font=font, anchor="ra")
-
-
-def _label_place(
-    draw: ImageDraw.ImageDraw, text: str, corners: Sequence[float], size: tuple[int, int]
-) -> tuple[float, float]:
-    """Return where a region's name stands: above it, or below where there is no space."""
-    wide = draw.textlength(text, font=_font(13)) + 4
-    x = min(max(2, corners[0]), max(2, size[0] - wide))
-    above = corners[1] - 18
-    return x, above if above >= 0 else min(corners[3] + 3, size[1] - 17)
-
-
-def _fit(draw: ImageDraw.ImageDraw, text: str, width: int) -> str:
-    while len(text) > 1 and draw.textlength(text, font=_font(13)) > width:
-        text = text[:-2] + "…"
-    return text
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)

@@ -9,6 +9,7 @@ from eyechart.report.files import Inputs
 from eyechart.report.format import p_value, share
 from eyechart.report.images import png_address
 from eyechart.report.labels import task_name
+from eyechart.report.overlays import in_turn
 from eyechart.report.sections.attention import load
 from eyechart.report.sections.attention.charts import NAMES, heads, lens, masses, ratios
 from eyechart.report.sections.attention.overlays import sheet
@@ -28,7 +29,7 @@ def context(inputs: Inputs, settings: dict[str, Any]) -> dict[str, Any] | None:
     """
     blocks = []
     for traced in load.read_traced(inputs.paths("attention")):
-        examples = load.in_turn(load.read_examples(inputs, traced), settings["maps"])
+        examples = in_turn(load.read_examples(inputs, traced), settings["maps"])
         blocks.append(block(traced, examples, settings))
     return {"blocks": blocks} if blocks else None
 

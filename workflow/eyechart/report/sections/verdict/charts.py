@@ -34,7 +34,7 @@ PATHS = {  # Vega has no ring and no dash; the other shapes have its own names
 LANE = 11  # px
 CELL = (245, 24)  # px
 CLASS = "class"
-LOSS = ("partly", "loss_first", "loss_second", "loss")
+LOSS = ("partly", "loss_first", "loss_second", "loss", "evidence", "cause", "horizon")
 APART = {"color": "independent", "shape": "independent", "yOffset": "independent"}
 
 

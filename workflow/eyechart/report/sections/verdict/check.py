@@ -7,16 +7,21 @@ import polars as pl
 
 from eyechart.core.errors import UserError, nearest
 from eyechart.report.checking import TOLERANCE
+from eyechart.tables import verdict_rules
 from eyechart.tables.verdict import (
     BANDS,
     CLASSES,
     COMPARISONS,
+    OBSERVED,
     SKILL,
     STAGES,
+    SUPPORT,
     UNDECIDED,
     Verdict,
     parts,
 )
+
+CAUSES = {cause.name for cause in verdict_rules.CAUSES}
 
 
 def check_verdicts(path: Path, verdict: Verdict) -> None:
@@ -47,8 +52,12 @@ def _check_skills(path: Path, rows: pl.DataFrame) -> None:
         raise UserError(f"{path}: rows of {len(rows['model'].unique())} models, expected one")
     _known(path, rows, "verdict", CLASSES)
     _known(path, rows, "band", BANDS)
+    _known(path, rows, "evidence", SUPPORT)
+    _known(path, rows.filter(pl.col("cause").is_not_null()), "cause", CAUSES)
+    lone = (pl.col("evidence") != OBSERVED) & pl.col("causal").is_null()
+    _refuse(path, rows, lone, "has causal evidence without its numbers")
     _refuse(path, rows, pl.struct(SKILL).is_duplicated(), "is there twice")
-    for name in ("n", "groups", "chance", "why", "rule"):
+    for name in ("n", "groups", "chance", "why", "rule", "evidence"):
         _refuse(path, rows, pl.col(name).is_null(), f"has no {name!r}")
     decided = pl.col("verdict") != UNDECIDED
     _refuse(path, rows, decided & (pl.col("rule") == "none"), "has a class without a rule")

@@ -59,6 +59,11 @@ LANES = {
     "blind": "blind answer",
 }
 TESTED = {name: f"{LANES[a]} − {LANES[b]}" for name, (a, b) in COMPARISONS.items()}
+EVIDENCE_WORDS = {
+    "shown_causally": "shown causally",
+    "contradicted": "contradicted by interventions",
+    "observed_only": "observed only",
+}
 BAND_NAMES = {
     QUESTION: "Questions about an image",
     SIX: "Comparisons of points and images",

@@ -12,6 +12,7 @@ from eyechart.report.labels import WITHOUT_IMAGE
 from eyechart.report.sections.verdict.check import check_verdicts
 from eyechart.report.sections.verdict.classes import (
     BAND_NAMES,
+    EVIDENCE_WORDS,
     KEPT,
     LANES,
     LOOKS,
@@ -149,7 +150,7 @@ def cell(row: Row) -> Row:
     head = next(stages[stage] for stage in (*wanted, *HEADLINE) if stage in stages)
     return {"row": row, "name": skill_name(row["skill"]), "look": LOOKS[row["verdict"]],
             "lanes": lanes, "tests": tests, "head": head, "strip": strip(row),
-            "remark": _remark(row)}  # fmt: skip
+            "remark": _remark(row), "causal": _causal(row)}  # fmt: skip
 
 
 def strip(row: Row) -> list[Row]:
@@ -197,6 +198,14 @@ def _remark(row: Row) -> str:
     if row["verdict"] in KEPT or not _lost(row):
         return ""
     return f"loses {100 * row['loss']:.0f} points {between(*_lost(row))}"
+
+
+def _causal(row: Row) -> str:
+    """Return what interventions show of a VLM's skill, or that none were made."""
+    if row["kind"] != "vlm":
+        return ""
+    text = row["causal"] or "No interventions were made on its items."
+    return f"{EVIDENCE_WORDS[row['evidence']].capitalize()}. {text}"
 
 
 def _named(cells: Sequence[Row | None]) -> list[Row]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from eyechart.core.errors import UserError
 from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.hooks import attached
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
+from eyechart.models.spec import Spec
 
 SUM = 0.05  # tolerance of the sum over all keys, in half precision
 
@@ -55,20 +61,26 @@ def collect_attention(
 
 
 def last_row(output: Any, keys: int) -> Tensor | None:
-    """Return the attention weights of the last token from a module's output, if there are any.
+    """Return the attention weights of the last token of one prompt, (heads, keys), if any."""
+    found = weights_in(output, keys)
+    return found[0, :, -1].float().cpu() if found is not None and len(found) == 1 else None
 
-    They are a tensor (1, heads, queries, keys) whose rows sum to 1, unlike those of an attention
-    bias of the same shape.
+
+def weights_in(output: Any, keys: int) -> Tensor | None:
+    """Return the attention weights in a module's output, if there are any.
+
+    They are a tensor (b, heads, queries, keys) whose last rows sum to 1, unlike those of an
+    attention bias of the same shape.
     """
     for part in output if isinstance(output, tuple) else ():
         if not isinstance(part, torch.Tensor) or part.ndim != 4:
             continue
-        if part.shape[0] != 1 or part.shape[-1] != keys or not part.is_floating_point():
+        if part.shape[-1] != keys or not part.is_floating_point():
             continue
-        row = part[0, :, -1].float().cpu()  # (heads, keys)
-        sums = row.sum(dim=1)
+        row = part[:, :, -1].detach().float()  # (b, heads, keys)
+        sums = row.sum(dim=-1)
         if bool((row >= 0).all()) and bool((torch.abs(sums - 1) < SUM).all()):
-            return row
+            return part
     return None
 
 
@@ -81,3 +93,23 @@ def ask_for_weights(adapter: LanguageAdapter) -> None:
                 config.output_attentions = True
             except ValueError:  # this implementation never holds weights
                 continue
+
+
+def load_eager(spec: Spec, checkpoint: Path, loading: LoadOptions) -> tuple[LanguageAdapter, str]:
+    """Load a model with eager attention; if refused, without it, and return the reason.
+
+    Raise a UserError if it cannot be loaded either way, or has no language model.
+    """
+    refused = ""
+    try:
+        adapter = load(spec, checkpoint, replace(loading, attention="eager"))
+    except (UserError, ValueError, ImportError, TypeError) as error:
+        adapter = load(spec, checkpoint, loading)  # an error of both attempts is raised here
+        refused = f"family {spec.family} refuses eager attention ({' '.join(str(error).split())})"
+    if not isinstance(adapter, LanguageAdapter):
+        raise UserError(
+            f"{spec.checkpoint}: family {spec.family} has no language model, expected a VLM"
+        )
+    if spec.trust_remote_code and not refused:
+        ask_for_weights(adapter)
+    return adapter, refused

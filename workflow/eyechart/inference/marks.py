@@ -6,7 +6,7 @@ get regardless of the question.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,3 +96,24 @@ def of_image(number: int, counts: Sequence[int], shares: np.ndarray) -> np.ndarr
     start = sum(counts[:number])
     found[start : start + counts[number]] = shares
     return found
+
+
+def marks_by_item(
+    items: Sequence[Item], regions: Path | None, sizes_of: Mapping[str, tuple[int, int]], seed: int
+) -> dict[str, list[Mark]]:
+    """Return each item's marks, and those of another item of its task moved onto its images.
+
+    Raise a UserError if a region extends beyond its image.
+    """
+    own = marks_of(regions, items)
+    marked = [item for item in items if own[item["item_id"]]]
+    sizes = {i["item_id"]: [sizes_of[p] for p in i["images"]] for i in marked}
+    found = {item["item_id"]: [m for _, m in own[item["item_id"]]] for item in items}
+    for name, marks in found.items():
+        for mark in marks:
+            check_inside(mark, sizes[name], name)
+    controls = {
+        name: [moved(m, sizes[other], sizes[name]) for _, m in own[other]]
+        for name, other in partners(marked, seed).items()
+    }
+    return {name: [*marks, *controls.get(name, [])] for name, marks in found.items()}

@@ -1,0 +1,206 @@
+"""The ledger: bytes, time of change and SHA-256 of every file between stages, as it was written.
+
+It holds the outputs of rules, and the files that an output *owns*: those that a receipt, a shard or
+a manifest of figures lists, and the images that were prepared beside ``images.parquet``. One of
+these is made again by running the rule of its owner. Files that are new enter at the start and at
+the end of a run. A file is hashed where its size or its time of change differs from the ledger's
+(the time of change, unlike that of modification, cannot be set back), or always with ``full``.
+"""
+
+import json
+import os
+import stat
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from eyechart.core.files import sha256, write_text
+from eyechart.plan import paths
+
+LEDGER = Path(".snakemake/eyechart-ledger.json")
+THREADS = 8  # hashing releases the interpreter lock
+# Outputs that list files, with the folder that these paths are relative to: 0 is the output's own,
+# 1 its parent. A shard goes before the receipt that lists the same images.
+LISTING = {
+    paths.SHARD: 1,
+    paths.RECEIPT: 0,
+    paths.READY: 0,
+    paths.TRAINED: 0,
+    paths.PACKED: 0,
+    paths.FIGURES: 0,
+    paths.WHOLE_FIGURES: 0,
+    paths.MANIFEST: 0,  # its files are outputs of their own
+}
+KEPT = [*LISTING, *(p for p in paths.PATTERNS.values() if p.text.startswith(paths.ROOT))]
+
+Stamp = tuple[int, int]
+
+
+class Entry(NamedTuple):
+    """What is known of a file; ``owner`` is the output whose rule makes it."""
+
+    bytes: int
+    changed: int  # in nanoseconds; not above 0 if its bytes have to be looked at
+    sha256: str  # empty for an output that cannot be right
+    owner: str
+
+
+class Fault(NamedTuple):
+    """A file that is not as it was written, the output to make again, and a sentence for both."""
+
+    path: str
+    owner: str
+    sentence: str
+
+
+class Ledger:
+    """The ledger of a working folder, of which the files of one folder of results are checked."""
+
+    def __init__(self, results: str = paths.RESULTS) -> None:
+        self.results = results
+        self.roots = (f"{results}/", f"{paths.raw_of(results)}/", "data/models/")
+        try:
+            known = json.loads(LEDGER.read_text(encoding="utf-8"))
+            self.entries = {path: Entry(*entry) for path, entry in known.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self.entries = {}  # what is there is taken as it is
+        self._before = dict(self.entries)
+
+    def save(self) -> None:
+        """Write the ledger if it changed."""
+        if self.entries != self._before:
+            write_text(LEDGER, json.dumps(self.entries, separators=(",", ":")) + "\n")
+
+    def adopt(self) -> None:
+        """Enter the outputs that are new, with the files that they own."""
+        for pattern in KEPT:
+            for path in map(str, Path().glob(pattern.glob(self.results))):
+                if path not in self.entries:
+                    stamp = _stamp(path)
+                    self._enter(path, stamp or (0, 0), _digest(path) if stamp else "")
+
+    def _enter(self, path: str, stamp: Stamp, digest: str) -> None:
+        """Enter an output and what it owns; an output whose list is invalid is entered as wrong."""
+        try:
+            owned = dict(_owned(path, self.results))
+        except (OSError, ValueError, KeyError, TypeError):
+            owned, stamp, digest = {}, (stamp[0], 0), ""
+        self.entries[path] = Entry(*stamp, digest, path)
+        for name, entry in owned.items():
+            self.entries.setdefault(name, entry)
+
+    def _renew(self, path: str, stamp: Stamp, digest: str) -> None:
+        """Enter an output that a job, or the user, has written anew, with what it owns now."""
+        kept = {p: e for p, e in self.entries.items() if e.owner != path}
+        if len(kept) < len(self.entries) - 1:
+            self.entries = kept
+        self._enter(path, stamp, digest)
+
+    def check(self, full: bool = False) -> list[Fault]:
+        """Return the files that are missing or differ, and enter what has been written anew."""
+        faults, suspects = [], {}
+        for path, entry in self.entries.items():
+            if path.startswith(self.roots):
+                stamp = _stamp(path)
+                if stamp is None:
+                    faults.append(_fault(path, "is missing", entry.owner))
+                elif full or stamp != entry[:2]:
+                    suspects[path] = stamp
+        owners_first = sorted(suspects, key=lambda path: path != self.entries[path].owner)
+        with ThreadPoolExecutor(THREADS) as pool:
+            digests = list(pool.map(_digest, owners_first))
+        for path, digest in zip(owners_first, digests, strict=True):
+            if not self._accepts(path, suspects[path], digest):
+                self.entries[path] = self._suspected(path)
+                faults.append(_fault(path, "was damaged", self.entries[path].owner))
+        return [fault for fault in faults if fault.path in self.entries]
+
+    def _suspected(self, path: str) -> Entry:
+        entry = self.entries[path]
+        return entry._replace(changed=-abs(entry.changed))
+
+    def _accepts(self, path: str, stamp: Stamp, digest: str) -> bool:
+        """Return whether a file may have these bytes, and enter them if so."""
+        entry = self.entries.get(path)
+        if entry is None:
+            return True  # its owner was written anew, without it
+        if digest and digest == entry.sha256:
+            self.entries[path] = Entry(*stamp, digest, entry.owner)
+        elif path == entry.owner and (
+            _is_just_made(path, abs(entry.changed)) or paths.LABELS.match(path)
+        ):
+            self._renew(path, stamp, digest)
+        else:  # Snakemake makes the incomplete output of a killed job again by itself
+            return path == entry.owner and _record("incomplete", path).exists()
+        return True
+
+
+def _owned(path: str, results: str) -> Iterator[tuple[str, Entry]]:
+    """Yield the files that an output owns.
+
+    A listed file of the right size that is not newer than its list is not hashed.
+    """
+    found = paths.find(path, results)
+    pattern = found[0] if found else None
+    if pattern == paths.IMAGES:
+        for image in map(str, Path(path).parent.glob("images/**/*")):
+            if stamp := _stamp(image):
+                yield image, Entry(*stamp, _digest(image), path)
+    elif pattern in LISTING:
+        listed = json.loads(Path(path).read_text(encoding="utf-8"))
+        folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
+        is_manifest = pattern == paths.MANIFEST
+        for one in listed["parts" if is_manifest else "files"]:
+            name, size = f"{folder}/{one['path']}", one["bytes"]
+            stamp = _stamp(name, not_after=written)
+            changed = stamp[1] if stamp and stamp[0] == size else 0
+            yield (name, Entry(size, changed, one["sha256"], name if is_manifest else path))
+
+
+def _stamp(path: str, not_after: int | None = None) -> Stamp | None:
+    """Return bytes and time of change of a file; None if there is none that can be opened.
+
+    The time is 0 for a file that was modified later than ``not_after``.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116  (a Path for each image is slow)
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    late = not_after is not None and found.st_mtime_ns > not_after
+    return found.st_size, 0 if late else found.st_ctime_ns
+
+
+def _digest(path: str) -> str:
+    """Return the SHA-256 of a file, or nothing if it cannot be read."""
+    try:
+        return sha256(Path(path))
+    except OSError:
+        return ""
+
+
+def _fault(path: str, what: str, owner: str) -> Fault:
+    made = "it is made again" if path == owner else f"what {owner} lists is made again"
+    return Fault(path, owner, f"{path} {what}; {made}")
+
+
+def _is_just_made(path: str, after: int) -> bool:
+    """Return whether a finished job wrote an output after a time, as Snakemake's record of it says.
+
+    Snakemake records when each output was modified. A damaged file may still have that time.
+    """
+    try:
+        record, found = json.loads(_record("metadata", path).read_text()), Path(path).stat()
+        return bool(record["endtime"] == found.st_mtime) and found.st_mtime_ns > after
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _record(kind: str, output: str) -> Path:
+    """Return the path of Snakemake's record of an output, named as in its file persistence."""
+    key = urlsafe_b64encode(output.encode()).decode()
+    *folders, name = [key[i : i + 254] for i in range(0, len(key), 254)]
+    return Path(".snakemake", kind, *(f"@{folder}" for folder in folders), name)

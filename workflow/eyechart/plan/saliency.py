@@ -1,0 +1,106 @@
+"""The saliency stage: which models' answers to which items are attributed to image tokens."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.models.spec import Spec
+from eyechart.plan import paths
+from eyechart.plan.attention import AttentionPlan
+from eyechart.plan.behavior import BehaviorPlan, check_asked, questions
+from eyechart.plan.configuration import Config, canonical
+from eyechart.plan.interventions import InterventionsPlan
+from eyechart.plan.registry import layout_of
+
+OF_SUMMARY = ("datasets", "bootstrap")  # keys that no map depends on
+
+
+@dataclass(frozen=True)
+class SaliencyPlan:
+    """The section ``saliency`` of a checked configuration, and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
+        check_asked(self.config, "saliency.datasets", self.datasets)
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets whose answers are attributed."""
+        return list(self.config["saliency"]["datasets"])
+
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) of models that read text."""
+        behavior = BehaviorPlan(self.config, self.specs)
+        every = ((model, d) for d in self.datasets for model in self.config["models"])
+        return (run for run in every if behavior.can_answer(*run))
+
+    def settings(self, wildcards: Any) -> str:
+        """Return what is attributed, and the prompts, which are those of ``behavior``."""
+        section, behavior = self.config["saliency"], questions(self.config, wildcards.dataset)
+        own = {key: value for key, value in section.items() if key not in OF_SUMMARY}
+        asked = {key: behavior[key] for key in ("prompt", "statement")}
+        how = "letter" if behavior["scoring"] == "letter" else "text"
+        return canonical({**own, **asked, "choices": how})
+
+    def summary_settings(self, wildcards: Any) -> str:
+        """Return how maps are summarised."""
+        return canonical({"draws": self.config["saliency"]["bootstrap"]})
+
+    def regions(self, wildcards: Any) -> list[str]:
+        """Return a dataset's region table, or nothing where it has none."""
+        located = layout_of(self.config, wildcards.dataset).located
+        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if located else []
+
+    def all_regions(self) -> list[str]:
+        """Return the region tables of all datasets that have one."""
+        marked = [d for d in self.datasets if layout_of(self.config, d).located]
+        return [paths.REGIONS.rule(dataset=dataset) for dataset in marked]
+
+    # Inputs of the table of a model's use of the image
+
+    def inputs(self, wildcards: Any) -> list[str]:
+        """Return what the language model takes of the images of each dataset."""
+        of = {"model": wildcards.model, "table": "inputs"}
+        return [paths.SALIENCY.rule(dataset=d, **of) for d in self._of(wildcards)]
+
+    def responses(self, wildcards: Any) -> list[str]:
+        """Return the responses under all conditions to datasets that are answered."""
+        behavior = BehaviorPlan(self.config, self.specs)
+        own = [d for d in self._of(wildcards) if (wildcards.model, d) in set(behavior.runs())]
+        conditions = behavior.conditions(self.specs[wildcards.model].kind)
+        named = [{"dataset": d, "condition": c} for d in own for c in conditions]
+        sighted = named if "sighted" in conditions else []
+        return [paths.RESPONSES.rule(model=wildcards.model, **one) for one in sighted]
+
+    def items(self, wildcards: Any) -> list[str]:
+        """Return the items of the datasets."""
+        return [paths.ITEMS.rule(dataset=dataset) for dataset in self._of(wildcards)]
+
+    def attention(self, wildcards: Any) -> list[str]:
+        """Return the summaries of attention on the datasets that are traced."""
+        traced = set(AttentionPlan(self.config, self.specs).runs())
+        of = {"model": wildcards.model, "table": "summary"}
+        own = (d for d in self._of(wildcards) if (wildcards.model, d) in traced)
+        return [paths.ATTENTION.rule(dataset=dataset, **of) for dataset in own]
+
+    def effects(self, wildcards: Any) -> list[str]:
+        """Return the effects of interventions on the datasets that have any."""
+        made = set(InterventionsPlan(self.config, self.specs).runs())
+        of = {"model": wildcards.model, "table": "effects"}
+        own = (d for d in self._of(wildcards) if (wildcards.model, d) in made)
+        return [paths.INTERVENTIONS.rule(dataset=dataset, **of) for dataset in own]
+
+    def image_use(self) -> list[str]:
+        """Return the table of every model's use of the image; encoders have none."""
+        models = dict.fromkeys(m for m, _ in self.runs() if self.specs[m].kind == "vlm")
+        return [paths.IMAGE_USE.rule(model=model) for model in models]
+
+    def _of(self, wildcards: Any) -> list[str]:
+        return [dataset for model, dataset in self.runs() if model == wildcards.model]
+
+    def tables(self, name: str) -> list[str]:
+        """Return the table with this name of every model and dataset."""
+        return [paths.SALIENCY.rule(model=m, dataset=d, table=name) for m, d in self.runs()]

@@ -1,0 +1,152 @@
+"""Saliency: the summary of a model on a dataset, its deletion curves, and the items drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from eyechart.core.address import sort_key
+from eyechart.core.errors import UserError
+from eyechart.core.randomness import generator
+from eyechart.report.checking import Checker, absent, below
+from eyechart.report.files import Inputs, check_pair, identify
+from eyechart.report.labels import natural
+from eyechart.report.overlays import Picture
+from eyechart.statistics.bootstrap import GroupBootstrap
+from eyechart.tables.notes import read_noted
+from eyechart.tables.parquet import read_table
+from eyechart.tables.regions import CANVAS, read_regions, roles_of
+from eyechart.tables.saliency import CURVES, IMAGE_USE, MAPS, RANK, SINGULAR, SUMMARY
+
+DRAWS = 1000  # of the bootstrap by group behind the bands
+RANDOM = "random"
+METHODS = {
+    "gradient": "gradient × state",
+    "integrated": "integrated gradients",
+    "grad_cam": "Grad-CAM",
+    "relevancy": "relevancy",
+}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """One model on one dataset: ``rows`` are those of the summary."""
+
+    model: str
+    dataset: str
+    rows: list[Row]
+    note: str
+
+
+@dataclass(frozen=True)
+class MappedImage(Picture):
+    """One image of an item, with its maps: title, positive part of each value, boxes of tokens."""
+
+    panels: list[tuple[str, np.ndarray, np.ndarray]]
+
+
+def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
+    """Read summaries, sorted by dataset and model.
+
+    Raise a UserError if a row is of another model or dataset than its path says, or has a value
+    without n, interval and control.
+    """
+    found = []
+    for path in sorted(paths, key=lambda path: identify(path).pair[::-1]):
+        table, notes = read_noted(path, SUMMARY)
+        rows = pl.DataFrame(table)
+        check_pair(path, rows.select("model", "dataset").unique().iter_rows())
+        checker = Checker(path, rows, lambda r: f"{r['metric']} of {r['method']}, {r['task']}")
+        for field in ("value", "ci_low", "ci_high", "control_value", "difference", "p", "q", "n"):
+            checker.refuse(absent(field), f"no {field!r}")
+        checker.refuse(below("q", "p"), "q is below p")
+        order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), _place(r)))
+        found.append(Attributed(*identify(path).pair, order, notes.get("note", "")))
+    return found
+
+
+def read_image_use(path: Path, model: str) -> tuple[list[Row], str]:
+    """Read whether a model looks at the image, and what is missing.
+
+    Raise a UserError if a row is of another model than the path says, or a mean of items has no
+    interval.
+    """
+    table, notes = read_noted(path, IMAGE_USE)
+    rows = pl.DataFrame(table)
+    checker = Checker(path, rows, lambda r: f"{r['metric']} at {r['address'] or 'all'}")
+    checker.refuse(pl.col("model") != model, f"it is not of {model}")
+    checker.refuse(absent("ci_low") & ~pl.col("metric").is_in([SINGULAR, RANK]), "no 'ci_low'")
+    order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), sort_key(r["address"])))
+    return order, notes.get("note", "")
+
+
+def name_of(row: Row) -> str:
+    """Return the name of a map: its method, and where it was computed."""
+    return f"{METHODS[row['method']]}, {row['address']}"
+
+
+def falls(path: Path) -> list[Row]:
+    """Return, per task, map and share of tokens, how far the score falls, with its interval.
+
+    Those of random orders are the rows with ``series`` ``random``.
+    """
+    table = pl.DataFrame(read_noted(path, CURVES)[0]).sort("item_id")
+    found = []
+    keys = ["task", "method", "address"]
+    parts = dict(iter(table.group_by(keys)))
+    for key in sorted(parts, key=lambda k: (natural(str(k[0])), *_order(str(k[1]), str(k[2])))):
+        own, named = parts[key], dict(zip(keys, key, strict=True))
+        boot = GroupBootstrap(
+            own["group"].to_numpy(), DRAWS, generator("falls", path.name, *map(str, key))
+        )
+        for series, column in ((name_of(named), "deleted"), (RANDOM, "random")):
+            curve = np.array(own[column].to_list())  # (n, points + 1)
+            means = boot.means(curve[:, :1] - curve)
+            for n in range(curve.shape[1]):
+                share = n / (curve.shape[1] - 1)
+                ends = {"low": float(means.low[n]), "high": float(means.high[n])}
+                value = {"share": share, "value": float(means.value[n]), **ends}
+                found.append({**named, "series": series, **value, "n": len(own)})
+    return found
+
+
+def read_pictures(inputs: Inputs, one: Attributed) -> list[MappedImage]:
+    """Read the images that have a map, sorted by task, item and position in it.
+
+    Raise a UserError for an item that is missing in the dataset.
+    """
+    pair = one.model, one.dataset
+    (maps,) = (file.path for file in inputs.of("saliency_maps") if file.pair == pair)
+    items, images = (inputs.by_dataset(name)[one.dataset] for name in ("items", "images"))
+    regions = inputs.by_dataset("regions").get(one.dataset)
+    known = {row["item_id"]: row for row in read_table(items).to_pylist()}
+    paths = dict(pl.DataFrame(read_table(images, ["image_id", "path"])).rows())
+    marked = read_regions(regions, CANVAS) if regions else {}
+    found: dict[tuple[str, int], MappedImage] = {}
+    rows = pl.DataFrame(read_noted(maps, MAPS)[0]).sort("item_id", "number").to_dicts()
+    for row in sorted(rows, key=_place):
+        name, image = row["item_id"], row["image_id"]
+        if name not in known:
+            raise UserError(f"{items}: item {name!r} of {maps} is missing")
+        there = [r for i, r in marked.get(name, {}).values() if i == image]
+        about = [r for r in there if r.name.startswith("REF")] or there
+        places = np.array(row["places"], dtype=np.float32).reshape(-1, 7)
+        if np.isnan(places[:, 3]).all():
+            continue  # learned queries have no position in the image
+        known_as, n = known[name], row["number"]
+        picture = MappedImage(known_as, n, Path(paths[image]), about, roles_of(known_as), [])
+        own = found.setdefault((name, n), picture)
+        own.panels.append((name_of(row), np.clip(row["saliency"], 0, None), places))
+    return sorted(found.values(), key=lambda p: (p.item["task"], p.item["item_id"], p.number))
+
+
+def _place(row: Row) -> tuple[int, Any]:
+    return _order(row["method"], row["address"])
+
+
+def _order(method: str, address: str) -> tuple[int, Any]:
+    return list(METHODS).index(method), sort_key(address)

@@ -1,0 +1,216 @@
+"""The maps of a batch of items, tested by deletion and by region, as rows of both tables."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from eyechart.core.errors import UserError
+from eyechart.inference.batches import AdaptiveBatchSize
+from eyechart.inference.chosen_items import Item
+from eyechart.inference.failures import Failures
+from eyechart.inference.marks import Mark
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.usable import UnusableError
+from eyechart.saliency.inputs import token_rows, weight_rows
+from eyechart.saliency.measure import deleted, drop, in_region, orders_of, random_orders
+from eyechart.saliency.methods import METHODS
+from eyechart.saliency.settings import SaliencySettings
+from eyechart.saliency.states import States, states_at
+from eyechart.saliency.subjects import PromptBatch, Question, prepare, subject
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+Marks = Mapping[str, Sequence[Mark]]
+COMPLETE = 0.01  # of the difference of the scores, which integrated gradients must sum to
+TINY = 0.1  # nats; smaller differences count as this one
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """Return the image itself."""
+    return image
+
+
+@dataclass
+class Attributor:
+    """A loaded model, and what is asked of it.
+
+    Attributes
+    ----------
+    addresses : by method, where it is computed
+    paths : file of every image, by id
+    marks : by item, its regions, and those of another item
+    said : what was left out, each sentence once
+    """
+
+    adapter: Adapter
+    settings: SaliencySettings
+    addresses: dict[str, list[str]]
+    paths: dict[str, str]
+    marks: Marks
+    seed: int
+    said: dict[str, None] = field(default_factory=dict)
+    means: dict[str, Tensor] = field(default_factory=dict)
+    incomplete: Counter[str] = field(default_factory=Counter)
+
+    def say(self, sentence: str) -> None:
+        """Log a sentence, and keep it for the tables."""
+        if sentence not in self.said:
+            logger.warning("%s", sentence)
+            self.said[sentence] = None
+
+    def notes(self, items: int) -> dict[str, str]:
+        """Return what is said of the tables, given how many items they are about."""
+        for address, count in (+self.incomplete).items():
+            self.say(
+                f"integrated at {address}: the attributions of {count} of {items} items miss the "
+                f"difference of the scores by more than {COMPLETE:.0%}; raise saliency.steps"
+            )
+        return {"note": "; ".join(self.said)}
+
+    def usable(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items that can be asked."""
+        failures, found = Failures("items", len(items)), []
+        for item in items:
+            try:
+                prepare(self.adapter, self.settings, item, self.paths, plain)
+                found.append(item)
+            except UnusableError as error:
+                failures.add(item["item_id"], error)
+                self.say(f"left out: {error}")
+        return found
+
+    def questions(self, items: Sequence[Item], blank: bool = False) -> list[Question]:
+        """Return items, ready to be asked about their images, or about baselines."""
+        draw = self.settings.blank if blank else plain
+        return [prepare(self.adapter, self.settings, item, self.paths, draw) for item in items]
+
+    def measure_means(self, items: Sequence[Item], size: AdaptiveBatchSize) -> None:
+        """Measure the mean image token at each address that the model has states at."""
+        for address in dict.fromkeys(a for own in self.addresses.values() for a in own):
+
+            def total(few: Sequence[Item], address: str = address) -> tuple[Tensor, int]:
+                states = states_at(subject(self.adapter, self.questions(few)), address)
+                own = states.x[torch.cat(states.index)].double()
+                return own.sum(dim=0), len(own)
+
+            try:
+                done = [found for _, found in size.over(items, total)]
+            except UserError as error:
+                self.say(str(error))
+                continue
+            self.means[address] = torch.stack([own for own, _ in done]).sum(dim=0) / sum(
+                n for _, n in done
+            )
+
+    def rows(self, items: Sequence[Item]) -> tuple[list[Row], list[Row]]:
+        """Return the rows of both tables of a batch of items."""
+        maps: list[Row] = []
+        curves: list[Row] = []
+        for address, mean in self.means.items():
+            states = states_at(subject(self.adapter, self.questions(items)), address)
+            found = dict(self.attributed(states, items))
+            if not found:
+                continue
+            drawn = [random_orders(states, self.seed, n) for n in range(self.settings.random)]
+            orders = [*map(orders_of, found.values()), *drawn]
+            falls = deleted(states, orders, mean, self.settings.points)
+            beside = np.mean(falls[len(found) :], axis=0)
+            for (method, own), own_curve in zip(found.items(), falls, strict=False):
+                named = {"method": method, "address": address}
+                for n, one in enumerate(states.subject.questions):
+                    row = {k: one.item[k] for k in ("item_id", "task", "group")} | named
+                    values = own[n].cpu().numpy()
+                    maps += map_rows(row, one, values, states.places[n])
+                    curve = curve_row(own_curve[n], beside[n])
+                    region = in_region(values, states.places[n], self.marks[one.item["item_id"]])
+                    total = float(values.sum())
+                    curves.append(row | {"choice": one.choice, "total": total} | curve | region)
+        return maps, curves
+
+    def input_rows(self, items: Sequence[Item]) -> list[Row]:
+        """Return the rows about what the language model takes of a batch of items, if it can be."""
+        batch = subject(self.adapter, self.questions(items))
+        try:
+            if not isinstance(batch, PromptBatch):
+                raise UserError("an encoder has no language model to look at it")
+            return list(token_rows(batch, self.seed))
+        except UserError as error:
+            self.say(f"inputs: {error}")
+            return []
+
+    def weights(self) -> list[Row]:
+        """Return the rows about the connector's matrices, if it has any."""
+        try:
+            return (
+                list(weight_rows(self.adapter)) if isinstance(self.adapter, LanguageAdapter) else []
+            )
+        except (UserError, AttributeError) as error:
+            self.say(f"weights: {error}")
+            return []
+
+    def attributed(
+        self, states: States, items: Sequence[Item]
+    ) -> Iterator[tuple[str, list[Tensor]]]:
+        """Yield the maps of each method at an address; what a family refuses is left out."""
+        for method in self.settings.methods:
+            if states.address not in self.addresses[method]:
+                continue
+            baseline = states
+            try:
+                if method == "integrated":
+                    blank = subject(self.adapter, self.questions(items, blank=True))
+                    baseline = states_at(blank, states.address)
+                found = METHODS[method](states, baseline, self.settings.steps)
+            except UserError as error:
+                self.say(f"{method} at {states.address}: {error}")
+                continue
+            if not any(bool(own.any()) for own in found):
+                self.say(f"{method} at {states.address}: no gradient reaches the image tokens")
+            if method == "integrated":
+                self.check_complete(states, baseline, found)
+            yield method, found
+
+    def check_complete(self, states: States, baseline: States, maps: Sequence[Tensor]) -> None:
+        """Count the items whose attributions do not sum to the difference of the scores."""
+        x = states.x.clone()
+        x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
+        with torch.no_grad():
+            apart = (states.run(states.x) - states.run(x)).double().cpu()
+        off = (torch.stack([own.sum() for own in maps]).cpu() - apart).abs()
+        self.incomplete[states.address] += int((off > COMPLETE * apart.abs().clamp(min=TINY)).sum())
+
+
+def map_rows(
+    row: Row, one: Question, values: np.ndarray, places: Sequence[np.ndarray]
+) -> list[Row]:
+    """Return the rows of an item's map, one per image."""
+    ends = np.cumsum([len(boxes) for boxes in places])[:-1]
+    parts = np.split(values, ends)
+    return [
+        row | {"image_id": image, "number": n, "saliency": part.tolist(), "places": boxes.tolist()}
+        for n, (image, part, boxes) in enumerate(
+            zip(one.item["images"], parts, places, strict=True)
+        )
+    ]
+
+
+def curve_row(own: np.ndarray, beside: np.ndarray) -> Row:
+    """Return the columns of a deletion curve, and of that of random orders."""
+    return {
+        "log_probability": float(own[0]),
+        "deleted": own.tolist(),
+        "random": beside.tolist(),
+        "drop": float(drop(own)),
+        "random_drop": float(drop(beside)),
+    }

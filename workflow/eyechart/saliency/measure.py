@@ -1,0 +1,85 @@
+"""What a map is worth: a deletion curve against random orders, and its share in a region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eyechart.core.randomness import generator
+from eyechart.inference.marks import Mark, of_image
+from eyechart.models.hooks import pass_mode
+from eyechart.saliency.states import States
+from eyechart.tables.token_boxes import coverage
+
+Orders = Sequence[np.ndarray]  # by item, its tokens in the order in which they are replaced
+
+
+def orders_of(maps: Sequence[Tensor]) -> Orders:
+    """Return each item's tokens, those that speak most for the choice first."""
+    return [own.cpu().numpy().argsort(kind="stable")[::-1] for own in maps]
+
+
+def random_orders(states: States, seed: int, draw: int) -> Orders:
+    """Return each item's tokens in a random order, the same at every address."""
+    questions = zip(states.subject.questions, states.index, strict=True)
+    return [
+        generator("deletion", seed, one.item["item_id"], draw).permutation(len(index))
+        for one, index in questions
+    ]
+
+
+def deleted(states: States, every: Sequence[Orders], mean: Tensor, points: int) -> list[np.ndarray]:
+    """Return, by order, scores with more and more tokens replaced by the mean, (b, points + 1).
+
+    The first is that of the whole image, the last that of mean tokens alone; all orders share both.
+    """
+
+    def score(orders: Orders, n: int) -> np.ndarray:
+        x = states.x.clone()
+        for index, order in zip(states.index, orders, strict=True):
+            gone = order[: round(len(order) * n / points)].copy()
+            x[index[torch.from_numpy(gone).to(index.device)]] = mean.to(x)
+        return np.asarray(states.run(x).double().cpu())
+
+    with pass_mode():
+        first, last = (score(every[0], n) for n in (0, points))
+        between = [[score(orders, n) for n in range(1, points)] for orders in every]
+    return [np.stack([first, *own, last], axis=1) for own in between]
+
+
+def drop(curve: np.ndarray) -> np.ndarray:
+    """Return how far a curve (..., points + 1) lies below its start, mean over all shares."""
+    fall = curve[..., :1] - curve
+    return np.asarray(np.trapezoid(fall, axis=-1) / (curve.shape[-1] - 1))
+
+
+def in_region(
+    values: np.ndarray, places: Sequence[np.ndarray], marks: Sequence[Mark]
+) -> dict[str, Any]:
+    """Return the share of a map in the referent's region, and in the moved region.
+
+    Only what speaks for the choice counts. Regions of what the item is about come first, else those
+    of the right choice. The ratio is that of the share to the region's share of the tokens.
+    """
+    positive = np.clip(values, 0, None)
+    found: dict[str, Any] = dict.fromkeys(("mass", "area", "ratio", "moved_ratio"))
+    roles = {mark.role for mark in marks if not mark.control}
+    role = next((r for r in ("reference", "right") if r in roles), None)
+    counts = [len(boxes) for boxes in places]
+    for control, name in ((False, "ratio"), (True, "moved_ratio")):
+        chosen = [m for m in marks if m.role == role and m.control is control]
+        if not chosen or not positive.sum() > 0:
+            continue
+        shares = [of_image(m.number, counts, coverage(places[m.number], m.region)) for m in chosen]
+        share = np.max(shares, axis=0)
+        if not share.any():
+            continue
+        mass, area = float(positive @ share / positive.sum()), float(share.mean())
+        found[name] = mass / area
+        if not control:
+            found |= {"mass": mass, "area": area}
+    return found

@@ -1,0 +1,61 @@
+"""Settings of the saliency stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image, ImageStat
+
+from eyechart.inference.chosen_items import Item
+from eyechart.inference.prompts import PromptStyle, check_template
+
+RIGHT = "right"
+WHITE = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class SaliencySettings:
+    """The saliency slice of the config.
+
+    Attributes
+    ----------
+    methods : names in the registry
+    items : most items of each task, drawn from the test groups
+    addresses, cam_addresses : patterns, of Grad-CAM the latter; null: see ``chosen``
+    target : ``right``, or a choice
+    baseline, steps : of integrated gradients: ``blank`` or ``mean`` image, and points on the path
+    points, random : of deletion: shares of the tokens that are replaced, and random orders
+    batch_size : items in one forward pass
+    prompt, choices, statement : how items are asked, as in the behavior stage
+    """
+
+    methods: list[str]
+    items: int
+    addresses: list[str] | None
+    cam_addresses: list[str] | None
+    target: str
+    baseline: str
+    steps: int
+    points: int
+    random: int
+    batch_size: int | str
+    prompt: str
+    choices: str
+    statement: str
+
+    def __post_init__(self) -> None:
+        self.style()
+        check_template("statement", self.statement, ("question", "choice"))
+
+    def style(self) -> PromptStyle:
+        """Return the prompt style: options in the given order only."""
+        return PromptStyle(self.prompt, self.choices, 1)
+
+    def choice_of(self, item: Item) -> str:
+        """Return the choice whose score is explained."""
+        return str(item["answer"]) if self.target == RIGHT else self.target
+
+    def blank(self, image: Image.Image) -> Image.Image:
+        """Return the baseline of an image: white, as the condition blank, or its mean colour."""
+        mean = tuple(map(round, ImageStat.Stat(image).mean))
+        return Image.new("RGB", image.size, WHITE if self.baseline == "blank" else mean)

@@ -1,0 +1,109 @@
+"""What interventions show of a skill, in sentences with their numbers."""
+
+from collections.abc import Sequence
+
+from eyechart.core.address import CONNECTOR, abbreviate
+from eyechart.tables.verdict import REFUTED
+from eyechart.tables.verdict_rules import VerdictThresholds
+from eyechart.verdict.causal import CausalEvidence, Effect
+from eyechart.verdict.sentences import share
+
+CAUSES = {
+    "inert": "Inert: no answer depends on the image tokens",
+    "unspecific": "Unspecific: the answer depends on the image tokens, and not on what is asked",
+    "said_otherwise": "Said otherwise: the answer follows the image, and is another word for it",
+    "misread": "Misread: the answer follows the image, and not well enough",
+}
+
+
+def causal_text(
+    found: CausalEvidence, cause: str | None, evidence: str, thresholds: VerdictThresholds
+) -> str:
+    """Return what interventions show of a skill: the cause, what is read where, the horizon."""
+    first = [CAUSES[cause]] if cause else []
+    parts = [*first, *_concept(found, thresholds), *_image(found, thresholds)]
+    end = "This contradicts the class." if evidence == REFUTED else ""
+    return " ".join([*(f"{part}." for part in parts), *([end] if end else [])])
+
+
+def _concept(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
+    """Return where the concept is held, where the answer reads it, and where it does not."""
+    held, used, unused = (of(thresholds) for of in (found.held, found.used, found.unused))
+    if not found.erased:
+        return []
+    parts = [f"Held {_at(held, found)}{_decoded(found, held)}" if held else "Nowhere decodable"]
+    if used:
+        only = "only " if len(used) == 1 else ""
+        effects = [found.erased[address].effect for address in used]
+        parts.append(f"read {only}{_at(used, found)}: erasing it there leaves {_against(effects)}")
+    if unused:
+        parts.append(
+            f"erasing it {_at(unused, found)} changes nothing (within ±{share(thresholds.margin)})"
+        )
+    rest = [address for address in held if address not in (*used, *unused)]
+    if rest:
+        parts.append(f"whether it is read {_at(rest, found)} is not shown")
+    return ["; ".join(parts)]
+
+
+def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
+    """Return whether other image tokens move the answer, and up to which address."""
+    entry, moved, horizon = found.entry, found.moved, found.horizon(thresholds)
+    if entry is None:
+        return []
+    if moved is not None and moved.most < thresholds.margin:
+        return [f"With another image's tokens {share(moved.value)} of the answers change"
+                f" (n = {moved.n} in {moved.groups} groups)"]  # fmt: skip
+    text = (
+        f"With another image's tokens {share(entry.value)} of the answers become that image's, "
+        f"{share(entry.control)} where its answer is the same, {_difference(entry)}"
+    )
+    if horizon is None:
+        return [text]
+    behind = found.behind(horizon)
+    if not behind:
+        return [text, f"They do so up to the last address, {horizon}"]
+    after = (
+        f"changes nothing (within ±{share(thresholds.margin)})"
+        if all(one.equal for one in behind)
+        else "is shown neither to move it nor to leave it"
+    )
+    return [text, f"The last address at which they do is {horizon}; exchanging them later {after}"]
+
+
+def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
+    """Return addresses in words: a patch or an erasure is made behind a block."""
+    if len(addresses) > 1 and set(addresses) == set(found.erased):
+        return "at every address"
+    blocks = [address for address in addresses if address != CONNECTOR]
+    first = [f"at the {CONNECTOR}"] if CONNECTOR in addresses else []
+    return " and ".join([*first, *([f"behind {abbreviate(blocks)}"] if blocks else [])])
+
+
+def _decoded(found: CausalEvidence, held: Sequence[str]) -> str:
+    values = [found.erased[address].before for address in held]
+    majority = max(found.erased[address].majority for address in held)
+    return (
+        f" (decodable from {_range(values)} of its tokens, the commonest answer {share(majority)})"
+    )
+
+
+def _against(effects: Sequence[Effect]) -> str:
+    value, control = (
+        _range([getattr(one, name) for one in effects]) for name in ("value", "control")
+    )
+    more = f", {_difference(effects[0])}" if len(effects) == 1 else ""
+    return f"{value} right, the control {control}{more}"
+
+
+def _difference(one: Effect) -> str:
+    test = one.test
+    return (
+        f"difference {share(test.difference, sign=True)} [{share(test.low, sign=True)} to "
+        f"{share(test.high, sign=True)}], n = {one.n} in {one.groups} groups"
+    )
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = share(min(values)), share(max(values))
+    return low if low == high else f"{low} to {high}"

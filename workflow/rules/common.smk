@@ -37,10 +37,7 @@ from eyechart.plan.workflow import WorkflowPlan
 OWN = "config/config.yaml"
 if not workflow.overwrite_configfiles:
     FILE = OWN if os.path.exists(OWN) else str(PROJECT / OWN)
-    try:
-        config_files.read(FILE)  # Snakemake's own reader ends with a traceback
-    except UserError as error:
-        sys.exit(f"eyechart: error: {error}")
+    config_files.check(FILE)  # Snakemake's own reader ends with a traceback
 
     configfile: FILE
 

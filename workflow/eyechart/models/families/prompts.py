@@ -13,6 +13,7 @@ from PIL import Image
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.limits import rendered
 
 log = logging.getLogger(__name__)
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
@@ -122,10 +123,11 @@ class PromptAdapter(Adapter):
         words = {"type": "text", "text": prompt}
         turn = [*content, words] if self.spec.image_first else [words, *content]
         try:
-            return str(
-                self.processor.apply_chat_template(
+            return rendered(
+                self.spec.checkpoint,
+                lambda: self.processor.apply_chat_template(
                     [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
-                )
+                ),
             )
         except ValueError as error:
             raise UserError(

@@ -37,6 +37,7 @@ FOLDERS = [
     "interventions",
     "verdict",
     "training",
+    "tuning",
     "tiny_models",
     "report",
 ]
@@ -66,6 +67,7 @@ COSTLY = [
     "behavior.answer_items",
     "attention.trace_items",
     "interventions.intervene",
+    "tuning.tune",
     "models.derive_model",
     "readout.read_out",
     "readout.depth.train_depth_heads",

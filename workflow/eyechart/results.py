@@ -218,19 +218,20 @@ def attention(
     root: Root = ROOT,
 ) -> pl.DataFrame:
     """Return where models look: ``summary``, ``attention``, ``lens``, ``words`` or ``maps``."""
-    found = read_all("attention", {"model": model, "dataset": dataset, "table": table}, root)
-    return _of(found, "task", task, "attention")
+    named = {"model": model, "dataset": dataset, "table": table}
+    return _of(read_all("attention", named, root), "task", task, "attention")
 
 
 def interventions(
-    model: str | None = None,
-    dataset: str | None = None,
-    *,
-    table: str = "effects",
-    root: Root = ROOT,
+    model: str | None = None, dataset: str | None = None, table: str = "effects", root: Root = ROOT
 ) -> pl.DataFrame:
     """Return what answers depend on: the table ``effects``, ``edits`` or ``erasers``."""
     return read_all("interventions", {"model": model, "dataset": dataset, "table": table}, root)
+
+
+def tuning(model: str | None = None, *, root: Root = ROOT) -> pl.DataFrame:
+    """Return what each arm of tuned models gained."""
+    return read_all("tuning", {"model": model}, root)
 
 
 def verdicts(
@@ -292,8 +293,7 @@ def _of(found: pl.DataFrame, column: str, value: str | None, kind: str) -> pl.Da
     """Return the rows with a value in a column; that there are none is an error."""
     if value is None:
         return found
-    rows = found.filter(pl.col(column) == value)
-    if not len(rows):
-        known = found[column].drop_nulls().unique()
-        raise UserError(f"{kind}: {column} is {value!r}; {nearest(value, known)}")
-    return rows
+    if len(rows := found.filter(pl.col(column) == value)):
+        return rows
+    known = found[column].drop_nulls().unique()
+    raise UserError(f"{kind}: {column} is {value!r}; {nearest(value, known)}")

@@ -31,6 +31,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 try:
@@ -49,6 +50,8 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
+    TUNING = TuningPlan(config, SPECS)
+    TUNING.check()
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyechart.core.errors import UserError
+from eyechart.models import soft_prompt
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family, saved_class
 
@@ -60,4 +61,6 @@ def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     allowed to run; or if torch and torchvision do not fit.
     """
     check_torchvision()
-    return adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    soft_prompt.restore(adapter, checkpoint)
+    return adapter

@@ -32,6 +32,8 @@ PATTERNS = {
     "concepts": paths.CONCEPTS,
     "attention": paths.ATTENTION,
     "interventions": paths.INTERVENTIONS,
+    "tuned models": paths.TUNED,
+    "tuning": paths.TUNING,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

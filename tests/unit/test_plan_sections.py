@@ -84,8 +84,8 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
         ("tasks", {"clevrr": ["color"]}, "tuning.tasks: unknown dataset 'clevrr'.*'clevr'"),
         ("tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task 'colour'.*'color'"),
         ("others", ["mmvp_vlm"], "tuning.others: 'mmvp_vlm' holds statements for encoders"),
-        ("data", ["blank"], "tuning.data: 'true' is missing"),
-        ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 200"),
+        ("models", ["tiny_lava"], "tuning.models: unknown model 'tiny_lava'.*'tiny_llava'"),
+        ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 40"),
     ],
 )
 def test_tuning_on_what_is_not_there_is_refused(
@@ -97,6 +97,7 @@ def test_tuning_on_what_is_not_there_is_refused(
 
 
 def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Config) -> None:
+    config["tuning"] |= {"tasks": {}, "models": None, "prompts": [1, 5, 10], "shuffled": True}
     assert tuning(config).tables() == []
     config["tuning"]["tasks"] = {"clevr": ["color", "size"]}
     of = SimpleNamespace(model="tiny_llava", dataset="clevr")
@@ -106,6 +107,7 @@ def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Confi
     answers = "<results>/tuning/tiny_llava/clevr/size/prompt_10/answers.parquet"
     assert len(plan.answers(of)) == 2 * 6 and answers in plan.answers(of)
     assert plan.trainings()[0].endswith("{arm}/true-0/adapter_config.json")
+    assert json.loads(plan.settings(of))["data"] == ["true", "blank", "shuffled"]
     before = plan.settings(of), plan.table_settings()
     config["tuning"]["alpha"] = 0.05
     after = tuning(config).settings(of), tuning(config).table_settings()

@@ -11,6 +11,7 @@ from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
 from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
@@ -55,6 +56,7 @@ class ReportPlan:
             **{name: concepts.tables(name) for name in ("cues", "separation", "projection")},
             "attention": attention.tables("summary"),
             **{name: attention.tables(name) for name in ("lens", "words", "maps")},
+            "tuning": TuningPlan(plan.config, plan.specs).tables(),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

@@ -13,9 +13,10 @@ from eyechart.plan.checkpoints import ADAPTER
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
 from eyechart.plan.readout import ReadoutPlan
 from eyechart.plan.registry import layout_of
-from eyechart.tuning.registry import arms, runs
+from eyechart.tuning.registry import arms, kinds, runs
 
-OF_TABLE = ("tasks", "others", "arms", "prompts", "alpha")  # keys that do not change a training
+# Keys that do not change a training
+OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled")
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class TuningPlan:
         """Raise a UserError for an unknown dataset or task, or items that cannot be tuned on."""
         check_asked(self.config, "tuning.tasks", self.tasks)
         check_asked(self.config, "tuning.others", self._section["others"])
-        if self.tasks and "true" not in self._section["data"]:
-            raise UserError("tuning.data: 'true' is missing, and all else is a control of it")
+        for model in self._section["models"] or ():
+            check_known("tuning.models", "model", model, self.config["models"])
         if self.tasks and self._section["eval_every"] > self._section["steps"]:
             raise UserError(
                 f"tuning.eval_every is {self._section['eval_every']}, expected at most "
@@ -59,8 +60,9 @@ class TuningPlan:
     @property
     def models(self) -> list[str]:
         """The models that are tuned."""
-        every = vlm_runs(self.config, self.specs, self.tasks)
-        return list(dict.fromkeys(model for model, _ in every))
+        chosen = self._section["models"]
+        every = dict.fromkeys(m for m, _ in vlm_runs(self.config, self.specs, self.tasks))
+        return [model for model in every if chosen is None or model in chosen]
 
     def trainings(self) -> list[str]:
         """Return the patterns of all adapters of an arm: its files, per training."""
@@ -84,7 +86,7 @@ class TuningPlan:
             "choices": "letter" if behavior["scoring"] == "letter" else "text",
             "scoring": behavior["scoring"],
         }
-        return canonical(own | asked)
+        return canonical(own | asked | {"data": kinds(self._section)})
 
     def table_settings(self) -> str:
         """Return the level of the table's decisions."""

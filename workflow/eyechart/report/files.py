@@ -44,6 +44,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "lens": (paths.ATTENTION, "lens"),
     "words": (paths.ATTENTION, "words"),
     "maps": (paths.ATTENTION, "maps"),
+    "tuning": (paths.TUNING, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

@@ -82,6 +82,9 @@ SECTIONS = {
             PAIR, TRACED, ("ratios",), ("alpha", "png_scale", "gallery_px", "maps", "map_layers")
         ),
     ),
+    "tuning": PageSection(
+        "Tuning: which part has to learn", ("tuning",), Figures(WHOLE, ("tuning",), ("gains",))
+    ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
     "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
     "training": PageSection(

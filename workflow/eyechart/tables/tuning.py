@@ -3,7 +3,6 @@
 from eyechart.tables.parquet import schema
 
 BEFORE = "none"
-TRUE, BLANK, SHUFFLED = "true", "blank", "shuffled"
 
 TUNED = schema(
     "model tuned_on tuned_task arm data: string",

@@ -24,10 +24,11 @@ from eyechart.core.step import Json, Paths, command
 from eyechart.statistics.intervals import paired_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
 from eyechart.tables.parquet import read_table, write_table
-from eyechart.tables.readouts import READOUTS, SHUFFLED
-from eyechart.tables.tuning import BEFORE, BLANK, TRUE, TUNED, TUNING
-from eyechart.tables.tuning import SHUFFLED as SHUFFLED_ANSWERS
+from eyechart.tables.readouts import READOUTS
+from eyechart.tables.readouts import SHUFFLED as OF_TOKENS
+from eyechart.tables.tuning import BEFORE, TUNED, TUNING
 from eyechart.tuning.registry import LORA
 
 MANY = 500  # groups, from which on the normal distribution replaces the exact one
@@ -113,8 +114,8 @@ def gained(on: Shares) -> Row:
         over = [difference(on[TRUE], on[control]) for control in (BLANK, BEFORE)]
         names = ("gain", "gain_low", "gain_high")
         found |= dict(zip(names, min(over)[:3], strict=True)) | {"p": max(p for *_, p in over)}
-    if SHUFFLED_ANSWERS in on:
-        more, _, _, p = difference(on[TRUE], on[SHUFFLED_ANSWERS])
+    if SHUFFLED in on:
+        more, _, _, p = difference(on[TRUE], on[SHUFFLED])
         found |= {"over_shuffled": more, "p_shuffled": p}
     return found
 
@@ -169,7 +170,7 @@ def best_readouts(paths: list[Path]) -> dict[tuple[str, str], float]:
     frames = [pl.DataFrame(read_table(path, READOUTS.names)) for path in paths]
     found: dict[tuple[str, str], float] = {}
     for row in (row for frame in frames for row in frame.iter_rows(named=True)):
-        if not row["readout"].endswith(SHUFFLED) and row["value"] is not None:
+        if not row["readout"].endswith(OF_TOKENS) and row["value"] is not None:
             key = row["dataset"], row["task"]
             found[key] = max(row["value"], found.get(key, 0.0))
     return found

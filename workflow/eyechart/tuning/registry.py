@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
+
 # The components whose linear layers get an adapter, by arm
 LORA = {"lora_vision": ("vision",), "lora_connector": ("connector",), "lora_lm": ("lm", "decoder")}
 PROMPT = "prompt"
-KINDS = (PROMPT, *LORA)
 
 
 def arms(section: Mapping[str, Any]) -> list[str]:
@@ -27,6 +28,11 @@ def prompt_tokens(arm: str) -> int:
     return int(count) if kind == PROMPT else 0
 
 
+def kinds(section: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of data that each arm is trained on."""
+    return [TRUE, BLANK, *([SHUFFLED] if section["shuffled"] else [])]
+
+
 def runs(section: Mapping[str, Any]) -> list[str]:
     """Return the names of the trainings of an arm: kind of data and number of the seed."""
-    return [f"{data}-{seed}" for seed in range(section["seeds"]) for data in section["data"]]
+    return [f"{data}-{seed}" for seed in range(section["seeds"]) for data in kinds(section)]

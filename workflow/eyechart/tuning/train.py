@@ -13,7 +13,7 @@ import torch
 from eyechart.core import randomness
 from eyechart.inference.chosen_items import Item
 from eyechart.statistics.splits import grouped_folds
-from eyechart.tables.tuning import BLANK, SHUFFLED, TRUE
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
 from eyechart.training.loop import Row, fit
 from eyechart.tuning.arms import Arm
 from eyechart.tuning.questions import TunedItems

@@ -18,7 +18,6 @@ from eyechart.plan.config.base import (
 )
 
 Arm = Literal["prompt", "lora_vision", "lora_connector", "lora_lm"]
-Data = Literal["true", "blank", "shuffled"]
 
 
 class LearningRates(Section):
@@ -34,6 +33,7 @@ class TuningSettings(Section):
     tasks: dict[Name, Annotated[list[Name], Field(min_length=1), Unique, UNIQUE]] = setting(
         {}, "by dataset, tasks that models are tuned on: `{clevr: [color]}`; asked as by `behavior`"
     )
+    models: Names | None = setting(None, "models that are tuned; null: all with a language model")
     others: Names = setting(
         [], "more datasets whose items show what is forgotten, besides the other tasks of a dataset"
     )
@@ -49,10 +49,10 @@ class TuningSettings(Section):
         "rank of the adapters (LoRA) of the part with the most parameters per rank; the others get "
         "as many parameters, within 2 %, if need be with the nearest rank for which that works",
     )
-    data: Annotated[list[Data], Field(min_length=1), Unique, UNIQUE] = setting(
-        ["true", "blank", "shuffled"],
-        "what is trained on: the items as they are, with white images, with permuted answers; "
-        "gains are true minus blank",
+    shuffled: bool = setting(
+        True,
+        "train with permuted answers, too, as a second control; white images are always one: gains "
+        "are over these",
     )
     seeds: Count = setting(1, "trainings of each kind")
     items: Count = setting(200, "items of each task that are tested, from the test groups")

@@ -32,6 +32,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 OWN = "config/config.yaml"
@@ -58,6 +59,8 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
+    TUNING = TuningPlan(config, SPECS)
+    TUNING.check()
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
@@ -74,7 +77,9 @@ try:
         FAULTS = integrity.start(RESULTS, full=VERIFY)
         if VERIFY and FAULTS:
             sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
-            raise UserError(f"{sentences}not as they were written: {len(FAULTS)}; run again")
+            raise UserError(
+                f"{sentences}not as they were written: {len(FAULTS)}; run again"
+            )
         integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:
     if errors.sentence(error) is None:

@@ -12,6 +12,7 @@ from eyechart.plan import paths, training
 from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.saliency import SaliencyPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
@@ -67,6 +68,7 @@ class ReportPlan:
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
+            "tuning": TuningPlan(plan.config, plan.specs).tables(),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

@@ -66,7 +66,7 @@ rule verify:
     message:
         "Every file between stages has been read and is as it was written"
     shell:
-        "echo 'eyechart: every file is as it was written' | tee {log}"
+        "echo 'eyechart: every file is as it was written' | tee {log:q}"
 
 
 if CONTAINERIZE:

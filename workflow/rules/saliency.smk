@@ -38,11 +38,11 @@ rule attribute:
     message:
         "Attributing the answers of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "{params.python} -m eyechart.saliency.attribute --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --spec {input.spec} --checkpoint {params.checkpoint}"
-        " --card {input.card} --items {input.item_table} --images {input.image_table}"
-        " --regions {input.regions} --settings {params.settings:q} --loading {params.loading:q}"
-        " {params.allowance} --seed {params.seed} --output {output.maps} 2>&1 | tee {log}"
+        "{params.python:q} -m eyechart.saliency.attribute --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
+        " --card {input.card:q} --items {input.item_table:q} --images {input.image_table:q}"
+        " --regions {input.regions:q} --settings {params.settings:q} --loading {params.loading:q}"
+        " {params.allowance} --seed {params.seed:q} --output {output.maps:q} 2>&1 | tee {log:q}"
 
 
 rule summarise_saliency:
@@ -68,9 +68,9 @@ rule summarise_saliency:
     message:
         "Summarising the saliency of {wildcards.model} on {wildcards.dataset}"
     shell:
-        "python -m eyechart.saliency.summarise --model {wildcards.model}"
-        " --dataset {wildcards.dataset} --curves {input.curves} --settings {params.settings:q}"
-        " --seed {params.seed} --output {output} 2>&1 | tee {log}"
+        "python -m eyechart.saliency.summarise --model {wildcards.model:q}"
+        " --dataset {wildcards.dataset:q} --curves {input.curves:q} --settings {params.settings:q}"
+        " --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule measure_image_use:
@@ -98,7 +98,7 @@ rule measure_image_use:
     message:
         "Measuring whether {wildcards.model} looks at the image"
     shell:
-        "python -m eyechart.saliency.measure_image_use --model {wildcards.model}"
-        " --inputs {input.inputs} --responses {input.responses} --items {input.item_tables}"
-        " --attention {input.attention} --effects {input.effects} --output {output}"
-        " 2>&1 | tee {log}"
+        "python -m eyechart.saliency.measure_image_use --model {wildcards.model:q}"
+        " --inputs {input.inputs:q} --responses {input.responses:q} --items {input.item_tables:q}"
+        " --attention {input.attention:q} --effects {input.effects:q} --output {output:q}"
+        " 2>&1 | tee {log:q}"

@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,14 @@ def read(path: str | Path) -> dict[str, Any]:
         what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
         raise UserError(f"{path}: {what}, expected keys with values, such as models and datasets")
     return found
+
+
+def check(path: str | Path) -> None:
+    """Exit with one sentence if a config file cannot be read."""
+    try:
+        read(path)
+    except UserError as error:
+        sys.exit(f"eyechart: error: {error}")
 
 
 def _text(path: Path) -> str:
@@ -89,13 +98,13 @@ def _said(error: yaml.YAMLError, text: str) -> str:
     """Return the line and the problem of an error of YAML."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        line = text.splitlines()[mark.line] if mark.line < text.count("\n") else ""
+        line = "".join(text.splitlines()[mark.line : mark.line + 1])
         hint = "; indent with spaces, not tabs" if line.lstrip(" ").startswith("\t") else ""
         said = str(getattr(error, "problem", ""))
         before = f"{getattr(error, 'context', '')}, " if said.startswith("but ") else ""
         return f"line {mark.line + 1}: {before}{said}{hint}"
-    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-    return f"line {line}: {' '.join(str(error).split())}"
+    number = text.count("\n", 0, getattr(error, "position", 0)) + 1
+    return f"line {number}: {' '.join(str(error).split())}"
 
 
 class _Nodes:

@@ -39,6 +39,12 @@ def shown(value: object, most: int = 80) -> str:
     return text if len(text) <= most else f"{text[:half]}…{text[-(most - 1 - half) :]}"
 
 
+def shorter(error: object, most: int = 200) -> str:
+    """Return an error's text on one line, shortened in the middle if it is long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[: most - 80]} … {text[-77:]}"
+
+
 def without_secrets(error: object) -> str:
     """Return an error's text on one line, without what follows ? in addresses, and who signs in.
 

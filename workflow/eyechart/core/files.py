@@ -83,12 +83,26 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def cell(value: Any) -> Any:
+    """Return a value for a CSV file that spreadsheets open: a text is not computed there.
+
+    A text that begins like a formula gets an apostrophe, as OWASP says.
+
+    >>> cell("=1+1"), cell("a=b"), cell(-3)
+    ("'=1+1", 'a=b', -3)
+    """
+    formula = isinstance(value, str) and value[:1] in tuple("=+-@\t\r\n")
+    return f"'{value}" if formula else value
+
+
 def read_json(path: Path) -> Any:
     """Load JSON; raise a UserError for a missing or invalid file."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except RecursionError:
+        raise UserError(f"{path}: not valid JSON (nested too deeply)") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
 

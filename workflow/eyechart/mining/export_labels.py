@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from eyechart.core.errors import UserError
-from eyechart.core.files import write_text
+from eyechart.core.files import cell, write_text
 from eyechart.core.step import command
 from eyechart.tables.parquet import read_table
 
@@ -27,7 +27,7 @@ COLUMNS = ["Index", "Question", "Options", "Correct Answer", "Image"]
 def rows(pairs: pa.Table, paths: dict[str, str]) -> list[list[str]]:
     """Return a row per image: its index, three empty fields, its path."""
     ids = [pair[side] for pair in pairs.to_pylist() for side in ("first_id", "second_id")]
-    return [[str(index), "", "", "", paths[name]] for index, name in enumerate(ids, start=1)]
+    return [[str(index), "", "", "", cell(paths[name])] for index, name in enumerate(ids, start=1)]
 
 
 @command

@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from eyechart.core.device import device_of
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, shorter
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
@@ -86,8 +86,10 @@ def one_sentence(checkpoint: Path) -> Iterator[None]:
     """Convert errors of transformers about a checkpoint that it cannot load to a UserError."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
-        raise UserError(f"{checkpoint}: {' '.join(str(error).split())}") from None
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: a stranger's files reach deep into transformers
+        raise UserError(f"{checkpoint}: {shorter(error, 280)}") from None
 
 
 @contextmanager

@@ -49,7 +49,8 @@ def describe(adapter: Adapter, model: str) -> dict[str, Any]:
     with usable("the sample image", adapter.spec.checkpoint):
         sample = replace(adapter.prepare_image(image), size=image.size)
     images = [sample] * (1 if adapter.MAX_IMAGES_PER_PASS == 1 else 2)
-    outputs, tokens = _run_once(adapter, images)
+    with usable("a question about the sample image", adapter.spec.checkpoint):
+        outputs, tokens = _run_once(adapter, images)
     shares = isinstance(adapter, LanguageAdapter) and adapter.shares_prefix(sample)
     places = adapter.addresses()
     described = [

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyechart.core.errors import UserError
+from eyechart.models import limits, soft_prompt
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family, saved_class
 
@@ -56,8 +57,11 @@ def check_torchvision() -> None:
 def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """Load a checkpoint for inference.
 
-    Raise a UserError if the family is unknown, the checkpoint is incomplete, or its code is not
-    allowed to run; or if torch and torchvision do not fit.
+    Raise a UserError if the family is unknown, the checkpoint is incomplete or describes more than
+    any has, or its code is not allowed to run; or if torch and torchvision do not fit.
     """
     check_torchvision()
-    return adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    limits.check(checkpoint)
+    adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    soft_prompt.restore(adapter, checkpoint)
+    return adapter

@@ -11,7 +11,7 @@ import vl_convert
 from altair.utils.schemapi import disable_debug_mode
 
 from eyechart.core.address import COMPONENTS, CONNECTOR, OTHER, VISION, component, sort_key
-from eyechart.core.files import atomic, write_text
+from eyechart.core.files import atomic, cell, write_text
 
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]
@@ -96,14 +96,16 @@ def empty(title: str, reason: str) -> Spec:
 def draw(stem: Path, chart: Spec, scale: float) -> list[Path]:
     """Write a figure as ``<stem>.svg``, ``.png`` (``scale`` times its size) and ``.csv``.
 
-    The CSV holds the chart's own data set ``points``, so it cannot differ from what is drawn.
+    The CSV holds the chart's own data set ``points``, so it cannot differ from what is drawn, but
+    for the apostrophe before what a spreadsheet would compute.
     """
     paths = [stem.with_suffix(end) for end in (".svg", ".png", ".csv")]
     svg = vl_convert.vegalite_to_svg(chart, vl_version=VEGALITE)
     write_text(paths[0], svg)
     with atomic(paths[1]) as partial:
         partial.write_bytes(vl_convert.svg_to_png(svg, scale=scale))
-    points = pl.DataFrame(chart["datasets"]["points"], infer_schema_length=None)
+    rows = [{k: cell(v) for k, v in row.items()} for row in chart["datasets"]["points"]]
+    points = pl.DataFrame(rows, infer_schema_length=None)
     write_text(paths[2], points.write_csv())
     return paths
 

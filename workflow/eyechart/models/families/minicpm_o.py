@@ -17,6 +17,7 @@ from eyechart.models.families.base import EncodedImage
 from eyechart.models.families.image_tokens import PreparedImage
 from eyechart.models.families.prompts import Row
 from eyechart.models.families.remote import IMAGE, RemoteAdapter
+from eyechart.models.limits import rendered
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec
 
@@ -117,10 +118,11 @@ class MiniCPMO(RemoteAdapter):
         if self.spec.turn is not None:
             return self.spec.turn.format(images=MARK * images, question=prompt)
         content = "\n".join([*[MARK] * images, prompt])
-        return str(
-            self.tokenizer.apply_chat_template(
+        return rendered(
+            self.spec.checkpoint,
+            lambda: self.tokenizer.apply_chat_template(
                 [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-            )
+            ),
         )
 
     def image_text(self, image: PreparedImage, number: int, of: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import transformers
@@ -13,6 +13,7 @@ from PIL import Image
 from eyechart.core.errors import UserError
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.limits import rendered
 
 log = logging.getLogger(__name__)
 TEXT_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
@@ -99,6 +100,10 @@ class PromptAdapter(Adapter):
         self.check_length(prompt, len(row.ids))
         return row
 
+    def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
+        """Return a prompt with more tokens before token ``at``."""
+        return replace(row, ids=[*row.ids[:at], *ids, *row.ids[at:]])
+
     def as_text(self, question: str) -> str:
         """Return a question in which the model's special tokens, such as ``<image>``, are text.
 
@@ -122,10 +127,11 @@ class PromptAdapter(Adapter):
         words = {"type": "text", "text": prompt}
         turn = [*content, words] if self.spec.image_first else [words, *content]
         try:
-            return str(
-                self.processor.apply_chat_template(
+            return rendered(
+                self.spec.checkpoint,
+                lambda: self.processor.apply_chat_template(
                     [{"role": "user", "content": turn}], add_generation_prompt=True, tokenize=False
-                )
+                ),
             )
         except ValueError as error:
             raise UserError(

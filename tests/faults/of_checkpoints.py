@@ -1,0 +1,119 @@
+"""A checkpoint's folder, when its model is described: what it asks to build, and its templates."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from faults.injector import Fault
+from tiny_models import build_clip, build_llava
+
+from eyechart.models import describe_model
+
+KIND = "Checkpoints"
+BUILD = {"clip": build_clip, "llava": build_llava}
+DEEP = '{"a":' * 20_000 + "1" + "}" * 20_000
+
+
+@cache
+def built(family: str) -> Path:
+    """Return a small checkpoint, built once."""
+    return BUILD[family](Path(tempfile.mkdtemp(dir="/tmp")) / family)
+
+
+def described(family: str, change: Callable[[Path], Any] = lambda folder: None) -> Any:
+    """Change a copy of a checkpoint and describe the model."""
+    folder = Path(shutil.copytree(built(family), "checkpoint"))
+    change(folder)
+    spec = {"family": family, "kind": "encoder" if family == "clip" else "vlm",
+            "checkpoint": "checkpoint", "revision": None, "licence": "MIT", "dtype": "float32",
+            "vision_blocks": 3, "lm_blocks": 0 if family == "clip" else 3}  # fmt: skip
+    Path("a.yaml").write_text(yaml.safe_dump(spec))
+    describe_model.main(["--model", "a", "--spec", "a.yaml", "--checkpoint", "checkpoint",
+                         "--view", "view.png", "--output", "card.json"])  # fmt: skip
+    return sorted(path.name for path in Path().glob("*.*")), ["a.yaml", "card.json", "view.png"]
+
+
+def setting(key: str, value: Any, file: str = "config.json") -> Callable[[Path], Any]:
+    """Return what sets a dotted key of a JSON file."""
+
+    def change(folder: Path) -> None:
+        held = section = json.loads((folder / file).read_text())
+        *above, last = key.split(".")
+        for name in above:
+            section = section[name]
+        section[last] = value
+        (folder / file).write_text(json.dumps(held))
+
+    return change
+
+
+def holding(file: str, content: str | bytes) -> Callable[[Path], Any]:
+    """Return what replaces a file."""
+    data = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / file).write_bytes(data)
+
+
+def _fault(family: str, what: str, change: Callable[[Path], Any], says: str, where: str) -> Fault:
+    return Fault(
+        what,
+        where,
+        "refused",
+        lambda: described(family, change),
+        f"(checkpoint|chat template).*{says}",
+    )
+
+
+def _built(key: str, value: int, says: str = "expected at most") -> Fault:
+    return _fault("llava", f"`{key}: {value}`", setting(key, value), says, "config.json")
+
+
+def _template(what: str, text: str, says: str) -> Fault:
+    return _fault("llava", what, holding("chat_template.jinja", text), says, "chat template")
+
+
+LOOPS = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
+WEIGHTS = "model.safetensors"
+FAULTS = [
+    _built("text_config.num_hidden_layers", 10**7),
+    _built("vision_config.num_hidden_layers", 10**7),
+    _built("text_config.hidden_size", 10**9),
+    _built("text_config.intermediate_size", 10**12),
+    _built("text_config.vocab_size", 10**10),
+    _built("text_config.num_attention_heads", 10**9),
+    _built("vision_config.image_size", 10**7),
+    _built("text_config.num_hidden_layers", -1, ""),
+    _built("vision_config.patch_size", 0, ""),
+    _fault("clip", "an edge of 10^9 pixels", setting("image_processor.crop_size.height", 10**9,
+           "processor_config.json"), "expected at most", "processor_config.json"),
+    _fault("clip", "20,000 nested objects", holding("config.json", DEEP), "nested", "config.json"),
+    _fault("clip", "a list", holding("config.json", "[]"), "", "config.json"),
+    _fault("clip", "cut off", holding("config.json", '{"model_type": "cl'), "", "config.json"),
+    _fault("clip", "UTF-16", holding("config.json", "{}".encode("utf-16")), "", "config.json"),
+    _fault("clip", "weights of other sizes", setting("vision_config.hidden_size", 20), "",
+           "config.json"),
+    _fault("clip", "empty", holding(WEIGHTS, b""), "", WEIGHTS),
+    _fault("clip", "a header of 2^63 bytes", holding(WEIGHTS, b"\xff" * 7 + b"\x7f" + b"{}"), "",
+           WEIGHTS),
+    _fault("clip", "a pickle", holding(WEIGHTS, b"\x80\x04cos\nsystem\n(S'touch pwned'\ntR."), "",
+           WEIGHTS),
+    _fault("clip", "deleted", lambda folder: (folder / WEIGHTS).unlink(), "", WEIGHTS),
+    _fault("clip", "its first half", lambda folder: (folder / WEIGHTS).write_bytes(
+           (folder / WEIGHTS).read_bytes()[:9000]), "", WEIGHTS),
+    _fault("clip", "no JSON", holding("tokenizer.json", "nothing"), "", "tokenizer.json"),
+    _template("three nested loops of 99,999 steps", LOOPS, "more than 10 s"),
+    _template("a loop that makes 40 MB", "{% for a in range(40000) %}" + "x" * 1000
+              + "{% endfor %}", "40000000 characters"),
+    _template("a mistake in its syntax", "{% for %}", "cannot be rendered"),
+    _template("a call of the system",
+              "{{ ''.__class__.__mro__[1].__subclasses__()[0]('touch pwned') }}",
+              "cannot be rendered"),
+    _template("an error that it raises", "{{ raise_exception('no\nway') }}",
+              "cannot be rendered"),
+    _template("a template without the image", "{{ messages[0].role }}: ?", ""),
+    Fault("as it is", "config.json", "whole", lambda: described("llava")),
+]  # fmt: skip

@@ -1,0 +1,87 @@
+"""Limits of what a stranger's checkpoint may ask for: what is built, and how long that takes."""
+
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eyechart.core.errors import UserError, shorter
+from eyechart.core.files import read_json
+
+MOST_BYTES = 10_000_000
+MOST_SECONDS = 10  # that a chat template takes
+MOST_CHARACTERS = 1_000_000  # of a prompt
+FILES = ("config.json", "params.json", "preprocessor_config.json", "processor_config.json")
+# The most of a number, by the pattern of its key. The largest models have 126 blocks, a width of
+# 16,384 and 262,144 tokens
+MOST = {
+    re.compile(r"(.*_)?(layers|blocks|depths?|stages|heads|experts)"): 2_000,
+    re.compile(r"vocab_size|.*_vocab_size"): 10_000_000,
+    re.compile(r"image_size|crop_size|tile_size|height|width"): 20_000,
+    re.compile(r"(.*_)?(size|dim|width|channels)|d_model|d_ff|d_kv"): 1_000_000,
+    re.compile(r"n_positions|max_position_embeddings|.*_length"): 100_000_000,
+}
+
+
+def check(checkpoint: Path) -> None:
+    """Raise a UserError if a checkpoint describes a larger model or image than any has."""
+    for name in FILES:
+        path = checkpoint / name
+        if path.is_file():
+            if path.stat().st_size > MOST_BYTES:
+                raise UserError(f"{path}: {path.stat().st_size} bytes, expected at most 10 MB")
+            _check(read_json(path), path, "")
+
+
+def _check(held: Any, path: Path, at: str) -> None:
+    for key, value in held.items() if isinstance(held, dict) else ():
+        numbers = value if isinstance(value, list) else [value]
+        most = next((most for name, most in MOST.items() if name.fullmatch(key)), None)
+        for number in numbers:
+            if most and isinstance(number, int | float) and abs(number) > most:
+                raise UserError(f"{path}: {at}{key} is {number}, expected at most {most:,}")
+            _check(number, path, f"{at}{key}.")
+
+
+def rendered(checkpoint: str, render: Callable[[], Any]) -> str:
+    """Return what a chat template makes.
+
+    Raise a UserError if it takes more than 10 s, makes more than a million characters, or is
+    wrong; a ValueError if there is none.
+    """
+    where = f"{checkpoint}: its chat template"
+    try:
+        with time_limit(MOST_SECONDS, f"{where} takes more than {MOST_SECONDS} s"):
+            text = str(render())
+    except (UserError, ValueError):
+        raise
+    except Exception as error:  # of Jinja, and of what the template calls
+        raise UserError(f"{where} cannot be rendered ({shorter(error)})") from None
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"{where} makes {len(text)} characters, expected at most a million")
+    return text
+
+
+@contextmanager
+def time_limit(seconds: float, sentence: str) -> Iterator[None]:
+    """Raise a UserError in the block after some time.
+
+    Signals only reach the main thread, where each template is first rendered; others have no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(signum: int, frame: Any) -> None:
+        raise UserError(sentence)
+
+    handler = signal.signal(signal.SIGALRM, over)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+        signal.signal(signal.SIGALRM, handler)

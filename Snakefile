@@ -26,6 +26,7 @@ include: "workflow/rules/concepts.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/interventions.smk"
 include: "workflow/rules/saliency.smk"
+include: "workflow/rules/tuning.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
@@ -39,6 +40,7 @@ rule all:
         figures=REPORT.manifests(),
         mmvp=BEHAVIOR.pattern_pages(),
         effects=INTERVENTIONS.tables("effects"),
+        tuning=TUNING.tables(),
         sheets=MINING.files("sheet.html"),
         labels=MINING.files("labels.csv"),
 

@@ -190,6 +190,15 @@ def verify_beside_a_run() -> None:
         integrity.start(full=True)
 
 
+def run_beside_verify() -> str:
+    """Return what a run says that waits until the files have been verified."""
+    finish()
+    flip(at(paths.VERDICT))
+    with mock.patch("fcntl.flock", side_effect=[BlockingIOError, None, None, None]):
+        (fault,) = integrity.start()
+    return fault.sentence
+
+
 def forbidden(name: str) -> Callable[[], Any]:
     """Return a start in a folder of which one part is read-only."""
 
@@ -230,6 +239,9 @@ FAULTS = [
     *(Fault(f"{what}", "the ledger", "whole", ledger(text)) for what, text in TEXTS.items()),
     Fault("one bit of a page flipped", "a table", "refused", damaged_table, "snakemake verify"),
     Fault("verified beside a run", "the folder", "refused", verify_beside_a_run, "another run"),
+    Fault(
+        "begun while it is verified", "a run", "noticed", run_beside_verify, "was damaged; it is"
+    ),
     *(
         Fault("read-only", name, "refused", forbidden(name), f"^{name}: nothing can be written")
         for name in (".snakemake", "results", "logs", "benchmarks")

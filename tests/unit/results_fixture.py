@@ -18,6 +18,7 @@ from eyechart.tables.concepts import CUES
 from eyechart.tables.interventions import EFFECTS
 from eyechart.tables.parquet import write_table
 from eyechart.tables.saliency import SUMMARY as SALIENCY
+from eyechart.tables.tuning import TUNING
 
 WIDTH, PICTURES, PARTS = 16, 60, 3
 TOKENS = "vision.3/image_tokens"
@@ -38,8 +39,9 @@ def write_results(root: Path) -> Path:
     for name, schema in (("concepts/tiny_llava/stroop/cues", CUES),
                          ("interventions/tiny_llava/clevr/effects", EFFECTS),
                          ("saliency/tiny_llava/clevr/summary", SALIENCY),
+                         ("tuning/tiny_llava", TUNING),
                          ("attention/tiny_llava/clevr/summary", SUMMARY)):  # fmt: skip
-        row = dict.fromkeys(schema.names) | {"model": "tiny_llava", "dataset": name.split("/")[2]}
+        row = dict.fromkeys(schema.names) | {"model": "tiny_llava", "dataset": name.split("/")[-2]}
         row |= {"task": "color"} if "task" in schema.names else {}
         write_table(results / f"{name}.parquet", pa.Table.from_pylist([row], schema))
     return results

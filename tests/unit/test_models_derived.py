@@ -183,7 +183,8 @@ def test_an_adapter_for_other_modules_or_of_another_kind_is_refused(made, tmp_pa
     config = json.loads((folder / "adapter_config.json").read_text())
     for change, message in (
         ({"r": 2, "target_modules": ".*linear_1"}, "unexpected key .* was the adapter trained"),
-        ({"peft_type": "PROMPT_TUNING"}, "peft_type is 'PROMPT_TUNING', expected LORA"),
+        ({"peft_type": "IA3"}, "peft_type is 'IA3', expected LORA or PROMPT_TUNING"),
+        ({"peft_type": "PROMPT_TUNING"}, "expected prompt_embeddings alone"),
     ):
         other = shutil.copytree(folder, tmp_path / f"other{len(message)}")
         (other / "adapter_config.json").write_text(json.dumps(config | change))

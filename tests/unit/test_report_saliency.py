@@ -14,7 +14,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.report import draw
 from eyechart.report.files import Inputs
-from eyechart.report.sections.saliency.load import RANDOM, falls
+from eyechart.report.sections.saliency.load import RANDOM, falls, read_image_use
 from eyechart.report.sections.saliency.page import context
 from eyechart.report.templates import render_section
 from eyechart.tables.parquet import write_table
@@ -44,10 +44,8 @@ def test_the_section_has_curves_tests_and_images(inputs):
     )
     assert page.count("data:image/svg+xml;base64,") == 1
     assert page.count("data:image/png;base64,") == 2
-    said = (
-        "better than random orders (q &lt; 0.05): gradient × state, connector; Grad-CAM, vision.1"
-    )
-    assert said in page
+    said = "better than random orders (q &lt; 0.05): gradient times state, connector; Grad-CAM, "
+    assert said + "vision.1" in page
     assert "16.00" in page  # times uniform: all of the map is in one of 16 patches
     assert 'id="saliency-mine-llava"' in page and "figures/saliency/mine/llava/" in page
 
@@ -55,7 +53,7 @@ def test_the_section_has_curves_tests_and_images(inputs):
 def test_the_curve_is_the_mean_fall_beside_that_of_random_orders(inputs):
     (path,) = inputs.paths("deletions")
     rows = pl.DataFrame(falls(path))
-    own = rows.filter(series="gradient × state, connector").sort("share")
+    own = rows.filter(series="gradient times state, connector").sort("share")
     beside = rows.filter(pl.col("series") == RANDOM, method="gradient").sort("share")
     table = pl.read_parquet(path).filter(method="gradient")
     mean = [sum(c[0] - c[n] for c in table["deleted"]) / len(table) for n in range(5)]
@@ -63,6 +61,24 @@ def test_the_curve_is_the_mean_fall_beside_that_of_random_orders(inputs):
     assert own["value"].to_list() == pytest.approx(mean)
     assert (own["value"] >= beside["value"] - 1e-6).all() and set(own["n"]) == {12}
     assert ((own["low"] <= own["value"]) & (own["value"] <= own["high"])).all()
+
+
+def test_the_use_of_the_image_is_a_table_that_says_what_is_missing(inputs, tmp_path):
+    (path,) = inputs.paths("saliency")
+    table = fixture.measure(
+        tmp_path / "results/saliency/llava.parquet", path.with_name("inputs.parquet")
+    )
+    files = [file.path for file in inputs.files]
+    shown = context(Inputs([*files, table]), SETTINGS)
+    page = render_section("saliency", **shown, settings={"figures": []})
+    assert "Does it look at the image?" in page and "Note: no responses of llava;" in page
+    (line,) = (x for x in shown["blocks"][0]["use"]["lines"] if x[0] == "length of image tokens")
+    assert line[5] == "0 (of text tokens)" and line[6] == "12" and " to " in line[4]
+    assert "16 (singular values)" in page
+    bad = tmp_path / "results/saliency/other.parquet"
+    bad.write_bytes(table.read_bytes())
+    with pytest.raises(UserError, match="it is not of other"):
+        read_image_use(bad, "other")
 
 
 def test_figures_are_files_with_the_numbers_that_are_drawn(inputs, tmp_path):

@@ -79,6 +79,7 @@ def test_tables_are_frames_by_model_dataset_and_task(root):
     assert len(results.attention(*CLEVR, "color", root=root)) == 1
     assert len(results.interventions(*CLEVR, root=root)) == 1
     assert len(results.saliency(*CLEVR, root=root)) == 1
+    assert len(results.tuning("tiny_llava", root=root)) == 1
 
 
 def test_responses_can_be_decided_again_by_another_scoring(root):

@@ -17,8 +17,9 @@ from eyechart.models.describe_model import describe
 from eyechart.models.hooks import attached
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
+from eyechart.saliency import attributor
 from eyechart.saliency.measure import deleted, drop, orders_of, random_orders
-from eyechart.saliency.methods import METHODS
+from eyechart.saliency.methods import METHODS, complete, integrated
 from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import Features, Outputs, states_at
 from eyechart.saliency.subjects import prepare, subject
@@ -109,7 +110,10 @@ def test_integrated_gradients_are_complete(random_llava, address):
     x[torch.cat(states.index)] = blank.x[torch.cat(blank.index)]
     with torch.no_grad():
         apart = (states.run(states.x) - states.run(x)).numpy()
-    found = [float(own.sum()) for own in METHODS["integrated"](states, blank, 64)]
+    maps = integrated(states, blank, 64)
+    assert complete(states, blank, maps) == [True, True]
+    assert not all(complete(states, blank, [2 * own for own in maps]))
+    found = [float(own.sum()) for own in maps]
     assert np.abs(apart).min() > 1e-3
     np.testing.assert_allclose(found, apart, rtol=0.01)
 
@@ -127,10 +131,10 @@ def test_gradients_and_integrated_gradients_are_captums(random_llava):
     expected = captum.IntegratedGradients(forward).attribute(
         at, before, n_steps=24, method="gausslegendre", internal_batch_size=8
     )
-    found = torch.cat(METHODS["integrated"](states, blank, 24))
+    found = torch.cat(integrated(states, blank, 24))
     torch.testing.assert_close(found, expected[0].sum(dim=1).double(), atol=1e-5, rtol=1e-4)
     expected = captum.InputXGradient(forward).attribute(at.requires_grad_())
-    found = torch.cat(METHODS["gradient"](states, states, 1))
+    found = torch.cat(METHODS["gradient"](states))
     torch.testing.assert_close(
         found, expected[0].sum(dim=1).double().detach(), atol=1e-6, rtol=1e-4
     )
@@ -139,7 +143,7 @@ def test_gradients_and_integrated_gradients_are_captums(random_llava):
 def test_relevancy_is_the_product_of_chefers_rule(random_llava):
     """The whole matrix R by the paper's rule, one prompt at a time, without padding."""
     batch = random_llava()
-    found = METHODS["relevancy"](states_at(batch, "connector"), None, 1)
+    found = METHODS["relevancy"](states_at(batch, "connector"))
     for own, question in zip(found, batch.questions, strict=True):
         alone = Features(subject(batch.adapter, [question]))
         weights = []
@@ -160,7 +164,7 @@ def test_relevancy_is_the_product_of_chefers_rule(random_llava):
 def test_grad_cam_is_the_mean_gradient_times_the_states(random_llava):
     states = states_at(random_llava(), "vision.1")
     slope = states.gradient(states.x)
-    for own, index in zip(METHODS["grad_cam"](states, states, 1), states.index, strict=True):
+    for own, index in zip(METHODS["grad_cam"](states), states.index, strict=True):
         expected = torch.stack([states.x[i] @ slope[index].mean(dim=0) for i in index])
         torch.testing.assert_close(own, expected.clamp(min=0).double())
     assert len(states.x) == 2 * 17 and [len(i) for i in states.index] == [16, 16]
@@ -173,7 +177,7 @@ def test_the_states_themselves_give_the_answer_and_deletion_ends_at_the_mean(ran
         plain = states.subject.score(states.subject.encode(states.subject.images))
     torch.testing.assert_close(states.run(states.x), plain)
     mean = states.x[torch.cat(states.index)].mean(dim=0)
-    every = [orders_of(METHODS["gradient"](states, states, 1)), random_orders(states, 7, 0)]
+    every = [orders_of(METHODS["gradient"](states)), random_orders(states, 7, 0)]
     own, beside = deleted(states, every, mean, 4)
     np.testing.assert_allclose(own[:, [0, -1]], beside[:, [0, -1]])
     assert own.shape == (2, 5) and not np.allclose(own, beside)
@@ -217,12 +221,18 @@ def test_addresses_of_another_kind_are_refused(tmp_path, models, data, changes, 
         fixture.run(tmp_path, models[True], data, **changes)
 
 
-def test_too_few_steps_are_said(tmp_path, data):
+def test_items_that_are_not_complete_get_more_steps_and_then_a_sentence(
+    tmp_path, data, monkeypatch
+):
     checkpoint = tiny_models.build_llava(tmp_path)
     known = tiny_models.spec("llava", checkpoint)
     card = describe(load(known, checkpoint, LoadOptions("cpu")), "llava")
     (checkpoint / "card.json").write_text(json.dumps(card))
-    how = {"methods": ["integrated"], "items": 6, "steps": 1}
-    maps = fixture.run(tmp_path / "out", checkpoint, data, known, **how)[0]
+    how = {"methods": ["integrated"], "items": 6, "steps": 1, "addresses": ["vision.0"]}
+    monkeypatch.setattr(attributor, "MORE", (1,))
+    maps = fixture.run(tmp_path / "few", checkpoint, data, known, **how)[0]
     assert "raise saliency.steps" in notes_of(maps)["note"]
+    monkeypatch.setattr(attributor, "MORE", (1, 64))
+    more = fixture.run(tmp_path / "more", checkpoint, data, known, **how)[0]
+    assert "raise saliency.steps" not in notes_of(more).get("note", "")
     assert pq.read_schema(maps).names[:2] == ["model", "dataset"]

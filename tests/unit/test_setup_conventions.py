@@ -38,6 +38,7 @@ FOLDERS = [
     "saliency",
     "verdict",
     "training",
+    "tuning",
     "tiny_models",
     "report",
 ]
@@ -68,6 +69,7 @@ COSTLY = [
     "attention.trace_items",
     "interventions.intervene",
     "saliency.attribute",
+    "tuning.tune",
     "models.derive_model",
     "readout.read_out",
     "readout.depth.train_depth_heads",

@@ -61,7 +61,10 @@ def test_a_class_is_supported_explained_or_contradicted(verdict, rows, partly, e
 def test_the_horizon_is_the_last_address_that_moves_the_answer_after_correction():
     values = dict(zip(ADDRESSES, [(0.9, 0.4), (0.2, 0.2), (0.4, 0.2), (0.0, 0.0)], strict=True))
     found = evidence(patches(values), [])
-    assert found.horizon(BAR) == "lm.1" and [e.value for e in found.behind("lm.1")] == [0.0]
+    assert found.horizon(BAR) == "lm.1" and found.still("lm.1", BAR)
+    assert not found.still("lm.0", BAR)
+    wide = patches({"lm.2": (0.02, 0.0)}, reach=0.2)
+    assert not evidence([*patches(values)[:-2], *wide], []).still("lm.1", BAR)
     rows = patches(values)
     for one in rows:  # 0.004 is significant alone, and not as one of four tests
         one["p"] = 0.004 if one["address"] == "lm.1" else one["p"]
@@ -92,8 +95,7 @@ def test_the_sentence_says_where_it_is_held_where_it_is_read_and_what_changes_no
         "[−0.62 to −0.52], n = 100 in 60 groups; erasing it behind lm.0–2 changes nothing (within "
         "±0.10). With another image's tokens 0.92 of the answers become that image's, 0.44 where "
         "its answer is the same, difference +0.48 [+0.43 to +0.53], n = 100 in 60 groups. The last "
-        "address at which they do is connector; exchanging them later changes nothing (within "
-        "±0.10)."
+        "address at which they do is connector; exchanging them later moves less than 0.10."
     )
     contradicted = causal_text(evidence(FOLLOWS, []), None, "contradicted", BAR)
     assert contradicted.endswith(" This contradicts the class.")
@@ -171,5 +173,5 @@ def test_a_model_set_by_hand_is_said_to_read_its_first_copy_and_not_the_second(
     found = read_causal(effects, "llava", "mine")["kind"]
     assert found.used(BAR) == ["connector"] and found.horizon(BAR) == "connector"
     assert found.unused(BAR) == [a for a in found.erased if a != "connector"] != []
-    assert all(one.equal for one in found.behind("connector"))
+    assert found.still("connector", BAR)
     assert explain(found, rule("used"), False, BAR) == ("shown_causally", None)

@@ -24,7 +24,7 @@ LIST_JOBS = Path(__file__).with_name("list_jobs.py")
 EXECUTORS = ("profiles/slurm", "profiles/generic")
 PRESETS = [
     f"config/presets/{name}.yaml"
-    for name in ("causal", "clevr_official", "full_demo", "hidden", "laptop")
+    for name in ("causal", "clevr_official", "full_demo", "hidden", "laptop", "tuning")
 ]
 # A config of the reader's own, where the text does not show one
 OWN = "{models: [tiny_clip], datasets: {clevr: {layout: clevr, source: render, splits: {val: 9}}}}"

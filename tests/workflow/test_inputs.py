@@ -42,6 +42,7 @@ KINDS = {
     paths.CONCEPTS: "concepts",
     paths.ATTENTION: "attention",
     paths.INTERVENTIONS: "interventions",
+    paths.SALIENCY: "saliency",
 }
 # What a step is given of one kind it is given of the other, where it reads both
 TOGETHER = [("scores", "distributions"), ("items", "images")]

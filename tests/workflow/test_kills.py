@@ -2,8 +2,10 @@
 
 import contextlib
 import random
+import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,9 +64,9 @@ def test_two_runs_at_once_are_refused_but_no_lock_outlives_its_run(
 
 
 def lost(project: Project) -> set[str]:
-    """Return the outputs that the next run will make again."""
+    """Return the files that the next run will make again."""
     with contextlib.chdir(project.folder):
-        return {fault.owner for fault in integrity.update("results")}
+        return {fault.path for fault in integrity.update("results")}
 
 
 def test_every_rule_killed_while_it_writes_again_is_missed_and_one_run_completes(
@@ -101,7 +103,23 @@ def test_random_bytes_of_many_files_are_noticed_and_one_run_restores_them(
     said = {line.split(" was damaged; ")[0].removeprefix("eyechart: error: ")
             for line in told.stdout.splitlines() if " was damaged; " in line}  # fmt: skip
     assert said == set(corrupted)
-    assert f"{CORRUPTED} files are not as they were written" in told.stdout
+    assert f"not as they were written: {CORRUPTED}; run again" in told.stdout
     project.finish()
     assert project.hashes(*ROOTS) == finished.hashes(*ROOTS)
     assert "every file is as it was written" in project.finish("verify")
+
+
+def test_two_folders_that_share_data_draw_at_once_and_end_with_the_same_images(
+    finished: Project, tmp_path: Path
+) -> None:
+    projects = [Project.create(tmp_path / name) for name in ("one", "other")]
+    shutil.rmtree(projects[1].path("data"))
+    projects[1].path("data").symlink_to(projects[0].path("data"))
+    receipt = "data/raw/clevr/acquired.json"
+    with ThreadPoolExecutor(2) as pool:
+        for done in pool.map(lambda project: project.run(receipt), projects):
+            assert "Traceback" not in done.stdout
+            assert done.returncode == 0 or "eyechart: error: " in done.stdout
+    for project in projects:
+        project.finish(receipt)
+        assert project.hashes("data/raw") == finished.hashes("data/raw")

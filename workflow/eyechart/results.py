@@ -37,8 +37,7 @@ class Activations:
     model, dataset, address, span : str
     scope : str
         ``image``: they depend on the image alone; ``item``: on image and prompt.
-    ids : list of str
-        ``image_id`` or ``item_id`` of each row.
+    ids : list of ``image_id`` or ``item_id``, of each row
     vectors : list of ndarray, float32
         Of each row: shape (d,), or of the span ``image_tokens`` (t, d).
     labels : DataFrame
@@ -120,9 +119,9 @@ def activations(
 
 
 def probes(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
     predictions: bool = False,
     root: Root = ROOT,
@@ -137,12 +136,12 @@ def probes(
 
 
 def responses(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
-    condition: str | None = None,
-    scoring: str | None = None,
+    condition: Name = None,
+    scoring: Name = None,
     root: Root = ROOT,
 ) -> pl.DataFrame:
     """Return what models say to each item, with its task, group, choices and true answer.
@@ -150,35 +149,33 @@ def responses(
     ``scoring`` (``sum``, ``mean``, ``pmi``) decides again from the stored numbers, except where the
     letters of choices, or images and texts, were compared.
     """
-    named = {"model": model, "dataset": dataset, "condition": condition}
-    found = read_all("responses", named, root)
+    which = {"model": model, "dataset": dataset, "condition": condition}
+    found = read_all("responses", which, root)
     own = ["item_id", "task", "group", "choices", "answer"]
+    tables = {d: find_one("items", {"dataset": d}, root) for d in found["dataset"].unique().sort()}
     items = [
-        pl.DataFrame(read_table(find_one("items", {"dataset": name}, root), own)).with_columns(
-            dataset=pl.lit(name)
-        )
-        for name in found["dataset"].unique().sort()
+        pl.DataFrame(read_table(path, own)).with_columns(dataset=pl.lit(dataset))
+        for dataset, path in tables.items()
     ]
     if items:
-        keys = ["dataset", "item_id"]
-        found = found.join(pl.concat(items), on=keys, how="left", maintain_order="left")
+        on = ["dataset", "item_id"]
+        found = found.join(pl.concat(items), on=on, how="left", maintain_order="left")
     if scoring is not None:
         if scoring not in OF_TEXT:
             raise UserError(f"scoring is {scoring!r}; {nearest(scoring, OF_TEXT)}")
         again = found["scoring"].is_in(OF_TEXT).fill_null(False)
         texts = found.filter(again)
         chosen = [c[n] for c, n in zip(texts["choices"], rescore(texts, scoring), strict=True)]
-        found = found.with_columns(
-            predicted=found["predicted"].scatter(again.arg_true(), chosen),
-            scoring=pl.when(again).then(pl.lit(scoring)).otherwise("scoring"),
-        )
+        said = found["predicted"].scatter(again.arg_true(), chosen)
+        how = pl.when(again).then(pl.lit(scoring)).otherwise("scoring")
+        found = found.with_columns(predicted=said, scoring=how)
     return _of(found, "task", task, "responses")
 
 
 def scores(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
     distributions: bool = False,
     root: Root = ROOT,
@@ -189,9 +186,9 @@ def scores(
 
 
 def readouts(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
     predictions: bool = False,
     root: Root = ROOT,
@@ -217,8 +214,8 @@ def attention(
     root: Root = ROOT,
 ) -> pl.DataFrame:
     """Return where models look: ``summary``, ``attention``, ``lens``, ``words`` or ``maps``."""
-    found = read_all("attention", {"model": model, "dataset": dataset, "table": table}, root)
-    return _of(found, "task", task, "attention")
+    named = {"model": model, "dataset": dataset, "table": table}
+    return _of(read_all("attention", named, root), "task", task, "attention")
 
 
 def interventions(
@@ -235,10 +232,15 @@ def saliency(
     return read_all("saliency", {"model": model, "dataset": dataset, "table": table}, root)
 
 
+def tuning(model: Name = None, *, root: Root = ROOT) -> pl.DataFrame:
+    """Return what each arm of tuned models gained."""
+    return read_all("tuning", {"model": model}, root)
+
+
 def verdicts(
-    model: str | None = None,
-    dataset: str | None = None,
-    task: str | None = None,
+    model: Name = None,
+    dataset: Name = None,
+    task: Name = None,
     *,
     table: str = "classes",
     root: Root = ROOT,
@@ -293,8 +295,7 @@ def _of(found: pl.DataFrame, column: str, value: str | None, kind: str) -> pl.Da
     """Return the rows with a value in a column; that there are none is an error."""
     if value is None:
         return found
-    rows = found.filter(pl.col(column) == value)
-    if not len(rows):
-        known = found[column].drop_nulls().unique()
-        raise UserError(f"{kind}: {column} is {value!r}; {nearest(value, known)}")
-    return rows
+    if len(rows := found.filter(pl.col(column) == value)):
+        return rows
+    known = found[column].drop_nulls().unique()
+    raise UserError(f"{kind}: {column} is {value!r}; {nearest(value, known)}")

@@ -32,7 +32,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
-from eyechart.plan.saliency import SaliencyPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 OWN = "config/config.yaml"
@@ -59,12 +59,14 @@ try:
     CONCEPTS = PLAN.concepts
     ATTENTION = PLAN.attention
     INTERVENTIONS = PLAN.interventions
-    SALIENCY = SaliencyPlan(config, SPECS)
+    TUNING = TuningPlan(config, SPECS)
+    TUNING.check()
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
     MINING.check()
     REPORT = ReportPlan(PLAN, MINING)
+    SALIENCY = REPORT.saliency
     CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     ENVIRONMENTS = Environments(SPECS, CONDA, config["threads"])
     ENVIRONMENTS.check()
@@ -76,11 +78,9 @@ try:
         if VERIFY and FAULTS:
             sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
             raise UserError(
-                f"{sentences}{len(FAULTS)} files are not as they were written: run again"
+                f"{sentences}not as they were written: {len(FAULTS)}; run again"
             )
-        integrity.make_again(
-            FAULTS, DAG, lambda said: logger.warning(f"eyechart: {said}")
-        )
+        integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:
     if errors.sentence(error) is None:
         raise
@@ -124,11 +124,11 @@ onstart:
 
 
 onsuccess:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
 
 
 onerror:
-    integrity.update(RESULTS)
+    integrity.remember(RESULTS)
     for sentence in configuration.logged_errors(
         workflow.pathvars.get("logs"), since=STARTED
     ):

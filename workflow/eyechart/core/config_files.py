@@ -103,8 +103,8 @@ def _said(error: yaml.YAMLError, text: str) -> str:
         said = str(getattr(error, "problem", ""))
         before = f"{getattr(error, 'context', '')}, " if said.startswith("but ") else ""
         return f"line {mark.line + 1}: {before}{said}{hint}"
-    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-    return f"line {line}: {' '.join(str(error).split())}"
+    number = text.count("\n", 0, getattr(error, "position", 0)) + 1
+    return f"line {number}: {' '.join(str(error).split())}"
 
 
 class _Nodes:

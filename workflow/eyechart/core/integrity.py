@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,12 @@ def update(results: str, full: bool = False) -> list[Fault]:
     return faults
 
 
+def remember(results: str) -> None:
+    """Enter what a run has made; where the disk is full, the start of the next run does it."""
+    with suppress(OSError):
+        update(results)
+
+
 def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> None:
     """Have Snakemake make the owners of these files again, where a job of the run makes them.
 
@@ -100,7 +107,7 @@ def make_again(faults: list[Fault], graph: Any, warn: Callable[[str], None]) -> 
         for fault in faults:
             if fault.owner in made:
                 moved = "" if dag.workflow.dryrun else _set_aside(fault)
-                warn(f"{fault.sentence}{moved}")
+                warn(f"eyechart: {fault.sentence}{moved}")
         dag.forcefiles.update(made & {fault.owner for fault in faults})
 
     graph.check_incomplete = check_incomplete
@@ -126,12 +133,13 @@ def _set_aside(fault: Fault) -> str:
 
 
 def _is_alone(handle: int) -> bool:
-    """Return whether no other Snakemake works here; if one does, wait until it has looked about."""
-    try:
-        return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _lock(handle, fcntl.LOCK_SH)
-        return False
+    """Return whether no other Snakemake works here; wait while one looks about or verifies."""
+    for _ in range(2):
+        try:
+            return _lock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _lock(handle, fcntl.LOCK_SH)
+    return False
 
 
 def _lock(handle: int, kind: int) -> bool:

@@ -38,7 +38,7 @@ KEPT = [*LISTING, *(p for p in paths.PATTERNS.values() if p.text.startswith(path
 Stamp = tuple[int, int]
 
 
-class Entry(NamedTuple):
+class Known(NamedTuple):
     """What is known of a file; ``owner`` is the output whose rule makes it."""
 
     bytes: int
@@ -63,7 +63,7 @@ class Ledger:
         self.roots = (f"{results}/", f"{paths.raw_of(results)}/", "data/models/")
         try:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
-            self.entries = {path: Entry(*entry) for path, entry in known.items()}
+            self.entries = {path: Known(*entry) for path, entry in known.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             self.entries = {}  # what is there is taken as it is
         self._before = dict(self.entries)
@@ -87,7 +87,7 @@ class Ledger:
             owned = dict(_owned(path, self.results))
         except (OSError, ValueError, KeyError, TypeError):
             owned, stamp, digest = {}, (stamp[0], 0), ""
-        self.entries[path] = Entry(*stamp, digest, path)
+        self.entries[path] = Known(*stamp, digest, path)
         for name, entry in owned.items():
             self.entries.setdefault(name, entry)
 
@@ -117,7 +117,7 @@ class Ledger:
                 faults.append(_fault(path, "was damaged", self.entries[path].owner))
         return [fault for fault in faults if fault.path in self.entries]
 
-    def _suspected(self, path: str) -> Entry:
+    def _suspected(self, path: str) -> Known:
         entry = self.entries[path]
         return entry._replace(changed=-abs(entry.changed))
 
@@ -127,7 +127,7 @@ class Ledger:
         if entry is None:
             return True  # its owner was written anew, without it
         if digest and digest == entry.sha256:
-            self.entries[path] = Entry(*stamp, digest, entry.owner)
+            self.entries[path] = Known(*stamp, digest, entry.owner)
         elif path == entry.owner and (
             _is_just_made(path, abs(entry.changed)) or paths.LABELS.match(path)
         ):
@@ -137,7 +137,7 @@ class Ledger:
         return True
 
 
-def _owned(path: str, results: str) -> Iterator[tuple[str, Entry]]:
+def _owned(path: str, results: str) -> Iterator[tuple[str, Known]]:
     """Yield the files that an output owns.
 
     A listed file of the right size that is not newer than its list is not hashed.
@@ -147,7 +147,7 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Entry]]:
     if pattern == paths.IMAGES:
         for image in map(str, Path(path).parent.glob("images/**/*")):
             if stamp := _stamp(image):
-                yield image, Entry(*stamp, _digest(image), path)
+                yield image, Known(*stamp, _digest(image), path)
     elif pattern in LISTING:
         listed = json.loads(Path(path).read_text(encoding="utf-8"))
         folder, written = Path(path).parents[LISTING[pattern]], Path(path).stat().st_mtime_ns
@@ -156,7 +156,7 @@ def _owned(path: str, results: str) -> Iterator[tuple[str, Entry]]:
             name, size = f"{folder}/{one['path']}", one["bytes"]
             stamp = _stamp(name, not_after=written)
             changed = stamp[1] if stamp and stamp[0] == size else 0
-            yield (name, Entry(size, changed, one["sha256"], name if is_manifest else path))
+            yield (name, Known(size, changed, one["sha256"], name if is_manifest else path))
 
 
 def _stamp(path: str, not_after: int | None = None) -> Stamp | None:

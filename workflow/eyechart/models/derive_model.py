@@ -27,6 +27,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import describe, read_json
 from eyechart.core.links import link_files
 from eyechart.core.step import Paths, command
+from eyechart.models import soft_prompt
 from eyechart.models.derivations.registry import CHANGES, FIELDS, FITTED
 from eyechart.models.families.base import Adapter
 from eyechart.models.load import load
@@ -62,7 +63,7 @@ def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None)
         raise UserError(f"{how['by']}: merging an adapter needs peft, which is not installed here")
     if how["by"] in FITTED:
         settings = {**settings, "examples": examples}
-    before = digests(adapter)
+    before, prompt = digests(adapter), adapter.soft_prompt
     rule = importlib.import_module(module_of(how["by"]))
     rule.derive(adapter, settings, how["seed"])
     after = digests(adapter)
@@ -70,7 +71,7 @@ def derive(adapter: Adapter, spec: Spec, examples: dict[str, str] | None = None)
         name = sorted(set(before) ^ set(after))[0]
         raise UserError(f"derived.by: {how['by']} adds or removes the weight {name}")
     changed = sorted({component(adapter, n) for n in before if before[n] != after[n]})
-    if not changed and how["by"] not in FIELDS:
+    if not changed and how["by"] not in FIELDS and adapter.soft_prompt is prompt:
         raise UserError(f"derived.by: {how['by']} leaves every weight of {how['from']} as it was")
     undeclared = set(changed) - set(CHANGES.get(how["by"], changed))
     if undeclared:
@@ -94,18 +95,20 @@ def digests(adapter: Adapter) -> dict[str, bytes]:
 
 
 def save(adapter: Adapter, base: Path, folder: Path, changed: bool) -> list[dict[str, Any]]:
-    """Write changed weights and link the base's other files; return the entries of all files."""
+    """Write what changed, and link the base's other files; return the entries of all files."""
     folder.mkdir(parents=True, exist_ok=True)
     held = [entry["path"] for entry in read_json(base / NAME)["files"]]
-    if not changed:
-        link_files(base, folder, [Path(name) for name in held])
-        return [{**describe(folder / name), "path": name} for name in held]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
-        adapter.model.save_pretrained(written)
-        own = sorted(path.name for path in Path(written).iterdir())
-        for name in own:
-            (Path(written) / name).replace(folder / name)
-    others = [name for name in held if name not in own and not is_weights(name)]
+    own: list[str] = []
+    if changed:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as written:
+            adapter.model.save_pretrained(written)
+            own = sorted(path.name for path in Path(written).iterdir())
+            for name in own:
+                (Path(written) / name).replace(folder / name)
+    if adapter.soft_prompt is not None:
+        soft_prompt.save(adapter.soft_prompt, folder / soft_prompt.NAME)
+        own.append(soft_prompt.NAME)
+    others = [name for name in held if name not in own and not (changed and is_weights(name))]
     link_files(base, folder, [Path(name) for name in others])
     return [{**describe(folder / name), "path": name} for name in [*own, *others]]
 

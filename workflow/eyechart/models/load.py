@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyechart.core.errors import UserError
-from eyechart.models import limits
+from eyechart.models import limits, soft_prompt
 from eyechart.models.load_options import LoadOptions
 from eyechart.models.spec import Spec, check_family, saved_class
 
@@ -62,4 +62,6 @@ def load(spec: Spec, checkpoint: Path, loading: LoadOptions) -> Adapter:
     """
     check_torchvision()
     limits.check(checkpoint)
-    return adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    adapter = adapter_of(spec, checkpoint).load(checkpoint, spec, loading)
+    soft_prompt.restore(adapter, checkpoint)
+    return adapter

@@ -47,10 +47,7 @@ class Pattern:
     def rule(self, **fixed: str) -> str:
         """Return the path for a rule, in which names that are not given stay wildcards.
 
-        Raises
-        ------
-        KeyError
-            For a name that the pattern does not have.
+        Raise a KeyError for a name that the pattern does not have.
         """
         if unknown := [name for name in fixed if name not in self.names]:
             raise KeyError(f"{self.text} has no {unknown[0]!r}; it has {', '.join(self.names)}")
@@ -59,23 +56,14 @@ class Pattern:
     def at(self, results: str = RESULTS, /, **names: str) -> str:
         """Return the path of one file; every name must be given.
 
-        Raises
-        ------
-        KeyError
-            For a name that is missing, or that the pattern does not have.
+        Raise a KeyError for a name that is missing, or that the pattern does not have.
         """
         if missing := [name for name in self.names if name not in names]:
             raise KeyError(f"{self.text} needs {missing[0]!r}")
         return self.rule(**names).replace(ROOT, results, 1).replace(RAW, raw_of(results), 1)
 
     def beside(self, ending: str, own: str = ".parquet") -> "Pattern":
-        """Return the pattern of the file beside this one with another ending.
-
-        Raises
-        ------
-        StopIteration
-            If there is none.
-        """
+        """Return the pattern of the file beside this one with another ending, which must exist."""
         text = self.text.removesuffix(own) + ending
         return next(pattern for pattern in PATTERNS.values() if pattern.text == text)
 
@@ -272,6 +260,14 @@ INTERVENTIONS = Pattern(
 )
 SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
 IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
+TUNED = Pattern(
+    "<results>/tuning/{model}/{dataset}/{task}/{arm}/{table}.parquet",
+    "answers of the tuned model, or curve: losses of each training",
+)
+ADAPTER = Pattern(
+    "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
+)
+TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")

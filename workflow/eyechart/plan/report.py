@@ -12,6 +12,7 @@ from eyechart.plan import paths, training
 from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.saliency import SaliencyPlan
+from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 from eyechart.report.files import TABLES, Inputs
 from eyechart.report.registry import PAIR, SECTIONS, WHOLE, Figures
@@ -27,12 +28,17 @@ class ReportPlan:
     workflow: WorkflowPlan
     mining: MiningPlan
 
+    @property
+    def saliency(self) -> SaliencyPlan:
+        """The saliency stage, which the report reads."""
+        return SaliencyPlan(self.workflow.config, self.workflow.specs)
+
     @cached_property
     def tables(self) -> dict[str, list[str]]:
         """The files of every table of the workflow, by name in ``report.files.TABLES``."""
         plan, behavior, readout = self.workflow, self.workflow.behavior, self.workflow.readout
         concepts, attention, verdict = plan.concepts, plan.attention, plan.verdict
-        saliency = SaliencyPlan(plan.config, plan.specs)
+        saliency = self.saliency
         datasets = list(dict.fromkeys([*plan.reported_datasets, *saliency.datasets]))
         curves = Inputs(map(Path, training.curves(plan.config)))
         return {
@@ -62,6 +68,7 @@ class ReportPlan:
             "saliency_maps": saliency.tables("maps"),
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
+            "tuning": TuningPlan(plan.config, plan.specs).tables(),
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }

@@ -32,6 +32,7 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
+TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
 ROW_MB = 0.008  # one question as Python objects (measured: 0.0037 MB with its share of a scene)
@@ -181,6 +182,20 @@ class JobResources(Sizes):
         gradients = 3 * (section["steps"] + methods)
         deletions = section["points"] * (methods + 2 * section["random"])
         passes = (gradients + deletions) * section["items"] * tasks
+        forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        return _minutes(self.loading_seconds(model) + forward, attempt)
+
+    def tuning_mb(self, wildcards: Any, attempt: int) -> int:
+        """Return the CPU memory of training an arm: each step keeps what its blocks computed."""
+        batch = 0 if self.gpus(wildcards) > 0 else TRAINED * self.config["tuning"]["batch_size"]
+        return grow(PROCESS_MB + self.loaded_mb(wildcards.model, batch), attempt)
+
+    def tuning_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of all trainings of an arm, with the answers after each."""
+        model, section = wildcards.model, self.config["tuning"]
+        trainings = section["folds"] + section["seeds"] * (2 + section["shuffled"])
+        trained = trainings * section["steps"] * section["batch_size"]
+        passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
         return _minutes(self.loading_seconds(model) + forward, attempt)
 

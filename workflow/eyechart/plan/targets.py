@@ -11,6 +11,7 @@ from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.configuration import Config, check_known, examines, probed_datasets, tasks_for
+from eyechart.tuning.registry import arms
 
 MODELS = ("model", "first", "second")  # names in a path that are models
 PER_DATASET = (paths.RESPONSES, paths.SCORES, paths.DISTRIBUTIONS, paths.RETRIEVAL)
@@ -36,10 +37,15 @@ def check(
         for name in MODELS:
             if name in names:
                 check_known(target, "model", names[name], specs)
-        if "dataset" in names:
+        if pattern.stage == "tuning" and "arm" in names:
+            section = config["tuning"]
+            check_known(target, "arm", names["arm"], arms(section))
+            check_known(target, "dataset", names["dataset"], section["tasks"])
+            check_known(target, "task", names["task"], section["tasks"][names["dataset"]])
+        elif "dataset" in names:
             check_known(target, "dataset", names["dataset"], _datasets(config, pattern))
             _check_examined(target, config, names)
-        if "task" in names:
+        if "task" in names and pattern.stage != "tuning":
             model = names["model"]
             tasks = tasks_for(config, specs, model, names["dataset"])
             check_known(target, f"task of {model}", names["task"], tasks)

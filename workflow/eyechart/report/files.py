@@ -49,6 +49,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "saliency_maps": (paths.SALIENCY, "maps"),
     "deletions": (paths.SALIENCY, "curves"),
     "image_use": (paths.IMAGE_USE, ""),
+    "tuning": (paths.TUNING, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }

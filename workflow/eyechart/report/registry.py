@@ -93,6 +93,9 @@ SECTIONS = {
         (*ATTRIBUTED, "image_use"),
         Figures(PAIR, ATTRIBUTED, ("deletion",), ("png_scale", "gallery_px", "maps")),
     ),
+    "tuning": PageSection(
+        "Tuning: which part has to learn", ("tuning",), Figures(WHOLE, ("tuning",), ("gains",))
+    ),
     "patterns": PageSection("Pairs: encoder against VLM", ("patterns", "correlations")),
     "mining": PageSection("Mined pairs: what one encoder does not separate", ("pairs",)),
     "training": PageSection(

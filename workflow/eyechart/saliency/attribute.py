@@ -11,7 +11,7 @@ once. What a family cannot do is left out; the tables' metadata say why.
         --images results/datasets/clevr/images.parquet \
         --regions results/datasets/clevr/regions.parquet --seed 7 \
         --settings '{"methods": ["gradient"], "items": 8, "addresses": null, \
-            "cam_addresses": null, "target": "right", "baseline": "blank", "steps": 64, \
+            "cam_addresses": null, "target": "right", "baseline": "blank", "steps": 32, \
             "points": 10, "random": 3, "batch_size": 16, \
             "prompt": "{question}", "choices": "text", "statement": "{question} {choice}"}' \
         --output results/saliency/tiny_llava/clevr/maps.parquet

@@ -23,7 +23,7 @@ from eyechart.models.families.language import LanguageAdapter
 from eyechart.models.usable import UnusableError
 from eyechart.saliency.inputs import token_rows, weight_rows
 from eyechart.saliency.measure import deleted, drop, in_region, orders_of, random_orders
-from eyechart.saliency.methods import METHODS
+from eyechart.saliency.methods import COMPLETE, METHODS, complete, integrated
 from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import States, states_at
 from eyechart.saliency.subjects import PromptBatch, Question, prepare, subject
@@ -32,8 +32,7 @@ logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 Marks = Mapping[str, Sequence[Mark]]
-COMPLETE = 0.01  # of the difference of the scores, which integrated gradients must sum to
-TINY = 0.1  # nats; smaller differences count as this one
+MORE = (1, 4, 16)  # times `steps`: for the items of which fewer are not enough
 
 
 def plain(image: Image.Image) -> Image.Image:
@@ -166,29 +165,39 @@ class Attributor:
         for method in self.settings.methods:
             if states.address not in self.addresses[method]:
                 continue
-            baseline = states
             try:
                 if method == "integrated":
-                    blank = subject(self.adapter, self.questions(items, blank=True))
-                    baseline = states_at(blank, states.address)
-                found = METHODS[method](states, baseline, self.settings.steps)
+                    found = self.integrated(states, items)
+                else:
+                    found = METHODS[method](states)
             except UserError as error:
                 self.say(f"{method} at {states.address}: {error}")
                 continue
             if not any(bool(own.any()) for own in found):
                 self.say(f"{method} at {states.address}: no gradient reaches the image tokens")
-            if method == "integrated":
-                self.check_complete(states, baseline, found)
             yield method, found
 
-    def check_complete(self, states: States, baseline: States, maps: Sequence[Tensor]) -> None:
-        """Count the items whose attributions do not sum to the difference of the scores."""
-        x = states.x.clone()
-        x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
-        with torch.no_grad():
-            apart = (states.run(states.x) - states.run(x)).double().cpu()
-        off = (torch.stack([own.sum() for own in maps]).cpu() - apart).abs()
-        self.incomplete[states.address] += int((off > COMPLETE * apart.abs().clamp(min=TINY)).sum())
+    def integrated(self, states: States, items: Sequence[Item]) -> list[Tensor]:
+        """Return integrated gradients, with more steps where they are not complete.
+
+        Items of which they are not complete with the most steps are counted.
+        """
+        found: dict[int, Tensor] = {}
+        left, own = list(range(len(items))), states
+        for more in MORE:
+            few = [items[n] for n in left]
+            if more > 1:
+                own = states_at(subject(self.adapter, self.questions(few)), states.address)
+            blank = subject(self.adapter, self.questions(few, blank=True))
+            baseline = states_at(blank, states.address)
+            maps = integrated(own, baseline, more * self.settings.steps)
+            found |= dict(zip(left, maps, strict=True))
+            done = complete(own, baseline, maps)
+            left = [n for n, whole in zip(left, done, strict=True) if not whole]
+            if not left:
+                break
+        self.incomplete[states.address] += len(left)
+        return [found[n] for n in range(len(items))]
 
 
 def map_rows(

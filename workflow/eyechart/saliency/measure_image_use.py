@@ -83,7 +83,7 @@ def cuts(effects: Sequence[Path]) -> Iterator[Row]:
             target="image",
             metric=MOVED,
         )
-        last = own["until"].str.split(".").list.last().cast(pl.Int32).max()
+        last = max((int(until.rsplit(".", 1)[-1]) for until in own["until"]), default=0)
         for row in own.filter(pl.col("until").str.ends_with(f".{last}")).to_dicts():
             kept = {name: row[name] for name in ("dataset", "task", "address", *_NUMBERS)}
             yield kept | {"metric": CUT, "control_value": row["control_value"]}

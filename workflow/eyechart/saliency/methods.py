@@ -5,7 +5,7 @@ All are computed in one batch of items, whose scores do not depend on one anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,13 @@ from eyechart.models.unembedding import answering_blocks
 from eyechart.saliency.states import Features, States
 from eyechart.saliency.subjects import PromptBatch
 
+COMPLETE = 0.01  # of the difference of the scores, which integrated gradients must sum to
+TINY = 0.1  # nats; smaller differences count as this one
+
 Maps = list[Tensor]  # by item, a value per image token, float64 (t,)
 
 
-def gradient(states: States, _: States, steps: int) -> Maps:
+def gradient(states: States) -> Maps:
     """Return the gradient of the score times the states, summed over the width."""
     return _of_tokens(states, states.gradient(states.x) * states.x)
 
@@ -43,7 +46,18 @@ def integrated(states: States, baseline: States, steps: int) -> Maps:
     return _of_tokens(states, total * apart)
 
 
-def grad_cam(states: States, _: States, steps: int) -> Maps:
+def complete(states: States, baseline: States, maps: Sequence[Tensor]) -> list[bool]:
+    """Return of which items the attributions sum to the difference of the scores, to 1 %."""
+    x = states.x.clone()
+    x[torch.cat(states.index)] = baseline.x[torch.cat(baseline.index)]
+    with torch.no_grad():
+        apart = (states.run(states.x) - states.run(x)).double().cpu()
+    off = (torch.stack([own.sum() for own in maps]).cpu() - apart).abs()
+    found: list[bool] = (off <= COMPLETE * apart.abs().clamp(min=TINY)).tolist()
+    return found
+
+
+def grad_cam(states: States) -> Maps:
     """Return the states weighted by the mean gradient of each channel, negative values as 0.
 
     Source: Selvaraju et al. 2017, of a vision transformer's tokens.
@@ -53,7 +67,7 @@ def grad_cam(states: States, _: States, steps: int) -> Maps:
     return [own.clamp(min=0).double() for own in found]
 
 
-def relevancy(states: States, _: States, steps: int) -> Maps:
+def relevancy(states: States) -> Maps:
     """Return the relevance of image tokens to the answer over the language model's attention.
 
     Source: Chefer et al. 2021, self-attention: from the first block to the last R grows by A R,
@@ -116,9 +130,8 @@ def _of_tokens(states: States, values: Tensor) -> Maps:
     return [total[index] for index in states.index]
 
 
-METHODS: dict[str, Callable[[States, States, int], Maps]] = {
+METHODS: dict[str, Callable[[States], Maps]] = {
     "gradient": gradient,
-    "integrated": integrated,
     "grad_cam": grad_cam,
     "relevancy": relevancy,
 }

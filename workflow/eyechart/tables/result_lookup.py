@@ -34,6 +34,8 @@ PATTERNS = {
     "interventions": paths.INTERVENTIONS,
     "saliency": paths.SALIENCY,
     "image use": paths.IMAGE_USE,
+    "tuned models": paths.TUNED,
+    "tuning": paths.TUNING,
     "verdict values": paths.VERDICT,
     "verdict classes": paths.CLASSES,
     "verdict differences": paths.DIFFERENCES,

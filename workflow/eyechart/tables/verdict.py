@@ -109,7 +109,7 @@ evidence: `shown_causally`: interventions agree with the class; `contradicted`: 
 cause: What interventions show of the failure: `inert`, `unspecific`, `said_otherwise` or `misread`;
   null where they show none
 horizon: The last address behind which exchanging the image tokens moves the answer; null if none
-horizon_sure: Whether its effect is shown to be within the margin everywhere behind the horizon
+horizon_sure: Whether it is shown to move the answer by less than the margin everywhere behind that
 used_at: Addresses at which erasing the skill's concept costs answers, separated by commas
 unused_at: Addresses at which the concept is decodable, and erasing it changes nothing
 causal: What interventions show, in sentences; null where none were made

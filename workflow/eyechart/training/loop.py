@@ -88,7 +88,7 @@ def fit(
         if done % settings["eval_every"] == 0 or done == settings["steps"]:
             curve += [(done, name, metric) for name, metric in evaluate().items()]
             tqdm.write(json.dumps({m: round(v, 3) for s, m, v in curve if s == done}))
-        if done % settings["checkpoint_every"] == 0:
+        if done % settings["checkpoint_every"] == 0 or done == settings["steps"]:
             _save(parameters, optimizer, identity, checkpoint, done, curve)
     return curve
 

@@ -106,10 +106,11 @@ class CausalEvidence:
         moving = [a for a, effect in self.image.items() if thresholds.above(effect.test)]
         return moving[-1] if moving else None
 
-    def behind(self, address: str) -> list[Effect]:
-        """Return the effects of patching the image at later addresses."""
+    def still(self, address: str, thresholds: VerdictThresholds) -> bool:
+        """Return whether patches behind an address are all shown to move less than the margin."""
         at = list(self.image)
-        return [self.image[later] for later in at[at.index(address) + 1 :]]
+        later = (self.image[one].test.high for one in at[at.index(address) + 1 :])
+        return all(high < thresholds.margin for high in later)
 
     def held(self, thresholds: VerdictThresholds) -> list[str]:
         """Return the addresses at which the concept is decodable."""

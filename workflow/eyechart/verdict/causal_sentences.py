@@ -60,12 +60,11 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
     )
     if horizon is None:
         return [text]
-    behind = found.behind(horizon)
-    if not behind:
+    if horizon == list(found.image)[-1]:
         return [text, f"They do so up to the last address, {horizon}"]
     after = (
-        f"changes nothing (within ±{share(thresholds.margin)})"
-        if all(one.equal for one in behind)
+        f"moves less than {share(thresholds.margin)}"
+        if found.still(horizon, thresholds)
         else "is shown neither to move it nor to leave it"
     )
     return [text, f"The last address at which they do is {horizon}; exchanging them later {after}"]

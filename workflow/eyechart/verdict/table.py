@@ -105,7 +105,7 @@ def _causal(
         "evidence": evidence,
         "cause": cause,
         "horizon": horizon,
-        "horizon_sure": None if horizon is None else all(e.equal for e in found.behind(horizon)),
+        "horizon_sure": found.still(horizon, thresholds) if horizon else None,
         "used_at": ", ".join(found.used(thresholds)),
         "unused_at": ", ".join(found.unused(thresholds)),
         "causal": causal_text(found, cause, evidence, thresholds),

@@ -1,4 +1,7 @@
-"""Merge a PEFT adapter into a model's weights: as fast as its base, with the same addresses."""
+"""Merge a PEFT adapter into a model: as fast as its base, with the same addresses.
+
+LoRA changes the weights; the embeddings of a soft prompt become a file of the checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,12 @@ from safetensors.torch import load_file
 
 from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
+from eyechart.models import soft_prompt
 from eyechart.models.families.base import Adapter
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-MERGED = ("LORA",)  # kinds of adapters that only change weights
+PROMPT = "PROMPT_TUNING"
+MERGED = ("LORA", PROMPT)
 
 
 def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
@@ -26,7 +31,15 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     """
     folder = Path(settings["folder"])
     check_folder(folder)
-    model = get_peft_model(adapter.model, PeftConfig.from_pretrained(str(folder)))
+    if read_json(folder / CONFIG)["peft_type"] == PROMPT:
+        tensors = load_file(folder / WEIGHTS)
+        if list(tensors) != [soft_prompt.KEY]:
+            raise UserError(f"{folder / WEIGHTS}: expected {soft_prompt.KEY} alone")
+        soft_prompt.attach(adapter, tensors[soft_prompt.KEY])
+        return
+    config = PeftConfig.from_pretrained(str(folder))
+    config.base_model_name_or_path = adapter.model.name_or_path  # wherever it was trained
+    model = get_peft_model(adapter.model, config)
     report: Any = set_peft_model_state_dict(model, load_file(folder / WEIGHTS))
     missing = [key for key in report.missing_keys if ".lora_" in key]
     for kind, keys in (("unexpected", report.unexpected_keys), ("missing", missing)):
@@ -47,5 +60,5 @@ def check_folder(folder: Path) -> None:
     if kind not in MERGED:
         raise UserError(
             f"{folder / CONFIG}: peft_type is {kind!r}, expected {' or '.join(MERGED)}: no other "
-            "kind can be merged into weights"
+            "kind can be merged into a model"
         )

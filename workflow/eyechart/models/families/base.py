@@ -57,6 +57,8 @@ class Adapter(ImageTokens):
     MAX_IMAGES_PER_PASS: ClassVar[int] = 0
     UNUSED: ClassVar[tuple[str, ...]] = ()
 
+    soft_prompt: torch.nn.Parameter | None = None  # see ``models.soft_prompt``
+
     def __init__(self, model: Any, processor: Any, spec: Spec, device: torch.device) -> None:
         self.model = model
         self.processor = processor

@@ -32,6 +32,11 @@ class PaliGemma(Llava):
         self.check_length(prompt, len(row.ids))
         return replace(row, inputs={"prompt": len(row.ids)})
 
+    def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
+        """Return a prompt with more tokens; they belong to the prompt, not to the answer."""
+        found = super().longer(row, at, ids)
+        return replace(found, inputs={"prompt": len(found.ids)})
+
     def tokens(self, rows: Sequence[Row], encoded: Sequence[EncodedImage] = ()) -> Tokens:
         """Pad prompts and mark prompt tokens with type 0, answer tokens with type 1."""
         found = super().tokens(rows, encoded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import transformers
@@ -99,6 +99,10 @@ class PromptAdapter(Adapter):
         row = Row(self.encode(pieces[0] + "".join(filled)))
         self.check_length(prompt, len(row.ids))
         return row
+
+    def longer(self, row: Row, at: int, ids: Sequence[int]) -> Row:
+        """Return a prompt with more tokens before token ``at``."""
+        return replace(row, ids=[*row.ids[:at], *ids, *row.ids[at:]])
 
     def as_text(self, question: str) -> str:
         """Return a question in which the model's special tokens, such as ``<image>``, are text.

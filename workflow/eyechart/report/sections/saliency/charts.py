@@ -20,7 +20,7 @@ from eyechart.report.sections.saliency.load import (
 
 KEY = (
     "fall of the score (nats) while image tokens become the mean token · band: 95 % interval · "
-    "dashed grey: random orders"
+    "grey: random orders at the same address"
 )
 
 
@@ -55,25 +55,27 @@ def _panel(rows: style.Rows, task: str, series: list[str]) -> alt.LayerChart:
     every = style.base("points", task=task)
     lines = every.transform_filter(f"datum.series !== '{RANDOM}'")
     colors = alt.Scale(domain=series, range=style.LINE_COLORS[: len(series)])
-    color = alt.Color(
-        "series:N", scale=colors, legend={"title": None, "orient": "top", "columns": 2}
-    )
+    legend = {"title": None, "orient": "top", "columns": 2, "symbolOpacity": 1}
+    color = alt.Color("series:N", scale=colors, legend=legend)
     x = alt.X("share:Q", title="share of image tokens replaced", axis={"format": "%"})
     y = {"title": "fall of the score (nats)"}
     tips = ["series:N", "task:N", alt.Tooltip("share:Q", format=".0%")]
     tips += [
         alt.Tooltip(name, type="quantitative", format=".2f") for name in ("value", "low", "high")
     ]
-    beside = (
-        every.transform_filter(f"datum.series === '{RANDOM}'")
-        .mark_line(color=style.GREY, strokeDash=[4, 3], strokeWidth=1.8)
-        .encode(x=x, y=alt.Y("value:Q", **y), detail="address:N")
+    dashes = alt.StrokeDash(
+        "address:N",
+        scale=alt.Scale(range=[[4, 3], [1, 3]]),
+        legend={"title": "random orders", "orient": "top", "symbolStrokeColor": style.GREY},
+    )
+    beside = every.transform_filter(f"datum.series === '{RANDOM}'").mark_line(
+        color=style.GREY, strokeWidth=1.8
     )
     own = lines.encode(x=x, color=color)
     n = max(row["n"] for row in rows if row["task"] == task)
     return alt.layer(
         own.mark_area(opacity=0.12).encode(y=alt.Y("low:Q", **y), y2="high"),
-        beside,
+        beside.encode(x=x, y=alt.Y("value:Q", **y), strokeDash=dashes),
         own.mark_line(strokeWidth=2).encode(y=alt.Y("value:Q", **y)),
         own.mark_point(filled=True, size=26, opacity=1).encode(
             y=alt.Y("value:Q", **y), tooltip=[*tips, "n:Q"]

@@ -24,7 +24,7 @@ from eyechart.tables.saliency import CURVES, IMAGE_USE, MAPS, RANK, SINGULAR, SU
 DRAWS = 1000  # of the bootstrap by group behind the bands
 RANDOM = "random"
 METHODS = {
-    "gradient": "gradient × state",
+    "gradient": "gradient times state",
     "integrated": "integrated gradients",
     "grad_cam": "Grad-CAM",
     "relevancy": "relevancy",

@@ -29,7 +29,7 @@ USES = {  # of the image: what each metric is, and what it stands beside
     "changed_noise": ("answers that change on noise", "same image"),
     "changed_swapped": ("answers that change on another image", "same image"),
     "changed_no_image": ("answers that change without an image", "same image"),
-    "cut_from": ("answers that move if no text attends to the image from here on", "unedited"),
+    "cut_from": ("answers that move if text is cut from the image from here on", "unedited"),
     "image_mass": ("attention on image tokens", "share of the prompt"),
     "norm": ("length of image tokens", "of text tokens"),
     "nearest": ("cosine of image tokens and the nearest word", "random direction"),
@@ -64,6 +64,7 @@ def block(one: Attributed, chart: str, pictures: Sequence[MappedImage], settings
         "model": one.model,
         "dataset": one.dataset,
         "note": one.note,
+        "use": None,
         "chart": chart,
         "sentences": sentences(one.rows, settings["alpha"]),
         "tables": [

@@ -200,12 +200,12 @@ def _remark(row: Row) -> str:
     return f"loses {100 * row['loss']:.0f} points {between(*_lost(row))}"
 
 
-def _causal(row: Row) -> str:
-    """Return what interventions show of a VLM's skill, or that none were made."""
+def _causal(row: Row) -> tuple[str, str]:
+    """Return how interventions support a VLM's skill and what they show, or that none were made."""
     if row["kind"] != "vlm":
-        return ""
+        return "", ""
     text = row["causal"] or "No interventions were made on its items."
-    return f"{EVIDENCE_WORDS[row['evidence']].capitalize()}. {text}"
+    return f"{EVIDENCE_WORDS[row['evidence']].capitalize()}.", text
 
 
 def _named(cells: Sequence[Row | None]) -> list[Row]:

@@ -1,0 +1,129 @@
+"""Every family is tuned: each arm learns, in as many parameters, and nothing else changes."""
+
+import numpy as np
+import pytest
+import torch
+from in_memory import pixels
+from zoo import FAMILIES
+
+from eyechart.core.errors import UserError
+from eyechart.inference.prompts import PromptStyle
+from eyechart.models import soft_prompt
+from eyechart.models.load import load
+from eyechart.models.load_options import LoadOptions
+from eyechart.tuning import arms
+from eyechart.tuning.questions import TunedItems, encode
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning"),
+]
+NO_LINEAR = {("gemma3", "lora_connector")}  # its connector is a bare matrix
+READERS = sorted(name for name, case in FAMILIES.items() if case.kind == "vlm")
+WORDS = ["a red square", "a red circle", "yes it is two"]
+STEPS = 20
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Three images, and an item about each, whose answers differ."""
+    folder = tmp_path_factory.mktemp("images")
+    images, items = {}, []
+    for n, image in enumerate(pixels(3)):
+        image.save(path := folder / f"{n}.png")
+        images[f"p{n}"] = {"path": str(path), "width": image.width, "height": image.height}
+        item = {"item_id": f"i{n}", "images": [f"p{n}"], "prompt": "what is it ?"}
+        items.append(item | {"choices": WORDS, "answer": WORDS[n]})
+    return images, items
+
+
+def start(checkpoint, name, data):
+    adapter = load(FAMILIES[name].spec, checkpoint(name), LoadOptions("cpu"))
+    for path, weight in adapter.model.named_parameters():
+        if path.endswith("_gate"):  # zero where a cross-attention is new: no image would count
+            weight.data.fill_(1.0)
+    return adapter, TunedItems(adapter, PromptStyle("{question}", "text", 1), "mean", data[0], 3)
+
+
+ARMS = [(n, a) for n in READERS for a in ("prompt_3", *arms.LORA) if (n, a) not in NO_LINEAR]
+
+
+@pytest.mark.parametrize(("name", "arm"), ARMS)
+def test_twenty_steps_lower_the_loss_and_leave_the_rest_alone(name, arm, checkpoint, data):
+    adapter, questions = start(checkpoint, name, data)
+    items = data[1]
+    kept = {n: p.detach().clone() for n, p in adapter.model.named_parameters()}
+    before = questions.answers(items)
+    learner = arms.make_arm(adapter, arm, 2, questions.words(items))
+    learner.start("seed", 0)
+    questions.tune(learner.components)
+    if arm != "prompt_3":  # it starts as no change
+        np.testing.assert_allclose(questions.answers(items), before, atol=1e-4)
+    optimizer = torch.optim.AdamW(learner.parameters.values(), lr=0.02, weight_decay=0)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = questions.loss(items, blank=False)
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert min(losses[-3:]) < losses[0] - 0.05, losses
+    scored = [s[n] for n, s in enumerate(questions.answers(items))]
+    tokens = [len(questions.script(i, blank=False).choices[n]) for n, i in enumerate(items)]
+    expected = -np.mean(np.array(scored) / tokens)
+    assert float(questions.loss(items, blank=False).detach()) == pytest.approx(expected, abs=1e-4)
+    trained = {id(p) for p in learner.parameters.values()}
+    for path, weight in adapter.model.named_parameters():
+        if id(weight) not in trained:
+            assert torch.equal(weight, kept[path.replace(".base_layer", "")]), path
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_all_parts_get_as_many_parameters(name, checkpoint, data):
+    counts = []
+    for arm in arms.LORA:
+        adapter, _ = start(checkpoint, name, data)
+        if (name, arm) in NO_LINEAR:
+            with pytest.raises(UserError, match=r"family gemma3 has no linear layer there"):
+                arms.make_arm(adapter, arm, 4, [])
+            continue
+        learner = arms.make_arm(adapter, arm, 4, [])
+        counts.append(sum(p.numel() for p in learner.parameters.values()))
+    assert max(counts) <= 1.02 * min(counts), counts
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_kept_outputs_of_the_encoder_give_what_encoding_again_gives(name, checkpoint, data):
+    adapter, questions = start(checkpoint, name, data)
+    keys = [questions.keys(item, blank=False)[0] for item in data[1]]
+    with torch.no_grad():
+        plain = encode(adapter, [questions.prepare(key) for key in keys])
+        expected = questions.answers(data[1])
+        questions.tune(("connector",))
+        for _ in range(2):  # the second time from memory
+            found = questions.answers(data[1])
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(plain) == 3
+    if questions.memory.works:
+        assert {key for key, _ in questions.memory.kept} == set(keys)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_soft_prompt_of_words_equals_these_words(name, checkpoint, data):
+    """Ids beyond the vocabulary that hold the embeddings of words act as the words do."""
+    adapter, questions = start(checkpoint, name, data)
+    ids = adapter.plain_ids("the red square")
+    plain = adapter.row
+    image = questions.prepare(questions.keys(data[1][0], blank=False)[0])
+    row = plain("what is it ?", [image])
+    at = adapter.prefix(row.ids) or int(row.ids[:1] == [adapter.tokenizer.bos_token_id])
+    with torch.no_grad():
+        vectors = adapter.model.get_input_embeddings()(torch.tensor([ids]))[0]
+        soft_prompt.attach(adapter, vectors)
+        prompted = adapter.row("what is it ?", [image])
+        assert len(prompted.ids) == len(row.ids) + len(ids)
+        shown = encode(adapter, [image])
+        found, expected = (
+            adapter.logits([r], shown, [[]])[0] for r in (prompted, adapter.longer(row, at, ids))
+        )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

@@ -1,0 +1,73 @@
+"""Soft prompts: k trained embeddings between the images of a prompt and its text.
+
+A checkpoint has one if it holds ``soft_prompt.safetensors``. Its tokens have the ids that follow
+all others; the input embedding returns its vectors for them. So rows of ids, positions, caches and
+packing work as for words, and neither the vocabulary nor the head changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic
+from eyechart.models.families.base import Adapter
+from eyechart.models.families.image_tokens import PreparedImage
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.families.prompts import Row
+
+NAME = "soft_prompt.safetensors"
+KEY = "prompt_embeddings"  # as in PEFT
+
+
+def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
+    """Put k embeddings (k, d) into all prompts that follow; return them as a parameter.
+
+    Raise a UserError if there is no language model, it has a prompt already, or another width.
+    """
+    if not isinstance(adapter, LanguageAdapter):
+        raise UserError(f"family {adapter.spec.family} has no language model to prompt")
+    if adapter.soft_prompt is not None:
+        raise UserError(f"{adapter.spec.checkpoint} has a soft prompt already")
+    table = adapter.model.get_input_embeddings()
+    if vectors.shape[1] != (width := table(torch.tensor([[0]], device=adapter.device)).shape[-1]):
+        raise UserError(f"a soft prompt is {vectors.shape[1]} wide, expected {width}")
+    learned = nn.Parameter(vectors.detach().clone().to(adapter.device, torch.float32), False)
+    first = 1 + max(len(table.weight) - 1, *adapter.image_marker_ids())
+    plain, written = table.forward, adapter.row
+
+    def forward(ids: Tensor, *more: Any, **named: Any) -> Tensor:
+        own = ids >= first
+        words: Tensor = plain(ids.masked_fill(own, 0), *more, **named)
+        vectors = learned[(ids - first).clamp(min=0)].to(words)
+        return torch.where(own[..., None], vectors, words)
+
+    def row(prompt: str, images: Sequence[PreparedImage]) -> Row:
+        found = written(prompt, images)
+        starts = found.ids[:1] == [adapter.tokenizer.bos_token_id]
+        at = adapter.prefix(found.ids) or int(starts)
+        adapter.check_length(prompt, len(found.ids) + len(learned))
+        return adapter.longer(found, at, list(range(first, first + len(learned))))
+
+    table.forward = forward
+    adapter.row = row  # type: ignore[method-assign]
+    adapter.soft_prompt = learned
+    return learned
+
+
+def restore(adapter: Adapter, checkpoint: Path) -> None:
+    """Attach the soft prompt of a checkpoint, if it has one."""
+    if (Path(checkpoint) / NAME).is_file():
+        attach(adapter, load_file(Path(checkpoint) / NAME)[KEY])
+
+
+def save(prompt: Tensor, path: Path) -> None:
+    """Write a soft prompt."""
+    with atomic(path) as partial:
+        save_file({KEY: prompt.detach().cpu().contiguous()}, partial)

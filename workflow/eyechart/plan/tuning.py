@@ -1,0 +1,135 @@
+"""The tuning stage: which models are tuned on which tasks, and what of them learns."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.core.errors import UserError
+from eyechart.core.fingerprint import fingerprint
+from eyechart.models.spec import Spec
+from eyechart.plan import paths
+from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.checkpoints import ADAPTER
+from eyechart.plan.configuration import Config, canonical, check_known, one_of
+from eyechart.plan.readout import ReadoutPlan
+from eyechart.plan.registry import layout_of
+from eyechart.tuning.registry import arms, kinds, runs
+
+# Keys that do not change a training
+OF_TABLE = ("tasks", "models", "others", "arms", "prompts", "alpha", "shuffled")
+
+
+@dataclass(frozen=True)
+class TuningPlan:
+    """The section ``tuning`` of a checked configuration, and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    def check(self) -> None:
+        """Raise a UserError for an unknown dataset or task, or items that cannot be tuned on."""
+        check_asked(self.config, "tuning.tasks", self.tasks)
+        check_asked(self.config, "tuning.others", self._section["others"])
+        for model in self._section["models"] or ():
+            check_known("tuning.models", "model", model, self.config["models"])
+        if self.tasks and self._section["eval_every"] > self._section["steps"]:
+            raise UserError(
+                f"tuning.eval_every is {self._section['eval_every']}, expected at most "
+                f"tuning.steps, {self._section['steps']}"
+            )
+        for dataset, tasks in self.tasks.items():
+            layout, section = layout_of(self.config, dataset), self.config["datasets"][dataset]
+            for task in tasks if not layout.own_tasks else ():
+                check_known(f"tuning.tasks.{dataset}", "task", task, layout.item_tasks)
+            if questions(self.config, dataset)["scoring"] == "pmi":
+                raise UserError(
+                    f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter "
+                    "where models are tuned"
+                )
+            if not 0 < (share := section["test_share"]) < 1:
+                raise UserError(
+                    f"datasets.{dataset}.test_share is {share}, expected more than 0 and less than "
+                    "1 where models are tuned: they are trained on the other groups"
+                )
+
+    @property
+    def tasks(self) -> dict[str, list[str]]:
+        """The tasks that models are tuned on, by dataset."""
+        return dict(self._section["tasks"])
+
+    @property
+    def models(self) -> list[str]:
+        """The models that are tuned."""
+        chosen = self._section["models"]
+        every = dict.fromkeys(m for m, _ in vlm_runs(self.config, self.specs, self.tasks))
+        return [model for model in every if chosen is None or model in chosen]
+
+    def trainings(self) -> list[str]:
+        """Return the patterns of all adapters of an arm: its files, per training."""
+        every = runs(self._section)
+        return [paths.ADAPTER.rule(training=name, file=file) for name in every for file in ADAPTER]
+
+    def arm_pattern(self) -> str:
+        """Return the wildcard pattern of arms."""
+        return one_of(arms(self._section))
+
+    def task_pattern(self) -> str:
+        """Return the wildcard pattern of tasks."""
+        return one_of(dict.fromkeys(t for tasks in self.tasks.values() for t in tasks))
+
+    def settings(self, wildcards: Any) -> str:
+        """Return how an arm is trained, and the prompts, which are those of ``behavior``."""
+        behavior = questions(self.config, wildcards.dataset)
+        own = {key: value for key, value in self._section.items() if key not in OF_TABLE}
+        asked = {
+            "prompt": behavior["prompt"],
+            "choices": "letter" if behavior["scoring"] == "letter" else "text",
+            "scoring": behavior["scoring"],
+        }
+        return canonical(own | asked | {"data": kinds(self._section)})
+
+    def table_settings(self) -> str:
+        """Return the level of the table's decisions."""
+        return canonical({"alpha": self._section["alpha"]})
+
+    def code(self, wildcards: Any) -> str:
+        """Return the code hash of the step and of the model's family."""
+        family = f"eyechart.models.families.{self.specs[wildcards.model].family}"
+        return " ".join(map(fingerprint, ("eyechart.tuning.tune", family)))
+
+    def asked(self, wildcards: Any) -> list[str]:
+        """Return the dataset that is tuned on, and those that show what is forgotten."""
+        return list(dict.fromkeys([wildcards.dataset, *self._section["others"]]))
+
+    def items(self, wildcards: Any) -> list[str]:
+        """Return the item tables of the dataset and of those that show what is forgotten."""
+        return [paths.ITEMS.rule(dataset=d) for d in self.asked(wildcards)]
+
+    def images(self, wildcards: Any) -> list[str]:
+        """Return their image tables."""
+        return [paths.IMAGES.rule(dataset=d) for d in self.asked(wildcards)]
+
+    def answers(self, wildcards: Any) -> list[str]:
+        """Return the answers of all arms of a model."""
+        return list(self._answers(wildcards.model))
+
+    def readouts(self, wildcards: Any) -> list[str]:
+        """Return the readouts of a model on the datasets that it is tuned on."""
+        done = set(ReadoutPlan(self.config, self.specs).runs())
+        own = [d for d in self.tasks if (wildcards.model, d) in done]
+        return [paths.READOUTS.rule(model=wildcards.model, dataset=d) for d in own]
+
+    def tables(self) -> list[str]:
+        """Return the table of every model that is tuned."""
+        return [paths.TUNING.rule(model=model) for model in self.models]
+
+    @property
+    def _section(self) -> Config:
+        return dict(self.config["tuning"])
+
+    def _answers(self, model: str) -> Iterator[str]:
+        for one, dataset in vlm_runs(self.config, self.specs, self.tasks):
+            for task in self.tasks[dataset] if one == model else ():
+                for arm in arms(self._section):
+                    named = {"model": model, "dataset": dataset, "task": task, "arm": arm}
+                    yield paths.TUNED.rule(**named, table="answers")

@@ -1,0 +1,188 @@
+"""What of a loaded model learns: a soft prompt, or adapters of its linear layers (LoRA)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from peft import LoraConfig, PromptTuningConfig, get_peft_model, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
+
+from eyechart.core import randomness
+from eyechart.core.address import component
+from eyechart.core.errors import UserError
+from eyechart.core.files import atomic, write_json
+from eyechart.models import soft_prompt
+from eyechart.models.derivations.adapter import CONFIG, WEIGHTS
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.tuning.registry import LORA, prompt_tokens
+
+TOLERANCE = 1.02  # largest number of parameters, over the smallest
+FINE = 101  # ranks, of which the largest is rounded by half a percent at most
+Parameters = dict[str, nn.Parameter]
+
+
+class Arm(Protocol):
+    """Parameters beside a frozen model."""
+
+    parameters: Parameters
+    components: tuple[str, ...]  # those that change
+
+    def start(self, *seed: str | int) -> None:
+        """Set the parameters to their values before training."""
+
+    def state(self) -> tuple[Any, dict[str, Tensor]]:
+        """Return the configuration and the tensors of PEFT's layout."""
+
+
+class PromptArm:
+    """k embeddings behind the images; they start as embeddings of words of the questions."""
+
+    components: tuple[str, ...] = ()
+
+    def __init__(self, adapter: LanguageAdapter, k: int, words: Sequence[int]) -> None:
+        self.words, self.k = sorted(set(words)), k
+        self.table = adapter.model.get_input_embeddings()
+        self.prompt = soft_prompt.attach(adapter, self._draw("first"))
+        self.prompt.requires_grad_(True)
+        self.parameters = {soft_prompt.KEY: self.prompt}
+
+    def _draw(self, *seed: str | int) -> Tensor:
+        ids = randomness.generator("soft prompt", *seed).choice(self.words, self.k)
+        with torch.no_grad():
+            where = self.table.weight.device
+            found: Tensor = self.table(torch.tensor([ids.tolist()], device=where))[0].float()
+        return found
+
+    def start(self, *seed: str | int) -> None:
+        """Set the embeddings to those of words, drawn by seed."""
+        self.prompt.data.copy_(self._draw(*seed))
+
+    def state(self) -> tuple[Any, dict[str, Tensor]]:
+        """Return the configuration and the tensors of PEFT's layout."""
+        width = self.prompt.shape[1]
+        config = PromptTuningConfig(num_virtual_tokens=self.k, token_dim=width)
+        return config, {soft_prompt.KEY: self.prompt}
+
+
+class LoraArm:
+    """Low-rank changes of the linear layers of a component; they start as no change."""
+
+    def __init__(self, adapter: LanguageAdapter, arm: str, rank: int) -> None:
+        self.components = LORA[arm]
+        layers = linear_layers(adapter)[arm]
+        pattern = "|".join(map(re.escape, layers))  # a list would be saved in any order
+        config = LoraConfig(r=rank, lora_alpha=rank, target_modules=f"(?:{pattern})")
+        self.model = get_peft_model(adapter.model, config)
+        self.parameters = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
+
+    def start(self, *seed: str | int) -> None:
+        """Set one matrix of each pair to random values, the other to zero, as PEFT does."""
+        for name, parameter in self.parameters.items():
+            values = torch.zeros(parameter.shape)
+            if "lora_A" in name:
+                drawn = torch.Generator().manual_seed(randomness.seed_for("lora", name, *seed))
+                nn.init.kaiming_uniform_(values, a=math.sqrt(5), generator=drawn)
+            parameter.data.copy_(values)
+
+    def state(self) -> tuple[Any, dict[str, Tensor]]:
+        """Return the configuration and the tensors of PEFT's layout."""
+        tensors = get_peft_model_state_dict(self.model, save_embedding_layers=False)
+        return self.model.peft_config["default"], tensors
+
+
+def make_arm(adapter: LanguageAdapter, arm: str, rank: int, words: Sequence[int]) -> Arm:
+    """Return an arm of a loaded model, which it changes.
+
+    Raise a UserError if the part has no linear layers.
+
+    Parameters
+    ----------
+    rank : that of the adapters of the part with the most parameters per rank
+    words : token ids that embeddings start from
+    """
+    if k := prompt_tokens(arm):
+        return PromptArm(adapter, k, words)
+    units = {name: unit(adapter, layers) for name, layers in linear_layers(adapter).items()}
+    if not units[arm]:
+        raise UserError(
+            f"tuning.arms: {arm}: family {adapter.spec.family} has no linear layer there; leave "
+            "it out for this model"
+        )
+    return LoraArm(adapter, arm, matched_ranks({n: u for n, u in units.items() if u}, rank)[arm])
+
+
+def linear_layers(adapter: LanguageAdapter) -> dict[str, list[str]]:
+    """Return the module paths of the linear layers that each arm adapts.
+
+    In encoder and language model these are the layers of their blocks, without those of the encoder
+    that nothing is read from; in the connector all.
+    """
+    read = [a for a in adapter.addresses() if component(a) == "vision"]
+    read = read[: 1 + max(map(read.index, adapter.reads()))]
+    blocks = {p for a, p in adapter.addresses().items() if component(a) != "vision" or a in read}
+    found: dict[str, list[str]] = {arm: [] for arm in LORA}
+    for path, module in adapter.model.named_modules():
+        if not isinstance(module, nn.Linear) or isinstance(module, NonDynamicallyQuantizableLinear):
+            continue
+        part = adapter.component_of(path)
+        arm = next((arm for arm, parts in LORA.items() if part in parts), None)
+        inside = any(path.startswith(f"{block}.") for block in blocks)
+        if arm and (inside or part == "connector"):
+            found[arm].append(path)
+    return found
+
+
+def unit(adapter: LanguageAdapter, layers: Sequence[str]) -> int:
+    """Return the number of parameters of adapters of rank 1."""
+    found = [adapter.model.get_submodule(path) for path in layers]
+    return sum(layer.in_features + layer.out_features for layer in found)
+
+
+def matched_ranks(units: Mapping[str, int], rank: int) -> dict[str, int]:
+    """Return the ranks that give all parts as many parameters, within 2 %.
+
+    The part with the most parameters per rank gets the wanted rank, or the nearest that works.
+
+    >>> matched_ranks({"vision": 6144, "connector": 512, "lm": 10240}, 3)
+    {'vision': 5, 'connector': 60, 'lm': 3}
+    """
+    coarse = max(units.values())
+
+    def sizes(ranks: Mapping[str, int]) -> list[int]:
+        return [ranks[name] * own for name, own in units.items()]
+
+    near = sorted(range(1, rank + FINE), key=lambda n: (abs(n - rank), n))
+    tried = ({m: max(1, round(n * coarse / u)) for m, u in units.items()} for n in near)
+    return next(found for found in tried if max(sizes(found)) <= TOLERANCE * min(sizes(found)))
+
+
+def save(arm: Arm, base: str, folder: Path) -> None:
+    """Write an arm in PEFT's layout, without pickle; equal parameters are equal bytes."""
+    config, tensors = arm.state()
+    config.base_model_name_or_path, config.inference_mode = base, True
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(folder / WEIGHTS) as partial:
+        save_file(kept, partial)
+    write_json(folder / CONFIG, config.to_dict())
+
+
+def save_memory(model: Any) -> None:
+    """Let blocks compute their activations again in the backward pass instead of keeping them.
+
+    Blocks do so in training mode only; their parts stay as in inference, without dropout.
+    """
+    how = {"use_reentrant": False}
+    try:
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
+    except AttributeError:  # older transformers, of models with code of their own
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
+    for module in model.modules():
+        if getattr(module, "gradient_checkpointing", False):
+            module.training = True

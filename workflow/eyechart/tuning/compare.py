@@ -1,0 +1,196 @@
+"""Compare the arms of a model: what tuning gained over the same tuning on white images.
+
+Reads the tables of answers of all arms, and the tables of readouts. Writes a row per task, arm,
+kind of data and seed, and one over all seeds, with q over the table. Training on white images can
+do harm, so a gain is one over the model before tuning, too. A task is adaptable at a part if that
+part's arm gains, also over its other controls and the arms of all other parts.
+
+    python -m eyechart.tuning.compare --model tiny_llava --settings '{"alpha": 0.01}' --readouts \
+        --answers results/tuning/tiny_llava/clevr/color/lora_lm/answers.parquet \
+        --output results/tuning/tiny_llava.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from eyechart.core.step import Json, Paths, command
+from eyechart.statistics.intervals import paired_interval
+from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
+from eyechart.statistics.testing import benjamini_hochberg
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.readouts import READOUTS
+from eyechart.tables.readouts import SHUFFLED as OF_TOKENS
+from eyechart.tables.tuning import BEFORE, TUNED, TUNING
+from eyechart.tuning.registry import LORA
+
+MANY = 500  # groups, from which on the normal distribution replaces the exact one
+ARM = ["tuned_on", "tuned_task", "arm"]
+Row = dict[str, Any]
+Shares = Mapping[str, pl.DataFrame]  # by kind of data, items with the share of right answers
+
+
+def part_of(arm: str) -> str:
+    """Return the component that an arm tunes; ``prompt`` for embeddings."""
+    return LORA[arm][0] if arm in LORA else "prompt"
+
+
+def compared(answers: pl.DataFrame, best: Mapping[tuple[str, str], float]) -> list[Row]:
+    """Return the rows of all arms, without q; ``best`` is the accuracy of the best readouts."""
+    rows = []
+    for key, arm in answers.group_by(ARM, maintain_order=True):
+        named = {**dict(zip(("dataset", "task", "arm"), key, strict=True)), "part": part_of(key[2])}
+        named |= {name: arm[name][0] for name in ("model", "parameters", "steps")}
+        seeds = sorted(arm["seed"].drop_nulls().unique())
+        for seed in [*seeds, None]:
+            own = (
+                arm
+                if seed is None
+                else arm.filter(pl.col("seed").is_null() | (pl.col("seed") == seed))
+            )
+            rows += [named | row for row in of_seed(own, seed, best.get(key[:2]))]
+    return rows
+
+
+def of_seed(arm: pl.DataFrame, seed: int | None, best: float | None) -> Iterator[Row]:
+    """Yield the rows of an arm's trainings with one seed, or of the mean over all of them."""
+    own = (pl.col("dataset") == pl.col("tuned_on")) & (pl.col("task") == pl.col("tuned_task"))
+    on, off = (shares(arm.filter(which)) for which in (own, ~own))
+    for data in [name for name in on if name != BEFORE]:
+        before, after, groups = paired(on[BEFORE], on[data])
+        low, high = paired_interval(after, before, groups)
+        row = {
+            **{"data": data, "seed": seed, "n": len(after), "groups": len(np.unique(groups))},
+            **{"before": before.mean(), "after": after.mean(), "lift_low": low, "lift_high": high},
+            "tv_before": total_variation(arm.filter(own, data=BEFORE)),
+            "tv_after": total_variation(arm.filter(own, data=data)),
+            **forgotten(off, data),
+        }
+        if best is not None and best > before.mean():
+            row["closed"] = (after.mean() - before.mean()) / (best - before.mean())
+        yield row | (gained(on) if data == TRUE else {})
+
+
+def shares(answers: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return the share of trainings in which each item is right, by kind of data."""
+    right = pl.col("right").cast(pl.Float64)
+    found = answers.group_by("data", "dataset", "item_id", "group").agg(
+        right=right.mean(), draws=pl.len()
+    )
+    kinds = answers["data"].unique(maintain_order=True)
+    return {kind: found.filter(data=kind).sort("dataset", "item_id") for kind in kinds}
+
+
+def paired(first: pl.DataFrame, second: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the shares of two on the same items, and their groups."""
+    joined = first.join(second, on=["dataset", "item_id"], maintain_order="left")
+    names = (joined["dataset"] + "/" + joined["group"]).to_numpy()
+    return joined["right"].to_numpy(), joined["right_right"].to_numpy(), names
+
+
+def difference(first: pl.DataFrame, second: pl.DataFrame) -> tuple[float, float, float, float]:
+    """Return the mean of first minus second, the ends of its interval, and p, by group."""
+    one, other, groups = paired(first, second)
+    low, high = paired_interval(one, other, groups)
+    if len(np.unique(groups)) < MANY:
+        draws = np.lcm(int(first["draws"].max()), int(second["draws"].max()))  # type: ignore[arg-type]
+        p = sign_flip_exact(one, other, groups, int(draws))
+    else:
+        p = sign_flip_normal(one, other, groups)
+    return float((one - other).mean()), low, high, p
+
+
+def gained(on: Shares) -> Row:
+    """Return the columns that compare the true data with the controls."""
+    found: Row = {}
+    if BLANK in on:
+        over = [difference(on[TRUE], on[control]) for control in (BLANK, BEFORE)]
+        names = ("gain", "gain_low", "gain_high")
+        found |= dict(zip(names, min(over)[:3], strict=True)) | {"p": max(p for *_, p in over)}
+    if SHUFFLED in on:
+        more, _, _, p = difference(on[TRUE], on[SHUFFLED])
+        found |= {"over_shuffled": more, "p_shuffled": p}
+    return found
+
+
+def forgotten(off: Shares, data: str) -> Row:
+    """Return what a tuned model answers less of other tasks; nothing without their items."""
+    if data not in off:
+        return {}
+    lost, low, high, _ = difference(off[BEFORE], off[data])
+    names = ("forgotten", "forgotten_low", "forgotten_high", "other_n")
+    return dict(zip(names, (lost, low, high, len(off[data])), strict=True))
+
+
+def total_variation(answers: pl.DataFrame) -> float:
+    """Return half the absolute differences of how often positions are right and are chosen."""
+    counts = [answers[name].value_counts(normalize=True) for name in ("truth", "chosen")]
+    true, said = (dict(zip(*c.get_columns(), strict=True)) for c in counts)
+    return sum(abs(true.get(k, 0.0) - said.get(k, 0.0)) for k in {*true, *said}) / 2
+
+
+def others(answers: pl.DataFrame) -> dict[tuple[str, str, str], tuple[float, float]]:
+    """Return, by dataset, task and part, the smallest difference to other parts and its largest p.
+
+    Trainings are compared as means over seeds, on true data.
+    """
+    tuned = (pl.col("dataset") == pl.col("tuned_on")) & (pl.col("task") == pl.col("tuned_task"))
+    found = {}
+    for key, task in answers.filter(tuned, data=TRUE).group_by(ARM[:2], maintain_order=True):
+        arms = {a: shares(task.filter(arm=a))[TRUE] for a in task["arm"].unique() if a in LORA}
+        for name, own in arms.items():
+            each = [difference(own, other) for n, other in arms.items() if n != name]
+            if each:
+                found[*key, name] = min(d for d, *_ in each), max(p for *_, p in each)
+    return found
+
+
+def adaptable(row: Row, alpha: float) -> bool | None:
+    """Return whether a task is adaptable at the part of an arm; None where that is not asked.
+
+    Every control that was trained must be beaten; blank ones and another part's arm are required.
+    """
+    needed = [row.get(name) for name in ("gain", "over_others")]
+    if row["arm"] not in LORA or row["seed"] is not None or any(v is None for v in needed):
+        return None
+    over = [*needed, row.get("over_shuffled", 1.0)]
+    p = [row["q"], row["p_others"], row.get("p_shuffled", 0.0)]
+    return all(value > 0 for value in over) and all(value < alpha for value in p)
+
+
+def best_readouts(paths: list[Path]) -> dict[tuple[str, str], float]:
+    """Return the accuracy of the best readout of each dataset and task, at any address."""
+    frames = [pl.DataFrame(read_table(path, READOUTS.names)) for path in paths]
+    found: dict[tuple[str, str], float] = {}
+    for row in (row for frame in frames for row in frame.iter_rows(named=True)):
+        if not row["readout"].endswith(OF_TOKENS) and row["value"] is not None:
+            key = row["dataset"], row["task"]
+            found[key] = max(row["value"], found.get(key, 0.0))
+    return found
+
+
+@command
+def main(*, model: str, settings: Json, answers: list[Path], readouts: Paths, output: Path) -> None:
+    """Write the table."""
+    table = pl.concat([pl.DataFrame(read_table(path, TUNED.names)) for path in answers])
+    rows, rivals = compared(table, best_readouts(readouts)), others(table)
+    tested = [row for row in rows if "p" in row]
+    q = benjamini_hochberg(np.array([row["p"] for row in tested]))
+    for row, own in zip(tested, q, strict=True):
+        row["q"] = float(own)
+        over = rivals.get((row["dataset"], row["task"], row["arm"]))
+        if row["seed"] is None and over:
+            row |= {"over_others": over[0], "p_others": over[1]}
+        row["adaptable"] = adaptable(row, settings["alpha"])
+    write_table(output, pa.Table.from_pylist([{"model": model} | r for r in rows], TUNING))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The arms of tuning, by name: what of a model learns. Snakemake imports this at parse time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
+
+# The components whose linear layers get an adapter, by arm
+LORA = {"lora_vision": ("vision",), "lora_connector": ("connector",), "lora_lm": ("lm", "decoder")}
+PROMPT = "prompt"
+
+
+def arms(section: Mapping[str, Any]) -> list[str]:
+    """Return the names of all arms of the section ``tuning``.
+
+    >>> arms({"arms": ["prompt", "lora_lm"], "prompts": [1, 5]})
+    ['prompt_1', 'prompt_5', 'lora_lm']
+    """
+    found = []
+    for kind in section["arms"]:
+        found += [f"{PROMPT}_{k}" for k in section["prompts"]] if kind == PROMPT else [kind]
+    return found
+
+
+def prompt_tokens(arm: str) -> int:
+    """Return the number of embeddings of an arm; 0 for one that tunes weights."""
+    kind, _, count = arm.rpartition("_")
+    return int(count) if kind == PROMPT else 0
+
+
+def kinds(section: Mapping[str, Any]) -> list[str]:
+    """Return the kinds of data that each arm is trained on."""
+    return [TRUE, BLANK, *([SHUFFLED] if section["shuffled"] else [])]
+
+
+def runs(section: Mapping[str, Any]) -> list[str]:
+    """Return the names of the trainings of an arm: kind of data and number of the seed."""
+    return [f"{data}-{seed}" for seed in range(section["seeds"]) for data in kinds(section)]

@@ -1,0 +1,58 @@
+"""Settings of tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from eyechart.inference.prompts import PromptStyle
+
+
+@dataclass(frozen=True)
+class ArmSettings:
+    """The tuning slice of the config.
+
+    Attributes
+    ----------
+    data, seeds : kinds of data, and trainings of each
+    rank : of the adapters of the part with the most parameters per rank
+    items, training : most test items of each task, and most training items
+    steps, batch_size, folds, learning_rates : of training; folds choose the number of steps
+    eval_every : steps between held-out losses, and between checkpoints
+    gradient_checkpointing : whether activations are computed twice to save memory
+    prompt, choices, scoring : how items are asked and answered, as in the behavior stage
+    """
+
+    data: list[str]
+    seeds: int
+    rank: int
+    items: int
+    training: int
+    steps: int
+    batch_size: int
+    folds: int
+    learning_rates: dict[str, float]
+    eval_every: int
+    gradient_checkpointing: bool
+    prompt: str
+    choices: str
+    scoring: str
+
+    def style(self) -> PromptStyle:
+        """Return the prompt style: options in the given order only."""
+        return PromptStyle(self.prompt, self.choices, 1)
+
+    def loop(self, arm: str, steps: int, held_out: bool) -> dict[str, Any]:
+        """Return the settings of the training loop: a constant rate after a tenth of the steps."""
+        return {
+            "steps": steps,
+            "lr": self.learning_rates["prompt" if arm.startswith("prompt") else "lora"],
+            "lr_vision": 1.0,
+            "weight_decay": 0.0,
+            "warmup": max(1, self.steps // 10),
+            "final_lr_share": 1.0,
+            "clip_norm": 1.0,
+            "log_every": self.eval_every,
+            "eval_every": self.eval_every if held_out else steps + 1,
+            "checkpoint_every": self.eval_every,
+        }

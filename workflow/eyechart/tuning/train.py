@@ -1,0 +1,109 @@
+"""Train an arm: on some items, for a number of steps that grouped folds choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eyechart.core import randomness
+from eyechart.inference.chosen_items import Item
+from eyechart.statistics.splits import grouped_folds
+from eyechart.tables.conditions import BLANK, SHUFFLED, TRUE
+from eyechart.training.loop import Row, fit
+from eyechart.tuning.arms import Arm
+from eyechart.tuning.questions import TunedItems
+from eyechart.tuning.settings import ArmSettings
+
+HELD_OUT = "held_out_loss"
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One arm of a loaded model, with the items that it is trained on.
+
+    Attributes
+    ----------
+    identity : all that the parameters depend on, for checkpoints
+    folder : where checkpoints of each training are kept until all are done
+    """
+
+    questions: TunedItems
+    arm: Arm
+    name: str
+    settings: ArmSettings
+    items: Sequence[Item]
+    seed: int
+    identity: dict[str, Any]
+    folder: Path
+
+    def choose_steps(self) -> tuple[int, dict[str, list[Row]]]:
+        """Return the number of steps with the lowest held-out loss, and the curve of each fold."""
+        groups = np.array([str(item["group"]) for item in self.items])
+        _, answers = np.unique([str(i["answer"]) for i in self.items], return_inverse=True)
+        folds = self.settings.folds
+        held = grouped_folds(groups, answers, folds, self.seed, str(self.items[0]["task"]))
+        curves = {}
+        for fold in range(folds):
+            rest = [i for i, f in zip(self.items, held, strict=True) if f != fold]
+            out = [i for i, f in zip(self.items, held, strict=True) if f == fold]
+            stage = f"fold-{fold}"
+            curves[stage] = self.train(stage, rest, TRUE, 0, self.settings.steps, out)
+        points = np.array([[v for _, m, v in c if m == HELD_OUT] for c in curves.values()])
+        steps = [s for s, m, _ in curves["fold-0"] if m == HELD_OUT]
+        return steps[int(points.mean(axis=0).argmin())], curves
+
+    def train(
+        self,
+        stage: str,
+        items: Sequence[Item],
+        data: str,
+        seed: int,
+        steps: int,
+        held_out: Sequence[Item] = (),
+    ) -> list[Row]:
+        """Train from the start, or on from a checkpoint, and return the curve."""
+        used = shuffled(items, self.seed, seed) if data == SHUFFLED else list(items)
+        self.arm.start(self.seed, seed)
+        few = min(self.settings.batch_size, len(used))
+
+        def loss(drawn: torch.Generator) -> torch.Tensor:
+            chosen = torch.randperm(len(used), generator=drawn)[:few].tolist()
+            return self.questions.loss([used[n] for n in chosen], data == BLANK)
+
+        return fit(
+            self.arm.parameters,
+            loss,
+            self._measure(held_out, few),
+            self.settings.loop(self.name, steps, bool(held_out)),
+            self.identity | {"stage": stage, "seed": seed, "steps": steps},
+            self.folder / f"{stage}.checkpoint.safetensors",
+        )
+
+    def _measure(self, items: Sequence[Item], few: int) -> Callable[[], dict[str, float]]:
+        """Return the function that measures the held-out loss."""
+
+        def measure() -> dict[str, float]:
+            parts = [items[n : n + few] for n in range(0, len(items), few)]
+            with torch.no_grad():
+                lost = [float(self.questions.loss(p, blank=False)) * len(p) for p in parts]
+            return {HELD_OUT: sum(lost) / len(items)} if lost else {}
+
+        return measure
+
+
+def shuffled(items: Sequence[Item], seed: int, number: int) -> list[Item]:
+    """Return items with their answers permuted among those with the same choices."""
+    drawn = randomness.generator("shuffled answers", seed, number)
+    kinds: dict[tuple[str, ...], list[int]] = {}
+    for n, item in enumerate(items):
+        kinds.setdefault(tuple(item["choices"]), []).append(n)
+    found = list(items)
+    for members in kinds.values():
+        for n, other in zip(members, drawn.permutation(members), strict=True):
+            found[n] = {**items[n], "answer": items[other]["answer"]}
+    return found

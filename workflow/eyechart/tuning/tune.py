@@ -1,0 +1,144 @@
+"""Tune one arm of a model on the training part of a task, and answer test items before and after.
+
+The number of steps is chosen by grouped folds of the training part, on true data. The same training
+is done on white images and with shuffled answers, as controls. Reads the checkpoint, and the tables
+of items and images of the dataset and of others on which forgetting is measured. Writes, beside the
+table of answers, the curves, and per training an adapter in PEFT's layout.
+
+    python -m eyechart.tuning.tune --model tiny_llava --task color --arm lora_lm --seed 7 \
+        --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
+        --datasets clevr --items results/datasets/clevr/items.parquet \
+        --images results/datasets/clevr/images.parquet --threads 1 \
+        --settings '{"data": ["true", "blank"], "seeds": 1, "rank": 3, "items": 50, \
+            "training": 200, "steps": 40, "batch_size": 16, "folds": 2, "eval_every": 20, \
+            "learning_rates": {"prompt": 0.02, "lora": 0.003}, \
+            "gradient_checkpointing": false, "prompt": "{question}", "choices": "text", \
+            "scoring": "mean"}' \
+        --output results/tuning/tiny_llava/clevr/color/lora_lm/answers.parquet
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from eyechart.core.errors import UserError, nearest
+from eyechart.core.files import sha256
+from eyechart.core.fingerprint import fingerprint
+from eyechart.core.step import Fields, command
+from eyechart.inference.chosen_items import Item, answerable_items, draw_items
+from eyechart.models.families.language import LanguageAdapter
+from eyechart.models.load import load, module_of
+from eyechart.models.load_options import LoadFlags
+from eyechart.models.sources.ready_file import NAME
+from eyechart.models.spec import read_spec
+from eyechart.tables.curves import CURVE
+from eyechart.tables.parquet import read_table, write_table
+from eyechart.tables.tuning import BEFORE, TUNED
+from eyechart.training.step_helpers import make_deterministic
+from eyechart.tuning.arms import make_arm, save, save_memory
+from eyechart.tuning.questions import TunedItems
+from eyechart.tuning.settings import ArmSettings
+from eyechart.tuning.train import Trainer
+
+logger = logging.getLogger(__name__)
+STEP = "eyechart.tuning.tune"
+
+
+def training_items(path: Path, task: str, most: int, seed: int) -> list[Item]:
+    """Return the items of a task to train on; raise a UserError if there are none."""
+    every = answerable_items(path, "train")
+    tasks = sorted({str(item["task"]) for item in every})
+    if task not in tasks:
+        raise UserError(f"{path}: no training item of task {task!r}; {nearest(task, tasks)}")
+    return draw_items([item for item in every if item["task"] == task], most, seed)
+
+
+def tested(questions: TunedItems, asked: Sequence[tuple[str, Item]]) -> Iterator[dict[str, Any]]:
+    """Yield the columns of the answers to (dataset, item)."""
+    for (dataset, item), scores in zip(
+        asked, questions.answers([i for _, i in asked]), strict=True
+    ):
+        chosen, truth = questions.said(item, scores), item["choices"].index(item["answer"])
+        yield {
+            "dataset": dataset,
+            **{name: item[name] for name in ("item_id", "task", "group", "answer")},
+            "log_probability": scores,
+            "predicted": item["choices"][chosen],
+            "chosen": chosen,
+            "truth": truth,
+            "right": chosen == truth,
+        }
+
+
+@command
+def main(
+    *,
+    model: str,
+    task: str,
+    arm: str,
+    datasets: list[str],
+    settings: Fields[ArmSettings],
+    spec: Path,
+    checkpoint: Path,
+    items: list[Path],
+    images: list[Path],
+    threads: int,
+    seed: int,
+    output: Path,
+    flags: LoadFlags,
+) -> None:
+    """Write answers and curves, and the adapter of each training."""
+    make_deterministic(threads)
+    known = training_items(items[0], task, settings.training, seed)
+    asked = [
+        (dataset, item)
+        for dataset, path in zip(datasets, items, strict=True)
+        for item in draw_items(answerable_items(path), settings.items, seed)
+    ]
+    shown = {row["image_id"]: row for path in images for row in read_table(path).to_pylist()}
+    adapter = load(read_spec(spec), checkpoint, flags.options())
+    if not isinstance(adapter, LanguageAdapter):
+        raise UserError(f"{model}: family {adapter.spec.family} has no language model to tune")
+    style, scoring = settings.style(), settings.scoring
+    questions = TunedItems(adapter, style, scoring, shown, settings.batch_size)
+    before = list(tested(questions, asked))
+    learner = make_arm(adapter, arm, settings.rank, questions.words(known))
+    questions.tune(learner.components)
+    if settings.gradient_checkpointing:
+        save_memory(adapter.model)
+    identity = {
+        "arm": arm,
+        "settings": settings.__dict__,
+        "loading": flags.loading,
+        "device": adapter.device.type,
+        "code": [fingerprint(step) for step in (STEP, module_of(adapter.spec.family))],
+        "read": [sha256(path) for path in (checkpoint / NAME, *items, *images)],
+    }
+    trainer = Trainer(questions, learner, arm, settings, known, seed, identity, output.parent)
+    steps, curves = trainer.choose_steps()
+    count = sum(p.numel() for p in learner.parameters.values())
+    logger.info("%s: %d parameters, %d steps", arm, count, steps)
+    named: dict[str, Any] = {"model": model, "tuned_on": datasets[0], "tuned_task": task}
+    named |= {"arm": arm, "parameters": count, "steps": steps}
+    rows = [named | {"data": BEFORE, "seed": None} | row for row in before]
+    for number in range(settings.seeds):
+        for data in settings.data:
+            run = f"{data}-{number}"
+            curves[run] = trainer.train(run, known, data, number, steps)
+            save(learner, model, output.parent / run)
+            rows += [named | {"data": data, "seed": number} | r for r in tested(questions, asked)]
+    points = [(run, *point) for run, curve in curves.items() for point in curve]
+    columns = [dict(zip(CURVE.names, point, strict=True)) for point in points]
+    write_table(output.with_name("curve.parquet"), pa.Table.from_pylist(columns, CURVE))
+    write_table(output, pa.Table.from_pylist(rows, TUNED))
+    for run in curves:
+        (output.parent / f"{run}.checkpoint.safetensors").unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,8 @@
-"""What stands in a config file that is named with `--configfile`."""
+"""What stands in a config file that is named with `--configfile`, and in a model's file."""
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from faults.injector import Fault
 
 from eyechart.core.config_files import read
+from eyechart.core.errors import UserError
+from eyechart.models.spec import read_spec
 
 KIND = "Configuration files"
 FILE = "a.yaml"
@@ -50,6 +53,19 @@ def _fault(what: str, inject: Callable[[], Any], says: str) -> Fault:
     return Fault(what, "config file", "refused", inject, rf"^a\.\w+: {says}")
 
 
+def of_model(fault: Fault) -> Fault:
+    """Return the same fault of a model's file."""
+
+    def inject() -> Any:
+        try:
+            fault.inject()  # writes the file and reads it as a config file
+        except UserError:
+            return read_spec(next(Path().glob("a.*"), Path(FILE)))
+        raise AssertionError("not refused as a config file")
+
+    return replace(fault, where="a model's file", inject=inject)
+
+
 FAULTS = [
     _fault("empty", of(""), "is empty, expected keys with values"),
     _fault("a comment only", of("# models: [tiny_clip]\n"), "is empty, expected keys"),
@@ -88,3 +104,4 @@ FAULTS = [
     Fault("Windows line ends", "config file", "whole", whole(b"seed: 1\r\n")),
     Fault("JSON indented with tabs", "config file", "whole", whole(b'{\n\t"seed": 1\n}')),
 ]
+FAULTS += [of_model(fault) for fault in FAULTS if fault.outcome == "refused"]

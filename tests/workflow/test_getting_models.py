@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hub_server import HubServer, Repository, files_of, serving
+from hub_server import TOKEN, HubServer, Repository, files_of, serving
 from project import ROOT, Project
 
 pytestmark = pytest.mark.workflow
@@ -54,6 +54,24 @@ def test_a_model_of_the_hub_is_pulled_once_and_again_only_for_a_reason(
     assert lock.splitlines()[1] == f"owner/clip\tmain\t{first}"
     project.configure({"revisions": {"hub_clip": first}})
     assert project.plan(PULLED) == {"pull_model": 1}
+
+
+def test_no_log_or_record_of_a_run_shows_the_token(
+    hub: HubServer, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.repositories["owner/clip"].gated = "auto"
+    for token, status in ((f"{TOKEN[:6]}\r\n{TOKEN[6:]}", 1), (f" {TOKEN}\n", 0)):
+        monkeypatch.setenv("HF_TOKEN", token)
+        done = project.run(PULLED, "--verbose")
+        assert done.returncode == status, done.stdout
+        folders = (
+            project.path(name) for name in ("logs", "benchmarks", "data/models", ".snakemake")
+        )
+        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        assert any(path.suffix == ".log" for path in files)
+        texts = {str(path): path.read_text(errors="replace") for path in files}
+        for name, text in (texts | {"console": done.stdout}).items():
+            assert TOKEN[:6] not in text and TOKEN[4:] not in text, name
 
 
 def test_a_user_may_give_a_folder_instead_and_a_refusal_is_one_sentence(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from project import Project
+from project import Project, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -47,6 +47,16 @@ def test_a_mistake_in_the_configuration_is_one_sentence(name: str, fresh: Projec
     assert done.returncode == 1
     (sentence,) = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
     assert expected in sentence
+    assert "Traceback" not in done.stdout
+
+
+def test_the_project_s_own_config_file_is_read_strictly(tmp_path: Path, fresh: Project) -> None:
+    project = fresh.clone(tmp_path / "project")
+    project.path("config/config.yaml").write_bytes("title: caf\xe9\n".encode("latin-1"))
+    done = snakemake(project.folder, "-n")
+    assert done.returncode == 1
+    (sentence,) = [line for line in done.stdout.splitlines() if line.startswith("eyechart: error:")]
+    assert "config/config.yaml: not UTF-8: byte 0xe9 in line 1" in sentence
     assert "Traceback" not in done.stdout
 
 

@@ -36,7 +36,7 @@ def read(path: str | Path) -> dict[str, Any]:
         found = _from_json(text, path, error)
     if not isinstance(found, dict):
         what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
-        raise UserError(f"{path}: {what}, expected keys with values, such as models and datasets")
+        raise UserError(f"{path}: {what}, expected keys with values")
     return found
 
 
@@ -98,8 +98,8 @@ def _said(error: yaml.YAMLError, text: str) -> str:
     """Return the line and the problem of an error of YAML."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
-        line = "".join(text.splitlines()[mark.line : mark.line + 1])
-        hint = "; indent with spaces, not tabs" if line.lstrip(" ").startswith("\t") else ""
+        written = "".join(text.splitlines()[mark.line : mark.line + 1])
+        hint = "; indent with spaces, not tabs" if written.lstrip(" ").startswith("\t") else ""
         said = str(getattr(error, "problem", ""))
         before = f"{getattr(error, 'context', '')}, " if said.startswith("but ") else ""
         return f"line {mark.line + 1}: {before}{said}{hint}"

@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from eyechart.core.errors import UserError
+from eyechart.core.errors import UserError, shorter
 from eyechart.plan.config.mistakes import Files, dig, sentence
 from eyechart.plan.config.root import with_defaults
 from eyechart.plan.configuration import Config, check_known, known_models
 
+MOST = 400  # characters of a sentence
 OF_MODELS = ("models", "checkpoints", "revisions", "remote_code", "loading.models")
 
 
@@ -32,7 +33,7 @@ def check(config: dict[str, Any], files: Sequence[str | Path]) -> Config:
     try:
         filled = with_defaults(config)
     except ValidationError as error:
-        raise UserError(sentence(error.errors(), config, held)) from None
+        raise UserError(shorter(sentence(error.errors(), config, held), MOST)) from None
     known = known_models()
     for key in OF_MODELS:
         place = key.split(".")

@@ -7,11 +7,14 @@ from pydantic import Field
 from eyechart.plan.config.base import (
     UNIQUE,
     Count,
+    Few,
+    Folds,
     Name,
     Names,
     OpenShare,
-    Positive,
+    Rate,
     Section,
+    Size,
     Unique,
     nested,
     setting,
@@ -23,8 +26,8 @@ Arm = Literal["prompt", "lora_vision", "lora_connector", "lora_lm"]
 class LearningRates(Section):
     """Learning rates of AdamW; constant after a tenth of the steps."""
 
-    prompt: Positive = setting(0.02, "of embeddings")
-    lora: Positive = setting(0.003, "of adapters")
+    prompt: Rate = setting(0.02, "of embeddings")
+    lora: Rate = setting(0.003, "of adapters")
 
 
 class TuningSettings(Section):
@@ -41,10 +44,10 @@ class TuningSettings(Section):
         ["prompt", "lora_vision", "lora_connector", "lora_lm"],
         "what learns: embeddings before the text, or adapters of one part",
     )
-    prompts: Annotated[list[Count], Field(min_length=1), Unique, UNIQUE] = setting(
+    prompts: Annotated[list[Few], Field(min_length=1), Unique, UNIQUE] = setting(
         [1, 5, 10], "numbers of embeddings, each an arm of its own: `prompt_5`"
     )
-    rank: Count = setting(
+    rank: Few = setting(
         4,
         "rank of the adapters (LoRA) of the part with the most parameters per rank; the others get "
         "as many parameters, within 2 %, if need be with the nearest rank for which that works",
@@ -54,17 +57,17 @@ class TuningSettings(Section):
         "train with permuted answers, too, as a second control; white images are always one: gains "
         "are over these",
     )
-    seeds: Count = setting(1, "trainings of each kind")
+    seeds: Few = setting(1, "trainings of each kind")
     items: Count = setting(200, "items of each task that are tested, from the test groups")
     training: Count = setting(1000, "items that are trained on, from the training groups")
     steps: Count = setting(200, "most steps of training")
-    folds: Annotated[int, Field(ge=2)] = setting(
+    folds: Folds = setting(
         2, "grouped folds of the training items, which choose the number of steps"
     )
     eval_every: Count = setting(
         20, "steps between held-out losses, at which training may end, and between checkpoints"
     )
-    batch_size: Count = setting(16, "items in one step")
+    batch_size: Size = setting(16, "items in one step")
     learning_rates: LearningRates = nested("learning rates")
     gradient_checkpointing: bool = setting(
         False, "compute activations of blocks twice, to save memory"

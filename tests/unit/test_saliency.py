@@ -11,18 +11,20 @@ import saliency_fixture as fixture
 import tiny_models
 import torch
 from PIL import Image
+from scipy import stats
 
 from eyechart.core.errors import UserError
 from eyechart.models.describe_model import describe
 from eyechart.models.hooks import attached
 from eyechart.models.load import load
 from eyechart.models.load_options import LoadOptions
-from eyechart.saliency import attributor
+from eyechart.saliency import attributor, summarise
 from eyechart.saliency.measure import deleted, drop, orders_of, random_orders
 from eyechart.saliency.methods import METHODS, complete, integrated
 from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import Features, Outputs, states_at
 from eyechart.saliency.subjects import prepare, subject
+from eyechart.statistics.intervals import mean_interval
 from eyechart.tables.notes import notes_of
 
 SETTINGS = SaliencySettings(**fixture.SETTINGS)
@@ -236,3 +238,17 @@ def test_items_that_are_not_complete_get_more_steps_and_then_a_sentence(
     more = fixture.run(tmp_path / "more", checkpoint, data, known, **how)[0]
     assert "raise saliency.steps" not in notes_of(more).get("note", "")
     assert pq.read_schema(maps).names[:2] == ["model", "dataset"]
+
+
+def test_few_groups_have_the_interval_of_students_t_and_one_group_has_none():
+    values, groups = np.array([1.0, 2.0, 4.0]), np.array(["a", "b", "c"])
+    spread = values.std(ddof=1) / 3**0.5
+    expected = stats.t.interval(0.95, 2, values.mean(), spread)
+    assert mean_interval(values, groups) == pytest.approx(expected)
+    row = summarise.measured(values, np.zeros(3), groups, 200, np.random.default_rng(1))
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(expected)
+    assert row["difference_low"] < 0 and row["p"] == 0.25
+    row = summarise.measured(
+        values, np.zeros(3), np.array(["a"] * 3), 200, np.random.default_rng(1)
+    )
+    assert row["ci_low"] is None and row["difference_high"] is None and row["groups"] == 1

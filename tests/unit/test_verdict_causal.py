@@ -175,3 +175,6 @@ def test_a_model_set_by_hand_is_said_to_read_its_first_copy_and_not_the_second(
     assert found.unused(BAR) == [a for a in found.erased if a != "connector"] != []
     assert found.still("connector", BAR)
     assert explain(found, rule("used"), False, BAR) == ("shown_causally", None)
+    said = causal_text(found, None, "shown_causally", BAR)
+    assert said.startswith("Held at every address") and "read only at the connector: " in said
+    assert f"erasing it behind lm.0–{len(found.erased) - 2} changes nothing (within ±0.10)" in said

@@ -22,6 +22,7 @@ from eyechart.core.address import sort_key
 from eyechart.core.randomness import generator
 from eyechart.core.step import Json, command
 from eyechart.statistics.bootstrap import GroupBootstrap
+from eyechart.statistics.intervals import FEW, mean_interval
 from eyechart.statistics.sign_flip import sign_flip_exact, sign_flip_normal
 from eyechart.statistics.testing import benjamini_hochberg
 from eyechart.tables.notes import read_noted, write_noted
@@ -53,21 +54,27 @@ def measured(
 ) -> Row:
     """Return the numbers of a metric and its control on the same items."""
     boot = GroupBootstrap(groups, draws, rng)
-    found = boot.means(np.stack([value, control, value - control], axis=1))
+    found = boot.means(np.stack([value, value - control], axis=1))
+    ends = np.stack([found.low, found.high], axis=1)
+    if boot.g < FEW:  # too few for a bootstrap
+        ends = np.array([mean_interval(own, groups) for own in (value, value - control)])
+    (low, high), (least, most) = [[known(end) for end in own] for own in ends]
     exact = boot.g < MANY
     test = sign_flip_exact if exact else sign_flip_normal
     return {
         "value": float(found.value[0]),
-        "ci_low": float(found.low[0]),
-        "ci_high": float(found.high[0]),
-        "control_value": float(found.value[1]),
-        "difference": float(found.value[2]),
-        "difference_low": float(found.low[2]),
-        "difference_high": float(found.high[2]),
+        **{"ci_low": low, "ci_high": high, "control_value": float(control.mean())},
+        "difference": float(found.value[1]),
+        **{"difference_low": least, "difference_high": most},
         "p": test(value, control, groups, *((UNIT,) if exact else ())),
         "n": len(value),
         "groups": boot.g,
     }
+
+
+def known(value: float) -> float | None:
+    """Return a finite number, else None."""
+    return float(value) if np.isfinite(value) else None
 
 
 @command

@@ -68,6 +68,18 @@ def unpaired_interval(
     return max(-1.0, one - two - reach), min(1.0, one - two + reach), p
 
 
+def mean_interval(values: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """Return a 95 % interval of the mean of any values, by group: Student's t of their number.
+
+    NaN for a single group.
+    """
+    if len(np.unique(groups)) < 2:
+        return float("nan"), float("nan")
+    value, spread, df = _ratio(*_by_group(values, groups), added=())
+    reach = float(stdtrit(df, LEVEL)) * spread
+    return value - reach, value + reach
+
+
 def _by_group(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return sums and sizes of all groups, each (g,)."""
     _, code = np.unique(groups, return_inverse=True)

@@ -53,6 +53,8 @@ method, address: As in the table of maps
 metric: `drop` (nats): how far the score falls while tokens are replaced, the most salient first;
   `ratio` of the map in the region that the item is about, relative to uniform
 value: Mean over items
+ci_low, ci_high: End of its 95 % interval, by group: a bootstrap, from 10 groups on, else
+  Student's t; null for a single group
 control_value: Of `drop`, in random orders; of `ratio`, in the moved region
 difference: Value minus control_value
 difference_low, difference_high: End of its 95 % interval, by group

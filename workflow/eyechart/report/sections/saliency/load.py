@@ -61,8 +61,10 @@ def read_attributed(paths: Sequence[Path]) -> list[Attributed]:
         rows = pl.DataFrame(table)
         check_pair(path, rows.select("model", "dataset").unique().iter_rows())
         checker = Checker(path, rows, lambda r: f"{r['metric']} of {r['method']}, {r['task']}")
-        for field in ("value", "ci_low", "ci_high", "control_value", "difference", "p", "q", "n"):
+        for field in ("value", "control_value", "difference", "p", "q", "n"):
             checker.refuse(absent(field), f"no {field!r}")
+        for field in ("ci_low", "ci_high", "difference_low", "difference_high"):
+            checker.refuse(absent(field) & (pl.col("groups") > 1), f"no {field!r}")
         checker.refuse(below("q", "p"), "q is below p")
         order = sorted(rows.to_dicts(), key=lambda r: (natural(r["task"]), _place(r)))
         found.append(Attributed(*identify(path).pair, order, notes.get("note", "")))

@@ -113,15 +113,19 @@ def lines(rows: Sequence[Row], metric: str) -> list[list[str]]:
     return [
         [
             *(task_name(row["task"]), name_of(row), f"{row['value']:.2f}"),
-            f"{row['ci_low']:.2f} to {row['ci_high']:.2f}",
+            _between(row["ci_low"], row["ci_high"]),
             f"{row['control_value']:.2f}",
             f"{row['difference']:+.2f}",
-            f"{row['difference_low']:+.2f} to {row['difference_high']:+.2f}",
+            _between(row["difference_low"], row["difference_high"], "+"),
             *(p_value(row["q"]).removeprefix("= "), f"{row['n']:,}", f"{row['groups']:,}"),
         ]
         for row in rows
         if row["metric"] == metric
     ]
+
+
+def _between(low: float | None, high: float | None, sign: str = "") -> str:
+    return "–" if low is None or high is None else f"{low:{sign}.2f} to {high:{sign}.2f}"
 
 
 def card(picture: MappedImage, pixels: int) -> Row:

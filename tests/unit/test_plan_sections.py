@@ -11,7 +11,6 @@ from eyechart.plan import configuration, targets
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.saliency import SaliencyPlan
-from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
 Config = dict[str, Any]
@@ -21,10 +20,6 @@ OF_CLIP = SimpleNamespace(model="tiny_clip", dataset="cv_bench")
 
 def exam(config: Config) -> WorkflowPlan:
     return WorkflowPlan(config, configuration.read_specs())
-
-
-def tuning(config: Config) -> TuningPlan:
-    return TuningPlan(config, configuration.read_specs())
 
 
 @pytest.mark.parametrize(
@@ -118,47 +113,6 @@ def test_the_verdict_and_the_page_read_the_effects_of_every_model_that_is_change
     assert effects in report.page_inputs()
     drawn = report.figure_inputs("interventions")
     assert drawn(of) == [effects]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("tasks", {"clevrr": ["color"]}, "tuning.tasks: unknown dataset 'clevrr'.*'clevr'"),
-        ("tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task 'colour'.*'color'"),
-        ("others", ["mmvp_vlm"], "tuning.others: 'mmvp_vlm' holds statements for encoders"),
-        ("models", ["tiny_lava"], "tuning.models: unknown model 'tiny_lava'.*'tiny_llava'"),
-        ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 40"),
-    ],
-)
-def test_tuning_on_what_is_not_there_is_refused(
-    key: str, value: object, sentence: str, config: Config
-) -> None:
-    config["tuning"] |= {"tasks": {"clevr": ["color"]}, key: value}
-    with pytest.raises(UserError, match=sentence):
-        tuning(config).check()
-
-
-def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Config) -> None:
-    config["tuning"] |= {"tasks": {}, "models": None, "prompts": [1, 5, 10], "shuffled": True}
-    assert tuning(config).tables() == []
-    config["tuning"]["tasks"] = {"clevr": ["color", "size"]}
-    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
-    plan = tuning(config)
-    assert "<results>/tuning/tiny_llava.parquet" in plan.tables()
-    assert "<results>/tuning/tiny_clip.parquet" not in plan.tables()
-    answers = "<results>/tuning/tiny_llava/clevr/size/prompt_10/answers.parquet"
-    assert len(plan.answers(of)) == 2 * 6 and answers in plan.answers(of)
-    assert plan.trainings()[0].endswith("{arm}/true-0/adapter_config.json")
-    assert json.loads(plan.settings(of))["data"] == ["true", "blank", "shuffled"]
-    before = plan.settings(of), plan.table_settings()
-    config["tuning"]["alpha"] = 0.05
-    after = tuning(config).settings(of), tuning(config).table_settings()
-    assert after[0] == before[0] and after[1] != before[1]
-    config["behavior"]["scoring"] = "sum"
-    assert json.loads(tuning(config).settings(of))["scoring"] == "sum"
-    config["behavior"]["scoring"] = "pmi"
-    with pytest.raises(UserError, match=r"^behavior.scoring is 'pmi' for 'clevr', expected mean"):
-        tuning(config).check()
 
 
 def test_tokens_are_kept_whole_only_where_they_are_read(config: Config) -> None:

@@ -61,10 +61,7 @@ class Activations:
     def matrix(self) -> np.ndarray:
         """Return the vectors as one array, float32, shape (n, d).
 
-        Raises
-        ------
-        UserError
-            If every token was kept, so that rows have different lengths.
+        Raise a UserError if every token was kept, so that rows have different lengths.
         """
         if isinstance(self.vectors, np.ndarray):
             return self.vectors

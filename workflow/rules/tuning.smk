@@ -35,6 +35,7 @@ rule tune:
         settings=TUNING.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,
+        threads=config["threads"],  # Snakemake scales a rule's own down to --cores
         seed=config["seed"],
         code=TUNING.code,
         environment=ENVIRONMENTS.state,
@@ -45,7 +46,7 @@ rule tune:
         " --arm {wildcards.arm:q} --spec {input.spec:q} --checkpoint {params.checkpoint:q}"
         " --datasets {params.datasets:q} --items {input.item_tables:q} --images {input.image_tables:q}"
         " --settings {params.settings:q} --loading {params.loading:q} {params.allowance}"
-        " --threads {threads:q} --seed {params.seed:q} --output {output.answers:q} 2>&1 | tee {log:q}"
+        " --threads {params.threads:q} --seed {params.seed:q} --output {output.answers:q} 2>&1 | tee {log:q}"
 
 
 rule compare_arms:

@@ -44,10 +44,10 @@ class TuningSettings(Section):
         ["prompt", "lora_vision", "lora_connector", "lora_lm"],
         "what learns: embeddings before the text, or adapters of one part",
     )
-    prompts: Annotated[list[Count], Field(min_length=1), Unique, UNIQUE] = setting(
+    prompts: Annotated[list[Few], Field(min_length=1), Unique, UNIQUE] = setting(
         [1, 5, 10], "numbers of embeddings, each an arm of its own: `prompt_5`"
     )
-    rank: Size = setting(
+    rank: Few = setting(
         4,
         "rank of the adapters (LoRA) of the part with the most parameters per rank; the others get "
         "as many parameters, within 2 %, if need be with the nearest rank for which that works",

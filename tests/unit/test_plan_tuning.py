@@ -1,0 +1,58 @@
+"""Tuning: what is planned of it, and what is refused."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from eyechart.core.errors import UserError
+from eyechart.plan import configuration
+from eyechart.plan.tuning import TuningPlan
+
+Config = dict[str, Any]
+
+
+def tuning(config: Config) -> TuningPlan:
+    return TuningPlan(config, configuration.read_specs())
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("tasks", {"clevrr": ["color"]}, "tuning.tasks: unknown dataset 'clevrr'.*'clevr'"),
+        ("tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task 'colour'.*'color'"),
+        ("others", ["mmvp_vlm"], "tuning.others: 'mmvp_vlm' holds statements for encoders"),
+        ("models", ["tiny_lava"], "tuning.models: unknown model 'tiny_lava'.*'tiny_llava'"),
+        ("eval_every", 500, "tuning.eval_every is 500, expected at most tuning.steps, 40"),
+    ],
+)
+def test_tuning_on_what_is_not_there_is_refused(
+    key: str, value: object, sentence: str, config: Config
+) -> None:
+    config["tuning"] |= {"tasks": {"clevr": ["color"]}, key: value}
+    with pytest.raises(UserError, match=sentence):
+        tuning(config).check()
+
+
+def test_tuning_depends_on_its_settings_and_on_how_items_are_asked(config: Config) -> None:
+    config["tuning"] |= {"tasks": {}, "models": None, "prompts": [1, 5, 10], "shuffled": True}
+    assert tuning(config).tables() == []
+    config["tuning"]["tasks"] = {"clevr": ["color", "size"]}
+    of = SimpleNamespace(model="tiny_llava", dataset="clevr")
+    plan = tuning(config)
+    assert "<results>/tuning/tiny_llava.parquet" in plan.tables()
+    assert "<results>/tuning/tiny_clip.parquet" not in plan.tables()
+    answers = "<results>/tuning/tiny_llava/clevr/size/prompt_10/answers.parquet"
+    assert len(plan.answers(of)) == 2 * 6 and answers in plan.answers(of)
+    assert plan.trainings()[0].endswith("{arm}/true-0/adapter_config.json")
+    assert json.loads(plan.settings(of))["data"] == ["true", "blank", "shuffled"]
+    before = plan.settings(of), plan.table_settings()
+    config["tuning"]["alpha"] = 0.05
+    after = tuning(config).settings(of), tuning(config).table_settings()
+    assert after[0] == before[0] and after[1] != before[1]
+    config["behavior"]["scoring"] = "sum"
+    assert json.loads(tuning(config).settings(of))["scoring"] == "sum"
+    config["behavior"]["scoring"] = "pmi"
+    with pytest.raises(UserError, match=r"^behavior.scoring is 'pmi' for 'clevr', expected mean"):
+        tuning(config).check()

@@ -20,6 +20,7 @@ from eyechart.core.files import sha256, write_text
 from eyechart.plan import paths
 
 LEDGER = Path(".snakemake/eyechart-ledger.json")
+MODELS = paths.READY.text.partition("{")[0]
 THREADS = 8  # hashing releases the interpreter lock
 # Outputs that list files, with the folder that these paths are relative to: 0 is the output's own,
 # 1 its parent. A shard goes before the receipt that lists the same images.
@@ -60,7 +61,7 @@ class Ledger:
 
     def __init__(self, results: str = paths.RESULTS) -> None:
         self.results = results
-        self.roots = (f"{results}/", f"{paths.raw_of(results)}/", "data/models/")
+        self.roots = (f"{results}/", f"{paths.raw_of(results)}/", MODELS)
         try:
             known = json.loads(LEDGER.read_text(encoding="utf-8"))
             self.entries = {path: Known(*entry) for path, entry in known.items()}

@@ -59,7 +59,9 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
 def read_notes(path: Path) -> dict[bytes, bytes]:
     """Load what is noted in a table's metadata; raise a UserError as ``read_table`` does."""
     with opened(path) as parquet:
-        return dict(parquet.schema_arrow.metadata or {})
+        found = dict(parquet.metadata.metadata or {})  # with what was added after the schema
+    found.pop(b"ARROW:schema", None)
+    return found
 
 
 @contextmanager

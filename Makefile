@@ -31,8 +31,8 @@ demo: .venv/runtime.installed # set up .venv and run the exam
 check-demo: .venv/dev.installed chromium # check what `make demo` made
 	$(BIN)/python -m pytest -m demo tests/demo
 
-# Every kind of dataset and every section of the report (some 15 minutes).
-demo-full: .venv/runtime.installed # every kind of dataset, every section (some 15 minutes)
+# Every kind of dataset and every section of the report; takes several times as long.
+demo-full: .venv/runtime.installed # every kind of dataset, every section (several times as long)
 	$(BIN)/snakemake --configfile config/presets/full_demo.yaml $(ARGS)
 
 demo-fast: .venv/runtime.installed # every stage once, on little data

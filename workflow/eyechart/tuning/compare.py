@@ -5,9 +5,10 @@ kind of data and seed, and one over all seeds, with q over the table. Training o
 do harm, so a gain is one over the model before tuning, too. A task is adaptable at a part if that
 part's arm gains, also over its other controls and the arms of all other parts.
 
-    python -m eyechart.tuning.compare --model tiny_llava --settings '{"alpha": 0.01}' --readouts \
-        --answers results/tuning/tiny_llava/clevr/color/lora_lm/answers.parquet \
-        --output results/tuning/tiny_llava.parquet
+    python -m eyechart.tuning.compare --model tiny_llava_aligned \
+        --settings '{"alpha": 0.01}' --readouts --answers \
+        results/tuning/tiny_llava_aligned/clevr/material/lora_lm/answers.parquet \
+        --output results/tuning/tiny_llava_aligned.parquet
 """
 
 from __future__ import annotations

@@ -5,16 +5,17 @@ is done on white images and with shuffled answers, as controls. Reads the checkp
 of items and images of the dataset and of others on which forgetting is measured. Writes, beside the
 table of answers, the curves, and per training an adapter in PEFT's layout.
 
-    python -m eyechart.tuning.tune --model tiny_llava --task color --arm lora_lm --seed 7 \
-        --spec config/models/tiny_llava.yaml --checkpoint data/models/tiny_llava \
-        --datasets clevr --items results/datasets/clevr/items.parquet \
+    python -m eyechart.tuning.tune --model tiny_llava_aligned --task material --arm lora_lm \
+        --seed 7 --spec config/models/tiny_llava_aligned.yaml \
+        --checkpoint data/models/tiny_llava_aligned --datasets clevr \
+        --items results/datasets/clevr/items.parquet \
         --images results/datasets/clevr/images.parquet --threads 1 \
         --settings '{"data": ["true", "blank"], "seeds": 1, "rank": 3, "items": 50, \
             "training": 200, "steps": 40, "batch_size": 16, "folds": 2, "eval_every": 20, \
             "learning_rates": {"prompt": 0.02, "lora": 0.003}, \
             "gradient_checkpointing": false, "prompt": "{question}", "choices": "text", \
             "scoring": "mean"}' \
-        --output results/tuning/tiny_llava/clevr/color/lora_lm/answers.parquet
+        --output results/tuning/tiny_llava_aligned/clevr/material/lora_lm/answers.parquet
 """
 
 from __future__ import annotations

@@ -73,3 +73,21 @@ def test_snakemake_ends_with_that_sentence_where_make_set_it_up(
     assert (site / "eyechart.pth").read_text() == line
     done = subprocess.run([python, "-c", "print(1)"], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_config_file_is_read_without_leaving_modules_of_this_checkout(folder: Path) -> None:
+    """The workflow that Snakemake then runs may be another checkout's."""
+    (folder / "fine.yaml").write_text("seed: 3\n")
+    code = (
+        "import runpy, sys\n"
+        "mistake = runpy.run_path(sys.argv[1])['mistake']\n"
+        "print(mistake(['--configfile', 'fine.yaml']))\n"
+        "print([name for name in sys.modules if name.startswith('eyechart')])\n"
+    )
+    script = ROOT / "workflow/eyechart/core/command_line.py"
+    command = [sys.executable, "-S", "-c", code, script]
+    here = next(p for p in sys.path if p.endswith("site-packages"))
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": here}
+    )
+    assert done.stdout == "None\n[]\n"

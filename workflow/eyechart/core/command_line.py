@@ -46,7 +46,11 @@ def mistake(words: Sequence[str]) -> str | None:
 
 
 def _fault_of(file: str) -> str | None:
-    """Return the sentence about a config file that cannot be read, if it cannot."""
+    """Return the sentence about a config file that cannot be read, if it cannot.
+
+    What is imported for that is forgotten: the workflow that runs may be another checkout's.
+    """
+    before = set(sys.modules)
     sys.path.insert(0, str(Path(__file__).parents[2]))
     try:
         from eyechart.core import config_files, errors  # noqa: PLC0415  only where one is named
@@ -58,6 +62,9 @@ def _fault_of(file: str) -> str | None:
         return None
     finally:
         del sys.path[0]
+        for name in [name for name in sys.modules if name.partition(".")[0] == "eyechart"]:
+            if name not in before:
+                del sys.modules[name]
 
 
 def _greedy(option: str, word: str, expected: str, better: str) -> str:

@@ -76,9 +76,9 @@ try:
     if workflow.is_main_process:
         FAULTS = integrity.start(RESULTS, full=VERIFY)
         if VERIFY and FAULTS:
-            sentences = "".join(f"{fault.sentence}\n" for fault in FAULTS)
+            found = "".join(f"{fault.path} {fault.what}\n" for fault in FAULTS)
             raise UserError(
-                f"{sentences}not as they were written: {len(FAULTS)}; run again"
+                f"{found}not as they were written: {len(FAULTS)}; run again"
             )
         integrity.make_again(FAULTS, DAG, logger.warning)
 except Exception as error:

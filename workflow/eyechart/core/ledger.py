@@ -49,11 +49,17 @@ class Known(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """A file that is not as it was written, the output to make again, and a sentence for both."""
+    """A file that is not as it was written, the output to make again, and what is wrong."""
 
     path: str
     owner: str
-    sentence: str
+    what: str  # "is missing" or "was damaged"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what a run makes again."""
+        made = "it is" if self.path == self.owner else f"what {self.owner} lists is"
+        return f"{self.path} {self.what}; {made} made again"
 
 
 class Ledger:
@@ -106,7 +112,7 @@ class Ledger:
             if path.startswith(self.roots):
                 stamp = _stamp(path)
                 if stamp is None:
-                    faults.append(_fault(path, "is missing", entry.owner))
+                    faults.append(Fault(path, entry.owner, "is missing"))
                 elif full or stamp != entry[:2]:
                     suspects[path] = stamp
         owners_first = sorted(suspects, key=lambda path: path != self.entries[path].owner)
@@ -115,7 +121,7 @@ class Ledger:
         for path, digest in zip(owners_first, digests, strict=True):
             if not self._accepts(path, suspects[path], digest):
                 self.entries[path] = self._suspected(path)
-                faults.append(_fault(path, "was damaged", self.entries[path].owner))
+                faults.append(Fault(path, self.entries[path].owner, "was damaged"))
         return [fault for fault in faults if fault.path in self.entries]
 
     def _suspected(self, path: str) -> Known:
@@ -181,11 +187,6 @@ def _digest(path: str) -> str:
         return sha256(Path(path))
     except OSError:
         return ""
-
-
-def _fault(path: str, what: str, owner: str) -> Fault:
-    made = "it is made again" if path == owner else f"what {owner} lists is made again"
-    return Fault(path, owner, f"{path} {what}; {made}")
 
 
 def _is_just_made(path: str, after: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.behavior import check_asked, form, questions, vlm_runs
 from eyechart.plan.configuration import Config, canonical, part_names
 from eyechart.plan.registry import layout_of
 
@@ -36,13 +36,7 @@ class AttentionPlan:
         behavior = questions(self.config, wildcards.dataset)
         section = self.config["attention"]
         chosen = {key: section[key] for key in ("items", "images", "top")}
-        return canonical(
-            {
-                **chosen,
-                "prompt": behavior["prompt"],
-                "choices": "letter" if behavior["scoring"] == "letter" else "text",
-            }
-        )
+        return canonical({**chosen, "prompt": behavior["prompt"], "choices": form(behavior)})
 
     def summary_settings(self, wildcards: Any) -> str:
         """Return how attention masses are summarised."""

@@ -238,6 +238,29 @@ def questions(config: Config, dataset: str) -> dict[str, Any]:
     return found | {"scoring": found["scoring"] or lettered, "items": found["items"] or items}
 
 
+def form(behavior: dict[str, Any]) -> str:
+    """Return whether choices are scored as their letters or as their texts."""
+    return "letter" if behavior["scoring"] == "letter" else "text"
+
+
+def item_regions(config: Config, datasets: Iterable[str]) -> list[str]:
+    """Return the region tables of the datasets whose items have regions."""
+    return [paths.REGIONS.rule(dataset=d) for d in datasets if layout_of(config, d).located]
+
+
+def check_trainable(config: Config, dataset: str, where: str, why: str) -> None:
+    """Raise a UserError if a dataset's choices have no score alone, or a part has no groups."""
+    if questions(config, dataset)["scoring"] == "pmi":
+        raise UserError(
+            f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter {where}"
+        )
+    if not 0 < (share := config["datasets"][dataset]["test_share"]) < 1:
+        raise UserError(
+            f"datasets.{dataset}.test_share is {share}, expected more than 0 and less than 1 "
+            f"{where}: {why}"
+        )
+
+
 def check_asked(config: Config, where: str, datasets: Iterable[str]) -> None:
     """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
     for dataset in datasets:

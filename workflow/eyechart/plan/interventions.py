@@ -4,14 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.interventions.registry import EDITS, modules
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.behavior import (
+    check_asked,
+    check_trainable,
+    form,
+    item_regions,
+    questions,
+    vlm_runs,
+)
 from eyechart.plan.configuration import Config, canonical
-from eyechart.plan.registry import layout_of
 
 SHARED = ("edits", "items", "training", "addresses", "batch_size")
 
@@ -28,16 +33,8 @@ class InterventionsPlan:
         modules(self.config["interventions"]["edits"])
         check_asked(self.config, "interventions.datasets", self.datasets)
         for dataset in self.datasets:
-            if questions(self.config, dataset)["scoring"] == "pmi":
-                raise UserError(
-                    f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter "
-                    "where interventions are made"
-                )
-            if not 0 < (share := self.config["datasets"][dataset]["test_share"]) < 1:
-                raise UserError(
-                    f"datasets.{dataset}.test_share is {share}, expected more than 0 and less than "
-                    "1 where interventions are made: erasers are fitted on other groups"
-                )
+            why = "erasers are fitted on other groups"
+            check_trainable(self.config, dataset, "where interventions are made", why)
 
     @property
     def datasets(self) -> list[str]:
@@ -56,7 +53,7 @@ class InterventionsPlan:
                 **{key: section[key] for key in SHARED},
                 "options": {name: section[name] for name in section["edits"] if name in section},
                 "prompt": behavior["prompt"],
-                "choices": "letter" if behavior["scoring"] == "letter" else "text",
+                "choices": form(behavior),
                 "scoring": behavior["scoring"],
             }
         )
@@ -74,8 +71,7 @@ class InterventionsPlan:
 
     def regions(self, wildcards: Any) -> list[str]:
         """Return a dataset's region table, or nothing where it has none."""
-        located = layout_of(self.config, wildcards.dataset).located
-        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if located else []
+        return item_regions(self.config, [wildcards.dataset])
 
     def tables(self, name: str) -> list[str]:
         """Return the table with this name of every model and dataset."""

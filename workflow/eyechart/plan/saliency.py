@@ -7,10 +7,9 @@ from typing import Any
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.attention import AttentionPlan
-from eyechart.plan.behavior import BehaviorPlan, check_asked, questions
+from eyechart.plan.behavior import BehaviorPlan, check_asked, form, item_regions, questions
 from eyechart.plan.configuration import Config, canonical
 from eyechart.plan.interventions import InterventionsPlan
-from eyechart.plan.registry import layout_of
 
 OF_SUMMARY = ("datasets", "bootstrap")  # keys that no map depends on
 
@@ -42,8 +41,7 @@ class SaliencyPlan:
         section, behavior = self.config["saliency"], questions(self.config, wildcards.dataset)
         own = {key: value for key, value in section.items() if key not in OF_SUMMARY}
         asked = {key: behavior[key] for key in ("prompt", "statement")}
-        how = "letter" if behavior["scoring"] == "letter" else "text"
-        return canonical({**own, **asked, "choices": how})
+        return canonical({**own, **asked, "choices": form(behavior)})
 
     def summary_settings(self, wildcards: Any) -> str:
         """Return how maps are summarised."""
@@ -51,13 +49,11 @@ class SaliencyPlan:
 
     def regions(self, wildcards: Any) -> list[str]:
         """Return a dataset's region table, or nothing where it has none."""
-        located = layout_of(self.config, wildcards.dataset).located
-        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if located else []
+        return item_regions(self.config, [wildcards.dataset])
 
     def all_regions(self) -> list[str]:
         """Return the region tables of all datasets that have one."""
-        marked = [d for d in self.datasets if layout_of(self.config, d).located]
-        return [paths.REGIONS.rule(dataset=dataset) for dataset in marked]
+        return item_regions(self.config, self.datasets)
 
     # Inputs of the table of a model's use of the image
 

@@ -8,7 +8,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
 from eyechart.plan import paths
-from eyechart.plan.behavior import check_asked, questions, vlm_runs
+from eyechart.plan.behavior import check_asked, check_trainable, form, questions, vlm_runs
 from eyechart.plan.checkpoints import ADAPTER
 from eyechart.plan.configuration import Config, canonical, check_known, one_of
 from eyechart.plan.readout import ReadoutPlan
@@ -38,19 +38,11 @@ class TuningPlan:
                 f"tuning.steps, {self._section['steps']}"
             )
         for dataset, tasks in self.tasks.items():
-            layout, section = layout_of(self.config, dataset), self.config["datasets"][dataset]
+            layout = layout_of(self.config, dataset)
             for task in tasks if not layout.own_tasks else ():
                 check_known(f"tuning.tasks.{dataset}", "task", task, layout.item_tasks)
-            if questions(self.config, dataset)["scoring"] == "pmi":
-                raise UserError(
-                    f"behavior.scoring is 'pmi' for {dataset!r}, expected mean, sum or letter "
-                    "where models are tuned"
-                )
-            if not 0 < (share := section["test_share"]) < 1:
-                raise UserError(
-                    f"datasets.{dataset}.test_share is {share}, expected more than 0 and less than "
-                    "1 where models are tuned: they are trained on the other groups"
-                )
+            why = "they are trained on the other groups"
+            check_trainable(self.config, dataset, "where models are tuned", why)
 
     @property
     def tasks(self) -> dict[str, list[str]]:
@@ -83,7 +75,7 @@ class TuningPlan:
         own = {key: value for key, value in self._section.items() if key not in OF_TABLE}
         asked = {
             "prompt": behavior["prompt"],
-            "choices": "letter" if behavior["scoring"] == "letter" else "text",
+            "choices": form(behavior),
             "scoring": behavior["scoring"],
         }
         return canonical(own | asked | {"data": kinds(self._section)})

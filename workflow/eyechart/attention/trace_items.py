@@ -28,7 +28,7 @@ from eyechart.attention.rows import Tables
 from eyechart.attention.settings import AttentionSettings, first_of_each_task
 from eyechart.core import errors
 from eyechart.core.step import Fields, Paths, command
-from eyechart.inference.chosen_items import choose_items
+from eyechart.inference.chosen_items import choose_items, read_image_files
 from eyechart.inference.failures import Failures
 from eyechart.inference.marks import marks_by_item
 from eyechart.models.attention_weights import load_eager
@@ -36,7 +36,6 @@ from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
 from eyechart.models.usable import UnusableError
 from eyechart.tables.notes import write_noted
-from eyechart.tables.parquet import read_table
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +59,7 @@ def main(
 ) -> None:
     """Write the four tables; items that the model's own code cannot take are left out and noted."""
     chosen = choose_items(items, settings.items, seed)
-    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in table}
-    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    paths, sizes = read_image_files(images)
     for name in {image for item in chosen for image in item["images"]} - set(paths):
         raise errors.UserError(f"items: image {name!r} is not in the image table")
     marks = marks_by_item(chosen, next(iter(regions), None), sizes, seed)

@@ -43,6 +43,7 @@ from eyechart.core.files import read_json
 from eyechart.core.step import Fields, command
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.choice_tokens import Response
+from eyechart.inference.chosen_items import read_image_files
 from eyechart.inference.prompts import parse
 from eyechart.models.families.base import Adapter
 from eyechart.models.families.language import LanguageAdapter
@@ -262,9 +263,7 @@ def main(
     every = choose_items(items, settings, seed)
     asked, note = steps.choose(every, dataset, seed)
     asked = piece.own(asked)
-    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
-    paths = {row["image_id"]: row["path"] for row in table}
-    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    paths, sizes = read_image_files(images)
     builder = StimulusBuilder(asked, paths, seed, every, sizes)
     examiner = None
     if asked:

@@ -31,6 +31,13 @@ def answerable_items(path: Path, part: str = "test") -> list[Item]:
     return sorted(found, key=lambda row: str(row["item_id"]))
 
 
+def read_image_files(path: Path) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Read the path and the size (width, height) in pixels of every image, by id."""
+    rows = read_table(path, ["image_id", "path", "width", "height"]).to_pylist()
+    files = {row["image_id"]: row["path"] for row in rows}
+    return files, {row["image_id"]: (row["width"], row["height"]) for row in rows}
+
+
 def choose_items(path: Path, most: int, seed: int) -> list[Item]:
     """Read the items of the test groups to examine: ``most`` of each task, sorted by id."""
     return draw_items(answerable_items(path), most, seed)

@@ -33,7 +33,7 @@ from eyechart.core.errors import UserError
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
-from eyechart.inference.chosen_items import answerable_items, draw_items
+from eyechart.inference.chosen_items import answerable_items, draw_items, read_image_files
 from eyechart.interventions.answers import Answers
 from eyechart.interventions.asked import AskedItem, ask
 from eyechart.interventions.batch import Batch
@@ -49,7 +49,6 @@ from eyechart.models.load_options import LoadFlags
 from eyechart.models.spec import read_spec
 from eyechart.tables.interventions import EDITS, ERASERS
 from eyechart.tables.notes import write_noted
-from eyechart.tables.parquet import read_table
 from eyechart.tables.regions import CANVAS, read_regions
 
 logger = logging.getLogger(__name__)
@@ -151,9 +150,7 @@ def main(
     described, say = read_json(card), Notes()
     addresses = chosen_addresses(described, settings.addresses)
     pool, training = answerable_items(items), answerable_items(items, "train")
-    rows = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
-    sizes = {row["image_id"]: (row["width"], row["height"]) for row in rows}
-    paths = {row["image_id"]: row["path"] for row in rows}
+    paths, sizes = read_image_files(images)
     marked = {k: v for path in regions for k, v in read_regions(path, CANVAS).items()}
     adapter = load(read_spec(spec), checkpoint, flags.options())
     if not isinstance(adapter, LanguageAdapter):

@@ -31,7 +31,7 @@ from eyechart.core.errors import UserError, nearest
 from eyechart.core.files import read_json
 from eyechart.core.step import Fields, Paths, command
 from eyechart.inference.batches import AdaptiveBatchSize
-from eyechart.inference.chosen_items import Item, choose_items
+from eyechart.inference.chosen_items import Item, choose_items, read_image_files
 from eyechart.inference.marks import marks_by_item
 from eyechart.models.addresses import resolve
 from eyechart.models.attention_weights import load_eager
@@ -41,7 +41,6 @@ from eyechart.models.spec import read_spec
 from eyechart.saliency.attributor import Attributor, Row
 from eyechart.saliency.settings import RIGHT, SaliencySettings
 from eyechart.tables.notes import write_noted
-from eyechart.tables.parquet import read_table
 from eyechart.tables.saliency import CURVES, INPUTS, MAPS
 
 
@@ -106,15 +105,13 @@ def main(
 ) -> None:
     """Write the three tables."""
     picked = asked(choose_items(items, settings.items, seed), settings)
-    table = read_table(images, ["image_id", "path", "width", "height"]).to_pylist()
-    sizes = {row["image_id"]: (row["width"], row["height"]) for row in table}
+    paths, sizes = read_image_files(images)
     marks = marks_by_item(picked, next(iter(regions), None), sizes, seed)
     described, options = read_spec(spec), flags.options()
     eager = "relevancy" in settings.methods and described.kind == "vlm"
     loading = load_eager if eager else lambda *a: (load(*a), "")
     adapter, refused = loading(described, checkpoint, options)
     addresses = chosen(read_json(card), settings)
-    paths = {row["image_id"]: row["path"] for row in table}
     work = Attributor(adapter, settings, addresses, paths, marks, seed)
     for method in [method for method, own in addresses.items() if not own]:
         work.say(f"{method}: {model} has no address for it")

@@ -25,7 +25,9 @@ PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][A-Za-z0-9.]*")
 ALL = environments.names()
 OWN = [env for env in ALL if env != "base"]
 # What runs in a model's environment
-STEPS = ("eyechart.extraction.extract_activations", "eyechart.models.describe_model")
+RULE = re.compile(r"conda:\n +OF_MODEL\n.*?-m (eyechart\.[a-z_.]+)", re.DOTALL)
+RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+STEPS = sorted({step for path in RULES for step in RULE.findall(path.read_text())})
 MODEL = SimpleNamespace(model="old")
 
 

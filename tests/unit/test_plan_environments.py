@@ -13,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
+from cases import OPERATORS
 
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import closure
@@ -119,7 +120,7 @@ def test_a_built_environment_holds_exactly_its_pins(built: str) -> None:
 
 def test_the_steps_can_be_imported_in_a_built_environment(built: str) -> None:
     done = subprocess.run(
-        [environments.python_of(built), "-c", f"import {', '.join(STEPS)}"],
+        [environments.python_of(built), "-c", f"{OPERATORS}\nimport {', '.join(STEPS)}"],
         env={"PYTHONPATH": str(ROOT / "workflow")},
         capture_output=True,
         text=True,

@@ -6,6 +6,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from eyechart.core.randomness import seed_for
 from eyechart.tables.parquet import read_notes, read_table
 from eyechart.tables.verdict import UNDECIDED
@@ -54,8 +56,8 @@ def plan_looks(
 
 def undecided(classes: Path, dataset: str) -> set[str]:
     """Return the tasks of a dataset that a table of classes leaves undecided."""
-    rows = read_table(classes, ["dataset", "skill", "verdict"]).to_pylist()
-    return {r["skill"] for r in rows if (r["dataset"], r["verdict"]) == (dataset, UNDECIDED)}
+    rows = pl.DataFrame(read_table(classes, ["dataset", "skill", "verdict"]))
+    return set(rows.filter(dataset=dataset, verdict=UNDECIDED)["skill"])
 
 
 def as_metadata(planned: Mapping[str, Sequence[int]]) -> dict[bytes, str]:

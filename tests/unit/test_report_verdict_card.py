@@ -18,6 +18,7 @@ from eyechart.report.sections.verdict.classes import (
     SLOT_OF,
     SLOTS,
     TESTED,
+    shown,
 )
 from eyechart.report.sections.verdict.findings import ENDS, summarise
 from eyechart.report.sections.verdict.load import card
@@ -204,6 +205,21 @@ def test_findings_name_no_stage_that_does_not_hold_it_and_sum_up_many(found):
         "No skill is decided. Undecided: 3 of 3 (about 260 items would decide shape, and up to "
         "1,200 the other 2)."
     )
+
+
+def test_findings_and_cells_say_what_interventions_show(found):
+    color = found["tiny_llava", "color"]
+    causal = {"evidence": "shown_causally", "used_at": "connector", "unused_at": "lm.0, lm.1"}
+    words = shown(color["row"] | causal)
+    assert words == "read only at the connector, not behind lm.0–1"
+    both = {"used_at": "connector, lm.0, lm.1", "unused_at": ""}
+    assert shown(color["row"] | causal | both) == "read at the connector and behind lm.0–1"
+    assert shown(color["row"]) == shown(color["row"] | causal | {"used_at": ""}) == ""
+    against = shown(color["row"] | causal | {"evidence": "contradicted"})
+    assert against == "contradicted by interventions"
+    assert f" Interventions show that color is {words}." in summarise([color | {"shown": words}])
+    said = summarise([color | {"shown": against}, color | {"shown": against, "name": "size"}])
+    assert said.endswith(" Interventions contradict the class of color and size.")
 
 
 def test_every_reason_stands_on_the_page_with_every_stage_behind_it(page, paths):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from eyechart.core.address import CONNECTOR, abbreviate
+from eyechart.core.address import located
 from eyechart.tables.verdict import REFUTED
 from eyechart.tables.verdict_rules import VerdictThresholds
 from eyechart.verdict.causal import CausalEvidence, Effect
@@ -71,12 +71,10 @@ def _image(found: CausalEvidence, thresholds: VerdictThresholds) -> list[str]:
 
 
 def _at(addresses: Sequence[str], found: CausalEvidence) -> str:
-    """Return addresses in words: a patch or an erasure is made behind a block."""
+    """Return where something is changed, in words."""
     if len(addresses) > 1 and set(addresses) == set(found.erased):
         return "at every address"
-    blocks = [address for address in addresses if address != CONNECTOR]
-    first = [f"at the {CONNECTOR}"] if CONNECTOR in addresses else []
-    return " and ".join([*first, *([f"behind {abbreviate(blocks)}"] if blocks else [])])
+    return located(addresses)
 
 
 def _decoded(found: CausalEvidence, held: Sequence[str]) -> str:

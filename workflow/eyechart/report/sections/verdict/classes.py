@@ -1,9 +1,11 @@
 """Words, shapes and colours of the classes; nothing is shown by colour alone."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from eyechart.core.address import located
 from eyechart.report.chart_style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
-from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, SIX
+from eyechart.tables.verdict import COMPARISONS, PATTERN, QUESTION, REFUTED, SHOWN, SIX
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,17 @@ def between(first: str, second: str) -> str:
     """
     one, other = SLOT_OF[first], SLOT_OF[second]
     return f"between {one} and {other}" if one != other else "inside the language model"
+
+
+CONTRADICTED = "contradicted by interventions"
+
+
+def shown(row: dict[str, Any]) -> str:
+    """Return in few words what interventions show of a skill, or nothing."""
+    if row["evidence"] == REFUTED:
+        return CONTRADICTED
+    if row["evidence"] != SHOWN or not row["used_at"]:
+        return ""
+    used, unused = ((row[name] or "").split(", ") for name in ("used_at", "unused_at"))
+    only = "only " if len(used) == 1 else ""
+    return f"read {only}{located(used)}" + (f", not {located(unused)}" if any(unused) else "")

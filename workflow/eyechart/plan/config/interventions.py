@@ -30,7 +30,7 @@ class PatchSettings(Section):
 
 
 class KnockoutSettings(Section):
-    """Attention knock-out."""
+    """Attention knockout."""
 
     queries: list[Literal["question", "last", "text"]] = setting(
         ["question", "last", "text"],

@@ -35,7 +35,7 @@ def test_items_that_a_table_lacks_are_logged_once_for_a_dataset(tmp_path, caplog
     rng = np.random.default_rng(7)
     tables = write_tables(tmp_path, "planted", "drawn", case, {"a": 20, "b": 20}, rng)
     next(calibrate.answer_in_steps(tables, [10, 20], tmp_path / "none", 7))
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "eyechart.verdict.assemble")
     decide.main(calibrate.words_of(tables, case, "planted", output, SETTINGS, 7))
     (message,) = caplog.messages
     assert message == (

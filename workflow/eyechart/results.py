@@ -225,7 +225,7 @@ def interventions(
 def saliency(
     model: Name = None, dataset: Name = None, *, table: str = "summary", root: Root = ROOT
 ) -> pl.DataFrame:
-    """Return which image tokens answers depend on: ``summary``, ``curves``, ``maps``, ``inputs``."""
+    """Return the saliency of image tokens: ``summary``, ``curves``, ``maps`` or ``inputs``."""
     return read_all("saliency", {"model": model, "dataset": dataset, "table": table}, root)
 
 

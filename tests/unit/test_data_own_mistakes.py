@@ -231,7 +231,7 @@ def test_a_broken_csv_is_one_sentence(data, words):
         ('\n["a.png"]\n', r"line 2: '\[\"a.png\"\]' is not a JSON object, expected"),
         ("\n", r"no rows, expected at least one line of JSON"),
         ('{"image": 3}', r"line 1: the image is of type int, expected a path, bytes,"),
-        ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt holds a dict"),
+        ('{"image": "a.png", "prompt": {"en": "?"}}', r"line 1: prompt is a dict"),
     ],
 )  # fmt: skip
 def test_a_broken_jsonl_is_one_sentence(text, words):

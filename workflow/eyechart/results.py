@@ -66,8 +66,8 @@ class Activations:
         if isinstance(self.vectors, np.ndarray):
             return self.vectors
         raise UserError(
-            f"{self.address}/{self.span} of {self.model} keeps every image token and is no matrix; "
-            "use vectors, a list of arrays (t, d)"
+            f"{self.address}/{self.span} of {self.model} keeps every image token and is not a "
+            "matrix; use vectors, a list of arrays (t, d)"
         )
 
 

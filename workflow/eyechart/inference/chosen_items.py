@@ -25,7 +25,7 @@ def answerable_items(path: Path, part: str = "test") -> list[Item]:
     found = [r for r in rows if r["group_split"] == part and answerable(r)]
     if not found:
         raise UserError(
-            f"{path}: no item to examine, expected items of {part} groups with an image, choices "
+            f"{path}: no usable item, expected items of {part} groups with an image, choices "
             "and an answer among them"
         )
     return sorted(found, key=lambda row: str(row["item_id"]))

@@ -139,7 +139,7 @@ def region_masks(asked: Sequence[AskedItem], image: Tensor, whose: str) -> dict[
             if len(region.flags) != int(image[row].sum()):
                 raise UserError(
                     f"item {one.item['item_id']!r}: the prompt has {int(image[row].sum())} image "
-                    f"tokens, and {len(region.flags)} have a place"
+                    f"tokens, but {len(region.flags)} positions are known"
                 )
             found[span][row, image[row]] = torch.from_numpy(region.flags).to(image.device)
     return found

@@ -142,7 +142,7 @@ class Attributor:
         batch = subject(self.adapter, self.questions(items))
         try:
             if not isinstance(batch, PromptBatch):
-                raise UserError("an encoder has no language model to look at it")
+                raise UserError("an encoder has no language model")
             return list(token_rows(batch, self.seed))
         except UserError as error:
             self.say(f"inputs: {error}")

@@ -28,7 +28,7 @@ def token_rows(batch: PromptBatch, seed: int) -> Iterator[Row]:
     """
     states = states_at(batch, CONNECTOR)
     if not isinstance(states, Features):
-        raise UserError("no token of the prompt stands for the image, so it is not beside text")
+        raise UserError("no token of the prompt stands for the image, so no text is beside it")
     embed = batch.adapter.model.get_input_embeddings()
     tokens = batch.adapter.tokens(batch.rows, states.encoded)
     words = torch.nn.functional.normalize(embed.weight.detach().float(), dim=1)

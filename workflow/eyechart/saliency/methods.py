@@ -76,7 +76,7 @@ def relevancy(states: States) -> Maps:
     """
     subject = states.subject
     if not isinstance(states, Features) or not isinstance(subject, PromptBatch):
-        raise UserError("no token of the prompt stands for the image, so no attention is to it")
+        raise UserError("no token of the prompt stands for the image, so none can attend to it")
     prompts = [len(one.row.ids) for one in subject.questions if one.row is not None]
     tokens = subject.adapter.tokens(subject.rows, states.encoded)
     with pass_mode(gradients=True):
@@ -98,7 +98,7 @@ def _with_weights(states: Features, subject: PromptBatch) -> tuple[Tensor, list[
     known = adapter.addresses()
     stem, blocks = answering_blocks(list(known))
     if stem != "lm":
-        raise UserError("a decoder answers, and image tokens are read by an encoder before it")
+        raise UserError("a decoder answers, but an encoder reads the image tokens")
     t = max(len(o.row.ids) + len(o.answer) - 1 for o in subject.questions if o.row is not None)
     found: dict[str, Tensor] = {}
 

@@ -62,7 +62,7 @@ class States(ABC):
                 if len(boxes) != (count := left.pop(0)):
                     raise UserError(
                         f"{self.address}: item {one.item['item_id']!r} has {count} image tokens, "
-                        f"and {len(boxes)} have a place"
+                        f"but {len(boxes)} positions are known"
                     )
             found.append(own)
         self.places = found

@@ -9,7 +9,7 @@ from zoo import FAMILIES
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.marks import Mark
 from eyechart.models.spec import TWO_TOWERS
-from eyechart.saliency.attribute import chosen
+from eyechart.saliency.attribute import method_addresses
 from eyechart.saliency.attributor import Attributor
 from eyechart.saliency.settings import SaliencySettings
 from eyechart.saliency.states import Features, Outputs, states_at
@@ -55,7 +55,7 @@ def attributor(adapter, card, images):
         item = {"item_id": f"i{n}", "task": "t", "group": f"g{n}", "images": [f"p{n}"]}
         items.append(item | {"prompt": "what is it ?", "choices": choices, "answer": choices[0]})
     marks = {f"i{n}": [Mark(box("REF", 5, 5, 25, 30), 0, "reference")] for n in range(2)}
-    return items, Attributor(adapter, SETTINGS, chosen(card, SETTINGS), images, marks, 7)
+    return items, Attributor(adapter, SETTINGS, method_addresses(card, SETTINGS), images, marks, 7)
 
 
 @pytest.mark.parametrize("name", READING)

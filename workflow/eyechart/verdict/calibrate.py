@@ -78,7 +78,7 @@ def measure(name: str, n: int, settings: Row, seed: int, looks: Sequence[int] = 
 def answer_in_steps(
     tables: PlantedTables, looks: Sequence[int], classes: Path, seed: int
 ) -> Iterator[int]:
-    """Leave in the tables of responses what is answered up to each look, and yield the look.
+    """Write to the tables what is answered up to each look, and yield the look.
 
     The classes of a look have to be written before the next.
     """

@@ -12,7 +12,7 @@ from eyechart.models.spec import TWO_TOWERS
 from eyechart.saliency.attribute import method_addresses
 from eyechart.saliency.attributor import Attributor
 from eyechart.saliency.settings import SaliencySettings
-from eyechart.saliency.states import Features, Outputs, states_at
+from eyechart.saliency.states import ConnectorStates, ModuleStates, states_at
 from eyechart.saliency.subjects import prepare, subject
 from eyechart.tables.regions import box
 
@@ -90,7 +90,7 @@ def test_replaced_states_are_read_and_give_the_gradient_of_the_answer(name, load
     for address in dict.fromkeys(a for own in work.addresses.values() for a in own):
         states = states_at(subject(adapter, asked), address)
         hooked = address != "connector" or name in HOOKED
-        assert isinstance(states, Outputs if hooked else Features)
+        assert isinstance(states, ModuleStates if hooked else ConnectorStates)
         with torch.no_grad():
             plain = states.subject.score(states.subject.encode(states.subject.images))
             torch.testing.assert_close(states.run(states.x), plain, atol=1e-5, rtol=1e-5)

@@ -34,7 +34,7 @@ def answerable_items(
     found = [row for row in found if tasks is None or row["task"] in tasks]
     if not found:
         raise UserError(
-            f"{path}: no item to examine, expected items of {part} groups with an image, choices "
+            f"{path}: no usable item, expected items of {part} groups with an image, choices "
             "and an answer among them"
         )
     return sorted(found, key=lambda row: str(row["item_id"]))

@@ -31,7 +31,7 @@ class PatchSettings(Section):
 
 
 class KnockoutSettings(Section):
-    """Attention knock-out."""
+    """Attention knockout."""
 
     queries: list[Literal["question", "last", "text"]] = setting(
         ["question", "last", "text"],
@@ -66,7 +66,7 @@ class EraseSettings(Section):
 
 
 class InterventionsSettings(Section):
-    """What in a language model its answers depend on: docs/interventions.md."""
+    """The states and attention that a model's answers depend on: docs/interventions.md."""
 
     datasets: Names = setting(
         [], "datasets whose items are answered under interventions, prompted as under `behavior`"

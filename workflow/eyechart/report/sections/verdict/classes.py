@@ -32,15 +32,17 @@ LOOKS = {  # in the order of the legend: along the model, then what is not known
         "lost in LM", "triangle-down", *_BRAIN, "brain: its image tokens had it and lose it"
     ),
     "not_retrieved": ClassLook(
-        "not retrieved", "triangle-up", *_BRAIN, "brain: image tokens have it, nothing fetches it"
+        "not retrieved", "triangle-up", *_BRAIN, "brain: image tokens have it, it gets no further"
     ),
     "not_verbalised": ClassLook(
-        "not verbalised", "triangle-right", *_BRAIN, "brain: fetched, but the words do not follow"
+        "not verbalised", "triangle-right", *_BRAIN, "brain: retrieved, but the answer lacks it"
     ),
-    "not_used": ClassLook("not used", "triangle-left", *_BRAIN, "brain: it holds it, unused"),
-    "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as right, or the same, when blind"),
+    "not_used": ClassLook(
+        "not used", "triangle-left", *_BRAIN, "brain: the LM has it, the answer does not"
+    ),
+    "prior": ClassLook("prior", "cross", PURPLE, "#f8e6f0", "as good, or the same, when blind"),
     "encoded": ClassLook("encoded", "ring", GREEN, "#f0f8f5", "an encoder has it; no LM to use it"),
-    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "the items do not settle it"),
+    "undecided": ClassLook("undecided", "dash", GREY, "#f3f4f6", "too few items to tell"),
 }
 KEPT = ("used", "encoded", "prior", "not_encoded")  # of these, no loss is the reason
 SLOTS = {  # the five stages of a strip: from which stage each is drawn, the first that there is

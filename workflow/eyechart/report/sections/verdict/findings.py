@@ -1,4 +1,4 @@
-"""Two sentences a model: what it does with its skills, and what would decide the others."""
+"""Two sentences per model: what it does with its skills, and what would decide the others."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -51,8 +51,8 @@ def _shown(cells: Sequence[Row]) -> list[str]:
 def _of_class(verdict: str, partly: bool, cells: Sequence[Row]) -> str:
     end, ways = ENDS[verdict]
     came = [way for way in ways if all(_holds(cell, WAYS[way]) for cell in cells)]
-    part = " in part" if partly else ""
-    return f"{_names(cells)} {_are(cells)} {listed([*came, end])}{part}{_loss(verdict, cells)}"
+    end = f"in part {end}" if partly else end
+    return f"{_names(cells)} {_are(cells)} {listed([*came, end])}{_loss(verdict, cells)}"
 
 
 def _holds(cell: Row, slot: str) -> bool:

@@ -133,8 +133,6 @@ rule build_report:
         "<logs>/build_report.log",
     benchmark:
         "<benchmarks>/build_report.jsonl"
-    group:
-        "report"
     conda:
         BASE
     threads: config["threads"]

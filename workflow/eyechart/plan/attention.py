@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from eyechart.models.spec import Spec
-from eyechart.plan import paths
+from eyechart.plan import parts, paths
 from eyechart.plan.behavior import check_asked, form, questions, vlm_runs
-from eyechart.plan.configuration import Config, canonical, part_names
+from eyechart.plan.configuration import Config, canonical
 from eyechart.plan.registry import layout_of
 
 
@@ -58,7 +58,7 @@ class AttentionPlan:
 
         def tables(wildcards: Any) -> list[str]:
             names = {"model": wildcards.model, "dataset": wildcards.dataset, "table": name}
-            every = part_names(self.config, wildcards.dataset)
+            every = parts.names(self.config, self.specs, wildcards)
             return [paths.ATTENTION_PARTS.rule(**names, part=part) for part in every]
 
         return tables

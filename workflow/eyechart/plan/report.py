@@ -138,14 +138,17 @@ class ReportPlan:
     def figures(self, section: str) -> dict[str, str]:
         """Return the caption of each figure that Snakemake's own report shows, by its pattern."""
         pattern = paths.FIGURE if self._by_pair(section) else paths.WHOLE_FIGURE
-        models = [file.names.get("model", "") for file in self._files(section)]
         found = {}
         for name in self.drawn[section].names:
             caption = f"../eyechart/report/sections/{section}/{name.split('_{', 1)[0]}.rst"
-            several = "{model}" in name
-            for one in [name.format(model=m) for m in models] if several else [name]:
+            for one in self._named_figures(section, name):
                 found[pattern.rule(section=section, figure=one)] = caption
         return found
+
+    def _named_figures(self, section: str, name: str) -> list[str]:
+        if "{model}" not in name:
+            return [name]
+        return [name.format(model=file.names.get("model", "")) for file in self._files(section)]
 
     def category(self, section: str) -> str:
         """Return the heading under which Snakemake's own report lists a section's figures."""

@@ -1,4 +1,4 @@
-"""Measure processor seconds, jobs and memory of planning: the presets, a large exam, a finished run.
+"""Measure processor seconds, jobs and memory of planning: presets, a large exam, a finished run.
 
     python bench/planning.py --rounds 3 [--finished .]
 
@@ -22,24 +22,28 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAPER = "config/presets/paper.yaml"
-LARGE = (64, 12)  # models, datasets
-LAYOUTS = (
-    *("clevr", "coco", "mmvp", "mmvp_vlm", "blink", "cv_bench"),
-    *("mochi", "spair", "hpatches", "nyuv2"),
+MODELS = 64
+PUBLISHED = (
+    *("clevr", "coco", "mmvp", "mmvp_vlm", "blink", "cv_bench", "mochi", "spair", "hpatches"),
+    "nyuv2",
 )
+OTHERS = {
+    "coco_train": {"layout": "coco", "source": "download", "splits": ["train2017"], "subset": 5000},
+    "stroop": {"layout": "stroop", "source": "render", "splits": {"test": 1000}},
+}
 _JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
-def large(models: int, datasets: int) -> dict[str, Any]:
-    """Return a config of so many models of the paper's preset on so many datasets as published."""
+def large() -> dict[str, Any]:
+    """Return a config of 64 models of the paper's preset on twelve datasets, with the defaults."""
     paper: dict[str, Any] = yaml.safe_load((PROJECT / PAPER).read_text(encoding="utf-8"))
-    chosen = paper["models"][:models]
-    layouts = [LAYOUTS[n % len(LAYOUTS)] for n in range(datasets)]
-    named = {f"{layout}_{n}": {"layout": layout} for n, layout in enumerate(layouts)}
-    own = {key: [m for m in paper[key] if m in chosen] for key in ("remote_code",)}
-    revisions = {m: r for m, r in paper["revisions"].items() if m in chosen}
-    every = {name: {"source": "download", **one} for name, one in named.items()}
-    return {"models": chosen, **own, "revisions": revisions, "datasets": every}
+    models = paper["models"][:MODELS]
+    return {
+        "models": models,
+        "remote_code": [model for model in paper["remote_code"] if model in models],
+        "revisions": {m: commit for m, commit in paper["revisions"].items() if m in models},
+        "datasets": {name: {"layout": name, "source": "download"} for name in PUBLISHED} | OTHERS,
+    }
 
 
 def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
@@ -64,9 +68,8 @@ def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str]
     yield "demo", ["-n"], PROJECT
     yield "paper", ["-n", "--configfile", PAPER], PROJECT
     file = scratch / "large.json"
-    file.write_text(json.dumps(large(*LARGE)), encoding="utf-8")
-    models, datasets = LARGE
-    yield f"{models} models × {datasets} datasets", ["-n", "--configfile", str(file)], PROJECT
+    file.write_text(json.dumps(large()), encoding="utf-8")
+    yield "64 models × 12 datasets", ["-n", "--configfile", str(file)], PROJECT
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ sys.path.insert(0, CODE)
 
 from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
-from eyechart.core.files import sha256
+from eyechart.core.files import sha256, write_json
 from eyechart.core.fingerprint import fingerprint
 from eyechart.plan import configuration, environments, resources, targets, training
 from eyechart.plan import paths
@@ -124,6 +124,7 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 onstart:
     gc.enable()
     configuration.lift_job_rate_limit(workflow)
+    write_json(Path(paths.CONFIGURATION.at(RESULTS)), config)
 
 
 onsuccess:

@@ -142,7 +142,8 @@ rule build_report:
     params:
         settings=PLAN.report_settings(),
         benchmarks=workflow.pathvars.get("benchmarks"),
-        configuration=REPORT.configuration,
+        # no input: what matters of it changes what the page is made from
+        configuration=paths.CONFIGURATION.at(RESULTS),
         code=REPORT.page_code(),
     message:
         "Building the report"

@@ -9,7 +9,6 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
-from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.tuning import TuningPlan
@@ -95,14 +94,6 @@ class ReportPlan:
         found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
         here = PACKAGE.parents[1] == Path.cwd().resolve()
         return sorted(str(p.relative_to(PACKAGE.parents[1]) if here else p) for p in found)
-
-    def configuration(self, wildcards: Any, input: Any) -> str:
-        """Return the whole configuration, as canonical JSON.
-
-        The argument ``input`` keeps Snakemake from rerunning the page for each change of it: those
-        that matter change what the page is made from.
-        """
-        return canonical(self.workflow.config)
 
     def figure_inputs(self, section: str) -> Callable[[Any], list[str]]:
         """Return the input function of a section's figures."""

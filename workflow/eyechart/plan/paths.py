@@ -100,6 +100,12 @@ class Pattern:
         """The number of literal characters."""
         return len(_NAME.sub("", self.text))
 
+    @cached_property
+    def mark(self) -> str:
+        """The longest literal that stands in each of its paths."""
+        rest = self.text.removeprefix(f"{ROOT}/").removeprefix(f"{RAW}/")
+        return max(_NAME.sub("\n", rest).split("\n"), key=len)
+
 
 @cache
 def _regex(text: str, results: str | None) -> re.Pattern[str]:
@@ -128,7 +134,7 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
     """
     text = PurePath(path).as_posix()
     for pattern in _closest_first():
-        if found := _regex(pattern.text, results).fullmatch(text):
+        if pattern.mark in text and (found := _regex(pattern.text, results).fullmatch(text)):
             return pattern, found.groupdict()
     return None
 
@@ -279,6 +285,7 @@ CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to 
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
+CONFIGURATION = Pattern("<results>/configuration.json", "what the last run was asked for, in full")
 REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",

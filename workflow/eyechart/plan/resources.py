@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from eyechart.plan import parts
 from eyechart.plan.behavior import BehaviorPlan, questions
 from eyechart.plan.configuration import Config, by_region, scope_of
 from eyechart.plan.registry import layout_of
@@ -140,7 +141,7 @@ class JobResources(Sizes):
         images, items = self.rows(wildcards.dataset)
         prompts = items if self.specs[wildcards.model].kind == "vlm" else images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * prompts
-        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt)
+        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt, parts.EXTRACTION)
 
     def behavior_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of one part's responses under all conditions, without prefix sharing.
@@ -212,10 +213,12 @@ class JobResources(Sizes):
         items = self.size(wildcards.dataset).items
         return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
 
-    def _part_minutes(self, wildcards: Any, work: float, attempt: int) -> int:
+    def _part_minutes(
+        self, wildcards: Any, seconds: float, attempt: int, work: str = parts.ANSWERS
+    ) -> int:
         """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
-        parts = self._dataset(wildcards)["parts"]
-        return _minutes(self.loading_seconds(wildcards.model) + work / parts, attempt)
+        share = seconds / parts.count(self.config, self.specs, wildcards, work)
+        return _minutes(self.loading_seconds(wildcards.model) + share, attempt)
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]

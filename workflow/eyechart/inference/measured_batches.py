@@ -29,7 +29,8 @@ LOG = logging.getLogger("eyechart")
 A = TypeVar("A")
 B = TypeVar("B")
 
-RUNS = 2  # timed batches of each size; the quicker one counts, so warming up does not
+RUNS = 2  # timed batches of a size; the quicker one counts, so warming up does not
+ENOUGH = 8  # rows of a batch that is timed once
 GAIN = 1.02  # a larger batch must be quicker by this factor, as it takes more memory
 SHARE = 0.5  # of the memory that is free at first, which batches may take
 
@@ -61,7 +62,7 @@ class Trial:
         found = work(few)
         own = self.seconds.setdefault(self.size, [])
         own.append((seconds(self.device) - start) / len(few))
-        if len(own) == RUNS:
+        if len(own) == RUNS or self.size >= ENOUGH:
             self._go_on()
         return found
 

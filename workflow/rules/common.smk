@@ -32,6 +32,7 @@ from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.speed import SpeedPlan
 from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
@@ -61,6 +62,7 @@ try:
     INTERVENTIONS = PLAN.interventions
     TUNING = TuningPlan(config, SPECS)
     TUNING.check()
+    SPEED = SpeedPlan(config)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

@@ -31,11 +31,11 @@ demo: .venv/runtime.installed # set up .venv and run the exam
 check-demo: .venv/dev.installed chromium # check what `make demo` made
 	$(BIN)/python -m pytest -m demo tests/demo
 
-# Every kind of dataset and every section of the report; takes several times as long.
-demo-full: .venv/runtime.installed # every kind of dataset, every section (several times as long)
+# Every kind of dataset, and every stage but interventions and saliency.
+demo-full: .venv/runtime.installed # every kind of dataset, most stages (several times as long)
 	$(BIN)/snakemake --configfile config/presets/full_demo.yaml $(ARGS)
 
-demo-fast: .venv/runtime.installed # every stage once, on little data
+demo-fast: .venv/runtime.installed # most stages once, on little data
 	$(BIN)/snakemake --configfile config/presets/fast.yaml $(ARGS)
 
 # The environments of models that cannot run in .venv, for those who run without conda.

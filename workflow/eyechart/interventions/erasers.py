@@ -114,7 +114,7 @@ def fit_on(sample: Sample, concept: str) -> Eraser:
 
 
 def permuted(sample: Sample, concept: str, rng: np.random.Generator) -> Sample:
-    """Return a sample in which the items' answers to a task have changed places."""
+    """Return a sample in which the items' answers to a task are permuted."""
     own = np.flatnonzero(sample.tasks == concept)
     _, first, item = np.unique(sample.items[own], return_index=True, return_inverse=True)
     answers = sample.answers.copy()

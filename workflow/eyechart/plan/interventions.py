@@ -10,7 +10,9 @@ from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import (
     check_asked,
+    check_tasks,
     check_trainable,
+    check_vlms,
     form,
     item_regions,
     questions,
@@ -35,6 +37,9 @@ class InterventionsPlan:
         for dataset in self.datasets:
             why = "erasers are fitted on other groups"
             check_trainable(self.config, dataset, "where interventions are made", why)
+        section = self.config["interventions"]
+        check_tasks(self.config, "interventions.tasks", section["tasks"])
+        check_vlms(self.config, self.specs, "interventions.models", section["models"])
 
     @property
     def datasets(self) -> list[str]:
@@ -43,7 +48,8 @@ class InterventionsPlan:
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (model, dataset); only models with a language model are changed."""
-        return vlm_runs(self.config, self.specs, self.datasets)
+        chosen = self.config["interventions"]["models"]
+        return vlm_runs(self.config, self.specs, self.datasets, chosen)
 
     def settings(self, wildcards: Any) -> str:
         """Return what is done, and the prompts, which are those of ``behavior``."""
@@ -51,6 +57,7 @@ class InterventionsPlan:
         return canonical(
             {
                 **{key: section[key] for key in SHARED},
+                "tasks": section["tasks"].get(wildcards.dataset),
                 "options": {name: section[name] for name in section["edits"] if name in section},
                 "prompt": behavior["prompt"],
                 "choices": form(behavior),

@@ -126,6 +126,7 @@ File = Annotated[Text, AfterValidator(os.path.expanduser)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Names = Annotated[list[str], Unique, UNIQUE]
 Texts = Annotated[list[Text], Field(min_length=1), Unique, UNIQUE]
+TasksOf = dict[Name, Annotated[list[Name], Field(min_length=1), Unique, UNIQUE]]  # by dataset
 Batch = Size | Literal["auto"]
 Span = Literal["cls", "image_mean", "text_mean", "last", "all_mean"]
 RISING = "rising numbers"

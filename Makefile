@@ -7,7 +7,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := demo
-.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-faults test-real encoders lint lock chromium cluster test-slurm test-conda help clean
+.PHONY: demo demo-full demo-fast check-demo docs docs-config env test test-all test-plans test-faults test-real encoders lint bench lock chromium cluster test-slurm test-conda help clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -92,6 +92,10 @@ lint: .venv/dev.installed # lint and types alone
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+
+# Small sizes, under ten minutes; PEERS="--vlm-lens <clone> --python <python>" adds bench/peers.py.
+bench: .venv/dev.installed # rerun all benchmarks at small sizes and rewrite their tables
+	$(BIN)/python bench/run_all.py $(PEERS)
 
 # The workflow with, without and again with a real conda; without one it says that it did not run.
 test-conda: .venv/runtime.installed # try --use-conda with a real conda

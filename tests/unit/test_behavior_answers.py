@@ -277,9 +277,9 @@ def test_a_batch_that_is_too_large_is_answered_with_the_key_to_change(monkeypatc
     settings = SimpleNamespace(batch_size=8)
     sentence = "^behavior.batch_size: out of memory at 8; use a smaller number"
     with pytest.raises(UserError, match=sentence):
-        answer_items.ItemAnswerer(None, False, settings, None).batches.shrink()
+        answer_items.ItemAnswerer(None, False, settings, None).batches.shrink(8)
     monkeypatch.setattr(
-        retrieve.ask_encoder, "view", lambda adapter, stimuli, batches: batches.shrink()
+        retrieve.ask_encoder, "view", lambda adapter, stimuli, batches: batches.shrink(8)
     )
     captions = Captions([], np.empty(0), [], np.empty(0), np.empty(0))
     with pytest.raises(UserError, match=sentence):

@@ -34,6 +34,7 @@ from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.quick import plan_quickly
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.speed import SpeedPlan
 from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
@@ -63,6 +64,7 @@ try:
     INTERVENTIONS = PLAN.interventions
     TUNING = TuningPlan(config, SPECS)
     TUNING.check()
+    SPEED = SpeedPlan(config)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

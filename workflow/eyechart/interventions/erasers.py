@@ -95,7 +95,7 @@ def collect(
     names = [[str(one.item[key]) for key in LABELS] for one in asked]
     labels = [n for n, r in zip(names, regions, strict=True) if r for _ in range(r.most.sum())]
     tallies, done = {address: Tally() for address in addresses}, 0
-    for few, states in AdaptiveBatchSize(size, SIZE).over(asked, read):
+    for few, states in AdaptiveBatchSize(size, SIZE, reader.adapter).over(asked, read):
         here = regions[done : done + len(few)]
         done += len(few)
         for address, own in states.items():

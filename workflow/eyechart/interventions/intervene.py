@@ -100,7 +100,7 @@ def run(
         return found
 
     bar = tqdm(total=len(asked), unit=" items", mininterval=1.0)
-    for few, rows in AdaptiveBatchSize(size, SIZE).over(asked, answer):
+    for few, rows in AdaptiveBatchSize(size, SIZE, reader.adapter).over(asked, answer):
         bar.update(len(few))
         yield rows
     bar.close()

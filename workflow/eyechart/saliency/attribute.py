@@ -117,16 +117,16 @@ def main(
         work.say(f"{method}: {model} has no address for it")
     if refused:
         work.say(f"relevancy: {refused}")
-    size = AdaptiveBatchSize(settings.batch_size, "saliency.batch_size")
+    size = AdaptiveBatchSize(settings.batch_size, "saliency.batch_size", adapter)
     usable = work.usable(picked)
     work.measure_means(usable, size)
     maps: list[Row] = []
     curves: list[Row] = []
     with tqdm(total=len(usable), unit=" items", mininterval=1.0) as bar:
-        for few, (own, tested) in size.over(usable, work.rows):
+        for few, (own, tested) in size.over(usable, work.rows, "maps"):
             bar.update(len(few))
             maps, curves = maps + own, curves + tested
-    inputs = [row for _, rows in size.over(usable, work.input_rows) for row in rows]
+    inputs = [row for _, rows in size.over(usable, work.input_rows, "inputs") for row in rows]
     inputs += work.weights()
     notes = work.notes(len(usable))
     named = {"model": model, "dataset": dataset}

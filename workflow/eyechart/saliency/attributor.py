@@ -104,7 +104,7 @@ class Attributor:
                 return own.sum(dim=0), len(own)
 
             try:
-                done = [found for _, found in size.over(items, total)]
+                done = [found for _, found in size.over(items, total, "means")]
             except UserError as error:
                 self.say(str(error))
                 continue

@@ -139,6 +139,7 @@ Range = Annotated[
 
 
 BATCH = (  # of extraction and behavior
-    "images, or prompts, in one forward pass; `auto` starts with 64, halves it whenever memory "
-    "runs out, and goes on with what fitted"
+    "images, or prompts, in one forward pass; `auto` times the first batches of 1, 2, 4, … up to "
+    "16 (64 on a GPU), keeps the quickest for this model and machine, and halves it whenever "
+    "memory runs out"
 )

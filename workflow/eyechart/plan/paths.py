@@ -216,6 +216,18 @@ PAIRS = Pattern(
 LABELS = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
 )
+PAIRS_PART = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/parts/{part}-{other}.parquet",
+    "the pairs between two parts of the images",
+)
+ALIGNED = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/features/images.parquet",
+    "the rows of both encoders' features; written last",
+)
+ALIGNED_FEATURES = Pattern(
+    "<results>/mining/{first}_against_{second}/{dataset}/features/{side}.npy",
+    "these features, a row per image",
+)
 PAIRS_PAGE = Pattern(
     "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
 )

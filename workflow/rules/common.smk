@@ -31,7 +31,7 @@ from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
-from eyechart.plan.mining import MiningPlan
+from eyechart.plan.mining import OF_A_PART, SETTINGS, MiningPlan
 from eyechart.plan.quick import plan_quickly
 from eyechart.plan.report import ReportPlan
 from eyechart.plan.speed import SpeedPlan
@@ -151,4 +151,5 @@ wildcard_constraints:
     task=r"[^/.]+",
     shard=r"\d{3}",
     part=r"\d{3}",
+    other=r"\d{3}",
     look=r"\d+",

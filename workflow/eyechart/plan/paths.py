@@ -216,15 +216,13 @@ CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
     "cues, separation or projection: a row per address, span and number of components",
 )
-PAIRS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet", "a row per pair of images"
-)
-LABELS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
-)
-PAIRS_PAGE = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
-)
+MINING = "<results>/mining/{first}_against_{second}/{dataset}"
+PAIRS = Pattern(f"{MINING}/pairs.parquet", "a row per pair of images")
+LABELS = Pattern(f"{MINING}/labels.csv", "the pairs, to be labelled")
+PAIRS_PAGE = Pattern(f"{MINING}/sheet.html", "the pairs as a page")
+PAIRS_PART = Pattern(f"{MINING}/parts/{{part}}-{{other}}.parquet", "the pairs between two parts")
+ALIGNED = Pattern(f"{MINING}/features/images.parquet", "the rows of both features; written last")
+ALIGNED_FEATURES = Pattern(f"{MINING}/features/{{side}}.npy", "an encoder's, a row per image")
 
 # Responses
 RESPONSES = Pattern(

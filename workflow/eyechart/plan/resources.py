@@ -34,6 +34,8 @@ READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s 
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
 SPEED_COPIES = 2  # of a spec's bfloat16 in float32
+NEARBY = 32  # cells of faiss that are searched per image (measured: 4 to 40, bench/mining.md)
+
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
@@ -247,17 +249,33 @@ class JobResources(Sizes):
     # Mining
 
     def mining_mb(self, wildcards: Any, attempt: int) -> int:
-        """Return the memory of two encoders' vectors of all images, and two blocks of cosines."""
-        images, _ = self.rows(wildcards.dataset)
-        widths = self.width(wildcards.first) + self.width(wildcards.second)
-        block = self.config["mining"]["block"]
-        return grow(PROCESS_MB / 4 + (2 * images * widths + 4 * block**2) * 4 / 1e6, attempt)
+        """Return the memory of both encoders' vectors of the images of a job, and of its blocks.
+
+        The vectors are mapped files: with less, they are read again and again.
+        """
+        images, widths = self._mined(wildcards)
+        block, share = self.config["mining"]["block"], min(1, 2 / self.config["mining"]["parts"])
+        more = 20 * NEARBY * images if self.config["mining"]["engine"] == "faiss" else 0
+        held = 4 * images * share * widths + 24 * block**2 + 8 * block * widths + more
+        return grow(PROCESS_MB / 4 + held / 1e6, attempt)
 
     def mining_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of comparing every two images in the vectors of both encoders."""
-        images, _ = self.rows(wildcards.dataset)
+        """Return the time of comparing the images of a job in the vectors of both encoders."""
+        images, widths = self._mined(wildcards)
+        compared = images**2 / self.config["mining"]["parts"] ** 2
+        if self.config["mining"]["engine"] == "faiss":  # 2 √n cells, each image near to NEARBY
+            compared = images**1.5 * (2 + NEARBY / 2)
+        return _minutes(2 * compared * widths / CPU_FLOPS, attempt)
+
+    def aligning_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of reading and writing both encoders' vectors of all images."""
+        images, widths = self._mined(wildcards)
+        return _minutes(3 * 4 * images * widths / 1e6 / READ_MB_S, attempt)
+
+    def _mined(self, wildcards: Any) -> tuple[int, float]:
+        """Return how many images are mined, and the sum of both encoders' widths."""
         widths = self.width(wildcards.first) + self.width(wildcards.second)
-        return _minutes(images**2 * widths / CPU_FLOPS, attempt)
+        return self.rows(wildcards.dataset)[0], widths
 
     # Probes
 

@@ -27,6 +27,8 @@ PATTERNS = {
     "patterns": paths.PATTERN_TABLES,
     "patterns of a model": paths.PATTERN_TABLES_OF_MODEL,
     "pairs": paths.PAIRS,
+    "pairs of parts": paths.PAIRS_PART,
+    "aligned features": paths.ALIGNED,
     "readouts": paths.READOUTS,
     "readout predictions": paths.READOUT_PREDICTIONS,
     "concepts": paths.CONCEPTS,

@@ -6,6 +6,8 @@ from in_memory import pixels
 from torch.nn import functional as F
 from zoo_mixture import SCALES, mixture
 
+from eyechart.core.errors import UserError
+from eyechart.models.derivations import eyes
 from eyechart.models.mixture import Mixture, MixtureConfig
 
 
@@ -94,3 +96,8 @@ def test_interleaved_tokens_lie_where_their_patches_do_and_queries_nowhere(loade
     assert single.reads() == double.reads() == ["vision.1", "vision.4"]
     queries = loaded("mixture_attention").token_boxes(size, "lm")
     assert queries.shape[0] == 6 and (queries[:, 1:3] == -1).all()
+
+
+def test_eyes_that_would_be_lost_in_one_of_two_encoders_alone_are_refused(loaded):
+    with pytest.raises(UserError, match="needs one vision encoder"):
+        eyes.derive(loaded("mixture"), {}, 0)

@@ -4,12 +4,11 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from training_fixture import RECIPE, STEPS, draw, flags
-from transformers import LlavaForConditionalGeneration
+from transformers import Dinov2Model, LlavaForConditionalGeneration
 
 from eyechart.core.files import read_json
-from eyechart.models.mixture import CONNECTORS, QUERIED, connector, inner_width
+from eyechart.models.mixture import CONNECTORS, QUERIED, Mixture, connector, inner_width
 from eyechart.models.spec import built
 from eyechart.tables.parquet import read_table
 from eyechart.tiny_models import build_model, train_clip, train_dino, train_language, train_llava
@@ -41,7 +40,8 @@ def build(made, name, *encoders, **how):
     parts = [*encoders, *(["alignment"] if encoders else [])]
     paths = [str(made / part / "model/ready.json") for part in parts]
     build_model.main(["--parts", *paths, *flags(made / "raw", made, name, recipe)])
-    return load_file(made / name / "model/model.safetensors")
+    folder = made / name / "model"
+    return (Mixture if encoders else Dinov2Model).from_pretrained(folder).state_dict()
 
 
 @pytest.mark.parametrize(("share", "encoder"), [(0.0, "contrastive"), (1.0, "distillation")])

@@ -29,7 +29,6 @@ from eyechart.plan import paths
 from eyechart.plan.config.check import check
 from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file
-from eyechart.plan.controlled import ControlledPlan
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.report import ReportPlan
@@ -62,8 +61,6 @@ try:
     INTERVENTIONS = PLAN.interventions
     TUNING = TuningPlan(config, SPECS)
     TUNING.check()
-    CONTROLLED = ControlledPlan(config, SPECS)
-    CONTROLLED.check()
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)

@@ -1,5 +1,9 @@
 """The tiny models: five training stages, packing, and installing shipped or trained weights."""
 
+from eyechart.plan.controlled import ControlledPlan
+
+CONTROLLED = ControlledPlan(config, SPECS)
+
 
 rule train_clip:
     input:

@@ -8,6 +8,7 @@ second's. The encoders' tokens stand side by side in ``Towers``' output; the con
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -86,8 +87,8 @@ class Towers(PreTrainedModel):
             )  # fmt: skip
             pixels = (pixels * s + m - mean) / std
         if pixels.shape[-1] != size:
-            how = {"size": (size, size), "mode": "bicubic", "antialias": True}
-            pixels = nn.functional.interpolate(pixels.float(), **how).to(pixels.dtype)
+            resize = partial(nn.functional.interpolate, mode="bicubic", antialias=True)
+            pixels = resize(pixels.float(), (size, size)).to(pixels.dtype)
         return pixels
 
 
@@ -189,7 +190,7 @@ class Connector(nn.Module):
         super().__init__()
         self.widths, self.mix, self.share = config.widths, config.mix, config.share
         own = self.widths if self.mix == "interleaved" else self.widths[:1]
-        out: int = config.text_config.hidden_size  # type: ignore[union-attr, assignment]
+        out: int = config.text_config.hidden_size  # type: ignore[union-attr]
         sizes = (config.inner, out, config.queries)
         self.parts = nn.ModuleList(connector(config.connector, width, *sizes) for width in own)
 

@@ -6,6 +6,7 @@ from eyechart.plan.config.base import (
     Count,
     Few,
     Name,
+    Natural,
     NonNegative,
     Rate,
     Section,
@@ -24,7 +25,7 @@ class OfConnector(Stage):
     questions: Count = setting(8, "questions packed behind one image")
     steps: Count = setting(120, "steps in all")
     weight_decay: NonNegative = setting(0.0, "AdamW's weight decay")
-    warmup: int = setting(15, "steps until the highest learning rate")
+    warmup: Natural = setting(15, "steps until the highest learning rate")
     final_lr_share: Share = setting(0.05, "share of it at the end")
     eval_every: Count = setting(120, "steps between two evaluations")
 

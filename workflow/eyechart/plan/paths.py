@@ -185,6 +185,7 @@ TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a sta
 CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
 PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
 SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
+BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "the curve of a controlled model")
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
 # Activations and what is computed from them

@@ -16,6 +16,7 @@ PATTERNS = {
     "regions": paths.REGIONS,
     "curves": paths.CURVE,
     "shipped curves": paths.SHIPPED_CURVE,
+    "built curves": paths.BUILT_CURVE,
     "activation parts": paths.ACTIVATIONS,
     "activations": paths.MANIFEST,
     "probes": paths.PROBES,

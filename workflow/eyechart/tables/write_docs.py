@@ -66,7 +66,7 @@ TABLES = (
     Entry("Items", "items", "ITEMS", ("items",)),
     Entry("Images", "items", "IMAGES", ("images",)),
     Entry("Regions", "regions", "REGIONS", ("regions",)),
-    Entry("Training curves", "curves", "CURVE", ("curves", "shipped curves")),
+    Entry("Training curves", "curves", "CURVE", ("curves", "shipped curves", "built curves")),
     Entry("Activations", "activations", "PART", ("activation parts",)),
     Entry("Probes", "probes", "PROBES", ("probes",)),
     Entry("Predictions of probes", "probes", "PREDICTIONS", ("probe predictions",)),

@@ -29,7 +29,9 @@ class LearningRates(Section):
     """Learning rates of AdamW, of which folds choose one; constant after a tenth of the steps."""
 
     prompt: Rates = setting([0.02, 0.1], "of embeddings")
-    lora: Rates = setting([0.003, 0.01], "of adapters")
+    lora: Rates = setting(
+        [0.0015, 0.006], "of adapters; those of an encoder often need the smaller one"
+    )
 
 
 class TuningSettings(Section):

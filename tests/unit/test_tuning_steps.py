@@ -139,7 +139,7 @@ def test_attention_to_regions_is_that_of_the_attention_stage(tuned, registry):
 
 def test_folds_choose_the_rate_that_learns(registry, tmp_path):
     rates = {"prompt": [0.1], "lora": [1e-7, 0.02]}
-    tune.main(flags(registry, tmp_path, "lora_lm", learning_rates=rates, data=["true"]))
+    tune.main(flags(registry, tmp_path, "lora_lm", learning_rates=rates))
     table = pl.DataFrame(read_table(tmp_path / "lora_lm/answers.parquet"))
     assert table["learning_rate"].unique().to_list() == [0.02]
     curve = pl.DataFrame(read_table(tmp_path / "lora_lm/curve.parquet"))

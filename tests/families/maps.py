@@ -7,10 +7,10 @@ from in_memory import pixels
 
 from eyechart.inference.batches import AdaptiveBatchSize
 from eyechart.inference.marks import Mark
-from eyechart.saliency.attribute import chosen
+from eyechart.saliency.attribute import method_addresses
 from eyechart.saliency.attributor import Attributor
 from eyechart.saliency.settings import SaliencySettings
-from eyechart.saliency.states import Features, Outputs, states_at
+from eyechart.saliency.states import ConnectorStates, ModuleStates, states_at
 from eyechart.saliency.subjects import prepare, subject
 from eyechart.tables.regions import box
 
@@ -38,7 +38,7 @@ def attributor(adapter, card, images):
         item = {"item_id": f"i{n}", "task": "t", "group": f"g{n}", "images": [f"p{n}"]}
         items.append(item | {"prompt": "what is it ?", "choices": choices, "answer": choices[0]})
     marks = {f"i{n}": [Mark(box("REF", 5, 5, 25, 30), 0, "reference")] for n in range(2)}
-    return items, Attributor(adapter, SETTINGS, chosen(card, SETTINGS), images, marks, 7)
+    return items, Attributor(adapter, SETTINGS, method_addresses(card, SETTINGS), images, marks, 7)
 
 
 def made_by(items, work):
@@ -63,7 +63,7 @@ def check_gradients(adapter, items, work, images, hooked=False, closed=False):
     for address in dict.fromkeys(a for own in work.addresses.values() for a in own):
         states = states_at(subject(adapter, asked), address)
         outputs = address != "connector" or hooked
-        assert isinstance(states, Outputs if outputs else Features)
+        assert isinstance(states, ModuleStates if outputs else ConnectorStates)
         with torch.no_grad():
             chunks = states.subject.chunks()
             encoded = [own for some in chunks for own in states.subject.encode(some)]

@@ -57,7 +57,7 @@ rule link_local_model:
         allowance=PLAN.checkpoints.remote_code_flag,
         code=fingerprint("eyechart.models.sources.hub_files"),
     message:
-        "Taking {wildcards.model} from {params.source}"
+        "Linking {wildcards.model} from {params.source}"
     shell:
         "python -m eyechart.models.sources.link_local_model --model {wildcards.model:q} --source={params.source:q}"
         " --spec {input.spec:q} {params.allowance} --output {output:q} 2>&1 | tee {log:q}"
@@ -95,7 +95,7 @@ rule derive_model:
         "Deriving {wildcards.model} from {params.folder}"
     shell:
         "{params.python:q} -m eyechart.models.derive_model --model {wildcards.model:q}"
-        " --spec {input.spec:q} --base {params.folder:q} {params.allowance}"
+        " --spec {input.spec:q} --base {params.folder:q} {params.allowance} --adapter {input.adapter:q}"
         " --examples {input.examples:q} --split {params.split:q} --output {output:q} 2>&1 | tee {log:q}"
 
 

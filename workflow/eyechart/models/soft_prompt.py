@@ -39,7 +39,8 @@ def attach(adapter: Adapter, vectors: Tensor) -> nn.Parameter:
     if vectors.shape[1] != (width := table(torch.tensor([[0]], device=adapter.device)).shape[-1]):
         raise UserError(f"a soft prompt is {vectors.shape[1]} wide, expected {width}")
     learned = nn.Parameter(vectors.detach().clone().to(adapter.device, torch.float32), False)
-    first = 1 + max(len(table.weight) - 1, *adapter.image_marker_ids())
+    words_known = sum(len(part) for part in table.parameters())
+    first = 1 + max(words_known - 1, *adapter.image_marker_ids())
     plain, written = table.forward, adapter.row
 
     def forward(ids: Tensor, *more: Any, **named: Any) -> Tensor:

@@ -56,7 +56,7 @@ class PromptArm:
     def _draw(self, *seed: str | int) -> Tensor:
         ids = randomness.generator("soft prompt", *seed).choice(self.words, self.k)
         with torch.no_grad():
-            where = self.table.weight.device
+            where = next(self.table.parameters()).device
             found: Tensor = self.table(torch.tensor([ids.tolist()], device=where))[0].float()
         return found
 

@@ -46,6 +46,13 @@ def sentence(changes: dict[str, Any], *files: str) -> str:
         ({"rendering": {"camera": {"fow": 3}}}, "'rendering.camera.fow'; did you mean 'fov'?"),
         ({"seed": "x"}, "seed is 'x', expected a whole number"),
         ({"probing": {"folds": 1}}, "probing.folds is 1, expected at least 2"),
+        ({"mining": {"parts": 0}}, "mining.parts is 0, expected at least 1"),
+        ({"mining": {"recall": 1}}, "mining.recall is 1, expected at most 0.999"),
+        ({"mining": {"engine": "fais"}}, "mining.engine is 'fais'; did you mean 'faiss'?"),
+        (
+            {"mining": {"engine": "faiss", "parts": 3}},
+            "mining.parts is 3 with engine 'faiss', expected 1: it searches in one job",
+        ),
         ({"report": {"alpha": 1}}, "report.alpha is 1, expected less than 1"),
         ({"models": []}, "models is [], expected at least 1 entries"),
         ({"extraction": {"prompt": "hello"}}, "extraction.prompt is 'hello', expected the form"),
@@ -137,12 +144,12 @@ def test_the_sentence_names_the_file_that_holds_the_mistake(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("seed: 1\nthreads: 2\nseed: 3\n", "the key 'seed' stands in line 1 and again in line 3"),
+        ("seed: 1\nthreads: 2\nseed: 3\n", "the key 'seed' is in line 1 and again in line 3"),
         (
             "datasets:\n  a: {parts: 1,\n    parts: 2}\n",
-            "the key 'datasets.a.parts' stands in line 2 and again in line 3",
+            "the key 'datasets.a.parts' is in line 2 and again in line 3",
         ),
-        ("x: [{a: 1, a: 2}]\n", "the key 'x.a' stands in line 1 and again in line 1"),
+        ("x: [{a: 1, a: 2}]\n", "the key 'x.a' is in line 1 and again in line 1"),
     ],
 )
 def test_a_key_that_stands_twice_in_a_file_is_refused(

@@ -35,6 +35,8 @@ def exam(config: Config) -> WorkflowPlan:
         ("interventions", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("interventions", "datasets", ["mmvp_vlm"], "'mmvp_vlm' holds statements for enc"),
         ("interventions", "edits", ["pach"], "interventions.edits: 'pach'; did you mean 'patch'"),
+        ("interventions", "tasks", {"clevr": ["colour"]}, "tasks.clevr: unknown task.*'color'"),
+        ("interventions", "models", ["tiny_clip"], "unknown vision-language model 'tiny_clip'"),
         ("saliency", "datasets", ["clevrr"], "unknown dataset 'clevrr'.*'clevr'"),
         ("verdict", "blind", "swapped", "verdict.blind is 'swapped', which behavior.conditions"),
         ("verdict", "patterns", {"mmvp": "mvp"}, "verdict.patterns: unknown dataset 'mvp'"),
@@ -47,6 +49,20 @@ def test_a_section_that_names_what_is_not_there_is_refused_in_one_sentence(
     config[section][key] = value
     with pytest.raises(UserError, match=sentence):
         exam(config).check()
+
+
+def test_images_are_mined_in_one_job_or_every_two_parts_in_one(config: Config) -> None:
+    of = {"first": "tiny_clip", "second": "tiny_llava", "dataset": "clevr"}
+    config["mining"]["vectors"] = {"tiny_clip": "connector/cls", "tiny_llava": "vision.3/cls"}
+    plan = MiningPlan(config)
+    assert "clevr" in plan.parted_pattern(False).split("|")
+    assert plan.parted_pattern(True) == "(?!)"
+    config["mining"]["parts"] = 3
+    assert plan.parted_pattern(False) == "(?!)"
+    names = [path.rpartition("/")[2] for path in plan.part_tables(of)]
+    assert names == [f"00{a}-00{b}.parquet" for a, b in ("00", "01", "02", "11", "12", "22")]
+    asked = json.loads(plan.settings("centre")(SimpleNamespace(**of)))
+    assert asked == {"centre": True, "first": "connector/cls", "second": "vision.3/cls"}
 
 
 def saliency(config: Config) -> SaliencyPlan:
@@ -92,6 +108,10 @@ def test_interventions_are_off_unless_asked_for_and_depend_on_their_own_settings
     later = slices()
     assert [a == b for a, b in zip(changed, later, strict=True)] == [False, True, False]
     assert list(json.loads(later[0])["options"]) == ["patch"]
+    assert json.loads(later[0])["tasks"] is None
+    config["interventions"] |= {"tasks": {"clevr": ["color"]}, "models": ["tiny_llava"]}
+    assert json.loads(slices()[0])["tasks"] == ["color"]
+    assert list(exam(config).interventions.runs()) == [("tiny_llava", "clevr")]
     assert "results/interventions/tiny_llava/clevr/effects.parquet" in [
         path.replace("<results>", "results")
         for path in exam(config).interventions.tables("effects")

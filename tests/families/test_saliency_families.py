@@ -35,7 +35,8 @@ WITHOUT = {  # methods that a family cannot have, and why
     "blip2_t5": ("relevancy", "a decoder answers"),
     "minicpmv4_6": ("relevancy", "returns no attention weights"),
 }
-NOWHERE = {"blip2", "blip2_t5", "instructblip"}  # queries look at all of an image
+# queries look at all of an image
+NOWHERE = {"blip2", "blip2_t5", "instructblip", "mixture_attention", "mixture_qformer"}
 CLOSED = {"mllama"}  # its gates are born closed: nothing of the image reaches the answer
 HOOKED = {"mllama", "instructblip"}  # no row of the prompt is what the connector returns
 

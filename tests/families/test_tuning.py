@@ -109,6 +109,24 @@ def test_kept_outputs_of_the_encoder_give_what_encoding_again_gives(name, checkp
 
 
 @pytest.mark.parametrize("name", READERS)
+def test_items_of_one_image_share_its_pass_with_equal_gradients(name, checkpoint, data):
+    adapter, questions = start(checkpoint, name, data)
+    items = data[1]
+    more = [{**i, "item_id": f"m{i['item_id']}", "prompt": "what shape ?"} for i in items[:2]]
+    learner = arms.make_arm(adapter, "lora_lm", 2, [])
+    learner.start("seed", 0)
+    questions.tune(learner.components)
+    found = {}
+    for questions.share in (True, False):
+        loss = questions.loss([*items, *more], blank=False)
+        wanted = list(learner.parameters.values())
+        found[questions.share] = [loss, *torch.autograd.grad(loss, wanted, allow_unused=True)]
+    for shared, plain in zip(found[True], found[False], strict=True):
+        if plain is not None:
+            torch.testing.assert_close(shared, plain, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_a_soft_prompt_of_words_equals_these_words(name, checkpoint, data):
     """Ids beyond the vocabulary that hold the embeddings of words act as the words do."""
     adapter, questions = start(checkpoint, name, data)

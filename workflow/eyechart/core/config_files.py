@@ -28,16 +28,26 @@ def read(path: str | Path) -> dict[str, Any]:
     text = _text(Path(path))
     try:
         _check_depth(text, path)
-        node = yaml.compose(text, Loader=LOADER)
-        if node is not None:
-            _Nodes(path).check(node, "", ())
-        found = yaml.load(text, Loader=LOADER)
+        found = _load(text, path)
     except yaml.YAMLError as error:
         found = _from_json(text, path, error)
     if not isinstance(found, dict):
         what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
         raise UserError(f"{path}: {what}, expected keys with values")
     return found
+
+
+def _load(text: str, path: str | Path) -> Any:
+    """Return what a text holds, checked before it is made."""
+    loader = LOADER(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _Nodes(path).check(node, "", ())
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def check(path: str | Path) -> None:

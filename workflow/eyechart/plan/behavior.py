@@ -6,8 +6,8 @@ from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.models.spec import Spec
-from eyechart.plan import paths
-from eyechart.plan.configuration import Config, canonical, check_known, examines, one_of, part_names
+from eyechart.plan import parts, paths
+from eyechart.plan.configuration import Config, canonical, check_known, examines, one_of
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import layout_of
 from eyechart.tables.conditions import CONDITIONS
@@ -121,7 +121,7 @@ class BehaviorPlan:
         return [
             paths.RESPONSE_PARTS.rule(**names, condition=condition, part=part)
             for condition in self.conditions(self.specs[wildcards.model].kind)
-            for part in part_names(self.config, wildcards.dataset)
+            for part in parts.names(self.config, self.specs, wildcards)
         ]
 
     def responses_before(self, wildcards: Any) -> list[str]:

@@ -100,6 +100,12 @@ class Pattern:
         """The number of literal characters."""
         return len(_NAME.sub("", self.text))
 
+    @cached_property
+    def mark(self) -> str:
+        """The longest literal that stands in each of its paths."""
+        rest = self.text.removeprefix(f"{ROOT}/").removeprefix(f"{RAW}/")
+        return max(_NAME.sub("\n", rest).split("\n"), key=len)
+
 
 @cache
 def _regex(text: str, results: str | None) -> re.Pattern[str]:
@@ -128,7 +134,7 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
     """
     text = PurePath(path).as_posix()
     for pattern in _closest_first():
-        if found := _regex(pattern.text, results).fullmatch(text):
+        if pattern.mark in text and (found := _regex(pattern.text, results).fullmatch(text)):
             return pattern, found.groupdict()
     return None
 
@@ -179,6 +185,7 @@ TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a sta
 CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
 PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
 SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
+BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "the curve of a controlled model")
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
 # Activations and what is computed from them
@@ -210,15 +217,13 @@ CONCEPTS = Pattern(
     "<results>/concepts/{model}/{dataset}/{table}.parquet",
     "cues, separation or projection: a row per address, span and number of components",
 )
-PAIRS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/pairs.parquet", "a row per pair of images"
-)
-LABELS = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/labels.csv", "the pairs, to be labelled"
-)
-PAIRS_PAGE = Pattern(
-    "<results>/mining/{first}_against_{second}/{dataset}/sheet.html", "the pairs as a page"
-)
+MINING = "<results>/mining/{first}_against_{second}/{dataset}"
+PAIRS = Pattern(f"{MINING}/pairs.parquet", "a row per pair of images")
+LABELS = Pattern(f"{MINING}/labels.csv", "the pairs, to be labelled")
+PAIRS_PAGE = Pattern(f"{MINING}/sheet.html", "the pairs as a page")
+PAIRS_PART = Pattern(f"{MINING}/parts/{{part}}-{{other}}.parquet", "the pairs between two parts")
+ALIGNED = Pattern(f"{MINING}/features/images.parquet", "the rows of both features; written last")
+ALIGNED_FEATURES = Pattern(f"{MINING}/features/{{side}}.npy", "an encoder's, a row per image")
 
 # Responses
 RESPONSES = Pattern(
@@ -270,6 +275,7 @@ ADAPTER = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{training}/{file}", "in PEFT's layout"
 )
 TUNING = Pattern("<results>/tuning/{model}.parquet", "a row per task, arm, kind of data and seed")
+TUNING_PAGE = Pattern("<results>/tuning/{model}.html", "a page with the section of tuning alone")
 VERDICT = Pattern("<results>/verdict/{model}.parquet", "a row per skill and stage")
 CLASSES = Pattern("<results>/verdict/{model}.classes.parquet", "a row per skill: its class and why")
 DIFFERENCES = Pattern("<results>/verdict/{model}.differences.parquet", "two stages of a skill")
@@ -281,6 +287,7 @@ CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to 
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
+CONFIGURATION = Pattern("<results>/configuration.json", "what the last run was asked for, in full")
 REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",

@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from eyechart.plan import parts
 from eyechart.plan.behavior import BehaviorPlan, questions
 from eyechart.plan.configuration import Config, by_region, scope_of
 from eyechart.plan.registry import layout_of
@@ -33,6 +34,8 @@ READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s 
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
 SPEED_COPIES = 2  # of a spec's bfloat16 in float32
+NEARBY = 32  # cells of faiss that are searched per image (measured: 4 to 40, bench/mining.md)
+
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls
 
@@ -141,7 +144,7 @@ class JobResources(Sizes):
         images, items = self.rows(wildcards.dataset)
         prompts = items if self.specs[wildcards.model].kind == "vlm" else images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * prompts
-        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt)
+        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt, parts.EXTRACTION)
 
     def behavior_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of one part's responses under all conditions, without prefix sharing.
@@ -208,7 +211,8 @@ class JobResources(Sizes):
     def tuning_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of all trainings of an arm, with the answers after each."""
         model, section = wildcards.model, self.config["tuning"]
-        trainings = section["folds"] + section["seeds"] * (2 + section["shuffled"])
+        rates = max(map(len, section["learning_rates"].values()))
+        trainings = section["folds"] * rates + section["seeds"] * (2 + section["shuffled"])
         trained = trainings * section["steps"] * section["batch_size"]
         passes = TRAINING_FLOPS / 2 * trained + 2 * trainings * section["training"]
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
@@ -227,10 +231,12 @@ class JobResources(Sizes):
         items = self.size(wildcards.dataset).items
         return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
 
-    def _part_minutes(self, wildcards: Any, work: float, attempt: int) -> int:
+    def _part_minutes(
+        self, wildcards: Any, seconds: float, attempt: int, work: str = parts.ANSWERS
+    ) -> int:
         """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
-        parts = self._dataset(wildcards)["parts"]
-        return _minutes(self.loading_seconds(wildcards.model) + work / parts, attempt)
+        share = seconds / parts.count(self.config, self.specs, wildcards, work)
+        return _minutes(self.loading_seconds(wildcards.model) + share, attempt)
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]
@@ -244,17 +250,33 @@ class JobResources(Sizes):
     # Mining
 
     def mining_mb(self, wildcards: Any, attempt: int) -> int:
-        """Return the memory of two encoders' vectors of all images, and two blocks of cosines."""
-        images, _ = self.rows(wildcards.dataset)
-        widths = self.width(wildcards.first) + self.width(wildcards.second)
-        block = self.config["mining"]["block"]
-        return grow(PROCESS_MB / 4 + (2 * images * widths + 4 * block**2) * 4 / 1e6, attempt)
+        """Return the memory of both encoders' vectors of the images of a job, and of its blocks.
+
+        The vectors are mapped files: with less, they are read again and again.
+        """
+        images, widths = self._mined(wildcards)
+        block, share = self.config["mining"]["block"], min(1, 2 / self.config["mining"]["parts"])
+        more = 20 * NEARBY * images if self.config["mining"]["engine"] == "faiss" else 0
+        held = 4 * images * share * widths + 24 * block**2 + 8 * block * widths + more
+        return grow(PROCESS_MB / 4 + held / 1e6, attempt)
 
     def mining_minutes(self, wildcards: Any, attempt: int) -> int:
-        """Return the time of comparing every two images in the vectors of both encoders."""
-        images, _ = self.rows(wildcards.dataset)
+        """Return the time of comparing the images of a job in the vectors of both encoders."""
+        images, widths = self._mined(wildcards)
+        compared = images**2 / self.config["mining"]["parts"] ** 2
+        if self.config["mining"]["engine"] == "faiss":  # 2 √n cells, each image near to NEARBY
+            compared = images**1.5 * (2 + NEARBY / 2)
+        return _minutes(2 * compared * widths / CPU_FLOPS, attempt)
+
+    def aligning_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of reading and writing both encoders' vectors of all images."""
+        images, widths = self._mined(wildcards)
+        return _minutes(3 * 4 * images * widths / 1e6 / READ_MB_S, attempt)
+
+    def _mined(self, wildcards: Any) -> tuple[int, float]:
+        """Return how many images are mined, and the sum of both encoders' widths."""
         widths = self.width(wildcards.first) + self.width(wildcards.second)
-        return _minutes(images**2 * widths / CPU_FLOPS, attempt)
+        return self.rows(wildcards.dataset)[0], widths
 
     # Probes
 

@@ -103,6 +103,11 @@ class TuningPlan:
         """Return their image tables."""
         return [paths.IMAGES.rule(dataset=d) for d in self.asked(wildcards)]
 
+    def regions(self, wildcards: Any) -> list[str]:
+        """Return the table of regions of the dataset that is tuned on, if it has one."""
+        located = layout_of(self.config, wildcards.dataset).located
+        return [paths.REGIONS.rule(dataset=wildcards.dataset)] if located else []
+
     def answers(self, wildcards: Any) -> list[str]:
         """Return the answers of all arms of a model."""
         return list(self._answers(wildcards.model))

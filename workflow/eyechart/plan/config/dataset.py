@@ -55,8 +55,10 @@ class Dataset(Section):
     test_share: PositiveShare = setting(
         1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
     )
-    parts: Jobs = setting(
-        1, "jobs per model that extract activations, ask the questions and trace attention"
+    parts: Jobs | Literal["auto"] = setting(
+        1,
+        "jobs per model that extract activations, ask the questions and trace attention; `auto`: "
+        "one for every 0.8 billion of its parameters, of extraction for every 3 billion",
     )
     models: Names = optional("models that are examined on it, of those under `models`; else all")
     tasks: Names | None = setting(

@@ -32,7 +32,7 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
-NEARBY = 32  # cells of faiss that are searched per image (measured: 4 to 40, bench/mining.md)
+NEARBY = 32  # cells of faiss that are searched per image (measured: 2 to 9, bench/mining.md)
 
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
 EDITS_OF_BLOCK = 60  # interventions per block of the language model, with their controls

@@ -4,9 +4,12 @@ The contents page: `snakemake --cores all` makes results/report/index.html from 
 A config of your own, `--configfile mine.yaml`, replaces that one; `--config key=value` changes it.
 """
 
+import gc
+
 from snakemake.utils import min_version
 
 min_version("9.27.1")
+gc.disable()  # a plan grows and loses nothing until it is made; a run collects again
 
 
 report: "workflow/eyechart/report/workflow.rst"
@@ -26,6 +29,7 @@ include: "workflow/rules/concepts.smk"
 include: "workflow/rules/attention.smk"
 include: "workflow/rules/interventions.smk"
 include: "workflow/rules/saliency.smk"
+include: "workflow/rules/speed.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/verdict.smk"
 include: "workflow/rules/calibration.smk"
@@ -49,3 +53,6 @@ rule all:
 for own in workflow.rules:
     if own.message and str(own.snakefile).startswith(CODE):
         own.message = f"{own.name}: {own.message}"
+
+
+plan_quickly(workflow)

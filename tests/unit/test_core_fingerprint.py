@@ -41,7 +41,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hash_of(module: str = "eyechart.step") -> str:
-    for cached in ("fingerprint", "_facts", "_path", "_known"):
+    for cached in ("fingerprint", "_facts", "_known"):
         getattr(fingerprint, cached).cache_clear()
     return fingerprint.fingerprint(module)
 

@@ -52,7 +52,7 @@ def test_a_released_dataset_has_its_known_size(
     layout: str, more: dict[str, Any], images: int, items: int, tmp_path: Path
 ) -> None:
     config = filled({"d": {"layout": layout, "source": "download", **more}})
-    size = counts.count(config, "d", str(tmp_path))
+    size = counts.count("d", counts.expected(config, "d"), str(tmp_path))
     assert (size.images, size.items) == (images, items)
 
 
@@ -88,7 +88,7 @@ def test_ones_own_rows_are_counted(kind: str, tmp_path: Path) -> None:
     WRITERS[kind](path)
     layout, given = ("hf", path.parent) if kind == "arrow" else ("table", path)
     config = filled({"mine": {"layout": layout, "source": "local", "path": str(given)}})
-    assert 6 <= counts.count(config, "mine", str(tmp_path)).items <= 8
+    assert 6 <= counts.count("mine", counts.expected(config, "mine"), str(tmp_path)).items <= 8
     for name in ("behavior_minutes", "extraction_minutes", "dataset_minutes"):
         assert minutes(config, "mine", name) <= 20, name
 
@@ -101,9 +101,10 @@ def test_a_folder_of_images_has_as_many_as_files_and_a_missing_one_is_unknown(
     asked = {"prompt": "What is it?", "task": "what"}
     section = {"layout": "folder", "source": "local", "path": str(tmp_path), **asked}
     config = filled({"mine": section})
-    assert counts.count(config, "mine", NOWHERE).images == 5
+    assert counts.count("mine", counts.expected(config, "mine"), NOWHERE).images == 5
     config["datasets"]["mine"]["path"] = str(tmp_path / "nowhere")
-    assert counts.count(config, "mine", NOWHERE).items == counts.UNKNOWN  # refused elsewhere
+    wanted = counts.expected(config, "mine")  # a missing folder is refused elsewhere
+    assert counts.count("mine", wanted, NOWHERE).items == counts.UNKNOWN
 
 
 def prepare(folder: Path, items: int, images: int) -> None:
@@ -124,19 +125,19 @@ def prepare(folder: Path, items: int, images: int) -> None:
 def test_prepared_tables_are_counted_instead(tmp_path: Path) -> None:
     config = filled({"d": {"layout": "mmvp", "source": "download"}})
     prepare(tmp_path, 200, 120)
-    size = counts.count(config, "d", str(tmp_path))
+    size = counts.count("d", counts.expected(config, "d"), str(tmp_path))
     assert (size.images, size.items, size.tested, size.groups) == (120, 200, 50, 100)
     assert (size.choices, size.open, dict(size.tasks)) == (3, 1, {"a": 100, "b": 100})
     prepare(tmp_path, 400, 120)  # changed
-    assert counts.count(config, "d", str(tmp_path)).items == 400
+    assert counts.count("d", counts.expected(config, "d"), str(tmp_path)).items == 400
     (tmp_path / "datasets/d/items.parquet").write_text("damaged")
-    assert counts.count(config, "d", str(tmp_path)).items == 300
+    assert counts.count("d", counts.expected(config, "d"), str(tmp_path)).items == 300
 
 
 def test_tables_of_a_far_smaller_configuration_are_not_believed(tmp_path: Path) -> None:
     config = filled({"d": {"layout": "clevr", "source": "download"}})
     prepare(tmp_path, 100, 10)
-    assert counts.count(config, "d", str(tmp_path)).items == 150_000
+    assert counts.count("d", counts.expected(config, "d"), str(tmp_path)).items == 150_000
 
 
 def test_parts_orders_choices_conditions_and_texts_decide_how_long_answers_take() -> None:

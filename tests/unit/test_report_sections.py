@@ -73,6 +73,7 @@ def test_a_new_section_is_one_folder_and_one_entry(project):
         *(f"toy.{end}" for end in ("svg", "png", "csv")),
         "figures.json",
     }
+    (project / "configuration.json").write_text("{}")
     run(
         project,
         "build_report",
@@ -81,7 +82,7 @@ def test_a_new_section_is_one_folder_and_one_entry(project):
         "--benchmarks",
         "b",
         "--configuration",
-        "{}",
+        "configuration.json",
         "--output",
         "page.html",
     )

@@ -9,8 +9,8 @@ import pytest
 from documented_commands import ROOT
 
 from eyechart.core.errors import UserError
-from eyechart.plan import configuration
-from eyechart.plan.configuration import output_flag, part_flags, read_specs
+from eyechart.plan import configuration, parts
+from eyechart.plan.configuration import output_flag, read_specs
 
 SHELL = re.compile(r"^( *)shell:\n((?:\1 +.*\n|\n)+)", re.MULTILINE)
 # Made of flags and numbers; what `regions` holds is quoted by output_flag
@@ -44,8 +44,8 @@ def test_params_that_are_flags_hold_no_name_that_is_not_quoted() -> None:
     output = {"regions": "results/a b;c/regions.parquet"}
     flag = output_flag("--regions", "regions")(None, output)
     assert flag == "--regions 'results/a b;c/regions.parquet'"
-    of = part_flags({"datasets": {"clevr": {"parts": 3}}})
-    assert of(SimpleNamespace(dataset="clevr", part="002")) == "--part 2 --parts 3"
+    of = parts.flags({"datasets": {"clevr": {"parts": 3}}}, {})
+    assert of(SimpleNamespace(dataset="clevr", model="m", part="002")) == "--part 2 --parts 3"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ rule trace_items:
     params:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
-        parts=PLAN.part_flags,
+        parts=PLAN.part_flags(),
         settings=ATTENTION.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,

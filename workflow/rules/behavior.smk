@@ -36,7 +36,7 @@ rule answer_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        parts=PLAN.part_flags,
+        parts=PLAN.part_flags(),
         settings=BEHAVIOR.response_settings,
         looks=LOOKS.settings,
         loading=PLAN.loading_settings,

@@ -1,5 +1,6 @@
 """Shared by all rules: the checked configuration, the sweep before a run, the shell."""
 
+import gc
 import os
 import shlex
 import sys
@@ -22,7 +23,7 @@ sys.path.insert(0, CODE)
 
 from eyechart.core import config_files, errors, integrity
 from eyechart.core.errors import UserError
-from eyechart.core.files import sha256
+from eyechart.core.files import sha256, write_json
 from eyechart.core.fingerprint import fingerprint
 from eyechart.plan import configuration, environments, resources, targets, training
 from eyechart.plan import paths
@@ -31,7 +32,9 @@ from eyechart.plan.configuration import canonical
 from eyechart.plan.environments import Environments, conda_file
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.mining import OF_A_PART, SETTINGS, MiningPlan
+from eyechart.plan.quick import plan_quickly
 from eyechart.plan.report import ReportPlan
+from eyechart.plan.speed import SpeedPlan
 from eyechart.plan.tuning import TuningPlan
 from eyechart.plan.workflow import WorkflowPlan
 
@@ -61,6 +64,7 @@ try:
     INTERVENTIONS = PLAN.interventions
     TUNING = TuningPlan(config, SPECS)
     TUNING.check()
+    SPEED = SpeedPlan(config)
     LOOKS = LooksPlan(config)
     VERDICT = PLAN.verdict
     MINING = MiningPlan(config)
@@ -120,7 +124,9 @@ OF_MODEL = BASE if CONTAINERIZE else ENVIRONMENTS.file
 
 
 onstart:
+    gc.enable()
     configuration.lift_job_rate_limit(workflow)
+    write_json(Path(paths.CONFIGURATION.at(RESULTS)), config)
 
 
 onsuccess:

@@ -31,7 +31,7 @@ rule extract_encoder:
         checkpoint=subpath(input.ready, parent=True),
         python=ENVIRONMENTS.python,
         env=ENVIRONMENTS.name,
-        parts=PLAN.part_flags,
+        parts=PLAN.part_flags("extraction"),
         settings=PLAN.extraction.settings,
         loading=PLAN.loading_settings,
         allowance=PLAN.checkpoints.remote_code_flag,

@@ -133,8 +133,6 @@ rule build_report:
         "<logs>/build_report.log",
     benchmark:
         "<benchmarks>/build_report.jsonl"
-    group:
-        "report"
     conda:
         BASE
     threads: config["threads"]
@@ -144,7 +142,8 @@ rule build_report:
     params:
         settings=PLAN.report_settings(),
         benchmarks=workflow.pathvars.get("benchmarks"),
-        configuration=REPORT.configuration,
+        # no input: what matters of it changes what the page is made from
+        configuration=paths.CONFIGURATION.at(RESULTS),
         code=REPORT.page_code(),
     message:
         "Building the report"

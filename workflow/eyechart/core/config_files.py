@@ -28,16 +28,26 @@ def read(path: str | Path) -> dict[str, Any]:
     text = _text(Path(path))
     try:
         _check_depth(text, path)
-        node = yaml.compose(text, Loader=LOADER)
-        if node is not None:
-            _Nodes(path).check(node, "", ())
-        found = yaml.load(text, Loader=LOADER)
+        found = _load(text, path)
     except yaml.YAMLError as error:
         found = _from_json(text, path, error)
     if not isinstance(found, dict):
         what = "is empty" if found is None else f"is {KINDS.get(type(found), 'a date')}"
         raise UserError(f"{path}: {what}, expected keys with values")
     return found
+
+
+def _load(text: str, path: str | Path) -> Any:
+    """Return what a text holds, checked before it is made."""
+    loader = LOADER(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _Nodes(path).check(node, "", ())
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 def check(path: str | Path) -> None:
@@ -53,7 +63,7 @@ def _text(path: Path) -> str:
         if path.is_dir():
             raise UserError(f"{path}: is a folder, expected a YAML or JSON file")
         if not path.is_file() and path.exists():
-            raise UserError(f"{path}: is no file, expected a YAML or JSON file")
+            raise UserError(f"{path}: is not a file, expected a YAML or JSON file")
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UserError(f"{path}: {size} bytes, the maximum is {MOST_BYTES}")
@@ -144,7 +154,7 @@ class _Nodes:
             name = f"{at}{key.value}"
             if name in lines and key.value != "<<":
                 raise UserError(
-                    f"{self._path}: the key {shown(name)} stands in line {lines[name]} and again "
+                    f"{self._path}: the key {shown(name)} is in line {lines[name]} and again "
                     f"in line {line}; keep one of them"
                 )
             lines[name] = line

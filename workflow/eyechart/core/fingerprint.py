@@ -32,7 +32,7 @@ def fingerprint(module: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(closure(module)):
-        digest.update(f"{name} {_facts(_path(name))[0]}\n".encode())
+        digest.update(f"{name} {_known_facts(name)[0]}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -44,19 +44,23 @@ def closure(module: str) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(n for n in _facts(_path(name))[1:] if _path(n).exists())
+            waiting.extend(n for n in _known_facts(name)[1:] if _facts(n))
     return found
 
 
+def _known_facts(module: str) -> Facts:
+    if not (facts := _facts(module)):
+        raise FileNotFoundError(f"the package has no module {module}")
+    return facts
+
+
 @cache
-def _path(module: str) -> Path:
+def _facts(module: str) -> Facts:
+    """Return what is known of a module, parsing it if its text is new; nothing if there is none."""
     base = PACKAGE.joinpath(*module.split(".")[1:])
-    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-
-
-@cache
-def _facts(path: Path) -> Facts:
-    """Return what is known of a source file, parsing it if its text is new."""
+    path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    if not path.exists():
+        return []
     text = path.read_bytes()
     key = hashlib.sha256(_parser() + text).hexdigest()[:32]
     known = _known()

@@ -26,19 +26,23 @@ class Checkpoints:
     def check(self) -> None:
         """Raise a UserError for a model that has no checkpoint, or whose code may not run."""
         for model in self.config["checkpoints"]:
-            if model in training.MODELS:
+            if self.source(model) in ("tiny", "built"):
+                see = "tiny_models.weights" if model in training.MODELS else "controlled"
                 raise UserError(
-                    f"checkpoints: {model} is made here and taken from no folder; "
-                    "see tiny_models.weights"
+                    f"checkpoints: {model} is made here, not taken from a folder; see {see}"
                 )
             if (base := self.specs[model].base) is not None:
                 raise UserError(
-                    f"checkpoints: {model} is derived from {base} and taken from no folder; "
+                    f"checkpoints: {model} is derived from {base}, not taken from a folder; "
                     f"remove the line, or name {base}"
                 )
         for model in self.config["revisions"]:
             if (source := self.source(model)) != "hub":
-                how = "is made here" if source == "tiny" else f"comes from {self._folder(model)}"
+                how = (
+                    "is made here"
+                    if source in ("tiny", "built")
+                    else f"comes from {self._folder(model)}"
+                )
                 if source == "derived":
                     how = f"is derived from {self.specs[model].base}"
                 raise UserError(f"revisions: {model} {how}, so it has no revision; remove the line")
@@ -54,9 +58,11 @@ class Checkpoints:
             self._check_examples(model)
 
     def source(self, model: str) -> str:
-        """Return what makes a checkpoint: ``tiny``, ``derived``, ``folder`` or ``hub``."""
+        """Return what makes a checkpoint: ``tiny``, ``built``, ``derived``, ``folder``, ``hub``."""
         if model in training.MODELS:
             return "tiny"
+        if self.specs[model].built is not None:
+            return "built"
         if self.specs[model].base is not None:
             return "derived"
         given = model in self.config["checkpoints"] or not self.specs[model].from_hub

@@ -116,33 +116,6 @@ def tasks_for(config: Config, specs: dict[str, Spec], model: str, dataset: str) 
     return [task for task in tasks if scope_of(*at, task) == "image" or by_region(*at, task)]
 
 
-def parts_of(config: Config, wildcards: Any) -> tuple[int, int]:
-    """Return the part of a job, from 0, and of how many; 0 of 1 if its files name none."""
-    part = getattr(wildcards, "part", None)
-    return (0, 1) if part is None else (int(part), config["datasets"][wildcards.dataset]["parts"])
-
-
-def part_flags(config: Config) -> Callable[[Any], str]:
-    """Return a param: the flags that name the part of a job."""
-
-    def flags(wildcards: Any) -> str:
-        part, parts = parts_of(config, wildcards)
-        return f"--part {part} --parts {parts}"
-
-    return flags
-
-
-def parted_pattern(config: Config, parted: bool) -> str:
-    """Return the wildcard pattern of the datasets that are worked on in parts, or of all others."""
-    datasets = config["datasets"].items()
-    return one_of(name for name, dataset in datasets if (dataset["parts"] > 1) is parted)
-
-
-def part_names(config: Config, dataset: str) -> list[str]:
-    """Return the names of a dataset's parts."""
-    return [f"{n:03d}" for n in range(config["datasets"][dataset]["parts"])]
-
-
 def by_region(config: Config, dataset: str, task: str) -> bool:
     """Return whether an item task is probed at a region of each item that holds its answer."""
     asked = {REFERENT, CENTER} & set(config["extraction"]["spans"])

@@ -21,10 +21,9 @@ UNKNOWN = 10_000  # images of a split that nobody counted
 STALE = 4  # tables that hold so many times less than is expected are of another configuration
 
 
-def count(config: dict[str, Any], dataset: str, results: str = paths.RESULTS) -> Size:
-    """Return the size of a dataset: of its tables if they exist, else as expected."""
+def count(dataset: str, wanted: Size, results: str = paths.RESULTS) -> Size:
+    """Return the size of a dataset: of its tables if they exist, else the one that is expected."""
     tables = [Path(table.at(results, dataset=dataset)) for table in (paths.ITEMS, paths.IMAGES)]
-    wanted = expected(config, dataset)
     try:
         changed = tuple(table.stat().st_mtime_ns for table in tables)
         found = _prepared(*tables, changed)

@@ -100,6 +100,12 @@ class Pattern:
         """The number of literal characters."""
         return len(_NAME.sub("", self.text))
 
+    @cached_property
+    def mark(self) -> str:
+        """The longest literal that stands in each of its paths."""
+        rest = self.text.removeprefix(f"{ROOT}/").removeprefix(f"{RAW}/")
+        return max(_NAME.sub("\n", rest).split("\n"), key=len)
+
 
 @cache
 def _regex(text: str, results: str | None) -> re.Pattern[str]:
@@ -128,7 +134,7 @@ def find(path: str | PurePath, results: str | None = RESULTS) -> tuple[Pattern, 
     """
     text = PurePath(path).as_posix()
     for pattern in _closest_first():
-        if found := _regex(pattern.text, results).fullmatch(text):
+        if pattern.mark in text and (found := _regex(pattern.text, results).fullmatch(text)):
             return pattern, found.groupdict()
     return None
 
@@ -179,6 +185,7 @@ TRAINED = Pattern("<results>/training/{stage}/model/ready.json", "files of a sta
 CURVE = Pattern("<results>/training/{stage}/curve.parquet", "a row per logged step and metric")
 PACKED = Pattern("<results>/training/packed/{model}/packed.json", "float16 weights made here; last")
 SHIPPED = Pattern("data/weights/{model}/packed.json", "float16 weights that ship; last")
+BUILT_CURVE = Pattern("data/models/{model}/curve.parquet", "the curve of a controlled model")
 SHIPPED_CURVE = Pattern("data/weights/{model}/{stage}.curve.parquet", "their training curves")
 
 # Activations and what is computed from them
@@ -258,6 +265,8 @@ INTERVENTIONS = Pattern(
 )
 SALIENCY = Pattern("<results>/saliency/{model}/{dataset}/{table}.parquet", "maps of the image")
 IMAGE_USE = Pattern("<results>/saliency/{model}.parquet", "whether a model looks at the image")
+SPEED = Pattern("<results>/speed/{model}.parquet", "time and memory by precision and batch size")
+SPEED_PAGE = Pattern("<results>/speed/index.html", "the same of all models, as a page")
 TUNED = Pattern(
     "<results>/tuning/{model}/{dataset}/{task}/{arm}/{table}.parquet",
     "answers of the tuned model, or curve: losses of each training",
@@ -277,6 +286,7 @@ CALIBRATION_PAGE = Pattern("<results>/calibration.md", "the same, as a table to 
 CALIBRATION_FIGURE = Pattern("<results>/calibration.svg", "the same, as a figure")
 
 # Report
+CONFIGURATION = Pattern("<results>/configuration.json", "what the last run was asked for, in full")
 REPORT = Pattern("<results>/report/index.html", "the whole report")
 FIGURES = Pattern(
     "<results>/report/figures/{section}/{dataset}/{model}/figures.json",

@@ -1,33 +1,29 @@
 """The readout stage: which datasets' image tokens are stored and read out."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
-from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.behavior import BehaviorPlan
-from eyechart.plan.configuration import Config, canonical, check_known, examines
+from eyechart.plan.configuration import canonical, check_known
 from eyechart.plan.looks import LooksPlan
 from eyechart.plan.registry import LAYOUTS, layout_of
+from eyechart.plan.stage import Stage
 from eyechart.readout import registry
 
 SPANS = ("cls", "image_tokens")
 DEPTH_TASK = "depth_order"
 
 
-@dataclass(frozen=True)
-class ReadoutPlan:
+class ReadoutPlan(Stage):
     """The section ``readout`` of a checked configuration, and the specs of all models."""
 
-    config: Config
-    specs: dict[str, Spec]
+    SECTION = "readout"
 
     def check(self) -> None:
         """Raise a UserError for a dataset that does not exist or that no readout applies to."""
-        section, known = self.config["readout"], self.config["datasets"]
+        section, known = self.section, self.config["datasets"]
         for dataset in section["datasets"]:
             check_known("readout.datasets", "dataset", dataset, known)
             if not layout_of(self.config, dataset).regions:
@@ -47,14 +43,9 @@ class ReadoutPlan:
             )
 
     @property
-    def datasets(self) -> list[str]:
-        """The datasets whose items are read out."""
-        return list(self.config["readout"]["datasets"])
-
-    @property
     def depth_dataset(self) -> str:
         """The dataset that depth heads are trained on, or an empty string."""
-        found: str = self.config["readout"]["depth"] or ""
+        found: str = self.section["depth"] or ""
         return found
 
     def stores_image_tokens(self, dataset: str) -> bool:
@@ -63,18 +54,13 @@ class ReadoutPlan:
 
     def addresses(self) -> list[str]:
         """Return the addresses whose image tokens are stored."""
-        return list(self.config["readout"]["addresses"])
-
-    def runs(self) -> Iterator[tuple[str, str]]:
-        """Yield every (model, dataset) that is read out."""
-        every = ((m, d) for d in self.datasets for m in self.config["models"])
-        return (run for run in every if examines(self.config, *run))
+        return list(self.section["addresses"])
 
     # Slices of settings, each as canonical JSON
 
     def head_settings(self, wildcards: Any) -> str:
         """Return how depth heads are trained."""
-        return canonical(self.config["readout"]["heads"])
+        return canonical(self.section["heads"])
 
     def code(self, wildcards: Any) -> str:
         """Return the code hash of the step, and of the readouts that it finds by name."""

@@ -9,7 +9,6 @@ from typing import Any
 from eyechart.core.errors import UserError, nearest
 from eyechart.core.fingerprint import PACKAGE, fingerprint
 from eyechart.plan import paths, training
-from eyechart.plan.configuration import canonical
 from eyechart.plan.mining import MiningPlan
 from eyechart.plan.saliency import SaliencyPlan
 from eyechart.plan.tuning import TuningPlan
@@ -69,6 +68,7 @@ class ReportPlan:
             "deletions": saliency.tables("curves"),
             "image_use": saliency.image_use(),
             "tuning": TuningPlan(plan.config, plan.specs).tables(),
+            "built": [paths.READY.rule(model=m) for m in plan.models if plan.specs[m].built],
             "curves": [str(path) for path in curves.paths("curves")],
             "shipped_curves": [str(path) for path in curves.paths("shipped_curves")],
         }
@@ -95,14 +95,6 @@ class ReportPlan:
         found = [p for folder in folders for p in folder.iterdir() if p.suffix in TEMPLATES]
         here = PACKAGE.parents[1] == Path.cwd().resolve()
         return sorted(str(p.relative_to(PACKAGE.parents[1]) if here else p) for p in found)
-
-    def configuration(self, wildcards: Any, input: Any) -> str:
-        """Return the whole configuration, as canonical JSON.
-
-        The argument ``input`` keeps Snakemake from rerunning the page for each change of it: those
-        that matter change what the page is made from.
-        """
-        return canonical(self.workflow.config)
 
     def figure_inputs(self, section: str) -> Callable[[Any], list[str]]:
         """Return the input function of a section's figures."""
@@ -138,14 +130,17 @@ class ReportPlan:
     def figures(self, section: str) -> dict[str, str]:
         """Return the caption of each figure that Snakemake's own report shows, by its pattern."""
         pattern = paths.FIGURE if self._by_pair(section) else paths.WHOLE_FIGURE
-        models = [file.names.get("model", "") for file in self._files(section)]
         found = {}
         for name in self.drawn[section].names:
             caption = f"../eyechart/report/sections/{section}/{name.split('_{', 1)[0]}.rst"
-            several = "{model}" in name
-            for one in [name.format(model=m) for m in models] if several else [name]:
+            for one in self._named_figures(section, name):
                 found[pattern.rule(section=section, figure=one)] = caption
         return found
+
+    def _named_figures(self, section: str, name: str) -> list[str]:
+        if "{model}" not in name:
+            return [name]
+        return [name.format(model=file.names.get("model", "")) for file in self._files(section)]
 
     def category(self, section: str) -> str:
         """Return the heading under which Snakemake's own report lists a section's figures."""

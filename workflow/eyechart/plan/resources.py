@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from eyechart.plan import parts
 from eyechart.plan.behavior import BehaviorPlan, questions
 from eyechart.plan.configuration import Config, by_region, scope_of
 from eyechart.plan.registry import layout_of
@@ -32,6 +33,7 @@ TRACED = 3  # passes that one with attention weights and the lens at every addre
 READOUT_S = 0.25  # an item at one address (measured: 0.24 s for styles, 0.03 s for points)
 IMAGE_S = 0.05  # decoding, pooling and writing one image (measured: 0.013 s at 80 x 80)
 
+SPEED_COPIES = 2  # of a spec's bfloat16 in float32
 NEARBY = 32  # cells of faiss that are searched per image (measured: 2 to 9, bench/mining.md)
 
 TRAINED = 4  # memory of an item in a training step, over that in a forward pass
@@ -142,7 +144,7 @@ class JobResources(Sizes):
         images, items = self.rows(wildcards.dataset)
         prompts = items if self.specs[wildcards.model].kind == "vlm" else images
         forward = self.forward_seconds(wildcards.model, self.gpus(wildcards)) * prompts
-        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt)
+        return self._part_minutes(wildcards, images * IMAGE_S + forward, attempt, parts.EXTRACTION)
 
     def behavior_minutes(self, wildcards: Any, attempt: int) -> int:
         """Return the time of one part's responses under all conditions, without prefix sharing.
@@ -187,6 +189,20 @@ class JobResources(Sizes):
         forward = self.forward_seconds(model, self.gpus(wildcards)) * passes
         return _minutes(self.loading_seconds(model) + forward, attempt)
 
+    def speed_mb(self, wildcards: Any, attempt: int) -> int:
+        """Return the CPU memory of the largest batch, with weights as float32."""
+        model, batch = wildcards.model, self.config["speed"]["largest"]
+        loaded = SPEED_COPIES * self.loaded_mb(model, 0 if self.gpus(wildcards) > 0 else batch)
+        return grow(2 * PROCESS_MB + loaded, attempt)
+
+    def speed_minutes(self, wildcards: Any, attempt: int) -> int:
+        """Return the time of all items in every batch size and precision, with each loading."""
+        section, model = self.config["speed"], wildcards.model
+        passes = 2 * section["items"] * (section["largest"].bit_length() + 1)
+        each = self.forward_seconds(model, self.gpus(wildcards)) * passes
+        work = len(section["precisions"]) * (each + 2 * self.loading_seconds(model))
+        return _minutes(work, attempt)
+
     def tuning_mb(self, wildcards: Any, attempt: int) -> int:
         """Return the CPU memory of training an arm: each step keeps what its blocks computed."""
         batch = 0 if self.gpus(wildcards) > 0 else TRAINED * self.config["tuning"]["batch_size"]
@@ -214,10 +230,12 @@ class JobResources(Sizes):
         items = self.size(wildcards.dataset).items
         return _minutes(items * (self.blocks(wildcards.model) + 2) * READOUT_S, attempt)
 
-    def _part_minutes(self, wildcards: Any, work: float, attempt: int) -> int:
+    def _part_minutes(
+        self, wildcards: Any, seconds: float, attempt: int, work: str = parts.ANSWERS
+    ) -> int:
         """Return the time of one part of a dataset's work, in seconds, with a loaded model."""
-        parts = self._dataset(wildcards)["parts"]
-        return _minutes(self.loading_seconds(wildcards.model) + work / parts, attempt)
+        share = seconds / parts.count(self.config, self.specs, wildcards, work)
+        return _minutes(self.loading_seconds(wildcards.model) + share, attempt)
 
     def _dataset(self, wildcards: Any) -> Config:
         found: Config = self.config["datasets"][wildcards.dataset]

@@ -1,34 +1,23 @@
 """The saliency stage: which models' answers to which items are attributed to image tokens."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from eyechart.models.spec import Spec
 from eyechart.plan import paths
 from eyechart.plan.attention import AttentionPlan
-from eyechart.plan.behavior import BehaviorPlan, check_asked, form, item_regions, questions
-from eyechart.plan.configuration import Config, canonical
+from eyechart.plan.behavior import BehaviorPlan, item_regions
+from eyechart.plan.configuration import canonical
 from eyechart.plan.interventions import InterventionsPlan
+from eyechart.plan.stage import AskingStage
 
 OF_SUMMARY = ("datasets", "bootstrap")  # keys that no map depends on
 
 
-@dataclass(frozen=True)
-class SaliencyPlan:
+class SaliencyPlan(AskingStage):
     """The section ``saliency`` of a checked configuration, and the specs of all models."""
 
-    config: Config
-    specs: dict[str, Spec]
-
-    def check(self) -> None:
-        """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
-        check_asked(self.config, "saliency.datasets", self.datasets)
-
-    @property
-    def datasets(self) -> list[str]:
-        """The datasets whose answers are attributed."""
-        return list(self.config["saliency"]["datasets"])
+    SECTION = "saliency"
+    TABLES = paths.SALIENCY
 
     def runs(self) -> Iterator[tuple[str, str]]:
         """Yield every (model, dataset) of models that read text."""
@@ -38,18 +27,12 @@ class SaliencyPlan:
 
     def settings(self, wildcards: Any) -> str:
         """Return what is attributed, and the prompts, which are those of ``behavior``."""
-        section, behavior = self.config["saliency"], questions(self.config, wildcards.dataset)
-        own = {key: value for key, value in section.items() if key not in OF_SUMMARY}
-        asked = {key: behavior[key] for key in ("prompt", "statement")}
-        return canonical({**own, **asked, "choices": form(behavior)})
+        own = {key: value for key, value in self.section.items() if key not in OF_SUMMARY}
+        return canonical(own | self.prompts(wildcards.dataset, "prompt", "statement"))
 
     def summary_settings(self, wildcards: Any) -> str:
         """Return how maps are summarised."""
-        return canonical({"draws": self.config["saliency"]["bootstrap"]})
-
-    def regions(self, wildcards: Any) -> list[str]:
-        """Return a dataset's region table, or nothing where it has none."""
-        return item_regions(self.config, [wildcards.dataset])
+        return canonical({"draws": self.section["bootstrap"]})
 
     def all_regions(self) -> list[str]:
         """Return the region tables of all datasets that have one."""
@@ -96,7 +79,3 @@ class SaliencyPlan:
 
     def _of(self, wildcards: Any) -> list[str]:
         return [dataset for model, dataset in self.runs() if model == wildcards.model]
-
-    def tables(self, name: str) -> list[str]:
-        """Return the table with this name of every model and dataset."""
-        return [paths.SALIENCY.rule(model=m, dataset=d, table=name) for m, d in self.runs()]

@@ -4,12 +4,13 @@ Where a constant was measured, its comment says on what; the others are arithmet
 """
 
 import math
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from typing import Any
 
 from eyechart.models.spec import Spec
-from eyechart.plan import counts, paths
+from eyechart.plan import counts, parts, paths
 from eyechart.plan.behavior import questions
 from eyechart.plan.configuration import Config, scope_of
 from eyechart.plan.layout import Size
@@ -18,7 +19,6 @@ from eyechart.plan.layout import Size
 # transformers take 0.4 GB; 64 M parameters in float32 take 1.19 GB (bench/extraction.md).
 WEIGHT_COPIES = 1.3  # times the weights: a file of them is read beside the model
 VALUE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-PARAMETERS = {"vlm": 8e9, "encoder": 1e9}  # if neither the spec nor a name states it
 BLOCKS = 32  # if the spec does not state it: LLaMA 7B's
 TOKENS = 1000  # of one prompt with its image: LLaVA 1.5 has 576 image tokens, tiles up to 2880
 LIVE_TENSORS = 16  # of a token in one block, each as wide as the model
@@ -41,8 +41,6 @@ READ_MB_S = 200  # weights and shards over a shared file system
 TASK_SHARES = {"number": 0.24, "boolean": 0.41}
 TASK_SHARE = 0.09
 
-_NAMED = re.compile(r"(?<![0-9a-z.])(\d+(?:\.\d+)?)([bm])(?![0-9a-z])")
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -54,7 +52,11 @@ class Sizes:
 
     def size(self, dataset: str) -> Size:
         """Return how much a dataset holds."""
-        return counts.count(self.config, dataset, self.results)
+        return counts.count(dataset, self._expected(dataset), self.results)
+
+    @cached_property
+    def _expected(self) -> Callable[[str], Size]:
+        return cache(partial(counts.expected, self.config))
 
     def rows(self, dataset: str) -> tuple[int, int]:
         """Return how many images and questions a dataset has."""
@@ -88,19 +90,8 @@ class Sizes:
         return size.items
 
     def parameters(self, model: str) -> float:
-        """Return a model's parameters: from its spec, else from ``7b`` in a name, else a guess.
-
-        Example
-        -------
-        ``parameters: null`` and the checkpoint ``owner/some-vlm-2.7b``: 2.7e9.
-        """
-        spec = self.specs[model]
-        if spec.parameters:
-            return spec.parameters
-        for name in (spec.checkpoint, model):
-            if match := _NAMED.search(name.lower()):
-                return float(match[1]) * {"b": 1e9, "m": 1e6}[match[2]]
-        return PARAMETERS[spec.kind]
+        """Return a model's parameters."""
+        return parts.parameters(model, self.specs[model])
 
     def blocks(self, model: str) -> int:
         """Return the number of blocks of encoder and language model."""

@@ -11,7 +11,7 @@ from typing import Any
 from eyechart.core.errors import UserError
 from eyechart.core.fingerprint import fingerprint
 from eyechart.models.spec import Spec
-from eyechart.plan import paths, training
+from eyechart.plan import parts, paths, training
 from eyechart.plan.attention import AttentionPlan
 from eyechart.plan.behavior import BehaviorPlan
 from eyechart.plan.checkpoints import Checkpoints
@@ -23,13 +23,11 @@ from eyechart.plan.configuration import (
     check_known,
     check_test_shares,
     one_of,
-    part_flags,
-    part_names,
-    parted_pattern,
     probed_datasets,
     scope_of,
     tasks_for,
 )
+from eyechart.plan.controlled import ControlledPlan
 from eyechart.plan.extraction import ExtractionPlan
 from eyechart.plan.interventions import InterventionsPlan
 from eyechart.plan.layout import Layout
@@ -52,7 +50,8 @@ class WorkflowPlan:
         self.checkpoints.check()
         first = (self.own, self.extraction, self.behavior, self.readout, self.concepts)
         more = (self.attention, self.interventions, SaliencyPlan(self.config, self.specs))
-        for stage in (*first, *more, self.verdict):
+        controlled = ControlledPlan(self.config, self.specs)
+        for stage in (*first, *more, self.verdict, controlled):
             stage.check()
         check_test_shares(self.config)
         for dataset, settings in self.config["datasets"].items():
@@ -63,7 +62,7 @@ class WorkflowPlan:
             probed = any(self._tasks(model, dataset) for dataset in self.probed_datasets)
             if model not in used and not probed:
                 raise UserError(
-                    f"models: no task is asked of {model!r}; name one for its kind "
+                    f"models: no task applies to {model!r}; list one for its kind "
                     f"({self.specs[model].kind}) under datasets, e.g. tasks: [object_count]"
                 )
 
@@ -147,12 +146,11 @@ class WorkflowPlan:
 
     def parted_pattern(self, parted: bool) -> str:
         """Return the pattern of the datasets that are worked on in parts, or of all others."""
-        return parted_pattern(self.config, parted)
+        return parts.pattern(self.config, parted)
 
-    @property
-    def part_flags(self) -> Callable[[Any], str]:
-        """A param: the flags that name the part of a job."""
-        return part_flags(self.config)
+    def part_flags(self, work: str = parts.ANSWERS) -> Callable[[Any], str]:
+        """Return a param: the flags that name the part of a job."""
+        return parts.flags(self.config, self.specs, work)
 
     def region_pattern(self, regions: bool) -> str:
         """Return the pattern of the datasets whose items have regions, or of all others."""
@@ -218,7 +216,7 @@ class WorkflowPlan:
     def parts(self, wildcards: Any) -> list[str]:
         """Return the parts of one scope's activations."""
         names = {key: getattr(wildcards, key) for key in ("model", "dataset", "scope")}
-        every = part_names(self.config, wildcards.dataset)
+        every = parts.names(self.config, self.specs, wildcards, parts.EXTRACTION)
         return [paths.ACTIVATIONS.rule(**names, part=part) for part in every]
 
     def manifest(self, wildcards: Any) -> str:

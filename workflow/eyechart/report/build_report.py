@@ -4,7 +4,7 @@ Reads:  the tables of all sections (see eyechart.report.registry), benchmarks <d
 Writes: --output
 
     python -m eyechart.report.build_report --settings "$SETTINGS" --benchmarks benchmarks \
-        --configuration '{}' --tables results/datasets/clevr/items.parquet \
+        --configuration results/configuration.json --tables results/datasets/clevr/items.parquet \
             results/datasets/clevr/images.parquet \
             results/probing/tiny_clip/clevr/object_count.parquet \
             results/probing/tiny_clip/clevr/object_count.predictions.parquet \
@@ -17,6 +17,7 @@ from typing import Any
 
 import vl_convert
 
+from eyechart.core.files import read_json
 from eyechart.core.step import Json, Paths, command
 from eyechart.report.chart_style import VEGALITE
 from eyechart.report.files import Inputs
@@ -73,11 +74,11 @@ def build(tables: list[Path], settings: dict[str, Any]) -> str:
 
 @command
 def main(
-    *, settings: Json, tables: Paths, benchmarks: Path, configuration: Json, output: Path
+    *, settings: Json, tables: Paths, benchmarks: Path, configuration: Path, output: Path
 ) -> None:
     """Write the page, unless it is larger than a page may be."""
     own = {"benchmarks": str(benchmarks), "folder": str(output.parent)}
-    text = build(tables, settings | own | {"configuration": configuration})
+    text = build(tables, settings | own | {"configuration": read_json(configuration)})
     write_page(output, text, settings["megabytes"], HINT)
 
 

@@ -50,6 +50,7 @@ TABLES: dict[str, tuple[paths.Pattern, str]] = {
     "deletions": (paths.SALIENCY, "curves"),
     "image_use": (paths.IMAGE_USE, ""),
     "tuning": (paths.TUNING, ""),
+    "built": (paths.READY, ""),
     "curves": (paths.CURVE, ""),
     "shipped_curves": (paths.SHIPPED_CURVE, ""),
 }
@@ -114,7 +115,7 @@ def identify(path: Path | str) -> File:
     if found is None or table is None:
         known = [pattern.rule(table=one) if one else pattern.rule() for pattern, one in _NAMED]
         raise UserError(
-            f"--tables: {path} is none of the files that the report reads; "
+            f"--tables: {path} is not a file that the report reads; "
             f"{nearest(str(path), [one.replace(paths.ROOT, paths.RESULTS) for one in known])}"
         )
     return File(table, Path(path), found[1])

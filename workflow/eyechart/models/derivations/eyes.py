@@ -35,7 +35,8 @@ def derive(adapter: Adapter, settings: dict[str, Any], seed: int) -> None:
     how = chosen("eyes", settings, loses="color", cells=1)
     path, embedding = patch_embedding(adapter)
     if how["loses"] not in LOSSES:
-        raise UserError(f"derived.settings.loses: unknown {nearest(how['loses'], LOSSES)}")
+        loses = how["loses"]
+        raise UserError(f"derived.settings.loses: {loses!r}; {nearest(loses, LOSSES)}")
     if how["loses"] == "detail":
         embedding.weight.data.copy_(mosaic(adapter, embedding, how["cells"]))
     else:
@@ -83,6 +84,11 @@ def patch_embedding(adapter: Adapter) -> tuple[str, nn.Conv2d | nn.Conv3d]:
         raise UserError(
             f"derived.by: eyes needs a convolution over three colours, and a model of family "
             f"{adapter.spec.family} has none"
+        )
+    if sum(adapter.component_of(path) == "vision" for path, _ in found) > 1:
+        raise UserError(
+            f"derived.by: eyes needs one vision encoder, and a model of family "
+            f"{adapter.spec.family} has several here"
         )
     return found[0]
 

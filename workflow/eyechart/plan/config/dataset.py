@@ -27,7 +27,7 @@ Jobs = Annotated[int, Field(ge=1, le=1000)]
 
 # Descriptions that several layouts share
 MOST = "items of a task at most, drawn by the seed; null: all"
-OWN_CANVAS = "what differs from `canvas`"
+OWN_CANVAS = "overrides of `canvas` for this dataset"
 OFFICIAL = "official"  # the wording that the dataset itself has
 WORDING = "questions by task"
 WORDED = "its question; `official`: the dataset's own"
@@ -55,8 +55,10 @@ class Dataset(Section):
     test_share: PositiveShare = setting(
         1, "share of the groups that the derived split tests on; 1 leaves nothing to probe"
     )
-    parts: Jobs = setting(
-        1, "jobs per model that extract activations, ask the questions and trace attention"
+    parts: Jobs | Literal["auto"] = setting(
+        1,
+        "jobs per model that extract activations, ask the questions and trace attention; `auto`: "
+        "one for every 0.8 billion of its parameters, of extraction for every 3 billion",
     )
     models: Names = optional("models that are examined on it, of those under `models`; else all")
     tasks: Names | None = setting(
@@ -114,7 +116,9 @@ class Rendered(Dataset):
 
     shards: Jobs = setting(1, "source `render`: jobs that a split is drawn in; changes no image")
     truth: bool = setting(False, "source `render`: keep masks and depth maps")
-    rendering: RenderingOverride = optional("source `render`: what differs from `rendering`")
+    rendering: RenderingOverride = optional(
+        "source `render`: overrides of `rendering` for this dataset"
+    )
 
 
 class Points(Dataset):

@@ -20,6 +20,7 @@ from eyechart.plan.config.base import (
 )
 from eyechart.plan.config.behavior import BehaviorSettings
 from eyechart.plan.config.concepts import ConceptsSettings
+from eyechart.plan.config.controlled import ControlledSettings
 from eyechart.plan.config.datasets import Datasets
 from eyechart.plan.config.extraction import Extraction, Loading
 from eyechart.plan.config.interventions import InterventionsSettings
@@ -29,6 +30,7 @@ from eyechart.plan.config.readout import ReadoutSettings
 from eyechart.plan.config.rendering import Canvas, Rendering
 from eyechart.plan.config.report import Report
 from eyechart.plan.config.saliency import SaliencySection
+from eyechart.plan.config.speed import SpeedSection
 from eyechart.plan.config.tiny_models import PRETRAIN, TRAINED_ON, TinyModels
 from eyechart.plan.config.tuning import TuningSettings
 from eyechart.plan.config.verdict import VerdictSettings
@@ -83,14 +85,18 @@ class RootConfig(Section):
     attention: Attention = nested("where a language model attends")
     interventions: InterventionsSettings = nested("what answers depend on")
     saliency: SaliencySection = nested("which image tokens answers depend on")
+    speed: SpeedSection = nested("what running a model costs")
     tuning: TuningSettings = nested("which part has to learn")
     verdict: VerdictSettings = nested("the rules of the verdict")
     report: Report = nested("what the report shows")
     tiny_models: TinyModels = nested("where the tiny models come from")
+    controlled: ControlledSettings = nested("how controlled models are trained")
 
     @model_validator(mode="after")
     def _fill(self) -> "RootConfig":
         """Fill in lists of datasets: by default all stages that a dataset's layout allows."""
+        if self.controlled.data in self.datasets:
+            self.datasets[self.controlled.data].tasks = []
         for dataset in self.datasets.values():
             derived = dataset.test_share if self.probing.split == "group" else None
             if dataset.tasks is None:
@@ -117,7 +123,7 @@ class RootConfig(Section):
         return self
 
     def _named(self) -> list[str]:
-        return [name for name in self.datasets if name != PRETRAIN]
+        return [name for name in self.datasets if name not in (PRETRAIN, self.controlled.data)]
 
     def _layout(self, dataset: str) -> str:
         return self.datasets[dataset].layout

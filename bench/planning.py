@@ -1,0 +1,104 @@
+"""Measure processor seconds, jobs and memory of planning: presets, a large exam, a finished run.
+
+    python bench/planning.py --rounds 3 [--finished .]
+
+Each case is a run of Snakemake as a user would start it; what it prints is counted, nothing else is
+run. Cases run in turn, so that whatever else the machine does falls on all alike; the least of the
+rounds is shown, since other processes only add. `--finished` is a folder in which the demo was run.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[1]
+PAPER = "config/presets/paper.yaml"
+MODELS = 64
+PUBLISHED = (
+    *("clevr", "coco", "mmvp", "mmvp_vlm", "blink", "cv_bench", "mochi", "spair", "hpatches"),
+    "nyuv2",
+)
+OTHERS = {
+    "coco_train": {"layout": "coco", "source": "download", "splits": ["train2017"], "subset": 5000},
+    "stroop": {"layout": "stroop", "source": "render", "splits": {"test": 1000}},
+}
+_JOBS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+
+
+def large() -> dict[str, Any]:
+    """Return a config of 64 models of the paper's preset on twelve datasets, with the defaults."""
+    paper: dict[str, Any] = yaml.safe_load((PROJECT / PAPER).read_text(encoding="utf-8"))
+    models = paper["models"][:MODELS]
+    return {
+        "models": models,
+        "remote_code": [model for model in paper["remote_code"] if model in models],
+        "revisions": {m: commit for m, commit in paper["revisions"].items() if m in models},
+        "datasets": {name: {"layout": name, "source": "download"} for name in PUBLISHED} | OTHERS,
+    }
+
+
+def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
+    """Return processor seconds, peak memory in MB, and jobs by rule, of one command."""
+    with tempfile.TemporaryFile("w+") as output:
+        run = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(run.pid, 0)
+        output.seek(0)
+        printed = output.read()
+    if status:
+        raise SystemExit(printed)
+    table = printed.rpartition("Job stats:")[2].partition("\n\n")[0]
+    jobs = {rule: int(count) for rule, count in _JOBS.findall(table)}
+    seconds = used.ru_utime + used.ru_stime
+    return {"seconds": seconds, "mb": used.ru_maxrss / 1024, "jobs": jobs.get("total", 0), **jobs}
+
+
+def cases(scratch: Path, finished: Path | None) -> Iterator[tuple[str, list[str], Path]]:
+    """Yield the name, the arguments and the folder of every case."""
+    if finished:
+        yield "finished demo", ["--cores", "2"], finished
+    yield "demo", ["-n"], PROJECT
+    yield "paper", ["-n", "--configfile", PAPER], PROJECT
+    file = scratch / "large.json"
+    file.write_text(json.dumps(large()), encoding="utf-8")
+    yield "64 models × 12 datasets", ["-n", "--configfile", str(file)], PROJECT
+
+
+def main() -> None:
+    """Print a row per case, and the jobs of each rule of the paper's preset."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--finished", type=Path, help="a folder in which the demo was run")
+    parser.add_argument("--case", help="only cases with this in their name")
+    given = parser.parse_args()
+    found: dict[str, list[dict[str, float]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        every = list(cases(Path(scratch), given.finished))
+        for _ in range(given.rounds):
+            for name, words, folder in every:
+                if given.case is None or given.case in name:
+                    command = [sys.executable, "-m", "snakemake", *words]
+                    found.setdefault(name, []).append(measure(command, folder))
+    print("| case | jobs | processor time | per job | peak memory |\n|---|---|---|---|---|")
+    for name, rounds in found.items():
+        least = min(rounds, key=lambda one: one["seconds"])
+        each = f"{1000 * least['seconds'] / least['jobs']:.1f} ms" if least["jobs"] else ""
+        print(
+            f"| {name} | {least['jobs']:,} | {least['seconds']:.1f} s | {each} "
+            f"| {least['mb']:.0f} MB |"
+        )
+    for rule, count in sorted(found.get("paper", [{}])[0].items(), key=lambda item: -item[1]):
+        if rule not in ("seconds", "mb", "jobs", "total"):
+            print(f"{count:6,} {rule}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What spares Snakemake work while it plans changes neither what is shown, run nor run again."""
+
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+from documented_commands import ROOT
+from snakemake.common import get_function_params
+from snakemake.resources import Resource
+
+from eyechart.plan.quick import plan_quickly
+
+SNAKEFILE = """
+import sys
+sys.path.insert(0, {code!r})
+from eyechart.plan.quick import plan_quickly
+
+class Plan:
+    def path(self, wildcards):
+        return "in.txt"
+    def minutes(self, wildcards, attempt):
+        return 7 * attempt
+    def word(self, wildcards, input):
+        return f"read-{{input[0]}}"
+
+PLAN = Plan()
+
+rule copy:
+    input: PLAN.path
+    output: "out.txt"
+    resources: runtime=PLAN.minutes
+    params: word=PLAN.word, number=lambda wildcards: 3
+    shell: "echo {{params.word}} {{params.number}} {{resources.runtime}} {sign} > {{output}}"
+
+plan_quickly(workflow)
+"""
+COMMAND = "echo read-in.txt 3 7 ! > out.txt"
+
+
+def run(folder: Path, *words: str, sign: str = "!") -> str:
+    code = str(ROOT / "workflow")
+    (folder / "Snakefile").write_text(SNAKEFILE.format(code=code, sign=sign))
+    (folder / "in.txt").touch()
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_commands_are_shown_where_they_are_asked_for_and_run(tmp_path: Path) -> None:
+    assert COMMAND not in run(tmp_path, "-n")
+    assert COMMAND in run(tmp_path, "-n", "-p")
+    run(tmp_path)
+    assert (tmp_path / "out.txt").read_text() == "read-in.txt 3 7 !\n"
+    assert "Nothing to be done" in run(tmp_path, "-n")
+
+
+def test_a_changed_command_still_runs_again(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert "code" in run(tmp_path, "-n", sign="?").lower().partition("reason")[2]
+    run(tmp_path, sign="?")
+    assert (tmp_path / "out.txt").read_text() == "read-in.txt 3 7 ?\n"
+
+
+def test_the_arguments_that_are_noted_are_those_of_the_functions() -> None:
+    class Workflow:
+        rules = ()
+
+    plan_quickly(Workflow())
+    resource = Resource("runtime", lambda wildcards, attempt: attempt)
+    assert list(get_function_params(resource.evaluate)) == list(
+        signature(resource.evaluate).parameters
+    )
+    assert resource.evaluate(None, attempt=2, rulename="copy").value == 2

@@ -1,0 +1,69 @@
+"""In how many parts a model works on a dataset: extraction, answers and attention.
+
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eyechart.models.spec import Spec
+from eyechart.plan.configuration import Config, one_of
+
+AUTO = "auto"
+ANSWERS, EXTRACTION = "answers", "extraction"
+# Parameters to a part if the number is left to the model's size: a part of CLEVR v1.0, or of 2,690
+# images of COCO, then takes less than a day by plan.resources, whatever the model
+PARAMETERS_A_PART = {ANSWERS: 0.8e9, EXTRACTION: 3e9}
+PARAMETERS = {"vlm": 8e9, "encoder": 1e9}  # if neither the spec nor a name states it
+_NAMED = re.compile(r"(?<![0-9a-z.])(\d+(?:\.\d+)?)([bm])(?![0-9a-z])")
+
+
+def parameters(model: str, spec: Spec) -> float:
+    """Return a model's parameters: from its spec, else from ``7b`` in a name, else a guess.
+
+    Example
+    -------
+    ``parameters: null`` and the checkpoint ``owner/some-vlm-2.7b``: 2.7e9.
+    """
+    if spec.parameters:
+        return spec.parameters
+    for name in (spec.checkpoint, model):
+        if match := _NAMED.search(name.lower()):
+            return float(match[1]) * {"b": 1e9, "m": 1e6}[match[2]]
+    return PARAMETERS[spec.kind]
+
+
+def count(config: Config, specs: Mapping[str, Spec], wildcards: Any, work: str = ANSWERS) -> int:
+    """Return in how many parts a model's work on a dataset is done."""
+    model, dataset = wildcards.model, wildcards.dataset
+    given: int | str = config["datasets"][dataset]["parts"]
+    if isinstance(given, int):
+        return given
+    return math.ceil(parameters(model, specs[model]) / PARAMETERS_A_PART[work])
+
+
+def names(
+    config: Config, specs: Mapping[str, Spec], wildcards: Any, work: str = ANSWERS
+) -> list[str]:
+    """Return the names of the parts of a model's work on a dataset."""
+    return [f"{n:03d}" for n in range(count(config, specs, wildcards, work))]
+
+
+def flags(config: Config, specs: Mapping[str, Spec], work: str = ANSWERS) -> Callable[[Any], str]:
+    """Return a param: the flags that name the part of a job, 0 of 1 if its files name none."""
+
+    def param(wildcards: Any) -> str:
+        part = getattr(wildcards, "part", None)
+        if part is None:
+            return "--part 0 --parts 1"
+        return f"--part {int(part)} --parts {count(config, specs, wildcards, work)}"
+
+    return param
+
+
+def pattern(config: Config, parted: bool) -> str:
+    """Return the wildcard pattern of the datasets that are worked on in parts, or of all others."""
+    datasets = config["datasets"].items()
+    return one_of(name for name, dataset in datasets if (dataset["parts"] != 1) is parted)

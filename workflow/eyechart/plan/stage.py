@@ -1,0 +1,65 @@
+"""What stages have in common whose section of the configuration names the datasets they work on.
+
+Snakemake imports this module at parse time, so it needs neither numpy nor torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from eyechart.models.spec import Spec
+from eyechart.plan import paths
+from eyechart.plan.behavior import check_asked, form, item_regions, questions, vlm_runs
+from eyechart.plan.configuration import Config, examines
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A section of a checked configuration, and the specs of all models."""
+
+    config: Config
+    specs: dict[str, Spec]
+
+    SECTION: ClassVar[str]
+    TABLES: ClassVar[paths.Pattern]  # its tables of a model on a dataset
+
+    @property
+    def section(self) -> Config:
+        """Its settings."""
+        return dict(self.config[self.SECTION])
+
+    @property
+    def datasets(self) -> list[str]:
+        """The datasets that it works on."""
+        return list(self.section["datasets"])
+
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) that it works on."""
+        every = ((m, d) for d in self.datasets for m in self.config["models"])
+        return (run for run in every if examines(self.config, *run))
+
+    def tables(self, name: str) -> list[str]:
+        """Return the table with this name of every model and dataset."""
+        return [self.TABLES.rule(model=m, dataset=d, table=name) for m, d in self.runs()]
+
+
+class AskingStage(Stage):
+    """A stage that asks models with a language model, in the prompts of ``behavior``."""
+
+    def check(self) -> None:
+        """Raise a UserError for a dataset that does not exist or has no questions for a VLM."""
+        check_asked(self.config, f"{self.SECTION}.datasets", self.datasets)
+
+    def runs(self) -> Iterator[tuple[str, str]]:
+        """Yield every (model, dataset) of models with a language model, or of those it names."""
+        chosen = self.section.get("models")
+        return vlm_runs(self.config, self.specs, self.datasets, chosen)
+
+    def prompts(self, dataset: str, *keys: str) -> Config:
+        """Return the named settings of a dataset's questions, and the form of their choices."""
+        behavior = questions(self.config, dataset)
+        return {**{key: behavior[key] for key in keys}, "choices": form(behavior)}
+
+    def regions(self, wildcards: Any) -> list[str]:
+        """Return a dataset's region table, or nothing where it has none."""
+        return item_regions(self.config, [wildcards.dataset])

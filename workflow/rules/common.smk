@@ -11,6 +11,8 @@ from snakemake.dag import DAG
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
+gc.disable()  # a plan grows and loses nothing until it is made; a run collects again
+
 HERE = Path(os.path.abspath(workflow.current_basedir.get_path_or_uri(secret_free=True)))
 if not HERE.is_dir():
     sys.exit(
